@@ -1,0 +1,100 @@
+namespace Tapwire.Stack.Buffers;
+
+/// <summary>
+/// Packet buffers of four sizes, kept for reuse. One pool serves all parts of a driver; renting and returning may happen on any thread. The pool
+/// bounds what it keeps, not what it hands out: every queue that holds buffers has its own limit.
+/// </summary>
+public class BufferPool
+{
+    /// <summary>Room that every part leaves before a transport payload: virtio, Ethernet, IPv6 and TCP headers with all options, rounded up.</summary>
+    public const int HeaderRoom = 192;
+
+    /// <summary>The largest buffer: a 64 KiB super-frame after its header room.</summary>
+    public const int MaxCapacity = 65536 + 512;
+
+    private static readonly int[] Sizes = [256, 2048, 16384, MaxCapacity];
+
+    private readonly SizeClass[] _classes;
+    private long _rented;
+
+    /// <param name="retainedBytes">How much free memory each of the four size classes keeps at most, in bytes.</param>
+    public BufferPool(int retainedBytes = 16 << 20) => _classes = [.. Sizes.Select(size => new SizeClass(Math.Max(1, retainedBytes / size)))];
+
+    /// <summary>Buffers handed out and not yet returned.</summary>
+    public long Rented => Interlocked.Read(ref _rented);
+
+    /// <summary>Hands out an empty buffer with one reference.</summary>
+    /// <param name="capacity">Bytes needed after the headroom.</param>
+    /// <param name="headroom">Bytes left free before the data.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Together more than <see cref="MaxCapacity"/>.</exception>
+    public PacketBuffer Rent(int capacity, int headroom = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)(capacity + headroom), (uint)MaxCapacity, nameof(capacity));
+        var index = IndexFor(capacity + headroom);
+        var buffer = _classes[index].TryPop() ?? new PacketBuffer(this, index, Sizes[index]);
+        buffer.Rented(headroom);
+        Interlocked.Increment(ref _rented);
+        OnRented(buffer);
+        return buffer;
+    }
+
+    /// <summary>Called with every buffer that is handed out.</summary>
+    protected virtual void OnRented(PacketBuffer buffer)
+    {
+    }
+
+    /// <summary>Called with every buffer that came back; false keeps it from being used again.</summary>
+    protected virtual bool OnReturned(PacketBuffer buffer) => true;
+
+    /// <summary>All memory of a buffer, data or not: for pools that look for writes to returned buffers.</summary>
+    protected static Span<byte> MemoryOf(PacketBuffer buffer) => buffer.WholeArray;
+
+    internal void Return(PacketBuffer buffer)
+    {
+        Interlocked.Decrement(ref _rented);
+        if (OnReturned(buffer))
+            _classes[buffer.SizeClass].Push(buffer);
+    }
+
+    private static int IndexFor(int size)
+    {
+        var index = 0;
+        while (Sizes[index] < size)
+            index++;
+        return index;
+    }
+
+    /// <summary>A bounded stack: the buffer returned last is the one still in the cache.</summary>
+    private sealed class SizeClass(int limit)
+    {
+        private readonly Lock _lock = new();
+        private PacketBuffer? _top;
+        private int _count;
+
+        public PacketBuffer? TryPop()
+        {
+            lock (_lock)
+            {
+                var buffer = _top;
+                if (buffer is null)
+                    return null;
+                _top = buffer.Next;
+                buffer.Next = null;
+                _count--;
+                return buffer;
+            }
+        }
+
+        public void Push(PacketBuffer buffer)
+        {
+            lock (_lock)
+            {
+                if (_count == limit)
+                    return;
+                buffer.Next = _top;
+                _top = buffer;
+                _count++;
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+namespace Tapwire.Stack.Buffers;
+
+/// <summary>What is known of, or still owed to, the transport checksum of a frame.</summary>
+public enum ChecksumState : byte
+{
+    /// <summary>Nothing is known: the receiver verifies; the sender has filled it in.</summary>
+    None,
+
+    /// <summary>The device, or a sender on the same machine, vouches for it: the receiver need not look.</summary>
+    Verified,
+
+    /// <summary>
+    /// The checksum field holds only the pseudo-header's sum; whoever puts the frame on a physical wire adds the rest from
+    /// <see cref="OffloadNote.ChecksumStart"/> on. A received frame in this state never crossed a wire and counts as verified.
+    /// </summary>
+    Partial,
+}
+
+/// <summary>How a super-frame is cut into segments by whoever puts it on a physical wire.</summary>
+public enum Segmentation : byte
+{
+    None,
+    TcpV4,
+    TcpV6,
+    Udp,
+}
+
+/// <summary>
+/// The checksum and segmentation note that travels with a frame, as the virtio network header carries it (virtio 1.2, 5.1.6).
+/// Offsets are in bytes from the first byte of the frame.
+/// </summary>
+public struct OffloadNote
+{
+    public ChecksumState Checksum;
+
+    public Segmentation Segmentation;
+
+    /// <summary>The frame carries CWR, which belongs into its first segment only (RFC 3168, 6.1.2).</summary>
+    public bool Ecn;
+
+    /// <summary>Where the checksummed range begins: the transport header.</summary>
+    public ushort ChecksumStart;
+
+    /// <summary>Where the checksum field is, from <see cref="ChecksumStart"/>.</summary>
+    public ushort ChecksumOffset;
+
+    /// <summary>All headers, repeated before each segment.</summary>
+    public ushort HeaderLength;
+
+    /// <summary>Payload bytes of each segment but the last; 0 without segmentation.</summary>
+    public ushort SegmentSize;
+}

@@ -1,0 +1,91 @@
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Link;
+
+namespace Tapwire.Wires;
+
+/// <summary>What a frame on the wire begins with.</summary>
+public enum Medium
+{
+    /// <summary>An Ethernet header.</summary>
+    Ethernet,
+
+    /// <summary>An IPv4 or IPv6 header.</summary>
+    Ip,
+}
+
+/// <summary>Work that a wire takes from the stack.</summary>
+[Flags]
+public enum WireOffloads
+{
+    None = 0,
+
+    /// <summary>Fills in partial transport checksums, and says of received frames whether they were verified.</summary>
+    Checksum = 1,
+
+    /// <summary>Cuts TCP super-frames over IPv4 into segments, and delivers super-frames.</summary>
+    TcpSegmentationV4 = 2,
+
+    /// <summary>Cuts TCP super-frames over IPv6 into segments, and delivers super-frames.</summary>
+    TcpSegmentationV6 = 4,
+
+    /// <summary>Cuts UDP super-frames.</summary>
+    UdpSegmentation = 8,
+}
+
+/// <summary>
+/// The network side of a driver: something that takes and gives link frames. One owner calls it; nothing here blocks. Readiness is edge-like: after
+/// <see cref="Read"/> has returned fewer frames than asked for, or <see cref="Write"/> has taken fewer than given, the handler given to
+/// <see cref="Start"/> is called once more when there is something to read, or room, again.
+/// </summary>
+public interface IWire : IDisposable
+{
+    /// <summary>The device's name, as in "tw0".</summary>
+    string Name { get; }
+
+    Medium Medium { get; }
+
+    /// <summary>Largest payload of a frame in bytes, without the Ethernet header.</summary>
+    int Mtu { get; }
+
+    /// <summary>The address that this end should use on an Ethernet wire, where the wire prescribes one.</summary>
+    MacAddress? HardwareAddress { get; }
+
+    WireOffloads Offloads { get; }
+
+    /// <summary>Begins to report readiness. The handler may be called on any thread, also from within this call; it must be short and not throw.</summary>
+    void Start(IReactor reactor, Action<Readiness> ready);
+
+    /// <summary>Takes frames off the wire, at most as many as fit.</summary>
+    /// <param name="pool">Where buffers are rented, only once a frame is there.</param>
+    /// <param name="frames">Filled from the start; the caller owns what is in it.</param>
+    /// <returns>How many; fewer than asked for means that there are no more now.</returns>
+    /// <exception cref="WireException">The device is gone or refuses to work; the wire is to be disposed.</exception>
+    int Read(BufferPool pool, Span<PacketBuffer> frames);
+
+    /// <summary>Puts frames on the wire, in order. The wire copies; the caller keeps and releases the buffers.</summary>
+    /// <returns>How many were taken; fewer means that the wire is full now. A frame that the device refuses as such (too long, malformed) counts as
+    /// taken and is counted in <see cref="Refused"/>.</returns>
+    /// <exception cref="WireException">The device is gone or refuses to work; the wire is to be disposed.</exception>
+    int Write(ReadOnlySpan<PacketBuffer> frames);
+
+    /// <summary>Frames that the device would not take or that arrived unusable (truncated, larger than a buffer), since the start.</summary>
+    long Refused { get; }
+}
+
+/// <summary>The device has failed: it was removed, or an operation on it failed for good.</summary>
+public sealed class WireException : IOException
+{
+    public WireException(string message, Exception? inner = null)
+        : base(message, inner)
+    {
+    }
+
+    public WireException()
+    {
+    }
+
+    public WireException(string message)
+        : base(message)
+    {
+    }
+}
