@@ -39,6 +39,13 @@ internal static unsafe partial class Libc
     /// <summary>The number of unread bytes in a socket's receive queue.</summary>
     public const nuint FIONREAD = 0x541B;
 
+    public const int LOCK_EX = 2;
+    public const int LOCK_NB = 4;
+
+    public const int AT_FDCWD = -100;
+    public const int AT_SYMLINK_NOFOLLOW = 0x100;
+    public const uint STATX_BASIC_STATS = 0x7FF;
+
     /// <summary>Longest path of an AF_UNIX socket, without the terminating zero.</summary>
     public const int UnixPathMax = 107;
 
@@ -73,6 +80,20 @@ internal static unsafe partial class Libc
         public int ProcessId;
         public uint UserId;
         public uint GroupId;
+    }
+
+    /// <summary>The part of struct statx that is looked at; it is the same on all architectures.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    public struct FileStatistics
+    {
+        [FieldOffset(20)]
+        public uint UserId;
+
+        [FieldOffset(28)]
+        public ushort Mode;
+
+        [FieldOffset(32)]
+        public ulong Inode;
     }
 
     [LibraryImport("libc", SetLastError = true)]
@@ -118,7 +139,16 @@ internal static unsafe partial class Libc
     public static partial uint geteuid();
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    public static partial int chmod(string path, uint mode);
+    public static partial int mkdir(string path, uint mode);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int fchmod(int descriptor, uint mode);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int flock(int descriptor, int operation);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int statx(int directory, string path, int flags, uint mask, out FileStatistics status);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int unlink(string path);
