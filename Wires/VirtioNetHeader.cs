@@ -75,11 +75,8 @@ internal static class VirtioNetHeader
             BinaryPrimitives.WriteUInt16LittleEndian(header[ChecksumStartAt..], note.ChecksumStart);
             BinaryPrimitives.WriteUInt16LittleEndian(header[ChecksumOffsetAt..], note.ChecksumOffset);
         }
-        else if (note.Checksum == ChecksumState.Verified)
-        {
-            header[FlagsAt] = DataValid;
-        }
 
+        // Nothing is said of a verified checksum: it is in the frame, and the tun driver does not look at DATA_VALID.
         return note.Segmentation == Segmentation.None || TryEmitSegmentation(frame, offloads, header);
     }
 
