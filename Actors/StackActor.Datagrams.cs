@@ -56,5 +56,9 @@ public sealed partial class StackActor
             entry.Owner.Tell(new DatagramError(error));
         for (; entry.Demand > 0 && socket.TryReceive(out var data, out var from); entry.Demand--)
             entry.Owner.Tell(new DatagramReceived(data, from));
+        if ((events & SocketEvents.Closed) == 0)
+            return;
+        _sockets.Remove(entry);
+        entry.Owner.Tell(new Closed(StackError.AddressNotAvailable));
     }
 }

@@ -77,7 +77,7 @@ public sealed partial class StackActor
             return;
         }
 
-        _sockets.Add(socket, Sender);
+        Sender.Tell(new Connecting(_sockets.Add(socket, Sender).Id, socket.Local));
         PostPoll();
     }
 
