@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;
+using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
 
 namespace Tapwire.Stack;
@@ -19,6 +20,8 @@ public sealed class NetworkStack
     {
         options.Validate();
         Options = options;
+        var random = new KeyedRandom(secret);
+        Tcp = new TcpLayer(options.Tcp, null!, new SocketEventQueue(), new TimerWheel(), random, Counters.Tcp);
         Udp = new UdpLayer();
         Icmp = new IcmpLayer();
     }
@@ -26,6 +29,8 @@ public sealed class NetworkStack
     public StackOptions Options { get; }
 
     public StackCounters Counters { get; } = new();
+
+    public TcpLayer Tcp { get; }
 
     public UdpLayer Udp { get; }
 
