@@ -1,15 +1,5 @@
 namespace Akka.Actor;
 
-/// <summary>The base of all exceptions of the runtime.</summary>
-public abstract class AkkaException : Exception
-{
-    protected AkkaException() { }
-
-    protected AkkaException(string message, Exception cause = null) : base(message, cause) { }
-
-    protected Exception Cause => InnerException;
-}
-
 /// <summary>An actor could not be made: its constructor or <c>PreStart</c> threw.</summary>
 public class ActorInitializationException : AkkaException
 {
