@@ -22,6 +22,7 @@ public sealed unsafe class TapWire : IWire
     private readonly int _virtioLength;
     private IRegistration? _registration;
     private volatile bool _hungUp;
+    private bool _wantsRoom;
     private bool _disposed;
 
     private TapWire(int descriptor, string name, Medium medium, int mtu, MacAddress? address, bool virtioHeader, WireOffloads offloads)
@@ -86,7 +87,7 @@ public sealed unsafe class TapWire : IWire
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (_registration is not null)
             throw new InvalidOperationException($"{Name} has been started already.");
-        _registration = reactor.Register(_descriptor, Readiness.Readable | Readiness.Writable, readiness =>
+        _registration = reactor.Register(_descriptor, Readiness.Readable, readiness =>
         {
             // A tun device reports an error only when it is being removed; reads may go on saying "nothing there" for a moment.
             if ((readiness & Readiness.HangUp) != 0)
@@ -165,9 +166,14 @@ public sealed unsafe class TapWire : IWire
             }
 
             if (!TryWrite(vectors, Gather(frame, header, vectors)))
+            {
+                WatchForRoom(true);
                 return i;
+            }
         }
 
+        if (_wantsRoom)
+            WatchForRoom(false);
         return frames.Length;
     }
 
@@ -274,6 +280,13 @@ public sealed unsafe class TapWire : IWire
         frame.Truncate(length);
         frame.Offload = note;
         return true;
+    }
+
+    /// <summary>A device is nearly always writable, and each report would say so: that is watched only after it was full.</summary>
+    private void WatchForRoom(bool wanted)
+    {
+        _wantsRoom = wanted;
+        _registration?.SetInterest(wanted ? Readiness.Readable | Readiness.Writable : Readiness.Readable);
     }
 
     private int Gather(PacketBuffer frame, byte* header, IoVector* vectors)
