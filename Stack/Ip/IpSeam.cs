@@ -6,7 +6,11 @@ namespace Tapwire.Stack.Ip;
 /// <param name="TrafficClass">DSCP and ECN bits as received.</param>
 /// <param name="ToGroup">The destination was a broadcast or multicast address: TCP drops it, nobody answers it with an error.</param>
 internal readonly record struct IpReceiveInfo(
-    IpAddress Source, IpAddress Destination, byte HopLimit, byte TrafficClass, bool ToGroup);
+    IpAddress Source, IpAddress Destination, byte HopLimit, byte TrafficClass, bool ToGroup)
+{
+    /// <summary>Bytes of IP header that stand, trimmed but unchanged, before the transport header: an ICMP error quotes them. 0: not there.</summary>
+    public int HeaderLength { get; init; }
+}
 
 /// <summary>What a transport asks of the IP layer for one packet.</summary>
 internal readonly record struct IpSendInfo

@@ -1,0 +1,21 @@
+namespace Tapwire.Stack.Ip;
+
+/// <summary>Limits of ICMP.</summary>
+public sealed class IcmpOptions
+{
+    /// <summary>ICMP errors sent per second, over all destinations, 0..1000000 (RFC 1812, 4.3.2.8); 0 sends none.</summary>
+    public int ErrorsPerSecond { get; init; } = 1000;
+
+    /// <summary>ICMP errors that may go out at once after a quiet time, 1..10000.</summary>
+    public int ErrorBurst { get; init; } = 50;
+
+    /// <summary>Echo requests of one socket whose answers are awaited, and answers that wait to be read, 1..65536; the oldest gives way.</summary>
+    public int EchoOutstanding { get; init; } = 1024;
+
+    internal void Validate()
+    {
+        StackOptions.Range(ErrorsPerSecond, 0, 1_000_000, nameof(ErrorsPerSecond));
+        StackOptions.Range(ErrorBurst, 1, 10_000, nameof(ErrorBurst));
+        StackOptions.Range(EchoOutstanding, 1, 65536, nameof(EchoOutstanding));
+    }
+}

@@ -1,0 +1,44 @@
+namespace Tapwire.Stack.Link;
+
+/// <summary>Limits and times of the neighbour table (RFC 4861, 10; RFC 1122, 2.3.2).</summary>
+public sealed class NeighborOptions
+{
+    /// <summary>Neighbours known or being asked for, 1..1048576. The table makes room by forgetting the one that was not used for longest.</summary>
+    public int Entries { get; init; } = 4096;
+
+    /// <summary>Packets that wait for one neighbour's answer, 1..4096; the oldest gives way.</summary>
+    public int QueuedPackets { get; init; } = 64;
+
+    /// <summary>Bytes that wait for one neighbour's answer, 2 KiB..16 MiB; the oldest gives way.</summary>
+    public int QueuedBytes { get; init; } = 128 << 10;
+
+    /// <summary>Bytes that wait for the answers of all neighbours together, 64 KiB..1 GiB; the newest is dropped.</summary>
+    public int AllQueuedBytes { get; init; } = 4 << 20;
+
+    /// <summary>Requests before a neighbour counts as unreachable, 1..20.</summary>
+    public int Probes { get; init; } = 3;
+
+    /// <summary>Time between two requests to one neighbour, 10 ms..1 min.</summary>
+    public TimeSpan RetransmitTime { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long an answer, or progress of a connection, is good for, 1 s..1 day; each entry takes 50..150 % of it at random.</summary>
+    public TimeSpan ReachableTime { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long an entry that nobody uses is kept, 1 s..1 day.</summary>
+    public TimeSpan UnusedTime { get; init; } = TimeSpan.FromMinutes(10);
+
+    internal void Validate()
+    {
+        StackOptions.Range(Entries, 1, 1 << 20, nameof(Entries));
+        StackOptions.Range(QueuedPackets, 1, 4096, nameof(QueuedPackets));
+        StackOptions.Range(QueuedBytes, 2 << 10, 16 << 20, nameof(QueuedBytes));
+        StackOptions.Range(AllQueuedBytes, 64 << 10, 1 << 30, nameof(AllQueuedBytes));
+        StackOptions.Range(Probes, 1, 20, nameof(Probes));
+        Range(RetransmitTime, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), nameof(RetransmitTime));
+        Range(ReachableTime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), nameof(ReachableTime));
+        Range(UnusedTime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), nameof(UnusedTime));
+    }
+
+    private static void Range(TimeSpan value, TimeSpan least, TimeSpan most, string name) =>
+        StackOptions.Check(value >= least && value <= most, name, value, $"{least}..{most}");
+}

@@ -1,0 +1,171 @@
+using System.Reflection;
+using Tapwire.Stack.Tcp;
+
+namespace Tapwire.Stack;
+
+/// <summary>
+/// What a stack has counted since it was made: one number per event and per reason for a drop. Names that Linux's SNMP tables
+/// (/proc/net/snmp, /proc/net/netstat) have mean the same here. Plain numbers, written by the stack's owner only; another thread may read values
+/// that are a moment old.
+/// </summary>
+public sealed class StackCounters
+{
+    // Frames
+    public long InFrames;
+    public long InBytes;
+    public long OutFrames;
+    public long OutBytes;
+
+    /// <summary>Packets dropped because the egress queue was beyond its limit: answers and errors; transports hold back before.</summary>
+    public long EgressOverflow;
+
+    /// <summary>Packets to own addresses that were handed back to this stack.</summary>
+    public long LoopbackPackets;
+
+    /// <summary>Packets to own addresses that found the loopback queue full.</summary>
+    public long LoopbackOverflow;
+
+    // Ethernet
+    public long EthernetTooShort;
+
+    /// <summary>Frames to another station's unicast address.</summary>
+    public long EthernetOtherHost;
+
+    /// <summary>Frames from a group address, or from this stack's own.</summary>
+    public long EthernetBadSource;
+    public long EthernetVlanTagged;
+    public long EthernetUnknownType;
+
+    // ARP and neighbours
+    public long ArpInRequests;
+    public long ArpInReplies;
+    public long ArpOutRequests;
+    public long ArpOutReplies;
+    public long ArpOutAnnouncements;
+    public long ArpTooShort;
+
+    /// <summary>Hardware or protocol type or address length other than Ethernet and IPv4.</summary>
+    public long ArpBadFormat;
+    public long ArpBadOperation;
+
+    /// <summary>Sender address that no station can have: group, broadcast, loopback, or at odds with the frame's source.</summary>
+    public long ArpBadSender;
+
+    /// <summary>Requests and announcements about addresses of other stations.</summary>
+    public long ArpNotForUs;
+
+    /// <summary>Replies that nobody asked for.</summary>
+    public long ArpUnsolicited;
+
+    /// <summary>Claims of a neighbour's address from another hardware address that were not believed (the holder is being asked).</summary>
+    public long ArpMovesRefused;
+
+    /// <summary>Neighbours that took another hardware address.</summary>
+    public long ArpMoves;
+
+    /// <summary>ARP packets of another station that claims one of this stack's addresses (RFC 5227, 2.4).</summary>
+    public long ArpAddressConflicts;
+    public long NeighborUnreachable;
+    public long NeighborQueueOverflow;
+    public long NeighborTableOverflow;
+
+    /// <summary>Packets that waited for a neighbour which did not answer.</summary>
+    public long NeighborQueueDropped;
+
+    // IP input
+    public long IpInReceives;
+    public long IpInDelivers;
+    public long IpInTruncated;
+    public long IpInBadVersion;
+
+    /// <summary>IPv4 packets with a header length below 20 bytes or beyond the packet.</summary>
+    public long IpInBadHeaderLength;
+
+    /// <summary>IPv4 packets whose total length is below the header's or beyond the frame.</summary>
+    public long IpInBadLength;
+    public long IpInBadChecksum;
+    public long IpInBadOptions;
+    public long IpInSourceRoute;
+
+    /// <summary>Source addresses that no packet may have: group, broadcast, unspecified, loopback, reserved.</summary>
+    public long IpInMartianSource;
+
+    /// <summary>Destination addresses that no packet on a link may have: unspecified, loopback, reserved.</summary>
+    public long IpInMartianDestination;
+
+    /// <summary>Packets from outside that carry one of this stack's own addresses as their source ("land").</summary>
+    public long IpInOwnSource;
+
+    /// <summary>Packets to other hosts: this stack does not forward.</summary>
+    public long IpInAddrErrors;
+
+    /// <summary>Unicast packets that came in a link-layer broadcast (RFC 1122, 3.3.6).</summary>
+    public long IpInLinkBroadcast;
+    public long IpInFragments;
+    public long IpInUnknownProtos;
+    public long Ip6InUnsupported;
+
+    // IP output
+    public long IpOutRequests;
+    public long IpOutNoRoutes;
+
+    /// <summary>Packets larger than the MTU, which nobody on the way may fragment.</summary>
+    public long IpOutTooBig;
+
+    // ICMP
+    public long IcmpInMsgs;
+    public long IcmpInTruncated;
+    public long IcmpInCsumErrors;
+    public long IcmpInEchos;
+    public long IcmpInEchoReps;
+    public long IcmpInDestUnreachs;
+    public long IcmpInTimeExcds;
+    public long IcmpInParmProbs;
+    public long IcmpInRedirectsIgnored;
+    public long IcmpInUnknownTypes;
+
+    /// <summary>Messages to a broadcast or multicast address, which are not answered (RFC 1122, 3.2.2.6).</summary>
+    public long IcmpInGroupIgnored;
+
+    /// <summary>Errors whose quoted packet is cut short, malformed, or was not sent by this stack.</summary>
+    public long IcmpInBadQuotes;
+
+    /// <summary>"Too big" with an MTU below 68.</summary>
+    public long IcmpInBadMtu;
+
+    /// <summary>Echo replies that no socket awaits.</summary>
+    public long IcmpInEchoRepsUnmatched;
+    public long IcmpEchoQueueOverflow;
+    public long IcmpOutEchos;
+    public long IcmpOutEchoReps;
+    public long IcmpOutDestUnreachs;
+    public long IcmpOutParmProbs;
+
+    /// <summary>Errors that were due but held back by the rate limit.</summary>
+    public long IcmpOutRateLimited;
+
+    // UDP
+    public long UdpInDatagrams;
+    public long UdpOutDatagrams;
+    public long UdpNoPorts;
+    public long UdpInTruncated;
+    public long UdpInBadLength;
+    public long UdpInCsumErrors;
+    public long UdpInBadPort;
+    public long UdpRcvbufErrors;
+    public long UdpSndbufErrors;
+
+    private static readonly FieldInfo[] Fields = typeof(StackCounters).GetFields(BindingFlags.Public | BindingFlags.Instance);
+
+    /// <summary>TCP's part.</summary>
+    public TcpCounters Tcp { get; } = new();
+
+    /// <summary>All counters with their names, in the order of this file; TCP's at the end.</summary>
+    public IEnumerable<(string Name, long Value)> All()
+    {
+        foreach (var field in Fields)
+            yield return (field.Name, (long)field.GetValue(this)!);
+        foreach (var counter in Tcp.All())
+            yield return counter;
+    }
+}

@@ -1,0 +1,97 @@
+using System.Reflection;
+
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>
+/// What TCP has counted since the stack was made. Names that Linux's SNMP tables (/proc/net/snmp Tcp, /proc/net/netstat TcpExt) have mean the same
+/// here. Plain numbers, written by the stack's owner only; another thread may read values that are a moment old.
+/// </summary>
+public sealed class TcpCounters
+{
+    public long TcpInSegs;
+    public long TcpOutSegs;
+    public long TcpRetransSegs;
+    public long TcpActiveOpens;
+    public long TcpPassiveOpens;
+    public long TcpAttemptFails;
+    public long TcpEstabResets;
+    public long TcpOutRsts;
+
+    /// <summary>Resets that were due but held back by the rate limit.</summary>
+    public long TcpOutRstsRateLimited;
+
+    // Malformed or misdirected segments
+    public long TcpInErrs;
+    public long TcpInTruncated;
+    public long TcpInBadOffset;
+    public long TcpInCsumErrors;
+    public long TcpInBadOptions;
+    public long TcpInToGroup;
+
+    /// <summary>Segments whose source no connection can have: unspecified, group, broadcast, or port 0 on either side.</summary>
+    public long TcpInBadAddress;
+
+    /// <summary>Segments without SYN, ACK and RST, or with SYN and FIN.</summary>
+    public long TcpInBadFlags;
+
+    // Handshake
+    public long TcpExtListenOverflows;
+    public long TcpExtListenDrops;
+    public long TcpExtTCPReqQFullDrop;
+    public long TcpExtTCPTimeoutSynAck;
+    public long TcpExtEmbryonicRsts;
+    public long TcpSocketsRefused;
+
+    // Sequence checks
+    public long TcpExtPAWSEstab;
+    public long TcpExtPAWSActive;
+    public long TcpExtTCPChallengeACK;
+    public long TcpExtTCPSYNChallenge;
+    public long TcpExtTCPACKSkipped;
+    public long TcpInOutOfWindow;
+    public long TcpInBadAck;
+    public long TcpExtTCPOldAck;
+
+    // Receiver
+    public long TcpExtDelayedACKs;
+    public long TcpExtTCPOFOQueue;
+    public long TcpExtTCPOFODrop;
+    public long TcpExtTCPOFOMerge;
+    public long TcpExtOfoPruned;
+    public long TcpExtTCPRcvCoalesce;
+    public long TcpExtTCPDSACKOldSent;
+    public long TcpInDuplicateBytes;
+    public long TcpInBeyondWindow;
+    public long TcpInDiscarded;
+    public long TcpInWindowUpdates;
+
+    // Sender
+    public long TcpExtTCPTimeouts;
+    public long TcpExtTCPFastRetrans;
+    public long TcpExtTCPSlowStartRetrans;
+    public long TcpExtTCPRenoRecovery;
+    public long TcpExtTCPSackRecovery;
+    public long TcpExtTCPSackRecoveryFail;
+    public long TcpExtTCPSACKDiscard;
+    public long TcpExtTCPWinProbe;
+    public long TcpExtTCPKeepAlive;
+
+    // Ends
+    public long TcpExtTCPAbortOnData;
+    public long TcpExtTCPAbortOnClose;
+    public long TcpExtTCPAbortOnTimeout;
+    public long TcpExtTCPAbortOnLinger;
+    public long TcpExtTW;
+    public long TcpExtTWRecycled;
+    public long TcpExtTCPTimeWaitOverflow;
+    public long TcpInIcmpIgnored;
+
+    private static readonly FieldInfo[] Fields = typeof(TcpCounters).GetFields(BindingFlags.Public | BindingFlags.Instance);
+
+    /// <summary>All counters with their names, in the order of this file.</summary>
+    public IEnumerable<(string Name, long Value)> All()
+    {
+        foreach (var field in Fields)
+            yield return (field.Name, (long)field.GetValue(this)!);
+    }
+}

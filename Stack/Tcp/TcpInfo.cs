@@ -1,0 +1,41 @@
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>A snapshot of a connection, after Linux's tcp_info. Windows and thresholds in bytes.</summary>
+public readonly record struct TcpInfo
+{
+    public TcpState State { get; init; }
+
+    /// <summary>Payload bytes per segment towards the peer.</summary>
+    public int SegmentSize { get; init; }
+
+    public TimeSpan Rto { get; init; }
+
+    /// <summary>Smoothed round-trip time; zero before the first measurement.</summary>
+    public TimeSpan RoundTrip { get; init; }
+
+    public TimeSpan RoundTripVariation { get; init; }
+
+    public long CongestionWindow { get; init; }
+
+    public long SlowStartThreshold { get; init; }
+
+    public long SendWindow { get; init; }
+
+    public long ReceiveWindow { get; init; }
+
+    public int BytesInFlight { get; init; }
+
+    public int SendQueue { get; init; }
+
+    public int ReceiveQueue { get; init; }
+
+    /// <summary>Segments sent again since the connection began.</summary>
+    public int Retransmits { get; init; }
+
+    /// <summary>Time-outs in a row without an answer.</summary>
+    public int Backoff { get; init; }
+
+    public bool Timestamps { get; init; }
+
+    public bool SelectiveAck { get; init; }
+}

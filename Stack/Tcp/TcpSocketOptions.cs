@@ -1,0 +1,44 @@
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>What can be set on one socket before it is connected; a listener's connections inherit its settings. <c>default</c> takes the stack's defaults.</summary>
+public readonly record struct TcpSocketOptions
+{
+    /// <summary>TCP_NODELAY: small segments do not wait for acknowledgements (Nagle's algorithm off).</summary>
+    public bool NoDelay { get; init; }
+
+    /// <summary>SO_REUSEADDR: a listener may take a port that only connections, or their TIME-WAIT, still use.</summary>
+    public bool ReuseAddress { get; init; }
+
+    /// <summary>SO_KEEPALIVE.</summary>
+    public bool KeepAlive { get; init; }
+
+    /// <summary>TCP_KEEPIDLE: 0 takes two hours (RFC 9293, 3.8.4).</summary>
+    public TimeSpan KeepAliveIdle { get; init; }
+
+    /// <summary>TCP_KEEPINTVL: 0 takes 75 s.</summary>
+    public TimeSpan KeepAliveInterval { get; init; }
+
+    /// <summary>TCP_KEEPCNT: 0 takes 9.</summary>
+    public int KeepAliveCount { get; init; }
+
+    /// <summary>TCP_USER_TIMEOUT: how long data may stay unacknowledged; 0 leaves it to the number of retransmissions.</summary>
+    public TimeSpan UserTimeout { get; init; }
+
+    /// <summary>SO_RCVBUF in bytes: 0 takes the stack's.</summary>
+    public int ReceiveBuffer { get; init; }
+
+    /// <summary>SO_SNDBUF in bytes: 0 takes the stack's.</summary>
+    public int SendBuffer { get; init; }
+
+    /// <summary>IP_TTL: 0 takes the stack's.</summary>
+    public byte HopLimit { get; init; }
+
+    /// <summary>IP_TOS without the ECN bits.</summary>
+    public byte TrafficClass { get; init; }
+
+    /// <summary>TCP_MAXSEG: an upper bound for the segment size in both directions; 0 leaves it to the path.</summary>
+    public ushort MaxSegment { get; init; }
+
+    /// <summary>SO_LINGER with time 0: closing sends RST and forgets unsent data. (A longer time is the caller's to wait for the end of the connection.)</summary>
+    public bool ResetOnClose { get; init; }
+}

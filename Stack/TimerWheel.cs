@@ -1,0 +1,224 @@
+using System.Numerics;
+
+namespace Tapwire.Stack;
+
+/// <summary>Something that is to happen at a certain time. Armed in at most one wheel, at most once; arming it again moves it.</summary>
+internal abstract class Timer
+{
+    internal Timer? WheelNext;
+    internal Timer? WheelPrevious;
+    internal long WheelTick;
+    internal short WheelSlot = -1;
+
+    public bool IsArmed => WheelSlot >= 0;
+
+    /// <summary>When it fires: the deadline it was armed with, rounded up to the wheel's tick. <see cref="Instant.Never"/> while not armed.</summary>
+    public Instant Deadline => IsArmed ? new Instant(WheelTick * TimerWheel.TickLength) : Instant.Never;
+
+    /// <summary>Called once the deadline is reached, with the timer no longer armed; it may arm and cancel timers, itself too.</summary>
+    protected internal abstract void Fire(Instant now);
+}
+
+/// <summary>
+/// A hierarchical timer wheel (Varghese and Lauck, scheme 7): six levels of 64 slots, 100 µs per tick. Arming and cancelling cost the same
+/// whatever the number of timers; a timer is moved down at most once per level. Deadlines are rounded up, so nothing fires early.
+/// </summary>
+internal sealed class TimerWheel
+{
+    /// <summary>One tick in <see cref="Instant"/> ticks: 100 µs.</summary>
+    public const long TickLength = TimeSpan.TicksPerMillisecond / 10;
+
+    private const int SlotBits = 6;
+    private const int Slots = 1 << SlotBits;
+    private const int Levels = 6;
+
+    /// <summary>78 days: the last level but for one slot, which would be taken for the current one. What lies beyond waits there and is placed anew.</summary>
+    private const long Span = (Slots - 1L) << (SlotBits * (Levels - 1));
+
+    /// <summary>A slot of a higher level with at most so many timers is searched for its true deadline; with more, waking up once at the slot's
+    /// beginning is cheaper.</summary>
+    private const int SearchLimit = 16;
+
+    private readonly Timer?[] _slots = new Timer?[Levels * Slots];
+    private readonly ulong[] _occupied = new ulong[Levels];
+    private long _current;
+    private long _advancedTo;
+    private long _next = long.MaxValue;
+    private bool _nextKnown = true;
+
+    /// <summary>Number of timers armed.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Nothing fires before this. Usually exact; where many timers are far away it may be early, never late.</summary>
+    public Instant NextDeadline
+    {
+        get
+        {
+            if (!_nextKnown)
+            {
+                _next = FindNext();
+                _nextKnown = true;
+            }
+
+            return _next == long.MaxValue ? Instant.Never : new Instant(_next * TickLength);
+        }
+    }
+
+    /// <summary>Sets a timer, or moves it if it is armed. A deadline that has passed fires on the next tick after the last <see cref="Advance"/>.</summary>
+    public void Arm(Timer timer, Instant deadline)
+    {
+        // Instant.Never and what is near it must not overflow; nobody lives to see it fire.
+        var tick = deadline.Ticks > long.MaxValue - TickLength ? long.MaxValue / TickLength : (deadline.Ticks + TickLength - 1) / TickLength;
+        tick = Math.Max(tick, _advancedTo + 1);
+        if (timer.IsArmed)
+        {
+            if (timer.WheelTick == tick)
+                return;
+            Cancel(timer);
+        }
+
+        timer.WheelTick = tick;
+        Insert(timer);
+        Count++;
+        if (_nextKnown && tick < _next)
+            _next = tick;
+    }
+
+    /// <summary>Forgets a timer. Does nothing to one that is not armed.</summary>
+    public void Cancel(Timer timer)
+    {
+        if (!timer.IsArmed)
+            return;
+        Unlink(timer);
+        Count--;
+        if (timer.WheelTick <= _next)
+            _nextKnown = false;
+    }
+
+    /// <summary>Fires everything that is due at <paramref name="now"/>, in the order of the deadlines.</summary>
+    public void Advance(Instant now)
+    {
+        var target = now.Ticks / TickLength;
+        if (target < _advancedTo)
+            return;
+        _advancedTo = target;
+        while (FirstSlot(out var level, out var slot, out var start) && start <= target)
+        {
+            // The slot's own time: what is moved down or fires here is never behind the current tick.
+            _current = Math.Max(start, _current);
+            var index = level * Slots + slot;
+            _nextKnown = false;
+            if (level == 0)
+                FireSlot(index, now);
+            else
+                MoveDown(index);
+        }
+
+        _current = target;
+    }
+
+    private void FireSlot(int index, Instant now)
+    {
+        // Timers armed meanwhile go behind the time we advance to, so this ends; timers cancelled meanwhile are gone from the list.
+        while (_slots[index] is { } timer)
+        {
+            Unlink(timer);
+            Count--;
+            timer.Fire(now);
+        }
+    }
+
+    private void MoveDown(int index)
+    {
+        var timer = _slots[index];
+        _slots[index] = null;
+        _occupied[index / Slots] &= ~(1UL << (index % Slots));
+        while (timer is not null)
+        {
+            var next = timer.WheelNext;
+            timer.WheelNext = null;
+            timer.WheelPrevious = null;
+            Insert(timer);
+            timer = next;
+        }
+    }
+
+    private void Insert(Timer timer)
+    {
+        // The level is given by the highest bit in which the tick differs from the current one: on that level both are in the same turn. A timer
+        // for the current tick itself (moved down just now) belongs into the current slot of level 0.
+        var tick = Math.Min(timer.WheelTick, _current + Span);
+        var differing = (ulong)((tick ^ _current) | (Slots - 1));
+        var level = Math.Min((63 - BitOperations.LeadingZeroCount(differing)) / SlotBits, Levels - 1);
+        var slot = (int)(tick >> (level * SlotBits)) & (Slots - 1);
+        var index = level * Slots + slot;
+        var head = _slots[index];
+        timer.WheelNext = head;
+        timer.WheelPrevious = null;
+        if (head is not null)
+            head.WheelPrevious = timer;
+        _slots[index] = timer;
+        timer.WheelSlot = (short)index;
+        _occupied[level] |= 1UL << slot;
+    }
+
+    private void Unlink(Timer timer)
+    {
+        var index = timer.WheelSlot;
+        if (timer.WheelPrevious is null)
+        {
+            _slots[index] = timer.WheelNext;
+            if (timer.WheelNext is null)
+                _occupied[index / Slots] &= ~(1UL << (index % Slots));
+        }
+        else
+        {
+            timer.WheelPrevious.WheelNext = timer.WheelNext;
+        }
+
+        if (timer.WheelNext is not null)
+            timer.WheelNext.WheelPrevious = timer.WheelPrevious;
+        timer.WheelNext = null;
+        timer.WheelPrevious = null;
+        timer.WheelSlot = -1;
+    }
+
+    /// <summary>The first occupied slot: on the lowest level that has one. Its start may lie in the past only for the slot we are in.</summary>
+    private bool FirstSlot(out int level, out int slot, out long start)
+    {
+        for (level = 0; level < Levels; level++)
+        {
+            var occupied = _occupied[level];
+            if (occupied == 0)
+                continue;
+            var shift = level * SlotBits;
+            var position = (int)(_current >> shift) & (Slots - 1);
+            var distance = BitOperations.TrailingZeroCount(BitOperations.RotateRight(occupied, position));
+            slot = (position + distance) & (Slots - 1);
+            start = ((_current >> shift) + distance) << shift;
+            return true;
+        }
+
+        slot = 0;
+        start = 0;
+        return false;
+    }
+
+    private long FindNext()
+    {
+        if (!FirstSlot(out var level, out var slot, out var start))
+            return long.MaxValue;
+        if (level == 0)
+            return start;
+        var earliest = long.MaxValue;
+        var searched = 0;
+        for (var timer = _slots[level * Slots + slot]; timer is not null; timer = timer.WheelNext)
+        {
+            if (++searched > SearchLimit)
+                return start;
+            earliest = Math.Min(earliest, timer.WheelTick);
+        }
+
+        return earliest;
+    }
+}

@@ -1,0 +1,37 @@
+namespace Tapwire.Stack.Udp;
+
+/// <summary>Limits of UDP.</summary>
+public sealed class UdpOptions
+{
+    /// <summary>UDP sockets at one time, 1..4194304.</summary>
+    public int Sockets { get; init; } = 65536;
+
+    /// <summary>Datagrams that wait in one socket's receive queue, 1..1048576; the newest is dropped.</summary>
+    public int QueuedDatagrams { get; init; } = 4096;
+
+    internal void Validate()
+    {
+        StackOptions.Range(Sockets, 1, 1 << 22, nameof(Sockets));
+        StackOptions.Range(QueuedDatagrams, 1, 1 << 20, nameof(QueuedDatagrams));
+    }
+}
+
+/// <summary>What a UDP socket may be given when it is made.</summary>
+public readonly record struct UdpSocketOptions
+{
+    public UdpSocketOptions()
+    {
+    }
+
+    /// <summary>SO_REUSEADDR: share the address with sockets that allow it too; the newest one gets unicast datagrams, as on Linux.</summary>
+    public bool ReuseAddress { get; init; }
+
+    /// <summary>SO_BROADCAST: sending to a broadcast address is allowed.</summary>
+    public bool Broadcast { get; init; }
+
+    /// <summary>SO_RCVBUF: bytes of memory that undelivered datagrams may hold, 2 KiB..64 MiB; values outside are brought inside.</summary>
+    public int ReceiveBuffer { get; init; } = 212_992;
+
+    /// <summary>SO_SNDBUF: bytes of datagrams that may wait for room on the egress queue, 2 KiB..64 MiB; values outside are brought inside.</summary>
+    public int SendBuffer { get; init; } = 212_992;
+}
