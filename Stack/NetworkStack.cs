@@ -128,6 +128,19 @@ public sealed class NetworkStack
         return removed;
     }
 
+    /// <summary>
+    /// Takes all addresses away, and drops what waits for neighbours and for this stack itself. Connections end as with <see cref="RemoveAddress"/>;
+    /// the frames and events of that are still to be taken. Sockets stay to be closed by their owners.
+    /// </summary>
+    public void Close(Instant now)
+    {
+        while (_addresses.Prefixes.Count != 0)
+            RemoveAddress(_addresses.Prefixes[^1].Address, now);
+        while (_ip.TryTakeLoopback(out var packet))
+            packet.Release();
+        _link.Close();
+    }
+
     /// <summary>Takes one frame from the wire, and its buffer. Never throws for what is in it.</summary>
     public void Receive(PacketBuffer frame, Instant now)
     {
