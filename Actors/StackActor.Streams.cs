@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Event;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
