@@ -161,6 +161,12 @@ public sealed partial class TcpSocket : StackSocket
             Raise(SocketEvents.Closed);
     }
 
+    /// <summary>Bytes that the receive side may hold.</summary>
+    internal int BufferLimit => _receiveBuffer;
+
+    /// <summary>Memory of the buffers that the receive side holds.</summary>
+    internal long MemoryHeld => _received.Memory + _ahead.Memory;
+
     private bool IsSynchronized => _state is not (TcpState.Closed or TcpState.SynSent or TcpState.TimeWait);
 
     private StackError CanWrite(int length)
