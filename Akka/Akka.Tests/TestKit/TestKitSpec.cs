@@ -108,8 +108,11 @@ public class TestKitSpec : Akka.TestKit.Xunit2.TestKit
     {
         var output = new Lines();
         using var kit = new Akka.TestKit.Xunit2.TestKit("akka.loglevel = DEBUG, akka.loggers = []", output);
-        kit.Sys.Log.Info("found {0}", 42);
-        kit.AwaitAssert(() => Assert.Contains(output.All, line => line.Contains("found 42", StringComparison.Ordinal)));
+        kit.AwaitAssert(() =>
+        {
+            kit.Sys.Log.Info("found {0}", 42);
+            Assert.Contains(output.All, line => line.Contains("found 42", StringComparison.Ordinal));
+        });
     }
 
     private sealed class Fragile : ReceiveActor
