@@ -80,6 +80,24 @@ public sealed class TapWireSpec
     }
 
     [SkippableFact]
+    public void Segmented_datagrams_of_a_kernel_socket_arrive_in_one_frame_with_their_note()
+    {
+        const int UdpSegment = 103;
+        const byte Udp = 17;
+        using var peer = new TapPeer(Offloaded with { Offloads = Offloaded.Offloads | WireOffloads.UdpSegmentation });
+        Skip.If((peer.Wire.Offloads & WireOffloads.UdpSegmentation) == 0, "the kernel is older than 6.2");
+        using var socket = peer.Namespace.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        socket.SetRawSocketOption(Udp, UdpSegment, BitConverter.GetBytes(1000));
+        socket.SendTo(new byte[9500], new IPEndPoint(IPAddress.Parse(TapPeer.Address), 9));
+        var frame = peer.ReceiveIpv4(Udp);
+        Assert.Equal(14 + 20 + 8 + 9500, frame.Length);
+        Assert.Equal(
+            new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 34, ChecksumOffset = 6, Segmentation = Segmentation.Udp, SegmentSize = 1000, HeaderLength = 42 },
+            frame.Offload);
+        frame.Release();
+    }
+
+    [SkippableFact]
     public void A_super_frame_with_fragments_reaches_a_kernel_socket_in_order()
     {
         using var peer = new TapPeer(Offloaded);
