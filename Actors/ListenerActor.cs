@@ -12,6 +12,7 @@ namespace Tapwire.Actors;
 public abstract class ListenerActor : ReceiveActor
 {
     private readonly Listen _request;
+    private SocketId? _open;
 
     protected ListenerActor(IActorRef stack, Listen request)
     {
@@ -41,6 +42,7 @@ public abstract class ListenerActor : ReceiveActor
 
     private void Opening()
     {
+        ReceiveStopping();
         Receive<Listening>(listening =>
         {
             Become(() => Open(listening));
@@ -62,10 +64,40 @@ public abstract class ListenerActor : ReceiveActor
             Log.Debug("Accepted {Remote} on {Local}", accepted.Remote, accepted.Local);
             OnAccepted(listening.Id, accepted);
         });
+        ReceiveStopping();
         WhileListening(listening);
     }
 
-    private SocketId? _open;
+    /// <summary>No new connections; those that are served end in order.</summary>
+    private void ReceiveStopping() => Receive<Stopping>(_ =>
+    {
+        var connections = Context.GetChildren().ToList();
+        if (_open is { } id)
+            Stack.Tell(new Unlisten(id));
+        _open = null;
+        foreach (var connection in connections)
+        {
+            Context.Watch(connection);
+            connection.Tell(Stopping.Instance);
+        }
+
+        if (connections.Count == 0)
+            Context.Stop(Self);
+        else
+            Become(() => Finishing(connections.Count));
+    });
+
+    private void Finishing(int left)
+    {
+        Receive<Accepted>(accepted => Stack.Tell(new Abort(accepted.Id)));
+        Receive<Terminated>(_ =>
+        {
+            if (left == 1)
+                Context.Stop(Self);
+            else
+                Become(() => Finishing(left - 1));
+        });
+    }
 
     protected override void PostStop()
     {

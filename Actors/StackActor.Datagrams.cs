@@ -12,14 +12,14 @@ public sealed partial class StackActor
     {
         Receive<OpenDatagram>(open =>
         {
-            var error = _stack.Udp.Bind(open.Local, new UdpSocketOptions { ReuseAddress = open.ReuseAddress, Broadcast = open.Broadcast }, Now, out var socket);
+            var error = _stack.Udp.Bind(open.Local, new UdpSocketOptions { ReuseAddress = open.ReuseAddress, Broadcast = open.Broadcast }, out var socket);
             Sender.Tell(socket is null ? new DatagramOpenFailed(error) : new DatagramOpened(_sockets.Add(socket, Sender).Id, socket.Local));
         });
         Receive<ConnectDatagram>(connect =>
         {
             if (_sockets.Find(connect.Id)?.Socket is not UdpSocket socket)
                 return;
-            var error = socket.Connect(connect.Remote ?? default, Now);
+            var error = socket.Connect(connect.Remote ?? default);
             Sender.Tell(new DatagramConnected(error, socket.Local));
         });
         Receive<ReceiveDatagrams>(demand =>
@@ -56,5 +56,9 @@ public sealed partial class StackActor
             entry.Owner.Tell(new DatagramError(error));
         for (; entry.Demand > 0 && socket.TryReceive(out var data, out var from); entry.Demand--)
             entry.Owner.Tell(new DatagramReceived(data, from));
+        if ((events & SocketEvents.Closed) == 0)
+            return;
+        _sockets.Remove(entry);
+        entry.Owner.Tell(new Closed(StackError.AddressNotAvailable));
     }
 }

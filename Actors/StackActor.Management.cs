@@ -21,7 +21,7 @@ public sealed partial class StackActor
     private void ReceiveManagement()
     {
         Receive<SetOption>(set => Sender.Tell(new OptionAnswer(
-            _sockets.Find(set.Id) is { } entry ? SocketOptions.Set(entry.Socket, set.Option, set.Value) : StackError.NotConnected, set.Value)));
+            _sockets.Find(set.Id) is { } entry ? SocketOptions.Set(entry.Socket, set.Option, set.Value, Now) : StackError.NotConnected, set.Value)));
         Receive<GetOption>(get =>
         {
             var value = 0;
@@ -88,7 +88,7 @@ public sealed partial class StackActor
                 break;
             var status = entry.Socket switch
             {
-                TcpSocket tcp => new ConnectionStatus(tcp.State.ToString(), tcp.Local, tcp.Remote, tcp.SendQueued, tcp.ReceiveQueued),
+                TcpSocket tcp => new ConnectionStatus(tcp.State.ToString(), tcp.Local, tcp.Remote, tcp.Info.SendQueue, tcp.Info.ReceiveQueue),
                 TcpListener listener => new ConnectionStatus("Listen", listener.Local, default, 0, 0),
                 UdpSocket udp => new ConnectionStatus("Udp", udp.Local, udp.Remote, 0, 0),
                 _ => null,
@@ -98,7 +98,7 @@ public sealed partial class StackActor
         }
 
         var counters = new Dictionary<string, long>();
-        foreach (var (name, value) in _stack.Counters.Enumerate())
+        foreach (var (name, value) in _stack.Counters.All())
         {
             if (value != 0)
                 counters[name] = value;

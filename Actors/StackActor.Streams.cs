@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Event;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
@@ -77,7 +78,7 @@ public sealed partial class StackActor
             return;
         }
 
-        _sockets.Add(socket, Sender);
+        Sender.Tell(new Connecting(_sockets.Add(socket, Sender).Id, socket.Local));
         PostPoll();
     }
 

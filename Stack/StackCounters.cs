@@ -1,4 +1,5 @@
 using System.Reflection;
+using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Stack;
 
@@ -156,10 +157,15 @@ public sealed class StackCounters
 
     private static readonly FieldInfo[] Fields = typeof(StackCounters).GetFields(BindingFlags.Public | BindingFlags.Instance);
 
-    /// <summary>All counters with their names, in the order of this file.</summary>
+    /// <summary>TCP's part.</summary>
+    public TcpCounters Tcp { get; } = new();
+
+    /// <summary>All counters with their names, in the order of this file; TCP's at the end.</summary>
     public IEnumerable<(string Name, long Value)> All()
     {
         foreach (var field in Fields)
             yield return (field.Name, (long)field.GetValue(this)!);
+        foreach (var counter in Tcp.All())
+            yield return counter;
     }
 }

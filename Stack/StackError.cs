@@ -5,11 +5,17 @@ public enum StackError
 {
     None = 0,
 
+    /// <summary>EACCES: sending to a broadcast address was not allowed for the socket.</summary>
+    AccessDenied = 13,
+
     /// <summary>EINVAL: the call makes no sense in the socket's state.</summary>
     InvalidArgument = 22,
 
     /// <summary>EPIPE: the sending side has been shut down.</summary>
     BrokenPipe = 32,
+
+    /// <summary>EDESTADDRREQ: a datagram without a destination, on a socket that is not connected.</summary>
+    DestinationRequired = 89,
 
     /// <summary>EMSGSIZE: the datagram is larger than the protocol can carry.</summary>
     MessageTooLong = 90,

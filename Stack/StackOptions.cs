@@ -1,5 +1,6 @@
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;
+using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
 
 namespace Tapwire.Stack;
@@ -39,6 +40,8 @@ public sealed class StackOptions
     public IcmpOptions Icmp { get; init; } = new();
 
     public UdpOptions Udp { get; init; } = new();
+
+    public TcpOptions Tcp { get; init; } = new();
 
     internal void Validate()
     {

@@ -34,6 +34,12 @@ public abstract class StreamServiceActor : ReceiveActor
             Log.Debug("Connection ended: {Reason}", closed.Reason);
             Context.Stop(Self);
         });
+        Receive<Stopping>(_ =>
+        {
+            _ended = true;
+            _stack.Tell(new Close(_id));
+            Context.Stop(Self);
+        });
     }
 
     protected ILoggingAdapter Log { get; } = Context.GetLogger();

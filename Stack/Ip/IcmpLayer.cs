@@ -1,9 +1,254 @@
+using System.Buffers.Binary;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Packets;
+using Tapwire.Stack.Tcp;
+using Tapwire.Stack.Udp;
+
 namespace Tapwire.Stack.Ip;
 
-/// <summary>ICMP (RFC 792, RFC 1122 3.2.2): answers echo requests, sends and takes errors, and serves echo sockets.</summary>
+/// <summary>ICMP (RFC 792, RFC 1122 3.2.2): answers echo requests, takes errors to the transports they are about, and serves echo sockets.</summary>
 public sealed class IcmpLayer
 {
+    /// <summary>The least MTU that IPv4 allows (RFC 791, 3.2): a "too big" below it is nonsense.</summary>
+    private const int LeastMtu = 68;
+
+    /// <summary>MTUs of real networks, for routers that do not name theirs (RFC 1191, 7.1).</summary>
+    private static readonly int[] Plateaus = [32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, LeastMtu];
+
+    private readonly IcmpOptions _options;
+    private readonly IpLayer _ip;
+    private readonly UdpLayer _udp;
+    private readonly TcpLayer _tcp;
+    private readonly SocketEventQueue _events;
+    private readonly KeyedRandom _random;
+    private readonly StackCounters _counters;
+    private readonly Dictionary<ushort, IcmpEchoSocket> _sockets = [];
+
+    internal IcmpLayer(
+        IcmpOptions options, IpLayer ip, UdpLayer udp, TcpLayer tcp, SocketEventQueue events, KeyedRandom random, StackCounters counters)
+    {
+        _options = options;
+        _ip = ip;
+        _udp = udp;
+        _tcp = tcp;
+        _events = events;
+        _random = random;
+        _counters = counters;
+    }
+
     /// <summary>Makes a socket for echo requests.</summary>
     /// <returns>None, or NoBufferSpace when all 65,536 identifiers are taken.</returns>
-    public StackError Open(out IcmpEchoSocket? socket) => throw new NotSupportedException();
+    public StackError Open(out IcmpEchoSocket? socket)
+    {
+        socket = null;
+        if (_sockets.Count > ushort.MaxValue)
+            return StackError.NoBufferSpace;
+        var identifier = (ushort)_random.NextUInt32();
+        while (_sockets.ContainsKey(identifier))
+            identifier++;
+        socket = new IcmpEchoSocket(this, _ip, _events, _counters, identifier, _options.EchoOutstanding);
+        _sockets.Add(identifier, socket);
+        return StackError.None;
+    }
+
+    internal void Closed(IcmpEchoSocket socket) => _sockets.Remove(socket.Identifier);
+
+    /// <summary>Takes a message over.</summary>
+    internal void Receive(PacketBuffer packet, in IpReceiveInfo info, Instant now)
+    {
+        _counters.IcmpInMsgs++;
+        if (!Icmpv4View.TryParse(packet.Span, out var header))
+        {
+            _counters.IcmpInTruncated++;
+        }
+        else if (packet.Offload.Checksum == ChecksumState.None && Checksum.Sum(packet.Span) != 0xFFFF)
+        {
+            _counters.IcmpInCsumErrors++;
+        }
+        else if (info.ToGroup)
+        {
+            _counters.IcmpInGroupIgnored++;
+        }
+        else if (header.Type == Icmpv4Type.Echo)
+        {
+            _counters.IcmpInEchos++;
+            Answer(packet, header, info, now);
+            return;
+        }
+        else
+        {
+            Receive(packet.Span, header, info, now);
+        }
+
+        packet.Release();
+    }
+
+    /// <summary>Reports that the packet's next hop does not answer, to whoever sent it.</summary>
+    /// <param name="packet">Begins with its IP header; stays the caller's.</param>
+    internal void NextHopUnreachable(PacketBuffer packet, Instant now)
+    {
+        if (!Ipv4View.TryParse(packet.Span, out var header))
+            return;
+        var info = new IpReceiveInfo(
+            IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), header.HopLimit, header.TrafficClass, false);
+        if (header.Protocol == IpProtocol.Tcp)
+            _tcp.Unreachable(info.Destination, StackError.HostUnreachable, now);
+        else
+            Report(info, info.Source, header.Protocol, packet.Span[header.HeaderLength..], IcmpErrorKind.HostUnreachable, 0, now);
+    }
+
+    /// <summary>Turns the request into its answer where it stands (RFC 1122, 3.2.2.6).</summary>
+    private void Answer(PacketBuffer packet, in Icmpv4View header, in IpReceiveInfo info, Instant now)
+    {
+        var checksum = Checksum.Update(header.Checksum, Icmpv4Type.Echo << 8, Icmpv4Type.EchoReply << 8);
+        if (!packet.IsExclusive || packet.Headroom < _ip.HeaderRoom)
+            packet = Copy(packet);
+        packet.Offload = default;
+        packet.Span[0] = Icmpv4Type.EchoReply;
+        BinaryPrimitives.WriteUInt16BigEndian(packet.Span[2..], checksum);
+        _counters.IcmpOutEchoReps++;
+        _ip.Send(
+            packet,
+            new IpSendInfo
+            {
+                Source = info.Destination,
+                Destination = info.Source,
+                Protocol = IpProtocol.Icmp,
+                TrafficClass = info.TrafficClass,
+                ChecksumOffset = -1,
+            },
+            now);
+    }
+
+    private PacketBuffer Copy(PacketBuffer packet)
+    {
+        var copy = _ip.Pool.Rent(packet.Length, BufferPool.HeaderRoom);
+        packet.Span.CopyTo(copy.Append(packet.Length));
+        packet.Release();
+        return copy;
+    }
+
+    private void Receive(ReadOnlySpan<byte> message, in Icmpv4View header, in IpReceiveInfo info, Instant now)
+    {
+        switch (header.Type)
+        {
+            case Icmpv4Type.EchoReply:
+                _counters.IcmpInEchoReps++;
+                if (!_sockets.TryGetValue(header.Identifier, out var socket)
+                    || !socket.Replied(info, header.Sequence, message.Length - Icmpv4Header.Length, now))
+                    _counters.IcmpInEchoRepsUnmatched++;
+                break;
+            case Icmpv4Type.DestinationUnreachable:
+                _counters.IcmpInDestUnreachs++;
+                if (KindOf(header.Code) is { } kind)
+                    ReceiveError(message, header, info, kind, now);
+                else
+                    _counters.IcmpInUnknownTypes++;
+                break;
+            case Icmpv4Type.TimeExceeded:
+                _counters.IcmpInTimeExcds++;
+                ReceiveError(message, header, info, IcmpErrorKind.TimeExceeded, now);
+                break;
+            case Icmpv4Type.ParameterProblem:
+                _counters.IcmpInParmProbs++;
+                ReceiveError(message, header, info, IcmpErrorKind.ParameterProblem, now);
+                break;
+            case Icmpv4Type.Redirect:
+                // Linux takes them by default. Anybody on the path could bend the route with one, and a host with one gateway gains nothing.
+                _counters.IcmpInRedirectsIgnored++;
+                break;
+            default:
+                _counters.IcmpInUnknownTypes++;
+                break;
+        }
+    }
+
+    /// <summary>Checks that the quoted packet is one that this stack may have sent (RFC 5927, 4), and takes the error to its transport.</summary>
+    private void ReceiveError(ReadOnlySpan<byte> message, in Icmpv4View header, in IpReceiveInfo info, IcmpErrorKind kind, Instant now)
+    {
+        var quote = message[Icmpv4Header.Length..];
+        if (!Ipv4View.TryParse(quote, out var quoted)
+            || quoted.Version != 4
+            || quoted.HeaderLength < Ipv4Header.Length
+            || quote.Length < quoted.HeaderLength + 8
+            || quoted.TotalLength < quoted.HeaderLength + 8
+            || quoted.FragmentOffset != 0
+            || !_ip.Addresses.IsOwn(IpAddress.FromV4(quoted.Source)))
+        {
+            _counters.IcmpInBadQuotes++;
+            return;
+        }
+
+        var mtu = 0;
+        if (kind == IcmpErrorKind.PacketTooBig)
+        {
+            mtu = header.NextHopMtu != 0 ? header.NextHopMtu : PlateauBelow(quoted.TotalLength);
+            if (mtu < LeastMtu)
+            {
+                _counters.IcmpInBadMtu++;
+                return;
+            }
+        }
+
+        var sent = new IpReceiveInfo(
+            IpAddress.FromV4(quoted.Source), IpAddress.FromV4(quoted.Destination), quoted.HopLimit, quoted.TrafficClass, false);
+        Report(sent, info.Source, quoted.Protocol, quote[quoted.HeaderLength..], kind, mtu, now);
+    }
+
+    /// <param name="sent">Source and destination of the packet that was lost: our address comes first.</param>
+    /// <param name="from">Who says so.</param>
+    private void Report(
+        in IpReceiveInfo sent, IpAddress from, byte protocol, ReadOnlySpan<byte> transport, IcmpErrorKind kind, int mtu, Instant now)
+    {
+        switch (protocol)
+        {
+            case IpProtocol.Tcp:
+                _tcp.ErrorReceived(sent, transport, kind, mtu, now);
+                break;
+            case IpProtocol.Udp:
+                _udp.ErrorReceived(sent, transport, kind);
+                break;
+            case IpProtocol.Icmp when Icmpv4View.TryParse(transport, out var echo) && echo.Type == Icmpv4Type.Echo
+                && _sockets.TryGetValue(echo.Identifier, out var socket):
+                socket.Refused(from, sent.Destination, echo.Sequence, ErrorOf(kind), now);
+                break;
+            default:
+                _counters.IcmpInBadQuotes++;
+                break;
+        }
+    }
+
+    /// <summary>What sockets call it (RFC 1122, 4.2.3.9; errno values as Linux's icmp_err_convert has them).</summary>
+    internal static StackError ErrorOf(IcmpErrorKind kind) => kind switch
+    {
+        IcmpErrorKind.NetworkUnreachable => StackError.NetworkUnreachable,
+        IcmpErrorKind.PortUnreachable => StackError.ConnectionRefused,
+        IcmpErrorKind.PacketTooBig => StackError.MessageTooLong,
+        IcmpErrorKind.ProtocolUnreachable => StackError.NoSuchOption,
+        _ => StackError.HostUnreachable,
+    };
+
+    private static IcmpErrorKind? KindOf(byte code) => code switch
+    {
+        Icmpv4Unreachable.Network or Icmpv4Unreachable.NetworkUnknown or Icmpv4Unreachable.NetworkForService => IcmpErrorKind.NetworkUnreachable,
+        Icmpv4Unreachable.Host or Icmpv4Unreachable.HostUnknown or Icmpv4Unreachable.HostForService or Icmpv4Unreachable.SourceRouteFailed =>
+            IcmpErrorKind.HostUnreachable,
+        Icmpv4Unreachable.Protocol => IcmpErrorKind.ProtocolUnreachable,
+        Icmpv4Unreachable.Port => IcmpErrorKind.PortUnreachable,
+        Icmpv4Unreachable.FragmentationNeeded => IcmpErrorKind.PacketTooBig,
+        Icmpv4Unreachable.NetworkProhibited or Icmpv4Unreachable.HostProhibited or Icmpv4Unreachable.Prohibited =>
+            IcmpErrorKind.AdminProhibited,
+        _ => null,
+    };
+
+    private static int PlateauBelow(int length)
+    {
+        foreach (var plateau in Plateaus)
+        {
+            if (plateau < length)
+                return plateau;
+        }
+
+        return LeastMtu;
+    }
 }

@@ -1,18 +1,209 @@
+using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Udp;
 
-/// <summary>UDP (RFC 768).</summary>
+/// <summary>UDP (RFC 768, RFC 1122 4.1).</summary>
 public sealed class UdpLayer
 {
+    private readonly UdpOptions _options;
+    private readonly AddressTable _addresses;
+    private readonly IcmpErrors _errors;
+    private readonly KeyedRandom _random;
+    private readonly Queue<UdpSocket> _sending = new();
+
+    internal UdpLayer(
+        UdpOptions options, IIpOutput ip, AddressTable addresses, IcmpErrors errors, SocketEventQueue events, KeyedRandom random, StackCounters counters)
+    {
+        _options = options;
+        _addresses = addresses;
+        _errors = errors;
+        _random = random;
+        Ip = ip;
+        Events = events;
+        Counters = counters;
+    }
+
     /// <summary>Sockets there are.</summary>
-    public int Count { get; private set; }
+    public int Count => Table.Count;
+
+    internal IIpOutput Ip { get; }
+
+    internal SocketEventQueue Events { get; }
+
+    internal StackCounters Counters { get; }
+
+    internal UdpSocketTable Table { get; } = new();
+
+    internal bool OutputPending => _sending.Count != 0;
 
     /// <summary>Makes a socket on a local address.</summary>
     /// <param name="local">One of the stack's addresses or unspecified for all; port 0 lets the stack choose.</param>
     /// <returns>None, AddressInUse, AddressNotAvailable, NoBufferSpace.</returns>
-    public StackError Bind(IpEndpoint local, in UdpSocketOptions options, Instant now, out UdpSocket? socket)
+    public StackError Bind(IpEndpoint local, in UdpSocketOptions options, out UdpSocket? socket)
     {
-        throw new NotSupportedException();
+        socket = null;
+        if (Table.Count >= _options.Sockets)
+            return StackError.NoBufferSpace;
+        if (!local.Address.IsUnspecified && !_addresses.IsOwn(local.Address))
+            return StackError.AddressNotAvailable;
+        if (local.Port == 0 ? !TryChoosePort(local.Address, out local) : Table.IsTaken(local, options.ReuseAddress))
+            return StackError.AddressInUse;
+        socket = new UdpSocket(this, local, options, _options.QueuedDatagrams);
+        Table.Add(socket);
+        return StackError.None;
+    }
+
+    /// <summary>Takes a datagram over.</summary>
+    internal void Receive(PacketBuffer packet, in IpReceiveInfo info, Instant now)
+    {
+        if (!UdpView.TryParse(packet.Span, out var header))
+        {
+            Drop(packet, ref Counters.UdpInTruncated);
+            return;
+        }
+
+        var length = header.Length;
+        if (length < UdpHeader.Length || length > packet.Length)
+        {
+            Drop(packet, ref Counters.UdpInBadLength);
+            return;
+        }
+
+        if (!HasValidChecksum(packet, header, info))
+        {
+            Drop(packet, ref Counters.UdpInCsumErrors);
+            return;
+        }
+
+        var local = new IpEndpoint(info.Destination, header.DestinationPort);
+        var remote = new IpEndpoint(info.Source, header.SourcePort);
+        if (local.Port == 0)
+            Drop(packet, ref Counters.UdpInBadPort);
+        else if (info.ToGroup)
+            DeliverToGroup(packet, length, local, remote);
+        else if (Table.TryFind(local, remote, out var socket))
+            Deliver(socket, packet, length, remote);
+        else
+            Refuse(packet, info, now);
+    }
+
+    /// <summary>An ICMP error, or this stack itself, says that a datagram did not arrive.</summary>
+    /// <param name="sent">Its source, which is ours, and its destination.</param>
+    /// <param name="transport">Its first 8 bytes or more.</param>
+    internal void ErrorReceived(in IpReceiveInfo sent, ReadOnlySpan<byte> transport, IcmpErrorKind kind)
+    {
+        // RFC 1122, 4.1.3.3: errors go up. What may pass by itself (a hop limit that ran out in a loop) would only confuse a caller.
+        if (kind is IcmpErrorKind.TimeExceeded or IcmpErrorKind.ParameterProblem || !UdpView.TryParse(transport, out var header))
+            return;
+        var local = new IpEndpoint(sent.Source, header.SourcePort);
+        var remote = new IpEndpoint(sent.Destination, header.DestinationPort);
+        if (Table.TryFindConnected(local, remote, out var socket))
+            socket.Fail(IcmpLayer.ErrorOf(kind));
+    }
+
+    internal void AddressRemoved(IpAddress address)
+    {
+        foreach (var socket in Table.BoundTo(address))
+            socket.End(StackError.ConnectionAborted);
+    }
+
+    /// <summary>Sends what waits, a datagram of each socket in turn, while there is room.</summary>
+    internal void Output(Instant now)
+    {
+        while (Ip.HasRoom && _sending.TryDequeue(out var socket))
+        {
+            if (socket.SendWaiting(now))
+                _sending.Enqueue(socket);
+        }
+    }
+
+    internal bool IsBroadcast(IpAddress address) => _addresses.KindOf(address) == AddressKind.Broadcast;
+
+    internal void WaitToSend(UdpSocket socket) => _sending.Enqueue(socket);
+
+    private static bool HasValidChecksum(PacketBuffer packet, in UdpView header, in IpReceiveInfo info)
+    {
+        if (packet.Offload.Checksum != ChecksumState.None)
+            return true;
+        // No checksum is right over IPv4 only (RFC 8200, 8.1).
+        if (header.Checksum == 0)
+            return info.Source.IsV4;
+        var sum = Checksum.PseudoHeader(info.Source, info.Destination, IpProtocol.Udp, header.Length);
+        return Checksum.Sum(packet.Span[..header.Length], sum) == 0xFFFF;
+    }
+
+    private void Deliver(UdpSocket socket, PacketBuffer packet, int length, IpEndpoint from)
+    {
+        packet.Truncate(length);
+        packet.TrimStart(UdpHeader.Length);
+        Counters.UdpInDatagrams++;
+        socket.Enqueue(Fitting(packet), from);
+    }
+
+    private void DeliverToGroup(PacketBuffer packet, int length, IpEndpoint local, IpEndpoint from)
+    {
+        var socket = Table.NextForGroup(local, null);
+        if (socket is null)
+        {
+            Drop(packet, ref Counters.UdpNoPorts);
+            return;
+        }
+
+        while (Table.NextForGroup(local, socket) is { } next)
+        {
+            Deliver(socket, Copy(packet), length, from);
+            socket = next;
+        }
+
+        Deliver(socket, packet, length, from);
+    }
+
+    private void Refuse(PacketBuffer packet, in IpReceiveInfo info, Instant now)
+    {
+        Counters.UdpNoPorts++;
+        _errors.SendUnreachable(packet, info, Icmpv4Unreachable.Port, now);
+        packet.Release();
+    }
+
+    /// <summary>A small datagram in a large buffer moves to a small one: what a queue holds on to is what it is charged for.</summary>
+    private PacketBuffer Fitting(PacketBuffer payload)
+    {
+        if (payload.Capacity <= 2048 || payload.Length * 2 > payload.Capacity)
+            return payload;
+        var copy = Copy(payload);
+        payload.Release();
+        return copy;
+    }
+
+    private PacketBuffer Copy(PacketBuffer packet)
+    {
+        var copy = Ip.Pool.Rent(packet.Length);
+        packet.Span.CopyTo(copy.Append(packet.Length));
+        return copy;
+    }
+
+    /// <summary>A random free port (RFC 6056, 3.3.1): one that an observer of earlier ones could not guess, or he could forge DNS answers.</summary>
+    private bool TryChoosePort(IpAddress address, out IpEndpoint local)
+    {
+        const int Range = EphemeralPorts.Last - EphemeralPorts.First + 1;
+        var start = _random.Next(Range);
+        for (var i = 0; i < Range; i++)
+        {
+            var port = (ushort)(EphemeralPorts.First + (start + i) % Range);
+            local = new IpEndpoint(address, port);
+            if (Table.IsPortFree(port))
+                return true;
+        }
+
+        local = default;
+        return false;
+    }
+
+    private static void Drop(PacketBuffer packet, ref long counter)
+    {
+        counter++;
+        packet.Release();
     }
 }

@@ -1,0 +1,42 @@
+using System.Diagnostics.CodeAnalysis;
+using Tapwire.Stack.Buffers;
+
+namespace Tapwire.Stack;
+
+/// <summary>
+/// Frames that wait for the wire. Beyond the limit transports hold back (<see cref="HasRoom"/>); what cannot wait (answers, errors, resets, ARP) may
+/// use an eighth more before it is dropped and counted, so that bulk data does not shut it out.
+/// </summary>
+internal sealed class EgressQueue
+{
+    private readonly int _frames;
+    private readonly int _bytes;
+    private readonly StackCounters _counters;
+    private FrameQueue _queue;
+
+    public EgressQueue(StackOptions options, StackCounters counters)
+    {
+        _frames = options.EgressFrames;
+        _bytes = options.EgressBytes;
+        _counters = counters;
+    }
+
+    public bool HasRoom => _queue.Count < _frames && _queue.Bytes < _bytes;
+
+    /// <summary>Takes the frame over in every case.</summary>
+    public void Enqueue(PacketBuffer frame)
+    {
+        if (_queue.Count >= _frames + (_frames >> 3) + 1 || _queue.Bytes >= _bytes + (_bytes >> 3))
+        {
+            _counters.EgressOverflow++;
+            frame.Release();
+            return;
+        }
+
+        _counters.OutFrames++;
+        _counters.OutBytes += frame.TotalLength;
+        _queue.Enqueue(frame);
+    }
+
+    public bool TryDequeue([NotNullWhen(true)] out PacketBuffer? frame) => _queue.TryDequeue(out frame);
+}

@@ -1,0 +1,107 @@
+namespace Tapwire.Stack.Ip;
+
+/// <summary>What an address is to this stack.</summary>
+internal enum AddressKind : byte
+{
+    /// <summary>Somebody else's, as far as is known.</summary>
+    Other,
+
+    /// <summary>One of the interface's own.</summary>
+    Own,
+
+    /// <summary>255.255.255.255 or a broadcast address of one of the interface's prefixes.</summary>
+    Broadcast,
+
+    /// <summary>A multicast address.</summary>
+    Multicast,
+}
+
+/// <summary>The interface's addresses. A few are compared one by one, which is cheaper than hashing; many are hashed.</summary>
+internal sealed class AddressTable
+{
+    private const int ScanLimit = 4;
+
+    private readonly List<IpPrefix> _prefixes = [];
+    private readonly Dictionary<IpAddress, AddressKind> _kinds = [];
+    private IpAddress[] _scanned = [];
+    private AddressKind[] _scannedKinds = [];
+
+    /// <summary>In the order in which they were added.</summary>
+    public IReadOnlyList<IpPrefix> Prefixes => _prefixes;
+
+    public AddressKind KindOf(IpAddress address)
+    {
+        var scanned = _scanned;
+        for (var i = 0; i < scanned.Length; i++)
+        {
+            if (scanned[i] == address)
+                return _scannedKinds[i];
+        }
+
+        if (address.IsMulticast)
+            return AddressKind.Multicast;
+        if (address.IsLimitedBroadcast)
+            return AddressKind.Broadcast;
+        return scanned.Length == 0 && _kinds.TryGetValue(address, out var kind) ? kind : AddressKind.Other;
+    }
+
+    public bool IsOwn(IpAddress address) => KindOf(address) == AddressKind.Own;
+
+    /// <returns>False: it is there already.</returns>
+    public bool TryAdd(IpPrefix prefix)
+    {
+        if (_prefixes.Exists(p => p.Address == prefix.Address))
+            return false;
+        _prefixes.Add(prefix);
+        Index();
+        return true;
+    }
+
+    /// <returns>False: it is not there.</returns>
+    public bool TryRemove(IpAddress address, out IpPrefix prefix)
+    {
+        var index = _prefixes.FindIndex(p => p.Address == address);
+        prefix = index < 0 ? default : _prefixes[index];
+        if (index < 0)
+            return false;
+        _prefixes.RemoveAt(index);
+        Index();
+        return true;
+    }
+
+    /// <summary>The address to use towards a neighbour: the one whose prefix holds it (the longest such), or else the first one of its family.</summary>
+    public IpAddress SourceTowards(IpAddress neighbor)
+    {
+        var best = IpAddress.Unspecified;
+        var length = -1;
+        foreach (var prefix in _prefixes)
+        {
+            if (prefix.Address.IsV4 != neighbor.IsV4)
+                continue;
+            if (prefix.Contains(neighbor) ? prefix.Length > length : best == IpAddress.Unspecified)
+            {
+                best = prefix.Address;
+                length = prefix.Contains(neighbor) ? prefix.Length : -1;
+            }
+        }
+
+        return best;
+    }
+
+    private void Index()
+    {
+        _kinds.Clear();
+        foreach (var prefix in _prefixes)
+        {
+            if (prefix.Broadcast is { } broadcast)
+                _kinds[broadcast] = AddressKind.Broadcast;
+        }
+
+        // An own address wins over another prefix's broadcast address.
+        foreach (var prefix in _prefixes)
+            _kinds[prefix.Address] = AddressKind.Own;
+        var few = _prefixes.Count <= ScanLimit;
+        _scanned = few ? [.. _kinds.OrderBy(k => k.Value).Select(k => k.Key)] : [];
+        _scannedKinds = few ? [.. _kinds.OrderBy(k => k.Value).Select(k => k.Value)] : [];
+    }
+}

@@ -1,0 +1,196 @@
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Link;
+using Tapwire.Stack.Packets;
+using Tapwire.Stack.Tcp;
+using Tapwire.Stack.Udp;
+
+namespace Tapwire.Stack.Ip;
+
+/// <summary>IPv4 input: validation (RFC 1122 3.2.1, RFC 1812 5.2.2 and 5.3.7) and demultiplexing to the transports.</summary>
+internal sealed class Ipv4Input(
+    AddressTable addresses, IcmpLayer icmp, IcmpErrors errors, UdpLayer udp, TcpLayer tcp, StackCounters counters)
+{
+    /// <summary>224.0.0.1, all hosts on the link: every host is in that group (RFC 1112, 4).</summary>
+    private const uint AllHosts = 0xE000_0001;
+
+    private const byte OptionEnd = 0;
+    private const byte OptionNop = 1;
+    private const byte OptionLooseSourceRoute = 131;
+    private const byte OptionStrictSourceRoute = 137;
+
+    /// <summary>Takes a packet that came over the link.</summary>
+    /// <param name="packet">Begins with the IP header; may have link padding at its end. Taken over.</param>
+    /// <param name="delivery">To whom the link's header said it was sent.</param>
+    public void Receive(PacketBuffer packet, LinkDelivery delivery, Instant now)
+    {
+        counters.IpInReceives++;
+        if (!Ipv4View.TryParse(packet.Span, out var header))
+            counters.IpInTruncated++;
+        else if (IsWellFormed(packet, header) && IsForUs(header, delivery, out var toGroup) && HasPlausibleSource(header))
+        {
+            Accept(packet, header, toGroup, now);
+            return;
+        }
+
+        packet.Release();
+    }
+
+    /// <summary>Takes a packet that this stack has sent to itself, and so needs no validation.</summary>
+    public void ReceiveLoopback(PacketBuffer packet, Instant now)
+    {
+        counters.IpInReceives++;
+        if (Ipv4View.TryParse(packet.Span, out var header))
+        {
+            Deliver(packet, header, toGroup: false, now);
+            return;
+        }
+
+        counters.IpInTruncated++;
+        packet.Release();
+    }
+
+    private void Accept(PacketBuffer packet, in Ipv4View header, bool toGroup, Instant now)
+    {
+        if (header.HeaderLength != Ipv4Header.Length && !HasValidOptions(packet, header, toGroup, now))
+        {
+            packet.Release();
+        }
+        else if (header.IsFragment)
+        {
+            counters.IpInFragments++;
+            packet.Release();
+        }
+        else
+        {
+            Deliver(packet, header, toGroup, now);
+        }
+    }
+
+    private void Deliver(PacketBuffer packet, in Ipv4View header, bool toGroup, Instant now)
+    {
+        var info = new IpReceiveInfo(
+            IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), header.HopLimit, header.TrafficClass, toGroup)
+        {
+            HeaderLength = header.HeaderLength,
+        };
+        var protocol = header.Protocol;
+        packet.Truncate(header.TotalLength);
+        packet.TrimStart(info.HeaderLength);
+        switch (protocol)
+        {
+            case IpProtocol.Tcp:
+                counters.IpInDelivers++;
+                tcp.Receive(packet, info, now);
+                break;
+            case IpProtocol.Udp:
+                counters.IpInDelivers++;
+                udp.Receive(packet, info, now);
+                break;
+            case IpProtocol.Icmp:
+                counters.IpInDelivers++;
+                icmp.Receive(packet, info, now);
+                break;
+            default:
+                counters.IpInUnknownProtos++;
+                errors.SendUnreachable(packet, info, Icmpv4Unreachable.Protocol, now);
+                packet.Release();
+                break;
+        }
+    }
+
+    private bool IsWellFormed(PacketBuffer packet, in Ipv4View header)
+    {
+        if (header.Version != 4)
+            return Refuse(ref counters.IpInBadVersion);
+        var headerLength = header.HeaderLength;
+        if (headerLength < Ipv4Header.Length || headerLength > packet.Length)
+            return Refuse(ref counters.IpInBadHeaderLength);
+        if (header.TotalLength < headerLength || header.TotalLength > packet.Length)
+            return Refuse(ref counters.IpInBadLength);
+        return Checksum.Sum(packet.Span[..headerLength]) == 0xFFFF || Refuse(ref counters.IpInBadChecksum);
+    }
+
+    private bool IsForUs(in Ipv4View header, LinkDelivery delivery, out bool toGroup)
+    {
+        var destination = header.Destination;
+        var kind = addresses.KindOf(IpAddress.FromV4(destination));
+        toGroup = kind != AddressKind.Own;
+        switch (kind)
+        {
+            case AddressKind.Own:
+                // A unicast packet in a broadcast frame is somebody's mistake or an attack (RFC 1122, 3.3.6).
+                return delivery != LinkDelivery.Ipv4Group || Refuse(ref counters.IpInLinkBroadcast);
+            case AddressKind.Broadcast:
+                return true;
+            case AddressKind.Multicast:
+                return destination == AllHosts || Refuse(ref counters.IpInAddrErrors);
+            default:
+                return destination >> 24 is 0 or 127 or >= 240
+                    ? Refuse(ref counters.IpInMartianDestination)
+                    : Refuse(ref counters.IpInAddrErrors);
+        }
+    }
+
+    private bool HasPlausibleSource(in Ipv4View header)
+    {
+        var source = header.Source;
+        if (source >> 24 is 0 or 127 or >= 224)
+            return Refuse(ref counters.IpInMartianSource);
+        return addresses.KindOf(IpAddress.FromV4(source)) switch
+        {
+            AddressKind.Other => true,
+            AddressKind.Own => Refuse(ref counters.IpInOwnSource),
+            _ => Refuse(ref counters.IpInMartianSource),
+        };
+    }
+
+    /// <summary>Walks the options (RFC 791, 3.1). None has a meaning to this stack; source routes are refused, as on Linux.</summary>
+    private bool HasValidOptions(PacketBuffer packet, in Ipv4View header, bool toGroup, Instant now)
+    {
+        var options = packet.Span[Ipv4Header.Length..header.HeaderLength];
+        var at = 0;
+        while (at < options.Length && options[at] != OptionEnd)
+        {
+            if (options[at] == OptionNop)
+            {
+                at++;
+                continue;
+            }
+
+            if (options[at] is OptionLooseSourceRoute or OptionStrictSourceRoute)
+                return Refuse(ref counters.IpInSourceRoute);
+            if (at + 1 >= options.Length || options[at + 1] < 2 || options[at + 1] > options.Length - at)
+            {
+                counters.IpInBadOptions++;
+                if (!header.IsFragment)
+                    ReportOption(packet, header, toGroup, at, now);
+                return false;
+            }
+
+            at += options[at + 1];
+        }
+
+        return true;
+    }
+
+    private void ReportOption(PacketBuffer packet, in Ipv4View header, bool toGroup, int option, Instant now)
+    {
+        var info = new IpReceiveInfo(
+            IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), header.HopLimit, header.TrafficClass, toGroup)
+        {
+            HeaderLength = header.HeaderLength,
+        };
+        var isIcmp = header.Protocol == IpProtocol.Icmp;
+        packet.Truncate(header.TotalLength);
+        packet.TrimStart(info.HeaderLength);
+        // Never an error about an error; that a message is none cannot be known here without reading on, so none is answered (RFC 1122, 3.2.2).
+        if (!isIcmp)
+            errors.SendParameterProblem(packet, info, (byte)(Ipv4Header.Length + option), now);
+    }
+
+    private static bool Refuse(ref long counter)
+    {
+        counter++;
+        return false;
+    }
+}

@@ -1,0 +1,59 @@
+using System.Diagnostics.CodeAnalysis;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Stack.Link;
+
+/// <summary>What came of a received frame.</summary>
+internal enum LinkDelivery
+{
+    /// <summary>Nothing is left of it: it was the link's own, or it was dropped.</summary>
+    Consumed,
+
+    /// <summary>The buffer now begins with an IPv4 packet that was sent to this station alone.</summary>
+    Ipv4,
+
+    /// <summary>The buffer now begins with an IPv4 packet that was sent to a group of stations.</summary>
+    Ipv4Group,
+}
+
+/// <summary>The interface's link: takes frames apart, and puts packets into frames for a next hop.</summary>
+internal abstract class LinkLayer
+{
+    /// <summary>Bytes before the IP header.</summary>
+    public abstract int HeaderLength { get; }
+
+    /// <summary>Takes the header off a frame. Unless it is consumed, the buffer stays the caller's.</summary>
+    public abstract LinkDelivery Receive(PacketBuffer frame, Instant now);
+
+    /// <summary>Sends an IP packet to a station on the link, and takes its buffer over.</summary>
+    /// <param name="destination">Where it goes: own addresses never come here.</param>
+    public abstract void Send(PacketBuffer packet, IpAddress nextHop, AddressKind destination, Instant now);
+
+    /// <summary>A transport has heard from beyond this neighbour.</summary>
+    public virtual void ConfirmReachable(IpAddress nextHop, Instant now)
+    {
+    }
+
+    public virtual void AddressAdded(IpAddress address, Instant now)
+    {
+    }
+
+    public virtual void AddressRemoved(IpAddress address)
+    {
+    }
+
+    /// <summary>Takes a packet whose next hop does not answer; it begins with its IP header and is the caller's.</summary>
+    public virtual bool TryTakeUndeliverable([NotNullWhen(true)] out PacketBuffer? packet)
+    {
+        packet = null;
+        return false;
+    }
+
+    /// <summary>Forgets all neighbours and the packets that wait for them.</summary>
+    public virtual void Close()
+    {
+    }
+
+    public virtual IReadOnlyList<NeighborInfo> Neighbors => [];
+}

@@ -1,0 +1,356 @@
+using System.Diagnostics.CodeAnalysis;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Stack.Link;
+
+/// <summary>How the table asks, and sends what it has resolved: ARP for IPv4.</summary>
+internal interface INeighborProtocol
+{
+    /// <summary>Sends one request.</summary>
+    /// <param name="knownAddress">Null asks everybody.</param>
+    void Solicit(IpAddress target, MacAddress? knownAddress);
+
+    /// <summary>Frames a packet, sends it and takes it over.</summary>
+    void Transmit(PacketBuffer packet, MacAddress destination);
+}
+
+/// <summary>
+/// Who has which hardware address: the neighbour unreachability detection of RFC 4861, 7.3, used for ARP as Linux does. Entries, and the packets that
+/// wait for an answer, are bounded; an idle table has timers only for forgetting unused entries.
+/// </summary>
+/// <remarks>
+/// A claim that a live neighbour now has another hardware address: Linux believes the newest claim once the entry has stood for a second (locktime).
+/// Here an entry that is in use or confirmed is not moved by a claim; the known holder is asked by unicast instead. If it answers, it stays; if it
+/// is silent, everybody is asked anew and the first answer counts. An entry that nobody has confirmed lately moves at once.
+/// </remarks>
+internal sealed class NeighborTable(
+    NeighborOptions options, INeighborProtocol protocol, TimerWheel timers, KeyedRandom random, StackCounters counters)
+{
+    /// <summary>DELAY_FIRST_PROBE_TIME of RFC 4861, 10.</summary>
+    private static readonly TimeSpan DelayFirstProbe = TimeSpan.FromSeconds(5);
+
+    private readonly Dictionary<IpAddress, Neighbor> _entries = [];
+    private FrameQueue _undeliverable;
+    private int _queuedBytes;
+    private Neighbor? _last;
+    private Neighbor? _newest;
+    private Neighbor? _oldest;
+
+    /// <summary>Sends a packet to a neighbour, at once or after resolution, and takes it over.</summary>
+    public void Send(PacketBuffer packet, IpAddress address, Instant now)
+    {
+        var neighbor = _last;
+        if (neighbor is null || neighbor.Address != address)
+        {
+            if (!_entries.TryGetValue(address, out neighbor))
+                neighbor = Add(address);
+            _last = neighbor;
+            MoveToNewest(neighbor);
+        }
+
+        neighbor.Used = now;
+        if (neighbor.State == NeighborState.Reachable && now < neighbor.ReachableUntil)
+        {
+            protocol.Transmit(packet, neighbor.HardwareAddress);
+            return;
+        }
+
+        SendUnconfirmed(packet, neighbor, now);
+    }
+
+    /// <summary>Traffic that came back through the neighbour shows that it is alive (RFC 4861, 7.3.1).</summary>
+    public void ConfirmReachable(IpAddress address, Instant now)
+    {
+        var neighbor = _last;
+        if ((neighbor is null || neighbor.Address != address) && !_entries.TryGetValue(address, out neighbor))
+            return;
+        if (neighbor.IsKnown && (neighbor.State != NeighborState.Reachable || neighbor.ReachableUntil - now < options.ReachableTime / 4))
+            SetReachable(neighbor, now);
+    }
+
+    /// <summary>A neighbour has asked for one of our addresses: it will be sent to soon, so it is remembered, though not as confirmed.</summary>
+    public void HeardRequest(IpAddress address, MacAddress hardware, Instant now)
+    {
+        if (_entries.ContainsKey(address))
+        {
+            Heard(address, hardware, now);
+            return;
+        }
+
+        // Added as the entry to be forgotten first: a flood of made-up neighbours cannot push out those this stack talks to.
+        var neighbor = Add(address);
+        neighbor.HardwareAddress = hardware;
+        neighbor.Used = now;
+        SetIdle(neighbor, NeighborState.Stale, now);
+    }
+
+    /// <summary>A neighbour's address was heard in a packet that was no answer to us. Brings an existing entry up to date.</summary>
+    public void Heard(IpAddress address, MacAddress hardware, Instant now)
+    {
+        if (!_entries.TryGetValue(address, out var neighbor))
+            return;
+        if (!neighbor.IsKnown)
+        {
+            neighbor.HardwareAddress = hardware;
+            SetIdle(neighbor, NeighborState.Stale, now);
+            SendWaiting(neighbor, now);
+        }
+        else if (neighbor.HardwareAddress != hardware)
+        {
+            Claimed(neighbor, hardware, now);
+        }
+    }
+
+    /// <summary>A neighbour has answered us.</summary>
+    /// <returns>False: it was not being asked.</returns>
+    public bool HeardReply(IpAddress address, MacAddress hardware, Instant now)
+    {
+        if (!_entries.TryGetValue(address, out var neighbor))
+            return false;
+        var asked = neighbor.State is NeighborState.Incomplete or NeighborState.Probe;
+        if (neighbor.State == NeighborState.Incomplete)
+            neighbor.HardwareAddress = hardware;
+        if (!asked || neighbor.HardwareAddress != hardware)
+        {
+            Heard(address, hardware, now);
+            return asked;
+        }
+
+        SetReachable(neighbor, now);
+        SendWaiting(neighbor, now);
+        return true;
+    }
+
+    /// <summary>Takes a packet whose neighbour did not answer.</summary>
+    public bool TryTakeUndeliverable([NotNullWhen(true)] out PacketBuffer? packet)
+    {
+        if (!_undeliverable.TryDequeue(out packet))
+            return false;
+        _queuedBytes -= packet.TotalLength;
+        return true;
+    }
+
+    /// <summary>Forgets all neighbours and drops the packets that wait for them.</summary>
+    public void Clear()
+    {
+        while (_oldest is { } neighbor)
+            Remove(neighbor);
+        while (TryTakeUndeliverable(out var packet))
+            packet.Release();
+    }
+
+    public IReadOnlyList<NeighborInfo> Snapshot() =>
+        [.. _entries.Values.OrderBy(n => n.Address).Select(n => new NeighborInfo(n.Address, n.HardwareAddress, n.State, n.Waiting.Count))];
+
+    internal void Fire(Neighbor neighbor, Instant now)
+    {
+        switch (neighbor.State)
+        {
+            case NeighborState.Incomplete when neighbor.Probes < options.Probes:
+            case NeighborState.Probe when neighbor.Probes < options.Probes:
+                Solicit(neighbor, now);
+                break;
+            case NeighborState.Incomplete:
+                Fail(neighbor, now);
+                break;
+            case NeighborState.Probe:
+                // The holder is silent. Somebody else may have the address by now: ask everybody before giving up.
+                Begin(neighbor, NeighborState.Incomplete, now);
+                break;
+            case NeighborState.Delay:
+                Begin(neighbor, NeighborState.Probe, now);
+                break;
+            default:
+                if (now - neighbor.Used >= options.UnusedTime)
+                    Remove(neighbor);
+                else
+                    timers.Arm(neighbor, neighbor.Used + options.UnusedTime);
+                break;
+        }
+    }
+
+    private void SendUnconfirmed(PacketBuffer packet, Neighbor neighbor, Instant now)
+    {
+        switch (neighbor.State)
+        {
+            case NeighborState.Incomplete:
+                Queue(neighbor, packet);
+                return;
+            case NeighborState.Failed:
+                Queue(neighbor, packet);
+                Begin(neighbor, NeighborState.Incomplete, now);
+                return;
+            case NeighborState.Reachable or NeighborState.Stale:
+                // Time for a transport to confirm it before it is asked.
+                neighbor.State = NeighborState.Delay;
+                timers.Arm(neighbor, now + DelayFirstProbe);
+                break;
+        }
+
+        protocol.Transmit(packet, neighbor.HardwareAddress);
+    }
+
+    private void Queue(Neighbor neighbor, PacketBuffer packet)
+    {
+        var length = packet.TotalLength;
+        if (_queuedBytes + length > options.AllQueuedBytes)
+        {
+            counters.NeighborQueueOverflow++;
+            packet.Release();
+            return;
+        }
+
+        while (neighbor.Waiting.Count >= options.QueuedPackets
+            || (neighbor.Waiting.Bytes + length > options.QueuedBytes && !neighbor.Waiting.IsEmpty))
+        {
+            counters.NeighborQueueOverflow++;
+            DropOldest(neighbor);
+        }
+
+        neighbor.Waiting.Enqueue(packet);
+        _queuedBytes += length;
+    }
+
+    private void SendWaiting(Neighbor neighbor, Instant now)
+    {
+        // Taken off first: sending may bring the entry into another state, but never back to waiting.
+        var waiting = neighbor.Waiting;
+        neighbor.Waiting = default;
+        while (waiting.TryDequeue(out var packet))
+        {
+            _queuedBytes -= packet.TotalLength;
+            if (neighbor.State == NeighborState.Reachable)
+                protocol.Transmit(packet, neighbor.HardwareAddress);
+            else
+                SendUnconfirmed(packet, neighbor, now);
+        }
+    }
+
+    private void DropOldest(Neighbor neighbor)
+    {
+        if (!neighbor.Waiting.TryDequeue(out var packet))
+            return;
+        _queuedBytes -= packet.TotalLength;
+        packet.Release();
+    }
+
+    /// <summary>Starts asking, at the next moment at which the neighbour may be asked again.</summary>
+    private void Begin(Neighbor neighbor, NeighborState state, Instant now)
+    {
+        neighbor.State = state;
+        neighbor.Probes = 0;
+        var earliest = neighbor.Solicited + options.RetransmitTime;
+        if (now >= earliest)
+            Solicit(neighbor, now);
+        else
+            timers.Arm(neighbor, earliest);
+    }
+
+    private void Solicit(Neighbor neighbor, Instant now)
+    {
+        neighbor.Probes++;
+        neighbor.Solicited = now;
+        timers.Arm(neighbor, now + options.RetransmitTime);
+        protocol.Solicit(neighbor.Address, neighbor.State == NeighborState.Probe ? neighbor.HardwareAddress : null);
+    }
+
+    private void SetReachable(Neighbor neighbor, Instant now)
+    {
+        // Half to one and a half times, so that the entries of one moment do not expire together (RFC 4861, 6.3.2).
+        neighbor.ReachableUntil = now + options.ReachableTime * (0.5 + random.Next(1024) / 1024.0);
+        SetIdle(neighbor, NeighborState.Reachable, now);
+    }
+
+    private void SetIdle(Neighbor neighbor, NeighborState state, Instant now)
+    {
+        neighbor.State = state;
+        timers.Arm(neighbor, Instant.Max(now, neighbor.Used) + options.UnusedTime);
+    }
+
+    private void Claimed(Neighbor neighbor, MacAddress hardware, Instant now)
+    {
+        if (neighbor.State == NeighborState.Stale || (neighbor.State == NeighborState.Reachable && now >= neighbor.ReachableUntil))
+        {
+            counters.ArpMoves++;
+            neighbor.HardwareAddress = hardware;
+            SetIdle(neighbor, NeighborState.Stale, now);
+            return;
+        }
+
+        counters.ArpMovesRefused++;
+        if (neighbor.State != NeighborState.Probe)
+            Begin(neighbor, NeighborState.Probe, now);
+    }
+
+    private void Fail(Neighbor neighbor, Instant now)
+    {
+        counters.NeighborUnreachable++;
+        counters.NeighborQueueDropped += neighbor.Waiting.Count;
+        while (neighbor.Waiting.TryDequeue(out var packet))
+            _undeliverable.Enqueue(packet);
+        SetIdle(neighbor, NeighborState.Failed, now);
+    }
+
+    /// <summary>Adds an entry as the one used longest ago.</summary>
+    private Neighbor Add(IpAddress address)
+    {
+        if (_entries.Count >= options.Entries && _oldest is { } victim)
+        {
+            counters.NeighborTableOverflow++;
+            Remove(victim);
+        }
+
+        var neighbor = new Neighbor(this, address) { State = NeighborState.Failed };
+        _entries.Add(address, neighbor);
+        neighbor.Newer = _oldest;
+        if (_oldest is null)
+            _newest = neighbor;
+        else
+            _oldest.Older = neighbor;
+        _oldest = neighbor;
+        return neighbor;
+    }
+
+    private void Remove(Neighbor neighbor)
+    {
+        while (!neighbor.Waiting.IsEmpty)
+        {
+            counters.NeighborQueueDropped++;
+            DropOldest(neighbor);
+        }
+
+        timers.Cancel(neighbor);
+        Unlink(neighbor);
+        _entries.Remove(neighbor.Address);
+        if (_last == neighbor)
+            _last = null;
+    }
+
+    private void MoveToNewest(Neighbor neighbor)
+    {
+        if (_newest == neighbor)
+            return;
+        Unlink(neighbor);
+        neighbor.Older = _newest;
+        if (_newest is null)
+            _oldest = neighbor;
+        else
+            _newest.Newer = neighbor;
+        _newest = neighbor;
+    }
+
+    private void Unlink(Neighbor neighbor)
+    {
+        if (neighbor.Newer is null)
+            _newest = neighbor.Older;
+        else
+            neighbor.Newer.Older = neighbor.Older;
+        if (neighbor.Older is null)
+            _oldest = neighbor.Newer;
+        else
+            neighbor.Older.Newer = neighbor.Newer;
+        neighbor.Newer = null;
+        neighbor.Older = null;
+    }
+}

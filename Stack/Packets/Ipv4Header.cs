@@ -1,0 +1,119 @@
+using System.Runtime.InteropServices;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Stack.Packets;
+
+/// <summary>IP protocol numbers that this stack speaks.</summary>
+public static class IpProtocol
+{
+    public const byte Icmp = 1;
+    public const byte Tcp = 6;
+    public const byte Udp = 17;
+}
+
+/// <summary>An IPv4 header as its bytes. The lengths in it may be wrong; whoever uses them checks them.</summary>
+public readonly ref struct Ipv4View
+{
+    private readonly ref readonly byte _start;
+
+    private Ipv4View(ReadOnlySpan<byte> bytes) => _start = ref MemoryMarshal.GetReference(bytes);
+
+    public int Version => Octets.Get8(in _start, 0) >> 4;
+
+    /// <summary>In bytes, 0..60 in steps of 4.</summary>
+    public int HeaderLength => (Octets.Get8(in _start, 0) & 0xF) * 4;
+
+    public byte TrafficClass => Octets.Get8(in _start, 1);
+
+    public int TotalLength => Octets.Get16(in _start, 2);
+
+    public ushort Identification => Octets.Get16(in _start, 4);
+
+    public bool DontFragment => (Octets.Get8(in _start, 6) & 0x40) != 0;
+
+    /// <summary>More fragments follow, or this is not the first.</summary>
+    public bool IsFragment => (Octets.Get16(in _start, 6) & 0x3FFF) != 0;
+
+    /// <summary>In bytes.</summary>
+    public int FragmentOffset => (Octets.Get16(in _start, 6) & 0x1FFF) * 8;
+
+    public byte HopLimit => Octets.Get8(in _start, 8);
+
+    public byte Protocol => Octets.Get8(in _start, 9);
+
+    public ushort HeaderChecksum => Octets.Get16(in _start, 10);
+
+    /// <summary>In host order.</summary>
+    public uint Source => Octets.Get32(in _start, 12);
+
+    /// <summary>In host order.</summary>
+    public uint Destination => Octets.Get32(in _start, 16);
+
+    /// <returns>False: fewer than 20 bytes.</returns>
+    public static bool TryParse(ReadOnlySpan<byte> bytes, out Ipv4View view)
+    {
+        if (bytes.Length < Ipv4Header.Length)
+        {
+            view = default;
+            return false;
+        }
+
+        view = new Ipv4View(bytes);
+        return true;
+    }
+
+    /// <summary>The header without its options.</summary>
+    public Ipv4Header ToHeader() => new()
+    {
+        Source = IpAddress.FromV4(Source),
+        Destination = IpAddress.FromV4(Destination),
+        Protocol = Protocol,
+        HopLimit = HopLimit,
+        TrafficClass = TrafficClass,
+        Identification = Identification,
+        DontFragment = DontFragment,
+        PayloadLength = (ushort)(TotalLength - HeaderLength),
+    };
+}
+
+/// <summary>An IPv4 header without options, of a packet that is not a fragment (RFC 791, 3.1).</summary>
+public readonly record struct Ipv4Header
+{
+    /// <summary>20 bytes.</summary>
+    public const int Length = 20;
+
+    public required IpAddress Source { get; init; }
+
+    public required IpAddress Destination { get; init; }
+
+    public required byte Protocol { get; init; }
+
+    public required byte HopLimit { get; init; }
+
+    public byte TrafficClass { get; init; }
+
+    public ushort Identification { get; init; }
+
+    public bool DontFragment { get; init; }
+
+    /// <summary>Bytes after the header, at most 65,515.</summary>
+    public required ushort PayloadLength { get; init; }
+
+    /// <summary>Writes the header with its checksum.</summary>
+    /// <param name="bytes">At least <see cref="Length"/>.</param>
+    public void Emit(Span<byte> bytes)
+    {
+        bytes = bytes[..Length];
+        ref var start = ref MemoryMarshal.GetReference(bytes);
+        Octets.Put16(ref start, 0, (ushort)(0x4500 | TrafficClass));
+        Octets.Put16(ref start, 2, (ushort)(Length + PayloadLength));
+        Octets.Put16(ref start, 4, Identification);
+        Octets.Put16(ref start, 6, (ushort)(DontFragment ? 0x4000 : 0));
+        Octets.Put16(ref start, 8, (ushort)(HopLimit << 8 | Protocol));
+        Octets.Put16(ref start, 10, 0);
+        Octets.Put32(ref start, 12, Source.V4);
+        Octets.Put32(ref start, 16, Destination.V4);
+        Octets.Put16(ref start, 10, Checksum.Finish(Checksum.Sum(bytes)));
+    }
+}

@@ -1,0 +1,162 @@
+using System.Diagnostics.CodeAnalysis;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Stack.Udp;
+
+/// <summary>
+/// Who gets a datagram: connected sockets by both ends, the others by their port. The sockets of a port are a list, unconnected ones first and the
+/// newest of them at its head, so that finding one does not depend on how many are connected.
+/// </summary>
+internal sealed class UdpSocketTable
+{
+    private readonly Dictionary<ushort, Port> _ports = [];
+    private readonly Dictionary<(IpEndpoint Local, IpEndpoint Remote), UdpSocket> _connected = [];
+
+    public int Count { get; private set; }
+
+    public bool IsPortFree(ushort port) => !_ports.ContainsKey(port);
+
+    /// <summary>A socket has the address, or may not share it (SO_REUSEADDR on both sides, as on Linux).</summary>
+    public bool IsTaken(IpEndpoint local, bool reuse)
+    {
+        if (!_ports.TryGetValue(local.Port, out var port))
+            return false;
+        for (var socket = port.Head; socket is not null; socket = socket.NextOnPort)
+        {
+            if (socket.ReuseAddress && reuse)
+                continue;
+            if (local.Address.IsUnspecified || socket.Local.Address.IsUnspecified || socket.Local.Address == local.Address)
+                return true;
+        }
+
+        return false;
+    }
+
+    public bool IsConnected(IpEndpoint local, IpEndpoint remote) => _connected.ContainsKey((local, remote));
+
+    public void Add(UdpSocket socket)
+    {
+        if (!_ports.TryGetValue(socket.Local.Port, out var port))
+            _ports.Add(socket.Local.Port, port = new Port());
+        if (socket.IsConnected)
+        {
+            _connected.Add((socket.Local, socket.Remote), socket);
+            port.AddLast(socket);
+        }
+        else
+        {
+            port.AddFirst(socket);
+        }
+
+        Count++;
+    }
+
+    public void Remove(UdpSocket socket)
+    {
+        var port = _ports[socket.Local.Port];
+        port.Remove(socket);
+        if (port.Head is null)
+            _ports.Remove(socket.Local.Port);
+        if (socket.IsConnected)
+            _connected.Remove((socket.Local, socket.Remote));
+        Count--;
+    }
+
+    /// <summary>The one socket for a unicast datagram: connected to its sender, or bound to its address, or to all addresses.</summary>
+    public bool TryFind(IpEndpoint local, IpEndpoint remote, [NotNullWhen(true)] out UdpSocket? found)
+    {
+        if (_connected.Count != 0 && _connected.TryGetValue((local, remote), out found))
+            return true;
+        found = null;
+        if (!_ports.TryGetValue(local.Port, out var port))
+            return false;
+        for (var socket = port.Head; socket is { IsConnected: false }; socket = socket.NextOnPort)
+        {
+            if (socket.Local.Address == local.Address)
+            {
+                found = socket;
+                return true;
+            }
+
+            if (found is null && socket.Local.Address.IsUnspecified)
+                found = socket;
+        }
+
+        return found is not null;
+    }
+
+    public bool TryFindConnected(IpEndpoint local, IpEndpoint remote, [NotNullWhen(true)] out UdpSocket? socket) =>
+        _connected.TryGetValue((local, remote), out socket);
+
+    /// <summary>The next socket for a datagram to a group: bound to all addresses, or to that one.</summary>
+    /// <param name="after">Null for the first.</param>
+    public UdpSocket? NextForGroup(IpEndpoint local, UdpSocket? after)
+    {
+        UdpSocket? socket;
+        if (after is not null)
+            socket = after.NextOnPort;
+        else
+            socket = _ports.TryGetValue(local.Port, out var port) ? port.Head : null;
+        while (socket is not null && (socket.IsConnected || !(socket.Local.Address.IsUnspecified || socket.Local.Address == local.Address)))
+            socket = socket.NextOnPort;
+        return socket;
+    }
+
+    /// <summary>The sockets bound to, or connected from, an address.</summary>
+    public List<UdpSocket> BoundTo(IpAddress address)
+    {
+        List<UdpSocket> bound = [];
+        foreach (var port in _ports.Values)
+        {
+            for (var socket = port.Head; socket is not null; socket = socket.NextOnPort)
+            {
+                if (socket.Local.Address == address)
+                    bound.Add(socket);
+            }
+        }
+
+        return bound;
+    }
+
+    /// <summary>The sockets of one port.</summary>
+    private sealed class Port
+    {
+        private UdpSocket? _tail;
+
+        public UdpSocket? Head { get; private set; }
+
+        public void AddFirst(UdpSocket socket)
+        {
+            socket.NextOnPort = Head;
+            if (Head is null)
+                _tail = socket;
+            else
+                Head.PreviousOnPort = socket;
+            Head = socket;
+        }
+
+        public void AddLast(UdpSocket socket)
+        {
+            socket.PreviousOnPort = _tail;
+            if (_tail is null)
+                Head = socket;
+            else
+                _tail.NextOnPort = socket;
+            _tail = socket;
+        }
+
+        public void Remove(UdpSocket socket)
+        {
+            if (socket.PreviousOnPort is null)
+                Head = socket.NextOnPort;
+            else
+                socket.PreviousOnPort.NextOnPort = socket.NextOnPort;
+            if (socket.NextOnPort is null)
+                _tail = socket.PreviousOnPort;
+            else
+                socket.NextOnPort.PreviousOnPort = socket.PreviousOnPort;
+            socket.NextOnPort = null;
+            socket.PreviousOnPort = null;
+        }
+    }
+}
