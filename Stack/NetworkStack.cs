@@ -97,7 +97,7 @@ public sealed class NetworkStack
     {
         if (!_addresses.IsOwn(address))
             return false;
-        // While the address and its routes are still there, so that resets reach the peers.
+        // While the address is still there, so that what a transport may have to send on the way finds it.
         Tcp.AddressRemoved(address, now);
         Udp.AddressRemoved(address);
         _addresses.TryRemove(address, out var prefix);
