@@ -241,10 +241,15 @@ public sealed unsafe class StreamLink : DriverEnd
         var consume = leavesMore ? take : take - 1;
         var got = Consume(buffer, consume);
         if (leavesMore || got < consume)
+        {
             NoteInput();
-        else if (PeekLast(buffer))
-            return true;
-        return got > 0;
+            return got > 0;
+        }
+
+        // The end may have been reported together with these bytes: the next read is to find it.
+        if (MayBeHungUp)
+            NoteInput();
+        return PeekLast(buffer) || got > 0;
     }
 
     /// <summary>Takes the kept byte, if it has been delivered, and up to <paramref name="count"/> bytes after it out of the queue.</summary>
