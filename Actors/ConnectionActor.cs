@@ -271,7 +271,7 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
 
         if (option is null)
             return request.Failed(StackError.NoSuchOption);
-        var error = LinkOptions.Set(ref _options, option.Value, value);
+        var error = SocketOptions.Set(ref _options, option.Value, value);
         return error == StackError.None ? request.Done() : request.Failed(error);
     }
 
@@ -290,7 +290,7 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
                 _error = StackError.None;
                 return request.Value((int)error);
             case { } option:
-                return LinkOptions.Encode(request, option, LinkOptions.Get(_options, option));
+                return LinkOptions.Encode(request, option, SocketOptions.Get(_options, option));
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Link;
 using Tapwire.Actors.Services;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
@@ -93,7 +94,7 @@ public sealed class DriverActor : ReceiveActor
             settings.Queues.FramesPerPoll, settings.Queues.EgressCredit, settings.Queues.MaximumTick)), "stack");
         if (_context.Link is { } link)
         {
-            _front.Add(Watched(LinkActor.Props(new LinkContext(link, _stack, _tap, _context.Reactor, _context.Pool,
+            _front.Add(Watched(LinkActor.Props(new LinkContext(link, _stack, _tap, _context.Reactor, _context.Pool, _context.Dispatcher,
                 settings.Link.MaxSessions, settings.Link.MaxSockets)), "link"));
         }
 

@@ -15,7 +15,11 @@ public sealed class ReactorDispatcher : MessageDispatcher
     private static readonly Action<object?> RunMailbox = static run => ((IRunnable)run!).Run();
 
     internal ReactorDispatcher(MessageDispatcherConfigurator configurator, Reactor reactor)
-        : base(configurator) => Reactor = reactor;
+        : base(configurator)
+    {
+        Reactor = reactor;
+        Throughput = configurator.Config.GetInt("throughput", 64);
+    }
 
     /// <summary>The loop, for actors that watch descriptors. It ends with the actor system.</summary>
     public Reactor Reactor { get; }
@@ -42,9 +46,9 @@ public sealed class ReactorDispatcherConfigurator : MessageDispatcherConfigurato
         var system = prerequisites.Settings.System;
         var id = config.GetString("id", "reactor");
         var log = Logging.GetLogger(system, typeof(ReactorDispatcher));
-        var reactor = new Reactor($"{system.Name}-{id}", config.GetTimeSpan("spin", TimeSpan.Zero),
-            cause => log.Error(cause, "Work on the reactor {DispatcherId} failed", id));
-        _dispatcher = new ReactorDispatcher(this, reactor) { Throughput = config.GetInt("throughput", 64) };
+        var reactor = new Reactor($"{system.Name}-{id}", cause => log.Error(cause, "Work on the reactor {DispatcherId} failed", id),
+            config.GetTimeSpan("spin", TimeSpan.Zero));
+        _dispatcher = new ReactorDispatcher(this, reactor);
         system.RegisterOnTermination(reactor.Dispose);
     }
 

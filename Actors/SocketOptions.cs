@@ -5,63 +5,83 @@ using Tapwire.Stack.Udp;
 
 namespace Tapwire.Actors;
 
-/// <summary>Reads and writes the options of live sockets.</summary>
+/// <summary>Reads and writes socket options: of live sockets, and of the options record that a TCP socket has before it is connected.</summary>
 internal static class SocketOptions
 {
-    public static StackError Set(StackSocket socket, SocketOption option, int value) => socket switch
+    public static StackError Set(StackSocket socket, SocketOption option, int value, Instant now)
     {
-        TcpSocket tcp => SetTcp(tcp, option, value),
-        UdpSocket udp => SetUdp(udp, option, value),
-        _ => StackError.NoSuchOption,
-    };
+        switch (socket)
+        {
+            case TcpSocket tcp:
+                // The owner has been promised room: a send buffer only grows.
+                if (option == SocketOption.SendBuffer)
+                    value = Math.Max(value, tcp.SendBuffer);
+                var options = tcp.Options;
+                var error = Set(ref options, option, value);
+                if (error == StackError.None)
+                    tcp.SetOptions(options, now);
+                return error;
+            case UdpSocket udp:
+                return SetUdp(udp, option, value);
+            default:
+                return StackError.NoSuchOption;
+        }
+    }
 
     public static StackError Get(StackSocket socket, SocketOption option, out int value)
     {
-        (var error, value) = socket switch
+        (var error, value) = (socket, option) switch
         {
-            TcpSocket tcp => GetTcp(tcp, option),
-            UdpSocket udp => GetUdp(udp, option),
+            (TcpSocket tcp, SocketOption.Error) => (StackError.None, (int)tcp.Error),
+            (TcpSocket tcp, SocketOption.MaximumSegment) => (StackError.None, tcp.Info.SegmentSize),
+            (TcpSocket, SocketOption.Broadcast) => (StackError.NoSuchOption, 0),
+            (TcpSocket tcp, _) => (StackError.None, Get(tcp.Options, option)),
+            (UdpSocket udp, SocketOption.HopLimit) => (StackError.None, udp.HopLimit),
+            (UdpSocket udp, SocketOption.TrafficClass) => (StackError.None, udp.TrafficClass),
+            (UdpSocket udp, SocketOption.Broadcast) => (StackError.None, udp.Broadcast ? 1 : 0),
+            (UdpSocket udp, SocketOption.Error) => (StackError.None, (int)udp.TakeError()),
             _ => (StackError.NoSuchOption, 0),
         };
         return error;
     }
 
-    private static StackError SetTcp(TcpSocket tcp, SocketOption option, int value)
+    /// <summary>Changes one option in a record.</summary>
+    public static StackError Set(ref TcpSocketOptions options, SocketOption option, int value)
     {
         switch (option)
         {
             case SocketOption.NoDelay:
-                tcp.NoDelay = value != 0;
+                options = options with { NoDelay = value != 0 };
                 break;
             case SocketOption.KeepAlive:
-                tcp.KeepAlive = value != 0;
+                options = options with { KeepAlive = value != 0 };
                 break;
             case SocketOption.KeepAliveIdle when value is >= 1 and <= 32767:
-                tcp.KeepAliveIdle = TimeSpan.FromSeconds(value);
+                options = options with { KeepAliveIdle = TimeSpan.FromSeconds(value) };
                 break;
             case SocketOption.KeepAliveInterval when value is >= 1 and <= 32767:
-                tcp.KeepAliveInterval = TimeSpan.FromSeconds(value);
+                options = options with { KeepAliveInterval = TimeSpan.FromSeconds(value) };
                 break;
             case SocketOption.KeepAliveCount when value is >= 1 and <= 127:
-                tcp.KeepAliveCount = value;
+                options = options with { KeepAliveCount = value };
                 break;
             case SocketOption.UserTimeout when value >= 0:
-                tcp.UserTimeout = TimeSpan.FromMilliseconds(value);
+                options = options with { UserTimeout = TimeSpan.FromMilliseconds(value) };
                 break;
             case SocketOption.ReceiveBuffer when value > 0:
-                tcp.ReceiveBuffer = value;
+                options = options with { ReceiveBuffer = value };
                 break;
             case SocketOption.SendBuffer when value > 0:
-                tcp.SendBuffer = value;
+                options = options with { SendBuffer = value };
                 break;
             case SocketOption.Linger:
-                tcp.Linger = value < 0 ? null : TimeSpan.FromSeconds(value);
+                options = options with { ResetOnClose = value == 0 };
                 break;
             case SocketOption.HopLimit when value is -1 or (>= 1 and <= 255):
-                tcp.HopLimit = (byte)Math.Max(0, value);
+                options = options with { HopLimit = (byte)Math.Max(0, value) };
                 break;
             case SocketOption.TrafficClass when value is >= 0 and <= 255:
-                tcp.TrafficClass = (byte)value;
+                options = options with { TrafficClass = (byte)value };
                 break;
             case SocketOption.Broadcast or SocketOption.Error or SocketOption.MaximumSegment:
                 return StackError.NoSuchOption;
@@ -72,22 +92,21 @@ internal static class SocketOptions
         return StackError.None;
     }
 
-    private static (StackError Error, int Value) GetTcp(TcpSocket tcp, SocketOption option) => option switch
+    /// <summary>Reads one option from a record; 0 where the stack's default applies.</summary>
+    public static int Get(in TcpSocketOptions options, SocketOption option) => option switch
     {
-        SocketOption.NoDelay => (StackError.None, tcp.NoDelay ? 1 : 0),
-        SocketOption.KeepAlive => (StackError.None, tcp.KeepAlive ? 1 : 0),
-        SocketOption.KeepAliveIdle => (StackError.None, (int)tcp.KeepAliveIdle.TotalSeconds),
-        SocketOption.KeepAliveInterval => (StackError.None, (int)tcp.KeepAliveInterval.TotalSeconds),
-        SocketOption.KeepAliveCount => (StackError.None, tcp.KeepAliveCount),
-        SocketOption.UserTimeout => (StackError.None, (int)tcp.UserTimeout.TotalMilliseconds),
-        SocketOption.ReceiveBuffer => (StackError.None, tcp.ReceiveBuffer),
-        SocketOption.SendBuffer => (StackError.None, tcp.SendBuffer),
-        SocketOption.Linger => (StackError.None, tcp.Linger is { } linger ? (int)linger.TotalSeconds : -1),
-        SocketOption.HopLimit => (StackError.None, tcp.HopLimit),
-        SocketOption.TrafficClass => (StackError.None, tcp.TrafficClass),
-        SocketOption.Error => (StackError.None, (int)tcp.Error),
-        SocketOption.MaximumSegment => (StackError.None, tcp.MaximumSegment),
-        _ => (StackError.NoSuchOption, 0),
+        SocketOption.NoDelay => options.NoDelay ? 1 : 0,
+        SocketOption.KeepAlive => options.KeepAlive ? 1 : 0,
+        SocketOption.KeepAliveIdle => (int)options.KeepAliveIdle.TotalSeconds,
+        SocketOption.KeepAliveInterval => (int)options.KeepAliveInterval.TotalSeconds,
+        SocketOption.KeepAliveCount => options.KeepAliveCount,
+        SocketOption.UserTimeout => (int)options.UserTimeout.TotalMilliseconds,
+        SocketOption.ReceiveBuffer => options.ReceiveBuffer,
+        SocketOption.SendBuffer => options.SendBuffer,
+        SocketOption.Linger => options.ResetOnClose ? 0 : -1,
+        SocketOption.HopLimit => options.HopLimit,
+        SocketOption.TrafficClass => options.TrafficClass,
+        _ => 0,
     };
 
     private static StackError SetUdp(UdpSocket udp, SocketOption option, int value)
@@ -109,13 +128,4 @@ internal static class SocketOptions
                 return StackError.NoSuchOption;
         }
     }
-
-    private static (StackError Error, int Value) GetUdp(UdpSocket udp, SocketOption option) => option switch
-    {
-        SocketOption.HopLimit => (StackError.None, udp.HopLimit),
-        SocketOption.TrafficClass => (StackError.None, udp.TrafficClass),
-        SocketOption.Broadcast => (StackError.None, udp.Broadcast ? 1 : 0),
-        SocketOption.Error => (StackError.None, (int)udp.TakeError()),
-        _ => (StackError.NoSuchOption, 0),
-    };
 }

@@ -12,14 +12,14 @@ public sealed partial class StackActor
     {
         Receive<OpenDatagram>(open =>
         {
-            var error = _stack.Udp.Bind(open.Local, new UdpSocketOptions { ReuseAddress = open.ReuseAddress, Broadcast = open.Broadcast }, Now, out var socket);
+            var error = _stack.Udp.Bind(open.Local, new UdpSocketOptions { ReuseAddress = open.ReuseAddress, Broadcast = open.Broadcast }, out var socket);
             Sender.Tell(socket is null ? new DatagramOpenFailed(error) : new DatagramOpened(_sockets.Add(socket, Sender).Id, socket.Local));
         });
         Receive<ConnectDatagram>(connect =>
         {
             if (_sockets.Find(connect.Id)?.Socket is not UdpSocket socket)
                 return;
-            var error = socket.Connect(connect.Remote ?? default, Now);
+            var error = socket.Connect(connect.Remote ?? default);
             Sender.Tell(new DatagramConnected(error, socket.Local));
         });
         Receive<ReceiveDatagrams>(demand =>

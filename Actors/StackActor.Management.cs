@@ -20,8 +20,7 @@ public sealed partial class StackActor
 
     private void ReceiveManagement()
     {
-        Receive<SetOption>(set => Sender.Tell(new OptionAnswer(
-            _sockets.Find(set.Id) is { } entry ? SocketOptions.Set(entry.Socket, set.Option, set.Value) : StackError.NotConnected, set.Value)));
+        Receive<SetOption>(SetOption);
         Receive<GetOption>(get =>
         {
             var value = 0;
@@ -45,6 +44,22 @@ public sealed partial class StackActor
                 ping.Asker.Tell(new PingAnswer(StackError.TimedOut, ping.Request.Destination, TimeSpan.Zero, 0, ping.Request.Size));
         });
         Receive<StatusRequest>(_ => Sender.Tell(Status()));
+    }
+
+    private void SetOption(SetOption set)
+    {
+        if (_sockets.Find(set.Id) is not { } entry)
+        {
+            Sender.Tell(new OptionAnswer(StackError.NotConnected, 0));
+            return;
+        }
+
+        var tcp = entry.Socket as TcpSocket;
+        var before = tcp?.SendRoom ?? 0;
+        Sender.Tell(new OptionAnswer(SocketOptions.Set(entry.Socket, set.Option, set.Value, Now), set.Value));
+        if (tcp is not null && tcp.SendRoom > before)
+            entry.Owner.Tell(new WriteDone(tcp.SendRoom - before));
+        PostPoll();
     }
 
     private void SendPing(Ping request)
@@ -88,7 +103,7 @@ public sealed partial class StackActor
                 break;
             var status = entry.Socket switch
             {
-                TcpSocket tcp => new ConnectionStatus(tcp.State.ToString(), tcp.Local, tcp.Remote, tcp.SendQueued, tcp.ReceiveQueued),
+                TcpSocket tcp => new ConnectionStatus(tcp.State.ToString(), tcp.Local, tcp.Remote, tcp.Info.SendQueue, tcp.Info.ReceiveQueue),
                 TcpListener listener => new ConnectionStatus("Listen", listener.Local, default, 0, 0),
                 UdpSocket udp => new ConnectionStatus("Udp", udp.Local, udp.Remote, 0, 0),
                 _ => null,
@@ -98,7 +113,7 @@ public sealed partial class StackActor
         }
 
         var counters = new Dictionary<string, long>();
-        foreach (var (name, value) in _stack.Counters.Enumerate())
+        foreach (var (name, value) in _stack.Counters.All())
         {
             if (value != 0)
                 counters[name] = value;

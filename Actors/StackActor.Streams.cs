@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Event;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
@@ -63,11 +64,11 @@ public sealed partial class StackActor
             }
 
             _sockets.Remove(entry);
-            error = _stack.Tcp.Connect(request.Remote, binding, request.Options, Now, out socket);
+            error = binding.Connect(request.Remote, request.Options, Now, out socket);
         }
         else
         {
-            error = _stack.Tcp.Connect(request.Remote, default, request.Options, Now, out socket);
+            error = _stack.Tcp.Connect(request.Remote, default(IpEndpoint), request.Options, Now, out socket);
         }
 
         if (socket is null)
@@ -129,7 +130,11 @@ public sealed partial class StackActor
         }
 
         if ((events & SocketEvents.Connected) != 0)
+        {
+            entry.Established = true;
             entry.Owner.Tell(new Connected(entry.Id, socket.Local, socket.Remote, socket.SendRoom));
+        }
+
         if ((events & SocketEvents.Readable) != 0)
         {
             var chain = socket.Read(out var bytes, out var endOfStream);
@@ -142,7 +147,7 @@ public sealed partial class StackActor
         if ((events & SocketEvents.Closed) != 0)
         {
             _sockets.Remove(entry);
-            entry.Owner.Tell(socket.WasConnected ? new Closed(socket.Error) : new ConnectFailed(socket.Error));
+            entry.Owner.Tell(entry.Established ? new Closed(socket.Error) : new ConnectFailed(socket.Error));
         }
     }
 }

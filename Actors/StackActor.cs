@@ -73,7 +73,7 @@ public sealed partial class StackActor : ReceiveActor
     {
         _tick?.Cancel();
         _frames.Clear();
-        _stack.Dispose();
+        _stack.Close(Now);
     }
 
     private void Enqueue(PacketBuffer frame)

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Akka.Actor;
 using Akka.Configuration;
+using Akka.Event;
 using Tapwire.Actors;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;

@@ -29,7 +29,7 @@ public enum SocketOption
     /// <summary>Bytes (SO_SNDBUF).</summary>
     SendBuffer,
 
-    /// <summary>-1 off, else seconds; 0 makes close abort (SO_LINGER).</summary>
+    /// <summary>0 makes close abort, anything else does not (SO_LINGER; to wait in close is the application's part). Reads as 0 or -1.</summary>
     Linger,
 
     /// <summary>1..255, -1 for the stack's default (IP_TTL).</summary>

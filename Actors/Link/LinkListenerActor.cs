@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Event;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -141,7 +142,7 @@ internal sealed class LinkListenerActor : ListenerActor
                 if (LinkOptions.Fixed(get.Level, get.Name, _family, LinkSocketType.Stream, listens: true) is { } known)
                     return get.Value(known);
                 return LinkOptions.Map(get.Level, get.Name) is { } option
-                    ? LinkOptions.Encode(get, option, LinkOptions.Get(_options, option))
+                    ? LinkOptions.Encode(get, option, SocketOptions.Get(_options, option))
                     : get.Failed(StackError.NoSuchOption);
             case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is not null || LinkOptions.IsReuseAddress(set.Level, set.Name):
                 return set.Failed(StackError.AlreadyConnected);

@@ -1,8 +1,6 @@
 using System.Buffers.Binary;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
-using Tapwire.Stack;
-using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Actors.Link;
 
@@ -82,68 +80,4 @@ internal static class LinkOptions
         BinaryPrimitives.WriteInt32LittleEndian(linger[sizeof(int)..], Math.Max(0, number));
         return request.Value(linger);
     }
-
-    /// <summary>Sets an option on a socket that is not connected yet. What comes after the connection checks again.</summary>
-    public static StackError Set(ref TcpSocketOptions options, SocketOption option, int value)
-    {
-        switch (option)
-        {
-            case SocketOption.NoDelay:
-                options = options with { NoDelay = value != 0 };
-                break;
-            case SocketOption.KeepAlive:
-                options = options with { KeepAlive = value != 0 };
-                break;
-            case SocketOption.KeepAliveIdle when value is >= 1 and <= 32767:
-                options = options with { KeepAliveIdle = TimeSpan.FromSeconds(value) };
-                break;
-            case SocketOption.KeepAliveInterval when value is >= 1 and <= 32767:
-                options = options with { KeepAliveInterval = TimeSpan.FromSeconds(value) };
-                break;
-            case SocketOption.KeepAliveCount when value is >= 1 and <= 127:
-                options = options with { KeepAliveCount = value };
-                break;
-            case SocketOption.UserTimeout when value >= 0:
-                options = options with { UserTimeout = TimeSpan.FromMilliseconds(value) };
-                break;
-            case SocketOption.ReceiveBuffer when value > 0:
-                options = options with { ReceiveBuffer = value };
-                break;
-            case SocketOption.SendBuffer when value > 0:
-                options = options with { SendBuffer = value };
-                break;
-            case SocketOption.Linger:
-                options = options with { Linger = value < 0 ? null : TimeSpan.FromSeconds(value) };
-                break;
-            case SocketOption.HopLimit when value is -1 or (>= 1 and <= 255):
-                options = options with { HopLimit = (byte)Math.Max(0, value) };
-                break;
-            case SocketOption.TrafficClass when value is >= 0 and <= 255:
-                options = options with { TrafficClass = (byte)value };
-                break;
-            case SocketOption.Broadcast or SocketOption.Error or SocketOption.MaximumSegment:
-                return StackError.NoSuchOption;
-            default:
-                return StackError.InvalidArgument;
-        }
-
-        return StackError.None;
-    }
-
-    /// <summary>Reads an option of a socket that is not connected yet; 0 where the stack's default will apply.</summary>
-    public static int Get(in TcpSocketOptions options, SocketOption option) => option switch
-    {
-        SocketOption.NoDelay => options.NoDelay ? 1 : 0,
-        SocketOption.KeepAlive => options.KeepAlive ? 1 : 0,
-        SocketOption.KeepAliveIdle => (int)options.KeepAliveIdle.TotalSeconds,
-        SocketOption.KeepAliveInterval => (int)options.KeepAliveInterval.TotalSeconds,
-        SocketOption.KeepAliveCount => options.KeepAliveCount,
-        SocketOption.UserTimeout => (int)options.UserTimeout.TotalMilliseconds,
-        SocketOption.ReceiveBuffer => options.ReceiveBuffer,
-        SocketOption.SendBuffer => options.SendBuffer,
-        SocketOption.Linger => options.Linger is { } linger ? (int)linger.TotalSeconds : -1,
-        SocketOption.HopLimit => options.HopLimit,
-        SocketOption.TrafficClass => options.TrafficClass,
-        _ => 0,
-    };
 }

@@ -54,8 +54,8 @@ public sealed record DriverSettings
         var settings = new DriverSettings
         {
             Wire = WireSpec.Parse(read.Text("wire")) ?? throw read.Bad("wire", read.Text("wire"), WireSpec.Accepted),
-            Addresses = [.. read.List("addresses", static text => Boxed(text, IpPrefix.TryParse), "ADDRESS/LENGTH, as in 10.99.0.2/24").Select(box => box.Value)],
-            Gateway = Optional(read, "gateway", IpAddress.TryParse, "an IP address or empty"),
+            Addresses = [.. read.List("addresses", static text => IpPrefix.TryParse(text, null, out var prefix) ? new Boxed<IpPrefix>(prefix) : null, "ADDRESS/LENGTH, as in 10.99.0.2/24").Select(box => box.Value)],
+            Gateway = Optional(read, "gateway", static (string? text, out IpAddress address) => IpAddress.TryParse(text, out address), "an IP address or empty"),
             HardwareAddress = Optional(read, "mac", static (string? text, out MacAddress mac) => MacAddress.TryParse(text, null, out mac) && !mac.IsGroup,
                 "a unicast address, as in 02:00:5e:10:00:01, or empty"),
             Mtu = read.Number("mtu", 0, 65535) is var mtu && mtu is 0 or >= 68 ? mtu : throw read.Bad("mtu", read.Text("mtu"), "0 or 68..65535"),
@@ -120,8 +120,6 @@ public sealed record DriverSettings
 
     private delegate bool TryParser<T>(string? text, out T value);
 
-    private static StrongBox<T>? Boxed<T>(string text, TryParser<T> parse) => parse(text, out var value) ? new StrongBox<T>(value) : null;
-
     private static T? Optional<T>(SettingsReader read, string key, TryParser<T> parse, string accepted)
         where T : struct
     {
@@ -131,7 +129,7 @@ public sealed record DriverSettings
         return parse(text, out var value) ? value : throw read.Bad(key, text, accepted);
     }
 
-    private sealed record StrongBox<T>(T Value);
+    private sealed record Boxed<T>(T Value);
 }
 
 /// <summary>Section <c>tapwire.tap</c>.</summary>

@@ -18,7 +18,7 @@ internal static class UpCommand
         (string text, out WireSpec? value) => (value = WireSpec.Parse(text)) is not null, WireSpec.Accepted, null);
 
     private static readonly Option<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address", "An address of the stack; repeatable.", "CIDR",
-        IpPrefix.TryParse, "ADDRESS/LENGTH, as in 10.99.0.2/24");
+        (string text, out IpPrefix value) => IpPrefix.TryParse(text, null, out value), "ADDRESS/LENGTH, as in 10.99.0.2/24");
 
     private static readonly Option<IpAddress?> Gateway = Flags.Value<IpAddress?>("--gateway", "Where packets to other networks go.", "IP",
         (string text, out IpAddress? value) =>

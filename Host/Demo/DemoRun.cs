@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
@@ -99,9 +100,9 @@ internal sealed class DemoRun(DemoOptions options)
 
     private async Task<TimeSpan> TransferAsync(string directory, string sent, string received, CancellationToken cancel)
     {
-        await using var sender = await TapwireClient.ConnectAsync(LinkPath(directory, "left"), cancel);
-        await using var receiver = await TapwireClient.ConnectAsync(LinkPath(directory, "right"), cancel);
-        await using var listener = await receiver.ListenAsync(new IPEndPoint(Right.ToSystem(), Port), Math.Max(128, options.Connections), cancel);
+        using var sender = await TapwireClient.ConnectAsync(LinkPath(directory, "left"), cancel);
+        using var receiver = await TapwireClient.ConnectAsync(LinkPath(directory, "right"), cancel);
+        using var listener = await receiver.ListenAsync(new IPEndPoint(Right.ToSystem(), Port), Math.Max(128, options.Connections), cancel);
         using var source = File.OpenHandle(sent);
         using var target = File.OpenHandle(received, FileMode.CreateNew, FileAccess.Write, preallocationSize: options.Size);
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancel);
@@ -157,7 +158,7 @@ internal sealed class DemoRun(DemoOptions options)
 
     private static async Task SendAsync(TapwireClient client, Microsoft.Win32.SafeHandles.SafeFileHandle source, long offset, long length, CancellationToken cancel)
     {
-        await using var stream = await client.ConnectAsync(new IPEndPoint(Right.ToSystem(), Port), cancel);
+        await using var stream = await client.ConnectTcpAsync(new IPEndPoint(Right.ToSystem(), Port), cancellationToken: cancel);
         var buffer = new byte[Chunk];
         BinaryPrimitives.WriteInt64LittleEndian(buffer, offset);
         BinaryPrimitives.WriteInt64LittleEndian(buffer.AsSpan(sizeof(long)), length);
@@ -170,7 +171,7 @@ internal sealed class DemoRun(DemoOptions options)
             length -= count;
         }
 
-        stream.ShutdownSend();
+        stream.Shutdown(SocketShutdown.Send);
         // The receiver closes when it has everything.
         if (await stream.ReadAsync(buffer, cancel) != 0)
             throw new CommandFailedException("The receiver answered something, which it never does.");

@@ -82,6 +82,8 @@ internal sealed class EthernetLink : LinkLayer, INeighborProtocol
 
     public override bool TryTakeUndeliverable([NotNullWhen(true)] out PacketBuffer? packet) => _neighbors.TryTakeUndeliverable(out packet);
 
+    public override void Close() => _neighbors.Clear();
+
     public void Transmit(PacketBuffer packet, MacAddress destination)
     {
         new EthernetHeader(destination, _own, EtherType.Ipv4).Emit(packet.Prepend(EthernetHeader.Length));

@@ -50,5 +50,10 @@ internal abstract class LinkLayer
         return false;
     }
 
+    /// <summary>Forgets all neighbours and the packets that wait for them.</summary>
+    public virtual void Close()
+    {
+    }
+
     public virtual IReadOnlyList<NeighborInfo> Neighbors => [];
 }

@@ -131,6 +131,15 @@ internal sealed class NeighborTable(
         return true;
     }
 
+    /// <summary>Forgets all neighbours and drops the packets that wait for them.</summary>
+    public void Clear()
+    {
+        while (_oldest is { } neighbor)
+            Remove(neighbor);
+        while (TryTakeUndeliverable(out var packet))
+            packet.Release();
+    }
+
     public IReadOnlyList<NeighborInfo> Snapshot() =>
         [.. _entries.Values.OrderBy(n => n.Address).Select(n => new NeighborInfo(n.Address, n.HardwareAddress, n.State, n.Waiting.Count))];
 

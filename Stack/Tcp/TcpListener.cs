@@ -2,13 +2,90 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Tcp;
 
+/// <summary>A socket in LISTEN: connections that have finished their handshake wait in its queue until somebody accepts them.</summary>
 public sealed class TcpListener : StackSocket
 {
+    internal readonly TcpLayer Layer;
+    internal System.Runtime.CompilerServices.StrongBox<TcpSocketOptions> Options;
+    internal TcpListener? NextOnPort;
+
+    /// <summary>Connections in SYN-RECEIVED that came through this listener.</summary>
+    internal int EmbryonicCount;
+
+    private TcpSocket? _first;
+    private TcpSocket? _last;
+
+    internal TcpListener(TcpLayer layer, IpEndpoint local, in TcpSocketOptions options)
+    {
+        Layer = layer;
+        Local = local;
+        Options = new(options);
+    }
+
+    /// <summary>The address, which may be a wildcard, and the port.</summary>
     public IpEndpoint Local { get; }
 
-    public int Backlog { get; }
+    /// <summary>How many finished connections may wait, 1 and more.</summary>
+    public int Backlog { get; private set; }
 
-    public TcpSocket? Accept() => throw new NotSupportedException();
+    /// <summary>How many finished connections wait.</summary>
+    public int Waiting { get; private set; }
 
-    public void Close(Instant now) => throw new NotSupportedException();
+    public bool IsClosed { get; private set; }
+
+    /// <summary>False while the port is only reserved (<see cref="TcpBinding"/>).</summary>
+    internal bool IsListening { get; private set; }
+
+    internal bool IsFull => Waiting >= Backlog;
+
+    /// <summary>Takes the connection that has waited longest; null if there is none. It may have ended already, as its <see cref="TcpSocket.Error"/>
+    /// says, with bytes still to be read.</summary>
+    public TcpSocket? Accept()
+    {
+        var socket = Dequeue();
+        socket?.Accepted();
+        return socket;
+    }
+
+    /// <summary>Stops listening. Connections that nobody has accepted are reset.</summary>
+    public void Close(Instant now)
+    {
+        if (IsClosed)
+            return;
+        IsClosed = true;
+        Layer.Remove(this);
+        while (Dequeue() is { } socket)
+            socket.Abort(now);
+    }
+
+    internal void BeginListening(int backlog, in TcpSocketOptions options)
+    {
+        Backlog = Math.Max(1, backlog);
+        Options = new(options);
+        IsListening = true;
+    }
+
+    internal void Enqueue(TcpSocket socket)
+    {
+        if (_last is null)
+            _first = socket;
+        else
+            _last.NextAccept = socket;
+        _last = socket;
+        Waiting++;
+        Layer.Events.Raise(this, SocketEvents.Acceptable);
+    }
+
+    private TcpSocket? Dequeue()
+    {
+        var socket = _first;
+        if (socket is null)
+            return null;
+        _first = socket.NextAccept;
+        if (_first is null)
+            _last = null;
+        socket.NextAccept = null;
+        Waiting--;
+        return socket;
+    }
 }

@@ -20,7 +20,7 @@ public class TestEventListener : DefaultLogger
             case InitializeLogger initialize:
                 foreach (var type in (Type[])[typeof(Mute), typeof(Unmute), typeof(DeadLetter), typeof(UnhandledMessage)])
                     initialize.LoggingBus.Subscribe(Context.Self, type);
-                Sender.Tell(new LoggerInitialized(), Self);
+                base.Receive(initialize);
                 break;
             case Mute mute:
                 _filters.AddRange(mute.Filters);

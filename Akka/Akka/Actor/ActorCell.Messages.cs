@@ -158,28 +158,28 @@ public partial class ActorCell
             case DeathWatchNotification notification:
                 WatchedActorTerminated(notification.Actor, notification.ExistenceConfirmed, notification.AddressTerminated);
                 break;
-            case Create create:
+            case Dispatch.SysMsg.Create create:
                 Create(create.Failure);
                 break;
-            case Watch watch:
+            case Dispatch.SysMsg.Watch watch:
                 AddWatcher(watch.Watchee, watch.Watcher);
                 break;
-            case Unwatch unwatch:
+            case Dispatch.SysMsg.Unwatch unwatch:
                 RemWatcher(unwatch.Watchee, unwatch.Watcher);
                 break;
             case Recreate recreate:
                 FaultRecreate(recreate.Cause);
                 break;
-            case Suspend:
+            case Dispatch.SysMsg.Suspend:
                 FaultSuspend();
                 break;
-            case Resume resume:
+            case Dispatch.SysMsg.Resume resume:
                 FaultResume(resume.CausedByFailure);
                 break;
-            case Terminate:
+            case Dispatch.SysMsg.Terminate:
                 Terminate();
                 break;
-            case Supervise supervise:
+            case Dispatch.SysMsg.Supervise supervise:
                 Supervise(supervise.Child);
                 break;
             default:

@@ -20,6 +20,8 @@ public sealed partial class NetworkNamespace : IDisposable
     private static readonly TimeSpan CommandPatience = TimeSpan.FromSeconds(60);
     private static int s_count;
 
+    private readonly List<Process> _started = [];
+
     private NetworkNamespace(string name) => Name = name;
 
     /// <summary>The name by which 'ip netns' knows it.</summary>
@@ -57,8 +59,21 @@ public sealed partial class NetworkNamespace : IDisposable
     /// <summary>Runs a command inside the namespace and returns how it ended.</summary>
     public CommandResult TryExec(string command, params string[] arguments) => Command("ip", ["netns", "exec", Name, command, .. arguments]);
 
-    /// <summary>Starts a command inside the namespace, its input and output redirected. The caller ends and disposes it.</summary>
-    public Process Start(string command, params string[] arguments) => Start("ip", ["netns", "exec", Name, command, .. arguments], input: true);
+    /// <summary>Starts a command inside the namespace, its input and output redirected. It is ended with the namespace if it runs still.</summary>
+    public Process Start(string command, params string[] arguments)
+    {
+        var process = Start("ip", ["netns", "exec", Name, command, .. arguments], input: true);
+        lock (_started)
+            _started.Add(process);
+        return process;
+    }
+
+    /// <summary>Waits until a started command has ended by itself, and fails the spec if it takes too long.</summary>
+    public static int ExitCodeOf(Process process)
+    {
+        Assert.True(process.WaitForExit(CommandPatience), $"The command did not end in {CommandPatience.TotalSeconds} s.");
+        return process.ExitCode;
+    }
 
     /// <summary>Runs something on a thread that is inside the namespace. Descriptors opened there (a TAP device, sockets) stay in the namespace, whichever thread
     /// uses them later; what creates further threads does not belong here.</summary>
@@ -85,14 +100,46 @@ public sealed partial class NetworkNamespace : IDisposable
         return result;
     }
 
+    /// <summary>Like <see cref="Run"/>, on a thread that has given up all capabilities: a user without privileges who owns what root owns.</summary>
+    public T RunUnprivileged<T>(Func<T> action) => Run(() =>
+    {
+        // struct __user_cap_header_struct and two of __user_cap_data_struct (capset(2), version 3): all sets empty, for this thread.
+        ReadOnlySpan<uint> header = [0x2008_0522, 0];
+        ReadOnlySpan<uint> none = [0, 0, 0, 0, 0, 0];
+        unsafe
+        {
+            fixed (uint* h = header, d = none)
+                Errors.Check(capset(h, d), "capset");
+        }
+
+        return action();
+    });
+
     /// <summary>Opens a TAP or TUN device inside the namespace.</summary>
     public TapWire OpenTap(TapWireOptions options) => Run(() => TapWire.Open(options));
 
     public void Dispose()
     {
+        foreach (var process in _started)
+        {
+            try
+            {
+                process.Kill();
+            }
+            catch (InvalidOperationException)
+            {
+                // It has ended, or the spec has disposed it.
+            }
+
+            process.Dispose();
+        }
+
         AppDomain.CurrentDomain.ProcessExit -= Remove;
         Remove(null, EventArgs.Empty);
     }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static unsafe partial int capset(uint* header, uint* data);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int setns(int descriptor, int type);

@@ -5,6 +5,7 @@ using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Link;
 using Tapwire.Tests.Live.Support;
 using Tapwire.Wires;
+using Tapwire.Wires.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Live.Wires;
@@ -24,7 +25,7 @@ public sealed class TapWireSpec
     public void A_ping_of_the_kernel_arrives_and_its_answer_reaches_the_kernel(bool offloads)
     {
         using var peer = new TapPeer(offloads ? Offloaded : Plain);
-        using var ping = peer.Namespace.Start("ping", "-c", "1", "-s", "1400", "-W", "10", TapPeer.Address);
+        var ping = peer.Namespace.Start("ping", "-c", "1", "-s", "1400", "-W", "10", TapPeer.Address);
         var request = peer.Receive(TapPeer.IsArpRequest);
         peer.Send(peer.ArpReply(request));
         var echo = peer.ReceiveIpv4(Icmp);
@@ -35,8 +36,7 @@ public sealed class TapWireSpec
         var checksum = BinaryPrimitives.ReadUInt16BigEndian(answer.Span[36..]) + 0x0800;
         BinaryPrimitives.WriteUInt16BigEndian(answer.Span[36..], (ushort)(checksum + (checksum >> 16)));
         peer.Send(answer);
-        ping.WaitForExit();
-        Assert.Equal(0, ping.ExitCode);
+        Assert.Equal(0, NetworkNamespace.ExitCodeOf(ping));
         Assert.Contains(peer.Wire.HardwareAddress!.Value.ToString(), peer.Namespace.Ip("neigh show dev tw0"), StringComparison.Ordinal);
         Assert.Equal(0, peer.Wire.Refused);
     }
@@ -80,6 +80,24 @@ public sealed class TapWireSpec
     }
 
     [SkippableFact]
+    public void Segmented_datagrams_of_a_kernel_socket_arrive_in_one_frame_with_their_note()
+    {
+        const int UdpSegment = 103;
+        const byte Udp = 17;
+        using var peer = new TapPeer(Offloaded with { Offloads = Offloaded.Offloads | WireOffloads.UdpSegmentation });
+        Skip.If((peer.Wire.Offloads & WireOffloads.UdpSegmentation) == 0, "the kernel is older than 6.2");
+        using var socket = peer.Namespace.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        socket.SetRawSocketOption(Udp, UdpSegment, BitConverter.GetBytes(1000));
+        socket.SendTo(new byte[9500], new IPEndPoint(IPAddress.Parse(TapPeer.Address), 9));
+        var frame = peer.ReceiveIpv4(Udp);
+        Assert.Equal(14 + 20 + 8 + 9500, frame.Length);
+        Assert.Equal(
+            new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 34, ChecksumOffset = 6, Segmentation = Segmentation.Udp, SegmentSize = 1000, HeaderLength = 42 },
+            frame.Offload);
+        frame.Release();
+    }
+
+    [SkippableFact]
     public void A_super_frame_with_fragments_reaches_a_kernel_socket_in_order()
     {
         using var peer = new TapPeer(Offloaded);
@@ -104,7 +122,7 @@ public sealed class TapWireSpec
     public void Frames_that_the_device_refuses_are_counted_and_the_rest_goes_out()
     {
         using var peer = new TapPeer(Offloaded);
-        using var ping = peer.Namespace.Start("ping", "-c", "1", "-W", "10", TapPeer.Address);
+        var ping = peer.Namespace.Start("ping", "-c", "1", "-W", "10", TapPeer.Address);
         var request = peer.Receive(TapPeer.IsArpRequest);
         var reply = peer.ArpReply(request);
         var tooShort = peer.Pool.Rent(64);
@@ -166,8 +184,8 @@ public sealed class TapWireSpec
         Assert.Null(wire.HardwareAddress);
         Assert.Equal(1400, wire.Mtu);
         space.Ip("addr add 10.99.0.1 peer 10.99.0.2 dev tun0");
-        using var ping = space.Start("ping", "-c", "1", "-W", "1", TapPeer.Address);
-        ping.WaitForExit();
+        var ping = space.Start("ping", "-c", "1", "-W", "1", TapPeer.Address);
+        NetworkNamespace.ExitCodeOf(ping);
         var pool = new BufferPool();
         var frames = new PacketBuffer[16];
         var count = wire.Read(pool, frames);
@@ -190,7 +208,7 @@ public sealed class TapWireSpec
     public void A_jumbo_frame_is_read_whole()
     {
         using var peer = new TapPeer(Plain with { Mtu = 9000 });
-        using var ping = peer.Namespace.Start("ping", "-c", "1", "-s", "8972", "-p", "5a", "-W", "5", TapPeer.Address);
+        var ping = peer.Namespace.Start("ping", "-c", "1", "-s", "8972", "-p", "5a", "-W", "5", TapPeer.Address);
         var echo = peer.ReceiveIpv4(Icmp);
         Assert.Equal(14 + 9000, echo.Length);
         Assert.Equal(-1, echo.Span[(14 + 20 + 8 + 16)..].IndexOfAnyExcept((byte)0x5A));
@@ -211,6 +229,64 @@ public sealed class TapWireSpec
             Failure(() => space.OpenTap(Plain with { Name = "tw1", HardwareAddress = address })));
         using var second = space.OpenTap(Plain with { Name = "tw1", HardwareAddress = new MacAddress(0x02_00_00_00_00_01) });
         Assert.Equal(new MacAddress(0x02_00_00_00_00_01), second.HardwareAddress);
+    }
+
+    [SkippableFact]
+    public void Opening_without_privileges_says_what_is_missing_and_how_to_get_it()
+    {
+        using var space = NetworkNamespace.Create();
+        Assert.Equal(
+            "No permission for the tap device tw0: it needs CAP_NET_ADMIN; or run once as root 'ip tuntap add dev tw0 mode tap user $USER'; "
+            + "or run inside 'unshare -Urn'.",
+            Failure(() => space.RunUnprivileged(() => TapWire.Open(Plain))));
+
+        space.Ip("tuntap add dev tw0 mode tap user root");
+        Assert.Equal(
+            "tw0 is down, and changing that needs CAP_NET_ADMIN: run 'ip link set tw0 up' as root.",
+            Failure(() => space.RunUnprivileged(() => TapWire.Open(Plain))));
+
+        space.Ip("link set tw0 up");
+        Assert.Equal(
+            "tw0 has MTU 1500, and changing that needs CAP_NET_ADMIN: run 'ip link set tw0 mtu 9000' as root.",
+            Failure(() => space.RunUnprivileged(() => TapWire.Open(Plain with { Mtu = 9000 }))));
+
+        using var wire = space.RunUnprivileged(() => TapWire.Open(Offloaded with { Mtu = 1500 }));
+        Assert.Equal(Offloaded.Offloads, wire.Offloads);
+    }
+
+    [SkippableFact]
+    public void A_persistent_device_does_not_keep_the_offloads_of_its_last_user()
+    {
+        using var space = NetworkNamespace.Create();
+        space.Ip("tuntap add dev tw0 mode tap");
+        space.OpenTap(Offloaded with { Offloads = Offloaded.Offloads | WireOffloads.UdpSegmentation }).Dispose();
+        using var wire = space.OpenTap(Plain);
+        Assert.Equal(WireOffloads.None, wire.Offloads);
+        space.Ip($"addr add {TapPeer.KernelAddress}/24 dev tw0");
+        space.Ip($"neigh add {TapPeer.Address} lladdr {wire.HardwareAddress} dev tw0");
+        using var socket = space.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        socket.SendTo(new byte[1000], new IPEndPoint(IPAddress.Parse(TapPeer.Address), 9));
+
+        var pool = new BufferPool();
+        var frames = new PacketBuffer[64];
+        var datagram = Assert.Single(frames[..wire.Read(pool, frames)], f => f.Length == 14 + 20 + 8 + 1000);
+        Assert.Equal(default, datagram.Offload);
+        var pseudo = Checksum.Sum(datagram.Span.Slice(26, 8)) + 17 + 8 + 1000;
+        Assert.Equal(0xFFFFu, Checksum.Sum(datagram.Span[34..], pseudo));
+    }
+
+    [SkippableFact]
+    public void An_idle_wire_on_a_reactor_does_not_wake_it()
+    {
+        using var space = NetworkNamespace.Create();
+        using var reactor = new Reactor("idle", e => Environment.FailFast("The reactor's handler has thrown.", e));
+        using var wire = space.OpenTap(new TapWireOptions { Name = "tun0", Medium = Medium.Ip });
+        space.Exec("sysctl", "-qw", "net.ipv6.conf.tun0.disable_ipv6=1");
+        wire.Start(reactor, _ => { });
+        Thread.Sleep(100);
+        var before = reactor.Sleeps;
+        Thread.Sleep(1000);
+        Assert.Equal(before, reactor.Sleeps);
     }
 
     private static string Failure(Action open) => Assert.Throws<WireException>(open).Message;

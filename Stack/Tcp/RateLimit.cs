@@ -1,0 +1,23 @@
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>So many events per second, counted in seconds of the engine's time; a second's allowance does not carry over.</summary>
+internal struct RateLimit(int perSecond)
+{
+    private long _second = -1;
+    private int _left;
+
+    public bool TryTake(Instant now)
+    {
+        var second = now.Ticks / TimeSpan.TicksPerSecond;
+        if (second != _second)
+        {
+            _second = second;
+            _left = perSecond;
+        }
+
+        if (_left == 0)
+            return false;
+        _left--;
+        return true;
+    }
+}

@@ -1,0 +1,261 @@
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Packets;
+
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>A contiguous range of bytes that arrived ahead of a gap.</summary>
+internal sealed class ReassemblyRange
+{
+    public uint Start;
+    public uint End;
+
+    /// <summary>When it last grew, in insertions: SACK reports the latest first (RFC 2018, 4).</summary>
+    public uint Touched;
+
+    public ReceiveQueue Payloads;
+    public ReassemblyRange? Next;
+}
+
+/// <summary>Ranges not in use, shared by the connections of a layer.</summary>
+internal sealed class ReassemblyRangePool
+{
+    private const int Limit = 4096;
+
+    private ReassemblyRange? _free;
+    private int _count;
+
+    public ReassemblyRange Rent()
+    {
+        var range = _free;
+        if (range is null)
+            return new ReassemblyRange();
+        _free = range.Next;
+        range.Next = null;
+        _count--;
+        return range;
+    }
+
+    public void Return(ReassemblyRange range)
+    {
+        range.Payloads.Clear();
+        if (_count == Limit)
+            return;
+        range.Next = _free;
+        _free = range;
+        _count++;
+    }
+}
+
+/// <summary>
+/// The bytes that arrived ahead of a gap, as a sorted list of ranges with gaps between them. Its length is the number of gaps, not of segments.
+/// </summary>
+internal struct Reassembly
+{
+    /// <summary>More gaps than that mean an attack or a hopeless path; the farthest range goes.</summary>
+    public const int MaxRanges = 256;
+
+    private ReassemblyRange? _first;
+    private ReassemblyRange? _last;
+    private uint _touched;
+
+    public readonly bool IsEmpty => _first is null;
+
+    public int Ranges { get; private set; }
+
+    public readonly uint FirstStart => _first!.Start;
+
+    /// <summary>Capacity of all buffers held.</summary>
+    public readonly long Memory
+    {
+        get
+        {
+            long memory = 0;
+            for (var range = _first; range is not null; range = range.Next)
+                memory += range.Payloads.Memory;
+            return memory;
+        }
+    }
+
+    /// <summary>Takes over a payload that begins after the next expected byte.</summary>
+    /// <returns>Bytes that were there already, at its front: for a duplicate report (RFC 2883).</returns>
+    public SackBlock Insert(uint start, PacketBuffer payload, BufferPool pool, ReassemblyRangePool ranges)
+    {
+        var end = start + (uint)payload.Length;
+        var previous = Preceding(start);
+        var duplicate = default(SackBlock);
+        if (previous is not null && Seq.Gt(previous.End, start))
+        {
+            duplicate = new SackBlock(start, Seq.Min(previous.End, end));
+            if (Seq.Le(end, previous.End))
+            {
+                previous.Touched = ++_touched;
+                payload.Release();
+                return duplicate;
+            }
+
+            payload.TrimStart((int)(previous.End - start));
+            start = previous.End;
+        }
+
+        var next = previous is null ? _first : previous.Next;
+        while (next is not null && Seq.Le(next.End, end))
+        {
+            // The new payload covers the whole range: it replaces it.
+            duplicate = new SackBlock(next.Start, next.End);
+            RemoveAfter(previous, ranges);
+            next = previous is null ? _first : previous.Next;
+        }
+
+        if (next is not null && Seq.Lt(next.Start, end))
+        {
+            duplicate = new SackBlock(next.Start, end);
+            payload.Truncate((int)(next.Start - start));
+            end = next.Start;
+        }
+
+        Place(previous, next, start, end, payload, pool, ranges);
+        return duplicate;
+    }
+
+    /// <summary>Moves what follows the expected byte without a gap to the receive queue.</summary>
+    /// <returns>The byte expected next.</returns>
+    public uint TakeInOrder(uint expected, ref ReceiveQueue queue, ReassemblyRangePool ranges)
+    {
+        while (_first is { } range && Seq.Le(range.Start, expected))
+        {
+            var skip = (int)(expected - range.Start);
+            if (skip < (int)(range.End - range.Start))
+            {
+                Skip(ref range.Payloads, skip);
+                queue.Append(ref range.Payloads);
+                expected = range.End;
+            }
+
+            RemoveAfter(null, ranges);
+        }
+
+        return expected;
+    }
+
+    /// <summary>Drops the range farthest away.</summary>
+    public void DropLast(ReassemblyRangePool ranges)
+    {
+        ReassemblyRange? previous = null;
+        for (var range = _first; range != _last; range = range!.Next)
+            previous = range;
+        RemoveAfter(previous, ranges);
+    }
+
+    public void Clear(ReassemblyRangePool ranges)
+    {
+        while (_first is not null)
+            RemoveAfter(null, ranges);
+    }
+
+    /// <summary>Writes up to <paramref name="room"/> blocks, the range that grew last first.</summary>
+    /// <returns>How many were written from <paramref name="at"/> on.</returns>
+    public readonly int Report(ref SackBlocks blocks, int at, int room)
+    {
+        var written = 0;
+        var below = uint.MaxValue;
+        while (written < room)
+        {
+            ReassemblyRange? latest = null;
+            for (var range = _first; range is not null; range = range.Next)
+            {
+                if (range.Touched < below && (latest is null || range.Touched > latest.Touched))
+                    latest = range;
+            }
+
+            if (latest is null)
+                break;
+            below = latest.Touched;
+            blocks[at + written++] = new SackBlock(latest.Start, latest.End);
+        }
+
+        return written;
+    }
+
+    private static void Skip(ref ReceiveQueue payloads, int count)
+    {
+        if (count == 0)
+            return;
+        // The gap was filled by a segment that reaches into the range: what it brought again is let go.
+        var chain = payloads.Take();
+        while (chain is not null)
+        {
+            var next = chain.Next;
+            chain.Next = null;
+            if (count >= chain.Length)
+            {
+                count -= chain.Length;
+                chain.Release();
+            }
+            else
+            {
+                chain.TrimStart(count);
+                count = 0;
+                payloads.Link(chain);
+            }
+
+            chain = next;
+        }
+    }
+
+    private readonly ReassemblyRange? Preceding(uint start)
+    {
+        if (_last is not null && Seq.Le(_last.Start, start))
+            return _last;
+        ReassemblyRange? previous = null;
+        for (var range = _first; range is not null && Seq.Le(range.Start, start); range = range.Next)
+            previous = range;
+        return previous;
+    }
+
+    private void Place(
+        ReassemblyRange? previous, ReassemblyRange? next, uint start, uint end, PacketBuffer payload, BufferPool pool, ReassemblyRangePool ranges)
+    {
+        var joinsNext = next is not null && next.Start == end;
+        ReassemblyRange range;
+        if (previous is not null && previous.End == start)
+        {
+            range = previous;
+        }
+        else
+        {
+            range = ranges.Rent();
+            range.Start = start;
+            range.Next = next;
+            if (previous is null)
+                _first = range;
+            else
+                previous.Next = range;
+            if (next is null)
+                _last = range;
+            Ranges++;
+        }
+
+        range.Payloads.Append(payload, pool);
+        range.End = end;
+        range.Touched = ++_touched;
+        if (!joinsNext)
+            return;
+        range.Payloads.Append(ref next!.Payloads);
+        range.End = next.End;
+        RemoveAfter(range, ranges);
+    }
+
+    private void RemoveAfter(ReassemblyRange? previous, ReassemblyRangePool ranges)
+    {
+        var range = previous is null ? _first! : previous.Next!;
+        if (previous is null)
+            _first = range.Next;
+        else
+            previous.Next = range.Next;
+        if (_last == range)
+            _last = previous;
+        range.Next = null;
+        Ranges--;
+        ranges.Return(range);
+    }
+}

@@ -1,0 +1,42 @@
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>
+/// Smoothed round-trip time and retransmission time-out (RFC 6298). As Linux has it, the least allowance is a floor for the variation, not for the
+/// sum: on a fast path the time-out is the round trip plus 200 ms, so that delayed acknowledgements never meet it.
+/// </summary>
+internal struct RoundTripTime
+{
+    private long _srtt;
+    private long _variation;
+
+    public readonly bool IsMeasured => _srtt != 0;
+
+    /// <summary>SRTT; zero before the first sample.</summary>
+    public readonly TimeSpan Smoothed => new(_srtt);
+
+    /// <summary>RTTVAR.</summary>
+    public readonly TimeSpan Variation => new(_variation);
+
+    /// <summary>Takes a measurement that Karn's algorithm allows (RFC 6298, 3).</summary>
+    public void Sample(TimeSpan roundTrip)
+    {
+        var sample = Math.Max(roundTrip.Ticks, 1);
+        if (_srtt == 0)
+        {
+            _srtt = sample;
+            _variation = sample / 2;
+            return;
+        }
+
+        _variation += (Math.Abs(_srtt - sample) - _variation) / 4;
+        _srtt = Math.Max(1, _srtt + (sample - _srtt) / 8);
+    }
+
+    /// <summary>The time-out after so many time-outs in a row (RFC 6298, 2.3, 2.4, 5.5).</summary>
+    public readonly TimeSpan Timeout(TcpOptions options, TimeSpan initial, int backoff)
+    {
+        var rto = _srtt == 0 ? initial.Ticks : _srtt + Math.Max(options.MinRto.Ticks, 4 * _variation);
+        var max = options.MaxRto.Ticks;
+        return new TimeSpan(backoff >= 30 || rto > max >> backoff ? max : rto << backoff);
+    }
+}

@@ -1,0 +1,181 @@
+using Tapwire.Stack.Buffers;
+
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>
+/// Bytes from the application that the peer has not acknowledged: a chain of buffers that segments refer to, and two places in it that move forward
+/// with the segments (new data, retransmissions), so that no segment searches the chain.
+/// </summary>
+internal struct SendQueue
+{
+    /// <summary>Writes up to this size are copied behind the last one if there is room, so that small writes neither hold large buffers nor make
+    /// segments of many fragments.</summary>
+    private const int CopyLimit = 2048;
+
+    /// <summary>Segments up to this size are copied: what is left free in the buffer that holds the header.</summary>
+    private const int InlineLimit = 256 - BufferPool.HeaderRoom;
+
+    private PacketBuffer? _head;
+    private PacketBuffer? _tail;
+    private Place _next;
+    private Place _again;
+
+    /// <summary>Sequence number of the first byte held.</summary>
+    public uint Start;
+
+    /// <summary>Bytes held.</summary>
+    public int Bytes { get; private set; }
+
+    /// <summary>Sequence number after the last byte held.</summary>
+    public readonly uint End => Start + (uint)Bytes;
+
+    /// <summary>Takes over a buffer with data.</summary>
+    public void Append(PacketBuffer data)
+    {
+        var length = data.Length;
+        Bytes += length;
+        if (_tail is not null && length <= CopyLimit && length <= _tail.Tailroom)
+        {
+            data.Span.CopyTo(_tail.Append(length));
+            data.Release();
+            return;
+        }
+
+        if (_tail is null)
+            _head = data;
+        else
+            _tail.Next = data;
+        _tail = data;
+    }
+
+    /// <summary>Releases <paramref name="count"/> bytes from the front, at most <see cref="Bytes"/>.</summary>
+    public void Acknowledge(int count)
+    {
+        Start += (uint)count;
+        Bytes -= count;
+        while (count > 0)
+        {
+            var head = _head!;
+            if (count < head.Length)
+            {
+                head.TrimStart(count);
+                _next.Trimmed(head, count);
+                _again.Trimmed(head, count);
+                return;
+            }
+
+            count -= head.Length;
+            _head = head.Next;
+            if (_head is null)
+                _tail = null;
+            head.Next = null;
+            _next.Forget(head);
+            _again.Forget(head);
+            head.Release();
+        }
+    }
+
+    public void Clear()
+    {
+        PacketBuffer.ReleaseChain(_head);
+        _head = null;
+        _tail = null;
+        _next = default;
+        _again = default;
+        Bytes = 0;
+    }
+
+    /// <summary>A buffer with header room whose payload is the given bytes of the queue.</summary>
+    /// <param name="again">A retransmission.</param>
+    public PacketBuffer Segment(BufferPool pool, uint sequence, int length, bool again)
+    {
+        if (length == 0)
+            return pool.Rent(0, BufferPool.HeaderRoom);
+        ref var place = ref _next;
+        if (again)
+            place = ref _again;
+        Seek(ref place, sequence);
+        var copied = length <= InlineLimit || Pieces(place, length) > PacketBuffer.MaxFragments;
+        var segment = pool.Rent(copied ? length : 0, BufferPool.HeaderRoom);
+        while (length > 0)
+        {
+            if (place.Offset == place.Buffer!.Length)
+            {
+                place.Buffer = place.Buffer.Next;
+                place.Offset = 0;
+                continue;
+            }
+
+            var count = Math.Min(length, place.Buffer.Length - place.Offset);
+            if (copied)
+                place.Buffer.Span.Slice(place.Offset, count).CopyTo(segment.Append(count));
+            else
+                segment.AddFragment(place.Buffer, place.Offset, count);
+            place.Offset += count;
+            place.Sequence += (uint)count;
+            length -= count;
+        }
+
+        return segment;
+    }
+
+    private readonly void Seek(ref Place place, uint sequence)
+    {
+        if (place.Buffer is null || Seq.Gt(place.Sequence, sequence))
+            place = new Place { Buffer = _head, Offset = 0, Sequence = Start };
+        while (place.Sequence != sequence)
+        {
+            var left = place.Buffer!.Length - place.Offset;
+            var distance = (int)(sequence - place.Sequence);
+            if (distance <= left)
+            {
+                place.Offset += distance;
+                place.Sequence = sequence;
+                return;
+            }
+
+            place.Sequence += (uint)left;
+            place.Buffer = place.Buffer.Next;
+            place.Offset = 0;
+        }
+    }
+
+    private static int Pieces(in Place place, int length)
+    {
+        var pieces = 0;
+        var offset = place.Offset;
+        for (var buffer = place.Buffer; length > 0 && pieces <= PacketBuffer.MaxFragments; buffer = buffer.Next, offset = 0)
+        {
+            var count = buffer!.Length - offset;
+            length -= count;
+            if (count > 0)
+                pieces++;
+        }
+
+        return pieces;
+    }
+
+    /// <summary>A position in the chain: a buffer, an offset into its data, and the sequence number there. No buffer: to be sought from the head.</summary>
+    private struct Place
+    {
+        public PacketBuffer? Buffer;
+        public int Offset;
+        public uint Sequence;
+
+        public void Trimmed(PacketBuffer buffer, int count)
+        {
+            if (Buffer != buffer)
+                return;
+            if (Offset >= count)
+                Offset -= count;
+            else
+                Buffer = null;
+        }
+
+        public void Forget(PacketBuffer buffer)
+        {
+            if (Buffer == buffer)
+                Buffer = null;
+        }
+    }
+}

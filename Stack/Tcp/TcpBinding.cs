@@ -1,0 +1,49 @@
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>
+/// A reserved local port, as after bind(2): nobody else can bind it, and a SYN to it is answered with RST. It becomes a listener or a connection, or is released.
+/// </summary>
+public sealed class TcpBinding : StackSocket
+{
+    private readonly TcpListener _place;
+    private bool _used;
+
+    internal TcpBinding(TcpListener place) => _place = place;
+
+    /// <summary>The address, which may be a wildcard, and the port.</summary>
+    public IpEndpoint Local => _place.Local;
+
+    /// <summary>Gives the port back, unless it has been used.</summary>
+    public void Release()
+    {
+        if (_used)
+            return;
+        _used = true;
+        _place.Layer.Remove(_place);
+    }
+
+    /// <summary>Begins an active open from the port, which is used up by it, also if it fails.</summary>
+    /// <returns>As <see cref="TcpLayer.Connect"/>; InvalidArgument when the binding has been used before.</returns>
+    public StackError Connect(IpEndpoint remote, in TcpSocketOptions options, Instant now, out TcpSocket? socket)
+    {
+        socket = null;
+        if (_used)
+            return StackError.InvalidArgument;
+        Release();
+        return _place.Layer.Connect(remote, Local, options, now, out socket);
+    }
+
+    /// <summary>Opens the port, which is used up by it.</summary>
+    /// <returns>None; InvalidArgument when the binding has been used before.</returns>
+    public StackError Listen(int backlog, in TcpSocketOptions options, out TcpListener? listener)
+    {
+        listener = _used ? null : _place;
+        if (listener is null)
+            return StackError.InvalidArgument;
+        _used = true;
+        listener.BeginListening(backlog, options);
+        return StackError.None;
+    }
+}

@@ -1,0 +1,39 @@
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>What the layer's table holds under a pair of endpoints: a connection, one in SYN-RECEIVED, or one in TIME-WAIT. It is also their timer.</summary>
+internal abstract class TcpEntry : Timer
+{
+    public readonly IpAddress LocalAddress;
+    public readonly IpAddress RemoteAddress;
+    public readonly ushort LocalPort;
+    public readonly ushort RemotePort;
+    public readonly uint Hash;
+    public TcpEntry? Chain;
+
+    protected TcpEntry(in TcpPair pair, uint hash)
+    {
+        LocalAddress = pair.Local.Address;
+        RemoteAddress = pair.Remote.Address;
+        LocalPort = pair.Local.Port;
+        RemotePort = pair.Remote.Port;
+        Hash = hash;
+    }
+
+    public TcpPair Pair => new(new IpEndpoint(LocalAddress, LocalPort), new IpEndpoint(RemoteAddress, RemotePort));
+
+    public bool Is(in TcpPair pair) =>
+        RemotePort == pair.Remote.Port && LocalPort == pair.Local.Port && RemoteAddress == pair.Remote.Address && LocalAddress == pair.Local.Address;
+}
+
+/// <summary>The two endpoints that name a connection (RFC 9293, 3.4.1).</summary>
+internal readonly record struct TcpPair(IpEndpoint Local, IpEndpoint Remote);
+
+/// <summary>A connection with a socket.</summary>
+internal sealed class TcpConnection(in TcpPair pair, uint hash) : TcpEntry(pair, hash)
+{
+    public TcpSocket Socket = null!;
+
+    protected internal override void Fire(Instant now) => Socket.TimerFired(now);
+}

@@ -1,0 +1,85 @@
+using System.Buffers.Binary;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Stack.Tcp;
+
+/// <content>What ICMP and the IP layer tell TCP (RFC 9293, 3.9.2.2; RFC 5927).</content>
+public sealed partial class TcpLayer
+{
+    /// <summary>Linux does not let a router press it below that (net.ipv4.route.min_pmtu).</summary>
+    private const int MinPathMtuV4 = 552;
+    private const int MinPathMtuV6 = 1280;
+
+    /// <summary>An ICMP error about a packet of ours.</summary>
+    /// <param name="quoted">The addresses as the quoted packet had them: the source is ours.</param>
+    /// <param name="quotedHeader">The quoted packet from its TCP header on, at least 8 bytes.</param>
+    /// <param name="mtu">For PacketTooBig: the MTU reported.</param>
+    internal void ErrorReceived(in IpReceiveInfo quoted, ReadOnlySpan<byte> quotedHeader, IcmpErrorKind kind, int mtu, Instant now)
+    {
+        if (quotedHeader.Length < 8)
+        {
+            Counters.TcpInIcmpIgnored++;
+            return;
+        }
+
+        var pair = new TcpPair(
+            new IpEndpoint(quoted.Source, BinaryPrimitives.ReadUInt16BigEndian(quotedHeader)),
+            new IpEndpoint(quoted.Destination, BinaryPrimitives.ReadUInt16BigEndian(quotedHeader[2..])));
+        var sequence = BinaryPrimitives.ReadUInt32BigEndian(quotedHeader[4..]);
+        // RFC 5927, 4.1: only what could be in flight can have caused an error.
+        if (_table.Find(pair) is not TcpConnection { Socket: var socket } || Seq.Lt(sequence, socket.SndUna) || Seq.Ge(sequence, socket.SndNxt))
+        {
+            Counters.TcpInIcmpIgnored++;
+            return;
+        }
+
+        if (kind == IcmpErrorKind.PacketTooBig)
+            socket.PathMtuReduced(Math.Max(mtu, pair.Remote.Address.IsV4 ? MinPathMtuV4 : MinPathMtuV6));
+        else if (ErrorFor(kind) is var error and not StackError.None)
+            socket.Unreachable(error);
+        else
+            Counters.TcpInIcmpIgnored++;
+    }
+
+    /// <summary>The next hop towards a destination does not answer.</summary>
+    internal void Unreachable(IpAddress destination, StackError error, Instant now)
+    {
+        // Once per failed resolution, which takes seconds: a walk is fair.
+        foreach (var entry in _table.Snapshot())
+        {
+            if (entry is TcpConnection connection && entry.RemoteAddress == destination)
+                connection.Socket.Unreachable(error);
+        }
+    }
+
+    /// <summary>An address is no longer ours: what is bound to it ends. No reset is sent, there is no address to send it from.</summary>
+    internal void AddressRemoved(IpAddress address, Instant now)
+    {
+        foreach (var entry in _table.Snapshot())
+        {
+            if (entry.LocalAddress != address)
+                continue;
+            switch (entry)
+            {
+                case TcpConnection connection:
+                    connection.Socket.End(StackError.ConnectionAborted);
+                    break;
+                case TcpEmbryo embryo:
+                    Remove(embryo);
+                    break;
+                case TcpTimeWait timeWait:
+                    Remove(timeWait);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>As Linux maps them (icmp_err_convert).</summary>
+    private static StackError ErrorFor(IcmpErrorKind kind) => kind switch
+    {
+        IcmpErrorKind.NetworkUnreachable => StackError.NetworkUnreachable,
+        IcmpErrorKind.HostUnreachable or IcmpErrorKind.AdminProhibited or IcmpErrorKind.TimeExceeded => StackError.HostUnreachable,
+        IcmpErrorKind.PortUnreachable or IcmpErrorKind.ProtocolUnreachable => StackError.ConnectionRefused,
+        _ => StackError.None,
+    };
+}

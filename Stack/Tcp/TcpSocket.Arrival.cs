@@ -1,0 +1,171 @@
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Packets;
+
+namespace Tapwire.Stack.Tcp;
+
+/// <content>SEGMENT ARRIVES in the synchronized states, in the order of RFC 9293, 3.10.7.4, with the checks of RFC 5961 and RFC 7323.</content>
+public sealed partial class TcpSocket
+{
+    /// <summary>A timestamp older than that may belong to a clock that has wrapped (RFC 7323, 5.5).</summary>
+    private static readonly TimeSpan PawsAge = TimeSpan.FromDays(24);
+
+    private uint _tsRecent;
+    private Instant _tsRecentAt;
+    private Instant _lastHeard;
+    private Instant _lastInvalidAnswer = new(long.MinValue / 2);
+
+    internal void SegmentArrives(ref TcpHeader segment, PacketBuffer payload, Instant now)
+    {
+        if (_state == TcpState.SynSent)
+        {
+            SynSentReceives(ref segment, payload, now);
+            return;
+        }
+
+        // The SYN-ACK of a simultaneous open repeats the SYN that has been taken already.
+        if (_state == TcpState.SynReceived && segment.Has(TcpFlags.Syn) && segment.Sequence == _irs)
+        {
+            segment.Flags &= ~TcpFlags.Syn;
+            segment.Sequence++;
+        }
+
+        if (!IsAcceptable(segment, payload.Length, now) || !IsAcknowledged(segment, payload.Length, now))
+        {
+            payload.Release();
+            return;
+        }
+
+        WantOutput();
+        if (_state is TcpState.Closed or TcpState.TimeWait)
+            payload.Release();
+        else
+            ReceivePayload(segment, payload, now);
+    }
+
+    /// <summary>PAWS, sequence number, RST and SYN: the first to fourth check.</summary>
+    private bool IsAcceptable(in TcpHeader segment, int length, Instant now)
+    {
+        if (_timestamps && segment.HasTimestamp && !segment.Has(TcpFlags.Rst)
+            && Seq.Lt(segment.TimestampValue, _tsRecent) && now - _tsRecentAt < PawsAge)
+        {
+            _layer.Counters.TcpExtPAWSEstab++;
+            AnswerUnacceptable(segment, length, now);
+            return false;
+        }
+
+        // As in Linux (tcp_sequence), the left edge is what was acknowledged last, and what reaches over the right edge is cut off later: a valid
+        // acknowledgement is heard also while the window is closed, as RFC 9293, 3.4, asks.
+        var end = segment.Sequence + (uint)length + (segment.Has(TcpFlags.Syn) ? 1u : 0) + (segment.Has(TcpFlags.Fin) ? 1u : 0);
+        if (Seq.Lt(end, _lastAckSent) || Seq.Gt(segment.Sequence, RcvNxt + (uint)ReceiveWindow))
+        {
+            _layer.Counters.TcpInOutOfWindow++;
+            if (!segment.Has(TcpFlags.Rst))
+                AnswerUnacceptable(segment, length, now);
+            return false;
+        }
+
+        if (segment.Has(TcpFlags.Rst))
+        {
+            // RFC 5961, 3.2.
+            if (segment.Sequence == RcvNxt)
+                ResetArrived();
+            else
+                Challenge(now);
+            return false;
+        }
+
+        if (segment.Has(TcpFlags.Syn))
+        {
+            // RFC 5961, 4.2.
+            _layer.Counters.TcpExtTCPSYNChallenge++;
+            Challenge(now);
+            return false;
+        }
+
+        return segment.Has(TcpFlags.Ack);
+    }
+
+    /// <summary>The fifth check, and all that an acknowledgement brings about.</summary>
+    private bool IsAcknowledged(in TcpHeader segment, int length, Instant now)
+    {
+        if (_state == TcpState.SynReceived)
+        {
+            if (segment.Acknowledgment != SndNxt)
+            {
+                _layer.Counters.TcpInBadAck++;
+                SendReset(segment.Acknowledgment, now);
+                return false;
+            }
+
+            SndUna = segment.Acknowledgment;
+            if (_synRetransmits == 0)
+                _rtt.Sample(now - _lastSent);
+            Established(segment, now);
+            Raise(SocketEvents.Connected);
+        }
+
+        // RFC 7323, 4.3: of the segments that one acknowledgement answers, the earliest one's timestamp goes back. A peer that stops sending
+        // timestamps is tolerated, as in Linux: middle boxes strip them.
+        if (_timestamps && segment.HasTimestamp && Seq.Le(segment.Sequence, _lastAckSent) && Seq.Ge(segment.TimestampValue, _tsRecent))
+        {
+            _tsRecent = segment.TimestampValue;
+            _tsRecentAt = now;
+        }
+
+        _lastHeard = now;
+        _keepAliveProbes = 0;
+        return ProcessAcknowledgment(segment, length, now);
+    }
+
+    private void ResetArrived()
+    {
+        if (_state == TcpState.SynReceived)
+        {
+            _layer.Counters.TcpAttemptFails++;
+            End(StackError.ConnectionRefused);
+            return;
+        }
+
+        if (_state is TcpState.Established or TcpState.CloseWait)
+            _layer.Counters.TcpEstabResets++;
+        End(StackError.ConnectionReset);
+    }
+
+    /// <summary>A challenge ACK (RFC 5961, 7: at a bounded rate).</summary>
+    private void Challenge(Instant now)
+    {
+        if (now - _lastInvalidAnswer < _layer.Options.InvalidRateLimit || !_layer.TryTakeChallenge(now))
+        {
+            _layer.Counters.TcpExtTCPACKSkipped++;
+            return;
+        }
+
+        _lastInvalidAnswer = now;
+        _layer.Counters.TcpExtTCPChallengeACK++;
+        _ackNow = true;
+        WantOutput();
+    }
+
+    /// <summary>Whoever sends what cannot be used is told what would be. Segments without data, which may be answers themselves, at a bounded rate,
+    /// so that two ends that disagree do not storm (tcp_invalid_ratelimit).</summary>
+    private void AnswerUnacceptable(in TcpHeader segment, int length, Instant now)
+    {
+        if (length == 0 && !segment.Has(TcpFlags.Fin))
+        {
+            if (now - _lastInvalidAnswer < _layer.Options.InvalidRateLimit)
+            {
+                _layer.Counters.TcpExtTCPACKSkipped++;
+                return;
+            }
+
+            _lastInvalidAnswer = now;
+        }
+        else if (Seq.Lt(segment.Sequence, RcvNxt))
+        {
+            ReportDuplicate(segment.Sequence, Seq.Min(segment.Sequence + (uint)length, RcvNxt));
+        }
+
+        _ackNow = true;
+        WantOutput();
+    }
+}

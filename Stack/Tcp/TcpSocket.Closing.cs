@@ -1,0 +1,168 @@
+using Tapwire.Stack.Packets;
+
+namespace Tapwire.Stack.Tcp;
+
+/// <content>The ends of a connection (RFC 9293, 3.6, 3.10.4, 3.10.5).</content>
+public sealed partial class TcpSocket
+{
+    /// <summary>SHUT_WR: a FIN follows what has been written. Reading goes on.</summary>
+    public void ShutdownSend(Instant now)
+    {
+        if (_finQueued || _state is TcpState.Closed or TcpState.TimeWait)
+            return;
+        _finQueued = true;
+        _state = _state switch
+        {
+            TcpState.Established => TcpState.FinWait1,
+            TcpState.CloseWait => TcpState.LastAck,
+            _ => _state,
+        };
+        WantOutput();
+    }
+
+    /// <summary>
+    /// The application is gone. What it has written is sent, with a FIN behind; what the peer sends from now on is answered with a reset. Unread
+    /// bytes, or <see cref="TcpSocketOptions.ResetOnClose"/>, reset the connection at once (RFC 2525, 2.17). The event Closed comes when it is over.
+    /// </summary>
+    public void Close(Instant now)
+    {
+        if (_closedByOwner)
+            return;
+        _closedByOwner = true;
+        var unread = _received.Bytes > 0;
+        _received.Clear();
+        switch (_state)
+        {
+            case TcpState.Closed or TcpState.TimeWait:
+                return;
+            case TcpState.SynSent:
+                _layer.Counters.TcpAttemptFails++;
+                End(StackError.ConnectionAborted);
+                return;
+        }
+
+        if (unread || _options.Value.ResetOnClose)
+        {
+            if (unread)
+                _layer.Counters.TcpExtTCPAbortOnClose++;
+            else
+                _layer.Counters.TcpExtTCPAbortOnLinger++;
+            SendReset(SndNxt, now);
+            End(StackError.ConnectionAborted);
+            return;
+        }
+
+        ShutdownSend(now);
+        if (_state == TcpState.FinWait2)
+            WaitForFin(now);
+    }
+
+    /// <summary>Resets the connection and forgets everything, read or unread (RFC 9293, 3.10.5).</summary>
+    public void Abort(Instant now)
+    {
+        _closedByOwner = true;
+        _received.Clear();
+        if (_state is TcpState.Closed or TcpState.TimeWait)
+            return;
+        if (_state != TcpState.SynSent)
+            SendReset(SndNxt, now);
+        End(StackError.ConnectionAborted);
+    }
+
+    /// <summary>ICMP or the neighbour table says that the peer cannot be reached (RFC 5927, 6: hard only before the connection stands).</summary>
+    internal void Unreachable(StackError error)
+    {
+        if (_state is TcpState.SynSent)
+        {
+            _layer.Counters.TcpAttemptFails++;
+            End(error);
+        }
+        else
+        {
+            _softError = error;
+        }
+    }
+
+    /// <summary>A packet was too big for the path: smaller segments from now on, and what is in flight again (RFC 1191, 6).</summary>
+    internal void PathMtuReduced(int mtu)
+    {
+        if (mtu >= _mtu || !IsSynchronized)
+            return;
+        _mtu = mtu;
+        _superFrame = 0;
+        SetSendMss(_sendMss);
+        if (SndUna == SndNxt)
+            return;
+        if (_lossState == LossState.Open)
+            _recover = SndNxt;
+        _lossState = LossState.Recovery;
+        _lostEnd = SndNxt;
+        _highRxt = SndUna;
+        _retransmitNow = true;
+        Recount();
+        WantOutput();
+    }
+
+    /// <summary>The connection has ended, for whatever reason.</summary>
+    internal void End(StackError error)
+    {
+        if (_state == TcpState.Closed)
+            return;
+        _error = error;
+        _state = TcpState.Closed;
+        _layer.Remove(_entry);
+        FreeQueues();
+        if (_finReceived && !_endDelivered && !_closedByOwner)
+            Raise(SocketEvents.Readable);
+        RaiseClosed();
+    }
+
+    private void FinAcknowledged(Instant now)
+    {
+        switch (_state)
+        {
+            case TcpState.FinWait1:
+                _state = TcpState.FinWait2;
+                if (_closedByOwner)
+                    WaitForFin(now);
+                break;
+            case TcpState.Closing:
+                EnterTimeWait(now);
+                break;
+            case TcpState.LastAck:
+                End(StackError.None);
+                break;
+        }
+    }
+
+    /// <summary>Nobody reads any more: the peer's FIN is not waited for for ever, as in Linux (tcp_fin_timeout).</summary>
+    private void WaitForFin(Instant now)
+    {
+        _finWait2At = now + _layer.Options.FinWait2;
+        WantOutput();
+    }
+
+    /// <summary>Both FINs are exchanged. A record takes this socket's place; what is left to it is to send the acknowledgement that is due.</summary>
+    private void EnterTimeWait(Instant now)
+    {
+        var record = new TcpTimeWait(_layer, _entry.Pair, _entry.Hash)
+        {
+            SndNxt = SndNxt,
+            RcvNxt = RcvNxt,
+            TsRecent = _tsRecent,
+            Timestamps = _timestamps,
+            Window = (ushort)Math.Min(FreeReceiveBuffer >> _rcvWindShift, ushort.MaxValue),
+        };
+        _state = TcpState.TimeWait;
+        _layer.EnterTimeWait(_entry, record, now);
+        FreeQueues();
+        RaiseClosed();
+    }
+
+    private void FreeQueues()
+    {
+        _send.Clear();
+        _ahead.Clear(_layer.Ranges);
+        DropScoreboard();
+    }
+}

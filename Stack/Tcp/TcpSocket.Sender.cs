@@ -1,0 +1,262 @@
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Packets;
+
+namespace Tapwire.Stack.Tcp;
+
+/// <content>
+/// The sender: what goes out next, and when to look again, decided in one place after every event (RFC 9293, 3.7.4, 3.8.6.2.1; RFC 1122, 4.2.3.4).
+/// </content>
+public sealed partial class TcpSocket
+{
+    /// <summary>Packets per turn; then other sockets have theirs.</summary>
+    private const int Quantum = 16;
+
+    /// <summary>SND.UNA.</summary>
+    internal uint SndUna;
+
+    /// <summary>SND.NXT: never moves back; what is sent again lies below it.</summary>
+    internal uint SndNxt;
+
+    /// <summary>SND.WND in bytes.</summary>
+    internal uint SndWnd;
+
+    /// <summary>SND.WL1 and SND.WL2: sequence and acknowledgement number of the segment that set the window.</summary>
+    internal uint SndWl1;
+    internal uint SndWl2;
+
+    private readonly CongestionControl _congestion;
+    private SendQueue _send;
+    private uint _maxSndWnd;
+
+    /// <summary>End of the last segment sent that was not full-sized (RFC 9293, 3.7.4, in Minshall's variant).</summary>
+    private uint _lastSmall;
+    private int _sendBuffer;
+    private int _acknowledgedCredit;
+    private Instant _lastSent;
+
+    /// <summary>Payload of a full-sized segment without SACK blocks.</summary>
+    private int _segmentSize;
+    private bool _noSmallYet = true;
+    private bool _finQueued;
+    private bool _cwndLimited;
+    private bool _windowLimited;
+    private bool _probeDue;
+
+    private bool FinSent => _finQueued && SndNxt == _send.End + 1;
+
+    private int Unsent => (int)(_send.End - SndNxt);
+
+    private bool HasUnsent => _finQueued ? !FinSent : Unsent > 0;
+
+    /// <summary>Emits what may be emitted, within one turn, and sets the timer.</summary>
+    /// <returns>True if there may be more to emit.</returns>
+    internal bool Output(Instant now)
+    {
+        var more = true;
+        for (var sent = 0; sent < Quantum && _layer.Ip.HasRoom; sent++)
+        {
+            more = SendNext(now);
+            if (!more)
+                break;
+        }
+
+        Schedule(now);
+        return more;
+    }
+
+    private bool SendNext(Instant now) => _state switch
+    {
+        TcpState.Closed => false,
+        TcpState.SynSent => SendSyn(now),
+        TcpState.SynReceived => SendSyn(now) || SendAcknowledgment(now),
+        TcpState.TimeWait => SendAcknowledgment(now),
+        _ => Retransmit(now) || SendNew(now) || SendProbe(now) || SendAcknowledgment(now),
+    };
+
+    private bool SendNew(Instant now)
+    {
+        _windowLimited = false;
+        _cwndLimited = false;
+        if (!HasUnsent)
+            return false;
+        if (SndNxt == SndUna && now - _lastSent > CurrentRto)
+            _congestion.Restarted(_segmentSize);
+
+        // The FIN takes a place in the window as a byte does, but none in the congestion window.
+        var unsent = Unsent;
+        var window = (int)(SndUna + SndWnd - SndNxt);
+        if (unsent == 0)
+        {
+            _windowLimited = window < 1;
+            return !_windowLimited && EmitNew(0, now);
+        }
+
+        var allowed = (int)Math.Min(window, _congestion.Window - Pipe);
+        var length = Math.Min(unsent, Math.Min(allowed, MaxPayload));
+        var full = CurrentSegmentSize;
+        if (length >= full)
+        {
+            // Whole segments; the rest with them only if it may go by itself.
+            var rest = length % full;
+            if (rest > 0 && (length < unsent || !MaySendSmall))
+                length -= rest;
+            return EmitNew(length, now);
+        }
+
+        if (length == unsent && MaySendSmall)
+            return EmitNew(length, now);
+        if (length < unsent && window <= allowed && length > 0 && length >= _maxSndWnd / 2)
+            return EmitNew(length, now);
+        _windowLimited = window < unsent && window < full;
+        _cwndLimited = allowed < window && allowed < full;
+        return false;
+    }
+
+    /// <summary>Nagle's algorithm, in Minshall's variant as in Linux: a small segment waits while another small one is unacknowledged.</summary>
+    private bool MaySendSmall => _options.Value.NoDelay || _finQueued || _noSmallYet || Seq.Le(_lastSmall, SndUna);
+
+    /// <summary>Payload of a full-sized segment at this moment: SACK blocks take their part.</summary>
+    private int CurrentSegmentSize
+    {
+        get
+        {
+            if (!_selectiveAck || (_ahead.IsEmpty && _duplicate.Start == _duplicate.End))
+                return _segmentSize;
+            var blocks = Math.Min(_ahead.Ranges + (_duplicate.Start == _duplicate.End ? 0 : 1), _timestamps ? 3 : 4);
+            return _segmentSize - 4 - 8 * blocks;
+        }
+    }
+
+    /// <summary>Payload of the largest packet that may be handed down: whole segments that the device cuts.</summary>
+    private int MaxPayload
+    {
+        get
+        {
+            var full = CurrentSegmentSize;
+            if (_superFrame <= _mtu)
+                return full;
+            var room = Math.Min(_superFrame, ushort.MaxValue) - IpHeaderLength(_entry.RemoteAddress) - TcpHeader.MaxLength;
+            return Math.Max(full, room - room % full);
+        }
+    }
+
+    private bool EmitNew(int length, Instant now)
+    {
+        var flags = TcpFlags.Ack;
+        var end = SndNxt + (uint)length;
+        if (length > 0 && end == _send.End)
+            flags |= TcpFlags.Psh;
+        if (_finQueued && end == _send.End)
+            flags |= TcpFlags.Fin;
+        if (length % _segmentSize != 0)
+        {
+            _lastSmall = end;
+            _noSmallYet = false;
+        }
+
+        if (SndNxt == SndUna)
+            _lastProgress = now;
+        if (_ackAt != Instant.Never && length > 0)
+            _interactive = true;
+        var sequence = SndNxt;
+        SndNxt = end + ((flags & TcpFlags.Fin) != 0 ? 1u : 0);
+        StartTiming(now);
+        Emit(sequence, length, flags, again: false, now);
+        _lastSent = now;
+        if (_rtoAt == Instant.Never)
+            RestartRetransmissionTimer(now);
+        return true;
+    }
+
+    /// <summary>Zero-window probes and keepalives: an old sequence number without data, which the peer must answer with its window, as Linux does; or, if
+    /// the window is merely too small for a worthwhile segment, what fits.</summary>
+    private bool SendProbe(Instant now)
+    {
+        if (!_probeDue)
+            return false;
+        _probeDue = false;
+        var window = (int)(SndUna + SndWnd - SndNxt);
+        var length = Math.Min(Unsent, Math.Min(window, CurrentSegmentSize));
+        if (length > 0)
+            return EmitNew(length, now);
+        Emit(SndUna - 1, 0, TcpFlags.Ack, again: false, now);
+        return true;
+    }
+
+    private bool SendAcknowledgment(Instant now)
+    {
+        if (_ackAt <= now)
+        {
+            _layer.Counters.TcpExtDelayedACKs++;
+            _interactive = false;
+            _ackNow = true;
+        }
+
+        if (!_ackNow)
+            return false;
+        Emit(SndNxt, 0, TcpFlags.Ack, again: false, now);
+        return true;
+    }
+
+    /// <summary>Builds a segment and hands it down. Every segment carries the latest acknowledgement and window.</summary>
+    private void Emit(uint sequence, int length, TcpFlags flags, bool again, Instant now)
+    {
+        var packet = _send.Segment(_layer.Ip.Pool, sequence, length, again);
+        var header = new TcpHeader
+        {
+            SourcePort = _entry.LocalPort,
+            DestinationPort = _entry.RemotePort,
+            Sequence = sequence,
+            Acknowledgment = RcvNxt,
+            Flags = flags,
+            Window = SelectWindow(),
+        };
+        if (_timestamps)
+        {
+            header.HasTimestamp = true;
+            header.TimestampValue = TcpLayer.TimestampClock(now) + _timestampOffset;
+            header.TimestampEcho = _tsRecent;
+        }
+
+        var segmentSize = CurrentSegmentSize;
+        ReportAhead(ref header);
+        AcknowledgmentSent();
+        header.Emit(packet.Prepend(header.Length));
+        var segments = length > segmentSize ? (length + segmentSize - 1) / segmentSize : 1;
+        if (again)
+        {
+            _retransmits += segments;
+            _layer.Counters.TcpRetransSegs += segments;
+        }
+        else
+        {
+            _layer.Counters.TcpOutSegs += segments;
+        }
+
+        var options = _options;
+        var info = new IpSendInfo
+        {
+            Source = _entry.LocalAddress,
+            Destination = _entry.RemoteAddress,
+            Protocol = TcpLayer.Protocol,
+            HopLimit = options.Value.HopLimit,
+            TrafficClass = options.Value.TrafficClass,
+            ChecksumOffset = TcpHeader.ChecksumOffset,
+            SegmentSize = segments > 1 ? segmentSize : 0,
+        };
+        _layer.Ip.Send(packet, info, now);
+    }
+
+    private void SendReset(uint sequence, Instant now)
+    {
+        var header = new TcpHeader { Sequence = sequence, Flags = TcpFlags.Rst };
+        if (_state != TcpState.SynSent)
+        {
+            header.Flags |= TcpFlags.Ack;
+            header.Acknowledgment = RcvNxt;
+        }
+
+        _layer.SendControl(_entry.Pair, ref header, _options.Value, now);
+    }
+}

@@ -1,0 +1,206 @@
+using Tapwire.Stack.Packets;
+
+namespace Tapwire.Stack.Tcp;
+
+/// <content>
+/// Timers: each is a deadline; the socket's one place in the wheel has the earliest. A deadline that moves away leaves it where it is: it then fires
+/// early, once, and is set anew, which is cheaper than moving it with every segment.
+/// </content>
+public sealed partial class TcpSocket
+{
+    private static readonly TimeSpan DefaultKeepAliveIdle = TimeSpan.FromHours(2);
+    private static readonly TimeSpan DefaultKeepAliveInterval = TimeSpan.FromSeconds(75);
+    private const int DefaultKeepAliveCount = 9;
+
+    private RoundTripTime _rtt;
+    private Instant _rtoAt = Instant.Never;
+    private Instant _persistAt = Instant.Never;
+    private Instant _keepAliveAt = Instant.Never;
+    private Instant _finWait2At = Instant.Never;
+
+    /// <summary>When data was last acknowledged, or first sent after that.</summary>
+    private Instant _lastProgress;
+    private Instant _confirmedAt = new(long.MinValue / 2);
+    private Instant _timedAt;
+    private uint _timedEnd;
+    private byte _backoff;
+    private byte _persistBackoff;
+    private byte _probesUnanswered;
+    private byte _keepAliveProbes;
+    private byte _synRetransmits;
+    private bool _isTiming;
+
+    /// <summary>RFC 6298, 2.1; after a lost SYN 3 s (5.7).</summary>
+    private TimeSpan InitialRto =>
+        IsSynchronized && _synRetransmits > 0 ? TimeSpan.FromTicks(Math.Max(3 * TimeSpan.TicksPerSecond, _layer.Options.InitialRto.Ticks)) : _layer.Options.InitialRto;
+
+    private TimeSpan CurrentRto => _rtt.Timeout(_layer.Options, InitialRto, _backoff);
+
+    internal void TimerFired(Instant now)
+    {
+        if (_rtoAt <= now)
+            RetransmissionTimedOut(now);
+        if (_persistAt <= now && _state != TcpState.Closed)
+            PersistTimedOut(now);
+        if (_keepAliveAt <= now && _state != TcpState.Closed)
+            KeepAliveTimedOut(now);
+        if (_finWait2At <= now && _state == TcpState.FinWait2)
+            End(StackError.TimedOut);
+        if (_state is not (TcpState.Closed or TcpState.TimeWait))
+            WantOutput();
+    }
+
+    /// <summary>The other half of the decision what to send: when to look again.</summary>
+    private void Schedule(Instant now)
+    {
+        if (_state is TcpState.Closed or TcpState.TimeWait)
+            return;
+        if (_windowLimited && SndNxt == SndUna)
+        {
+            if (_persistAt == Instant.Never)
+                _persistAt = now + _rtt.Timeout(_layer.Options, InitialRto, _persistBackoff);
+        }
+        else
+        {
+            _persistAt = Instant.Never;
+            _persistBackoff = 0;
+        }
+
+        var next = Instant.Min(Instant.Min(_rtoAt, _persistAt), Instant.Min(_keepAliveAt, Instant.Min(_finWait2At, _ackAt)));
+        if (next < _entry.Deadline && next != Instant.Never)
+            _layer.Timers.Arm(_entry, next);
+    }
+
+    private void RestartRetransmissionTimer(Instant now)
+    {
+        _rtoAt = now + CurrentRto;
+        if (_options.Value.UserTimeout > TimeSpan.Zero)
+            _rtoAt = Instant.Max(now, Instant.Min(_rtoAt, _lastProgress + _options.Value.UserTimeout));
+    }
+
+    private void RetransmissionTimedOut(Instant now)
+    {
+        _rtoAt = Instant.Never;
+        if (_state is TcpState.SynSent or TcpState.SynReceived)
+        {
+            SynTimedOut(now);
+            return;
+        }
+
+        if (SndUna == SndNxt)
+            return;
+        // While the peer is heard and has closed its window over what is in flight, this is a probe: it may go on for ever.
+        var probing = SndWnd == 0 && now - _lastHeard < _layer.Options.MaxRto;
+        if ((_backoff >= MaxRetries && !probing) || UserTimeoutOver(now))
+        {
+            GiveUp();
+            return;
+        }
+
+        _layer.Counters.TcpExtTCPTimeouts++;
+        EnterLoss();
+        if (_backoff < byte.MaxValue)
+            _backoff++;
+        RestartRetransmissionTimer(now);
+    }
+
+    private int MaxRetries => _closedByOwner ? _layer.Options.OrphanRetries : _layer.Options.Retries;
+
+    private bool UserTimeoutOver(Instant now) =>
+        _options.Value.UserTimeout > TimeSpan.Zero && now - _lastProgress >= _options.Value.UserTimeout;
+
+    private void GiveUp()
+    {
+        _layer.Counters.TcpExtTCPAbortOnTimeout++;
+        End(_softError == StackError.None ? StackError.TimedOut : _softError);
+    }
+
+    /// <summary>RFC 9293, 3.8.6.1: for as long as the peer answers, for ever.</summary>
+    private void PersistTimedOut(Instant now)
+    {
+        if (_probesUnanswered >= MaxRetries)
+        {
+            GiveUp();
+            return;
+        }
+
+        _layer.Counters.TcpExtTCPWinProbe++;
+        _probesUnanswered++;
+        if (_persistBackoff < byte.MaxValue)
+            _persistBackoff++;
+        _probeDue = true;
+        _persistAt = now + _rtt.Timeout(_layer.Options, InitialRto, _persistBackoff);
+    }
+
+    private void ArmKeepAlive(Instant now) => _keepAliveAt = _options.Value.KeepAlive ? now + KeepAliveIdle : Instant.Never;
+
+    private TimeSpan KeepAliveIdle => _options.Value.KeepAliveIdle > TimeSpan.Zero ? _options.Value.KeepAliveIdle : DefaultKeepAliveIdle;
+
+    /// <summary>RFC 9293, 3.8.4. Data in flight or a closed window have timers of their own.</summary>
+    private void KeepAliveTimedOut(Instant now)
+    {
+        var options = _options.Value;
+        var idle = now - _lastHeard;
+        if (SndNxt != SndUna || HasUnsent)
+        {
+            _keepAliveAt = now + KeepAliveIdle;
+            return;
+        }
+
+        if (idle < KeepAliveIdle)
+        {
+            _keepAliveAt = _lastHeard + KeepAliveIdle;
+            return;
+        }
+
+        if (_keepAliveProbes >= (options.KeepAliveCount > 0 ? options.KeepAliveCount : DefaultKeepAliveCount)
+            || (_keepAliveProbes > 0 && options.UserTimeout > TimeSpan.Zero && idle >= options.UserTimeout))
+        {
+            SendReset(SndNxt, now);
+            GiveUp();
+            return;
+        }
+
+        _layer.Counters.TcpExtTCPKeepAlive++;
+        _keepAliveProbes++;
+        _probeDue = true;
+        _keepAliveAt = now + (options.KeepAliveInterval > TimeSpan.Zero ? options.KeepAliveInterval : DefaultKeepAliveInterval);
+    }
+
+    /// <summary>One segment per round trip is timed, and none that was sent twice (Karn).</summary>
+    private void StartTiming(Instant now)
+    {
+        if (_isTiming)
+            return;
+        _isTiming = true;
+        _timedAt = now;
+        _timedEnd = SndNxt;
+    }
+
+    /// <summary>A round trip by our own clock, or, where retransmissions forbid that, by the timestamp that came back (RFC 7323, 4).</summary>
+    private void MeasureRoundTrip(uint ack, in TcpHeader segment, Instant now)
+    {
+        if (_isTiming)
+        {
+            if (Seq.Lt(ack, _timedEnd))
+                return;
+            _isTiming = false;
+            _rtt.Sample(now - _timedAt);
+        }
+        else if (_timestamps && segment.HasTimestamp && segment.TimestampEcho != 0)
+        {
+            var elapsed = TcpLayer.TimestampClock(now) - (segment.TimestampEcho - _timestampOffset);
+            if (elapsed < 1000 * 60 * 10)
+                _rtt.Sample(TimeSpan.FromMilliseconds(Math.Max(1, elapsed)));
+        }
+    }
+
+    /// <summary>Tells the IP layer that the peer is there, once per second.</summary>
+    private void ConfirmReachable(Instant now)
+    {
+        if (now - _confirmedAt < TimeSpan.FromSeconds(1))
+            return;
+        _confirmedAt = now;
+        _layer.Ip.ConfirmReachable(_entry.RemoteAddress, now);
+    }
+}

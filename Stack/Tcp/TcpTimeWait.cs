@@ -1,0 +1,16 @@
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>A connection in TIME-WAIT: what is needed to answer old segments and to tell a new connection from them.</summary>
+internal sealed class TcpTimeWait(TcpLayer layer, in TcpPair pair, uint hash) : TcpEntry(pair, hash)
+{
+    public uint SndNxt;
+    public uint RcvNxt;
+    public uint TsRecent;
+    public Instant LastAnswer;
+    public Instant Since;
+    public ushort Window;
+    public bool Timestamps;
+    public bool ReuseAddress;
+
+    protected internal override void Fire(Instant now) => layer.Remove(this);
+}

@@ -1,0 +1,78 @@
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Tcp;
+
+namespace Tapwire.Tests.Sim;
+
+/// <summary>One TCP layer on an IP layer that does nothing but collect what is sent.</summary>
+internal sealed class SimHost : IIpOutput
+{
+    private readonly Queue<(PacketBuffer Packet, IpSendInfo Info)> _egress = new();
+
+    public SimHost(IpAddress address, BufferPool pool, ulong seed, TcpOptions? options = null)
+    {
+        Address = address;
+        Pool = pool;
+        var secret = new byte[KeyedRandom.SecretLength];
+        BitConverter.TryWriteBytes(secret, seed);
+        Tcp = new TcpLayer(options ?? new TcpOptions(), this, Events, Timers, new KeyedRandom(secret), Counters);
+    }
+
+    public IpAddress Address { get; }
+
+    public BufferPool Pool { get; }
+
+    public TimerWheel Timers { get; } = new();
+
+    public SocketEventQueue Events { get; } = new();
+
+    public TcpCounters Counters { get; } = new();
+
+    public TcpLayer Tcp { get; }
+
+    public int Mtu { get; set; } = 1500;
+
+    public int SuperFrame { get; set; } = 1500;
+
+    public int EgressLimit { get; set; } = 64;
+
+    public bool HasRoom => _egress.Count < EgressLimit;
+
+    public int Waiting => _egress.Count;
+
+    public Instant PollAt => Tcp.OutputPending && HasRoom ? Instant.Zero : Timers.NextDeadline;
+
+    public StackError RouteError { get; set; }
+
+    public StackError Route(IpAddress destination, IpAddress source, out IpRoute route)
+    {
+        route = new IpRoute(Address, Mtu, SuperFrame);
+        return !source.IsUnspecified && source != Address ? StackError.AddressNotAvailable : RouteError;
+    }
+
+    public void Send(PacketBuffer packet, in IpSendInfo info, Instant now) => _egress.Enqueue((packet, info));
+
+    public void ConfirmReachable(IpAddress destination, Instant now)
+    {
+    }
+
+    public void Poll(Instant now)
+    {
+        Timers.Advance(now);
+        Tcp.Output(now);
+    }
+
+    public bool TryDequeue(out PacketBuffer packet, out IpSendInfo info)
+    {
+        var any = _egress.TryDequeue(out var item);
+        (packet, info) = item;
+        return any;
+    }
+
+    public void Discard()
+    {
+        while (TryDequeue(out var packet, out _))
+            packet.Release();
+    }
+}
