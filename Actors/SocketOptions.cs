@@ -13,6 +13,9 @@ internal static class SocketOptions
         switch (socket)
         {
             case TcpSocket tcp:
+                // The owner has been promised room: a send buffer only grows.
+                if (option == SocketOption.SendBuffer)
+                    value = Math.Max(value, tcp.SendBuffer);
                 var options = tcp.Options;
                 var error = Set(ref options, option, value);
                 if (error == StackError.None)

@@ -14,6 +14,9 @@ internal sealed class SocketEntry(SocketId id)
     /// <summary>Nobody for an accepted connection until its actor attaches.</summary>
     public IActorRef Owner { get; set; } = ActorRefs.Nobody;
 
+    /// <summary>The connection has been established at some time.</summary>
+    public bool Established { get; set; }
+
     /// <summary>News that came before there was an owner.</summary>
     public SocketEvents Deferred { get; set; }
 

@@ -68,7 +68,7 @@ public sealed partial class StackActor
         for (; entry.Demand > 0 && listener.Accept() is { } socket; entry.Demand--)
         {
             var accepted = _sockets.Add(socket, ActorRefs.Nobody);
-            accepted.Deferred = SocketEvents.Readable; // what came before it was accepted
+            accepted.Established = true;
             entry.Owner.Tell(new Accepted(accepted.Id, socket.Local, socket.Remote));
         }
     }

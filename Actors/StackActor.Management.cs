@@ -20,8 +20,7 @@ public sealed partial class StackActor
 
     private void ReceiveManagement()
     {
-        Receive<SetOption>(set => Sender.Tell(new OptionAnswer(
-            _sockets.Find(set.Id) is { } entry ? SocketOptions.Set(entry.Socket, set.Option, set.Value, Now) : StackError.NotConnected, set.Value)));
+        Receive<SetOption>(SetOption);
         Receive<GetOption>(get =>
         {
             var value = 0;
@@ -45,6 +44,22 @@ public sealed partial class StackActor
                 ping.Asker.Tell(new PingAnswer(StackError.TimedOut, ping.Request.Destination, TimeSpan.Zero, 0, ping.Request.Size));
         });
         Receive<StatusRequest>(_ => Sender.Tell(Status()));
+    }
+
+    private void SetOption(SetOption set)
+    {
+        if (_sockets.Find(set.Id) is not { } entry)
+        {
+            Sender.Tell(new OptionAnswer(StackError.NotConnected, 0));
+            return;
+        }
+
+        var tcp = entry.Socket as TcpSocket;
+        var before = tcp?.SendRoom ?? 0;
+        Sender.Tell(new OptionAnswer(SocketOptions.Set(entry.Socket, set.Option, set.Value, Now), set.Value));
+        if (tcp is not null && tcp.SendRoom > before)
+            entry.Owner.Tell(new WriteDone(tcp.SendRoom - before));
+        PostPoll();
     }
 
     private void SendPing(Ping request)

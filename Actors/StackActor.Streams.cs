@@ -68,7 +68,7 @@ public sealed partial class StackActor
         }
         else
         {
-            error = _stack.Tcp.Connect(request.Remote, default, request.Options, Now, out socket);
+            error = _stack.Tcp.Connect(request.Remote, default(IpEndpoint), request.Options, Now, out socket);
         }
 
         if (socket is null)
@@ -130,7 +130,11 @@ public sealed partial class StackActor
         }
 
         if ((events & SocketEvents.Connected) != 0)
+        {
+            entry.Established = true;
             entry.Owner.Tell(new Connected(entry.Id, socket.Local, socket.Remote, socket.SendRoom));
+        }
+
         if ((events & SocketEvents.Readable) != 0)
         {
             var chain = socket.Read(out var bytes, out var endOfStream);
@@ -143,7 +147,7 @@ public sealed partial class StackActor
         if ((events & SocketEvents.Closed) != 0)
         {
             _sockets.Remove(entry);
-            entry.Owner.Tell(socket.WasConnected ? new Closed(socket.Error) : new ConnectFailed(socket.Error));
+            entry.Owner.Tell(entry.Established ? new Closed(socket.Error) : new ConnectFailed(socket.Error));
         }
     }
 }

@@ -33,7 +33,7 @@ public class SerilogLogger : ReceiveActor, IRequiresMessageQueue<ILoggerMessageQ
         var level = LevelOf(logEvent);
         if (!Log.Logger.IsEnabled(level))
             return;
-        var logger = Log.Logger.ForContext(new Context(logEvent, Sender.Path));
+        var logger = Log.Logger.ForContext(new Origin(logEvent, Sender.Path));
         var message = logEvent.Message;
         if (message is SerilogPayload payload)
         {
@@ -62,7 +62,7 @@ public class SerilogLogger : ReceiveActor, IRequiresMessageQueue<ILoggerMessageQ
     };
 
     /// <summary>The properties that tell where an event comes from.</summary>
-    private sealed class Context(AkkaLogEvent source, ActorPath sender) : ILogEventEnricher
+    private sealed class Origin(AkkaLogEvent source, ActorPath sender) : ILogEventEnricher
     {
         public void Enrich(SerilogEvent logEvent, ILogEventPropertyFactory propertyFactory)
         {

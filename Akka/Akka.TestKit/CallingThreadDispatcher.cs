@@ -6,7 +6,7 @@ namespace Akka.TestKit;
 /// <summary>Runs an actor on the thread that sends to it, before <c>Tell</c> returns (unless another thread runs the actor just then).</summary>
 public class CallingThreadDispatcher(MessageDispatcherConfigurator configurator) : MessageDispatcher(configurator)
 {
-    public static string Id = "akka.test.calling-thread-dispatcher";
+    public static new string Id = "akka.test.calling-thread-dispatcher";
 
     protected override void ExecuteTask(IRunnable run) => run.Run();
 

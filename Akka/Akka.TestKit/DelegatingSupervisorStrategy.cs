@@ -12,13 +12,14 @@ public class DelegatingSupervisorStrategy : SupervisorStrategy
 
     public void Update(IActorRef child, SupervisorStrategy supervisorStrategy) => _strategies[child] = supervisorStrategy;
 
-    // The child's own strategy decides, in ProcessFailure.
-    protected override Directive Handle(IActorRef child, Exception exception) => Decider.Decide(exception);
+    protected override Directive Handle(IActorRef child, Exception exception) => StrategyOf(child).Decider.Decide(exception);
 
     public override void ProcessFailure(
         IActorContext context, bool restart, IActorRef child, Exception cause, ChildRestartStats stats, IReadOnlyCollection<ChildRestartStats> children) =>
-        (_strategies.GetValueOrDefault(child) ?? StoppingStrategy).ProcessFailure(context, restart, child, cause, stats, children);
+        StrategyOf(child).ProcessFailure(context, restart, child, cause, stats, children);
 
     public override void HandleChildTerminated(IActorContext actorContext, IActorRef child, IEnumerable<IInternalActorRef> children) =>
         _strategies.Remove(child);
+
+    private SupervisorStrategy StrategyOf(IActorRef child) => _strategies.GetValueOrDefault(child) ?? StoppingStrategy;
 }

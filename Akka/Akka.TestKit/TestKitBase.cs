@@ -181,8 +181,6 @@ public abstract partial class TestKitBase : IActorRefFactory
         _lastWasNoMsg = false;
         TestActor = CreateTestActor(
             system, string.IsNullOrEmpty(testActorName) ? $"testActor{Interlocked.Increment(ref _testActors)}" : testActorName);
-        AwaitCondition(
-            () => TestActor is not IRepointableRef { IsStarted: false }, TestKitSettings.TestKitStartupTimeout, TimeSpan.FromMilliseconds(10));
         BecomeImplicitSender();
     }
 
@@ -193,9 +191,8 @@ public abstract partial class TestKitBase : IActorRefFactory
     {
         var bootstrap = setup.Get<BootstrapSetup>();
         var config = bootstrap.FlatSelect(b => b.Config).GetOrElse(Config.Empty);
-        var completed = BootstrapSetup.Create().WithConfig(ReferenceEquals(config, DefaultConfig) ? config : config.WithFallback(DefaultConfig));
-        var provider = bootstrap.FlatSelect(b => b.ActorRefProvider);
-        return setup.WithSetup(provider.HasValue ? completed.WithActorRefProvider(provider.Value) : completed);
+        return setup.WithSetup(BootstrapSetup.Create().WithConfig(
+            ReferenceEquals(config, DefaultConfig) ? config : config.WithFallback(DefaultConfig)));
     }
 
     private IActorRef CreateTestActor(ActorSystem system, string name)

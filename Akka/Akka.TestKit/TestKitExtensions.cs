@@ -29,8 +29,6 @@ public class TestKitSettings : IExtension
     /// <summary><c>filter-leeway</c>, for an event filter after the code in it has run.</summary>
     public TimeSpan TestEventFilterLeeway { get; }
 
-    /// <summary>How long the start of the test actor may take.</summary>
-    public TimeSpan TestKitStartupTimeout { get; } = TimeSpan.FromSeconds(5);
 
     /// <summary><c>timefactor</c>, by which the time-outs are multiplied.</summary>
     public double TestTimeFactor { get; }

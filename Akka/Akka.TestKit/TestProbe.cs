@@ -41,9 +41,11 @@ public class TestProbe : TestKitBase, INoImplicitSender, IInternalActorRef
     /// <summary>Answers the message received last.</summary>
     public void Reply(object message) => Sender.Tell(message, TestActor);
 
+#pragma warning disable CS0809 // A probe is a TestKitBase, and yet this member of that is not for it.
     [Obsolete("Cannot create a TestProbe from a TestProbe", true)]
     public override TestProbe CreateTestProbe(string name = null) =>
         throw new NotSupportedException("Cannot create a TestProbe from a TestProbe");
+#pragma warning restore CS0809
 
     /// <inheritdoc cref="TestKitBase.ChildActorOf(Props, string, SupervisorStrategy, CancellationToken)"/>
     public IActorRef ChildActorOf<T>(string name, SupervisorStrategy supervisorStrategy, CancellationToken cancellationToken = default)

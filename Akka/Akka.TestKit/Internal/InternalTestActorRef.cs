@@ -16,7 +16,7 @@ public partial class InternalTestActorRef : LocalActorRef
     {
     }
 
-    /// <inheritdoc cref="TestActorRef{TActor}.UnderlyingActor"/>
+    /// <inheritdoc cref="TestActorRefBase{TActor}.UnderlyingActor"/>
     public object UnderlyingActor
     {
         get

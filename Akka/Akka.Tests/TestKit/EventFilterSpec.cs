@@ -103,7 +103,7 @@ public class EventFilterSpec : Akka.TestKit.Xunit2.TestKit
     [Fact]
     public void Events_are_caught_by_their_source()
     {
-        var actor = Sys.ActorOf(dsl => dsl.Receive<string>((message, context) => context.GetLogger().Warning(message)), "source");
+        var actor = Sys.ActorOf<Warner>("source");
         EventFilter.Warning("text", source: "/user/source").ExpectOne(() => actor.Tell("text"));
         EventFilter.Warning("text", source: actor.Path.ToString()).ExpectOne(() => actor.Tell("text"));
         EventFilter.Warning("text", source: "/user/other").Expect(0, Short, () => actor.Tell("text"));
@@ -149,5 +149,14 @@ public class EventFilterSpec : Akka.TestKit.Xunit2.TestKit
         using var other = ActorSystem.Create("other", DefaultConfig);
         CreateEventFilter(other).Info("text").ExpectOne(() => other.Log.Info("text"));
         EventFilter.Info("text").Expect(0, Short, () => other.Log.Info("text"));
+    }
+
+    private sealed class Warner : ReceiveActor
+    {
+        public Warner()
+        {
+            var log = Context.GetLogger();
+            Receive<string>(message => log.Warning(message));
+        }
     }
 }

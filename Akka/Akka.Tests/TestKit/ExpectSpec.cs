@@ -172,7 +172,7 @@ public class ExpectSpec : Akka.TestKit.Xunit2.TestKit
     }
 
     [Fact]
-    public void A_blocking_expectation_needs_no_other_thread()
+    public async Task A_blocking_expectation_needs_no_other_thread()
     {
         // All threads that the pool gives out at once are held; the message still arrives, as the test actor runs on its sender's thread.
         using var release = new ManualResetEventSlim();
@@ -188,7 +188,7 @@ public class ExpectSpec : Akka.TestKit.Xunit2.TestKit
         {
             release.Set();
             sender.Join();
-            Task.WaitAll(held);
+            await Task.WhenAll(held);
         }
     }
 }

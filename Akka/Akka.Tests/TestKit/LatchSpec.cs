@@ -41,9 +41,9 @@ public class LatchSpec : Akka.TestKit.Xunit2.TestKit
     public void The_calling_threads_dispatcher_can_be_named()
     {
         var thread = 0;
+        Action<int> report = id => thread = id;
         var actor = Sys.ActorOf(
-            Props.Create(() => new Reporting(id => thread = id)).WithDispatcher(CallingThreadDispatcher.Id));
-        Within(TimeSpan.FromSeconds(3), () => actor.Ask<int>("thread?").GetAwaiter().GetResult());
+            Props.Create(() => new Reporting(report)).WithDispatcher(CallingThreadDispatcher.Id));
         actor.Tell("thread?");
         Assert.Equal(Environment.CurrentManagedThreadId, thread);
     }

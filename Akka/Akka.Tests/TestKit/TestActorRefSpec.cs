@@ -54,13 +54,13 @@ public class TestActorRefSpec : Akka.TestKit.Xunit2.TestKit
     }
 
     [Fact]
-    public void It_is_an_actor_like_any_other()
+    public async Task It_is_an_actor_like_any_other()
     {
         var actor = ActorOfAsTestActorRef<Counter>();
         Assert.True(actor == actor.Ref);
         Assert.False(actor != actor.Ref);
         Assert.False(actor == TestActor);
-        Assert.Equal(actor.Ref, Sys.ActorSelection(actor.Path).ResolveOne(TimeSpan.FromSeconds(3)).GetAwaiter().GetResult());
+        Assert.Equal(actor.Ref, await Sys.ActorSelection(actor.Path).ResolveOne(TimeSpan.FromSeconds(3)));
         Watch(actor);
         actor.Tell(PoisonPill.Instance);
         ExpectTerminated(actor);

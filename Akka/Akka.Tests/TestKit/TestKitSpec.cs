@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Actor.Setup;
 using Akka.Configuration;
+using Akka.Event;
 using Akka.TestKit;
 using Akka.TestKit.TestActors;
 using Xunit;
@@ -105,10 +106,13 @@ public class TestKitSpec : Akka.TestKit.Xunit2.TestKit
     [Fact]
     public void Log_events_go_to_the_tests_output()
     {
-        var output = new Output();
+        var output = new Lines();
         using var kit = new Akka.TestKit.Xunit2.TestKit("akka.loglevel = DEBUG, akka.loggers = []", output);
-        kit.Sys.Log.Info("found {0}", 42);
-        kit.AwaitAssert(() => Assert.Contains(output.Lines, line => line.Contains("found 42", StringComparison.Ordinal)));
+        kit.AwaitAssert(() =>
+        {
+            kit.Sys.Log.Info("found {0}", 42);
+            Assert.Contains(output.All, line => line.Contains("found 42", StringComparison.Ordinal));
+        });
     }
 
     private sealed class Fragile : ReceiveActor
@@ -120,11 +124,11 @@ public class TestKitSpec : Akka.TestKit.Xunit2.TestKit
         }
     }
 
-    private sealed class Output : ITestOutputHelper
+    private sealed class Lines : ITestOutputHelper
     {
         private readonly List<string> _lines = [];
 
-        public string[] Lines
+        public string[] All
         {
             get
             {

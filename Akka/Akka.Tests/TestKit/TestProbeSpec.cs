@@ -8,13 +8,13 @@ namespace Akka.Tests.TestKit;
 public class TestProbeSpec : Akka.TestKit.Xunit2.TestKit
 {
     [Fact]
-    public void A_probe_is_asked_and_answers()
+    public async Task A_probe_is_asked_and_answers()
     {
         var probe = CreateTestProbe();
         var answer = probe.Ref.Ask<string>("question", TimeSpan.FromSeconds(3));
         probe.ExpectMsg("question");
         probe.Reply("answer");
-        Assert.Equal("answer", answer.GetAwaiter().GetResult());
+        Assert.Equal("answer", await answer);
     }
 
     [Fact]

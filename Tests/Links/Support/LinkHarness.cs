@@ -48,7 +48,8 @@ internal sealed class LinkHarness : IDisposable
     public void Dispose()
     {
         Listener.Dispose();
-        Directory.Delete(_directory, recursive: true);
+        if (Directory.Exists(_directory))
+            Directory.Delete(_directory, recursive: true);
     }
 
     public static byte[] Hello(uint version = LinkProtocol.Version)
