@@ -84,6 +84,13 @@ public sealed class NetworkStack
         return StackError.None;
     }
 
+    /// <summary>The link has come up again: announces all addresses on it.</summary>
+    public void Announce(Instant now)
+    {
+        foreach (var prefix in _addresses.Prefixes)
+            _link.AddressAdded(prefix.Address, now);
+    }
+
     /// <summary>Takes an address away. Connections bound to it end with <see cref="StackError.ConnectionAborted"/>.</summary>
     /// <returns>False: the interface does not have it.</returns>
     public bool RemoveAddress(IpAddress address, Instant now)

@@ -12,6 +12,7 @@ internal sealed class SimStream(SimHost host, TcpSocket socket, Random random, l
     private int _unconsumed;
     private bool _endSeen;
     private bool _shutdown;
+    private bool _readable;
 
     public TcpSocket Socket => socket;
 
@@ -36,6 +37,7 @@ internal sealed class SimStream(SimHost host, TcpSocket socket, Random random, l
             Connected = true;
         if (events.HasFlag(SocketEvents.Closed))
             ClosedEvents++;
+        _readable |= events.HasFlag(SocketEvents.Readable);
     }
 
     /// <summary>Lets the application do what it can at this moment.</summary>
@@ -62,12 +64,14 @@ internal sealed class SimStream(SimHost host, TcpSocket socket, Random random, l
         Read(now);
     }
 
-    public bool WantsMore => _unconsumed > 0 || socket.Available > 0 || (Connected && _written < toSend && socket.SendRoom > 0);
+    public bool WantsMore => _unconsumed > 0 || _readable || (Connected && _written < toSend && socket.SendRoom > 0);
 
     private void Read(Instant now)
     {
-        if (random.NextDouble() < Eagerness)
+        // Only what was announced is read: an event that is missing makes the simulation stand still.
+        if (_readable && random.NextDouble() < Eagerness)
         {
+            _readable = false;
             var chain = socket.Read(out var bytes, out var end);
             var counted = 0;
             for (var buffer = chain; buffer is not null; buffer = buffer.Next)

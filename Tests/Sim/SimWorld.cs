@@ -1,8 +1,6 @@
 using Tapwire.Stack;
-using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
-using Tapwire.Tests.Support;
 
 namespace Tapwire.Tests.Sim;
 
@@ -26,7 +24,7 @@ internal sealed class SimWorld
         Now = Instant.FromMilliseconds(_random.Next(1_000_000));
     }
 
-    public DiagnosingBufferPool Pool { get; } = new();
+    public PoisoningBufferPool Pool { get; } = new();
 
     public SimHost Left { get; }
 

@@ -11,7 +11,9 @@ public class LossyPathSpec
 
     [Theory]
     [MemberData(nameof(Seeds))]
-    public void Every_byte_arrives_once_and_in_order_and_nothing_leaks(int seed)
+    public void Every_byte_arrives_once_and_in_order_and_nothing_leaks(int seed) => RunSeed(seed);
+
+    internal static SimWorld RunSeed(int seed)
     {
         var random = new Random(seed);
         var impairments = new Impairments
@@ -32,6 +34,7 @@ public class LossyPathSpec
         try
         {
             Run(world, random);
+            return world;
         }
         catch (Exception e)
         {
