@@ -84,13 +84,20 @@ public sealed class NetworkStack
         return StackError.None;
     }
 
+    /// <summary>The link has come up again: announces all addresses on it.</summary>
+    public void Announce(Instant now)
+    {
+        foreach (var prefix in _addresses.Prefixes)
+            _link.AddressAdded(prefix.Address, now);
+    }
+
     /// <summary>Takes an address away. Connections bound to it end with <see cref="StackError.ConnectionAborted"/>.</summary>
     /// <returns>False: the interface does not have it.</returns>
     public bool RemoveAddress(IpAddress address, Instant now)
     {
         if (!_addresses.IsOwn(address))
             return false;
-        // While the address and its routes are still there, so that resets reach the peers.
+        // While the address is still there, so that what a transport may have to send on the way finds it.
         Tcp.AddressRemoved(address, now);
         Udp.AddressRemoved(address);
         _addresses.TryRemove(address, out var prefix);

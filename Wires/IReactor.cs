@@ -20,7 +20,7 @@ public interface IReactor
     /// <summary>Watches a non-blocking descriptor.</summary>
     /// <param name="descriptor">An open descriptor; it stays the caller's and must outlive the registration.</param>
     /// <param name="interest">Readable, Writable or both; hang-ups are always reported.</param>
-    /// <param name="ready">Called on the reactor's thread, with short work only; what it throws is logged by nobody and ends the process.</param>
+    /// <param name="ready">Called on the reactor's thread, with short work only. What it throws is reported to the reactor's owner.</param>
     IRegistration Register(int descriptor, Readiness interest, Action<Readiness> ready);
 }
 

@@ -35,7 +35,7 @@ public enum WireOffloads
 /// <summary>
 /// The network side of a driver: something that takes and gives link frames. One owner calls it; nothing here blocks. Readiness is edge-like: after
 /// <see cref="Read"/> has returned fewer frames than asked for, or <see cref="Write"/> has taken fewer than given, the handler given to
-/// <see cref="Start"/> is called once more when there is something to read, or room, again.
+/// <see cref="Start"/> is called once more when there is something to read, or room, again. A report may also come when there is nothing to do.
 /// </summary>
 public interface IWire : IDisposable
 {
@@ -52,7 +52,7 @@ public interface IWire : IDisposable
 
     WireOffloads Offloads { get; }
 
-    /// <summary>Begins to report readiness. The handler may be called on any thread, also from within this call; it must be short and not throw.</summary>
+    /// <summary>Begins to report readiness, and reports what is there to be read already. The handler may be called on any thread, also from within this call; it must be short and not throw.</summary>
     void Start(IReactor reactor, Action<Readiness> ready);
 
     /// <summary>Takes frames off the wire, at most as many as fit.</summary>

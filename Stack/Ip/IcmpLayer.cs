@@ -91,10 +91,7 @@ public sealed class IcmpLayer
             return;
         var info = new IpReceiveInfo(
             IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), header.HopLimit, header.TrafficClass, false);
-        if (header.Protocol == IpProtocol.Tcp)
-            _tcp.Unreachable(info.Destination, StackError.HostUnreachable, now);
-        else
-            Report(info, info.Source, header.Protocol, packet.Span[header.HeaderLength..], IcmpErrorKind.HostUnreachable, 0, now);
+        Report(info, info.Source, header.Protocol, packet.Span[header.HeaderLength..], IcmpErrorKind.HostUnreachable, 0, now);
     }
 
     /// <summary>Turns the request into its answer where it stands (RFC 1122, 3.2.2.6).</summary>

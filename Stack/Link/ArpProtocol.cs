@@ -77,6 +77,7 @@ internal sealed class ArpProtocol(
     /// <summary>Tells the link of a new address: now, and once more after two seconds.</summary>
     public void Announce(IpAddress address, Instant now)
     {
+        StopAnnouncing(address);
         var announcer = new Announcer(this, address);
         _announcers[address] = announcer;
         announcer.Fire(now);

@@ -63,6 +63,13 @@ public sealed partial class TcpLayer
     /// AddressNotAvailable: the address is not ours.</returns>
     public StackError Listen(IpEndpoint local, int backlog, in TcpSocketOptions options, out TcpListener? listener)
     {
+        var error = Reserve(local, options, out listener);
+        listener?.BeginListening(backlog, options);
+        return error;
+    }
+
+    private StackError Reserve(IpEndpoint local, in TcpSocketOptions options, out TcpListener? listener)
+    {
         listener = null;
         if (!local.Address.IsUnspecified && Ip.Route(local.Address, local.Address, out _) == StackError.AddressNotAvailable)
             return StackError.AddressNotAvailable;
@@ -76,7 +83,7 @@ public sealed partial class TcpLayer
             return StackError.AddressInUse;
         }
 
-        listener = new TcpListener(this, local, backlog, options);
+        listener = new TcpListener(this, local, options);
         ref var first = ref CollectionsMarshal.GetValueRefOrAddDefault(_listeners, local.Port, out _);
         listener.NextOnPort = first;
         first = listener;
@@ -128,6 +135,8 @@ public sealed partial class TcpLayer
         TcpListener? best = null;
         for (; candidate is not null; candidate = candidate.NextOnPort!)
         {
+            if (!candidate.IsListening)
+                continue;
             var address = candidate.Local.Address;
             if (address == local.Address)
                 return candidate;

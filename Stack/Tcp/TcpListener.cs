@@ -6,7 +6,7 @@ namespace Tapwire.Stack.Tcp;
 public sealed class TcpListener : StackSocket
 {
     internal readonly TcpLayer Layer;
-    internal readonly System.Runtime.CompilerServices.StrongBox<TcpSocketOptions> Options;
+    internal System.Runtime.CompilerServices.StrongBox<TcpSocketOptions> Options;
     internal TcpListener? NextOnPort;
 
     /// <summary>Connections in SYN-RECEIVED that came through this listener.</summary>
@@ -15,11 +15,10 @@ public sealed class TcpListener : StackSocket
     private TcpSocket? _first;
     private TcpSocket? _last;
 
-    internal TcpListener(TcpLayer layer, IpEndpoint local, int backlog, in TcpSocketOptions options)
+    internal TcpListener(TcpLayer layer, IpEndpoint local, in TcpSocketOptions options)
     {
         Layer = layer;
         Local = local;
-        Backlog = Math.Max(1, backlog);
         Options = new(options);
     }
 
@@ -27,12 +26,15 @@ public sealed class TcpListener : StackSocket
     public IpEndpoint Local { get; }
 
     /// <summary>How many finished connections may wait, 1 and more.</summary>
-    public int Backlog { get; }
+    public int Backlog { get; private set; }
 
     /// <summary>How many finished connections wait.</summary>
     public int Waiting { get; private set; }
 
     public bool IsClosed { get; private set; }
+
+    /// <summary>False while the port is only reserved (<see cref="TcpBinding"/>).</summary>
+    internal bool IsListening { get; private set; }
 
     internal bool IsFull => Waiting >= Backlog;
 
@@ -54,6 +56,13 @@ public sealed class TcpListener : StackSocket
         Layer.Remove(this);
         while (Dequeue() is { } socket)
             socket.Abort(now);
+    }
+
+    internal void BeginListening(int backlog, in TcpSocketOptions options)
+    {
+        Backlog = Math.Max(1, backlog);
+        Options = new(options);
+        IsListening = true;
     }
 
     internal void Enqueue(TcpSocket socket)

@@ -61,6 +61,9 @@ public sealed partial class TcpSocket : StackSocket
     /// <summary>Bytes that <see cref="Write"/> takes at this moment, 0..the send buffer.</summary>
     public int SendRoom => Math.Max(0, _sendBuffer - _send.Bytes);
 
+    /// <summary>Bytes that the send queue may hold.</summary>
+    public int SendBuffer => _sendBuffer;
+
     public TcpInfo Info => new()
     {
         State = _state,

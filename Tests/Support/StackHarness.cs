@@ -52,6 +52,13 @@ public sealed class StackHarness : IDisposable
         return Single();
     }
 
+    /// <summary>Gives a frame to the stack and returns all that it sends.</summary>
+    public List<byte[]> Answers(ReadOnlySpan<byte> frame)
+    {
+        Receive(frame);
+        return Frames();
+    }
+
     /// <summary>Lets the stack work at the present time, and takes what it sends.</summary>
     public List<byte[]> Frames()
     {

@@ -27,10 +27,9 @@ public class ChecksumSpec
     public void Accumulators_do_not_overflow(byte value)
     {
         // More than 65,536 steps of the widest vectors.
-        var data = new byte[9 << 20];
+        var data = new byte[(4 << 20) + 64 + 3];
         data.AsSpan().Fill(value);
         Assert.Equal(Naive(data), Checksum.Sum(data));
-        Assert.Equal(Naive(data.AsSpan(1)), Checksum.Sum(data.AsSpan(1)));
     }
 
     [Fact]

@@ -1,0 +1,322 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Links;
+using Tapwire.Links.Protocol;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Wires;
+
+namespace Tapwire.Actors.Link;
+
+/// <summary>
+/// Joins one UDP socket of the stack to one application's descriptor. Boundaries and addresses are kept in both directions; a reader that is slow loses
+/// datagrams in the socket's bounded queue, where they are counted, and nowhere else.
+/// <para>States: Unbound → Opening → Open.</para>
+/// </summary>
+internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
+{
+    /// <summary>Datagrams asked of the stack ahead of the application's reads.</summary>
+    private const int Ahead = 64;
+
+    /// <summary>Datagrams read from the application per message, before another actor has its turn.</summary>
+    private const int ReadsPerTurn = 64;
+
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly SocketContext _context;
+    private readonly DatagramLink _link;
+    private readonly LinkFamily _family;
+    private readonly Queue<DatagramReceived> _received = new();
+    private readonly Queue<(LinkSocketRequest Request, IActorRef Session)> _calls = new();
+    private SocketId? _socket;
+    private IpEndpoint _local;
+    private IpEndpoint? _remote;
+    private bool _reuseAddress;
+    private bool _broadcast;
+    private bool _awaitsRoom;
+
+    private DatagramActor(SocketContext context, DatagramLink link, LinkFamily family)
+    {
+        _context = context;
+        _link = link;
+        _family = family;
+        Unbound();
+    }
+
+    public IStash Stash { get; set; } = null!;
+
+    public static Props Props(SocketContext context, DatagramLink link, LinkFamily family) =>
+        Akka.Actor.Props.Create(() => new DatagramActor(context, link, family));
+
+    protected override void PreStart()
+    {
+        var self = Self;
+        _link.Start(_context.Reactor, Readiness.Readable, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+    }
+
+    protected override void PostStop()
+    {
+        if (_socket is { } socket)
+            _context.Stack.Tell(new CloseDatagram(socket));
+        while (_received.TryDequeue(out var datagram))
+            datagram.Release();
+        _link.Dispose();
+        Context.Parent.Tell(new SocketEnded(_link.Handle));
+    }
+
+    /// <summary>Before the first bind, connect or datagram; the last two take a port of the stack's choice.</summary>
+    private void Unbound()
+    {
+        Receive<LinkCall>(call =>
+        {
+            switch (call.Request)
+            {
+                case BindRequest bind:
+                    Open(bind.Local.Endpoint, (bind, Sender));
+                    break;
+                case ConnectRequest:
+                    Open(new IpEndpoint(_family == LinkFamily.V4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), null);
+                    Stash.Stash();
+                    break;
+                case SetOptionRequest set when LinkOptions.IsReuseAddress(set.Level, set.Name):
+                    _reuseAddress = LinkOptions.TryDecode(null, set.Value.Span, out var reuse) && reuse != 0;
+                    Sender.Tell(new LinkReply(set.Done()));
+                    break;
+                case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) == SocketOption.Broadcast:
+                    _broadcast = LinkOptions.TryDecode(null, set.Value.Span, out var broadcast) && broadcast != 0;
+                    Sender.Tell(new LinkReply(set.Done()));
+                    break;
+                case SetOptionRequest or GetOptionRequest when NeedsSocket(call.Request):
+                    Open(new IpEndpoint(_family == LinkFamily.V4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), null);
+                    Stash.Stash();
+                    break;
+                default:
+                    AnswerHere((LinkSocketRequest)call.Request);
+                    break;
+            }
+        });
+        Receive<LinkReady>(ready =>
+        {
+            if ((ready.Readiness & Readiness.HangUp) != 0 && _link.IsHungUp())
+            {
+                Context.Stop(Self);
+                return;
+            }
+
+            Open(new IpEndpoint(_family == LinkFamily.V4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), null);
+            Self.Tell(ready);
+        });
+        Receive<Stopping>(_ => Context.Stop(Self));
+    }
+
+    private void Open(IpEndpoint local, (BindRequest Request, IActorRef Session)? asker)
+    {
+        _context.Stack.Tell(new OpenDatagram(local, _reuseAddress, _broadcast));
+        Become(() => Opening(asker));
+    }
+
+    private void Opening((BindRequest Request, IActorRef Session)? asker)
+    {
+        Receive<DatagramOpened>(opened =>
+        {
+            _socket = opened.Id;
+            _local = opened.Local;
+            asker?.Session.Tell(new LinkReply(asker.Value.Request.Bound(Named(_local))));
+            _context.Stack.Tell(new ReceiveDatagrams(opened.Id, Ahead));
+            Become(() => Opened(opened.Id));
+            Stash.UnstashAll();
+        });
+        Receive<DatagramOpenFailed>(failed =>
+        {
+            _log.Debug("No UDP socket: {Error}", failed.Error);
+            asker?.Session.Tell(new LinkReply(asker.Value.Request.Failed(failed.Error)));
+            if (asker is null)
+                _link.WriteError((int)failed.Error);
+            Become(Unbound);
+            if (asker is not null)
+                Stash.UnstashAll();
+            else
+                Context.Stop(Self);
+        });
+        ReceiveAny(_ => Stash.Stash());
+    }
+
+    private void Opened(SocketId id)
+    {
+        Receive<DatagramReceived>(datagram =>
+        {
+            _received.Enqueue(datagram);
+            if (_received.Count == 1)
+                Deliver(id);
+        });
+        Receive<DatagramError>(error => _link.WriteError((int)error.Error));
+        Receive<DatagramSent>(sent =>
+        {
+            if (sent.Error != StackError.None)
+                _link.WriteError((int)sent.Error);
+        });
+        Receive<LinkReady>(ready =>
+        {
+            if ((ready.Readiness & Readiness.Writable) != 0)
+                Deliver(id);
+            if ((ready.Readiness & ~Readiness.Writable) != 0)
+                ReadApplication(id);
+        });
+        Receive<DatagramConnected>(connected =>
+        {
+            if (_calls.TryDequeue(out var call) && call.Request is ConnectRequest connect)
+                Connected(connect, connected, call.Session);
+        });
+        Receive<OptionAnswer>(answer =>
+        {
+            if (_calls.TryDequeue(out var call))
+                call.Session.Tell(new LinkReply(OptionAnswered(call.Request, answer)));
+        });
+        Receive<LinkCall>(call => Handle(id, (LinkSocketRequest)call.Request));
+        Receive<Closed>(closed =>
+        {
+            _socket = null;
+            _log.Debug("UDP socket {Local} has ended: {Reason}", _local, closed.Reason);
+            Context.Stop(Self);
+        });
+        Receive<Stopping>(_ => Context.Stop(Self));
+    }
+
+    /// <summary>What the application takes; for each one the stack may send another.</summary>
+    private void Deliver(SocketId id)
+    {
+        var delivered = 0;
+        while (_received.TryPeek(out var datagram))
+        {
+            var result = _link.Write(datagram.Data, LinkAddress.From(datagram.From, _family));
+            if (result == LinkWrite.Full)
+                break;
+            _received.Dequeue();
+            datagram.Release();
+            delivered++;
+        }
+
+        if (_awaitsRoom != _received.Count > 0)
+        {
+            _awaitsRoom = _received.Count > 0;
+            _link.SetInterest(_awaitsRoom ? Readiness.Readable | Readiness.Writable : Readiness.Readable);
+        }
+
+        if (delivered > 0)
+            _context.Stack.Tell(new ReceiveDatagrams(id, delivered));
+    }
+
+    private void ReadApplication(SocketId id)
+    {
+        for (var reads = 0; reads < ReadsPerTurn; reads++)
+        {
+            switch (_link.Read(_context.Pool, BufferPool.HeaderRoom, out var payload, out var to))
+            {
+                case LinkRead.Data:
+                    _context.Stack.Tell(new SendDatagram(id, payload!, to.Family == LinkFamily.Unspecified ? null : to.Endpoint));
+                    break;
+                case LinkRead.Empty:
+                    return;
+                default:
+                    Context.Stop(Self);
+                    return;
+            }
+        }
+
+        Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+    }
+
+    private void Handle(SocketId id, LinkSocketRequest request)
+    {
+        switch (request)
+        {
+            case ConnectRequest connect:
+                _calls.Enqueue((connect, Sender));
+                _context.Stack.Tell(new ConnectDatagram(id, connect.Remote.Family == LinkFamily.Unspecified ? null : connect.Remote.Endpoint));
+                break;
+            case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is { } option:
+                if (!LinkOptions.TryDecode(option, set.Value.Span, out var value))
+                {
+                    Sender.Tell(new LinkReply(set.Failed(StackError.InvalidArgument)));
+                    break;
+                }
+
+                _calls.Enqueue((set, Sender));
+                _context.Stack.Tell(new SetOption(id, option, value));
+                break;
+            case GetOptionRequest get when LinkOptions.Map(get.Level, get.Name) is { } option:
+                _calls.Enqueue((get, Sender));
+                _context.Stack.Tell(new GetOption(id, option));
+                break;
+            default:
+                AnswerHere(request);
+                break;
+        }
+    }
+
+    private void AnswerHere(LinkSocketRequest request)
+    {
+        switch (request)
+        {
+            case GetSockNameRequest name:
+                Sender.Tell(new LinkReply(name.Named(Named(_local))));
+                break;
+            case GetPeerNameRequest peer:
+                Sender.Tell(new LinkReply(_remote is { } remote ? peer.Named(Named(remote)) : peer.Failed(StackError.NotConnected)));
+                break;
+            case GetOptionRequest get when LinkOptions.Fixed(get.Level, get.Name, _family, LinkSocketType.Datagram, listens: false) is { } known:
+                Sender.Tell(new LinkReply(get.Value(known)));
+                break;
+            case GetOptionRequest get when LinkOptions.IsReuseAddress(get.Level, get.Name):
+                Sender.Tell(new LinkReply(get.Value(_reuseAddress ? 1 : 0)));
+                break;
+            case GetOptionRequest or SetOptionRequest:
+                Sender.Tell(new LinkReply(request.Failed(StackError.NoSuchOption)));
+                break;
+            case ListenRequest:
+                Sender.Tell(new LinkReply(request.Failed(StackError.NotSupported)));
+                break;
+            case ShutdownRequest shutdown:
+                Sender.Tell(new LinkReply(_remote is null ? shutdown.Failed(StackError.NotConnected) : shutdown.Done()));
+                break;
+            case CloseRequest close:
+                Sender.Tell(new LinkReply(close.Done()));
+                Context.Stop(Self);
+                break;
+            default:
+                Sender.Tell(new LinkReply(request.Failed(StackError.InvalidArgument)));
+                break;
+        }
+    }
+
+    private static bool NeedsSocket(LinkRequest request) => request switch
+    {
+        SetOptionRequest set => LinkOptions.Map(set.Level, set.Name) is not null,
+        GetOptionRequest get => LinkOptions.Map(get.Level, get.Name) is not null,
+        _ => false,
+    };
+
+    private void Connected(ConnectRequest connect, DatagramConnected connected, IActorRef session)
+    {
+        _local = connected.Local;
+        if (connected.Error != StackError.None)
+        {
+            session.Tell(new LinkReply(connect.Failed(connected.Error)));
+            return;
+        }
+
+        _remote = connect.Remote.Family == LinkFamily.Unspecified ? null : connect.Remote.Endpoint;
+        session.Tell(new LinkReply(connect.Connected(Named(_local))));
+    }
+
+    private static LinkAnswer OptionAnswered(LinkSocketRequest request, OptionAnswer answer) => request switch
+    {
+        _ when answer.Error != StackError.None => request.Failed(answer.Error),
+        GetOptionRequest get => LinkOptions.Encode(get, LinkOptions.Map(get.Level, get.Name)!.Value, answer.Value),
+        SetOptionRequest set => set.Done(),
+        _ => request.Failed(StackError.InvalidArgument),
+    };
+
+    private LinkAddress Named(IpEndpoint endpoint) => LinkAddress.From(endpoint, _family);
+}

@@ -1,0 +1,246 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Links;
+using Tapwire.Links.Protocol;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Wires;
+using Tapwire.Wires.Posix;
+
+namespace Tapwire.Actors.Link;
+
+/// <summary>What the link's actor works with.</summary>
+internal sealed record LinkContext(LinkListener Listener, IActorRef Stack, IActorRef Tap, IReactor Reactor, BufferPool Pool, string Dispatcher,
+    int MaxSessions, int MaxSockets);
+
+/// <summary>
+/// The application side of a driver: accepts control connections, and keeps the actor of every application socket by its handle. Sessions come and go;
+/// a socket lives as long as its descriptor does somewhere.
+/// </summary>
+internal sealed class LinkActor : ReceiveActor
+{
+    private static readonly TimeSpan StatusPatience = TimeSpan.FromSeconds(5);
+
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly LinkContext _context;
+    private readonly SocketContext _socketContext;
+    private readonly Dictionary<ulong, IActorRef> _sockets = [];
+    private readonly HashSet<IActorRef> _sessions = [];
+
+    public LinkActor(LinkContext context)
+    {
+        _context = context;
+        _socketContext = new SocketContext(context.Stack, context.Reactor, context.Pool);
+        Serving();
+    }
+
+    public static Props Props(LinkContext context) => Akka.Actor.Props.Create(() => new LinkActor(context));
+
+    /// <summary>An actor that fails has lost its descriptor: it stops, which resets its one connection.</summary>
+    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+
+    protected override void PreStart()
+    {
+        var self = Self;
+        _context.Listener.Start(_context.Reactor, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+        _log.Info("Applications connect at {Path}", _context.Listener.Path);
+    }
+
+    protected override void PostStop() => _context.Listener.Dispose();
+
+    private void Serving()
+    {
+        Receive<LinkReady>(_ => AcceptSessions());
+        Receive<LinkCall>(Handle);
+        Receive<BecomeListener>(Listen);
+        Receive<SpawnConnection>(spawn => Add(spawn.Link.Handle,
+            ConnectionActor.Props(_socketContext, spawn.Link, spawn.Family, spawn.Options, spawn.Accepted)));
+        Receive<SocketEnded>(ended =>
+        {
+            if (_sockets.TryGetValue(ended.Handle, out var actor) && actor.Equals(Sender))
+                _sockets.Remove(ended.Handle);
+        });
+        Receive<Terminated>(gone => _sessions.Remove(gone.ActorRef));
+        Receive<Stopping>(_ => Stop());
+    }
+
+    private void AcceptSessions()
+    {
+        while (true)
+        {
+            switch (_context.Listener.TryAccept(out var session, out var peer))
+            {
+                case LinkAccept.None:
+                    return;
+                case LinkAccept.Refused:
+                    _log.Warning("Refused link client of user id {UserId}, process id {ProcessId}: not the driver's user", peer.UserId, peer.ProcessId);
+                    break;
+                case LinkAccept.Exhausted:
+                    _log.Warning("Refused a link client: the driver has no descriptor left (raise the limit on open files)");
+                    break;
+                case LinkAccept.Accepted when _sessions.Count >= _context.MaxSessions:
+                    _log.Warning("Refused link client with process id {ProcessId}: {MaxSessions} are connected (tapwire.link.max-sessions)",
+                        peer.ProcessId, _context.MaxSessions);
+                    session!.Dispose();
+                    break;
+                case LinkAccept.Accepted:
+                    _log.Debug("Link client with process id {ProcessId} connected", peer.ProcessId);
+                    _sessions.Add(Context.Watch(Context.ActorOf(LinkSessionActor.Props(session!, _context.Reactor).WithDispatcher(_context.Dispatcher))));
+                    break;
+            }
+        }
+    }
+
+    private void Handle(LinkCall call)
+    {
+        switch (call.Request)
+        {
+            case SocketRequest socket:
+                MakeSocket(socket);
+                break;
+            case LinkSocketRequest request when _sockets.TryGetValue(request.Handle, out var actor):
+                actor.Forward(call);
+                break;
+            case PingRequest ping:
+                Ping(ping);
+                break;
+            case Links.Protocol.StatusRequest status:
+                Status(status);
+                break;
+            case AddAddressRequest add:
+                ChangeAddress(new AddAddress(new Stack.Ip.IpPrefix(add.Address, add.PrefixLength)), add, add.Done());
+                break;
+            case RemoveAddressRequest remove:
+                ChangeAddress(new RemoveAddress(remove.Address), remove, remove.Done());
+                break;
+            default:
+                Sender.Tell(new LinkReply(call.Request.Failed(LinkErrno.BadHandle)));
+                break;
+        }
+    }
+
+    private void MakeSocket(SocketRequest request)
+    {
+        if (Refusal(request) is not 0 and var errno)
+        {
+            Sender.Tell(new LinkReply(request.Failed(errno)));
+            return;
+        }
+
+        try
+        {
+            ApplicationEnd application;
+            if (request.SocketType == LinkSocketType.Stream)
+            {
+                var link = StreamLink.Create(out application);
+                Add(link.Handle, ConnectionActor.Props(_socketContext, link, request.Family));
+            }
+            else
+            {
+                var link = DatagramLink.Create(out application);
+                Add(link.Handle, DatagramActor.Props(_socketContext, link, request.Family));
+            }
+
+            Sender.Tell(new LinkReply(request.Created(application.Handle), application));
+        }
+        catch (PosixException e)
+        {
+            _log.Warning("No socket for a link client: {Reason}", e.Message);
+            Sender.Tell(new LinkReply(request.Failed(LinkErrno.TooManyDescriptors)));
+        }
+    }
+
+    private int Refusal(SocketRequest request)
+    {
+        if (_sockets.Count >= _context.MaxSockets)
+            return (int)StackError.NoBufferSpace;
+        if (request.Family is not (LinkFamily.V4 or LinkFamily.V6))
+            return (int)StackError.AddressFamilyNotSupported;
+        return (request.SocketType, request.Protocol) switch
+        {
+            (LinkSocketType.Stream, 0 or 6) or (LinkSocketType.Datagram, 0 or 17) => 0,
+            (LinkSocketType.Stream or LinkSocketType.Datagram, _) => LinkErrno.ProtocolNotSupported,
+            _ => LinkErrno.SocketTypeNotSupported,
+        };
+    }
+
+    private void Add(ulong handle, Props props) => _sockets[handle] = Context.ActorOf(props.WithDispatcher(_context.Dispatcher));
+
+    private void Listen(BecomeListener listen)
+    {
+        Add(listen.Link.Handle, LinkListenerActor.Props(_socketContext, listen));
+        // Requests that the connection's actor has sent back come after this; the pill comes after those that it still has.
+        Sender.Tell(PoisonPill.Instance);
+    }
+
+    private void Ping(PingRequest ping)
+    {
+        var question = new Ping(ping.Destination.Endpoint.Address, ping.Size, TimeSpan.FromMilliseconds(ping.TimeoutMilliseconds));
+        var family = ping.Destination.Family;
+        _context.Stack.Ask<PingAnswer>(question, question.Timeout + StatusPatience).PipeTo(Sender, Self,
+            answer => new LinkReply(answer.Error == StackError.None
+                ? ping.Replied(answer.RoundTrip, LinkAddress.From(new(answer.From, 0), family), answer.HopLimit)
+                : ping.Failed(answer.Error)),
+            _ => new LinkReply(ping.Failed(StackError.TimedOut)));
+    }
+
+    private void Status(Links.Protocol.StatusRequest request)
+    {
+        var sockets = _sockets.Count;
+        var sessions = _sessions.Count;
+        var stack = _context.Stack.Ask<StackStatus>(Messages.StatusRequest.Instance, StatusPatience);
+        var tap = _context.Tap.Ask<TapStatus>(Messages.StatusRequest.Instance, StatusPatience);
+        Task.WhenAll(stack, tap).ContinueWith(
+            _ => StatusJson.Write(stack.Result, tap.Result, sessions, sockets), TaskScheduler.Default).PipeTo(Sender, Self,
+            json => new LinkReply(request.Status(json)),
+            _ => new LinkReply(request.Failed(StackError.TimedOut)));
+    }
+
+    private void ChangeAddress(object question, LinkRequest request, LinkAnswer done) =>
+        _context.Stack.Ask<AddressAnswer>(question, StatusPatience).PipeTo(Sender, Self,
+            answer => new LinkReply(answer.Error == StackError.None ? done : request.Failed(answer.Error)),
+            _ => new LinkReply(request.Failed(StackError.TimedOut)));
+
+    private void Stop()
+    {
+        _context.Listener.Dispose();
+        var children = Context.GetChildren().ToList();
+        foreach (var child in children)
+        {
+            Context.Watch(child);
+            child.Tell(Stopping.Instance);
+        }
+
+        if (children.Count == 0)
+            Context.Stop(Self);
+        else
+            Become(() => Finishing(children.Count));
+    }
+
+    private void Finishing(int left)
+    {
+        Receive<Terminated>(_ =>
+        {
+            if (left == 1)
+                Context.Stop(Self);
+            else
+                Become(() => Finishing(left - 1));
+        });
+        Receive<LinkCall>(call => Sender.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted))));
+        Receive<SpawnConnection>(spawn =>
+        {
+            spawn.Link.Reset();
+            _context.Stack.Tell(new Abort(spawn.Accepted.Id));
+        });
+        Receive<BecomeListener>(listen =>
+        {
+            listen.Link.Dispose();
+            if (listen.Binding is { } binding)
+                _context.Stack.Tell(new Unbind(binding));
+            Sender.Tell(PoisonPill.Instance);
+        });
+        Receive<LinkReady>(_ => { });
+        Receive<SocketEnded>(_ => { });
+    }
+}

@@ -1,0 +1,161 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Links;
+using Tapwire.Links.Protocol;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Tcp;
+using Tapwire.Wires;
+using Tapwire.Wires.Posix;
+
+namespace Tapwire.Actors.Link;
+
+/// <summary>
+/// An application's listening socket. Each accepted connection goes to the application as a record with a descriptor, over the listening descriptor itself;
+/// while the application does not accept, one connection waits here, a handful in the pair, and the others in the stack's backlog.
+/// </summary>
+internal sealed class LinkListenerActor : ListenerActor
+{
+    private readonly SocketContext _context;
+    private readonly AcceptLink _link;
+    private readonly LinkFamily _family;
+    private readonly TcpSocketOptions _options;
+    private readonly ListenRequest _request;
+    private readonly IActorRef _session;
+    private Listening? _listening;
+    private Waiting? _waiting;
+
+    private LinkListenerActor(SocketContext context, BecomeListener listen)
+        : base(context.Stack, new Listen(Wildcard(listen.Family), Math.Clamp(listen.Request.Backlog, 1, 65535), listen.Binding, listen.Options))
+    {
+        _context = context;
+        _link = AcceptLink.From(listen.Link);
+        _family = listen.Family;
+        _options = listen.Options;
+        _request = listen.Request;
+        _session = listen.Session;
+    }
+
+    public static Props Props(SocketContext context, BecomeListener listen) => Akka.Actor.Props.Create(() => new LinkListenerActor(context, listen));
+
+    protected override void PreStart()
+    {
+        var self = Self;
+        _link.Start(_context.Reactor, Readiness.Readable, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+        base.PreStart();
+    }
+
+    protected override void PostStop()
+    {
+        base.PostStop();
+        if (_waiting is { } waiting)
+        {
+            waiting.Application.Dispose();
+            waiting.Link.Reset();
+            _context.Stack.Tell(new Abort(waiting.Accepted.Id));
+        }
+
+        _link.Dispose();
+        Context.Parent.Tell(new SocketEnded(_link.Handle));
+    }
+
+    protected override void OnListening(Listening listening)
+    {
+        _listening = listening;
+        _session.Tell(new LinkReply(_request.Listening(LinkAddress.From(listening.Local, _family))));
+        Stack.Tell(new Accept(listening.Id, 1));
+    }
+
+    /// <summary>Linux would let the application try again on the same socket; here it needs a new one, and its descriptor says so.</summary>
+    protected override void OnListenFailed(StackError error)
+    {
+        _session.Tell(new LinkReply(_request.Failed(error)));
+        Context.Stop(Self);
+    }
+
+    protected override void OnAccepted(SocketId listener, Accepted accepted)
+    {
+        try
+        {
+            var link = StreamLink.Create(out var application);
+            _waiting = new Waiting(accepted, link, application);
+            Pass(listener);
+        }
+        catch (PosixException e)
+        {
+            Log.Warning("A connection from {Remote} is reset: {Reason}", accepted.Remote, e.Message);
+            Stack.Tell(new Abort(accepted.Id));
+            Stack.Tell(new Accept(listener, 1));
+        }
+    }
+
+    protected override void WhileListening(Listening listening)
+    {
+        Receive<LinkReady>(ready =>
+        {
+            if ((ready.Readiness & Readiness.HangUp) != 0 && _link.IsHungUp())
+                Context.Stop(Self);
+            else if ((ready.Readiness & Readiness.Writable) != 0 && _waiting is not null)
+                Pass(listening.Id);
+        });
+        Receive<LinkCall>(call => Sender.Tell(new LinkReply(Answer(call.Request, listening))));
+    }
+
+    private void Pass(SocketId listener)
+    {
+        var (accepted, link, application) = _waiting!;
+        var record = new AcceptRecord(LinkAddress.From(accepted.Remote, _family), LinkAddress.From(accepted.Local, _family));
+        switch (_link.TrySend(record, application))
+        {
+            case LinkWrite.Done:
+                _waiting = null;
+                _link.SetInterest(Readiness.Readable);
+                Context.Parent.Tell(new SpawnConnection(link, _family, accepted, _options));
+                Stack.Tell(new Accept(listener, 1));
+                break;
+            case LinkWrite.Full:
+                _link.SetInterest(Readiness.Readable | Readiness.Writable);
+                break;
+            default:
+                Context.Stop(Self);
+                break;
+        }
+    }
+
+    private LinkAnswer Answer(LinkRequest request, Listening listening)
+    {
+        switch (request)
+        {
+            case GetSockNameRequest name:
+                return name.Named(LinkAddress.From(listening.Local, _family));
+            case GetPeerNameRequest peer:
+                return peer.Failed(StackError.NotConnected);
+            case ListenRequest again:
+                return again.Listening(LinkAddress.From(listening.Local, _family));
+            case CloseRequest close:
+                Context.Stop(Self);
+                return close.Done();
+            case ShutdownRequest shutdown:
+                Context.Stop(Self);
+                return shutdown.Done();
+            case GetOptionRequest get:
+                if (LinkOptions.Fixed(get.Level, get.Name, _family, LinkSocketType.Stream, listens: true) is { } known)
+                    return get.Value(known);
+                return LinkOptions.Map(get.Level, get.Name) is { } option
+                    ? LinkOptions.Encode(get, option, SocketOptions.Get(_options, option))
+                    : get.Failed(StackError.NoSuchOption);
+            case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is not null || LinkOptions.IsReuseAddress(set.Level, set.Name):
+                return set.Failed(StackError.AlreadyConnected);
+            case SetOptionRequest set:
+                return set.Failed(StackError.NoSuchOption);
+            default:
+                return request.Failed(StackError.InvalidArgument);
+        }
+    }
+
+    private static Stack.Ip.IpEndpoint Wildcard(LinkFamily family) =>
+        new(family == LinkFamily.V4 ? Tapwire.Stack.Ip.IpAddress.AnyV4 : Tapwire.Stack.Ip.IpAddress.Unspecified, 0);
+
+    /// <summary>A connection whose record the application's descriptor has not taken yet.</summary>
+    private sealed record Waiting(Accepted Accepted, StreamLink Link, ApplicationEnd Application);
+}

@@ -1,0 +1,36 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Links;
+using Tapwire.Links.Protocol;
+using Tapwire.Messages;
+using Tapwire.Stack.Tcp;
+using Tapwire.Wires;
+
+namespace Tapwire.Actors.Link;
+
+/// <summary>The reactor → a socket's or a session's actor: its descriptor has become ready. No answer.</summary>
+internal sealed class LinkReady : IDeadLetterSuppression
+{
+    private static readonly LinkReady[] All = [.. Enumerable.Range(0, 8).Select(bits => new LinkReady((Readiness)bits))];
+
+    private LinkReady(Readiness readiness) => Readiness = readiness;
+
+    public Readiness Readiness { get; }
+
+    public static LinkReady Of(Readiness readiness) => All[(int)readiness];
+}
+
+/// <summary>LinkSessionActor → LinkActor, and on to the socket's actor with the same sender: what an application asks. Answered by one <see cref="LinkReply"/>.</summary>
+internal sealed record LinkCall(LinkRequest Request);
+
+/// <summary>A socket's actor or LinkActor → LinkSessionActor: the answer for the application, with a descriptor to pass where there is one.</summary>
+internal sealed record LinkReply(LinkAnswer Answer, ApplicationEnd? Descriptor = null);
+
+/// <summary>ConnectionActor → LinkActor: this socket is to listen. Its descriptor goes over to a listener's actor; then the sender is told to stop.</summary>
+internal sealed record BecomeListener(StreamLink Link, LinkFamily Family, SocketId? Binding, TcpSocketOptions Options, ListenRequest Request, IActorRef Session);
+
+/// <summary>LinkListenerActor → LinkActor: a connection for the application; its actor is to be made. The link's other end is with the application already.</summary>
+internal sealed record SpawnConnection(StreamLink Link, LinkFamily Family, Accepted Accepted, TcpSocketOptions Options);
+
+/// <summary>A socket's actor → LinkActor: the socket has ended.</summary>
+internal sealed record SocketEnded(ulong Handle) : IDeadLetterSuppression;

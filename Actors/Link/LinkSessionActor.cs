@@ -1,0 +1,66 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Links;
+using Tapwire.Links.Protocol;
+using Tapwire.Wires;
+
+namespace Tapwire.Actors.Link;
+
+/// <summary>
+/// One control connection: hands requests to the link actor and answers to the client. A client that does not speak the protocol is disconnected and logged;
+/// the sockets that it made live on with its descriptors.
+/// </summary>
+internal sealed class LinkSessionActor : ReceiveActor
+{
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly LinkSession _session;
+    private readonly IReactor _reactor;
+    private readonly List<LinkRequest> _requests = [];
+
+    public LinkSessionActor(LinkSession session, IReactor reactor)
+    {
+        _session = session;
+        _reactor = reactor;
+        Receive<LinkReady>(_ =>
+        {
+            _session.Flush();
+            ReadRequests();
+        });
+        Receive<LinkReply>(reply => _session.Send(reply.Answer, reply.Descriptor));
+        Receive<Stopping>(_ => Context.Stop(Self));
+    }
+
+    public static Props Props(LinkSession session, IReactor reactor) => Akka.Actor.Props.Create(() => new LinkSessionActor(session, reactor));
+
+    protected override void PreStart()
+    {
+        var self = Self;
+        _session.Start(_reactor, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+    }
+
+    protected override void PostStop() => _session.Dispose();
+
+    private void ReadRequests()
+    {
+        LinkRead read;
+        try
+        {
+            read = _session.ReadRequests(_requests);
+        }
+        catch (LinkProtocolException e)
+        {
+            _log.Warning("Link client with process id {ProcessId} is disconnected: {Reason}", _session.Peer.ProcessId, e.Message);
+            _requests.Clear();
+            Context.Stop(Self);
+            return;
+        }
+
+        foreach (var request in _requests)
+            Context.Parent.Tell(new LinkCall(request));
+        _requests.Clear();
+        if (read == LinkRead.Data)
+            Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+        else if (read == LinkRead.Closed)
+            Context.Stop(Self);
+    }
+}

@@ -1,0 +1,68 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using Tapwire.Messages;
+
+namespace Tapwire.Actors.Link;
+
+/// <summary>The driver's state as JSON: what <c>tapwire status --json</c> prints. Fields are only added, never renamed.</summary>
+internal static class StatusJson
+{
+    public static string Write(StackStatus stack, TapStatus tap, int sessions, int sockets)
+    {
+        var buffer = new ArrayBufferWriter<byte>(4096);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("uptimeSeconds", Math.Round(stack.Uptime.TotalSeconds, 3));
+            WriteWire(json, tap);
+            json.WriteStartArray("addresses");
+            foreach (var address in stack.Addresses)
+                json.WriteStringValue(address.ToString());
+            json.WriteEndArray();
+            json.WriteStartObject("link");
+            json.WriteNumber("sessions", sessions);
+            json.WriteNumber("sockets", sockets);
+            json.WriteEndObject();
+            json.WriteNumber("connectionCount", stack.ConnectionCount);
+            json.WriteStartArray("connections");
+            foreach (var connection in stack.Connections)
+            {
+                json.WriteStartObject();
+                json.WriteString("state", connection.State);
+                json.WriteString("local", connection.Local.ToString());
+                json.WriteString("remote", connection.Remote.Port == 0 ? "" : connection.Remote.ToString());
+                json.WriteNumber("sendQueue", connection.SendQueue);
+                json.WriteNumber("receiveQueue", connection.ReceiveQueue);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            json.WriteNumber("buffersRented", stack.BuffersRented);
+            json.WriteStartObject("counters");
+            foreach (var (name, value) in stack.Counters)
+                json.WriteNumber(name, value);
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    private static void WriteWire(Utf8JsonWriter json, TapStatus tap)
+    {
+        json.WriteStartObject("wire");
+        json.WriteString("name", tap.Name);
+        json.WriteBoolean("up", tap.Up);
+        json.WriteNumber("mtu", tap.Mtu);
+        json.WriteString("hardwareAddress", tap.HardwareAddress);
+        json.WriteString("offloads", tap.Offloads);
+        json.WriteNumber("framesReceived", tap.FramesReceived);
+        json.WriteNumber("bytesReceived", tap.BytesReceived);
+        json.WriteNumber("framesSent", tap.FramesSent);
+        json.WriteNumber("bytesSent", tap.BytesSent);
+        json.WriteNumber("framesRefused", tap.FramesRefused);
+        json.WriteNumber("framesDropped", tap.FramesDropped);
+        json.WriteEndObject();
+    }
+}

@@ -1,0 +1,18 @@
+using Akka.Actor;
+using Tapwire.Messages;
+
+namespace Tapwire.Actors.Services;
+
+/// <summary>Takes everything and keeps nothing (RFC 863).</summary>
+public sealed class DiscardActor(IActorRef stack, SocketId id) : StreamServiceActor(stack, id)
+{
+    public static Props Props(IActorRef stack, SocketId id) => Akka.Actor.Props.Create(() => new DiscardActor(stack, id));
+
+    protected override void OnRead(ReadReady ready)
+    {
+        ready.Release();
+        Consumed(ready.Bytes);
+        if (ready.EndOfStream)
+            Finish();
+    }
+}

@@ -1,0 +1,177 @@
+using System.Globalization;
+using System.Text;
+using Akka.Actor;
+using Tapwire.Messages;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Actors.Services;
+
+/// <summary>
+/// Answers GET and HEAD with a plain page about the driver (HTTP/1.1, RFC 9112; HTTP/1.0 too). Requests are bounded in size; connections persist as the
+/// version and the Connection field say.
+/// </summary>
+public sealed class HttpActor : StreamServiceActor
+{
+    /// <summary>Bytes of one request's head; a longer one is answered with 431.</summary>
+    internal const int MaxHead = 8192;
+
+    private readonly IActorRef _stack;
+    private readonly BufferPool _pool;
+    private readonly IpEndpoint _remote;
+    private readonly byte[] _head = new byte[MaxHead];
+    private readonly Queue<PacketBuffer> _answers = new();
+    private int _length;
+    private int _waiting; // requests whose page is being asked for
+    private bool _last;
+
+    public HttpActor(IActorRef stack, Accepted accepted, BufferPool pool)
+        : base(stack, accepted.Id)
+    {
+        _stack = stack;
+        _pool = pool;
+        _remote = accepted.Remote;
+        Receive<PageReady>(page =>
+        {
+            _waiting--;
+            Answer("200 OK", page.Text, page.HeadOnly);
+            Next();
+        });
+    }
+
+    public static Props Props(IActorRef stack, Accepted accepted, BufferPool pool) =>
+        Akka.Actor.Props.Create(() => new HttpActor(stack, accepted, pool));
+
+    protected override void OnRead(ReadReady ready)
+    {
+        var tooLong = false;
+        for (var buffer = ready.Chain; buffer is not null; buffer = buffer.Next)
+        {
+            if (_last)
+                continue;
+            if (buffer.Length > MaxHead - _length)
+            {
+                tooLong = true;
+                break;
+            }
+
+            buffer.Span.CopyTo(_head.AsSpan(_length));
+            _length += buffer.Length;
+        }
+
+        ready.Release();
+        Consumed(ready.Bytes);
+        if (tooLong && !_last)
+        {
+            _last = true;
+            Answer("431 Request Header Fields Too Large", "The request is too long.\n", headOnly: false);
+        }
+
+        Next();
+        if (ready.EndOfStream && !_last)
+        {
+            _last = true;
+            FinishWhenSent();
+        }
+    }
+
+    protected override void OnRoom()
+    {
+        while (_answers.TryPeek(out var answer) && answer.Length <= Room)
+            Send(_answers.Dequeue());
+        FinishWhenSent();
+    }
+
+    protected override void PostStop()
+    {
+        while (_answers.TryDequeue(out var answer))
+            answer.Release();
+        base.PostStop();
+    }
+
+    /// <summary>Handles the next whole request, one at a time, so that answers keep the order of the requests.</summary>
+    private void Next()
+    {
+        while (_waiting == 0 && !_last)
+        {
+            var end = _head.AsSpan(0, _length).IndexOf("\r\n\r\n"u8);
+            if (end < 0)
+                break;
+            var head = Encoding.Latin1.GetString(_head, 0, end);
+            _head.AsSpan(end + 4, _length - end - 4).CopyTo(_head);
+            _length -= end + 4;
+            Handle(head);
+        }
+
+        OnRoom();
+    }
+
+    private void Handle(string head)
+    {
+        var lines = head.Split("\r\n");
+        var request = lines[0].Split(' ');
+        if (request is not [var method, var target, "HTTP/1.1" or "HTTP/1.0"])
+        {
+            _last = true;
+            Answer("400 Bad Request", "That is not an HTTP/1.x request.\n", headOnly: false);
+            return;
+        }
+
+        var connection = lines.Skip(1).FirstOrDefault(line => line.StartsWith("Connection:", StringComparison.OrdinalIgnoreCase)) ?? "";
+        _last = connection.Contains("close", StringComparison.OrdinalIgnoreCase)
+            || (request[2] == "HTTP/1.0" && !connection.Contains("keep-alive", StringComparison.OrdinalIgnoreCase));
+        switch (method)
+        {
+            case "GET" or "HEAD" when target == "/":
+                _waiting++;
+                AskForPage(method == "HEAD");
+                break;
+            case "GET" or "HEAD":
+                Answer("404 Not Found", $"There is no {target} here, only /.\n", method == "HEAD");
+                break;
+            default:
+                _last = true; // its body, if it has one, is not read
+                Answer("405 Method Not Allowed", "Only GET and HEAD.\n", headOnly: false);
+                break;
+        }
+    }
+
+    private void AskForPage(bool headOnly) =>
+        _stack.Ask<StackStatus>(StatusRequest.Instance, TimeSpan.FromSeconds(5)).PipeTo(Self, ActorRefs.NoSender,
+            status => new PageReady(Page(status), headOnly),
+            cause => new PageReady($"tapwire\nThe stack does not answer: {cause.Message}\n", headOnly));
+
+    private string Page(StackStatus status)
+    {
+        var text = new StringBuilder()
+            .Append("tapwire\n\n")
+            .Append(CultureInfo.InvariantCulture, $"you are      {_remote}\n")
+            .Append(CultureInfo.InvariantCulture, $"addresses    {string.Join(", ", status.Addresses)}\n")
+            .Append(CultureInfo.InvariantCulture, $"up           {status.Uptime:d\\.hh\\:mm\\:ss}\n")
+            .Append(CultureInfo.InvariantCulture, $"connections  {status.ConnectionCount}\n\n");
+        foreach (var (name, value) in status.Counters)
+            text.Append(CultureInfo.InvariantCulture, $"{name,-32} {value}\n");
+        return text.ToString();
+    }
+
+    private void Answer(string status, string body, bool headOnly)
+    {
+        var bytes = Encoding.UTF8.GetBytes(body);
+        var head = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,
+            $"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {bytes.Length}\r\nConnection: {(_last ? "close" : "keep-alive")}\r\n\r\n"));
+        var length = head.Length + (headOnly ? 0 : bytes.Length);
+        var buffer = _pool.Rent(length);
+        head.CopyTo(buffer.Append(head.Length));
+        if (!headOnly)
+            bytes.CopyTo(buffer.Append(bytes.Length));
+        _answers.Enqueue(buffer);
+    }
+
+    private void FinishWhenSent()
+    {
+        if (_last && _waiting == 0 && _answers.Count == 0)
+            Finish();
+    }
+
+    private sealed record PageReady(string Text, bool HeadOnly);
+}

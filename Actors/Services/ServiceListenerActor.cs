@@ -1,0 +1,54 @@
+using Akka.Actor;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Tcp;
+
+namespace Tapwire.Actors.Services;
+
+/// <summary>ServiceListenerActor → its parent, once: the service is open, or why it is not.</summary>
+public sealed record ServiceOpened(string Name, IpEndpoint Local, StackError Error);
+
+/// <summary>Serves a port from within the driver: every connection gets an actor of its own.</summary>
+public sealed class ServiceListenerActor : ListenerActor
+{
+    /// <summary>Connections asked for ahead: accepting one costs no round trip to the stack.</summary>
+    private const int Ahead = 64;
+
+    private readonly string _name;
+    private readonly Func<Accepted, Props> _connection;
+
+    private ServiceListenerActor(IActorRef stack, string name, Listen request, Func<Accepted, Props> connection)
+        : base(stack, request)
+    {
+        _name = name;
+        _connection = connection;
+    }
+
+    /// <param name="connection">Makes the props of the actor that serves one accepted connection.</param>
+    public static Props Props(IActorRef stack, string name, IpEndpoint local, int backlog, Func<Accepted, Props> connection)
+    {
+        var request = new Listen(local, backlog, Binding: null, new TcpSocketOptions { NoDelay = true, ReuseAddress = true });
+        return Akka.Actor.Props.Create(() => new ServiceListenerActor(stack, name, request, connection));
+    }
+
+    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+
+    protected override void OnListening(Listening listening)
+    {
+        Context.Parent.Tell(new ServiceOpened(_name, listening.Local, StackError.None));
+        Stack.Tell(new Accept(listening.Id, Ahead));
+    }
+
+    protected override void OnListenFailed(StackError error)
+    {
+        Context.Parent.Tell(new ServiceOpened(_name, default, error));
+        Context.Stop(Self);
+    }
+
+    protected override void OnAccepted(SocketId listener, Accepted accepted)
+    {
+        Context.ActorOf(_connection(accepted));
+        Stack.Tell(new Accept(listener, 1));
+    }
+}

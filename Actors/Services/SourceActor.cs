@@ -1,0 +1,42 @@
+using Akka.Actor;
+using Tapwire.Messages;
+using Tapwire.Stack.Buffers;
+
+namespace Tapwire.Actors.Services;
+
+/// <summary>
+/// Writes as fast as the connection takes, until the peer closes: the numbers 0, 1, 2, ... as 64-bit little-endian words, so that a reader can tell a lost,
+/// repeated or misplaced byte. What it receives is discarded.
+/// </summary>
+public sealed class SourceActor(IActorRef stack, SocketId id, BufferPool pool) : StreamServiceActor(stack, id)
+{
+    private const int Chunk = 65536;
+
+    private ulong _next;
+    private bool _finished;
+
+    public static Props Props(IActorRef stack, SocketId id, BufferPool pool) =>
+        Akka.Actor.Props.Create(() => new SourceActor(stack, id, pool));
+
+    protected override void OnRead(ReadReady ready)
+    {
+        ready.Release();
+        Consumed(ready.Bytes);
+        if (!ready.EndOfStream || _finished)
+            return;
+        _finished = true;
+        CloseConnection();
+    }
+
+    protected override void OnRoom()
+    {
+        while (!_finished && Room >= Chunk)
+        {
+            var buffer = pool.Rent(Chunk);
+            var words = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(buffer.Append(Chunk));
+            for (var i = 0; i < words.Length; i++)
+                words[i] = _next++;
+            Send(buffer);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+using Tapwire.Wires;
+
+namespace Tapwire.Actors.Settings;
+
+/// <summary>Which wire: "tap:tw0" is an Ethernet device, "tun:tw0" one for raw IP.</summary>
+public sealed record WireSpec(string Kind, string Name)
+{
+    public const string Accepted = "tap:NAME or tun:NAME, as in tap:tw0, NAME of 1 to 15 letters";
+
+    public Medium Medium => Kind == "tap" ? Medium.Ethernet : Medium.Ip;
+
+    public static WireSpec? Parse(string? text)
+    {
+        var parts = (text ?? "").Trim().Split(':', 2);
+        return parts is ["tap" or "tun", { Length: >= 1 and <= 15 } name] && !name.Any(c => char.IsWhiteSpace(c) || c is '/' or ':' or '%')
+            ? new WireSpec(parts[0], name)
+            : null;
+    }
+
+    public override string ToString() => $"{Kind}:{Name}";
+}

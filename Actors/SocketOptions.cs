@@ -1,0 +1,131 @@
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Tcp;
+using Tapwire.Stack.Udp;
+
+namespace Tapwire.Actors;
+
+/// <summary>Reads and writes socket options: of live sockets, and of the options record that a TCP socket has before it is connected.</summary>
+internal static class SocketOptions
+{
+    public static StackError Set(StackSocket socket, SocketOption option, int value, Instant now)
+    {
+        switch (socket)
+        {
+            case TcpSocket tcp:
+                // The owner has been promised room: a send buffer only grows.
+                if (option == SocketOption.SendBuffer)
+                    value = Math.Max(value, tcp.SendBuffer);
+                var options = tcp.Options;
+                var error = Set(ref options, option, value);
+                if (error == StackError.None)
+                    tcp.SetOptions(options, now);
+                return error;
+            case UdpSocket udp:
+                return SetUdp(udp, option, value);
+            default:
+                return StackError.NoSuchOption;
+        }
+    }
+
+    public static StackError Get(StackSocket socket, SocketOption option, out int value)
+    {
+        (var error, value) = (socket, option) switch
+        {
+            (TcpSocket tcp, SocketOption.Error) => (StackError.None, (int)tcp.Error),
+            (TcpSocket tcp, SocketOption.MaximumSegment) => (StackError.None, tcp.Info.SegmentSize),
+            (TcpSocket, SocketOption.Broadcast) => (StackError.NoSuchOption, 0),
+            (TcpSocket tcp, _) => (StackError.None, Get(tcp.Options, option)),
+            (UdpSocket udp, SocketOption.HopLimit) => (StackError.None, udp.HopLimit),
+            (UdpSocket udp, SocketOption.TrafficClass) => (StackError.None, udp.TrafficClass),
+            (UdpSocket udp, SocketOption.Broadcast) => (StackError.None, udp.Broadcast ? 1 : 0),
+            (UdpSocket udp, SocketOption.Error) => (StackError.None, (int)udp.TakeError()),
+            _ => (StackError.NoSuchOption, 0),
+        };
+        return error;
+    }
+
+    /// <summary>Changes one option in a record.</summary>
+    public static StackError Set(ref TcpSocketOptions options, SocketOption option, int value)
+    {
+        switch (option)
+        {
+            case SocketOption.NoDelay:
+                options = options with { NoDelay = value != 0 };
+                break;
+            case SocketOption.KeepAlive:
+                options = options with { KeepAlive = value != 0 };
+                break;
+            case SocketOption.KeepAliveIdle when value is >= 1 and <= 32767:
+                options = options with { KeepAliveIdle = TimeSpan.FromSeconds(value) };
+                break;
+            case SocketOption.KeepAliveInterval when value is >= 1 and <= 32767:
+                options = options with { KeepAliveInterval = TimeSpan.FromSeconds(value) };
+                break;
+            case SocketOption.KeepAliveCount when value is >= 1 and <= 127:
+                options = options with { KeepAliveCount = value };
+                break;
+            case SocketOption.UserTimeout when value >= 0:
+                options = options with { UserTimeout = TimeSpan.FromMilliseconds(value) };
+                break;
+            case SocketOption.ReceiveBuffer when value > 0:
+                options = options with { ReceiveBuffer = value };
+                break;
+            case SocketOption.SendBuffer when value > 0:
+                options = options with { SendBuffer = value };
+                break;
+            case SocketOption.Linger:
+                options = options with { ResetOnClose = value == 0 };
+                break;
+            case SocketOption.HopLimit when value is -1 or (>= 1 and <= 255):
+                options = options with { HopLimit = (byte)Math.Max(0, value) };
+                break;
+            case SocketOption.TrafficClass when value is >= 0 and <= 255:
+                options = options with { TrafficClass = (byte)value };
+                break;
+            case SocketOption.Broadcast or SocketOption.Error or SocketOption.MaximumSegment:
+                return StackError.NoSuchOption;
+            default:
+                return StackError.InvalidArgument;
+        }
+
+        return StackError.None;
+    }
+
+    /// <summary>Reads one option from a record; 0 where the stack's default applies.</summary>
+    public static int Get(in TcpSocketOptions options, SocketOption option) => option switch
+    {
+        SocketOption.NoDelay => options.NoDelay ? 1 : 0,
+        SocketOption.KeepAlive => options.KeepAlive ? 1 : 0,
+        SocketOption.KeepAliveIdle => (int)options.KeepAliveIdle.TotalSeconds,
+        SocketOption.KeepAliveInterval => (int)options.KeepAliveInterval.TotalSeconds,
+        SocketOption.KeepAliveCount => options.KeepAliveCount,
+        SocketOption.UserTimeout => (int)options.UserTimeout.TotalMilliseconds,
+        SocketOption.ReceiveBuffer => options.ReceiveBuffer,
+        SocketOption.SendBuffer => options.SendBuffer,
+        SocketOption.Linger => options.ResetOnClose ? 0 : -1,
+        SocketOption.HopLimit => options.HopLimit,
+        SocketOption.TrafficClass => options.TrafficClass,
+        _ => 0,
+    };
+
+    private static StackError SetUdp(UdpSocket udp, SocketOption option, int value)
+    {
+        switch (option)
+        {
+            case SocketOption.HopLimit when value is -1 or (>= 1 and <= 255):
+                udp.HopLimit = (byte)Math.Max(0, value);
+                return StackError.None;
+            case SocketOption.TrafficClass when value is >= 0 and <= 255:
+                udp.TrafficClass = (byte)value;
+                return StackError.None;
+            case SocketOption.Broadcast:
+                udp.Broadcast = value != 0;
+                return StackError.None;
+            case SocketOption.HopLimit or SocketOption.TrafficClass:
+                return StackError.InvalidArgument;
+            default:
+                return StackError.NoSuchOption;
+        }
+    }
+}

@@ -1,0 +1,64 @@
+using Akka.Actor;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Udp;
+
+namespace Tapwire.Actors;
+
+// UDP sockets: the conversation of Messages/Datagram.cs.
+public sealed partial class StackActor
+{
+    private void ReceiveDatagrams()
+    {
+        Receive<OpenDatagram>(open =>
+        {
+            var error = _stack.Udp.Bind(open.Local, new UdpSocketOptions { ReuseAddress = open.ReuseAddress, Broadcast = open.Broadcast }, out var socket);
+            Sender.Tell(socket is null ? new DatagramOpenFailed(error) : new DatagramOpened(_sockets.Add(socket, Sender).Id, socket.Local));
+        });
+        Receive<ConnectDatagram>(connect =>
+        {
+            if (_sockets.Find(connect.Id)?.Socket is not UdpSocket socket)
+                return;
+            var error = socket.Connect(connect.Remote ?? default);
+            Sender.Tell(new DatagramConnected(error, socket.Local));
+        });
+        Receive<ReceiveDatagrams>(demand =>
+        {
+            if (_sockets.Find(demand.Id) is not { Socket: UdpSocket socket } entry)
+                return;
+            entry.Demand += demand.Count;
+            TellDatagrams(entry, socket, SocketEvents.Readable);
+        });
+        Receive<SendDatagram>(send =>
+        {
+            if (_sockets.Find(send.Id)?.Socket is not UdpSocket socket)
+            {
+                send.Release();
+                Sender.Tell(new DatagramSent(StackError.NotConnected));
+                return;
+            }
+
+            Sender.Tell(new DatagramSent(socket.Send(send.Data, send.To, Now)));
+            PostPoll();
+        });
+        Receive<CloseDatagram>(close =>
+        {
+            if (_sockets.Find(close.Id) is not { Socket: UdpSocket socket } entry)
+                return;
+            socket.Close();
+            _sockets.Remove(entry);
+        });
+    }
+
+    private void TellDatagrams(SocketEntry entry, UdpSocket socket, SocketEvents events)
+    {
+        if (socket.TakeError() is not StackError.None and var error)
+            entry.Owner.Tell(new DatagramError(error));
+        for (; entry.Demand > 0 && socket.TryReceive(out var data, out var from); entry.Demand--)
+            entry.Owner.Tell(new DatagramReceived(data, from));
+        if ((events & SocketEvents.Closed) == 0)
+            return;
+        _sockets.Remove(entry);
+        entry.Owner.Tell(new Closed(StackError.AddressNotAvailable));
+    }
+}

@@ -1,0 +1,75 @@
+using Akka.Actor;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Tcp;
+
+namespace Tapwire.Actors;
+
+// Reserved ports and listening sockets: the conversation of Messages/Listen.cs.
+public sealed partial class StackActor
+{
+    private void ReceiveListeners()
+    {
+        Receive<Bind>(bind =>
+        {
+            var error = _stack.Tcp.Bind(bind.Local, bind.ReuseAddress, out var binding);
+            Sender.Tell(binding is null ? new BindFailed(error) : new Bound(_sockets.Add(binding, Sender).Id, binding.Local));
+        });
+        Receive<Unbind>(unbind =>
+        {
+            if (_sockets.Find(unbind.Id) is not { Socket: TcpBinding binding } entry)
+                return;
+            binding.Release();
+            _sockets.Remove(entry);
+        });
+        Receive<Listen>(Listen);
+        Receive<Accept>(accept =>
+        {
+            if (_sockets.Find(accept.Listener) is not { Socket: TcpListener listener } entry)
+                return;
+            entry.Demand += accept.Count;
+            TellAccepted(entry, listener);
+        });
+        Receive<Unlisten>(unlisten =>
+        {
+            if (_sockets.Find(unlisten.Id) is not { Socket: TcpListener listener } entry)
+                return;
+            listener.Close(Now);
+            _sockets.Remove(entry);
+            PostPoll();
+        });
+    }
+
+    private void Listen(Listen request)
+    {
+        StackError error;
+        TcpListener? listener;
+        if (request.Binding is { } bindingId)
+        {
+            if (_sockets.Find(bindingId) is not { Socket: TcpBinding binding } entry)
+            {
+                Sender.Tell(new ListenFailed(StackError.InvalidArgument));
+                return;
+            }
+
+            _sockets.Remove(entry);
+            error = _stack.Tcp.Listen(binding, request.Backlog, request.Options, out listener);
+        }
+        else
+        {
+            error = _stack.Tcp.Listen(request.Local, request.Backlog, request.Options, out listener);
+        }
+
+        Sender.Tell(listener is null ? new ListenFailed(error) : new Listening(_sockets.Add(listener, Sender).Id, listener.Local));
+    }
+
+    private void TellAccepted(SocketEntry entry, TcpListener listener)
+    {
+        for (; entry.Demand > 0 && listener.Accept() is { } socket; entry.Demand--)
+        {
+            var accepted = _sockets.Add(socket, ActorRefs.Nobody);
+            accepted.Established = true;
+            entry.Owner.Tell(new Accepted(accepted.Id, socket.Local, socket.Remote));
+        }
+    }
+}

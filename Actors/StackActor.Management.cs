@@ -1,0 +1,132 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Tcp;
+using Tapwire.Stack.Udp;
+
+namespace Tapwire.Actors;
+
+// Options, addresses, pings, status: the conversations of Messages/Options.cs, Ping.cs and Status.cs.
+public sealed partial class StackActor
+{
+    /// <summary>Connections that a status answer lists at most; the total is always right.</summary>
+    internal const int StatusConnections = 1000;
+
+    private readonly Dictionary<ushort, PendingPing> _pings = [];
+    private IcmpEchoSocket? _echo;
+    private ushort _pingSequence;
+
+    private void ReceiveManagement()
+    {
+        Receive<SetOption>(SetOption);
+        Receive<GetOption>(get =>
+        {
+            var value = 0;
+            var error = _sockets.Find(get.Id) is { } entry ? SocketOptions.Get(entry.Socket, get.Option, out value) : StackError.NotConnected;
+            Sender.Tell(new OptionAnswer(error, value));
+        });
+        Receive<AddAddress>(add =>
+        {
+            Sender.Tell(new AddressAnswer(_stack.AddAddress(add.Prefix, Now)));
+            PostPoll();
+        });
+        Receive<RemoveAddress>(remove =>
+        {
+            Sender.Tell(new AddressAnswer(_stack.RemoveAddress(remove.Address, Now) ? StackError.None : StackError.AddressNotAvailable));
+            PostPoll();
+        });
+        Receive<Ping>(SendPing);
+        Receive<PingTimedOut>(timedOut =>
+        {
+            if (_pings.Remove(timedOut.Sequence, out var ping))
+                ping.Asker.Tell(new PingAnswer(StackError.TimedOut, ping.Request.Destination, TimeSpan.Zero, 0, ping.Request.Size));
+        });
+        Receive<StatusRequest>(_ => Sender.Tell(Status()));
+    }
+
+    private void SetOption(SetOption set)
+    {
+        if (_sockets.Find(set.Id) is not { } entry)
+        {
+            Sender.Tell(new OptionAnswer(StackError.NotConnected, 0));
+            return;
+        }
+
+        var tcp = entry.Socket as TcpSocket;
+        var before = tcp?.SendRoom ?? 0;
+        Sender.Tell(new OptionAnswer(SocketOptions.Set(entry.Socket, set.Option, set.Value, Now), set.Value));
+        if (tcp is not null && tcp.SendRoom > before)
+            entry.Owner.Tell(new WriteDone(tcp.SendRoom - before));
+        PostPoll();
+    }
+
+    private void SendPing(Ping request)
+    {
+        var error = StackError.None;
+        if (_echo is null)
+            error = _stack.Icmp.Open(out _echo);
+        var sequence = ++_pingSequence;
+        if (_pings.ContainsKey(sequence))
+            error = StackError.NoBufferSpace;
+        if (_echo is not null && error == StackError.None)
+            error = _echo.Send(request.Destination, sequence, new byte[request.Size], Now);
+        if (error != StackError.None)
+        {
+            Sender.Tell(new PingAnswer(error, request.Destination, TimeSpan.Zero, 0, request.Size));
+            return;
+        }
+
+        var timeout = Context.System.Scheduler.ScheduleTellOnceCancelable(request.Timeout, Self, new PingTimedOut(sequence), ActorRefs.NoSender);
+        _pings.Add(sequence, new PendingPing(request, Sender, timeout));
+        PostPoll();
+    }
+
+    private void TellEchoes(IcmpEchoSocket echo)
+    {
+        while (echo.TryReceive(out var result))
+        {
+            if (!_pings.Remove(result.Sequence, out var ping))
+                continue;
+            ping.Timeout.Cancel();
+            ping.Asker.Tell(new PingAnswer(result.Error, result.From, result.RoundTrip, result.HopLimit, result.Bytes));
+        }
+    }
+
+    private StackStatus Status()
+    {
+        var connections = new List<ConnectionStatus>();
+        foreach (var entry in _sockets.All())
+        {
+            if (connections.Count == StatusConnections)
+                break;
+            var status = entry.Socket switch
+            {
+                TcpSocket tcp => new ConnectionStatus(tcp.State.ToString(), tcp.Local, tcp.Remote, tcp.Info.SendQueue, tcp.Info.ReceiveQueue),
+                TcpListener listener => new ConnectionStatus("Listen", listener.Local, default, 0, 0),
+                UdpSocket udp => new ConnectionStatus("Udp", udp.Local, udp.Remote, 0, 0),
+                _ => null,
+            };
+            if (status is not null)
+                connections.Add(status);
+        }
+
+        var counters = new Dictionary<string, long>();
+        foreach (var (name, value) in _stack.Counters.All())
+        {
+            if (value != 0)
+                counters[name] = value;
+        }
+
+        if (_frameQueueDrops != 0)
+            counters["FrameQueueDrops"] = _frameQueueDrops;
+        if (_engineFaults != 0)
+            counters["EngineFaults"] = _engineFaults;
+        return new StackStatus([.. _stack.Addresses], connections, _stack.Tcp.Count, counters, _context.Pool.Rented, Now - Instant.Zero);
+    }
+
+    private sealed record PendingPing(Ping Request, IActorRef Asker, ICancelable Timeout);
+
+    private sealed record PingTimedOut(ushort Sequence) : IDeadLetterSuppression;
+}

@@ -1,0 +1,180 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+
+namespace Tapwire.Actors;
+
+/// <summary>What a stack actor works with.</summary>
+/// <param name="Clock">Monotonic time for the engine; a test gives its own.</param>
+/// <param name="QueueFrames">Frames that wait for a poll, 1 or more; one more is dropped and counted.</param>
+/// <param name="QueueBytes">Memory that those frames may hold on to.</param>
+/// <param name="FramesPerPoll">Frames digested per <see cref="Poll"/>; the rest waits for the next.</param>
+/// <param name="EgressCredit">Frames that may be on their way to the wire.</param>
+/// <param name="MaximumTick">Longest time between two polls, or infinite: no tick while nothing is due.</param>
+public sealed record StackContext(NetworkStack Stack, IActorRef Tap, BufferPool Pool, TimeProvider Clock,
+    int QueueFrames, long QueueBytes, int FramesPerPoll, int EgressCredit, TimeSpan MaximumTick);
+
+/// <summary>
+/// Owns one <see cref="NetworkStack"/> and is the only one who calls it. Frames are queued; the first one in an empty queue posts <see cref="Poll"/>, and so
+/// does every socket call, once for all that are in the mailbox; the scheduler posts it at the engine's next deadline, and never when nothing is due.
+/// </summary>
+public sealed partial class StackActor : ReceiveActor
+{
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly StackContext _context;
+    private readonly NetworkStack _stack;
+    private readonly FrameQueue _frames;
+    private readonly SocketTable _sockets = new();
+    private readonly long _origin;
+    private bool _pollPosted;
+    private int _credit;
+    private long _frameQueueDrops;
+    private long _engineFaults;
+    private ICancelable? _tick;
+    private Instant _tickAt = Instant.Never;
+
+    public StackActor(StackContext context)
+    {
+        _context = context;
+        _stack = context.Stack;
+        _frames = new FrameQueue(context.QueueFrames, context.QueueBytes);
+        _credit = context.EgressCredit;
+        _origin = context.Clock.GetTimestamp();
+
+        Receive<Frame>(frame => Enqueue(frame.Buffer));
+        Receive<Poll>(HandlePoll);
+        Receive<FramesWritten>(written =>
+        {
+            _credit += written.Count;
+            PostPoll();
+        });
+        Receive<WireUp>(up =>
+        {
+            _stack.Announce(Now);
+            PostPoll();
+        });
+        Receive<WireDown>(_ => { });
+        ReceiveStreams();
+        ReceiveListeners();
+        ReceiveDatagrams();
+        ReceiveManagement();
+        ReceiveStop();
+    }
+
+    private Instant Now => new(_context.Clock.GetElapsedTime(_origin).Ticks);
+
+    public static Props Props(StackContext context) => Akka.Actor.Props.Create(() => new StackActor(context));
+
+    protected override void PreStart() => _context.Tap.Tell(OpenWire.Instance);
+
+    protected override void PostStop()
+    {
+        _tick?.Cancel();
+        _frames.Clear();
+        _stack.Close(Now);
+    }
+
+    private void Enqueue(PacketBuffer frame)
+    {
+        if (_frames.TryEnqueue(frame))
+        {
+            PostPoll();
+            return;
+        }
+
+        _frameQueueDrops++;
+        frame.Release();
+    }
+
+    private void PostPoll()
+    {
+        if (_pollPosted)
+            return;
+        _pollPosted = true;
+        Self.Tell(Poll.Now, ActorRefs.NoSender);
+    }
+
+    private void HandlePoll(Poll poll)
+    {
+        if (ReferenceEquals(poll, Poll.Due))
+            _tickAt = Instant.Never;
+        else
+            _pollPosted = false;
+
+        var now = Now;
+        for (var budget = _context.FramesPerPoll; budget > 0 && _frames.Count > 0; budget--)
+            Digest(_frames.Dequeue(), now);
+        _stack.Poll(now);
+        TellEvents(now);
+        Emit(now);
+        if (_frames.Count > 0)
+            PostPoll();
+        else
+            Arm(now);
+        StopWhenDone();
+    }
+
+    /// <summary>A frame that makes the engine throw is a fault of the engine: it costs that frame, is logged with its bytes, and nothing else.</summary>
+    private void Digest(PacketBuffer frame, Instant now)
+    {
+        var bytes = _log.IsErrorEnabled ? frame.Span[..Math.Min(frame.Length, FaultBytes)] : default;
+        try
+        {
+            _stack.Receive(frame, now);
+        }
+#pragma warning disable CA1031 // whatever the engine throws, the driver goes on
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _engineFaults++;
+            _log.Error(e, "The engine failed on a frame that begins with {FrameBytes}", Convert.ToHexString(bytes));
+        }
+    }
+
+    private const int FaultBytes = 128;
+
+    /// <summary>Hands frames to the wire within its credit, and lets sockets fill the room that this makes.</summary>
+    private void Emit(Instant now)
+    {
+        while (_credit > 0)
+        {
+            if (!_stack.TryDequeueFrame(out var frame))
+            {
+                if (_stack.PollAt > now)
+                    return;
+                _stack.Poll(now);
+                if (!_stack.TryDequeueFrame(out frame))
+                    return;
+            }
+
+            _credit--;
+            _context.Tap.Tell(Frame.Of(frame));
+        }
+    }
+
+    /// <summary>
+    /// Has the scheduler post a poll at the engine's next deadline. A tick that is set for an earlier time stays: most deadlines move on with every
+    /// segment, and one early poll is cheaper than a cancelled timer for each.
+    /// </summary>
+    private void Arm(Instant now)
+    {
+        var due = _stack.PollAt;
+        if (_credit == 0 && due <= now)
+            return; // the wire's credit, when it comes back, posts the poll
+        if (_context.MaximumTick != Timeout.InfiniteTimeSpan)
+            due = Instant.Min(due, now + _context.MaximumTick);
+        if (due == Instant.Never || _tickAt <= due)
+            return;
+        if (due <= now)
+        {
+            PostPoll();
+            return;
+        }
+
+        _tick?.Cancel();
+        _tick = Context.System.Scheduler.ScheduleTellOnceCancelable(due - now, Self, Poll.Due, ActorRefs.NoSender);
+        _tickAt = due;
+    }
+}

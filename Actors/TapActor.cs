@@ -1,0 +1,228 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Messages;
+using Tapwire.Stack.Buffers;
+using Tapwire.Wires;
+
+namespace Tapwire.Actors;
+
+/// <summary>What a tap actor works with. The first wire is opened by the caller, who can tell the user why it does not open; later ones by the actor.</summary>
+/// <param name="Open">Opens the wire again after a failure; throws <see cref="WireException"/>.</param>
+/// <param name="ReadBatch">Frames read before the stack has its turn, 1..1024.</param>
+/// <param name="QueueFrames">Frames that wait for a wire that is full; one more is dropped and counted.</param>
+public sealed record TapContext(IWire Wire, Func<IWire> Open, IReactor Reactor, BufferPool Pool, int ReadBatch, int QueueFrames,
+    TimeSpan ReopenMinimum, TimeSpan ReopenMaximum);
+
+/// <summary>
+/// Owns one wire: reads frames when the reactor says that there are some, writes those that the stack sends. A wire that fails is opened again, with
+/// growing pauses; frames meanwhile are dropped and counted, the stack keeps its sockets.
+/// </summary>
+public sealed class TapActor : ReceiveActor, IWithTimers
+{
+    /// <summary>Credit goes back to the stack in lots of this many frames: a message less per frame, far below the stack's whole credit.</summary>
+    internal const int CreditLot = 32;
+
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly TapContext _tap;
+    private readonly PacketBuffer[] _batch;
+    private readonly PacketBuffer[] _one = new PacketBuffer[1];
+    private readonly Queue<PacketBuffer> _waiting = new();
+    private IWire _wire;
+    private IActorRef _stack = ActorRefs.Nobody;
+    private int _credit;
+    private long _framesReceived;
+    private long _bytesReceived;
+    private long _framesSent;
+    private long _bytesSent;
+    private long _framesDropped;
+    private long _refusedBefore;
+
+    public TapActor(TapContext tap)
+    {
+        _tap = tap;
+        _wire = tap.Wire;
+        _batch = new PacketBuffer[tap.ReadBatch];
+        Running();
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    public static Props Props(TapContext tap) => Akka.Actor.Props.Create(() => new TapActor(tap));
+
+    protected override void PostStop()
+    {
+        _wire.Dispose();
+        while (_waiting.TryDequeue(out var frame))
+            frame.Release();
+    }
+
+    private void Running()
+    {
+        Receive<Frame>(frame => Write(frame.Buffer));
+        Receive<WireReady>(ready => Handle(ready.Readiness));
+        Receive<OpenWire>(_ =>
+        {
+            _stack = Sender;
+            Start();
+        });
+        Receive<StatusRequest>(_ => Sender.Tell(Status(up: true)));
+    }
+
+    private void Down(TimeSpan pause)
+    {
+        Timers.StartSingleTimer(Reopen.Instance, Reopen.Instance, pause);
+        Receive<Reopen>(_ => TryReopen(pause));
+        Receive<Frame>(frame => Drop(frame.Buffer));
+        Receive<WireReady>(_ => { });
+        Receive<OpenWire>(_ => _stack = Sender);
+        Receive<StatusRequest>(_ => Sender.Tell(Status(up: false)));
+    }
+
+    private void Start()
+    {
+        var self = Self;
+        try
+        {
+            _wire.Start(_tap.Reactor, readiness =>
+                self.Tell(readiness == Readiness.Readable ? WireReady.Readable : new WireReady(readiness), ActorRefs.NoSender));
+        }
+        catch (WireException e)
+        {
+            Fail(e);
+            return;
+        }
+
+        _stack.Tell(new WireUp(_wire.Name, _wire.HardwareAddress, _wire.Mtu));
+        _log.Info("Wire {Wire} is up: MTU {Mtu}, offloads {Offloads}", _wire.Name, _wire.Mtu, _wire.Offloads);
+    }
+
+    private void Handle(Readiness readiness)
+    {
+        try
+        {
+            if ((readiness & Readiness.Writable) != 0)
+                WriteWaiting();
+            if ((readiness & ~Readiness.Writable) != 0)
+                Read();
+        }
+        catch (WireException e)
+        {
+            Fail(e);
+        }
+    }
+
+    /// <summary>One batch; when there is more, the stack has its turn first.</summary>
+    private void Read()
+    {
+        var count = _wire.Read(_tap.Pool, _batch);
+        for (var i = 0; i < count; i++)
+        {
+            var frame = _batch[i];
+            _batch[i] = null!;
+            _framesReceived++;
+            _bytesReceived += frame.TotalLength;
+            _stack.Tell(Frame.Of(frame));
+        }
+
+        if (count == _batch.Length)
+            Self.Tell(WireReady.Readable);
+    }
+
+    private void Write(PacketBuffer frame)
+    {
+        try
+        {
+            if (_waiting.Count == 0 && TryWrite(frame))
+                return;
+        }
+        catch (WireException e)
+        {
+            Drop(frame);
+            Fail(e);
+            return;
+        }
+
+        if (_waiting.Count < _tap.QueueFrames)
+            _waiting.Enqueue(frame);
+        else
+            Drop(frame);
+    }
+
+    private void WriteWaiting()
+    {
+        while (_waiting.TryPeek(out var frame) && TryWrite(frame))
+            _waiting.Dequeue();
+    }
+
+    /// <summary>Writes and releases a frame; false, and the frame is still the caller's: the wire is full.</summary>
+    private bool TryWrite(PacketBuffer frame)
+    {
+        _one[0] = frame;
+        if (_wire.Write(_one) == 0)
+            return false;
+        _framesSent++;
+        _bytesSent += frame.TotalLength;
+        frame.Release();
+        GiveCredit();
+        return true;
+    }
+
+    private void Drop(PacketBuffer frame)
+    {
+        _framesDropped++;
+        frame.Release();
+        GiveCredit();
+    }
+
+    private void GiveCredit()
+    {
+        if (++_credit < CreditLot)
+            return;
+        _stack.Tell(new FramesWritten(_credit));
+        _credit = 0;
+    }
+
+    private void Fail(WireException cause)
+    {
+        _log.Warning("Wire {Wire} failed: {Reason}; trying again in {Pause}", _wire.Name, cause.Message, _tap.ReopenMinimum);
+        _refusedBefore += _wire.Refused;
+        _wire.Dispose();
+        while (_waiting.TryDequeue(out var frame))
+            Drop(frame);
+        _stack.Tell(new WireDown(_wire.Name, cause.Message));
+        Become(() => Down(_tap.ReopenMinimum));
+    }
+
+    private void TryReopen(TimeSpan pause)
+    {
+        try
+        {
+            _wire = _tap.Open();
+        }
+        catch (WireException e)
+        {
+            var next = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _tap.ReopenMaximum.Ticks));
+            _log.Debug("Wire {Wire} does not open: {Reason}; trying again in {Pause}", _wire.Name, e.Message, next);
+            Become(() => Down(next));
+            return;
+        }
+
+        Become(Running);
+        Start();
+    }
+
+    private TapStatus Status(bool up) => new(
+        _wire.Name, up, _wire.Mtu, _wire.HardwareAddress?.ToString(), _wire.Offloads.ToString(),
+        _framesReceived, _bytesReceived, _framesSent, _bytesSent, _refusedBefore + (up ? _wire.Refused : 0), _framesDropped);
+
+    private sealed class Reopen
+    {
+        public static readonly Reopen Instance = new();
+    }
+
+    /// <summary>The wire's reactor → TapActor: the wire can be read or written again.</summary>
+    private sealed record WireReady(Readiness Readiness) : IDeadLetterSuppression
+    {
+        public static readonly WireReady Readable = new(Readiness.Readable);
+    }
+}

@@ -1,0 +1,137 @@
+namespace Akka.Actor;
+
+/// <summary>An actor that registers a handler per type of message, in its constructor and in the methods it gives to <c>Become</c>.</summary>
+public abstract class ReceiveActor : UntypedActor, Internal.IInitializableActor
+{
+    private readonly Stack<List<Handler>> _configuring = new();
+    private Handler[] _handlers = [];
+    private bool _initialized;
+
+    protected ReceiveActor() => _configuring.Push([]);
+
+    void Internal.IInitializableActor.Init()
+    {
+        if (_initialized)
+            return;
+        _initialized = true;
+        _handlers = Built();
+    }
+
+    protected sealed override void OnReceive(object message) => Run(_handlers, message);
+
+    /// <summary>Replaces the behaviour by the handlers that <paramref name="configure"/> registers.</summary>
+    protected void Become(Action configure) => Become(Behavior(configure));
+
+    /// <summary>Puts the handlers that <paramref name="configure"/> registers on top of the behaviour.</summary>
+    protected void BecomeStacked(Action configure) => BecomeStacked(Behavior(configure));
+
+    /// <summary>Handles messages of a type for which the predicate, if there is one, holds. The first handler that fits is the one that runs.</summary>
+    /// <exception cref="InvalidOperationException">Not called while configuring, or after a handler that takes everything.</exception>
+    protected void Receive<T>(Action<T> handler, Predicate<T> shouldHandle = null) =>
+        Add(new TypedHandler<T>(handler, shouldHandle), typeof(T), shouldHandle is null);
+
+    /// <inheritdoc cref="Receive{T}(Action{T}, Predicate{T})"/>
+    protected void Receive<T>(Predicate<T> shouldHandle, Action<T> handler) => Receive(handler, shouldHandle);
+
+    /// <inheritdoc cref="Receive{T}(Action{T}, Predicate{T})"/>
+    protected void Receive(Type messageType, Action<object> handler, Predicate<object> shouldHandle = null) =>
+        Add(new RuntimeTypeHandler(messageType, handler, shouldHandle), messageType, shouldHandle is null);
+
+    /// <inheritdoc cref="Receive{T}(Action{T}, Predicate{T})"/>
+    protected void Receive(Type messageType, Predicate<object> shouldHandle, Action<object> handler) => Receive(messageType, handler, shouldHandle);
+
+    /// <summary>Handles messages of a type for which the handler returns true; for false the search goes on.</summary>
+    /// <inheritdoc cref="Receive{T}(Action{T}, Predicate{T})" path="/exception"/>
+    protected void Receive<T>(Func<T, bool> handler) => Add(new TryingHandler<T>(handler), typeof(T), catchesAll: false);
+
+    /// <inheritdoc cref="Receive{T}(Func{T, bool})"/>
+    protected void Receive(Type messageType, Func<object, bool> handler) =>
+        Add(new RuntimeTypeHandler(messageType, null, new Predicate<object>(handler)), messageType, catchesAll: false);
+
+    /// <summary>Handles every message that has no handler; no handler can follow.</summary>
+    /// <inheritdoc cref="Receive{T}(Action{T}, Predicate{T})" path="/exception"/>
+    protected void ReceiveAny(Action<object> handler) => Receive(handler);
+
+    /// <summary>As <see cref="Receive{T}(Action{T}, Predicate{T})"/>; the actor handles no other message until the task is done.</summary>
+    protected void ReceiveAsync<T>(Func<T, Task> handler, Predicate<T> shouldHandle = null) =>
+        Receive<T>(m => RunTask(() => handler(m)), shouldHandle);
+
+    /// <inheritdoc cref="ReceiveAsync{T}(Func{T, Task}, Predicate{T})"/>
+    protected void ReceiveAsync<T>(Predicate<T> shouldHandle, Func<T, Task> handler) => ReceiveAsync(handler, shouldHandle);
+
+    /// <inheritdoc cref="ReceiveAsync{T}(Func{T, Task}, Predicate{T})"/>
+    protected void ReceiveAsync(Type messageType, Func<object, Task> handler, Predicate<object> shouldHandle = null) =>
+        Receive(messageType, m => RunTask(() => handler(m)), shouldHandle);
+
+    /// <inheritdoc cref="ReceiveAsync{T}(Func{T, Task}, Predicate{T})"/>
+    protected void ReceiveAsync(Type messageType, Predicate<object> shouldHandle, Func<object, Task> handler) =>
+        ReceiveAsync(messageType, handler, shouldHandle);
+
+    /// <summary>As <see cref="ReceiveAny"/>; the actor handles no other message until the task is done.</summary>
+    protected void ReceiveAnyAsync(Func<object, Task> handler) => ReceiveAny(m => RunTask(() => handler(m)));
+
+    private UntypedReceive Behavior(Action configure)
+    {
+        _configuring.Push([]);
+        configure();
+        var handlers = Built();
+        return m => Run(handlers, m);
+    }
+
+    private Handler[] Built() => _configuring.Pop().ToArray();
+
+    private void Run(Handler[] handlers, object message)
+    {
+        foreach (var handler in handlers)
+        {
+            if (handler.TryHandle(message))
+                return;
+        }
+
+        Unhandled(message);
+    }
+
+    private void Add(Handler handler, Type messageType, bool catchesAll)
+    {
+        if (!_configuring.TryPeek(out var handlers))
+            throw new InvalidOperationException("You may only call Receive-methods when constructing the actor and inside Become().");
+        if (handlers.Count > 0 && handlers[^1].CatchesAll)
+            throw new InvalidOperationException("A handler that catches all messages has been added. No handler can be added after that.");
+        handler.CatchesAll = catchesAll && messageType == typeof(object);
+        handlers.Add(handler);
+    }
+
+    private abstract class Handler
+    {
+        public bool CatchesAll;
+
+        public abstract bool TryHandle(object message);
+    }
+
+    private sealed class TypedHandler<T>(Action<T> handler, Predicate<T> shouldHandle) : Handler
+    {
+        public override bool TryHandle(object message)
+        {
+            if (message is not T typed || (shouldHandle is not null && !shouldHandle(typed)))
+                return false;
+            handler(typed);
+            return true;
+        }
+    }
+
+    private sealed class TryingHandler<T>(Func<T, bool> handler) : Handler
+    {
+        public override bool TryHandle(object message) => message is T typed && handler(typed);
+    }
+
+    private sealed class RuntimeTypeHandler(Type type, Action<object> handler, Predicate<object> shouldHandle) : Handler
+    {
+        public override bool TryHandle(object message)
+        {
+            if (!type.IsInstanceOfType(message) || (shouldHandle is not null && !shouldHandle(message)))
+                return false;
+            handler?.Invoke(message);
+            return true;
+        }
+    }
+}

@@ -1,0 +1,121 @@
+using System.CommandLine;
+using System.Globalization;
+using Serilog;
+using Serilog.Events;
+using Spectre.Console;
+using Tapwire.Actors.Settings;
+using Tapwire.Host.Demo;
+using Tapwire.Messages;
+using Tapwire.Wires;
+
+namespace Tapwire.Host.Commands;
+
+/// <summary><c>tapwire demo</c>: shows, without privileges, that a file goes through everything and arrives intact.</summary>
+internal static class DemoCommand
+{
+    private static readonly TimeSpan Redraw = TimeSpan.FromMilliseconds(100);
+
+    private static readonly Option<long> Size = Flags.Size("--size", "How much is sent.", 1, 1L << 40, 256 << 20);
+    private static readonly Option<int> Connections = Flags.Number("--connections", "Over how many connections at once.", 1, 10_000, 1);
+    private static readonly Option<TimeSpan> Latency = Flags.Time("--latency", "One way.", TimeSpan.Zero, TimeSpan.FromMinutes(1), TimeSpan.Zero);
+    private static readonly Option<TimeSpan> Jitter = Flags.Time("--jitter", "Added to the latency at random, up to this.", TimeSpan.Zero, TimeSpan.FromMinutes(1), TimeSpan.Zero);
+    private static readonly Option<long> Bandwidth = Flags.Value("--bandwidth", "Bits per second in each direction; unlimited when not given.", "RATE",
+        (string text, out long value) => TryParseRate(text, out value), "a rate from 1k to 1000G bits per second, as in 100M", 0L);
+    private static readonly Option<double> Loss = Flags.Fraction("--loss", "Part of the frames that is lost.");
+    private static readonly Option<double> Reorder = Flags.Fraction("--reorder", "Part of the frames that is late.");
+    private static readonly Option<double> Duplicate = Flags.Fraction("--duplicate", "Part of the frames that comes twice.");
+    private static readonly Option<double> Corrupt = Flags.Fraction("--corrupt", "Part of the frames with a flipped bit.");
+    private static readonly Option<ulong> Seed = Flags.Value("--seed", "Repeats a run's dice.", "N",
+        (string text, out ulong value) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value), "a number", 1UL);
+
+    public static Command Create()
+    {
+        var command = new Command("demo", "Sends a file between two hosts on an in-memory cable and compares its SHA-256. Needs no privileges.")
+        {
+            Size, Connections, Latency, Jitter, Bandwidth, Loss, Reorder, Duplicate, Corrupt, Seed,
+        };
+        command.SetAction((parsed, _) => RunAsync(new DemoOptions(parsed.GetValue(Size), parsed.GetValue(Connections), parsed.GetValue(Seed), new CableImpairments
+        {
+            Latency = parsed.GetValue(Latency),
+            Jitter = parsed.GetValue(Jitter),
+            BitsPerSecond = parsed.GetValue(Bandwidth),
+            Loss = parsed.GetValue(Loss),
+            Reorder = parsed.GetValue(Reorder),
+            Duplicate = parsed.GetValue(Duplicate),
+            Corrupt = parsed.GetValue(Corrupt),
+        })));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(DemoOptions options)
+    {
+        await using var log = HostLog.Create(LogEventLevel.Warning, null);
+        Log.Logger = log;
+        using var interrupt = new Interrupt();
+        var run = new DemoRun(options);
+        var result = await ShowAsync(run, options.Size, interrupt.Token);
+        Report(options, result);
+        return result.Intact
+            ? ExitCode.Done
+            : throw new CommandFailedException("The file did not arrive intact: this is a fault of Tapwire; please report it with the command line.");
+    }
+
+    private static async Task<DemoResult> ShowAsync(DemoRun run, long size, CancellationToken cancel)
+    {
+        if (Console.IsOutputRedirected)
+            return await run.RunAsync(cancel);
+
+        return await AnsiConsole.Progress()
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn())
+            .StartAsync(async progress =>
+            {
+                var bar = progress.AddTask("AF_UNIX → stack → cable → stack → AF_UNIX", maxValue: size);
+                var task = run.RunAsync(cancel);
+                while (await Task.WhenAny(task, Task.Delay(Redraw, CancellationToken.None)) != task)
+                    bar.Value = run.Received;
+                bar.Value = run.Received;
+                return await task;
+            });
+    }
+
+    private static void Report(DemoOptions options, DemoResult result)
+    {
+        var bitsPerSecond = options.Size * 8 / result.Elapsed.TotalSeconds;
+        Console.WriteLine($"sent      {result.SentHash}");
+        Console.WriteLine($"received  {result.ReceivedHash}");
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{(result.Intact ? "intact" : "DAMAGED")}: {ByteSize.Format(options.Size)} over {options.Connections} connection{(options.Connections == 1 ? "" : "s")} in {result.Elapsed.TotalSeconds:0.00} s, {bitsPerSecond / 1e9:0.00} Gbit/s"));
+        Console.WriteLine();
+        var table = new Table().Border(TableBorder.None).AddColumn("counter").AddColumn(new TableColumn("left").RightAligned())
+            .AddColumn(new TableColumn("right").RightAligned());
+        foreach (var name in result.Sender.Counters.Keys.Union(result.Receiver.Counters.Keys).Order(StringComparer.Ordinal))
+            table.AddRow(name, Count(result.Sender, name), Count(result.Receiver, name));
+        AddCable(table, "cable: frames sent", result, static counters => counters.Frames);
+        AddCable(table, "cable: bytes sent", result, static counters => counters.Bytes);
+        AddCable(table, "cable: lost", result, static counters => counters.Lost);
+        AddCable(table, "cable: queue full", result, static counters => counters.QueueFull);
+        AddCable(table, "cable: late", result, static counters => counters.Reordered);
+        AddCable(table, "cable: duplicated", result, static counters => counters.Duplicated);
+        AddCable(table, "cable: corrupted", result, static counters => counters.Corrupted);
+        AnsiConsole.Write(table);
+    }
+
+    private static void AddCable(Table table, string name, DemoResult result, Func<CableCounters, long> value)
+    {
+        if (value(result.Forward) != 0 || value(result.Back) != 0)
+            table.AddRow(name, value(result.Forward).ToString(CultureInfo.InvariantCulture), value(result.Back).ToString(CultureInfo.InvariantCulture));
+    }
+
+    private static string Count(StackStatus status, string name) =>
+        status.Counters.TryGetValue(name, out var value) ? value.ToString(CultureInfo.InvariantCulture) : "0";
+
+    private static bool TryParseRate(string text, out long bitsPerSecond)
+    {
+        bitsPerSecond = 0;
+        var factor = text.Length == 0 ? 1 : text[^1] switch { 'k' or 'K' => 1e3, 'M' => 1e6, 'G' => 1e9, _ => 1 };
+        if (!double.TryParse(factor == 1 ? text : text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
+            return false;
+        bitsPerSecond = (long)(number * factor);
+        return bitsPerSecond is >= 1000 and <= 1_000_000_000_000;
+    }
+}

@@ -1,0 +1,139 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using Serilog;
+using Serilog.Events;
+using Tapwire.Actors.Settings;
+using Tapwire.Links;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Link;
+using Tapwire.Wires;
+
+namespace Tapwire.Host.Commands;
+
+/// <summary><c>tapwire up</c>: the driver on a real wire, until Ctrl-C.</summary>
+internal static class UpCommand
+{
+    private static readonly Option<WireSpec?> Wire = Flags.Value<WireSpec?>("--wire", "The network side.", "tap:NAME",
+        (string text, out WireSpec? value) => (value = WireSpec.Parse(text)) is not null, WireSpec.Accepted, null);
+
+    private static readonly Option<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address", "An address of the stack; repeatable.", "CIDR",
+        (string text, out IpPrefix value) => IpPrefix.TryParse(text, null, out value), "ADDRESS/LENGTH, as in 10.99.0.2/24");
+
+    private static readonly Option<IpAddress?> Gateway = Flags.Value<IpAddress?>("--gateway", "Where packets to other networks go.", "IP",
+        (string text, out IpAddress? value) =>
+        {
+            value = IpAddress.TryParse(text, out var address) ? address : null;
+            return value is not null;
+        }, "an IP address", null);
+
+    private static readonly Option<MacAddress?> Mac = Flags.Value<MacAddress?>("--mac", "The stack's Ethernet address.", "MAC",
+        (string text, out MacAddress? value) =>
+        {
+            value = MacAddress.TryParse(text, null, out var mac) && !mac.IsGroup ? mac : null;
+            return value is not null;
+        }, "a unicast address, as in 02:00:5e:10:00:01", null);
+
+    private static readonly Option<int> Mtu = Flags.Number("--mtu", "Largest IP packet in bytes; the wire's when not given.", 68, 65535, 0);
+
+    private static readonly Option<string?> Link = new("--link") { Description = "The socket that applications use; \"off\" for none.", HelpName = "PATH" };
+
+    private static readonly Option<string?> Config = new("--config") { Description = "Settings that differ from akka.hocon.", HelpName = "FILE" };
+
+    private static readonly Option<IReadOnlyList<ServiceSpec>> Serve = Flags.List<ServiceSpec>("--serve", "Services within the driver.", "NAME:PORT,...",
+        (string text, out ServiceSpec value) => (value = ServiceSpec.Parse(text)!) is not null, ServiceSpec.Accepted);
+
+    private static readonly Option<LogEventLevel> Level = new("--log-level")
+    {
+        Description = "What is logged.",
+        DefaultValueFactory = _ => LogEventLevel.Information,
+    };
+
+    private static readonly Option<string?> LogFile = new("--log-file") { Description = "Log to this file, too.", HelpName = "FILE" };
+
+    public static Command Create()
+    {
+        var command = new Command("up", "Runs the driver on a wire, until Ctrl-C.")
+        {
+            Wire, Addresses, Gateway, Mac, Mtu, Link, Config, Serve, Level, LogFile,
+        };
+        command.SetAction((parsed, _) => RunAsync(parsed));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult parsed)
+    {
+        var level = parsed.GetValue(Level);
+        var configuration = Configuration.Load(parsed.GetValue(Config), $"akka.loglevel = {HostLog.AkkaLevel(level)}");
+        var settings = Merge(configuration.Settings, parsed);
+        if (settings.Addresses.Count == 0)
+            throw new SettingsException("The stack has no address; give one with --address, as in --address 10.99.0.2/24, or in tapwire.addresses.");
+
+        await using var log = HostLog.Create(level, parsed.GetValue(LogFile));
+        Log.Logger = log;
+        var pool = new BufferPool();
+        IWire Open() => OpenWire(settings);
+        var wire = Open();
+        LinkListener? link;
+        try
+        {
+            link = settings.Link.IsOff ? null : LinkListener.Listen(settings.Link.Path.Length > 0 ? settings.Link.Path : LinkEndpointPath.Default);
+        }
+        catch
+        {
+            wire.Dispose();
+            throw;
+        }
+
+        var stop = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Ask(context, ExitCode.Interrupted));
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Ask(context, ExitCode.Done));
+
+        await using var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wire, Open, link, pool);
+        Console.WriteLine($"tapwire is up: {string.Join(", ", settings.Addresses)} on {settings.Wire}"
+            + (link is null ? "" : $", link {link.Path}")
+            + (settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", settings.Serve)}"));
+        if (await Task.WhenAny(stop.Task, driver.Ended) == driver.Ended)
+            throw new CommandFailedException("The driver has ended; the log says why.");
+        await driver.StopAsync();
+        return await stop.Task;
+
+        void Ask(PosixSignalContext context, int code)
+        {
+            context.Cancel = true;
+            stop.TrySetResult(code);
+        }
+    }
+
+    private static DriverSettings Merge(DriverSettings settings, ParseResult parsed)
+    {
+        if (parsed.GetValue(Wire) is { } wire)
+            settings = settings with { Wire = wire };
+        if (parsed.GetValue(Addresses) is { Count: > 0 } addresses)
+            settings = settings with { Addresses = addresses };
+        if (parsed.GetValue(Gateway) is { } gateway)
+            settings = settings with { Gateway = gateway };
+        if (parsed.GetValue(Mac) is { } mac)
+            settings = settings with { HardwareAddress = mac };
+        if (parsed.GetValue(Mtu) is > 0 and var mtu)
+            settings = settings with { Mtu = mtu };
+        if (parsed.GetValue(Link) is { } link)
+            settings = settings with { Link = settings.Link with { Path = link } };
+        if (parsed.GetValue(Serve) is { Count: > 0 } serve)
+            settings = settings with { Serve = serve };
+        var twice = settings.Serve.GroupBy(service => service.Port).FirstOrDefault(group => group.Count() > 1);
+        return twice is null ? settings : throw new SettingsException($"Two services on port {twice.Key}: {string.Join(", ", twice)}.");
+    }
+
+    private static TapWire OpenWire(DriverSettings settings)
+    {
+        var options = new TapWireOptions
+        {
+            Name = settings.Wire.Name,
+            Medium = settings.Wire.Medium,
+            Mtu = settings.Mtu == 0 ? null : settings.Mtu,
+            HardwareAddress = settings.HardwareAddress,
+        };
+        return TapWire.Open(settings.Tap.Offload ? options : options with { Offloads = WireOffloads.None });
+    }
+}

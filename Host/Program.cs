@@ -1,0 +1,3 @@
+using Tapwire.Host;
+
+return await TapwireCommandLine.RunAsync(args);

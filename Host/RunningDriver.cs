@@ -1,0 +1,85 @@
+using System.Security.Cryptography;
+using Akka.Actor;
+using Akka.Configuration;
+using Akka.Event;
+using Tapwire.Actors;
+using Tapwire.Actors.Settings;
+using Tapwire.Links;
+using Tapwire.Stack.Buffers;
+using Tapwire.Wires;
+
+namespace Tapwire.Host;
+
+/// <summary>One driver in an actor system of its own, from its start to its orderly stop.</summary>
+internal sealed class RunningDriver : IAsyncDisposable
+{
+    public const string DispatcherId = "tapwire.dispatcher";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly ActorSystem _system;
+    private readonly IActorRef _driver;
+    private Task? _stopped;
+
+    private RunningDriver(ActorSystem system, IActorRef driver, DriverReady ready)
+    {
+        _system = system;
+        _driver = driver;
+        Ready = ready;
+    }
+
+    public DriverReady Ready { get; }
+
+    /// <summary>Ends when the driver has: by <see cref="StopAsync"/>, or because it failed.</summary>
+    public Task Ended => _system.WhenTerminated;
+
+    /// <summary>Starts a driver. Wire and link are its own from now on, also when it does not start.</summary>
+    /// <exception cref="CommandFailedException">It does not come up, and why.</exception>
+    public static async Task<RunningDriver> StartAsync(string name, Config config, DriverSettings settings, IWire wire, Func<IWire> reopen, LinkListener? link,
+        BufferPool pool, byte[]? secret = null)
+    {
+        var system = ActorSystem.Create(name, config);
+        try
+        {
+            if (system.Dispatchers.Lookup(DispatcherId) is not ReactorDispatcher dispatcher)
+                throw new SettingsException($"{DispatcherId}.type must be \"Tapwire.Actors.ReactorDispatcherConfigurator, Tapwire.Actors\".");
+            var context = new DriverContext(settings, wire, reopen, link, dispatcher.Reactor, pool, TimeProvider.System,
+                secret ?? RandomNumberGenerator.GetBytes(32), DispatcherId);
+            var driver = system.ActorOf(DriverActor.Props(context), "driver");
+            var answer = await driver.Ask<object>(WhenReady.Instance, Patience);
+            return answer is DriverReady ready
+                ? new RunningDriver(system, driver, ready)
+                : throw new CommandFailedException(answer is DriverFailed failed ? failed.Reason : $"Unexpected answer {answer}.");
+        }
+        catch (Exception e)
+        {
+            await system.Terminate();
+            wire.Dispose();
+            link?.Dispose();
+            if (e is AskTimeoutException)
+                throw new CommandFailedException("The driver does not come up; the log says why.", e);
+            throw;
+        }
+    }
+
+    public Task<T> AskStack<T>(object question) => Ready.Stack.Ask<T>(question, Patience);
+
+    /// <summary>Applications see the end of their streams, TCP gets FIN or RST, the wire closes last.</summary>
+    public Task StopAsync() => _stopped ??= StopOnceAsync();
+
+    public async ValueTask DisposeAsync() => await StopAsync();
+
+    private async Task StopOnceAsync()
+    {
+        try
+        {
+            await _driver.GracefulStop(Patience, StopDriver.Instance);
+        }
+        catch (TaskCanceledException)
+        {
+            _system.Log.Warning("The driver did not stop in order within {Patience}", Patience);
+        }
+
+        await _system.Terminate();
+    }
+}

@@ -1,0 +1,48 @@
+using Tapwire.Links.Protocol;
+using Tapwire.Wires.Posix;
+using static Tapwire.Wires.Posix.Libc;
+
+namespace Tapwire.Links;
+
+/// <summary>
+/// The driver's end of an application's listening TCP socket. Accepted connections go over the pair as <see cref="AcceptRecord"/>s with a
+/// descriptor each, so that poll and epoll on the application's descriptor tell the truth and accept() is one recvmsg. The pair holds only a
+/// handful of them; the others stay in the stack's backlog.
+/// </summary>
+public sealed class AcceptLink : DriverEnd
+{
+    private AcceptLink(int descriptor, ulong handle)
+        : base(descriptor, handle)
+    {
+    }
+
+    /// <summary>Turns a stream socket into a listener. The stream link is used up; this one is to be started anew.</summary>
+    public static AcceptLink From(StreamLink stream)
+    {
+        var handle = stream.Handle;
+        var descriptor = stream.DetachForListening();
+        // The smallest the kernel allows: room for about six records.
+        SocketPair.SetOption(descriptor, SO_SNDBUF, 1);
+        return new AcceptLink(descriptor, handle);
+    }
+
+    /// <summary>Passes an accepted connection to the application, and with it the only descriptor of its end.</summary>
+    /// <returns><see cref="LinkWrite.Full"/> and <see cref="LinkWrite.Closed"/> leave the connection's end to the caller. After Full, room is
+    /// reported as Writable when the application has taken all but one.</returns>
+    public LinkWrite TrySend(in AcceptRecord record, ApplicationEnd connection)
+    {
+        Span<byte> bytes = stackalloc byte[AcceptRecord.Size];
+        record.WriteTo(bytes);
+        // A stream socket takes so small a message whole or not at all.
+        if (SocketPair.SendWithDescriptor(Descriptor, bytes, connection.Descriptor) == AcceptRecord.Size)
+        {
+            connection.Dispose();
+            return LinkWrite.Done;
+        }
+
+        return Errno is Errors.EPIPE or Errors.ECONNRESET ? LinkWrite.Closed : LinkWrite.Full;
+    }
+
+    /// <summary>The application has closed its listening descriptor. What it had not accepted by then is closed by the kernel.</summary>
+    public bool IsHungUp() => (SocketPair.Poll(Descriptor, POLLRDHUP) & (POLLHUP | POLLERR)) != 0;
+}

@@ -1,0 +1,40 @@
+using Tapwire.Wires.Posix;
+
+namespace Tapwire.Links;
+
+/// <summary>
+/// The application's end of a pair, from its making until it has been passed on. Whoever holds it disposes it; passing it to an application
+/// disposes it too, so that the application has the only descriptor and its close is seen.
+/// </summary>
+public sealed class ApplicationEnd : IDisposable
+{
+    private int _descriptor;
+
+    internal ApplicationEnd(int descriptor)
+    {
+        _descriptor = descriptor;
+        Handle = SocketPair.Cookie(descriptor);
+    }
+
+    /// <summary>SO_COOKIE of this end: the socket's name in requests. The kernel gives no number twice while it runs.</summary>
+    public ulong Handle { get; }
+
+    /// <summary>The open descriptor.</summary>
+    /// <exception cref="ObjectDisposedException">It has been passed on or closed.</exception>
+    public int Descriptor => _descriptor >= 0 ? _descriptor : throw new ObjectDisposedException(nameof(ApplicationEnd));
+
+    /// <summary>Gives the descriptor to code in this process, which closes it.</summary>
+    public int Take()
+    {
+        var descriptor = Interlocked.Exchange(ref _descriptor, -1);
+        ObjectDisposedException.ThrowIf(descriptor < 0, this);
+        return descriptor;
+    }
+
+    public void Dispose()
+    {
+        var descriptor = Interlocked.Exchange(ref _descriptor, -1);
+        if (descriptor >= 0)
+            Libc.Close(descriptor);
+    }
+}

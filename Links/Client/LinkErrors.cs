@@ -1,0 +1,42 @@
+using System.Net.Sockets;
+using Tapwire.Links.Protocol;
+using Tapwire.Stack;
+
+namespace Tapwire.Links.Client;
+
+/// <summary>Linux errno numbers as .NET's socket errors.</summary>
+internal static class LinkErrors
+{
+    public static SocketException ToException(int errno) => new((int)ToSocketError(errno));
+
+    public static SocketError ToSocketError(int errno) => errno switch
+    {
+        0 => SocketError.Success,
+        LinkErrno.BadHandle => SocketError.NotSocket,
+        1 or 13 => SocketError.AccessDenied,
+        LinkErrno.TooManyDescriptors or LinkErrno.TooManyInFlight => SocketError.TooManyOpenSockets,
+        LinkErrno.UnknownRequest => SocketError.OperationNotSupported,
+        LinkErrno.ProtocolNotSupported => SocketError.ProtocolNotSupported,
+        LinkErrno.SocketTypeNotSupported => SocketError.SocketNotSupported,
+        LinkErrno.AlreadyConnecting => SocketError.AlreadyInProgress,
+        LinkErrno.InProgress => SocketError.InProgress,
+        (int)StackError.InvalidArgument => SocketError.InvalidArgument,
+        (int)StackError.BrokenPipe => SocketError.Shutdown,
+        (int)StackError.MessageTooLong => SocketError.MessageSize,
+        (int)StackError.NoSuchOption => SocketError.ProtocolOption,
+        (int)StackError.NotSupported => SocketError.OperationNotSupported,
+        (int)StackError.AddressFamilyNotSupported => SocketError.AddressFamilyNotSupported,
+        (int)StackError.AddressInUse => SocketError.AddressAlreadyInUse,
+        (int)StackError.AddressNotAvailable => SocketError.AddressNotAvailable,
+        (int)StackError.NetworkUnreachable => SocketError.NetworkUnreachable,
+        (int)StackError.ConnectionAborted => SocketError.ConnectionAborted,
+        (int)StackError.ConnectionReset => SocketError.ConnectionReset,
+        (int)StackError.NoBufferSpace => SocketError.NoBufferSpaceAvailable,
+        (int)StackError.AlreadyConnected => SocketError.IsConnected,
+        (int)StackError.NotConnected => SocketError.NotConnected,
+        (int)StackError.TimedOut => SocketError.TimedOut,
+        (int)StackError.ConnectionRefused => SocketError.ConnectionRefused,
+        (int)StackError.HostUnreachable => SocketError.HostUnreachable,
+        _ => SocketError.SocketError,
+    };
+}

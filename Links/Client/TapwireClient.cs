@@ -1,0 +1,123 @@
+using System.Net;
+using System.Net.Sockets;
+using Tapwire.Links.Protocol;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Links.Client;
+
+/// <summary>
+/// A program's way to a Tapwire driver: sockets on the driver's network, and the driver's state. Safe to use from several threads. Disposing it
+/// ends the control connection, not the sockets; these only lose what is asked by request (options, addresses, the cause of a reset).
+/// </summary>
+public sealed class TapwireClient : IDisposable
+{
+    private readonly ControlConnection _control;
+
+    private TapwireClient(ControlConnection control) => _control = control;
+
+    /// <summary>Connects to a driver.</summary>
+    /// <param name="path">Its control socket; null for <see cref="LinkEndpointPath.Default"/>.</param>
+    /// <exception cref="SocketException">No driver listens there, or it is another user's.</exception>
+    /// <exception cref="LinkProtocolException">What listens there is no Tapwire driver, or one of another version.</exception>
+    public static async Task<TapwireClient> ConnectAsync(string? path = null, CancellationToken cancellationToken = default) =>
+        new(await ControlConnection.OpenAsync(path ?? LinkEndpointPath.Default, cancellationToken).ConfigureAwait(false));
+
+    /// <inheritdoc cref="ConnectAsync"/>
+    public static TapwireClient Connect(string? path = null) => ConnectAsync(path).GetAwaiter().GetResult();
+
+    /// <summary>Opens a TCP connection; returns after the handshake. Cancelled, the attempt is given up.</summary>
+    /// <param name="local">The address to connect from; null lets the driver choose.</param>
+    /// <exception cref="SocketException">The true reason: ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE.</exception>
+    public async Task<TapwireStream> ConnectTcpAsync(IPEndPoint remote, IPEndPoint? local = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(remote);
+        var socket = await OpenAsync(remote, LinkSocketType.Stream, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (local is not null)
+                await socket.BindAsync(local, cancellationToken).ConfigureAwait(false);
+            var bound = await socket.ConnectAsync(remote, cancellationToken).ConfigureAwait(false);
+            return new TapwireStream(socket, bound, remote);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc cref="ConnectTcpAsync"/>
+    public TapwireStream ConnectTcp(IPEndPoint remote, IPEndPoint? local = null) => ConnectTcpAsync(remote, local).GetAwaiter().GetResult();
+
+    /// <summary>Listens for TCP connections.</summary>
+    /// <param name="local">Address or wildcard; port 0 lets the driver choose.</param>
+    /// <param name="backlog">Connections that may wait to be accepted.</param>
+    /// <exception cref="SocketException">EADDRINUSE, EADDRNOTAVAIL.</exception>
+    public async Task<TapwireListener> ListenAsync(IPEndPoint local, int backlog = 128, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(local);
+        var socket = await OpenAsync(local, LinkSocketType.Stream, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await socket.BindAsync(local, cancellationToken).ConfigureAwait(false);
+            var bound = await socket.ListenAsync(backlog, cancellationToken).ConfigureAwait(false);
+            return new TapwireListener(_control, socket, bound);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc cref="ListenAsync"/>
+    public TapwireListener Listen(IPEndPoint local, int backlog = 128) => ListenAsync(local, backlog).GetAwaiter().GetResult();
+
+    /// <summary>Opens a UDP socket and binds it.</summary>
+    /// <param name="local">Address or wildcard; port 0 lets the driver choose.</param>
+    /// <exception cref="SocketException">EADDRINUSE, EADDRNOTAVAIL.</exception>
+    public async Task<TapwireDatagramSocket> OpenUdpAsync(IPEndPoint local, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(local);
+        var socket = await OpenAsync(local, LinkSocketType.Datagram, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return new TapwireDatagramSocket(socket, await socket.BindAsync(local, cancellationToken).ConfigureAwait(false));
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Sends one ICMP echo request and waits for its reply.</summary>
+    /// <param name="size">Payload in bytes, 0 to 65,507.</param>
+    /// <param name="timeout">Up to a minute.</param>
+    /// <exception cref="SocketException">ETIMEDOUT: no reply came; EHOSTUNREACH and the like: somebody said why.</exception>
+    public async Task<PingReply> PingAsync(
+        IPAddress destination, ushort sequence, int size, TimeSpan timeout, CancellationToken cancellationToken = default)
+    {
+        var address = LinkAddress.From(new IpEndpoint(IpAddress.FromSystem(destination), 0));
+        var milliseconds = (int)Math.Clamp(timeout.TotalMilliseconds, 1, 60_000);
+        var request = new PingRequest(_control.NextId(), address, sequence, size, milliseconds);
+        return (await _control.AskAsync(request, cancellationToken).ConfigureAwait(false)).Message.PingReply;
+    }
+
+    /// <summary>The driver's state and counters as JSON.</summary>
+    public async Task<string> GetStatusAsync(CancellationToken cancellationToken = default) =>
+        (await _control.AskAsync(new StatusRequest(_control.NextId()), cancellationToken).ConfigureAwait(false)).Message.Text;
+
+    /// <summary>Gives the driver's stack an address.</summary>
+    public Task AddAddressAsync(IPAddress address, int prefixLength, CancellationToken cancellationToken = default) =>
+        _control.AskAsync(new AddAddressRequest(_control.NextId(), IpAddress.FromSystem(address), prefixLength), cancellationToken);
+
+    /// <summary>Takes an address from the driver's stack; connections from it end with ECONNABORTED.</summary>
+    public Task RemoveAddressAsync(IPAddress address, CancellationToken cancellationToken = default) =>
+        _control.AskAsync(new RemoveAddressRequest(_control.NextId(), IpAddress.FromSystem(address)), cancellationToken);
+
+    public void Dispose() => _control.Dispose();
+
+    private Task<TapwireSocket> OpenAsync(IPEndPoint endPoint, LinkSocketType type, CancellationToken cancellationToken) =>
+        TapwireSocket.OpenAsync(_control, TapwireSocket.FamilyOf(endPoint), type, cancellationToken);
+}

@@ -1,0 +1,155 @@
+using Tapwire.Links.Protocol;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Wires.Posix;
+using static Tapwire.Wires.Posix.Libc;
+
+namespace Tapwire.Links;
+
+/// <summary>
+/// The driver's end of an application's UDP socket: a SOCK_SEQPACKET pair, which keeps boundaries as a datagram pair does but shows the
+/// application's close. Every message begins with a <see cref="DatagramHeader"/>.
+/// </summary>
+public sealed unsafe class DatagramLink : DriverEnd
+{
+    /// <summary>Default for the buffers of a pair, per direction; the kernel doubles it. It must exceed the largest message.</summary>
+    public const int DefaultBufferBytes = 212_992;
+
+    // What most datagrams fit; the rest of a longer one comes by way of the scratch memory below.
+    private const int FirstRead = 2048;
+
+    // Enough that a message longer than any datagram is recognised as such.
+    private const int Longest = DatagramHeader.MaxPayload + 1;
+
+    // An application that sends this many malformed messages on end does not speak this protocol.
+    private const int MaxMalformed = 64;
+
+    [ThreadStatic]
+    private static byte[]? t_overflow;
+
+    private DatagramLink(int descriptor, ulong handle)
+        : base(descriptor, handle)
+    {
+    }
+
+    /// <summary>Messages of the application that were shorter than a header, longer than a datagram can be, or for an unknown address family.</summary>
+    public long Malformed { get; private set; }
+
+    /// <summary>Makes a pair.</summary>
+    /// <param name="application">The other end, to be passed to the application.</param>
+    /// <exception cref="PosixException">No descriptor or memory is left.</exception>
+    public static DatagramLink Create(out ApplicationEnd application, int bufferBytes = DefaultBufferBytes)
+    {
+        var (driver, other) = SocketPair.Create(SOCK_SEQPACKET, bufferBytes);
+        application = new ApplicationEnd(other);
+        return new DatagramLink(driver, application.Handle);
+    }
+
+    /// <summary>Takes the next datagram of the application.</summary>
+    /// <param name="headroom">Bytes to leave free before the payload.</param>
+    /// <param name="payload">With <see cref="LinkRead.Data"/>: 0 to 65,507 bytes, the caller's.</param>
+    /// <param name="to">The destination, or <see cref="LinkAddress.None"/> for the connected peer.</param>
+    /// <returns>Data, Empty or Closed.</returns>
+    public LinkRead Read(BufferPool pool, int headroom, out PacketBuffer? payload, out LinkAddress to)
+    {
+        payload = null;
+        to = LinkAddress.None;
+        if (!TakeInputNote())
+            return LinkRead.Empty;
+
+        var header = stackalloc byte[DatagramHeader.Size];
+        for (var malformed = 0; malformed < MaxMalformed; malformed++)
+        {
+            var buffer = pool.Rent(FirstRead - headroom, headroom);
+            var length = Receive(header, buffer, out var overflow);
+            if (length < 0 || (length == 0 && IsHungUp()))
+            {
+                var errno = length < 0 ? Errno : 0;
+                buffer.Release();
+                if (errno is Errors.EAGAIN)
+                    return LinkRead.Empty;
+                NoteInput();
+                return LinkRead.Closed;
+            }
+
+            NoteInput();
+            length -= DatagramHeader.Size;
+            if (length is >= 0 and <= DatagramHeader.MaxPayload && LinkAddress.TryRead(new ReadOnlySpan<byte>(header, DatagramHeader.Size), out to))
+            {
+                payload = Complete(pool, headroom, buffer, overflow, length);
+                return LinkRead.Data;
+            }
+
+            buffer.Release();
+            Malformed++;
+        }
+
+        return LinkRead.Closed;
+    }
+
+    /// <summary>Gives the application a datagram. The payload stays the caller's, whatever the result.</summary>
+    /// <param name="payload">Up to 65,507 bytes, fragments included.</param>
+    public LinkWrite Write(PacketBuffer payload, LinkAddress from)
+    {
+        var header = stackalloc byte[DatagramHeader.Size];
+        from.WriteTo(new Span<byte>(header, DatagramHeader.Size));
+        var vectors = stackalloc IoVector[2 + PacketBuffer.MaxFragments];
+        vectors[0] = new IoVector { Base = header, Length = DatagramHeader.Size };
+        vectors[1] = new IoVector { Base = payload.Pointer, Length = (nuint)payload.Length };
+        for (var i = 0; i < payload.FragmentCount; i++)
+        {
+            var start = payload.GetFragmentPointer(i, out var length);
+            vectors[2 + i] = new IoVector { Base = start, Length = (nuint)length };
+        }
+
+        return Send(vectors, 2 + payload.FragmentCount);
+    }
+
+    /// <summary>Tells the application of an error that is pending on its socket, such as ECONNREFUSED after a port unreachable message.</summary>
+    public LinkWrite WriteError(int errno)
+    {
+        var header = stackalloc byte[DatagramHeader.Size];
+        DatagramHeader.WriteError(new Span<byte>(header, DatagramHeader.Size), errno);
+        var vector = new IoVector { Base = header, Length = DatagramHeader.Size };
+        return Send(&vector, 1);
+    }
+
+    /// <summary>The application has closed its last descriptor, whatever is unread.</summary>
+    public bool IsHungUp() => (SocketPair.Poll(Descriptor, POLLRDHUP) & (POLLHUP | POLLERR)) != 0;
+
+    private LinkWrite Send(IoVector* vectors, int count)
+    {
+        var message = new MessageHeader { Vectors = vectors, VectorCount = (nuint)count };
+        if (sendmsg(Descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+            return LinkWrite.Done;
+        return Errno is Errors.EPIPE or Errors.ECONNRESET ? LinkWrite.Closed : LinkWrite.Full;
+    }
+
+    /// <summary>Takes one message: header, first part and the rest. The result is the length of all of it, negative if there is none.</summary>
+    private int Receive(byte* header, PacketBuffer buffer, out byte[] overflow)
+    {
+        overflow = t_overflow ??= GC.AllocateUninitializedArray<byte>(Longest, pinned: true);
+        var vectors = stackalloc IoVector[3];
+        vectors[0] = new IoVector { Base = header, Length = DatagramHeader.Size };
+        vectors[1] = new IoVector { Base = buffer.Pointer, Length = (nuint)buffer.Tailroom };
+        fixed (byte* rest = overflow)
+        {
+            vectors[2] = new IoVector { Base = rest, Length = (nuint)(Longest - buffer.Tailroom) };
+            return (int)readv(Descriptor, vectors, 3);
+        }
+    }
+
+    private static PacketBuffer Complete(BufferPool pool, int headroom, PacketBuffer first, byte[] overflow, int length)
+    {
+        var inFirst = Math.Min(length, first.Tailroom);
+        first.Append(inFirst);
+        if (length == inFirst)
+            return first;
+
+        var whole = pool.Rent(length, headroom);
+        first.Span.CopyTo(whole.Append(inFirst));
+        overflow.AsSpan(0, length - inFirst).CopyTo(whole.Append(length - inFirst));
+        first.Release();
+        return whole;
+    }
+}

@@ -1,0 +1,270 @@
+using Tapwire.Links.Protocol;
+using Tapwire.Wires;
+using Tapwire.Wires.Posix;
+using static Tapwire.Wires.Posix.Libc;
+
+namespace Tapwire.Links;
+
+/// <summary>
+/// The driver's side of one control connection. Requests come out as records, answers go in; pieces, several frames at once and a client that does
+/// not read are dealt with here. The sockets that a client has made do not end with its session.
+/// </summary>
+public sealed unsafe class LinkSession : WatchedDescriptor
+{
+    /// <summary>Requests that one call of <see cref="ReadRequests"/> gives at most.</summary>
+    public const int MaxBatch = 16;
+
+    /// <summary>Requests that may wait for their answers; while there are so many, no more are read.</summary>
+    public const int MaxUnanswered = 1024;
+
+    /// <summary>While the client leaves this many bytes of answers unread, no more requests are read.</summary>
+    public const int MaxQueuedBytes = 256 << 10;
+
+    private readonly byte[] _input = new byte[4 * LinkProtocol.MaxRequest];
+    private readonly Queue<Outgoing> _output = new();
+    private int _inputStart;
+    private int _inputEnd;
+    private int _queuedBytes;
+    private int _headSent;
+    private int _unanswered;
+    private Readiness _interest = Readiness.Readable;
+    private bool _greeted;
+    private bool _held;
+    private bool _broken;
+
+    internal LinkSession(int descriptor, PeerCredentials peer)
+        : base(descriptor)
+    {
+        Peer = peer;
+        var hello = new byte[LinkProtocol.HelloSize];
+        LinkProtocol.WriteHello(hello);
+        Queue(hello, null);
+        Flush();
+    }
+
+    public PeerCredentials Peer { get; }
+
+    /// <summary>Requests that have been read and not answered yet.</summary>
+    public int Unanswered => _unanswered;
+
+    /// <summary>Bytes of answers that the client has not taken yet.</summary>
+    public int QueuedBytes => _queuedBytes;
+
+    /// <summary>
+    /// Begins to report readiness. On every report: <see cref="Flush"/>, then <see cref="ReadRequests"/> until it does not return Data.
+    /// </summary>
+    public void Start(IReactor reactor, Action<Readiness> ready) => Watch(reactor, _interest, ready);
+
+    /// <summary>Reads what the client asks, at most <see cref="MaxBatch"/> requests.</summary>
+    /// <param name="requests">Requests are added to it; each is to be answered with <see cref="Send"/>.</param>
+    /// <returns>Data: there may be more, call again when others have had their turn. Empty: wait for a report; requests may have been added all the
+    /// same. Closed: the client has gone; the session is to be disposed.</returns>
+    /// <exception cref="LinkProtocolException">The client does not speak the protocol; the session is to be disposed.</exception>
+    public LinkRead ReadRequests(ICollection<LinkRequest> requests)
+    {
+        for (var handled = 0; handled < MaxBatch;)
+        {
+            if (_broken)
+                return LinkRead.Closed;
+            if (_unanswered >= MaxUnanswered || _queuedBytes > MaxQueuedBytes)
+            {
+                _held = true;
+                return LinkRead.Empty;
+            }
+
+            if (TryParse(requests))
+            {
+                handled++;
+                continue;
+            }
+
+            var read = Fill();
+            if (read != LinkRead.Data)
+                return read;
+        }
+
+        return LinkRead.Data;
+    }
+
+    /// <summary>Sends an answer, now or when the client has taken those before it. On a session whose client has gone it does nothing.</summary>
+    /// <param name="descriptor">The application's end of a new socket; it passes to the session, whatever comes of it.</param>
+    public void Send(LinkAnswer answer, ApplicationEnd? descriptor = null)
+    {
+        ArgumentNullException.ThrowIfNull(answer);
+        _unanswered--;
+        SendFrame(answer, descriptor);
+    }
+
+    /// <summary>Goes on sending what the client has not taken yet.</summary>
+    public void Flush()
+    {
+        if (IsClosed)
+            return;
+        while (!_broken && _output.TryPeek(out var next))
+        {
+            if (!TrySend(next))
+                break;
+        }
+
+        Rearm();
+    }
+
+    /// <summary>Ends the session, not the sockets made in it; descriptors still on their way to the client are closed.</summary>
+    public override void Dispose()
+    {
+        Break();
+        base.Dispose();
+    }
+
+    /// <summary>Takes one frame, or the hello, out of what has been read. False if it is not there yet.</summary>
+    private bool TryParse(ICollection<LinkRequest> requests)
+    {
+        var bytes = _input.AsSpan(_inputStart, _inputEnd - _inputStart);
+        if (!_greeted)
+        {
+            if (bytes.Length < LinkProtocol.HelloSize)
+                return false;
+            var version = LinkProtocol.ReadHello(bytes);
+            if (version != LinkProtocol.Version)
+                throw new LinkProtocolException($"The client speaks version {version} of the link protocol, this driver {LinkProtocol.Version}.");
+            _greeted = true;
+            _inputStart += LinkProtocol.HelloSize;
+            return true;
+        }
+
+        var length = LinkRequestCodec.FrameLength(bytes, LinkProtocol.MaxRequest);
+        if (length == 0 || bytes.Length < length)
+            return false;
+        var request = LinkRequestCodec.Read(bytes[..length], out var refusal);
+        _inputStart += length;
+        if (request is null)
+        {
+            SendFrame(refusal!, null);
+            return true;
+        }
+
+        _unanswered++;
+        requests.Add(request);
+        return true;
+    }
+
+    private LinkRead Fill()
+    {
+        if (_inputStart > 0)
+        {
+            _input.AsSpan(_inputStart, _inputEnd - _inputStart).CopyTo(_input);
+            _inputEnd -= _inputStart;
+            _inputStart = 0;
+        }
+
+        fixed (byte* start = _input)
+        {
+            var read = (int)recv(Descriptor, start + _inputEnd, (nuint)(_input.Length - _inputEnd), MSG_DONTWAIT);
+            if (read > 0)
+            {
+                _inputEnd += read;
+                return LinkRead.Data;
+            }
+
+            return read < 0 && Errno is Errors.EAGAIN or Errors.EINTR ? LinkRead.Empty : LinkRead.Closed;
+        }
+    }
+
+    private void SendFrame(LinkAnswer answer, ApplicationEnd? descriptor)
+    {
+        if (_broken || IsClosed)
+        {
+            descriptor?.Dispose();
+            return;
+        }
+
+        var frame = new byte[answer.Size];
+        answer.WriteTo(frame);
+        Queue(frame, descriptor);
+        if (_output.Count == 1)
+            Flush();
+        else
+            Rearm();
+    }
+
+    private void Queue(byte[] frame, ApplicationEnd? descriptor)
+    {
+        _output.Enqueue(new Outgoing(frame, descriptor));
+        _queuedBytes += frame.Length;
+    }
+
+    /// <summary>Sends the oldest frame, or goes on with it. False if the client has to read first, or is gone.</summary>
+    private bool TrySend(Outgoing next)
+    {
+        var descriptor = _headSent == 0 ? next.Descriptor?.Descriptor ?? -1 : -1;
+        var sent = (int)SocketPair.SendWithDescriptor(Descriptor, next.Frame.AsSpan(_headSent), descriptor);
+        if (sent < 0 && Errno == LinkErrno.TooManyInFlight && descriptor >= 0)
+        {
+            RefuseDescriptor(next);
+            return true;
+        }
+
+        if (sent < 0)
+        {
+            if (Errno is not (Errors.EAGAIN or Errors.EINTR or Errors.ENOBUFS or Errors.ENOMEM))
+                Break();
+            return false;
+        }
+
+        next.Descriptor?.Dispose();
+        _headSent += sent;
+        _queuedBytes -= sent;
+        if (_headSent < next.Frame.Length)
+            return true;
+        _output.Dequeue();
+        _headSent = 0;
+        return true;
+    }
+
+    /// <summary>
+    /// The kernel passes no more descriptors between this user's processes until some are taken (RLIMIT_NOFILE): the socket is answered with that error.
+    /// </summary>
+    private void RefuseDescriptor(Outgoing head)
+    {
+        var failed = LinkAnswer.Read(head.Frame) with { Error = LinkErrno.TooManyInFlight, Body = default };
+        _queuedBytes += failed.Size - head.Frame.Length;
+        head.Descriptor?.Dispose();
+        head.Descriptor = null;
+        head.Frame = new byte[failed.Size];
+        failed.WriteTo(head.Frame);
+    }
+
+    /// <summary>
+    /// Sets what is to be reported. If reading was held back and need not be any more, room to write (which there is) brings the report that makes
+    /// the owner read on.
+    /// </summary>
+    private void Rearm()
+    {
+        var resume = _held && _unanswered < MaxUnanswered && _queuedBytes <= MaxQueuedBytes;
+        if (resume)
+            _held = false;
+        var interest = _output.Count > 0 || resume ? Readiness.Readable | Readiness.Writable : Readiness.Readable;
+        if (interest == _interest && !resume)
+            return;
+        _interest = interest;
+        ChangeInterest(interest);
+    }
+
+    private void Break()
+    {
+        _broken = true;
+        foreach (var outgoing in _output)
+            outgoing.Descriptor?.Dispose();
+        _output.Clear();
+        _queuedBytes = 0;
+        _headSent = 0;
+    }
+
+    private sealed class Outgoing(byte[] frame, ApplicationEnd? descriptor)
+    {
+        public byte[] Frame { get; set; } = frame;
+
+        /// <summary>Passed with the first byte of the frame.</summary>
+        public ApplicationEnd? Descriptor { get; set; } = descriptor;
+    }
+}

@@ -1,0 +1,18 @@
+using Tapwire.Wires.Posix;
+using static Tapwire.Wires.Posix.Libc;
+
+namespace Tapwire.Links;
+
+/// <summary>Who is at the other end of a control connection, as the kernel noted when it was made (SO_PEERCRED).</summary>
+public readonly record struct PeerCredentials(int ProcessId, uint UserId, uint GroupId)
+{
+    internal static unsafe PeerCredentials Of(int descriptor)
+    {
+        Credentials credentials;
+        var length = (uint)sizeof(Credentials);
+        Errors.Check(getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &length), "getsockopt SO_PEERCRED");
+        return new(credentials.ProcessId, credentials.UserId, credentials.GroupId);
+    }
+
+    public override string ToString() => $"process {ProcessId} of user {UserId}";
+}

@@ -1,0 +1,33 @@
+namespace Tapwire.Links.Protocol;
+
+/// <summary>
+/// What arrives on a listening socket's descriptor for each accepted connection, together with the connection's own descriptor: accept() is one recvmsg
+/// of exactly <see cref="Size"/> bytes.
+/// </summary>
+/// <param name="Peer">Who has connected.</param>
+/// <param name="Local">The address it has connected to.</param>
+public readonly record struct AcceptRecord(LinkAddress Peer, LinkAddress Local)
+{
+    /// <summary>Bytes of a record: peer address, u32 zero, local address, u32 zero.</summary>
+    public const int Size = 64;
+
+    private const int LocalAt = 32;
+
+    /// <summary>Writes <see cref="Size"/> bytes.</summary>
+    public void WriteTo(Span<byte> destination)
+    {
+        destination = destination[..Size];
+        destination.Clear();
+        Peer.WriteTo(destination);
+        Local.WriteTo(destination[LocalAt..]);
+    }
+
+    /// <summary>Reads <see cref="Size"/> bytes. False for addresses of unknown families.</summary>
+    public static bool TryRead(ReadOnlySpan<byte> source, out AcceptRecord record)
+    {
+        var read = LinkAddress.TryRead(source, out var peer);
+        read &= LinkAddress.TryRead(source[LocalAt..], out var local);
+        record = new(peer, local);
+        return read;
+    }
+}

@@ -1,0 +1,175 @@
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Links.Protocol;
+
+/// <summary>The type of an application's socket, with Linux's numbers.</summary>
+public enum LinkSocketType : ushort
+{
+    /// <summary>SOCK_STREAM.</summary>
+    Stream = 1,
+
+    /// <summary>SOCK_DGRAM.</summary>
+    Datagram = 2,
+}
+
+/// <summary>A direction of a connection, as in shutdown(2).</summary>
+public enum ShutdownHow
+{
+    Receive = 0,
+    Send = 1,
+    Both = 2,
+}
+
+/// <summary>
+/// What an application asks of the driver over a control connection. Every request is answered exactly once, with a success made by the request's
+/// own method or with <see cref="Failed(StackError)"/>; answers may come in any order.
+/// </summary>
+/// <param name="Type">What is asked.</param>
+/// <param name="Id">Chosen by the client; the answer carries it.</param>
+public abstract record LinkRequest(LinkMessageType Type, uint Id)
+{
+    public LinkAnswer Failed(StackError error) => Failed((int)error);
+
+    /// <param name="errno">A Linux errno, not 0.</param>
+    public LinkAnswer Failed(int errno) => new(Type, Id, errno, default);
+
+    /// <summary>The answer of a request that returns nothing.</summary>
+    protected LinkAnswer Succeeded() => new(Type, Id, 0, default);
+
+    /// <summary>The answer of a request that returns an address.</summary>
+    protected LinkAnswer Succeeded(LinkAddress address)
+    {
+        var body = new byte[LinkAnswer.AddressBodySize];
+        address.WriteTo(body);
+        return new(Type, Id, 0, body);
+    }
+}
+
+/// <summary>A request about one socket, which is named by the SO_COOKIE of the application's end of its pair.</summary>
+public abstract record LinkSocketRequest(LinkMessageType Type, uint Id, ulong Handle) : LinkRequest(Type, Id);
+
+/// <summary>Makes a socket. Answered with its handle and the application's descriptor.</summary>
+/// <param name="Protocol">IPPROTO_TCP, IPPROTO_UDP or 0.</param>
+public sealed record SocketRequest(uint Id, LinkFamily Family, LinkSocketType SocketType, int Protocol)
+    : LinkRequest(LinkMessageType.Socket, Id)
+{
+    /// <summary>To be sent together with the descriptor that has this handle.</summary>
+    public LinkAnswer Created(ulong handle) => new(Type, Id, 0, BitConverter.GetBytes(handle));
+}
+
+/// <summary>
+/// Connects: TCP is answered after the handshake or its failure, UDP at once. The address family Unspecified dissolves a UDP socket's association.
+/// </summary>
+/// <param name="Discard">Bytes that the client has written to the descriptor so that it is not writable while connecting. The driver takes them away
+/// when the connection stands.</param>
+/// <param name="NoWait">Answer EINPROGRESS at once (or an error that is known at once). Then the descriptor tells: writable means connected;
+/// on failure the pair is reset, and SO_ERROR asked of the driver says why.</param>
+public sealed record ConnectRequest(uint Id, ulong Handle, LinkAddress Remote, uint Discard, bool NoWait)
+    : LinkSocketRequest(LinkMessageType.Connect, Id, Handle)
+{
+    public LinkAnswer Connected(LinkAddress local) => Succeeded(local);
+
+    /// <summary>The one answer of a request with <see cref="NoWait"/> whose handshake has begun.</summary>
+    public LinkAnswer InProgress() => Failed(LinkErrno.InProgress);
+}
+
+/// <summary>Gives a socket its local address. Port 0 lets the driver choose.</summary>
+public sealed record BindRequest(uint Id, ulong Handle, LinkAddress Local) : LinkSocketRequest(LinkMessageType.Bind, Id, Handle)
+{
+    public LinkAnswer Bound(LinkAddress local) => Succeeded(local);
+}
+
+/// <summary>
+/// Makes a stream socket accept connections, each of which arrives as an <see cref="AcceptRecord"/> with a descriptor on the socket's own descriptor.
+/// Sent again, it changes the backlog.
+/// </summary>
+public sealed record ListenRequest(uint Id, ulong Handle, int Backlog) : LinkSocketRequest(LinkMessageType.Listen, Id, Handle)
+{
+    public LinkAnswer Listening(LinkAddress local) => Succeeded(local);
+}
+
+public sealed record GetSockNameRequest(uint Id, ulong Handle) : LinkSocketRequest(LinkMessageType.GetSockName, Id, Handle)
+{
+    public LinkAnswer Named(LinkAddress local) => Succeeded(local);
+}
+
+public sealed record GetPeerNameRequest(uint Id, ulong Handle) : LinkSocketRequest(LinkMessageType.GetPeerName, Id, Handle)
+{
+    public LinkAnswer Named(LinkAddress remote) => Succeeded(remote);
+}
+
+/// <summary>
+/// shutdown(2) for sockets whose descriptor cannot say it: a datagram socket, or a listener. On a stream's descriptor the native call does it all,
+/// in order with the data.
+/// </summary>
+public sealed record ShutdownRequest(uint Id, ulong Handle, ShutdownHow How) : LinkSocketRequest(LinkMessageType.Shutdown, Id, Handle)
+{
+    public LinkAnswer Done() => Succeeded();
+}
+
+/// <summary>
+/// Ends a socket as the close of its last descriptor would, and is answered when its port is free for others. For a client that must know; closing the
+/// descriptor is enough otherwise.
+/// </summary>
+public sealed record CloseRequest(uint Id, ulong Handle) : LinkSocketRequest(LinkMessageType.Close, Id, Handle)
+{
+    public LinkAnswer Done() => Succeeded();
+}
+
+/// <summary>setsockopt(2), with Linux's numbers and value layouts.</summary>
+public sealed record SetOptionRequest(uint Id, ulong Handle, int Level, int Name, ReadOnlyMemory<byte> Value)
+    : LinkSocketRequest(LinkMessageType.SetOption, Id, Handle)
+{
+    public LinkAnswer Done() => Succeeded();
+}
+
+/// <summary>getsockopt(2), with Linux's numbers and value layouts. SO_ERROR is returned once and then cleared.</summary>
+/// <param name="MaxLength">Room that the client has for the value; the answer is cut to it.</param>
+public sealed record GetOptionRequest(uint Id, ulong Handle, int Level, int Name, int MaxLength)
+    : LinkSocketRequest(LinkMessageType.GetOption, Id, Handle)
+{
+    public LinkAnswer Value(ReadOnlySpan<byte> value) => new(Type, Id, 0, value[..Math.Min(value.Length, MaxLength)].ToArray());
+
+    public LinkAnswer Value(int value) => Value(BitConverter.GetBytes(value));
+}
+
+/// <summary>Sends one ICMP echo request. ETIMEDOUT if no reply comes in time; an ICMP error is answered as the error it means.</summary>
+/// <param name="Size">Payload in bytes, 0 to 65,507.</param>
+/// <param name="TimeoutMilliseconds">1 to 60,000.</param>
+public sealed record PingRequest(uint Id, LinkAddress Destination, ushort Sequence, int Size, int TimeoutMilliseconds)
+    : LinkRequest(LinkMessageType.Ping, Id)
+{
+    /// <param name="hopLimit">As received in the reply; 0 if not known.</param>
+    public LinkAnswer Replied(TimeSpan roundTrip, LinkAddress from, byte hopLimit)
+    {
+        var body = new byte[PingReply.Size];
+        new PingReply(roundTrip, from, hopLimit).WriteTo(body);
+        return new(Type, Id, 0, body);
+    }
+}
+
+/// <summary>Asks for the driver's state and counters as JSON.</summary>
+public sealed record StatusRequest(uint Id) : LinkRequest(LinkMessageType.Status, Id)
+{
+    /// <exception cref="ArgumentException">Longer than <see cref="LinkProtocol.MaxAnswer"/> allows.</exception>
+    public LinkAnswer Status(string json)
+    {
+        var body = System.Text.Encoding.UTF8.GetBytes(json);
+        if (body.Length > LinkProtocol.MaxAnswer - LinkProtocol.HeaderSize)
+            throw new ArgumentException($"A status of {body.Length} bytes does not fit an answer.", nameof(json));
+        return new(Type, Id, 0, body);
+    }
+}
+
+/// <summary>Gives the stack an address.</summary>
+public sealed record AddAddressRequest(uint Id, IpAddress Address, int PrefixLength) : LinkRequest(LinkMessageType.AddAddress, Id)
+{
+    public LinkAnswer Done() => Succeeded();
+}
+
+/// <summary>Takes an address from the stack; connections from it end with ECONNABORTED.</summary>
+public sealed record RemoveAddressRequest(uint Id, IpAddress Address) : LinkRequest(LinkMessageType.RemoveAddress, Id)
+{
+    public LinkAnswer Done() => Succeeded();
+}

@@ -1,0 +1,206 @@
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+using static System.Buffers.Binary.BinaryPrimitives;
+
+namespace Tapwire.Links.Protocol;
+
+/// <summary>Requests as frames: the driver reads them, the client library writes them.</summary>
+public static class LinkRequestCodec
+{
+    // Offsets of fields that several requests have; docs/link-protocol.md has the tables.
+    private const int HandleAt = 16;
+    private const int AfterHandle = 24;
+
+    /// <summary>
+    /// Tells how long the frame is that begins here; 0 if its first bytes are not there yet.
+    /// </summary>
+    /// <exception cref="LinkProtocolException">The length is less than a header or more than <paramref name="limit"/>.</exception>
+    public static int FrameLength(ReadOnlySpan<byte> bytes, int limit)
+    {
+        if (bytes.Length < sizeof(uint))
+            return 0;
+        var length = ReadUInt32LittleEndian(bytes);
+        if (length < LinkProtocol.HeaderSize || length > (uint)limit)
+            throw new LinkProtocolException($"A frame of {length} bytes; {LinkProtocol.HeaderSize} to {limit} are allowed.");
+        return (int)length;
+    }
+
+    /// <summary>Reads a whole frame whose length <see cref="FrameLength"/> has checked.</summary>
+    /// <param name="refusal">The answer, where a well-formed frame asks for something that is not known here. Then null is returned.</param>
+    /// <exception cref="LinkProtocolException">It is no request of this protocol.</exception>
+    public static LinkRequest? Read(ReadOnlySpan<byte> frame, out LinkAnswer? refusal)
+    {
+        var type = (LinkMessageType)ReadUInt16LittleEndian(frame[4..]);
+        var id = ReadUInt32LittleEndian(frame[8..]);
+        if (((ushort)type & LinkProtocol.AnswerBit) != 0)
+            throw new LinkProtocolException("A client has sent an answer.");
+        if (ReadUInt16LittleEndian(frame[6..]) != 0 || ReadInt32LittleEndian(frame[12..]) != 0)
+            throw new LinkProtocolException($"A request of type {(ushort)type} has bits where zero belongs.");
+
+        refusal = null;
+        var size = FixedSize(type);
+        if (size < 0)
+        {
+            refusal = new LinkAnswer(type, id, LinkErrno.UnknownRequest, default);
+            return null;
+        }
+
+        if (type == LinkMessageType.SetOption ? frame.Length < size : frame.Length != size)
+            throw new LinkProtocolException($"A {type} of {frame.Length} bytes; it has {size}.");
+
+        var address = LinkAddress.None;
+        if (AddressAt(type) is var at and > 0 && !LinkAddress.TryRead(frame[at..], out address))
+        {
+            refusal = new LinkAnswer(type, id, (int)StackError.AddressFamilyNotSupported, default);
+            return null;
+        }
+
+        return Read(type, id, address, frame);
+    }
+
+    /// <summary>Bytes that <see cref="Write"/> needs.</summary>
+    public static int SizeOf(LinkRequest request) =>
+        FixedSize(request.Type) + (request is SetOptionRequest set ? set.Value.Length : 0);
+
+    /// <summary>Writes the frame, <see cref="SizeOf"/> bytes.</summary>
+    public static void Write(LinkRequest request, Span<byte> frame)
+    {
+        frame = frame[..SizeOf(request)];
+        frame.Clear();
+        WriteUInt32LittleEndian(frame, (uint)frame.Length);
+        WriteUInt16LittleEndian(frame[4..], (ushort)request.Type);
+        WriteUInt32LittleEndian(frame[8..], request.Id);
+        if (request is LinkSocketRequest { Handle: var handle })
+            WriteUInt64LittleEndian(frame[HandleAt..], handle);
+        WriteBody(request, frame);
+    }
+
+    /// <summary>Length of the frame; of <see cref="LinkMessageType.SetOption"/> without the value.</summary>
+    private static int FixedSize(LinkMessageType type) => type switch
+    {
+        LinkMessageType.Socket => 24,
+        LinkMessageType.Connect => 64,
+        LinkMessageType.Bind => 56,
+        LinkMessageType.Listen => 32,
+        LinkMessageType.GetSockName => 24,
+        LinkMessageType.GetPeerName => 24,
+        LinkMessageType.Shutdown => 32,
+        LinkMessageType.Close => 24,
+        LinkMessageType.SetOption => 40,
+        LinkMessageType.GetOption => 40,
+        LinkMessageType.Ping => 56,
+        LinkMessageType.Status => 16,
+        LinkMessageType.AddAddress => 48,
+        LinkMessageType.RemoveAddress => 48,
+        _ => -1,
+    };
+
+    /// <summary>Where the request's address is; 0 if it has none.</summary>
+    private static int AddressAt(LinkMessageType type) => type switch
+    {
+        LinkMessageType.Connect or LinkMessageType.Bind => AfterHandle,
+        LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress => 16,
+        _ => 0,
+    };
+
+    private static LinkRequest Read(LinkMessageType type, uint id, LinkAddress address, ReadOnlySpan<byte> frame)
+    {
+        var handle = frame.Length >= AfterHandle ? ReadUInt64LittleEndian(frame[HandleAt..]) : 0;
+        return type switch
+        {
+            LinkMessageType.Socket => new SocketRequest(
+                id, (LinkFamily)ReadUInt16LittleEndian(frame[16..]), (LinkSocketType)ReadUInt16LittleEndian(frame[18..]), ReadInt32LittleEndian(frame[20..])),
+            LinkMessageType.Connect => new ConnectRequest(
+                id, handle, address, ReadUInt32LittleEndian(frame[52..]), Flag(ReadUInt32LittleEndian(frame[56..]))),
+            LinkMessageType.Bind => new BindRequest(id, handle, address),
+            LinkMessageType.Listen => new ListenRequest(id, handle, ReadInt32LittleEndian(frame[AfterHandle..])),
+            LinkMessageType.GetSockName => new GetSockNameRequest(id, handle),
+            LinkMessageType.GetPeerName => new GetPeerNameRequest(id, handle),
+            LinkMessageType.Shutdown => new ShutdownRequest(id, handle, (ShutdownHow)AtMost(ReadUInt32LittleEndian(frame[AfterHandle..]), 2, "direction")),
+            LinkMessageType.Close => new CloseRequest(id, handle),
+            LinkMessageType.SetOption => ReadSetOption(id, handle, frame),
+            LinkMessageType.GetOption => new GetOptionRequest(
+                id, handle, ReadInt32LittleEndian(frame[24..]), ReadInt32LittleEndian(frame[28..]),
+                (int)Math.Min(ReadUInt32LittleEndian(frame[32..]), LinkProtocol.MaxOptionValue)),
+            LinkMessageType.Ping => ReadPing(id, address, frame),
+            LinkMessageType.Status => new StatusRequest(id),
+            LinkMessageType.AddAddress => ReadAddAddress(id, address.Endpoint.Address, frame),
+            LinkMessageType.RemoveAddress => new RemoveAddressRequest(id, address.Endpoint.Address),
+            _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
+        };
+    }
+
+    private static SetOptionRequest ReadSetOption(uint id, ulong handle, ReadOnlySpan<byte> frame)
+    {
+        var length = AtMost(ReadUInt32LittleEndian(frame[32..]), LinkProtocol.MaxOptionValue, "option length");
+        if (frame.Length != 40 + length)
+            throw new LinkProtocolException($"A SetOption of {frame.Length} bytes with a value of {length}.");
+        return new(id, handle, ReadInt32LittleEndian(frame[24..]), ReadInt32LittleEndian(frame[28..]), frame[40..].ToArray());
+    }
+
+    private static PingRequest ReadPing(uint id, LinkAddress destination, ReadOnlySpan<byte> frame)
+    {
+        var sequence = AtMost(ReadUInt32LittleEndian(frame[44..]), ushort.MaxValue, "ping sequence number");
+        var size = AtMost(ReadUInt32LittleEndian(frame[48..]), 65_507, "ping size");
+        var timeout = AtMost(ReadUInt32LittleEndian(frame[52..]), 60_000, "ping time-out");
+        return new(id, destination, (ushort)sequence, size, Math.Max(1, timeout));
+    }
+
+    private static AddAddressRequest ReadAddAddress(uint id, IpAddress address, ReadOnlySpan<byte> frame) =>
+        new(id, address, AtMost(ReadUInt32LittleEndian(frame[44..]), (uint)address.Length * 8, "prefix length"));
+
+    private static void WriteBody(LinkRequest request, Span<byte> frame)
+    {
+        switch (request)
+        {
+            case SocketRequest socket:
+                WriteUInt16LittleEndian(frame[16..], (ushort)socket.Family);
+                WriteUInt16LittleEndian(frame[18..], (ushort)socket.SocketType);
+                WriteInt32LittleEndian(frame[20..], socket.Protocol);
+                break;
+            case ConnectRequest connect:
+                connect.Remote.WriteTo(frame[AfterHandle..]);
+                WriteUInt32LittleEndian(frame[52..], connect.Discard);
+                WriteUInt32LittleEndian(frame[56..], connect.NoWait ? 1u : 0);
+                break;
+            case BindRequest bind:
+                bind.Local.WriteTo(frame[AfterHandle..]);
+                break;
+            case ListenRequest listen:
+                WriteInt32LittleEndian(frame[AfterHandle..], listen.Backlog);
+                break;
+            case ShutdownRequest shutdown:
+                WriteUInt32LittleEndian(frame[AfterHandle..], (uint)shutdown.How);
+                break;
+            case SetOptionRequest set:
+                WriteInt32LittleEndian(frame[24..], set.Level);
+                WriteInt32LittleEndian(frame[28..], set.Name);
+                WriteUInt32LittleEndian(frame[32..], (uint)set.Value.Length);
+                set.Value.Span.CopyTo(frame[40..]);
+                break;
+            case GetOptionRequest get:
+                WriteInt32LittleEndian(frame[24..], get.Level);
+                WriteInt32LittleEndian(frame[28..], get.Name);
+                WriteUInt32LittleEndian(frame[32..], (uint)get.MaxLength);
+                break;
+            case PingRequest ping:
+                ping.Destination.WriteTo(frame[16..]);
+                WriteUInt32LittleEndian(frame[44..], ping.Sequence);
+                WriteUInt32LittleEndian(frame[48..], (uint)ping.Size);
+                WriteUInt32LittleEndian(frame[52..], (uint)ping.TimeoutMilliseconds);
+                break;
+            case AddAddressRequest add:
+                LinkAddress.From(new(add.Address, 0)).WriteTo(frame[16..]);
+                WriteUInt32LittleEndian(frame[44..], (uint)add.PrefixLength);
+                break;
+            case RemoveAddressRequest remove:
+                LinkAddress.From(new(remove.Address, 0)).WriteTo(frame[16..]);
+                break;
+        }
+    }
+
+    private static bool Flag(uint value) => AtMost(value, 1, "flag") == 1;
+
+    private static int AtMost(uint value, uint limit, string what) =>
+        value <= limit ? (int)value : throw new LinkProtocolException($"The {what} is {value}; at most {limit} is allowed.");
+}

@@ -1,0 +1,68 @@
+using Tapwire.Wires;
+using Tapwire.Wires.Posix;
+
+namespace Tapwire.Links;
+
+/// <summary>
+/// A non-blocking descriptor that is closed exactly once, and its registration with a reactor. One owner calls it, and nothing here blocks; only the
+/// readiness handler runs on the reactor's thread.
+/// </summary>
+public abstract class WatchedDescriptor : IDisposable
+{
+    private int _descriptor;
+    private IRegistration? _registration;
+    private Action<Readiness>? _handler;
+
+    private protected WatchedDescriptor(int descriptor) => _descriptor = descriptor;
+
+    /// <summary>It has been closed: nothing can be done with it any more.</summary>
+    public bool IsClosed => _descriptor < 0;
+
+    private protected int Descriptor => _descriptor >= 0 ? _descriptor : throw new ObjectDisposedException(GetType().Name);
+
+    private protected bool IsWatched => _registration is not null;
+
+    /// <summary>Closes the descriptor. A second call does nothing.</summary>
+    public virtual void Dispose()
+    {
+        CloseDescriptor();
+        GC.SuppressFinalize(this);
+    }
+
+    private protected void Watch(IReactor reactor, Readiness interest, Action<Readiness> ready)
+    {
+        if (_registration is not null)
+            throw new InvalidOperationException("This descriptor is being watched already.");
+        _handler = ready;
+        _registration = reactor.Register(Descriptor, interest, OnReady);
+    }
+
+    private protected void ChangeInterest(Readiness interest) => _registration?.SetInterest(interest);
+
+    /// <summary>Called on the reactor's thread before the handler.</summary>
+    private protected virtual void Note(Readiness readiness)
+    {
+    }
+
+    private protected void CloseDescriptor()
+    {
+        if (_descriptor >= 0)
+            Libc.Close(Detach());
+    }
+
+    /// <summary>Gives up the descriptor without closing it.</summary>
+    private protected int Detach()
+    {
+        var descriptor = Descriptor;
+        _registration?.Dispose();
+        _registration = null;
+        _descriptor = -1;
+        return descriptor;
+    }
+
+    private void OnReady(Readiness readiness)
+    {
+        Note(readiness);
+        _handler!(readiness);
+    }
+}

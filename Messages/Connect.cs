@@ -1,0 +1,28 @@
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Tcp;
+
+namespace Tapwire.Messages;
+
+/// <summary>
+/// ConnectionActor → StackActor: open a connection. Answered by <see cref="Connecting"/> when the handshake begins, and, after it, once by
+/// <see cref="Connected"/> or <see cref="ConnectFailed"/>; a request that is refused at once has only the latter.
+/// </summary>
+/// <param name="Remote">The peer.</param>
+/// <param name="Binding">A port reserved by <see cref="Bind"/>, or null to have one chosen. It belongs to the connection from then on.</param>
+public sealed record Connect(IpEndpoint Remote, SocketId? Binding, TcpSocketOptions Options);
+
+/// <summary>StackActor → ConnectionActor: the handshake has begun. <see cref="Abort"/> gives it up.</summary>
+public sealed record Connecting(SocketId Id, IpEndpoint Local);
+
+/// <summary>StackActor → ConnectionActor: the handshake is done. The actor may write <paramref name="SendRoom"/> bytes.</summary>
+public sealed record Connected(SocketId Id, IpEndpoint Local, IpEndpoint Remote, int SendRoom);
+
+/// <summary>StackActor → ConnectionActor: the connection did not come about. A binding given with the request is free again.</summary>
+public sealed record ConnectFailed(StackError Error);
+
+/// <summary>
+/// ConnectionActor → StackActor, first message about an <see cref="Accepted"/> socket: I am its owner. Answered by <see cref="Connected"/>, then by
+/// what has happened meanwhile; by <see cref="Closed"/> when the socket is gone already.
+/// </summary>
+public sealed record Attach(SocketId Id);

@@ -1,0 +1,47 @@
+using Akka.Event;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Messages;
+
+/// <summary>DatagramActor → StackActor: open a UDP socket. Answered once: <see cref="DatagramOpened"/> or <see cref="DatagramOpenFailed"/>.</summary>
+/// <param name="Local">Address or wildcard; port 0 has one chosen.</param>
+public sealed record OpenDatagram(IpEndpoint Local, bool ReuseAddress, bool Broadcast);
+
+/// <summary>StackActor → DatagramActor: the socket is open. Datagrams follow while <see cref="ReceiveDatagrams"/> allows.</summary>
+public sealed record DatagramOpened(SocketId Id, IpEndpoint Local);
+
+/// <summary>StackActor → DatagramActor: it is not.</summary>
+public sealed record DatagramOpenFailed(StackError Error);
+
+/// <summary>DatagramActor → StackActor: fix the peer, or loosen it (null). Answered by <see cref="DatagramConnected"/>.</summary>
+public sealed record ConnectDatagram(SocketId Id, IpEndpoint? Remote);
+
+/// <summary>StackActor → DatagramActor: the peer is fixed, or <paramref name="Error"/> says why not.</summary>
+public sealed record DatagramConnected(StackError Error, IpEndpoint Local);
+
+/// <summary>DatagramActor → StackActor: I can take <paramref name="Count"/> more datagrams; others wait in the socket's bounded queue.</summary>
+public sealed record ReceiveDatagrams(SocketId Id, int Count);
+
+/// <summary>StackActor → DatagramActor: one datagram and its true sender.</summary>
+public sealed record DatagramReceived(PacketBuffer Data, IpEndpoint From) : IOwnsBuffers, IDeadLetterSuppression
+{
+    public void Release() => Data.Release();
+}
+
+/// <summary>DatagramActor → StackActor: send one datagram. Answered by <see cref="DatagramSent"/>.</summary>
+/// <param name="To">Null sends to the connected peer.</param>
+public sealed record SendDatagram(SocketId Id, PacketBuffer Data, IpEndpoint? To) : IOwnsBuffers, IDeadLetterSuppression
+{
+    public void Release() => Data.Release();
+}
+
+/// <summary>StackActor → DatagramActor: handed to the network, or refused for <paramref name="Error"/>.</summary>
+public sealed record DatagramSent(StackError Error) : IDeadLetterSuppression;
+
+/// <summary>StackActor → DatagramActor: an ICMP error has come back for a connected socket. The next call of the application reports it.</summary>
+public sealed record DatagramError(StackError Error);
+
+/// <summary>DatagramActor → StackActor: close the socket. No answer.</summary>
+public sealed record CloseDatagram(SocketId Id);

@@ -1,0 +1,32 @@
+using Akka.Event;
+using Tapwire.Stack.Buffers;
+
+namespace Tapwire.Messages;
+
+/// <summary>
+/// One link frame, or one super-frame with its checksum and segmentation note, in a pooled buffer.
+/// TapActor → StackActor: received; owned by the stack from then on. StackActor → TapActor: to be written; answered, a batch at a time, by
+/// <see cref="FramesWritten"/>. Sent in every state; frames for an actor that has stopped go back to the pool.
+/// </summary>
+/// <remarks>The message object stays with its buffer for the buffer's life, so that a frame costs no allocation.</remarks>
+public sealed class Frame : IOwnsBuffers, IDeadLetterSuppression
+{
+    private Frame(PacketBuffer buffer) => Buffer = buffer;
+
+    public PacketBuffer Buffer { get; }
+
+    /// <summary>The frame message of a buffer; its ownership goes with the message.</summary>
+    public static Frame Of(PacketBuffer buffer)
+    {
+        if (buffer.Carrier is Frame frame)
+            return frame;
+        frame = new Frame(buffer);
+        buffer.Carrier = frame;
+        return frame;
+    }
+
+    public void Release() => Buffer.Release();
+}
+
+/// <summary>TapActor → StackActor: that many <see cref="Frame"/> messages have left the actor, written or dropped and counted; as many may follow.</summary>
+public sealed record FramesWritten(int Count) : IDeadLetterSuppression;

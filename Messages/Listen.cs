@@ -1,0 +1,47 @@
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Tcp;
+
+namespace Tapwire.Messages;
+
+/// <summary>
+/// ConnectionActor → StackActor: reserve a TCP port. Answered once: <see cref="Bound"/> or <see cref="BindFailed"/>. The reservation ends with
+/// <see cref="Unbind"/>, or goes over into a <see cref="Connect"/> or <see cref="Listen"/>.
+/// </summary>
+/// <param name="Local">Address or wildcard; port 0 has one chosen.</param>
+public sealed record Bind(IpEndpoint Local, bool ReuseAddress);
+
+/// <summary>StackActor → ConnectionActor: the port is reserved.</summary>
+public sealed record Bound(SocketId Id, IpEndpoint Local);
+
+/// <summary>StackActor → ConnectionActor: the port is not to be had.</summary>
+public sealed record BindFailed(StackError Error);
+
+/// <summary>ConnectionActor → StackActor: give a reservation back. No answer.</summary>
+public sealed record Unbind(SocketId Id);
+
+/// <summary>ListenerActor → StackActor: open a listening socket. Answered once: <see cref="Listening"/> or <see cref="ListenFailed"/>.</summary>
+/// <param name="Local">Address or wildcard; port 0 has one chosen. Ignored with a binding.</param>
+/// <param name="Backlog">Connections that may wait for <see cref="Accept"/>, 1..65535.</param>
+/// <param name="Binding">A port reserved by <see cref="Bind"/>, or null.</param>
+/// <param name="Options">What accepted connections start with.</param>
+public sealed record Listen(IpEndpoint Local, int Backlog, SocketId? Binding, TcpSocketOptions Options);
+
+/// <summary>StackActor → ListenerActor: the socket listens.</summary>
+public sealed record Listening(SocketId Id, IpEndpoint Local);
+
+/// <summary>StackActor → ListenerActor: it does not.</summary>
+public sealed record ListenFailed(StackError Error);
+
+/// <summary>ListenerActor → StackActor: I can take <paramref name="Count"/> more connections. Each is answered by one <see cref="Accepted"/>, when it comes;
+/// until then connections wait in the backlog.</summary>
+public sealed record Accept(SocketId Listener, int Count);
+
+/// <summary>
+/// StackActor → ListenerActor: a connection. It stays silent until a ConnectionActor has sent <see cref="Attach"/>; if this message is lost the connection is
+/// aborted.
+/// </summary>
+public sealed record Accepted(SocketId Id, IpEndpoint Local, IpEndpoint Remote);
+
+/// <summary>ListenerActor → StackActor: stop listening; connections that nobody accepted are reset. No answer.</summary>
+public sealed record Unlisten(SocketId Id);

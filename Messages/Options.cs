@@ -1,0 +1,58 @@
+using Tapwire.Stack;
+
+namespace Tapwire.Messages;
+
+/// <summary>The socket options that mean something to the stack, for a connection that exists. Before that they travel in the socket's options record.</summary>
+public enum SocketOption
+{
+    /// <summary>0 or 1: send small segments at once (TCP_NODELAY).</summary>
+    NoDelay,
+
+    /// <summary>0 or 1 (SO_KEEPALIVE).</summary>
+    KeepAlive,
+
+    /// <summary>Seconds of silence before the first probe (TCP_KEEPIDLE).</summary>
+    KeepAliveIdle,
+
+    /// <summary>Seconds between probes (TCP_KEEPINTVL).</summary>
+    KeepAliveInterval,
+
+    /// <summary>Unanswered probes before the connection is given up (TCP_KEEPCNT).</summary>
+    KeepAliveCount,
+
+    /// <summary>Milliseconds that sent data may stay unacknowledged; 0 is the default (TCP_USER_TIMEOUT).</summary>
+    UserTimeout,
+
+    /// <summary>Bytes (SO_RCVBUF).</summary>
+    ReceiveBuffer,
+
+    /// <summary>Bytes (SO_SNDBUF).</summary>
+    SendBuffer,
+
+    /// <summary>0 makes close abort, anything else does not (SO_LINGER; to wait in close is the application's part). Reads as 0 or -1.</summary>
+    Linger,
+
+    /// <summary>1..255, -1 for the stack's default (IP_TTL).</summary>
+    HopLimit,
+
+    /// <summary>DSCP and ECN bits (IP_TOS).</summary>
+    TrafficClass,
+
+    /// <summary>0 or 1: may send to a broadcast address (SO_BROADCAST).</summary>
+    Broadcast,
+
+    /// <summary>The pending error, cleared by the read (SO_ERROR).</summary>
+    Error,
+
+    /// <summary>Largest segment towards the peer, in bytes (TCP_MAXSEG); read only.</summary>
+    MaximumSegment,
+}
+
+/// <summary>A socket's actor → StackActor: set an option. Answered by <see cref="OptionAnswer"/>.</summary>
+public sealed record SetOption(SocketId Id, SocketOption Option, int Value);
+
+/// <summary>A socket's actor → StackActor: read an option. Answered by <see cref="OptionAnswer"/>.</summary>
+public sealed record GetOption(SocketId Id, SocketOption Option);
+
+/// <summary>StackActor → the socket's actor.</summary>
+public sealed record OptionAnswer(StackError Error, int Value);

@@ -1,0 +1,55 @@
+using Akka.Event;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+
+namespace Tapwire.Messages;
+
+/// <summary>
+/// StackActor → ConnectionActor: bytes in order, as a chain of buffers linked by <c>Next</c>; the last message of a stream carries its end, with or without
+/// bytes. The bytes count against the TCP window until <see cref="ReadDone"/>.
+/// </summary>
+public sealed record ReadReady(PacketBuffer? Chain, int Bytes, bool EndOfStream) : IOwnsBuffers, IDeadLetterSuppression
+{
+    public void Release() => PacketBuffer.ReleaseChain(Chain);
+}
+
+/// <summary>ConnectionActor → StackActor: the application has taken that many bytes: open the window by as much. No answer.</summary>
+public sealed record ReadDone(SocketId Id, int Bytes) : IDeadLetterSuppression;
+
+/// <summary>
+/// ConnectionActor → StackActor: bytes from the application, within the room given by <see cref="Connected"/> and <see cref="WriteDone"/>. Answered by
+/// <see cref="WriteDone"/> as the peer acknowledges; bytes for a socket that is gone are released, its <see cref="Closed"/> is the answer.
+/// </summary>
+public sealed record WriteRequest(SocketId Id, PacketBuffer Data) : IOwnsBuffers, IDeadLetterSuppression
+{
+    public void Release() => Data.Release();
+}
+
+/// <summary>StackActor → ConnectionActor: room again by that many bytes.</summary>
+public sealed record WriteDone(int Bytes) : IDeadLetterSuppression;
+
+/// <summary>Which half of a connection is shut down.</summary>
+public enum ShutdownDirection
+{
+    /// <summary>No more bytes to the peer: FIN after what is queued.</summary>
+    Send,
+
+    /// <summary>No more bytes are wanted: what still comes is acknowledged and discarded.</summary>
+    Receive,
+}
+
+/// <summary>ConnectionActor → StackActor: shut down one half. No answer but what the peer makes of it.</summary>
+public sealed record Shutdown(SocketId Id, ShutdownDirection Direction);
+
+/// <summary>ConnectionActor → StackActor: the application has closed: FIN after pending data; data that still comes is answered with RST. Answered by
+/// <see cref="Closed"/>.</summary>
+public sealed record Close(SocketId Id);
+
+/// <summary>ConnectionActor → StackActor: RST now; queues are freed. Answered by <see cref="Closed"/>.</summary>
+public sealed record Abort(SocketId Id);
+
+/// <summary>
+/// StackActor → ConnectionActor, exactly once and last: the connection has ended, in order (<see cref="StackError.None"/>) or for the first reason that ended
+/// it. All received bytes have been sent before it.
+/// </summary>
+public sealed record Closed(StackError Reason) : IDeadLetterSuppression;

@@ -1,0 +1,109 @@
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Link;
+using Tapwire.Wires;
+
+namespace Tapwire.Tests.Actors.Support;
+
+/// <summary>A wire whose other end is the test: it puts frames in, takes frames out, and can be full or fail.</summary>
+internal sealed class MemoryWire(string name = "memory") : IWire
+{
+    private readonly Queue<byte[]> _incoming = new();
+    private Action<Readiness> _ready = _ => { };
+
+    public Queue<byte[]> Sent { get; } = new();
+
+    public string Name => name;
+
+    public Medium Medium => Medium.Ethernet;
+
+    public int Mtu => 1500;
+
+    public MacAddress? HardwareAddress => null;
+
+    public WireOffloads Offloads => WireOffloads.None;
+
+    public long Refused => 0;
+
+    /// <summary>Frames that it takes before it is full; negative: any number.</summary>
+    public int Room { get; set; } = -1;
+
+    public bool Broken { get; set; }
+
+    public bool Disposed { get; private set; }
+
+    public void Start(IReactor reactor, Action<Readiness> ready)
+    {
+        _ready = ready;
+        if (_incoming.Count > 0)
+            ready(Readiness.Readable);
+    }
+
+    public void Deliver(byte[] frame)
+    {
+        _incoming.Enqueue(frame);
+        if (_incoming.Count == 1)
+            _ready(Readiness.Readable);
+    }
+
+    /// <summary>Several frames, reported once, as a device does that filled up while nobody looked.</summary>
+    public void DeliverAll(IEnumerable<byte[]> frames)
+    {
+        foreach (var frame in frames)
+            _incoming.Enqueue(frame);
+        _ready(Readiness.Readable);
+    }
+
+    public void BecomeWritable(int room)
+    {
+        Room = room;
+        _ready(Readiness.Writable);
+    }
+
+    public int Read(BufferPool pool, Span<PacketBuffer> frames)
+    {
+        ThrowIfBroken();
+        var count = 0;
+        while (count < frames.Length && _incoming.TryDequeue(out var bytes))
+        {
+            var frame = pool.Rent(bytes.Length);
+            bytes.CopyTo(frame.Append(bytes.Length));
+            frames[count++] = frame;
+        }
+
+        return count;
+    }
+
+    public int Write(ReadOnlySpan<PacketBuffer> frames)
+    {
+        ThrowIfBroken();
+        var count = 0;
+        foreach (var frame in frames)
+        {
+            if (Room == 0)
+                break;
+            if (Room > 0)
+                Room--;
+            var bytes = new byte[frame.TotalLength];
+            frame.CopyTo(bytes);
+            Sent.Enqueue(bytes);
+            count++;
+        }
+
+        return count;
+    }
+
+    public void Dispose() => Disposed = true;
+
+    /// <summary>The device vanishes, and the kernel says so by an error on the next read.</summary>
+    public void Break()
+    {
+        Broken = true;
+        _ready(Readiness.HangUp);
+    }
+
+    private void ThrowIfBroken()
+    {
+        if (Broken)
+            throw new WireException($"{name}: no such device.");
+    }
+}

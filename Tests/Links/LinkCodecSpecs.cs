@@ -1,0 +1,287 @@
+using System.Buffers.Binary;
+using Tapwire.Links.Protocol;
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+using Xunit;
+
+namespace Tapwire.Tests.Links;
+
+public sealed class LinkCodecSpecs
+{
+    private static readonly LinkAddress V4 = LinkAddress.From(new IpEndpoint(IpAddress.Parse("10.99.0.1"), 80));
+    private static readonly LinkAddress V6 = LinkAddress.From(new IpEndpoint(IpAddress.Parse("fd00::1"), 443));
+
+    private const string V4Bytes = "0200 0050 0A630001 0000000000000000 000000000000000000000000";
+    private const string V6Bytes = "0A00 01BB 00000000 FD000000000000000000000000000001 00000000";
+    private const string Handle = "8877665544332211";
+
+    public static TheoryData<LinkRequest, string> Requests => new()
+    {
+        { new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 6), "18000000 0100 0000 01000000 00000000 0200 0100 06000000" },
+        {
+            new ConnectRequest(2, 0x1122334455667788, V4, 300_000, NoWait: true),
+            $"40000000 0200 0000 02000000 00000000 {Handle} {V4Bytes} E0930400 01000000 00000000"
+        },
+        { new BindRequest(0xFFFFFFFF, 0x1122334455667788, V6), $"38000000 0300 0000 FFFFFFFF 00000000 {Handle} {V6Bytes} 00000000" },
+        { new ListenRequest(4, 0x1122334455667788, 128), $"20000000 0400 0000 04000000 00000000 {Handle} 80000000 00000000" },
+        { new GetSockNameRequest(5, 0x1122334455667788), $"18000000 0500 0000 05000000 00000000 {Handle}" },
+        { new GetPeerNameRequest(6, 0x1122334455667788), $"18000000 0600 0000 06000000 00000000 {Handle}" },
+        { new ShutdownRequest(7, 0x1122334455667788, ShutdownHow.Both), $"20000000 0700 0000 07000000 00000000 {Handle} 02000000 00000000" },
+        { new CloseRequest(8, 0x1122334455667788), $"18000000 0800 0000 08000000 00000000 {Handle}" },
+        { new GetOptionRequest(10, 0x1122334455667788, 1, 4, 4), $"28000000 0A00 0000 0A000000 00000000 {Handle} 01000000 04000000 04000000 00000000" },
+        { new PingRequest(16, V4, 7, 56, 1000), $"38000000 1000 0000 10000000 00000000 {V4Bytes} 07000000 38000000 E8030000" },
+        { new StatusRequest(17), "10000000 1100 0000 11000000 00000000" },
+        { new AddAddressRequest(18, IpAddress.Parse("10.99.0.1"), 24), "30000000 1200 0000 12000000 00000000 0200 0000 0A630001 0000000000000000 000000000000000000000000 18000000" },
+        { new RemoveAddressRequest(19, IpAddress.Parse("10.99.0.1")), "30000000 1300 0000 13000000 00000000 0200 0000 0A630001 0000000000000000 000000000000000000000000 00000000" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Requests))]
+    public void A_request_has_its_documented_bytes_and_is_read_from_them(LinkRequest request, string golden)
+    {
+        var bytes = Convert.FromHexString(golden.Replace(" ", "", StringComparison.Ordinal));
+        Assert.Equal(bytes, Write(request));
+        Assert.Equal(bytes.Length, LinkRequestCodec.FrameLength(bytes, LinkProtocol.MaxRequest));
+        Assert.Equal(request, LinkRequestCodec.Read(bytes, out var refusal));
+        Assert.Null(refusal);
+    }
+
+    [Fact]
+    public void An_option_is_carried_with_a_value_of_any_length()
+    {
+        var bytes = Convert.FromHexString(
+            "2C000000 0900 0000 09000000 00000000 8877665544332211 06000000 01000000 04000000 00000000 01000000".Replace(" ", "", StringComparison.Ordinal));
+        var request = new SetOptionRequest(9, 0x1122334455667788, 6, 1, new byte[] { 1, 0, 0, 0 });
+        Assert.Equal(bytes, Write(request));
+        var read = Assert.IsType<SetOptionRequest>(LinkRequestCodec.Read(bytes, out _));
+        Assert.Equal(request.Value.ToArray(), read.Value.ToArray());
+        Assert.Equal(request with { Value = read.Value }, read);
+
+        foreach (var length in new[] { 0, 1, LinkProtocol.MaxOptionValue })
+        {
+            var frame = Write(request with { Value = new byte[length] });
+            Assert.Equal(length, ((SetOptionRequest)LinkRequestCodec.Read(frame, out _)!).Value.Length);
+        }
+    }
+
+    [Fact]
+    public void Answers_have_their_documented_bytes_and_are_read_from_them()
+    {
+        AssertAnswer(new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 0).Created(0x1122334455667788), $"18000000 0180 0000 01000000 00000000 {Handle}");
+        AssertAnswer(new ConnectRequest(2, 1, V4, 0, false).Connected(V4), $"30000000 0280 0000 02000000 00000000 {V4Bytes} 00000000");
+        AssertAnswer(new ConnectRequest(3, 1, V4, 0, false).Failed(StackError.ConnectionRefused), "10000000 0280 0000 03000000 6F000000");
+        AssertAnswer(new ConnectRequest(3, 1, V4, 0, true).InProgress(), "10000000 0280 0000 03000000 73000000");
+        AssertAnswer(new GetOptionRequest(4, 1, 1, 4, 4).Value(111), "14000000 0A80 0000 04000000 00000000 6F000000");
+        AssertAnswer(new GetOptionRequest(4, 1, 1, 4, 1).Value(1), "11000000 0A80 0000 04000000 00000000 01");
+        AssertAnswer(new StatusRequest(5).Status("{}"), "12000000 1180 0000 05000000 00000000 7B7D");
+        AssertAnswer(new CloseRequest(6, 1).Done(), "10000000 0880 0000 06000000 00000000");
+        AssertAnswer(
+            new PingRequest(7, V4, 1, 8, 1000).Replied(TimeSpan.FromMicroseconds(123.4), V4, 64),
+            $"38000000 1080 0000 07000000 00000000 08E2010000000000 {V4Bytes} 40000000");
+    }
+
+    [Fact]
+    public void What_an_answer_says_is_what_it_was_made_of()
+    {
+        Assert.Equal(5ul, Again(new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 0).Created(5)).Handle);
+        Assert.Equal(V6, Again(new BindRequest(1, 2, V6).Bound(V6)).Address);
+        Assert.Equal("{\"ä\":1}", Again(new StatusRequest(1).Status("{\"ä\":1}")).Text);
+        Assert.Equal(new PingReply(TimeSpan.FromTicks(1234), V6, 63), Again(new PingRequest(1, V6, 1, 8, 1000).Replied(TimeSpan.FromTicks(1234), V6, 63)).PingReply);
+        Assert.Throws<LinkProtocolException>(() => Again(new StatusRequest(1).Status("")).Handle);
+        Assert.Throws<LinkProtocolException>(() => Again(new StatusRequest(1).Status("")).Address);
+        Assert.Throws<LinkProtocolException>(() => LinkAnswer.Read(Write(new StatusRequest(1))));
+    }
+
+    [Fact]
+    public void A_status_that_fits_no_answer_is_refused() =>
+        Assert.Throws<ArgumentException>(() => new StatusRequest(1).Status(new string('x', LinkProtocol.MaxAnswer)));
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(15)]
+    [InlineData(1025)]
+    [InlineData(-1)]
+    public void A_length_outside_the_limits_is_rubbish(int length)
+    {
+        var bytes = BitConverter.GetBytes(length);
+        Assert.Throws<LinkProtocolException>(() => LinkRequestCodec.FrameLength(bytes, LinkProtocol.MaxRequest));
+    }
+
+    [Fact]
+    public void A_length_that_is_not_there_yet_is_waited_for() =>
+        Assert.Equal(0, LinkRequestCodec.FrameLength([16, 0, 0], LinkProtocol.MaxRequest));
+
+    [Theory]
+    [MemberData(nameof(Requests))]
+    public void A_request_of_any_other_length_is_rubbish(LinkRequest request, string golden)
+    {
+        _ = golden;
+        var frame = Write(request);
+        for (var length = LinkProtocol.HeaderSize; length < 128; length++)
+        {
+            if (length == frame.Length)
+                continue;
+            var other = new byte[length];
+            frame.AsSpan(0, Math.Min(length, frame.Length)).CopyTo(other);
+            Assert.Throws<LinkProtocolException>(() => LinkRequestCodec.Read(other, out _));
+        }
+    }
+
+    [Theory]
+    [InlineData(6)]
+    [InlineData(12)]
+    [InlineData(5)]
+    public void Bits_where_zero_belongs_are_rubbish(int at)
+    {
+        var frame = Write(new StatusRequest(1));
+        frame[at] |= 0x80;
+        Assert.Throws<LinkProtocolException>(() => LinkRequestCodec.Read(frame, out _));
+    }
+
+    [Theory]
+    [InlineData("shutdown")]
+    [InlineData("connect flag")]
+    [InlineData("option length")]
+    [InlineData("prefix")]
+    [InlineData("ping size")]
+    [InlineData("ping sequence")]
+    [InlineData("ping timeout")]
+    public void A_field_out_of_range_is_rubbish(string field)
+    {
+        var (request, at, value) = field switch
+        {
+            "shutdown" => ((LinkRequest)new ShutdownRequest(1, 1, ShutdownHow.Both), 24, 3u),
+            "connect flag" => (new ConnectRequest(1, 1, V4, 0, false), 56, 2u),
+            "option length" => (new SetOptionRequest(1, 1, 1, 1, new byte[4]), 32, 5u),
+            "prefix" => (new AddAddressRequest(1, IpAddress.AnyV4, 8), 44, 33u),
+            "ping size" => (new PingRequest(1, V4, 1, 1, 1), 48, 65_508u),
+            "ping sequence" => (new PingRequest(1, V4, 1, 1, 1), 44, 65_536u),
+            _ => (new PingRequest(1, V4, 1, 1, 1), 52, 60_001u),
+        };
+        var frame = Write(request);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame.AsSpan(at), value);
+        Assert.Throws<LinkProtocolException>(() => LinkRequestCodec.Read(frame, out _));
+    }
+
+    [Fact]
+    public void An_unknown_request_is_answered_ENOSYS()
+    {
+        var frame = Write(new StatusRequest(77));
+        frame[4] = 200;
+        Assert.Null(LinkRequestCodec.Read(frame, out var refusal));
+        Assert.Equal(new LinkAnswer((LinkMessageType)200, 77, 38, default), refusal);
+    }
+
+    [Fact]
+    public void An_address_of_an_unknown_family_is_answered_EAFNOSUPPORT()
+    {
+        var frame = Write(new BindRequest(77, 1, V4));
+        frame[24] = 99;
+        Assert.Null(LinkRequestCodec.Read(frame, out var refusal));
+        Assert.Equal(new LinkAnswer(LinkMessageType.Bind, 77, 97, default), refusal);
+    }
+
+    [Fact]
+    public void Addresses_keep_the_family_of_the_applications_socket()
+    {
+        Assert.Equal(V4Bytes.Replace(" ", "", StringComparison.Ordinal), Hex(V4));
+        Assert.Equal(V6Bytes.Replace(" ", "", StringComparison.Ordinal), Hex(V6));
+        var mapped = LinkAddress.From(V4.Endpoint, LinkFamily.V6);
+        Assert.Equal("0A000050" + "00000000" + "00000000000000000000FFFF0A630001" + "00000000", Hex(mapped));
+        Assert.Equal("0A000050" + new string('0', 48), Hex(LinkAddress.From(new IpEndpoint(IpAddress.AnyV4, 80), LinkFamily.V6)));
+        Assert.Equal("02000050" + new string('0', 48), Hex(LinkAddress.From(new IpEndpoint(IpAddress.Unspecified, 80), LinkFamily.V4)));
+        Assert.Equal(new string('0', 56), Hex(LinkAddress.None));
+        foreach (var address in new[] { V4, V6, mapped, LinkAddress.None })
+        {
+            Assert.True(LinkAddress.TryRead(Convert.FromHexString(Hex(address)), out var read));
+            Assert.Equal(address, read);
+        }
+    }
+
+    [Fact]
+    public void An_accept_record_has_its_documented_bytes()
+    {
+        var record = new AcceptRecord(V4, V6);
+        var bytes = new byte[AcceptRecord.Size];
+        bytes.AsSpan().Fill(0xA5);
+        record.WriteTo(bytes);
+        Assert.Equal($"{V4Bytes} 00000000 {V6Bytes} 00000000".Replace(" ", "", StringComparison.Ordinal), Convert.ToHexString(bytes));
+        Assert.True(AcceptRecord.TryRead(bytes, out var read));
+        Assert.Equal(record, read);
+        bytes[32] = 77;
+        Assert.False(AcceptRecord.TryRead(bytes, out _));
+    }
+
+    [Fact]
+    public void The_hello_is_magic_and_version()
+    {
+        var hello = new byte[LinkProtocol.HelloSize];
+        hello.AsSpan().Fill(0xA5);
+        LinkProtocol.WriteHello(hello);
+        Assert.Equal("7461707769726500" + "01000000" + "00000000", Convert.ToHexString(hello));
+        Assert.Equal(1u, LinkProtocol.ReadHello(hello));
+        hello[3]++;
+        Assert.Throws<LinkProtocolException>(() => LinkProtocol.ReadHello(hello));
+    }
+
+    [Fact]
+    public void Random_frames_give_a_request_a_refusal_or_the_protocols_exception()
+    {
+        var random = new Random(42);
+        var (requests, refusals, rubbish) = (0, 0, 0);
+        for (var i = 0; i < 50_000; i++)
+        {
+            var frame = new byte[random.Next(LinkProtocol.HeaderSize, 70)];
+            random.NextBytes(frame);
+            BinaryPrimitives.WriteUInt32LittleEndian(frame, (uint)frame.Length);
+            frame.AsSpan(4, 4).Clear();
+            frame.AsSpan(12, 4).Clear();
+            frame[4] = (byte)random.Next(0, 24);
+            try
+            {
+                if (LinkRequestCodec.Read(frame, out var refusal) is not null)
+                    requests++;
+                else if (refusal is not null)
+                    refusals++;
+            }
+            catch (LinkProtocolException)
+            {
+                rubbish++;
+            }
+        }
+
+        Assert.Equal(50_000, requests + refusals + rubbish);
+        Assert.True(requests > 100 && refusals > 100 && rubbish > 100);
+    }
+
+    private static byte[] Write(LinkRequest request)
+    {
+        var frame = new byte[LinkRequestCodec.SizeOf(request)];
+        frame.AsSpan().Fill(0xA5);
+        LinkRequestCodec.Write(request, frame);
+        return frame;
+    }
+
+    private static LinkAnswer Again(LinkAnswer answer)
+    {
+        var frame = new byte[answer.Size];
+        answer.WriteTo(frame);
+        return LinkAnswer.Read(frame);
+    }
+
+    private static void AssertAnswer(LinkAnswer answer, string golden)
+    {
+        var frame = new byte[answer.Size];
+        frame.AsSpan().Fill(0xA5);
+        answer.WriteTo(frame);
+        Assert.Equal(golden.Replace(" ", "", StringComparison.Ordinal), Convert.ToHexString(frame));
+    }
+
+    private static string Hex(LinkAddress address)
+    {
+        var bytes = new byte[LinkAddress.Size];
+        bytes.AsSpan().Fill(0xA5);
+        address.WriteTo(bytes);
+        return Convert.ToHexString(bytes);
+    }
+}

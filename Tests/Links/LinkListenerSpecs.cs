@@ -1,0 +1,138 @@
+using System.Net.Sockets;
+using Tapwire.Links;
+using Tapwire.Tests.Links.Support;
+using Xunit;
+
+namespace Tapwire.Tests.Links;
+
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
+public sealed class LinkListenerSpecs : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("tapwire-link-").FullName;
+
+    private string Path => System.IO.Path.Combine(_directory, "link.sock");
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public void The_socket_is_its_owners_alone_and_so_is_the_directory_made_for_it()
+    {
+        var path = System.IO.Path.Combine(_directory, "a", "b", "link.sock");
+        using var listener = LinkListener.Listen(path);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+        Assert.Equal(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+            File.GetUnixFileMode(System.IO.Path.GetDirectoryName(path)!));
+    }
+
+    [Fact]
+    public void No_connection_is_no_session()
+    {
+        using var listener = LinkListener.Listen(Path);
+        Assert.Equal(LinkAccept.None, listener.TryAccept(out var session, out _));
+        Assert.Null(session);
+    }
+
+    [Fact]
+    public void The_owner_is_admitted_with_his_credentials()
+    {
+        using var listener = LinkListener.Listen(Path);
+        using var client = Connect();
+        Assert.Equal(LinkAccept.Accepted, listener.TryAccept(out var session, out var peer));
+        Assert.Equal(Environment.ProcessId, peer.ProcessId);
+        Assert.Equal(peer, session!.Peer);
+        session.Dispose();
+    }
+
+    [Theory]
+    [InlineData(1000u, 1000u, true)]
+    [InlineData(0u, 1000u, true)]
+    [InlineData(1001u, 1000u, false)]
+    [InlineData(1000u, 0u, false)]
+    [InlineData(0u, 0u, true)]
+    public void Only_the_owner_and_root_are_admitted(uint peer, uint owner, bool admitted) =>
+        Assert.Equal(admitted, LinkListener.IsAdmitted(new PeerCredentials(1, peer, 100), owner));
+
+    [Fact]
+    public void A_second_driver_on_the_same_path_is_told_so()
+    {
+        using var first = LinkListener.Listen(Path);
+        var e = Assert.Throws<LinkListenException>(() => LinkListener.Listen(Path));
+        Assert.Contains("Another driver is running", e.Message, StringComparison.Ordinal);
+        Assert.Contains(Path, e.Message, StringComparison.Ordinal);
+        using var client = Connect();
+    }
+
+    [Fact]
+    public void The_socket_of_a_driver_that_is_gone_is_replaced()
+    {
+        using (var dead = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            dead.Bind(new UnixDomainSocketEndPoint(Path));
+            // .NET removes the file of a socket that it closes; a driver that was killed leaves it.
+            File.Move(Path, Path + ".kept");
+        }
+
+        File.Move(Path + ".kept", Path);
+        using var listener = LinkListener.Listen(Path);
+        using var client = Connect();
+        Assert.Equal(LinkAccept.Accepted, listener.TryAccept(out var session, out _));
+        session!.Dispose();
+    }
+
+    [Fact]
+    public void A_file_that_is_no_socket_is_left_alone()
+    {
+        File.WriteAllText(Path, "precious");
+        var e = Assert.Throws<LinkListenException>(() => LinkListener.Listen(Path));
+        Assert.Contains("not a socket", e.Message, StringComparison.Ordinal);
+        Assert.Equal("precious", File.ReadAllText(Path));
+    }
+
+    [Fact]
+    public void A_directory_that_others_can_write_is_refused()
+    {
+        File.SetUnixFileMode(_directory, (UnixFileMode)0b111_111_111);
+        var e = Assert.Throws<LinkListenException>(() => LinkListener.Listen(Path));
+        Assert.Contains("written by others", e.Message, StringComparison.Ordinal);
+        File.SetUnixFileMode(_directory, UnixFileMode.StickyBit | (UnixFileMode)0b111_111_111);
+        using var listener = LinkListener.Listen(Path);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")]
+    public void A_path_that_the_kernel_does_not_take_is_refused_with_the_reason(string name)
+    {
+        var e = Assert.ThrowsAny<Exception>(() => LinkListener.Listen(System.IO.Path.Combine(_directory, name)));
+        Assert.IsType<LinkListenException>(e);
+    }
+
+    [Fact]
+    public void The_socket_file_goes_with_its_driver_but_not_that_of_the_next_one()
+    {
+        var first = LinkListener.Listen(Path);
+        File.Delete(Path);
+        var second = LinkListener.Listen(Path);
+        first.Dispose();
+        Assert.True(File.Exists(Path));
+        second.Dispose();
+        Assert.False(File.Exists(Path));
+        second.Dispose();
+    }
+
+    [Theory]
+    [InlineData("/run/x", true, "/run/x/tapwire.sock")]
+    [InlineData("relative", true, "/run/user/1000/tapwire.sock")]
+    [InlineData("", true, "/run/user/1000/tapwire.sock")]
+    [InlineData(null, false, "/tmp/tapwire-1000/link.sock")]
+    public void Driver_and_application_agree_on_a_path(string? runtimeDirectory, bool exists, string expected) =>
+        Assert.Equal(expected, LinkEndpointPath.Choose(runtimeDirectory, 1000, _ => exists));
+
+    private Socket Connect()
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Connect(new UnixDomainSocketEndPoint(Path));
+        return socket;
+    }
+}

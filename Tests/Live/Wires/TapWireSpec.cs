@@ -1,0 +1,371 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Link;
+using Tapwire.Tests.Live.Support;
+using Tapwire.Wires;
+using Tapwire.Wires.Posix;
+using Xunit;
+
+namespace Tapwire.Tests.Live.Wires;
+
+[Collection(LiveCollection.Name)]
+public sealed class TapWireSpec
+{
+    private const byte Icmp = 1;
+    private const byte Tcp = 6;
+
+    private static readonly TapWireOptions Plain = new() { Name = "tw0", Offloads = WireOffloads.None };
+    private static readonly TapWireOptions Offloaded = new() { Name = "tw0" };
+
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_ping_of_the_kernel_arrives_and_its_answer_reaches_the_kernel(bool offloads)
+    {
+        using var peer = new TapPeer(offloads ? Offloaded : Plain);
+        var ping = peer.Namespace.Start("ping", "-c", "1", "-s", "1400", "-W", "10", TapPeer.Address);
+        var request = peer.Receive(TapPeer.IsArpRequest);
+        peer.Send(peer.ArpReply(request));
+        var echo = peer.ReceiveIpv4(Icmp);
+        Assert.Equal(14 + 20 + 8 + 1400, echo.Length);
+
+        var answer = peer.Answer(echo);
+        answer.Span[34] = 0;
+        var checksum = BinaryPrimitives.ReadUInt16BigEndian(answer.Span[36..]) + 0x0800;
+        BinaryPrimitives.WriteUInt16BigEndian(answer.Span[36..], (ushort)(checksum + (checksum >> 16)));
+        peer.Send(answer);
+        Assert.Equal(0, NetworkNamespace.ExitCodeOf(ping));
+        Assert.Contains(peer.Wire.HardwareAddress!.Value.ToString(), peer.Namespace.Ip("neigh show dev tw0"), StringComparison.Ordinal);
+        Assert.Equal(0, peer.Wire.Refused);
+    }
+
+    [SkippableFact]
+    public void Bulk_of_a_kernel_socket_arrives_in_super_frames_with_their_note()
+    {
+        using var peer = new TapPeer(Offloaded);
+        Assert.Equal(Offloaded.Offloads, peer.Wire.Offloads);
+        using var socket = peer.Namespace.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+        var (connected, synchronize) = Connect(peer, socket);
+        Assert.Equal(ChecksumState.Partial, synchronize.Offload.Checksum);
+        var payload = new byte[10_000];
+        new Random(1).NextBytes(payload);
+        Assert.True(connected.Wait(TimeSpan.FromSeconds(10)), "The kernel's connect did not end.");
+        socket.Send(payload);
+
+        var received = new List<byte>();
+        var largest = 0;
+        while (received.Count < payload.Length)
+        {
+            using var segment = new Held(peer.ReceiveIpv4(Tcp));
+            var frame = segment.Frame;
+            if (frame.Length == 14 + 20 + TcpHeaderLength(frame))
+                continue;
+            largest = Math.Max(largest, frame.Length);
+            var note = frame.Offload;
+            Assert.Equal((ChecksumState.Partial, (ushort)34, (ushort)16), (note.Checksum, note.ChecksumStart, note.ChecksumOffset));
+            if (frame.Length > 1514)
+            {
+                Assert.Equal((Segmentation.TcpV4, (ushort)1460, (ushort)54), (note.Segmentation, note.SegmentSize, note.HeaderLength));
+            }
+
+            received.AddRange(frame.Span[(14 + 20 + TcpHeaderLength(frame))..]);
+        }
+
+        Assert.True(largest > 5000, $"The largest frame has {largest} bytes.");
+        Assert.Equal(payload, received);
+        Assert.Equal(0, peer.Wire.Refused);
+        synchronize.Release();
+    }
+
+    [SkippableFact]
+    public void Segmented_datagrams_of_a_kernel_socket_arrive_in_one_frame_with_their_note()
+    {
+        const int UdpSegment = 103;
+        const byte Udp = 17;
+        using var peer = new TapPeer(Offloaded with { Offloads = Offloaded.Offloads | WireOffloads.UdpSegmentation });
+        Skip.If((peer.Wire.Offloads & WireOffloads.UdpSegmentation) == 0, "the kernel is older than 6.2");
+        using var socket = peer.Namespace.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        socket.SetRawSocketOption(Udp, UdpSegment, BitConverter.GetBytes(1000));
+        socket.SendTo(new byte[9500], new IPEndPoint(IPAddress.Parse(TapPeer.Address), 9));
+        var frame = peer.ReceiveIpv4(Udp);
+        Assert.Equal(14 + 20 + 8 + 9500, frame.Length);
+        Assert.Equal(
+            new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 34, ChecksumOffset = 6, Segmentation = Segmentation.Udp, SegmentSize = 1000, HeaderLength = 42 },
+            frame.Offload);
+        frame.Release();
+    }
+
+    [SkippableFact]
+    public void A_super_frame_with_fragments_reaches_a_kernel_socket_in_order()
+    {
+        using var peer = new TapPeer(Offloaded);
+        using var socket = peer.Namespace.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+        var (connected, synchronize) = Connect(peer, socket);
+        Assert.True(connected.Wait(TimeSpan.FromSeconds(10)), "The kernel's connect did not end.");
+
+        var payload = new byte[40_000];
+        new Random(2).NextBytes(payload);
+        var frame = SuperFrame(peer, synchronize, payload);
+        peer.Send(frame);
+        var received = new byte[payload.Length];
+        socket.ReceiveTimeout = 20_000;
+        for (var count = 0; count < received.Length;)
+            count += socket.Receive(received, count, received.Length - count, SocketFlags.None);
+        Assert.Equal(payload, received);
+        Assert.Equal(0, peer.Wire.Refused);
+        synchronize.Release();
+    }
+
+    [SkippableFact]
+    public void Frames_that_the_device_refuses_are_counted_and_the_rest_goes_out()
+    {
+        using var peer = new TapPeer(Offloaded);
+        var ping = peer.Namespace.Start("ping", "-c", "1", "-W", "10", TapPeer.Address);
+        var request = peer.Receive(TapPeer.IsArpRequest);
+        var reply = peer.ArpReply(request);
+        var tooShort = peer.Pool.Rent(64);
+        tooShort.Append(13);
+        var contradictory = peer.Pool.Rent(64);
+        contradictory.Append(60);
+        contradictory.Offload = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 50, ChecksumOffset = 16 };
+        Assert.Equal(3, peer.Wire.Write([tooShort, contradictory, reply]));
+        Assert.Equal(2, peer.Wire.Refused);
+        peer.ReceiveIpv4(Icmp).Release();
+    }
+
+    [SkippableFact]
+    public void A_device_without_offloads_refuses_a_frame_that_needs_them()
+    {
+        using var peer = new TapPeer(Plain);
+        Assert.Equal(WireOffloads.None, peer.Wire.Offloads);
+        var frame = peer.Pool.Rent(64);
+        frame.Append(60);
+        frame.Offload = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 34, ChecksumOffset = 16 };
+        Assert.Equal(1, peer.Wire.Write([frame]));
+        Assert.Equal(1, peer.Wire.Refused);
+    }
+
+    [SkippableFact]
+    public void A_frame_for_an_interface_that_is_down_is_refused_and_one_after_it_is_up_again_is_not()
+    {
+        using var peer = new TapPeer(Plain);
+        peer.Namespace.Ip("link set tw0 down");
+        var frame = peer.Pool.Rent(64);
+        frame.Append(60).Clear();
+        Assert.Equal(1, peer.Wire.Write([frame]));
+        Assert.Equal(1, peer.Wire.Refused);
+        peer.Namespace.Ip("link set tw0 up");
+        Assert.Equal(1, peer.Wire.Write([frame]));
+        Assert.Equal(1, peer.Wire.Refused);
+    }
+
+    [SkippableFact]
+    public void The_removal_of_the_device_is_reported_and_then_an_exception()
+    {
+        using var peer = new TapPeer(Plain);
+        peer.Namespace.Ip("link del tw0");
+        var removed = Assert.Throws<WireException>(() => peer.Receive(_ => false));
+        Assert.Equal("tw0 has been removed.", removed.Message);
+        Assert.True((peer.Reported & Readiness.HangUp) != 0);
+        var frame = peer.Pool.Rent(64);
+        frame.Append(60);
+        Assert.Throws<WireException>(() => peer.Wire.Write([frame]));
+        frame.Release();
+        Assert.Equal(0, peer.Pool.Rented);
+    }
+
+    [SkippableFact]
+    public void Frames_of_a_tun_device_are_ip_packets()
+    {
+        using var space = NetworkNamespace.Create();
+        using var wire = space.OpenTap(new TapWireOptions { Name = "tun0", Medium = Medium.Ip, Mtu = 1400 });
+        Assert.Null(wire.HardwareAddress);
+        Assert.Equal(1400, wire.Mtu);
+        space.Ip("addr add 10.99.0.1 peer 10.99.0.2 dev tun0");
+        var ping = space.Start("ping", "-c", "1", "-W", "1", TapPeer.Address);
+        NetworkNamespace.ExitCodeOf(ping);
+        var pool = new BufferPool();
+        var frames = new PacketBuffer[16];
+        var count = wire.Read(pool, frames);
+        var echo = Assert.Single(frames[..count], f => f.Span[0] == 0x45 && f.Span[9] == Icmp);
+        Assert.Equal(84, echo.Length);
+    }
+
+    [SkippableFact]
+    public void The_mtu_is_set_and_the_link_brought_up()
+    {
+        using var space = NetworkNamespace.Create();
+        using var wire = space.OpenTap(new TapWireOptions { Name = "tw%d", Mtu = 9000 });
+        Assert.Equal(("tw0", 9000, Medium.Ethernet), (wire.Name, wire.Mtu, wire.Medium));
+        var link = space.Ip("link show dev tw0");
+        Assert.Contains("mtu 9000", link, StringComparison.Ordinal);
+        Assert.Contains(",UP", link, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void A_jumbo_frame_is_read_whole()
+    {
+        using var peer = new TapPeer(Plain with { Mtu = 9000 });
+        var ping = peer.Namespace.Start("ping", "-c", "1", "-s", "8972", "-p", "5a", "-W", "5", TapPeer.Address);
+        var echo = peer.ReceiveIpv4(Icmp);
+        Assert.Equal(14 + 9000, echo.Length);
+        Assert.Equal(-1, echo.Span[(14 + 20 + 8 + 16)..].IndexOfAnyExcept((byte)0x5A));
+        echo.Release();
+    }
+
+    [SkippableFact]
+    public void Opening_fails_with_what_is_wrong()
+    {
+        using var space = NetworkNamespace.Create();
+        using var first = space.OpenTap(Plain);
+        Assert.Equal("The tap device tw0 is in use: another program is attached to it.", Failure(() => space.OpenTap(Plain)));
+        Assert.Equal("lo exists and is not a single-queue tap device, or cannot be an interface's name.", Failure(() => space.OpenTap(Plain with { Name = "lo" })));
+        space.Ip("tuntap add dev tw1 mode tap");
+        var address = MacAddress.Parse(space.Exec("cat", "/sys/class/net/tw1/address").Trim());
+        Assert.Equal(
+            $"{address} is the kernel's own address on tw1: this end needs another one.",
+            Failure(() => space.OpenTap(Plain with { Name = "tw1", HardwareAddress = address })));
+        using var second = space.OpenTap(Plain with { Name = "tw1", HardwareAddress = new MacAddress(0x02_00_00_00_00_01) });
+        Assert.Equal(new MacAddress(0x02_00_00_00_00_01), second.HardwareAddress);
+    }
+
+    [SkippableFact]
+    public void Opening_without_privileges_says_what_is_missing_and_how_to_get_it()
+    {
+        using var space = NetworkNamespace.Create();
+        Assert.Equal(
+            "No permission for the tap device tw0: it needs CAP_NET_ADMIN; or run once as root 'ip tuntap add dev tw0 mode tap user $USER'; "
+            + "or run inside 'unshare -Urn'.",
+            Failure(() => space.RunUnprivileged(() => TapWire.Open(Plain))));
+
+        space.Ip("tuntap add dev tw0 mode tap user root");
+        Assert.Equal(
+            "tw0 is down, and changing that needs CAP_NET_ADMIN: run 'ip link set tw0 up' as root.",
+            Failure(() => space.RunUnprivileged(() => TapWire.Open(Plain))));
+
+        space.Ip("link set tw0 up");
+        Assert.Equal(
+            "tw0 has MTU 1500, and changing that needs CAP_NET_ADMIN: run 'ip link set tw0 mtu 9000' as root.",
+            Failure(() => space.RunUnprivileged(() => TapWire.Open(Plain with { Mtu = 9000 }))));
+
+        using var wire = space.RunUnprivileged(() => TapWire.Open(Offloaded with { Mtu = 1500 }));
+        Assert.Equal(Offloaded.Offloads, wire.Offloads);
+    }
+
+    [SkippableFact]
+    public void A_persistent_device_does_not_keep_the_offloads_of_its_last_user()
+    {
+        using var space = NetworkNamespace.Create();
+        space.Ip("tuntap add dev tw0 mode tap");
+        space.OpenTap(Offloaded with { Offloads = Offloaded.Offloads | WireOffloads.UdpSegmentation }).Dispose();
+        using var wire = space.OpenTap(Plain);
+        Assert.Equal(WireOffloads.None, wire.Offloads);
+        space.Ip($"addr add {TapPeer.KernelAddress}/24 dev tw0");
+        space.Ip($"neigh add {TapPeer.Address} lladdr {wire.HardwareAddress} dev tw0");
+        using var socket = space.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        socket.SendTo(new byte[1000], new IPEndPoint(IPAddress.Parse(TapPeer.Address), 9));
+
+        var pool = new BufferPool();
+        var frames = new PacketBuffer[64];
+        var datagram = Assert.Single(frames[..wire.Read(pool, frames)], f => f.Length == 14 + 20 + 8 + 1000);
+        Assert.Equal(default, datagram.Offload);
+        var pseudo = Checksum.Sum(datagram.Span.Slice(26, 8)) + 17 + 8 + 1000;
+        Assert.Equal(0xFFFFu, Checksum.Sum(datagram.Span[34..], pseudo));
+    }
+
+    [SkippableFact]
+    public void An_idle_wire_on_a_reactor_does_not_wake_it()
+    {
+        using var space = NetworkNamespace.Create();
+        using var reactor = new Reactor("idle", e => Environment.FailFast("The reactor's handler has thrown.", e));
+        using var wire = space.OpenTap(new TapWireOptions { Name = "tun0", Medium = Medium.Ip });
+        space.Exec("sysctl", "-qw", "net.ipv6.conf.tun0.disable_ipv6=1");
+        wire.Start(reactor, _ => { });
+        Thread.Sleep(100);
+        var before = reactor.Sleeps;
+        Thread.Sleep(1000);
+        Assert.Equal(before, reactor.Sleeps);
+    }
+
+    private static string Failure(Action open) => Assert.Throws<WireException>(open).Message;
+
+    /// <summary>Answers a kernel socket's connect with a SYN-ACK, sequence number 1000. The returned SYN is the caller's.</summary>
+    private static (Task Connected, PacketBuffer Synchronize) Connect(TapPeer peer, Socket socket)
+    {
+        var connected = Task.Run(() => socket.Connect(IPAddress.Parse(TapPeer.Address), 7));
+        var synchronize = peer.ReceiveIpv4(Tcp);
+        var answer = peer.Answer(synchronize);
+        answer.Truncate(14 + 20 + 24);
+        var ip = answer.Span[14..];
+        BinaryPrimitives.WriteUInt16BigEndian(ip[2..], 20 + 24);
+        TapPeer.SealIpv4(answer);
+        WriteTcp(ip[20..], synchronize.Span[34..], 999, BinaryPrimitives.ReadUInt32BigEndian(synchronize.Span[38..]) + 1, 0x12, headerWords: 6);
+        BinaryPrimitives.WriteUInt32BigEndian(ip[40..], 0x0204_05B4);
+
+        BinaryPrimitives.WriteUInt16BigEndian(ip[36..], PseudoHeaderSum(ip, 24));
+        answer.Offload = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 34, ChecksumOffset = 16 };
+        peer.Send(answer);
+        return (connected, synchronize);
+    }
+
+    private static PacketBuffer SuperFrame(TapPeer peer, PacketBuffer synchronize, byte[] payload)
+    {
+        var frame = peer.Answer(synchronize);
+        frame.Truncate(14 + 20 + 20);
+        var ip = frame.Span[14..];
+        BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)(40 + payload.Length));
+        TapPeer.SealIpv4(frame);
+        WriteTcp(ip[20..], synchronize.Span[34..], 1000, BinaryPrimitives.ReadUInt32BigEndian(synchronize.Span[38..]) + 1, 0x18, headerWords: 5);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[36..], PseudoHeaderSum(ip, 20 + payload.Length));
+        frame.Offload = new OffloadNote
+        {
+            Checksum = ChecksumState.Partial,
+            ChecksumStart = 34,
+            ChecksumOffset = 16,
+            Segmentation = Segmentation.TcpV4,
+            SegmentSize = 1460,
+            HeaderLength = 54,
+        };
+        for (var at = 0; at < payload.Length; at += 4000)
+        {
+            using var piece = new Held(peer.Pool.Rent(4000));
+            payload.AsSpan(at, 4000).CopyTo(piece.Frame.Append(4000));
+            frame.AddFragment(piece.Frame, 0, 4000);
+        }
+
+        return frame;
+    }
+
+    private static void WriteTcp(Span<byte> tcp, ReadOnlySpan<byte> peers, uint sequence, uint acknowledgment, byte flags, int headerWords)
+    {
+        peers[2..4].CopyTo(tcp);
+        peers[..2].CopyTo(tcp[2..]);
+        BinaryPrimitives.WriteUInt32BigEndian(tcp[4..], sequence);
+        BinaryPrimitives.WriteUInt32BigEndian(tcp[8..], acknowledgment);
+        tcp[12] = (byte)(headerWords << 4);
+        tcp[13] = flags;
+        BinaryPrimitives.WriteUInt16BigEndian(tcp[14..], 65535);
+        BinaryPrimitives.WriteUInt32BigEndian(tcp[16..], 0);
+    }
+
+    private static ushort PseudoHeaderSum(ReadOnlySpan<byte> ip, int length)
+    {
+        var sum = (uint)(Tcp + length);
+        for (var i = 12; i < 20; i += 2)
+            sum += BinaryPrimitives.ReadUInt16BigEndian(ip[i..]);
+        sum = (sum & 0xFFFF) + (sum >> 16);
+        return (ushort)((sum & 0xFFFF) + (sum >> 16));
+    }
+
+    private static int TcpHeaderLength(PacketBuffer frame) => (frame.Span[14 + 20 + 12] >> 4) * 4;
+
+    /// <summary>Releases a buffer at the end of a block.</summary>
+    private readonly struct Held(PacketBuffer frame) : IDisposable
+    {
+        public PacketBuffer Frame { get; } = frame;
+
+        public void Dispose() => Frame.Release();
+    }
+}

@@ -1,0 +1,52 @@
+using Tapwire.Stack.Link;
+
+namespace Tapwire.Wires;
+
+/// <summary>
+/// Two wires, joined in memory: what is written at one end is read at the other, after what a real way would do to it. Each end has one owner; the
+/// two may be on different threads. A direction without latency, bandwidth limit and reordering has no clock: a frame has arrived when the write
+/// returns, and its receiver is told on the writer's thread; otherwise a timer tells, at the latest.
+/// </summary>
+public sealed class Cable : IDisposable
+{
+    private readonly CableEnd _a;
+    private readonly CableEnd _b;
+
+    /// <param name="time">The clock of real or virtual time.</param>
+    /// <exception cref="ArgumentException">The message names the option, its value and what is accepted.</exception>
+    public Cable(CableOptions options, TimeProvider time)
+    {
+        options.Validate();
+
+        // Locally administered: the ends of a cable have addresses that a log is readable with.
+        _a = new CableEnd(options, options.NameA, new MacAddress(0x02_74_77_00_00_0A));
+        _b = new CableEnd(options, options.NameB, new MacAddress(0x02_74_77_00_00_0B));
+        var seeds = new CableRandom(options.Seed);
+        _a.Outgoing = _b.Incoming = new CableDirection(options, options.AToB, time, seeds.Next()) { Writer = _a, Reader = _b };
+        _b.Outgoing = _a.Incoming = new CableDirection(options, options.BToA, time, seeds.Next()) { Writer = _b, Reader = _a };
+    }
+
+    /// <summary>An end. Once it is disposed, frames to it are dropped and counted as disconnected.</summary>
+    public IWire A => _a;
+
+    /// <inheritdoc cref="A"/>
+    public IWire B => _b;
+
+    public CableCounters AToB => _a.Outgoing.Counters;
+
+    public CableCounters BToA => _b.Outgoing.Counters;
+
+    /// <summary>Fails both ends, as a device that is removed: a hang-up is reported, and every use is a <see cref="WireException"/>.</summary>
+    public void Unplug()
+    {
+        _a.Unplug();
+        _b.Unplug();
+    }
+
+    /// <summary>Disposes both ends.</summary>
+    public void Dispose()
+    {
+        _a.Dispose();
+        _b.Dispose();
+    }
+}

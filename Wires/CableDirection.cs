@@ -1,0 +1,340 @@
+using System.Buffers.Binary;
+using Tapwire.Stack.Buffers;
+
+namespace Tapwire.Wires;
+
+/// <summary>
+/// One direction of a <see cref="Cable"/>: what was written at one end, on its way to the other. Both ends and the clock's timer come here, each from
+/// its own thread; the lock is not held while an end is told anything.
+/// </summary>
+internal sealed class CableDirection
+{
+    private const long NanosecondsPerTick = 100;
+    private const long NanosecondsPerMillisecond = 1_000_000;
+
+    private readonly Lock _lock = new();
+    private readonly CableOptions _options;
+    private readonly CableImpairments _impairments;
+    private readonly TimeProvider _time;
+    private readonly long _start;
+    private readonly bool _takesTime;
+    private readonly Queue<PacketBuffer> _arrived = new();
+
+    // By due time, then by number: frames due at the same time keep their order.
+    private readonly PriorityQueue<PacketBuffer, (long Due, long Number)> _underWay = new();
+
+    // Frames that the line has not finished with: when it will have, and their bytes.
+    private readonly Queue<(long End, int Bytes)> _line = new();
+
+    // A generator for each chance, so that adding one impairment leaves the others' pattern as it was.
+    private CableRandom _loss, _duplication, _corruption, _reordering, _jitter;
+    private BufferPool _pool = new();
+    private CableCounters _counters;
+    private ITimer? _timer;
+    private long _armedFor = long.MaxValue;
+    private long _lineFree;
+    private long _lineBytes;
+    private long _lastDue;
+    private long _number;
+    private long _arrivedMemory;
+    private long _underWayMemory;
+    private bool _readerWaits = true;
+    private bool _writerWaits;
+    private bool _closed;
+
+    public CableDirection(CableOptions options, CableImpairments impairments, TimeProvider time, ulong seed)
+    {
+        _options = options;
+        _impairments = impairments;
+        _time = time;
+        _start = time.GetTimestamp();
+        _takesTime = impairments.TakesTime;
+        var seeds = new CableRandom(seed);
+        _loss = new CableRandom(seeds.Next());
+        _duplication = new CableRandom(seeds.Next());
+        _corruption = new CableRandom(seeds.Next());
+        _reordering = new CableRandom(seeds.Next());
+        _jitter = new CableRandom(seeds.Next());
+    }
+
+    /// <summary>The ends, which are told when there is something to read, or room, again.</summary>
+    public required CableEnd Writer { get; set; }
+
+    /// <inheritdoc cref="Writer"/>
+    public required CableEnd Reader { get; set; }
+
+    public CableCounters Counters
+    {
+        get
+        {
+            lock (_lock)
+                return _counters;
+        }
+    }
+
+    private bool HasRoom => _closed || (_arrivedMemory < _options.ReceiveBytes && _underWayMemory < _options.InFlightBytes);
+
+    /// <summary>Takes frames until there is no room.</summary>
+    public int Write(ReadOnlySpan<PacketBuffer> frames)
+    {
+        var taken = 0;
+        bool arrived;
+        lock (_lock)
+        {
+            var now = Deliver();
+            for (; taken < frames.Length && HasRoom; taken++)
+                Accept(frames[taken], now);
+            _writerWaits |= taken < frames.Length;
+            Arm(now);
+            arrived = TakeReaderWaits();
+        }
+
+        if (arrived)
+            Reader.Report(Readiness.Readable);
+        return taken;
+    }
+
+    public int Read(BufferPool pool, Span<PacketBuffer> frames)
+    {
+        var read = 0;
+        bool room;
+        lock (_lock)
+        {
+            // From now on frames are copied to where this reader wants them.
+            _pool = pool;
+            var now = Deliver();
+            while (read < frames.Length && _arrived.TryDequeue(out var frame))
+            {
+                _arrivedMemory -= frame.Capacity;
+                frames[read++] = frame;
+            }
+
+            _readerWaits |= read < frames.Length;
+            Arm(now);
+            room = TakeWriterWaits();
+        }
+
+        if (room)
+            Writer.Report(Readiness.Writable);
+        return read;
+    }
+
+    /// <summary>The reader is there now: reports what has arrived before.</summary>
+    public void Started()
+    {
+        bool arrived;
+        lock (_lock)
+            arrived = TakeReaderWaits();
+        if (arrived)
+            Reader.Report(Readiness.Readable);
+    }
+
+    /// <summary>The reader is gone: what is under way, and what is written from now on, is dropped.</summary>
+    public void Close()
+    {
+        bool room;
+        lock (_lock)
+        {
+            if (_closed)
+                return;
+            _closed = true;
+            _counters = _counters with { Disconnected = _counters.Disconnected + _arrived.Count + _underWay.Count };
+            while (_arrived.TryDequeue(out var frame))
+                frame.Release();
+            while (_underWay.TryDequeue(out var frame, out _))
+                frame.Release();
+            _timer?.Dispose();
+            room = _writerWaits;
+            _writerWaits = false;
+        }
+
+        if (room)
+            Writer.Report(Readiness.Writable);
+    }
+
+    private void Accept(PacketBuffer frame, long now)
+    {
+        if (_closed)
+        {
+            _counters = _counters with { Disconnected = _counters.Disconnected + 1 };
+            return;
+        }
+
+        if (_loss.Hits(_impairments.Loss))
+        {
+            _counters = _counters with { Lost = _counters.Lost + 1 };
+            return;
+        }
+
+        var corrupt = _corruption.Hits(_impairments.Corrupt);
+        var copy = Copy(frame, corrupt);
+        if (corrupt)
+        {
+            _counters = _counters with { Corrupted = _counters.Corrupted + 1 };
+            copy.Span[_corruption.Next(copy.Length)] ^= (byte)(1 << _corruption.Next(8));
+        }
+
+        PacketBuffer? twin = null;
+        if (_duplication.Hits(_impairments.Duplicate))
+        {
+            _counters = _counters with { Duplicated = _counters.Duplicated + 1 };
+            twin = Copy(copy, corrupt: false);
+        }
+
+        Send(copy, now);
+        if (twin is not null)
+            Send(twin, now);
+    }
+
+    /// <summary>Copies a frame as it will be received. A partial checksum is completed where the receiver is to verify it.</summary>
+    private PacketBuffer Copy(PacketBuffer frame, bool corrupt)
+    {
+        var copy = _pool.Rent(frame.TotalLength);
+        frame.CopyTo(copy.Append(frame.TotalLength));
+        copy.Offload = frame.Offload;
+        if (!corrupt && (_options.Offloads & WireOffloads.Checksum) != 0)
+            return copy;
+
+        if (copy.Offload.Checksum == ChecksumState.Partial)
+            CompleteChecksum(copy);
+        copy.Offload.Checksum = ChecksumState.None;
+        return copy;
+    }
+
+    private static void CompleteChecksum(PacketBuffer frame)
+    {
+        // The field holds the pseudo-header's sum and so is part of what is summed. 0 would mean "none" to UDP; 0xFFFF is the same number to all.
+        var range = frame.Span[frame.Offload.ChecksumStart..];
+        var checksum = Checksum.Finish(Checksum.Sum(range));
+        BinaryPrimitives.WriteUInt16BigEndian(range[frame.Offload.ChecksumOffset..], checksum == 0 ? (ushort)0xFFFF : checksum);
+    }
+
+    /// <summary>Sends a frame over the line and on its way.</summary>
+    private void Send(PacketBuffer frame, long now)
+    {
+        if (!_takesTime)
+        {
+            Arrive(frame);
+            return;
+        }
+
+        if (!TryPassLine(frame.Length, now, out var sent))
+        {
+            _counters = _counters with { QueueFull = _counters.QueueFull + 1 };
+            frame.Release();
+            return;
+        }
+
+        var jitter = _impairments.Jitter.Ticks * NanosecondsPerTick;
+        var latency = _impairments.Latency.Ticks * NanosecondsPerTick
+            + (jitter > 0 ? (long)((_jitter.NextShare() * 2 - 1) * jitter) : 0);
+        var due = _lastDue = Math.Max(_lastDue, sent + latency);
+        if (_reordering.Hits(_impairments.Reorder))
+        {
+            _counters = _counters with { Reordered = _counters.Reordered + 1 };
+            due += _impairments.ReorderDelay.Ticks * NanosecondsPerTick;
+        }
+
+        _underWay.Enqueue(frame, (due, _number++));
+        _underWayMemory += frame.Capacity;
+        if (due <= now)
+            Deliver(now);
+    }
+
+    private bool TryPassLine(int bytes, long now, out long sent)
+    {
+        sent = now;
+        if (_impairments.BitsPerSecond == 0)
+            return true;
+        while (_line.TryPeek(out var first) && first.End <= now)
+            _lineBytes -= _line.Dequeue().Bytes;
+        if (_line.Count > 0 && (_line.Count >= _impairments.QueueFrames || _lineBytes + bytes > _impairments.QueueBytes))
+            return false;
+
+        sent = _lineFree = Math.Max(now, _lineFree) + (bytes * 8L * 1_000_000_000 + _impairments.BitsPerSecond / 2) / _impairments.BitsPerSecond;
+        _line.Enqueue((sent, bytes));
+        _lineBytes += bytes;
+        return true;
+    }
+
+    private void Arrive(PacketBuffer frame)
+    {
+        _counters = _counters with { Frames = _counters.Frames + 1, Bytes = _counters.Bytes + frame.Length };
+        _arrived.Enqueue(frame);
+        _arrivedMemory += frame.Capacity;
+    }
+
+    /// <summary>Lets arrive what is due, and returns the time.</summary>
+    private long Deliver()
+    {
+        if (!_takesTime)
+            return 0;
+        var now = _time.GetElapsedTime(_start).Ticks * NanosecondsPerTick;
+        Deliver(now);
+        return now;
+    }
+
+    private void Deliver(long now)
+    {
+        while (_underWay.TryPeek(out _, out var first) && first.Due <= now)
+        {
+            var frame = _underWay.Dequeue();
+            _underWayMemory -= frame.Capacity;
+            Arrive(frame);
+        }
+    }
+
+    /// <summary>Sets the timer to the next frame that is due.</summary>
+    private void Arm(long now)
+    {
+        var due = _underWay.TryPeek(out _, out var first) ? first.Due : long.MaxValue;
+        if (due == _armedFor || _closed)
+            return;
+        _armedFor = due;
+        if (due == long.MaxValue)
+        {
+            _timer?.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            return;
+        }
+
+        // The system's timers cut to whole milliseconds: one that comes early would have to be set again, and again.
+        var unit = _time == TimeProvider.System ? NanosecondsPerMillisecond : NanosecondsPerTick;
+        var delay = TimeSpan.FromTicks((due - now + unit - 1) / unit * unit / NanosecondsPerTick);
+        _timer ??= _time.CreateTimer(static direction => ((CableDirection)direction!).TimerFired(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer.Change(delay, Timeout.InfiniteTimeSpan);
+    }
+
+    private void TimerFired()
+    {
+        bool arrived, room;
+        lock (_lock)
+        {
+            if (_closed)
+                return;
+            _armedFor = long.MaxValue;
+            Arm(Deliver());
+            arrived = TakeReaderWaits();
+            room = TakeWriterWaits();
+        }
+
+        if (arrived)
+            Reader.Report(Readiness.Readable);
+        if (room)
+            Writer.Report(Readiness.Writable);
+    }
+
+    private bool TakeReaderWaits()
+    {
+        var report = _readerWaits && _arrived.Count > 0 && Reader.IsStarted;
+        _readerWaits &= !report;
+        return report;
+    }
+
+    /// <summary>Room is reported when half of it is free: not for each frame that leaves.</summary>
+    private bool TakeWriterWaits()
+    {
+        var report = _writerWaits && _arrivedMemory <= _options.ReceiveBytes / 2 && _underWayMemory <= _options.InFlightBytes / 2;
+        _writerWaits &= !report;
+        return report;
+    }
+}

@@ -1,0 +1,113 @@
+using Tapwire.Stack.Buffers;
+
+namespace Tapwire.Wires;
+
+/// <summary>What a <see cref="Cable"/> is and does to frames.</summary>
+public sealed record CableOptions
+{
+    /// <summary>Names of the two ends.</summary>
+    public string NameA { get; init; } = "cable-a";
+
+    /// <inheritdoc cref="NameA"/>
+    public string NameB { get; init; } = "cable-b";
+
+    public Medium Medium { get; init; } = Medium.Ethernet;
+
+    /// <summary>68..65535.</summary>
+    public int Mtu { get; init; } = 1500;
+
+    /// <summary>Checksum notes and super-frames that pass as they are, as on a pair of veth devices. Without Checksum the cable fills in partial
+    /// checksums, and the receiver has to verify all; super-frames that are not listed are refused.</summary>
+    public WireOffloads Offloads { get; init; }
+
+    /// <summary>What happens on the way from end A to end B.</summary>
+    public CableImpairments AToB { get; init; } = CableImpairments.None;
+
+    /// <inheritdoc cref="AToB"/>
+    public CableImpairments BToA { get; init; } = CableImpairments.None;
+
+    /// <summary>Where all chance comes from: the same seed and the same frames at the same times have the same fate.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Buffer memory, per direction, of frames that have arrived and are not read yet; from there on the writer finds the wire full.
+    /// At least 64 KiB.</summary>
+    public int ReceiveBytes { get; init; } = 2 << 20;
+
+    /// <summary>Buffer memory, per direction, of frames under way; from there on the writer finds the wire full. It must exceed bandwidth times
+    /// latency, or it limits the throughput. At least 64 KiB.</summary>
+    public long InFlightBytes { get; init; } = 64 << 20;
+
+    internal void Validate()
+    {
+        Check(Mtu is >= 68 and <= 65535, nameof(Mtu), Mtu, "68 to 65535");
+        Check(ReceiveBytes >= BufferPool.MaxCapacity, nameof(ReceiveBytes), ReceiveBytes, $"{BufferPool.MaxCapacity} or more");
+        Check(InFlightBytes >= BufferPool.MaxCapacity, nameof(InFlightBytes), InFlightBytes, $"{BufferPool.MaxCapacity} or more");
+        AToB.Validate(nameof(AToB));
+        BToA.Validate(nameof(BToA));
+    }
+
+    internal static void Check(bool valid, string option, object value, string accepted)
+    {
+        if (!valid)
+            throw new ArgumentException($"The cable's {option} cannot be {value}: {accepted} is accepted.");
+    }
+}
+
+/// <summary>What happens to frames in one direction, in this order: loss, duplication, corruption, the queue before the line, the line, the way.</summary>
+public sealed record CableImpairments
+{
+    /// <summary>A perfect line: a frame is at the other end when the write returns.</summary>
+    public static readonly CableImpairments None = new();
+
+    /// <summary>How long each frame is under way after the line has taken its last bit; 0 to 1 h. In real time it is as precise as the timers of the
+    /// clock that the cable was given: with <see cref="Posix.ReactorTimeProvider"/> to some 50 µs, with the system's to 4 ms.</summary>
+    public TimeSpan Latency { get; init; }
+
+    /// <summary>The latency varies evenly by so much up and down; 0 to <see cref="Latency"/>. Frames do not overtake each other by it.</summary>
+    public TimeSpan Jitter { get; init; }
+
+    /// <summary>The line takes so many bits in a second, one frame after the other; 0 is no limit.</summary>
+    public long BitsPerSecond { get; init; }
+
+    /// <summary>Frames waiting for the line; one more is dropped. 1 or more.</summary>
+    public int QueueFrames { get; init; } = 1000;
+
+    /// <summary>Bytes of frames waiting for the line; a frame that does not fit any more is dropped, unless it is alone. 1 or more.</summary>
+    public int QueueBytes { get; init; } = 4 << 20;
+
+    /// <summary>Share of frames that vanish, 0..1. The same holds for the other shares.</summary>
+    public double Loss { get; init; }
+
+    /// <summary>Share of frames that arrive twice.</summary>
+    public double Duplicate { get; init; }
+
+    /// <summary>Share of frames that arrive with one bit changed.</summary>
+    public double Corrupt { get; init; }
+
+    /// <summary>Share of frames that are under way for <see cref="ReorderDelay"/> longer, so that those sent in that time overtake them.</summary>
+    public double Reorder { get; init; }
+
+    /// <summary>More than 0, to 1 h.</summary>
+    public TimeSpan ReorderDelay { get; init; } = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>A frame may be under way for some time: there is need of a clock.</summary>
+    internal bool TakesTime => Latency > TimeSpan.Zero || BitsPerSecond > 0 || Reorder > 0;
+
+    internal void Validate(string direction)
+    {
+        var hour = TimeSpan.FromHours(1);
+        Check(Latency >= TimeSpan.Zero && Latency <= hour, nameof(Latency), Latency, "0 to 1 h");
+        Check(Jitter >= TimeSpan.Zero && Jitter <= Latency, nameof(Jitter), Jitter, $"0 to the latency ({Latency})");
+        Check(BitsPerSecond >= 0, nameof(BitsPerSecond), BitsPerSecond, "0 (no limit) or more");
+        Check(QueueFrames > 0, nameof(QueueFrames), QueueFrames, "1 or more");
+        Check(QueueBytes > 0, nameof(QueueBytes), QueueBytes, "1 or more");
+        CheckShare(Loss, nameof(Loss));
+        CheckShare(Duplicate, nameof(Duplicate));
+        CheckShare(Corrupt, nameof(Corrupt));
+        CheckShare(Reorder, nameof(Reorder));
+        Check(ReorderDelay > TimeSpan.Zero && ReorderDelay <= hour, nameof(ReorderDelay), ReorderDelay, "more than 0, to 1 h,");
+
+        void CheckShare(double share, string option) => Check(share is >= 0 and <= 1, option, share, "0 to 1");
+        void Check(bool valid, string option, object value, string accepted) => CableOptions.Check(valid, $"{direction}.{option}", value, accepted);
+    }
+}

@@ -1,0 +1,39 @@
+using System.Runtime.InteropServices;
+
+namespace Tapwire.Wires.Posix;
+
+/// <summary>The errno values that some code tells apart, as numbers of the generic Linux ABI.</summary>
+internal static class Errors
+{
+    public const int EPERM = 1;
+    public const int ENOENT = 2;
+    public const int EINTR = 4;
+    public const int EIO = 5;
+    public const int ENXIO = 6;
+    public const int EBADF = 9;
+    public const int EAGAIN = 11;
+    public const int ENOMEM = 12;
+    public const int EACCES = 13;
+    public const int EFAULT = 14;
+    public const int EBUSY = 16;
+    public const int EEXIST = 17;
+    public const int ENODEV = 19;
+    public const int EINVAL = 22;
+    public const int EMFILE = 24;
+    public const int ENOTTY = 25;
+    public const int EPIPE = 32;
+    public const int EBADFD = 77;
+    public const int EMSGSIZE = 90;
+    public const int ENOBUFS = 105;
+    public const int ECONNRESET = 104;
+
+    /// <summary>What the system calls an error, as in "Too many open files".</summary>
+    public static string Describe(int errno) => Marshal.GetPInvokeErrorMessage(errno);
+
+    /// <summary>An exception for a failed call.</summary>
+    /// <param name="operation">What was being done, as the subject of the message: "epoll_create1", "setting the MTU of tw0".</param>
+    public static PosixException Exception(string operation, int errno) => new(operation, errno);
+
+    /// <summary>Returns the result of a call, or throws if it failed.</summary>
+    public static int Check(int result, string operation) => result >= 0 ? result : throw Exception(operation, Libc.Errno);
+}

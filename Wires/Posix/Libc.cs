@@ -1,0 +1,76 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+[module: SkipLocalsInit]
+
+namespace Tapwire.Wires.Posix;
+
+/// <summary>
+/// The C library's functions as they are: a negative result means that <see cref="Errno"/> tells why. Constants have the kernel's names and the values of
+/// the generic Linux ABI, which x86_64 and aarch64 share; what differs between the two is computed.
+/// </summary>
+/// <remarks>
+/// The variadic functions (open, ioctl, fcntl) are declared with fixed arguments: on both architectures' Linux ABI these travel alike.
+/// No call is marked SuppressGCTransition: even a non-blocking write to a TAP device may run the whole receive path of the kernel.
+/// </remarks>
+internal static unsafe partial class Libc
+{
+    public const int O_RDONLY = 0;
+    public const int O_RDWR = 2;
+    public const int O_NONBLOCK = 0x800;
+    public const int O_CLOEXEC = 0x80000;
+
+    public const int F_DUPFD_CLOEXEC = 1030;
+    public const int F_GETFL = 3;
+    public const int F_SETFL = 4;
+
+    public const short POLLIN = 1;
+    public const short POLLOUT = 4;
+
+    /// <summary>One piece of a scattered read or gathered write.</summary>
+    public struct IoVector
+    {
+        public void* Base;
+        public nuint Length;
+    }
+
+    public struct PollDescriptor
+    {
+        public int Descriptor;
+        public short Events;
+        public short Returned;
+    }
+
+    /// <summary>Why the last call on this thread failed.</summary>
+    public static int Errno => Marshal.GetLastPInvokeError();
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int open(string path, int flags, int mode);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int close(int descriptor);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint read(int descriptor, void* buffer, nuint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint write(int descriptor, void* buffer, nuint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint readv(int descriptor, IoVector* vectors, int count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint writev(int descriptor, IoVector* vectors, int count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int ioctl(int descriptor, nuint request, void* argument);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int fcntl(int descriptor, int command, nint argument);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);
+
+    /// <summary>Closes a descriptor where nobody could act on a failure. EINTR is not repeated: Linux has closed the descriptor by then.</summary>
+    public static void Close(int descriptor) => _ = close(descriptor);
+}

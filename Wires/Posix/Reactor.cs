@@ -1,0 +1,275 @@
+using System.Diagnostics;
+using static Tapwire.Wires.Posix.Libc;
+
+namespace Tapwire.Wires.Posix;
+
+/// <summary>
+/// One thread that waits for descriptors (epoll, edge-triggered) and runs posted work: when actors' mailboxes are posted here, a frame goes from its
+/// descriptor to the application's without crossing a thread. With nothing to do it sleeps in the kernel and uses no CPU.
+/// </summary>
+/// <remarks>
+/// Order: work posted by one thread runs in the order of its posting. Fairness: while work is waiting, descriptors are looked at after every
+/// <see cref="BatchItems"/> items or <see cref="BatchMicroseconds"/> µs, whichever comes first; each report's handler runs once, then work goes on.
+/// </remarks>
+public sealed unsafe class Reactor : IReactor, IDisposable
+{
+    private const int BatchItems = 64;
+    private const int BatchMicroseconds = 100;
+    private const int EventsPerWait = 128;
+    private const ulong WakeData = ulong.MaxValue;
+
+    private static readonly long BatchTicks = Stopwatch.Frequency * BatchMicroseconds / 1_000_000;
+
+    [ThreadStatic]
+    private static Reactor? t_current;
+
+    private readonly Action<Exception> _failed;
+    private readonly Thread _thread;
+    private readonly long _spinTicks;
+    private readonly int _epoll;
+    private readonly int _wakeDescriptor;
+    private readonly RegistrationTable _registrations;
+    private readonly RunQueue _queue = new();
+
+    // Guards what other threads touch: _posted, _hasPosted, _sleeping, _stopping, _ended. Held for a few instructions.
+    private readonly Lock _postLock = new();
+    private readonly RunQueue _posted = new();
+    private volatile bool _hasPosted;
+    private bool _sleeping;
+    private volatile bool _stopping;
+    private bool _ended;
+
+    // Held while the wake descriptor is written or closed, so that a late wake-up never writes to somebody else's descriptor.
+    private readonly Lock _wakeLock = new();
+    private bool _closed;
+
+    /// <summary>Starts the loop on a background thread.</summary>
+    /// <param name="name">The thread's name.</param>
+    /// <param name="failed">Told, on the loop's thread, what posted work or a handler has thrown; the loop goes on. It must not throw.</param>
+    /// <param name="spin">How long to look for work without sleeping once there is none, 0 to 1 ms. It saves the cost of waking a core (some 30 µs)
+    /// when the next event comes that soon, and costs as much CPU time when not. An idle reactor sleeps all the same.</param>
+    /// <exception cref="PosixException">No descriptors left.</exception>
+    public Reactor(string name, Action<Exception> failed, TimeSpan spin = default)
+    {
+        ArgumentNullException.ThrowIfNull(failed);
+        ArgumentOutOfRangeException.ThrowIfLessThan(spin, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(spin, TimeSpan.FromMilliseconds(1));
+        _failed = failed;
+        _spinTicks = (long)(spin.TotalSeconds * Stopwatch.Frequency);
+        _epoll = Errors.Check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+        _wakeDescriptor = OpenWakeDescriptor(_epoll);
+        _registrations = new RegistrationTable(_epoll);
+        _thread = new Thread(Run) { Name = name, IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>The calling code runs on this reactor's thread.</summary>
+    public bool IsCurrent => t_current == this;
+
+    /// <summary>How often the thread has gone to sleep in the kernel.</summary>
+    internal long Sleeps { get; private set; }
+
+    /// <summary>Runs work on the loop's thread, after what this thread has posted before. Any thread may call; nothing is allocated once the queue has
+    /// its size, and the kernel is called only if the loop sleeps.</summary>
+    /// <exception cref="ObjectDisposedException">The loop has ended.</exception>
+    public void Post(Action<object?> work, object? state)
+    {
+        if (t_current == this)
+        {
+            _queue.Enqueue(new WorkItem(work, state));
+            return;
+        }
+
+        bool wake;
+        lock (_postLock)
+        {
+            ObjectDisposedException.ThrowIf(_ended, this);
+            _posted.Enqueue(new WorkItem(work, state));
+            _hasPosted = true;
+            wake = _sleeping;
+            _sleeping = false;
+        }
+
+        if (wake)
+            Wake();
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="PosixException">The descriptor cannot be watched: it is a file, is not open, or is registered already.</exception>
+    /// <exception cref="ObjectDisposedException">The loop has ended.</exception>
+    public IRegistration Register(int descriptor, Readiness interest, Action<Readiness> ready) =>
+        _registrations.Add(descriptor, interest, ready);
+
+    /// <summary>
+    /// Ends the loop once all posted work, and what that has posted, is done; then closes its descriptors. Waits for that, unless called on the loop's
+    /// own thread. Descriptors that are still registered are no longer watched.
+    /// </summary>
+    public void Dispose()
+    {
+        _stopping = true;
+        if (IsCurrent)
+            return;
+
+        Wake();
+        _thread.Join();
+    }
+
+    private static int OpenWakeDescriptor(int epoll)
+    {
+        var descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (descriptor >= 0 && EpollControl(epoll, EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLET, WakeData) == 0)
+            return descriptor;
+
+        var errno = Errno;
+        if (descriptor >= 0)
+            Close(descriptor);
+        Close(epoll);
+        throw Errors.Exception("eventfd", errno);
+    }
+
+    private void Run()
+    {
+        t_current = this;
+        var events = stackalloc byte[EventsPerWait * EpollEventSize];
+        while (true)
+        {
+            TakePosted();
+            RunBatch();
+            if (_queue.Count > 0 || _hasPosted)
+                Dispatch(events, WaitFor(events, 0));
+            else if (!_stopping)
+                Idle(events);
+            else if (TryEnd())
+                break;
+        }
+
+        _registrations.Close();
+        lock (_wakeLock)
+        {
+            _closed = true;
+            Close(_wakeDescriptor);
+        }
+
+        Close(_epoll);
+    }
+
+    private void TakePosted()
+    {
+        if (!_hasPosted)
+            return;
+        lock (_postLock)
+        {
+            _posted.MoveTo(_queue);
+            _hasPosted = false;
+        }
+    }
+
+    private void RunBatch()
+    {
+        if (_queue.Count == 0)
+            return;
+        var end = Stopwatch.GetTimestamp() + BatchTicks;
+        for (var i = 0; i < BatchItems && _queue.Count > 0; i++)
+        {
+            // The clock costs as much as a small item: it is read after every fourth.
+            if (i % 4 == 3 && Stopwatch.GetTimestamp() > end)
+                return;
+            var item = _queue.Dequeue();
+            try
+            {
+                item.Work(item.State);
+            }
+            catch (Exception e)
+            {
+                _failed(e);
+            }
+        }
+    }
+
+    /// <summary>Nothing to run: spins for a while if asked to, then sleeps until something happens.</summary>
+    private void Idle(byte* events)
+    {
+        if (_spinTicks > 0 && Spin(events))
+            return;
+
+        // Poster and sleeper decide under one lock: either the poster is seen here, or the sleeper is seen there and woken.
+        lock (_postLock)
+        {
+            if (_hasPosted || _stopping)
+                return;
+            _sleeping = true;
+        }
+
+        Sleeps++;
+        var count = WaitFor(events, -1);
+        lock (_postLock)
+            _sleeping = false;
+        Dispatch(events, count);
+    }
+
+    private bool Spin(byte* events)
+    {
+        var end = Stopwatch.GetTimestamp() + _spinTicks;
+        do
+        {
+            var count = WaitFor(events, 0);
+            if (count > 0)
+            {
+                Dispatch(events, count);
+                return true;
+            }
+
+            if (_hasPosted || _stopping)
+                return true;
+        }
+        while (Stopwatch.GetTimestamp() < end);
+        return false;
+    }
+
+    private int WaitFor(byte* events, int timeout)
+    {
+        var count = epoll_wait(_epoll, events, EventsPerWait, timeout);
+        if (count >= 0)
+            return count;
+        if (Errno != Errors.EINTR)
+            Environment.FailFast($"epoll_wait: {Errors.Describe(Errno)}: somebody has closed the reactor's descriptor.");
+        return 0;
+    }
+
+    private void Dispatch(byte* events, int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            var (bits, data) = EpollEventAt(events, i);
+
+            // The wake descriptor is edge-triggered: each write reports anew, so that it need not be read.
+            if (data == WakeData || _registrations.Find(data) is not { } registration)
+                continue;
+            try
+            {
+                registration.Report(bits);
+            }
+            catch (Exception e)
+            {
+                _failed(e);
+            }
+        }
+    }
+
+    private bool TryEnd()
+    {
+        lock (_postLock)
+            return _ended = !_hasPosted;
+    }
+
+    private void Wake()
+    {
+        lock (_wakeLock)
+        {
+            if (_closed)
+                return;
+            ulong one = 1;
+            _ = write(_wakeDescriptor, &one, sizeof(ulong));
+        }
+    }
+}
