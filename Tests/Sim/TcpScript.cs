@@ -160,7 +160,7 @@ internal sealed class TcpScript
                 Require(_host.Tcp.Listen(new IpEndpoint(Ours, OurPort), argument == "" ? 8 : Number(argument), SocketOptions, out _listener));
                 break;
             case "connect":
-                Require(_host.Tcp.Connect(new IpEndpoint(Theirs, TheirPort), default, SocketOptions, _now, out _socket));
+                Require(_host.Tcp.Connect(new IpEndpoint(Theirs, TheirPort), default(IpEndpoint), SocketOptions, _now, out _socket));
                 _ourPort = _socket!.Local.Port;
                 break;
             case "accept":

@@ -154,7 +154,7 @@ public sealed class TwoStacksSpec
         using var pair = new StackPair();
         Assert.Equal(
             StackError.NetworkUnreachable,
-            pair.A.Tcp.Connect(new IpEndpoint(IpAddress.Parse("203.0.113.1"), 80), default, default, pair.Now, out _));
+            pair.A.Tcp.Connect(new IpEndpoint(IpAddress.Parse("203.0.113.1"), 80), default(IpEndpoint), default, pair.Now, out _));
     }
 
     [Fact]

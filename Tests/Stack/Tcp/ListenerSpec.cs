@@ -195,7 +195,7 @@ public class ListenerSpec
         Handshake(5001);
         Handshake(5002);
         Assert.Equal(2, listener.Waiting);
-        Assert.Equal(StackError.NoBufferSpace, tcp.Connect(new IpEndpoint(Theirs, 9), default, default, _now, out var socket));
+        Assert.Equal(StackError.NoBufferSpace, tcp.Connect(new IpEndpoint(Theirs, 9), default(IpEndpoint), default, _now, out var socket));
         Assert.Null(socket);
         Assert.Equal(2, tcp.Counters.TcpSocketsRefused);
     }
