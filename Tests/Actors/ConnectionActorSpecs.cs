@@ -357,13 +357,13 @@ public sealed class ConnectionActorSpecs : DriverSetup
         using var app = OpenConnected(80);
         var socket = listener.Accept()!;
         StopDriver();
-        Assert.True(Peer.EndOfStream.Contains(socket));
+        Assert.Contains(socket, Peer.EndOfStream);
         app.Read();
         Assert.True(app.SawEndOfFile);
         Assert.True(Wire.Disposed);
         Assert.Equal(0, Reactor.Count);
         socket.Abort(Peer.Now);
-        Peer.Stack.Close();
+        Peer.Stack.Close(Peer.Now);
         Pool.AssertAllReturned();
     }
 
