@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Akka.Configuration.Hocon;
 
 namespace Akka.Configuration;
@@ -14,11 +13,11 @@ public class Config
     public static readonly Config Empty = ConfigurationFactory.Empty;
 
     // What this configuration itself says; Root also holds what the fallbacks say.
-    private readonly HoconValue? _own;
+    private readonly HoconValue _own;
 
     public Config()
     {
-        Root = null!;
+        Root = null;
         Substitutions = [];
     }
 
@@ -30,7 +29,7 @@ public class Config
 
     /// <param name="source">What is looked at first.</param>
     /// <param name="fallback">What is looked at where the source says nothing.</param>
-    public Config(Config source, Config? fallback)
+    public Config(Config source, Config fallback)
     {
         ArgumentNullException.ThrowIfNull(source);
         _own = source._own;
@@ -41,7 +40,7 @@ public class Config
             : Merge(source.Root, fallback.Root);
     }
 
-    private Config(HoconValue? own, HoconValue root, Config? fallback, IEnumerable<HoconSubstitution> substitutions)
+    private Config(HoconValue own, HoconValue root, Config fallback, IEnumerable<HoconSubstitution> substitutions)
     {
         _own = own;
         Root = root;
@@ -50,7 +49,7 @@ public class Config
     }
 
     /// <summary>What is looked at where this configuration says nothing; null for none.</summary>
-    public Config? Fallback { get; }
+    public Config Fallback { get; }
 
     /// <summary>Whether there is no key at all, in this configuration and its fallbacks.</summary>
     public virtual bool IsEmpty => Root is null || Root.IsEmpty;
@@ -62,7 +61,7 @@ public class Config
     public IEnumerable<HoconSubstitution> Substitutions { get; set; }
 
     /// <param name="fallback">Put behind the last of the present fallbacks.</param>
-    protected Config Copy(Config? fallback = null) =>
+    protected Config Copy(Config fallback = null) =>
         new(_own, Root, Fallback is null ? fallback : Fallback.Copy(fallback), Substitutions);
 
     public virtual bool GetBoolean(string path, bool @default = false)
@@ -92,11 +91,10 @@ public class Config
     public virtual long GetLong(string path, long @default = 0) => Read(path, @default, static v => v.GetLong());
 
     /// <summary>The text at the path; null where <c>null</c>, an object or an array stands.</summary>
-    [return: NotNullIfNotNull(nameof(@default))]
-    public virtual string? GetString(string path, string? @default = null)
+    public virtual string GetString(string path, string @default = null)
     {
         var value = GetNode(path);
-        return value is null ? @default : value.GetString()!;
+        return value is null ? @default : value.GetString();
     }
 
     public virtual float GetFloat(string path, float @default = 0) => Read(path, @default, static v => v.GetFloat());
@@ -127,7 +125,7 @@ public class Config
     public virtual IList<string> GetStringList(string path, string[] defaultPaths) => GetNode(path)?.GetStringList() ?? defaultPaths;
 
     /// <summary>The section at a path, with what the fallbacks say of it; null where nothing stands.</summary>
-    public virtual Config? GetConfig(string path)
+    public virtual Config GetConfig(string path)
     {
         if (GetNode(path) is not { } merged)
             return null;
@@ -136,7 +134,7 @@ public class Config
     }
 
     /// <summary>The element at a path, whatever its kind; null where nothing stands.</summary>
-    public HoconValue? GetValue(string path) => GetNode(path);
+    public HoconValue GetValue(string path) => GetNode(path);
 
     /// <summary>
     /// A duration: a number and a unit from <c>ns</c> to <c>d</c>, short or in full (<c>10 seconds</c>); milliseconds without a unit.
@@ -155,7 +153,7 @@ public class Config
 
     /// <summary>A configuration that says what this one says, and where it says nothing what the fallback says. Objects merge key by key.</summary>
     /// <exception cref="ArgumentException">The fallback is this configuration itself.</exception>
-    public virtual Config WithFallback(Config? fallback)
+    public virtual Config WithFallback(Config fallback)
     {
         if (ReferenceEquals(fallback, this))
             throw new ArgumentException("Config can not have itself as fallback", nameof(fallback));
@@ -178,7 +176,7 @@ public class Config
 
     /// <summary>The keys of the first level with their values, those of the fallbacks included. Keys are plain, without quotes.</summary>
     public virtual IEnumerable<KeyValuePair<string, HoconValue>> AsEnumerable() =>
-        (Root as HoconValue)?.GetObject()?.Items.AsEnumerable() ?? [];
+        Root?.GetObject()?.Items.AsEnumerable() ?? [];
 
     private static HoconValue Merge(HoconValue first, HoconValue behind)
     {
@@ -189,10 +187,10 @@ public class Config
         return merged;
     }
 
-    private HoconValue? GetNode(string path) =>
+    private HoconValue GetNode(string path) =>
         Find(Root ?? throw new InvalidOperationException("Current node should not be null"), path);
 
-    private static HoconValue? Find(HoconValue? node, string path)
+    private static HoconValue Find(HoconValue node, string path)
     {
         foreach (var key in HoconPath.Split(path))
         {

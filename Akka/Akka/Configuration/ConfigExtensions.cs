@@ -1,16 +1,13 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace Akka.Configuration;
 
 public static class ConfigExtensions
 {
     /// <summary>The configuration with the fallback behind it, or the fallback alone where the configuration is null.</summary>
-    [return: NotNullIfNotNull(nameof(config)), NotNullIfNotNull(nameof(fallback))]
-    public static Config? SafeWithFallback(this Config? config, Config? fallback) =>
+    public static Config SafeWithFallback(this Config config, Config fallback) =>
         config is null ? fallback
         : ReferenceEquals(config, fallback) ? config
         : config.WithFallback(fallback);
 
     /// <summary>Whether there is nothing to read: the configuration is null or has no key.</summary>
-    public static bool IsNullOrEmpty([NotNullWhen(false)] this Config? config) => config is null || config.IsEmpty;
+    public static bool IsNullOrEmpty(this Config config) => config is null || config.IsEmpty;
 }

@@ -20,7 +20,7 @@ public class ConfigurationFactory
 
     /// <param name="includeCallback">Called with the name in <c>include "name"</c>; answers what to include.</param>
     /// <exception cref="ConfigurationException">The text is not HOCON; the message says where and what was expected.</exception>
-    public static Config ParseString(string hocon, Func<string, HoconRoot>? includeCallback) => new(Parser.Parse(hocon, includeCallback));
+    public static Config ParseString(string hocon, Func<string, HoconRoot> includeCallback) => new(Parser.Parse(hocon, includeCallback));
 
     /// <summary>
     /// The HOCON in the <c>akka</c> section of the application's XML configuration file (<c>App.dll.config</c>),

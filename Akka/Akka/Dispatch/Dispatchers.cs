@@ -17,13 +17,13 @@ public sealed class Dispatchers
 
     private readonly ConcurrentDictionary<string, MessageDispatcherConfigurator> _configurators = new();
     private readonly ConcurrentDictionary<MessageDispatcher, byte> _inhabited = new();
-    private readonly Config _config;
+    private readonly ActorSystem _system;
 
     public Dispatchers(ActorSystem system, IDispatcherPrerequisites prerequisites, ILoggingAdapter logger)
     {
-        _config = system.Settings.Config;
+        _system = system;
         Prerequisites = prerequisites;
-        DefaultDispatcherConfig = IdConfig(DefaultDispatcherId).WithFallback(_config.GetConfig(DefaultDispatcherId));
+        DefaultDispatcherConfig = IdConfig(DefaultDispatcherId).WithFallback(Config.GetConfig(DefaultDispatcherId));
         DefaultGlobalDispatcher = Lookup(DefaultDispatcherId);
     }
 
@@ -36,7 +36,7 @@ public sealed class Dispatchers
     /// <exception cref="ConfigurationException">No such dispatcher is configured.</exception>
     public MessageDispatcher Lookup(string dispatcherName) => LookupConfigurator(dispatcherName).Dispatcher();
 
-    public bool HasDispatcher(string id) => _configurators.ContainsKey(id) || _config.HasPath(id);
+    public bool HasDispatcher(string id) => _configurators.ContainsKey(id) || Config.HasPath(id);
 
     /// <summary>Adds a dispatcher that no configuration names; false when the name is taken.</summary>
     public bool RegisterConfigurator(string id, MessageDispatcherConfigurator configurator) => _configurators.TryAdd(id, configurator);
@@ -71,13 +71,16 @@ public sealed class Dispatchers
         }
     }
 
+    // An extension may have put further configuration behind that of the system.
+    private Config Config => _system.Settings.Config;
+
     private static Config IdConfig(string id) => ConfigurationFactory.ParseString($"id = \"{id}\"");
 
     private MessageDispatcherConfigurator LookupConfigurator(string id)
     {
         if (_configurators.TryGetValue(id, out var configurator))
             return configurator;
-        return _configurators.GetOrAdd(id, ConfiguratorFrom(GetConfig(_config, id)));
+        return _configurators.GetOrAdd(id, ConfiguratorFrom(GetConfig(Config, id)));
     }
 
     private MessageDispatcherConfigurator ConfiguratorFrom(Config config)

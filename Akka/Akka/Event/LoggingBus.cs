@@ -18,7 +18,8 @@ public class LoggingBus : ActorEventBus<object, Type>
 
     protected override bool IsSubClassification(Type parent, Type child) => parent.IsAssignableFrom(child);
 
-    protected override void Publish(object @event, IActorRef subscriber) => subscriber.Tell(@event, ActorRefs.NoSender);
+    /// <summary>The sender is the actor whose turn it is, if any: so a logger knows who logs.</summary>
+    protected override void Publish(object @event, IActorRef subscriber) => subscriber.Tell(@event);
 
     protected override bool Classify(object @event, Type classifier) => classifier.IsAssignableFrom(GetClassifier(@event));
 

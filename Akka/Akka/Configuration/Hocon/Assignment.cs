@@ -6,4 +6,4 @@ namespace Akka.Configuration.Hocon;
 /// </summary>
 /// <param name="Slot">The value behind the key.</param>
 /// <param name="Previous">What it was before; null if the key is new.</param>
-internal sealed record Assignment(HoconValue Slot, HoconValue? Previous);
+internal sealed record Assignment(HoconValue Slot, HoconValue Previous);

@@ -8,7 +8,7 @@ internal static class Concatenation
     {
         if (value.Values.Count < 2)
             return;
-        string? first = null;
+        string first = null;
         foreach (var element in value.Values)
         {
             if (element is HoconLiteral { IsBlank: true })

@@ -4,7 +4,7 @@ public class HoconArray : List<HoconValue>, IHoconElement
 {
     public bool IsString() => false;
 
-    public string? GetString() => throw new NotSupportedException("This element is an array and not a string.");
+    public string GetString() => throw new NotSupportedException("This element is an array and not a string.");
 
     public bool IsArray() => true;
 

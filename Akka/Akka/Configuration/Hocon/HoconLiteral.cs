@@ -12,7 +12,7 @@ public class HoconLiteral : IHoconElement
 
     public bool IsString() => true;
 
-    public string? GetString() => Value;
+    public string GetString() => Value;
 
     public bool IsArray() => false;
 

@@ -20,13 +20,13 @@ public class HoconObject : IHoconElement
 
     public bool IsString() => false;
 
-    public string? GetString() => throw new NotSupportedException("This element is an object and not a string.");
+    public string GetString() => throw new NotSupportedException("This element is an object and not a string.");
 
     public bool IsArray() => false;
 
     public IList<HoconValue> GetArray() => throw new NotSupportedException("This element is an object and not an array.");
 
-    public HoconValue? GetKey(string key) => Items.GetValueOrDefault(key);
+    public HoconValue GetKey(string key) => Items.GetValueOrDefault(key);
 
     /// <summary>The value of the key; an empty one is added if there is none yet.</summary>
     public HoconValue GetOrCreateKey(string key)

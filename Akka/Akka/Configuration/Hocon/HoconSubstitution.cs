@@ -14,18 +14,18 @@ public class HoconSubstitution : IHoconElement, IMightBeAHoconObject
     public string Path { get; set; }
 
     /// <summary>The value found at the path; null where it is optional and there is none.</summary>
-    public HoconValue? ResolvedValue { get; set; }
+    public HoconValue ResolvedValue { get; set; }
 
     internal bool IsOptional { get; init; }
 
     internal TextPosition Position { get; init; }
 
     /// <summary>The innermost assignment that the substitution is a part of; null outside of the parser.</summary>
-    internal Assignment? Assignment { get; init; }
+    internal Assignment Assignment { get; init; }
 
     public bool IsString() => ResolvedValue is { } value && value.IsString();
 
-    public string? GetString() => ResolvedValue?.GetString();
+    public string GetString() => ResolvedValue?.GetString();
 
     public bool IsArray() => ResolvedValue is { } value && value.IsArray();
 
@@ -33,5 +33,5 @@ public class HoconSubstitution : IHoconElement, IMightBeAHoconObject
 
     public bool IsObject() => ResolvedValue is { } value && value.IsObject();
 
-    public HoconObject? GetObject() => ResolvedValue?.GetObject();
+    public HoconObject GetObject() => ResolvedValue?.GetObject();
 }

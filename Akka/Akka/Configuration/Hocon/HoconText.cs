@@ -17,7 +17,7 @@ internal static class HoconText
         NeedsQuotes(key) || key.Contains('+') || (quoteDots && key.Contains('.')) ? Quote(key) : key;
 
     /// <param name="text">Null is written as <c>null</c>, and the text "null" in quotes.</param>
-    public static string Value(string? text) => text is null ? "null" : text == "null" || NeedsQuotes(text) ? Quote(text) : text;
+    public static string Value(string text) => text is null ? "null" : text == "null" || NeedsQuotes(text) ? Quote(text) : text;
 
     private static bool NeedsQuotes(string text) =>
         text.Length == 0 || text.Contains("//", StringComparison.Ordinal) || !text.All(IsUnquoted) || text.StartsWith("include", StringComparison.Ordinal);

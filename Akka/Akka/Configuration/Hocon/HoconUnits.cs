@@ -30,7 +30,7 @@ internal static class HoconUnits
         ("EB exabyte exabytes", 1000_000_000_000_000_000),
         ("E e Ei EiB exbibyte exbibytes", 1L << 60));
 
-    public static bool TryParseDuration(string? text, out TimeSpan duration)
+    public static bool TryParseDuration(string text, out TimeSpan duration)
     {
         duration = default;
         if (text is null || !TrySplit(text, out var number, out var unit)

@@ -31,7 +31,7 @@ public class HoconValue : IMightBeAHoconObject
     internal int Line { get; set; }
 
     /// <summary>While parsing: what this value was before, as long as it is not known whether that shows through.</summary>
-    internal HoconValue? Overridden { get; set; }
+    internal HoconValue Overridden { get; set; }
 
     /// <summary>A configuration in which this value stands behind the key.</summary>
     public Config AtKey(string key)
@@ -46,9 +46,9 @@ public class HoconValue : IMightBeAHoconObject
     /// <summary>A configuration that has this value as its root.</summary>
     public Config ToConfig() => new(new HoconRoot(this));
 
-    public HoconObject? GetObject()
+    public HoconObject GetObject()
     {
-        HoconObject? merged = null;
+        HoconObject merged = null;
         foreach (var element in Values)
         {
             var next = element as HoconObject ?? (element as IMightBeAHoconObject)?.GetObject();
@@ -76,7 +76,7 @@ public class HoconValue : IMightBeAHoconObject
     public bool IsString() => Values.Count > 0 && Values.TrueForAll(v => v.IsString());
 
     /// <summary>The value behind a key of this object; null if there is none, or this is no object.</summary>
-    public HoconValue? GetChildObject(string key) => GetObject()?.GetKey(key);
+    public HoconValue GetChildObject(string key) => GetObject()?.GetKey(key);
 
     /// <exception cref="NotSupportedException">It is none of <c>on</c>, <c>off</c>, <c>true</c> and <c>false</c>.</exception>
     public bool GetBoolean() => GetString() switch
@@ -87,7 +87,7 @@ public class HoconValue : IMightBeAHoconObject
     };
 
     /// <summary>The concatenated text; null for <c>null</c>, an object or an array.</summary>
-    public string? GetString()
+    public string GetString()
     {
         if (Values is [var only])
             return only is HoconLiteral { IsQuoted: false, Value: "null" } || !only.IsString() ? null : only.GetString();
@@ -123,7 +123,7 @@ public class HoconValue : IMightBeAHoconObject
 
     public IList<decimal> GetDecimalList() => ListOf(v => v.GetDecimal());
 
-    public IList<string> GetStringList() => ListOf(v => v.GetString()!);
+    public IList<string> GetStringList() => ListOf(v => v.GetString());
 
     /// <summary>The elements of the array; none if this is no array.</summary>
     public IList<HoconValue> GetArray() => [.. Values.Where(v => v.IsArray()).SelectMany(v => v.GetArray())];

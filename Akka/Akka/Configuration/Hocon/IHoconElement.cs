@@ -6,7 +6,7 @@ public interface IHoconElement
     bool IsString();
 
     /// <summary>The element's text. An object or array has none and throws.</summary>
-    string? GetString();
+    string GetString();
 
     bool IsArray();
 
@@ -20,5 +20,5 @@ public interface IMightBeAHoconObject
     bool IsObject();
 
     /// <summary>The object, or null if this is none.</summary>
-    HoconObject? GetObject();
+    HoconObject GetObject();
 }

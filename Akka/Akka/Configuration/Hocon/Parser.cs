@@ -10,21 +10,21 @@ public class Parser
     internal const int MaxDepth = 256;
 
     private readonly HoconReader _reader;
-    private readonly Func<string, HoconRoot>? _include;
+    private readonly Func<string, HoconRoot> _include;
     private readonly List<HoconSubstitution> _substitutions = [];
     private readonly List<HoconValue> _unresolved = [];
     private readonly List<string> _path = [];
-    private Assignment? _assignment;
+    private Assignment _assignment;
     private int _depth;
 
-    private Parser(string text, Func<string, HoconRoot>? include)
+    private Parser(string text, Func<string, HoconRoot> include)
     {
         _reader = new HoconReader(text);
         _include = include;
     }
 
     /// <param name="includeCallback">Called with the name in <c>include "name"</c>; null refuses includes.</param>
-    public static HoconRoot Parse(string text, Func<string, HoconRoot>? includeCallback)
+    public static HoconRoot Parse(string text, Func<string, HoconRoot> includeCallback)
     {
         ArgumentNullException.ThrowIfNull(text);
         return new Parser(text, includeCallback).ParseText();
@@ -194,7 +194,7 @@ public class Parser
         KeepOverridden(slot, previous);
     }
 
-    private void KeepOverridden(HoconValue slot, HoconValue? previous)
+    private void KeepOverridden(HoconValue slot, HoconValue previous)
     {
         slot.Overridden = IsUnresolved(slot) ? previous : null;
         if (slot.Overridden is not null)

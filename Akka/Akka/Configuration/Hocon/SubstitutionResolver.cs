@@ -62,7 +62,7 @@ internal sealed class SubstitutionResolver
         return chain;
     }
 
-    private HoconValue? Find(HoconSubstitution substitution)
+    private HoconValue Find(HoconSubstitution substitution)
     {
         var node = _root;
         foreach (var key in HoconPath.Split(substitution.Path))
