@@ -174,9 +174,6 @@ public abstract partial class TestKitBase : IActorRefFactory
         TestKitSettings = TestKitExtension.For(system);
         Log = Logging.GetLogger(system, GetType());
         EventFilter = new EventFilterFactory(this);
-        system.Dispatchers.RegisterConfigurator(
-            CallingThreadDispatcher.Id,
-            new CallingThreadDispatcherConfigurator(system.Settings.Config, system.Dispatchers.Prerequisites));
 
         _queue = new MessageQueue();
         _lastMessage = NullMessageEnvelope.Instance;

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.TestKit;
+using Akka.TestKit.Configs;
 using Xunit;
 
 namespace Akka.Tests.TestKit;
@@ -11,6 +12,13 @@ public class TestSchedulerSpec : Akka.TestKit.Xunit2.TestKit
     public TestSchedulerSpec()
         : base("akka.scheduler.implementation = \"Akka.TestKit.TestScheduler, Akka.TestKit\"")
     {
+    }
+
+    [Fact]
+    public void The_test_kit_has_the_configuration_ready()
+    {
+        Assert.Equal("Akka.TestKit.TestScheduler, Akka.TestKit", TestConfigs.TestSchedulerConfig.GetString("akka.scheduler.implementation"));
+        Assert.Equal(3, TestConfigs.DefaultConfig.GetTimeSpan("akka.test.single-expect-default").TotalSeconds);
     }
 
     private TestScheduler Scheduler => (TestScheduler)Sys.Scheduler;
