@@ -109,6 +109,17 @@ public sealed class SerilogSpec : Akka.TestKit.Xunit2.TestKit
     }
 
     [Fact]
+    public void A_minimum_level_of_a_class_is_kept()
+    {
+        SerilogLog.Logger = new LoggerConfiguration()
+            .MinimumLevel.Warning().MinimumLevel.Override(typeof(Talking).FullName!, LogEventLevel.Debug).WriteTo.Sink(_sink).CreateLogger();
+        Sys.Log.Info("too low {Mark}", 1);
+        Sys.ActorOf<Talking>().Tell("high enough");
+        Next("high enough");
+        Assert.DoesNotContain(_sink.Events, e => e.Properties.ContainsKey("Mark"));
+    }
+
+    [Fact]
     public void Events_keep_their_text_for_other_subscribers()
     {
         Sys.EventStream.Subscribe(TestActor, typeof(Info));
