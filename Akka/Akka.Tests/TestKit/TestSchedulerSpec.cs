@@ -114,6 +114,17 @@ public class TestSchedulerSpec : Akka.TestKit.Xunit2.TestKit
     }
 
     [Fact]
+    public void What_an_action_throws_reaches_the_test_and_the_rest_runs_with_the_next_advance()
+    {
+        Scheduler.Advanced.ScheduleOnce(Second, (Action)(() => throw new NotSupportedException("broken on purpose")));
+        Scheduler.ScheduleTellOnce(Second, TestActor, "rest", ActorRefs.NoSender);
+        Assert.Throws<NotSupportedException>(() => Scheduler.Advance(2 * Second));
+        Assert.False(HasMessages);
+        Scheduler.Advance(TimeSpan.Zero);
+        ExpectMsg("rest");
+    }
+
+    [Fact]
     public void An_actors_timers_follow_the_virtual_time()
     {
         var actor = ActorOfAsTestActorRef(() => new Ticking(TestActor));
