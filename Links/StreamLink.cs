@@ -62,7 +62,8 @@ public sealed unsafe class StreamLink : DriverEnd
         data = null;
         if (_reset)
             return LinkRead.Reset;
-        if (!TakeInputNote())
+        // A hang-up is reported once, maybe long before the last byte before it is read: from then on every look counts.
+        if (!TakeInputNote() && !MayBeHungUp)
             return LinkRead.Empty;
 
         while (true)

@@ -26,6 +26,7 @@ public sealed partial class TcpSocket
     private Reassembly _ahead;
     private SackBlock _duplicate;
     private Instant _ackAt = Instant.Never;
+    private Instant _lastDataAt = new(long.MinValue / 2);
 
     /// <summary>The peer's segment size as seen: what "every second full-sized segment" is measured by.</summary>
     private ushort _rcvMss;
@@ -34,6 +35,8 @@ public sealed partial class TcpSocket
     /// <summary>Further acknowledgements owed to a peer without SACK, for whom each one counts (RFC 5681, 3.2).</summary>
     private byte _duplicateAcksOwed;
     private bool _ackNow;
+
+    /// <summary>The application answers what it receives: an acknowledgement is worth waiting with, for data will take it along.</summary>
     private bool _interactive;
     private bool _peerFinKnown;
     private bool _finReceived;
@@ -43,7 +46,8 @@ public sealed partial class TcpSocket
     /// <summary>RCV.WND as announced.</summary>
     private int ReceiveWindow => Math.Max(0, (int)(RcvAdv - RcvNxt));
 
-    private int FreeReceiveBuffer => Math.Max(0, _receiveBuffer - _received.Bytes - _lent);
+    /// <summary>Room in the receive buffer, as far as a window field can express it.</summary>
+    private int FreeReceiveBuffer => Math.Clamp(_receiveBuffer - _received.Bytes - _lent, 0, ushort.MaxValue << _rcvWindShift);
 
     /// <summary>The seventh and eighth check: segment text and FIN.</summary>
     private void ReceivePayload(in TcpHeader segment, PacketBuffer payload, Instant now)
@@ -205,6 +209,7 @@ public sealed partial class TcpSocket
     /// <summary>RFC 5681, 4.2: within a time, and at least every second full-sized segment; at once while the peer's window is small.</summary>
     private void ScheduleAcknowledgment(Instant now)
     {
+        _lastDataAt = now;
         var pending = (int)(RcvNxt - _lastAckSent);
         if (pending > _rcvMss || (_quickAcks > 0 && !_interactive) || EdgeIsNear())
             _ackNow = true;

@@ -157,7 +157,7 @@ public sealed partial class TcpSocket
 
         if (SndNxt == SndUna)
             _lastProgress = now;
-        if (_ackAt != Instant.Never && length > 0)
+        if (now - _lastDataAt < _layer.Options.DelayedAck)
             _interactive = true;
         var sequence = SndNxt;
         SndNxt = end + ((flags & TcpFlags.Fin) != 0 ? 1u : 0);

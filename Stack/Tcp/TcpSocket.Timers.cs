@@ -90,7 +90,7 @@ public sealed partial class TcpSocket
         if (SndUna == SndNxt)
             return;
         // While the peer is heard and has closed its window over what is in flight, this is a probe: it may go on for ever.
-        var probing = SndWnd == 0 && now - _lastHeard < _layer.Options.MaxRto;
+        var probing = SndWnd == 0 && now - _lastHeard < 2 * _layer.Options.MaxRto;
         if ((_backoff >= MaxRetries && !probing) || UserTimeoutOver(now))
         {
             GiveUp();

@@ -53,7 +53,7 @@ internal sealed class SimWorld
 
     public TcpSocket Connect(in TcpSocketOptions options = default)
     {
-        var error = Left.Tcp.Connect(new IpEndpoint(RightAddress, 80), default, options, Now, out var socket);
+        var error = Left.Tcp.Connect(new IpEndpoint(RightAddress, 80), default(IpEndpoint), options, Now, out var socket);
         if (error != StackError.None)
             throw new InvalidOperationException($"Connect says {error}.");
         return socket!;

@@ -1,0 +1,99 @@
+using System.Reflection.Metadata;
+using System.Reflection.PortableExecutable;
+using Xunit;
+
+namespace Tapwire.Tests.Architecture;
+
+/// <summary>The arrows of the design, read from the compiled assemblies: Stack ← Messages ← Actors → Wires, Links; Host → all.</summary>
+public class LayeringSpec
+{
+    /// <summary>What each assembly may refer to, of Tapwire's own and of the actor runtime.</summary>
+    private static readonly Dictionary<string, string[]> Allowed = new()
+    {
+        ["Tapwire.Stack"] = [],
+        ["Tapwire.Wires"] = ["Tapwire.Stack"],
+        ["Tapwire.Links"] = ["Tapwire.Stack", "Tapwire.Wires"],
+        ["Tapwire.Messages"] = ["Tapwire.Stack", "Akka"],
+        ["Tapwire.Actors"] = ["Tapwire.Stack", "Tapwire.Messages", "Tapwire.Wires", "Tapwire.Links", "Akka"],
+        ["tapwire"] =
+        [
+            "Tapwire.Stack", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Wires", "Tapwire.Links", "Akka", "Akka.Logger.Serilog", "Serilog",
+        ],
+    };
+
+    /// <summary>Types that know the time, the outside world, or another thread.</summary>
+    private static readonly string[] ForbiddenTypes =
+    [
+        "System.Console", "System.Random", "System.TimeProvider", "System.Diagnostics.Stopwatch", "System.Diagnostics.Process",
+        "System.Security.Cryptography.RandomNumberGenerator", "System.Timers.Timer", "System.Diagnostics.Trace",
+    ];
+
+    private static readonly string[] ForbiddenNamespaces =
+    [
+        "System.Threading.Tasks", "System.Net.Sockets", "System.Net.NetworkInformation", "System.IO", "System.Collections.Concurrent",
+        "System.Threading.Channels", "Microsoft.Extensions.Logging", "Serilog", "Akka",
+    ];
+
+    /// <summary>Of System.Threading only what counting references from several threads needs.</summary>
+    private static readonly string[] AllowedThreading = ["Interlocked", "Volatile", "Lock", "Scope"];
+
+    private static readonly string[] ForbiddenMembers =
+    [
+        "System.DateTime.get_Now", "System.DateTime.get_UtcNow", "System.DateTime.get_Today", "System.DateTimeOffset.get_Now",
+        "System.DateTimeOffset.get_UtcNow", "System.Environment.get_TickCount", "System.Environment.get_TickCount64", "System.Guid.NewGuid",
+        "System.Environment.GetEnvironmentVariable",
+    ];
+
+    public static TheoryData<string> Assemblies => [.. Allowed.Keys];
+
+    [Theory]
+    [MemberData(nameof(Assemblies))]
+    public void An_assembly_refers_only_to_those_below_it(string name) => Read(name, metadata =>
+    {
+        var referenced = metadata.AssemblyReferences
+            .Select(handle => metadata.GetString(metadata.GetAssemblyReference(handle).Name))
+            .Where(IsOurs);
+        Assert.Empty(referenced.Except(Allowed[name]));
+    });
+
+    [Fact]
+    public void The_engine_uses_no_clock_thread_task_socket_random_source_console_or_logger() => Read("Tapwire.Stack", metadata =>
+    {
+        var types = metadata.TypeReferences.Select(metadata.GetTypeReference)
+            .Select(type => (Namespace: metadata.GetString(type.Namespace), Name: metadata.GetString(type.Name)))
+            .ToList();
+        Assert.Contains(("System", "Object"), types);
+        Assert.Empty(types.Select(type => $"{type.Namespace}.{type.Name}").Intersect(ForbiddenTypes));
+        Assert.DoesNotContain(types, type => Array.Exists(ForbiddenNamespaces, n => $"{type.Namespace}.".StartsWith(n + ".", StringComparison.Ordinal)));
+        Assert.Empty(types.Where(type => type.Namespace == "System.Threading").Select(type => type.Name).Except(AllowedThreading));
+        Assert.Empty(Members(metadata).Intersect(ForbiddenMembers));
+    });
+
+    [Fact]
+    public void The_engine_refers_to_nothing_but_the_base_class_library() => Read("Tapwire.Stack", metadata => Assert.All(
+        metadata.AssemblyReferences.Select(handle => metadata.GetString(metadata.GetAssemblyReference(handle).Name)),
+        name => Assert.StartsWith("System.", name, StringComparison.Ordinal)));
+
+    private static bool IsOurs(string assembly) =>
+        assembly.StartsWith("Tapwire", StringComparison.OrdinalIgnoreCase) || assembly.StartsWith("Akka", StringComparison.Ordinal)
+        || assembly.StartsWith("Serilog", StringComparison.Ordinal);
+
+    private static IEnumerable<string> Members(MetadataReader metadata)
+    {
+        foreach (var handle in metadata.MemberReferences)
+        {
+            var member = metadata.GetMemberReference(handle);
+            if (member.Parent.Kind != HandleKind.TypeReference)
+                continue;
+            var type = metadata.GetTypeReference((TypeReferenceHandle)member.Parent);
+            yield return $"{metadata.GetString(type.Namespace)}.{metadata.GetString(type.Name)}.{metadata.GetString(member.Name)}";
+        }
+    }
+
+    private static void Read(string assembly, Action<MetadataReader> check)
+    {
+        using var file = File.OpenRead(Path.Combine(AppContext.BaseDirectory, assembly + ".dll"));
+        using var image = new PEReader(file);
+        check(image.GetMetadataReader());
+    }
+}

@@ -1,0 +1,412 @@
+using System.Globalization;
+using System.Text;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Packets;
+using Tapwire.Stack.Tcp;
+using Xunit.Sdk;
+
+namespace Tapwire.Tests.Sim;
+
+/// <summary>
+/// Runs a script against one TCP: segments that come in (<c>&lt;</c>), segments that must go out (<c>&gt;</c>), and calls of the application, each
+/// at a time after the line before. Every segment that goes out must be expected, at its time.
+/// </summary>
+/// <remarks>
+/// <code>
+/// +0    &lt; S 0:0(0) win 65535 &lt;mss 1460&gt;     comes in; lines at the same time are one batch, until something is expected
+/// +0    &gt; S. 0:0(0) ack 1                   must go out, now (to the millisecond)
+/// +40ms &gt; . 1:1(0) ack 1001                 40 ms later and not before
+/// +0    listen | connect | accept           open
+/// +0    write 1000 | shutdown | close | abort | shutdown-read
+/// +0    read 1000 | take 1000 | consume 1000 | eof     exactly so many bytes are there; take leaves the window closed
+/// +0    connected | writable | closed reset | no-event           events since the line before that asked
+/// +0    state FinWait2 | nodelay | cwnd 14600 | counter TcpRetransSegs 1 | poll
+/// </code>
+/// Times: <c>+0</c>, <c>+40ms</c>, <c>+1.5s</c>. The payload is a pattern of the sequence number, and checked both ways.
+/// </remarks>
+internal sealed class TcpScript
+{
+    private static readonly IpAddress Ours = IpAddress.Parse("192.0.2.1");
+    private static readonly IpAddress Theirs = IpAddress.Parse("192.0.2.2");
+    private const ushort OurPort = 8080;
+    private const ushort TheirPort = 50000;
+    private const uint PeerIss = 0xFFFF_F000;
+
+    private readonly PoisoningBufferPool _pool = new();
+    private readonly Queue<(Instant At, ScriptSegment Segment)> _out = new();
+    private readonly StringBuilder _trace = new();
+    private SimHost _host = null!;
+    private TcpListener? _listener;
+    private TcpSocket? _socket;
+    private SocketEvents _events;
+    private Instant _started;
+    private Instant _now = Instant.FromMilliseconds(10_000_000);
+    private uint? _iss;
+    private uint? _timestampBase;
+    private ushort _ourPort = OurPort;
+    private uint _written;
+    private uint _read;
+    private int _taken;
+
+    public TcpOptions Options { get; init; } = new() { Timestamps = false };
+
+    public TcpSocketOptions SocketOptions { get; init; }
+
+    public int SuperFrame { get; init; } = 1500;
+
+    public SimHost Host => _host;
+
+    public TcpSocket Socket => _socket ?? throw new XunitException("There is no socket yet.");
+
+    /// <summary>A passive open without options but the peer's MSS.</summary>
+    public const string Accepted = """
+        +0 listen
+        +0 < S 0:0(0) win 65535 <mss 1460>
+        +0 > S. 0:0(0) ack 1
+        +0 < . 1:1(0) ack 1 win 65535
+        +0 accept
+
+        """;
+
+    /// <summary>The same with SACK.</summary>
+    public const string AcceptedWithSack = """
+        +0 listen
+        +0 < S 0:0(0) win 65535 <mss 1460,sackOK>
+        +0 > S. 0:0(0) ack 1
+        +0 < . 1:1(0) ack 1 win 65535
+        +0 accept
+
+        """;
+
+    /// <summary>An active open without options but the peer's MSS.</summary>
+    public const string Connected = """
+        +0 connect
+        +0 > S 0:0(0)
+        +0 < S. 0:0(0) ack 1 win 65535 <mss 1460>
+        +0 > . 1:1(0) ack 1
+        +0 connected
+
+        """;
+
+    public TcpScript Run(string script)
+    {
+        if (_host is null)
+        {
+            _host = new SimHost(Ours, _pool, 42, Options) { SuperFrame = SuperFrame };
+            _started = _now;
+        }
+
+        foreach (var line in script.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (line.StartsWith('#'))
+                continue;
+            _trace.AppendLine(line);
+            var words = line.Split(' ', 2, StringSplitOptions.TrimEntries);
+            var at = _now + Time(words[0]);
+            try
+            {
+                Step(at, words[1]);
+            }
+            catch (Exception e) when (e is not XunitException)
+            {
+                throw Failure($"{e.GetType().Name}: {e.Message}", e);
+            }
+        }
+
+        Poll();
+        ExpectNothing("the end of the script");
+        return this;
+    }
+
+    /// <summary>Fails if a buffer is missing once the connection is gone.</summary>
+    public void AssertNoLeak()
+    {
+        _socket?.Abort(_now);
+        _listener?.Close(_now);
+        _host.Discard();
+        _pool.AssertAllReturned();
+    }
+
+    private void Step(Instant at, string what)
+    {
+        if (what.StartsWith('>'))
+        {
+            Expect(at, ScriptSegment.Parse(what[1..]));
+            return;
+        }
+
+        AdvanceTo(at);
+        if (what.StartsWith('<'))
+        {
+            if (_out.Count > 0)
+                ExpectNothing(what);
+            Inject(ScriptSegment.Parse(what[1..]));
+            return;
+        }
+
+        var words = what.Split(' ');
+        if (words[0] is not ("nodelay" or "listen"))
+            Poll();
+        Call(words[0], words.Length > 1 ? words[1] : "", words.Length > 2 ? words[2] : "");
+    }
+
+    private void Call(string verb, string argument, string second)
+    {
+        switch (verb)
+        {
+            case "listen":
+                Require(_host.Tcp.Listen(new IpEndpoint(Ours, OurPort), argument == "" ? 8 : Number(argument), SocketOptions, out _listener));
+                break;
+            case "connect":
+                Require(_host.Tcp.Connect(new IpEndpoint(Theirs, TheirPort), default(IpEndpoint), SocketOptions, _now, out _socket));
+                _ourPort = _socket!.Local.Port;
+                break;
+            case "accept":
+                _socket = _listener!.Accept() ?? throw Failure("There is nothing to accept.");
+                break;
+            case "not-accepted":
+                Check(_listener!.Accept() is null, "something was there to accept");
+                break;
+            case "write":
+                Write(Number(argument));
+                break;
+            case "read":
+                Take(Number(argument));
+                Socket.Consumed(_taken, _now);
+                _taken = 0;
+                break;
+            case "take":
+                Take(Number(argument));
+                break;
+            case "consume":
+                Socket.Consumed(Number(argument), _now);
+                _taken -= Number(argument);
+                break;
+            case "eof":
+                PacketBuffer.ReleaseChain(Socket.Read(out var left, out var end));
+                Check(left == 0 && end, $"{left} bytes are left, end of stream: {end}");
+                break;
+            case "shutdown":
+                Socket.ShutdownSend(_now);
+                break;
+            case "shutdown-read":
+                Socket.ShutdownReceive(_now);
+                break;
+            case "close":
+                Socket.Close(_now);
+                break;
+            case "abort":
+                Socket.Abort(_now);
+                break;
+            case "nodelay":
+                Socket.SetOptions(Socket.Options with { NoDelay = true }, _now);
+                break;
+            case "poll":
+                Poll();
+                break;
+            case "icmp":
+                Icmp(Enum.Parse<IcmpErrorKind>(argument), second);
+                break;
+            default:
+                Ask(verb, argument, second);
+                break;
+        }
+    }
+
+    private void Ask(string verb, string argument, string second)
+    {
+        DrainEvents();
+        switch (verb)
+        {
+            case "connected":
+                Check(_events.HasFlag(SocketEvents.Connected), "Connected was not raised");
+                break;
+            case "writable":
+                Check(_events.HasFlag(SocketEvents.Writable), "Writable was not raised");
+                break;
+            case "readable":
+                Check(_events.HasFlag(SocketEvents.Readable), "Readable was not raised");
+                break;
+            case "closed":
+                Check(_events.HasFlag(SocketEvents.Closed), "Closed was not raised");
+                Check(Socket.Error.ToString().Equals(argument, StringComparison.OrdinalIgnoreCase), $"the reason is {Socket.Error}");
+                break;
+            case "no-event":
+                Check(_events == SocketEvents.None, $"there are events: {_events}");
+                break;
+            case "state":
+                Check(Socket.State.ToString() == argument, $"the state is {Socket.State}");
+                break;
+            case "cwnd":
+                Check(Socket.Info.CongestionWindow == Number(argument), $"cwnd is {Socket.Info.CongestionWindow}");
+                break;
+            case "ssthresh":
+                Check(Socket.Info.SlowStartThreshold == Number(argument), $"ssthresh is {Socket.Info.SlowStartThreshold}");
+                break;
+            case "counter":
+                var value = _host.Counters.All().Single(counter => counter.Name == argument).Value;
+                Check(value == Number(second), $"{argument} is {value}");
+                break;
+            case "time-waits":
+                Check(_host.Tcp.TimeWaitCount == Number(argument), $"there are {_host.Tcp.TimeWaitCount}");
+                break;
+            case "sockets":
+                Check(_host.Tcp.Count == Number(argument), $"there are {_host.Tcp.Count}");
+                break;
+            case "embryos":
+                Check(_host.Tcp.EmbryonicCount == Number(argument), $"there are {_host.Tcp.EmbryonicCount}");
+                break;
+            case "idle":
+                Check(_host.PollAt == Instant.Never, $"the next deadline is {_host.PollAt - _now} from now");
+                break;
+            default:
+                throw Failure($"There is no verb '{verb}'.");
+        }
+
+        if (verb is "connected" or "writable" or "readable" or "closed" or "no-event")
+            _events = SocketEvents.None;
+    }
+
+    private void Write(int count)
+    {
+        var buffer = _pool.Rent(count);
+        var span = buffer.Append(count);
+        for (var i = 0; i < count; i++)
+            span[i] = Pattern(1 + _written + (uint)i);
+        _written += (uint)count;
+        Require(Socket.Write(buffer, _now));
+    }
+
+    private void Take(int count)
+    {
+        var chain = Socket.Read(out var bytes, out _);
+        for (var buffer = chain; buffer is not null; buffer = buffer.Next)
+        {
+            foreach (var value in buffer.Span)
+                Check(value == Pattern(1 + _read++), $"byte {_read} is not what was sent");
+        }
+
+        PacketBuffer.ReleaseChain(chain);
+        Check(bytes == count, $"{bytes} bytes were there");
+        _taken += bytes;
+    }
+
+    private void Inject(ScriptSegment segment)
+    {
+        var header = segment.ToHeader(PeerIss, _iss ?? 0, _timestampBase ?? 0);
+        header.SourcePort = TheirPort;
+        header.DestinationPort = _ourPort;
+        var buffer = _pool.Rent(header.Length + segment.Length);
+        header.Emit(buffer.Append(header.Length));
+        var payload = buffer.Append(segment.Length);
+        var first = segment.Sequence + (segment.Flags.HasFlag(TcpFlags.Syn) ? 1u : 0);
+        for (var i = 0; i < payload.Length; i++)
+            payload[i] = Pattern(first + (uint)i);
+        SimChecksum.Fill(buffer.Span, Theirs, Ours);
+        _host.Tcp.Receive(buffer, new IpReceiveInfo(Theirs, Ours, 64, 0, false), _now);
+    }
+
+    private void Icmp(IcmpErrorKind kind, string argument)
+    {
+        Span<byte> quoted = stackalloc byte[8];
+        var header = new TcpHeader { SourcePort = _ourPort, DestinationPort = TheirPort, Sequence = Socket.SndUna };
+        Span<byte> whole = stackalloc byte[TcpHeader.MinLength];
+        header.Emit(whole);
+        whole[..8].CopyTo(quoted);
+        _host.Tcp.ErrorReceived(new IpReceiveInfo(Ours, Theirs, 64, 0, false), quoted, kind, argument == "" ? 0 : Number(argument), _now);
+    }
+
+    private void Expect(Instant at, ScriptSegment expected)
+    {
+        AdvanceTo(at);
+        Poll();
+        if (_out.Count == 0 && _host.PollAt <= at + TimeSpan.FromMilliseconds(1))
+            AdvanceTo(_host.PollAt);
+        if (_out.Count == 0)
+            throw Failure($"Expected {expected}\nbut nothing was sent. Next deadline: {(_host.PollAt == Instant.Never ? "never" : (_host.PollAt - _now).ToString())}.");
+        var (sent, actual) = _out.Dequeue();
+        if (!expected.Matches(actual) || (sent - at).Duration() > TimeSpan.FromMilliseconds(1))
+            throw Failure($"Expected {expected}\nactual   {actual}, sent {Offset(sent)}, {(sent - at).TotalMilliseconds} ms from when it was expected.");
+    }
+
+    private void ExpectNothing(string before)
+    {
+        if (_out.TryDequeue(out var item))
+            throw Failure($"Not expected, before '{before}': {item.Segment}, sent {Offset(item.At)}.");
+    }
+
+    /// <summary>Moves the time on, from deadline to deadline. What is sent on the way was not expected, unless at the very end.</summary>
+    private void AdvanceTo(Instant at)
+    {
+        if (at == _now)
+            return;
+        Poll();
+        while (_host.PollAt <= at)
+        {
+            _now = Instant.Max(_now, _host.PollAt);
+            Poll();
+        }
+
+        _now = at;
+    }
+
+    private void Poll()
+    {
+        _host.Poll(_now);
+        while (_host.TryDequeue(out var packet, out _))
+        {
+            var bytes = new byte[packet.TotalLength];
+            packet.CopyTo(bytes);
+            packet.Release();
+            Check(TcpHeader.TryParse(bytes, out var header, out var length) == TcpParseResult.Ok, "a segment is malformed");
+            if (header.Has(TcpFlags.Syn))
+                _iss ??= header.Sequence;
+            if (header.HasTimestamp)
+                _timestampBase ??= header.TimestampValue;
+            var segment = ScriptSegment.From(header, bytes.Length - length, _iss ?? 0, PeerIss, _timestampBase ?? 0);
+            for (var i = length; i < bytes.Length; i++)
+                Check(bytes[i] == Pattern(segment.Sequence + (uint)(i - length)), $"byte {i - length} of {segment} is not what was written");
+            _out.Enqueue((_now, segment));
+        }
+
+        if (_host.PollAt <= _now)
+            throw Failure($"After Poll at {Offset(_now)} the next deadline is {Offset(_host.PollAt)}.");
+        DrainEvents();
+    }
+
+    private void DrainEvents()
+    {
+        while (_host.Events.TryDequeue(out var socket, out var events))
+        {
+            if (socket == _socket)
+                _events |= events;
+        }
+    }
+
+    private void Require(StackError error) => Check(error == StackError.None, $"the call says {error}");
+
+    private void Check(bool holds, string otherwise)
+    {
+        if (!holds)
+            throw Failure($"But {otherwise}.");
+    }
+
+    private XunitException Failure(string what, Exception? inner = null) =>
+        new($"{what}\nThe script up to here:\n{_trace}", inner);
+
+    private string Offset(Instant instant) => $"at {(instant - _started).TotalMilliseconds} ms";
+
+    private static byte Pattern(uint sequence) => (byte)(sequence * 7 + (sequence >> 8));
+
+    private static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
+
+    private static TimeSpan Time(string text) => text switch
+    {
+        ['+', .. var value, 'm', 's'] => TimeSpan.FromMilliseconds(double.Parse(value, CultureInfo.InvariantCulture)),
+        ['+', .. var value, 's'] => TimeSpan.FromSeconds(double.Parse(value, CultureInfo.InvariantCulture)),
+        "+0" => TimeSpan.Zero,
+        _ => throw new FormatException($"'{text}' is no time: +0, +40ms, +1.5s."),
+    };
+}

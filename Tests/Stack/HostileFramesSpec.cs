@@ -1,0 +1,306 @@
+using System.Buffers.Binary;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Link;
+using Tapwire.Stack.Packets;
+using Tapwire.Stack.Tcp;
+using Tapwire.Tests.Support;
+using Xunit;
+
+namespace Tapwire.Tests.Stack;
+
+/// <summary>Whatever comes off the wire is a counted drop or an answer: nothing throws, nothing leaks, memory stays bounded, and the stack goes on.</summary>
+public sealed class HostileFramesSpec
+{
+    [Theory]
+    [InlineData(1, LinkKind.Ethernet)]
+    [InlineData(2, LinkKind.Ip)]
+    public void Random_bytes_do_no_harm(int seed, LinkKind link)
+    {
+        using var h = new StackHarness(new StackOptions { Link = link, HardwareAddress = StackHarness.OwnMac });
+        var random = new Random(seed);
+        var frame = new byte[1600];
+        for (var i = 0; i < 50_000; i++)
+        {
+            var length = random.Next(10) == 0 ? random.Next(1600) : random.Next(100);
+            random.NextBytes(frame.AsSpan(0, length));
+            Disguise(frame.AsSpan(0, length), link, random);
+            h.Receive(frame.AsSpan(0, length));
+            if (i % 64 == 0)
+                Rest(h, random);
+        }
+
+        Survived(h, link);
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void Valid_frames_with_changes_do_no_harm(int seed)
+    {
+        using var h = new StackHarness();
+        h.TeachPeer();
+        Assert.Equal(StackError.None, h.Stack.Udp.Bind(new IpEndpoint(default, 53), new(), out var udp));
+        Assert.Equal(StackError.None, h.Stack.Udp.Bind(new IpEndpoint(default, 54), new(), out var connected));
+        Assert.Equal(StackError.None, connected!.Connect(new IpEndpoint(StackHarness.PeerIp, 4000)));
+        Assert.Equal(StackError.None, h.Stack.Tcp.Listen(new IpEndpoint(default, 80), 16, default, out var listener));
+        Assert.Equal(StackError.None, h.Stack.Tcp.Connect(new IpEndpoint(StackHarness.PeerIp, 81), new IpEndpoint(default, 5000), default, h.Now, out var active));
+        Assert.Equal(StackError.None, h.Stack.Icmp.Open(out var ping));
+        ping!.Send(StackHarness.PeerIp, 1, [1, 2, 3], h.Now);
+        var random = new Random(seed);
+        var templates = Templates(ping.Identifier);
+        templates.AddRange(h.Frames());
+        for (var i = 0; i < 60_000; i++)
+        {
+            var frame = Mutated(templates[random.Next(templates.Count)], templates, random);
+            if (random.Next(2) == 0)
+                Repair(frame);
+            h.Receive(frame, (ChecksumState)random.Next(3));
+            if (i % 64 == 0)
+            {
+                // What the stack itself says becomes a template too: its sequence numbers make deeper states reachable.
+                var answers = Rest(h, random);
+                foreach (var answer in answers.Take(2))
+                    templates[random.Next(templates.Count)] = Reversed(answer);
+                Drain(h);
+                while (udp!.TryReceive(out var payload, out _))
+                    payload.Release();
+                while (listener!.Accept() is { } accepted)
+                {
+                    if (random.Next(2) == 0)
+                        accepted.Abort(h.Now);
+                    else
+                        accepted.Close(h.Now);
+                }
+
+                if (random.Next(50) == 0)
+                    templates = [.. Templates(ping.Identifier), .. answers];
+            }
+        }
+
+        while (connected.TryReceive(out var payload, out _))
+            payload.Release();
+        udp!.Close();
+        connected.Close();
+        PacketBuffer.ReleaseChain(active!.Read(out _, out _));
+        active.Abort(h.Now);
+        listener!.Close(h.Now);
+        Survived(h, LinkKind.Ethernet);
+        // A connection that nobody has closed lives as long as its peer says; the address takes it along.
+        Assert.InRange(h.Stack.Neighbors.Count, 0, 4096);
+    }
+
+    [Fact]
+    public void A_flood_of_pings_from_everywhere_is_answered_within_bounds()
+    {
+        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, Neighbors = new() { Entries = 64, AllQueuedBytes = 64 << 10 } });
+        for (var i = 0; i < 20_000; i++)
+        {
+            h.Receive(Build.Icmp(Icmpv4Header.EchoRequest(1, 1), new byte[100], source: IpAddress.FromV4(0x0A00_0000u + (uint)(i % 253) + 2)));
+            if (i % 100 == 0)
+                h.Frames();
+        }
+
+        Assert.Equal(64, h.Stack.Neighbors.Count);
+        Assert.True(h.Pool.Rented < 2000, $"{h.Pool.Rented} buffers are held.");
+    }
+
+    private static void Disguise(Span<byte> frame, LinkKind link, Random random)
+    {
+        var ip = link == LinkKind.Ip ? frame : frame.Length >= 14 ? frame[14..] : [];
+        if (link == LinkKind.Ethernet && frame.Length >= 14 && random.Next(8) != 0)
+            new EthernetHeader(
+                random.Next(4) == 0 ? MacAddress.Broadcast : StackHarness.OwnMac, StackHarness.PeerMac,
+                random.Next(3) == 0 ? EtherType.Arp : EtherType.Ipv4).Emit(frame);
+        if (ip.Length < 20 || random.Next(4) == 0)
+            return;
+        ip[0] = (byte)(0x40 | random.Next(4, 8));
+        BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)ip.Length);
+        ip[6] = 0;
+        ip[7] = 0;
+        ip[9] = random.Next(4) switch { 0 => IpProtocol.Icmp, 1 => IpProtocol.Tcp, 2 => IpProtocol.Udp, _ => ip[9] };
+        BinaryPrimitives.WriteUInt32BigEndian(ip[12..], StackHarness.PeerIp.V4);
+        BinaryPrimitives.WriteUInt32BigEndian(ip[16..], StackHarness.OwnIp.V4);
+        FixIpChecksum(ip);
+    }
+
+    private static List<byte[]> Templates(ushort identifier)
+    {
+        var quote = new byte[28];
+        new Ipv4Header { Source = StackHarness.OwnIp, Destination = StackHarness.PeerIp, Protocol = 6, HopLimit = 64, PayloadLength = 8 }.Emit(quote);
+        return
+        [
+            Build.Arp(new ArpPacket(ArpOperation.Request, StackHarness.PeerMac, StackHarness.PeerIp, default, StackHarness.OwnIp), MacAddress.Broadcast),
+            Build.Arp(new ArpPacket(ArpOperation.Reply, StackHarness.PeerMac, StackHarness.PeerIp, StackHarness.OwnMac, StackHarness.OwnIp)),
+            Build.Icmp(Icmpv4Header.EchoRequest(1, 2), new byte[56]),
+            Build.Icmp(Icmpv4Header.EchoReply(identifier, 1), [1, 2, 3]),
+            Build.Icmp(Icmpv4Header.Unreachable(3), quote),
+            Build.Icmp(Icmpv4Header.TooBig(576), quote),
+            Build.Udp(4000, 53, new byte[20]),
+            Build.Udp(4000, 54, new byte[20]),
+            Build.Udp(4000, 55, new byte[20]),
+            Build.Udp(67, 68, new byte[300], destination: IpAddress.BroadcastV4, to: MacAddress.Broadcast),
+            Build.Ipv4WithOptions(IpProtocol.Udp, [7, 7, 4, 0, 0, 0, 0, 1], Build.Udp(4000, 53, new byte[4]).AsSpan(34)),
+            Tcp(80, TcpFlag.Syn, [2, 4, 5, 0xB4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7]),
+            Tcp(80, TcpFlag.Ack, []),
+            Tcp(80, TcpFlag.Ack | TcpFlag.Psh, [1, 1, 8, 10, 0, 0, 0, 2, 0, 0, 0, 1], 100),
+            Tcp(80, TcpFlag.Fin | TcpFlag.Ack, []),
+            Tcp(80, TcpFlag.Rst, []),
+            Tcp(82, TcpFlag.Syn, [2, 4, 5, 0xB4]),
+        ];
+    }
+
+    [Flags]
+    private enum TcpFlag : byte
+    {
+        Fin = 1,
+        Syn = 2,
+        Rst = 4,
+        Psh = 8,
+        Ack = 16,
+    }
+
+    private static byte[] Tcp(ushort port, TcpFlag flags, byte[] options, int payload = 0)
+    {
+        var segment = new byte[20 + options.Length + payload];
+        BinaryPrimitives.WriteUInt16BigEndian(segment, 4000);
+        BinaryPrimitives.WriteUInt16BigEndian(segment.AsSpan(2), port);
+        BinaryPrimitives.WriteUInt32BigEndian(segment.AsSpan(4), 1000);
+        segment[12] = (byte)((20 + options.Length) / 4 << 4);
+        segment[13] = (byte)flags;
+        segment[14] = 0xFF;
+        options.CopyTo(segment.AsSpan(20));
+        var frame = Build.Ipv4(IpProtocol.Tcp, segment);
+        Repair(frame);
+        return frame;
+    }
+
+    private static byte[] Mutated(byte[] template, List<byte[]> all, Random random)
+    {
+        var frame = (byte[])template.Clone();
+        for (var changes = random.Next(5); changes > 0 && frame.Length > 0; changes--)
+        {
+            var at = random.Next(3) == 0 ? random.Next(frame.Length) : Math.Min(frame.Length - 1, random.Next(14, 74));
+            switch (random.Next(7))
+            {
+                case 0:
+                    frame[at] ^= (byte)(1 << random.Next(8));
+                    break;
+                case 1:
+                    frame[at] = (byte)random.Next(256);
+                    break;
+                case 2:
+                    frame[at] = random.Next(2) == 0 ? (byte)0 : (byte)0xFF;
+                    break;
+                case 3:
+                    frame = frame[..at];
+                    break;
+                case 4:
+                    frame = [.. frame, .. new byte[random.Next(100)]];
+                    break;
+                case 5:
+                    var other = all[random.Next(all.Count)];
+                    frame = [.. frame[..at], .. other[Math.Min(at, other.Length)..]];
+                    break;
+                default:
+                    frame[at]++;
+                    break;
+            }
+        }
+
+        return frame;
+    }
+
+    /// <summary>Makes lengths and checksums of a changed frame right, so that what lies behind them is reached.</summary>
+    private static void Repair(byte[] frame)
+    {
+        if (frame.Length < 34 || frame[12] != 8 || frame[13] != 0)
+            return;
+        var ip = frame.AsSpan(14);
+        var header = (ip[0] & 15) * 4;
+        BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)ip.Length);
+        FixIpChecksum(ip);
+        if (header < 20 || header + 20 > ip.Length)
+            return;
+        var transport = ip[header..];
+        var offset = ip[9] switch { IpProtocol.Tcp => 16, IpProtocol.Udp => 6, IpProtocol.Icmp => 2, _ => -1 };
+        if (offset < 0)
+            return;
+        transport.Slice(offset, 2).Clear();
+        var source = IpAddress.FromBytes(ip[12..16]);
+        var destination = IpAddress.FromBytes(ip[16..20]);
+        if (ip[9] == IpProtocol.Udp)
+            BinaryPrimitives.WriteUInt16BigEndian(transport[4..], (ushort)transport.Length);
+        var sum = ip[9] == IpProtocol.Icmp ? 0 : Checksum.PseudoHeader(source, destination, ip[9], transport.Length);
+        BinaryPrimitives.WriteUInt16BigEndian(transport[offset..], Checksum.Finish(Checksum.Sum(transport, sum)));
+    }
+
+    private static void FixIpChecksum(Span<byte> ip)
+    {
+        var header = (ip[0] & 15) * 4;
+        if (header < 20 || header > ip.Length)
+            return;
+        ip[10..12].Clear();
+        BinaryPrimitives.WriteUInt16BigEndian(ip[10..], Checksum.Finish(Checksum.Sum(ip[..header])));
+    }
+
+    /// <summary>The frame as the peer would answer it: addresses, ports and TCP numbers change places.</summary>
+    private static byte[] Reversed(byte[] frame)
+    {
+        var answer = (byte[])frame.Clone();
+        StackHarness.OwnMac.CopyTo(answer);
+        StackHarness.PeerMac.CopyTo(answer.AsSpan(6));
+        if (answer.Length < 54 || answer[12] != 8 || answer[13] != 0)
+            return answer;
+        frame.AsSpan(30, 4).CopyTo(answer.AsSpan(26));
+        frame.AsSpan(26, 4).CopyTo(answer.AsSpan(30));
+        if (answer[23] != IpProtocol.Tcp)
+            return answer;
+        frame.AsSpan(36, 2).CopyTo(answer.AsSpan(34));
+        frame.AsSpan(34, 2).CopyTo(answer.AsSpan(36));
+        frame.AsSpan(42, 4).CopyTo(answer.AsSpan(38));
+        var acknowledged = BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(38)) + ((frame[47] & 3) != 0 ? 1u : 0);
+        BinaryPrimitives.WriteUInt32BigEndian(answer.AsSpan(42), acknowledged);
+        answer[47] |= (byte)TcpFlag.Ack;
+        Repair(answer);
+        return answer;
+    }
+
+    private static List<byte[]> Rest(StackHarness h, Random random)
+    {
+        var frames = h.Frames();
+        Drain(h);
+        h.Advance(TimeSpan.FromMilliseconds(random.Next(3) == 0 ? random.Next(3000) : 1));
+        return frames;
+    }
+
+    private static void Drain(StackHarness h)
+    {
+        while (h.Stack.TryDequeueEvent(out var socket, out _))
+        {
+            if (socket is not TcpSocket tcp)
+                continue;
+            PacketBuffer.ReleaseChain(tcp.Read(out var bytes, out _));
+            tcp.Consumed(bytes, h.Now);
+        }
+    }
+
+    private static void Survived(StackHarness h, LinkKind link)
+    {
+        h.Frames();
+        Drain(h);
+        h.Advance(TimeSpan.FromMinutes(1));
+        h.Frames();
+        var request = Build.Icmp(Icmpv4Header.EchoRequest(7, 7), "still there"u8);
+        if (link == LinkKind.Ip)
+            request = request[EthernetHeader.Length..];
+        else
+            h.Answers(Build.Arp(new ArpPacket(ArpOperation.Reply, StackHarness.PeerMac, StackHarness.PeerIp, StackHarness.OwnMac, StackHarness.OwnIp)));
+        h.Receive(request);
+        h.Advance(TimeSpan.FromSeconds(10));
+        h.Answers(Build.Arp(new ArpPacket(ArpOperation.Reply, StackHarness.PeerMac, StackHarness.PeerIp, StackHarness.OwnMac, StackHarness.OwnIp)));
+        Assert.True(h.Counters.IcmpOutEchoReps > 0);
+        Assert.Contains(h.Answers(request), f => f.AsSpan().IndexOf("still there"u8) >= 0);
+    }
+}
