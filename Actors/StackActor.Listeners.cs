@@ -53,7 +53,7 @@ public sealed partial class StackActor
             }
 
             _sockets.Remove(entry);
-            error = _stack.Tcp.Listen(binding, request.Backlog, request.Options, out listener);
+            error = binding.Listen(request.Backlog, request.Options, out listener);
         }
         else
         {

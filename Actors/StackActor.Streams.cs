@@ -64,7 +64,7 @@ public sealed partial class StackActor
             }
 
             _sockets.Remove(entry);
-            error = _stack.Tcp.Connect(request.Remote, binding, request.Options, Now, out socket);
+            error = binding.Connect(request.Remote, request.Options, Now, out socket);
         }
         else
         {

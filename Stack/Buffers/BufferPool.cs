@@ -14,10 +14,14 @@ public class BufferPool
 
     private static readonly int[] Sizes = [256, 2048, 16384, MaxCapacity];
 
+    [ThreadStatic]
+    private static Magazine? t_magazine;
+
     private readonly SizeClass[] _classes;
     private long _rented;
 
-    /// <param name="retainedBytes">How much free memory each of the four size classes keeps at most, in bytes.</param>
+    /// <param name="retainedBytes">How much free memory each of the four size classes keeps at most, in bytes. Every thread that returns buffers keeps
+    /// up to 512 KiB more at hand.</param>
     public BufferPool(int retainedBytes = 16 << 20) => _classes = [.. Sizes.Select(size => new SizeClass(Math.Max(1, retainedBytes / size)))];
 
     /// <summary>Buffers handed out and not yet returned.</summary>
@@ -31,7 +35,7 @@ public class BufferPool
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)(capacity + headroom), (uint)MaxCapacity, nameof(capacity));
         var index = IndexFor(capacity + headroom);
-        var buffer = _classes[index].TryPop() ?? new PacketBuffer(this, index, Sizes[index]);
+        var buffer = OfThisThread().TryPop(index) ?? _classes[index].TryPop() ?? new PacketBuffer(this, index, Sizes[index]);
         buffer.Rented(headroom);
         Interlocked.Increment(ref _rented);
         OnRented(buffer);
@@ -52,8 +56,27 @@ public class BufferPool
     internal void Return(PacketBuffer buffer)
     {
         Interlocked.Decrement(ref _rented);
-        if (OnReturned(buffer))
+        if (OnReturned(buffer) && !OfThisThread().TryPush(buffer))
             _classes[buffer.SizeClass].Push(buffer);
+    }
+
+    /// <summary>This thread's magazine, if it is or can become this pool's; otherwise one that is always empty and full.</summary>
+    private Magazine OfThisThread()
+    {
+        var magazine = t_magazine;
+        return magazine is not null && magazine.Pool == this ? magazine : Claim(magazine);
+    }
+
+    private Magazine Claim(Magazine? magazine)
+    {
+        // A thread mostly serves one pool. It changes over when the one it has served is not in use.
+        if (magazine is null)
+            t_magazine = magazine = new Magazine();
+        else if (magazine.Pool is { } other && other.Rented != 0)
+            return Magazine.None;
+        magazine.Unload();
+        magazine.Pool = this;
+        return magazine;
     }
 
     private static int IndexFor(int size)
@@ -62,6 +85,52 @@ public class BufferPool
         while (Sizes[index] < size)
             index++;
         return index;
+    }
+
+    /// <summary>A few free buffers of one pool that one thread has at hand, so that renting takes no lock.</summary>
+    private sealed class Magazine
+    {
+        public static readonly Magazine None = new();
+
+        private static readonly int[] Limits = [.. Sizes.Select(size => Math.Clamp((128 << 10) / size, 1, 64))];
+
+        private readonly PacketBuffer?[] _top = new PacketBuffer?[Sizes.Length];
+        private readonly int[] _counts = new int[Sizes.Length];
+
+        /// <summary>Null: nothing can be put in or is there to take out.</summary>
+        public BufferPool? Pool { get; set; }
+
+        public PacketBuffer? TryPop(int index)
+        {
+            var buffer = _top[index];
+            if (buffer is null)
+                return null;
+            _top[index] = buffer.Next;
+            buffer.Next = null;
+            _counts[index]--;
+            return buffer;
+        }
+
+        public bool TryPush(PacketBuffer buffer)
+        {
+            var index = buffer.SizeClass;
+            if (Pool is null || _counts[index] == Limits[index])
+                return false;
+            buffer.Next = _top[index];
+            _top[index] = buffer;
+            _counts[index]++;
+            return true;
+        }
+
+        /// <summary>Gives all buffers back to their pool.</summary>
+        public void Unload()
+        {
+            for (var i = 0; i < Sizes.Length; i++)
+            {
+                while (TryPop(i) is { } buffer)
+                    Pool!._classes[i].Push(buffer);
+            }
+        }
     }
 
     /// <summary>A bounded stack: the buffer returned last is the one still in the cache.</summary>

@@ -15,13 +15,18 @@ public static class Checksum
     // A lane of a vector accumulator takes one word per step and has 32 bits.
     private const int MaxSteps = 65536;
 
+    // Below it the set-up of a vector loop costs more than the loop saves.
+    private const int ShortLength = 64;
+
     /// <summary>Adds the words of <paramref name="data"/> to <paramref name="sum"/>; an odd last byte counts as the high half of a word.</summary>
     public static uint Sum(ReadOnlySpan<byte> data, uint sum = 0)
     {
-        var words = SumNative(ref MemoryMarshal.GetReference(data), data.Length);
+        ref var start = ref MemoryMarshal.GetReference(data);
+        // Headers are short, and most of what is summed.
+        var words = Fold(data.Length < ShortLength ? SumScalar(ref start, data.Length) : SumVectors(ref start, data.Length));
         if (BitConverter.IsLittleEndian)
             words = BinaryPrimitives.ReverseEndianness((ushort)words);
-        return Fold(sum + words);
+        return sum == 0 ? words : Fold(sum + words);
     }
 
     /// <summary>Adds the bytes of a buffer from <paramref name="offset"/> on, and of its fragments, as if they stood together.</summary>
@@ -82,8 +87,8 @@ public static class Checksum
         return (uint)((sum & 0xFFFF) + (sum >> 16));
     }
 
-    /// <summary>The folded sum of words in the machine's own byte order, which is the swapped sum of big-endian words (RFC 1071, 2(B)).</summary>
-    private static uint SumNative(ref byte data, int length)
+    /// <summary>The sum of words in the machine's own byte order; folded, it is the swapped sum of big-endian words (RFC 1071, 2(B)).</summary>
+    private static ulong SumVectors(ref byte data, int length)
     {
         ulong sum = 0;
         // Below four vectors the set-up costs more than the vectors save.
@@ -110,7 +115,7 @@ public static class Checksum
             length -= count * Vector128<byte>.Count;
         }
 
-        return Fold(sum + SumScalar(ref data, length));
+        return sum + SumScalar(ref data, length);
     }
 
     private static ulong SumVectors512(ref byte data, int count)

@@ -12,7 +12,8 @@ internal sealed class IcmpErrors(IcmpOptions options, IIpOutput ip, KeyedRandom 
     /// <summary>The whole error fits 576 bytes, which every host takes (RFC 1812, 4.3.2.3).</summary>
     private const int MaxQuote = 576 - Ipv4Header.Length - Icmpv4Header.Length;
 
-    private TokenBucket _bucket = new(options.ErrorsPerSecond, options.ErrorBurst);
+    // In half errors, of which one takes one to three: two on average.
+    private TokenBucket _bucket = new(2 * options.ErrorsPerSecond, 2 * options.ErrorBurst);
 
     /// <param name="packet">What was refused, trimmed to its transport header; stays the caller's.</param>
     /// <param name="code">One of <see cref="Icmpv4Unreachable"/>.</param>
@@ -33,7 +34,7 @@ internal sealed class IcmpErrors(IcmpOptions options, IIpOutput ip, KeyedRandom 
     {
         if (info.ToGroup || info.HeaderLength == 0)
             return false;
-        // One to three tokens at random: counting the answers that are left over tells an observer nothing exact (as Linux does since SAD DNS, 2020).
+        // At random, so that counting the answers that are left over tells an observer nothing exact (as on Linux since SAD DNS, 2020).
         if (!_bucket.TryTake(now, 1 + random.Next(3)))
         {
             counters.IcmpOutRateLimited++;

@@ -100,7 +100,6 @@ public sealed class IcmpLayer
         var checksum = Checksum.Update(header.Checksum, Icmpv4Type.Echo << 8, Icmpv4Type.EchoReply << 8);
         if (!packet.IsExclusive || packet.Headroom < _ip.HeaderRoom)
             packet = Copy(packet);
-        packet.Offload = default;
         packet.Span[0] = Icmpv4Type.EchoReply;
         BinaryPrimitives.WriteUInt16BigEndian(packet.Span[2..], checksum);
         _counters.IcmpOutEchoReps++;

@@ -3,10 +3,10 @@ namespace Tapwire.Stack.Ip;
 /// <summary>Limits of ICMP.</summary>
 public sealed class IcmpOptions
 {
-    /// <summary>ICMP errors sent per second, over all destinations, 0..1000000 (RFC 1812, 4.3.2.8); 0 sends none.</summary>
+    /// <summary>ICMP errors sent per second on average, over all destinations, 0..1000000 (RFC 1812, 4.3.2.8); 0 sends none.</summary>
     public int ErrorsPerSecond { get; init; } = 1000;
 
-    /// <summary>ICMP errors that may go out at once after a quiet time, 1..10000.</summary>
+    /// <summary>ICMP errors that may go out at once after a quiet time, on average, 1..10000.</summary>
     public int ErrorBurst { get; init; } = 50;
 
     /// <summary>Echo requests of one socket whose answers are awaited, and answers that wait to be read, 1..65536; the oldest gives way.</summary>

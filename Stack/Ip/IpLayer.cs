@@ -80,6 +80,8 @@ internal sealed class IpLayer : IIpOutput
             return;
         }
 
+        // The buffer may have come off a wire, with that wire's note.
+        packet.Offload = default;
         if (local)
             packet.Offload.Checksum = ChecksumState.Verified;
         else if (info.ChecksumOffset >= 0)

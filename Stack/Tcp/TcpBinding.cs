@@ -24,12 +24,26 @@ public sealed class TcpBinding : StackSocket
         _place.Layer.Remove(_place);
     }
 
-    /// <summary>The place among the listeners, for the one use that a binding has; null after that.</summary>
-    internal TcpListener? Use()
+    /// <summary>Begins an active open from the port, which is used up by it, also if it fails.</summary>
+    /// <returns>As <see cref="TcpLayer.Connect"/>; InvalidArgument when the binding has been used before.</returns>
+    public StackError Connect(IpEndpoint remote, in TcpSocketOptions options, Instant now, out TcpSocket? socket)
     {
+        socket = null;
         if (_used)
-            return null;
+            return StackError.InvalidArgument;
+        Release();
+        return _place.Layer.Connect(remote, Local, options, now, out socket);
+    }
+
+    /// <summary>Opens the port, which is used up by it.</summary>
+    /// <returns>None; InvalidArgument when the binding has been used before.</returns>
+    public StackError Listen(int backlog, in TcpSocketOptions options, out TcpListener? listener)
+    {
+        listener = _used ? null : _place;
+        if (listener is null)
+            return StackError.InvalidArgument;
         _used = true;
-        return _place;
+        listener.BeginListening(backlog, options);
+        return StackError.None;
     }
 }

@@ -19,8 +19,8 @@ public sealed class UdpSocket : StackSocket
 
     private readonly UdpLayer _udp;
     private readonly int _queueLimit;
-    private readonly int _receiveBuffer;
-    private readonly int _sendBuffer;
+    private int _receiveBuffer;
+    private int _sendBuffer;
     private readonly Queue<Datagram> _received = new();
     private readonly Queue<Datagram> _waiting = new();
     private IpAddress _bound;
@@ -34,8 +34,8 @@ public sealed class UdpSocket : StackSocket
     {
         _udp = udp;
         _queueLimit = queueLimit;
-        _receiveBuffer = Math.Clamp(options.ReceiveBuffer, LeastBuffer, LargestBuffer);
-        _sendBuffer = Math.Clamp(options.SendBuffer, LeastBuffer, LargestBuffer);
+        ReceiveBuffer = options.ReceiveBuffer;
+        SendBuffer = options.SendBuffer;
         _bound = local.Address;
         Local = local;
         ReuseAddress = options.ReuseAddress;
@@ -55,6 +55,20 @@ public sealed class UdpSocket : StackSocket
 
     /// <summary>Bytes of payload that <see cref="Send"/> takes now. One datagram is always taken while none waits.</summary>
     public int SendRoom => Math.Max(0, _sendBuffer - _waitingBytes);
+
+    /// <summary>SO_RCVBUF: bytes of memory that undelivered datagrams may hold; brought into 2 KiB..64 MiB.</summary>
+    public int ReceiveBuffer
+    {
+        get => _receiveBuffer;
+        set => _receiveBuffer = Math.Clamp(value, LeastBuffer, LargestBuffer);
+    }
+
+    /// <summary>SO_SNDBUF: bytes of datagrams that may wait for room on the egress queue; brought into 2 KiB..64 MiB.</summary>
+    public int SendBuffer
+    {
+        get => _sendBuffer;
+        set => _sendBuffer = Math.Clamp(value, LeastBuffer, LargestBuffer);
+    }
 
     /// <summary>TTL of packets sent; 0 is the stack's default.</summary>
     public byte HopLimit { get; set; }

@@ -1,5 +1,6 @@
 using Tapwire.Links;
 using static Tapwire.Wires.Posix.Libc;
+using Xunit;
 
 namespace Tapwire.Tests.Actors.Support;
 

@@ -9,6 +9,7 @@ using Tapwire.Links.Protocol;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Support;
+using Xunit;
 
 namespace Tapwire.Tests.Actors.Support;
 
@@ -40,7 +41,7 @@ public abstract class DriverSetup : TestKit
         var source = new SettingsSource("akka.hocon", File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "akka.hocon")));
         var own = new SettingsSource("spec", settings.Length == 0 ? "tapwire {}" : $"tapwire {{\n{settings}\n}}");
         var read = DriverSettings.Read(own.Parse().WithFallback(source.Parse()), own, source);
-        Settings = read with { Addresses = [new IpPrefix(Address, 24)], HardwareAddress = Stack.Link.MacAddress.Parse("02:00:00:00:00:02") };
+        Settings = read with { Addresses = [new IpPrefix(Address, 24)], HardwareAddress = Tapwire.Stack.Link.MacAddress.Parse("02:00:00:00:00:02") };
         var clock = new VirtualClock(Scheduler);
         Peer = new Peer(Wire, Pool, () => new Instant(clock.GetTimestamp()));
         var listener = LinkListener.Listen(Path.Combine(_directory.FullName, "link.sock"));
@@ -156,5 +157,5 @@ public abstract class DriverSetup : TestKit
 
     private IActorRef Child(string name) => Sys.ActorSelection($"/user/driver/{name}").ResolveOne(TimeSpan.FromSeconds(3)).GetAwaiter().GetResult();
 
-    private Wires.IWire ReopenWire() => NextWires.TryDequeue(out var wire) ? wire : throw new Wires.WireException("memory: no such device.");
+    private Tapwire.Wires.IWire ReopenWire() => NextWires.TryDequeue(out var wire) ? wire : throw new Tapwire.Wires.WireException("memory: no such device.");
 }

@@ -3,6 +3,7 @@ using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;
 using Tapwire.Stack.Tcp;
+using Xunit;
 
 namespace Tapwire.Tests.Actors.Support;
 

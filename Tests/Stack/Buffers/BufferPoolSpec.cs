@@ -1,0 +1,103 @@
+using Tapwire.Stack.Buffers;
+using Xunit;
+
+namespace Tapwire.Tests.Stack.Buffers;
+
+public class BufferPoolSpec
+{
+    [Theory]
+    [InlineData(0, 0, 256)]
+    [InlineData(64, 192, 256)]
+    [InlineData(65, 192, 2048)]
+    [InlineData(2048, 0, 2048)]
+    [InlineData(16384, 0, 16384)]
+    [InlineData(65536, 512, 66048)]
+    public void A_buffer_is_of_the_smallest_size_that_fits(int capacity, int headroom, int expected)
+    {
+        var buffer = new BufferPool().Rent(capacity, headroom);
+        Assert.Equal((expected, headroom, 0), (buffer.Capacity, buffer.Headroom, buffer.Length));
+        Assert.True(buffer.Tailroom >= capacity);
+        buffer.Release();
+    }
+
+    [Fact]
+    public void The_buffer_returned_last_is_rented_first()
+    {
+        var pool = new BufferPool();
+        var first = pool.Rent(100);
+        var second = pool.Rent(100);
+        first.Release();
+        second.Release();
+        Assert.Same(second, pool.Rent(100));
+        Assert.Same(first, pool.Rent(100));
+        Assert.Equal(2, pool.Rented);
+    }
+
+    [Fact]
+    public void Buffers_of_two_pools_on_one_thread_never_mix()
+    {
+        var pools = new[] { new BufferPool(), new BufferPool() };
+        var seen = new HashSet<PacketBuffer>[] { [], [] };
+        var random = new Random(1);
+        var held = new List<(int Pool, PacketBuffer Buffer)>();
+        for (var i = 0; i < 20_000; i++)
+        {
+            if (held.Count < 20 && random.Next(2) == 0)
+            {
+                var which = random.Next(2);
+                var buffer = pools[which].Rent(random.Next(4000));
+                Assert.DoesNotContain(held, h => h.Buffer == buffer);
+                Assert.DoesNotContain(buffer, seen[1 - which]);
+                seen[which].Add(buffer);
+                held.Add((which, buffer));
+            }
+            else if (held.Count > 0)
+            {
+                held[^1].Buffer.Release();
+                held.RemoveAt(held.Count - 1);
+            }
+
+            Assert.Equal(held.Count(h => h.Pool == 0), pools[0].Rented);
+            Assert.Equal(held.Count(h => h.Pool == 1), pools[1].Rented);
+        }
+    }
+
+    [Fact]
+    public void Buffers_rented_on_one_thread_and_returned_on_another_come_back()
+    {
+        var pool = new BufferPool();
+        var first = Enumerable.Range(0, 1000).Select(_ => pool.Rent(100)).ToHashSet();
+        var thread = new Thread(() =>
+        {
+            foreach (var buffer in first)
+                buffer.Release();
+        });
+        thread.Start();
+        thread.Join();
+        Assert.Equal(0, pool.Rented);
+        var again = Enumerable.Range(0, 1000).Select(_ => pool.Rent(100)).ToHashSet();
+        Assert.Equal(1000, again.Count);
+        // All but the few that the other thread has kept at hand.
+        Assert.True(again.Count(first.Contains) >= 900);
+    }
+
+    [Fact]
+    public void What_is_kept_is_bounded()
+    {
+        var pool = new BufferPool(retainedBytes: 10 * 2048);
+        var first = Enumerable.Range(0, 1000).Select(_ => pool.Rent(2000)).ToHashSet();
+        foreach (var buffer in first)
+            buffer.Release();
+        var again = Enumerable.Range(0, 1000).Select(_ => pool.Rent(2000)).ToList();
+        Assert.Equal(10 + 64, again.Count(first.Contains));
+    }
+
+    [Fact]
+    public void Releasing_once_too_often_is_noticed()
+    {
+        var buffer = new BufferPool().Rent(10);
+        buffer.Release();
+        Assert.Throws<ObjectDisposedException>(buffer.Release);
+        Assert.Throws<ObjectDisposedException>(() => buffer.Retain());
+    }
+}
