@@ -11,7 +11,7 @@ public class StashSpec : Akka.TestKit.Xunit2.TestKit
     {
         var actor = Sys.ActorOf(Props.Create(() => new Opening(TestActor)));
         foreach (var message in (string[])["one", "two", "open", "three"])
-            actor.Tell(message);
+            actor.Tell(message, ActorRefs.NoSender);
         ExpectMsg("one");
         ExpectMsg("two");
         ExpectMsg("three");
@@ -40,7 +40,7 @@ public class StashSpec : Akka.TestKit.Xunit2.TestKit
     {
         var actor = Sys.ActorOf(Props.Create(() => new Opening(TestActor)));
         foreach (var message in (string[])["one", "two", "boom", "open"])
-            actor.Tell(message);
+            actor.Tell(message, ActorRefs.NoSender);
         ExpectMsg("one");
         ExpectMsg("two");
     }
@@ -71,7 +71,7 @@ public class StashSpec : Akka.TestKit.Xunit2.TestKit
     {
         var actor = Sys.ActorOf(Props.Create(() => new Opening(TestActor)));
         foreach (var message in (string[])["one", "two", "open one", "three"])
-            actor.Tell(message);
+            actor.Tell(message, ActorRefs.NoSender);
         ExpectMsg("one");
         ExpectMsg("three");
     }
