@@ -96,6 +96,7 @@ public sealed partial class TcpSocket
         if (_lossState == LossState.Open)
             _recover = SndNxt;
         _lossState = LossState.Recovery;
+        _reduction.Begin((int)(SndNxt - SndUna), _congestion.Window);
         _lostEnd = SndNxt;
         _highRxt = SndUna;
         _retransmitNow = true;

@@ -92,7 +92,7 @@ public sealed partial class TcpSocket
             return !_windowLimited && EmitNew(0, now);
         }
 
-        var allowed = (int)Math.Min(window, _congestion.Window - Pipe);
+        var allowed = (int)Math.Min(window, CongestionWindow - Pipe);
         var length = Math.Min(unsent, Math.Min(allowed, MaxPayload));
         var full = CurrentSegmentSize;
         if (length >= full)
@@ -159,6 +159,7 @@ public sealed partial class TcpSocket
             _lastProgress = now;
         if (now - _lastDataAt < _layer.Options.DelayedAck)
             _interactive = true;
+        _reduction.Sent(length);
         var sequence = SndNxt;
         SndNxt = end + ((flags & TcpFlags.Fin) != 0 ? 1u : 0);
         StartTiming(now);
