@@ -8,7 +8,7 @@ internal static partial class OtherUser
     /// <summary>Runs on a thread of its own that has given up root. False if this process may not do that.</summary>
     public static bool TryRun(uint userId, Action action)
     {
-        var number = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 117 : 147;
+        var number = RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.X64 ? 117 : 147;
         var changed = false;
         Exception? failure = null;
         var thread = new Thread(() =>
