@@ -133,9 +133,11 @@ internal sealed class LinkListenerActor : ListenerActor
             case ListenRequest again:
                 return again.Listening(LinkAddress.From(listening.Local, _family));
             case CloseRequest close:
+                StopListening(); // before the answer, which says that the port is free
                 Context.Stop(Self);
                 return close.Done();
             case ShutdownRequest shutdown:
+                StopListening();
                 Context.Stop(Self);
                 return shutdown.Done();
             case GetOptionRequest get:
