@@ -64,6 +64,8 @@ public sealed class TcpCounters
 
     // Sender
     public long TcpExtTCPTimeouts;
+    public long TcpExtTCPLossProbes;
+    public long TcpExtTCPLossProbeRecovery;
     public long TcpExtTCPFastRetrans;
     public long TcpExtTCPSlowStartRetrans;
     public long TcpExtTCPRenoRecovery;

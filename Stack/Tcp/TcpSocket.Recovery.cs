@@ -124,6 +124,7 @@ public sealed partial class TcpSocket
         if (_scoreboard is not null)
             TrimScoreboard();
         _backoff = 0;
+        TailProbeAnswered(segment, inFlight);
         _softError = StackError.None;
         _lastProgress = now;
         if (SndUna == SndNxt)
@@ -200,7 +201,7 @@ public sealed partial class TcpSocket
     {
         if (_lossState == LossState.Loss)
             return;
-        var lostBelow = _scoreboard?.LostBelow(SndUna, _segmentSize) ?? SndUna;
+        var lostBelow = Seq.Max(_scoreboard?.LostBelow(SndUna, _segmentSize) ?? SndUna, LostBeforeTailProbe());
         if (_lossState == LossState.Recovery)
         {
             _lostEnd = Seq.Max(_lostEnd, lostBelow);

@@ -71,7 +71,7 @@ public sealed partial class TcpSocket
         TcpState.SynSent => SendSyn(now),
         TcpState.SynReceived => SendSyn(now) || SendAcknowledgment(now),
         TcpState.TimeWait => SendAcknowledgment(now),
-        _ => Retransmit(now) || SendNew(now) || SendProbe(now) || SendAcknowledgment(now),
+        _ => SendTailProbe(now) || Retransmit(now) || SendNew(now) || SendProbe(now) || SendAcknowledgment(now),
     };
 
     private bool SendNew(Instant now)
@@ -161,7 +161,9 @@ public sealed partial class TcpSocket
         StartTiming(now);
         Emit(sequence, length, flags, again: false, now);
         _lastSent = now;
-        if (_rtoAt == Instant.Never)
+        // A probe waits longer for a single segment than for several.
+        var second = sequence != SndUna && (int)(sequence - SndUna) <= _segmentSize;
+        if (_rtoAt == Instant.Never || (second && TailProbeAt(now) < _rtoAt))
             RestartRetransmissionTimer(now);
         return true;
     }
