@@ -11,6 +11,9 @@ namespace Tapwire.Links;
 /// </summary>
 public sealed class AcceptLink : DriverEnd
 {
+    // An application has no business writing here: at most what its buffer holds is taken away.
+    private const int MaxDrains = 256;
+
     private AcceptLink(int descriptor, ulong handle)
         : base(descriptor, handle)
     {
@@ -40,7 +43,22 @@ public sealed class AcceptLink : DriverEnd
             return LinkWrite.Done;
         }
 
-        return Errno is Errors.EPIPE or Errors.ECONNRESET ? LinkWrite.Closed : LinkWrite.Full;
+        return WriteFailed(Errno);
+    }
+
+    /// <summary>Closes the listener's end: the application's accept() finds end of file. What it has not accepted by then waits before that.</summary>
+    public override unsafe void Dispose()
+    {
+        if (!IsClosed)
+        {
+            // Unread bytes, the stream link's kept one at least, would turn end of file into ECONNRESET.
+            var scratch = stackalloc byte[4096];
+            for (var i = 0; i < MaxDrains && recv(Descriptor, scratch, 4096, MSG_DONTWAIT) > 0; i++)
+            {
+            }
+        }
+
+        base.Dispose();
     }
 
     /// <summary>The application has closed its listening descriptor. What it had not accepted by then is closed by the kernel.</summary>

@@ -5,38 +5,6 @@ using static Tapwire.Wires.Posix.Libc;
 
 namespace Tapwire.Links;
 
-/// <summary>What <see cref="StreamLink.Read"/> found.</summary>
-public enum LinkRead
-{
-    /// <summary>Bytes. There may be more.</summary>
-    Data,
-
-    /// <summary>Nothing now: the reactor reports when there is.</summary>
-    Empty,
-
-    /// <summary>The application has sent its last byte (shutdown of its sending side) and still reads.</summary>
-    EndOfStream,
-
-    /// <summary>The application has closed its last descriptor, or shut down both directions, and all its bytes have been read.</summary>
-    Closed,
-
-    /// <summary>The application has closed, or died, with bytes unread: they are lost, so the connection is to be reset.</summary>
-    Reset,
-}
-
-/// <summary>What became of a write to the application.</summary>
-public enum LinkWrite
-{
-    /// <summary>Everything was taken.</summary>
-    Done,
-
-    /// <summary>The application has to read first: the reactor reports when there is room.</summary>
-    Full,
-
-    /// <summary>The application reads no more: it has closed, or shut down its receiving side.</summary>
-    Closed,
-}
-
 /// <summary>
 /// The driver's end of an application's TCP socket: a stream pair with nothing but the application's bytes in it.
 /// </summary>
@@ -94,7 +62,8 @@ public sealed unsafe class StreamLink : DriverEnd
         data = null;
         if (_reset)
             return LinkRead.Reset;
-        if (!TakeInputNote())
+        // A hang-up is reported once, maybe long before the last byte before it is read: from then on every look counts.
+        if (!TakeInputNote() && !MayBeHungUp)
             return LinkRead.Empty;
 
         while (true)
@@ -190,7 +159,11 @@ public sealed unsafe class StreamLink : DriverEnd
                 var message = new MessageHeader { Vectors = vectors, VectorCount = (nuint)count };
                 taken = sendmsg(Descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
                 if (taken < 0)
-                    return Failed(Errno);
+                {
+                    // A reset the kernel tells only once; Read is to say it too.
+                    _reset |= Errno == Errors.ECONNRESET;
+                    return WriteFailed(Errno);
+                }
             }
 
             written += (int)taken;
@@ -241,10 +214,15 @@ public sealed unsafe class StreamLink : DriverEnd
         var consume = leavesMore ? take : take - 1;
         var got = Consume(buffer, consume);
         if (leavesMore || got < consume)
+        {
             NoteInput();
-        else if (PeekLast(buffer))
-            return true;
-        return got > 0;
+            return got > 0;
+        }
+
+        // The end may have been reported together with these bytes: the next read is to find it.
+        if (MayBeHungUp)
+            NoteInput();
+        return PeekLast(buffer) || got > 0;
     }
 
     /// <summary>Takes the kept byte, if it has been delivered, and up to <paramref name="count"/> bytes after it out of the queue.</summary>
@@ -319,19 +297,5 @@ public sealed unsafe class StreamLink : DriverEnd
             chain.Release();
             chain = next;
         }
-    }
-
-    private LinkWrite Failed(int errno)
-    {
-        if (errno is Errors.EAGAIN or Errors.EINTR or Errors.ENOBUFS or Errors.ENOMEM)
-            return LinkWrite.Full;
-        if (errno == Errors.ECONNRESET)
-        {
-            // The kernel tells this only once; Read is to say it too.
-            _reset = true;
-            NoteInput();
-        }
-
-        return LinkWrite.Closed;
     }
 }

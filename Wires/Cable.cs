@@ -5,14 +5,15 @@ namespace Tapwire.Wires;
 /// <summary>
 /// Two wires, joined in memory: what is written at one end is read at the other, after what a real way would do to it. Each end has one owner; the
 /// two may be on different threads. A direction without latency, bandwidth limit and reordering has no clock: a frame has arrived when the write
-/// returns, and its receiver is told on the writer's thread; otherwise a timer tells, at the latest.
+/// returns, and its receiver is told on the writer's thread; otherwise a timer tells, at the latest: of the clock given, or with the system's clock,
+/// whose timers are up to 4 ms late, a timer of the receiver's own reactor.
 /// </summary>
 public sealed class Cable : IDisposable
 {
     private readonly CableEnd _a;
     private readonly CableEnd _b;
 
-    /// <param name="time">The clock of real or virtual time.</param>
+    /// <param name="time"><see cref="TimeProvider.System"/>, or a clock of virtual time.</param>
     /// <exception cref="ArgumentException">The message names the option, its value and what is accepted.</exception>
     public Cable(CableOptions options, TimeProvider time)
     {

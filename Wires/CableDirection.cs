@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Tapwire.Stack.Buffers;
+using Tapwire.Wires.Posix;
 
 namespace Tapwire.Wires;
 
@@ -10,7 +11,6 @@ namespace Tapwire.Wires;
 internal sealed class CableDirection
 {
     private const long NanosecondsPerTick = 100;
-    private const long NanosecondsPerMillisecond = 1_000_000;
 
     private readonly Lock _lock = new();
     private readonly CableOptions _options;
@@ -30,6 +30,7 @@ internal sealed class CableDirection
     private CableRandom _loss, _duplication, _corruption, _reordering, _jitter;
     private BufferPool _pool = new();
     private CableCounters _counters;
+    private TimeProvider? _timers;
     private ITimer? _timer;
     private long _armedFor = long.MaxValue;
     private long _lineFree;
@@ -47,6 +48,9 @@ internal sealed class CableDirection
         _options = options;
         _impairments = impairments;
         _time = time;
+
+        // In real time the reader's reactor has the better timers: until there is one, what is due arrives when somebody looks.
+        _timers = time == TimeProvider.System ? null : time;
         _start = time.GetTimestamp();
         _takesTime = impairments.TakesTime;
         var seeds = new CableRandom(seed);
@@ -120,11 +124,16 @@ internal sealed class CableDirection
     }
 
     /// <summary>The reader is there now: reports what has arrived before.</summary>
-    public void Started()
+    public void Started(IReactor reactor)
     {
         bool arrived;
         lock (_lock)
+        {
+            _timers ??= new ReactorTimeProvider(reactor);
+            Arm(Deliver());
             arrived = TakeReaderWaits();
+        }
+
         if (arrived)
             Reader.Report(Readiness.Readable);
     }
@@ -288,7 +297,7 @@ internal sealed class CableDirection
     private void Arm(long now)
     {
         var due = _underWay.TryPeek(out _, out var first) ? first.Due : long.MaxValue;
-        if (due == _armedFor || _closed)
+        if (due == _armedFor || _timers is null || _closed)
             return;
         _armedFor = due;
         if (due == long.MaxValue)
@@ -297,10 +306,8 @@ internal sealed class CableDirection
             return;
         }
 
-        // The system's timers cut to whole milliseconds: one that comes early would have to be set again, and again.
-        var unit = _time == TimeProvider.System ? NanosecondsPerMillisecond : NanosecondsPerTick;
-        var delay = TimeSpan.FromTicks((due - now + unit - 1) / unit * unit / NanosecondsPerTick);
-        _timer ??= _time.CreateTimer(static direction => ((CableDirection)direction!).TimerFired(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        var delay = TimeSpan.FromTicks((due - now + NanosecondsPerTick - 1) / NanosecondsPerTick);
+        _timer ??= _timers.CreateTimer(static direction => ((CableDirection)direction!).TimerFired(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _timer.Change(delay, Timeout.InfiniteTimeSpan);
     }
 

@@ -36,7 +36,7 @@ internal sealed class CableEnd(CableOptions options, string name, MacAddress add
         if (_ready is not null)
             throw new InvalidOperationException($"{name} has been started already.");
         Volatile.Write(ref _ready, ready);
-        Incoming.Started();
+        Incoming.Started(reactor);
     }
 
     public int Read(BufferPool pool, Span<PacketBuffer> frames)

@@ -59,8 +59,7 @@ public sealed record CableImpairments
     /// <summary>A perfect line: a frame is at the other end when the write returns.</summary>
     public static readonly CableImpairments None = new();
 
-    /// <summary>How long each frame is under way after the line has taken its last bit; 0 to 1 h. In real time it is as precise as the timers of the
-    /// clock that the cable was given: with <see cref="Posix.ReactorTimeProvider"/> to some 50 µs, with the system's to 4 ms.</summary>
+    /// <summary>How long each frame is under way after the line has taken its last bit; 0 to 1 h. In real time it is precise to some 50 µs.</summary>
     public TimeSpan Latency { get; init; }
 
     /// <summary>The latency varies evenly by so much up and down; 0 to <see cref="Latency"/>. Frames do not overtake each other by it.</summary>

@@ -102,18 +102,14 @@ public sealed unsafe class TapWire : IWire
         if (frames.IsEmpty)
             return 0;
         var read = 0;
-        var head = pool.Rent(HeadLength);
-        var large = pool.Rent(BufferPool.MaxCapacity - HeadLength, HeadLength);
-        head.Append(HeadLength);
-        large.Append(BufferPool.MaxCapacity - HeadLength);
+        var head = RentHead(pool);
+        var large = RentLarge(pool);
+        var header = stackalloc byte[VirtioNetHeader.Length];
         try
         {
-            var header = stackalloc byte[VirtioNetHeader.Length];
-            while (read < frames.Length)
+            int length;
+            while (read < frames.Length && (length = ReadFrame(header, head, large)) >= 0)
             {
-                var length = ReadFrame(header, head, large);
-                if (length < 0)
-                    break;
                 if (!TryFinish(new ReadOnlySpan<byte>(header, VirtioNetHeader.Length), length, head, large, out var frame))
                 {
                     Refused++;
@@ -122,15 +118,9 @@ public sealed unsafe class TapWire : IWire
 
                 frames[read++] = frame;
                 if (frame == head)
-                {
-                    head = pool.Rent(HeadLength);
-                    head.Append(HeadLength);
-                }
+                    head = RentHead(pool);
                 else
-                {
-                    large = pool.Rent(BufferPool.MaxCapacity - HeadLength, HeadLength);
-                    large.Append(BufferPool.MaxCapacity - HeadLength);
-                }
+                    large = RentLarge(pool);
             }
         }
         catch
@@ -232,6 +222,20 @@ public sealed unsafe class TapWire : IWire
         }
         while (address == kernels);
         return address;
+    }
+
+    private static PacketBuffer RentHead(BufferPool pool)
+    {
+        var head = pool.Rent(HeadLength);
+        head.Append(HeadLength);
+        return head;
+    }
+
+    private static PacketBuffer RentLarge(BufferPool pool)
+    {
+        var large = pool.Rent(BufferPool.MaxCapacity - HeadLength, HeadLength);
+        large.Append(BufferPool.MaxCapacity - HeadLength);
+        return large;
     }
 
     /// <summary>Reads one frame into head and large; -1 if there is none.</summary>

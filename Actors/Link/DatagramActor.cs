@@ -36,7 +36,7 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
     private bool _broadcast;
     private bool _awaitsRoom;
 
-    private DatagramActor(SocketContext context, DatagramLink link, LinkFamily family)
+    public DatagramActor(SocketContext context, DatagramLink link, LinkFamily family)
     {
         _context = context;
         _link = link;

@@ -25,7 +25,7 @@ internal sealed class LinkListenerActor : ListenerActor
     private Listening? _listening;
     private Waiting? _waiting;
 
-    private LinkListenerActor(SocketContext context, BecomeListener listen)
+    public LinkListenerActor(SocketContext context, BecomeListener listen)
         : base(context.Stack, new Listen(Wildcard(listen.Family), Math.Clamp(listen.Request.Backlog, 1, 65535), listen.Binding, listen.Options))
     {
         _context = context;

@@ -17,6 +17,10 @@ namespace Akka.Logger.Serilog;
 /// </summary>
 public class SerilogLogger : ReceiveActor, IRequiresMessageQueue<ILoggerMessageQueueSemantics>
 {
+    // The loggers of the classes that log, as long as Serilog's own logger stays the same.
+    private readonly Dictionary<Type, ILogger> _loggers = [];
+    private ILogger _root;
+
     public SerilogLogger()
     {
         var log = Logging.GetLogger(Context.System.EventStream, nameof(SerilogLogger));
@@ -31,9 +35,10 @@ public class SerilogLogger : ReceiveActor, IRequiresMessageQueue<ILoggerMessageQ
     private void Write(AkkaLogEvent logEvent)
     {
         var level = LevelOf(logEvent);
-        if (!Log.Logger.IsEnabled(level))
+        var logger = LoggerOf(logEvent.LogClass);
+        if (!logger.IsEnabled(level))
             return;
-        var logger = Log.Logger.ForContext(new Origin(logEvent, Sender.Path));
+        logger = logger.ForContext(new Origin(logEvent, Sender.Path));
         var message = logEvent.Message;
         if (message is SerilogPayload payload)
         {
@@ -44,13 +49,29 @@ public class SerilogLogger : ReceiveActor, IRequiresMessageQueue<ILoggerMessageQ
         {
             case LogMessage { Format: var template } parts:
                 var parameters = parts.Parameters().ToList();
-                logger = logger.ForContext(parameters.OfType<ILogEventEnricher>());
-                logger.Write(level, logEvent.Cause, template, parameters.Where(p => p is not ILogEventEnricher).ToArray());
+                if (parameters.RemoveAll(p => p is ILogEventEnricher) > 0)
+                    logger = logger.ForContext(parts.Parameters().OfType<ILogEventEnricher>());
+                logger.Write(level, logEvent.Cause, template, parameters.ToArray());
                 break;
             default:
                 logger.Write(level, logEvent.Cause, "{Message:l}", message);
                 break;
         }
+    }
+
+    // Serilog's minimum level may differ from class to class.
+    private ILogger LoggerOf(Type logClass)
+    {
+        if (!ReferenceEquals(_root, Log.Logger))
+        {
+            _root = Log.Logger;
+            _loggers.Clear();
+        }
+        if (logClass is null)
+            return _root;
+        if (!_loggers.TryGetValue(logClass, out var logger))
+            _loggers.Add(logClass, logger = _root.ForContext(Constants.SourceContextPropertyName, logClass.FullName));
+        return logger;
     }
 
     private static LogEventLevel LevelOf(AkkaLogEvent logEvent) => logEvent.LogLevel() switch
@@ -66,7 +87,6 @@ public class SerilogLogger : ReceiveActor, IRequiresMessageQueue<ILoggerMessageQ
     {
         public void Enrich(SerilogEvent logEvent, ILogEventPropertyFactory propertyFactory)
         {
-            Add(Constants.SourceContextPropertyName, source.LogClass?.FullName);
             Add("ActorPath", sender);
             Add("Timestamp", source.Timestamp);
             Add("LogSource", source.LogSource);

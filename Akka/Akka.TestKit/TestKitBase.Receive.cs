@@ -131,10 +131,9 @@ public abstract partial class TestKitBase
     {
         var timeout = GetTimeoutOrDefault(max);
         ConditionalLog("Waiting for a message at most {0}", timeout);
-        // Any other negative time is over already, as is that of a Within that has passed.
-        if (timeout < TimeSpan.Zero && timeout != Timeout.InfiniteTimeSpan)
-            timeout = TimeSpan.Zero;
-        _lastMessage = await _queue.First(blocking, remove, timeout, cancellationToken) ?? NullMessageEnvelope.Instance;
+        // Any other negative time is over already.
+        var over = timeout < TimeSpan.Zero && timeout != Timeout.InfiniteTimeSpan;
+        _lastMessage = (over ? null : await _queue.First(blocking, remove, timeout, cancellationToken)) ?? NullMessageEnvelope.Instance;
         _lastWasNoMsg = false;
         ConditionalLog("Received {0}", _lastMessage);
         return _lastMessage;

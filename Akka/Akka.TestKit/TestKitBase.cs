@@ -152,6 +152,9 @@ public abstract partial class TestKitBase : IActorRefFactory
     protected virtual void Shutdown(ActorSystem system, TimeSpan? duration = null, bool verifySystemShutdown = false)
     {
         system ??= Sys;
+        // The next test on this thread is not to send as an actor of a system that is gone.
+        if (InternalCurrentActorCellKeeper.Current?.System == system)
+            InternalCurrentActorCellKeeper.Current = null;
         var limit = duration ?? Dilated(TimeSpan.FromSeconds(5)).Min(TimeSpan.FromSeconds(10));
         if (system.Terminate().Wait(limit))
             return;
@@ -171,9 +174,6 @@ public abstract partial class TestKitBase : IActorRefFactory
         TestKitSettings = TestKitExtension.For(system);
         Log = Logging.GetLogger(system, GetType());
         EventFilter = new EventFilterFactory(this);
-        system.Dispatchers.RegisterConfigurator(
-            CallingThreadDispatcher.Id,
-            new CallingThreadDispatcherConfigurator(system.Settings.Config, system.Dispatchers.Prerequisites));
 
         _queue = new MessageQueue();
         _lastMessage = NullMessageEnvelope.Instance;

@@ -41,23 +41,30 @@ public class TestScheduler : IScheduler, IAdvancedScheduler
 
     /// <summary>
     /// Moves time forward and runs what has become due, in the order of the due times, on this thread. What repeats runs once, and is due again
-    /// one interval after the new time. What is scheduled meanwhile waits for the next call, even if it is due at once.
+    /// one interval after the new time. What is scheduled meanwhile waits for the next call, even if it is due at once. What an action throws
+    /// ends the call; the rest runs with the next one.
     /// </summary>
     public void Advance(TimeSpan offset)
     {
-        List<List<Item>> due;
+        var due = new Queue<(long Time, Item Item)>();
         lock (_items)
         {
             _now += offset;
-            var times = _items.Keys.TakeWhile(time => time <= _now.UtcTicks).ToList();
-            due = times.ConvertAll(time => _items[time]);
-            times.ForEach(time => _items.Remove(time));
+            foreach (var time in _items.Keys.TakeWhile(time => time <= _now.UtcTicks).ToList())
+            {
+                _items[time].ForEach(item => due.Enqueue((time, item)));
+                _items.Remove(time);
+            }
         }
-        foreach (var item in due.SelectMany(items => items).Where(item => !item.IsCancelled))
+        try
         {
-            item.Run();
-            if (item.Interval is { } interval && !item.IsCancelled)
-                Add(interval, item);
+            while (due.TryDequeue(out var next))
+                Run(next.Item);
+        }
+        finally
+        {
+            foreach (var (time, item) in due)
+                Add(time, item);
         }
     }
 
@@ -103,18 +110,28 @@ public class TestScheduler : IScheduler, IAdvancedScheduler
     public void ScheduleRepeatedly(TimeSpan initialDelay, TimeSpan interval, IRunnable action, ICancelable cancelable) =>
         ScheduleRepeatedly(initialDelay, interval, action.Run, cancelable);
 
-    private void Add(TimeSpan delay, Item item)
+    private void Run(Item item)
+    {
+        if (item.IsCancelled)
+            return;
+        item.Action();
+        if (item.Interval is { } interval && !item.IsCancelled)
+            Add(interval, item);
+    }
+
+    private void Add(TimeSpan delay, Item item) => Add((Now + delay).UtcTicks, item);
+
+    private void Add(long time, Item item)
     {
         lock (_items)
         {
-            var time = (_now + delay).UtcTicks;
             if (!_items.TryGetValue(time, out var sameTime))
                 _items.Add(time, sameTime = []);
             sameTime.Add(item);
         }
     }
 
-    private sealed record Item(Action Run, TimeSpan? Interval, ICancelable Cancelable)
+    private sealed record Item(Action Action, TimeSpan? Interval, ICancelable Cancelable)
     {
         public bool IsCancelled => Cancelable is { IsCancellationRequested: true };
     }

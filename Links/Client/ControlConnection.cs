@@ -79,8 +79,8 @@ internal sealed class ControlConnection : IDisposable
     /// <summary>Ends the connection. Sockets made over it live on.</summary>
     public void Dispose()
     {
-        _socket.Dispose();
         Abandon(new ObjectDisposedException(nameof(TapwireClient)));
+        _socket.Dispose();
     }
 
     private static async Task DiscardAsync(Task<Answer> late)

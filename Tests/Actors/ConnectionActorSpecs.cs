@@ -273,6 +273,29 @@ public sealed class ConnectionActorSpecs : DriverSetup
     }
 
     [Fact]
+    public void P16_an_end_of_stream_that_comes_while_the_send_queue_is_full_is_sent_when_there_is_room()
+    {
+        var listener = Peer.Listen(80);
+        using var app = OpenConnected(80);
+        var socket = listener.Accept()!;
+        Peer.NotReading.Add(socket);
+        var bytes = Pattern(Settings.Tcp.SendBuffer + Settings.Tcp.ReceiveBuffer + 16);
+        for (var written = 0; written < bytes.Length;)
+        {
+            var count = app.TryWrite(bytes.AsSpan(written));
+            written += count;
+            Advance(TimeSpan.FromMilliseconds(10));
+        }
+
+        app.ShutdownSend();
+        Run();
+        Peer.NotReading.Clear();
+        Peer.ReadAll(socket);
+        RunUntil(() => Peer.EndOfStream.Contains(socket));
+        Assert.Equal(bytes, Peer.Received(socket));
+    }
+
+    [Fact]
     public void An_application_that_closes_with_data_unread_resets_the_connection()
     {
         var listener = Peer.Listen(80);

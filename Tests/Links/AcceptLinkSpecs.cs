@@ -92,6 +92,16 @@ public sealed class AcceptLinkSpecs : IDisposable
     }
 
     [Fact]
+    public void The_drivers_close_is_end_of_file_after_the_last_connection()
+    {
+        using var connection = Send(1, out _);
+        _app.Send(new byte[100_000]);
+        _link.Dispose();
+        Accept(1).Dispose();
+        Assert.Null(_app.TryRead());
+    }
+
+    [Fact]
     public void A_connection_reset_before_it_is_accepted_is_accepted_and_found_reset()
     {
         var connection = Send(1, out _);

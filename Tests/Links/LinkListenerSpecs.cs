@@ -53,6 +53,28 @@ public sealed class LinkListenerSpecs : IDisposable
     public void Only_the_owner_and_root_are_admitted(uint peer, uint owner, bool admitted) =>
         Assert.Equal(admitted, LinkListener.IsAdmitted(new PeerCredentials(1, peer, 100), owner));
 
+    [SkippableFact]
+    public void Another_user_is_stopped_by_the_files_mode_and_where_that_was_loosened_by_his_credentials()
+    {
+        const uint nobody = 65_534;
+        using var listener = LinkListener.Listen(Path);
+        File.SetUnixFileMode(_directory, (UnixFileMode)0b111_101_101);
+        var error = SocketError.Success;
+        var changed = OtherUser.TryRun(nobody, () => error = Assert.ThrowsAny<SocketException>(() => Connect()).SocketErrorCode);
+        Skip.IfNot(changed, "needs the right to change users");
+        Assert.Equal(SocketError.AccessDenied, error);
+        Assert.Equal(LinkAccept.None, listener.TryAccept(out _, out _));
+
+        File.SetUnixFileMode(Path, (UnixFileMode)0b110_110_110);
+        Socket? client = null;
+        OtherUser.TryRun(nobody, () => client = Connect());
+        Assert.Equal(LinkAccept.Refused, listener.TryAccept(out var session, out var peer));
+        Assert.Null(session);
+        Assert.Equal(nobody, peer.UserId);
+        Assert.Equal(0, client!.Receive(new byte[16]));
+        client.Dispose();
+    }
+
     [Fact]
     public void A_second_driver_on_the_same_path_is_told_so()
     {

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Tapwire.Links;
 using Tapwire.Stack.Buffers;
 using Tapwire.Tests.Links.Support;
+using Tapwire.Wires;
 using Xunit;
 
 namespace Tapwire.Tests.Links;
@@ -99,6 +100,56 @@ public sealed class StreamLinkSpecs : IDisposable
         var chain = _pool.Chain(Bytes.Pattern(99, 2), 50);
         Assert.Equal(LinkWrite.Done, _link.Write(ref chain, out _));
         Assert.Equal(Bytes.Pattern(99, 2), _app.ReadAll());
+    }
+
+    [Fact]
+    public void An_end_reported_together_with_the_last_bytes_is_found_without_another_report()
+    {
+        var reactor = new ManualReactor();
+        _link.Start(reactor, Readiness.Readable, _ => { });
+        Assert.Equal(LinkRead.Empty, _link.Read(_pool, 10, out _));
+        _app.Send(Bytes.Pattern(3));
+        _app.Shutdown(SocketShutdown.Send);
+        reactor.Report(Readiness.Readable | Readiness.HangUp);
+        var (data, end) = _link.Drain(_pool);
+        Assert.Equal(Bytes.Pattern(3), data);
+        Assert.Equal(LinkRead.EndOfStream, end);
+    }
+
+    [Fact]
+    public void After_everything_is_taken_only_a_report_makes_the_link_look_again()
+    {
+        var reactor = new ManualReactor();
+        _link.Start(reactor, Readiness.Readable, _ => { });
+        Assert.Equal(LinkRead.Empty, _link.Read(_pool, 10, out _));
+        _app.Send([1]);
+        Assert.Equal(LinkRead.Empty, _link.Read(_pool, 10, out _));
+        reactor.Report(Readiness.Readable);
+        Assert.Equal([1], _link.Drain(_pool).Data);
+        _app.Send(new byte[3000]);
+        reactor.Report(Readiness.Readable);
+        Assert.Equal(LinkRead.Data, _link.Read(_pool, 1000, out var first));
+        first!.Release();
+        Assert.Equal(2000, _link.Drain(_pool).Data.Length);
+        _app.Close();
+        Assert.Equal(LinkRead.Empty, _link.Read(_pool, 10, out _));
+        reactor.Report(Readiness.HangUp);
+        Assert.Equal(LinkRead.Closed, _link.Read(_pool, 10, out _));
+    }
+
+    [Fact]
+    public void A_link_ends_its_registration_before_its_descriptor_and_only_once()
+    {
+        var reactor = new ManualReactor();
+        _link.Start(reactor, Readiness.Readable, _ => { });
+        Assert.Throws<InvalidOperationException>(() => _link.Start(reactor, Readiness.Readable, _ => { }));
+        _link.SetInterest(Readiness.Writable);
+        Assert.Equal(Readiness.Writable, reactor.Interest);
+        _link.Dispose();
+        _link.Dispose();
+        Assert.Equal(1, reactor.Disposals);
+        Assert.True(_link.IsClosed);
+        Assert.Throws<ObjectDisposedException>(() => _link.Read(_pool, 1, out _));
     }
 
     [Fact]

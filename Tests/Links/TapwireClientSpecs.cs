@@ -321,31 +321,6 @@ public sealed class TapwireClientSpecs : IAsyncLifetime
         await Assert.ThrowsAnyAsync<SocketException>(() => TapwireClient.ConnectAsync(_driver.Path));
     }
 
-    [Fact]
-    public async Task Ten_thousand_sockets_leave_no_descriptor_behind()
-    {
-        await CycleAsync(50);
-        var before = Descriptors.Count;
-        for (var i = 0; i < 10_000 / 50; i++)
-            await CycleAsync(50);
-        await UntilAsync(() => _driver.SocketCount == 0);
-        Assert.InRange(Descriptors.Count, 0, before + 40);
-    }
-
-    private async Task CycleAsync(int count)
-    {
-        using var listener = await _client.ListenAsync(new IPEndPoint(IPAddress.Any, 0));
-        for (var i = 0; i < count; i++)
-        {
-            await using var client = await _client.ConnectTcpAsync(listener.LocalEndPoint);
-            if (i % 10 == 9)
-                continue;
-            await using var server = await listener.AcceptAsync();
-        }
-
-        await listener.Socket.CloseAsync();
-    }
-
     private static async Task UntilAsync(Func<bool> condition)
     {
         for (var i = 0; !condition(); i++)

@@ -14,16 +14,13 @@ internal static class Errors
     public const int EAGAIN = 11;
     public const int ENOMEM = 12;
     public const int EACCES = 13;
-    public const int EFAULT = 14;
     public const int EBUSY = 16;
     public const int EEXIST = 17;
     public const int ENODEV = 19;
     public const int EINVAL = 22;
     public const int EMFILE = 24;
-    public const int ENOTTY = 25;
     public const int EPIPE = 32;
     public const int EBADFD = 77;
-    public const int EMSGSIZE = 90;
     public const int ENOBUFS = 105;
     public const int ECONNRESET = 104;
 

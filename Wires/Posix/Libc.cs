@@ -20,8 +20,6 @@ internal static unsafe partial class Libc
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
 
-    public const int F_DUPFD_CLOEXEC = 1030;
-    public const int F_GETFL = 3;
     public const int F_SETFL = 4;
 
     public const short POLLIN = 1;

@@ -65,8 +65,8 @@ public class HoconErrorSpec
     [InlineData("k{0} {{ x = ${{k{1}}} }}\n", true)]
     public void A_chain_of_substitutions_without_end_is_refused_and_does_not_exhaust_the_stack(string link, bool backwards)
     {
-        var links = Enumerable.Range(0, 20_000).Select(i => string.Format(null, link, i, i + 1));
-        var hocon = string.Concat(backwards ? links.Reverse() : links) + "k20000 = x";
+        var links = Enumerable.Range(0, 5_000).Select(i => string.Format(null, link, i, i + 1));
+        var hocon = string.Concat(backwards ? links.Reverse() : links) + "k5000 = x";
         Assert.Throws<ConfigurationException>(() => ConfigurationFactory.ParseString(hocon));
     }
 
@@ -76,7 +76,7 @@ public class HoconErrorSpec
         const string text = "a { b = [1, \"x\\n\", ${?c.d}] # comment\n \"q.r\" : \"\"\"t\"\"\" }, c.d += { e = 5 s }\nf = ${a} { g = null }";
         var random = new Random(42);
         const string alphabet = "{}[]$\"\\=:,+.#/? \nab1";
-        for (var i = 0; i < 10_000; i++)
+        for (var i = 0; i < 3_000; i++)
         {
             var mutilated = new StringBuilder(text);
             for (var n = random.Next(1, 5); n > 0; n--)

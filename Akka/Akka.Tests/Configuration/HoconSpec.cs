@@ -15,6 +15,7 @@ public class HoconSpec
     [InlineData("{ a = 1 }")]
     [InlineData("  \n\n { \"a\" : 1 } \n # end")]
     [InlineData("a\t=\n 1")]
+    [InlineData("\uFEFFa = 1")]
     [InlineData("a= \t \t 1 \t \t,")]
     [InlineData("a = 1 # comment")]
     [InlineData("a = 1// comment")]

@@ -105,7 +105,18 @@ public sealed class SerilogSpec : Akka.TestKit.Xunit2.TestKit
         Sys.Log.Info("on");
         Next("on");
         Assert.Equal(0, costly.Formatted);
-        Assert.DoesNotContain(_sink.Events, e => e.Level == LogEventLevel.Debug);
+        Assert.DoesNotContain(_sink.Events, e => e.Properties.ContainsKey("Costly"));
+    }
+
+    [Fact]
+    public void A_minimum_level_of_a_class_is_kept()
+    {
+        SerilogLog.Logger = new LoggerConfiguration()
+            .MinimumLevel.Warning().MinimumLevel.Override(typeof(Talking).FullName!, LogEventLevel.Debug).WriteTo.Sink(_sink).CreateLogger();
+        Sys.Log.Info("too low {Mark}", 1);
+        Sys.ActorOf<Talking>().Tell("high enough");
+        Next("high enough");
+        Assert.DoesNotContain(_sink.Events, e => e.Properties.ContainsKey("Mark"));
     }
 
     [Fact]

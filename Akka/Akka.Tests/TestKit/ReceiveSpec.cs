@@ -19,6 +19,7 @@ public class ReceiveSpec : Akka.TestKit.Xunit2.TestKit
     public async Task One_message_is_received_or_peeked_at()
     {
         Tell("a", "b", "c", "d");
+        Assert.Null(ReceiveOne(TimeSpan.FromMilliseconds(-5)));
         Assert.Equal("a", PeekOne());
         Assert.Equal("a", ReceiveOne());
         Assert.Equal("b", await PeekOneAsync());

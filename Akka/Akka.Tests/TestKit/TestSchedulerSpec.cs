@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.TestKit;
+using Akka.TestKit.Configs;
 using Xunit;
 
 namespace Akka.Tests.TestKit;
@@ -11,6 +12,13 @@ public class TestSchedulerSpec : Akka.TestKit.Xunit2.TestKit
     public TestSchedulerSpec()
         : base("akka.scheduler.implementation = \"Akka.TestKit.TestScheduler, Akka.TestKit\"")
     {
+    }
+
+    [Fact]
+    public void The_test_kit_has_the_configuration_ready()
+    {
+        Assert.Equal("Akka.TestKit.TestScheduler, Akka.TestKit", TestConfigs.TestSchedulerConfig.GetString("akka.scheduler.implementation"));
+        Assert.Equal(3, TestConfigs.DefaultConfig.GetTimeSpan("akka.test.single-expect-default").TotalSeconds);
     }
 
     private TestScheduler Scheduler => (TestScheduler)Sys.Scheduler;
@@ -103,6 +111,17 @@ public class TestSchedulerSpec : Akka.TestKit.Xunit2.TestKit
         Assert.False(HasMessages);
         Scheduler.Advance(TimeSpan.Zero);
         ExpectMsg("next");
+    }
+
+    [Fact]
+    public void What_an_action_throws_reaches_the_test_and_the_rest_runs_with_the_next_advance()
+    {
+        Scheduler.Advanced.ScheduleOnce(Second, (Action)(() => throw new NotSupportedException("broken on purpose")));
+        Scheduler.ScheduleTellOnce(Second, TestActor, "rest", ActorRefs.NoSender);
+        Assert.Throws<NotSupportedException>(() => Scheduler.Advance(2 * Second));
+        Assert.False(HasMessages);
+        Scheduler.Advance(TimeSpan.Zero);
+        ExpectMsg("rest");
     }
 
     [Fact]

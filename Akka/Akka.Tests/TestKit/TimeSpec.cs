@@ -61,7 +61,7 @@ public class TimeSpec : Akka.TestKit.Xunit2.TestKit
     public async Task Conditions_are_awaited()
     {
         var attempts = 0;
-        AwaitCondition(() => ++attempts == 3);
+        Within(Long, () => AwaitCondition(() => ++attempts == 3));
         AwaitCondition(() => ++attempts == 6, Long);
         AwaitCondition(() => ++attempts == 9, Long, TimeSpan.FromMilliseconds(1), "message");
         await AwaitConditionAsync(() => ++attempts == 12, Long, "message");

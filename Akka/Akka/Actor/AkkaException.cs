@@ -7,11 +7,11 @@ public abstract class AkkaException : Exception
     {
     }
 
-    protected AkkaException(string message, Exception? cause = null)
+    protected AkkaException(string message, Exception cause = null)
         : base(message, cause)
     {
     }
 
     /// <summary>The exception that led to this one, if any.</summary>
-    protected Exception? Cause => InnerException;
+    protected Exception Cause => InnerException;
 }

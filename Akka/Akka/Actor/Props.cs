@@ -23,6 +23,9 @@ public class Props : IEquatable<Props>
 
     private static readonly object[] NoArgs = [];
 
+    /// <summary>Of an actor that takes every message and does nothing.</summary>
+    public static readonly Props Empty = Create<EmptyActor>();
+
     private readonly IIndirectActorProducer _producer;
 
     protected Props() : this(new EmptyProducer(), Deploy.Local, null) { }
@@ -68,8 +71,6 @@ public class Props : IEquatable<Props>
     public string Dispatcher => Deploy.Dispatcher == Deploy.NoDispatcherGiven ? Dispatch.Dispatchers.DefaultDispatcherId : Deploy.Dispatcher;
 
     public string Mailbox => Deploy.Mailbox;
-
-    public static Props Empty => None;
 
     /// <summary>From a <c>new</c> expression, whose arguments are evaluated now, once.</summary>
     /// <exception cref="ArgumentException">It is no <c>new</c> expression.</exception>
@@ -143,6 +144,11 @@ public class Props : IEquatable<Props>
         if (argument is MemberExpression { Expression: ConstantExpression owner, Member: FieldInfo field })
             return field.GetValue(owner.Value); // a captured variable
         return Expression.Lambda<Func<object>>(Expression.Convert(argument, typeof(object))).Compile(preferInterpretation: true)();
+    }
+
+    private sealed class EmptyActor : UntypedActor
+    {
+        protected override void OnReceive(object message) { }
     }
 
     private sealed class EmptyProducer : IIndirectActorProducer

@@ -110,7 +110,7 @@ public sealed class ReactorTimeProviderSpec : IDisposable
     public void A_cable_keeps_its_latency_in_real_time()
     {
         var latency = TimeSpan.FromMilliseconds(5);
-        using var cable = new Cable(new CableOptions { AToB = new CableImpairments { Latency = latency } }, _time);
+        using var cable = new Cable(new CableOptions { AToB = new CableImpairments { Latency = latency } }, TimeProvider.System);
         var pool = new BufferPool();
         var frames = new PacketBuffer[1];
         using var arrived = new AutoResetEvent(false);

@@ -9,12 +9,15 @@ using Xunit;
 
 namespace Tapwire.Tests.Live.Wires;
 
-/// <summary>The end of a TAP device without any stack: it answers what a spec tells it to. The kernel's end is 10.99.0.1, this one 10.99.0.2.</summary>
+/// <summary>
+/// The end of a TAP device without any stack: it answers what a spec tells it to. The kernel's end is 10.99.0.1 and fd99::1, this one 10.99.0.2, for which
+/// the kernel has to ask by ARP, and fd99::2, which it knows.
+/// </summary>
 internal sealed class TapPeer : IDisposable
 {
     public const string KernelAddress = "10.99.0.1";
     public const string Address = "10.99.0.2";
-    private const int EtherTypeIp = 0x0800;
+    public const string AddressV6 = "fd99::2";
     private const int EtherTypeArp = 0x0806;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -30,6 +33,8 @@ internal sealed class TapPeer : IDisposable
         _namespace = NetworkNamespace.Create();
         Wire = _namespace.OpenTap(options);
         _namespace.Ip($"addr add {KernelAddress}/24 dev {Wire.Name}");
+        _namespace.Ip($"addr add fd99::1/64 dev {Wire.Name} nodad");
+        _namespace.Ip($"neigh add {AddressV6} lladdr {Wire.HardwareAddress} dev {Wire.Name}");
         Wire.Start(_reactor, readiness =>
         {
             Reported |= readiness;
@@ -48,9 +53,15 @@ internal sealed class TapPeer : IDisposable
     public static bool IsArpRequest(PacketBuffer frame) =>
         EtherType(frame) == EtherTypeArp && frame.Span[21] == 1 && frame.Span.Slice(38, 4).SequenceEqual(AddressBytes);
 
-    public static bool IsIpv4(PacketBuffer frame, byte protocol) => EtherType(frame) == EtherTypeIp && frame.Span[23] == protocol;
+    /// <summary>An IPv4 packet or an IPv6 packet without extension headers, of a protocol.</summary>
+    public static bool IsIp(PacketBuffer frame, byte protocol) => EtherType(frame) switch
+    {
+        0x0800 => frame.Span[23] == protocol,
+        0x86DD => frame.Span[20] == protocol,
+        _ => false,
+    };
 
-    /// <summary>The next frame that is looked for; others are passed over.</summary>
+    /// <summary>The next frame that is looked for; others are passed over, and ARP requests for this end are answered.</summary>
     public PacketBuffer Receive(Func<PacketBuffer, bool> wanted)
     {
         var frames = new PacketBuffer[16];
@@ -61,6 +72,8 @@ internal sealed class TapPeer : IDisposable
             {
                 if (wanted(frame))
                     return frame;
+                if (IsArpRequest(frame))
+                    Send(ArpReply(frame));
                 frame.Release();
             }
 
@@ -72,17 +85,9 @@ internal sealed class TapPeer : IDisposable
         }
     }
 
-    /// <summary>The next IPv4 packet of a protocol; ARP requests for this end are answered on the way.</summary>
-    public PacketBuffer ReceiveIpv4(byte protocol) => Receive(frame =>
-    {
-        if (IsArpRequest(frame))
-            Send(ArpReply(frame));
-        return IsIpv4(frame, protocol);
-    });
-
     public PacketBuffer ArpReply(PacketBuffer request)
     {
-        var reply = Copy(request);
+        var reply = Copy(request, request.Length);
         var bytes = reply.Span;
         request.Span.Slice(6, 6).CopyTo(bytes);
         Wire.HardwareAddress!.Value.CopyTo(bytes[6..]);
@@ -93,30 +98,40 @@ internal sealed class TapPeer : IDisposable
         return reply;
     }
 
-    /// <summary>A copy with addresses of both layers swapped: the beginning of an answer.</summary>
-    public PacketBuffer Answer(PacketBuffer packet)
+    /// <summary>The first bytes of a packet with the addresses of both layers swapped: the beginning of an answer.</summary>
+    public PacketBuffer Answer(PacketBuffer packet, int length)
     {
-        var answer = Copy(packet);
+        var answer = Copy(packet, length);
         var from = packet.Span;
         var to = answer.Span;
         from.Slice(0, 6).CopyTo(to[6..]);
         from.Slice(6, 6).CopyTo(to);
-        from.Slice(26, 4).CopyTo(to[30..]);
-        from.Slice(30, 4).CopyTo(to[26..]);
+        var (source, size) = from[14] >> 4 == 4 ? (26, 4) : (22, 16);
+        from.Slice(source, size).CopyTo(to[(source + size)..]);
+        from.Slice(source + size, size).CopyTo(to[source..]);
         return answer;
     }
 
-    /// <summary>Recomputes the IPv4 header's checksum.</summary>
-    public static void SealIpv4(PacketBuffer packet)
+    /// <summary>Writes the length, and what depends on it, into the IP header.</summary>
+    /// <param name="length">Of the IP packet, with payload that is not in the buffer yet.</param>
+    public static void SealIp(PacketBuffer packet, int length)
     {
-        var header = packet.Span.Slice(14, 20);
+        var header = packet.Span[14..];
+        if (header[0] >> 4 == 6)
+        {
+            BinaryPrimitives.WriteUInt16BigEndian(header[4..], (ushort)(length - 40));
+            return;
+        }
+
+        BinaryPrimitives.WriteUInt16BigEndian(header[2..], (ushort)length);
         BinaryPrimitives.WriteUInt16BigEndian(header[10..], 0);
-        uint sum = 0;
-        for (var i = 0; i < header.Length; i += 2)
-            sum += BinaryPrimitives.ReadUInt16BigEndian(header[i..]);
-        sum = (sum & 0xFFFF) + (sum >> 16);
-        sum = (sum & 0xFFFF) + (sum >> 16);
-        BinaryPrimitives.WriteUInt16BigEndian(header[10..], (ushort)~sum);
+        BinaryPrimitives.WriteUInt16BigEndian(header[10..], Checksum.Finish(Checksum.Sum(header[..20])));
+    }
+
+    public static ushort PseudoHeaderSum(PacketBuffer packet, byte protocol, int length)
+    {
+        var addresses = packet.Span[14] >> 4 == 4 ? packet.Span.Slice(26, 8) : packet.Span.Slice(22, 32);
+        return (ushort)Checksum.Fold(Checksum.Sum(addresses) + protocol + (uint)length);
     }
 
     /// <summary>Writes a frame and releases it.</summary>
@@ -134,10 +149,10 @@ internal sealed class TapPeer : IDisposable
         _namespace.Dispose();
     }
 
-    private PacketBuffer Copy(PacketBuffer frame)
+    private PacketBuffer Copy(PacketBuffer frame, int length)
     {
-        var copy = Pool.Rent(frame.Length);
-        frame.CopyTo(copy.Append(frame.Length));
+        var copy = Pool.Rent(length);
+        frame.Span[..length].CopyTo(copy.Append(length));
         return copy;
     }
 

@@ -14,7 +14,6 @@ namespace Tapwire.Tests.Live.Wires;
 public sealed class TapWireSpec
 {
     private const byte Icmp = 1;
-    private const byte Tcp = 6;
 
     private static readonly TapWireOptions Plain = new() { Name = "tw0", Offloads = WireOffloads.None };
     private static readonly TapWireOptions Offloaded = new() { Name = "tw0" };
@@ -28,10 +27,10 @@ public sealed class TapWireSpec
         var ping = peer.Namespace.Start("ping", "-c", "1", "-s", "1400", "-W", "10", TapPeer.Address);
         var request = peer.Receive(TapPeer.IsArpRequest);
         peer.Send(peer.ArpReply(request));
-        var echo = peer.ReceiveIpv4(Icmp);
+        var echo = peer.Receive(f => TapPeer.IsIp(f, Icmp));
         Assert.Equal(14 + 20 + 8 + 1400, echo.Length);
 
-        var answer = peer.Answer(echo);
+        var answer = peer.Answer(echo, echo.Length);
         answer.Span[34] = 0;
         var checksum = BinaryPrimitives.ReadUInt16BigEndian(answer.Span[36..]) + 0x0800;
         BinaryPrimitives.WriteUInt16BigEndian(answer.Span[36..], (ushort)(checksum + (checksum >> 16)));
@@ -41,42 +40,38 @@ public sealed class TapWireSpec
         Assert.Equal(0, peer.Wire.Refused);
     }
 
-    [SkippableFact]
-    public void Bulk_of_a_kernel_socket_arrives_in_super_frames_with_their_note()
+    [SkippableTheory]
+    [InlineData(AddressFamily.InterNetwork, Segmentation.TcpV4)]
+    [InlineData(AddressFamily.InterNetworkV6, Segmentation.TcpV6)]
+    public void Bulk_of_a_kernel_socket_arrives_in_super_frames_with_their_note(AddressFamily family, Segmentation segmentation)
     {
         using var peer = new TapPeer(Offloaded);
         Assert.Equal(Offloaded.Offloads, peer.Wire.Offloads);
-        using var socket = peer.Namespace.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-        var (connected, synchronize) = Connect(peer, socket);
-        Assert.Equal(ChecksumState.Partial, synchronize.Offload.Checksum);
+        using var tcp = new TcpSketch(peer, family);
+        var partial = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = (ushort)tcp.TransportStart, ChecksumOffset = 16 };
+        Assert.Equal(partial, tcp.SynchronizeNote);
         var payload = new byte[10_000];
         new Random(1).NextBytes(payload);
-        Assert.True(connected.Wait(TimeSpan.FromSeconds(10)), "The kernel's connect did not end.");
-        socket.Send(payload);
+        tcp.Socket.Send(payload);
 
         var received = new List<byte>();
         var largest = 0;
         while (received.Count < payload.Length)
         {
-            using var segment = new Held(peer.ReceiveIpv4(Tcp));
-            var frame = segment.Frame;
-            if (frame.Length == 14 + 20 + TcpHeaderLength(frame))
-                continue;
-            largest = Math.Max(largest, frame.Length);
-            var note = frame.Offload;
-            Assert.Equal((ChecksumState.Partial, (ushort)34, (ushort)16), (note.Checksum, note.ChecksumStart, note.ChecksumOffset));
-            if (frame.Length > 1514)
+            var segment = tcp.Receive();
+            largest = Math.Max(largest, segment.Length);
+            var super = partial with
             {
-                Assert.Equal((Segmentation.TcpV4, (ushort)1460, (ushort)54), (note.Segmentation, note.SegmentSize, note.HeaderLength));
-            }
-
-            received.AddRange(frame.Span[(14 + 20 + TcpHeaderLength(frame))..]);
+                Segmentation = segmentation, SegmentSize = (ushort)tcp.SegmentSize, HeaderLength = (ushort)(tcp.TransportStart + 20),
+            };
+            Assert.Equal(segment.Length > 1514 ? super : partial, segment.Offload);
+            received.AddRange(tcp.PayloadOf(segment));
+            segment.Release();
         }
 
         Assert.True(largest > 5000, $"The largest frame has {largest} bytes.");
         Assert.Equal(payload, received);
         Assert.Equal(0, peer.Wire.Refused);
-        synchronize.Release();
     }
 
     [SkippableFact]
@@ -89,7 +84,7 @@ public sealed class TapWireSpec
         using var socket = peer.Namespace.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
         socket.SetRawSocketOption(Udp, UdpSegment, BitConverter.GetBytes(1000));
         socket.SendTo(new byte[9500], new IPEndPoint(IPAddress.Parse(TapPeer.Address), 9));
-        var frame = peer.ReceiveIpv4(Udp);
+        var frame = peer.Receive(f => TapPeer.IsIp(f, Udp));
         Assert.Equal(14 + 20 + 8 + 9500, frame.Length);
         Assert.Equal(
             new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 34, ChecksumOffset = 6, Segmentation = Segmentation.Udp, SegmentSize = 1000, HeaderLength = 42 },
@@ -97,25 +92,22 @@ public sealed class TapWireSpec
         frame.Release();
     }
 
-    [SkippableFact]
-    public void A_super_frame_with_fragments_reaches_a_kernel_socket_in_order()
+    [SkippableTheory]
+    [InlineData(AddressFamily.InterNetwork)]
+    [InlineData(AddressFamily.InterNetworkV6)]
+    public void A_super_frame_with_fragments_reaches_a_kernel_socket_in_order(AddressFamily family)
     {
         using var peer = new TapPeer(Offloaded);
-        using var socket = peer.Namespace.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-        var (connected, synchronize) = Connect(peer, socket);
-        Assert.True(connected.Wait(TimeSpan.FromSeconds(10)), "The kernel's connect did not end.");
-
+        using var tcp = new TcpSketch(peer, family);
         var payload = new byte[40_000];
         new Random(2).NextBytes(payload);
-        var frame = SuperFrame(peer, synchronize, payload);
-        peer.Send(frame);
+        tcp.SendSuperFrame(payload);
         var received = new byte[payload.Length];
-        socket.ReceiveTimeout = 20_000;
+        tcp.Socket.ReceiveTimeout = 20_000;
         for (var count = 0; count < received.Length;)
-            count += socket.Receive(received, count, received.Length - count, SocketFlags.None);
+            count += tcp.Socket.Receive(received, count, received.Length - count, SocketFlags.None);
         Assert.Equal(payload, received);
         Assert.Equal(0, peer.Wire.Refused);
-        synchronize.Release();
     }
 
     [SkippableFact]
@@ -132,7 +124,7 @@ public sealed class TapWireSpec
         contradictory.Offload = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 50, ChecksumOffset = 16 };
         Assert.Equal(3, peer.Wire.Write([tooShort, contradictory, reply]));
         Assert.Equal(2, peer.Wire.Refused);
-        peer.ReceiveIpv4(Icmp).Release();
+        peer.Receive(f => TapPeer.IsIp(f, Icmp)).Release();
     }
 
     [SkippableFact]
@@ -209,7 +201,7 @@ public sealed class TapWireSpec
     {
         using var peer = new TapPeer(Plain with { Mtu = 9000 });
         var ping = peer.Namespace.Start("ping", "-c", "1", "-s", "8972", "-p", "5a", "-W", "5", TapPeer.Address);
-        var echo = peer.ReceiveIpv4(Icmp);
+        var echo = peer.Receive(f => TapPeer.IsIp(f, Icmp));
         Assert.Equal(14 + 9000, echo.Length);
         Assert.Equal(-1, echo.Span[(14 + 20 + 8 + 16)..].IndexOfAnyExcept((byte)0x5A));
         echo.Release();
@@ -290,82 +282,4 @@ public sealed class TapWireSpec
     }
 
     private static string Failure(Action open) => Assert.Throws<WireException>(open).Message;
-
-    /// <summary>Answers a kernel socket's connect with a SYN-ACK, sequence number 1000. The returned SYN is the caller's.</summary>
-    private static (Task Connected, PacketBuffer Synchronize) Connect(TapPeer peer, Socket socket)
-    {
-        var connected = Task.Run(() => socket.Connect(IPAddress.Parse(TapPeer.Address), 7));
-        var synchronize = peer.ReceiveIpv4(Tcp);
-        var answer = peer.Answer(synchronize);
-        answer.Truncate(14 + 20 + 24);
-        var ip = answer.Span[14..];
-        BinaryPrimitives.WriteUInt16BigEndian(ip[2..], 20 + 24);
-        TapPeer.SealIpv4(answer);
-        WriteTcp(ip[20..], synchronize.Span[34..], 999, BinaryPrimitives.ReadUInt32BigEndian(synchronize.Span[38..]) + 1, 0x12, headerWords: 6);
-        BinaryPrimitives.WriteUInt32BigEndian(ip[40..], 0x0204_05B4);
-
-        BinaryPrimitives.WriteUInt16BigEndian(ip[36..], PseudoHeaderSum(ip, 24));
-        answer.Offload = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 34, ChecksumOffset = 16 };
-        peer.Send(answer);
-        return (connected, synchronize);
-    }
-
-    private static PacketBuffer SuperFrame(TapPeer peer, PacketBuffer synchronize, byte[] payload)
-    {
-        var frame = peer.Answer(synchronize);
-        frame.Truncate(14 + 20 + 20);
-        var ip = frame.Span[14..];
-        BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)(40 + payload.Length));
-        TapPeer.SealIpv4(frame);
-        WriteTcp(ip[20..], synchronize.Span[34..], 1000, BinaryPrimitives.ReadUInt32BigEndian(synchronize.Span[38..]) + 1, 0x18, headerWords: 5);
-        BinaryPrimitives.WriteUInt16BigEndian(ip[36..], PseudoHeaderSum(ip, 20 + payload.Length));
-        frame.Offload = new OffloadNote
-        {
-            Checksum = ChecksumState.Partial,
-            ChecksumStart = 34,
-            ChecksumOffset = 16,
-            Segmentation = Segmentation.TcpV4,
-            SegmentSize = 1460,
-            HeaderLength = 54,
-        };
-        for (var at = 0; at < payload.Length; at += 4000)
-        {
-            using var piece = new Held(peer.Pool.Rent(4000));
-            payload.AsSpan(at, 4000).CopyTo(piece.Frame.Append(4000));
-            frame.AddFragment(piece.Frame, 0, 4000);
-        }
-
-        return frame;
-    }
-
-    private static void WriteTcp(Span<byte> tcp, ReadOnlySpan<byte> peers, uint sequence, uint acknowledgment, byte flags, int headerWords)
-    {
-        peers[2..4].CopyTo(tcp);
-        peers[..2].CopyTo(tcp[2..]);
-        BinaryPrimitives.WriteUInt32BigEndian(tcp[4..], sequence);
-        BinaryPrimitives.WriteUInt32BigEndian(tcp[8..], acknowledgment);
-        tcp[12] = (byte)(headerWords << 4);
-        tcp[13] = flags;
-        BinaryPrimitives.WriteUInt16BigEndian(tcp[14..], 65535);
-        BinaryPrimitives.WriteUInt32BigEndian(tcp[16..], 0);
-    }
-
-    private static ushort PseudoHeaderSum(ReadOnlySpan<byte> ip, int length)
-    {
-        var sum = (uint)(Tcp + length);
-        for (var i = 12; i < 20; i += 2)
-            sum += BinaryPrimitives.ReadUInt16BigEndian(ip[i..]);
-        sum = (sum & 0xFFFF) + (sum >> 16);
-        return (ushort)((sum & 0xFFFF) + (sum >> 16));
-    }
-
-    private static int TcpHeaderLength(PacketBuffer frame) => (frame.Span[14 + 20 + 12] >> 4) * 4;
-
-    /// <summary>Releases a buffer at the end of a block.</summary>
-    private readonly struct Held(PacketBuffer frame) : IDisposable
-    {
-        public PacketBuffer Frame { get; } = frame;
-
-        public void Dispose() => Frame.Release();
-    }
 }

@@ -31,8 +31,8 @@ public class RecoverySpec
         +1ms < . 1:1(0) ack 1461 win 65535
         +0 > . 1461:2921(1460) ack 1
         +0 ssthresh 6570
-        +0 cwnd 6570
         +10ms < . 1:1(0) ack 14601 win 65535
+        +0 cwnd 6570
         +0 counter TcpExtTCPRenoRecovery 1
         +0 counter TcpRetransSegs 1
         +0 counter TcpExtTCPTimeouts 0

@@ -333,11 +333,11 @@ public sealed class ReactorSpec : IDisposable
     [Fact]
     public void A_spinning_reactor_sees_posts_and_descriptors()
     {
-        using var reactor = new Reactor("spinning", _failures.Enqueue, TimeSpan.FromMilliseconds(1));
+        using var reactor = new Reactor("spinning", _failures.Enqueue, TimeSpan.FromMicroseconds(100));
         using var descriptor = new EventDescriptor();
         using var seen = new SemaphoreSlim(0);
         using var registration = reactor.Register(descriptor.Number, Readiness.Readable, _ => seen.Release());
-        for (var i = 0; i < 500; i++)
+        for (var i = 0; i < 100; i++)
         {
             descriptor.Signal();
             Assert.True(seen.Wait(Patience));

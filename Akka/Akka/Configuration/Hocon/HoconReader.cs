@@ -6,6 +6,8 @@ namespace Akka.Configuration.Hocon;
 /// <summary>Walks through a text, knows the place, and reads the pieces that have no structure: blanks, comments, words and strings.</summary>
 internal sealed class HoconReader(string text)
 {
+    private const char ByteOrderMark = '\uFEFF';
+
     private int _index;
     private int _line = 1;
     private int _lineStart;
@@ -74,7 +76,7 @@ internal sealed class HoconReader(string text)
         {
             if (AtComment)
                 TakeWhile(() => Next != '\n');
-            else if (char.IsWhiteSpace(Next))
+            else if (char.IsWhiteSpace(Next) || Next == ByteOrderMark)
                 Take();
             else
                 break;

@@ -1,0 +1,14 @@
+namespace Tapwire.Links;
+
+/// <summary>What became of a write to the application.</summary>
+public enum LinkWrite
+{
+    /// <summary>Everything was taken.</summary>
+    Done,
+
+    /// <summary>The application has to read first: the reactor reports when there is room.</summary>
+    Full,
+
+    /// <summary>The application reads no more: it has closed, or shut down its receiving side.</summary>
+    Closed,
+}

@@ -1,0 +1,29 @@
+using Tapwire.Wires;
+
+namespace Tapwire.Tests.Links.Support;
+
+/// <summary>A reactor for one descriptor that reports when the spec says so.</summary>
+internal sealed class ManualReactor : IReactor
+{
+    private Action<Readiness>? _ready;
+
+    public Readiness Interest { get; private set; }
+
+    public int Disposals { get; private set; }
+
+    public IRegistration Register(int descriptor, Readiness interest, Action<Readiness> ready)
+    {
+        Interest = interest;
+        _ready = ready;
+        return new Registration(this);
+    }
+
+    public void Report(Readiness readiness) => _ready!(readiness);
+
+    private sealed class Registration(ManualReactor reactor) : IRegistration
+    {
+        public void SetInterest(Readiness interest) => reactor.Interest = interest;
+
+        public void Dispose() => reactor.Disposals++;
+    }
+}
