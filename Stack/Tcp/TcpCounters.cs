@@ -44,7 +44,6 @@ public sealed class TcpCounters
 
     // Sequence checks
     public long TcpExtPAWSEstab;
-    public long TcpExtPAWSActive;
     public long TcpExtTCPChallengeACK;
     public long TcpExtTCPSYNChallenge;
     public long TcpExtTCPACKSkipped;
@@ -55,8 +54,6 @@ public sealed class TcpCounters
     // Receiver
     public long TcpExtDelayedACKs;
     public long TcpExtTCPOFOQueue;
-    public long TcpExtTCPOFODrop;
-    public long TcpExtTCPOFOMerge;
     public long TcpExtOfoPruned;
     public long TcpExtTCPRcvCoalesce;
     public long TcpExtTCPDSACKOldSent;

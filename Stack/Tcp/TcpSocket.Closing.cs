@@ -88,8 +88,9 @@ public sealed partial class TcpSocket
     {
         if (mtu >= _mtu || !IsSynchronized)
             return;
+        if (_superFrame <= _mtu)
+            _superFrame = 0;
         _mtu = mtu;
-        _superFrame = 0;
         SetSendMss(_sendMss);
         if (SndUna == SndNxt)
             return;

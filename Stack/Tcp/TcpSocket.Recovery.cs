@@ -26,7 +26,7 @@ public sealed partial class TcpSocket
     private SackScoreboard? _scoreboard;
     private RateReduction _reduction;
 
-    /// <summary>RFC 6582's recover: recovery ends when everything below is acknowledged.</summary>
+    /// <summary>RFC 6582's recover: recovery ends when everything below is acknowledged. Follows SND.UNA afterwards.</summary>
     private uint _recover;
 
     /// <summary>What has not arrived below this counts as lost.</summary>
@@ -120,6 +120,7 @@ public sealed partial class TcpSocket
         MeasureRoundTrip(ack, segment, now);
         _send.Acknowledge(data);
         SndUna = ack;
+        _lastSmall = Seq.Max(_lastSmall, ack);
         if (_scoreboard is not null)
             TrimScoreboard();
         _backoff = 0;
@@ -134,6 +135,7 @@ public sealed partial class TcpSocket
         switch (_lossState)
         {
             case LossState.Open:
+                _recover = Seq.Max(_recover, ack - 1);
                 _duplicateAcks = 0;
                 _renoBytes = 0;
                 _congestion.Acknowledged(acked, _segmentSize, IsCwndLimited(inFlight));
@@ -208,7 +210,7 @@ public sealed partial class TcpSocket
         if (lostBelow == SndUna && _duplicateAcks < DuplicateThreshold)
             return;
         // RFC 6582, 3.2, step 2: duplicates that our own retransmissions have caused are no loss. SACK would have told.
-        if (!_selectiveAck && Seq.Le(ack, _recover) && _recover != _iss)
+        if (!_selectiveAck && Seq.Le(ack, _recover))
             return;
         _lossState = LossState.Recovery;
         _recover = SndNxt;

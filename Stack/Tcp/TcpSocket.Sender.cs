@@ -29,7 +29,8 @@ public sealed partial class TcpSocket
     private SendQueue _send;
     private uint _maxSndWnd;
 
-    /// <summary>End of the last segment sent that was not full-sized (RFC 9293, 3.7.4, in Minshall's variant).</summary>
+    /// <summary>End of the last segment sent that was not full-sized (RFC 9293, 3.7.4, in Minshall's variant); follows SND.UNA, lest it seem to lie
+    /// ahead after 2 GiB.</summary>
     private uint _lastSmall;
     private int _sendBuffer;
     private int _acknowledgedCredit;
@@ -37,7 +38,6 @@ public sealed partial class TcpSocket
 
     /// <summary>Payload of a full-sized segment without SACK blocks.</summary>
     private int _segmentSize;
-    private bool _noSmallYet = true;
     private bool _finQueued;
     private bool _cwndLimited;
     private bool _windowLimited;
@@ -114,7 +114,7 @@ public sealed partial class TcpSocket
     }
 
     /// <summary>Nagle's algorithm, in Minshall's variant as in Linux: a small segment waits while another small one is unacknowledged.</summary>
-    private bool MaySendSmall => _options.Value.NoDelay || _finQueued || _noSmallYet || Seq.Le(_lastSmall, SndUna);
+    private bool MaySendSmall => _options.Value.NoDelay || _finQueued || Seq.Le(_lastSmall, SndUna);
 
     /// <summary>Payload of a full-sized segment at this moment: SACK blocks take their part.</summary>
     private int CurrentSegmentSize
@@ -150,11 +150,7 @@ public sealed partial class TcpSocket
         if (_finQueued && end == _send.End)
             flags |= TcpFlags.Fin;
         if (length % _segmentSize != 0)
-        {
             _lastSmall = end;
-            _noSmallYet = false;
-        }
-
         if (SndNxt == SndUna)
             _lastProgress = now;
         if (now - _lastDataAt < _layer.Options.DelayedAck)
