@@ -54,6 +54,8 @@ public sealed class BadInputSpec
     [InlineData("tapwire.tap {\n  offload = maybe\n}", "FILE line 2: tapwire.tap.offload is \"maybe\"; it must be on or off.")]
     [InlineData("\n\ntapwire.stack.hop-limit = 256", "FILE line 3: tapwire.stack.hop-limit is \"256\"; it must be a number from 1 to 255.")]
     [InlineData("tapwire.tcp.min-rto = -5ms", "FILE line 1: tapwire.tcp.min-rto is \"-5ms\"; it must be a time from 1ms to 1h, as in 500ms.")]
+    [InlineData("tapwire.dispatcher.spin = 5h", "FILE line 1: tapwire.dispatcher.spin is \"5h\"; it must be a time from 0s to 1ms, as in 500ms.")]
+    [InlineData("tapwire.dispatcher.colour = red", "FILE line 1: tapwire.dispatcher.colour is not a setting.")]
     public void A_bad_setting_is_refused_by_key_and_line(string settings, string complaint)
     {
         using var network = NetworkNamespace.Create();
@@ -67,6 +69,38 @@ public sealed class BadInputSpec
         {
             File.Delete(file);
         }
+    }
+
+    [SkippableTheory]
+    [InlineData("akka.actor.default-dispatcher.throughput = x")]
+    [InlineData("akka.scheduler.implementation = \"No.Such\"")]
+    public void A_setting_that_the_actor_system_cannot_use_is_refused_with_one_line(string settings)
+    {
+        using var network = NetworkNamespace.Create();
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, settings);
+            var ended = TapwireProgram.Run(network, "up", "--address", "10.99.0.2/24", "--link", "off", "--config", file);
+            Assert.Equal(Usage, ended.ExitCode);
+            Assert.StartsWith("tapwire: The actor system does not start: ", ended.Error, StringComparison.Ordinal);
+            AssertOneLine(ended.Error);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [SkippableTheory]
+    [InlineData("10.99.0.2/24", "10.98.0.1", "The stack refuses the gateway 10.98.0.1: NetworkUnreachable; it must be on the network of one of the addresses.")]
+    [InlineData("10.99.0.255/24", "10.99.0.1", "The stack refuses the address 10.99.0.255/24: InvalidArgument.")]
+    [InlineData("224.0.0.5/24", "10.99.0.1", "The stack refuses the address 224.0.0.5/24: InvalidArgument.")]
+    [InlineData("fd99::2/64", "10.99.0.1", "The stack refuses the address fd99::2/64: AddressFamilyNotSupported.")]
+    public void An_address_or_a_gateway_that_the_stack_refuses_is_named(string address, string gateway, string complaint)
+    {
+        using var network = NetworkNamespace.Create();
+        Expect(network, Usage, $"tapwire: {complaint}\n", "up", "--address", address, "--gateway", gateway, "--link", "off");
     }
 
     [SkippableFact]
