@@ -65,19 +65,26 @@ public sealed class DriverActor : ReceiveActor
 {
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly DriverContext _context;
+    private readonly NetworkStack _engine;
     private readonly List<IActorRef> _askers = [];
     private readonly List<ServiceOpened> _services = [];
     private readonly HashSet<IActorRef> _front = [];
     private IActorRef _tap = ActorRefs.Nobody;
     private IActorRef _stack = ActorRefs.Nobody;
 
-    public DriverActor(DriverContext context)
+    public DriverActor(DriverContext context, NetworkStack stack)
     {
         _context = context;
+        _engine = stack;
         Starting();
     }
 
-    public static Props Props(DriverContext context) => Akka.Actor.Props.Create(() => new DriverActor(context));
+    /// <exception cref="SettingsException">The stack refuses an address or the gateway.</exception>
+    public static Props Props(DriverContext context)
+    {
+        var stack = MakeStack(context);
+        return Akka.Actor.Props.Create(() => new DriverActor(context, stack));
+    }
 
     /// <summary>A fault costs the message that met it: tap and stack go on with what they own. An actor that cannot even be made ends the driver.</summary>
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(cause =>
@@ -86,11 +93,10 @@ public sealed class DriverActor : ReceiveActor
     protected override void PreStart()
     {
         var settings = _context.Settings;
-        var stack = MakeStack(settings);
         Context.ActorOf(Akka.Actor.Props.Create(() => new DeadLetterReclaimer()), "reclaimer");
         _tap = Watched(TapActor.Props(new TapContext(_context.Wire, _context.ReopenWire, _context.Reactor, _context.Pool, settings.Tap.ReadBatch,
             settings.Tap.QueueFrames, settings.Tap.ReopenMinimum, settings.Tap.ReopenMaximum)), "tap");
-        _stack = Watched(StackActor.Props(new StackContext(stack, _tap, _context.Pool, _context.Clock, settings.Queues.Frames, settings.Queues.Bytes,
+        _stack = Watched(StackActor.Props(new StackContext(_engine, _tap, _context.Pool, _context.Clock, settings.Queues.Frames, settings.Queues.Bytes,
             settings.Queues.FramesPerPoll, settings.Queues.EgressCredit, settings.Queues.MaximumTick)), "stack");
         if (_context.Link is { } link)
         {
@@ -103,9 +109,10 @@ public sealed class DriverActor : ReceiveActor
         AnswerWhenReady();
     }
 
-    private NetworkStack MakeStack(DriverSettings settings)
+    private static NetworkStack MakeStack(DriverContext context)
     {
-        var wire = _context.Wire;
+        var settings = context.Settings;
+        var wire = context.Wire;
         var superFrames = WireOffloads.TcpSegmentationV4 | WireOffloads.Checksum;
         var stack = new NetworkStack(new StackOptions
         {
@@ -119,7 +126,7 @@ public sealed class DriverActor : ReceiveActor
             Icmp = settings.Icmp,
             Udp = settings.Udp,
             Tcp = settings.Tcp,
-        }, _context.Pool, _context.Secret);
+        }, context.Pool, context.Secret);
         foreach (var address in settings.Addresses)
         {
             if (stack.AddAddress(address, Instant.Zero) is not StackError.None and var error)

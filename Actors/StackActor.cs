@@ -55,7 +55,7 @@ public sealed partial class StackActor : ReceiveActor
             _stack.Announce(Now);
             PostPoll();
         });
-        Receive<WireDown>(_ => { });
+        Receive<WireDown>(_ => _stack.LinkDown());
         ReceiveStreams();
         ReceiveListeners();
         ReceiveDatagrams();

@@ -1,3 +1,4 @@
+using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Link;
