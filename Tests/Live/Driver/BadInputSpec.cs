@@ -13,6 +13,9 @@ public sealed class BadInputSpec
     private const int Failed = 1;
     private const int Usage = 2;
 
+    /// <summary>Still root, so that the program's files can be read, but without any of root's privileges.</summary>
+    private static readonly string[] NoPrivileges = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
+
     [SkippableFact]
     public void No_address_is_refused_with_how_to_give_one()
     {
@@ -54,7 +57,7 @@ public sealed class BadInputSpec
     [InlineData("tapwire.tap {\n  offload = maybe\n}", "FILE line 2: tapwire.tap.offload is \"maybe\"; it must be on or off.")]
     [InlineData("\n\ntapwire.stack.hop-limit = 256", "FILE line 3: tapwire.stack.hop-limit is \"256\"; it must be a number from 1 to 255.")]
     [InlineData("tapwire.tcp.min-rto = -5ms", "FILE line 1: tapwire.tcp.min-rto is \"-5ms\"; it must be a time from 1ms to 1h, as in 500ms.")]
-    [InlineData("tapwire.dispatcher.spin = 5h", "FILE line 1: tapwire.dispatcher.spin is \"5h\"; it must be a time from 0s to 1ms, as in 500ms.")]
+    [InlineData("tapwire.dispatcher.spin = 5h", "FILE line 1: tapwire.dispatcher.spin is \"5h\"; it must be a time from 0 to 1ms, as in 500ms.")]
     [InlineData("tapwire.dispatcher.colour = red", "FILE line 1: tapwire.dispatcher.colour is not a setting.")]
     public void A_bad_setting_is_refused_by_key_and_line(string settings, string complaint)
     {
@@ -144,12 +147,49 @@ public sealed class BadInputSpec
     {
         using var network = NetworkNamespace.Create();
         Skip.If(network.TryExec("setpriv", "--version").ExitCode != 0, "there is no 'setpriv' command");
-        var process = network.Start("setpriv", "--bounding-set=-all", "--inh-caps=-all", TapwireProgram.Host, "exec", TapwireProgram.Assembly,
-            "up", "--address", "10.99.0.2/24", "--link", "off");
-        var error = process.StandardError.ReadToEndAsync();
-        Assert.Equal(Failed, NetworkNamespace.ExitCodeOf(process));
+        var ended = TapwireProgram.StartBy(network, NoPrivileges, "up", "--address", "10.99.0.2/24", "--link", "off").WaitForExit();
         Assert.Equal("tapwire: No permission for the tap device tw0: it needs CAP_NET_ADMIN; or run once as root "
-            + "'ip tuntap add dev tw0 mode tap user $USER'; or run inside 'unshare -Urn'.\n", error.Result);
+            + "'ip tuntap add dev tw0 mode tap user $USER'; or run inside 'unshare -Urn'.\n", ended.Error);
+        Assert.Equal(Failed, ended.ExitCode);
+    }
+
+    [SkippableFact]
+    public void Without_privileges_a_device_that_is_down_is_refused_with_what_to_do()
+    {
+        using var network = NetworkNamespace.Create();
+        Skip.If(network.TryExec("setpriv", "--version").ExitCode != 0, "there is no 'setpriv' command");
+        network.Ip("tuntap add dev tw0 mode tap user 0");
+        var ended = TapwireProgram.StartBy(network, NoPrivileges, "up", "--address", "10.99.0.2/24", "--link", "off").WaitForExit();
+        Assert.Equal("tapwire: tw0 is down, and changing that needs CAP_NET_ADMIN: run 'ip link set tw0 up' as root.\n", ended.Error);
+        Assert.Equal(Failed, ended.ExitCode);
+    }
+
+    [SkippableFact]
+    public void Without_privileges_a_device_that_root_has_made_and_set_up_will_do()
+    {
+        using var network = NetworkNamespace.Create();
+        Skip.If(network.TryExec("setpriv", "--version").ExitCode != 0, "there is no 'setpriv' command");
+        network.Ip("tuntap add dev tw0 mode tap user 0");
+        network.Ip("addr add 10.99.0.1/24 dev tw0");
+        network.Ip("link set tw0 up");
+        var program = TapwireProgram.StartBy(network, NoPrivileges, "up", "--address", "10.99.0.2/24", "--link", "off");
+        program.WaitForLine("tapwire is up");
+        network.Exec("ping", "-c", "1", "-W", "10", "10.99.0.2");
+        var ended = program.Stop();
+        Assert.Equal(0, ended.ExitCode);
+        LiveDriver.AssertQuiet(ended.Error);
+    }
+
+    [SkippableFact]
+    public void Inside_a_user_namespace_anybody_can_run_it()
+    {
+        using var network = NetworkNamespace.Create();
+        Skip.If(network.TryExec("unshare", "-Urn", "true").ExitCode != 0, "no user namespace can be made");
+        var program = TapwireProgram.StartBy(network, ["unshare", "-Urn"], "up", "--address", "10.99.0.2/24", "--link", "off");
+        program.WaitForLine("tapwire is up");
+        var ended = program.Stop();
+        Assert.Equal(0, ended.ExitCode);
+        LiveDriver.AssertQuiet(ended.Error);
     }
 
     [SkippableFact]

@@ -65,8 +65,9 @@ public sealed class LinkLeakSpec(SharedDriver shared, ITestOutputHelper output) 
         {
             await kernel.WriteAsync("before"u8.ToArray());
             await application.ReadExactlyAsync(new byte[6]).AsTask().WaitAsync(Patience);
+            // Not the stream's dispose, which sends a FIN before.
             kernel.Socket.LingerState = new LingerOption(true, 0);
-            await kernel.DisposeAsync();
+            kernel.Socket.Dispose();
             Assert.Equal(SocketError.ConnectionReset, await ErrorOfReadingAsync(application));
         }
 

@@ -23,12 +23,14 @@ internal sealed class LiveDriver : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly DirectoryInfo _directory;
+    private readonly string[] _arguments;
 
-    private LiveDriver(NetworkNamespace network, DirectoryInfo directory, TapwireProgram program)
+    private LiveDriver(NetworkNamespace network, DirectoryInfo directory, string[] arguments)
     {
         Namespace = network;
         _directory = directory;
-        Program = program;
+        _arguments = arguments;
+        Program = StartProgram();
     }
 
     public NetworkNamespace Namespace { get; }
@@ -36,11 +38,11 @@ internal sealed class LiveDriver : IDisposable
     public TapwireProgram Program { get; private set; }
 
     /// <summary>The driver's link.</summary>
-    public string LinkPath => LinkPathIn(_directory);
+    public string LinkPath => Path.Combine(_directory.FullName, "link.sock");
 
     /// <param name="settings">HOCON for a file that --config names; empty for none.</param>
     /// <param name="arguments">More arguments of <c>tapwire up</c>.</param>
-    public static LiveDriver Start(string settings = "", params string[] arguments)
+    public static LiveDriver Start(string settings = "", string wire = $"tap:{Device}", params string[] arguments)
     {
         var network = NetworkNamespace.Create();
         var directory = Directory.CreateTempSubdirectory("tapwire-live-");
@@ -54,9 +56,7 @@ internal sealed class LiveDriver : IDisposable
                 config = ["--config", file];
             }
 
-            var program = StartProgram(network, directory, [.. config, .. arguments]);
-            network.Ip($"addr add {KernelAddress}/24 dev {Device}");
-            return new LiveDriver(network, directory, program);
+            return new LiveDriver(network, directory, ["--wire", wire, .. config, .. arguments]);
         }
         catch
         {
@@ -67,11 +67,7 @@ internal sealed class LiveDriver : IDisposable
     }
 
     /// <summary>Starts the program again, after it has ended; the device that it makes is a new one, and gets the kernel's address.</summary>
-    public void Restart(params string[] arguments)
-    {
-        Program = StartProgram(Namespace, _directory, arguments);
-        Namespace.Ip($"addr add {KernelAddress}/24 dev {Device}");
-    }
+    public void Restart() => Program = StartProgram();
 
     /// <summary>A kernel socket inside the namespace.</summary>
     public Socket KernelSocket(SocketType type = SocketType.Stream) => Namespace.Run(() =>
@@ -156,16 +152,15 @@ internal sealed class LiveDriver : IDisposable
         _directory.Delete(recursive: true);
     }
 
-    private static string LinkPathIn(DirectoryInfo directory) => Path.Combine(directory.FullName, "link.sock");
-
-    private static TapwireProgram StartProgram(NetworkNamespace network, DirectoryInfo directory, string[] arguments)
+    private TapwireProgram StartProgram()
     {
-        var program = TapwireProgram.Start(network,
+        var program = TapwireProgram.Start(Namespace,
         [
-            "up", "--wire", $"tap:{Device}", "--address", $"{Address}/24", "--link", LinkPathIn(directory),
-            "--serve", $"echo:{Echo},discard:{Discard},source:{Source},http:{Http}", .. arguments,
+            "up", "--address", $"{Address}/24", "--link", LinkPath,
+            "--serve", $"echo:{Echo},discard:{Discard},source:{Source},http:{Http}", .. _arguments,
         ]);
         program.WaitForLine("tapwire is up");
+        Namespace.Ip($"addr add {KernelAddress}/24 dev {Device}");
         return program;
     }
 }

@@ -58,6 +58,10 @@ internal sealed partial class TapwireProgram
     public static TapwireProgram Start(NetworkNamespace network, params string[] arguments) =>
         new(network.Start(Host, ["exec", Assembly, .. arguments]));
 
+    /// <summary>Starts the program by another one that runs what follows its own arguments, as setpriv and unshare do, by becoming it.</summary>
+    public static TapwireProgram StartBy(NetworkNamespace network, string[] launcher, params string[] arguments) =>
+        new(network.Start(launcher[0], [.. launcher[1..], Host, "exec", Assembly, .. arguments]));
+
     /// <summary>Runs the program to its end, which it must come to by itself.</summary>
     public static CommandResult Run(NetworkNamespace network, params string[] arguments) => Start(network, arguments).WaitForExit();
 
