@@ -98,7 +98,7 @@ internal sealed partial class ConnectionActor
             }
 
             // Nobody takes what the application writes now; that it closes is to be seen.
-            while (_link.Read(_context.Pool, StreamLink.MaxRead, out var data) is var read and not LinkRead.Empty)
+            for (var reads = 0; _link.Read(_context.Pool, StreamLink.MaxRead, out var data) is var read and not LinkRead.Empty; reads++)
             {
                 if (read is LinkRead.Closed or LinkRead.Reset)
                 {
@@ -109,6 +109,11 @@ internal sealed partial class ConnectionActor
                 if (read == LinkRead.EndOfStream)
                     return;
                 data!.Release();
+                if (reads == ReadsPerTurn)
+                {
+                    Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+                    return;
+                }
             }
         });
         Receive<OptionAnswer>(AnswerOption);

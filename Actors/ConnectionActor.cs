@@ -33,6 +33,9 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
     private readonly StreamLink _link;
     private readonly LinkFamily _family;
     private readonly Queue<(LinkSocketRequest Request, IActorRef Session)> _optionCalls = new();
+
+    // A bind or connect that is not answered yet.
+    private (LinkSocketRequest Request, IActorRef Session)? _asked;
     private TcpSocketOptions _options;
     private StackError _error;
     private IpEndpoint _local;
@@ -88,10 +91,14 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
         Unbind();
         if (_socket is { } socket)
             _context.Stack.Tell(new Abort(socket));
-        PacketBuffer.ReleaseChain(_head);
+        if (_asked is { } asked)
+            Answer(asked.Request.Failed(StackError.ConnectionAborted));
+        while (_optionCalls.TryDequeue(out var call))
+            call.Session.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted)));
         if (!_link.IsClosed)
             _link.Reset();
         Context.Parent.Tell(new SocketEnded(_link.Handle));
+        PacketBuffer.ReleaseChain(_head);
     }
 
     private void Unconnected()
@@ -102,7 +109,8 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
             {
                 case BindRequest bind when _binding is null:
                     _context.Stack.Tell(new Bind(bind.Local.Endpoint, _options.ReuseAddress));
-                    Become(() => Binding(bind, Sender));
+                    _asked = (bind, Sender);
+                    Become(() => Binding(bind));
                     break;
                 case BindRequest bind:
                     Sender.Tell(new LinkReply(bind.Failed(StackError.InvalidArgument)));
@@ -114,7 +122,8 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
                     _error = StackError.None;
                     _context.Stack.Tell(new Connect(connect.Remote.Endpoint, _binding, _options));
                     _binding = null;
-                    Become(() => Opening(connect, Sender));
+                    _asked = (connect, Sender);
+                    Become(() => Opening(connect));
                     break;
                 case ListenRequest listen:
                     Context.Parent.Tell(new BecomeListener(_link, _family, _binding, _options, listen, Sender));
@@ -134,24 +143,24 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
         ReceiveStopping();
     }
 
-    private void Binding(BindRequest bind, IActorRef session)
+    private void Binding(BindRequest bind)
     {
         Receive<Bound>(bound =>
         {
             _binding = bound.Id;
             _local = bound.Local;
-            session.Tell(new LinkReply(bind.Bound(Named(_local))));
+            Answer(bind.Bound(Named(_local)));
             BackToUnconnected();
         });
         Receive<BindFailed>(failed =>
         {
-            session.Tell(new LinkReply(bind.Failed(failed.Error)));
+            Answer(bind.Failed(failed.Error));
             BackToUnconnected();
         });
         ReceiveAny(_ => Stash.Stash());
     }
 
-    private void Opening(ConnectRequest connect, IActorRef session)
+    private void Opening(ConnectRequest connect)
     {
         Receive<Connecting>(connecting =>
         {
@@ -159,14 +168,13 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
             _local = connecting.Local;
             _remote = connect.Remote.Endpoint;
             if (connect.NoWait)
-                session.Tell(new LinkReply(connect.InProgress()));
+                Answer(connect.InProgress());
         });
         Receive<Connected>(connected =>
         {
             _link.Discard(connect.Discard);
             Establish(connected);
-            if (!connect.NoWait)
-                session.Tell(new LinkReply(connect.Connected(Named(_local))));
+            Answer(connect.Connected(Named(_local)));
         });
         Receive<ConnectFailed>(failed =>
         {
@@ -179,7 +187,7 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
                 // Without the client's filler the descriptor is writable again, as that of an unconnected socket is.
                 _error = StackError.None;
                 _link.Discard(connect.Discard);
-                session.Tell(new LinkReply(connect.Failed(failed.Error)));
+                Answer(connect.Failed(failed.Error));
                 BackToUnconnected();
                 return;
             }
@@ -238,6 +246,13 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
     {
         Become(Unconnected);
         Stash.UnstashAll();
+    }
+
+    /// <summary>Answers the bind or connect that is under way, once.</summary>
+    private void Answer(LinkAnswer answer)
+    {
+        _asked?.Session.Tell(new LinkReply(answer));
+        _asked = null;
     }
 
     private void AnswerUnconnected(LinkSocketRequest request)

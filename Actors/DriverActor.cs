@@ -71,6 +71,10 @@ public sealed class DriverActor : ReceiveActor
     private readonly HashSet<IActorRef> _front = [];
     private IActorRef _tap = ActorRefs.Nobody;
     private IActorRef _stack = ActorRefs.Nobody;
+    private bool _asked;
+
+    // Why the driver has failed, for the first who asks.
+    private string? _untold;
 
     public DriverActor(DriverContext context, NetworkStack stack)
     {
@@ -93,7 +97,7 @@ public sealed class DriverActor : ReceiveActor
     protected override void PreStart()
     {
         var settings = _context.Settings;
-        Context.ActorOf(Akka.Actor.Props.Create(() => new DeadLetterReclaimer()), "reclaimer");
+        Context.ActorOf(Akka.Actor.Props.Create(() => new DeadLetterReclaimer()).WithDispatcher(_context.Dispatcher), "reclaimer");
         _tap = Watched(TapActor.Props(new TapContext(_context.Wire, _context.ReopenWire, _context.Reactor, _context.Pool, settings.Tap.ReadBatch,
             settings.Tap.QueueFrames, settings.Tap.ReopenMinimum, settings.Tap.ReopenMaximum)), "tap");
         _stack = Watched(StackActor.Props(new StackContext(_engine, _tap, _context.Pool, _context.Clock, settings.Queues.Frames, settings.Queues.Bytes,
@@ -127,16 +131,28 @@ public sealed class DriverActor : ReceiveActor
             Udp = settings.Udp,
             Tcp = settings.Tcp,
         }, context.Pool, context.Secret);
+        var refusal = Configure(stack, settings);
+        if (refusal is null)
+            return stack;
+        stack.Close(Instant.Zero);
+        while (stack.TryDequeueFrame(out var frame))
+            frame.Release();
+        throw new SettingsException(refusal);
+    }
+
+    /// <summary>Null, or what the stack does not take.</summary>
+    private static string? Configure(NetworkStack stack, DriverSettings settings)
+    {
         foreach (var address in settings.Addresses)
         {
             if (stack.AddAddress(address, Instant.Zero) is not StackError.None and var error)
-                throw new SettingsException($"The stack refuses the address {address}: {error}.");
+                return $"The stack refuses the address {address}: {error}.";
         }
 
-        if (settings.Gateway is { } gateway
-            && stack.AddRoute(new IpPrefix(gateway.IsV4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), gateway) is not StackError.None and var refused)
-            throw new SettingsException($"The stack refuses the gateway {gateway}: {refused}; it must be on the network of one of the addresses.");
-        return stack;
+        return settings.Gateway is { } gateway
+            && stack.AddRoute(new IpPrefix(gateway.IsV4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), gateway) is not StackError.None and var refused
+            ? $"The stack refuses the gateway {gateway}: {refused}; it must be on the network of one of the addresses."
+            : null;
     }
 
     /// <summary>A locally administered unicast address (IEEE 802).</summary>
@@ -169,6 +185,7 @@ public sealed class DriverActor : ReceiveActor
     {
         Receive<WhenReady>(_ =>
         {
+            _asked = true;
             _askers.Add(Sender);
             AnswerWhenReady();
         });
@@ -206,6 +223,8 @@ public sealed class DriverActor : ReceiveActor
         foreach (var asker in _askers)
             asker.Tell(new DriverFailed(reason));
         _askers.Clear();
+        if (!_asked)
+            _untold = reason;
         Stop();
     }
 
@@ -255,15 +274,35 @@ public sealed class DriverActor : ReceiveActor
     {
         if (_tap.IsNobody())
         {
-            Context.Stop(Self);
+            End();
             return;
         }
 
         _tap.Tell(PoisonPill.Instance);
         Become(() =>
         {
-            Receive<Terminated>(_ => Context.Stop(Self));
+            Receive<Terminated>(_ => End());
             AnswerLateAskers();
+        });
+    }
+
+    /// <summary>A driver that has failed before anybody asked stays to say why.</summary>
+    private void End()
+    {
+        if (_untold is not { } reason)
+        {
+            Context.Stop(Self);
+            return;
+        }
+
+        Become(() =>
+        {
+            Receive<WhenReady>(_ =>
+            {
+                Sender.Tell(new DriverFailed(reason));
+                Context.Stop(Self);
+            });
+            Receive<StopDriver>(_ => Context.Stop(Self));
         });
     }
 
@@ -278,7 +317,11 @@ public sealed class DriverActor : ReceiveActor
 
     private void AnswerLateAskers()
     {
-        Receive<WhenReady>(_ => Sender.Tell(new DriverFailed("The driver is stopping.")));
+        Receive<WhenReady>(_ =>
+        {
+            Sender.Tell(new DriverFailed(_untold ?? "The driver is stopping."));
+            _untold = null;
+        });
         Receive<ServiceOpened>(_ => { });
         Receive<StopDriver>(_ => { });
     }

@@ -9,7 +9,7 @@ namespace Tapwire.Actors;
 /// Owns one listening socket: asks the stack for as many connections as it can take and gives each to an actor of its own. What it does not ask for waits in
 /// the backlog.
 /// </summary>
-public abstract class ListenerActor : ReceiveActor
+public abstract class ListenerActor : ReceiveActor, IWithUnboundedStash
 {
     private readonly Listen _request;
     private SocketId? _open;
@@ -20,6 +20,8 @@ public abstract class ListenerActor : ReceiveActor
         _request = request;
         Opening();
     }
+
+    public IStash Stash { get; set; } = null!;
 
     protected IActorRef Stack { get; }
 
@@ -48,12 +50,16 @@ public abstract class ListenerActor : ReceiveActor
             Become(() => Open(listening));
             Log.Info("Listening on {Local}", listening.Local);
             OnListening(listening);
+            Stash.UnstashAll();
         });
         Receive<ListenFailed>(failed =>
         {
             Log.Warning("Cannot listen on {Local}: {Error}", _request.Local, failed.Error);
             OnListenFailed(failed.Error);
         });
+
+        // Requests, and the news that the application has closed, are not to be lost while the stack answers.
+        ReceiveAny(_ => Stash.Stash());
     }
 
     private void Open(Listening listening)

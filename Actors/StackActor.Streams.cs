@@ -25,7 +25,7 @@ public sealed partial class StackActor
                 socket.ShutdownReceive(now);
         }));
         Receive<Close>(close => WithStream(close.Id, static (socket, now) => socket.Close(now)));
-        Receive<Abort>(abort => WithStream(abort.Id, static (socket, now) => socket.Abort(now)));
+        Receive<Abort>(Abort);
     }
 
     /// <summary>Runs a call on a socket that is still there. A message about one that is gone has crossed its <see cref="Closed"/> on the way.</summary>
@@ -34,6 +34,17 @@ public sealed partial class StackActor
         if (_sockets.Find(id)?.Socket is not TcpSocket socket)
             return;
         call(socket, Now);
+        PostPoll();
+    }
+
+    private void Abort(Abort abort)
+    {
+        if (_sockets.Find(abort.Id) is not { Socket: TcpSocket socket } entry)
+            return;
+        // Nobody has attached to it: nobody waits for the news that would remove it.
+        if (entry.Owner.IsNobody())
+            _sockets.Remove(entry);
+        socket.Abort(Now);
         PostPoll();
     }
 

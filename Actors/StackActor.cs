@@ -74,6 +74,15 @@ public sealed partial class StackActor : ReceiveActor
         _tick?.Cancel();
         _frames.Clear();
         _stack.Close(Now);
+
+        // The last words go out as far as the wire takes them.
+        while (_stack.TryDequeueFrame(out var frame))
+        {
+            if (_credit-- > 0)
+                _context.Tap.Tell(Frame.Of(frame));
+            else
+                frame.Release();
+        }
     }
 
     private void Enqueue(PacketBuffer frame)

@@ -60,6 +60,8 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
         CloseSocket();
         while (_received.TryDequeue(out var datagram))
             datagram.Release();
+        while (_calls.TryDequeue(out var call))
+            call.Session.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted)));
         _link.Dispose();
         Context.Parent.Tell(new SocketEnded(_link.Handle));
     }
@@ -138,14 +140,44 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
             _log.Debug("No UDP socket: {Error}", failed.Error);
             asker?.Session.Tell(new LinkReply(asker.Value.Request.Failed(failed.Error)));
             if (asker is null)
-                _link.WriteError((int)failed.Error);
-            Become(Unbound);
-            if (asker is not null)
-                Stash.UnstashAll();
+                Become(() => Refusing(failed.Error));
             else
-                Context.Stop(Self);
+                Become(Unbound);
+            Stash.UnstashAll();
         });
         ReceiveAny(_ => Stash.Stash());
+    }
+
+    /// <summary>No port is to be had for the request, or the datagrams, that come next: they made it necessary.</summary>
+    private void Refusing(StackError error)
+    {
+        Receive<LinkCall>(call =>
+        {
+            Sender.Tell(new LinkReply(call.Request.Failed(error)));
+            Become(Unbound);
+        });
+        Receive<LinkReady>(_ =>
+        {
+            for (var reads = 0; reads < ReadsPerTurn; reads++)
+            {
+                switch (_link.Read(_context.Pool, BufferPool.HeaderRoom, out var payload, out var _))
+                {
+                    case LinkRead.Data:
+                        payload!.Release();
+                        _link.WriteError((int)error);
+                        continue;
+                    case LinkRead.Empty:
+                        Become(Unbound);
+                        return;
+                    default:
+                        Context.Stop(Self);
+                        return;
+                }
+            }
+
+            Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+        });
+        Receive<Stopping>(_ => Context.Stop(Self));
     }
 
     private void Opened(SocketId id)

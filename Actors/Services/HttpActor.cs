@@ -21,6 +21,11 @@ public sealed class HttpActor : StreamServiceActor
     private readonly IpEndpoint _remote;
     private readonly byte[] _head = new byte[MaxHead];
     private readonly Queue<PacketBuffer> _answers = new();
+
+    // Received and not looked at yet; it keeps the window closed.
+    private PacketBuffer? _input;
+    private PacketBuffer? _inputTail;
+    private bool _endOfStream;
     private int _length;
     private int _waiting; // requests whose page is being asked for
     private bool _last;
@@ -44,71 +49,106 @@ public sealed class HttpActor : StreamServiceActor
 
     protected override void OnRead(ReadReady ready)
     {
-        var tooLong = false;
         for (var buffer = ready.Chain; buffer is not null; buffer = buffer.Next)
         {
-            if (_last)
-                continue;
-            if (buffer.Length > MaxHead - _length)
-            {
-                tooLong = true;
-                break;
-            }
-
-            buffer.Span.CopyTo(_head.AsSpan(_length));
-            _length += buffer.Length;
+            if (_inputTail is null)
+                _input = buffer;
+            else
+                _inputTail.Next = buffer;
+            _inputTail = buffer;
         }
 
-        ready.Release();
-        Consumed(ready.Bytes);
-        if (tooLong && !_last)
-        {
-            _last = true;
-            Answer("431 Request Header Fields Too Large", "The request is too long.\n", headOnly: false);
-        }
-
+        _endOfStream |= ready.EndOfStream;
         Next();
-        if (ready.EndOfStream && !_last)
-        {
-            _last = true;
-            FinishWhenSent();
-        }
     }
 
-    protected override void OnRoom()
-    {
-        while (_answers.TryPeek(out var answer) && answer.Length <= Room)
-            Send(_answers.Dequeue());
-        FinishWhenSent();
-    }
+    protected override void OnRoom() => Next();
 
     protected override void PostStop()
     {
+        PacketBuffer.ReleaseChain(_input);
         while (_answers.TryDequeue(out var answer))
             answer.Release();
         base.PostStop();
     }
 
-    /// <summary>Handles the next whole request, one at a time, so that answers keep the order of the requests.</summary>
+    /// <summary>Handles the whole requests that are there, one at a time and each answered before the next, so that answers keep the order of the requests.</summary>
     private void Next()
     {
-        while (_waiting == 0 && !_last)
+        SendAnswers();
+        while (_waiting == 0 && !_last && _answers.Count == 0)
         {
+            Fill();
             var end = _head.AsSpan(0, _length).IndexOf("\r\n\r\n"u8);
-            if (end < 0)
+            if (end >= 0)
+            {
+                var head = Encoding.Latin1.GetString(_head, 0, end);
+                _head.AsSpan(end + 4, _length - end - 4).CopyTo(_head);
+                _length -= end + 4;
+                Handle(head);
+            }
+            else if (_length == MaxHead)
+            {
+                _last = true;
+                Answer("431 Request Header Fields Too Large", "The request is too long.\n", headOnly: false);
+            }
+            else if (_endOfStream)
+            {
+                _last = true;
+            }
+            else
+            {
                 break;
-            var head = Encoding.Latin1.GetString(_head, 0, end);
-            _head.AsSpan(end + 4, _length - end - 4).CopyTo(_head);
-            _length -= end + 4;
-            Handle(head);
+            }
+
+            SendAnswers();
         }
 
-        OnRoom();
+        if (!_last)
+            return;
+        Fill();
+        if (_waiting == 0 && _answers.Count == 0)
+            Finish();
+    }
+
+    /// <summary>Moves what fits to the request's head; after the last request, discards what still comes.</summary>
+    private void Fill()
+    {
+        var taken = 0;
+        while (_input is { } buffer && (_last || _length < MaxHead))
+        {
+            var count = buffer.Length;
+            if (!_last)
+            {
+                count = Math.Min(count, MaxHead - _length);
+                buffer.Span[..count].CopyTo(_head.AsSpan(_length));
+                _length += count;
+            }
+
+            taken += count;
+            buffer.TrimStart(count);
+            if (buffer.Length > 0)
+                break;
+            _input = buffer.Next;
+            if (_input is null)
+                _inputTail = null;
+            buffer.Next = null;
+            buffer.Release();
+        }
+
+        Consumed(taken);
+    }
+
+    private void SendAnswers()
+    {
+        while (_answers.TryPeek(out var answer) && answer.Length <= Room)
+            Send(_answers.Dequeue());
     }
 
     private void Handle(string head)
     {
-        var lines = head.Split("\r\n");
+        // An empty line before the request is passed over (RFC 9112, 2.2).
+        var lines = head.TrimStart('\r', '\n').Split("\r\n");
         var request = lines[0].Split(' ');
         if (request is not [var method, var target, "HTTP/1.1" or "HTTP/1.0"])
         {
@@ -131,7 +171,7 @@ public sealed class HttpActor : StreamServiceActor
                 break;
             default:
                 _last = true; // its body, if it has one, is not read
-                Answer("405 Method Not Allowed", "Only GET and HEAD.\n", headOnly: false);
+                Answer("405 Method Not Allowed", "Only GET and HEAD.\n", headOnly: false, "Allow: GET, HEAD\r\n");
                 break;
         }
     }
@@ -154,23 +194,18 @@ public sealed class HttpActor : StreamServiceActor
         return text.ToString();
     }
 
-    private void Answer(string status, string body, bool headOnly)
+    /// <param name="fields">Further header fields, each with its line end.</param>
+    private void Answer(string status, string body, bool headOnly, string fields = "")
     {
         var bytes = Encoding.UTF8.GetBytes(body);
         var head = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,
-            $"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {bytes.Length}\r\nConnection: {(_last ? "close" : "keep-alive")}\r\n\r\n"));
+            $"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {bytes.Length}\r\n{fields}Connection: {(_last ? "close" : "keep-alive")}\r\n\r\n"));
         var length = head.Length + (headOnly ? 0 : bytes.Length);
         var buffer = _pool.Rent(length);
         head.CopyTo(buffer.Append(head.Length));
         if (!headOnly)
             bytes.CopyTo(buffer.Append(bytes.Length));
         _answers.Enqueue(buffer);
-    }
-
-    private void FinishWhenSent()
-    {
-        if (_last && _waiting == 0 && _answers.Count == 0)
-            Finish();
     }
 
     private sealed record PageReady(string Text, bool HeadOnly);

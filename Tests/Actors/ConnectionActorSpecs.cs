@@ -385,17 +385,8 @@ public sealed class ConnectionActorSpecs : DriverSetup
         Assert.True(app.SawEndOfFile);
         Assert.True(Wire.Disposed);
         Assert.Equal(0, Reactor.Count);
-        socket.Abort(Peer.Now);
-        Peer.Stack.Close(Peer.Now);
         Pool.AssertAllReturned();
     }
 
     private int ErrorOf(App app) => OptionOf(app, 1, 4);
-
-    private int OptionOf(App app, int level, int name)
-    {
-        var answer = Ask(new GetOptionRequest(9, app.Handle, level, name, 4));
-        Assert.Equal(0, answer.Error);
-        return BitConverter.ToInt32(answer.Body.Span);
-    }
 }

@@ -40,7 +40,6 @@ public sealed class PacketWalkSpec : DriverSetup
         Assert.True(app.SawEndOfFile);
 
         StopDriver();
-        Peer.Stack.Close(Peer.Now);
         Pool.AssertAllReturned();
         Assert.Equal(0, Reactor.Count);
         Assert.Equal(TcpState.Closed, socket.State);

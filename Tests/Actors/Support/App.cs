@@ -1,4 +1,5 @@
 using Tapwire.Links;
+using Tapwire.Links.Protocol;
 using static Tapwire.Wires.Posix.Libc;
 using Xunit;
 
@@ -82,7 +83,49 @@ internal sealed class App : IDisposable
         }
     }
 
+    /// <summary>What poll(2) says of the descriptor: there is something to read, or the end.</summary>
+    public bool IsReadable => (PollNow(POLLIN) & POLLIN) != 0;
+
+    /// <summary>What accept(2) is to a listening application: one record with one descriptor; null if none waits.</summary>
+    public unsafe App? Accept(out AcceptRecord record)
+    {
+        var bytes = stackalloc byte[AcceptRecord.Size];
+        DescriptorMessage control = default;
+        var vector = new IoVector { Base = bytes, Length = AcceptRecord.Size };
+        var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = OneDescriptorSpace };
+        var count = (int)recvmsg(_descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        SawEndOfFile = count == Eof;
+        record = default;
+        if (count <= 0)
+            return null;
+        Assert.Equal(AcceptRecord.Size, count);
+        Assert.True(AcceptRecord.TryRead(new ReadOnlySpan<byte>(bytes, count), out record), "The accept record cannot be read.");
+        Assert.True(message.ControlLength > 0, "The record came without a descriptor.");
+        ulong cookie;
+        uint length = sizeof(ulong);
+        Assert.Equal(0, getsockopt(control.Descriptor, SOL_SOCKET, SO_COOKIE, &cookie, &length));
+        return new App(_setup, cookie, control.Descriptor);
+    }
+
+    /// <summary>One message of a datagram socket, as the link has it: header and payload; null if none waits.</summary>
+    public unsafe byte[]? ReadMessage()
+    {
+        var buffer = new byte[DatagramHeader.Size + DatagramHeader.MaxPayload];
+        fixed (byte* start = buffer)
+        {
+            var count = (int)recv(_descriptor, start, (nuint)buffer.Length, MSG_DONTWAIT);
+            SawEndOfFile = count == Eof;
+            return count <= 0 ? null : buffer[..count];
+        }
+    }
+
     public void ShutdownSend() => Assert.Equal(0, shutdown(_descriptor, SHUT_WR));
+
+    private unsafe short PollNow(short events)
+    {
+        var entry = new PollDescriptor { Descriptor = _descriptor, Events = events };
+        return poll(&entry, 1, 0) > 0 ? entry.Returned : (short)0;
+    }
 
     public void Dispose()
     {

@@ -7,6 +7,7 @@ using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Support;
 using Xunit;
@@ -21,13 +22,9 @@ public abstract class DriverSetup : TestKit
 {
     public static readonly IpAddress Address = IpAddress.Parse("10.99.0.2");
 
-    private static readonly string TestConfig = """
-        akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit"
-        akka.loglevel = DEBUG
-        akka.loggers = ["Akka.TestKit.TestEventListener, Akka.TestKit"]
-        """;
-
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("tapwire-spec-");
+    private readonly VirtualClock _clock;
+    private bool _stopped;
 
     protected DriverSetup()
         : this("")
@@ -36,22 +33,25 @@ public abstract class DriverSetup : TestKit
 
     /// <param name="settings">HOCON below tapwire that differs from akka.hocon.</param>
     protected DriverSetup(string settings)
-        : base(TestConfig)
+        : base(VirtualTime.Config)
     {
         var source = new SettingsSource("akka.hocon", File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "akka.hocon")));
         var own = new SettingsSource("spec", settings.Length == 0 ? "tapwire {}" : $"tapwire {{\n{settings}\n}}");
         var read = DriverSettings.Read(own.Parse().WithFallback(source.Parse()), own, source);
         Settings = read with { Addresses = [new IpPrefix(Address, 24)], HardwareAddress = Tapwire.Stack.Link.MacAddress.Parse("02:00:00:00:00:02") };
         var clock = new VirtualClock(Scheduler);
-        Peer = new Peer(Wire, Pool, () => new Instant(clock.GetTimestamp()));
-        var listener = LinkListener.Listen(Path.Combine(_directory.FullName, "link.sock"));
-        Driver = Sys.ActorOf(DriverActor.Props(new DriverContext(Settings, Wire, ReopenWire, listener, Reactor, Pool, clock, Peer.Secret(2),
-            CallingThreadDispatcher.Id)).WithDispatcher(CallingThreadDispatcher.Id), "driver");
+        Peer = new Peer(Wire, new BufferPool(), () => new Instant(clock.GetTimestamp()));
+        LinkPath = Path.Combine(_directory.FullName, "link.sock");
+        var listener = LinkListener.Listen(LinkPath);
+        _clock = clock;
+        Driver = StartDriver("driver", Settings, Wire, listener);
         Session = CreateTestProbe("session");
         Run();
     }
 
     internal MemoryWire Wire { get; } = new();
+
+    protected string LinkPath { get; }
 
     internal ManualReactor Reactor { get; } = new();
 
@@ -65,7 +65,7 @@ public abstract class DriverSetup : TestKit
 
     protected DriverSettings Settings { get; }
 
-    protected IActorRef Driver { get; }
+    protected IActorRef Driver { get; private set; }
 
     /// <summary>Plays the control connection of an application.</summary>
     protected TestProbe Session { get; }
@@ -76,8 +76,23 @@ public abstract class DriverSetup : TestKit
 
     protected IActorRef TapActor => Child("tap");
 
+    /// <summary>Starts a driver; the harness has one already.</summary>
+    internal IActorRef StartDriver(string name, DriverSettings settings, MemoryWire wire, LinkListener? listener) =>
+        Sys.ActorOf(DriverActor.Props(new DriverContext(settings, wire, ReopenWire, listener, Reactor, Pool, _clock, Peer.Secret(2),
+            CallingThreadDispatcher.Id)).WithDispatcher(CallingThreadDispatcher.Id), name);
+
+    /// <summary>Stops the driver and starts another one on the same link, with a wire of its own.</summary>
+    internal void StartAgain()
+    {
+        StopDriver();
+        Peer.Wire = new MemoryWire("second");
+        Driver = StartDriver("again", Settings, Peer.Wire, LinkListener.Listen(LinkPath));
+        _stopped = false;
+        Run();
+    }
+
     /// <summary>Lets everything that can happen now happen: descriptors, mailboxes, frames in both directions.</summary>
-    protected void Run()
+    internal void Run()
     {
         do
         {
@@ -89,7 +104,7 @@ public abstract class DriverSetup : TestKit
     }
 
     /// <summary>Moves virtual time in small steps, so that both ends see their timers in order.</summary>
-    protected void Advance(TimeSpan time, TimeSpan? step = null)
+    internal void Advance(TimeSpan time, TimeSpan? step = null)
     {
         var size = step ?? TimeSpan.FromMilliseconds(10);
         for (var left = time; left > TimeSpan.Zero; left -= size)
@@ -100,7 +115,7 @@ public abstract class DriverSetup : TestKit
     }
 
     /// <summary>Runs, moving time where nothing else moves, until the condition holds.</summary>
-    protected void RunUntil(Func<bool> condition, TimeSpan? within = null)
+    internal void RunUntil(Func<bool> condition, TimeSpan? within = null)
     {
         var end = Peer.Now + (within ?? TimeSpan.FromMinutes(5));
         Run();
@@ -138,24 +153,67 @@ public abstract class DriverSetup : TestKit
         return app;
     }
 
+    /// <summary>An application that listens on a port of the driver's address.</summary>
+    internal App OpenListening(ushort port, int backlog = 16)
+    {
+        var app = Open();
+        Assert.Equal(0, Ask(new BindRequest(2, app.Handle, LinkAddress.From(new IpEndpoint(Address, port)))).Error);
+        Assert.Equal(0, Ask(new ListenRequest(3, app.Handle, backlog)).Error);
+        return app;
+    }
+
+    /// <summary>The value of a socket option that is an int.</summary>
+    internal int OptionOf(App app, int level, int name)
+    {
+        var answer = Ask(new GetOptionRequest(9, app.Handle, level, name, 4));
+        Assert.Equal(0, answer.Error);
+        return BitConverter.ToInt32(answer.Body.Span);
+    }
+
+    /// <summary>The stack's own report.</summary>
+    protected Messages.StackStatus StackStatus()
+    {
+        var asker = CreateTestProbe();
+        asker.Send(StackActor, Messages.StatusRequest.Instance);
+        return asker.ExpectMsg<Messages.StackStatus>();
+    }
+
     internal void RunFor(App _) => Run();
 
+    /// <summary>Every spec ends with the driver's orderly stop, and nothing is left: no buffer, no watched descriptor, no file.</summary>
     protected override void AfterAll()
     {
-        base.AfterAll();
-        _directory.Delete(recursive: true);
+        try
+        {
+            StopDriver();
+            Pool.AssertAllReturned();
+            Assert.Equal(0, Reactor.Count);
+            Assert.False(File.Exists(LinkPath), "The link's socket file is still there.");
+        }
+        finally
+        {
+            base.AfterAll();
+            _directory.Delete(recursive: true);
+        }
     }
 
-    /// <summary>Ends the driver as an operator does, and then holds it to account: no buffer, descriptor or file is left.</summary>
+    /// <summary>Ends the driver as an operator does, within its patience. A second call does nothing.</summary>
     protected void StopDriver()
     {
-        Watch(Driver);
+        if (_stopped)
+            return;
+        _stopped = true;
+        var watcher = CreateTestProbe();
+        watcher.Watch(Driver);
         Driver.Tell(Tapwire.Actors.StopDriver.Instance);
-        Advance(Settings.ShutdownTimeout + TimeSpan.FromMilliseconds(20));
-        ExpectTerminated(Driver);
+        Run();
+        var end = Peer.Now + Settings.ShutdownTimeout + TimeSpan.FromMilliseconds(20);
+        while (!watcher.HasMessages && Peer.Now < end)
+            Advance(TimeSpan.FromMilliseconds(10));
+        watcher.ExpectTerminated(Driver);
     }
 
-    private IActorRef Child(string name) => Sys.ActorSelection($"/user/driver/{name}").ResolveOne(TimeSpan.FromSeconds(3)).GetAwaiter().GetResult();
+    private IActorRef Child(string name) => Sys.ActorSelection(Driver.Path / name).ResolveOne(TimeSpan.FromSeconds(3)).GetAwaiter().GetResult();
 
     private Tapwire.Wires.IWire ReopenWire() => NextWires.TryDequeue(out var wire) ? wire : throw new Tapwire.Wires.WireException("memory: no such device.");
 }

@@ -1,16 +1,23 @@
+using System.Collections.Concurrent;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Link;
 using Tapwire.Wires;
 
 namespace Tapwire.Tests.Actors.Support;
 
-/// <summary>A wire whose other end is the test: it puts frames in, takes frames out, and can be full or fail.</summary>
+/// <summary>
+/// A wire whose other end is the test: it puts frames in, takes frames out, and can be full or fail. Its queues stand the thread on which an answered
+/// <c>Ask</c> goes on.
+/// </summary>
 internal sealed class MemoryWire(string name = "memory") : IWire
 {
-    private readonly Queue<byte[]> _incoming = new();
+    private readonly ConcurrentQueue<byte[]> _incoming = new();
     private Action<Readiness> _ready = _ => { };
 
-    public Queue<byte[]> Sent { get; } = new();
+    public ConcurrentQueue<byte[]> Sent { get; } = new();
+
+    /// <summary>How many frames each read gave.</summary>
+    public List<int> Reads { get; } = [];
 
     public string Name => name;
 
@@ -22,17 +29,22 @@ internal sealed class MemoryWire(string name = "memory") : IWire
 
     public WireOffloads Offloads => WireOffloads.None;
 
-    public long Refused => 0;
+    public long Refused { get; set; }
 
     /// <summary>Frames that it takes before it is full; negative: any number.</summary>
     public int Room { get; set; } = -1;
 
     public bool Broken { get; set; }
 
+    /// <summary>It opens, and fails when it is started.</summary>
+    public bool FailsToStart { get; set; }
+
     public bool Disposed { get; private set; }
 
     public void Start(IReactor reactor, Action<Readiness> ready)
     {
+        if (FailsToStart)
+            throw new WireException($"{name}: cannot be watched.");
         _ready = ready;
         if (_incoming.Count > 0)
             ready(Readiness.Readable);
@@ -70,11 +82,13 @@ internal sealed class MemoryWire(string name = "memory") : IWire
             frames[count++] = frame;
         }
 
+        Reads.Add(count);
         return count;
     }
 
     public int Write(ReadOnlySpan<PacketBuffer> frames)
     {
+        ObjectDisposedException.ThrowIf(Disposed, this);
         ThrowIfBroken();
         var count = 0;
         foreach (var frame in frames)

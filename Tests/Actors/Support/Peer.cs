@@ -12,14 +12,13 @@ internal sealed class Peer
 {
     public static readonly IpAddress Address = IpAddress.Parse("10.99.0.1");
 
-    private readonly MemoryWire _wire;
     private readonly BufferPool _pool;
     private readonly Func<Instant> _now;
     private readonly Dictionary<TcpSocket, List<byte>> _received = [];
 
     public Peer(MemoryWire wire, BufferPool pool, Func<Instant> now)
     {
-        _wire = wire;
+        Wire = wire;
         _pool = pool;
         _now = now;
         Stack = new NetworkStack(new StackOptions { HardwareAddress = MacAddress.Parse("02:00:00:00:00:01") }, pool, Secret(1));
@@ -27,6 +26,9 @@ internal sealed class Peer
     }
 
     public NetworkStack Stack { get; }
+
+    /// <summary>The wire that leads to the driver; another one after an outage.</summary>
+    public MemoryWire Wire { get; set; }
 
     public Instant Now => _now();
 
@@ -79,7 +81,7 @@ internal sealed class Peer
         for (var moved = true; moved;)
         {
             moved = false;
-            while (_wire.Sent.TryDequeue(out var bytes))
+            while (Wire.Sent.TryDequeue(out var bytes))
             {
                 moved = true;
                 if (Loses(bytes))
@@ -99,7 +101,7 @@ internal sealed class Peer
                 frame.CopyTo(bytes);
                 frame.Release();
                 if (!Loses(bytes))
-                    _wire.Deliver(bytes);
+                    Wire.Deliver(bytes);
             }
 
             any |= moved;

@@ -1,0 +1,277 @@
+using Tapwire.Links.Protocol;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Udp;
+using Tapwire.Tests.Actors.Support;
+using Xunit;
+
+namespace Tapwire.Tests.Actors;
+
+public sealed class DatagramActorSpecs : DriverSetup
+{
+    private static readonly BufferPool PeerPool = new();
+
+    private static IpEndpoint PeerAt(ushort port) => new(Support.Peer.Address, port);
+
+    [Fact]
+    public void P17_an_unconnected_sendto_needs_no_bind_and_the_peer_sees_the_true_sender()
+    {
+        var peer = Bind(53);
+        using var app = Open(LinkSocketType.Datagram);
+        Send(app, "who is there?"u8, PeerAt(53));
+        Run();
+        var (bytes, from) = Assert.Single(Received(peer));
+        Assert.Equal("who is there?"u8.ToArray(), bytes);
+        Assert.Equal(Address, from.Address);
+        Assert.Equal(from.Port, Ask(new GetSockNameRequest(1, app.Handle)).Address.Endpoint.Port);
+
+        Send(peer, "me"u8, from);
+        Run();
+        Assert.Equal(("me", PeerAt(53)), Receive(app));
+    }
+
+    [Fact]
+    public void P17_boundaries_are_kept_in_both_directions_from_the_empty_datagram_to_the_largest()
+    {
+        int[] sizes = [0, 1, 1200, 1471, 1472];
+        var peer = Bind(53);
+        using var app = Open(LinkSocketType.Datagram);
+        foreach (var size in sizes)
+            Send(app, Pattern(size), PeerAt(53));
+        Run();
+        var received = Received(peer);
+        Assert.Equal(sizes.Select(Pattern), received.Select(datagram => datagram.Bytes));
+
+        foreach (var size in sizes)
+            Send(peer, Pattern(size), received[0].From);
+        Run();
+        Assert.Equal(sizes.Select(Pattern), sizes.Select(_ => app.ReadMessage()![DatagramHeader.Size..]));
+        Assert.Null(app.ReadMessage());
+    }
+
+    [Fact]
+    public void P17_a_datagram_that_does_not_fit_a_packet_is_EMSGSIZE_and_the_next_one_goes()
+    {
+        var peer = Bind(53);
+        using var app = Open(LinkSocketType.Datagram);
+        Send(app, new byte[1473], PeerAt(53));
+        Run();
+        Assert.Equal((int)StackError.MessageTooLong, ErrorIn(app));
+        Send(app, "small"u8, PeerAt(53));
+        Run();
+        Assert.Single(Received(peer));
+    }
+
+    [Fact]
+    public void A_connected_socket_sends_without_an_address_and_hears_only_its_peer()
+    {
+        var peer = Bind(53);
+        var stranger = Bind(54);
+        using var app = Open(LinkSocketType.Datagram);
+        var local = Ask(new ConnectRequest(1, app.Handle, LinkAddress.From(PeerAt(53)), 0, false)).Address.Endpoint;
+        Assert.Equal(Address, local.Address);
+        Assert.Equal(PeerAt(53), Ask(new GetPeerNameRequest(1, app.Handle)).Address.Endpoint);
+        Send(app, "hello"u8, null);
+        Run();
+        Assert.Equal(local, Assert.Single(Received(peer)).From);
+
+        Send(stranger, "listen to me"u8, local);
+        Send(peer, "hello yourself"u8, local);
+        Run();
+        Assert.Equal(("hello yourself", PeerAt(53)), Receive(app));
+        Assert.Null(app.ReadMessage());
+    }
+
+    [Fact]
+    public void Connecting_to_nothing_dissolves_the_association()
+    {
+        var stranger = Bind(54);
+        using var app = Open(LinkSocketType.Datagram);
+        var local = Ask(new ConnectRequest(1, app.Handle, LinkAddress.From(PeerAt(53)), 0, false)).Address.Endpoint;
+        Assert.Equal(0, Ask(new ConnectRequest(2, app.Handle, LinkAddress.None, 0, false)).Error);
+        Assert.Equal((int)StackError.NotConnected, Ask(new GetPeerNameRequest(1, app.Handle)).Error);
+        Send(stranger, "now?"u8, local);
+        Run();
+        Assert.Equal(("now?", PeerAt(54)), Receive(app));
+    }
+
+    [Fact]
+    public void A_datagram_without_an_address_on_an_unconnected_socket_is_EDESTADDRREQ()
+    {
+        using var app = Open(LinkSocketType.Datagram);
+        Send(app, "to whom?"u8, null);
+        Run();
+        Assert.Equal((int)StackError.DestinationRequired, ErrorIn(app));
+    }
+
+    [Fact]
+    public void P17_port_unreachable_is_ECONNREFUSED_on_a_connected_socket()
+    {
+        using var app = Open(LinkSocketType.Datagram);
+        Ask(new ConnectRequest(1, app.Handle, LinkAddress.From(PeerAt(9)), 0, false));
+        Send(app, "anybody?"u8, null);
+        Run();
+        Assert.Equal((int)StackError.ConnectionRefused, ErrorIn(app));
+        Assert.Null(app.ReadMessage());
+    }
+
+    [Fact]
+    public void A_destination_without_a_route_is_ENETUNREACH()
+    {
+        using var app = Open(LinkSocketType.Datagram);
+        Send(app, "far"u8, new IpEndpoint(IpAddress.Parse("192.0.2.1"), 53));
+        Run();
+        Assert.Equal((int)StackError.NetworkUnreachable, ErrorIn(app));
+    }
+
+    [Fact]
+    public void A_slow_reader_loses_counted_datagrams_and_no_others_and_gets_the_rest_in_order()
+    {
+        const int Sent = 5000;
+        var peer = Bind(53);
+        using var app = Open(LinkSocketType.Datagram);
+        var local = Ask(new BindRequest(1, app.Handle, LinkAddress.From(new IpEndpoint(Address, 4000)))).Address.Endpoint;
+        for (var i = 0; i < Sent; i++)
+        {
+            Send(peer, BitConverter.GetBytes(i), local);
+            if (i % 50 == 49)
+                Run();
+        }
+
+        var lost = (int)StackStatus().Counters.GetValueOrDefault(nameof(StackCounters.UdpRcvbufErrors));
+        Assert.InRange(lost, 1, Sent - 100);
+        var got = new List<int>();
+        RunUntil(() =>
+        {
+            while (app.ReadMessage() is { } message)
+                got.Add(BitConverter.ToInt32(message, DatagramHeader.Size));
+            return got.Count == Sent - lost;
+        }, within: TimeSpan.FromSeconds(5));
+        Assert.Equal(got.Order(), got);
+        Assert.Equal(got.Count, got.Distinct().Count());
+
+        // It is not deaf afterwards.
+        Send(peer, "again"u8, local);
+        Run();
+        Assert.Equal(("again", PeerAt(53)), Receive(app));
+    }
+
+    [Fact]
+    public void P13_a_port_is_bound_once_and_free_again_after_close()
+    {
+        var first = Open(LinkSocketType.Datagram);
+        using var second = Open(LinkSocketType.Datagram);
+        var port = LinkAddress.From(new IpEndpoint(Address, 4000));
+        Assert.Equal(0, Ask(new BindRequest(1, first.Handle, port)).Error);
+        Assert.Equal((int)StackError.AddressInUse, Ask(new BindRequest(2, second.Handle, port)).Error);
+        first.Dispose();
+        Run();
+        Assert.Equal(0, Ask(new BindRequest(3, second.Handle, port)).Error);
+    }
+
+    [Fact]
+    public void A_datagram_socket_says_what_it_is_and_refuses_what_it_cannot_do()
+    {
+        using var app = Open(LinkSocketType.Datagram);
+        Assert.Equal(2, OptionOf(app, 1, 3)); // SO_TYPE: SOCK_DGRAM
+        Assert.Equal(17, OptionOf(app, 1, 38)); // SO_PROTOCOL
+        Assert.Equal((int)StackError.NotSupported, Ask(new ListenRequest(1, app.Handle, 5)).Error);
+        Assert.Equal((int)StackError.NoSuchOption, Ask(new GetOptionRequest(1, app.Handle, 6, 999, 4)).Error);
+        Assert.Equal((int)StackError.NotConnected, Ask(new ShutdownRequest(1, app.Handle, ShutdownHow.Both)).Error);
+    }
+
+    [Fact]
+    public void Options_set_before_and_after_binding_read_back()
+    {
+        using var app = Open(LinkSocketType.Datagram);
+        Assert.Equal(0, Ask(new SetOptionRequest(1, app.Handle, 1, 6, BitConverter.GetBytes(1))).Error); // SO_BROADCAST
+        Assert.Equal(0, Ask(new SetOptionRequest(1, app.Handle, 0, 2, BitConverter.GetBytes(9))).Error); // IP_TTL
+        Assert.Equal(1, OptionOf(app, 1, 6));
+        Assert.Equal(9, OptionOf(app, 0, 2));
+        Assert.Equal((int)StackError.InvalidArgument, Ask(new SetOptionRequest(1, app.Handle, 0, 2, BitConverter.GetBytes(900))).Error);
+    }
+
+    [Fact]
+    public void A_broadcast_needs_permission()
+    {
+        var everybody = new IpEndpoint(IpAddress.Parse("10.99.0.255"), 53);
+        var peer = Bind(53);
+        using var app = Open(LinkSocketType.Datagram);
+        Send(app, "hey"u8, everybody);
+        Run();
+        Assert.Equal((int)StackError.AccessDenied, ErrorIn(app));
+        Assert.Equal(0, Ask(new SetOptionRequest(1, app.Handle, 1, 6, BitConverter.GetBytes(1))).Error);
+        Send(app, "hey"u8, everybody);
+        Run();
+        Assert.Single(Received(peer));
+    }
+
+    [Fact]
+    public void An_address_that_is_removed_ends_the_sockets_bound_to_it()
+    {
+        using var app = Open(LinkSocketType.Datagram);
+        Ask(new BindRequest(1, app.Handle, LinkAddress.From(new IpEndpoint(Address, 4000))));
+        StackActor.Tell(new Messages.RemoveAddress(Address), Akka.Actor.ActorRefs.NoSender);
+        Run();
+        Assert.Equal((int)StackError.ConnectionAborted, ErrorIn(app));
+        Assert.Null(app.ReadMessage());
+        Assert.True(app.SawEndOfFile);
+    }
+
+    private static byte[] Pattern(int size)
+    {
+        var bytes = new byte[size];
+        new Random(size).NextBytes(bytes);
+        return bytes;
+    }
+
+    private static List<(byte[] Bytes, IpEndpoint From)> Received(UdpSocket socket)
+    {
+        var all = new List<(byte[], IpEndpoint)>();
+        while (socket.TryReceive(out var payload, out var from))
+        {
+            all.Add((payload.Span.ToArray(), from));
+            payload.Release();
+        }
+
+        return all;
+    }
+
+    private static void Send(App app, ReadOnlySpan<byte> payload, IpEndpoint? to)
+    {
+        var message = new byte[DatagramHeader.Size + payload.Length];
+        (to is { } endpoint ? LinkAddress.From(endpoint) : LinkAddress.None).WriteTo(message);
+        payload.CopyTo(message.AsSpan(DatagramHeader.Size));
+        Assert.Equal(message.Length, app.TryWrite(message));
+    }
+
+    private static (string Text, IpEndpoint From) Receive(App app)
+    {
+        var message = app.ReadMessage();
+        Assert.NotNull(message);
+        Assert.True(LinkAddress.TryRead(message, out var from));
+        return (System.Text.Encoding.UTF8.GetString(message.AsSpan(DatagramHeader.Size)), from.Endpoint);
+    }
+
+    private static int ErrorIn(App app)
+    {
+        var message = app.ReadMessage();
+        Assert.NotNull(message);
+        Assert.Equal(DatagramHeader.Size, message.Length);
+        return DatagramHeader.ReadError(message);
+    }
+
+    private UdpSocket Bind(ushort port)
+    {
+        Assert.Equal(StackError.None, Peer.Stack.Udp.Bind(new IpEndpoint(IpAddress.AnyV4, port), new UdpSocketOptions(), out var socket));
+        return socket!;
+    }
+
+    private void Send(UdpSocket socket, ReadOnlySpan<byte> payload, IpEndpoint to)
+    {
+        var buffer = PeerPool.Rent(payload.Length, BufferPool.HeaderRoom);
+        payload.CopyTo(buffer.Append(payload.Length));
+        Assert.Equal(StackError.None, socket.Send(buffer, to, Peer.Now));
+    }
+}

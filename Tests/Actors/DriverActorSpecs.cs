@@ -1,0 +1,177 @@
+using Akka.Actor;
+using Tapwire.Actors;
+using Tapwire.Actors.Services;
+using Tapwire.Actors.Settings;
+using Tapwire.Links.Protocol;
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Packets;
+using Tapwire.Tests.Actors.Support;
+using Xunit;
+
+namespace Tapwire.Tests.Actors;
+
+public sealed class DriverActorSpecs : DriverSetup
+{
+    private const int FlagsAt = EthernetHeader.Length + Ipv4Header.Length + 13;
+    private const byte Rst = 4;
+
+    [Fact]
+    public void P22_it_stops_in_order_applications_first_then_TCP_and_the_wire_last()
+    {
+        var listener = Peer.Listen(80);
+        using var app = OpenConnected(80);
+        var socket = listener.Accept()!;
+        var watcher = CreateTestProbe();
+        foreach (var actor in new[] { TapActor, StackActor, LinkActor, Driver })
+            watcher.Watch(actor);
+        StopDriver();
+        var order = Enumerable.Range(0, 4).Select(_ => watcher.ExpectMsg<Terminated>().ActorRef.Path.Name).ToList();
+        Assert.Equal("link", order[0]);
+        Assert.True(order.IndexOf("tap") < order.IndexOf("driver"));
+        Assert.Contains(socket, Peer.EndOfStream);
+        app.Read();
+        Assert.True(app.SawEndOfFile);
+        Assert.True(Wire.Disposed);
+    }
+
+    [Fact]
+    public void P16_what_the_stack_has_taken_is_sent_before_the_driver_stops()
+    {
+        var listener = Peer.Listen(80);
+        using var app = OpenConnected(80);
+        var socket = listener.Accept()!;
+        var bytes = new byte[400_000];
+        new Random(1).NextBytes(bytes);
+        Peer.NotReading.Add(socket);
+        app.Write(bytes);
+        Peer.NotReading.Clear();
+        StopDriver();
+        Peer.ReadAll(socket);
+        Assert.Equal(bytes, Peer.Received(socket));
+        Assert.Contains(socket, Peer.EndOfStream);
+    }
+
+    [Fact]
+    public void An_application_that_has_not_read_everything_is_told_by_ECONNRESET()
+    {
+        var listener = Peer.Listen(80);
+        using var app = OpenConnected(80);
+        var socket = listener.Accept()!;
+        for (var i = 0; i < 12; i++)
+        {
+            Peer.Send(socket, new byte[60_000]);
+            Run();
+        }
+
+        StopDriver();
+        Assert.True(app.Read().Length < 12 * 60_000);
+        Assert.True(app.SawReset);
+    }
+
+    [Fact]
+    public void A_peer_that_does_not_answer_costs_the_shutdown_timeout_and_is_reset()
+    {
+        Peer.Listen(80);
+        using var app = OpenConnected(80);
+        var frames = new List<byte[]>();
+        Peer.Loses = frame =>
+        {
+            frames.Add(frame);
+            return true;
+        };
+        var start = Peer.Now;
+        StopDriver();
+        Assert.InRange(Peer.Now - start, Settings.ShutdownTimeout, Settings.ShutdownTimeout + TimeSpan.FromMilliseconds(10));
+        Assert.Contains(frames, frame => frame.Length > FlagsAt && (frame[FlagsAt] & Rst) != 0);
+    }
+
+    [Fact]
+    public void With_a_wire_that_is_full_it_stops_within_its_patience_and_leaks_nothing()
+    {
+        Peer.Listen(80);
+        using var app = OpenConnected(80);
+        Wire.Room = 0;
+        app.Write(new byte[200_000]);
+        StopDriver();
+        Assert.True(Wire.Disposed);
+    }
+
+    [Fact]
+    public void P22_a_second_start_works()
+    {
+        Peer.Listen(80);
+        using (OpenConnected(80))
+            StartAgain();
+        using var app = OpenConnected(80);
+        app.Write("again"u8);
+        Assert.Equal("Established", Assert.Single(StackStatus().Connections).State);
+    }
+
+    [Fact]
+    public void It_says_when_it_is_ready()
+    {
+        Driver.Tell(WhenReady.Instance, Session);
+        var ready = Session.ExpectMsg<DriverReady>();
+        Assert.Equal(StackActor, ready.Stack);
+        Assert.Empty(ready.Services);
+    }
+
+    [Fact]
+    public void A_driver_that_stops_refuses_who_asks_whether_it_is_ready()
+    {
+        Peer.Listen(80);
+        using var app = OpenConnected(80);
+        Peer.Loses = _ => true;
+        Driver.Tell(Tapwire.Actors.StopDriver.Instance);
+        Driver.Tell(WhenReady.Instance, Session);
+        Assert.Contains("stopping", Session.ExpectMsg<DriverFailed>().Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_service_whose_port_is_taken_fails_the_driver_with_its_reason_whenever_one_asks()
+    {
+        var settings = Settings with { Serve = [new ServiceSpec("echo", 7), new ServiceSpec("discard", 7)] };
+        var wire = new MemoryWire("other");
+        using var muted = EventFilter.Error(start: "The driver stops").Mute();
+        using var mutedToo = EventFilter.Warning(start: "Cannot listen").Mute();
+        var driver = StartDriver("failing", settings, wire, null);
+        Watch(driver);
+        Advance(settings.ShutdownTimeout);
+        Assert.False(HasMessages);
+        Assert.True(wire.Disposed);
+        driver.Tell(WhenReady.Instance, Session);
+        var reason = Session.ExpectMsg<DriverFailed>().Reason;
+        Assert.Contains("discard", reason, StringComparison.Ordinal);
+        Assert.Contains(nameof(StackError.AddressInUse), reason, StringComparison.Ordinal);
+        ExpectTerminated(driver);
+    }
+
+    [Fact]
+    public void A_gateway_that_is_on_no_network_fails_the_driver_with_its_reason()
+    {
+        var wire = new MemoryWire("other");
+        using var muted = EventFilter.Error(start: "The driver stops").Mute();
+        var driver = StartDriver("failing", Settings with { Gateway = IpAddress.Parse("192.0.2.1") }, wire, null);
+        Watch(driver);
+        driver.Tell(WhenReady.Instance, Session);
+        Assert.Contains("gateway 192.0.2.1", Session.ExpectMsg<DriverFailed>().Reason, StringComparison.Ordinal);
+        ExpectTerminated(driver);
+        Assert.True(wire.Disposed);
+    }
+
+    [Fact]
+    public void P14_the_driver_serves_what_its_settings_name_and_says_where()
+    {
+        var wire = new MemoryWire("other");
+        var driver = StartDriver("serving", Settings with { Serve = [new ServiceSpec("echo", 7), new ServiceSpec("http", 80)] }, wire, null);
+        driver.Tell(WhenReady.Instance, Session);
+        var services = Session.ExpectMsg<DriverReady>().Services;
+        Assert.Equal(
+            [new ServiceOpened("echo", new IpEndpoint(IpAddress.Unspecified, 7), StackError.None), new ServiceOpened("http", new IpEndpoint(IpAddress.Unspecified, 80), StackError.None)],
+            services);
+        Watch(driver);
+        driver.Tell(Tapwire.Actors.StopDriver.Instance);
+        ExpectTerminated(driver);
+    }
+}

@@ -1,0 +1,313 @@
+using Akka.Actor;
+using Akka.TestKit;
+using Akka.TestKit.Xunit2;
+using Tapwire.Actors;
+using Tapwire.Messages;
+using Tapwire.Tests.Actors.Support;
+using Tapwire.Tests.Support;
+using Tapwire.Wires;
+using Xunit;
+
+namespace Tapwire.Tests.Actors;
+
+/// <summary>The tap actor alone: the wire is in memory, the stack a probe.</summary>
+public sealed class TapActorSpecs : TestKit
+{
+    private const int ReadBatch = 4;
+    private const int QueueFrames = 8;
+
+    private readonly DiagnosingBufferPool _pool = new();
+    private readonly MemoryWire _wire = new();
+    private readonly Queue<MemoryWire> _next = new();
+    private readonly List<TimeSpan> _attempts = [];
+    private readonly DateTimeOffset _origin;
+    private readonly TestProbe _stack;
+    private readonly IActorRef _tap;
+
+    public TapActorSpecs()
+        : base(VirtualTime.Config)
+    {
+        _origin = Scheduler.Now;
+        _stack = CreateTestProbe("stack");
+        _tap = Sys.ActorOf(TapActor.Props(new TapContext(_wire, Reopen, new ManualReactor(), _pool, ReadBatch, QueueFrames,
+            TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(800))).WithDispatcher(CallingThreadDispatcher.Id), "tap");
+    }
+
+    private TestScheduler Scheduler => (TestScheduler)Sys.Scheduler;
+
+    private static byte[] Numbered(int number) => [.. Enumerable.Repeat((byte)number, 60)];
+
+    [Fact]
+    public void It_says_that_the_wire_is_up_when_the_stack_opens_it()
+    {
+        Open();
+        Assert.False(_stack.HasMessages);
+    }
+
+    [Fact]
+    public void P4_frames_reach_the_stack_in_the_order_in_which_they_were_on_the_wire()
+    {
+        Open();
+        _wire.DeliverAll(Enumerable.Range(0, 50).Select(Numbered));
+        Assert.Equal(Enumerable.Range(0, 50), Enumerable.Range(0, 50).Select(_ => (int)TakeFrame()[0]));
+        Assert.False(_stack.HasMessages);
+    }
+
+    [Fact]
+    public void P3_a_burst_is_read_in_batches_and_other_messages_have_their_turn_in_between()
+    {
+        Open();
+        var readWhenAsked = new List<long>();
+        var asking = Sys.ActorOf(Props.Create(() => new AskingStack(_tap, readWhenAsked)).WithDispatcher(CallingThreadDispatcher.Id));
+        _tap.Tell(OpenWire.Instance, asking);
+        _wire.DeliverAll(Enumerable.Range(0, 10).Select(Numbered));
+        Assert.Equal([ReadBatch, ReadBatch, 2], _wire.Reads);
+        Assert.Equal([4, 4, 4, 4, 8, 8, 8, 8, 10, 10], readWhenAsked);
+    }
+
+    [Fact]
+    public void P10_frames_wait_while_the_wire_is_full_and_go_out_in_order_when_it_is_writable()
+    {
+        Open();
+        _wire.Room = 2;
+        Send(0, 5);
+        Assert.Equal([0, 1], Sent());
+        _wire.BecomeWritable(1);
+        Assert.Equal([2], Sent());
+        Send(5, 1);
+        _wire.BecomeWritable(-1);
+        Assert.Equal([3, 4, 5], Sent());
+    }
+
+    [Fact]
+    public void P10_what_does_not_fit_the_queue_is_dropped_newest_first_and_counted()
+    {
+        Open();
+        _wire.Room = 0;
+        Send(0, QueueFrames + 3);
+        Assert.Equal(3, Status().FramesDropped);
+        _wire.BecomeWritable(-1);
+        Assert.Equal(Enumerable.Range(0, QueueFrames), Sent());
+        Assert.Equal(QueueFrames, Status().FramesSent);
+    }
+
+    [Fact]
+    public void Credit_comes_back_for_every_frame_whether_written_or_dropped()
+    {
+        Open();
+        _wire.Room = TapActor.CreditLot;
+        Send(0, TapActor.CreditLot);
+        Assert.Equal(TapActor.CreditLot, _stack.ExpectMsg<FramesWritten>().Count);
+
+        // Eight wait, the others are dropped; waiting is not written yet.
+        Send(0, QueueFrames + TapActor.CreditLot - 1);
+        Assert.False(_stack.HasMessages);
+        Send(0, 1);
+        Assert.Equal(TapActor.CreditLot, _stack.ExpectMsg<FramesWritten>().Count);
+
+        // The wire fails: what waited is dropped, and so is what still comes.
+        _wire.Break();
+        _stack.ExpectMsg<WireDown>();
+        Send(0, TapActor.CreditLot - QueueFrames);
+        Assert.Equal(TapActor.CreditLot, _stack.ExpectMsg<FramesWritten>().Count);
+        Assert.Equal(2 * TapActor.CreditLot, Status().FramesDropped);
+    }
+
+    [Fact]
+    public void A_wire_that_fails_while_it_is_read_is_reported_and_disposed()
+    {
+        Open();
+        EventFilter.Warning(contains: "no such device").ExpectOne(_wire.Break);
+        var down = _stack.ExpectMsg<WireDown>();
+        Assert.Equal("memory", down.Name);
+        Assert.Contains("no such device", down.Reason, StringComparison.Ordinal);
+        Assert.True(_wire.Disposed);
+        Assert.False(Status().Up);
+    }
+
+    [Fact]
+    public void A_wire_that_fails_while_it_is_written_costs_that_frame_and_is_reported()
+    {
+        Open();
+        _wire.Broken = true;
+        Send(0, 1);
+        _stack.ExpectMsg<WireDown>();
+        Assert.Equal(1, Status().FramesDropped);
+        Assert.True(_wire.Disposed);
+    }
+
+    [Fact]
+    public void Pauses_between_attempts_double_up_to_the_maximum()
+    {
+        Open();
+        _wire.Break();
+        Advance(TimeSpan.FromMilliseconds(3200));
+        Assert.Equal([100, 300, 700, 1500, 2300, 3100], _attempts.Select(at => at.TotalMilliseconds));
+    }
+
+    [Fact]
+    public void When_the_wire_is_back_the_stack_is_told_and_the_next_failure_begins_with_the_shortest_pause()
+    {
+        Open();
+        _wire.Break();
+        _stack.ExpectMsg<WireDown>();
+        Advance(TimeSpan.FromMilliseconds(650));
+        var second = new MemoryWire("second");
+        _next.Enqueue(second);
+        Assert.False(_stack.HasMessages);
+        Advance(TimeSpan.FromMilliseconds(50));
+        Assert.Equal("second", _stack.ExpectMsg<WireUp>().Name);
+        second.Deliver(Numbered(7));
+        Assert.Equal(7, TakeFrame()[0]);
+        Send(9, 1);
+        Assert.True(second.Sent.TryDequeue(out var sent));
+        Assert.Equal(9, sent![0]);
+        Assert.True(Status().Up);
+
+        _attempts.Clear();
+        second.Break();
+        Advance(TimeSpan.FromMilliseconds(300));
+        Assert.Equal([800, 1000], _attempts.Select(at => at.TotalMilliseconds));
+    }
+
+    [Fact]
+    public void A_wire_that_opens_and_does_not_start_counts_as_one_that_has_failed()
+    {
+        Open();
+        _wire.Break();
+        _stack.ExpectMsg<WireDown>();
+        var stillborn = new MemoryWire("stillborn") { FailsToStart = true };
+        _next.Enqueue(stillborn);
+        Advance(TimeSpan.FromMilliseconds(100));
+        Assert.Equal("stillborn", _stack.ExpectMsg<WireDown>().Name);
+        Assert.True(stillborn.Disposed);
+        _next.Enqueue(new MemoryWire("third"));
+        Advance(TimeSpan.FromMilliseconds(100));
+        Assert.Equal("third", _stack.ExpectMsg<WireUp>().Name);
+    }
+
+    [Fact]
+    public void A_stack_that_opens_the_wire_during_an_outage_hears_of_it_when_it_is_back()
+    {
+        Open();
+        _wire.Break();
+        var later = CreateTestProbe();
+        later.Send(_tap, OpenWire.Instance);
+        Assert.False(later.HasMessages);
+        _next.Enqueue(new MemoryWire("second"));
+        Advance(TimeSpan.FromMilliseconds(100));
+        later.ExpectMsg<WireUp>();
+    }
+
+    [Fact]
+    public void Status_counts_frames_and_bytes_in_both_directions_over_all_wires()
+    {
+        Open();
+        _wire.Refused = 3;
+        _wire.DeliverAll([new byte[60], new byte[100]]);
+        Send(0, 3);
+        var status = Status();
+        Assert.Equal(new TapStatus("memory", true, 1500, null, "None", 2, 160, 3, 180, 3, 0), status);
+
+        _wire.Break();
+        Send(0, 1);
+        Assert.Equal(status with { Up = false, FramesDropped = 1 }, Status());
+        _next.Enqueue(new MemoryWire("second") { Refused = 1 });
+        Advance(TimeSpan.FromMilliseconds(100));
+        Assert.Equal(status with { Name = "second", FramesRefused = 4, FramesDropped = 1 }, Status());
+    }
+
+    [Fact]
+    public void When_it_stops_the_wire_is_disposed_and_waiting_frames_go_back_to_the_pool()
+    {
+        Open();
+        _wire.Room = 0;
+        Send(0, 3);
+        Watch(_tap);
+        _tap.Tell(PoisonPill.Instance);
+        ExpectTerminated(_tap);
+        Assert.True(_wire.Disposed);
+        Assert.Equal(0, _pool.Rented);
+    }
+
+    protected override void AfterAll()
+    {
+        try
+        {
+            _tap.Tell(PoisonPill.Instance);
+            while (_stack.HasMessages)
+                (_stack.ReceiveOne(TimeSpan.Zero) as IOwnsBuffers)?.Release();
+            _pool.AssertAllReturned();
+        }
+        finally
+        {
+            base.AfterAll();
+        }
+    }
+
+    private void Open()
+    {
+        _stack.Send(_tap, OpenWire.Instance);
+        Assert.Equal(new WireUp("memory", null, 1500), _stack.ExpectMsg<WireUp>());
+    }
+
+    private void Send(int first, int count)
+    {
+        foreach (var number in Enumerable.Range(first, count))
+        {
+            var buffer = _pool.Rent(60);
+            Numbered(number).CopyTo(buffer.Append(60));
+            _stack.Send(_tap, Frame.Of(buffer));
+        }
+    }
+
+    private List<int> Sent()
+    {
+        var numbers = new List<int>();
+        while (_wire.Sent.TryDequeue(out var frame))
+            numbers.Add(frame[0]);
+        return numbers;
+    }
+
+    private byte[] TakeFrame()
+    {
+        var frame = _stack.ExpectMsg<Frame>();
+        var bytes = frame.Buffer.Span.ToArray();
+        frame.Release();
+        return bytes;
+    }
+
+    private TapStatus Status()
+    {
+        var asker = CreateTestProbe();
+        asker.Send(_tap, StatusRequest.Instance);
+        return asker.ExpectMsg<TapStatus>();
+    }
+
+    private void Advance(TimeSpan time)
+    {
+        for (var left = time; left > TimeSpan.Zero; left -= TimeSpan.FromMilliseconds(10))
+            Scheduler.Advance(TimeSpan.FromMilliseconds(10));
+    }
+
+    private IWire Reopen()
+    {
+        _attempts.Add(Scheduler.Now - _origin);
+        return _next.TryDequeue(out var wire) ? wire : throw new WireException("memory: no such device.");
+    }
+
+    /// <summary>A stack that, with every frame, asks the tap how many it has read so far.</summary>
+    private sealed class AskingStack : ReceiveActor
+    {
+        public AskingStack(IActorRef tap, List<long> readWhenAsked)
+        {
+            Receive<Frame>(frame =>
+            {
+                frame.Release();
+                tap.Tell(StatusRequest.Instance);
+            });
+            Receive<TapStatus>(status => readWhenAsked.Add(status.FramesReceived));
+            Receive<WireUp>(_ => { });
+        }
+    }
+}
