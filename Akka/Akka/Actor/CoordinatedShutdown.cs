@@ -90,7 +90,7 @@ public sealed class CoordinatedShutdown : IExtension
     public Task<Done> Run(Reason reason, string fromPhase = null)
     {
         if (Interlocked.CompareExchange(ref _reason, reason, null) is null)
-            _ = RunPhases(fromPhase);
+            Task.Run(() => RunPhases(fromPhase)); // on no thread of the caller's, which may be about to block until it is done
         return _done.Task;
     }
 
@@ -98,7 +98,6 @@ public sealed class CoordinatedShutdown : IExtension
     {
         try
         {
-            await Task.Yield(); // the caller is not to run the first tasks
             var phases = fromPhase is null ? _orderedPhases : _orderedPhases.SkipWhile(p => p != fromPhase);
             foreach (var phase in phases)
             {
