@@ -55,8 +55,20 @@ internal sealed partial class TapwireProgram
         }
     }
 
+    /// <summary>A shell lets what it starts in the background ignore SIGINT, and so does everything started from there, unless told otherwise.</summary>
+    private static bool IsInterruptIgnored
+    {
+        get
+        {
+            var ignored = File.ReadLines("/proc/self/status").First(static line => line.StartsWith("SigIgn:", StringComparison.Ordinal));
+            return (ulong.Parse(ignored.AsSpan("SigIgn:".Length).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) & (1UL << (SIGINT - 1))) != 0;
+        }
+    }
+
     public static TapwireProgram Start(NetworkNamespace network, params string[] arguments) =>
-        new(network.Start(Host, ["exec", Assembly, .. arguments]));
+        IsInterruptIgnored
+            ? StartBy(network, ["env", "--default-signal=INT"], arguments)
+            : new(network.Start(Host, ["exec", Assembly, .. arguments]));
 
     /// <summary>Starts the program by another one that runs what follows its own arguments, as setpriv and unshare do, by becoming it.</summary>
     public static TapwireProgram StartBy(NetworkNamespace network, string[] launcher, params string[] arguments) =>
