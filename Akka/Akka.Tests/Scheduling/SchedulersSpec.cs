@@ -14,7 +14,7 @@ public abstract class SchedulersSpec(string config) : Akka.TestKit.Xunit2.TestKi
     [Fact]
     public void What_is_due_first_comes_first()
     {
-        Sys.Scheduler.ScheduleTellOnce(Later, TestActor, "later", ActorRefs.NoSender);
+        Sys.Scheduler.ScheduleTellOnce(TimeSpan.FromMilliseconds(500), TestActor, "later", ActorRefs.NoSender);
         Sys.Scheduler.ScheduleTellOnce(Never, TestActor, "never", ActorRefs.NoSender);
         Sys.Scheduler.ScheduleTellOnce(Soon, TestActor, "soon", ActorRefs.NoSender);
         ExpectMsg("soon");

@@ -78,7 +78,7 @@ public sealed class LocalActorRefProvider : IActorRefProvider
         var mailboxType = new UnboundedMailbox();
         _rootGuardian = new RootGuardianActorRef(
             system, RootGuardianProps(), dispatcher, mailboxType, supervisor, RootPath, (IInternalActorRef)DeadLetters, _extraNames);
-        _tempContainer = new VirtualPathContainer(this, _tempNode, _rootGuardian);
+        _tempContainer = new VirtualPathContainer(this, _tempNode, _rootGuardian, EventStream);
         _rootGuardian.SetTempContainer(_tempContainer);
         _rootGuardian.Start();
 

@@ -127,8 +127,11 @@ internal sealed class VirtualPathContainer : MinimalActorRef
 {
     private readonly ConcurrentDictionary<string, IInternalActorRef> _children = new();
 
-    public VirtualPathContainer(IActorRefProvider provider, ActorPath path, IInternalActorRef parent)
+    private readonly EventStream _eventStream;
+
+    public VirtualPathContainer(IActorRefProvider provider, ActorPath path, IInternalActorRef parent, EventStream eventStream)
     {
+        _eventStream = eventStream;
         Provider = provider;
         Path = path;
         Parent = parent;
@@ -143,6 +146,24 @@ internal sealed class VirtualPathContainer : MinimalActorRef
     public IEnumerable<IActorRef> Children => _children.Values;
 
     public void AddChild(string name, IInternalActorRef actor) => _children[name] = actor;
+
+    /// <remarks>Only selections come here: they go on to the children they name.</remarks>
+    protected override void TellInternal(object message, IActorRef sender)
+    {
+        if (message is not ActorSelectionMessage selection || selection.Elements is not [var element, .. var rest])
+            return;
+        var matching = element switch
+        {
+            SelectChildName child => _children.TryGetValue(child.Name, out var found) ? [found] : [],
+            SelectChildPattern pattern => _children.Where(c => Util.Wildcard.Matches(c.Key, pattern.PatternStr)).Select(c => c.Value).ToArray(),
+            SelectParent => [Parent],
+            _ => _children.Values.ToArray(),
+        };
+        foreach (var child in matching)
+            new ActorSelection(child, rest).Deliver(selection.Message, sender, selection.WildCardFanOut || matching.Length > 1);
+        if (matching.Length == 0 && !selection.WildCardFanOut)
+            new EmptyLocalActorRef(Provider, Path / element.ToString(), _eventStream).Tell(message, sender);
+    }
 
     public void RemoveChild(string name) => _children.TryRemove(name, out _);
 
