@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using Tapwire.Links.Client;
 using Tapwire.Tests.Live.Support;
@@ -108,16 +109,88 @@ public sealed partial class LifecycleSpec(ITestOutputHelper output)
         await using var kernel = new NetworkStream(await accepting.WaitAsync(Patience), ownsSocket: true);
         await ExchangeAsync(application, kernel);
 
-        driver.Namespace.Ip($"link del {LiveDriver.Device}");
-        await LiveDriver.EventuallyAsync(
-            () => Task.FromResult(driver.Namespace.TryExec("ip", "addr", "add", $"{LiveDriver.KernelAddress}/24", "dev", LiveDriver.Device).ExitCode == 0),
-            () => "The driver has not made its device again.");
+        await LoseDeviceAsync(driver);
         await ExchangeAsync(application, kernel);
         driver.Namespace.Exec("ping", "-c", "1", "-W", "10", LiveDriver.Address);
 
         var ended = driver.Program.Stop();
         Assert.Equal(0, ended.ExitCode);
         Assert.Contains(" WRN Wire tw0 failed: ", ended.Error, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_device_that_vanishes_in_mid_transfer_costs_no_byte()
+    {
+        using var driver = LiveDriver.Start();
+        await using var connection = await driver.ConnectFromKernelAsync(LiveDriver.Echo);
+        var bytes = LiveSize.Bulk / 2;
+        var half = new byte[bytes / 2];
+        var sending = Transfer.SendToEndAsync(connection, bytes);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        await connection.ReadExactlyAsync(half).AsTask().WaitAsync(Patience);
+        hash.AppendData(half);
+
+        // With half of it still to come, the windows are full of it.
+        await LoseDeviceAsync(driver);
+        await connection.ReadExactlyAsync(half).AsTask().WaitAsync(LiveSize.PatienceFor(bytes));
+        hash.AppendData(half);
+        Assert.Equal(0, await connection.ReadAsync(half).AsTask().WaitAsync(Patience));
+        Assert.Equal(new Sum(bytes, Convert.ToHexString(hash.GetHashAndReset())), await sending);
+        driver.Program.Stop();
+    }
+
+    [SkippableFact]
+    public async Task Stopped_in_mid_transfer_nobody_is_left_hanging()
+    {
+        using var driver = LiveDriver.Start();
+        using var client = await driver.ConnectToLinkAsync();
+        using var listener = driver.ListenInKernel();
+        var ends = new List<Task>();
+        for (var i = 0; i < 10; i++)
+        {
+            var source = await driver.ConnectFromKernelAsync(LiveDriver.Source);
+            var echo = await driver.ConnectFromKernelAsync(LiveDriver.Echo);
+            var accepting = listener.AcceptAsync();
+            var application = await client.ConnectTcpAsync((IPEndPoint)listener.LocalEndPoint!);
+            var kernel = new NetworkStream(await accepting.WaitAsync(Patience), ownsSocket: true);
+            ends.Add(EndOfAsync(() => ReadAsync(source)));
+            ends.Add(EndOfAsync(() => ReadAsync(echo)));
+            ends.Add(EndOfAsync(() => WriteAsync(echo)));
+            ends.Add(EndOfAsync(() => WriteAsync(application)));
+            ends.Add(EndOfAsync(() => ReadAsync(kernel)));
+        }
+
+        await Task.Delay(200);
+        Assert.DoesNotContain(ends, static end => end.IsCompleted);
+        driver.StopCleanly();
+        await Task.WhenAll(ends).WaitAsync(Patience);
+    }
+
+    private static Task<int> ReadAsync(Stream from) => Task.Run(async () =>
+    {
+        var buffer = new byte[65536];
+        while (await from.ReadAsync(buffer) > 0)
+        {
+        }
+
+        return 0;
+    });
+
+    /// <summary>Ends only by a failure.</summary>
+    private static Task<int> WriteAsync(Stream to) => Task.Run<int>(async () =>
+    {
+        var buffer = new byte[65536];
+        while (true)
+            await to.WriteAsync(buffer);
+    });
+
+    /// <summary>Deletes the device and waits until the driver has made it again, and the kernel has its address back.</summary>
+    private static async Task LoseDeviceAsync(LiveDriver driver)
+    {
+        driver.Namespace.Ip($"link del {LiveDriver.Device}");
+        await LiveDriver.EventuallyAsync(
+            () => Task.FromResult(driver.Namespace.TryExec("ip", "addr", "add", $"{LiveDriver.KernelAddress}/24", "dev", LiveDriver.Device).ExitCode == 0),
+            () => "The driver has not made its device again.");
     }
 
     private static async Task ExchangeAsync(TapwireStream application, NetworkStream kernel)

@@ -16,6 +16,7 @@ public sealed partial class NetworkNamespace : IDisposable
 {
     private const string Prefix = "tapwire-test-";
     private const int CLONE_NEWNET = 0x4000_0000;
+    private const int SIGKILL = 9;
 
     private static readonly TimeSpan CommandPatience = TimeSpan.FromSeconds(60);
     private static int s_count;
@@ -142,6 +143,9 @@ public sealed partial class NetworkNamespace : IDisposable
     private static unsafe partial int capset(uint* header, uint* data);
 
     [LibraryImport("libc", SetLastError = true)]
+    private static partial int kill(int process, int signal);
+
+    [LibraryImport("libc", SetLastError = true)]
     private static partial int setns(int descriptor, int type);
 
     private static void RemoveAbandoned()
@@ -153,9 +157,17 @@ public sealed partial class NetworkNamespace : IDisposable
                 && int.TryParse(name[Prefix.Length..].Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var owner)
                 && !Directory.Exists($"/proc/{owner}"))
             {
+                EndProcessesIn(name);
                 Command("ip", "netns", "del", name);
             }
         }
+    }
+
+    /// <summary>What was started in a namespace would keep it, and run on, after the name is gone.</summary>
+    private static void EndProcessesIn(string name)
+    {
+        foreach (var pid in Command("ip", "netns", "pids", name).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            _ = kill(int.Parse(pid, NumberStyles.None, CultureInfo.InvariantCulture), SIGKILL);
     }
 
     private static CommandResult Command(string command, params string[] arguments)
