@@ -88,8 +88,7 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
     /// <summary>Gives back whatever the actor still has: a connection that it leaves behind is reset, on both sides.</summary>
     protected override void PostStop()
     {
-        if (_binding is { } binding)
-            _context.Stack.Tell(new Unbind(binding));
+        Unbind();
         if (_socket is { } socket)
             _context.Stack.Tell(new Abort(socket));
         if (_asked is { } asked)
@@ -185,7 +184,9 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
             _log.Debug("Connection to {Remote} failed: {Error}", connect.Remote, failed.Error);
             if (!connect.NoWait || atOnce)
             {
+                // Without the client's filler the descriptor is writable again, as that of an unconnected socket is.
                 _error = StackError.None;
+                _link.Discard(connect.Discard);
                 Answer(connect.Failed(failed.Error));
                 BackToUnconnected();
                 return;
@@ -234,6 +235,13 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
         ReceiveStopping();
     }
 
+    private void Unbind()
+    {
+        if (_binding is { } binding)
+            _context.Stack.Tell(new Unbind(binding));
+        _binding = null;
+    }
+
     private void BackToUnconnected()
     {
         Become(Unconnected);
@@ -256,6 +264,7 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
                 answer = name.Named(Named(_local));
                 break;
             case CloseRequest close:
+                Unbind(); // before the answer, which says that the port is free
                 Sender.Tell(new LinkReply(close.Done()));
                 Context.Stop(Self);
                 return;

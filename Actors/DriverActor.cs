@@ -65,6 +65,7 @@ public sealed class DriverActor : ReceiveActor
 {
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly DriverContext _context;
+    private readonly NetworkStack _engine;
     private readonly List<IActorRef> _askers = [];
     private readonly List<ServiceOpened> _services = [];
     private readonly HashSet<IActorRef> _front = [];
@@ -75,13 +76,19 @@ public sealed class DriverActor : ReceiveActor
     // Why the driver has failed, for the first who asks.
     private string? _untold;
 
-    public DriverActor(DriverContext context)
+    public DriverActor(DriverContext context, NetworkStack stack)
     {
         _context = context;
+        _engine = stack;
         Starting();
     }
 
-    public static Props Props(DriverContext context) => Akka.Actor.Props.Create(() => new DriverActor(context));
+    /// <exception cref="SettingsException">The stack refuses an address or the gateway.</exception>
+    public static Props Props(DriverContext context)
+    {
+        var stack = MakeStack(context);
+        return Akka.Actor.Props.Create(() => new DriverActor(context, stack));
+    }
 
     /// <summary>A fault costs the message that met it: tap and stack go on with what they own. An actor that cannot even be made ends the driver.</summary>
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(cause =>
@@ -90,23 +97,10 @@ public sealed class DriverActor : ReceiveActor
     protected override void PreStart()
     {
         var settings = _context.Settings;
-        NetworkStack stack;
-        try
-        {
-            stack = MakeStack(settings);
-        }
-        catch (SettingsException e)
-        {
-            _context.Wire.Dispose();
-            _context.Link?.Dispose();
-            Fail(e.Message);
-            return;
-        }
-
         Context.ActorOf(Akka.Actor.Props.Create(() => new DeadLetterReclaimer()).WithDispatcher(_context.Dispatcher), "reclaimer");
         _tap = Watched(TapActor.Props(new TapContext(_context.Wire, _context.ReopenWire, _context.Reactor, _context.Pool, settings.Tap.ReadBatch,
             settings.Tap.QueueFrames, settings.Tap.ReopenMinimum, settings.Tap.ReopenMaximum)), "tap");
-        _stack = Watched(StackActor.Props(new StackContext(stack, _tap, _context.Pool, _context.Clock, settings.Queues.Frames, settings.Queues.Bytes,
+        _stack = Watched(StackActor.Props(new StackContext(_engine, _tap, _context.Pool, _context.Clock, settings.Queues.Frames, settings.Queues.Bytes,
             settings.Queues.FramesPerPoll, settings.Queues.EgressCredit, settings.Queues.MaximumTick)), "stack");
         if (_context.Link is { } link)
         {
@@ -119,9 +113,10 @@ public sealed class DriverActor : ReceiveActor
         AnswerWhenReady();
     }
 
-    private NetworkStack MakeStack(DriverSettings settings)
+    private static NetworkStack MakeStack(DriverContext context)
     {
-        var wire = _context.Wire;
+        var settings = context.Settings;
+        var wire = context.Wire;
         var superFrames = WireOffloads.TcpSegmentationV4 | WireOffloads.Checksum;
         var stack = new NetworkStack(new StackOptions
         {
@@ -135,33 +130,29 @@ public sealed class DriverActor : ReceiveActor
             Icmp = settings.Icmp,
             Udp = settings.Udp,
             Tcp = settings.Tcp,
-        }, _context.Pool, _context.Secret);
-        try
-        {
-            AddAddresses(stack, settings);
-        }
-        catch (SettingsException)
-        {
-            stack.Close(Instant.Zero);
-            while (stack.TryDequeueFrame(out var frame))
-                frame.Release();
-            throw;
-        }
-
-        return stack;
+        }, context.Pool, context.Secret);
+        var refusal = Configure(stack, settings);
+        if (refusal is null)
+            return stack;
+        stack.Close(Instant.Zero);
+        while (stack.TryDequeueFrame(out var frame))
+            frame.Release();
+        throw new SettingsException(refusal);
     }
 
-    private static void AddAddresses(NetworkStack stack, DriverSettings settings)
+    /// <summary>Null, or what the stack does not take.</summary>
+    private static string? Configure(NetworkStack stack, DriverSettings settings)
     {
         foreach (var address in settings.Addresses)
         {
             if (stack.AddAddress(address, Instant.Zero) is not StackError.None and var error)
-                throw new SettingsException($"The stack refuses the address {address}: {error}.");
+                return $"The stack refuses the address {address}: {error}.";
         }
 
-        if (settings.Gateway is { } gateway
-            && stack.AddRoute(new IpPrefix(gateway.IsV4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), gateway) is not StackError.None and var refused)
-            throw new SettingsException($"The stack refuses the gateway {gateway}: {refused}; it must be on the network of one of the addresses.");
+        return settings.Gateway is { } gateway
+            && stack.AddRoute(new IpPrefix(gateway.IsV4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), gateway) is not StackError.None and var refused
+            ? $"The stack refuses the gateway {gateway}: {refused}; it must be on the network of one of the addresses."
+            : null;
     }
 
     /// <summary>A locally administered unicast address (IEEE 802).</summary>

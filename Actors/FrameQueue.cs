@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
 
 namespace Tapwire.Actors;
@@ -7,41 +8,31 @@ namespace Tapwire.Actors;
 /// </summary>
 internal sealed class FrameQueue(int maxFrames, long maxBytes)
 {
-    private PacketBuffer? _head;
-    private PacketBuffer? _tail;
-    private long _bytes;
+    private BufferQueue _frames;
+    private long _memory;
 
-    public int Count { get; private set; }
+    public int Count => _frames.Count;
 
     public bool TryEnqueue(PacketBuffer frame)
     {
-        if (Count == maxFrames || _bytes + frame.Capacity > maxBytes)
+        if (_frames.Count == maxFrames || _memory + frame.Capacity > maxBytes)
             return false;
-        if (_tail is null)
-            _head = frame;
-        else
-            _tail.Next = frame;
-        _tail = frame;
-        _bytes += frame.Capacity;
-        Count++;
+        _frames.Enqueue(frame);
+        _memory += frame.Capacity;
         return true;
     }
 
-    public PacketBuffer Dequeue()
+    public bool TryDequeue([NotNullWhen(true)] out PacketBuffer? frame)
     {
-        var frame = _head ?? throw new InvalidOperationException("The frame queue is empty.");
-        _head = frame.Next;
-        if (_head is null)
-            _tail = null;
-        frame.Next = null;
-        _bytes -= frame.Capacity;
-        Count--;
-        return frame;
+        if (!_frames.TryDequeue(out frame))
+            return false;
+        _memory -= frame.Capacity;
+        return true;
     }
 
     public void Clear()
     {
-        while (Count > 0)
-            Dequeue().Release();
+        _frames.Clear();
+        _memory = 0;
     }
 }

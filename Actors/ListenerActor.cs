@@ -78,9 +78,7 @@ public abstract class ListenerActor : ReceiveActor, IWithUnboundedStash
     private void ReceiveStopping() => Receive<Stopping>(_ =>
     {
         var connections = Context.GetChildren().ToList();
-        if (_open is { } id)
-            Stack.Tell(new Unlisten(id));
-        _open = null;
+        StopListening();
         foreach (var connection in connections)
         {
             Context.Watch(connection);
@@ -105,9 +103,13 @@ public abstract class ListenerActor : ReceiveActor, IWithUnboundedStash
         });
     }
 
-    protected override void PostStop()
+    protected override void PostStop() => StopListening();
+
+    /// <summary>Gives the port back; what nobody has accepted is reset.</summary>
+    protected void StopListening()
     {
         if (_open is { } id)
             Stack.Tell(new Unlisten(id));
+        _open = null;
     }
 }

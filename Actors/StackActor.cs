@@ -55,7 +55,7 @@ public sealed partial class StackActor : ReceiveActor
             _stack.Announce(Now);
             PostPoll();
         });
-        Receive<WireDown>(_ => { });
+        Receive<WireDown>(_ => _stack.LinkDown());
         ReceiveStreams();
         ReceiveListeners();
         ReceiveDatagrams();
@@ -113,8 +113,8 @@ public sealed partial class StackActor : ReceiveActor
             _pollPosted = false;
 
         var now = Now;
-        for (var budget = _context.FramesPerPoll; budget > 0 && _frames.Count > 0; budget--)
-            Digest(_frames.Dequeue(), now);
+        for (var budget = _context.FramesPerPoll; budget > 0 && _frames.TryDequeue(out var frame); budget--)
+            Digest(frame, now);
         _stack.Poll(now);
         TellEvents(now);
         Emit(now);

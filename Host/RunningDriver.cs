@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Security.Cryptography;
 using Akka.Actor;
 using Akka.Configuration;
@@ -38,9 +39,10 @@ internal sealed class RunningDriver : IAsyncDisposable
     public static async Task<RunningDriver> StartAsync(string name, Config config, DriverSettings settings, IWire wire, Func<IWire> reopen, LinkListener? link,
         BufferPool pool, byte[]? secret = null)
     {
-        var system = ActorSystem.Create(name, config);
+        ActorSystem? system = null;
         try
         {
+            system = CreateSystem(name, config);
             if (system.Dispatchers.Lookup(DispatcherId) is not ReactorDispatcher dispatcher)
                 throw new SettingsException($"{DispatcherId}.type must be \"Tapwire.Actors.ReactorDispatcherConfigurator, Tapwire.Actors\".");
             var context = new DriverContext(settings, wire, reopen, link, dispatcher.Reactor, pool, TimeProvider.System,
@@ -53,7 +55,8 @@ internal sealed class RunningDriver : IAsyncDisposable
         }
         catch (Exception e)
         {
-            await system.Terminate();
+            if (system is not null)
+                await system.Terminate();
             wire.Dispose();
             link?.Dispose();
             if (e is AskTimeoutException)
@@ -68,6 +71,19 @@ internal sealed class RunningDriver : IAsyncDisposable
     public Task StopAsync() => _stopped ??= StopOnceAsync();
 
     public async ValueTask DisposeAsync() => await StopAsync();
+
+    /// <summary>The runtime's own settings, below <c>akka</c>, are judged by the runtime.</summary>
+    private static ActorSystem CreateSystem(string name, Config config)
+    {
+        try
+        {
+            return ActorSystem.Create(name, config);
+        }
+        catch (Exception e) when (e is ConfigurationException or FormatException or TargetInvocationException)
+        {
+            throw new SettingsException($"The actor system does not start: {e.GetBaseException().Message}", e);
+        }
+    }
 
     private async Task StopOnceAsync()
     {

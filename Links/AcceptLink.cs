@@ -43,7 +43,7 @@ public sealed class AcceptLink : DriverEnd
             return LinkWrite.Done;
         }
 
-        return Errno is Errors.EPIPE or Errors.ECONNRESET ? LinkWrite.Closed : LinkWrite.Full;
+        return WriteFailed(Errno);
     }
 
     /// <summary>Closes the listener's end: the application's accept() finds end of file. What it has not accepted by then waits before that.</summary>

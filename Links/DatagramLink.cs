@@ -122,7 +122,7 @@ public sealed unsafe class DatagramLink : DriverEnd
         var message = new MessageHeader { Vectors = vectors, VectorCount = (nuint)count };
         if (sendmsg(Descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
             return LinkWrite.Done;
-        return Errno is Errors.EPIPE or Errors.ECONNRESET ? LinkWrite.Closed : LinkWrite.Full;
+        return WriteFailed(Errno);
     }
 
     /// <summary>Takes one message: header, first part and the rest. The result is the length of all of it, negative if there is none.</summary>

@@ -1,4 +1,5 @@
 using Tapwire.Wires;
+using Tapwire.Wires.Posix;
 
 namespace Tapwire.Links;
 
@@ -7,6 +8,7 @@ public abstract class DriverEnd : WatchedDescriptor
 {
     private volatile bool _mayHaveInput = true;
     private volatile bool _mayBeHungUp = true;
+    private Readiness _interest;
 
     private protected DriverEnd(int descriptor, ulong handle)
         : base(descriptor) => Handle = handle;
@@ -25,11 +27,16 @@ public abstract class DriverEnd : WatchedDescriptor
     public void Start(IReactor reactor, Readiness interest, Action<Readiness> ready)
     {
         _mayBeHungUp = false;
+        _interest = interest;
         Watch(reactor, interest, ready);
     }
 
     /// <summary>Changes what is reported; what is ready at that moment is reported anew.</summary>
-    public void SetInterest(Readiness interest) => ChangeInterest(interest);
+    public void SetInterest(Readiness interest)
+    {
+        _interest = interest;
+        ChangeInterest(interest);
+    }
 
     /// <summary>False if no report of input has come since all input was taken. Clears the note, so that a report that comes from now on counts.</summary>
     private protected bool TakeInputNote()
@@ -42,6 +49,22 @@ public abstract class DriverEnd : WatchedDescriptor
 
     /// <summary>Notes that there may be more input than has been taken.</summary>
     private protected void NoteInput() => _mayHaveInput = true;
+
+    /// <summary>What a failed write means.</summary>
+    private protected LinkWrite WriteFailed(int errno)
+    {
+        switch (errno)
+        {
+            case Errors.EPIPE or Errors.ECONNRESET:
+                return LinkWrite.Closed;
+            case Errors.ENOBUFS or Errors.ENOMEM:
+                // There is room in the pair but no memory: no change of the pair will be reported, so that what is ready now has to be.
+                ChangeInterest(_interest);
+                return LinkWrite.Full;
+            default:
+                return LinkWrite.Full;
+        }
+    }
 
     private protected sealed override void Note(Readiness readiness)
     {

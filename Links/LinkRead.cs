@@ -12,7 +12,8 @@ public enum LinkRead
     /// <summary>The application has sent its last byte (shutdown of its sending side) and still reads.</summary>
     EndOfStream,
 
-    /// <summary>The application has closed its last descriptor, or shut down both directions, and all its bytes have been read.</summary>
+    /// <summary>Both directions are over and all the application's bytes have been read: it has closed its last descriptor or shut down both
+    /// directions, or each side has ended its own.</summary>
     Closed,
 
     /// <summary>The application has closed, or died, with bytes unread: they are lost, so the connection is to be reset.</summary>

@@ -159,7 +159,11 @@ public sealed unsafe class StreamLink : DriverEnd
                 var message = new MessageHeader { Vectors = vectors, VectorCount = (nuint)count };
                 taken = sendmsg(Descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
                 if (taken < 0)
-                    return Failed(Errno);
+                {
+                    // A reset the kernel tells only once; Read is to say it too.
+                    _reset |= Errno == Errors.ECONNRESET;
+                    return WriteFailed(Errno);
+                }
             }
 
             written += (int)taken;
@@ -293,19 +297,5 @@ public sealed unsafe class StreamLink : DriverEnd
             chain.Release();
             chain = next;
         }
-    }
-
-    private LinkWrite Failed(int errno)
-    {
-        if (errno is Errors.EAGAIN or Errors.EINTR or Errors.ENOBUFS or Errors.ENOMEM)
-            return LinkWrite.Full;
-        if (errno == Errors.ECONNRESET)
-        {
-            // The kernel tells this only once; Read is to say it too.
-            _reset = true;
-            NoteInput();
-        }
-
-        return LinkWrite.Closed;
     }
 }

@@ -12,7 +12,7 @@ internal sealed class EgressQueue
     private readonly int _frames;
     private readonly int _bytes;
     private readonly StackCounters _counters;
-    private FrameQueue _queue;
+    private BufferQueue _queue;
 
     public EgressQueue(StackOptions options, StackCounters counters)
     {

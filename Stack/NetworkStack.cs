@@ -91,6 +91,12 @@ public sealed class NetworkStack
             _link.AddressAdded(prefix.Address, now);
     }
 
+    /// <summary>
+    /// The link has gone down: what is on it when it comes up again is not known, so its neighbours are asked anew then. Packets that wait for one are dropped,
+    /// as those on the link are.
+    /// </summary>
+    public void LinkDown() => _link.ForgetNeighbors();
+
     /// <summary>Takes an address away. Connections bound to it end with <see cref="StackError.ConnectionAborted"/>.</summary>
     /// <returns>False: the interface does not have it.</returns>
     public bool RemoveAddress(IpAddress address, Instant now)
@@ -145,7 +151,7 @@ public sealed class NetworkStack
             RemoveAddress(_addresses.Prefixes[^1].Address, now);
         while (_ip.TryTakeLoopback(out var packet))
             packet.Release();
-        _link.Close();
+        _link.ForgetNeighbors();
     }
 
     /// <summary>Takes one frame from the wire, and its buffer. Never throws for what is in it.</summary>

@@ -36,7 +36,7 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
     private bool _broadcast;
     private bool _awaitsRoom;
 
-    private DatagramActor(SocketContext context, DatagramLink link, LinkFamily family)
+    public DatagramActor(SocketContext context, DatagramLink link, LinkFamily family)
     {
         _context = context;
         _link = link;
@@ -57,14 +57,20 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
 
     protected override void PostStop()
     {
-        if (_socket is { } socket)
-            _context.Stack.Tell(new CloseDatagram(socket));
+        CloseSocket();
         while (_received.TryDequeue(out var datagram))
             datagram.Release();
         while (_calls.TryDequeue(out var call))
             call.Session.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted)));
         _link.Dispose();
         Context.Parent.Tell(new SocketEnded(_link.Handle));
+    }
+
+    private void CloseSocket()
+    {
+        if (_socket is { } socket)
+            _context.Stack.Tell(new CloseDatagram(socket));
+        _socket = null;
     }
 
     /// <summary>Before the first bind, connect or datagram; the last two take a port of the stack's choice.</summary>
@@ -313,6 +319,7 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
                 Sender.Tell(new LinkReply(_remote is null ? shutdown.Failed(StackError.NotConnected) : shutdown.Done()));
                 break;
             case CloseRequest close:
+                CloseSocket(); // before the answer, which says that the port is free
                 Sender.Tell(new LinkReply(close.Done()));
                 Context.Stop(Self);
                 break;

@@ -25,7 +25,7 @@ internal sealed class LinkListenerActor : ListenerActor
     private Listening? _listening;
     private Waiting? _waiting;
 
-    private LinkListenerActor(SocketContext context, BecomeListener listen)
+    public LinkListenerActor(SocketContext context, BecomeListener listen)
         : base(context.Stack, new Listen(Wildcard(listen.Family), Math.Clamp(listen.Request.Backlog, 1, 65535), listen.Binding, listen.Options))
     {
         _context = context;
@@ -133,9 +133,11 @@ internal sealed class LinkListenerActor : ListenerActor
             case ListenRequest again:
                 return again.Listening(LinkAddress.From(listening.Local, _family));
             case CloseRequest close:
+                StopListening(); // before the answer, which says that the port is free
                 Context.Stop(Self);
                 return close.Done();
             case ShutdownRequest shutdown:
+                StopListening();
                 Context.Stop(Self);
                 return shutdown.Done();
             case GetOptionRequest get:

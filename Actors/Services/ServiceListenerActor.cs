@@ -18,7 +18,7 @@ public sealed class ServiceListenerActor : ListenerActor
     private readonly string _name;
     private readonly Func<Accepted, Props> _connection;
 
-    private ServiceListenerActor(IActorRef stack, string name, Listen request, Func<Accepted, Props> connection)
+    public ServiceListenerActor(IActorRef stack, string name, Listen request, Func<Accepted, Props> connection)
         : base(stack, request)
     {
         _name = name;

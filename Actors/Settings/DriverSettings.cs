@@ -50,7 +50,7 @@ public sealed record DriverSettings
     public static DriverSettings Read(Config config, params IReadOnlyList<SettingsSource> sources)
     {
         var read = new SettingsReader(config, Root, sources);
-        read.Ignore("dispatcher");
+        CheckDispatcher(read);
         var settings = new DriverSettings
         {
             Wire = WireSpec.Parse(read.Text("wire")) ?? throw read.Bad("wire", read.Text("wire"), WireSpec.Accepted),
@@ -77,6 +77,14 @@ public sealed record DriverSettings
         };
         read.RefuseUnknownKeys();
         return settings;
+    }
+
+    /// <summary>The runtime reads this section itself when it makes the dispatcher.</summary>
+    private static void CheckDispatcher(SettingsReader read)
+    {
+        read.Text("dispatcher.type");
+        read.Number("dispatcher.throughput", 1, 1_000_000);
+        read.Time("dispatcher.spin", TimeSpan.Zero, TimeSpan.FromMilliseconds(1));
     }
 
     private static NeighborOptions ReadNeighbors(SettingsReader read) => new()

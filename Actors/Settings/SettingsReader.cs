@@ -51,9 +51,6 @@ public sealed class SettingsReader(Config config, string root, IReadOnlyList<Set
         return [.. value.GetArray().Select(item => parse(item.GetString()) ?? throw Bad(key, item.GetString(), $"a list of {accepted}"))];
     }
 
-    /// <summary>Marks all keys below as somebody else's.</summary>
-    public void Ignore(string section) => _known.Add(section + ".*");
-
     public SettingsException Bad(string key, string? value, string accepted) =>
         new($"{Where(key)}: {root}.{key} is \"{value}\"; it must be {accepted}.");
 
@@ -70,7 +67,7 @@ public sealed class SettingsReader(Config config, string root, IReadOnlyList<Set
         foreach (var (name, value) in section.Items)
         {
             var key = prefix + name;
-            if (_known.Contains(key) || _known.Contains(key + ".*"))
+            if (_known.Contains(key))
                 continue;
             if (value.IsObject() && _known.Any(known => known.StartsWith(key + ".", StringComparison.Ordinal)))
             {

@@ -17,7 +17,7 @@ internal sealed class IpLayer : IIpOutput
     private readonly EgressQueue _egress;
     private readonly StackCounters _counters;
     private readonly int _superFrame;
-    private FrameQueue _loopback;
+    private BufferQueue _loopback;
     private Hop _hop;
     private IpAddress _hopDestination;
 

@@ -82,7 +82,7 @@ internal sealed class EthernetLink : LinkLayer, INeighborProtocol
 
     public override bool TryTakeUndeliverable([NotNullWhen(true)] out PacketBuffer? packet) => _neighbors.TryTakeUndeliverable(out packet);
 
-    public override void Close() => _neighbors.Clear();
+    public override void ForgetNeighbors() => _neighbors.Clear();
 
     public void Transmit(PacketBuffer packet, MacAddress destination)
     {

@@ -51,7 +51,7 @@ internal abstract class LinkLayer
     }
 
     /// <summary>Forgets all neighbours and the packets that wait for them.</summary>
-    public virtual void Close()
+    public virtual void ForgetNeighbors()
     {
     }
 

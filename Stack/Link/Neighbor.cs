@@ -1,3 +1,4 @@
+using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Link;
@@ -22,7 +23,7 @@ internal sealed class Neighbor(NeighborTable table, IpAddress address) : Timer
     public Instant Used;
 
     /// <summary>Packets that wait for its answer.</summary>
-    public FrameQueue Waiting;
+    public BufferQueue Waiting;
 
     /// <summary>Towards the entry used more recently, and towards the one used longer ago.</summary>
     public Neighbor? Newer;

@@ -31,7 +31,7 @@ internal sealed class NeighborTable(
     private static readonly TimeSpan DelayFirstProbe = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<IpAddress, Neighbor> _entries = [];
-    private FrameQueue _undeliverable;
+    private BufferQueue _undeliverable;
     private int _queuedBytes;
     private Neighbor? _last;
     private Neighbor? _newest;

@@ -21,7 +21,7 @@ internal abstract class CongestionControl
     public abstract void LossDetected(int inFlight, int segmentSize);
 
     /// <summary>Everything that was in flight when recovery began is acknowledged.</summary>
-    public abstract void Recovered(int inFlight, int segmentSize);
+    public abstract void Recovered();
 
     /// <summary>The retransmission timer ran out.</summary>
     /// <param name="first">Not for a segment that was sent again by the timer already (RFC 5681, 3.1).</param>
@@ -70,10 +70,10 @@ internal sealed class NewRenoCongestionControl : CongestionControl
         _acknowledged = 0;
     }
 
-    public override void Recovered(int inFlight, int segmentSize)
+    public override void Recovered()
     {
-        // RFC 6582, 3.2, step 3, the first way: no burst when little is in flight.
-        Window = Math.Min(SlowStartThreshold, Math.Max(inFlight, segmentSize) + segmentSize);
+        // RFC 9937, 6: the reduction has led there; the second way of RFC 6582, 3.2, step 3.
+        Window = Math.Min(Window, SlowStartThreshold);
         _acknowledged = 0;
     }
 

@@ -44,7 +44,6 @@ public sealed class TcpCounters
 
     // Sequence checks
     public long TcpExtPAWSEstab;
-    public long TcpExtPAWSActive;
     public long TcpExtTCPChallengeACK;
     public long TcpExtTCPSYNChallenge;
     public long TcpExtTCPACKSkipped;
@@ -55,8 +54,6 @@ public sealed class TcpCounters
     // Receiver
     public long TcpExtDelayedACKs;
     public long TcpExtTCPOFOQueue;
-    public long TcpExtTCPOFODrop;
-    public long TcpExtTCPOFOMerge;
     public long TcpExtOfoPruned;
     public long TcpExtTCPRcvCoalesce;
     public long TcpExtTCPDSACKOldSent;
@@ -67,6 +64,8 @@ public sealed class TcpCounters
 
     // Sender
     public long TcpExtTCPTimeouts;
+    public long TcpExtTCPLossProbes;
+    public long TcpExtTCPLossProbeRecovery;
     public long TcpExtTCPFastRetrans;
     public long TcpExtTCPSlowStartRetrans;
     public long TcpExtTCPRenoRecovery;

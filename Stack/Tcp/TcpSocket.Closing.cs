@@ -88,14 +88,16 @@ public sealed partial class TcpSocket
     {
         if (mtu >= _mtu || !IsSynchronized)
             return;
+        if (_superFrame <= _mtu)
+            _superFrame = 0;
         _mtu = mtu;
-        _superFrame = 0;
         SetSendMss(_sendMss);
         if (SndUna == SndNxt)
             return;
         if (_lossState == LossState.Open)
             _recover = SndNxt;
         _lossState = LossState.Recovery;
+        _reduction.Begin((int)(SndNxt - SndUna), _congestion.Window);
         _lostEnd = SndNxt;
         _highRxt = SndUna;
         _retransmitNow = true;

@@ -81,6 +81,7 @@ public sealed partial class TcpSocket
         SndNxt = iss + 1;
         _recover = iss;
         _send.Start = iss + 1;
+        _lastSmall = iss;
         _mtu = mtu;
         _superFrame = superFrame;
         _ownMss = AnnouncedMss(mtu, _entry.RemoteAddress, _options.Value.MaxSegment);

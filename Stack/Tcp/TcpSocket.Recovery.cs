@@ -24,8 +24,9 @@ public sealed partial class TcpSocket
     }
 
     private SackScoreboard? _scoreboard;
+    private RateReduction _reduction;
 
-    /// <summary>RFC 6582's recover: recovery ends when everything below is acknowledged.</summary>
+    /// <summary>RFC 6582's recover: recovery ends when everything below is acknowledged. Follows SND.UNA afterwards.</summary>
     private uint _recover;
 
     /// <summary>What has not arrived below this counts as lost.</summary>
@@ -47,7 +48,12 @@ public sealed partial class TcpSocket
     private bool _retransmitNow;
 
     /// <summary>RFC 6675's pipe: bytes that are in the network as far as is known.</summary>
-    private int Pipe => (int)(SndNxt - SndUna) - (_scoreboard?.Bytes ?? _renoBytes) - _lostBytes + _againBytes;
+    private int Pipe => (int)(SndNxt - SndUna) - ReportedBytes - _lostBytes + _againBytes;
+
+    /// <summary>Bytes above SND.UNA that have arrived.</summary>
+    private int ReportedBytes => _scoreboard?.Bytes ?? _renoBytes;
+
+    private long CongestionWindow => _lossState == LossState.Recovery ? _reduction.Window : _congestion.Window;
 
     /// <summary>The fifth check of RFC 9293, 3.10.7.4, with RFC 5961, 5.</summary>
     /// <returns>False if the segment is to be dropped.</returns>
@@ -69,9 +75,11 @@ public sealed partial class TcpSocket
         }
 
         var inFlight = (int)(SndNxt - SndUna);
+        var arrived = SndUna + (uint)ReportedBytes;
         var windowChanged = UpdateWindow(segment);
         var reported = _selectiveAck && segment.SackCount > 0 ? TakeReports(segment) : 0;
-        if (ack != SndUna)
+        var advances = ack != SndUna;
+        if (advances)
             Advance(ack, segment, inFlight, now);
         else if (inFlight > 0 && (_selectiveAck ? reported > 0 : length == 0 && !windowChanged && !segment.Has(TcpFlags.Fin)))
             DuplicateArrived();
@@ -81,6 +89,12 @@ public sealed partial class TcpSocket
             return true;
         DetectLoss(ack, inFlight);
         Recount();
+        if (_lossState == LossState.Recovery)
+        {
+            var delivered = Math.Max(0, (int)(SndUna + (uint)ReportedBytes - arrived));
+            _reduction.Acknowledged(delivered, Pipe, _congestion.SlowStartThreshold, _segmentSize, advances);
+        }
+
         return true;
     }
 
@@ -106,9 +120,11 @@ public sealed partial class TcpSocket
         MeasureRoundTrip(ack, segment, now);
         _send.Acknowledge(data);
         SndUna = ack;
+        _lastSmall = Seq.Max(_lastSmall, ack);
         if (_scoreboard is not null)
             TrimScoreboard();
         _backoff = 0;
+        TailProbeAnswered(segment, inFlight);
         _softError = StackError.None;
         _lastProgress = now;
         if (SndUna == SndNxt)
@@ -120,6 +136,7 @@ public sealed partial class TcpSocket
         switch (_lossState)
         {
             case LossState.Open:
+                _recover = Seq.Max(_recover, ack - 1);
                 _duplicateAcks = 0;
                 _renoBytes = 0;
                 _congestion.Acknowledged(acked, _segmentSize, IsCwndLimited(inFlight));
@@ -147,7 +164,7 @@ public sealed partial class TcpSocket
         if (Seq.Ge(SndUna, _recover))
         {
             LeaveRecovery();
-            _congestion.Recovered((int)(SndNxt - SndUna), _segmentSize);
+            _congestion.Recovered();
             return;
         }
 
@@ -184,7 +201,7 @@ public sealed partial class TcpSocket
     {
         if (_lossState == LossState.Loss)
             return;
-        var lostBelow = _scoreboard?.LostBelow(SndUna, _segmentSize) ?? SndUna;
+        var lostBelow = Seq.Max(_scoreboard?.LostBelow(SndUna, _segmentSize) ?? SndUna, LostBeforeTailProbe());
         if (_lossState == LossState.Recovery)
         {
             _lostEnd = Seq.Max(_lostEnd, lostBelow);
@@ -194,7 +211,7 @@ public sealed partial class TcpSocket
         if (lostBelow == SndUna && _duplicateAcks < DuplicateThreshold)
             return;
         // RFC 6582, 3.2, step 2: duplicates that our own retransmissions have caused are no loss. SACK would have told.
-        if (!_selectiveAck && Seq.Le(ack, _recover) && _recover != _iss)
+        if (!_selectiveAck && Seq.Le(ack, _recover))
             return;
         _lossState = LossState.Recovery;
         _recover = SndNxt;
@@ -202,6 +219,7 @@ public sealed partial class TcpSocket
         _lostEnd = Seq.Max(lostBelow, Seq.Min(SndUna + (uint)_segmentSize, SndNxt));
         _retransmitNow = true;
         _congestion.LossDetected(inFlight, _segmentSize);
+        _reduction.Begin(inFlight, _congestion.Window);
         if (_selectiveAck)
             _layer.Counters.TcpExtTCPSackRecovery++;
         else
@@ -240,7 +258,7 @@ public sealed partial class TcpSocket
         if (Seq.Ge(from, end))
             return false;
         var full = CurrentSegmentSize;
-        var room = _congestion.Window - Pipe;
+        var room = CongestionWindow - Pipe;
         if (room < full && !_retransmitNow)
             return false;
         var length = (int)Math.Min(end - from, (uint)Math.Clamp(room, full, MaxPayload));
@@ -276,6 +294,7 @@ public sealed partial class TcpSocket
         _isTiming = false;
         _highRxt = from + (uint)length;
         _againBytes += length;
+        _reduction.Sent(length);
         var flags = TcpFlags.Ack;
         var data = (int)Math.Min((uint)length, _send.End - from);
         if (FinSent && from + (uint)data == _send.End)

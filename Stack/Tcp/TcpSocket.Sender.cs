@@ -29,7 +29,8 @@ public sealed partial class TcpSocket
     private SendQueue _send;
     private uint _maxSndWnd;
 
-    /// <summary>End of the last segment sent that was not full-sized (RFC 9293, 3.7.4, in Minshall's variant).</summary>
+    /// <summary>End of the last segment sent that was not full-sized (RFC 9293, 3.7.4, in Minshall's variant); follows SND.UNA, lest it seem to lie
+    /// ahead after 2 GiB.</summary>
     private uint _lastSmall;
     private int _sendBuffer;
     private int _acknowledgedCredit;
@@ -37,7 +38,6 @@ public sealed partial class TcpSocket
 
     /// <summary>Payload of a full-sized segment without SACK blocks.</summary>
     private int _segmentSize;
-    private bool _noSmallYet = true;
     private bool _finQueued;
     private bool _cwndLimited;
     private bool _windowLimited;
@@ -71,7 +71,7 @@ public sealed partial class TcpSocket
         TcpState.SynSent => SendSyn(now),
         TcpState.SynReceived => SendSyn(now) || SendAcknowledgment(now),
         TcpState.TimeWait => SendAcknowledgment(now),
-        _ => Retransmit(now) || SendNew(now) || SendProbe(now) || SendAcknowledgment(now),
+        _ => SendTailProbe(now) || Retransmit(now) || SendNew(now) || SendProbe(now) || SendAcknowledgment(now),
     };
 
     private bool SendNew(Instant now)
@@ -92,7 +92,7 @@ public sealed partial class TcpSocket
             return !_windowLimited && EmitNew(0, now);
         }
 
-        var allowed = (int)Math.Min(window, _congestion.Window - Pipe);
+        var allowed = (int)Math.Min(window, CongestionWindow - Pipe);
         var length = Math.Min(unsent, Math.Min(allowed, MaxPayload));
         var full = CurrentSegmentSize;
         if (length >= full)
@@ -114,7 +114,7 @@ public sealed partial class TcpSocket
     }
 
     /// <summary>Nagle's algorithm, in Minshall's variant as in Linux: a small segment waits while another small one is unacknowledged.</summary>
-    private bool MaySendSmall => _options.Value.NoDelay || _finQueued || _noSmallYet || Seq.Le(_lastSmall, SndUna);
+    private bool MaySendSmall => _options.Value.NoDelay || _finQueued || Seq.Le(_lastSmall, SndUna);
 
     /// <summary>Payload of a full-sized segment at this moment: SACK blocks take their part.</summary>
     private int CurrentSegmentSize
@@ -150,21 +150,20 @@ public sealed partial class TcpSocket
         if (_finQueued && end == _send.End)
             flags |= TcpFlags.Fin;
         if (length % _segmentSize != 0)
-        {
             _lastSmall = end;
-            _noSmallYet = false;
-        }
-
         if (SndNxt == SndUna)
             _lastProgress = now;
         if (now - _lastDataAt < _layer.Options.DelayedAck)
             _interactive = true;
+        _reduction.Sent(length);
         var sequence = SndNxt;
         SndNxt = end + ((flags & TcpFlags.Fin) != 0 ? 1u : 0);
         StartTiming(now);
         Emit(sequence, length, flags, again: false, now);
         _lastSent = now;
-        if (_rtoAt == Instant.Never)
+        // A probe waits longer for a single segment than for several.
+        var second = sequence != SndUna && (int)(sequence - SndUna) <= _segmentSize;
+        if (_rtoAt == Instant.Never || (second && TailProbeAt(now) < _rtoAt))
             RestartRetransmissionTimer(now);
         return true;
     }

@@ -74,6 +74,10 @@ public sealed partial class TcpSocket
     private void RestartRetransmissionTimer(Instant now)
     {
         _rtoAt = now + CurrentRto;
+        var probeAt = TailProbeAt(now);
+        _timerIsTailProbe = probeAt < _rtoAt;
+        if (_timerIsTailProbe)
+            _rtoAt = probeAt;
         if (_options.Value.UserTimeout > TimeSpan.Zero)
             _rtoAt = Instant.Max(now, Instant.Min(_rtoAt, _lastProgress + _options.Value.UserTimeout));
     }
@@ -89,6 +93,12 @@ public sealed partial class TcpSocket
 
         if (SndUna == SndNxt)
             return;
+        if (_timerIsTailProbe && !UserTimeoutOver(now) && _lossState == LossState.Open)
+        {
+            TailProbeTimedOut(now);
+            return;
+        }
+
         // While the peer is heard and has closed its window over what is in flight, this is a probe: it may go on for ever.
         var probing = SndWnd == 0 && now - _lastHeard < 2 * _layer.Options.MaxRto;
         if ((_backoff >= MaxRetries && !probing) || UserTimeoutOver(now))

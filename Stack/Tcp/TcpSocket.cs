@@ -71,7 +71,7 @@ public sealed partial class TcpSocket : StackSocket
         Rto = CurrentRto,
         RoundTrip = _rtt.Smoothed,
         RoundTripVariation = _rtt.Variation,
-        CongestionWindow = _congestion.Window,
+        CongestionWindow = CongestionWindow,
         SlowStartThreshold = _congestion.SlowStartThreshold,
         SendWindow = SndWnd,
         ReceiveWindow = ReceiveWindow,

@@ -10,7 +10,6 @@ internal sealed class TcpTimeWait(TcpLayer layer, in TcpPair pair, uint hash) : 
     public Instant Since;
     public ushort Window;
     public bool Timestamps;
-    public bool ReuseAddress;
 
     protected internal override void Fire(Instant now) => layer.Remove(this);
 }

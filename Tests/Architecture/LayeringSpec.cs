@@ -18,6 +18,7 @@ public class LayeringSpec
         ["tapwire"] =
         [
             "Tapwire.Stack", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Wires", "Tapwire.Links", "Akka", "Akka.Logger.Serilog", "Serilog",
+            "Serilog.Sinks.Console", "Serilog.Sinks.File",
         ],
     };
 

@@ -150,7 +150,7 @@ public sealed class DatagramLinkSpecs : IDisposable
     public void An_application_that_does_not_read_makes_the_link_full_and_nothing_is_lost_of_what_was_taken()
     {
         var payload = _pool.Rent(1000);
-        payload.Append(1000);
+        payload.Append(1000).Clear();
         var taken = 0;
         while (_link.Write(payload, Peer) == LinkWrite.Done)
             payload.Span[0] = (byte)++taken;

@@ -22,7 +22,7 @@ internal sealed record Impairments
     /// <summary>Segments of one super-frame arrive as one, as from a device that receives with offload.</summary>
     public bool KeepSuperFrames { get; init; }
 
-    /// <summary>Bits per second, 0 for no limit; packets queue, up to <see cref="QueueLimit"/>.</summary>
+    /// <summary>Bits per second, 0 for no limit; packets queue, up to <see cref="QueueLimit"/> of 1500 bytes.</summary>
     public double Bandwidth { get; init; }
 
     public int QueueLimit { get; init; } = 1000;
@@ -91,7 +91,7 @@ internal sealed class SimPath(SimHost left, SimHost right, Impairments impairmen
         {
             at = Instant.Max(now, _free.GetValueOrDefault(from));
             var length = TimeSpan.FromSeconds(segment.Length * 8 / Impairments.Bandwidth);
-            if ((at - now) / length > Impairments.QueueLimit)
+            if ((at - now).TotalSeconds * Impairments.Bandwidth > Impairments.QueueLimit * 1500 * 8)
             {
                 segment.Release();
                 return;

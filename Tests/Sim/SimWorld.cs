@@ -86,6 +86,29 @@ internal sealed class SimWorld
         }
     }
 
+    /// <summary>Runs for a while with applications of the caller's.</summary>
+    public void Run(TimeSpan time, Action<SimHost> events)
+    {
+        var end = Now + time;
+        while (true)
+        {
+            Path.Deliver(Now);
+            events(Left);
+            events(Right);
+            Poll(Left);
+            Poll(Right);
+            Path.Collect(Now);
+            events(Left);
+            events(Right);
+            var next = Instant.Min(Path.NextArrival, Instant.Min(Left.PollAt, Right.PollAt));
+            if (next > end)
+                break;
+            Now = Instant.Max(Now, next);
+        }
+
+        Now = end;
+    }
+
     public string Report => $"At {Now - Started}: {string.Join(" || ", _streams.Select(stream => stream.Report))}";
 
     private Instant Next()

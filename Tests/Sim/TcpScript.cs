@@ -70,12 +70,12 @@ internal sealed class TcpScript
 
         """;
 
-    /// <summary>The same with SACK.</summary>
+    /// <summary>The same with SACK, and with a round trip of 20 ms.</summary>
     public const string AcceptedWithSack = """
         +0 listen
         +0 < S 0:0(0) win 65535 <mss 1460,sackOK>
         +0 > S. 0:0(0) ack 1
-        +0 < . 1:1(0) ack 1 win 65535
+        +20ms < . 1:1(0) ack 1 win 65535
         +0 accept
 
         """;

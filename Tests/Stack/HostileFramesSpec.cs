@@ -13,6 +13,17 @@ namespace Tapwire.Tests.Stack;
 /// <summary>Whatever comes off the wire is a counted drop or an answer: nothing throws, nothing leaks, memory stays bounded, and the stack goes on.</summary>
 public sealed class HostileFramesSpec
 {
+    /// <summary>Drop reasons that the changed frames must have met; otherwise they are too tame.</summary>
+    private static readonly string[] Reached =
+    [
+        "EthernetTooShort", "EthernetOtherHost", "EthernetBadSource", "EthernetUnknownType", "ArpTooShort", "ArpBadFormat", "ArpBadOperation",
+        "ArpBadSender", "ArpNotForUs", "ArpUnsolicited", "ArpMovesRefused", "ArpAddressConflicts", "IpInTruncated", "IpInBadVersion",
+        "IpInBadHeaderLength", "IpInBadLength", "IpInBadChecksum", "IpInBadOptions", "IpInMartianSource", "IpInMartianDestination",
+        "IpInAddrErrors", "IpInLinkBroadcast", "IpInFragments", "IpInUnknownProtos", "IcmpInTruncated", "IcmpInCsumErrors", "IcmpInBadQuotes",
+        "IcmpInUnknownTypes", "UdpInTruncated", "UdpInBadLength", "UdpInCsumErrors", "TcpInTruncated", "TcpInBadOffset", "TcpInCsumErrors",
+        "TcpInBadOptions", "TcpInBadFlags", "TcpInOutOfWindow",
+    ];
+
     [Theory]
     [InlineData(1, LinkKind.Ethernet)]
     [InlineData(2, LinkKind.Ip)]
@@ -53,9 +64,9 @@ public sealed class HostileFramesSpec
         templates.AddRange(h.Frames());
         for (var i = 0; i < 60_000; i++)
         {
-            var frame = Mutated(templates[random.Next(templates.Count)], templates, random);
+            var frame = Tampering.Mutated(templates[random.Next(templates.Count)], templates, random);
             if (random.Next(2) == 0)
-                Repair(frame);
+                Tampering.Repair(frame);
             h.Receive(frame, (ChecksumState)random.Next(3));
             if (i % 64 == 0)
             {
@@ -87,6 +98,7 @@ public sealed class HostileFramesSpec
         active.Abort(h.Now);
         listener!.Close(h.Now);
         Survived(h, LinkKind.Ethernet);
+        Assert.Empty(h.Counters.All().Where(c => c.Value == 0).Select(c => c.Name).Intersect(Reached));
         // A connection that nobody has closed lives as long as its peer says; the address takes it along.
         Assert.InRange(h.Stack.Neighbors.Count, 0, 4096);
     }
@@ -106,6 +118,67 @@ public sealed class HostileFramesSpec
         Assert.True(h.Pool.Rented < 2000, $"{h.Pool.Rented} buffers are held.");
     }
 
+    [Theory]
+    [InlineData(5)]
+    [InlineData(6)]
+    public void Tampered_copies_inside_live_connections_do_no_harm(int seed)
+    {
+        var random = new Random(seed);
+        var injected = 0;
+        using var pair = new StackPair(seed: seed)
+        {
+            Inject = frame =>
+            {
+                if (frame.Length < 54 || random.Next(3) != 0)
+                    return null;
+                injected++;
+                // Ports, addresses and numbers stay mostly as they are, so that the change is judged by the connection.
+                var copy = (byte[])frame.Clone();
+                for (var changes = random.Next(1, 3); changes > 0; changes--)
+                    copy[random.Next(2) == 0 ? random.Next(46, Math.Min(copy.Length, 70)) : random.Next(38, 54) % copy.Length] = (byte)random.Next(256);
+                Tampering.Repair(copy);
+                return copy;
+            },
+        };
+        var sockets = new List<TcpSocket>();
+        Assert.Equal(StackError.None, pair.B.Tcp.Listen(new IpEndpoint(default, 80), 100, default, out var listener));
+        for (var round = 0; round < 20; round++)
+        {
+            Assert.Equal(
+                StackError.None, pair.A.Tcp.Connect(new IpEndpoint(StackPair.AddressB, 80), default(IpEndpoint), default, pair.Now, out var socket));
+            sockets.Add(socket!);
+            for (var i = 0; i < 10; i++)
+            {
+                pair.Run(TimeSpan.FromMilliseconds(50));
+                while (listener!.Accept() is { } accepted)
+                    sockets.Add(accepted);
+                sockets.ForEach(s => Use(pair, s, random));
+            }
+        }
+
+        sockets.ForEach(s => s.Abort(pair.Now));
+        listener!.Close(pair.Now);
+        pair.Run(TimeSpan.FromMinutes(5));
+        sockets.ForEach(s => PacketBuffer.ReleaseChain(s.Read(out _, out _)));
+        Assert.Equal((0, 0), (pair.A.Tcp.Count, pair.B.Tcp.Count));
+        Assert.True(injected > 300, $"Only {injected} frames were tampered with.");
+    }
+
+    private static void Use(StackPair pair, TcpSocket socket, Random random)
+    {
+        PacketBuffer.ReleaseChain(socket.Read(out var bytes, out _));
+        socket.Consumed(bytes, pair.Now);
+        if (socket.State is TcpState.Established or TcpState.CloseWait && socket.SendRoom > 8000)
+        {
+            var data = pair.Pool.Rent(8000);
+            data.Append(random.Next(1, 8000)).Clear();
+            socket.Write(data, pair.Now);
+        }
+
+        if (random.Next(40) == 0)
+            socket.ShutdownSend(pair.Now);
+    }
+
     private static void Disguise(Span<byte> frame, LinkKind link, Random random)
     {
         var ip = link == LinkKind.Ip ? frame : frame.Length >= 14 ? frame[14..] : [];
@@ -122,7 +195,7 @@ public sealed class HostileFramesSpec
         ip[9] = random.Next(4) switch { 0 => IpProtocol.Icmp, 1 => IpProtocol.Tcp, 2 => IpProtocol.Udp, _ => ip[9] };
         BinaryPrimitives.WriteUInt32BigEndian(ip[12..], StackHarness.PeerIp.V4);
         BinaryPrimitives.WriteUInt32BigEndian(ip[16..], StackHarness.OwnIp.V4);
-        FixIpChecksum(ip);
+        Tampering.FixIpChecksum(ip);
     }
 
     private static List<byte[]> Templates(ushort identifier)
@@ -172,77 +245,8 @@ public sealed class HostileFramesSpec
         segment[14] = 0xFF;
         options.CopyTo(segment.AsSpan(20));
         var frame = Build.Ipv4(IpProtocol.Tcp, segment);
-        Repair(frame);
+        Tampering.Repair(frame);
         return frame;
-    }
-
-    private static byte[] Mutated(byte[] template, List<byte[]> all, Random random)
-    {
-        var frame = (byte[])template.Clone();
-        for (var changes = random.Next(5); changes > 0 && frame.Length > 0; changes--)
-        {
-            var at = random.Next(3) == 0 ? random.Next(frame.Length) : Math.Min(frame.Length - 1, random.Next(14, 74));
-            switch (random.Next(7))
-            {
-                case 0:
-                    frame[at] ^= (byte)(1 << random.Next(8));
-                    break;
-                case 1:
-                    frame[at] = (byte)random.Next(256);
-                    break;
-                case 2:
-                    frame[at] = random.Next(2) == 0 ? (byte)0 : (byte)0xFF;
-                    break;
-                case 3:
-                    frame = frame[..at];
-                    break;
-                case 4:
-                    frame = [.. frame, .. new byte[random.Next(100)]];
-                    break;
-                case 5:
-                    var other = all[random.Next(all.Count)];
-                    frame = [.. frame[..at], .. other[Math.Min(at, other.Length)..]];
-                    break;
-                default:
-                    frame[at]++;
-                    break;
-            }
-        }
-
-        return frame;
-    }
-
-    /// <summary>Makes lengths and checksums of a changed frame right, so that what lies behind them is reached.</summary>
-    private static void Repair(byte[] frame)
-    {
-        if (frame.Length < 34 || frame[12] != 8 || frame[13] != 0)
-            return;
-        var ip = frame.AsSpan(14);
-        var header = (ip[0] & 15) * 4;
-        BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)ip.Length);
-        FixIpChecksum(ip);
-        if (header < 20 || header + 20 > ip.Length)
-            return;
-        var transport = ip[header..];
-        var offset = ip[9] switch { IpProtocol.Tcp => 16, IpProtocol.Udp => 6, IpProtocol.Icmp => 2, _ => -1 };
-        if (offset < 0)
-            return;
-        transport.Slice(offset, 2).Clear();
-        var source = IpAddress.FromBytes(ip[12..16]);
-        var destination = IpAddress.FromBytes(ip[16..20]);
-        if (ip[9] == IpProtocol.Udp)
-            BinaryPrimitives.WriteUInt16BigEndian(transport[4..], (ushort)transport.Length);
-        var sum = ip[9] == IpProtocol.Icmp ? 0 : Checksum.PseudoHeader(source, destination, ip[9], transport.Length);
-        BinaryPrimitives.WriteUInt16BigEndian(transport[offset..], Checksum.Finish(Checksum.Sum(transport, sum)));
-    }
-
-    private static void FixIpChecksum(Span<byte> ip)
-    {
-        var header = (ip[0] & 15) * 4;
-        if (header < 20 || header > ip.Length)
-            return;
-        ip[10..12].Clear();
-        BinaryPrimitives.WriteUInt16BigEndian(ip[10..], Checksum.Finish(Checksum.Sum(ip[..header])));
     }
 
     /// <summary>The frame as the peer would answer it: addresses, ports and TCP numbers change places.</summary>
@@ -263,7 +267,7 @@ public sealed class HostileFramesSpec
         var acknowledged = BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(38)) + ((frame[47] & 3) != 0 ? 1u : 0);
         BinaryPrimitives.WriteUInt32BigEndian(answer.AsSpan(42), acknowledged);
         answer[47] |= (byte)TcpFlag.Ack;
-        Repair(answer);
+        Tampering.Repair(answer);
         return answer;
     }
 

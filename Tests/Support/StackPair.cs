@@ -16,6 +16,7 @@ public sealed class StackPair : IDisposable
     private readonly Random _random;
     private readonly Dictionary<StackSocket, SocketEvents> _news = [];
     private long _order;
+    private bool _newsCame;
 
     public StackPair(Func<int, StackOptions>? options = null, int seed = 1)
     {
@@ -43,6 +44,9 @@ public sealed class StackPair : IDisposable
 
     /// <summary>Frames the hop takes from a stack at one moment; the rest waits on the egress queue.</summary>
     public int FramesPerMoment { get; init; } = int.MaxValue;
+
+    /// <summary>Makes one more frame of one that passes, to arrive right after it; null makes none.</summary>
+    public Func<byte[], byte[]?>? Inject { get; init; }
 
     /// <summary>Applications: called whenever something may have changed.</summary>
     public Action? Act { get; set; }
@@ -143,21 +147,35 @@ public sealed class StackPair : IDisposable
         }
     }
 
-    private bool _newsCame;
-
     private bool Carry(NetworkStack from, NetworkStack to)
     {
         var any = false;
         for (var i = 0; i < FramesPerMoment && from.TryDequeueFrame(out var frame); i++)
         {
             any = true;
+            var injected = Injected(frame);
             if (_random.NextDouble() < Loss)
                 frame.Release();
             else
                 _flying.Enqueue((to, frame), ((Now + Latency).Ticks, _order++));
+            if (injected is not null)
+                _flying.Enqueue((to, injected), ((Now + Latency).Ticks, _order++));
         }
 
         return any;
+    }
+
+    private PacketBuffer? Injected(PacketBuffer frame)
+    {
+        if (Inject is null)
+            return null;
+        var bytes = new byte[frame.TotalLength];
+        frame.CopyTo(bytes);
+        if (Inject(bytes) is not { } changed)
+            return null;
+        var buffer = Pool.Rent(changed.Length);
+        changed.CopyTo(buffer.Append(changed.Length));
+        return buffer;
     }
 
     private void CollectNews(NetworkStack stack)

@@ -33,9 +33,10 @@ public abstract class SchedulersSpec(string config) : Akka.TestKit.Xunit2.TestKi
     [Fact]
     public void What_is_cancelled_does_not_come()
     {
-        var cancelable = Sys.Scheduler.ScheduleTellOnceCancelable(Soon, TestActor, "cancelled", ActorRefs.NoSender);
+        var delay = TimeSpan.FromMilliseconds(500); // long enough for this thread to be held up
+        var cancelable = Sys.Scheduler.ScheduleTellOnceCancelable(delay, TestActor, "cancelled", ActorRefs.NoSender);
         cancelable.Cancel();
-        Sys.Scheduler.ScheduleTellOnce(Later, TestActor, "later", ActorRefs.NoSender);
+        Sys.Scheduler.ScheduleTellOnce(delay + Later, TestActor, "later", ActorRefs.NoSender);
         ExpectMsg("later");
         Assert.True(cancelable.IsCancellationRequested);
     }

@@ -74,6 +74,13 @@ public partial class ActorCell
     private ChildrenTable Children =>
         _children ?? Interlocked.CompareExchange(ref _children, new ChildrenTable(), null) ?? _children;
 
+    /// <summary>The children, listed only if somebody looks: most strategies do not, and a parent may have a hundred thousand.</summary>
+    private IEnumerable<IInternalActorRef> ChildrenWhenAsked()
+    {
+        foreach (var child in GetChildren())
+            yield return child;
+    }
+
     private IActorRef MakeChild(Props props, string name, bool isSystemService)
     {
         ArgumentNullException.ThrowIfNull(props);

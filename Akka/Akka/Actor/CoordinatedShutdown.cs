@@ -33,7 +33,7 @@ public sealed class CoordinatedShutdown : IExtension
     private readonly Dictionary<string, ShutdownPhase> _phases;
     private readonly HashSet<string> _knownPhases;
     private readonly List<string> _orderedPhases;
-    private readonly ConcurrentDictionary<string, List<(string Name, Func<CancellationToken, Task<Done>> Task)>> _tasks = new();
+    private readonly ConcurrentDictionary<string, List<(string Name, Func<Task<Done>> Task)>> _tasks = new();
     private readonly TaskCompletionSource<Done> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ILoggingAdapter _log;
     private readonly bool _exitClr;
@@ -66,23 +66,7 @@ public sealed class CoordinatedShutdown : IExtension
 
     /// <summary>Adds a task to a phase; from within a task, to a later phase.</summary>
     /// <exception cref="ConfigurationException">No phase of that name is configured.</exception>
-    public void AddTask(string phase, string taskName, Func<Task<Done>> task) => AddTask(phase, taskName, _ => task());
-
-    /// <summary>How long a phase may take.</summary>
-    public TimeSpan Timeout(string phase) => _phases.TryGetValue(phase, out var found)
-        ? found.Timeout
-        : throw new ArgumentException($"Unknown phase [{phase}]. All phases must be defined in configuration.", nameof(phase));
-
-    /// <summary>Runs all phases, or those from one on.</summary>
-    /// <returns>Fails with the first task that does in a phase whose <c>recover</c> is off.</returns>
-    public Task<Done> Run(Reason reason, string fromPhase = null)
-    {
-        if (Interlocked.CompareExchange(ref _reason, reason, null) is null)
-            _ = RunPhases(fromPhase);
-        return _done.Task;
-    }
-
-    private void AddTask(string phase, string taskName, Func<CancellationToken, Task<Done>> task)
+    public void AddTask(string phase, string taskName, Func<Task<Done>> task)
     {
         if (!_knownPhases.Contains(phase))
         {
@@ -96,11 +80,24 @@ public sealed class CoordinatedShutdown : IExtension
             tasks.Add((taskName, task));
     }
 
+    /// <summary>How long a phase may take.</summary>
+    public TimeSpan Timeout(string phase) => _phases.TryGetValue(phase, out var found)
+        ? found.Timeout
+        : throw new ArgumentException($"Unknown phase [{phase}]. All phases must be defined in configuration.", nameof(phase));
+
+    /// <summary>Runs all phases, or those from one on.</summary>
+    /// <returns>Fails with the first task that does in a phase whose <c>recover</c> is off.</returns>
+    public Task<Done> Run(Reason reason, string fromPhase = null)
+    {
+        if (Interlocked.CompareExchange(ref _reason, reason, null) is null)
+            Task.Run(() => RunPhases(fromPhase)); // on no thread of the caller's, which may be about to block until it is done
+        return _done.Task;
+    }
+
     private async Task RunPhases(string fromPhase)
     {
         try
         {
-            await Task.Yield(); // the caller is not to run the first tasks
             var phases = fromPhase is null ? _orderedPhases : _orderedPhases.SkipWhile(p => p != fromPhase);
             foreach (var phase in phases)
             {
@@ -126,7 +123,7 @@ public sealed class CoordinatedShutdown : IExtension
             return;
         }
 
-        (string Name, Func<CancellationToken, Task<Done>> Task)[] tasks;
+        (string Name, Func<Task<Done>> Task)[] tasks;
         lock (added)
             tasks = added.ToArray();
         _log.Debug("Performing phase [{0}] with [{1}] tasks: [{2}]", phase, tasks.Length, string.Join(",", tasks.Select(static t => t.Name)));
@@ -146,11 +143,11 @@ public sealed class CoordinatedShutdown : IExtension
         }
     }
 
-    private async Task RunTask(string phase, string name, Func<CancellationToken, Task<Done>> task, bool recover)
+    private async Task RunTask(string phase, string name, Func<Task<Done>> task, bool recover)
     {
         try
         {
-            await task(CancellationToken.None).ConfigureAwait(false);
+            await task().ConfigureAwait(false);
         }
         catch (Exception e) when (recover)
         {
@@ -163,18 +160,16 @@ public sealed class CoordinatedShutdown : IExtension
         if (System.Settings.CoordinatedShutdownTerminateActorSystem)
         {
             var terminated = ((ActorSystemImpl)System).FinalTerminate();
-            if (_exitClr && !_processExits && !await IsDoneIn(terminated, Timeout(PhaseActorSystemTerminate)).ConfigureAwait(false))
-                Environment.Exit(0);
-            await terminated.ConfigureAwait(false);
+            if (_exitClr)
+                await Task.WhenAny(terminated, Task.Delay(Timeout(PhaseActorSystemTerminate))).ConfigureAwait(false);
+            else
+                await terminated.ConfigureAwait(false);
         }
 
         if (_exitClr && !_processExits)
             Environment.Exit(0);
         return Done.Instance;
     }
-
-    private static async Task<bool> IsDoneIn(Task task, TimeSpan timeout) =>
-        await Task.WhenAny(task, Task.Delay(timeout)).ConfigureAwait(false) == task;
 
     /// <remarks>The handler is taken back when the system ends before the process does, so that the process does not keep the system alive.</remarks>
     private void RunAtProcessExit()

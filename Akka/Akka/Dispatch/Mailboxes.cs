@@ -128,18 +128,14 @@ public class Mailboxes
 
     private MailboxType Create(string id)
     {
-        switch (id)
-        {
-            case UnboundedMailboxId:
-                return new UnboundedMailbox();
-            case BoundedMailboxId:
-                return new BoundedMailbox(_system.Settings, _defaultMailboxConfig);
-        }
-
+        if (id == UnboundedMailboxId)
+            return new UnboundedMailbox();
         var config = _system.Settings.Config;
-        if (!config.HasPath(id))
+        var own = config.HasPath(id) ? config.GetConfig(id).WithFallback(_defaultMailboxConfig) : null;
+        if (id == BoundedMailboxId)
+            return new BoundedMailbox(_system.Settings, own ?? _defaultMailboxConfig);
+        if (own is null)
             throw new ConfigurationException($"Mailbox Type [{id}] not configured");
-        var own = config.GetConfig(id).WithFallback(_defaultMailboxConfig);
         var name = own.GetString("mailbox-type");
         if (string.IsNullOrEmpty(name))
             throw new ConfigurationException($"The setting mailbox-type defined in [{id}] is empty");

@@ -89,7 +89,8 @@ public class BufferPoolSpec
         foreach (var buffer in first)
             buffer.Release();
         var again = Enumerable.Range(0, 1000).Select(_ => pool.Rent(2000)).ToList();
-        Assert.Equal(10 + 64, again.Count(first.Contains));
+        // What the pool keeps, and at most as many again as a thread has at hand; none of that while the thread serves another pool.
+        Assert.InRange(again.Count(first.Contains), 10, 10 + 64);
     }
 
     [Fact]

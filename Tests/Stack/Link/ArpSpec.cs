@@ -256,6 +256,19 @@ public sealed class ArpSpec : IDisposable
     }
 
     [Fact]
+    public void After_the_link_was_down_neighbours_are_asked_anew()
+    {
+        var socket = Reach();
+        _h.Stack.LinkDown();
+        Assert.Empty(_h.Stack.Neighbors);
+        socket.Send(_h.Payload(1), Peer(9), _h.Now);
+        Arp(_h.Single(), out var to);
+        Assert.Equal(MacAddress.Broadcast, to);
+        _h.Receive(Reply(StackHarness.PeerIp, Other));
+        Assert.Equal(Other, MacAddress.FromBytes(_h.Single()));
+    }
+
+    [Fact]
     public void A_flood_of_gratuitous_packets_leaves_nothing_behind()
     {
         for (uint i = 0; i < 5000; i++)

@@ -31,8 +31,8 @@ public class RecoverySpec
         +1ms < . 1:1(0) ack 1461 win 65535
         +0 > . 1461:2921(1460) ack 1
         +0 ssthresh 6570
-        +0 cwnd 6570
         +10ms < . 1:1(0) ack 14601 win 65535
+        +0 cwnd 6570
         +0 counter TcpExtTCPRenoRecovery 1
         +0 counter TcpRetransSegs 1
         +0 counter TcpExtTCPTimeouts 0
@@ -118,7 +118,8 @@ public class RecoverySpec
     [Fact]
     public void After_a_time_out_what_was_reported_is_not_sent_again() => new TcpScript().Run(TcpScript.AcceptedWithSack + TenSegments + """
         +10ms < . 1:1(0) ack 1 win 65535 <sack 2921:4381>
-        +190ms > . 1:1461(1460) ack 1
+        +32ms > P. 13141:14601(1460) ack 1
+        +220ms > . 1:1461(1460) ack 1
         +10ms < . 1:1(0) ack 1461 win 65535 <sack 2921:4381>
         +0 > . 1461:2921(1460) ack 1
         +0 > . 4381:5841(1460) ack 1
@@ -177,6 +178,36 @@ public class RecoverySpec
         +0 write 10
         +0 > P. 201:211(10) ack 1
         +212ms > P. 201:211(10) ack 1
+        """).AssertNoLeak();
+
+    [Fact]
+    public void A_probe_after_two_round_trips_shows_what_was_lost_at_the_end() => new TcpScript().Run(TcpScript.AcceptedWithSack + TenSegments + """
+        +20ms < . 1:1(0) ack 7301 win 65535
+        +42ms > P. 13141:14601(1460) ack 1
+        +20ms < . 1:1(0) ack 7301 win 65535 <sack 13141:14601>
+        +0 > . 7301:8761(1460) ack 1
+        +20ms < . 1:1(0) ack 8761 win 65535 <sack 13141:14601>
+        +0 > . 8761:10221(1460) ack 1
+        +0 > . 10221:11681(1460) ack 1
+        +20ms < . 1:1(0) ack 14601 win 65535
+        +0 counter TcpExtTCPTimeouts 0
+        +0 counter TcpExtTCPLossProbes 1
+        """).AssertNoLeak();
+
+    [Fact]
+    public void A_probe_that_was_not_needed_costs_nothing_and_one_that_was_halves_the_window() => new TcpScript().Run(TcpScript.AcceptedWithSack + """
+        +0 write 2920
+        +0 > . 1:1461(1460) ack 1
+        +0 > P. 1461:2921(1460) ack 1
+        +42ms > P. 1461:2921(1460) ack 1
+        +20ms < . 1:1(0) ack 2921 win 65535 <sack 1461:2921>
+        +0 cwnd 14600
+        +0 write 2920
+        +0 > . 2921:4381(1460) ack 1
+        +0 > P. 4381:5841(1460) ack 1
+        +42ms > P. 4381:5841(1460) ack 1
+        +20ms < . 1:1(0) ack 5841 win 65535
+        +0 cwnd 2920
         """).AssertNoLeak();
 
     [Fact]

@@ -91,6 +91,32 @@ public sealed class UdpSpec : IDisposable
     }
 
     [Fact]
+    public void A_received_payload_that_is_sent_on_does_not_take_its_note_along()
+    {
+        var socket = Bind("0.0.0.0", 53);
+        var payload = _h.Payload(1, 2, 3);
+        payload.Offload = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 99, SegmentSize = 7, Segmentation = Segmentation.TcpV4 };
+        Assert.Equal(StackError.None, socket.Send(payload, Peer(9), _h.Now));
+        Assert.True(_h.Stack.TryDequeueFrame(out var frame));
+        Assert.Equal(default, frame.Offload);
+        frame.Release();
+    }
+
+    [Fact]
+    public void Buffers_can_be_resized_within_limits()
+    {
+        var socket = Bind("0.0.0.0", 53);
+        socket.ReceiveBuffer = 2 * 2048;
+        socket.SendBuffer = 1;
+        Assert.Equal((4096, 2048, 2048), (socket.ReceiveBuffer, socket.SendBuffer, socket.SendRoom));
+        for (byte i = 0; i < 5; i++)
+            _h.Receive(Build.Udp(4000, 53, new byte[1000]));
+        Assert.Equal(3, _h.Counters.UdpRcvbufErrors);
+        socket.ReceiveBuffer = int.MaxValue;
+        Assert.Equal(64 << 20, socket.ReceiveBuffer);
+    }
+
+    [Fact]
     public void Two_datagrams_stay_two()
     {
         var socket = Bind("0.0.0.0", 53);

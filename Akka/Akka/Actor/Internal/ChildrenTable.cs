@@ -37,14 +37,8 @@ internal sealed class ChildrenTable
         }
     }
 
-    public IReadOnlyCollection<ChildRestartStats> Stats
-    {
-        get
-        {
-            lock (_byName)
-                return _byName.Values.OfType<ChildRestartStats>().ToArray();
-        }
-    }
+    /// <summary>The children with their restarts, listed only if somebody looks.</summary>
+    public IReadOnlyCollection<ChildRestartStats> Stats => new StatsWhenAsked(this);
 
     public bool TryGetByName(string name, out IChildStats stats)
     {
@@ -150,6 +144,25 @@ internal sealed class ChildrenTable
         {
             _terminated = true;
             _byName.Clear();
+        }
+    }
+
+    private sealed class StatsWhenAsked(ChildrenTable table) : IReadOnlyCollection<ChildRestartStats>
+    {
+        private ChildRestartStats[] _stats;
+
+        public int Count => List().Length;
+
+        public IEnumerator<ChildRestartStats> GetEnumerator() => ((IEnumerable<ChildRestartStats>)List()).GetEnumerator();
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
+
+        private ChildRestartStats[] List()
+        {
+            if (_stats is not null)
+                return _stats;
+            lock (table._byName)
+                return _stats = table._byName.Values.OfType<ChildRestartStats>().ToArray();
         }
     }
 }

@@ -1,0 +1,67 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Tapwire.Stack.Buffers;
+
+/// <summary>A first-in, first-out queue of buffers, linked through the buffers themselves. It owns what is in it.</summary>
+public struct BufferQueue
+{
+    private PacketBuffer? _head;
+    private PacketBuffer? _tail;
+
+    public int Count { get; private set; }
+
+    /// <summary>Of all buffers, fragments included.</summary>
+    public int Bytes { get; private set; }
+
+    public readonly bool IsEmpty => _head is null;
+
+    public readonly PacketBuffer? Head => _head;
+
+    public void Enqueue(PacketBuffer buffer)
+    {
+        buffer.Next = null;
+        if (_tail is null)
+            _head = buffer;
+        else
+            _tail.Next = buffer;
+        _tail = buffer;
+        Count++;
+        Bytes += buffer.TotalLength;
+    }
+
+    /// <summary>Takes over a chain linked by <see cref="PacketBuffer.Next"/>. Null is an empty chain.</summary>
+    public void EnqueueChain(PacketBuffer? chain)
+    {
+        while (chain is not null)
+        {
+            var next = chain.Next;
+            Enqueue(chain);
+            chain = next;
+        }
+    }
+
+    public bool TryDequeue([NotNullWhen(true)] out PacketBuffer? buffer)
+    {
+        buffer = _head;
+        if (buffer is null)
+            return false;
+        _head = buffer.Next;
+        if (_head is null)
+            _tail = null;
+        buffer.Next = null;
+        Count--;
+        Bytes -= buffer.TotalLength;
+        return true;
+    }
+
+    /// <summary>Gives the whole chain away.</summary>
+    public PacketBuffer? TakeChain()
+    {
+        var head = _head;
+        this = default;
+        return head;
+    }
+
+    /// <summary>Releases everything in it.</summary>
+    public void Clear() => PacketBuffer.ReleaseChain(TakeChain());
+}

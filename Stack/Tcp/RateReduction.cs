@@ -1,0 +1,48 @@
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>
+/// Proportional rate reduction (RFC 9937): during a fast recovery the sender gives out as much as the peer takes in, scaled so that it ends at
+/// ssthresh; so neither half a round trip passes in silence nor a burst follows when many losses show at once.
+/// </summary>
+internal struct RateReduction
+{
+    private int _delivered;
+    private int _sent;
+    private int _inFlightAtStart;
+
+    /// <summary>The congestion window of the recovery, in bytes.</summary>
+    public long Window { get; private set; }
+
+    public void Begin(int inFlight, long window)
+    {
+        _delivered = 0;
+        _sent = 0;
+        _inFlightAtStart = Math.Max(1, inFlight);
+        Window = window;
+    }
+
+    /// <summary>An acknowledgement has come (RFC 9937, 6).</summary>
+    /// <param name="delivered">Bytes that it newly reports, cumulatively or selectively.</param>
+    /// <param name="advances">It moved SND.UNA.</param>
+    public void Acknowledged(int delivered, int pipe, long threshold, int segmentSize, bool advances)
+    {
+        _delivered += delivered;
+        long send;
+        if (pipe > threshold)
+        {
+            send = ((long)_delivered * threshold + _inFlightAtStart - 1) / _inFlightAtStart - _sent;
+        }
+        else
+        {
+            // Below the target: as much as has arrived, and while recovery makes progress one segment more.
+            long limit = _delivered - _sent;
+            if (advances)
+                limit = Math.Max(limit, delivered) + segmentSize;
+            send = Math.Min(threshold - pipe, limit);
+        }
+
+        Window = pipe + Math.Max(send, 0);
+    }
+
+    public void Sent(int bytes) => _sent += bytes;
+}

@@ -1,0 +1,152 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.RegularExpressions;
+using Tapwire.Links.Client;
+using Tapwire.Tests.Live.Support;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Tapwire.Tests.Live.Driver;
+
+/// <summary>Start, rest, stop and death of the driver, and of its device.</summary>
+[Collection(LiveCollection.Name)]
+public sealed partial class LifecycleSpec(ITestOutputHelper output)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    [SkippableTheory]
+    [InlineData(TapwireProgram.SIGTERM, 0)]
+    [InlineData(TapwireProgram.SIGINT, 130)]
+    public async Task Stopped_in_order_everybody_sees_the_end_and_a_second_start_works(int signal, int exitCode)
+    {
+        using var driver = LiveDriver.Start();
+        using var client = await driver.ConnectToLinkAsync();
+        using var listener = await client.ListenAsync(IPEndPoint.Parse(LiveDriver.Address));
+        var kernel = await driver.ConnectFromKernelAsync(listener.LocalEndPoint.Port);
+        var application = await listener.AcceptAsync().WaitAsync(Patience);
+        var service = await driver.ConnectFromKernelAsync(LiveDriver.Echo);
+        await service.WriteAsync("x"u8.ToArray());
+        Assert.Equal('x', service.ReadByte());
+        await application.WriteAsync("last words"u8.ToArray());
+
+        var ended = driver.Program.Stop(signal);
+        Assert.Equal(exitCode, ended.ExitCode);
+        LiveDriver.AssertQuiet(ended.Error);
+        Assert.Equal("last words".Length, (await Transfer.ReceiveToEndAsync(kernel, 10)).Bytes);
+        Assert.Equal(0, (await Transfer.ReceiveToEndAsync(application, 0)).Bytes);
+        Assert.Equal(0, (await Transfer.ReceiveToEndAsync(service, 0)).Bytes);
+        await Assert.ThrowsAnyAsync<SocketException>(() => listener.AcceptAsync().WaitAsync(Patience));
+        Assert.False(File.Exists(driver.LinkPath));
+        Assert.DoesNotContain(LiveDriver.Device, driver.Namespace.Ip("link"), StringComparison.Ordinal);
+
+        driver.Restart();
+        await using (var again = await driver.ConnectFromKernelAsync(LiveDriver.Echo))
+            await Transfer.EchoAsync(again, 100_000);
+        driver.StopCleanly();
+    }
+
+    [SkippableFact]
+    public async Task Killed_it_leaves_no_application_hanging_and_a_second_start_takes_the_same_link_path()
+    {
+        using var driver = LiveDriver.Start();
+        using var client = await driver.ConnectToLinkAsync();
+        using var listener = driver.ListenInKernel();
+        await using var reading = await client.ConnectTcpAsync((IPEndPoint)listener.LocalEndPoint!);
+        await using var writing = await client.ConnectTcpAsync((IPEndPoint)listener.LocalEndPoint!);
+        using var applications = await client.ListenAsync(IPEndPoint.Parse(LiveDriver.Address));
+        using var datagrams = await client.OpenUdpAsync(IPEndPoint.Parse(LiveDriver.Address));
+        var read = EndOfAsync(async () => await reading.ReadAsync(new byte[100]));
+        var written = EndOfAsync(async () =>
+        {
+            await writing.WriteAsync(new byte[64 << 20]); // more than all buffers on the way hold
+            return 1;
+        });
+        var accepted = EndOfAsync(async () => (await applications.AcceptAsync()).LocalEndPoint.Port);
+        var received = EndOfAsync(async () => (await datagrams.ReceiveFromAsync(new byte[100])).Length);
+        var asked = EndOfAsync(async () => (await client.PingAsync(IPAddress.Parse("10.99.0.77"), 1, 10, TimeSpan.FromMinutes(1))).HopLimit);
+        await Task.Delay(100);
+        driver.Program.Signal(TapwireProgram.SIGKILL);
+        Assert.Equal(128 + TapwireProgram.SIGKILL, driver.Program.WaitForExit().ExitCode);
+        await Task.WhenAll(read, written, accepted, received, asked).WaitAsync(Patience);
+
+        driver.Restart();
+        using (var again = await driver.ConnectToLinkAsync())
+        await using (var stream = await again.ConnectTcpAsync(new IPEndPoint(IPAddress.Parse(LiveDriver.Address), LiveDriver.Echo)))
+            await Transfer.EchoAsync(stream, 100_000);
+        driver.StopCleanly();
+    }
+
+    [SkippableFact]
+    public void An_idle_driver_uses_no_processor_and_yet_answers_at_once()
+    {
+        using var driver = LiveDriver.Start();
+        driver.Namespace.Exec("ping", "-c", "20", "-i", "0.01", "-W", "10", LiveDriver.Address);
+        Thread.Sleep(2000); // the runtime compiles in the background what has become hot
+
+        var seconds = LiveSize.IsFull ? 30 : 5;
+        var before = driver.Program.ProcessorTime;
+        Thread.Sleep(seconds * 1000);
+        var used = driver.Program.ProcessorTime - before;
+        var report = driver.Namespace.Exec("ping", "-c", "10", "-i", "0.05", "-W", "10", LiveDriver.Address);
+        var times = RoundTrip().Matches(report).Select(match => double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)).Order().ToList();
+        output.WriteLine($"idle: {used.TotalMilliseconds} ms of processor time in {seconds} s, {driver.Program.ResidentBytes >> 20} MiB resident, "
+            + $"{driver.Program.Descriptors} descriptors; then ping {times[0]} to {times[^1]} ms");
+        Assert.True(used.TotalSeconds < 0.005 * seconds, $"{used.TotalMilliseconds} ms of processor time in {seconds} s.");
+        Assert.True(times[0] < 1, $"The quickest answer took {times[0]} ms.");
+        driver.StopCleanly();
+    }
+
+    [SkippableFact]
+    public async Task A_device_that_vanishes_is_made_again_and_connections_survive_it()
+    {
+        using var driver = LiveDriver.Start();
+        using var client = await driver.ConnectToLinkAsync();
+        using var listener = driver.ListenInKernel();
+        var accepting = listener.AcceptAsync();
+        await using var application = await client.ConnectTcpAsync((IPEndPoint)listener.LocalEndPoint!);
+        await using var kernel = new NetworkStream(await accepting.WaitAsync(Patience), ownsSocket: true);
+        await ExchangeAsync(application, kernel);
+
+        driver.Namespace.Ip($"link del {LiveDriver.Device}");
+        await LiveDriver.EventuallyAsync(
+            () => Task.FromResult(driver.Namespace.TryExec("ip", "addr", "add", $"{LiveDriver.KernelAddress}/24", "dev", LiveDriver.Device).ExitCode == 0),
+            () => "The driver has not made its device again.");
+        await ExchangeAsync(application, kernel);
+        driver.Namespace.Exec("ping", "-c", "1", "-W", "10", LiveDriver.Address);
+
+        var ended = driver.Program.Stop();
+        Assert.Equal(0, ended.ExitCode);
+        Assert.Contains(" WRN Wire tw0 failed: ", ended.Error, StringComparison.Ordinal);
+    }
+
+    private static async Task ExchangeAsync(TapwireStream application, NetworkStream kernel)
+    {
+        var buffer = new byte[1];
+        await application.WriteAsync("a"u8.ToArray());
+        await kernel.ReadExactlyAsync(buffer).AsTask().WaitAsync(Patience);
+        Assert.Equal((byte)'a', buffer[0]);
+        await kernel.WriteAsync("k"u8.ToArray());
+        await application.ReadExactlyAsync(buffer).AsTask().WaitAsync(Patience);
+        Assert.Equal((byte)'k', buffer[0]);
+    }
+
+    /// <summary>Ends when the action has: with end of file, or because the other end is gone. Anything else is passed on.</summary>
+    private static async Task EndOfAsync(Func<Task<int>> action)
+    {
+        try
+        {
+            Assert.Equal(0, await action());
+        }
+        catch (Exception e) when (IsGone(e) || IsGone(e.InnerException))
+        {
+            // The descriptor, or the request under way, has told it.
+        }
+    }
+
+    private static bool IsGone(Exception? e) =>
+        e is SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown };
+
+    [GeneratedRegex(@"time=([\d.]+) ms")]
+    private static partial Regex RoundTrip();
+}

@@ -1,0 +1,37 @@
+using Tapwire.Tests.Live.Support;
+using Xunit;
+
+namespace Tapwire.Tests.Live.Driver;
+
+/// <summary>The kernel drops 2 % of the packets in each direction, whole super-frames where there are some.</summary>
+[Collection(LiveCollection.Name)]
+public sealed class LossSpec
+{
+    private const string Ruleset = """
+        table ip loss {
+            chain in { type filter hook input priority 0; iifname "tw0" meta l4proto tcp numgen random mod 1000 < 20 counter drop; }
+            chain out { type filter hook output priority 0; oifname "tw0" meta l4proto tcp numgen random mod 1000 < 20 counter drop; }
+        }
+        """;
+
+    [SkippableTheory]
+    [InlineData("")]
+    [InlineData("tapwire.tap.offload = off")]
+    public async Task Transfers_end_intact_in_both_directions(string settings)
+    {
+        using var driver = LiveDriver.Start(settings);
+        var available = driver.Namespace.TryExec("nft", Ruleset);
+        Skip.If(available.ExitCode == 127, "there is no 'nft' command");
+        Assert.True(available.ExitCode == 0, available.Error);
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(async i =>
+        {
+            await using var connection = await driver.ConnectFromKernelAsync(LiveDriver.Echo);
+            await Transfer.EchoAsync(connection, LiveSize.Bulk / 8, seed: i);
+        }));
+
+        var counters = driver.Namespace.Exec("nft", "list", "ruleset");
+        Assert.DoesNotContain("packets 0 ", counters, StringComparison.Ordinal);
+        driver.StopCleanly();
+    }
+}
