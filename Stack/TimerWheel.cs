@@ -115,6 +115,9 @@ internal sealed class TimerWheel
         }
 
         _current = target;
+        // An early estimate whose timers have all been cancelled since is behind us now.
+        if (_next <= target)
+            _nextKnown = false;
     }
 
     private void FireSlot(int index, Instant now)

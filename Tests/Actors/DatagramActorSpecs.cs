@@ -212,7 +212,7 @@ public sealed class DatagramActorSpecs : DriverSetup
     {
         using var app = Open(LinkSocketType.Datagram);
         Ask(new BindRequest(1, app.Handle, LinkAddress.From(new IpEndpoint(Address, 4000))));
-        StackActor.Tell(new Messages.RemoveAddress(Address), Akka.Actor.ActorRefs.NoSender);
+        StackActor.Tell(new Tapwire.Messages.RemoveAddress(Address), Akka.Actor.ActorRefs.NoSender);
         Run();
         Assert.Equal((int)StackError.ConnectionAborted, ErrorIn(app));
         Assert.Null(app.ReadMessage());

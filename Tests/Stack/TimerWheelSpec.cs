@@ -54,6 +54,20 @@ public class TimerWheelSpec
     }
 
     [Fact]
+    public void An_early_estimate_for_timers_that_have_been_cancelled_does_not_stay_in_the_past()
+    {
+        var timers = Enumerable.Range(0, 40).Select(_ => new Probe(_fired)).ToList();
+        foreach (var timer in timers)
+            _wheel.Arm(timer, Instant.FromMilliseconds(1000));
+        var early = _wheel.NextDeadline;
+        Assert.True(early < Instant.FromMilliseconds(1000));
+        timers.ForEach(_wheel.Cancel);
+        var now = early + TimeSpan.FromMilliseconds(1);
+        _wheel.Advance(now);
+        Assert.True(_wheel.NextDeadline > now);
+    }
+
+    [Fact]
     public void A_deadline_between_ticks_is_rounded_up()
     {
         _wheel.Arm(new Probe(_fired), new Instant(TimerWheel.TickLength + 1));

@@ -94,8 +94,10 @@ public abstract class DriverSetup : TestKit
     /// <summary>Lets everything that can happen now happen: descriptors, mailboxes, frames in both directions.</summary>
     internal void Run()
     {
+        var rounds = 0;
         do
         {
+            Assert.True(++rounds < 100_000, "Driver and peer never come to rest.");
             Reactor.Look();
         }
         while (Peer.Exchange());
@@ -171,11 +173,11 @@ public abstract class DriverSetup : TestKit
     }
 
     /// <summary>The stack's own report.</summary>
-    protected Messages.StackStatus StackStatus()
+    protected Tapwire.Messages.StackStatus StackStatus()
     {
         var asker = CreateTestProbe();
-        asker.Send(StackActor, Messages.StatusRequest.Instance);
-        return asker.ExpectMsg<Messages.StackStatus>();
+        asker.Send(StackActor, Tapwire.Messages.StatusRequest.Instance);
+        return asker.ExpectMsg<Tapwire.Messages.StackStatus>();
     }
 
     internal void RunFor(App _) => Run();

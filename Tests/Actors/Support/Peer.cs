@@ -78,9 +78,11 @@ internal sealed class Peer
     public bool Exchange()
     {
         var any = false;
+        var rounds = 0;
         for (var moved = true; moved;)
         {
             moved = false;
+            Assert.True(++rounds < 100_000, "The two ends never come to rest.");
             while (Wire.Sent.TryDequeue(out var bytes))
             {
                 moved = true;

@@ -1,0 +1,166 @@
+using System.Text.RegularExpressions;
+using Tapwire.Host;
+using Xunit;
+
+namespace Tapwire.Tests.Host;
+
+/// <summary>The program from its command line to its exit code.</summary>
+[Collection(HostCollection.Name)]
+public sealed partial class CommandLineSpecs : IDisposable
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("tapwire-host-");
+
+    public void Dispose() => _directory.Delete(recursive: true);
+
+    [Theory]
+    [InlineData("demo --size 0", "--size is \"0\"; it must be a size from 1 B to 1 TiB, as in 64KiB.")]
+    [InlineData("demo --size lots", "--size is \"lots\"; it must be a size from 1 B to 1 TiB, as in 64KiB.")]
+    [InlineData("demo --loss 2", "--loss is \"2\"; it must be a part of 1 from 0 to 1, as in 0.01.")]
+    [InlineData("demo --latency 5", "--latency is \"5\"; it must be a time from 0 to 1m, as in 20ms.")]
+    [InlineData("demo --connections 0", "--connections is \"0\"; it must be a number from 1 to 10000.")]
+    [InlineData("demo --bandwidth 5", "--bandwidth is \"5\"; it must be a rate from 1k to 1000G bits per second, as in 100M.")]
+    [InlineData("demo --seed -1", "--seed is \"-1\"; it must be a number.")]
+    [InlineData("up --wire eth0", "--wire is \"eth0\"; it must be tap:NAME or tun:NAME")]
+    [InlineData("up --address 10.0.0.1", "--address is \"10.0.0.1\"; it must be ADDRESS/LENGTH")]
+    [InlineData("up --address 10.0.0.1/24,x", "--address is \"x\"; it must be ADDRESS/LENGTH")]
+    [InlineData("up --gateway x", "--gateway is \"x\"; it must be an IP address.")]
+    [InlineData("up --mac 01:00:00:00:00:00", "--mac is \"01:00:00:00:00:00\"; it must be a unicast address")]
+    [InlineData("up --mtu 67", "--mtu is \"67\"; it must be a number from 68 to 65535.")]
+    [InlineData("up --serve telnet:23", "--serve is \"telnet:23\"; it must be NAME:PORT")]
+    [InlineData("ping nobody", "HOST is \"nobody\"; it must be an IP address.")]
+    [InlineData("ping 10.0.0.1 --count 0", "--count is \"0\"; it must be a number from 1 to 65535.")]
+    [InlineData("fly", "'fly'")]
+    [InlineData("demo --fly", "'--fly'")]
+    public async Task A_wrong_command_line_is_2_with_a_line_that_says_what_is_wrong(string line, string complaint)
+    {
+        var run = await RunAsync(line.Split(' '));
+        Assert.Equal(2, run.Code);
+        Assert.Contains(complaint, run.Error, StringComparison.Ordinal);
+        Assert.All(run.ErrorLines, text => Assert.StartsWith("tapwire: ", text, StringComparison.Ordinal));
+        Assert.Matches("^tapwire: see 'tapwire[a-z ]* --help'\\.$", run.ErrorLines[^1]);
+        Assert.Empty(run.Output);
+    }
+
+    [Fact]
+    public async Task Every_problem_has_a_line_of_its_own()
+    {
+        var run = await RunAsync("demo", "--size", "x", "--loss", "y");
+        Assert.Equal(2, run.Code);
+        Assert.Equal(3, run.ErrorLines.Length);
+    }
+
+    [Theory]
+    [InlineData("--help", "demo")]
+    [InlineData("demo --help", "--loss")]
+    [InlineData("up --help", "--serve")]
+    [InlineData("status --help", "--json")]
+    [InlineData("ping --help", "--interval")]
+    public async Task Help_is_0_and_names_what_there_is(string line, string mentions)
+    {
+        var run = await RunAsync(line.Split(' '));
+        Assert.Equal(0, run.Code);
+        Assert.Contains(mentions, run.Output, StringComparison.Ordinal);
+        Assert.Empty(run.Error);
+    }
+
+    [Theory]
+    [InlineData("status")]
+    [InlineData("status --json")]
+    [InlineData("ping 10.0.0.1")]
+    public async Task Without_a_driver_it_is_1_with_advice(string line)
+    {
+        var path = Path.Combine(_directory.FullName, "nobody.sock");
+        var run = await RunAsync([.. line.Split(' '), "--link", path]);
+        Assert.Equal(1, run.Code);
+        Assert.StartsWith($"tapwire: No driver answers at '{path}'", Assert.Single(run.ErrorLines), StringComparison.Ordinal);
+        Assert.Contains("start one with 'tapwire up'", run.Error, StringComparison.Ordinal);
+        Assert.Empty(run.Output);
+    }
+
+    [Fact]
+    public async Task Up_without_an_address_is_2_with_advice()
+    {
+        var run = await RunAsync("up");
+        Assert.Equal(2, run.Code);
+        Assert.Contains("give one with --address", Assert.Single(run.ErrorLines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Up_with_a_bad_setting_is_2_with_file_and_line()
+    {
+        var file = Path.Combine(_directory.FullName, "own.conf");
+        await File.WriteAllTextAsync(file, "tapwire {\n  tcp.retries = 1000\n}\n");
+        var run = await RunAsync("up", "--config", file);
+        Assert.Equal(2, run.Code);
+        Assert.StartsWith($"tapwire: {file} line 2: tapwire.tcp.retries is \"1000\"", Assert.Single(run.ErrorLines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Up_with_a_file_that_is_not_there_is_2_with_its_name()
+    {
+        var run = await RunAsync("up", "--config", "/nowhere/own.conf");
+        Assert.Equal(2, run.Code);
+        Assert.Contains("'/nowhere/own.conf' cannot be read", Assert.Single(run.ErrorLines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Up_with_two_services_on_a_port_is_2()
+    {
+        var run = await RunAsync("up", "--address", "10.0.0.1/24", "--serve", "echo:7,http:7");
+        Assert.Equal(2, run.Code);
+        Assert.Contains("Two services on port 7: echo:7, http:7", Assert.Single(run.ErrorLines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Demo_sends_a_file_and_it_arrives_intact()
+    {
+        var run = await RunAsync("demo", "--size", "1MiB");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        AssertHashesAgree(run.Output);
+    }
+
+    [Fact]
+    public async Task Demo_over_a_cable_that_loses_reorders_duplicates_and_corrupts_arrives_intact()
+    {
+        var run = await RunAsync(
+            "demo", "--size", "300KiB", "--connections", "3", "--loss", "0.02", "--reorder", "0.02", "--duplicate", "0.02", "--corrupt", "0.01", "--latency", "1ms", "--seed", "5");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        AssertHashesAgree(run.Output);
+        Assert.Matches("cable: lost +[1-9]", run.Output);
+        Assert.Matches("cable: duplicated +[1-9]", run.Output);
+    }
+
+    private static void AssertHashesAgree(string output)
+    {
+        var hashes = Sha256().Matches(output).Select(match => match.Value).ToList();
+        Assert.Equal(2, hashes.Count);
+        Assert.Equal(hashes[0], hashes[1]);
+    }
+
+    [GeneratedRegex("[0-9a-f]{64}")]
+    private static partial Regex Sha256();
+
+    private static async Task<Outcome> RunAsync(params string[] args)
+    {
+        var (output, error) = (Console.Out, Console.Error);
+        using var newOutput = new StringWriter();
+        using var newError = new StringWriter();
+        Console.SetOut(newOutput);
+        Console.SetError(newError);
+        try
+        {
+            var code = await TapwireCommandLine.RunAsync(args);
+            return new Outcome(code, newOutput.ToString(), newError.ToString());
+        }
+        finally
+        {
+            Console.SetOut(output);
+            Console.SetError(error);
+        }
+    }
+
+    private sealed record Outcome(int Code, string Output, string Error)
+    {
+        public string[] ErrorLines => Error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+    }
+}

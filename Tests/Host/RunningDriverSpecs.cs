@@ -1,0 +1,61 @@
+using Akka.Actor;
+using Tapwire.Host;
+using Tapwire.Links;
+using Tapwire.Links.Client;
+using Tapwire.Messages;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Wires;
+using Xunit;
+
+namespace Tapwire.Tests.Host;
+
+/// <summary>A driver as the program starts it: a real actor system, on one end of a cable.</summary>
+[Collection(HostCollection.Name)]
+public sealed class RunningDriverSpecs : IDisposable
+{
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
+
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("tapwire-host-");
+    private readonly Cable _cable = new(new CableOptions(), TimeProvider.System);
+
+    public void Dispose()
+    {
+        _cable.Dispose();
+        _directory.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task A_driver_that_cannot_work_says_why_at_once()
+    {
+        var configuration = Configuration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []");
+        var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")], Gateway = IpAddress.Parse("192.0.2.1") };
+        var failure = await Assert.ThrowsAsync<CommandFailedException>(() => StartAsync(configuration, settings)).WaitAsync(Soon);
+        Assert.Contains("gateway 192.0.2.1", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task P22_a_driver_starts_answers_stops_and_starts_again_on_the_same_link()
+    {
+        var configuration = Configuration.Load(null, "akka.loglevel = WARNING");
+        var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")] };
+        using var second = new Cable(new CableOptions(), TimeProvider.System);
+        foreach (var wire in new[] { _cable.A, second.A })
+        {
+            await using var driver = await StartAsync(configuration, settings, wire).WaitAsync(Soon);
+            using var client = await TapwireClient.ConnectAsync(LinkPath);
+            Assert.Contains("10.99.0.1/24", await client.GetStatusAsync(), StringComparison.Ordinal);
+            var reply = await client.PingAsync(System.Net.IPAddress.Parse("10.99.0.1"), 1, 56, Soon); // its own address
+            Assert.Equal(IpAddress.Parse("10.99.0.1"), reply.From.Endpoint.Address);
+            await driver.StopAsync().WaitAsync(Soon);
+            Assert.False(File.Exists(LinkPath));
+            await Assert.ThrowsAnyAsync<System.Net.Sockets.SocketException>(() => client.GetStatusAsync());
+        }
+    }
+
+    private string LinkPath => Path.Combine(_directory.FullName, "link.sock");
+
+    private Task<RunningDriver> StartAsync(Configuration configuration, Tapwire.Actors.Settings.DriverSettings settings, IWire? wire = null) =>
+        RunningDriver.StartAsync("spec", configuration.Config, settings, wire ?? _cable.A, () => throw new WireException("The cable is cut."),
+            LinkListener.Listen(LinkPath), new BufferPool());
+}
