@@ -26,7 +26,7 @@ public static class ByteSize
             break;
         }
 
-        if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) || number * factor > long.MaxValue / 2)
+        if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) || !(number >= 0 && number * factor <= long.MaxValue / 2))
             return false;
         bytes = (long)(number * factor);
         return true;

@@ -28,7 +28,7 @@ public static class Duration
             if (!text.EndsWith(suffix, StringComparison.Ordinal))
                 continue;
             if (!double.TryParse(text[..^suffix.Length].TrimEnd(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
-                || number * ticks > long.MaxValue / 4)
+                || !(number >= 0 && number * ticks <= long.MaxValue / 4))
                 return false;
             duration = new TimeSpan((long)(number * ticks));
             return true;

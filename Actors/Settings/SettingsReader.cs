@@ -76,7 +76,7 @@ public sealed class SettingsReader(Config config, string root, IReadOnlyList<Set
             }
 
             var closest = _known.MinBy(known => Distance(known, key));
-            var hint = closest is not null && Distance(closest, key) <= 4 ? $" Did you mean {root}.{closest}?" : "";
+            var hint = closest is not null && Distance(closest, key) <= Math.Min(4, key.Length / 2) ? $" Did you mean {root}.{closest}?" : "";
             throw new SettingsException($"{Where(key)}: {root}.{key} is not a setting.{hint}");
         }
     }

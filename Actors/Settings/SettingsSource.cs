@@ -29,13 +29,18 @@ public sealed record SettingsSource(string Name, string Text)
             line++;
             var text = WithoutComment(raw);
             var key = "";
+            var quoted = false;
             foreach (var c in text)
             {
+                if (c == '"')
+                    quoted = !quoted;
                 switch (c)
                 {
+                    case var _ when quoted:
+                        key += c;
+                        break;
                     case '{':
-                        var scope = key.Trim(' ', '\t', '"', '=', ':');
-                        prefix.Push(prefix.TryPeek(out var outer) && outer.Length > 0 ? $"{outer}.{scope}" : scope);
+                        prefix.Push(Below(prefix, key));
                         if (prefix.Peek() == path)
                             found = line;
                         key = "";
@@ -44,9 +49,8 @@ public sealed record SettingsSource(string Name, string Text)
                         prefix.TryPop(out _);
                         key = "";
                         break;
-                    case '=' or ':' when key.Trim().Length > 0:
-                        var name = key.Trim(' ', '\t', '"');
-                        if ((prefix.TryPeek(out var parent) && parent.Length > 0 ? $"{parent}.{name}" : name) == path)
+                    case '=' or ':':
+                        if (Below(prefix, key) == path)
                             found = line;
                         key += c;
                         break;
@@ -61,6 +65,13 @@ public sealed record SettingsSource(string Name, string Text)
         }
 
         return found;
+    }
+
+    /// <summary>The whole path of a key in the innermost section, its quotes and operator aside.</summary>
+    private static string Below(Stack<string> sections, string key)
+    {
+        var name = key.Trim(' ', '\t', '=', ':', '+').Replace("\"", "", StringComparison.Ordinal);
+        return sections.TryPeek(out var section) && section.Length > 0 && name.Length > 0 ? $"{section}.{name}" : section + name;
     }
 
     private static string WithoutComment(string line)

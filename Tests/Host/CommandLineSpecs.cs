@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Spectre.Console;
 using Tapwire.Host;
 using Xunit;
 
@@ -147,6 +148,7 @@ public sealed partial class CommandLineSpecs : IDisposable
         using var newError = new StringWriter();
         Console.SetOut(newOutput);
         Console.SetError(newError);
+        AnsiConsole.Console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(newOutput) });
         try
         {
             var code = await TapwireCommandLine.RunAsync(args);

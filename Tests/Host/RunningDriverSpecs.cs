@@ -30,7 +30,7 @@ public sealed class RunningDriverSpecs : IDisposable
     {
         var configuration = Configuration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []");
         var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")], Gateway = IpAddress.Parse("192.0.2.1") };
-        var failure = await Assert.ThrowsAsync<CommandFailedException>(() => StartAsync(configuration, settings)).WaitAsync(Soon);
+        var failure = await Assert.ThrowsAsync<Tapwire.Actors.Settings.SettingsException>(() => StartAsync(configuration, settings)).WaitAsync(Soon);
         Assert.Contains("gateway 192.0.2.1", failure.Message, StringComparison.Ordinal);
     }
 

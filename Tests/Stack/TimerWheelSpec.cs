@@ -59,6 +59,9 @@ public class TimerWheelSpec
         var timers = Enumerable.Range(0, 40).Select(_ => new Probe(_fired)).ToList();
         foreach (var timer in timers)
             _wheel.Arm(timer, Instant.FromMilliseconds(1000));
+        var first = new Probe(_fired);
+        _wheel.Arm(first, Instant.FromMilliseconds(1));
+        _wheel.Cancel(first);
         var early = _wheel.NextDeadline;
         Assert.True(early < Instant.FromMilliseconds(1000));
         timers.ForEach(_wheel.Cancel);

@@ -38,6 +38,7 @@ public sealed class UnitSpecs
     [InlineData("1e9")]
     [InlineData("99999999999TiB")]
     [InlineData("NaN")]
+    [InlineData("-Infinity")]
     public void What_is_no_size_is_refused(string? text) => Assert.False(ByteSize.TryParse(text, out _));
 
     [Theory]
@@ -76,6 +77,7 @@ public sealed class UnitSpecs
     [InlineData("5 parsecs")]
     [InlineData("1,5s")]
     [InlineData("99999999999999d")]
+    [InlineData("NaNms")]
     public void What_is_no_duration_is_refused(string? text) => Assert.False(Duration.TryParse(text, out _));
 
     [Theory]

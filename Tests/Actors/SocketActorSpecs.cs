@@ -1,0 +1,241 @@
+using Akka.Actor;
+using Akka.TestKit;
+using Akka.TestKit.Xunit2;
+using Tapwire.Actors;
+using Tapwire.Actors.Link;
+using Tapwire.Links;
+using Tapwire.Links.Protocol;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+using Tapwire.Tests.Actors.Support;
+using Tapwire.Tests.Support;
+using Tapwire.Wires.Posix;
+using Xunit;
+
+namespace Tapwire.Tests.Actors;
+
+/// <summary>Actors of single sockets while the stack, a probe, has not answered yet: nothing that comes meanwhile is lost or answered out of order.</summary>
+public sealed class SocketActorSpecs : TestKit
+{
+    private static readonly IpEndpoint Local = new(IpAddress.Parse("10.0.0.1"), 4000);
+    private static readonly IpEndpoint Remote = new(IpAddress.Parse("10.0.0.2"), 80);
+    private static readonly SocketId Id = new(1, 0);
+
+    private readonly DiagnosingBufferPool _pool = new();
+    private readonly ManualReactor _reactor = new();
+    private readonly TestProbe _stack;
+    private readonly TestProbe _session;
+    private readonly SocketContext _context;
+    private ApplicationEnd? _application;
+
+    public SocketActorSpecs()
+        : base(VirtualTime.Config)
+    {
+        _stack = CreateTestProbe("stack");
+        _session = CreateTestProbe("session");
+        _context = new SocketContext(_stack.Ref, _reactor, _pool);
+    }
+
+    [Fact]
+    public void Requests_that_come_while_binding_wait_and_are_answered_in_their_order()
+    {
+        var actor = Connection();
+        Ask(actor, new BindRequest(1, 1, LinkAddress.From(Local)));
+        Ask(actor, new GetSockNameRequest(2, 1));
+        Ask(actor, new BindRequest(3, 1, LinkAddress.From(Local)));
+        Ask(actor, new ConnectRequest(4, 1, LinkAddress.From(Remote), 0, false));
+        _stack.ExpectMsg<Bind>();
+        Assert.False(_session.HasMessages);
+        Assert.False(_stack.HasMessages);
+
+        _stack.Send(actor, new Bound(Id, Local));
+        Assert.Equal((1u, 0), Answered(out var bound));
+        Assert.Equal(Local, bound.Address.Endpoint);
+        Assert.Equal((2u, 0), Answered(out var named));
+        Assert.Equal(Local, named.Address.Endpoint);
+        Assert.Equal((3u, (int)StackError.InvalidArgument), Answered(out _));
+        Assert.Equal(Id, _stack.ExpectMsg<Connect>().Binding);
+    }
+
+    [Fact]
+    public void A_bind_that_fails_leaves_a_socket_that_can_be_bound_again()
+    {
+        var actor = Connection();
+        Ask(actor, new BindRequest(1, 1, LinkAddress.From(Local)));
+        _stack.ExpectMsg<Bind>();
+        _stack.Send(actor, new BindFailed(StackError.AddressInUse));
+        Assert.Equal((1u, (int)StackError.AddressInUse), Answered(out _));
+        Ask(actor, new BindRequest(2, 1, LinkAddress.From(Local)));
+        _stack.ExpectMsg<Bind>();
+    }
+
+    [Fact]
+    public void What_comes_before_an_accepted_connection_is_attached_waits_for_it()
+    {
+        var actor = Connection(new Accepted(Id, Local, Remote));
+        Assert.Equal(Id, _stack.ExpectMsg<Attach>().Id);
+        Ask(actor, new GetPeerNameRequest(1, 1));
+        Assert.False(_session.HasMessages);
+        _stack.Send(actor, new Connected(Id, Local, Remote, 1000));
+        Assert.Equal((1u, 0), Answered(out var named));
+        Assert.Equal(Remote, named.Address.Endpoint);
+    }
+
+    [Fact]
+    public void The_application_is_read_no_further_than_the_stack_has_room()
+    {
+        var actor = Connection(new Accepted(Id, Local, Remote));
+        _stack.ExpectMsg<Attach>();
+        using var app = new Application(_application!);
+        app.Write(new byte[5000]);
+        _stack.Send(actor, new Connected(Id, Local, Remote, 1000));
+        Assert.Equal(1000, Taken());
+        _reactor.Look();
+        Assert.Equal(0, Taken());
+        _stack.Send(actor, new WriteDone(300));
+        Assert.Equal(300, Taken());
+        _stack.Send(actor, new WriteDone(100_000));
+        Assert.Equal(3700, Taken());
+    }
+
+    [Fact]
+    public void Options_asked_of_a_connection_that_ends_meanwhile_are_answered_all_the_same()
+    {
+        var actor = Connection(new Accepted(Id, Local, Remote));
+        _stack.ExpectMsg<Attach>();
+        _stack.Send(actor, new Connected(Id, Local, Remote, 1000));
+        Ask(actor, new GetOptionRequest(1, 1, 6, 1, 4));
+        Ask(actor, new SetOptionRequest(2, 1, 6, 1, BitConverter.GetBytes(1)));
+        _stack.ExpectMsg<GetOption>();
+        _stack.ExpectMsg<SetOption>();
+        _stack.Send(actor, new Closed(StackError.None));
+        Assert.Equal((1u, (int)StackError.ConnectionAborted), Answered(out _));
+        Assert.Equal((2u, (int)StackError.ConnectionAborted), Answered(out _));
+    }
+
+    [Fact]
+    public void An_actor_that_is_stopped_resets_its_connection_and_its_application()
+    {
+        var actor = Connection(new Accepted(Id, Local, Remote));
+        _stack.ExpectMsg<Attach>();
+        _stack.Send(actor, new Connected(Id, Local, Remote, 1000));
+        using var app = new Application(_application!);
+        var chain = _pool.Rent(10);
+        chain.Append(10);
+        _stack.Send(actor, new ReadReady(chain, 10, false));
+        Assert.Equal(10, _stack.ExpectMsg<ReadDone>().Bytes);
+        actor.Tell(PoisonPill.Instance);
+        Assert.Equal(Id, _stack.ExpectMsg<Abort>().Id);
+        Assert.Equal(10, app.Read());
+        Assert.Equal(-1, app.Read());
+    }
+
+    [Fact]
+    public void What_comes_while_a_listener_opens_waits_for_it()
+    {
+        var actor = Listener();
+        _stack.ExpectMsg<Listen>();
+        Ask(actor, new GetSockNameRequest(8, 1));
+        Assert.False(_session.HasMessages);
+        _stack.Send(actor, new Listening(Id, Local));
+        Assert.Equal((7u, 0), Answered(out _));
+        Assert.Equal((8u, 0), Answered(out var named));
+        Assert.Equal(Local, named.Address.Endpoint);
+        Assert.Equal(1, _stack.ExpectMsg<Accept>().Count);
+    }
+
+    [Fact]
+    public void A_listener_that_its_application_closes_while_it_opens_is_given_back()
+    {
+        var actor = Listener();
+        _stack.ExpectMsg<Listen>();
+        _application!.Dispose();
+        _reactor.Look(); // the one report that a reactor makes of it
+        Watch(actor);
+        _stack.Send(actor, new Listening(Id, Local));
+        ExpectTerminated(actor);
+        _stack.ExpectMsg<Accept>();
+        Assert.Equal(Id, _stack.ExpectMsg<Unlisten>().Listener);
+    }
+
+    [Fact]
+    public void A_datagram_request_that_is_under_way_when_the_socket_ends_is_answered()
+    {
+        var link = DatagramLink.Create(out _application);
+        var actor = Sys.ActorOf(DatagramActor.Props(_context, link, LinkFamily.V4).WithDispatcher(CallingThreadDispatcher.Id));
+        Ask(actor, new BindRequest(1, 1, LinkAddress.From(Local)));
+        _stack.ExpectMsg<OpenDatagram>();
+        Ask(actor, new GetSockNameRequest(2, 1));
+        _stack.Send(actor, new DatagramOpened(Id, Local));
+        Assert.Equal((1u, 0), Answered(out _));
+        Assert.Equal((2u, 0), Answered(out _));
+        Ask(actor, new ConnectRequest(3, 1, LinkAddress.From(Remote), 0, false));
+        Assert.False(_session.HasMessages);
+        _stack.Send(actor, new Closed(StackError.AddressNotAvailable));
+        Assert.Equal((3u, (int)StackError.ConnectionAborted), Answered(out _));
+    }
+
+    protected override void AfterAll()
+    {
+        base.AfterAll();
+        _application?.Dispose();
+        _pool.AssertAllReturned();
+        Assert.Equal(0, _reactor.Count);
+    }
+
+    private IActorRef Connection(Accepted? accepted = null)
+    {
+        var link = StreamLink.Create(out _application);
+        return Sys.ActorOf(ConnectionActor.Props(_context, link, LinkFamily.V4, default, accepted).WithDispatcher(CallingThreadDispatcher.Id));
+    }
+
+    private IActorRef Listener()
+    {
+        var link = StreamLink.Create(out _application);
+        var listen = new BecomeListener(link, LinkFamily.V4, null, default, new ListenRequest(7, 1, 5), _session.Ref);
+        return Sys.ActorOf(LinkListenerActor.Props(_context, listen).WithDispatcher(CallingThreadDispatcher.Id));
+    }
+
+    private void Ask(IActorRef actor, LinkRequest request) => _session.Send(actor, new LinkCall(request));
+
+    private (uint Id, int Error) Answered(out LinkAnswer answer)
+    {
+        answer = _session.ExpectMsg<LinkReply>().Answer;
+        return (answer.Id, answer.Error);
+    }
+
+    /// <summary>Bytes that the actor has given to the stack since the last call.</summary>
+    private int Taken()
+    {
+        var bytes = 0;
+        while (_stack.HasMessages)
+        {
+            var write = _stack.ExpectMsg<WriteRequest>();
+            bytes += write.Data.Length;
+            write.Release();
+        }
+
+        return bytes;
+    }
+
+    /// <summary>The application's descriptor.</summary>
+    private sealed unsafe class Application(ApplicationEnd end) : IDisposable
+    {
+        private readonly int _descriptor = end.Take();
+
+        public void Write(byte[] bytes)
+        {
+            fixed (byte* start = bytes)
+                Assert.Equal(bytes.Length, (int)Libc.send(_descriptor, start, (nuint)bytes.Length, Libc.MSG_DONTWAIT));
+        }
+
+        public int Read()
+        {
+            var buffer = stackalloc byte[64];
+            return (int)Libc.recv(_descriptor, buffer, 64, Libc.MSG_DONTWAIT);
+        }
+
+        public void Dispose() => Libc.Close(_descriptor);
+    }
+}
