@@ -156,7 +156,7 @@ public sealed class SocketActorSpecs : TestKit
         _stack.Send(actor, new Listening(Id, Local));
         ExpectTerminated(actor);
         _stack.ExpectMsg<Accept>();
-        Assert.Equal(Id, _stack.ExpectMsg<Unlisten>().Listener);
+        Assert.Equal(Id, _stack.ExpectMsg<Unlisten>().Id);
     }
 
     [Fact]
