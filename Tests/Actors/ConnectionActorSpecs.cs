@@ -80,7 +80,7 @@ public sealed class ConnectionActorSpecs : DriverSetup
         TcpSocket? socket = null;
         RunUntil(() => (socket ??= listener.Accept()) is not null);
         app.Write("data"u8);
-        RunUntil(() => Peer.Received(socket!).Length == 4);
+        RunUntil(() => Peer.ReceivedCount(socket!) == 4);
         Assert.Equal("data"u8.ToArray(), Peer.Received(socket!));
     }
 
@@ -194,7 +194,7 @@ public sealed class ConnectionActorSpecs : DriverSetup
         Assert.True(app.SawEndOfFile);
         var more = Pattern(200_000);
         app.Write(more);
-        RunUntil(() => Peer.Received(socket).Length == more.Length);
+        RunUntil(() => Peer.ReceivedCount(socket) == more.Length);
         Assert.Equal(more, Peer.Received(socket));
     }
 
@@ -255,7 +255,7 @@ public sealed class ConnectionActorSpecs : DriverSetup
         RunUntil(() =>
         {
             written += app.TryWrite(bytes.AsSpan(written));
-            return Peer.Received(socket).Length == bytes.Length;
+            return Peer.ReceivedCount(socket) == bytes.Length;
         });
         Assert.Equal(bytes, Peer.Received(socket));
     }
@@ -268,7 +268,7 @@ public sealed class ConnectionActorSpecs : DriverSetup
         var socket = listener.Accept()!;
         var bytes = Pattern(500_001);
         app.Write(bytes);
-        RunUntil(() => Peer.Received(socket).Length == bytes.Length);
+        RunUntil(() => Peer.ReceivedCount(socket) == bytes.Length);
         Assert.Equal(bytes, Peer.Received(socket));
     }
 

@@ -32,7 +32,7 @@ public sealed class ListenerActorSpecs : DriverSetup
         Assert.Equal("to the first"u8.ToArray(), one.Read());
         Assert.Equal("to the second"u8.ToArray(), two!.Read());
         two.Write("from the second"u8);
-        RunUntil(() => Peer.Received(second).Length > 0);
+        RunUntil(() => Peer.ReceivedCount(second) > 0);
         Assert.Equal("from the second"u8.ToArray(), Peer.Received(second));
         Assert.Empty(Peer.Received(first));
     }

@@ -27,7 +27,7 @@ public sealed class PacketWalkSpec : DriverSetup
 
         // The application writes; its ConnectionActor reads the descriptor: WriteRequest → engine → Frame → TapActor → wire.
         app.Write("from the application"u8);
-        RunUntil(() => Peer.Received(socket).Length > 0);
+        RunUntil(() => Peer.ReceivedCount(socket) > 0);
         Assert.Equal("from the application"u8.ToArray(), Peer.Received(socket));
 
         // Both sides close in order, and the engine on either side knows.

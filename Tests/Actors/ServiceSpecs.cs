@@ -48,7 +48,7 @@ public sealed class ServiceSpecs() : DriverSetup("""serve = ["echo:7", "discard:
         RunUntil(() =>
         {
             sent += SendWhatFits(socket, bytes.AsSpan(sent));
-            return Peer.Received(socket).Length == bytes.Length;
+            return Peer.ReceivedCount(socket) == bytes.Length;
         });
         Assert.Equal(bytes, Peer.Received(socket));
     }
@@ -67,7 +67,7 @@ public sealed class ServiceSpecs() : DriverSetup("""serve = ["echo:7", "discard:
     public void Source_counts_in_words_and_stops_when_the_peer_closes()
     {
         var socket = ConnectToSource();
-        while (Peer.Received(socket).Length < 3 << 20)
+        while (Peer.ReceivedCount(socket) < 3 << 20)
         {
             Peer.ReadAll(socket);
             Run();

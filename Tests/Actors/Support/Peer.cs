@@ -71,6 +71,9 @@ internal sealed class Peer
     /// <summary>All bytes that have come on a socket so far.</summary>
     public byte[] Received(TcpSocket socket) => _received.TryGetValue(socket, out var bytes) ? [.. bytes] : [];
 
+    /// <summary>How many bytes have come on a socket so far.</summary>
+    public int ReceivedCount(TcpSocket socket) => _received.TryGetValue(socket, out var bytes) ? bytes.Count : 0;
+
     /// <summary>Sockets are read as bytes come, unless they are listed here.</summary>
     public HashSet<TcpSocket> NotReading { get; } = [];
 
