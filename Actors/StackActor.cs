@@ -22,6 +22,11 @@ public sealed record StackContext(NetworkStack Stack, IActorRef Tap, BufferPool 
 /// </summary>
 public sealed partial class StackActor : ReceiveActor
 {
+    /// <summary>Of a frame that the engine fails on, so many bytes are logged: all headers.</summary>
+    private const int FaultBytes = 128;
+
+    private static readonly TimeSpan FaultPause = TimeSpan.FromMilliseconds(10);
+
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly StackContext _context;
     private readonly NetworkStack _stack;
@@ -115,34 +120,46 @@ public sealed partial class StackActor : ReceiveActor
         var now = Now;
         for (var budget = _context.FramesPerPoll; budget > 0 && _frames.TryDequeue(out var frame); budget--)
             Digest(frame, now);
-        _stack.Poll(now);
+        var notBefore = PollEngine(now) ? now : now + FaultPause;
         TellEvents(now);
         Emit(now);
         if (_frames.Count > 0)
             PostPoll();
         else
-            Arm(now);
+            Arm(now, notBefore);
         StopWhenDone();
     }
 
     /// <summary>A frame that makes the engine throw is a fault of the engine: it costs that frame, is logged with its bytes, and nothing else.</summary>
     private void Digest(PacketBuffer frame, Instant now)
     {
-        var bytes = _log.IsErrorEnabled ? frame.Span[..Math.Min(frame.Length, FaultBytes)] : default;
+        var bytes = frame.Span[..Math.Min(frame.Length, FaultBytes)];
         try
         {
             _stack.Receive(frame, now);
         }
-#pragma warning disable CA1031 // whatever the engine throws, the driver goes on
         catch (Exception e)
-#pragma warning restore CA1031
         {
             _engineFaults++;
             _log.Error(e, "The engine failed on a frame that begins with {FrameBytes}", Convert.ToHexString(bytes));
         }
     }
 
-    private const int FaultBytes = 128;
+    /// <summary>Timers and output. What throws there costs that turn, and a pause, so that a fault that stays does not become a loop.</summary>
+    private bool PollEngine(Instant now)
+    {
+        try
+        {
+            _stack.Poll(now);
+            return true;
+        }
+        catch (Exception e)
+        {
+            _engineFaults++;
+            _log.Error(e, "The engine failed on its timers or its output");
+            return false;
+        }
+    }
 
     /// <summary>Hands frames to the wire within its credit, and lets sockets fill the room that this makes.</summary>
     private void Emit(Instant now)
@@ -153,8 +170,7 @@ public sealed partial class StackActor : ReceiveActor
             {
                 if (_stack.PollAt > now)
                     return;
-                _stack.Poll(now);
-                if (!_stack.TryDequeueFrame(out frame))
+                if (!PollEngine(now) || !_stack.TryDequeueFrame(out frame))
                     return;
             }
 
@@ -167,9 +183,9 @@ public sealed partial class StackActor : ReceiveActor
     /// Has the scheduler post a poll at the engine's next deadline. A tick that is set for an earlier time stays: most deadlines move on with every
     /// segment, and one early poll is cheaper than a cancelled timer for each.
     /// </summary>
-    private void Arm(Instant now)
+    private void Arm(Instant now, Instant notBefore)
     {
-        var due = _stack.PollAt;
+        var due = Instant.Max(_stack.PollAt, notBefore);
         if (_credit == 0 && due <= now)
             return; // the wire's credit, when it comes back, posts the poll
         if (_context.MaximumTick != Timeout.InfiniteTimeSpan)

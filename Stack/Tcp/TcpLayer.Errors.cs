@@ -41,17 +41,6 @@ public sealed partial class TcpLayer
             Counters.TcpInIcmpIgnored++;
     }
 
-    /// <summary>The next hop towards a destination does not answer.</summary>
-    internal void Unreachable(IpAddress destination, StackError error, Instant now)
-    {
-        // Once per failed resolution, which takes seconds: a walk is fair.
-        foreach (var entry in _table.Snapshot())
-        {
-            if (entry is TcpConnection connection && entry.RemoteAddress == destination)
-                connection.Socket.Unreachable(error);
-        }
-    }
-
     /// <summary>An address is no longer ours: what is bound to it ends. No reset is sent, there is no address to send it from.</summary>
     internal void AddressRemoved(IpAddress address, Instant now)
     {
