@@ -21,15 +21,16 @@ public sealed partial class TcpSocket
     }
 
     /// <summary>
-    /// The application is gone. What it has written is sent, with a FIN behind; what the peer sends from now on is answered with a reset. Unread
-    /// bytes, or <see cref="TcpSocketOptions.ResetOnClose"/>, reset the connection at once (RFC 2525, 2.17). The event Closed comes when it is over.
+    /// The application is gone. What it has written is sent, with a FIN behind; what the peer sends from now on is answered with a reset. Bytes
+    /// that are unread, or given away and not <see cref="Consumed"/>, or <see cref="TcpSocketOptions.ResetOnClose"/>, reset the connection at once
+    /// (RFC 2525, 2.17). The event Closed comes when it is over.
     /// </summary>
     public void Close(Instant now)
     {
         if (_closedByOwner)
             return;
         _closedByOwner = true;
-        var unread = _received.Bytes > 0;
+        var unread = _received.Bytes + _lent > 0;
         _received.Clear();
         switch (_state)
         {

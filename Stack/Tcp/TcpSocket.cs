@@ -113,6 +113,8 @@ public sealed partial class TcpSocket : StackSocket
     /// <exception cref="ArgumentOutOfRangeException">More than were given away.</exception>
     public void Consumed(int bytes, Instant now)
     {
+        if (_receiveShutdown)
+            return;
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)bytes, (uint)_lent, nameof(bytes));
         _lent -= bytes;
         WindowOpened();
@@ -126,6 +128,9 @@ public sealed partial class TcpSocket : StackSocket
         _receiveShutdown = true;
         _layer.Counters.TcpInDiscarded += _received.Bytes;
         _received.Clear();
+
+        // Nobody will take what was given away: it must not keep the window closed.
+        _lent = 0;
         WindowOpened();
     }
 

@@ -109,6 +109,18 @@ public class ClosingSpec
         """).AssertNoLeak();
 
     [Fact]
+    public void Closing_with_bytes_given_away_and_not_consumed_resets() => new TcpScript().Run(TcpScript.Accepted + """
+        +0 < P. 1:101(100) ack 1 win 65535
+        +0 > . 1:1(0) ack 101
+        +0 take 100
+        +0 consume 99
+        +0 close
+        +0 > R. 1:1(0) ack 101
+        +0 closed ConnectionAborted
+        +0 counter TcpExtTCPAbortOnClose 1
+        """).AssertNoLeak();
+
+    [Fact]
     public void Bytes_that_come_after_close_are_answered_with_a_reset() => new TcpScript().Run(TcpScript.Accepted + """
         +0 close
         +0 > F. 1:1(0) ack 1

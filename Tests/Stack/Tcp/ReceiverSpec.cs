@@ -132,6 +132,25 @@ public class ReceiverSpec
         """).AssertNoLeak();
 
     [Fact]
+    public void What_was_given_away_before_the_receiving_side_is_shut_down_does_not_keep_the_window_closed() => new TcpScript
+    {
+        Options = new TcpOptions { Timestamps = false, ReceiveBuffer = 4096 },
+    }.Run(TcpScript.Accepted + """
+        +0 < . 1:1461(1460) ack 1 win 65535
+        +0 > . 1:1(0) ack 1461 win 2636
+        +0 < . 1461:2921(1460) ack 1 win 65535
+        +0 > . 1:1(0) ack 2921 win 1176
+        +0 < . 2921:4097(1176) ack 1 win 65535
+        +0 > . 1:1(0) ack 4097 win 0
+        +0 take 4096
+        +1s shutdown-read
+        +0 > . 1:1(0) ack 4097 win 4096
+        +0 consume 4096
+        +0 < . 4097:5557(1460) ack 1 win 65535
+        +0 > . 1:1(0) ack 5557 win 4096
+        """).AssertNoLeak();
+
+    [Fact]
     public void The_window_never_moves_back_when_bytes_come() => new TcpScript
     {
         Options = new TcpOptions { Timestamps = false, ReceiveBuffer = 8000 },
