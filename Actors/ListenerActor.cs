@@ -77,29 +77,22 @@ public abstract class ListenerActor : ReceiveActor, IWithUnboundedStash
     /// <summary>No new connections; those that are served end in order.</summary>
     private void ReceiveStopping() => Receive<Stopping>(_ =>
     {
-        var connections = Context.GetChildren().ToList();
         StopListening();
-        foreach (var connection in connections)
-        {
-            Context.Watch(connection);
-            connection.Tell(Stopping.Instance);
-        }
-
-        if (connections.Count == 0)
+        var connections = new Dismissal(Context);
+        if (connections.IsDone)
             Context.Stop(Self);
         else
-            Become(() => Finishing(connections.Count));
+            Become(() => Finishing(connections));
     });
 
-    private void Finishing(int left)
+    private void Finishing(Dismissal connections)
     {
         Receive<Accepted>(accepted => Stack.Tell(new Abort(accepted.Id)));
-        Receive<Terminated>(_ =>
+        Receive<Terminated>(gone =>
         {
-            if (left == 1)
+            connections.Left(gone);
+            if (connections.IsDone)
                 Context.Stop(Self);
-            else
-                Become(() => Finishing(left - 1));
         });
     }
 

@@ -27,12 +27,15 @@ internal sealed class RunningDriver : IAsyncDisposable
         _system = system;
         _driver = driver;
         Ready = ready;
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Ended = ended.Task;
+        system.ActorOf(Props.Create(() => new Watcher(driver, ended)));
     }
 
     public DriverReady Ready { get; }
 
     /// <summary>Ends when the driver has: by <see cref="StopAsync"/>, or because it failed.</summary>
-    public Task Ended => _system.WhenTerminated;
+    public Task Ended { get; }
 
     /// <summary>Starts a driver. Wire and link are its own from now on, also when it does not start.</summary>
     /// <exception cref="CommandFailedException">It does not come up, and why.</exception>
@@ -97,5 +100,15 @@ internal sealed class RunningDriver : IAsyncDisposable
         }
 
         await _system.Terminate();
+    }
+
+    /// <summary>Tells code outside the actor system that the driver is gone.</summary>
+    private sealed class Watcher : ReceiveActor
+    {
+        public Watcher(IActorRef driver, TaskCompletionSource ended)
+        {
+            Context.Watch(driver);
+            Receive<Terminated>(_ => ended.TrySetResult());
+        }
     }
 }

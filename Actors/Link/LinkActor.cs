@@ -205,27 +205,20 @@ internal sealed class LinkActor : ReceiveActor
     private void Stop()
     {
         _context.Listener.Dispose();
-        var children = Context.GetChildren().ToList();
-        foreach (var child in children)
-        {
-            Context.Watch(child);
-            child.Tell(Stopping.Instance);
-        }
-
-        if (children.Count == 0)
+        var children = new Dismissal(Context);
+        if (children.IsDone)
             Context.Stop(Self);
         else
-            Become(() => Finishing(children.Count));
+            Become(() => Finishing(children));
     }
 
-    private void Finishing(int left)
+    private void Finishing(Dismissal children)
     {
-        Receive<Terminated>(_ =>
+        Receive<Terminated>(gone =>
         {
-            if (left == 1)
+            children.Left(gone);
+            if (children.IsDone)
                 Context.Stop(Self);
-            else
-                Become(() => Finishing(left - 1));
         });
         Receive<LinkCall>(call => Sender.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted))));
         Receive<SpawnConnection>(spawn =>

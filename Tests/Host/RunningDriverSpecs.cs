@@ -53,6 +53,17 @@ public sealed class RunningDriverSpecs : IDisposable
         }
     }
 
+    [Fact]
+    public async Task A_driver_that_loses_its_stack_ends_and_whoever_runs_it_is_told()
+    {
+        var configuration = Configuration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []");
+        var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")] };
+        await using var driver = await StartAsync(configuration, settings).WaitAsync(Soon);
+        Assert.False(driver.Ended.IsCompleted);
+        driver.Ready.Stack.Tell(PoisonPill.Instance);
+        await driver.Ended.WaitAsync(Soon);
+    }
+
     private string LinkPath => Path.Combine(_directory.FullName, "link.sock");
 
     private Task<RunningDriver> StartAsync(Configuration configuration, Tapwire.Actors.Settings.DriverSettings settings, IWire? wire = null) =>
