@@ -19,6 +19,16 @@ internal static class HostLog
         return configuration.CreateLogger();
     }
 
+    /// <summary>Serilog's level for the actor system's name of one. OFF lets only what is fatal through.</summary>
+    public static LogEventLevel SerilogLevel(string? akkaLevel) => akkaLevel?.ToUpperInvariant() switch
+    {
+        "DEBUG" => LogEventLevel.Debug,
+        "WARNING" => LogEventLevel.Warning,
+        "ERROR" => LogEventLevel.Error,
+        "OFF" => LogEventLevel.Fatal,
+        _ => LogEventLevel.Information,
+    };
+
     /// <summary>The actor system's name for a Serilog level.</summary>
     public static string AkkaLevel(LogEventLevel level) => level switch
     {

@@ -20,7 +20,7 @@ internal static class LinkOption
         }
         catch (SocketException e)
         {
-            throw new CommandFailedException($"No driver answers at '{path}' ({e.Message}); start one with 'tapwire up', or name its socket with --link.", e);
+            throw new CommandFailedException($"No driver answers at '{path}'; start one with 'tapwire up', or name its socket with --link.", e);
         }
     }
 }

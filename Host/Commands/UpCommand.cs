@@ -43,11 +43,7 @@ internal static class UpCommand
     private static readonly Option<IReadOnlyList<ServiceSpec>> Serve = Flags.List<ServiceSpec>("--serve", "Services within the driver.", "NAME:PORT,...",
         (string text, out ServiceSpec value) => (value = ServiceSpec.Parse(text)!) is not null, ServiceSpec.Accepted);
 
-    private static readonly Option<LogEventLevel> Level = new("--log-level")
-    {
-        Description = "What is logged.",
-        DefaultValueFactory = _ => LogEventLevel.Information,
-    };
+    private static readonly Option<LogEventLevel?> Level = new("--log-level") { Description = "What is logged, instead of what akka.loglevel says." };
 
     private static readonly Option<string?> LogFile = new("--log-file") { Description = "Log to this file, too.", HelpName = "FILE" };
 
@@ -63,8 +59,9 @@ internal static class UpCommand
 
     private static async Task<int> RunAsync(ParseResult parsed)
     {
-        var level = parsed.GetValue(Level);
-        var configuration = Configuration.Load(parsed.GetValue(Config), $"akka.loglevel = {HostLog.AkkaLevel(level)}");
+        var asked = parsed.GetValue(Level);
+        var configuration = Configuration.Load(parsed.GetValue(Config), asked is { } given ? $"akka.loglevel = {HostLog.AkkaLevel(given)}" : "");
+        var level = asked ?? HostLog.SerilogLevel(configuration.Config.GetString("akka.loglevel"));
         var settings = Merge(configuration.Settings, parsed);
         if (settings.Addresses.Count == 0)
             throw new SettingsException("The stack has no address; give one with --address, as in --address 10.99.0.2/24, or in tapwire.addresses.");

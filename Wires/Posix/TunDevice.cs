@@ -35,7 +35,7 @@ internal static unsafe class TunDevice
         {
             Errors.ENOENT or Errors.ENODEV or Errors.ENXIO =>
                 $"There is no {Path}: load the kernel's tun module (modprobe tun), or give the container that device.",
-            Errors.EACCES or Errors.EPERM => $"{Path} may not be opened: {Errors.Describe(errno)}; its usual mode is 0666, and a container must be allowed the device.",
+            Errors.EACCES or Errors.EPERM => $"{Path} may not be opened: {Errors.Describe(errno)}; run as root, or have root give it back its usual mode ('chmod 666 {Path}'); a container must be allowed the device.",
             _ => $"{Path} cannot be opened: {Errors.Describe(errno)} (errno {errno}).",
         });
     }
