@@ -197,10 +197,7 @@ internal sealed partial class ConnectionActor
             _tail = null;
         if (written > 0 && _socket is { } id)
             _context.Stack.Tell(new ReadDone(id, written));
-        if (_head is null != _awaitsRoom)
-            return _head is null;
-        _awaitsRoom = _head is not null;
-        _link.SetInterest(_awaitsRoom ? Readiness.Readable | Readiness.Writable : Readiness.Readable);
+        _link.AwaitRoom(_head is not null);
         return _head is null;
     }
 

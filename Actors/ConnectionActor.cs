@@ -48,7 +48,6 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
     // Bytes on their way to the application, the first buffer possibly in part.
     private PacketBuffer? _head;
     private PacketBuffer? _tail;
-    private bool _awaitsRoom;
     private int _credit;
 
     /// <summary>A socket that an application has just made, or, with <paramref name="accepted"/>, a connection that a listener has accepted.</summary>
@@ -135,11 +134,7 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
                     break;
             }
         });
-        Receive<LinkReady>(ready =>
-        {
-            if ((ready.Readiness & Wires.Readiness.HangUp) != 0 && _link.State() is LinkRead.Closed or LinkRead.Reset)
-                Context.Stop(Self);
-        });
+        ReceiveHangUp();
         ReceiveStopping();
     }
 
@@ -211,11 +206,7 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
                     break;
             }
         });
-        Receive<LinkReady>(ready =>
-        {
-            if ((ready.Readiness & Wires.Readiness.HangUp) != 0 && _link.State() is LinkRead.Closed or LinkRead.Reset)
-                Context.Stop(Self);
-        });
+        ReceiveHangUp();
         ReceiveStopping();
     }
 
@@ -241,6 +232,13 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
             _context.Stack.Tell(new Unbind(binding));
         _binding = null;
     }
+
+    /// <summary>The application has closed a socket that is not connected.</summary>
+    private void ReceiveHangUp() => Receive<LinkReady>(ready =>
+    {
+        if ((ready.Readiness & Wires.Readiness.HangUp) != 0 && _link.State() is LinkRead.Closed or LinkRead.Reset)
+            Context.Stop(Self);
+    });
 
     private void BackToUnconnected()
     {

@@ -15,13 +15,7 @@ public sealed partial class StackActor
             var error = _stack.Tcp.Bind(bind.Local, bind.ReuseAddress, out var binding);
             Sender.Tell(binding is null ? new BindFailed(error) : new Bound(_sockets.Add(binding, Sender).Id, binding.Local));
         });
-        Receive<Unbind>(unbind =>
-        {
-            if (_sockets.Find(unbind.Id) is not { Socket: TcpBinding binding } entry)
-                return;
-            binding.Release();
-            _sockets.Remove(entry);
-        });
+        Receive<Unbind>(unbind => TakeBinding(unbind.Id)?.Release());
         Receive<Listen>(Listen);
         Receive<Accept>(accept =>
         {
@@ -40,19 +34,27 @@ public sealed partial class StackActor
         });
     }
 
+    /// <summary>A reserved port, which leaves the table for its one use; null if there is none of that name.</summary>
+    private TcpBinding? TakeBinding(SocketId id)
+    {
+        if (_sockets.Find(id) is not { Socket: TcpBinding binding } entry)
+            return null;
+        _sockets.Remove(entry);
+        return binding;
+    }
+
     private void Listen(Listen request)
     {
         StackError error;
         TcpListener? listener;
         if (request.Binding is { } bindingId)
         {
-            if (_sockets.Find(bindingId) is not { Socket: TcpBinding binding } entry)
+            if (TakeBinding(bindingId) is not { } binding)
             {
                 Sender.Tell(new ListenFailed(StackError.InvalidArgument));
                 return;
             }
 
-            _sockets.Remove(entry);
             error = binding.Listen(request.Backlog, request.Options, out listener);
         }
         else

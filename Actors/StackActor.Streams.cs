@@ -68,13 +68,12 @@ public sealed partial class StackActor
         TcpSocket? socket;
         if (request.Binding is { } bindingId)
         {
-            if (_sockets.Find(bindingId) is not { Socket: TcpBinding binding } entry)
+            if (TakeBinding(bindingId) is not { } binding)
             {
                 Sender.Tell(new ConnectFailed(StackError.InvalidArgument));
                 return;
             }
 
-            _sockets.Remove(entry);
             error = binding.Connect(request.Remote, request.Options, Now, out socket);
         }
         else

@@ -8,6 +8,7 @@ public abstract class DriverEnd : WatchedDescriptor
 {
     private volatile bool _mayHaveInput = true;
     private volatile bool _mayBeHungUp = true;
+    private bool _awaitsRoom;
     private Readiness _interest;
 
     private protected DriverEnd(int descriptor, ulong handle)
@@ -29,6 +30,15 @@ public abstract class DriverEnd : WatchedDescriptor
         _mayBeHungUp = false;
         _interest = interest;
         Watch(reactor, interest, ready);
+    }
+
+    /// <summary>Has room to write reported, beside input, or no longer. Costs a system call only where that changes.</summary>
+    public void AwaitRoom(bool wanted)
+    {
+        if (_awaitsRoom == wanted)
+            return;
+        _awaitsRoom = wanted;
+        SetInterest(wanted ? Readiness.Readable | Readiness.Writable : Readiness.Readable);
     }
 
     /// <summary>Changes what is reported; what is ready at that moment is reported anew.</summary>

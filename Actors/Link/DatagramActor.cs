@@ -34,7 +34,6 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
     private IpEndpoint? _remote;
     private bool _reuseAddress;
     private bool _broadcast;
-    private bool _awaitsRoom;
 
     public DatagramActor(SocketContext context, DatagramLink link, LinkFamily family)
     {
@@ -84,7 +83,7 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
                     Open(bind.Local.Endpoint, (bind, Sender));
                     break;
                 case ConnectRequest:
-                    Open(new IpEndpoint(_family == LinkFamily.V4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), null);
+                    Open(LinkAddress.Wildcard(_family), null);
                     Stash.Stash();
                     break;
                 case SetOptionRequest set when LinkOptions.IsReuseAddress(set.Level, set.Name):
@@ -96,7 +95,7 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
                     Sender.Tell(new LinkReply(set.Done()));
                     break;
                 case SetOptionRequest or GetOptionRequest when NeedsSocket(call.Request):
-                    Open(new IpEndpoint(_family == LinkFamily.V4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), null);
+                    Open(LinkAddress.Wildcard(_family), null);
                     Stash.Stash();
                     break;
                 default:
@@ -112,7 +111,7 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
                 return;
             }
 
-            Open(new IpEndpoint(_family == LinkFamily.V4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), null);
+            Open(LinkAddress.Wildcard(_family), null);
             Self.Tell(ready);
         });
         Receive<Stopping>(_ => Context.Stop(Self));
@@ -235,12 +234,7 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
             delivered++;
         }
 
-        if (_awaitsRoom != _received.Count > 0)
-        {
-            _awaitsRoom = _received.Count > 0;
-            _link.SetInterest(_awaitsRoom ? Readiness.Readable | Readiness.Writable : Readiness.Readable);
-        }
-
+        _link.AwaitRoom(_received.Count > 0);
         if (delivered > 0)
             _context.Stack.Tell(new ReceiveDatagrams(id, delivered));
     }

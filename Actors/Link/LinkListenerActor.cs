@@ -26,7 +26,7 @@ internal sealed class LinkListenerActor : ListenerActor
     private Waiting? _waiting;
 
     public LinkListenerActor(SocketContext context, BecomeListener listen)
-        : base(context.Stack, new Listen(Wildcard(listen.Family), Math.Clamp(listen.Request.Backlog, 1, 65535), listen.Binding, listen.Options))
+        : base(context.Stack, new Listen(LinkAddress.Wildcard(listen.Family), Math.Clamp(listen.Request.Backlog, 1, 65535), listen.Binding, listen.Options))
     {
         _context = context;
         _link = AcceptLink.From(listen.Link);
@@ -154,9 +154,6 @@ internal sealed class LinkListenerActor : ListenerActor
                 return request.Failed(StackError.InvalidArgument);
         }
     }
-
-    private static Stack.Ip.IpEndpoint Wildcard(LinkFamily family) =>
-        new(family == LinkFamily.V4 ? Tapwire.Stack.Ip.IpAddress.AnyV4 : Tapwire.Stack.Ip.IpAddress.Unspecified, 0);
 
     /// <summary>A connection whose record the application's descriptor has not taken yet.</summary>
     private sealed record Waiting(Accepted Accepted, StreamLink Link, ApplicationEnd Application);

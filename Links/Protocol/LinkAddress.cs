@@ -28,6 +28,9 @@ public readonly record struct LinkAddress(LinkFamily Family, IpEndpoint Endpoint
     /// <summary>No address: AF_UNSPEC.</summary>
     public static readonly LinkAddress None;
 
+    /// <summary>Any address of a family, and port 0: the stack chooses.</summary>
+    public static IpEndpoint Wildcard(LinkFamily family) => new(family == LinkFamily.V4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0);
+
     /// <summary>The address in the endpoint's own family.</summary>
     public static LinkAddress From(IpEndpoint endpoint) => new(endpoint.Address.IsV4 ? LinkFamily.V4 : LinkFamily.V6, endpoint);
 
