@@ -39,7 +39,6 @@ internal sealed partial class BbrCongestionControl
     private long _inflightLatest;
     private long _lossRoundDelivered;
     private bool _lossRoundStart;
-    private bool _lossInRound;
     private long _lostAtRoundStart;
     private long _totalDelivered;
     private bool _awaitsPipe;
@@ -67,13 +66,12 @@ internal sealed partial class BbrCongestionControl
 
     public override void Lost(Transmission entry, in AckReport report, long totalLost)
     {
-        _lossInRound = true;
         _lossBursts++;
         if (!_samplesProbe)
             return;
         long inFlight = entry.InFlight;
         var lost = totalLost - entry.Lost;
-        if (lost <= inFlight * LossThreshold)
+        if (!IsMuch(lost, inFlight))
             return;
         // 4.5.6.2: where between the transmissions the share was passed.
         var size = entry.Length;
@@ -81,6 +79,8 @@ internal sealed partial class BbrCongestionControl
         var prefix = (LossThreshold * before - (lost - size)) / (1 - LossThreshold);
         InflightTooHigh(before + (long)Math.Max(0, prefix), entry.IsApplicationLimited, report.Now);
     }
+
+    private bool IsMuch(long lost, long inFlight) => lost >= LeastLosses * _segmentSize && lost > inFlight * LossThreshold;
 
     private long MaxExtra => Math.Max(_extraNow, _extraBefore);
 
@@ -118,11 +118,8 @@ internal sealed partial class BbrCongestionControl
         var rate = report.DeliveryRate;
         if (rate > 0 && (rate >= MaxBandwidth || !report.IsApplicationLimited))
             _maxBandwidthNow = Math.Max(_maxBandwidthNow, rate);
-        if (_lossRoundStart)
-        {
+        if (_lossRoundStart && IsMuch(report.TotalLost - _lostAtRoundStart, report.InFlightWhenSent))
             AdaptLowerBounds();
-            _lossInRound = false;
-        }
 
         _bandwidth = Math.Min(MaxBandwidth, _bandwidthShortTerm);
         UpdateAggregation(report);
@@ -157,7 +154,7 @@ internal sealed partial class BbrCongestionControl
     /// <summary>While it does not probe for more, a loss lowers the bounds to what was delivered, at most by 30 % (4.5.7).</summary>
     private void AdaptLowerBounds()
     {
-        if (!_lossInRound || _mode is Mode.Startup or Mode.ProbeRefill or Mode.ProbeUp)
+        if (_mode is Mode.Startup or Mode.ProbeRefill or Mode.ProbeUp)
             return;
         if (double.IsPositiveInfinity(_bandwidthShortTerm))
             _bandwidthShortTerm = MaxBandwidth;
@@ -182,7 +179,6 @@ internal sealed partial class BbrCongestionControl
 
     private void RestoreModel()
     {
-        _lossInRound = false;
         _bandwidthShortTerm = Math.Max(_bandwidthShortTerm, _priorBandwidthShortTerm);
         _inflightShortTerm = Math.Max(_inflightShortTerm, _priorInflightShortTerm);
         _inflightLongTerm = Math.Max(_inflightLongTerm, _priorInflightLongTerm);
@@ -246,7 +242,7 @@ internal sealed partial class BbrCongestionControl
             return;
         // 4.3.1.3: a round with many and scattered losses means full, too.
         if (!_fullReached && _lossRoundStart && _lossBursts >= StartupLossBursts
-            && report.TotalLost - _lostAtRoundStart > LossThreshold * report.InFlightWhenSent)
+            && IsMuch(report.TotalLost - _lostAtRoundStart, report.InFlightWhenSent))
         {
             _fullReached = true;
             _inflightLongTerm = Math.Max(Product(1, MaxBandwidth), _inflightLatest);
@@ -294,7 +290,7 @@ internal sealed partial class BbrCongestionControl
                 AdvanceBandwidthFilter();
         }
 
-        if (report.HasRate && report.TotalLost - report.PriorLost > report.InFlightWhenSent * LossThreshold)
+        if (report.HasRate && IsMuch(report.TotalLost - report.PriorLost, report.InFlightWhenSent))
         {
             if (_samplesProbe)
                 InflightTooHigh(report.InFlightWhenSent, report.IsApplicationLimited, report.Now);
@@ -381,7 +377,6 @@ internal sealed partial class BbrCongestionControl
 
     private void StartDown(Instant now)
     {
-        _lossInRound = false;
         _bandwidthLatest = 0;
         _inflightLatest = 0;
         _upPerSegment = long.MaxValue;

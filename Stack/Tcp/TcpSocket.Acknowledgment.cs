@@ -15,6 +15,10 @@ public sealed partial class TcpSocket
     private TransmissionLog? _log;
     private DeliveryRate _rate;
     private RackDetector _rack;
+
+    /// <summary>Bytes sent more than once, and reported as received twice, since the connection began.</summary>
+    private long _repeatedBytes;
+    private long _duplicateBytes;
     private TimeSpan _minRoundTrip;
     private Instant _minRoundTripAt;
 
@@ -77,9 +81,12 @@ public sealed partial class TcpSocket
         Seq.Gt(_windowLimitedTo, SndUna) || _lossState == LossState.Loss
         || (_congestion.IsInSlowStart && 2L * (int)(SndNxt - SndUna) >= _congestion.Window);
 
+    /// <summary>RFC 9293, 3.10.7.4; and, as in Linux (tcp_may_update_window), an acknowledgement of new data brings its window whatever its sequence
+    /// number: a retransmission has an old one, and with SND.UNA the old window would move beyond the edge that was announced.</summary>
     private bool UpdateWindow(in TcpHeader segment)
     {
-        if (Seq.Gt(SndWl1, segment.Sequence) || (SndWl1 == segment.Sequence && Seq.Gt(SndWl2, segment.Acknowledgment)))
+        var isOld = Seq.Gt(SndWl1, segment.Sequence) || (SndWl1 == segment.Sequence && Seq.Gt(SndWl2, segment.Acknowledgment));
+        if (isOld && Seq.Le(segment.Acknowledgment, SndUna))
             return false;
         SndWl1 = segment.Sequence;
         SndWl2 = segment.Acknowledgment;
@@ -226,12 +233,15 @@ public sealed partial class TcpSocket
         if (Seq.Lt(block.Start, SndUna - _maxSndWnd))
             return;
         _layer.Counters.TcpExtTCPDSACKRecv++;
-        report.HasDuplicate = true;
-        if (!_mayUndo || Seq.Lt(block.Start, _undoFrom) || !_hasRepeated)
+        // More than was ever sent again: the network makes them.
+        _duplicateBytes += block.End - block.Start;
+        if (_duplicateBytes > _repeatedBytes)
             return;
-        _undoBytes -= (int)(block.End - block.Start);
+        report.HasDuplicate = true;
         if (!_tailProbeSent)
             _rack.DuplicateReported(SndUna, SndNxt);
+        if (_mayUndo && Seq.Ge(block.Start, _undoFrom))
+            _undoBytes -= (int)(block.End - block.Start);
     }
 
     /// <summary>Bytes have arrived ahead of a gap.</summary>

@@ -284,9 +284,10 @@ public sealed partial class TcpSocket
     private void BeginUndo()
     {
         _mayUndo = true;
-        _hasRepeated = false;
         _undoFrom = SndUna;
-        _undoBytes = 0;
+        _undoBytes = _log?.RepeatedBytes ?? 0;
+        // What is still under way for the second time answers to the first time that anything was sent again.
+        _hasRepeated &= _undoBytes > 0;
     }
 
     /// <summary>
@@ -396,6 +397,7 @@ public sealed partial class TcpSocket
 
         var length = entry.Length;
         _undoBytes += length;
+        _repeatedBytes += length;
         _reduction.Sent(length);
         _rate.Sent(entry, Pipe, entry.State == TransmissionState.Lost ? length : 0, now);
         _log!.MarkSent(entry, now);
