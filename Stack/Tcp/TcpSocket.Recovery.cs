@@ -98,9 +98,12 @@ public sealed partial class TcpSocket
         return true;
     }
 
+    /// <summary>RFC 9293, 3.10.7.4; and, as in Linux (tcp_may_update_window), an acknowledgement of new data brings its window whatever its sequence
+    /// number: a retransmission has an old one, and with SND.UNA the old window would move beyond the edge that was announced.</summary>
     private bool UpdateWindow(in TcpHeader segment)
     {
-        if (Seq.Gt(SndWl1, segment.Sequence) || (SndWl1 == segment.Sequence && Seq.Gt(SndWl2, segment.Acknowledgment)))
+        var isOld = Seq.Gt(SndWl1, segment.Sequence) || (SndWl1 == segment.Sequence && Seq.Gt(SndWl2, segment.Acknowledgment));
+        if (isOld && Seq.Le(segment.Acknowledgment, SndUna))
             return false;
         SndWl1 = segment.Sequence;
         SndWl2 = segment.Acknowledgment;
