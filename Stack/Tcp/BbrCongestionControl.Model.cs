@@ -154,7 +154,7 @@ internal sealed partial class BbrCongestionControl
     /// <summary>While it does not probe for more, a loss lowers the bounds to what was delivered, at most by 30 % (4.5.7).</summary>
     private void AdaptLowerBounds()
     {
-        if (_mode is Mode.Startup or Mode.ProbeRefill or Mode.ProbeUp)
+        if (_mode is Mode.Startup or Mode.ProbeRefill or Mode.ProbeUp || MaxBandwidth == 0)
             return;
         if (double.IsPositiveInfinity(_bandwidthShortTerm))
             _bandwidthShortTerm = MaxBandwidth;

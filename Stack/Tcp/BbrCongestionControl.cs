@@ -175,9 +175,12 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
 
     private void SetPacingRate(double gain)
     {
+        // Before the first sample there is only the initial window to go by; and with whatever model, a segment leaves each second.
+        if (_bandwidth == 0)
+            return;
         var rate = gain * _bandwidth * PacingMargin;
         if (_fullReached || rate > _pacingRate)
-            _pacingRate = Math.Max(rate, 1);
+            _pacingRate = Math.Max(rate, _segmentSize);
     }
 
     // The window (4.6.4)

@@ -236,6 +236,7 @@ public sealed partial class TcpSocket
         _duplicateAcks = 0;
         _retransmitNow = true;
         _rackAt = Instant.Never;
+        _paceAt = now;
         while (_log?.Oldest is { } entry)
             MarkLost(entry, ref report);
     }
