@@ -236,7 +236,7 @@ public sealed partial class TcpSocket
         _duplicateAcks = 0;
         _retransmitNow = true;
         _rackAt = Instant.Never;
-        _paceAt = now;
+        _paceAt = Instant.Zero;
         while (_log?.Oldest is { } entry)
             MarkLost(entry, ref report);
     }
