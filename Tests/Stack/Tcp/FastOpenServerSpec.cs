@@ -65,8 +65,8 @@ public class FastOpenServerSpec
         +0 < . 101:101(0) ack 3001 win 65535
         +0 writable
         +0 < P. 101:201(100) ack 3001 win 65535
-        +0 > . 3001:3001(0) ack 201
         +0 read 100
+        +40ms > . 3001:3001(0) ack 201
         +0 counter TcpExtTCPFastOpenPassive 1
         +0 counter TcpPassiveOpens 1
         +0 counter TcpExtTCPFastOpenPassiveFail 0
@@ -189,6 +189,7 @@ public class FastOpenServerSpec
         +20ms < . 101:101(0) ack 1 win 65535
         +0 state Established
         +0 read 100
+        +0 readable
         +60s no-event
         """).AssertNoLeak();
 
