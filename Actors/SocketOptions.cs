@@ -21,6 +21,9 @@ internal static class SocketOptions
                 if (error == StackError.None)
                     tcp.SetOptions(options, now);
                 return error;
+            case TcpListener listener when option == SocketOption.FastOpenQueue && value >= 0:
+                listener.SetFastOpenQueue(value);
+                return StackError.None;
             case UdpSocket udp:
                 return SetUdp(udp, option, value);
             default:
@@ -87,6 +90,12 @@ internal static class SocketOptions
             case SocketOption.CongestionControl when value is >= (int)CongestionAlgorithm.Cubic and <= (int)CongestionAlgorithm.NewReno:
                 options = options with { CongestionControl = (CongestionAlgorithm)value };
                 break;
+            case SocketOption.FastOpenConnect when value is 0 or 1:
+                options = options with { FastOpen = value != 0 };
+                break;
+            case SocketOption.FastOpenQueue when value >= 0:
+                options = options with { FastOpenQueue = value };
+                break;
             case SocketOption.Broadcast or SocketOption.Error or SocketOption.MaximumSegment:
                 return StackError.NoSuchOption;
             default:
@@ -111,6 +120,8 @@ internal static class SocketOptions
         SocketOption.HopLimit => options.HopLimit,
         SocketOption.TrafficClass => options.TrafficClass,
         SocketOption.CongestionControl => (int)options.CongestionControl,
+        SocketOption.FastOpenConnect => options.FastOpen ? 1 : 0,
+        SocketOption.FastOpenQueue => options.FastOpenQueue,
         _ => 0,
     };
 

@@ -45,6 +45,8 @@ internal static class LinkOptions
         (SolTcp, 6) => SocketOption.KeepAliveCount,
         (SolTcp, 13) => SocketOption.CongestionControl,
         (SolTcp, 18) => SocketOption.UserTimeout,
+        (SolTcp, 23) => SocketOption.FastOpenQueue,
+        (SolTcp, 30) => SocketOption.FastOpenConnect,
         (SolIp, 1) or (SolIpv6, 67) => SocketOption.TrafficClass,
         (SolIp, 2) or (SolIpv6, 16) => SocketOption.HopLimit,
         _ => null,

@@ -107,6 +107,8 @@ public sealed record DriverSettings
             SendBuffer = read.Size("tcp.send-buffer", 128 << 10, 1 << 30),
             MaxSockets = read.Number("tcp.max-sockets", 1, 1 << 26),
             MaxEmbryonic = read.Number("tcp.max-embryonic", 1, 1 << 24),
+            SynCookies = read.Switch("tcp.syn-cookies"),
+            FastOpen = read.Switch("tcp.fast-open"),
             MaxTimeWait = read.Number("tcp.max-time-wait", 1, 1 << 24),
             TimeWait = read.Time("tcp.time-wait", millisecond, hour),
             FinWait2 = read.Time("tcp.fin-wait-2", millisecond, hour),

@@ -38,6 +38,12 @@ public static class LinkOption
 
     public const int TcpUserTimeout = 18;
 
+    /// <summary>Of a listener: how many connections may be open before their handshake is done (TCP Fast Open).</summary>
+    public const int TcpFastOpen = 23;
+
+    /// <summary>Connecting waits for the first write if a Fast Open cookie is at hand.</summary>
+    public const int TcpFastOpenConnect = 30;
+
     public const int IpProtoIpV6 = 41;
     public const int IpV6UnicastHops = 16;
     public const int IpV6V6Only = 26;

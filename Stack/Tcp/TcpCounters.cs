@@ -38,9 +38,21 @@ public sealed class TcpCounters
     public long TcpExtListenOverflows;
     public long TcpExtListenDrops;
     public long TcpExtTCPReqQFullDrop;
+    public long TcpExtTCPReqQFullDoCookies;
+    public long TcpExtSyncookiesSent;
+    public long TcpExtSyncookiesRecv;
+    public long TcpExtSyncookiesFailed;
     public long TcpExtTCPTimeoutSynAck;
     public long TcpExtEmbryonicRsts;
     public long TcpSocketsRefused;
+
+    // TCP Fast Open
+    public long TcpExtTCPFastOpenActive;
+    public long TcpExtTCPFastOpenActiveFail;
+    public long TcpExtTCPFastOpenPassive;
+    public long TcpExtTCPFastOpenPassiveFail;
+    public long TcpExtTCPFastOpenListenOverflow;
+    public long TcpExtTCPFastOpenCookieReqd;
 
     // Sequence checks
     public long TcpExtPAWSEstab;

@@ -45,6 +45,8 @@ public sealed partial class TcpLayer
         _resets = new RateLimit(options.ResetsPerSecond);
         // Half of the allowance at random, so that nobody can learn about other connections by counting (CVE-2016-5696).
         _challenges = new RateLimit(options.ChallengeAcksPerSecond - random.Next(options.ChallengeAcksPerSecond / 2 + 1));
+        _cookies = new SynCookies(random);
+        _fastOpenKey = random.NextHash();
     }
 
     public TcpCounters Counters { get; }
@@ -87,7 +89,7 @@ public sealed partial class TcpLayer
                 TimeWaitReceives(timeWait, header, segment, now);
                 break;
             default:
-                ListenerReceives(pair, header, segment, now);
+                ListenerReceives(pair, ref header, segment, now);
                 break;
         }
     }
@@ -131,7 +133,7 @@ public sealed partial class TcpLayer
     /// <summary>The timestamp clock: 1 ms (RFC 7323, 5.4).</summary>
     internal static uint TimestampClock(Instant now) => (uint)now.Milliseconds;
 
-    private static ulong HashOf(in SipHash key, in TcpPair pair)
+    internal static ulong HashOf(in SipHash key, in TcpPair pair)
     {
         var (localHigh, localLow) = pair.Local.Address.Halves;
         var (remoteHigh, remoteLow) = pair.Remote.Address.Halves;

@@ -18,6 +18,13 @@ public sealed record TcpOptions
     /// <summary>Connections in SYN-RECEIVED of one listener, 1 and more; a listener with a larger backlog has that many.</summary>
     public int MaxEmbryonicPerListener { get; init; } = 1024;
 
+    /// <summary>Whether a SYN that finds no room in SYN-RECEIVED is answered with a cookie (RFC 4987, 3.6; tcp_syncookies) instead of being dropped.</summary>
+    public bool SynCookies { get; init; } = true;
+
+    /// <summary>Whether sockets may use TCP Fast Open (RFC 7413; tcp_fastopen). Each has to ask for it: <see cref="TcpSocketOptions.FastOpen"/>,
+    /// <see cref="TcpSocketOptions.FastOpenQueue"/>.</summary>
+    public bool FastOpen { get; init; } = true;
+
     /// <summary>Records of connections in TIME-WAIT, 1 and more; above it a connection ends without one (tcp_max_tw_buckets).</summary>
     public int MaxTimeWait { get; init; } = 65536;
 

@@ -36,7 +36,7 @@ public sealed partial class TcpSocket
         {
             case TcpState.Closed or TcpState.TimeWait:
                 return;
-            case TcpState.SynSent:
+            case TcpState.SynSent when !IsAnnounced || !HasUnsent || _options.Value.ResetOnClose:
                 _layer.Counters.TcpAttemptFails++;
                 End(StackError.ConnectionAborted);
                 return;
@@ -71,11 +71,12 @@ public sealed partial class TcpSocket
     }
 
     /// <summary>ICMP or the neighbour table says that the peer cannot be reached (RFC 5927, 6: hard only before the connection stands).</summary>
-    internal void Unreachable(StackError error)
+    internal void Unreachable(StackError error, Instant now)
     {
         if (_state is TcpState.SynSent)
         {
             _layer.Counters.TcpAttemptFails++;
+            FastOpenFailed(error, now);
             End(error);
         }
         else
@@ -106,6 +107,7 @@ public sealed partial class TcpSocket
             return;
         _error = error;
         _state = TcpState.Closed;
+        LeaveFastOpen();
         _layer.Remove(_entry);
         FreeQueues();
         if (_finReceived && !_endDelivered && !_closedByOwner)

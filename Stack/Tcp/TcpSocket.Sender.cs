@@ -68,7 +68,7 @@ public sealed partial class TcpSocket
     {
         TcpState.Closed => false,
         TcpState.SynSent => SendSyn(now),
-        TcpState.SynReceived => SendSyn(now) || SendAcknowledgment(now),
+        TcpState.SynReceived => SendSyn(now) || (OpensFastPassively && SendNew(now)) || SendAcknowledgment(now),
         TcpState.TimeWait => SendAcknowledgment(now),
         _ => SendTailProbe(now) || Retransmit(now) || SendNew(now) || SendProbe(now) || SendAcknowledgment(now),
     };

@@ -29,7 +29,7 @@ public sealed partial class TcpSocket
 
     /// <summary>RFC 6298, 2.1; after a lost SYN 3 s (5.7).</summary>
     private TimeSpan InitialRto =>
-        IsSynchronized && _synRetransmits > 0 ? TimeSpan.FromTicks(Math.Max(3 * TimeSpan.TicksPerSecond, _layer.Options.InitialRto.Ticks)) : _layer.Options.InitialRto;
+        IsSynchronized && _state != TcpState.SynReceived && _synRetransmits > 0 ? TimeSpan.FromTicks(Math.Max(3 * TimeSpan.TicksPerSecond, _layer.Options.InitialRto.Ticks)) : _layer.Options.InitialRto;
 
     private TimeSpan CurrentRto => _rtt.Timeout(_layer.Options, InitialRto, _backoff);
 

@@ -44,6 +44,8 @@ public sealed class DriverSettingsSpecs
         { "tcp.max-sockets", "99" },
         { "tcp.max-embryonic", "99" },
         { "tcp.max-time-wait", "99" },
+        { "tcp.syn-cookies", "off" },
+        { "tcp.fast-open", "off" },
         { "tcp.time-wait", "99s" },
         { "tcp.fin-wait-2", "99s" },
         { "tcp.initial-rto", "2s" },
