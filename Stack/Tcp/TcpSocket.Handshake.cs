@@ -190,7 +190,7 @@ public sealed partial class TcpSocket
         Established(segment, now);
         _ackNow = true;
         Raise(SocketEvents.Connected);
-        segment.Sequence++;
+        TakeSynOff(ref segment);
         ReceivePayload(segment, payload, now);
     }
 
