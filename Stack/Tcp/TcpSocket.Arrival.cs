@@ -23,10 +23,12 @@ public sealed partial class TcpSocket
         }
 
         // The SYN-ACK of a simultaneous open repeats the SYN that has been taken already.
-        if (_state == TcpState.SynReceived && segment.Has(TcpFlags.Syn) && segment.Sequence == _irs)
+        if (_state == TcpState.SynReceived && segment.Has(TcpFlags.Syn) && segment.Has(TcpFlags.Ack) && !segment.Has(TcpFlags.Rst)
+            && segment.Sequence == _irs)
         {
-            segment.Flags &= ~TcpFlags.Syn;
-            segment.Sequence++;
+            TakeSynOff(ref segment);
+            // Its window is not scaled (RFC 7323, 2.2): what is lost by rounding down comes with the next segment.
+            segment.Window = (ushort)(segment.Window >> _sndWindShift);
         }
 
         if (!IsAcceptable(segment, payload.Length, now) || !IsAcknowledged(segment, payload.Length, now))
@@ -93,7 +95,7 @@ public sealed partial class TcpSocket
             if (segment.Acknowledgment != SndNxt)
             {
                 _layer.Counters.TcpInBadAck++;
-                SendReset(segment.Acknowledgment, now);
+                _layer.Reset(_entry.Pair, segment, length, now);
                 return false;
             }
 
@@ -102,6 +104,13 @@ public sealed partial class TcpSocket
                 _rtt.Sample(now - _lastSent);
             Established(segment, now);
             Raise(SocketEvents.Connected);
+        }
+        else if (Seq.Gt(segment.Acknowledgment, SndNxt) || Seq.Lt(segment.Acknowledgment, SndUna - _maxSndWnd))
+        {
+            // RFC 5961, 5. Such a segment must not set TS.Recent either, or one forged segment would make PAWS refuse all true ones.
+            _layer.Counters.TcpInBadAck++;
+            Challenge(now);
+            return false;
         }
 
         // RFC 7323, 4.3: of the segments that one acknowledgement answers, the earliest one's timestamp goes back. A peer that stops sending
@@ -114,7 +123,8 @@ public sealed partial class TcpSocket
 
         _lastHeard = now;
         _keepAliveProbes = 0;
-        return ProcessAcknowledgment(segment, length, now);
+        ProcessAcknowledgment(segment, length, now);
+        return true;
     }
 
     private void ResetArrived()

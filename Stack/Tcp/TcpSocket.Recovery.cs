@@ -55,23 +55,15 @@ public sealed partial class TcpSocket
 
     private long CongestionWindow => _lossState == LossState.Recovery ? _reduction.Window : _congestion.Window;
 
-    /// <summary>The fifth check of RFC 9293, 3.10.7.4, with RFC 5961, 5.</summary>
-    /// <returns>False if the segment is to be dropped.</returns>
-    private bool ProcessAcknowledgment(in TcpHeader segment, int length, Instant now)
+    /// <summary>The fifth check of RFC 9293, 3.10.7.4, for an acknowledgement that can be true.</summary>
+    private void ProcessAcknowledgment(in TcpHeader segment, int length, Instant now)
     {
         var ack = segment.Acknowledgment;
-        if (Seq.Gt(ack, SndNxt) || Seq.Lt(ack, SndUna - _maxSndWnd))
-        {
-            _layer.Counters.TcpInBadAck++;
-            Challenge(now);
-            return false;
-        }
-
         _probesUnanswered = 0;
         if (Seq.Lt(ack, SndUna))
         {
             _layer.Counters.TcpExtTCPOldAck++;
-            return true;
+            return;
         }
 
         var inFlight = (int)(SndNxt - SndUna);
@@ -84,9 +76,9 @@ public sealed partial class TcpSocket
         else if (inFlight > 0 && (_selectiveAck ? reported > 0 : length == 0 && !windowChanged && !segment.Has(TcpFlags.Fin)))
             DuplicateArrived();
         else if (reported == 0)
-            return true;
+            return;
         if (_state is TcpState.Closed or TcpState.TimeWait)
-            return true;
+            return;
         DetectLoss(ack, inFlight);
         Recount();
         if (_lossState == LossState.Recovery)
@@ -94,8 +86,6 @@ public sealed partial class TcpSocket
             var delivered = Math.Max(0, (int)(SndUna + (uint)ReportedBytes - arrived));
             _reduction.Acknowledged(delivered, Pipe, _congestion.SlowStartThreshold, _segmentSize, advances);
         }
-
-        return true;
     }
 
     private bool UpdateWindow(in TcpHeader segment)
