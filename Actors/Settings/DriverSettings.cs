@@ -118,7 +118,7 @@ public sealed record DriverSettings
             SynRetries = read.Number("tcp.syn-retries", 0, 127),
             SynAckRetries = read.Number("tcp.syn-ack-retries", 0, 127),
             Retries = read.Number("tcp.retries", 1, 127),
-            DelayedAck = read.Time("tcp.delayed-ack", TimeSpan.Zero, TimeSpan.FromMilliseconds(500)),
+            DelayedAck = read.Time("tcp.delayed-ack", TimeSpan.Zero, TimeSpan.FromMilliseconds(499)),
             CongestionControl = read.Choice("tcp.congestion-control", CongestionAlgorithms.ByName),
             Timestamps = read.Switch("tcp.timestamps"),
             SelectiveAck = read.Switch("tcp.selective-ack"),

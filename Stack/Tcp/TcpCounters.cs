@@ -74,6 +74,9 @@ public sealed class TcpCounters
     public long TcpInDiscarded;
     public long TcpInWindowUpdates;
 
+    /// <summary>Segments that moved the urgent pointer forward.</summary>
+    public long TcpInUrgent;
+
     // Sender
     public long TcpExtTCPTimeouts;
     public long TcpExtTCPLossProbes;

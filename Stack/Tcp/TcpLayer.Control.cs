@@ -8,7 +8,7 @@ namespace Tapwire.Stack.Tcp;
 public sealed partial class TcpLayer
 {
     /// <summary>Answers a segment that belongs to no connection (RFC 9293, 3.5.2, group 1; 3.10.7.1).</summary>
-    private void Reset(in TcpPair pair, in TcpHeader received, int payloadLength, Instant now)
+    internal void Reset(in TcpPair pair, in TcpHeader received, int payloadLength, Instant now)
     {
         if (received.Has(TcpFlags.Rst))
             return;

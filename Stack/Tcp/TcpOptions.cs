@@ -55,7 +55,7 @@ public sealed record TcpOptions
     /// <summary>The same once the application has closed (tcp_orphan_retries), 1..127.</summary>
     public int OrphanRetries { get; init; } = 8;
 
-    /// <summary>How long an acknowledgement may wait for data to travel with (RFC 9293, 3.8.6.3), 0..500 ms.</summary>
+    /// <summary>How long an acknowledgement may wait for data to travel with (RFC 9293, 3.8.6.3), 0 and more, below 500 ms.</summary>
     public TimeSpan DelayedAck { get; init; } = TimeSpan.FromMilliseconds(40);
 
     /// <summary>Challenge ACKs per second, all connections together (RFC 5961, 7), 1 and more.</summary>
@@ -98,7 +98,7 @@ public sealed record TcpOptions
         Require(SynAckRetries is >= 0 and <= 127, nameof(SynAckRetries));
         Require(Retries is >= 1 and <= 127, nameof(Retries));
         Require(OrphanRetries is >= 1 and <= 127, nameof(OrphanRetries));
-        Require(DelayedAck >= TimeSpan.Zero && DelayedAck <= TimeSpan.FromMilliseconds(500), nameof(DelayedAck));
+        Require(DelayedAck >= TimeSpan.Zero && DelayedAck < TimeSpan.FromMilliseconds(500), nameof(DelayedAck));
         Require(ChallengeAcksPerSecond >= 1, nameof(ChallengeAcksPerSecond));
         Require(ResetsPerSecond >= 1, nameof(ResetsPerSecond));
         Require(InvalidRateLimit >= TimeSpan.Zero, nameof(InvalidRateLimit));

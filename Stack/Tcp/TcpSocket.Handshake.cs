@@ -203,7 +203,7 @@ public sealed partial class TcpSocket
         _ackNow = true;
         if (!announced)
             Raise(SocketEvents.Connected);
-        segment.Sequence++;
+        TakeSynOff(ref segment);
         ReceivePayload(segment, payload, now);
     }
 

@@ -52,6 +52,7 @@ public sealed partial class TcpSocket
     /// <summary>The seventh and eighth check: segment text and FIN.</summary>
     private void ReceivePayload(in TcpHeader segment, PacketBuffer payload, Instant now)
     {
+        CheckUrgent(segment);
         var start = segment.Sequence;
         var fin = segment.Has(TcpFlags.Fin);
         if (payload.Length == 0 && !fin)
@@ -190,6 +191,7 @@ public sealed partial class TcpSocket
         _finReceived = true;
         _ackNow = true;
         _ahead.Clear(_layer.Ranges);
+        PassUrgent();
         if (!_closedByOwner)
             Raise(SocketEvents.Readable);
         switch (_state)

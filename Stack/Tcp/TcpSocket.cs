@@ -88,6 +88,8 @@ public sealed partial class TcpSocket : StackSocket
         BytesLost = _rate.Lost,
         BytesDelivered = _rate.Delivered,
         ReorderingSeen = _rack.IsReordering,
+        UrgentMark = UrgentMark,
+        SoftError = _softError,
     };
 
     /// <summary>Sets options on a living connection. A changed buffer, NoDelay, keepalive or user time-out takes effect at once;
@@ -114,7 +116,9 @@ public sealed partial class TcpSocket : StackSocket
         _lent += bytes;
         endOfStream = _finReceived && !_endDelivered;
         _endDelivered |= endOfStream;
-        return _received.Take();
+        var chain = _received.Take();
+        PassUrgent();
+        return chain;
     }
 
     /// <summary>The application has taken bytes that <see cref="Read"/> gave away: the window opens by them.</summary>
@@ -136,6 +140,7 @@ public sealed partial class TcpSocket : StackSocket
         _receiveShutdown = true;
         _layer.Counters.TcpInDiscarded += _received.Bytes;
         _received.Clear();
+        _hearsUrgent = false;
 
         // Nobody will take what was given away: it must not keep the window closed.
         _lent = 0;
@@ -143,9 +148,11 @@ public sealed partial class TcpSocket : StackSocket
     }
 
     /// <summary>Takes a buffer with bytes to send; no fragments, no chain. It belongs to the socket from now on, also if the call fails.</summary>
-    /// <returns>None; BrokenPipe: the sending side is shut down, or the connection has ended; NotConnected; NoBufferSpace: more than
+    /// <param name="urgent">The last byte ends urgent data: the peer is told at once that it is on its way (RFC 9293, 3.8.5). New applications should
+    /// not use that.</param>
+    /// <returns>None; BrokenPipe: the sending side is shut down, or the connection has ended; NoBufferSpace: more than
     /// <see cref="SendRoom"/>.</returns>
-    public StackError Write(PacketBuffer data, Instant now)
+    public StackError Write(PacketBuffer data, Instant now, bool urgent = false)
     {
         var error = CanWrite(data.Length);
         if (error != StackError.None || data.Length == 0)
@@ -156,6 +163,8 @@ public sealed partial class TcpSocket : StackSocket
 
         data.Next = null;
         _send.Append(data);
+        if (urgent)
+            MarkUrgent();
         WantOutput();
         return StackError.None;
     }
@@ -173,6 +182,8 @@ public sealed partial class TcpSocket : StackSocket
         _waitsForAccept = false;
         if (_received.Bytes > 0 || _finReceived)
             Raise(SocketEvents.Readable);
+        if (UrgentMark > 0)
+            Raise(SocketEvents.Urgent);
         if (_closedRaised)
             Raise(SocketEvents.Closed);
     }
