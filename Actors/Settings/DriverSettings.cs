@@ -97,6 +97,8 @@ public sealed record DriverSettings
         ReachableTime = read.Time("neighbor.reachable-time", TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)),
     };
 
+    private static readonly Dictionary<string, EcnMode> EcnModes = new() { ["off"] = EcnMode.Off, ["passive"] = EcnMode.Passive, ["on"] = EcnMode.On };
+
     private static TcpOptions ReadTcp(SettingsReader read)
     {
         var millisecond = TimeSpan.FromMilliseconds(1);
@@ -120,6 +122,7 @@ public sealed record DriverSettings
             Retries = read.Number("tcp.retries", 1, 127),
             DelayedAck = read.Time("tcp.delayed-ack", TimeSpan.Zero, TimeSpan.FromMilliseconds(499)),
             CongestionControl = read.Choice("tcp.congestion-control", CongestionAlgorithms.ByName),
+            Ecn = read.Choice("tcp.ecn", EcnModes),
             Timestamps = read.Switch("tcp.timestamps"),
             SelectiveAck = read.Switch("tcp.selective-ack"),
             WindowScaling = read.Switch("tcp.window-scaling"),

@@ -23,6 +23,7 @@ internal sealed class SynCookies(KeyedRandom random)
     private const int TimestampBits = 6;
     private const uint ScaleMask = 15;
     private const uint SelectiveAckBit = 16;
+    private const uint EcnBit = 32;
 
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(64);
 
@@ -75,6 +76,8 @@ internal sealed class SynCookies(KeyedRandom random)
         var bits = offer.WindowScaling ? Math.Min(offer.PeerWindowScale, 14u) : ScaleMask;
         if (offer.SelectiveAck)
             bits |= SelectiveAckBit;
+        if (offer.Ecn)
+            bits |= EcnBit;
         var timestamp = (clock & ~((1u << TimestampBits) - 1)) | bits;
         return Seq.Gt(timestamp, clock) ? timestamp - (1u << TimestampBits) : timestamp;
     }
@@ -88,6 +91,7 @@ internal sealed class SynCookies(KeyedRandom random)
         offer.WindowScaling = (timestamp & ScaleMask) != ScaleMask;
         offer.PeerWindowScale = offer.WindowScaling ? (byte)(timestamp & ScaleMask) : (byte)0;
         offer.SelectiveAck = (timestamp & SelectiveAckBit) != 0;
+        offer.Ecn = (timestamp & EcnBit) != 0;
         return true;
     }
 

@@ -72,6 +72,10 @@ public sealed class TcpCounters
     public long TcpInDuplicateBytes;
     public long TcpInBeyondWindow;
     public long TcpInDiscarded;
+
+    /// <summary>Segments with data whose packet was marked "congestion experienced" (RFC 3168), and windows reduced because the peer had seen such.</summary>
+    public long TcpInMarked;
+    public long TcpEcnReductions;
     public long TcpInWindowUpdates;
 
     /// <summary>Segments that moved the urgent pointer forward.</summary>

@@ -254,7 +254,7 @@ public sealed partial class TcpLayer
 
     private TcpHeader SynAck(TcpListener listener, in TcpPair pair, uint iss, uint irs, in SynOptions agreed, int mtu, Instant now)
     {
-        var header = HeaderOf(listener, pair, TcpFlags.Syn | TcpFlags.Ack, irs, agreed, now);
+        var header = HeaderOf(listener, pair, TcpFlags.Syn | TcpFlags.Ack | (agreed.Ecn ? TcpFlags.Ece : 0), irs, agreed, now);
         header.Sequence = iss;
         header.Mss = TcpSocket.AnnouncedMss(mtu, pair.Remote.Address, listener.Options.Value.MaxSegment);
         header.SackPermitted = agreed.SelectiveAck;

@@ -19,7 +19,7 @@ public sealed partial class TcpLayer
         Counters.TcpExtTCPReqQFullDoCookies++;
         Counters.TcpExtSyncookiesSent++;
         var offer = SynOptions.Of(syn, Options);
-        var carried = offer.Timestamps ? offer : offer with { WindowScaling = false, SelectiveAck = false };
+        var carried = offer.Timestamps ? offer : offer with { WindowScaling = false, SelectiveAck = false, Ecn = false };
         var mss = offer.PeerMss == 0 ? TcpSocket.DefaultMssFor(pair.Remote.Address) : offer.PeerMss;
         var header = SynAck(listener, pair, _cookies.Make(pair, syn.Sequence, mss, now), syn.Sequence, carried, mtu, now);
         if (carried.Timestamps)

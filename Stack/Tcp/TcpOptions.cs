@@ -70,6 +70,9 @@ public sealed record TcpOptions
     /// <summary>The congestion control of connections that name none; <see cref="CongestionAlgorithm.Default"/> is CUBIC.</summary>
     public CongestionAlgorithm CongestionControl { get; init; }
 
+    /// <summary>Explicit congestion notification (RFC 3168; tcp_ecn).</summary>
+    public EcnMode Ecn { get; init; } = EcnMode.Passive;
+
     /// <summary>Whether timestamps are offered and accepted (RFC 7323).</summary>
     public bool Timestamps { get; init; } = true;
 

@@ -47,6 +47,7 @@ public sealed partial class TcpSocket
         }
 
         WantOutput();
+        EcnArrived(segment, payload.Length);
         if (_state is TcpState.Closed or TcpState.TimeWait)
             payload.Release();
         else

@@ -113,6 +113,7 @@ public sealed partial class TcpSocket
         _timestamps = agreed.Timestamps;
         _tsRecent = agreed.TsRecent;
         _selectiveAck = agreed.SelectiveAck;
+        _ecn = agreed.Ecn;
         if (agreed.WindowScaling)
         {
             // RFC 7323, 2.3: more than 14 counts as 14.
@@ -185,6 +186,9 @@ public sealed partial class TcpSocket
         }
 
         TakeSyn(segment, now);
+        // A SYN-ACK agrees with ECE alone (RFC 3168, 6.1.1); crossed SYNs have both offered.
+        if (segment.Has(TcpFlags.Ack))
+            _ecn = _ecnOffered && segment.Has(TcpFlags.Ece) && !segment.Has(TcpFlags.Cwr);
         if (!acceptable)
         {
             // Simultaneous open: both SYNs have crossed. Data in the SYN is left to be sent again.
@@ -239,6 +243,7 @@ public sealed partial class TcpSocket
             TimestampValue = TcpLayer.TimestampClock(now) + _timestampOffset,
             TimestampEcho = received ? _tsRecent : 0,
         };
+        PutEcnOffer(ref header);
         var data = AddFastOpen(ref header);
         _lastSent = now;
         _synSentAt = now;

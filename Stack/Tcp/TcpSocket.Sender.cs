@@ -253,6 +253,7 @@ public sealed partial class TcpSocket
         }
 
         PutUrgent(ref header);
+        var ecn = PutEcn(ref header, isNewData: !again && (length > 0 || (flags & TcpFlags.Fin) != 0));
         var segmentSize = CurrentSegmentSize;
         ReportAhead(ref header);
         AcknowledgmentSent();
@@ -275,7 +276,7 @@ public sealed partial class TcpSocket
             Destination = _entry.RemoteAddress,
             Protocol = TcpLayer.Protocol,
             HopLimit = options.Value.HopLimit,
-            TrafficClass = options.Value.TrafficClass,
+            TrafficClass = (byte)((options.Value.TrafficClass & ~EcnMask) | ecn),
             ChecksumOffset = TcpHeader.ChecksumOffset,
             SegmentSize = segments > 1 ? segmentSize : 0,
         };

@@ -82,6 +82,7 @@ public sealed partial class TcpSocket : StackSocket
         Backoff = _backoff,
         Timestamps = _timestamps,
         SelectiveAck = _selectiveAck,
+        Ecn = _ecn,
         CongestionControl = _congestion.Algorithm,
         PacingRate = _congestion.PacingRate(_rtt.Smoothed),
         MinRoundTrip = _minRoundTrip,

@@ -56,6 +56,7 @@ public sealed class DriverSettingsSpecs
         { "tcp.retries", "9" },
         { "tcp.delayed-ack", "9ms" },
         { "tcp.congestion-control", "bbr" },
+        { "tcp.ecn", "on" },
         { "tcp.timestamps", "off" },
         { "tcp.selective-ack", "off" },
         { "tcp.window-scaling", "off" },
