@@ -107,6 +107,9 @@ public sealed record DriverSettings
         {
             ReceiveBuffer = read.Size("tcp.receive-buffer", 128 << 10, 1 << 30),
             SendBuffer = read.Size("tcp.send-buffer", 128 << 10, 1 << 30),
+            MaxReceiveBuffer = read.Size("tcp.max-receive-buffer", 0, 1 << 30),
+            MaxSendBuffer = read.Size("tcp.max-send-buffer", 0, 1 << 30),
+            Memory = read.LongSize("tcp.memory", 16 << 20, 1L << 50),
             MaxSockets = read.Number("tcp.max-sockets", 1, 1 << 26),
             MaxEmbryonic = read.Number("tcp.max-embryonic", 1, 1 << 24),
             SynCookies = read.Switch("tcp.syn-cookies"),

@@ -67,6 +67,11 @@ public sealed class TcpCounters
     public long TcpExtDelayedACKs;
     public long TcpExtTCPOFOQueue;
     public long TcpExtOfoPruned;
+
+    /// <summary>Segments that were not taken because memory was used up, times that it came near that, and connections refused for it.</summary>
+    public long TcpExtTCPRcvQDrop;
+    public long TcpExtTCPMemoryPressures;
+    public long TcpMemoryRefused;
     public long TcpExtTCPRcvCoalesce;
     public long TcpExtTCPDSACKOldSent;
     public long TcpInDuplicateBytes;

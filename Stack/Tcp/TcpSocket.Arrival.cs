@@ -52,6 +52,7 @@ public sealed partial class TcpSocket
             payload.Release();
         else
             ReceivePayload(segment, payload, now);
+        Charge();
     }
 
     /// <summary>PAWS, sequence number, RST and SYN: the first to fourth check.</summary>

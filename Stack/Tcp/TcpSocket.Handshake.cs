@@ -118,7 +118,7 @@ public sealed partial class TcpSocket
         {
             // RFC 7323, 2.3: more than 14 counts as 14.
             _sndWindShift = Math.Min(agreed.PeerWindowScale, (byte)MaxWindowScale);
-            _rcvWindShift = WindowScaleFor(_receiveBuffer);
+            _rcvWindShift = WindowScaleFor(_receiveBufferMaximum);
         }
 
         SetSendMss(agreed.PeerMss == 0 ? DefaultMss : Math.Max((int)agreed.PeerMss, MinMss));
@@ -238,7 +238,7 @@ public sealed partial class TcpSocket
             Mss = _ownMss,
             SackPermitted = received ? _selectiveAck : options.SelectiveAck,
             HasWindowScale = received ? _rcvWindShift > 0 || _sndWindShift > 0 : options.WindowScaling,
-            WindowScale = WindowScaleFor(_receiveBuffer),
+            WindowScale = WindowScaleFor(_receiveBufferMaximum),
             HasTimestamp = received ? _timestamps : options.Timestamps,
             TimestampValue = TcpLayer.TimestampClock(now) + _timestampOffset,
             TimestampEcho = received ? _tsRecent : 0,

@@ -31,7 +31,6 @@ public sealed partial class TcpSocket
     /// <summary>End of the last segment sent that was not full-sized (RFC 9293, 3.7.4, in Minshall's variant); follows SND.UNA, lest it seem to lie
     /// ahead after 2 GiB.</summary>
     private uint _lastSmall;
-    private int _sendBuffer;
     private int _acknowledgedCredit;
     private Instant _lastSent;
 

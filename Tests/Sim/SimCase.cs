@@ -86,6 +86,9 @@ internal sealed record SimCase
             {
                 ReceiveBuffer = Buffer(pick),
                 SendBuffer = Buffer(pick),
+                MaxReceiveBuffer = pick.Sometimes(0.5, () => 8 << 20),
+                MaxSendBuffer = pick.Sometimes(0.5, () => 8 << 20),
+                Memory = pick.One(1L << 30, 1L << 30, pick.Number(64 << 10, 400 << 10)),
                 SelectiveAck = pick.Chance(0.75),
                 Timestamps = pick.Chance(0.75),
                 WindowScaling = pick.Chance(0.75),
