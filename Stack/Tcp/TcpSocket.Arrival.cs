@@ -22,9 +22,16 @@ public sealed partial class TcpSocket
             return;
         }
 
-        // The SYN-ACK of a simultaneous open repeats the SYN that has been taken already.
+        // The SYN-ACK of a simultaneous open repeats the SYN that has been taken already; a mere SYN says that our SYN-ACK was lost.
         if (_state == TcpState.SynReceived && segment.Has(TcpFlags.Syn) && segment.Sequence == _irs)
         {
+            if (!segment.Has(TcpFlags.Ack | TcpFlags.Rst))
+            {
+                payload.Release();
+                AnswerSynAgain(now);
+                return;
+            }
+
             segment.Flags &= ~TcpFlags.Syn;
             segment.Sequence++;
         }
@@ -68,7 +75,7 @@ public sealed partial class TcpSocket
         {
             // RFC 5961, 3.2.
             if (segment.Sequence == RcvNxt)
-                ResetArrived();
+                ResetArrived(now);
             else
                 Challenge(now);
             return false;
@@ -90,18 +97,21 @@ public sealed partial class TcpSocket
     {
         if (_state == TcpState.SynReceived)
         {
-            if (segment.Acknowledgment != SndNxt)
+            if (!AcknowledgesSyn(segment.Acknowledgment))
             {
                 _layer.Counters.TcpInBadAck++;
                 SendReset(segment.Acknowledgment, now);
                 return false;
             }
 
-            SndUna = segment.Acknowledgment;
-            if (_synRetransmits == 0)
-                _rtt.Sample(now - _lastSent);
+            SynAcknowledged(segment.Acknowledgment, now);
+            FastOpenAnswered(segment, now);
+            var announced = IsAnnounced;
             Established(segment, now);
-            Raise(SocketEvents.Connected);
+            if (SndUna != SndNxt)
+                RestartRetransmissionTimer(now);
+            if (!announced)
+                Raise(SocketEvents.Connected);
         }
 
         // RFC 7323, 4.3: of the segments that one acknowledgement answers, the earliest one's timestamp goes back. A peer that stops sending
@@ -117,18 +127,31 @@ public sealed partial class TcpSocket
         return ProcessAcknowledgment(segment, length, now);
     }
 
-    private void ResetArrived()
+    private void ResetArrived(Instant now)
     {
         if (_state == TcpState.SynReceived)
         {
+            // Whoever has accepted a connection, by Fast Open, loses it; whoever is connecting is refused (RFC 9293, 3.10.7.4).
+            var error = OpensFastPassively ? StackError.ConnectionReset : StackError.ConnectionRefused;
             _layer.Counters.TcpAttemptFails++;
-            End(StackError.ConnectionRefused);
+            FastOpenFailed(error, now);
+            End(error);
             return;
         }
 
         if (_state is TcpState.Established or TcpState.CloseWait)
             _layer.Counters.TcpEstabResets++;
         End(StackError.ConnectionReset);
+    }
+
+    private void AnswerSynAgain(Instant now)
+    {
+        if (now - _synSentAt < _layer.Options.InvalidRateLimit)
+            return;
+        _synAnsweredAgain = true;
+        _layer.Counters.TcpRetransSegs++;
+        _synDue = true;
+        WantOutput();
     }
 
     /// <summary>A challenge ACK (RFC 5961, 7: at a bounded rate).</summary>

@@ -90,6 +90,7 @@ internal sealed record SimCase
                 SelectiveAck = pick.Chance(0.75),
                 Timestamps = pick.Chance(0.75),
                 WindowScaling = pick.Chance(0.75),
+                CongestionControl = pick.One(CongestionAlgorithm.Cubic, CongestionAlgorithm.Bbr, CongestionAlgorithm.NewReno),
                 DelayedAck = pick.One(TimeSpan.FromMilliseconds(40), TimeSpan.FromMilliseconds(200), TimeSpan.Zero, pick.Time(0.001, 0.5)),
                 MinRto = pick.One(TimeSpan.FromMilliseconds(200), TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(20)),
                 TimeWait = pick.Time(60, 120),
