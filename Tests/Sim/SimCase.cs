@@ -47,7 +47,8 @@ internal sealed record SimCase
     }
 
     public override string ToString() =>
-        $"there:  {There}\nback:   {Back}\nleft:   {Left}\nright:  {Right}\n{string.Join('\n', Connections.Select(connection => connection.ToString()))}";
+        $"there: {SimText.Of(There, new Impairments())}\nback:  {SimText.Of(Back, new Impairments())}\nleft:  {Left}\nright: {Right}\n"
+        + string.Join('\n', Connections.Select((connection, index) => $"connection {index + 1}: {connection}"));
 
     /// <param name="bad">0: nothing happens to packets, 1: anything may.</param>
     private static Impairments DrawPath(SimPick pick, double bad)
@@ -156,6 +157,8 @@ internal sealed record SimHostCase
     public int EgressLimit { get; init; }
 
     public required TcpOptions Options { get; init; }
+
+    public override string ToString() => $"MTU {Mtu}, super-frames {SuperFrame}, egress {EgressLimit}; {SimText.Of(Options, new TcpOptions())}";
 }
 
 internal sealed record SimConnectionCase
@@ -173,6 +176,10 @@ internal sealed record SimConnectionCase
 
     /// <summary>Both applications let everything come to its end.</summary>
     public bool IsOrderly => Client.IsOrderly && Server.IsOrderly;
+
+    public override string ToString() =>
+        $"{(IsSimultaneous ? "simultaneous, " : "")}begins {Begins.TotalMilliseconds:0.###}ms; {SimText.Of(Options, default)}\n"
+        + $"  client: {SimText.Of(Client, new SimApplicationCase())}\n  server: {SimText.Of(Server, new SimApplicationCase())}";
 }
 
 internal sealed record SimApplicationCase
