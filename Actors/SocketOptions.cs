@@ -32,7 +32,7 @@ internal static class SocketOptions
     {
         (var error, value) = (socket, option) switch
         {
-            (TcpSocket tcp, SocketOption.Error) => (StackError.None, (int)tcp.Error),
+            (TcpSocket tcp, SocketOption.Error) => (StackError.None, (int)(tcp.Error == StackError.None ? tcp.TakeSoftError() : tcp.Error)),
             (TcpSocket tcp, SocketOption.MaximumSegment) => (StackError.None, tcp.Info.SegmentSize),
             (TcpSocket, SocketOption.Broadcast) => (StackError.NoSuchOption, 0),
             (TcpSocket tcp, _) => (StackError.None, Get(tcp.Options, option)),
