@@ -21,6 +21,9 @@ internal static class SocketOptions
                 if (error == StackError.None)
                     tcp.SetOptions(options, now);
                 return error;
+            case TcpListener listener when option == SocketOption.FastOpenQueue && value >= 0:
+                listener.SetFastOpenQueue(value);
+                return StackError.None;
             case UdpSocket udp:
                 return SetUdp(udp, option, value);
             default:
@@ -34,6 +37,7 @@ internal static class SocketOptions
         {
             (TcpSocket tcp, SocketOption.Error) => (StackError.None, (int)(tcp.Error == StackError.None ? tcp.TakeSoftError() : tcp.Error)),
             (TcpSocket tcp, SocketOption.MaximumSegment) => (StackError.None, tcp.Info.SegmentSize),
+            (TcpSocket tcp, SocketOption.CongestionControl) => (StackError.None, (int)tcp.Info.CongestionControl),
             (TcpSocket, SocketOption.Broadcast) => (StackError.NoSuchOption, 0),
             (TcpSocket tcp, _) => (StackError.None, Get(tcp.Options, option)),
             (UdpSocket udp, SocketOption.HopLimit) => (StackError.None, udp.HopLimit),
@@ -83,6 +87,15 @@ internal static class SocketOptions
             case SocketOption.TrafficClass when value is >= 0 and <= 255:
                 options = options with { TrafficClass = (byte)value };
                 break;
+            case SocketOption.CongestionControl when value is >= (int)CongestionAlgorithm.Cubic and <= (int)CongestionAlgorithm.NewReno:
+                options = options with { CongestionControl = (CongestionAlgorithm)value };
+                break;
+            case SocketOption.FastOpenConnect when value is 0 or 1:
+                options = options with { FastOpen = value != 0 };
+                break;
+            case SocketOption.FastOpenQueue when value >= 0:
+                options = options with { FastOpenQueue = value };
+                break;
             case SocketOption.Broadcast or SocketOption.Error or SocketOption.MaximumSegment:
                 return StackError.NoSuchOption;
             default:
@@ -106,6 +119,9 @@ internal static class SocketOptions
         SocketOption.Linger => options.ResetOnClose ? 0 : -1,
         SocketOption.HopLimit => options.HopLimit,
         SocketOption.TrafficClass => options.TrafficClass,
+        SocketOption.CongestionControl => (int)options.CongestionControl,
+        SocketOption.FastOpenConnect => options.FastOpen ? 1 : 0,
+        SocketOption.FastOpenQueue => options.FastOpenQueue,
         _ => 0,
     };
 

@@ -44,8 +44,17 @@ public enum SocketOption
     /// <summary>The pending error, cleared by the read (SO_ERROR).</summary>
     Error,
 
+    /// <summary>0 or 1: connecting waits for the first write if a cookie is at hand, and sends it with the SYN (TCP_FASTOPEN_CONNECT; before connecting).</summary>
+    FastOpenConnect,
+
+    /// <summary>Connections of a listener that may be open before their handshake is done; 0 is none (TCP_FASTOPEN; before or after listening).</summary>
+    FastOpenQueue,
+
     /// <summary>Largest segment towards the peer, in bytes (TCP_MAXSEG); read only.</summary>
     MaximumSegment,
+
+    /// <summary>A <see cref="Tapwire.Stack.Tcp.CongestionAlgorithm"/> (TCP_CONGESTION).</summary>
+    CongestionControl,
 }
 
 /// <summary>A socket's actor → StackActor: set an option. Answered by <see cref="OptionAnswer"/>.</summary>

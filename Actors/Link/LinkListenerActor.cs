@@ -19,7 +19,7 @@ internal sealed class LinkListenerActor : ListenerActor
     private readonly SocketContext _context;
     private readonly AcceptLink _link;
     private readonly LinkFamily _family;
-    private readonly TcpSocketOptions _options;
+    private TcpSocketOptions _options;
     private readonly ListenRequest _request;
     private readonly IActorRef _session;
     private Listening? _listening;
@@ -98,6 +98,7 @@ internal sealed class LinkListenerActor : ListenerActor
             else if ((ready.Readiness & Readiness.Writable) != 0 && _waiting is not null)
                 Pass(listening.Id);
         });
+        Receive<OptionAnswer>(_ => { });
         Receive<LinkCall>(call => Sender.Tell(new LinkReply(Answer(call.Request, listening))));
     }
 
@@ -146,6 +147,12 @@ internal sealed class LinkListenerActor : ListenerActor
                 return LinkOptions.Map(get.Level, get.Name) is { } option
                     ? LinkOptions.Encode(get, option, SocketOptions.Get(_options, option))
                     : get.Failed(StackError.NoSuchOption);
+            case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) == SocketOption.FastOpenQueue:
+                if (!LinkOptions.TryDecode(SocketOption.FastOpenQueue, set.Value.Span, out var queue) || queue < 0)
+                    return set.Failed(StackError.InvalidArgument);
+                _options = _options with { FastOpenQueue = queue };
+                Stack.Tell(new SetOption(listening.Id, SocketOption.FastOpenQueue, queue));
+                return set.Done();
             case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is not null || LinkOptions.IsReuseAddress(set.Level, set.Name):
                 return set.Failed(StackError.AlreadyConnected);
             case SetOptionRequest set:

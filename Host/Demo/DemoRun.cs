@@ -102,7 +102,7 @@ internal sealed class DemoRun(DemoOptions options)
     {
         using var sender = await TapwireClient.ConnectAsync(LinkPath(directory, "left"), cancel);
         using var receiver = await TapwireClient.ConnectAsync(LinkPath(directory, "right"), cancel);
-        using var listener = await receiver.ListenAsync(new IPEndPoint(Right.ToSystem(), Port), Math.Max(128, options.Connections), cancel);
+        using var listener = await receiver.ListenAsync(new IPEndPoint(Right.ToSystem(), Port), Math.Max(128, options.Connections), cancellationToken: cancel);
         using var source = File.OpenHandle(sent);
         using var target = File.OpenHandle(received, FileMode.CreateNew, FileAccess.Write, preallocationSize: options.Size);
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancel);

@@ -44,7 +44,7 @@ internal enum TcpParseResult : byte
 }
 
 /// <summary>
-/// A TCP header with its options (RFC 9293, 3.1; RFC 7323; RFC 2018). Options that are unknown, or have a length that their kind cannot have, are
+/// A TCP header with its options (RFC 9293, 3.1; RFC 7323; RFC 2018; RFC 7413). Options that are unknown, or have a length that their kind cannot have, are
 /// passed over, as Linux does; a list of options that cannot be walked is refused.
 /// </summary>
 internal struct TcpHeader
@@ -63,6 +63,7 @@ internal struct TcpHeader
     private const byte KindSackPermitted = 4;
     private const byte KindSack = 5;
     private const byte KindTimestamp = 8;
+    private const byte KindFastOpen = 34;
     private const uint AlignedTimestamp = KindNop << 24 | KindNop << 16 | KindTimestamp << 8 | 10;
 
     public ushort SourcePort;
@@ -79,11 +80,13 @@ internal struct TcpHeader
     public bool HasWindowScale;
     public bool SackPermitted;
     public bool HasTimestamp;
+    public bool HasFastOpen;
     public byte WindowScale;
     public byte SackCount;
     public uint TimestampValue;
     public uint TimestampEcho;
     public SackBlocks Sacks;
+    public FastOpenCookie FastOpenCookie;
 
     public readonly bool Has(TcpFlags flags) => (Flags & flags) != 0;
 
@@ -101,11 +104,16 @@ internal struct TcpHeader
                 length += 4;
             if (HasWindowScale)
                 length += 4;
+            if (HasFastOpen)
+                length += FastOpenLength;
             if (SackCount != 0)
                 length += 4 + 8 * SackCount;
             return length;
         }
     }
+
+    /// <summary>Kind, length, cookie, and NOPs up to a multiple of four. Beside all other options of a SYN a cookie of 16 bytes fills the header.</summary>
+    private readonly int FastOpenLength => (2 + FastOpenCookie.Length + 3) / 4 * 4;
 
     /// <summary>Reads the header at the front of a segment.</summary>
     /// <param name="headerLength">20..60: where the payload begins.</param>
@@ -174,6 +182,15 @@ internal struct TcpHeader
             to = to[4..];
         }
 
+        if (HasFastOpen)
+        {
+            to[..FastOpenLength].Fill(KindNop);
+            to[0] = KindFastOpen;
+            to[1] = (byte)(2 + FastOpenCookie.Length);
+            FastOpenCookie.Write(to[2..]);
+            to = to[FastOpenLength..];
+        }
+
         if (SackCount == 0)
             return;
         BinaryPrimitives.WriteUInt32BigEndian(to, (uint)(KindNop << 24 | KindNop << 16 | KindSack << 8 | (2 + 8 * SackCount)));
@@ -231,6 +248,10 @@ internal struct TcpHeader
                 HasTimestamp = true;
                 TimestampValue = BinaryPrimitives.ReadUInt32BigEndian(value);
                 TimestampEcho = BinaryPrimitives.ReadUInt32BigEndian(value[4..]);
+                break;
+            case KindFastOpen when FastOpenCookie.IsValidLength(value.Length):
+                HasFastOpen = true;
+                FastOpenCookie = FastOpenCookie.Read(value);
                 break;
             case KindSack when value.Length is 8 or 16 or 24 or 32:
                 SackCount = (byte)(value.Length / 8);

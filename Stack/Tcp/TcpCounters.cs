@@ -38,9 +38,21 @@ public sealed class TcpCounters
     public long TcpExtListenOverflows;
     public long TcpExtListenDrops;
     public long TcpExtTCPReqQFullDrop;
+    public long TcpExtTCPReqQFullDoCookies;
+    public long TcpExtSyncookiesSent;
+    public long TcpExtSyncookiesRecv;
+    public long TcpExtSyncookiesFailed;
     public long TcpExtTCPTimeoutSynAck;
     public long TcpExtEmbryonicRsts;
     public long TcpSocketsRefused;
+
+    // TCP Fast Open
+    public long TcpExtTCPFastOpenActive;
+    public long TcpExtTCPFastOpenActiveFail;
+    public long TcpExtTCPFastOpenPassive;
+    public long TcpExtTCPFastOpenPassiveFail;
+    public long TcpExtTCPFastOpenListenOverflow;
+    public long TcpExtTCPFastOpenCookieReqd;
 
     // Sequence checks
     public long TcpExtPAWSEstab;
@@ -75,6 +87,16 @@ public sealed class TcpCounters
     public long TcpExtTCPSackRecovery;
     public long TcpExtTCPSackRecoveryFail;
     public long TcpExtTCPSACKDiscard;
+
+    /// <summary>What had been sent again was lost again.</summary>
+    public long TcpExtTCPLostRetransmit;
+
+    /// <summary>The peer has reported something that it had received twice (RFC 2883).</summary>
+    public long TcpExtTCPDSACKRecv;
+
+    /// <summary>Recoveries, and time-outs, that turned out to be needless and were taken back.</summary>
+    public long TcpExtTCPFullUndo;
+    public long TcpExtTCPSpuriousRTOs;
     public long TcpExtTCPWinProbe;
     public long TcpExtTCPKeepAlive;
 

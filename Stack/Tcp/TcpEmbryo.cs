@@ -6,17 +6,18 @@ internal sealed class TcpEmbryo(TcpListener listener, in TcpPair pair, uint hash
     public readonly TcpListener Listener = listener;
     public uint Iss;
     public uint Irs;
-    public uint TsRecent;
     public Instant Since;
     public Instant LastAnswer;
+    public SynOptions Agreed;
     public int Mtu;
     public int SuperFrame;
-    public ushort PeerMss;
-    public byte PeerWindowScale;
     public byte Retries;
-    public bool WindowScaling;
-    public bool SelectiveAck;
-    public bool Timestamps;
+
+    /// <summary>The answer may not be the first one: how long the acknowledgement took tells nothing (Karn).</summary>
+    public bool AnsweredOften;
+
+    /// <summary>The answer hands out a Fast Open cookie.</summary>
+    public bool GivesFastOpenCookie;
 
     protected internal override void Fire(Instant now) => Listener.Layer.EmbryoTimedOut(this, now);
 }

@@ -34,15 +34,16 @@ public sealed partial class TcpLayer
         SendControl(pair, ref header, default, now);
     }
 
-    /// <summary>Sends a segment without payload; the ports are filled in here.</summary>
-    internal void SendControl(in TcpPair pair, ref TcpHeader header, in TcpSocketOptions options, Instant now)
+    /// <summary>Sends a segment; the ports are filled in here.</summary>
+    /// <param name="packet">The payload, with room for headers before it; null if there is none.</param>
+    internal void SendControl(in TcpPair pair, ref TcpHeader header, in TcpSocketOptions options, Instant now, PacketBuffer? packet = null)
     {
         header.SourcePort = pair.Local.Port;
         header.DestinationPort = pair.Remote.Port;
         if (header.Has(TcpFlags.Rst))
             Counters.TcpOutRsts++;
         Counters.TcpOutSegs++;
-        var packet = Ip.Pool.Rent(0, BufferPool.HeaderRoom);
+        packet ??= Ip.Pool.Rent(0, BufferPool.HeaderRoom);
         header.Emit(packet.Prepend(header.Length));
         var info = new IpSendInfo
         {

@@ -7,58 +7,72 @@ namespace Tapwire.Stack.Tcp;
 /// <content>The passive open: from the SYN to a connection in the listener's queue (RFC 9293, 3.10.7.2 and 3.10.7.4 for SYN-RECEIVED).</content>
 public sealed partial class TcpLayer
 {
-    private void ListenerReceives(in TcpPair pair, in TcpHeader header, PacketBuffer segment, Instant now)
+    private void ListenerReceives(in TcpPair pair, ref TcpHeader header, PacketBuffer segment, Instant now)
     {
-        var payloadLength = segment.Length;
-        segment.Release();
         var listener = FindListener(pair.Local);
         if (listener is null || header.Has(TcpFlags.Rst | TcpFlags.Ack))
         {
-            Reset(pair, header, payloadLength, now);
+            if (listener is not null && !header.Has(TcpFlags.Rst | TcpFlags.Syn) && CookieReturns(listener, pair, ref header, segment, now))
+                return;
+            Reset(pair, header, segment.Length, now);
+            segment.Release();
             return;
         }
 
-        Open(listener, pair, header, null, now);
+        Open(listener, pair, header, segment, null, now);
     }
 
-    /// <summary>Remembers a SYN and answers it. Its payload, if any, is not kept: the peer sends it again once the handshake is done (RFC 9293, 3.10.7.2
-    /// allows both).</summary>
-    private void Open(TcpListener listener, in TcpPair pair, in TcpHeader syn, uint? sequence, Instant now)
+    /// <summary>Answers a SYN. Its payload, unless a Fast Open cookie vouches for it, is not kept: the peer sends it again once the handshake is done
+    /// (RFC 9293, 3.10.7.2 allows both).</summary>
+    /// <param name="sequence">The initial sequence number if it matters, after TIME-WAIT. It needs room in SYN-RECEIVED then, full or not, as in Linux: no
+    /// cookie can have it, and there are no more of these than there were records in TIME-WAIT.</param>
+    private void Open(TcpListener listener, in TcpPair pair, in TcpHeader syn, PacketBuffer segment, uint? sequence, Instant now)
     {
+        var full = sequence is null && IsSynCacheFull(listener);
         if (listener.IsFull)
         {
             Counters.TcpExtListenOverflows++;
             Counters.TcpExtListenDrops++;
-            return;
         }
-
-        if (EmbryonicCount >= Options.MaxEmbryonic || listener.EmbryonicCount >= Math.Max(listener.Backlog, Options.MaxEmbryonicPerListener))
+        else if (full && !Options.SynCookies)
         {
             Counters.TcpExtTCPReqQFullDrop++;
             Counters.TcpExtListenDrops++;
-            return;
         }
-
-        if (Ip.Route(pair.Remote.Address, pair.Local.Address, out var route) != StackError.None)
+        else if (Ip.Route(pair.Remote.Address, pair.Local.Address, out var route) != StackError.None)
         {
             Counters.TcpExtListenDrops++;
-            return;
+        }
+        else if (full)
+        {
+            AnswerWithCookie(listener, pair, syn, route.Mtu, now);
+        }
+        else
+        {
+            var iss = sequence ?? InitialSequence(pair, now);
+            if (OpensFast(listener, pair, syn, now, out var givesCookie))
+            {
+                OpenFast(listener, pair, syn, segment, iss, route, now);
+                return;
+            }
+
+            Remember(listener, pair, syn, iss, route, givesCookie, now);
         }
 
+        segment.Release();
+    }
+
+    private void Remember(TcpListener listener, in TcpPair pair, in TcpHeader syn, uint iss, in IpRoute route, bool givesCookie, Instant now)
+    {
         var embryo = new TcpEmbryo(listener, pair, _table.HashOf(pair))
         {
-            Iss = sequence ?? InitialSequence(pair, now),
+            Iss = iss,
             Irs = syn.Sequence,
             Since = now,
-            LastAnswer = now,
             Mtu = route.Mtu,
             SuperFrame = route.SuperFrame,
-            PeerMss = syn.Mss,
-            PeerWindowScale = syn.WindowScale,
-            WindowScaling = Options.WindowScaling && syn.HasWindowScale,
-            SelectiveAck = Options.SelectiveAck && syn.SackPermitted,
-            Timestamps = Options.Timestamps && syn.HasTimestamp,
-            TsRecent = syn.TimestampValue,
+            Agreed = SynOptions.Of(syn, Options),
+            GivesFastOpenCookie = givesCookie,
         };
         AddEntry(embryo);
         EmbryonicCount++;
@@ -103,17 +117,21 @@ public sealed partial class TcpLayer
     private bool EmbryoAccepts(TcpEmbryo embryo, in TcpHeader header, PacketBuffer segment, Instant now)
     {
         var expected = embryo.Irs + 1;
+        if (!PawsAccepts(embryo, header, now))
+            return false;
         if (header.Has(TcpFlags.Syn) && !header.Has(TcpFlags.Ack | TcpFlags.Rst) && header.Sequence == embryo.Irs)
         {
-            // The SYN again: so is the answer, at a bounded rate.
-            if (now - embryo.LastAnswer >= Options.InvalidRateLimit)
-                Answer(embryo, now);
+            // The SYN again, whatever options it has now: so is the answer, at a bounded rate.
+            if (now - embryo.LastAnswer < Options.InvalidRateLimit)
+                return false;
+            embryo.AnsweredOften = true;
+            Counters.TcpRetransSegs++;
+            Answer(embryo, now);
             return false;
         }
 
-        var window = (uint)ushort.MaxValue;
         var end = header.Sequence + (uint)segment.Length;
-        if (Seq.Lt(end, expected) || Seq.Gt(header.Sequence, expected + window))
+        if (Seq.Lt(end, expected) || Seq.Gt(header.Sequence, expected + WindowOf(embryo.Listener)))
         {
             Counters.TcpInOutOfWindow++;
             if (!header.Has(TcpFlags.Rst))
@@ -152,23 +170,24 @@ public sealed partial class TcpLayer
             return false;
         }
 
-        return PawsAccepts(embryo, header, now) && HasPlace(embryo);
+        return HasPlace(embryo.Listener);
     }
 
+    /// <summary>RFC 7323, 5.3, R1: before all other checks, but not for a reset.</summary>
     private bool PawsAccepts(TcpEmbryo embryo, in TcpHeader header, Instant now)
     {
-        if (!embryo.Timestamps || !header.HasTimestamp || !Seq.Lt(header.TimestampValue, embryo.TsRecent))
+        if (!embryo.Agreed.Timestamps || !header.HasTimestamp || header.Has(TcpFlags.Rst) || !Seq.Lt(header.TimestampValue, embryo.Agreed.TsRecent))
             return true;
         Counters.TcpExtPAWSEstab++;
         Challenge(embryo, now);
         return false;
     }
 
-    /// <summary>With the queue full, the acknowledgement is not heard: the connection stays in SYN-RECEIVED, and the peer's data, or our next SYN-ACK,
-    /// brings another one (as Linux does).</summary>
-    private bool HasPlace(TcpEmbryo embryo)
+    /// <summary>With the queue full, the acknowledgement is not heard: the connection stays in SYN-RECEIVED, or nowhere, and the peer's data, or our next
+    /// SYN-ACK, brings another one (as Linux does).</summary>
+    private bool HasPlace(TcpListener listener)
     {
-        if (embryo.Listener.IsFull)
+        if (listener.IsFull)
         {
             Counters.TcpExtListenOverflows++;
             return false;
@@ -182,29 +201,36 @@ public sealed partial class TcpLayer
 
     private void Establish(TcpEmbryo embryo, ref TcpHeader header, PacketBuffer segment, Instant now)
     {
-        var listener = embryo.Listener;
         var connection = new TcpConnection(embryo.Pair, embryo.Hash);
-        var socket = new TcpSocket(this, connection, listener.Options);
         Timers.Cancel(embryo);
         _table.Replace(embryo, connection);
         EmbryonicCount--;
-        listener.EmbryonicCount--;
+        embryo.Listener.EmbryonicCount--;
+        Establish(embryo, connection, ref header, segment, now);
+    }
+
+    /// <param name="connection">It is in the table.</param>
+    private void Establish(TcpEmbryo embryo, TcpConnection connection, ref TcpHeader header, PacketBuffer segment, Instant now)
+    {
+        var listener = embryo.Listener;
+        var socket = new TcpSocket(this, connection, listener.Options);
         Count++;
         Counters.TcpPassiveOpens++;
-        socket.BeginPassive(embryo, header, listener, now);
+        socket.BeginPassive(embryo, header, now);
         listener.Enqueue(socket);
         socket.SegmentArrives(ref header, segment, now);
     }
 
     private void Answer(TcpEmbryo embryo, Instant now)
     {
-        var header = HeaderOf(embryo, TcpFlags.Syn | TcpFlags.Ack, now);
-        header.Sequence = embryo.Iss;
-        header.Mss = TcpSocket.AnnouncedMss(embryo.Mtu, embryo.RemoteAddress, embryo.Listener.Options.Value.MaxSegment);
-        header.SackPermitted = embryo.SelectiveAck;
-        header.HasWindowScale = embryo.WindowScaling;
-        header.WindowScale = TcpSocket.WindowScaleFor(ReceiveBufferOf(embryo));
         embryo.LastAnswer = now;
+        var header = SynAck(embryo.Listener, embryo.Pair, embryo.Iss, embryo.Irs, embryo.Agreed, embryo.Mtu, now);
+        if (embryo.GivesFastOpenCookie)
+        {
+            header.HasFastOpen = true;
+            header.FastOpenCookie = FastOpenCookieFor(embryo.Pair);
+        }
+
         SendControl(embryo.Pair, ref header, embryo.Listener.Options.Value, now);
     }
 
@@ -218,28 +244,43 @@ public sealed partial class TcpLayer
 
         embryo.LastAnswer = now;
         Counters.TcpExtTCPChallengeACK++;
-        var header = HeaderOf(embryo, TcpFlags.Ack, now);
+        var listener = embryo.Listener;
+        var header = HeaderOf(listener, embryo.Pair, TcpFlags.Ack, embryo.Irs, embryo.Agreed, now);
         header.Sequence = embryo.Iss + 1;
-        if (embryo.WindowScaling)
-            header.Window >>= TcpSocket.WindowScaleFor(ReceiveBufferOf(embryo));
-        SendControl(embryo.Pair, ref header, embryo.Listener.Options.Value, now);
+        if (embryo.Agreed.WindowScaling)
+            header.Window >>= TcpSocket.WindowScaleFor(ReceiveBufferOf(listener));
+        SendControl(embryo.Pair, ref header, listener.Options.Value, now);
     }
 
-    private TcpHeader HeaderOf(TcpEmbryo embryo, TcpFlags flags, Instant now) => new()
+    private TcpHeader SynAck(TcpListener listener, in TcpPair pair, uint iss, uint irs, in SynOptions agreed, int mtu, Instant now)
+    {
+        var header = HeaderOf(listener, pair, TcpFlags.Syn | TcpFlags.Ack, irs, agreed, now);
+        header.Sequence = iss;
+        header.Mss = TcpSocket.AnnouncedMss(mtu, pair.Remote.Address, listener.Options.Value.MaxSegment);
+        header.SackPermitted = agreed.SelectiveAck;
+        header.HasWindowScale = agreed.WindowScaling;
+        header.WindowScale = TcpSocket.WindowScaleFor(ReceiveBufferOf(listener));
+        return header;
+    }
+
+    private TcpHeader HeaderOf(TcpListener listener, in TcpPair pair, TcpFlags flags, uint irs, in SynOptions agreed, Instant now) => new()
     {
         Flags = flags,
-        Acknowledgment = embryo.Irs + 1,
-        Window = (ushort)Math.Min(ReceiveBufferOf(embryo), ushort.MaxValue),
-        HasTimestamp = embryo.Timestamps,
-        TimestampValue = embryo.Timestamps ? TimestampClock(now) + TimestampOffset(embryo.Pair) : 0,
-        TimestampEcho = embryo.TsRecent,
+        Acknowledgment = irs + 1,
+        Window = WindowOf(listener),
+        HasTimestamp = agreed.Timestamps,
+        TimestampValue = agreed.Timestamps ? TimestampClock(now) + TimestampOffset(pair) : 0,
+        TimestampEcho = agreed.TsRecent,
     };
 
-    private int ReceiveBufferOf(TcpEmbryo embryo)
+    private int ReceiveBufferOf(TcpListener listener)
     {
-        var wanted = embryo.Listener.Options.Value.ReceiveBuffer;
+        var wanted = listener.Options.Value.ReceiveBuffer;
         return wanted > 0 ? wanted : Options.ReceiveBuffer;
     }
+
+    /// <summary>The window of a SYN-ACK, which is never scaled.</summary>
+    private ushort WindowOf(TcpListener listener) => (ushort)Math.Min(ReceiveBufferOf(listener), ushort.MaxValue);
 
     private void Remove(TcpEmbryo embryo)
     {

@@ -40,10 +40,13 @@ public sealed partial class TcpLayer
     private void TimeWaitReceives(TcpTimeWait record, in TcpHeader header, PacketBuffer segment, Instant now)
     {
         var length = segment.Length;
-        segment.Release();
         // A reset does not cut TIME-WAIT short: old duplicates could then reach a new connection (RFC 1337, 3, fix 1).
         if (header.Has(TcpFlags.Rst))
+        {
+            segment.Release();
             return;
+        }
+
         var older = record.Timestamps && header.HasTimestamp && Seq.Lt(header.TimestampValue, record.TsRecent);
         if (header.Has(TcpFlags.Syn) && !header.Has(TcpFlags.Ack) && !older && IsNew(record, header)
             && FindListener(record.Pair.Local) is { } listener)
@@ -51,9 +54,11 @@ public sealed partial class TcpLayer
             // RFC 9293, 3.10.7.4 (MAY-2), RFC 6191: nothing old can be as new as this.
             Counters.TcpExtTWRecycled++;
             Remove(record);
-            Open(listener, record.Pair, header, record.SndNxt + RecycledDistance, now);
+            Open(listener, record.Pair, header, segment, record.SndNxt + RecycledDistance, now);
             return;
         }
+
+        segment.Release();
 
         if (header.Has(TcpFlags.Fin) && !older && header.Sequence + (uint)length + 1 == record.RcvNxt)
             Timers.Arm(record, now + Options.TimeWait);

@@ -12,8 +12,20 @@ public sealed class TcpListener : StackSocket
     /// <summary>Connections in SYN-RECEIVED that came through this listener.</summary>
     internal int EmbryonicCount;
 
+    /// <summary>When a SYN was last answered with a cookie.</summary>
+    internal Instant OverflowedAt = new(long.MinValue / 2);
+
+    /// <summary>Connections that Fast Open has made and whose handshake is not done.</summary>
+    internal int FastOpenCount;
+
+    /// <summary>How long a connection that was reset before its handshake was done still counts (RFC 7413, 5.1).</summary>
+    private static readonly TimeSpan FastOpenResetTime = TimeSpan.FromSeconds(60);
+
     private TcpSocket? _first;
     private TcpSocket? _last;
+
+    /// <summary>Until when such connections count, earliest first.</summary>
+    private Queue<Instant>? _fastOpenResets;
 
     internal TcpListener(TcpLayer layer, IpEndpoint local, in TcpSocketOptions options)
     {
@@ -57,6 +69,18 @@ public sealed class TcpListener : StackSocket
         while (Dequeue() is { } socket)
             socket.Abort(now);
     }
+
+    /// <summary>TCP_FASTOPEN: sets <see cref="TcpSocketOptions.FastOpenQueue"/> of a socket that listens already.</summary>
+    public void SetFastOpenQueue(int length) => Options = new(Options.Value with { FastOpenQueue = length });
+
+    internal bool HasFastOpenPlace(Instant now)
+    {
+        while (_fastOpenResets is { Count: > 0 } && _fastOpenResets.Peek() <= now)
+            _fastOpenResets.Dequeue();
+        return FastOpenCount + (_fastOpenResets?.Count ?? 0) < Options.Value.FastOpenQueue;
+    }
+
+    internal void FastOpenReset(Instant now) => (_fastOpenResets ??= new()).Enqueue(now + FastOpenResetTime);
 
     internal void BeginListening(int backlog, in TcpSocketOptions options)
     {

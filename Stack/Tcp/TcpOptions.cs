@@ -18,6 +18,13 @@ public sealed record TcpOptions
     /// <summary>Connections in SYN-RECEIVED of one listener, 1 and more; a listener with a larger backlog has that many.</summary>
     public int MaxEmbryonicPerListener { get; init; } = 1024;
 
+    /// <summary>Whether a SYN that finds no room in SYN-RECEIVED is answered with a cookie (RFC 4987, 3.6; tcp_syncookies) instead of being dropped.</summary>
+    public bool SynCookies { get; init; } = true;
+
+    /// <summary>Whether sockets may use TCP Fast Open (RFC 7413; tcp_fastopen). Each has to ask for it: <see cref="TcpSocketOptions.FastOpen"/>,
+    /// <see cref="TcpSocketOptions.FastOpenQueue"/>.</summary>
+    public bool FastOpen { get; init; } = true;
+
     /// <summary>Records of connections in TIME-WAIT, 1 and more; above it a connection ends without one (tcp_max_tw_buckets).</summary>
     public int MaxTimeWait { get; init; } = 65536;
 
@@ -59,6 +66,9 @@ public sealed record TcpOptions
 
     /// <summary>Least time between two answers to unacceptable segments of one connection (tcp_invalid_ratelimit).</summary>
     public TimeSpan InvalidRateLimit { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>The congestion control of connections that name none; <see cref="CongestionAlgorithm.Default"/> is CUBIC.</summary>
+    public CongestionAlgorithm CongestionControl { get; init; }
 
     /// <summary>Whether timestamps are offered and accepted (RFC 7323).</summary>
     public bool Timestamps { get; init; } = true;

@@ -22,13 +22,22 @@ public sealed partial class TcpSocket
             return;
         }
 
-        // The SYN-ACK of a simultaneous open repeats the SYN that has been taken already.
-        if (_state == TcpState.SynReceived && segment.Has(TcpFlags.Syn) && segment.Has(TcpFlags.Ack) && !segment.Has(TcpFlags.Rst)
-            && segment.Sequence == _irs)
+        // The SYN-ACK of a simultaneous open repeats the SYN that has been taken already; a mere SYN says that our SYN-ACK was lost.
+        if (_state == TcpState.SynReceived && segment.Has(TcpFlags.Syn) && segment.Sequence == _irs)
         {
-            TakeSynOff(ref segment);
-            // Its window is not scaled (RFC 7323, 2.2): what is lost by rounding down comes with the next segment.
-            segment.Window = (ushort)(segment.Window >> _sndWindShift);
+            if (!segment.Has(TcpFlags.Ack | TcpFlags.Rst))
+            {
+                payload.Release();
+                AnswerSynAgain(now);
+                return;
+            }
+
+            if (!segment.Has(TcpFlags.Rst))
+            {
+                TakeSynOff(ref segment);
+                // Its window is not scaled (RFC 7323, 2.2): what is lost by rounding down comes with the next segment.
+                segment.Window = (ushort)(segment.Window >> _sndWindShift);
+            }
         }
 
         if (!IsAcceptable(segment, payload.Length, now) || !IsAcknowledged(segment, payload.Length, now))
@@ -70,7 +79,7 @@ public sealed partial class TcpSocket
         {
             // RFC 5961, 3.2.
             if (segment.Sequence == RcvNxt)
-                ResetArrived();
+                ResetArrived(now);
             else
                 Challenge(now);
             return false;
@@ -92,18 +101,21 @@ public sealed partial class TcpSocket
     {
         if (_state == TcpState.SynReceived)
         {
-            if (segment.Acknowledgment != SndNxt)
+            if (!AcknowledgesSyn(segment.Acknowledgment))
             {
                 _layer.Counters.TcpInBadAck++;
                 _layer.Reset(_entry.Pair, segment, length, now);
                 return false;
             }
 
-            SndUna = segment.Acknowledgment;
-            if (_synRetransmits == 0)
-                _rtt.Sample(now - _lastSent);
+            SynAcknowledged(segment.Acknowledgment, now);
+            FastOpenAnswered(segment, now);
+            var announced = IsAnnounced;
             Established(segment, now);
-            Raise(SocketEvents.Connected);
+            if (SndUna != SndNxt)
+                RestartRetransmissionTimer(now);
+            if (!announced)
+                Raise(SocketEvents.Connected);
         }
         else if (Seq.Gt(segment.Acknowledgment, SndNxt) || Seq.Lt(segment.Acknowledgment, SndUna - _maxSndWnd))
         {
@@ -127,18 +139,31 @@ public sealed partial class TcpSocket
         return true;
     }
 
-    private void ResetArrived()
+    private void ResetArrived(Instant now)
     {
         if (_state == TcpState.SynReceived)
         {
+            // Whoever has accepted a connection, by Fast Open, loses it; whoever is connecting is refused (RFC 9293, 3.10.7.4).
+            var error = OpensFastPassively ? StackError.ConnectionReset : StackError.ConnectionRefused;
             _layer.Counters.TcpAttemptFails++;
-            End(StackError.ConnectionRefused);
+            FastOpenFailed(error, now);
+            End(error);
             return;
         }
 
         if (_state is TcpState.Established or TcpState.CloseWait)
             _layer.Counters.TcpEstabResets++;
         End(StackError.ConnectionReset);
+    }
+
+    private void AnswerSynAgain(Instant now)
+    {
+        if (now - _synSentAt < _layer.Options.InvalidRateLimit)
+            return;
+        _synAnsweredAgain = true;
+        _layer.Counters.TcpRetransSegs++;
+        _synDue = true;
+        WantOutput();
     }
 
     /// <summary>A challenge ACK (RFC 5961, 7: at a bounded rate).</summary>

@@ -36,7 +36,7 @@ public sealed partial class TcpSocket
         {
             case TcpState.Closed or TcpState.TimeWait:
                 return;
-            case TcpState.SynSent:
+            case TcpState.SynSent when !IsAnnounced || !HasUnsent || _options.Value.ResetOnClose:
                 _layer.Counters.TcpAttemptFails++;
                 End(StackError.ConnectionAborted);
                 return;
@@ -80,11 +80,12 @@ public sealed partial class TcpSocket
     };
 
     /// <summary>ICMP or the neighbour table says that the peer cannot be reached (RFC 5927, 6: hard only before the connection stands).</summary>
-    internal void Unreachable(StackError error)
+    internal void Unreachable(StackError error, Instant now)
     {
         if (_state is TcpState.SynSent)
         {
             _layer.Counters.TcpAttemptFails++;
+            FastOpenFailed(error, now);
             End(error);
         }
         else
@@ -101,7 +102,7 @@ public sealed partial class TcpSocket
     }
 
     /// <summary>A packet was too big for the path: smaller segments from now on, and what is in flight again (RFC 1191, 6).</summary>
-    internal void PathMtuReduced(int mtu)
+    internal void PathMtuReduced(int mtu, Instant now)
     {
         if (mtu >= _mtu || !IsSynchronized)
             return;
@@ -111,14 +112,7 @@ public sealed partial class TcpSocket
         SetSendMss(_sendMss);
         if (SndUna == SndNxt)
             return;
-        if (_lossState == LossState.Open)
-            _recover = SndNxt;
-        _lossState = LossState.Recovery;
-        _reduction.Begin((int)(SndNxt - SndUna), _congestion.Window);
-        _lostEnd = SndNxt;
-        _highRxt = SndUna;
-        _retransmitNow = true;
-        Recount();
+        SendAllAgain(now);
         WantOutput();
     }
 
@@ -129,6 +123,7 @@ public sealed partial class TcpSocket
             return;
         _error = error;
         _state = TcpState.Closed;
+        LeaveFastOpen();
         _layer.Remove(_entry);
         FreeQueues();
         if (_finReceived && !_endDelivered && !_closedByOwner)
@@ -184,6 +179,6 @@ public sealed partial class TcpSocket
     {
         _send.Clear();
         _ahead.Clear(_layer.Ranges);
-        DropScoreboard();
+        DropLog();
     }
 }

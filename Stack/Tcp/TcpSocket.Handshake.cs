@@ -33,6 +33,10 @@ public sealed partial class TcpSocket
     private bool _selectiveAck;
     private bool _synDue;
 
+    /// <summary>The SYN-ACK was sent again because the SYN came again: its acknowledgement measures nothing (Karn).</summary>
+    private bool _synAnsweredAgain;
+    private Instant _synSentAt;
+
     internal static ushort AnnouncedMss(int mtu, IpAddress peer, ushort bound)
     {
         var mss = Math.Clamp(mtu - IpHeaderLength(peer) - TcpHeader.MinLength, MinMss, ushort.MaxValue);
@@ -53,21 +57,21 @@ public sealed partial class TcpSocket
         _state = TcpState.SynSent;
         Begin(iss, route.Mtu, route.SuperFrame, now);
         SndUna = iss;
+        PrepareFastOpen(now);
         _synDue = true;
         WantOutput();
     }
 
     /// <summary>Takes over from SYN-RECEIVED; the segment that ended it follows as any other.</summary>
-    internal void BeginPassive(TcpEmbryo embryo, in TcpHeader ack, TcpListener listener, Instant now)
+    internal void BeginPassive(TcpEmbryo embryo, in TcpHeader ack, Instant now)
     {
         _waitsForAccept = true;
         Begin(embryo.Iss, embryo.Mtu, embryo.SuperFrame, now);
         SndUna = embryo.Iss + 1;
-        AgreeOn(embryo.Irs, embryo.PeerMss, embryo.Timestamps, embryo.SelectiveAck, embryo.WindowScaling, embryo.PeerWindowScale);
-        _tsRecent = embryo.TsRecent;
+        AgreeOn(embryo.Irs, embryo.Agreed);
         _tsRecentAt = embryo.Since;
         RcvAdv = RcvNxt + (uint)Math.Min(_receiveBuffer, ushort.MaxValue);
-        if (embryo.Retries == 0)
+        if (embryo.Retries == 0 && !embryo.AnsweredOften)
             _rtt.Sample(now - embryo.Since);
         _synRetransmits = embryo.Retries;
         Established(ack, now);
@@ -80,6 +84,9 @@ public sealed partial class TcpSocket
         _iss = iss;
         SndNxt = iss + 1;
         _recover = iss;
+        _measuredTo = iss;
+        _windowLimitedTo = iss;
+        _rack.Begin(iss);
         _send.Start = iss + 1;
         _lastSmall = iss;
         _mtu = mtu;
@@ -93,25 +100,27 @@ public sealed partial class TcpSocket
         _lastProgress = now;
     }
 
-    private int DefaultMss => _entry.RemoteAddress.IsV4 ? DefaultMssV4 : DefaultMssV6;
+    private int DefaultMss => DefaultMssFor(_entry.RemoteAddress);
 
-    /// <summary>Takes what the peer's SYN offered and we want too.</summary>
-    private void AgreeOn(uint irs, ushort mss, bool timestamps, bool selectiveAck, bool windowScaling, byte peerScale)
+    internal static int DefaultMssFor(IpAddress peer) => peer.IsV4 ? DefaultMssV4 : DefaultMssV6;
+
+    private void AgreeOn(uint irs, in SynOptions agreed)
     {
         _irs = irs;
         RcvNxt = irs + 1;
         RcvAdv = RcvNxt;
         _lastAckSent = RcvNxt;
-        _timestamps = timestamps;
-        _selectiveAck = selectiveAck;
-        if (windowScaling)
+        _timestamps = agreed.Timestamps;
+        _tsRecent = agreed.TsRecent;
+        _selectiveAck = agreed.SelectiveAck;
+        if (agreed.WindowScaling)
         {
             // RFC 7323, 2.3: more than 14 counts as 14.
-            _sndWindShift = Math.Min(peerScale, (byte)MaxWindowScale);
+            _sndWindShift = Math.Min(agreed.PeerWindowScale, (byte)MaxWindowScale);
             _rcvWindShift = WindowScaleFor(_receiveBuffer);
         }
 
-        SetSendMss(mss == 0 ? DefaultMss : Math.Max((int)mss, MinMss));
+        SetSendMss(agreed.PeerMss == 0 ? DefaultMss : Math.Max((int)agreed.PeerMss, MinMss));
     }
 
     private void SetSendMss(int mss)
@@ -123,6 +132,7 @@ public sealed partial class TcpSocket
     private void Established(in TcpHeader segment, Instant now)
     {
         _state = TcpState.Established;
+        LeaveFastOpen();
         _backoff = 0;
         _rtoAt = Instant.Never;
         SndWl1 = segment.Sequence;
@@ -132,7 +142,9 @@ public sealed partial class TcpSocket
             SndWnd = segment.Window;
         _maxSndWnd = SndWnd;
         _quickAcks = MaxQuickAcks;
-        _congestion.Begin(_segmentSize, _synRetransmits > 0);
+        _congestion.Begin(_segmentSize, _synRetransmits > 0, _rtt.Smoothed, now);
+        _minRoundTrip = _rtt.Smoothed;
+        _minRoundTripAt = now;
         _lastProgress = now;
         _lastSent = now;
         ArmKeepAlive(now);
@@ -144,7 +156,7 @@ public sealed partial class TcpSocket
     /// <summary>SYN-SENT (RFC 9293, 3.10.7.3).</summary>
     private void SynSentReceives(ref TcpHeader segment, PacketBuffer payload, Instant now)
     {
-        var acceptable = segment.Has(TcpFlags.Ack) && segment.Acknowledgment == SndNxt;
+        var acceptable = segment.Has(TcpFlags.Ack) && AcknowledgesSyn(segment.Acknowledgment);
         if (segment.Has(TcpFlags.Ack) && !acceptable)
         {
             _layer.Counters.TcpInBadAck++;
@@ -184,24 +196,21 @@ public sealed partial class TcpSocket
             return;
         }
 
-        if (_synRetransmits == 0)
-            _rtt.Sample(now - _lastSent);
-        SndUna = segment.Acknowledgment;
+        SynAcknowledged(segment.Acknowledgment, now);
+        FastOpenAnswered(segment, now);
+        var announced = IsAnnounced;
         Established(segment, now);
         _ackNow = true;
-        Raise(SocketEvents.Connected);
+        if (!announced)
+            Raise(SocketEvents.Connected);
         TakeSynOff(ref segment);
         ReceivePayload(segment, payload, now);
     }
 
     private void TakeSyn(in TcpHeader syn, Instant now)
     {
-        var options = _layer.Options;
-        AgreeOn(
-            syn.Sequence, syn.Mss, options.Timestamps && syn.HasTimestamp, options.SelectiveAck && syn.SackPermitted,
-            options.WindowScaling && syn.HasWindowScale, syn.WindowScale);
+        AgreeOn(syn.Sequence, SynOptions.Of(syn, _layer.Options));
         RcvAdv = RcvNxt + (uint)Math.Min(_receiveBuffer, ushort.MaxValue);
-        _tsRecent = syn.TimestampValue;
         _tsRecentAt = now;
         _lastHeard = now;
     }
@@ -209,9 +218,11 @@ public sealed partial class TcpSocket
     /// <summary>Emits the SYN, or the SYN-ACK of a simultaneous open, if it is time for it.</summary>
     private bool SendSyn(Instant now)
     {
-        if (!_synDue)
+        if (!_synDue || (_fastOpen is { IsDeferred: true } && !HasUnsent))
             return false;
         _synDue = false;
+        if (_fastOpen is not null)
+            _fastOpen.IsDeferred = false;
         var received = _state == TcpState.SynReceived;
         var options = _layer.Options;
         var header = new TcpHeader
@@ -219,7 +230,7 @@ public sealed partial class TcpSocket
             Sequence = _iss,
             Acknowledgment = received ? RcvNxt : 0,
             Flags = received ? TcpFlags.Syn | TcpFlags.Ack : TcpFlags.Syn,
-            Window = (ushort)Math.Min(_receiveBuffer, ushort.MaxValue),
+            Window = (ushort)Math.Min(FreeReceiveBuffer, ushort.MaxValue),
             Mss = _ownMss,
             SackPermitted = received ? _selectiveAck : options.SelectiveAck,
             HasWindowScale = received ? _rcvWindShift > 0 || _sndWindShift > 0 : options.WindowScaling,
@@ -228,11 +239,17 @@ public sealed partial class TcpSocket
             TimestampValue = TcpLayer.TimestampClock(now) + _timestampOffset,
             TimestampEcho = received ? _tsRecent : 0,
         };
+        var data = AddFastOpen(ref header);
         _lastSent = now;
+        _synSentAt = now;
         if (received)
+        {
+            RcvAdv = Seq.Max(RcvAdv, RcvNxt + header.Window);
             AcknowledgmentSent();
+        }
+
         _rtoAt = now + CurrentRto;
-        _layer.SendControl(_entry.Pair, ref header, _options.Value, now);
+        _layer.SendControl(_entry.Pair, ref header, _options.Value, now, data);
         return true;
     }
 
@@ -240,10 +257,14 @@ public sealed partial class TcpSocket
     private void SynTimedOut(Instant now)
     {
         _layer.Counters.TcpExtTCPTimeouts++;
-        if (_synRetransmits >= _layer.Options.SynRetries || UserTimeoutOver(now))
+        if (_synRetransmits >= (OpensFastPassively ? _layer.Options.SynAckRetries : _layer.Options.SynRetries) || UserTimeoutOver(now))
         {
             _layer.Counters.TcpAttemptFails++;
-            End(_softError == StackError.None ? StackError.TimedOut : _softError);
+            if (OpensFastPassively)
+                _layer.Counters.TcpExtTCPTimeoutSynAck++;
+            var error = _softError == StackError.None ? StackError.TimedOut : _softError;
+            FastOpenFailed(error, now);
+            End(error);
             return;
         }
 

@@ -61,7 +61,7 @@ public sealed partial class TcpSocket
             return;
         }
 
-        if (_state is not (TcpState.Established or TcpState.FinWait1 or TcpState.FinWait2))
+        if (_state is not (TcpState.SynReceived or TcpState.Established or TcpState.FinWait1 or TcpState.FinWait2))
         {
             // The peer's FIN has come: nothing can follow it; it is repeated because our acknowledgement was lost.
             _ackNow = true;

@@ -39,6 +39,18 @@ public readonly record struct TcpSocketOptions
     /// <summary>TCP_MAXSEG: an upper bound for the segment size in both directions; 0 leaves it to the path.</summary>
     public ushort MaxSegment { get; init; }
 
+    /// <summary>TCP_CONGESTION: <see cref="CongestionAlgorithm.Default"/> takes the stack's.</summary>
+    public CongestionAlgorithm CongestionControl { get; init; }
+
     /// <summary>SO_LINGER with time 0: closing sends RST and forgets unsent data. (A longer time is the caller's to wait for the end of the connection.)</summary>
     public bool ResetOnClose { get; init; }
+
+    /// <summary>TCP_FASTOPEN_CONNECT (RFC 7413): with a cookie of the server at hand, connecting reports Connected at once, and the first write, or the end
+    /// of sending, sends the SYN, with data; an error then comes as the end of an open connection. Without a cookie the SYN leaves at once, as ever, and
+    /// asks for one. A server may see such data twice: it is for requests that bear repetition.</summary>
+    public bool FastOpen { get; init; }
+
+    /// <summary>TCP_FASTOPEN of a listener: how many connections may be open before their handshake is done, on the strength of a cookie, with the data of
+    /// their SYN delivered; 0 is none.</summary>
+    public int FastOpenQueue { get; init; }
 }

@@ -5,7 +5,8 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Tests.Sim;
 
 /// <summary>A segment as a script writes it: <c>P. 1:1001(1000) ack 1 win 65535 &lt;mss 1460,sackOK,wscale 7&gt;</c>. Numbers are relative to the initial
-/// sequence numbers; what an expectation leaves out is not looked at.</summary>
+/// sequence numbers; what an expectation leaves out is not looked at. <c>FO</c> asks for a Fast Open cookie, <c>FO 0123456789abcdef</c> is one, and
+/// <c>FO *</c> is any one: the last one we gave if it comes in.</summary>
 internal sealed class ScriptSegment
 {
     public TcpFlags Flags { get; private set; }
@@ -71,6 +72,8 @@ internal sealed class ScriptSegment
             options.Add($"TS val {header.TimestampValue - timestampBase} ecr {header.TimestampEcho}");
         if (header.HasWindowScale)
             options.Add($"wscale {header.WindowScale}");
+        if (header.HasFastOpen)
+            options.Add(header.FastOpenCookie.IsRequest ? "FO" : $"FO {Hex(header.FastOpenCookie)}");
         if (header.SackCount > 0)
         {
             var blocks = new StringBuilder("sack");
@@ -91,7 +94,8 @@ internal sealed class ScriptSegment
         };
     }
 
-    public TcpHeader ToHeader(uint iss, uint irs, uint timestampBase)
+    /// <param name="cookie">What <c>FO *</c> stands for.</param>
+    public TcpHeader ToHeader(uint iss, uint irs, uint timestampBase, FastOpenCookie cookie = default)
     {
         var header = new TcpHeader
         {
@@ -102,13 +106,29 @@ internal sealed class ScriptSegment
             UrgentPointer = (ushort)(UrgentPointer ?? 0),
         };
         foreach (var option in Options ?? [])
+        {
             Apply(ref header, option.Split(' ', ':'), irs, timestampBase);
+            if (option == "FO *")
+                header.FastOpenCookie = cookie;
+        }
+
         return header;
     }
 
     public bool Matches(ScriptSegment actual) =>
         Flags == actual.Flags && Sequence == actual.Sequence && Length == actual.Length && Acknowledgment == actual.Acknowledgment
-        && (Window is null || Window == actual.Window) && (UrgentPointer is null || UrgentPointer == actual.UrgentPointer) && (Options is null || Options.SequenceEqual(actual.Options!));
+        && (Window is null || Window == actual.Window) && (UrgentPointer is null || UrgentPointer == actual.UrgentPointer)
+        && (Options is null || (Options.Count == actual.Options!.Count && Options.Zip(actual.Options).All(pair => Matches(pair.First, pair.Second))));
+
+    private static bool Matches(string expected, string actual) =>
+        expected == actual || (expected == "FO *" && actual.StartsWith("FO ", StringComparison.Ordinal));
+
+    private static string Hex(FastOpenCookie cookie)
+    {
+        Span<byte> bytes = stackalloc byte[cookie.Length];
+        cookie.Write(bytes);
+        return Convert.ToHexStringLower(bytes);
+    }
 
     public override string ToString()
     {
@@ -141,6 +161,11 @@ internal sealed class ScriptSegment
                 header.HasTimestamp = true;
                 header.TimestampValue = Number(words[2]);
                 header.TimestampEcho = header.Has(TcpFlags.Ack) ? Number(words[4]) + timestampBase : 0;
+                break;
+            case "FO":
+                header.HasFastOpen = true;
+                if (words.Length > 1 && words[1] != "*")
+                    header.FastOpenCookie = FastOpenCookie.Read(Convert.FromHexString(words[1]));
                 break;
             case "sack":
                 for (var i = 1; i + 1 < words.Length; i += 2)

@@ -18,7 +18,8 @@ namespace Tapwire.Tests.Sim;
 /// +0    &lt; S 0:0(0) win 65535 &lt;mss 1460&gt;     comes in; lines at the same time are one batch, until something is expected
 /// +0    &gt; S. 0:0(0) ack 1                   must go out, now (to the millisecond)
 /// +40ms &gt; . 1:1(0) ack 1001                 40 ms later and not before
-/// +0    listen | connect | accept           open
+/// +0    listen | connect | accept | unlisten    open
+/// +0    peer 50001                          another connection: the peer's port, and all numbers begin anew
 /// +0    &lt; PU. 1:11(10) ack 1 urg 10         the urgent data ends before the byte that the pointer names
 /// +0    write 1000 | write-urgent 1 | mark 10 (bytes up to the end of the peer's urgent data) | write 10 BrokenPipe (the call must fail so)
 /// +0    shutdown | close | abort | shutdown-read
@@ -47,12 +48,14 @@ internal sealed class TcpScript
     private Instant _now = Instant.FromMilliseconds(10_000_000);
     private uint? _iss;
     private uint? _timestampBase;
+    private FastOpenCookie _cookie;
     private ushort _ourPort = OurPort;
+    private ushort _theirPort = TheirPort;
     private uint _written;
     private uint _read;
     private int _taken;
 
-    public TcpOptions Options { get; init; } = new() { Timestamps = false };
+    public TcpOptions Options { get; init; } = new() { Timestamps = false, CongestionControl = CongestionAlgorithm.NewReno };
 
     public TcpSocketOptions SocketOptions { get; init; }
 
@@ -165,8 +168,13 @@ internal sealed class TcpScript
                 Require(_host.Tcp.Listen(new IpEndpoint(Ours, OurPort), argument == "" ? 8 : Number(argument), SocketOptions, out _listener));
                 break;
             case "connect":
-                Require(_host.Tcp.Connect(new IpEndpoint(Theirs, TheirPort), default(IpEndpoint), SocketOptions, _now, out _socket));
+                Require(_host.Tcp.Connect(new IpEndpoint(Theirs, _theirPort), default(IpEndpoint), SocketOptions, _now, out _socket));
                 _ourPort = _socket!.Local.Port;
+                break;
+            case "peer":
+                DrainEvents();
+                (_socket, _iss, _timestampBase, _written, _read, _taken, _events) = (null, null, null, 0, 0, 0, SocketEvents.None);
+                _theirPort = (ushort)Number(argument);
                 break;
             case "accept":
                 _socket = _listener!.Accept() ?? throw Failure("There is nothing to accept.");
@@ -195,6 +203,9 @@ internal sealed class TcpScript
             case "eof":
                 PacketBuffer.ReleaseChain(Socket.Read(out var left, out var end));
                 Check(left == 0 && end, $"{left} bytes are left, end of stream: {end}");
+                break;
+            case "unlisten":
+                _listener!.Close(_now);
                 break;
             case "shutdown":
                 Socket.ShutdownSend(_now);
@@ -315,8 +326,8 @@ internal sealed class TcpScript
 
     private void Inject(ScriptSegment segment)
     {
-        var header = segment.ToHeader(PeerIss, _iss ?? 0, _timestampBase ?? 0);
-        header.SourcePort = TheirPort;
+        var header = segment.ToHeader(PeerIss, _iss ?? 0, _timestampBase ?? 0, _cookie);
+        header.SourcePort = _theirPort;
         header.DestinationPort = _ourPort;
         var buffer = _pool.Rent(header.Length + segment.Length);
         header.Emit(buffer.Append(header.Length));
@@ -331,7 +342,7 @@ internal sealed class TcpScript
     private void Icmp(IcmpErrorKind kind, string argument)
     {
         Span<byte> quoted = stackalloc byte[8];
-        var header = new TcpHeader { SourcePort = _ourPort, DestinationPort = TheirPort, Sequence = Socket.SndUna };
+        var header = new TcpHeader { SourcePort = _ourPort, DestinationPort = _theirPort, Sequence = Socket.SndUna };
         Span<byte> whole = stackalloc byte[TcpHeader.MinLength];
         header.Emit(whole);
         whole[..8].CopyTo(quoted);
@@ -384,11 +395,14 @@ internal sealed class TcpScript
             Check(TcpHeader.TryParse(bytes, out var header, out var length) == TcpParseResult.Ok, "a segment is malformed");
             if (header.Has(TcpFlags.Syn))
                 _iss ??= header.Sequence;
+            if (header is { HasFastOpen: true, FastOpenCookie.IsRequest: false })
+                _cookie = header.FastOpenCookie;
             if (header.HasTimestamp)
                 _timestampBase ??= header.TimestampValue;
             var segment = ScriptSegment.From(header, bytes.Length - length, _iss ?? 0, PeerIss, _timestampBase ?? 0);
+            var first = segment.Sequence + (header.Has(TcpFlags.Syn) ? 1u : 0);
             for (var i = length; i < bytes.Length; i++)
-                Check(bytes[i] == Pattern(segment.Sequence + (uint)(i - length)), $"byte {i - length} of {segment} is not what was written");
+                Check(bytes[i] == Pattern(first + (uint)(i - length)), $"byte {i - length} of {segment} is not what was written");
             _out.Enqueue((_now, segment));
         }
 

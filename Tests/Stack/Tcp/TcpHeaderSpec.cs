@@ -145,4 +145,48 @@ public class TcpHeaderSpec
         header.Emit(bytes);
         return bytes;
     }
+
+    private static readonly byte[] FastOpenSyn = Convert.FromHexString(
+        "c0001f90" + "01020304" + "00000000" + "d002ffff" + "00000000"
+        + "020405b4" + "0402080a" + "0000abcd" + "00000000" + "01030307" + "220a0102030405060708" + "0101");
+
+    [Fact]
+    public void A_fast_open_cookie_has_room_beside_all_other_options_of_a_syn()
+    {
+        var header = new TcpHeader
+        {
+            SourcePort = 0xC000, DestinationPort = 8080, Sequence = 0x01020304, Flags = TcpFlags.Syn, Window = 65535,
+            Mss = 1460, SackPermitted = true, HasTimestamp = true, TimestampValue = 0xABCD, HasWindowScale = true, WindowScale = 7,
+            HasFastOpen = true, FastOpenCookie = new FastOpenCookie(0x0102030405060708, 0, 8),
+        };
+        Assert.Equal(FastOpenSyn, Emit(header));
+        Assert.Equal(TcpParseResult.Ok, TcpHeader.TryParse(FastOpenSyn, out var read, out _));
+        Assert.Equal(header.FastOpenCookie, read.FastOpenCookie);
+        Assert.Equal(TcpHeader.MaxLength, (header with { FastOpenCookie = new FastOpenCookie(1, 2, 16) }).Length);
+        Assert.Equal(44, (header with { FastOpenCookie = default }).Length);
+    }
+
+    /// <summary>RFC 7413, 4.1.1: none, or 4 to 16 bytes and an even number; anything else is passed over.</summary>
+    [Fact]
+    public void Fast_open_cookies_of_other_lengths_are_none()
+    {
+        for (var length = 0; length <= 20; length++)
+        {
+            var bytes = new byte[60];
+            FastOpenSyn.AsSpan(0, 20).CopyTo(bytes);
+            bytes[12] = 0xF0;
+            bytes[20] = 34;
+            bytes[21] = (byte)(2 + length);
+            bytes.AsSpan(22, length).Fill(0x5A);
+            Assert.Equal(TcpParseResult.Ok, TcpHeader.TryParse(bytes, out var header, out _));
+            var valid = length == 0 || (length is >= 4 and <= 16 && length % 2 == 0);
+            Assert.Equal(valid, header.HasFastOpen);
+            if (!valid)
+                continue;
+            Assert.Equal(length, header.FastOpenCookie.Length);
+            var back = new byte[length];
+            header.FastOpenCookie.Write(back);
+            Assert.Equal(bytes[22..(22 + length)], back);
+        }
+    }
 }
