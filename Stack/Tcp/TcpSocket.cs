@@ -181,6 +181,15 @@ public sealed partial class TcpSocket : StackSocket
         return bytes;
     }
 
+    /// <summary>What ICMP has said since data was last acknowledged, or since the last call: as SO_ERROR tells it in Linux while a connection lives.</summary>
+    public StackError TakeSoftError()
+    {
+        var error = _softError == StackError.TimedOut ? StackError.None : _softError;
+        if (error != StackError.None)
+            _softError = StackError.None;
+        return error;
+    }
+
     internal void Accepted()
     {
         _waitsForAccept = false;

@@ -85,6 +85,26 @@ public class Rfc9293FailureSpec
         """).AssertNoLeak();
 
     [Fact]
+    public void What_icmp_has_said_of_a_living_connection_is_taken_once()
+    {
+        var script = new TcpScript().Run(TcpScript.Accepted + """
+            +0 write 10
+            +0 > P. 1:11(10) ack 1
+            +0 icmp HostUnreachable
+            """);
+        Assert.Equal(StackError.HostUnreachable, script.Socket.TakeSoftError());
+        Assert.Equal(StackError.None, script.Socket.TakeSoftError());
+        script.Run("""
+            +200ms > P. 1:11(10) ack 1
+            +400ms > P. 1:11(10) ack 1
+            +800ms > P. 1:11(10) ack 1
+            +0 error-reported TimedOut
+            """);
+        Assert.Equal(StackError.None, script.Socket.TakeSoftError());
+        script.AssertNoLeak();
+    }
+
+    [Fact]
     public void An_icmp_error_about_nothing_in_flight_is_ignored() => new TcpScript().Run(TcpScript.Accepted + """
         +0 icmp HostUnreachable
         +0 no-event

@@ -106,6 +106,7 @@ public class RobustnessSpec
                 Sequence = Near(random, theirs),
                 Acknowledgment = Near(random, ours),
                 Window = (ushort)random.Next(65536),
+                UrgentPointer = (ushort)random.Next(65536),
                 HasTimestamp = random.Next(2) == 0,
                 TimestampValue = (uint)random.Next(1000),
                 SackPermitted = random.Next(2) == 0,
@@ -183,7 +184,7 @@ public class RobustnessSpec
             default:
                 var buffer = _pool.Rent(random.Next(1, 5000));
                 buffer.Append(random.Next(1, 1000) % (buffer.Tailroom + 1));
-                socket.Write(buffer, now);
+                socket.Write(buffer, now, urgent: random.Next(4) == 0);
                 break;
         }
     }
