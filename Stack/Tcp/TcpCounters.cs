@@ -42,6 +42,9 @@ public sealed class TcpCounters
     public long TcpExtSyncookiesSent;
     public long TcpExtSyncookiesRecv;
     public long TcpExtSyncookiesFailed;
+
+    /// <summary>Segments that were dropped because they came before the one that brings the cookie of their connection.</summary>
+    public long TcpInAheadOfCookie;
     public long TcpExtTCPTimeoutSynAck;
     public long TcpExtEmbryonicRsts;
     public long TcpSocketsRefused;

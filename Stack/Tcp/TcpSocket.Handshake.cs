@@ -225,8 +225,12 @@ public sealed partial class TcpSocket
         if (!_synDue || (_fastOpen is { IsDeferred: true } && !HasUnsent))
             return false;
         _synDue = false;
-        if (_fastOpen is not null)
+        if (_fastOpen is { IsDeferred: true })
+        {
             _fastOpen.IsDeferred = false;
+            _lastProgress = now;
+        }
+
         var received = _state == TcpState.SynReceived;
         var options = _layer.Options;
         var header = new TcpHeader
