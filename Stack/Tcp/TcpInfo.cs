@@ -39,6 +39,9 @@ public readonly record struct TcpInfo
 
     public bool SelectiveAck { get; init; }
 
+    /// <summary>Explicit congestion notification is agreed on.</summary>
+    public bool Ecn { get; init; }
+
     public CongestionAlgorithm CongestionControl { get; init; }
 
     /// <summary>Bytes per second; 0: not paced.</summary>

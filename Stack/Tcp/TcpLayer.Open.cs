@@ -29,6 +29,9 @@ public sealed partial class TcpLayer
             return StackError.NoBufferSpace;
         }
 
+        if (RefusesMore())
+            return StackError.NoBufferSpace;
+
         var error = Ip.Route(remote.Address, local.Address, out var route);
         if (error != StackError.None)
             return error;

@@ -9,6 +9,17 @@ public sealed record TcpOptions
     /// <summary>Bytes written and not yet acknowledged that a connection holds. 2 KiB..1 GiB.</summary>
     public int SendBuffer { get; init; } = 1 << 20;
 
+    /// <summary>What <see cref="ReceiveBuffer"/> may grow to while an application takes what arrives as fast as it comes (tcp_rmem); 0: it does not
+    /// grow. Up to 1 GiB. A socket that names its own size keeps it.</summary>
+    public int MaxReceiveBuffer { get; init; }
+
+    /// <summary>What <see cref="SendBuffer"/> may grow to with the congestion window (tcp_wmem); 0: it does not grow. Up to 1 GiB.</summary>
+    public int MaxSendBuffer { get; init; }
+
+    /// <summary>Bytes that all connections together may hold (tcp_mem), 64 KiB and more. From three quarters on windows stay small, above it new connections
+    /// and new data are refused.</summary>
+    public long Memory { get; init; } = 1L << 30;
+
     /// <summary>Connections in all states but SYN-RECEIVED and TIME-WAIT, 1 and more.</summary>
     public int MaxSockets { get; init; } = 1 << 20;
 
@@ -70,6 +81,9 @@ public sealed record TcpOptions
     /// <summary>The congestion control of connections that name none; <see cref="CongestionAlgorithm.Default"/> is CUBIC.</summary>
     public CongestionAlgorithm CongestionControl { get; init; }
 
+    /// <summary>Explicit congestion notification (RFC 3168; tcp_ecn).</summary>
+    public EcnMode Ecn { get; init; } = EcnMode.Passive;
+
     /// <summary>Whether timestamps are offered and accepted (RFC 7323).</summary>
     public bool Timestamps { get; init; } = true;
 
@@ -84,6 +98,9 @@ public sealed record TcpOptions
     {
         Require(ReceiveBuffer is >= 2048 and <= 1 << 30, nameof(ReceiveBuffer));
         Require(SendBuffer is >= 2048 and <= 1 << 30, nameof(SendBuffer));
+        Require(MaxReceiveBuffer is >= 0 and <= 1 << 30, nameof(MaxReceiveBuffer));
+        Require(MaxSendBuffer is >= 0 and <= 1 << 30, nameof(MaxSendBuffer));
+        Require(Memory >= 64 << 10, nameof(Memory));
         Require(MaxSockets >= 1, nameof(MaxSockets));
         Require(MaxEmbryonic >= 1, nameof(MaxEmbryonic));
         Require(MaxEmbryonicPerListener >= 1, nameof(MaxEmbryonicPerListener));

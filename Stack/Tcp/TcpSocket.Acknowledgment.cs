@@ -288,6 +288,7 @@ public sealed partial class TcpSocket
     private void CreditWriter(int bytes)
     {
         _acknowledgedCredit += bytes;
+        GrowSendBuffer();
         // Not for every acknowledgement: the writer is woken when it pays, or when there is nothing left to wait for.
         if (!_closedByOwner && _acknowledgedCredit > 0 && (_acknowledgedCredit >= _sendBuffer / 8 || _send.Bytes == 0))
             Raise(SocketEvents.Writable);

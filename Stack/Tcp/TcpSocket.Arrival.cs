@@ -47,10 +47,12 @@ public sealed partial class TcpSocket
         }
 
         WantOutput();
+        EcnArrived(segment, payload.Length);
         if (_state is TcpState.Closed or TcpState.TimeWait)
             payload.Release();
         else
             ReceivePayload(segment, payload, now);
+        Charge();
     }
 
     /// <summary>PAWS, sequence number, RST and SYN: the first to fourth check.</summary>

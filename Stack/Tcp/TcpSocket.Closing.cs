@@ -32,6 +32,7 @@ public sealed partial class TcpSocket
         _closedByOwner = true;
         var unread = _received.Bytes + _lent > 0;
         _received.Clear();
+        Charge();
         switch (_state)
         {
             case TcpState.Closed or TcpState.TimeWait:
@@ -64,6 +65,7 @@ public sealed partial class TcpSocket
     {
         _closedByOwner = true;
         _received.Clear();
+        Charge();
         if (_state is TcpState.Closed or TcpState.TimeWait)
             return;
         if (ResetTells)
@@ -180,5 +182,6 @@ public sealed partial class TcpSocket
         _send.Clear();
         _ahead.Clear(_layer.Ranges);
         DropLog();
+        Charge();
     }
 }

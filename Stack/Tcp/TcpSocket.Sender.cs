@@ -31,7 +31,6 @@ public sealed partial class TcpSocket
     /// <summary>End of the last segment sent that was not full-sized (RFC 9293, 3.7.4, in Minshall's variant); follows SND.UNA, lest it seem to lie
     /// ahead after 2 GiB.</summary>
     private uint _lastSmall;
-    private int _sendBuffer;
     private int _acknowledgedCredit;
     private Instant _lastSent;
 
@@ -253,6 +252,7 @@ public sealed partial class TcpSocket
         }
 
         PutUrgent(ref header);
+        var ecn = PutEcn(ref header, isNewData: !again && (length > 0 || (flags & TcpFlags.Fin) != 0));
         var segmentSize = CurrentSegmentSize;
         ReportAhead(ref header);
         AcknowledgmentSent();
@@ -275,7 +275,7 @@ public sealed partial class TcpSocket
             Destination = _entry.RemoteAddress,
             Protocol = TcpLayer.Protocol,
             HopLimit = options.Value.HopLimit,
-            TrafficClass = options.Value.TrafficClass,
+            TrafficClass = (byte)((options.Value.TrafficClass & ~EcnMask) | ecn),
             ChecksumOffset = TcpHeader.ChecksumOffset,
             SegmentSize = segments > 1 ? segmentSize : 0,
         };

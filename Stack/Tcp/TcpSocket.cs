@@ -38,8 +38,7 @@ public sealed partial class TcpSocket : StackSocket
         _entry = entry;
         entry.Socket = this;
         _options = options;
-        _receiveBuffer = options.Value.ReceiveBuffer > 0 ? options.Value.ReceiveBuffer : layer.Options.ReceiveBuffer;
-        _sendBuffer = options.Value.SendBuffer > 0 ? options.Value.SendBuffer : layer.Options.SendBuffer;
+        SetBuffers(options.Value);
         _congestion = NewCongestionControl();
     }
 
@@ -82,6 +81,7 @@ public sealed partial class TcpSocket : StackSocket
         Backoff = _backoff,
         Timestamps = _timestamps,
         SelectiveAck = _selectiveAck,
+        Ecn = _ecn,
         CongestionControl = _congestion.Algorithm,
         PacingRate = _congestion.PacingRate(_rtt.Smoothed),
         MinRoundTrip = _minRoundTrip,
@@ -99,8 +99,7 @@ public sealed partial class TcpSocket : StackSocket
         _options = new(options);
         if (_congestion.Algorithm != Algorithm)
             ChangeCongestionControl(now);
-        _receiveBuffer = options.ReceiveBuffer > 0 ? options.ReceiveBuffer : _layer.Options.ReceiveBuffer;
-        _sendBuffer = options.SendBuffer > 0 ? options.SendBuffer : _layer.Options.SendBuffer;
+        SetBuffers(options);
         if (IsSynchronized)
             ArmKeepAlive(now);
         WantOutput();
@@ -118,6 +117,7 @@ public sealed partial class TcpSocket : StackSocket
         _endDelivered |= endOfStream;
         var chain = _received.Take();
         PassUrgent();
+        Charge();
         return chain;
     }
 
@@ -129,6 +129,8 @@ public sealed partial class TcpSocket : StackSocket
             return;
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)bytes, (uint)_lent, nameof(bytes));
         _lent -= bytes;
+        Taken(bytes, now);
+        Charge();
         WindowOpened();
     }
 
@@ -144,6 +146,7 @@ public sealed partial class TcpSocket : StackSocket
 
         // Nobody will take what was given away: it must not keep the window closed.
         _lent = 0;
+        Charge();
         WindowOpened();
     }
 
@@ -165,6 +168,7 @@ public sealed partial class TcpSocket : StackSocket
         _send.Append(data);
         if (urgent)
             MarkUrgent();
+        Charge();
         WantOutput();
         return StackError.None;
     }
@@ -202,6 +206,9 @@ public sealed partial class TcpSocket : StackSocket
 
     /// <summary>Memory of the buffers that the receive side holds.</summary>
     internal long MemoryHeld => _received.Memory + _ahead.Memory;
+
+    /// <summary>Largest <see cref="SendBuffer"/> that it grows to.</summary>
+    internal int SendBufferMaximum => _sendBufferMaximum;
 
     private bool IsSynchronized => _state is not (TcpState.Closed or TcpState.SynSent or TcpState.TimeWait);
 

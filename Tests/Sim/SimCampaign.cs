@@ -49,6 +49,15 @@ internal sealed class SimCampaign
     /// <returns>The hash of its trace.</returns>
     public static ulong HashOf(int seed) => SimRun.Of(SimCase.Draw(seed), new PoisoningBufferPool()).World.Path.Trace.Hash;
 
+    /// <summary>Runs one seed that does not fail.</summary>
+    /// <returns>Its parameters and its trace.</returns>
+    public static string TraceOf(int seed)
+    {
+        var @case = SimCase.Draw(seed);
+        var world = SimRun.Of(@case, new PoisoningBufferPool()).World;
+        return $"{@case}\n{world.Path.Trace.Format(world.Started)}";
+    }
+
     /// <summary>Figures, and the failures: the first of them in full.</summary>
     public string Report()
     {

@@ -47,7 +47,8 @@ internal sealed record SimCase
     }
 
     public override string ToString() =>
-        $"there:  {There}\nback:   {Back}\nleft:   {Left}\nright:  {Right}\n{string.Join('\n', Connections.Select(connection => connection.ToString()))}";
+        $"there: {SimText.Of(There, new Impairments())}\nback:  {SimText.Of(Back, new Impairments())}\nleft:  {Left}\nright: {Right}\n"
+        + string.Join('\n', Connections.Select((connection, index) => $"connection {index + 1}: {connection}"));
 
     /// <param name="bad">0: nothing happens to packets, 1: anything may.</param>
     private static Impairments DrawPath(SimPick pick, double bad)
@@ -86,9 +87,13 @@ internal sealed record SimCase
             {
                 ReceiveBuffer = Buffer(pick),
                 SendBuffer = Buffer(pick),
+                MaxReceiveBuffer = pick.Sometimes(0.5, () => 8 << 20),
+                MaxSendBuffer = pick.Sometimes(0.5, () => 8 << 20),
+                Memory = pick.One(1L << 30, 1L << 30, pick.Number(64 << 10, 400 << 10)),
                 SelectiveAck = pick.Chance(0.75),
                 Timestamps = pick.Chance(0.75),
                 WindowScaling = pick.Chance(0.75),
+                Ecn = pick.One(EcnMode.Off, EcnMode.Passive, EcnMode.On),
                 CongestionControl = pick.One(CongestionAlgorithm.Cubic, CongestionAlgorithm.Bbr, CongestionAlgorithm.NewReno),
                 DelayedAck = pick.One(TimeSpan.FromMilliseconds(40), TimeSpan.FromMilliseconds(200), TimeSpan.Zero, pick.Time(0.001, 0.5)),
                 MinRto = pick.One(TimeSpan.FromMilliseconds(200), TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(20)),
@@ -152,6 +157,8 @@ internal sealed record SimHostCase
     public int EgressLimit { get; init; }
 
     public required TcpOptions Options { get; init; }
+
+    public override string ToString() => $"MTU {Mtu}, super-frames {SuperFrame}, egress {EgressLimit}; {SimText.Of(Options, new TcpOptions())}";
 }
 
 internal sealed record SimConnectionCase
@@ -169,6 +176,10 @@ internal sealed record SimConnectionCase
 
     /// <summary>Both applications let everything come to its end.</summary>
     public bool IsOrderly => Client.IsOrderly && Server.IsOrderly;
+
+    public override string ToString() =>
+        $"{(IsSimultaneous ? "simultaneous, " : "")}begins {Begins.TotalMilliseconds:0.###}ms; {SimText.Of(Options, default)}\n"
+        + $"  client: {SimText.Of(Client, new SimApplicationCase())}\n  server: {SimText.Of(Server, new SimApplicationCase())}";
 }
 
 internal sealed record SimApplicationCase

@@ -70,6 +70,9 @@ internal sealed class SimRun
 
     private void Begin(int index, SimConnectionCase connection)
     {
+        // A host whose memory is used up refuses, as it should.
+        if (_world.Left.Tcp.IsOutOfMemory || (connection.IsSimultaneous && _world.Right.Tcp.IsOutOfMemory))
+            return;
         if (connection.IsSimultaneous)
         {
             var left = new IpEndpoint(SimWorld.LeftAddress, (ushort)(2000 + index));

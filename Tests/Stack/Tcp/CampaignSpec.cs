@@ -13,7 +13,7 @@ namespace Tapwire.Tests.Stack.Tcp;
 /// <para><c>TAPWIRE_SIM_RUNS=100000 dotnet test Tests --filter FullyQualifiedName~CampaignSpec</c> runs so many, on all cores (or on
 /// <c>TAPWIRE_SIM_THREADS</c>), from <c>TAPWIRE_SIM_FIRST</c> on; the figures are in the output of the test, and in the file that
 /// <c>TAPWIRE_SIM_REPORT</c> names.</para>
-/// <para><c>TAPWIRE_SIM_SEED=n</c> runs one.</para>
+/// <para><c>TAPWIRE_SIM_SEED=n</c> runs one, and shows its trace.</para>
 /// </remarks>
 public class CampaignSpec(ITestOutputHelper output)
 {
@@ -46,6 +46,8 @@ public class CampaignSpec(ITestOutputHelper output)
         if (Environment.GetEnvironmentVariable("TAPWIRE_SIM_REPORT") is { Length: > 0 } file)
             File.WriteAllText(file, report);
         Assert.False(campaign.HasFailed, report);
+        if (Seed is not null)
+            output.WriteLine(SimCampaign.TraceOf(firstSeed));
     }
 
     [Fact]

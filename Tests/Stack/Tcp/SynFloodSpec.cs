@@ -12,7 +12,7 @@ public class SynFloodSpec
 {
     private static readonly TcpOptions Server = new() { MaxEmbryonic = 256, MaxEmbryonicPerListener = 128 };
 
-    private static void Arrive(SimWorld world, uint source, TcpHeader header)
+    internal static void Arrive(SimWorld world, uint source, TcpHeader header)
     {
         var buffer = world.Pool.Rent(header.Length);
         header.Emit(buffer.Append(header.Length));
@@ -96,7 +96,8 @@ public class SynFloodSpec
         }
 
         Assert.Equal(0, world.Right.Tcp.Count);
-        Assert.Equal(25_000, world.Right.Counters.TcpExtSyncookiesFailed);
+        // A few look like later segments of somebody who has a cookie: 1 in 32,768.
+        Assert.InRange(world.Right.Counters.TcpExtSyncookiesFailed, 24_990, 25_000);
         // Resets are bounded too.
         Assert.InRange(world.Right.Counters.TcpOutRsts, 1, new TcpOptions().ResetsPerSecond);
     }
