@@ -21,6 +21,7 @@ internal static class LinkOptions
     private const int SoSendBuffer = 7;
     private const int SoReceiveBuffer = 8;
     private const int SoKeepAlive = 9;
+    private const int SoOutOfBandInline = 10;
     private const int SoLinger = 13;
     private const int SoAcceptConnections = 30;
     private const int SoProtocol = 38;
@@ -54,13 +55,14 @@ internal static class LinkOptions
 
     public static bool IsReuseAddress(int level, int name) => (level, name) == (SolSocket, SoReuseAddress);
 
-    /// <summary>Options that are answered from what the socket is: its type, family, protocol, and whether it listens.</summary>
+    /// <summary>Options that are answered from what the socket is: its type, family, protocol, whether it listens, and that urgent bytes stay in line.</summary>
     public static int? Fixed(int level, int name, LinkFamily family, LinkSocketType type, bool listens) => level != SolSocket ? null : name switch
     {
         SoType => (int)type,
         SoDomain => (int)family,
         SoProtocol => type == LinkSocketType.Stream ? 6 : 17,
         SoAcceptConnections => listens ? 1 : 0,
+        SoOutOfBandInline when type == LinkSocketType.Stream => 1,
         _ => null,
     };
 

@@ -360,6 +360,7 @@ public sealed class ConnectionActorSpecs : DriverSetup
         Assert.Equal(0, Ask(new SetOptionRequest(1, app.Handle, 6, 1, BitConverter.GetBytes(1))).Error); // TCP_NODELAY
         Assert.Equal(1, OptionOf(app, 6, 1));
         Assert.Equal(1, OptionOf(app, 1, 3)); // SO_TYPE: SOCK_STREAM
+        Assert.Equal(1, OptionOf(app, 1, 10)); // SO_OOBINLINE
         Ask(new ConnectRequest(2, app.Handle, PeerAt(80), 0, false));
         Assert.Equal(1, OptionOf(app, 6, 1));
         Assert.Equal(0, Ask(new SetOptionRequest(3, app.Handle, 1, 9, BitConverter.GetBytes(1))).Error); // SO_KEEPALIVE
