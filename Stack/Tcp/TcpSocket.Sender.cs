@@ -153,7 +153,7 @@ public sealed partial class TcpSocket
         var end = SndNxt + (uint)length;
         if (length > 0 && end == _send.End)
             flags |= TcpFlags.Psh;
-        if (_finQueued && end == _send.End)
+        if (_finQueued && end == _send.End && Seq.Lt(end, SndUna + SndWnd))
             flags |= TcpFlags.Fin;
         if (length % _segmentSize != 0)
             _lastSmall = end;
