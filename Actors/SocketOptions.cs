@@ -35,7 +35,7 @@ internal static class SocketOptions
     {
         (var error, value) = (socket, option) switch
         {
-            (TcpSocket tcp, SocketOption.Error) => (StackError.None, (int)tcp.Error),
+            (TcpSocket tcp, SocketOption.Error) => (StackError.None, (int)(tcp.Error == StackError.None ? tcp.TakeSoftError() : tcp.Error)),
             (TcpSocket tcp, SocketOption.MaximumSegment) => (StackError.None, tcp.Info.SegmentSize),
             (TcpSocket tcp, SocketOption.CongestionControl) => (StackError.None, (int)tcp.Info.CongestionControl),
             (TcpSocket, SocketOption.Broadcast) => (StackError.NoSuchOption, 0),

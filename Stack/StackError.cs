@@ -14,6 +14,9 @@ public enum StackError
     /// <summary>EPIPE: the sending side has been shut down.</summary>
     BrokenPipe = 32,
 
+    /// <summary>EPROTO: somebody on the path refused a header field (ICMP parameter problem).</summary>
+    ProtocolError = 71,
+
     /// <summary>EDESTADDRREQ: a datagram without a destination, on a socket that is not connected.</summary>
     DestinationRequired = 89,
 

@@ -23,6 +23,12 @@ public enum SocketEvents : byte
     /// still to be read.
     /// </summary>
     Closed = 16,
+
+    /// <summary>The peer's urgent data reaches further than was known (<see cref="Tcp.TcpSocket.UrgentMark"/>).</summary>
+    Urgent = 32,
+
+    /// <summary>An error that does not end the connection: <see cref="Tcp.TcpInfo.SoftError"/> (RFC 9293, 3.9.1.8). Whoever does not care ignores it.</summary>
+    ErrorReported = 64,
 }
 
 /// <summary>What every socket of a stack has: an owner that is told of events, and its place in the stack's list of sockets with news.</summary>

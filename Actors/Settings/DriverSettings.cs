@@ -97,6 +97,8 @@ public sealed record DriverSettings
         ReachableTime = read.Time("neighbor.reachable-time", TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)),
     };
 
+    private static readonly Dictionary<string, EcnMode> EcnModes = new() { ["off"] = EcnMode.Off, ["passive"] = EcnMode.Passive, ["on"] = EcnMode.On };
+
     private static TcpOptions ReadTcp(SettingsReader read)
     {
         var millisecond = TimeSpan.FromMilliseconds(1);
@@ -105,6 +107,9 @@ public sealed record DriverSettings
         {
             ReceiveBuffer = read.Size("tcp.receive-buffer", 128 << 10, 1 << 30),
             SendBuffer = read.Size("tcp.send-buffer", 128 << 10, 1 << 30),
+            MaxReceiveBuffer = read.Size("tcp.max-receive-buffer", 0, 1 << 30),
+            MaxSendBuffer = read.Size("tcp.max-send-buffer", 0, 1 << 30),
+            Memory = read.LongSize("tcp.memory", 16 << 20, 1L << 50),
             MaxSockets = read.Number("tcp.max-sockets", 1, 1 << 26),
             MaxEmbryonic = read.Number("tcp.max-embryonic", 1, 1 << 24),
             SynCookies = read.Switch("tcp.syn-cookies"),
@@ -118,8 +123,9 @@ public sealed record DriverSettings
             SynRetries = read.Number("tcp.syn-retries", 0, 127),
             SynAckRetries = read.Number("tcp.syn-ack-retries", 0, 127),
             Retries = read.Number("tcp.retries", 1, 127),
-            DelayedAck = read.Time("tcp.delayed-ack", TimeSpan.Zero, TimeSpan.FromMilliseconds(500)),
+            DelayedAck = read.Time("tcp.delayed-ack", TimeSpan.Zero, TimeSpan.FromMilliseconds(499)),
             CongestionControl = read.Choice("tcp.congestion-control", CongestionAlgorithms.ByName),
+            Ecn = read.Choice("tcp.ecn", EcnModes),
             Timestamps = read.Switch("tcp.timestamps"),
             SelectiveAck = read.Switch("tcp.selective-ack"),
             WindowScaling = read.Switch("tcp.window-scaling"),

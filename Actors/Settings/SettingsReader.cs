@@ -28,9 +28,12 @@ public sealed class SettingsReader(Config config, string root, IReadOnlyList<Set
             : throw Bad(key, Raw(key), $"a number from {least} to {most}");
 
     /// <summary>Bytes, written as 65536, 64KiB, 64KB, 1MiB, ...</summary>
-    public int Size(string key, int least, int most) =>
+    public int Size(string key, int least, int most) => (int)LongSize(key, least, most);
+
+    /// <inheritdoc cref="Size"/>
+    public long LongSize(string key, long least, long most) =>
         ByteSize.TryParse(Raw(key), out var value) && value >= least && value <= most
-            ? (int)value
+            ? value
             : throw Bad(key, Raw(key), $"a size from {ByteSize.Format(least)} to {ByteSize.Format(most)}, as in 64KiB");
 
     public TimeSpan Time(string key, TimeSpan least, TimeSpan most, bool infinite = false) =>

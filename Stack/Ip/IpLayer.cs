@@ -58,7 +58,7 @@ internal sealed class IpLayer : IIpOutput
             source = hop.Source;
         route = hop.Kind == AddressKind.Own
             ? new IpRoute(source, LoopbackMtu, LoopbackMtu)
-            : new IpRoute(source, _options.Mtu, _superFrame);
+            : new IpRoute(source, _options.Mtu, _superFrame, hop.Kind is AddressKind.Broadcast or AddressKind.Multicast);
         return StackError.None;
     }
 

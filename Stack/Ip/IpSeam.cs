@@ -39,7 +39,8 @@ internal readonly record struct IpSendInfo
 /// <param name="Source">The address that this stack uses towards the destination.</param>
 /// <param name="Mtu">Largest IP packet on that path, in bytes.</param>
 /// <param name="SuperFrame">Largest IP packet that may be handed down for the device to cut; equals <paramref name="Mtu"/> where it does not.</param>
-internal readonly record struct IpRoute(IpAddress Source, int Mtu, int SuperFrame);
+/// <param name="ToGroup">The destination is a broadcast or multicast address: no connection leads there.</param>
+internal readonly record struct IpRoute(IpAddress Source, int Mtu, int SuperFrame, bool ToGroup = false);
 
 /// <summary>The IP layer as the transports see it.</summary>
 internal interface IIpOutput

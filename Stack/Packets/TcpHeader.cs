@@ -83,6 +83,9 @@ internal struct TcpHeader
     public bool HasFastOpen;
     public byte WindowScale;
     public byte SackCount;
+
+    /// <summary>Not in the header: the packet's ECN field said "congestion experienced" (RFC 3168).</summary>
+    public bool IsMarked;
     public uint TimestampValue;
     public uint TimestampEcho;
     public SackBlocks Sacks;

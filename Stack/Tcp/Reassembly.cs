@@ -65,16 +65,7 @@ internal struct Reassembly
     public readonly uint FirstStart => _first!.Start;
 
     /// <summary>Capacity of all buffers held.</summary>
-    public readonly long Memory
-    {
-        get
-        {
-            long memory = 0;
-            for (var range = _first; range is not null; range = range.Next)
-                memory += range.Payloads.Memory;
-            return memory;
-        }
-    }
+    public long Memory { get; private set; }
 
     /// <summary>Takes over a payload that begins after the next expected byte.</summary>
     /// <returns>Bytes that were there already, at its front: for a duplicate report (RFC 2883).</returns>
@@ -123,6 +114,7 @@ internal struct Reassembly
     {
         while (_first is { } range && Seq.Le(range.Start, expected))
         {
+            Memory -= range.Payloads.Memory;
             var skip = (int)(expected - range.Start);
             if (skip < (int)(range.End - range.Start))
             {
@@ -131,6 +123,7 @@ internal struct Reassembly
                 expected = range.End;
             }
 
+            range.Payloads.Clear();
             RemoveAfter(null, ranges);
         }
 
@@ -235,7 +228,9 @@ internal struct Reassembly
             Ranges++;
         }
 
+        Memory -= range.Payloads.Memory;
         range.Payloads.Append(payload, pool);
+        Memory += range.Payloads.Memory;
         range.End = end;
         range.Touched = ++_touched;
         if (!joinsNext)
@@ -255,6 +250,7 @@ internal struct Reassembly
         if (_last == range)
             _last = previous;
         range.Next = null;
+        Memory -= range.Payloads.Memory;
         Ranges--;
         ranges.Return(range);
     }

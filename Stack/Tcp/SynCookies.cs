@@ -2,15 +2,27 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Tcp;
 
+/// <summary>What an acknowledgement number has to do with a SYN cookie.</summary>
+internal enum SynCookieMatch : byte
+{
+    /// <summary>It is none, or a stale one.</summary>
+    None,
+
+    /// <summary>It seems to be one, but the segment is not the first one after the SYN.</summary>
+    OtherSequence,
+
+    Full,
+}
+
 /// <summary>
 /// SYN cookies (RFC 4987, 3.6): initial sequence numbers that say, to whoever has the key, when a SYN came, for which endpoints and sequence number, and
 /// about which MSS it carried, so that nothing needs to be remembered of it. Where both ends use timestamps, the timestamp that comes back holds the
 /// other options, as in Linux.
 /// </summary>
 /// <remarks>
-/// A cookie is a keyed hash of the endpoints, plus the period in the 5 upper bits, plus 27 bits of a second hash, over the period and the peer's sequence
-/// number too, to which the place in a table of eight MSS is added. Whoever guesses meets one of the 16 values that are good at a time with a chance of
-/// 1 in 8 million.
+/// A cookie is a keyed hash of the endpoints, plus: 5 bits, the period; 11 bits, a hash over the period; 16 bits, a hash over the peer's sequence number
+/// too, to which the place in a table of eight MSS is added. So the first 16 bits tell a later segment of somebody who has a cookie from a stranger's.
+/// 16 of 2^32 values are good at a time: that is what a guess is worth.
 /// </remarks>
 internal sealed class SynCookies(KeyedRandom random)
 {
@@ -18,11 +30,17 @@ internal sealed class SynCookies(KeyedRandom random)
     private const int Periods = 2;
 
     private const int PeriodBits = 5;
-    private const int TagBits = 32 - PeriodBits;
+    private const int PeriodShift = 32 - PeriodBits;
+    private const int TagBits = 16;
     private const uint TagMask = (1u << TagBits) - 1;
+    private const uint PairMask = (1u << (PeriodShift - TagBits)) - 1;
+
+    /// <summary>In the place of a sequence number, which is smaller.</summary>
+    private const ulong NoSequence = ulong.MaxValue;
     private const int TimestampBits = 6;
     private const uint ScaleMask = 15;
     private const uint SelectiveAckBit = 16;
+    private const uint EcnBit = 32;
 
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(64);
 
@@ -46,26 +64,27 @@ internal sealed class SynCookies(KeyedRandom random)
             index--;
         var pairHash = TcpLayer.HashOf(_pairKey, pair);
         var period = PeriodOf(now);
-        return (uint)pairHash + (uint)(period << TagBits) + ((Tag(pairHash, period, irs) + (uint)index) & TagMask);
+        var tag = (Tag(pairHash, period, irs) + (uint)index) & TagMask;
+        return (uint)pairHash + ((uint)(period << PeriodShift) | (Tag(pairHash, period, NoSequence) & PairMask) << TagBits | tag);
     }
 
     /// <summary>Checks a cookie that has come back.</summary>
     /// <param name="peerMss">At most what the SYN said.</param>
-    public bool TryRead(uint cookie, in TcpPair pair, uint irs, Instant now, out ushort peerMss)
+    public SynCookieMatch Read(uint cookie, in TcpPair pair, uint irs, Instant now, out ushort peerMss)
     {
         peerMss = 0;
         var pairHash = TcpLayer.HashOf(_pairKey, pair);
         cookie -= (uint)pairHash;
         var period = PeriodOf(now);
-        var age = (uint)(period - (cookie >> TagBits)) & ((1u << PeriodBits) - 1);
-        if (age >= Periods)
-            return false;
+        var age = (uint)(period - (cookie >> PeriodShift)) & ((1u << PeriodBits) - 1);
+        if (age >= Periods || ((cookie >> TagBits ^ Tag(pairHash, period - age, NoSequence)) & PairMask) != 0)
+            return SynCookieMatch.None;
         var index = (cookie - Tag(pairHash, period - age, irs)) & TagMask;
         var sizes = SizesFor(pair);
         if (index >= sizes.Length)
-            return false;
+            return SynCookieMatch.OtherSequence;
         peerMss = sizes[index];
-        return true;
+        return SynCookieMatch.Full;
     }
 
     /// <summary>The timestamp of an answer with a cookie: the clock, turned back by less than 128 ms so that its last bits say what the SYN offered. It never
@@ -75,6 +94,8 @@ internal sealed class SynCookies(KeyedRandom random)
         var bits = offer.WindowScaling ? Math.Min(offer.PeerWindowScale, 14u) : ScaleMask;
         if (offer.SelectiveAck)
             bits |= SelectiveAckBit;
+        if (offer.Ecn)
+            bits |= EcnBit;
         var timestamp = (clock & ~((1u << TimestampBits) - 1)) | bits;
         return Seq.Gt(timestamp, clock) ? timestamp - (1u << TimestampBits) : timestamp;
     }
@@ -88,6 +109,7 @@ internal sealed class SynCookies(KeyedRandom random)
         offer.WindowScaling = (timestamp & ScaleMask) != ScaleMask;
         offer.PeerWindowScale = offer.WindowScaling ? (byte)(timestamp & ScaleMask) : (byte)0;
         offer.SelectiveAck = (timestamp & SelectiveAckBit) != 0;
+        offer.Ecn = (timestamp & EcnBit) != 0;
         return true;
     }
 
@@ -95,5 +117,5 @@ internal sealed class SynCookies(KeyedRandom random)
 
     private static ushort[] SizesFor(in TcpPair pair) => pair.Remote.Address.IsV4 ? SizesV4 : SizesV6;
 
-    private uint Tag(ulong pairHash, ulong period, uint irs) => (uint)_tagKey.Hash(pairHash, period, irs);
+    private uint Tag(ulong pairHash, ulong period, ulong irs) => (uint)_tagKey.Hash(pairHash, period, irs);
 }

@@ -13,6 +13,9 @@ internal struct SynOptions
     public bool Timestamps;
     public uint TsRecent;
 
+    /// <summary>Explicit congestion notification: the SYN had ECE and CWR (RFC 3168, 6.1.1).</summary>
+    public bool Ecn;
+
     public static SynOptions Of(in TcpHeader syn, TcpOptions options) => new()
     {
         PeerMss = syn.Mss,
@@ -21,5 +24,6 @@ internal struct SynOptions
         SelectiveAck = options.SelectiveAck && syn.SackPermitted,
         Timestamps = options.Timestamps && syn.HasTimestamp,
         TsRecent = syn.TimestampValue,
+        Ecn = options.Ecn != EcnMode.Off && syn.Has(TcpFlags.Ece) && syn.Has(TcpFlags.Cwr),
     };
 }

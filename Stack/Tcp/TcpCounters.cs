@@ -42,6 +42,9 @@ public sealed class TcpCounters
     public long TcpExtSyncookiesSent;
     public long TcpExtSyncookiesRecv;
     public long TcpExtSyncookiesFailed;
+
+    /// <summary>Segments that were dropped because they came before the one that brings the cookie of their connection.</summary>
+    public long TcpInAheadOfCookie;
     public long TcpExtTCPTimeoutSynAck;
     public long TcpExtEmbryonicRsts;
     public long TcpSocketsRefused;
@@ -67,12 +70,24 @@ public sealed class TcpCounters
     public long TcpExtDelayedACKs;
     public long TcpExtTCPOFOQueue;
     public long TcpExtOfoPruned;
+
+    /// <summary>Segments that were not taken because memory was used up, times that it came near that, and connections refused for it.</summary>
+    public long TcpExtTCPRcvQDrop;
+    public long TcpExtTCPMemoryPressures;
+    public long TcpMemoryRefused;
     public long TcpExtTCPRcvCoalesce;
     public long TcpExtTCPDSACKOldSent;
     public long TcpInDuplicateBytes;
     public long TcpInBeyondWindow;
     public long TcpInDiscarded;
+
+    /// <summary>Segments with data whose packet was marked "congestion experienced" (RFC 3168), and windows reduced because the peer had seen such.</summary>
+    public long TcpInMarked;
+    public long TcpEcnReductions;
     public long TcpInWindowUpdates;
+
+    /// <summary>Segments that moved the urgent pointer forward.</summary>
+    public long TcpInUrgent;
 
     // Sender
     public long TcpExtTCPTimeouts;

@@ -39,6 +39,9 @@ public readonly record struct TcpInfo
 
     public bool SelectiveAck { get; init; }
 
+    /// <summary>Explicit congestion notification is agreed on.</summary>
+    public bool Ecn { get; init; }
+
     public CongestionAlgorithm CongestionControl { get; init; }
 
     /// <summary>Bytes per second; 0: not paced.</summary>
@@ -54,4 +57,10 @@ public readonly record struct TcpInfo
 
     /// <summary>The path has changed the order of segments.</summary>
     public bool ReorderingSeen { get; init; }
+
+    /// <summary>As <see cref="TcpSocket.UrgentMark"/>.</summary>
+    public int UrgentMark { get; init; }
+
+    /// <summary>What ICMP has said, or TimedOut after three retransmissions, since data was last acknowledged; it has not ended the connection.</summary>
+    public StackError SoftError { get; init; }
 }

@@ -8,7 +8,7 @@ namespace Tapwire.Stack.Tcp;
 public sealed partial class TcpLayer
 {
     /// <summary>Answers a segment that belongs to no connection (RFC 9293, 3.5.2, group 1; 3.10.7.1).</summary>
-    private void Reset(in TcpPair pair, in TcpHeader received, int payloadLength, Instant now)
+    internal void Reset(in TcpPair pair, in TcpHeader received, int payloadLength, Instant now)
     {
         if (received.Has(TcpFlags.Rst))
             return;
@@ -51,7 +51,7 @@ public sealed partial class TcpLayer
             Destination = pair.Remote.Address,
             Protocol = Protocol,
             HopLimit = options.HopLimit,
-            TrafficClass = options.TrafficClass,
+            TrafficClass = (byte)(options.TrafficClass & ~3),
             ChecksumOffset = TcpHeader.ChecksumOffset,
         };
         Ip.Send(packet, info, now);

@@ -69,6 +69,7 @@ public sealed partial class TcpLayer
         IcmpErrorKind.NetworkUnreachable => StackError.NetworkUnreachable,
         IcmpErrorKind.HostUnreachable or IcmpErrorKind.AdminProhibited or IcmpErrorKind.TimeExceeded => StackError.HostUnreachable,
         IcmpErrorKind.PortUnreachable or IcmpErrorKind.ProtocolUnreachable => StackError.ConnectionRefused,
+        IcmpErrorKind.ParameterProblem => StackError.ProtocolError,
         _ => StackError.None,
     };
 }

@@ -29,9 +29,14 @@ public sealed partial class TcpLayer
             return StackError.NoBufferSpace;
         }
 
+        if (RefusesMore())
+            return StackError.NoBufferSpace;
+
         var error = Ip.Route(remote.Address, local.Address, out var route);
         if (error != StackError.None)
             return error;
+        if (route.ToGroup)
+            return StackError.NetworkUnreachable;
         var pair = new TcpPair(new IpEndpoint(route.Source, local.Port), remote);
         TcpTimeWait? replaced = null;
         if (local.Port == 0 ? !ChoosePort(ref pair) : !IsFree(pair, now, out replaced))

@@ -34,6 +34,10 @@ public sealed partial class TcpLayer
             Counters.TcpExtListenOverflows++;
             Counters.TcpExtListenDrops++;
         }
+        else if (RefusesMore())
+        {
+            Counters.TcpExtListenDrops++;
+        }
         else if (full && !Options.SynCookies)
         {
             Counters.TcpExtTCPReqQFullDrop++;
@@ -248,18 +252,18 @@ public sealed partial class TcpLayer
         var header = HeaderOf(listener, embryo.Pair, TcpFlags.Ack, embryo.Irs, embryo.Agreed, now);
         header.Sequence = embryo.Iss + 1;
         if (embryo.Agreed.WindowScaling)
-            header.Window >>= TcpSocket.WindowScaleFor(ReceiveBufferOf(listener));
+            header.Window >>= WindowScaleOf(listener);
         SendControl(embryo.Pair, ref header, listener.Options.Value, now);
     }
 
     private TcpHeader SynAck(TcpListener listener, in TcpPair pair, uint iss, uint irs, in SynOptions agreed, int mtu, Instant now)
     {
-        var header = HeaderOf(listener, pair, TcpFlags.Syn | TcpFlags.Ack, irs, agreed, now);
+        var header = HeaderOf(listener, pair, TcpFlags.Syn | TcpFlags.Ack | (agreed.Ecn ? TcpFlags.Ece : 0), irs, agreed, now);
         header.Sequence = iss;
         header.Mss = TcpSocket.AnnouncedMss(mtu, pair.Remote.Address, listener.Options.Value.MaxSegment);
         header.SackPermitted = agreed.SelectiveAck;
         header.HasWindowScale = agreed.WindowScaling;
-        header.WindowScale = TcpSocket.WindowScaleFor(ReceiveBufferOf(listener));
+        header.WindowScale = WindowScaleOf(listener);
         return header;
     }
 
@@ -280,6 +284,13 @@ public sealed partial class TcpLayer
     }
 
     /// <summary>The window of a SYN-ACK, which is never scaled.</summary>
+    /// <summary>For the largest buffer that a connection may come to have.</summary>
+    private byte WindowScaleOf(TcpListener listener)
+    {
+        var named = listener.Options.Value.ReceiveBuffer;
+        return TcpSocket.WindowScaleFor(named > 0 ? named : Math.Max(Options.ReceiveBuffer, Options.MaxReceiveBuffer));
+    }
+
     private ushort WindowOf(TcpListener listener) => (ushort)Math.Min(ReceiveBufferOf(listener), ushort.MaxValue);
 
     private void Remove(TcpEmbryo embryo)

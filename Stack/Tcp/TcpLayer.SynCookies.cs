@@ -19,7 +19,7 @@ public sealed partial class TcpLayer
         Counters.TcpExtTCPReqQFullDoCookies++;
         Counters.TcpExtSyncookiesSent++;
         var offer = SynOptions.Of(syn, Options);
-        var carried = offer.Timestamps ? offer : offer with { WindowScaling = false, SelectiveAck = false };
+        var carried = offer.Timestamps ? offer : offer with { WindowScaling = false, SelectiveAck = false, Ecn = false };
         var mss = offer.PeerMss == 0 ? TcpSocket.DefaultMssFor(pair.Remote.Address) : offer.PeerMss;
         var header = SynAck(listener, pair, _cookies.Make(pair, syn.Sequence, mss, now), syn.Sequence, carried, mtu, now);
         if (carried.Timestamps)
@@ -29,17 +29,23 @@ public sealed partial class TcpLayer
 
     /// <summary>An acknowledgement for which there is no connection: if it brings back a cookie, one is made. Cookies are looked for only where some were
     /// handed out lately, so that nobody may guess at them in peace.</summary>
-    /// <returns>False: it brings none. True: it does, and the segment is taken; with the listener's queue full it is not answered, as in Linux.</returns>
+    /// <returns>False: it brings none. True: it does, and the segment is taken. With the listener's queue full it is not answered, as in Linux; nor is data
+    /// that comes before the acknowledgement or the first data: that was lost, and will be sent again (Linux resets the connection).</returns>
     private bool CookieReturns(TcpListener listener, in TcpPair pair, ref TcpHeader header, PacketBuffer segment, Instant now)
     {
         if (!Options.SynCookies || now - listener.OverflowedAt > SynCookies.Lifetime)
             return false;
         var iss = header.Acknowledgment - 1;
         var irs = header.Sequence - 1;
-        if (!_cookies.TryRead(iss, pair, irs, now, out var mss))
+        switch (_cookies.Read(iss, pair, irs, now, out var mss))
         {
-            Counters.TcpExtSyncookiesFailed++;
-            return false;
+            case SynCookieMatch.None:
+                Counters.TcpExtSyncookiesFailed++;
+                return false;
+            case SynCookieMatch.OtherSequence:
+                Counters.TcpInAheadOfCookie++;
+                segment.Release();
+                return true;
         }
 
         Counters.TcpExtSyncookiesRecv++;

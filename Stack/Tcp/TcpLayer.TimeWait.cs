@@ -90,6 +90,6 @@ public sealed partial class TcpLayer
             TimestampValue = record.Timestamps ? TimestampClock(now) + TimestampOffset(record.Pair) : 0,
             TimestampEcho = record.TsRecent,
         };
-        SendControl(record.Pair, ref header, default, now);
+        SendControl(record.Pair, ref header, new TcpSocketOptions { HopLimit = record.HopLimit, TrafficClass = record.TrafficClass }, now);
     }
 }

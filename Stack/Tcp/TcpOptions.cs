@@ -9,6 +9,17 @@ public sealed record TcpOptions
     /// <summary>Bytes written and not yet acknowledged that a connection holds. 2 KiB..1 GiB.</summary>
     public int SendBuffer { get; init; } = 1 << 20;
 
+    /// <summary>What <see cref="ReceiveBuffer"/> may grow to while an application takes what arrives as fast as it comes (tcp_rmem); 0: it does not
+    /// grow. Up to 1 GiB. A socket that names its own size keeps it.</summary>
+    public int MaxReceiveBuffer { get; init; }
+
+    /// <summary>What <see cref="SendBuffer"/> may grow to with the congestion window (tcp_wmem); 0: it does not grow. Up to 1 GiB.</summary>
+    public int MaxSendBuffer { get; init; }
+
+    /// <summary>Bytes that all connections together may hold (tcp_mem), 64 KiB and more. From three quarters on windows stay small, above it new connections
+    /// and new data are refused.</summary>
+    public long Memory { get; init; } = 1L << 30;
+
     /// <summary>Connections in all states but SYN-RECEIVED and TIME-WAIT, 1 and more.</summary>
     public int MaxSockets { get; init; } = 1 << 20;
 
@@ -55,7 +66,7 @@ public sealed record TcpOptions
     /// <summary>The same once the application has closed (tcp_orphan_retries), 1..127.</summary>
     public int OrphanRetries { get; init; } = 8;
 
-    /// <summary>How long an acknowledgement may wait for data to travel with (RFC 9293, 3.8.6.3), 0..500 ms.</summary>
+    /// <summary>How long an acknowledgement may wait for data to travel with (RFC 9293, 3.8.6.3), 0 and more, below 500 ms.</summary>
     public TimeSpan DelayedAck { get; init; } = TimeSpan.FromMilliseconds(40);
 
     /// <summary>Challenge ACKs per second, all connections together (RFC 5961, 7), 1 and more.</summary>
@@ -69,6 +80,9 @@ public sealed record TcpOptions
 
     /// <summary>The congestion control of connections that name none; <see cref="CongestionAlgorithm.Default"/> is CUBIC.</summary>
     public CongestionAlgorithm CongestionControl { get; init; }
+
+    /// <summary>Explicit congestion notification (RFC 3168; tcp_ecn).</summary>
+    public EcnMode Ecn { get; init; } = EcnMode.Passive;
 
     /// <summary>Whether timestamps are offered and accepted (RFC 7323).</summary>
     public bool Timestamps { get; init; } = true;
@@ -84,6 +98,9 @@ public sealed record TcpOptions
     {
         Require(ReceiveBuffer is >= 2048 and <= 1 << 30, nameof(ReceiveBuffer));
         Require(SendBuffer is >= 2048 and <= 1 << 30, nameof(SendBuffer));
+        Require(MaxReceiveBuffer is >= 0 and <= 1 << 30, nameof(MaxReceiveBuffer));
+        Require(MaxSendBuffer is >= 0 and <= 1 << 30, nameof(MaxSendBuffer));
+        Require(Memory >= 64 << 10, nameof(Memory));
         Require(MaxSockets >= 1, nameof(MaxSockets));
         Require(MaxEmbryonic >= 1, nameof(MaxEmbryonic));
         Require(MaxEmbryonicPerListener >= 1, nameof(MaxEmbryonicPerListener));
@@ -98,7 +115,7 @@ public sealed record TcpOptions
         Require(SynAckRetries is >= 0 and <= 127, nameof(SynAckRetries));
         Require(Retries is >= 1 and <= 127, nameof(Retries));
         Require(OrphanRetries is >= 1 and <= 127, nameof(OrphanRetries));
-        Require(DelayedAck >= TimeSpan.Zero && DelayedAck <= TimeSpan.FromMilliseconds(500), nameof(DelayedAck));
+        Require(DelayedAck >= TimeSpan.Zero && DelayedAck < TimeSpan.FromMilliseconds(500), nameof(DelayedAck));
         Require(ChallengeAcksPerSecond >= 1, nameof(ChallengeAcksPerSecond));
         Require(ResetsPerSecond >= 1, nameof(ResetsPerSecond));
         Require(InvalidRateLimit >= TimeSpan.Zero, nameof(InvalidRateLimit));

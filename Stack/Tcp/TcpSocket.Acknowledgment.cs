@@ -31,27 +31,20 @@ public sealed partial class TcpSocket
     /// <summary>RFC 6675's pipe: bytes that are in the network as far as is known.</summary>
     private int Pipe => (int)(SndNxt - SndUna) - (_log is null ? 0 : _log.ArrivedBytes + _log.LostBytes) - _renoBytes;
 
-    /// <returns>False if the segment is to be dropped.</returns>
-    private bool ProcessAcknowledgment(in TcpHeader segment, int length, Instant now)
+    /// <summary>Takes an acknowledgement that can be true.</summary>
+    private void ProcessAcknowledgment(in TcpHeader segment, int length, Instant now)
     {
         var ack = segment.Acknowledgment;
-        if (Seq.Gt(ack, SndNxt) || Seq.Lt(ack, SndUna - _maxSndWnd))
-        {
-            _layer.Counters.TcpInBadAck++;
-            Challenge(now);
-            return false;
-        }
-
         _probesUnanswered = 0;
         if (Seq.Lt(ack, SndUna))
         {
             _layer.Counters.TcpExtTCPOldAck++;
-            return true;
+            return;
         }
 
         var windowChanged = UpdateWindow(segment);
         if (_log is null && ack == SndUna)
-            return true;
+            return;
         var report = new AckReport
         {
             Now = now,
@@ -64,16 +57,15 @@ public sealed partial class TcpSocket
         if (ack != SndUna)
             Advance(ack, segment, inFlight, ref report);
         if (_state is TcpState.Closed or TcpState.TimeWait)
-            return true;
+            return;
         if (_selectiveAck && segment.SackCount > 0 && _log is not null)
             TakeReports(segment, ref report);
         if (report.Acknowledged == 0 && inFlight > 0 && (_selectiveAck ? report.Delivered > 0 : length == 0 && !windowChanged && !segment.Has(TcpFlags.Fin)))
             DuplicateArrived(ref report);
         if (report.Acknowledged == 0 && report.Delivered == 0 && !report.HasDuplicate)
-            return true;
+            return;
         MeasureRoundTrips(segment, ref report);
         Recover(segment, inFlight, ref report);
-        return true;
     }
 
     /// <summary>In slow start a window that was used by half counts, for it is to double.</summary>
@@ -296,6 +288,7 @@ public sealed partial class TcpSocket
     private void CreditWriter(int bytes)
     {
         _acknowledgedCredit += bytes;
+        GrowSendBuffer();
         // Not for every acknowledgement: the writer is woken when it pays, or when there is nothing left to wait for.
         if (!_closedByOwner && _acknowledgedCredit > 0 && (_acknowledgedCredit >= _sendBuffer / 8 || _send.Bytes == 0))
             Raise(SocketEvents.Writable);

@@ -22,18 +22,22 @@ public sealed partial class TcpSocket
             return;
         }
 
-        // The SYN-ACK of a simultaneous open repeats the SYN that has been taken already; a mere SYN says that our SYN-ACK was lost.
+        // The SYN-ACK of a simultaneous open repeats the SYN that has been taken already; a mere SYN that opened fast says that our SYN-ACK was lost.
         if (_state == TcpState.SynReceived && segment.Has(TcpFlags.Syn) && segment.Sequence == _irs)
         {
-            if (!segment.Has(TcpFlags.Ack | TcpFlags.Rst))
+            if (OpensFastPassively && !segment.Has(TcpFlags.Ack | TcpFlags.Rst))
             {
                 payload.Release();
                 AnswerSynAgain(now);
                 return;
             }
 
-            segment.Flags &= ~TcpFlags.Syn;
-            segment.Sequence++;
+            if (segment.Has(TcpFlags.Ack) && !segment.Has(TcpFlags.Rst))
+            {
+                TakeSynOff(ref segment);
+                // Its window is not scaled (RFC 7323, 2.2): what is lost by rounding down comes with the next segment.
+                segment.Window = (ushort)(segment.Window >> _sndWindShift);
+            }
         }
 
         if (!IsAcceptable(segment, payload.Length, now) || !IsAcknowledged(segment, payload.Length, now))
@@ -43,10 +47,12 @@ public sealed partial class TcpSocket
         }
 
         WantOutput();
+        EcnArrived(segment, payload.Length);
         if (_state is TcpState.Closed or TcpState.TimeWait)
             payload.Release();
         else
             ReceivePayload(segment, payload, now);
+        Charge();
     }
 
     /// <summary>PAWS, sequence number, RST and SYN: the first to fourth check.</summary>
@@ -100,7 +106,7 @@ public sealed partial class TcpSocket
             if (!AcknowledgesSyn(segment.Acknowledgment))
             {
                 _layer.Counters.TcpInBadAck++;
-                SendReset(segment.Acknowledgment, now);
+                _layer.Reset(_entry.Pair, segment, length, now);
                 return false;
             }
 
@@ -113,6 +119,13 @@ public sealed partial class TcpSocket
             if (!announced)
                 Raise(SocketEvents.Connected);
         }
+        else if (Seq.Gt(segment.Acknowledgment, SndNxt) || Seq.Lt(segment.Acknowledgment, SndUna - _maxSndWnd))
+        {
+            // RFC 5961, 5. Such a segment must not set TS.Recent either, or one forged segment would make PAWS refuse all true ones.
+            _layer.Counters.TcpInBadAck++;
+            Challenge(now);
+            return false;
+        }
 
         // RFC 7323, 4.3: of the segments that one acknowledgement answers, the earliest one's timestamp goes back. A peer that stops sending
         // timestamps is tolerated, as in Linux: middle boxes strip them.
@@ -124,7 +137,8 @@ public sealed partial class TcpSocket
 
         _lastHeard = now;
         _keepAliveProbes = 0;
-        return ProcessAcknowledgment(segment, length, now);
+        ProcessAcknowledgment(segment, length, now);
+        return true;
     }
 
     private void ResetArrived(Instant now)

@@ -32,6 +32,7 @@ public sealed partial class TcpSocket
         _closedByOwner = true;
         var unread = _received.Bytes + _lent > 0;
         _received.Clear();
+        Charge();
         switch (_state)
         {
             case TcpState.Closed or TcpState.TimeWait:
@@ -48,7 +49,8 @@ public sealed partial class TcpSocket
                 _layer.Counters.TcpExtTCPAbortOnClose++;
             else
                 _layer.Counters.TcpExtTCPAbortOnLinger++;
-            SendReset(SndNxt, now);
+            if (unread || ResetTells)
+                SendReset(SndNxt, now);
             End(StackError.ConnectionAborted);
             return;
         }
@@ -63,12 +65,21 @@ public sealed partial class TcpSocket
     {
         _closedByOwner = true;
         _received.Clear();
+        Charge();
         if (_state is TcpState.Closed or TcpState.TimeWait)
             return;
-        if (_state != TcpState.SynSent)
+        if (ResetTells)
             SendReset(SndNxt, now);
         End(StackError.ConnectionAborted);
     }
+
+    /// <summary>Once both FINs are sent, the peer has all that a reset would tell it (RFC 9293, 3.10.5; Linux does the same).</summary>
+    private bool ResetTells => _state switch
+    {
+        TcpState.SynSent => false,
+        TcpState.Closing or TcpState.LastAck => !FinSent,
+        _ => true,
+    };
 
     /// <summary>ICMP or the neighbour table says that the peer cannot be reached (RFC 5927, 6: hard only before the connection stands).</summary>
     internal void Unreachable(StackError error, Instant now)
@@ -81,8 +92,15 @@ public sealed partial class TcpSocket
         }
         else
         {
-            _softError = error;
+            ReportError(error);
         }
+    }
+
+    /// <summary>RFC 9293, 3.9.1.8: the application learns of it, and it names the reason if the connection times out.</summary>
+    private void ReportError(StackError error)
+    {
+        _softError = error;
+        Raise(SocketEvents.ErrorReported);
     }
 
     /// <summary>A packet was too big for the path: smaller segments from now on, and what is in flight again (RFC 1191, 6).</summary>
@@ -149,6 +167,8 @@ public sealed partial class TcpSocket
             RcvNxt = RcvNxt,
             TsRecent = _tsRecent,
             Timestamps = _timestamps,
+            HopLimit = _options.Value.HopLimit,
+            TrafficClass = _options.Value.TrafficClass,
             Window = (ushort)Math.Min(FreeReceiveBuffer >> _rcvWindShift, ushort.MaxValue),
         };
         _state = TcpState.TimeWait;
@@ -162,5 +182,6 @@ public sealed partial class TcpSocket
         _send.Clear();
         _ahead.Clear(_layer.Ranges);
         DropLog();
+        Charge();
     }
 }

@@ -113,11 +113,12 @@ public sealed partial class TcpSocket
         _timestamps = agreed.Timestamps;
         _tsRecent = agreed.TsRecent;
         _selectiveAck = agreed.SelectiveAck;
+        _ecn = agreed.Ecn;
         if (agreed.WindowScaling)
         {
             // RFC 7323, 2.3: more than 14 counts as 14.
             _sndWindShift = Math.Min(agreed.PeerWindowScale, (byte)MaxWindowScale);
-            _rcvWindShift = WindowScaleFor(_receiveBuffer);
+            _rcvWindShift = WindowScaleFor(_receiveBufferMaximum);
         }
 
         SetSendMss(agreed.PeerMss == 0 ? DefaultMss : Math.Max((int)agreed.PeerMss, MinMss));
@@ -185,6 +186,9 @@ public sealed partial class TcpSocket
         }
 
         TakeSyn(segment, now);
+        // A SYN-ACK agrees with ECE alone (RFC 3168, 6.1.1); crossed SYNs have both offered.
+        if (segment.Has(TcpFlags.Ack))
+            _ecn = _ecnOffered && segment.Has(TcpFlags.Ece) && !segment.Has(TcpFlags.Cwr);
         if (!acceptable)
         {
             // Simultaneous open: both SYNs have crossed. Data in the SYN is left to be sent again.
@@ -203,7 +207,7 @@ public sealed partial class TcpSocket
         _ackNow = true;
         if (!announced)
             Raise(SocketEvents.Connected);
-        segment.Sequence++;
+        TakeSynOff(ref segment);
         ReceivePayload(segment, payload, now);
     }
 
@@ -221,8 +225,12 @@ public sealed partial class TcpSocket
         if (!_synDue || (_fastOpen is { IsDeferred: true } && !HasUnsent))
             return false;
         _synDue = false;
-        if (_fastOpen is not null)
+        if (_fastOpen is { IsDeferred: true })
+        {
             _fastOpen.IsDeferred = false;
+            _lastProgress = now;
+        }
+
         var received = _state == TcpState.SynReceived;
         var options = _layer.Options;
         var header = new TcpHeader
@@ -234,11 +242,12 @@ public sealed partial class TcpSocket
             Mss = _ownMss,
             SackPermitted = received ? _selectiveAck : options.SelectiveAck,
             HasWindowScale = received ? _rcvWindShift > 0 || _sndWindShift > 0 : options.WindowScaling,
-            WindowScale = WindowScaleFor(_receiveBuffer),
+            WindowScale = WindowScaleFor(_receiveBufferMaximum),
             HasTimestamp = received ? _timestamps : options.Timestamps,
             TimestampValue = TcpLayer.TimestampClock(now) + _timestampOffset,
             TimestampEcho = received ? _tsRecent : 0,
         };
+        PutEcnOffer(ref header);
         var data = AddFastOpen(ref header);
         _lastSent = now;
         _synSentAt = now;

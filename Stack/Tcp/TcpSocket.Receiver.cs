@@ -17,7 +17,6 @@ public sealed partial class TcpSocket
 
     private uint _lastAckSent;
     private uint _peerFin;
-    private int _receiveBuffer;
 
     /// <summary>Bytes given away by Read and not consumed.</summary>
     private int _lent;
@@ -47,11 +46,19 @@ public sealed partial class TcpSocket
     private int ReceiveWindow => Math.Max(0, (int)(RcvAdv - RcvNxt));
 
     /// <summary>Room in the receive buffer, as far as a window field can express it.</summary>
-    private int FreeReceiveBuffer => Math.Clamp(_receiveBuffer - _received.Bytes - _lent, 0, ushort.MaxValue << _rcvWindShift);
+    private int FreeReceiveBuffer
+    {
+        get
+        {
+            var free = Math.Clamp(_receiveBuffer - _received.Bytes - _lent, 0, ushort.MaxValue << _rcvWindShift);
+            return _layer.IsUnderPressure ? Math.Min(free, Math.Max(ReceiveWindow, LeastSegments * _rcvMss)) : free;
+        }
+    }
 
     /// <summary>The seventh and eighth check: segment text and FIN.</summary>
     private void ReceivePayload(in TcpHeader segment, PacketBuffer payload, Instant now)
     {
+        CheckUrgent(segment);
         var start = segment.Sequence;
         var fin = segment.Has(TcpFlags.Fin);
         if (payload.Length == 0 && !fin)
@@ -78,6 +85,16 @@ public sealed partial class TcpSocket
             return;
         }
 
+        if (MustRefuse(payload.Length))
+        {
+            _layer.Counters.TcpExtTCPRcvQDrop++;
+            _ackNow = true;
+            payload.Release();
+            return;
+        }
+
+        if (_timestamps && payload.Length >= _rcvMss)
+            MeasurePeer(segment.TimestampEcho, now);
         if (!Trim(ref start, ref fin, payload))
             return;
         Take(start, payload, now);
@@ -190,6 +207,7 @@ public sealed partial class TcpSocket
         _finReceived = true;
         _ackNow = true;
         _ahead.Clear(_layer.Ranges);
+        PassUrgent();
         if (!_closedByOwner)
             Raise(SocketEvents.Readable);
         switch (_state)

@@ -96,6 +96,8 @@ public sealed partial class TcpSocket
 
                 if (_log is { LostBytes: > 0 } || DuplicatesShowLoss(ref report))
                     EnterRecovery(inFlight, report.Now);
+                else
+                    EcnEchoed(segment, inFlight, report.Now);
                 break;
             case LossState.Recovery when report.Acknowledged > 0:
                 if (Seq.Ge(SndUna, _recover))
@@ -189,6 +191,7 @@ public sealed partial class TcpSocket
         _recover = SndNxt;
         _retransmitNow = true;
         BeginUndo();
+        WindowReduced();
         _congestion.LossDetected(inFlight, _segmentSize, now);
         _reduction.Begin(inFlight, _congestion.Window);
         if (_selectiveAck)
@@ -229,6 +232,7 @@ public sealed partial class TcpSocket
         // begins (RFC 2018, 8).
         if (_log is not null && (_backoff > 0 || _log.First.State == TransmissionState.Arrived))
             _log.ForgetArrivals();
+        WindowReduced();
         _congestion.TimedOut((int)(SndNxt - SndUna), _segmentSize, isFirst, now);
         _lossState = LossState.Loss;
         _recover = SndNxt;

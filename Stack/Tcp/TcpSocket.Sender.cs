@@ -31,7 +31,6 @@ public sealed partial class TcpSocket
     /// <summary>End of the last segment sent that was not full-sized (RFC 9293, 3.7.4, in Minshall's variant); follows SND.UNA, lest it seem to lie
     /// ahead after 2 GiB.</summary>
     private uint _lastSmall;
-    private int _sendBuffer;
     private int _acknowledgedCredit;
     private Instant _lastSent;
 
@@ -70,7 +69,7 @@ public sealed partial class TcpSocket
         TcpState.SynSent => SendSyn(now),
         TcpState.SynReceived => SendSyn(now) || (OpensFastPassively && SendNew(now)) || SendAcknowledgment(now),
         TcpState.TimeWait => SendAcknowledgment(now),
-        _ => SendTailProbe(now) || Retransmit(now) || SendNew(now) || SendProbe(now) || SendAcknowledgment(now),
+        _ => SendTailProbe(now) || Retransmit(now) || SendNew(now) || SendProbe(now) || SendUrgentNotice(now) || SendAcknowledgment(now),
     };
 
     private bool SendNew(Instant now)
@@ -119,7 +118,7 @@ public sealed partial class TcpSocket
     }
 
     /// <summary>Nagle's algorithm, in Minshall's variant as in Linux: a small segment waits while another small one is unacknowledged.</summary>
-    private bool MaySendSmall => _options.Value.NoDelay || _finQueued || Seq.Le(_lastSmall, SndUna);
+    private bool MaySendSmall => _options.Value.NoDelay || _finQueued || IsUrgent || Seq.Le(_lastSmall, SndUna);
 
     /// <summary>Payload of a full-sized segment at this moment: SACK blocks take their part.</summary>
     private int CurrentSegmentSize
@@ -139,7 +138,8 @@ public sealed partial class TcpSocket
         get
         {
             var full = CurrentSegmentSize;
-            if (_superFrame <= _mtu)
+            // A device repeats the urgent pointer in each segment, where it would be wrong.
+            if (_superFrame <= _mtu || IsUrgent)
                 return full;
             var room = Math.Min(_superFrame, ushort.MaxValue) - IpHeaderLength(_entry.RemoteAddress) - TcpHeader.MaxLength;
             room = (int)Math.Min(room, PacedBurst);
@@ -210,6 +210,9 @@ public sealed partial class TcpSocket
         if (length > 0)
             return EmitNew(length, now);
         Emit(SndUna - 1, 0, TcpFlags.Ack, again: false, now);
+
+        // The peer does not look at the urgent pointer of an old sequence number.
+        _urgentNoticeDue = IsUrgent;
         return true;
     }
 
@@ -248,6 +251,8 @@ public sealed partial class TcpSocket
             header.TimestampEcho = _tsRecent;
         }
 
+        PutUrgent(ref header);
+        var ecn = PutEcn(ref header, isNewData: !again && (length > 0 || (flags & TcpFlags.Fin) != 0));
         var segmentSize = CurrentSegmentSize;
         ReportAhead(ref header);
         AcknowledgmentSent();
@@ -270,7 +275,7 @@ public sealed partial class TcpSocket
             Destination = _entry.RemoteAddress,
             Protocol = TcpLayer.Protocol,
             HopLimit = options.Value.HopLimit,
-            TrafficClass = options.Value.TrafficClass,
+            TrafficClass = (byte)((options.Value.TrafficClass & ~EcnMask) | ecn),
             ChecksumOffset = TcpHeader.ChecksumOffset,
             SegmentSize = segments > 1 ? segmentSize : 0,
         };
@@ -284,6 +289,9 @@ public sealed partial class TcpSocket
         {
             header.Flags |= TcpFlags.Ack;
             header.Acknowledgment = RcvNxt;
+            header.HasTimestamp = _timestamps;
+            header.TimestampValue = TcpLayer.TimestampClock(now) + _timestampOffset;
+            header.TimestampEcho = _tsRecent;
         }
 
         _layer.SendControl(_entry.Pair, ref header, _options.Value, now);

@@ -12,6 +12,9 @@ public sealed partial class TcpSocket
     private static readonly TimeSpan DefaultKeepAliveInterval = TimeSpan.FromSeconds(75);
     private const int DefaultKeepAliveCount = 9;
 
+    /// <summary>R1 of RFC 9293, 3.8.3: so many retransmissions in a row are reported.</summary>
+    private const int ReportedRetries = 3;
+
     private RoundTripTime _rtt;
     private Instant _rtoAt = Instant.Never;
     private Instant _persistAt = Instant.Never;
@@ -57,7 +60,10 @@ public sealed partial class TcpSocket
         if (_windowLimited && SndNxt == SndUna)
         {
             if (_persistAt == Instant.Never)
-                _persistAt = now + _rtt.Timeout(_layer.Options, InitialRto, _persistBackoff);
+            {
+                _lastProgress = now;
+                SetPersistTimer(now);
+            }
         }
         else
         {
@@ -111,6 +117,8 @@ public sealed partial class TcpSocket
         EnterLoss(now);
         if (_backoff < byte.MaxValue)
             _backoff++;
+        if (_backoff == ReportedRetries && _softError == StackError.None)
+            ReportError(StackError.TimedOut);
         RestartRetransmissionTimer(now);
     }
 
@@ -128,7 +136,7 @@ public sealed partial class TcpSocket
     /// <summary>RFC 9293, 3.8.6.1: for as long as the peer answers, for ever.</summary>
     private void PersistTimedOut(Instant now)
     {
-        if (_probesUnanswered >= MaxRetries)
+        if (_probesUnanswered >= MaxRetries || UserTimeoutOver(now))
         {
             GiveUp();
             return;
@@ -139,7 +147,14 @@ public sealed partial class TcpSocket
         if (_persistBackoff < byte.MaxValue)
             _persistBackoff++;
         _probeDue = true;
+        SetPersistTimer(now);
+    }
+
+    private void SetPersistTimer(Instant now)
+    {
         _persistAt = now + _rtt.Timeout(_layer.Options, InitialRto, _persistBackoff);
+        if (_options.Value.UserTimeout > TimeSpan.Zero)
+            _persistAt = Instant.Max(now, Instant.Min(_persistAt, _lastProgress + _options.Value.UserTimeout));
     }
 
     private void ArmKeepAlive(Instant now) => _keepAliveAt = _options.Value.KeepAlive ? now + KeepAliveIdle : Instant.Never;
@@ -163,8 +178,9 @@ public sealed partial class TcpSocket
             return;
         }
 
-        if (_keepAliveProbes >= (options.KeepAliveCount > 0 ? options.KeepAliveCount : DefaultKeepAliveCount)
-            || (_keepAliveProbes > 0 && options.UserTimeout > TimeSpan.Zero && idle >= options.UserTimeout))
+        // A user time-out takes the place of the number of probes, as in Linux.
+        var allowed = options.KeepAliveCount > 0 ? options.KeepAliveCount : DefaultKeepAliveCount;
+        if (options.UserTimeout > TimeSpan.Zero ? _keepAliveProbes > 0 && idle >= options.UserTimeout : _keepAliveProbes >= allowed)
         {
             SendReset(SndNxt, now);
             GiveUp();

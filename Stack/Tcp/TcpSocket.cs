@@ -38,8 +38,7 @@ public sealed partial class TcpSocket : StackSocket
         _entry = entry;
         entry.Socket = this;
         _options = options;
-        _receiveBuffer = options.Value.ReceiveBuffer > 0 ? options.Value.ReceiveBuffer : layer.Options.ReceiveBuffer;
-        _sendBuffer = options.Value.SendBuffer > 0 ? options.Value.SendBuffer : layer.Options.SendBuffer;
+        SetBuffers(options.Value);
         _congestion = NewCongestionControl();
     }
 
@@ -82,12 +81,15 @@ public sealed partial class TcpSocket : StackSocket
         Backoff = _backoff,
         Timestamps = _timestamps,
         SelectiveAck = _selectiveAck,
+        Ecn = _ecn,
         CongestionControl = _congestion.Algorithm,
         PacingRate = _congestion.PacingRate(_rtt.Smoothed),
         MinRoundTrip = _minRoundTrip,
         BytesLost = _rate.Lost,
         BytesDelivered = _rate.Delivered,
         ReorderingSeen = _rack.IsReordering,
+        UrgentMark = UrgentMark,
+        SoftError = _softError,
     };
 
     /// <summary>Sets options on a living connection. A changed buffer, NoDelay, keepalive or user time-out takes effect at once;
@@ -97,8 +99,7 @@ public sealed partial class TcpSocket : StackSocket
         _options = new(options);
         if (_congestion.Algorithm != Algorithm)
             ChangeCongestionControl(now);
-        _receiveBuffer = options.ReceiveBuffer > 0 ? options.ReceiveBuffer : _layer.Options.ReceiveBuffer;
-        _sendBuffer = options.SendBuffer > 0 ? options.SendBuffer : _layer.Options.SendBuffer;
+        SetBuffers(options);
         if (IsSynchronized)
             ArmKeepAlive(now);
         WantOutput();
@@ -114,7 +115,10 @@ public sealed partial class TcpSocket : StackSocket
         _lent += bytes;
         endOfStream = _finReceived && !_endDelivered;
         _endDelivered |= endOfStream;
-        return _received.Take();
+        var chain = _received.Take();
+        PassUrgent();
+        Charge();
+        return chain;
     }
 
     /// <summary>The application has taken bytes that <see cref="Read"/> gave away: the window opens by them.</summary>
@@ -125,6 +129,8 @@ public sealed partial class TcpSocket : StackSocket
             return;
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)bytes, (uint)_lent, nameof(bytes));
         _lent -= bytes;
+        Taken(bytes, now);
+        Charge();
         WindowOpened();
     }
 
@@ -136,16 +142,20 @@ public sealed partial class TcpSocket : StackSocket
         _receiveShutdown = true;
         _layer.Counters.TcpInDiscarded += _received.Bytes;
         _received.Clear();
+        _hearsUrgent = false;
 
         // Nobody will take what was given away: it must not keep the window closed.
         _lent = 0;
+        Charge();
         WindowOpened();
     }
 
     /// <summary>Takes a buffer with bytes to send; no fragments, no chain. It belongs to the socket from now on, also if the call fails.</summary>
-    /// <returns>None; BrokenPipe: the sending side is shut down, or the connection has ended; NotConnected; NoBufferSpace: more than
+    /// <param name="urgent">The last byte ends urgent data: the peer is told at once that it is on its way (RFC 9293, 3.8.5). New applications should
+    /// not use that.</param>
+    /// <returns>None; BrokenPipe: the sending side is shut down, or the connection has ended; NoBufferSpace: more than
     /// <see cref="SendRoom"/>.</returns>
-    public StackError Write(PacketBuffer data, Instant now)
+    public StackError Write(PacketBuffer data, Instant now, bool urgent = false)
     {
         var error = CanWrite(data.Length);
         if (error != StackError.None || data.Length == 0)
@@ -156,6 +166,9 @@ public sealed partial class TcpSocket : StackSocket
 
         data.Next = null;
         _send.Append(data);
+        if (urgent)
+            MarkUrgent();
+        Charge();
         WantOutput();
         return StackError.None;
     }
@@ -168,11 +181,22 @@ public sealed partial class TcpSocket : StackSocket
         return bytes;
     }
 
+    /// <summary>What ICMP has said since data was last acknowledged, or since the last call: as SO_ERROR tells it in Linux while a connection lives.</summary>
+    public StackError TakeSoftError()
+    {
+        var error = _softError == StackError.TimedOut ? StackError.None : _softError;
+        if (error != StackError.None)
+            _softError = StackError.None;
+        return error;
+    }
+
     internal void Accepted()
     {
         _waitsForAccept = false;
         if (_received.Bytes > 0 || _finReceived)
             Raise(SocketEvents.Readable);
+        if (UrgentMark > 0)
+            Raise(SocketEvents.Urgent);
         if (_closedRaised)
             Raise(SocketEvents.Closed);
     }
@@ -182,6 +206,9 @@ public sealed partial class TcpSocket : StackSocket
 
     /// <summary>Memory of the buffers that the receive side holds.</summary>
     internal long MemoryHeld => _received.Memory + _ahead.Memory;
+
+    /// <summary>Largest <see cref="SendBuffer"/> that it grows to.</summary>
+    internal int SendBufferMaximum => _sendBufferMaximum;
 
     private bool IsSynchronized => _state is not (TcpState.Closed or TcpState.SynSent or TcpState.TimeWait);
 

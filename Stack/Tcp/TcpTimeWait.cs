@@ -9,6 +9,8 @@ internal sealed class TcpTimeWait(TcpLayer layer, in TcpPair pair, uint hash) : 
     public Instant LastAnswer;
     public Instant Since;
     public ushort Window;
+    public byte HopLimit;
+    public byte TrafficClass;
     public bool Timestamps;
 
     protected internal override void Fire(Instant now) => layer.Remove(this);

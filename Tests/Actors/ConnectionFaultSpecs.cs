@@ -5,8 +5,11 @@ using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Link;
+using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Tests.Actors.Support;
+using Tapwire.Tests.Support;
 using Xunit;
 
 namespace Tapwire.Tests.Actors;
@@ -91,6 +94,31 @@ public sealed class ConnectionFaultSpecs : DriverSetup
             return app.SawReset;
         }, within: TimeSpan.FromSeconds(30));
         Assert.Equal((int)StackError.TimedOut, OptionOf(app, 1, 4));
+    }
+
+    [Fact]
+    public void SO_ERROR_of_a_living_connection_tells_once_what_ICMP_has_said()
+    {
+        Peer.Listen(80);
+        using var app = OpenConnected(80);
+        byte[]? lost = null;
+        Peer.Loses = frame =>
+        {
+            if (frame.AsSpan().EndsWith("anybody there?"u8))
+                lost = frame;
+            return true;
+        };
+        app.Write("is anybody there?"u8);
+        RunUntil(() => lost is not null);
+        var error = new Icmpv4Header(Icmpv4Type.DestinationUnreachable, Icmpv4Unreachable.Host, 0);
+        Wire.Deliver(Build.Icmp(error, lost.AsSpan(14), Support.Peer.Address, Address, MacAddress.FromBytes(lost.AsSpan(6, 6))));
+        Run();
+        Assert.Equal((int)StackError.HostUnreachable, OptionOf(app, 1, 4));
+        Assert.Equal(0, OptionOf(app, 1, 4));
+        Peer.Loses = _ => false;
+        Advance(TimeSpan.FromSeconds(2));
+        app.Read();
+        Assert.False(app.SawReset);
     }
 
     [Fact]

@@ -19,6 +19,9 @@ internal sealed class ScriptSegment
 
     public int? Window { get; private set; }
 
+    /// <summary>Where the urgent data ends, counted from the sequence number.</summary>
+    public int? UrgentPointer { get; private set; }
+
     /// <summary>Null: not given. Otherwise the options one by one, in the order of the header.</summary>
     public List<string>? Options { get; private set; }
 
@@ -46,8 +49,10 @@ internal sealed class ScriptSegment
                 segment.Acknowledgment = Number(words[i + 1]);
             else if (words[i] == "win")
                 segment.Window = (int)Number(words[i + 1]);
+            else if (words[i] == "urg")
+                segment.UrgentPointer = (int)Number(words[i + 1]);
             else
-                throw new FormatException($"'{words[i]}' is neither ack nor win.");
+                throw new FormatException($"'{words[i]}' is neither ack, win nor urg.");
         }
 
         return segment;
@@ -84,6 +89,7 @@ internal sealed class ScriptSegment
             Length = length,
             Acknowledgment = header.Has(TcpFlags.Ack) ? header.Acknowledgment - irs : null,
             Window = header.Window,
+            UrgentPointer = header.Has(TcpFlags.Urg) ? header.UrgentPointer : null,
             Options = options,
         };
     }
@@ -97,6 +103,7 @@ internal sealed class ScriptSegment
             Sequence = Sequence + iss,
             Acknowledgment = Acknowledgment is { } ack ? ack + irs : 0,
             Window = (ushort)(Window ?? 65535),
+            UrgentPointer = (ushort)(UrgentPointer ?? 0),
         };
         foreach (var option in Options ?? [])
         {
@@ -110,7 +117,8 @@ internal sealed class ScriptSegment
 
     public bool Matches(ScriptSegment actual) =>
         Flags == actual.Flags && Sequence == actual.Sequence && Length == actual.Length && Acknowledgment == actual.Acknowledgment
-        && (Window is null || Window == actual.Window) && (Options is null || (Options.Count == actual.Options!.Count && Options.Zip(actual.Options).All(pair => Matches(pair.First, pair.Second))));
+        && (Window is null || Window == actual.Window) && (UrgentPointer is null || UrgentPointer == actual.UrgentPointer)
+        && (Options is null || (Options.Count == actual.Options!.Count && Options.Zip(actual.Options).All(pair => Matches(pair.First, pair.Second))));
 
     private static bool Matches(string expected, string actual) =>
         expected == actual || (expected == "FO *" && actual.StartsWith("FO ", StringComparison.Ordinal));
@@ -130,6 +138,8 @@ internal sealed class ScriptSegment
             text += $" ack {ack}";
         if (Window is { } window)
             text += $" win {window}";
+        if (UrgentPointer is { } urgent)
+            text += $" urg {urgent}";
         return Options is null ? text : $"{text} <{string.Join(',', Options)}>";
     }
 

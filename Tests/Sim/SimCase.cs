@@ -87,9 +87,13 @@ internal sealed record SimCase
             {
                 ReceiveBuffer = Buffer(pick),
                 SendBuffer = Buffer(pick),
+                MaxReceiveBuffer = pick.Sometimes(0.5, () => 8 << 20),
+                MaxSendBuffer = pick.Sometimes(0.5, () => 8 << 20),
+                Memory = pick.One(1L << 30, 1L << 30, pick.Number(64 << 10, 400 << 10)),
                 SelectiveAck = pick.Chance(0.75),
                 Timestamps = pick.Chance(0.75),
                 WindowScaling = pick.Chance(0.75),
+                Ecn = pick.One(EcnMode.Off, EcnMode.Passive, EcnMode.On),
                 CongestionControl = pick.One(CongestionAlgorithm.Cubic, CongestionAlgorithm.Bbr, CongestionAlgorithm.NewReno),
                 DelayedAck = pick.One(TimeSpan.FromMilliseconds(40), TimeSpan.FromMilliseconds(200), TimeSpan.Zero, pick.Time(0.001, 0.5)),
                 MinRto = pick.One(TimeSpan.FromMilliseconds(200), TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(20)),

@@ -20,7 +20,9 @@ namespace Tapwire.Tests.Sim;
 /// +40ms &gt; . 1:1(0) ack 1001                 40 ms later and not before
 /// +0    listen | connect | accept | unlisten    open
 /// +0    peer 50001                          another connection: the peer's port, and all numbers begin anew
-/// +0    write 1000 | shutdown | close | abort | shutdown-read
+/// +0    &lt; PU. 1:11(10) ack 1 urg 10         the urgent data ends before the byte that the pointer names
+/// +0    write 1000 | write-urgent 1 | mark 10 (bytes up to the end of the peer's urgent data) | write 10 BrokenPipe (the call must fail so)
+/// +0    shutdown | close | abort | shutdown-read
 /// +0    read 1000 | take 1000 | consume 1000 | eof     exactly so many bytes are there; take leaves the window closed
 /// +0    connected | writable | closed reset | no-event           events since the line before that asked
 /// +0    state FinWait2 | nodelay | cwnd 14600 | counter TcpRetransSegs 1 | poll
@@ -60,6 +62,9 @@ internal sealed class TcpScript
     public int SuperFrame { get; init; } = 1500;
 
     public SimHost Host => _host;
+
+    /// <summary>What the IP layer was asked for with the last segment.</summary>
+    public IpSendInfo LastSent { get; private set; }
 
     public TcpSocket Socket => _socket ?? throw new XunitException("There is no socket yet.");
 
@@ -178,7 +183,10 @@ internal sealed class TcpScript
                 Check(_listener!.Accept() is null, "something was there to accept");
                 break;
             case "write":
-                Write(Number(argument));
+                Write(Number(argument), urgent: false, second);
+                break;
+            case "write-urgent":
+                Write(Number(argument), urgent: true, second);
                 break;
             case "read":
                 Take(Number(argument));
@@ -240,6 +248,16 @@ internal sealed class TcpScript
             case "readable":
                 Check(_events.HasFlag(SocketEvents.Readable), "Readable was not raised");
                 break;
+            case "urgent":
+                Check(_events.HasFlag(SocketEvents.Urgent), "Urgent was not raised");
+                break;
+            case "error-reported":
+                Check(_events.HasFlag(SocketEvents.ErrorReported), "ErrorReported was not raised");
+                Check(Socket.Info.SoftError.ToString() == argument, $"the error is {Socket.Info.SoftError}");
+                break;
+            case "mark":
+                Check(Socket.UrgentMark == Number(argument), $"the mark is {Socket.UrgentMark} bytes away");
+                break;
             case "closed":
                 Check(_events.HasFlag(SocketEvents.Closed), "Closed was not raised");
                 Check(Socket.Error.ToString().Equals(argument, StringComparison.OrdinalIgnoreCase), $"the reason is {Socket.Error}");
@@ -276,18 +294,20 @@ internal sealed class TcpScript
                 throw Failure($"There is no verb '{verb}'.");
         }
 
-        if (verb is "connected" or "writable" or "readable" or "closed" or "no-event")
+        if (verb is "connected" or "writable" or "readable" or "urgent" or "error-reported" or "closed" or "no-event")
             _events = SocketEvents.None;
     }
 
-    private void Write(int count)
+    private void Write(int count, bool urgent, string error)
     {
         var buffer = _pool.Rent(count);
         var span = buffer.Append(count);
         for (var i = 0; i < count; i++)
             span[i] = Pattern(1 + _written + (uint)i);
-        _written += (uint)count;
-        Require(Socket.Write(buffer, _now));
+        var outcome = Socket.Write(buffer, _now, urgent);
+        if (error == "")
+            _written += (uint)count;
+        Check(outcome.ToString() == (error == "" ? "None" : error), $"the call says {outcome}");
     }
 
     private void Take(int count)
@@ -366,11 +386,12 @@ internal sealed class TcpScript
     private void Poll()
     {
         _host.Poll(_now);
-        while (_host.TryDequeue(out var packet, out _))
+        while (_host.TryDequeue(out var packet, out var info))
         {
             var bytes = new byte[packet.TotalLength];
             packet.CopyTo(bytes);
             packet.Release();
+            LastSent = info;
             Check(TcpHeader.TryParse(bytes, out var header, out var length) == TcpParseResult.Ok, "a segment is malformed");
             if (header.Has(TcpFlags.Syn))
                 _iss ??= header.Sequence;

@@ -47,7 +47,7 @@ public class ChaosSpec
                 default:
                     var buffer = host.Pool.Rent(8000);
                     buffer.Append(random.Next(8000));
-                    socket.Write(buffer, now);
+                    socket.Write(buffer, now, urgent: random.Next(6) == 0);
                     break;
             }
         }

@@ -246,6 +246,18 @@ public class FastOpenClientSpec
         +0 closed None
         """).AssertNoLeak();
 
+    /// <summary>The user time-out begins with the SYN, however late the application has written.</summary>
+    [Fact]
+    public void Waiting_for_the_first_write_is_not_waiting_for_the_peer() => Run(
+        Cookie + """
+        +0 connect
+        +60s write 100
+        +0 > S 0:100(100)
+        +1s > S 0:0(0)
+        +2s > S 0:0(0)
+        +4s closed TimedOut
+        """, socketOptions: new() { UserTimeout = TimeSpan.FromSeconds(5) }).AssertNoLeak();
+
     [Fact]
     public void Closing_without_a_word_sends_nothing() => Run(Cookie + """
         +0 connect

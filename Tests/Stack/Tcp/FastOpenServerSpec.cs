@@ -212,7 +212,7 @@ public class FastOpenServerSpec
         +0 > S. 0:0(0) ack 101
         +0 accept
         +0 < . 101:101(0) ack 9 win 65535
-        +0 > R. 9:9(0) ack 101
+        +0 > R 9:9(0)
         +0 state SynReceived
         """).AssertNoLeak();
 

@@ -135,6 +135,7 @@ public class RecoverySpec
         +200ms > P. 1:101(100) ack 1
         +400ms > P. 1:101(100) ack 1
         +800ms > P. 1:101(100) ack 1
+        +0 error-reported TimedOut
         +1.59s no-event
         +20ms closed TimedOut
         +0 sockets 0

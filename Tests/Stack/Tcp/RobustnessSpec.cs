@@ -17,7 +17,7 @@ public class RobustnessSpec
     private readonly PoisoningBufferPool _pool = new();
     private readonly SimHost _host;
 
-    public RobustnessSpec() => _host = new SimHost(Ours, _pool, 1) { EgressLimit = int.MaxValue };
+    public RobustnessSpec() => _host = new SimHost(Ours, _pool, 1, new TcpOptions { MaxEmbryonic = 2 }) { EgressLimit = int.MaxValue };
 
     private void Arrive(ReadOnlySpan<byte> bytes, Instant now, bool group = false, ChecksumState checksum = ChecksumState.Verified, IpAddress? source = null)
     {
@@ -92,7 +92,8 @@ public class RobustnessSpec
     {
         var random = new Random(seed);
         var now = Instant.FromMilliseconds(1000);
-        _host.Tcp.Listen(new IpEndpoint(Ours, 80), 4, default, out var listener);
+        _host.Tcp.Listen(new IpEndpoint(Ours, 80), 4, new TcpSocketOptions { FastOpenQueue = 2 }, out var listener);
+        var cookie = _host.Tcp.FastOpenCookieFor(new TcpPair(new IpEndpoint(Ours, 80), new IpEndpoint(Theirs, 5000)));
         var sockets = new List<TcpSocket>();
         uint theirs = 0;
         uint ours = 0;
@@ -106,11 +107,14 @@ public class RobustnessSpec
                 Sequence = Near(random, theirs),
                 Acknowledgment = Near(random, ours),
                 Window = (ushort)random.Next(65536),
+                UrgentPointer = (ushort)random.Next(65536),
                 HasTimestamp = random.Next(2) == 0,
                 TimestampValue = (uint)random.Next(1000),
                 SackPermitted = random.Next(2) == 0,
-                SackCount = (byte)(random.Next(3) == 0 ? random.Next(3) : 0),
+                HasFastOpen = random.Next(4) == 0,
+                FastOpenCookie = random.Next(2) == 0 ? cookie : default,
             };
+            header.SackCount = (byte)(!header.HasFastOpen && random.Next(3) == 0 ? random.Next(3) : 0);
             for (var block = 0; block < header.SackCount; block++)
                 header.Sacks[block] = new SackBlock(Near(random, ours), Near(random, ours));
             var payload = random.Next(3) == 0 ? random.Next(3000) : 0;
@@ -139,6 +143,8 @@ public class RobustnessSpec
         }
 
         Assert.True(_host.Counters.TcpPassiveOpens > 10, "the run gets beyond the handshake");
+        Assert.True(_host.Counters.TcpExtTCPFastOpenPassive > 0, "some connections open fast");
+        Assert.True(_host.Counters.TcpExtSyncookiesSent > 10, "some SYNs are answered with cookies");
         listener!.Close(now);
         foreach (var socket in sockets)
             socket.Abort(now);
@@ -183,7 +189,7 @@ public class RobustnessSpec
             default:
                 var buffer = _pool.Rent(random.Next(1, 5000));
                 buffer.Append(random.Next(1, 1000) % (buffer.Tailroom + 1));
-                socket.Write(buffer, now);
+                socket.Write(buffer, now, urgent: random.Next(4) == 0);
                 break;
         }
     }

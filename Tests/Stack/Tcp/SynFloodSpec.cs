@@ -12,7 +12,7 @@ public class SynFloodSpec
 {
     private static readonly TcpOptions Server = new() { MaxEmbryonic = 256, MaxEmbryonicPerListener = 128 };
 
-    private static void Arrive(SimWorld world, uint source, TcpHeader header)
+    internal static void Arrive(SimWorld world, uint source, TcpHeader header)
     {
         var buffer = world.Pool.Rent(header.Length);
         header.Emit(buffer.Append(header.Length));
@@ -65,11 +65,8 @@ public class SynFloodSpec
             }
         }
 
-        Flood(50_000);
-        var before = GC.GetTotalMemory(true);
-        Flood(10_000);
-        Assert.InRange(GC.GetTotalMemory(true) - before, long.MinValue, 256 << 10);
-        Assert.Equal(128, world.Right.Tcp.EmbryonicCount);
+        Flood(60_000);
+        Assert.Equal((128, 128, 0), (world.Right.Tcp.EmbryonicCount, world.Right.Timers.Count, world.Right.Tcp.Count));
         Transfer(world, () => Flood(300));
         Flood(left);
         Assert.Equal(1, world.Right.Counters.TcpExtSyncookiesRecv);
@@ -96,7 +93,8 @@ public class SynFloodSpec
         }
 
         Assert.Equal(0, world.Right.Tcp.Count);
-        Assert.Equal(25_000, world.Right.Counters.TcpExtSyncookiesFailed);
+        // A few look like later segments of somebody who has a cookie: 1 in 32,768.
+        Assert.InRange(world.Right.Counters.TcpExtSyncookiesFailed, 24_990, 25_000);
         // Resets are bounded too.
         Assert.InRange(world.Right.Counters.TcpOutRsts, 1, new TcpOptions().ResetsPerSecond);
     }

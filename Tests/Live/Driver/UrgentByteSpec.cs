@@ -1,0 +1,29 @@
+using System.Net.Sockets;
+using System.Text;
+using Tapwire.Tests.Live.Support;
+using Xunit;
+
+namespace Tapwire.Tests.Live.Driver;
+
+/// <summary>A kernel socket that sends urgent bytes (MSG_OOB) to the driver's own services.</summary>
+[Collection(LiveCollection.Name)]
+public sealed class UrgentByteSpec(SharedDriver shared) : IClassFixture<SharedDriver>
+{
+    [SkippableFact]
+    public async Task A_kernels_urgent_bytes_stay_in_line()
+    {
+        await using var connection = await shared.Driver.ConnectFromKernelAsync(LiveDriver.Echo);
+        var socket = connection.Socket;
+        var expected = new StringBuilder();
+        for (var i = 0; i < 100; i++)
+        {
+            socket.Send(Encoding.ASCII.GetBytes($"{i} "));
+            socket.Send("!"u8, SocketFlags.OutOfBand);
+            expected.Append(i).Append(" !");
+        }
+
+        socket.Shutdown(SocketShutdown.Send);
+        using var reader = new StreamReader(connection, Encoding.ASCII);
+        Assert.Equal(expected.ToString(), await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(30)));
+    }
+}
