@@ -37,6 +37,7 @@ internal static class SocketOptions
         {
             (TcpSocket tcp, SocketOption.Error) => (StackError.None, (int)tcp.Error),
             (TcpSocket tcp, SocketOption.MaximumSegment) => (StackError.None, tcp.Info.SegmentSize),
+            (TcpSocket tcp, SocketOption.CongestionControl) => (StackError.None, (int)tcp.Info.CongestionControl),
             (TcpSocket, SocketOption.Broadcast) => (StackError.NoSuchOption, 0),
             (TcpSocket tcp, _) => (StackError.None, Get(tcp.Options, option)),
             (UdpSocket udp, SocketOption.HopLimit) => (StackError.None, udp.HopLimit),
@@ -92,6 +93,9 @@ internal static class SocketOptions
             case SocketOption.FastOpenQueue when value >= 0:
                 options = options with { FastOpenQueue = value };
                 break;
+            case SocketOption.CongestionControl when value is >= (int)CongestionAlgorithm.Cubic and <= (int)CongestionAlgorithm.NewReno:
+                options = options with { CongestionControl = (CongestionAlgorithm)value };
+                break;
             case SocketOption.Broadcast or SocketOption.Error or SocketOption.MaximumSegment:
                 return StackError.NoSuchOption;
             default:
@@ -117,6 +121,7 @@ internal static class SocketOptions
         SocketOption.TrafficClass => options.TrafficClass,
         SocketOption.FastOpenConnect => options.FastOpen ? 1 : 0,
         SocketOption.FastOpenQueue => options.FastOpenQueue,
+        SocketOption.CongestionControl => (int)options.CongestionControl,
         _ => 0,
     };
 

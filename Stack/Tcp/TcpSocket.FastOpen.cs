@@ -44,7 +44,7 @@ public sealed partial class TcpSocket
         SndWl1 = syn.Sequence;
         SndWnd = syn.Window;
         _maxSndWnd = SndWnd;
-        _congestion.Begin(_segmentSize, synLost: false);
+        _congestion.Begin(_segmentSize, synLost: false, _rtt.Smoothed, now);
         var text = syn;
         text.Flags &= ~TcpFlags.Syn;
         text.Sequence++;
