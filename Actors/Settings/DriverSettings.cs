@@ -126,6 +126,7 @@ public sealed record DriverSettings
             DelayedAck = read.Time("tcp.delayed-ack", TimeSpan.Zero, TimeSpan.FromMilliseconds(499)),
             CongestionControl = read.Choice("tcp.congestion-control", CongestionAlgorithms.ByName),
             Ecn = read.Choice("tcp.ecn", EcnModes),
+            MtuProbing = read.Switch("tcp.mtu-probing"),
             Timestamps = read.Switch("tcp.timestamps"),
             SelectiveAck = read.Switch("tcp.selective-ack"),
             WindowScaling = read.Switch("tcp.window-scaling"),

@@ -110,6 +110,11 @@ public sealed class TcpCounters
     public long TcpExtTCPFullUndo;
     public long TcpExtTCPSpuriousRTOs;
     public long TcpExtTCPWinProbe;
+
+    /// <summary>Paths that seemed to swallow large packets, and probes for larger ones that passed, and that did not (RFC 4821).</summary>
+    public long TcpMtuBlackHoles;
+    public long TcpExtTCPMTUPSuccess;
+    public long TcpExtTCPMTUPFail;
     public long TcpExtTCPKeepAlive;
 
     // Ends

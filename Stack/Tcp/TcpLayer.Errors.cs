@@ -34,12 +34,20 @@ public sealed partial class TcpLayer
         }
 
         if (kind == IcmpErrorKind.PacketTooBig)
-            socket.PathMtuReduced(Math.Max(mtu, pair.Remote.Address.IsV4 ? MinPathMtuV4 : MinPathMtuV6), now);
+        {
+            mtu = Math.Max(mtu, LeastPathMtu(pair.Remote.Address));
+            if (socket.PathTakes(mtu))
+                PathMtu.Set(pair.Remote.Address, mtu, now);
+            socket.PathMtuReduced(mtu, now);
+        }
         else if (ErrorFor(kind) is var error and not StackError.None)
             socket.Unreachable(error, now);
         else
             Counters.TcpInIcmpIgnored++;
     }
+
+    /// <summary>What routers may press a path down to.</summary>
+    internal static int LeastPathMtu(IpAddress destination) => destination.IsV4 ? MinPathMtuV4 : MinPathMtuV6;
 
     /// <summary>An address is no longer ours: what is bound to it ends. No reset is sent, there is no address to send it from.</summary>
     internal void AddressRemoved(IpAddress address, Instant now)

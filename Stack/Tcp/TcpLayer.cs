@@ -18,6 +18,7 @@ public sealed partial class TcpLayer
     internal readonly TimerWheel Timers;
     internal readonly ReassemblyRangePool Ranges = new();
     internal readonly TransmissionPool Transmissions = new();
+    internal readonly PathMtuCache PathMtu = new();
     internal readonly KeyedRandom Random;
 
     private readonly TcpTable _table;

@@ -84,6 +84,9 @@ public sealed record TcpOptions
     /// <summary>Explicit congestion notification (RFC 3168; tcp_ecn).</summary>
     public EcnMode Ecn { get; init; } = EcnMode.Passive;
 
+    /// <summary>Whether smaller, and then again larger, segments are tried where large ones vanish (RFC 4821; tcp_mtu_probing 1).</summary>
+    public bool MtuProbing { get; init; } = true;
+
     /// <summary>Whether timestamps are offered and accepted (RFC 7323).</summary>
     public bool Timestamps { get; init; } = true;
 

@@ -157,6 +157,8 @@ public sealed partial class TcpSocket
         }
 
         var isAmbiguous = entry.IsRepeated && (elapsed < _minRoundTrip || AnswersBefore(segment, TcpLayer.TimestampClock(entry.SentAt)));
+        if (entry.IsProbe)
+            ProbeArrived(entry);
         _rack.Arrived(entry, end, isAmbiguous, report.Now);
         _rate.Arrived(entry, bytes, ref report);
     }

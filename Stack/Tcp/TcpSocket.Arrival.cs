@@ -22,17 +22,17 @@ public sealed partial class TcpSocket
             return;
         }
 
-        // The SYN-ACK of a simultaneous open repeats the SYN that has been taken already; a mere SYN says that our SYN-ACK was lost.
+        // The SYN-ACK of a simultaneous open repeats the SYN that has been taken already; a mere SYN that opened fast says that our SYN-ACK was lost.
         if (_state == TcpState.SynReceived && segment.Has(TcpFlags.Syn) && segment.Sequence == _irs)
         {
-            if (!segment.Has(TcpFlags.Ack | TcpFlags.Rst))
+            if (OpensFastPassively && !segment.Has(TcpFlags.Ack | TcpFlags.Rst))
             {
                 payload.Release();
                 AnswerSynAgain(now);
                 return;
             }
 
-            if (!segment.Has(TcpFlags.Rst))
+            if (segment.Has(TcpFlags.Ack) && !segment.Has(TcpFlags.Rst))
             {
                 TakeSynOff(ref segment);
                 // Its window is not scaled (RFC 7323, 2.2): what is lost by rounding down comes with the next segment.

@@ -103,21 +103,6 @@ public sealed partial class TcpSocket
         Raise(SocketEvents.ErrorReported);
     }
 
-    /// <summary>A packet was too big for the path: smaller segments from now on, and what is in flight again (RFC 1191, 6).</summary>
-    internal void PathMtuReduced(int mtu, Instant now)
-    {
-        if (mtu >= _mtu || !IsSynchronized)
-            return;
-        if (_superFrame <= _mtu)
-            _superFrame = 0;
-        _mtu = mtu;
-        SetSendMss(_sendMss);
-        if (SndUna == SndNxt)
-            return;
-        SendAllAgain(now);
-        WantOutput();
-    }
-
     /// <summary>The connection has ended, for whatever reason.</summary>
     internal void End(StackError error)
     {

@@ -19,8 +19,7 @@ public sealed partial class TcpSocket
     private uint _iss;
     private uint _irs;
     private uint _timestampOffset;
-    private int _mtu;
-    private int _superFrame;
+    private ushort _peerMss;
 
     /// <summary>MSS of what we send, options included: the peer's, or what the path takes.</summary>
     private ushort _sendMss;
@@ -89,8 +88,7 @@ public sealed partial class TcpSocket
         _rack.Begin(iss);
         _send.Start = iss + 1;
         _lastSmall = iss;
-        _mtu = mtu;
-        _superFrame = superFrame;
+        BeginPath(mtu, superFrame, now);
         _ownMss = AnnouncedMss(mtu, _entry.RemoteAddress, _options.Value.MaxSegment);
         _sendMss = (ushort)Math.Min(DefaultMss, _ownMss);
         _segmentSize = _sendMss;
@@ -126,8 +124,8 @@ public sealed partial class TcpSocket
 
     private void SetSendMss(int mss)
     {
-        _sendMss = (ushort)Math.Min(mss, AnnouncedMss(_mtu, _entry.RemoteAddress, _options.Value.MaxSegment));
-        _segmentSize = _sendMss - (_timestamps ? TcpHeader.TimestampLength : 0);
+        _peerMss = (ushort)mss;
+        UpdateSegmentSize();
     }
 
     private void Established(in TcpHeader segment, Instant now)

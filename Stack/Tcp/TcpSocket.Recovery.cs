@@ -167,6 +167,9 @@ public sealed partial class TcpSocket
     {
         if (entry.IsRepeated)
             _layer.Counters.TcpExtTCPLostRetransmit++;
+        _onlyProbeLost = entry.IsProbe && (_log!.LostBytes == 0 || _onlyProbeLost);
+        if (entry.IsProbe)
+            ProbeLost(entry);
         _rate.Lost += entry.Length;
         if (_log!.LostBytes == 0 || Seq.Lt(entry.Start, _repeatFrom))
             _repeatFrom = entry.Start;
@@ -191,8 +194,12 @@ public sealed partial class TcpSocket
         _recover = SndNxt;
         _retransmitNow = true;
         BeginUndo();
-        WindowReduced();
-        _congestion.LossDetected(inFlight, _segmentSize, now);
+        if (!_onlyProbeLost)
+        {
+            WindowReduced();
+            _congestion.LossDetected(inFlight, _segmentSize, now);
+        }
+
         _reduction.Begin(inFlight, _congestion.Window);
         if (_selectiveAck)
             _layer.Counters.TcpExtTCPSackRecovery++;

@@ -69,7 +69,7 @@ public sealed partial class TcpSocket
         TcpState.SynSent => SendSyn(now),
         TcpState.SynReceived => SendSyn(now) || (OpensFastPassively && SendNew(now)) || SendAcknowledgment(now),
         TcpState.TimeWait => SendAcknowledgment(now),
-        _ => SendTailProbe(now) || Retransmit(now) || SendNew(now) || SendProbe(now) || SendUrgentNotice(now) || SendAcknowledgment(now),
+        _ => SendTailProbe(now) || Retransmit(now) || SendMtuProbe(now) || SendNew(now) || SendProbe(now) || SendUrgentNotice(now) || SendAcknowledgment(now),
     };
 
     private bool SendNew(Instant now)
@@ -139,7 +139,7 @@ public sealed partial class TcpSocket
         {
             var full = CurrentSegmentSize;
             // A device repeats the urgent pointer in each segment, where it would be wrong.
-            if (_superFrame <= _mtu || IsUrgent)
+            if (_superFrame == 0 || IsUrgent)
                 return full;
             var room = Math.Min(_superFrame, ushort.MaxValue) - IpHeaderLength(_entry.RemoteAddress) - TcpHeader.MaxLength;
             room = (int)Math.Min(room, PacedBurst);
@@ -147,15 +147,15 @@ public sealed partial class TcpSocket
         }
     }
 
-    private bool EmitNew(int length, Instant now)
+    private bool EmitNew(int length, Instant now, bool isProbe = false)
     {
         var flags = TcpFlags.Ack;
         var end = SndNxt + (uint)length;
         if (length > 0 && end == _send.End)
             flags |= TcpFlags.Psh;
-        if (_finQueued && end == _send.End)
+        if (_finQueued && end == _send.End && Seq.Lt(end, SndUna + SndWnd))
             flags |= TcpFlags.Fin;
-        if (length % _segmentSize != 0)
+        if (length % _segmentSize != 0 && !isProbe)
             _lastSmall = end;
         if (SndNxt == SndUna)
             _lastProgress = now;
@@ -165,9 +165,9 @@ public sealed partial class TcpSocket
         var sequence = SndNxt;
         var pipe = Pipe;
         SndNxt = end + ((flags & TcpFlags.Fin) != 0 ? 1u : 0);
-        Record(sequence, pipe, now);
+        Record(sequence, pipe, isProbe, now);
         Paced(length, now);
-        Emit(sequence, length, flags, again: false, now);
+        Emit(sequence, length, flags, again: false, now, isProbe);
         _lastSent = now;
         // A probe waits longer for a single segment than for several.
         var second = sequence != SndUna && (int)(sequence - SndUna) <= _segmentSize;
@@ -177,11 +177,11 @@ public sealed partial class TcpSocket
     }
 
     /// <summary>Notes what has just been sent for the first time.</summary>
-    private void Record(uint start, int pipe, Instant now)
+    private void Record(uint start, int pipe, bool isProbe, Instant now)
     {
         var bytes = (int)(SndNxt - start);
         _log ??= _layer.Transmissions.RentLog();
-        if (_log.CanExtend(start, now, bytes))
+        if (!isProbe && _log.CanExtend(start, now, bytes))
         {
             _log.Last.End = SndNxt;
             _log.Last.InFlight += bytes;
@@ -232,7 +232,8 @@ public sealed partial class TcpSocket
     }
 
     /// <summary>Builds a segment and hands it down. Every segment carries the latest acknowledgement and window.</summary>
-    private void Emit(uint sequence, int length, TcpFlags flags, bool again, Instant now)
+    /// <param name="isProbe">One packet, however large.</param>
+    private void Emit(uint sequence, int length, TcpFlags flags, bool again, Instant now, bool isProbe = false)
     {
         var packet = _send.Segment(_layer.Ip.Pool, sequence, length, again);
         var header = new TcpHeader
@@ -257,7 +258,7 @@ public sealed partial class TcpSocket
         ReportAhead(ref header);
         AcknowledgmentSent();
         header.Emit(packet.Prepend(header.Length));
-        var segments = length > segmentSize ? (length + segmentSize - 1) / segmentSize : 1;
+        var segments = length > segmentSize && !isProbe ? (length + segmentSize - 1) / segmentSize : 1;
         if (again)
         {
             _retransmits += segments;

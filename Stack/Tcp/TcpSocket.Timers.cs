@@ -117,6 +117,7 @@ public sealed partial class TcpSocket
         EnterLoss(now);
         if (_backoff < byte.MaxValue)
             _backoff++;
+        SuspectBlackHole();
         if (_backoff == ReportedRetries && _softError == StackError.None)
             ReportError(StackError.TimedOut);
         RestartRetransmissionTimer(now);

@@ -43,6 +43,9 @@ internal sealed class Transmission
     /// <summary>Has been sent more than once.</summary>
     public bool IsRepeated;
 
+    /// <summary>One segment, larger than others, that finds out what the path takes (RFC 4821).</summary>
+    public bool IsProbe;
+
     /// <summary>Was sent while the application, not the network, set the pace.</summary>
     public bool IsApplicationLimited;
 

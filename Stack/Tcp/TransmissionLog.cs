@@ -53,7 +53,7 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         if (Count == 0)
             return false;
         var last = Last;
-        return last == Newest && !last.IsRepeated && last.End == start && (last.SentAt == now || Count >= CrowdedEntries) && last.Length + length <= MaxLength;
+        return last == Newest && !last.IsRepeated && !last.IsProbe && last.End == start && (last.SentAt == now || Count >= CrowdedEntries) && last.Length + length <= MaxLength;
     }
 
     /// <summary>New data has been sent.</summary>
@@ -65,6 +65,7 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         entry.SentAt = now;
         entry.State = TransmissionState.InFlight;
         entry.IsRepeated = false;
+        entry.IsProbe = false;
         InsertAt(Count, entry);
         LinkNewest(entry);
         return entry;
@@ -106,6 +107,7 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         second.State = first.State;
         second.IsRepeated = first.IsRepeated;
         second.IsApplicationLimited = first.IsApplicationLimited;
+        second.IsProbe = false;
         first.End = at;
         InsertAt(index + 1, second);
         if (first.State == TransmissionState.InFlight)

@@ -20,9 +20,7 @@ internal sealed record SimCase
 
     /// <summary>Nothing that happens to this connection is a reason not to come through.</summary>
     public bool MustComplete(SimConnectionCase connection) =>
-        connection.IsOrderly && EndsByItself(connection.Options) && EndsByItself(Connections[0].Options) && !HasBlackHole;
-
-    private bool HasBlackHole => (There.Mtu > 0 && There.IsBlackHole) || (Back.Mtu > 0 && Back.IsBlackHole);
+        connection.IsOrderly && EndsByItself(connection.Options) && EndsByItself(Connections[0].Options);
 
     /// <summary>Options that end a connection before its time are not set. A listener's connections have those of the first.</summary>
     private static bool EndsByItself(in TcpSocketOptions options) => !options.ResetOnClose && options.UserTimeout == TimeSpan.Zero;

@@ -27,6 +27,9 @@ internal sealed class SimFlow(int number)
         var receiver = fromLeft ? Right : Left;
         if (segment.Has(TcpFlags.Syn) && !sender.Began(segment.Sequence))
         {
+            // An old duplicate of a SYN has been answered once more, and will be forgotten: the connection that there was goes on.
+            if (segment.Has(TcpFlags.Ack) && sender.Known && receiver.HasHeard(sender))
+                return null;
             // A second connection on the same ports, or a SYN-ACK made anew because the first was forgotten.
             var isNew = sender.Known && !segment.Has(TcpFlags.Ack);
             sender = new SimFlowSide();

@@ -45,6 +45,9 @@ internal sealed class SimFlowSide
     public static uint EndOf(in TcpHeader segment, int length) =>
         segment.Sequence + (uint)length + (segment.Has(TcpFlags.Syn) ? 1u : 0) + (segment.Has(TcpFlags.Fin) ? 1u : 0);
 
+    /// <summary>This side has acknowledged the other's SYN.</summary>
+    public bool HasHeard(SimFlowSide peer) => _hasAcknowledged && Seq.Gt(_acknowledged, peer._iss);
+
     public bool Began(uint sequence) => Known && _iss == sequence;
 
     public void Begin(in TcpHeader syn)

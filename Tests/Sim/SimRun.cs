@@ -16,6 +16,7 @@ internal sealed class SimRun
     private readonly SimCase _case;
     private readonly SimWorld _world;
     private readonly Dictionary<ushort, (SimStream Client, SimConnectionCase Case)> _clients = [];
+    private int _refused;
     private readonly List<(SimStream Client, SimConnectionCase Case)> _connections = [];
 
     private SimRun(SimCase @case, PoisoningBufferPool pool)
@@ -72,7 +73,11 @@ internal sealed class SimRun
     {
         // A host whose memory is used up refuses, as it should.
         if (_world.Left.Tcp.IsOutOfMemory || (connection.IsSimultaneous && _world.Right.Tcp.IsOutOfMemory))
+        {
+            _refused++;
             return;
+        }
+
         if (connection.IsSimultaneous)
         {
             var left = new IpEndpoint(SimWorld.LeftAddress, (ushort)(2000 + index));
@@ -117,7 +122,7 @@ internal sealed class SimRun
 
     private bool AllEnded()
     {
-        if (_connections.Count < _case.Connections.Length)
+        if (_connections.Count + _refused < _case.Connections.Length)
             return false;
         foreach (var stream in _world.Streams)
         {

@@ -11,6 +11,7 @@ internal sealed class SimTransfer
 
     private readonly SimWorld _world;
     private readonly List<TcpSocket> _senders = [];
+    private readonly List<TcpSocket> _receivers = [];
     private readonly Dictionary<ushort, int> _byPort = [];
     private readonly List<long> _received = [];
     private readonly Action<SimHost> _events;
@@ -62,7 +63,10 @@ internal sealed class SimTransfer
     /// <summary>Ends all flows; fails if anything is left.</summary>
     public void End()
     {
+        // Both ends: a reset may be lost, and a receiver waits for ever.
         foreach (var socket in _senders)
+            socket.Abort(_world.Now);
+        foreach (var socket in _receivers)
             socket.Abort(_world.Now);
         _world.Listener!.Close(_world.Now);
         Run(TimeSpan.FromMinutes(30));
@@ -82,9 +86,8 @@ internal sealed class SimTransfer
         {
             if (socket is TcpListener listener)
             {
-                while (listener.Accept() is not null)
-                {
-                }
+                while (listener.Accept() is { } accepted)
+                    _receivers.Add(accepted);
             }
             else if (socket is TcpSocket connection)
             {

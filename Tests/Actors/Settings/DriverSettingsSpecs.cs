@@ -60,6 +60,7 @@ public sealed class DriverSettingsSpecs
         { "tcp.delayed-ack", "9ms" },
         { "tcp.congestion-control", "bbr" },
         { "tcp.ecn", "on" },
+        { "tcp.mtu-probing", "off" },
         { "tcp.timestamps", "off" },
         { "tcp.selective-ack", "off" },
         { "tcp.window-scaling", "off" },

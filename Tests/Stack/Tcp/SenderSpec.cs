@@ -248,4 +248,16 @@ public class SenderSpec
         +0 > . 2921:4381(1460) ack 1101
         +0 > P. 4381:5841(1460) ack 1101
         """).AssertNoLeak();
+
+    /// <summary>It takes a place in the window as a byte does (RFC 9293, 3.4).</summary>
+    [Fact]
+    public void A_fin_for_which_the_window_has_no_place_waits() => new TcpScript().Run(TcpScript.Accepted + """
+        +0 < . 1:1(0) ack 1 win 1000
+        +0 write 1000
+        +0 shutdown
+        +0 > P. 1:1001(1000) ack 1
+        +1ms < . 1:1(0) ack 1001 win 0
+        +1ms < . 1:1(0) ack 1001 win 1
+        +0 > F. 1001:1001(0) ack 1
+        """).AssertNoLeak();
 }

@@ -136,7 +136,7 @@ public class SimulatorSpec
     public void A_failure_says_how_to_see_it_again_and_shows_the_segments()
     {
         var @case = SimCase.Draw(1);
-        var honest = @case with { Connections = [@case.Connections[0] with { Client = new SimApplicationCase { Bytes = 100_000, MaxWrite = 1000, Eagerness = 1 } }] };
+        var honest = @case with { Connections = [@case.Connections[0] with { Options = default, Client = new SimApplicationCase { Bytes = 100_000, MaxWrite = 1000, Eagerness = 1 } }] };
         // A connection that is cut off for good, of which it is said that it must come through.
         var cut = honest with { There = new Impairments { OutageTime = TimeSpan.FromDays(1), OutageAfter = TimeSpan.FromMilliseconds(12) } };
         var failure = Assert.Throws<SimulationException>(() => SimRun.Of(cut, new PoisoningBufferPool()));

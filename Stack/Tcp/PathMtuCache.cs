@@ -1,0 +1,43 @@
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>What is known of paths that take less than the link, by destination (RFC 1191, 6.3; net.ipv4.route.mtu_expires). Bounded; the oldest goes.</summary>
+internal sealed class PathMtuCache
+{
+    private const int Capacity = 4096;
+
+    /// <summary>After that the path may have become better.</summary>
+    public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
+
+    private readonly Dictionary<IpAddress, LinkedListNode<(IpAddress Destination, int Mtu, Instant Until)>> _byDestination = [];
+    private readonly LinkedList<(IpAddress Destination, int Mtu, Instant Until)> _byAge = new();
+
+    public int Count => _byDestination.Count;
+
+    /// <returns>What the path takes, at most <paramref name="linkMtu"/>.</returns>
+    public int Find(IpAddress destination, int linkMtu, Instant now)
+    {
+        if (_byDestination.Count == 0 || !_byDestination.TryGetValue(destination, out var node))
+            return linkMtu;
+        if (node.Value.Until > now)
+            return Math.Min(node.Value.Mtu, linkMtu);
+        Remove(node);
+        return linkMtu;
+    }
+
+    public void Set(IpAddress destination, int mtu, Instant now)
+    {
+        if (_byDestination.TryGetValue(destination, out var node))
+            Remove(node);
+        else if (_byDestination.Count == Capacity)
+            Remove(_byAge.First!);
+        _byDestination.Add(destination, _byAge.AddLast((destination, mtu, now + Lifetime)));
+    }
+
+    private void Remove(LinkedListNode<(IpAddress Destination, int Mtu, Instant Until)> node)
+    {
+        _byDestination.Remove(node.Value.Destination);
+        _byAge.Remove(node);
+    }
+}
