@@ -102,16 +102,18 @@ public sealed class ConnectionFaultSpecs : DriverSetup
         Peer.Listen(80);
         using var app = OpenConnected(80);
         byte[]? lost = null;
-        Peer.Loses = frame =>
+        Peer.Loses = bytes =>
         {
-            if (frame.AsSpan().EndsWith("anybody there?"u8))
-                lost = frame;
+            if (bytes.AsSpan().EndsWith("anybody there?"u8))
+                lost = bytes;
             return true;
         };
         app.Write("is anybody there?"u8);
         RunUntil(() => lost is not null);
         var error = new Icmpv4Header(Icmpv4Type.DestinationUnreachable, Icmpv4Unreachable.Host, 0);
-        Wire.Deliver(Build.Icmp(error, lost.AsSpan(14), Support.Peer.Address, Address, MacAddress.FromBytes(lost.AsSpan(6, 6))));
+        var frame = Build.Icmp(error, lost.AsSpan(14), Support.Peer.Address, Address, MacAddress.FromBytes(lost.AsSpan(6, 6)));
+        lost.AsSpan(0, 6).CopyTo(frame.AsSpan(6));
+        Wire.Deliver(frame);
         Run();
         Assert.Equal((int)StackError.HostUnreachable, OptionOf(app, 1, 4));
         Assert.Equal(0, OptionOf(app, 1, 4));
