@@ -7,7 +7,7 @@ namespace Tapwire.Stack.Tcp;
 public sealed partial class TcpSocket
 {
     /// <summary>After so many time-outs in a row the path may be a black hole for large packets.</summary>
-    private const int BlackHoleTimeouts = 2;
+    private const int BlackHoleTimeouts = 4;
 
     /// <summary>What every path takes, or nearly (BASE_PLPMTU, RFC 8899, 5.1.2; tcp_base_mss is a little less).</summary>
     private const int BaseMtuV4 = 1064;
@@ -84,7 +84,7 @@ public sealed partial class TcpSocket
     private void SuspectBlackHole()
     {
         var floor = _entry.RemoteAddress.IsV4 ? BaseMtuV4 : BaseMtuV6;
-        if (_backoff < BlackHoleTimeouts || !_layer.Options.MtuProbing || _segmentSize + HeadersLength <= TcpLayer.LeastPathMtu(_entry.RemoteAddress))
+        if (_backoff < BlackHoleTimeouts || SndWnd == 0 || !_layer.Options.MtuProbing || _segmentSize + HeadersLength <= TcpLayer.LeastPathMtu(_entry.RemoteAddress))
             return;
         // What is larger than the floor is cut to it first; if that does not help, to what every router must take.
         _searchBelow = _mtu;

@@ -10,7 +10,11 @@ using Xunit;
 namespace Tapwire.Tests.Actors;
 
 /// <summary>What the driver itself serves: echo, discard, source, http.</summary>
-public sealed class ServiceSpecs() : DriverSetup("""serve = ["echo:7", "discard:9", "source:19", "http:80"]""")
+public sealed class ServiceSpecs() : DriverSetup(""""
+    serve = ["echo:7", "discard:9", "source:19", "http:80"]
+    tcp.max-receive-buffer = 0
+    tcp.max-send-buffer = 0
+    """")
 {
     private const string NotFound = "GET /nowhere HTTP/1.1\r\nHost: tapwire\r\n\r\n";
     private const string Page = "GET / HTTP/1.1\r\nHost: tapwire\r\n\r\n";
