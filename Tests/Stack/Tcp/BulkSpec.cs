@@ -82,7 +82,14 @@ public class BulkSpec
 
     private static (long Sent, long Again, long Needless) Reordered(CongestionAlgorithm algorithm, double reorder, int seed)
     {
-        var path = new Impairments { Latency = TimeSpan.FromMilliseconds(10), Bandwidth = 100e6, QueueLimit = 10_000, Reorder = reorder, ReorderTime = TimeSpan.FromMilliseconds(4) };
+        var path = new Impairments
+        {
+            Latency = TimeSpan.FromMilliseconds(10),
+            Bandwidth = 100e6,
+            QueueLimit = 10_000,
+            Reorder = reorder,
+            ReorderTime = TimeSpan.FromMilliseconds(4),
+        };
         var options = LargeBuffers with { CongestionControl = algorithm };
         var world = new SimWorld(seed, path, path with { Reorder = 0 }, options, options, new PoisoningBufferPool());
         var transfer = new SimTransfer(world);
