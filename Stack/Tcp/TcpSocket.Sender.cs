@@ -155,7 +155,7 @@ public sealed partial class TcpSocket
             flags |= TcpFlags.Psh;
         if (_finQueued && end == _send.End && Seq.Lt(end, SndUna + SndWnd))
             flags |= TcpFlags.Fin;
-        if (length % _segmentSize != 0 && !isProbe)
+        if (length % CurrentSegmentSize != 0 && !isProbe)
             _lastSmall = end;
         if (SndNxt == SndUna)
             _lastProgress = now;
