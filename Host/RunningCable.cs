@@ -1,7 +1,6 @@
 using Akka.Actor;
 using Akka.Configuration;
 using Tapwire.Actors;
-using Tapwire.Actors.Cable;
 using Tapwire.Actors.Settings;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;

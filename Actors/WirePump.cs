@@ -1,7 +1,7 @@
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
 
-namespace Tapwire.Actors.Cable;
+namespace Tapwire.Actors;
 
 /// <summary>What a <see cref="WirePump"/> has come to.</summary>
 internal enum PumpState

@@ -2,7 +2,7 @@ using Akka.Actor;
 using Akka.Event;
 using Tapwire.Messages;
 
-namespace Tapwire.Actors.Cable;
+namespace Tapwire.Actors;
 
 /// <summary>
 /// A cable between two devices: a port for each, and their counters on request. It ends when one of its ports has, which only a fault of its own makes it do.

@@ -4,7 +4,7 @@ using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
 
-namespace Tapwire.Actors.Cable;
+namespace Tapwire.Actors;
 
 /// <summary>What a port works with.</summary>
 /// <param name="Device">The wire to plug in; the actor's from now on.</param>
