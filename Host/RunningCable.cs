@@ -31,12 +31,17 @@ internal sealed class RunningCable : IAsyncDisposable
     /// <summary>Ends when the cable has, which by itself it does only after a fault.</summary>
     public Task Ended { get; }
 
-    /// <summary>Plugs in the devices, which are the cable's own from now on.</summary>
-    public static RunningCable Start(Config config, TapSettings settings, CableOptions options, (IWire Wire, Func<IWire> Open) a, (IWire Wire, Func<IWire> Open) b)
+    /// <summary>Plugs in the devices, which are the cable's own from now on, unless this throws.</summary>
+    public static async Task<RunningCable> StartAsync(Config config, TapSettings settings, CableOptions options,
+        (IWire Wire, Func<IWire> Open) a, (IWire Wire, Func<IWire> Open) b)
     {
         var system = RunningDriver.CreateSystem("tapwire", config);
         if (system.Dispatchers.Lookup(RunningDriver.DispatcherId) is not ReactorDispatcher dispatcher)
+        {
+            await system.Terminate();
             throw new SettingsException($"{RunningDriver.DispatcherId}.type must be \"Tapwire.Actors.ReactorDispatcherConfigurator, Tapwire.Actors\".");
+        }
+
         var cable = new Cable(options, TimeProvider.System);
         var pool = new BufferPool(PoolBytes);
         CablePort Port((IWire Wire, Func<IWire> Open) device, IWire end) => new(device.Wire, device.Open, end, dispatcher.Reactor, pool,

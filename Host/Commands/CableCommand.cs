@@ -66,7 +66,7 @@ internal static class CableCommand
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Ask(context, ExitCode.Interrupted));
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Ask(context, ExitCode.Done));
 
-        await using var cable = Start(configuration, options, a, b, parsed.GetValue(Mtu));
+        await using var cable = await StartAsync(configuration, options, a, b, parsed.GetValue(Mtu));
         using var show = PosixSignalRegistration.Create((PosixSignal)SIGUSR1, context =>
         {
             context.Cancel = true;
@@ -101,7 +101,7 @@ internal static class CableCommand
         }
     }
 
-    private static RunningCable Start(Configuration configuration, CableOptions options, WireSpec a, WireSpec b, int mtu)
+    private static async Task<RunningCable> StartAsync(Configuration configuration, CableOptions options, WireSpec a, WireSpec b, int mtu)
     {
         var deviceA = Open(a, mtu);
         TapWire? deviceB = null;
@@ -119,7 +119,7 @@ internal static class CableCommand
                 InFlightBytes = InFlightBytes,
             };
             mtu = deviceA.Mtu;
-            return RunningCable.Start(configuration.Config, configuration.Settings.Tap, options, (deviceA, () => Open(a, mtu)), (deviceB, () => Open(b, mtu)));
+            return await RunningCable.StartAsync(configuration.Config, configuration.Settings.Tap, options, (deviceA, () => Open(a, mtu)), (deviceB, () => Open(b, mtu)));
         }
         catch
         {

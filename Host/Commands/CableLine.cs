@@ -49,11 +49,11 @@ internal static class CableLine
     public static CableOptions Read(ParseResult parsed) => new()
     {
         Seed = parsed.GetValue(Seed),
-        AToB = Read(parsed, "a to b", static (Directed<object> value) => value.AToB),
-        BToA = Read(parsed, "b to a", static (Directed<object> value) => value.BToA),
+        AToB = Read(parsed, aToB: true),
+        BToA = Read(parsed, aToB: false),
     };
 
-    private static CableImpairments Read(ParseResult parsed, string direction, Func<Directed<object>, object> side)
+    private static CableImpairments Read(ParseResult parsed, bool aToB)
     {
         var way = new CableImpairments
         {
@@ -78,14 +78,9 @@ internal static class CableLine
             throw Wrong("--queue limits what waits for the line, and without --bandwidth nothing waits");
         return queue.Apply(way);
 
-        T Value<T>(Option<Directed<T>> option)
-            where T : notnull
-        {
-            var value = parsed.GetValue(option);
-            return (T)side(new Directed<object>(value.AToB, value.BToA));
-        }
+        T Value<T>(Option<Directed<T>> option) => aToB ? parsed.GetValue(option).AToB : parsed.GetValue(option).BToA;
 
-        SettingsException Wrong(string what) => new($"From {direction}: {what}.");
+        SettingsException Wrong(string what) => new($"From {(aToB ? "a to b" : "b to a")}: {what}.");
     }
 
     private static Option<Directed<TimeSpan>> Time(string name, string description, TimeSpan whenAbsent) => Flags.Directed(name, description, "TIME",
