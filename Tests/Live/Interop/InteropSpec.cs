@@ -27,7 +27,7 @@ public sealed class InteropSpec(InteropSpec.SharedPath shared, ITestOutputHelper
     public async Task Bytes_arrive_intact_in_both_directions_over(string impairments) => await RunAsync(shared.Path, impairments, Size);
 
     [SkippableFact]
-    public async Task Bytes_arrive_intact_when_every_tenth_packet_is_lost() => await RunAsync(shared.Path, "--loss 10%", Size / 8);
+    public async Task Bytes_arrive_intact_when_every_tenth_packet_is_lost() => await RunAsync(shared.Path, "--loss 10%", Size / 16);
 
     [SkippableTheory]
     [InlineData("reno")]
