@@ -103,11 +103,7 @@ internal sealed class Comparison(ImpairedPath path, Options options)
 
     /// <summary>Buffers larger than bandwidth times delay of every path, as the kernel's may grow to, and the congestion control by our name for it.</summary>
     private string SettingsFor(string congestion) => $$"""
-        tapwire.tcp { send-buffer = 64MiB, receive-buffer = 64MiB }
-        {{(HasCongestionControl ? $"tapwire.tcp.congestion-control = {(congestion == "reno" ? "newreno" : congestion)}" : "")}}
+        tapwire.tcp { send-buffer = 64MiB, receive-buffer = 64MiB, congestion-control = {{(congestion == "reno" ? "newreno" : congestion)}} }
         {{options.Settings}}
         """;
-
-    private static bool HasCongestionControl { get; } =
-        File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "akka.hocon")).Contains("congestion-control", StringComparison.Ordinal);
 }

@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Runtime.InteropServices;
 using Tapwire.Bench.Interop;
 using Tapwire.Tests.Live.Interop;
 
@@ -14,12 +14,12 @@ catch (FormatException e)
     return 2;
 }
 
-CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 Console.WriteLine($"{Environment.ProcessorCount} processors, {Environment.OSVersion.VersionString}; medians of {options.Rounds} rounds of {options.Time.TotalSeconds} s; Mbit/s");
 using var path = ImpairedPath.Create();
+using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => path.Dispose());
+using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => path.Dispose());
 foreach (var memory in (string[])["tcp_rmem", "tcp_wmem"])
     path.Sysctl($"net/ipv4/{memory}", $"4096 131072 {64 << 20}");
-var table = new Comparison(path, options);
-await table.RunAsync();
+await new Comparison(path, options).RunAsync();
 path.StopDriver();
 return 0;
