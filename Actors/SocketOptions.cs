@@ -34,6 +34,7 @@ internal static class SocketOptions
         {
             (TcpSocket tcp, SocketOption.Error) => (StackError.None, (int)tcp.Error),
             (TcpSocket tcp, SocketOption.MaximumSegment) => (StackError.None, tcp.Info.SegmentSize),
+            (TcpSocket tcp, SocketOption.CongestionControl) => (StackError.None, (int)tcp.Info.CongestionControl),
             (TcpSocket, SocketOption.Broadcast) => (StackError.NoSuchOption, 0),
             (TcpSocket tcp, _) => (StackError.None, Get(tcp.Options, option)),
             (UdpSocket udp, SocketOption.HopLimit) => (StackError.None, udp.HopLimit),
@@ -83,6 +84,9 @@ internal static class SocketOptions
             case SocketOption.TrafficClass when value is >= 0 and <= 255:
                 options = options with { TrafficClass = (byte)value };
                 break;
+            case SocketOption.CongestionControl when value is >= (int)CongestionAlgorithm.Cubic and <= (int)CongestionAlgorithm.NewReno:
+                options = options with { CongestionControl = (CongestionAlgorithm)value };
+                break;
             case SocketOption.Broadcast or SocketOption.Error or SocketOption.MaximumSegment:
                 return StackError.NoSuchOption;
             default:
@@ -106,6 +110,7 @@ internal static class SocketOptions
         SocketOption.Linger => options.ResetOnClose ? 0 : -1,
         SocketOption.HopLimit => options.HopLimit,
         SocketOption.TrafficClass => options.TrafficClass,
+        SocketOption.CongestionControl => (int)options.CongestionControl,
         _ => 0,
     };
 

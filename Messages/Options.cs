@@ -46,6 +46,9 @@ public enum SocketOption
 
     /// <summary>Largest segment towards the peer, in bytes (TCP_MAXSEG); read only.</summary>
     MaximumSegment,
+
+    /// <summary>A <see cref="Tapwire.Stack.Tcp.CongestionAlgorithm"/> (TCP_CONGESTION).</summary>
+    CongestionControl,
 }
 
 /// <summary>A socket's actor → StackActor: set an option. Answered by <see cref="OptionAnswer"/>.</summary>

@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
+using System.Text;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Actors.Link;
 
@@ -24,6 +26,9 @@ internal static class LinkOptions
     private const int SoProtocol = 38;
     private const int SoDomain = 39;
 
+    /// <summary>TCP_CA_NAME_MAX.</summary>
+    private const int CongestionNameLength = 16;
+
     /// <summary>What an option means to the stack, or null: it is none of the stack's.</summary>
     public static SocketOption? Map(int level, int name) => (level, name) switch
     {
@@ -38,6 +43,7 @@ internal static class LinkOptions
         (SolTcp, 4) => SocketOption.KeepAliveIdle,
         (SolTcp, 5) => SocketOption.KeepAliveInterval,
         (SolTcp, 6) => SocketOption.KeepAliveCount,
+        (SolTcp, 13) => SocketOption.CongestionControl,
         (SolTcp, 18) => SocketOption.UserTimeout,
         (SolIp, 1) or (SolIpv6, 67) => SocketOption.TrafficClass,
         (SolIp, 2) or (SolIpv6, 16) => SocketOption.HopLimit,
@@ -60,6 +66,8 @@ internal static class LinkOptions
     public static bool TryDecode(SocketOption? option, ReadOnlySpan<byte> value, out int number)
     {
         number = 0;
+        if (option == SocketOption.CongestionControl)
+            return TryDecodeName(value, out number);
         if (value.Length < sizeof(int))
             return false;
         number = BinaryPrimitives.ReadInt32LittleEndian(value);
@@ -71,8 +79,18 @@ internal static class LinkOptions
         return true;
     }
 
+    /// <summary>A name, as Linux takes it: with or without a zero at the end.</summary>
+    private static bool TryDecodeName(ReadOnlySpan<byte> value, out int number)
+    {
+        var known = CongestionAlgorithms.TryParse(Encoding.ASCII.GetString(value.TrimEnd((byte)0)), out var algorithm);
+        number = (int)algorithm;
+        return known;
+    }
+
     public static LinkAnswer Encode(GetOptionRequest request, SocketOption option, int number)
     {
+        if (option == SocketOption.CongestionControl)
+            return request.Value(Encoding.ASCII.GetBytes(CongestionAlgorithms.NameOf((CongestionAlgorithm)number).PadRight(CongestionNameLength, '\0')));
         if (option != SocketOption.Linger)
             return request.Value(number);
         Span<byte> linger = stackalloc byte[2 * sizeof(int)];

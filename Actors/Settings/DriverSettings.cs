@@ -117,6 +117,7 @@ public sealed record DriverSettings
             SynAckRetries = read.Number("tcp.syn-ack-retries", 0, 127),
             Retries = read.Number("tcp.retries", 1, 127),
             DelayedAck = read.Time("tcp.delayed-ack", TimeSpan.Zero, TimeSpan.FromMilliseconds(500)),
+            CongestionControl = read.Choice("tcp.congestion-control", CongestionAlgorithms.ByName),
             Timestamps = read.Switch("tcp.timestamps"),
             SelectiveAck = read.Switch("tcp.selective-ack"),
             WindowScaling = read.Switch("tcp.window-scaling"),

@@ -39,6 +39,12 @@ public sealed class SettingsReader(Config config, string root, IReadOnlyList<Set
             : throw Bad(key, Raw(key),
                 $"a time from {Duration.Format(least)} to {Duration.Format(most)}{(infinite ? " or infinite" : "")}, as in 500ms");
 
+    /// <summary>One of several words.</summary>
+    public T Choice<T>(string key, IReadOnlyDictionary<string, T> choices) =>
+        Raw(key) is { } word && choices.TryGetValue(word.ToLowerInvariant(), out var value)
+            ? value
+            : throw Bad(key, Raw(key), $"one of {string.Join(", ", choices.Keys)}");
+
     public IReadOnlyList<T> List<T>(string key, Func<string, T?> parse, string accepted)
         where T : class
     {

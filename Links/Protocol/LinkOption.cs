@@ -32,6 +32,10 @@ public static class LinkOption
     public const int TcpKeepIntvl = 5;
     public const int TcpKeepCnt = 6;
     public const int TcpInfo = 11;
+
+    /// <summary>The name of a congestion control, up to 16 bytes, padded with zeros: "cubic", "bbr" or "reno".</summary>
+    public const int TcpCongestion = 13;
+
     public const int TcpUserTimeout = 18;
 
     public const int IpProtoIpV6 = 41;

@@ -1,91 +1,113 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>How much may be in flight. One object per connection; the connection tells it what happens and reads <see cref="Window"/>.</summary>
+/// <summary>
+/// How much may be in flight, and how fast it goes out. One object per connection; the connection tells it what happens and reads <see cref="Window"/>
+/// and <see cref="PacingRate"/>.
+/// </summary>
 internal abstract class CongestionControl
 {
+    private long _priorWindow;
+    private long _priorThreshold;
+
     /// <summary>cwnd in bytes.</summary>
     public long Window { get; protected set; }
 
     /// <summary>ssthresh in bytes.</summary>
     public long SlowStartThreshold { get; protected set; } = long.MaxValue;
 
+    public bool IsInSlowStart => Window < SlowStartThreshold;
+
+    public abstract CongestionAlgorithm Algorithm { get; }
+
+    /// <summary>During a recovery the window follows what arrives (RFC 9937), not this object's.</summary>
+    public virtual bool UsesRateReduction => true;
+
+    /// <summary>Bytes per second; 0: as fast as the window allows.</summary>
+    /// <param name="smoothed">SRTT; zero before the first measurement.</param>
+    public virtual long PacingRate(TimeSpan smoothed)
+    {
+        // As Linux has it: twice the window per round trip while that doubles, then a little more than the window. Where a round trip is not much longer
+        // than a timer is precise, acknowledgements set the pace well enough.
+        if (smoothed < TimeSpan.FromMilliseconds(1))
+            return 0;
+        return Window * (IsInSlowStart ? 20 : 12) / 10 * TimeSpan.TicksPerSecond / smoothed.Ticks;
+    }
+
+    /// <summary>Segments that may leave at once though the pace is slower.</summary>
+    public virtual int BurstSegments => 10;
+
     /// <summary>The handshake is done.</summary>
     /// <param name="synLost">The SYN or SYN-ACK had to be sent again.</param>
-    public abstract void Begin(int segmentSize, bool synLost);
+    /// <param name="roundTrip">Of the handshake; zero: not measured.</param>
+    public abstract void Begin(int segmentSize, bool synLost, TimeSpan roundTrip, Instant now);
 
-    /// <summary>New data was acknowledged, outside of a fast recovery.</summary>
-    /// <param name="limited">The window, and not the application or the peer, was what held the sender back.</param>
-    public abstract void Acknowledged(int bytes, int segmentSize, bool limited);
+    /// <summary>An acknowledgement has brought news; called after <see cref="LossDetected"/> if it shows a loss.</summary>
+    /// <param name="isRecovering">A fast recovery goes on.</param>
+    public abstract void Acknowledged(in AckReport report, bool isRecovering);
 
-    /// <summary>A loss was seen through acknowledgements: recovery begins.</summary>
-    public abstract void LossDetected(int inFlight, int segmentSize);
+    /// <summary>A loss was seen through acknowledgements, or congestion was reported (RFC 3168): once per recovery.</summary>
+    /// <param name="inFlight">Bytes between SND.UNA and SND.NXT.</param>
+    public abstract void LossDetected(int inFlight, int segmentSize, Instant now);
+
+    /// <summary>One transmission counts as lost.</summary>
+    public virtual void Lost(Transmission entry, in AckReport report, long totalLost)
+    {
+    }
 
     /// <summary>Everything that was in flight when recovery began is acknowledged.</summary>
-    public abstract void Recovered();
+    public virtual void Recovered()
+    {
+    }
 
     /// <summary>The retransmission timer ran out.</summary>
     /// <param name="first">Not for a segment that was sent again by the timer already (RFC 5681, 3.1).</param>
-    public abstract void TimedOut(int inFlight, int segmentSize, bool first);
+    public abstract void TimedOut(int inFlight, int segmentSize, bool first, Instant now);
 
-    /// <summary>Sending begins again after nothing was sent for a time-out or longer.</summary>
-    public abstract void Restarted(int segmentSize);
-}
+    /// <summary>Nothing had been lost: what the last <see cref="LossDetected"/> or <see cref="TimedOut"/> has changed is as before.</summary>
+    public virtual void Undo()
+    {
+        Window = Math.Max(Window, _priorWindow);
+        SlowStartThreshold = Math.Max(SlowStartThreshold, _priorThreshold);
+    }
 
-/// <summary>Slow start and congestion avoidance by RFC 5681, with the initial window of RFC 6928.</summary>
-internal sealed class NewRenoCongestionControl : CongestionControl
-{
-    private long _acknowledged;
+    /// <summary>Sending begins again with nothing in flight. For each time-out without sending the window is halved, down to the initial one, and most
+    /// of what it was is remembered (RFC 2861, 3.2).</summary>
+    public virtual void Restarted(TimeSpan idle, TimeSpan timeout, int segmentSize, Instant now)
+    {
+        if (idle < timeout)
+            return;
+        var least = Math.Min(Window, InitialWindow(segmentSize));
+        SlowStartThreshold = Math.Max(SlowStartThreshold, Window * 3 / 4);
+        for (; idle >= timeout && Window > least; idle -= timeout)
+            Window = Math.Max(Window / 2, least);
+    }
 
     /// <summary>min(10 SMSS, max(2 SMSS, 14600)) (RFC 6928, 2).</summary>
     public static int InitialWindow(int segmentSize) => Math.Min(10 * segmentSize, Math.Max(2 * segmentSize, 14600));
 
-    public override void Begin(int segmentSize, bool synLost) => Window = synLost ? segmentSize : InitialWindow(segmentSize);
-
-    public override void Acknowledged(int bytes, int segmentSize, bool limited)
+    public static CongestionControl Create(CongestionAlgorithm algorithm, TcpLayer layer) => algorithm switch
     {
-        // A window that was not used says nothing about the path (RFC 7661, 4.1).
-        if (!limited)
-            return;
-        if (Window < SlowStartThreshold)
-        {
-            // RFC 5681 allows one segment per ACK; as Linux does, all that was acknowledged counts, for one ACK may answer a whole batch.
-            var growth = Math.Min(bytes, SlowStartThreshold - Window);
-            Window += growth;
-            bytes -= (int)growth;
-            if (bytes == 0)
-                return;
-        }
+        CongestionAlgorithm.NewReno => new NewRenoCongestionControl(),
+        CongestionAlgorithm.Bbr => new BbrCongestionControl(layer.Random),
+        _ => new CubicCongestionControl(),
+    };
 
-        _acknowledged += bytes;
-        if (_acknowledged < Window)
-            return;
-        _acknowledged -= Window;
-        Window += segmentSize;
+    /// <summary>Remembers what <see cref="Undo"/> gives back.</summary>
+    protected void Remember()
+    {
+        _priorWindow = Window;
+        _priorThreshold = SlowStartThreshold;
     }
 
-    public override void LossDetected(int inFlight, int segmentSize)
+    /// <summary>Slow start: the window grows by what was acknowledged, up to the threshold. RFC 5681 allows one segment per ACK; as Linux does, all counts,
+    /// for one ACK may answer a whole batch.</summary>
+    /// <returns>Acknowledged bytes that are left for congestion avoidance.</returns>
+    protected long SlowStart(long acknowledged)
     {
-        SlowStartThreshold = Half(inFlight, segmentSize);
-        Window = SlowStartThreshold;
-        _acknowledged = 0;
+        if (Window >= SlowStartThreshold)
+            return acknowledged;
+        var growth = Math.Min(acknowledged, SlowStartThreshold - Window);
+        Window += growth;
+        return acknowledged - growth;
     }
-
-    public override void Recovered()
-    {
-        // RFC 9937, 6: the reduction has led there; the second way of RFC 6582, 3.2, step 3.
-        Window = Math.Min(Window, SlowStartThreshold);
-        _acknowledged = 0;
-    }
-
-    public override void TimedOut(int inFlight, int segmentSize, bool first)
-    {
-        if (first)
-            SlowStartThreshold = Half(inFlight, segmentSize);
-        Window = segmentSize;
-        _acknowledged = 0;
-    }
-
-    public override void Restarted(int segmentSize) => Window = Math.Min(Window, InitialWindow(segmentSize));
-
-    private static long Half(int inFlight, int segmentSize) => Math.Max(inFlight / 2, 2 * segmentSize);
 }

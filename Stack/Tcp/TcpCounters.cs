@@ -72,6 +72,16 @@ public sealed class TcpCounters
     public long TcpExtTCPSackRecovery;
     public long TcpExtTCPSackRecoveryFail;
     public long TcpExtTCPSACKDiscard;
+
+    /// <summary>What had been sent again was lost again.</summary>
+    public long TcpExtTCPLostRetransmit;
+
+    /// <summary>The peer has reported something that it had received twice (RFC 2883).</summary>
+    public long TcpExtTCPDSACKRecv;
+
+    /// <summary>Recoveries, and time-outs, that turned out to be needless and were taken back.</summary>
+    public long TcpExtTCPFullUndo;
+    public long TcpExtTCPSpuriousRTOs;
     public long TcpExtTCPWinProbe;
     public long TcpExtTCPKeepAlive;
 

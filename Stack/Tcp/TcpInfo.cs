@@ -38,4 +38,20 @@ public readonly record struct TcpInfo
     public bool Timestamps { get; init; }
 
     public bool SelectiveAck { get; init; }
+
+    public CongestionAlgorithm CongestionControl { get; init; }
+
+    /// <summary>Bytes per second; 0: not paced.</summary>
+    public long PacingRate { get; init; }
+
+    /// <summary>Least round trip of late; zero before the first measurement.</summary>
+    public TimeSpan MinRoundTrip { get; init; }
+
+    /// <summary>Payload bytes that have counted as lost, and that have arrived at the peer, since the connection began.</summary>
+    public long BytesLost { get; init; }
+
+    public long BytesDelivered { get; init; }
+
+    /// <summary>The path has changed the order of segments.</summary>
+    public bool ReorderingSeen { get; init; }
 }

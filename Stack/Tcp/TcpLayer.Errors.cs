@@ -34,7 +34,7 @@ public sealed partial class TcpLayer
         }
 
         if (kind == IcmpErrorKind.PacketTooBig)
-            socket.PathMtuReduced(Math.Max(mtu, pair.Remote.Address.IsV4 ? MinPathMtuV4 : MinPathMtuV6));
+            socket.PathMtuReduced(Math.Max(mtu, pair.Remote.Address.IsV4 ? MinPathMtuV4 : MinPathMtuV6), now);
         else if (ErrorFor(kind) is var error and not StackError.None)
             socket.Unreachable(error);
         else

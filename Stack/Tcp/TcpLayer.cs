@@ -17,13 +17,13 @@ public sealed partial class TcpLayer
     internal readonly SocketEventQueue Events;
     internal readonly TimerWheel Timers;
     internal readonly ReassemblyRangePool Ranges = new();
+    internal readonly TransmissionPool Transmissions = new();
+    internal readonly KeyedRandom Random;
 
-    private readonly KeyedRandom _random;
     private readonly TcpTable _table;
     private readonly SipHash _sequenceKey;
     private readonly SipHash _timestampKey;
     private readonly EphemeralPorts _ephemeral;
-    private readonly Stack<SackScoreboard> _scoreboards = new();
     private RateLimit _resets;
     private RateLimit _challenges;
     private TcpSocket? _firstOutput;
@@ -37,7 +37,7 @@ public sealed partial class TcpLayer
         Events = events;
         Timers = timers;
         Counters = counters;
-        _random = random;
+        Random = random;
         _table = new TcpTable(random);
         _sequenceKey = random.NextHash();
         _timestampKey = random.NextHash();
@@ -121,15 +121,6 @@ public sealed partial class TcpLayer
     }
 
     internal bool TryTakeChallenge(Instant now) => _challenges.TryTake(now);
-
-    internal SackScoreboard RentScoreboard() => _scoreboards.TryPop(out var scoreboard) ? scoreboard : new SackScoreboard();
-
-    internal void ReturnScoreboard(SackScoreboard scoreboard)
-    {
-        scoreboard.Clear();
-        if (_scoreboards.Count < 1024)
-            _scoreboards.Push(scoreboard);
-    }
 
     /// <summary>The initial sequence number of a connection: a clock of 4 µs plus a keyed hash of the endpoints (RFC 6528, 3).</summary>
     internal uint InitialSequence(in TcpPair pair, Instant now) => (uint)(now.Microseconds / 4) + (uint)HashOf(_sequenceKey, pair);

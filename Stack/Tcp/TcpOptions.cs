@@ -60,6 +60,9 @@ public sealed record TcpOptions
     /// <summary>Least time between two answers to unacceptable segments of one connection (tcp_invalid_ratelimit).</summary>
     public TimeSpan InvalidRateLimit { get; init; } = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>The congestion control of connections that name none; <see cref="CongestionAlgorithm.Default"/> is CUBIC.</summary>
+    public CongestionAlgorithm CongestionControl { get; init; }
+
     /// <summary>Whether timestamps are offered and accepted (RFC 7323).</summary>
     public bool Timestamps { get; init; } = true;
 

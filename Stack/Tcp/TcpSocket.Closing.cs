@@ -85,7 +85,7 @@ public sealed partial class TcpSocket
     }
 
     /// <summary>A packet was too big for the path: smaller segments from now on, and what is in flight again (RFC 1191, 6).</summary>
-    internal void PathMtuReduced(int mtu)
+    internal void PathMtuReduced(int mtu, Instant now)
     {
         if (mtu >= _mtu || !IsSynchronized)
             return;
@@ -95,14 +95,7 @@ public sealed partial class TcpSocket
         SetSendMss(_sendMss);
         if (SndUna == SndNxt)
             return;
-        if (_lossState == LossState.Open)
-            _recover = SndNxt;
-        _lossState = LossState.Recovery;
-        _reduction.Begin((int)(SndNxt - SndUna), _congestion.Window);
-        _lostEnd = SndNxt;
-        _highRxt = SndUna;
-        _retransmitNow = true;
-        Recount();
+        SendAllAgain(now);
         WantOutput();
     }
 
@@ -166,6 +159,6 @@ public sealed partial class TcpSocket
     {
         _send.Clear();
         _ahead.Clear(_layer.Ranges);
-        DropScoreboard();
+        DropLog();
     }
 }

@@ -80,6 +80,9 @@ public sealed partial class TcpSocket
         _iss = iss;
         SndNxt = iss + 1;
         _recover = iss;
+        _measuredTo = iss;
+        _windowLimitedTo = iss;
+        _rack.Begin(iss);
         _send.Start = iss + 1;
         _lastSmall = iss;
         _mtu = mtu;
@@ -132,7 +135,9 @@ public sealed partial class TcpSocket
             SndWnd = segment.Window;
         _maxSndWnd = SndWnd;
         _quickAcks = MaxQuickAcks;
-        _congestion.Begin(_segmentSize, _synRetransmits > 0);
+        _congestion.Begin(_segmentSize, _synRetransmits > 0, _rtt.Smoothed, now);
+        _minRoundTrip = _rtt.Smoothed;
+        _minRoundTripAt = now;
         _lastProgress = now;
         _lastSent = now;
         ArmKeepAlive(now);

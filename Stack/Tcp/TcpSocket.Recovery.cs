@@ -3,9 +3,8 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Tcp;
 
 /// <content>
-/// Acknowledgements and loss recovery: fast retransmit and NewReno (RFC 5681, RFC 6582), with SACK by RFC 6675, limited transmit (RFC 3042), and what
-/// follows a time-out. One account serves all: of the bytes in flight, those that have arrived, those that count as lost, and those sent again.
-/// Without SACK each duplicate acknowledgement stands for one segment that has arrived.
+/// Loss recovery: what is lost is told by time (RFC 8985), without SACK by duplicate acknowledgements (RFC 5681, RFC 6582) or the timer (RFC 6298); how fast it is
+/// sent again, by RFC 9937 or the congestion control's pace; and what turns out not to have been lost is taken back (RFC 3522, RFC 3708, RFC 5682).
 /// </content>
 public sealed partial class TcpSocket
 {
@@ -23,202 +22,174 @@ public sealed partial class TcpSocket
         Loss,
     }
 
-    private SackScoreboard? _scoreboard;
+    /// <summary>Where a time-out's verification stands (RFC 5682, 3.1).</summary>
+    private enum ForwardRecovery : byte
+    {
+        Off,
+
+        /// <summary>The first segment has been sent again; the first acknowledgement is awaited.</summary>
+        FirstAwaited,
+
+        /// <summary>New data has been sent instead of more repetitions; the second acknowledgement decides.</summary>
+        SecondAwaited,
+    }
+
     private RateReduction _reduction;
+    private Instant _rackAt = Instant.Never;
 
     /// <summary>RFC 6582's recover: recovery ends when everything below is acknowledged. Follows SND.UNA afterwards.</summary>
     private uint _recover;
 
-    /// <summary>What has not arrived below this counts as lost.</summary>
-    private uint _lostEnd;
-
-    /// <summary>RFC 6675's HighRxt: what has not arrived below this has been sent again.</summary>
-    private uint _highRxt;
-
-    /// <summary>Bytes that count as lost, and of them those sent again.</summary>
-    private int _lostBytes;
-    private int _againBytes;
+    /// <summary>Nothing that counts as lost lies below.</summary>
+    private uint _repeatFrom;
 
     /// <summary>Bytes that duplicate acknowledgements stand for; without SACK only.</summary>
     private int _renoBytes;
 
+    // What the recovery has sent again, to find out whether it was needed at all.
+    private uint _undoFrom;
+    private uint _undoUntil;
+    private int _undoBytes;
+    private uint _firstRepeatedAt;
+    private bool _mayUndo;
+    private bool _hasRepeated;
+
     private int _retransmits;
     private byte _duplicateAcks;
     private LossState _lossState;
+    private ForwardRecovery _forward;
     private bool _retransmitNow;
 
-    /// <summary>RFC 6675's pipe: bytes that are in the network as far as is known.</summary>
-    private int Pipe => (int)(SndNxt - SndUna) - ReportedBytes - _lostBytes + _againBytes;
+    private long CongestionWindow =>
+        _lossState == LossState.Recovery && _congestion.UsesRateReduction ? _reduction.Window : _congestion.Window;
 
-    /// <summary>Bytes above SND.UNA that have arrived.</summary>
-    private int ReportedBytes => _scoreboard?.Bytes ?? _renoBytes;
-
-    private long CongestionWindow => _lossState == LossState.Recovery ? _reduction.Window : _congestion.Window;
-
-    /// <summary>The fifth check of RFC 9293, 3.10.7.4, with RFC 5961, 5.</summary>
-    /// <returns>False if the segment is to be dropped.</returns>
-    private bool ProcessAcknowledgment(in TcpHeader segment, int length, Instant now)
+    /// <summary>What follows from an acknowledgement.</summary>
+    private void Recover(in TcpHeader segment, int inFlight, ref AckReport report)
     {
-        var ack = segment.Acknowledgment;
-        if (Seq.Gt(ack, SndNxt) || Seq.Lt(ack, SndUna - _maxSndWnd))
-        {
-            _layer.Counters.TcpInBadAck++;
-            Challenge(now);
-            return false;
-        }
-
-        _probesUnanswered = 0;
-        if (Seq.Lt(ack, SndUna))
-        {
-            _layer.Counters.TcpExtTCPOldAck++;
-            return true;
-        }
-
-        var inFlight = (int)(SndNxt - SndUna);
-        var arrived = SndUna + (uint)ReportedBytes;
-        var windowChanged = UpdateWindow(segment);
-        var reported = _selectiveAck && segment.SackCount > 0 ? TakeReports(segment) : 0;
-        var advances = ack != SndUna;
-        if (advances)
-            Advance(ack, segment, inFlight, now);
-        else if (inFlight > 0 && (_selectiveAck ? reported > 0 : length == 0 && !windowChanged && !segment.Has(TcpFlags.Fin)))
-            DuplicateArrived();
-        else if (reported == 0)
-            return true;
-        if (_state is TcpState.Closed or TcpState.TimeWait)
-            return true;
-        DetectLoss(ack, inFlight);
-        Recount();
+        var lost = _rate.Lost;
+        if (_selectiveAck)
+            DetectLoss(ref report);
+        UpdateLossState(segment, inFlight, ref report);
+        report.Lost = (int)(_rate.Lost - lost);
+        report.InFlight = Pipe;
+        _rate.Finish(ref report);
+        _congestion.Acknowledged(report, _lossState == LossState.Recovery);
         if (_lossState == LossState.Recovery)
-        {
-            var delivered = Math.Max(0, (int)(SndUna + (uint)ReportedBytes - arrived));
-            _reduction.Acknowledged(delivered, Pipe, _congestion.SlowStartThreshold, _segmentSize, advances);
-        }
-
-        return true;
-    }
-
-    private bool UpdateWindow(in TcpHeader segment)
-    {
-        if (Seq.Gt(SndWl1, segment.Sequence) || (SndWl1 == segment.Sequence && Seq.Gt(SndWl2, segment.Acknowledgment)))
-            return false;
-        SndWl1 = segment.Sequence;
-        SndWl2 = segment.Acknowledgment;
-        var window = (uint)segment.Window << _sndWindShift;
-        if (window == SndWnd)
-            return false;
-        SndWnd = window;
-        _maxSndWnd = Math.Max(_maxSndWnd, window);
-        return true;
-    }
-
-    /// <summary>New data is acknowledged.</summary>
-    private void Advance(uint ack, in TcpHeader segment, int inFlight, Instant now)
-    {
-        var data = (int)Math.Min(ack - SndUna, (uint)_send.Bytes);
-        var acked = (int)(ack - SndUna);
-        MeasureRoundTrip(ack, segment, now);
-        _send.Acknowledge(data);
-        SndUna = ack;
-        _lastSmall = Seq.Max(_lastSmall, ack);
-        if (_scoreboard is not null)
-            TrimScoreboard();
-        _backoff = 0;
-        TailProbeAnswered(segment, inFlight);
-        _softError = StackError.None;
-        _lastProgress = now;
+            _reduction.Acknowledged(report.Delivered, report.InFlight, _congestion.SlowStartThreshold, _segmentSize, report.Acknowledged > 0);
         if (SndUna == SndNxt)
             _rtoAt = Instant.Never;
-        else
-            RestartRetransmissionTimer(now);
-        CreditWriter(data);
-        ConfirmReachable(now);
+        else if (report.Acknowledged > 0)
+            RestartRetransmissionTimer(report.Now);
+    }
+
+    private void UpdateLossState(in TcpHeader segment, int inFlight, ref AckReport report)
+    {
+        TryUndo(segment, report);
         switch (_lossState)
         {
             case LossState.Open:
-                _recover = Seq.Max(_recover, ack - 1);
-                _duplicateAcks = 0;
-                _renoBytes = 0;
-                _congestion.Acknowledged(acked, _segmentSize, IsCwndLimited(inFlight));
+                if (report.Acknowledged > 0)
+                {
+                    _recover = Seq.Max(_recover, SndUna - 1);
+                    _renoBytes = 0;
+                }
+
+                if (_log is { LostBytes: > 0 } || DuplicatesShowLoss(ref report))
+                    EnterRecovery(inFlight, report.Now);
                 break;
-            case LossState.Recovery:
-                AdvanceInRecovery(acked);
-                break;
-            default:
-                _highRxt = Seq.Max(_highRxt, SndUna);
-                _congestion.Acknowledged(acked, _segmentSize, limited: true);
+            case LossState.Recovery when report.Acknowledged > 0:
                 if (Seq.Ge(SndUna, _recover))
                     LeaveRecovery();
+                else if (!_selectiveAck)
+                    PartialAcknowledgment(ref report);
+                break;
+            case LossState.Loss:
+                VerifyTimeout(ref report);
                 break;
         }
-
-        if (_finQueued && SndUna == _send.End + 1)
-            FinAcknowledged(now);
     }
 
-    private bool IsCwndLimited(int inFlight) =>
-        _cwndLimited || (_congestion.Window < _congestion.SlowStartThreshold && 2L * inFlight >= _congestion.Window);
-
-    private void AdvanceInRecovery(int acked)
+    /// <summary>RFC 6582, 3.2, step 2: duplicates that our own retransmissions have caused are no loss. SACK would have told.</summary>
+    private bool DuplicatesShowLoss(ref AckReport report)
     {
-        if (Seq.Ge(SndUna, _recover))
+        if (_selectiveAck || _duplicateAcks < DuplicateThreshold || Seq.Le(SndUna, _recover) || _log is null)
+            return false;
+        MarkFirstLost(ref report);
+        return true;
+    }
+
+    /// <summary>The next byte is missing too (RFC 6582, 3.2, step 3).</summary>
+    private void PartialAcknowledgment(ref AckReport report)
+    {
+        _renoBytes = Math.Max(0, _renoBytes - Math.Max(0, report.Acknowledged - _segmentSize));
+        if (_log is null || _log.First.State == TransmissionState.Lost || _log.First.IsRepeated)
+            return;
+        MarkFirstLost(ref report);
+        _retransmitNow = true;
+    }
+
+    private void MarkFirstLost(ref AckReport report)
+    {
+        var first = _log!.First;
+        if (first.Length > _segmentSize)
+            _log.TrySplit(0, first.Start + (uint)_segmentSize);
+        MarkLost(first, ref report);
+        _renoBytes = Math.Min(_renoBytes, (int)(SndNxt - SndUna) - _log.LostBytes);
+    }
+
+    /// <summary>Marks what was sent long enough before something that has arrived (RFC 8985, 6.2, step 5), and sets the time to look again.</summary>
+    private void DetectLoss(ref AckReport report)
+    {
+        _rackAt = Instant.Never;
+        if (_log is null)
+            return;
+        if (report.HasDuplicate || _log.ArrivedBytes > 0 || _lossState != LossState.Open || _log.RepeatedBytes > 0)
         {
-            LeaveRecovery();
-            _congestion.Recovered();
-            return;
-        }
+            var isCertain = _lossState != LossState.Open || _duplicateAcks >= DuplicateThreshold || _log.ArrivedBytes >= DuplicateThreshold * _segmentSize;
+            var window = _rack.ReorderingWindow(_minRoundTrip, _rtt.Smoothed, isCertain);
+            while (_log.Oldest is { } oldest)
+            {
+                var lostAt = _rack.LostAt(oldest, window);
+                if (lostAt > report.Now)
+                {
+                    _rackAt = lostAt;
+                    break;
+                }
 
-        // A partial acknowledgement: the next byte is missing too (RFC 6582, 3.2, step 3).
-        _highRxt = Seq.Max(_highRxt, SndUna);
-        if (_scoreboard is null && !_selectiveAck)
-        {
-            _renoBytes = Math.Max(0, _renoBytes - Math.Max(0, acked - _segmentSize));
-            _highRxt = SndUna;
+                MarkLost(oldest, ref report);
+            }
         }
-
-        var first = Seq.Min(SndUna + (uint)_segmentSize, SndNxt);
-        _lostEnd = Seq.Max(_lostEnd, first);
-        _retransmitNow = _highRxt == SndUna;
     }
 
-    private void LeaveRecovery()
+    private void MarkLost(Transmission entry, ref AckReport report)
     {
-        _lossState = LossState.Open;
-        _duplicateAcks = 0;
-        _renoBytes = 0;
-        _retransmitNow = false;
+        if (entry.IsRepeated)
+            _layer.Counters.TcpExtTCPLostRetransmit++;
+        _rate.Lost += entry.Length;
+        if (_log!.LostBytes == 0 || Seq.Lt(entry.Start, _repeatFrom))
+            _repeatFrom = entry.Start;
+        _log.MarkLost(entry);
+        _congestion.Lost(entry, report, _rate.Lost);
     }
 
-    private void DuplicateArrived()
+    /// <summary>The reordering window of the oldest transmission is over (RFC 8985, 6.3).</summary>
+    private void ReorderingTimedOut(Instant now)
     {
-        if (_duplicateAcks < byte.MaxValue)
-            _duplicateAcks++;
-        if (!_selectiveAck)
-            _renoBytes += _segmentSize;
+        _rackAt = Instant.Never;
+        var report = new AckReport { Now = now, SegmentSize = _segmentSize };
+        var inFlight = (int)(SndNxt - SndUna);
+        DetectLoss(ref report);
+        if (_lossState == LossState.Open && _log is { LostBytes: > 0 })
+            EnterRecovery(inFlight, now);
     }
 
-    private void DetectLoss(uint ack, int inFlight)
+    private void EnterRecovery(int inFlight, Instant now)
     {
-        if (_lossState == LossState.Loss)
-            return;
-        var lostBelow = Seq.Max(_scoreboard?.LostBelow(SndUna, _segmentSize) ?? SndUna, LostBeforeTailProbe());
-        if (_lossState == LossState.Recovery)
-        {
-            _lostEnd = Seq.Max(_lostEnd, lostBelow);
-            return;
-        }
-
-        if (lostBelow == SndUna && _duplicateAcks < DuplicateThreshold)
-            return;
-        // RFC 6582, 3.2, step 2: duplicates that our own retransmissions have caused are no loss. SACK would have told.
-        if (!_selectiveAck && Seq.Le(ack, _recover))
-            return;
         _lossState = LossState.Recovery;
         _recover = SndNxt;
-        _highRxt = SndUna;
-        _lostEnd = Seq.Max(lostBelow, Seq.Min(SndUna + (uint)_segmentSize, SndNxt));
         _retransmitNow = true;
-        _congestion.LossDetected(inFlight, _segmentSize);
+        BeginUndo();
+        _congestion.LossDetected(inFlight, _segmentSize, now);
         _reduction.Begin(inFlight, _congestion.Window);
         if (_selectiveAck)
             _layer.Counters.TcpExtTCPSackRecovery++;
@@ -226,47 +197,167 @@ public sealed partial class TcpSocket
             _layer.Counters.TcpExtTCPRenoRecovery++;
     }
 
-    /// <summary>Everything in flight counts as lost (RFC 6298, 5.4; RFC 6675, 5.1).</summary>
-    private void EnterLoss()
+    private void LeaveRecovery()
+    {
+        if (_lossState == LossState.Recovery)
+            _rack.RecoveryEnded();
+        _congestion.Recovered();
+        Reopen();
+    }
+
+    private void Reopen()
+    {
+        _lossState = LossState.Open;
+        _forward = ForwardRecovery.Off;
+        _duplicateAcks = 0;
+        _renoBytes = 0;
+        _retransmitNow = false;
+        _undoUntil = SndNxt;
+    }
+
+    /// <summary>Everything in flight counts as lost (RFC 6298, 5.4; RFC 8985, 6.3).</summary>
+    private void EnterLoss(Instant now)
     {
         if (_lossState == LossState.Recovery)
             _layer.Counters.TcpExtTCPSackRecoveryFail++;
-        _congestion.TimedOut((int)(SndNxt - SndUna), _segmentSize, first: _backoff == 0);
+        var isFirst = _backoff == 0;
+        if (isFirst)
+            BeginUndo();
+        _forward = isFirst && _lossState == LossState.Open ? ForwardRecovery.FirstAwaited : ForwardRecovery.Off;
+        var report = new AckReport { Now = now, SegmentSize = _segmentSize };
         // A peer that let go of what it had reported is found out by a second time-out, or by its cumulative acknowledgement ending where a report
         // begins (RFC 2018, 8).
-        if (_scoreboard is not null && (_backoff > 0 || (_scoreboard.Count > 0 && _scoreboard[0].Start == SndUna)))
-            DropScoreboard();
+        if (_log is not null && (_backoff > 0 || _log.First.State == TransmissionState.Arrived))
+            _log.ForgetArrivals();
+        _congestion.TimedOut((int)(SndNxt - SndUna), _segmentSize, isFirst, now);
         _lossState = LossState.Loss;
         _recover = SndNxt;
-        _lostEnd = SndNxt;
-        _highRxt = SndUna;
         _renoBytes = 0;
         _duplicateAcks = 0;
         _retransmitNow = true;
-        Recount();
+        _rackAt = Instant.Never;
+        _paceAt = Instant.Zero;
+        while (_log?.Oldest is { } entry)
+            MarkLost(entry, ref report);
+    }
+
+    /// <summary>After a time-out: has it been one (RFC 5682, 3.1)?</summary>
+    private void VerifyTimeout(ref AckReport report)
+    {
+        if (_forward == ForwardRecovery.SecondAwaited)
+        {
+            if (report.OriginalArrived)
+            {
+                Undo(report.Now);
+                return;
+            }
+
+            _forward = ForwardRecovery.Off;
+        }
+        else if (_forward == ForwardRecovery.FirstAwaited)
+        {
+            var canSendNew = HasUnsent && Unsent > 0 && (int)(SndUna + SndWnd - SndNxt) > 0;
+            _forward = report.Acknowledged > 0 && canSendNew ? ForwardRecovery.SecondAwaited : ForwardRecovery.Off;
+        }
+
+        if (report.Acknowledged > 0 && Seq.Ge(SndUna, _recover))
+            LeaveRecovery();
+        else if (!_selectiveAck && report.Acknowledged > 0)
+            _renoBytes = 0;
+    }
+
+    /// <summary>What is in flight was too big for the path: that is no congestion.</summary>
+    private void SendAllAgain(Instant now)
+    {
+        var report = new AckReport { Now = now, SegmentSize = _segmentSize };
+        while (_log?.Oldest is { } entry)
+            MarkLost(entry, ref report);
+        _rackAt = Instant.Never;
+        _retransmitNow = true;
+        if (_lossState != LossState.Open)
+            return;
+        _lossState = LossState.Recovery;
+        _recover = SndNxt;
+        _mayUndo = false;
+        _reduction.Begin((int)(SndNxt - SndUna), _congestion.Window);
+    }
+
+    private void BeginUndo()
+    {
+        _mayUndo = true;
+        _undoFrom = SndUna;
+        _undoBytes = _log?.RepeatedBytes ?? 0;
+        // What is still under way for the second time answers to the first time that anything was sent again.
+        _hasRepeated &= _undoBytes > 0;
+    }
+
+    /// <summary>
+    /// What was sent again had arrived the first time: the acknowledgement answers the first copy (RFC 3522), or each copy was reported as a duplicate
+    /// (RFC 3708).
+    /// </summary>
+    private void TryUndo(in TcpHeader segment, in AckReport report)
+    {
+        if (!_mayUndo || !_hasRepeated)
+            return;
+        if (_lossState == LossState.Open && Seq.Gt(SndUna, _undoUntil))
+        {
+            _mayUndo = false;
+            return;
+        }
+
+        var isAnswered = _lossState != LossState.Open && report.Acknowledged > 0 && AnswersBefore(segment, _firstRepeatedAt);
+        var areDuplicates = report.HasDuplicate && _undoBytes <= 0;
+        if (isAnswered || areDuplicates)
+            Undo(report.Now);
+    }
+
+    private void Undo(Instant now)
+    {
+        if (_lossState == LossState.Loss)
+            _layer.Counters.TcpExtTCPSpuriousRTOs++;
+        else
+            _layer.Counters.TcpExtTCPFullUndo++;
+        _mayUndo = false;
+        _rack.DuplicateReported(SndUna, SndNxt);
+        _congestion.Undo();
+        if (_lossState == LossState.Open)
+            return;
+        _log?.ForgetLosses();
+        Reopen();
+        if (_log?.Oldest is { } oldest)
+        {
+            _rackAt = _rack.LostAt(oldest, _rack.ReorderingWindow(_minRoundTrip, _rtt.Smoothed, isCertain: false));
+            RestartRetransmissionTimer(now);
+        }
     }
 
     /// <summary>Sends the next lost bytes again, if the congestion window has room or it is the first segment of a recovery.</summary>
     private bool Retransmit(Instant now)
     {
-        if (_lossState == LossState.Open)
-            return false;
-        var from = Seq.Max(_highRxt, SndUna);
-        var end = _lostEnd;
-        if (_scoreboard is not null)
-            from = _scoreboard.NextGap(from, _lostEnd, out end);
-        if (Seq.Ge(from, end))
+        if (_log is null || _log.LostBytes == 0 || _forward == ForwardRecovery.SecondAwaited)
             return false;
         var full = CurrentSegmentSize;
         var room = CongestionWindow - Pipe;
         if (room < full && !_retransmitNow)
             return false;
-        var length = (int)Math.Min(end - from, (uint)Math.Clamp(room, full, MaxPayload));
-        if (length > full)
-            length -= length % full;
-        if (!FitsWindow(from, ref length))
+        if (!PaceAllows(now))
             return false;
-        SendAgain(from, length, now);
+        var index = _log.IndexOf(Seq.Max(_repeatFrom, SndUna));
+        while (_log[index].State != TransmissionState.Lost)
+            index++;
+        var entry = _log[index];
+        var length = (int)Math.Min((uint)entry.Length, (uint)Math.Clamp(room, full, MaxPayload));
+        if (length < entry.Length && length > full)
+            length -= length % full;
+        // The FIN rides along.
+        if (length + 1 == entry.Length && entry.End == _send.End + 1)
+            length++;
+        if (!FitsWindow(entry.Start, ref length))
+            return false;
+        if (length < entry.Length)
+            _log.TrySplit(index, entry.Start + (uint)length);
+        _repeatFrom = entry.End;
+        SendAgain(entry, now);
         return true;
     }
 
@@ -284,97 +375,40 @@ public sealed partial class TcpSocket
         return window > 0 || from == SndUna;
     }
 
-    private void SendAgain(uint from, int length, Instant now)
+    private void SendAgain(Transmission entry, Instant now)
     {
-        if (_lossState == LossState.Recovery)
-            _layer.Counters.TcpExtTCPFastRetrans++;
-        else
+        if (_lossState == LossState.Loss)
             _layer.Counters.TcpExtTCPSlowStartRetrans++;
+        else
+            _layer.Counters.TcpExtTCPFastRetrans++;
         _retransmitNow = false;
-        _isTiming = false;
-        _highRxt = from + (uint)length;
-        _againBytes += length;
-        _reduction.Sent(length);
-        var flags = TcpFlags.Ack;
-        var data = (int)Math.Min((uint)length, _send.End - from);
-        if (FinSent && from + (uint)data == _send.End)
-        {
-            // The FIN rides along, whether it was asked for or not.
-            flags |= TcpFlags.Fin;
-            _highRxt = Seq.Min(_send.End + 1, Seq.Max(_lostEnd, _highRxt));
-        }
-
-        if (from + (uint)data == _send.End && data > 0)
-            flags |= TcpFlags.Psh;
-        Emit(from, data, flags, again: true, now);
+        Repeat(entry, now);
         if (_rtoAt == Instant.Never)
             RestartRetransmissionTimer(now);
     }
 
-    /// <summary>Takes SACK blocks (RFC 2018; RFC 6675, 4, Update).</summary>
-    /// <returns>Bytes that were not known to have arrived.</returns>
-    private int TakeReports(in TcpHeader segment)
+    /// <summary>Sends an entry once more: all of it, for it is no longer than one packet.</summary>
+    private void Repeat(Transmission entry, Instant now)
     {
-        var before = _scoreboard?.Bytes ?? 0;
-        var floor = Seq.Max(SndUna, segment.Acknowledgment);
-        for (var i = 0; i < segment.SackCount; i++)
+        if (!_hasRepeated)
         {
-            var block = segment.Sacks[i];
-            if (Seq.Ge(block.Start, block.End) || Seq.Gt(block.End, SndNxt))
-            {
-                _layer.Counters.TcpExtTCPSACKDiscard++;
-                continue;
-            }
-
-            // Below the acknowledgement it is a report of a duplicate (RFC 2883), which says nothing new here.
-            if (Seq.Le(block.End, floor))
-                continue;
-            _scoreboard ??= _layer.RentScoreboard();
-            if (!_scoreboard.Add(new SackBlock(Seq.Max(block.Start, floor), block.End)))
-                _layer.Counters.TcpExtTCPSACKDiscard++;
+            _hasRepeated = true;
+            _firstRepeatedAt = TcpLayer.TimestampClock(now);
         }
 
-        return (_scoreboard?.Bytes ?? 0) - before;
-    }
-
-    private void TrimScoreboard()
-    {
-        _scoreboard!.RemoveBelow(SndUna);
-        if (_scoreboard.Count == 0)
-            DropScoreboard();
-    }
-
-    private void DropScoreboard()
-    {
-        if (_scoreboard is null)
-            return;
-        _layer.ReturnScoreboard(_scoreboard);
-        _scoreboard = null;
-    }
-
-    /// <summary>Counts lost and repeated bytes anew: after an acknowledgement, not per segment.</summary>
-    private void Recount()
-    {
-        _lostBytes = 0;
-        _againBytes = 0;
-        if (_lossState == LossState.Open)
-        {
-            _renoBytes = Math.Min(_renoBytes, (int)(SndNxt - SndUna));
-            return;
-        }
-
-        if (Seq.Gt(_lostEnd, SndUna))
-            _lostBytes = (int)(_lostEnd - SndUna) - (_scoreboard?.BytesBelow(_lostEnd) ?? 0);
-        if (Seq.Gt(_highRxt, SndUna))
-            _againBytes = (int)(_highRxt - SndUna) - (_scoreboard?.BytesBelow(_highRxt) ?? 0);
-        _renoBytes = Math.Min(_renoBytes, (int)(SndNxt - SndUna) - _lostBytes);
-    }
-
-    private void CreditWriter(int bytes)
-    {
-        _acknowledgedCredit += bytes;
-        // Not for every acknowledgement: the writer is woken when it pays, or when there is nothing left to wait for.
-        if (!_closedByOwner && _acknowledgedCredit > 0 && (_acknowledgedCredit >= _sendBuffer / 8 || _send.Bytes == 0))
-            Raise(SocketEvents.Writable);
+        var length = entry.Length;
+        _undoBytes += length;
+        _repeatedBytes += length;
+        _reduction.Sent(length);
+        _rate.Sent(entry, Pipe, entry.State == TransmissionState.Lost ? length : 0, now);
+        _log!.MarkSent(entry, now);
+        Paced(length, now);
+        var flags = TcpFlags.Ack;
+        var data = (int)Math.Min((uint)length, _send.End - entry.Start);
+        if (data < length)
+            flags |= TcpFlags.Fin;
+        if (data > 0 && entry.Start + (uint)data == _send.End)
+            flags |= TcpFlags.Psh;
+        Emit(entry.Start, data, flags, again: true, now);
     }
 }

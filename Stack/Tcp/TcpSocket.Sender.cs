@@ -25,7 +25,6 @@ public sealed partial class TcpSocket
     internal uint SndWl1;
     internal uint SndWl2;
 
-    private readonly CongestionControl _congestion;
     private SendQueue _send;
     private uint _maxSndWnd;
 
@@ -39,7 +38,6 @@ public sealed partial class TcpSocket
     /// <summary>Payload of a full-sized segment without SACK blocks.</summary>
     private int _segmentSize;
     private bool _finQueued;
-    private bool _cwndLimited;
     private bool _windowLimited;
     private bool _probeDue;
 
@@ -54,6 +52,7 @@ public sealed partial class TcpSocket
     internal bool Output(Instant now)
     {
         var more = true;
+        _isPaced = false;
         for (var sent = 0; sent < Quantum && _layer.Ip.HasRoom; sent++)
         {
             more = SendNext(now);
@@ -77,11 +76,14 @@ public sealed partial class TcpSocket
     private bool SendNew(Instant now)
     {
         _windowLimited = false;
-        _cwndLimited = false;
         if (!HasUnsent)
+        {
+            NothingToSend();
             return false;
-        if (SndNxt == SndUna && now - _lastSent > CurrentRto)
-            _congestion.Restarted(_segmentSize);
+        }
+
+        if (SndNxt == SndUna)
+            _congestion.Restarted(now - _lastSent, CurrentRto, _segmentSize, now);
 
         // The FIN takes a place in the window as a byte does, but none in the congestion window.
         var unsent = Unsent;
@@ -93,8 +95,10 @@ public sealed partial class TcpSocket
         }
 
         var allowed = (int)Math.Min(window, CongestionWindow - Pipe);
-        var length = Math.Min(unsent, Math.Min(allowed, MaxPayload));
         var full = CurrentSegmentSize;
+        if (Math.Min(unsent, full) <= allowed && !PaceAllows(now))
+            return false;
+        var length = Math.Min(unsent, Math.Min(allowed, MaxPayload));
         if (length >= full)
         {
             // Whole segments; the rest with them only if it may go by itself.
@@ -109,7 +113,8 @@ public sealed partial class TcpSocket
         if (length < unsent && window <= allowed && length > 0 && length >= _maxSndWnd / 2)
             return EmitNew(length, now);
         _windowLimited = window < unsent && window < full;
-        _cwndLimited = allowed < window && allowed < full;
+        if (allowed < window && allowed < full)
+            _windowLimitedTo = SndNxt;
         return false;
     }
 
@@ -137,6 +142,7 @@ public sealed partial class TcpSocket
             if (_superFrame <= _mtu)
                 return full;
             var room = Math.Min(_superFrame, ushort.MaxValue) - IpHeaderLength(_entry.RemoteAddress) - TcpHeader.MaxLength;
+            room = (int)Math.Min(room, PacedBurst);
             return Math.Max(full, room - room % full);
         }
     }
@@ -157,8 +163,10 @@ public sealed partial class TcpSocket
             _interactive = true;
         _reduction.Sent(length);
         var sequence = SndNxt;
+        var pipe = Pipe;
         SndNxt = end + ((flags & TcpFlags.Fin) != 0 ? 1u : 0);
-        StartTiming(now);
+        Record(sequence, pipe, now);
+        Paced(length, now);
         Emit(sequence, length, flags, again: false, now);
         _lastSent = now;
         // A probe waits longer for a single segment than for several.
@@ -166,6 +174,28 @@ public sealed partial class TcpSocket
         if (_rtoAt == Instant.Never || (second && TailProbeAt(now) < _rtoAt))
             RestartRetransmissionTimer(now);
         return true;
+    }
+
+    /// <summary>Notes what has just been sent for the first time.</summary>
+    private void Record(uint start, int pipe, Instant now)
+    {
+        var bytes = (int)(SndNxt - start);
+        _log ??= _layer.Transmissions.RentLog();
+        if (_log.CanExtend(start, now, bytes))
+        {
+            _log.Last.End = SndNxt;
+            _log.Last.InFlight += bytes;
+            return;
+        }
+
+        _rate.Sent(_log.Append(start, SndNxt, now), pipe, bytes, now);
+    }
+
+    /// <summary>The application, not the network, is why no more is in flight.</summary>
+    private void NothingToSend()
+    {
+        if (_log is { LostBytes: 0 } && Pipe < CongestionWindow)
+            _rate.ApplicationHasNothing(Pipe);
     }
 
     /// <summary>Zero-window probes and keepalives: an old sequence number without data, which the peer must answer with its window, as Linux does; or, if

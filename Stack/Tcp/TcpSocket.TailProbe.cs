@@ -24,7 +24,7 @@ public sealed partial class TcpSocket
     /// <summary>When a probe would be sent, if there is to be one.</summary>
     private Instant TailProbeAt(Instant now)
     {
-        if (!_selectiveAck || _tailProbeSent || _lossState != LossState.Open || _scoreboard is not null || _backoff > 0 || !_rtt.IsMeasured || SndWnd == 0)
+        if (!_selectiveAck || _tailProbeSent || _lossState != LossState.Open || _log is not { ArrivedBytes: 0 } || _backoff > 0 || !_rtt.IsMeasured || SndWnd == 0)
             return Instant.Never;
         // A single segment may be acknowledged late on purpose.
         var single = (int)(SndNxt - SndUna) <= _segmentSize;
@@ -57,31 +57,19 @@ public sealed partial class TcpSocket
             return true;
         }
 
-        var end = Seq.Min(SndNxt, _send.End);
-        var length = (int)Math.Min(end - SndUna, (uint)CurrentSegmentSize);
-        var flags = TcpFlags.Ack;
-        if (FinSent)
-            flags |= TcpFlags.Fin;
-        if (length > 0 && end == _send.End)
-            flags |= TcpFlags.Psh;
-        _isTiming = false;
         _tailProbeEnd = SndNxt;
-        Emit(end - (uint)length, length, flags, again: true, now);
+        var last = _log!.Last;
+        var length = CurrentSegmentSize + (FinSent ? 1 : 0);
+        if (last.Length > length && _log.TrySplit(_log.Count - 1, last.End - (uint)length))
+            last = _log.Last;
+        if (last.Length <= length)
+            Repeat(last, now);
         return true;
-    }
-
-    /// <summary>The probe went out two round trips after everything else: once it has arrived, what has not is lost.</summary>
-    private uint LostBeforeTailProbe()
-    {
-        if (!_tailProbeSent || _tailProbeDue || _scoreboard is null)
-            return SndUna;
-        var last = _scoreboard[_scoreboard.Count - 1];
-        return Seq.Ge(last.End, Seq.Min(_tailProbeEnd, _send.End)) ? last.Start : SndUna;
     }
 
     /// <summary>New data is acknowledged. If a repeated segment was the lost one, that was a loss as any other (RFC 8985, 7.4); a peer that had both
     /// copies says so (RFC 2883).</summary>
-    private void TailProbeAnswered(in TcpHeader segment, int inFlight)
+    private void TailProbeAnswered(in TcpHeader segment, int inFlight, Instant now)
     {
         if (!_tailProbeSent)
             return;
@@ -91,7 +79,7 @@ public sealed partial class TcpSocket
         if (!_tailProbeRepeats || duplicate || _lossState != LossState.Open || Seq.Lt(segment.Acknowledgment, _tailProbeEnd))
             return;
         _layer.Counters.TcpExtTCPLossProbeRecovery++;
-        _congestion.LossDetected(inFlight, _segmentSize);
+        _congestion.LossDetected(inFlight, _segmentSize, now);
         _congestion.Recovered();
     }
 }

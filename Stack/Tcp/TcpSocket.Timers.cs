@@ -21,14 +21,11 @@ public sealed partial class TcpSocket
     /// <summary>When data was last acknowledged, or first sent after that.</summary>
     private Instant _lastProgress;
     private Instant _confirmedAt = new(long.MinValue / 2);
-    private Instant _timedAt;
-    private uint _timedEnd;
     private byte _backoff;
     private byte _persistBackoff;
     private byte _probesUnanswered;
     private byte _keepAliveProbes;
     private byte _synRetransmits;
-    private bool _isTiming;
 
     /// <summary>RFC 6298, 2.1; after a lost SYN 3 s (5.7).</summary>
     private TimeSpan InitialRto =>
@@ -40,6 +37,8 @@ public sealed partial class TcpSocket
     {
         if (_rtoAt <= now)
             RetransmissionTimedOut(now);
+        if (_rackAt <= now && _state != TcpState.Closed)
+            ReorderingTimedOut(now);
         if (_persistAt <= now && _state != TcpState.Closed)
             PersistTimedOut(now);
         if (_keepAliveAt <= now && _state != TcpState.Closed)
@@ -67,6 +66,7 @@ public sealed partial class TcpSocket
         }
 
         var next = Instant.Min(Instant.Min(_rtoAt, _persistAt), Instant.Min(_keepAliveAt, Instant.Min(_finWait2At, _ackAt)));
+        next = Instant.Min(next, Instant.Min(_rackAt, _isPaced ? _paceAt : Instant.Never));
         if (next < _entry.Deadline && next != Instant.Never)
             _layer.Timers.Arm(_entry, next);
     }
@@ -108,7 +108,7 @@ public sealed partial class TcpSocket
         }
 
         _layer.Counters.TcpExtTCPTimeouts++;
-        EnterLoss();
+        EnterLoss(now);
         if (_backoff < byte.MaxValue)
             _backoff++;
         RestartRetransmissionTimer(now);
@@ -175,34 +175,6 @@ public sealed partial class TcpSocket
         _keepAliveProbes++;
         _probeDue = true;
         _keepAliveAt = now + (options.KeepAliveInterval > TimeSpan.Zero ? options.KeepAliveInterval : DefaultKeepAliveInterval);
-    }
-
-    /// <summary>One segment per round trip is timed, and none that was sent twice (Karn).</summary>
-    private void StartTiming(Instant now)
-    {
-        if (_isTiming)
-            return;
-        _isTiming = true;
-        _timedAt = now;
-        _timedEnd = SndNxt;
-    }
-
-    /// <summary>A round trip by our own clock, or, where retransmissions forbid that, by the timestamp that came back (RFC 7323, 4).</summary>
-    private void MeasureRoundTrip(uint ack, in TcpHeader segment, Instant now)
-    {
-        if (_isTiming)
-        {
-            if (Seq.Lt(ack, _timedEnd))
-                return;
-            _isTiming = false;
-            _rtt.Sample(now - _timedAt);
-        }
-        else if (_timestamps && segment.HasTimestamp && segment.TimestampEcho != 0)
-        {
-            var elapsed = TcpLayer.TimestampClock(now) - (segment.TimestampEcho - _timestampOffset);
-            if (elapsed < 1000 * 60 * 10)
-                _rtt.Sample(TimeSpan.FromMilliseconds(Math.Max(1, elapsed)));
-        }
     }
 
     /// <summary>Tells the IP layer that the peer is there, once per second.</summary>

@@ -40,7 +40,7 @@ public sealed partial class TcpSocket : StackSocket
         _options = options;
         _receiveBuffer = options.Value.ReceiveBuffer > 0 ? options.Value.ReceiveBuffer : layer.Options.ReceiveBuffer;
         _sendBuffer = options.Value.SendBuffer > 0 ? options.Value.SendBuffer : layer.Options.SendBuffer;
-        _congestion = new NewRenoCongestionControl();
+        _congestion = NewCongestionControl();
     }
 
     public TcpState State => _state;
@@ -82,6 +82,12 @@ public sealed partial class TcpSocket : StackSocket
         Backoff = _backoff,
         Timestamps = _timestamps,
         SelectiveAck = _selectiveAck,
+        CongestionControl = _congestion.Algorithm,
+        PacingRate = _congestion.PacingRate(_rtt.Smoothed),
+        MinRoundTrip = _minRoundTrip,
+        BytesLost = _rate.Lost,
+        BytesDelivered = _rate.Delivered,
+        ReorderingSeen = _rack.IsReordering,
     };
 
     /// <summary>Sets options on a living connection. A changed buffer, NoDelay, keepalive or user time-out takes effect at once;
@@ -89,6 +95,8 @@ public sealed partial class TcpSocket : StackSocket
     public void SetOptions(in TcpSocketOptions options, Instant now)
     {
         _options = new(options);
+        if (_congestion.Algorithm != Algorithm)
+            ChangeCongestionControl(now);
         _receiveBuffer = options.ReceiveBuffer > 0 ? options.ReceiveBuffer : _layer.Options.ReceiveBuffer;
         _sendBuffer = options.SendBuffer > 0 ? options.SendBuffer : _layer.Options.SendBuffer;
         if (IsSynchronized)

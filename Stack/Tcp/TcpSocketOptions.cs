@@ -39,6 +39,9 @@ public readonly record struct TcpSocketOptions
     /// <summary>TCP_MAXSEG: an upper bound for the segment size in both directions; 0 leaves it to the path.</summary>
     public ushort MaxSegment { get; init; }
 
+    /// <summary>TCP_CONGESTION: <see cref="CongestionAlgorithm.Default"/> takes the stack's.</summary>
+    public CongestionAlgorithm CongestionControl { get; init; }
+
     /// <summary>SO_LINGER with time 0: closing sends RST and forgets unsent data. (A longer time is the caller's to wait for the end of the connection.)</summary>
     public bool ResetOnClose { get; init; }
 }

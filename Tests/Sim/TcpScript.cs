@@ -50,7 +50,7 @@ internal sealed class TcpScript
     private uint _read;
     private int _taken;
 
-    public TcpOptions Options { get; init; } = new() { Timestamps = false };
+    public TcpOptions Options { get; init; } = new() { Timestamps = false, CongestionControl = CongestionAlgorithm.NewReno };
 
     public TcpSocketOptions SocketOptions { get; init; }
 

@@ -53,6 +53,7 @@ public sealed class DriverSettingsSpecs
         { "tcp.syn-ack-retries", "9" },
         { "tcp.retries", "9" },
         { "tcp.delayed-ack", "9ms" },
+        { "tcp.congestion-control", "bbr" },
         { "tcp.timestamps", "off" },
         { "tcp.selective-ack", "off" },
         { "tcp.window-scaling", "off" },

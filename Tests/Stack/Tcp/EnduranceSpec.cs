@@ -41,7 +41,8 @@ public class EnduranceSpec
         var time = Transfer(world, new Random(1), 5_000_000);
         // 5 MB at 20 Mbit/s take 2 s.
         Assert.True(time < TimeSpan.FromSeconds(3.2), $"{time}");
-        Assert.Equal(0, world.Left.Counters.TcpExtTCPTimeouts);
+        // What is lost at the very end has nothing behind it that would show it.
+        Assert.InRange(world.Left.Counters.TcpExtTCPTimeouts, 0, 1);
     }
 
     [Fact]

@@ -82,9 +82,9 @@ public class RecoverySpec
         +0 < . 1:1(0) ack 1 win 65535 <sack 5841:7301 1461:4381>
         +0 > . 1:1461(1460) ack 1
         +0 counter TcpExtTCPSackRecovery 1
-        +1ms < . 1:1(0) ack 1 win 65535 <sack 5841:11681 1461:4381>
+        +1ms < . 1:1(0) ack 1 win 65535 <sack 5841:14601 1461:4381>
         +0 > . 4381:5841(1460) ack 1
-        +10ms < . 1:1(0) ack 4381 win 65535 <sack 5841:11681>
+        +20ms < . 1:1(0) ack 4381 win 65535 <sack 5841:14601>
         +10ms < . 1:1(0) ack 14601 win 65535
         +0 counter TcpRetransSegs 2
         +0 counter TcpExtTCPTimeouts 0
@@ -117,13 +117,12 @@ public class RecoverySpec
 
     [Fact]
     public void After_a_time_out_what_was_reported_is_not_sent_again() => new TcpScript().Run(TcpScript.AcceptedWithSack + TenSegments + """
-        +10ms < . 1:1(0) ack 1 win 65535 <sack 2921:4381>
-        +32ms > P. 13141:14601(1460) ack 1
+        +42ms > P. 13141:14601(1460) ack 1
         +220ms > . 1:1461(1460) ack 1
         +10ms < . 1:1(0) ack 1461 win 65535 <sack 2921:4381>
         +0 > . 1461:2921(1460) ack 1
         +0 > . 4381:5841(1460) ack 1
-        +10ms < . 1:1(0) ack 14601 win 65535
+        +20ms < . 1:1(0) ack 14601 win 65535
         """).AssertNoLeak();
 
     [Fact]

@@ -232,4 +232,20 @@ public class SenderSpec
         +1ms < . 1:1(0) ack 201 win 65535
         +0 cwnd 14600
         """).AssertNoLeak();
+
+    /// <summary>The retransmission that fills a gap has an old sequence number, but its acknowledgement moves SND.UNA: its window counts.</summary>
+    [Fact]
+    public void An_acknowledgement_of_new_data_brings_its_window_whatever_its_sequence_number() => new TcpScript().Run(TcpScript.Accepted + """
+        +0 < . 1:1(0) ack 1 win 2920
+        +0 write 5840
+        +0 > . 1:1461(1460) ack 1
+        +0 > . 1461:2921(1460) ack 1
+        +1ms < P. 1001:1101(100) ack 1 win 2920
+        +0 > . 2921:2921(0) ack 1
+        +1ms < . 1:1001(1000) ack 2921 win 0
+        +0 > . 2921:2921(0) ack 1101
+        +1ms < . 1101:1101(0) ack 2921 win 2920
+        +0 > . 2921:4381(1460) ack 1101
+        +0 > P. 4381:5841(1460) ack 1101
+        """).AssertNoLeak();
 }

@@ -1,0 +1,413 @@
+namespace Tapwire.Stack.Tcp;
+
+/// <content>The model of the path and the cycle of probing it (4.3.1 to 4.3.4, 4.5).</content>
+internal sealed partial class BbrCongestionControl
+{
+    private const double FullBandwidthGrowth = 1.25;
+    private const int FullBandwidthRounds = 3;
+
+    /// <summary>BBRStartupFullLossCnt.</summary>
+    private const int StartupLossBursts = 6;
+    private const int ExtraFilterRounds = 10;
+
+    /// <summary>Reno would have needed that many rounds to lose once; at the latest then it is time to probe (4.3.3.5.1).</summary>
+    private const int MaxRenoRounds = 63;
+
+    private enum AckPhase : byte
+    {
+        Init,
+        Refilling,
+        ProbeStarting,
+        ProbeFeedback,
+        ProbeStopping,
+    }
+
+    private AckPhase _phase;
+
+    // Whether the path is full (4.3.1.2)
+    private double _fullBandwidth;
+    private int _fullCount;
+    private bool _fullNow;
+    private bool _fullReached;
+    private int _lossBursts;
+
+    // Bounds of the model (4.5.6, 4.5.7)
+    private double _bandwidthShortTerm;
+    private long _inflightShortTerm;
+    private long _inflightLongTerm;
+    private double _bandwidthLatest;
+    private long _inflightLatest;
+    private long _lossRoundDelivered;
+    private bool _lossRoundStart;
+    private long _lostAtRoundStart;
+    private long _totalDelivered;
+    private bool _awaitsPipe;
+
+    // As they were before the last reduction, for a loss that was none
+    private double _priorBandwidthShortTerm;
+    private long _priorInflightShortTerm;
+    private long _priorInflightLongTerm;
+
+    // The cycle (4.3.3)
+    private Instant _cycleAt;
+    private TimeSpan _probeWait;
+    private long _roundsSinceProbe;
+    private long _upAcked;
+    private long _upPerSegment;
+    private int _upRounds;
+    private bool _samplesProbe;
+
+    // How much more arrives at once than the bandwidth explains (4.5.5)
+    private Instant _extraSince;
+    private long _extraDelivered;
+    private long _extraNow;
+    private long _extraBefore;
+    private long _extraRound;
+
+    public override void Lost(Transmission entry, in AckReport report, long totalLost)
+    {
+        _lossBursts++;
+        if (!_samplesProbe)
+            return;
+        long inFlight = entry.InFlight;
+        var lost = totalLost - entry.Lost;
+        if (!IsMuch(lost, inFlight))
+            return;
+        // 4.5.6.2: where between the transmissions the share was passed.
+        var size = entry.Length;
+        var before = Math.Max(0, inFlight - size);
+        var prefix = (LossThreshold * before - (lost - size)) / (1 - LossThreshold);
+        InflightTooHigh(before + (long)Math.Max(0, prefix), entry.IsApplicationLimited, report.Now);
+    }
+
+    private bool IsMuch(long lost, long inFlight) => lost >= LeastLosses * _segmentSize && lost > inFlight * LossThreshold;
+
+    private long MaxExtra => Math.Max(_extraNow, _extraBefore);
+
+    private long InflightWithHeadroom
+    {
+        get
+        {
+            if (_inflightLongTerm == long.MaxValue)
+                return long.MaxValue;
+            var headroom = Math.Max(_segmentSize, (long)(Headroom * _inflightLongTerm));
+            return Math.Max(_inflightLongTerm - headroom, MinPipe);
+        }
+    }
+
+    private long TargetInflight => Math.Min(Product(1, _bandwidth), Window);
+
+    private void UpdateRound(in AckReport report)
+    {
+        _totalDelivered = report.TotalDelivered;
+        _roundStart = report.HasRate && report.PriorDelivered >= _nextRoundDelivered;
+        if (_conservation && report.HasRate && report.PriorDelivered >= _conservationEnd)
+            _conservation = false;
+        if (!_roundStart)
+            return;
+        StartRound(report.TotalDelivered);
+        _rounds++;
+        _roundsSinceProbe++;
+    }
+
+    private void StartRound(long delivered) => _nextRoundDelivered = delivered;
+
+    private void UpdateModel(in AckReport report)
+    {
+        UpdateLatestSignals(report);
+        var rate = report.DeliveryRate;
+        if (rate > 0 && (rate >= MaxBandwidth || !report.IsApplicationLimited))
+            _maxBandwidthNow = Math.Max(_maxBandwidthNow, rate);
+        if (_lossRoundStart && IsMuch(report.TotalLost - _lostAtRoundStart, report.InFlightWhenSent))
+            AdaptLowerBounds();
+
+        _bandwidth = Math.Min(MaxBandwidth, _bandwidthShortTerm);
+        UpdateAggregation(report);
+        CheckFull(report);
+        CheckStartup(report);
+        if (_mode == Mode.Drain && report.InFlight <= Inflight(1))
+            StartDown(report.Now);
+        if (_fullReached)
+            UpdateCycle(report);
+    }
+
+    private void UpdateLatestSignals(in AckReport report)
+    {
+        _bandwidthLatest = Math.Max(_bandwidthLatest, report.DeliveryRate);
+        if (report.HasRate)
+            _inflightLatest = Math.Max(_inflightLatest, report.DeliveredInInterval);
+        _lossRoundStart = report.HasRate && report.PriorDelivered >= _lossRoundDelivered;
+        if (_lossRoundStart)
+            _lossRoundDelivered = report.TotalDelivered;
+    }
+
+    private void AdvanceLatestSignals(in AckReport report)
+    {
+        if (!_lossRoundStart)
+            return;
+        _bandwidthLatest = report.DeliveryRate;
+        _inflightLatest = report.DeliveredInInterval;
+        _lostAtRoundStart = report.TotalLost;
+        _lossBursts = 0;
+    }
+
+    /// <summary>While it does not probe for more, a loss lowers the bounds to what was delivered, at most by 30 % (4.5.7).</summary>
+    private void AdaptLowerBounds()
+    {
+        if (_mode is Mode.Startup or Mode.ProbeRefill or Mode.ProbeUp || MaxBandwidth == 0)
+            return;
+        if (double.IsPositiveInfinity(_bandwidthShortTerm))
+            _bandwidthShortTerm = MaxBandwidth;
+        if (_inflightShortTerm == long.MaxValue)
+            _inflightShortTerm = Window;
+        _bandwidthShortTerm = Math.Max(_bandwidthLatest, Beta * _bandwidthShortTerm);
+        _inflightShortTerm = Math.Max(_inflightLatest, (long)(Beta * _inflightShortTerm));
+    }
+
+    private void ResetLowerBounds()
+    {
+        _bandwidthShortTerm = double.PositiveInfinity;
+        _inflightShortTerm = long.MaxValue;
+    }
+
+    private void RememberModel()
+    {
+        _priorBandwidthShortTerm = _bandwidthShortTerm;
+        _priorInflightShortTerm = _inflightShortTerm;
+        _priorInflightLongTerm = _inflightLongTerm;
+    }
+
+    private void RestoreModel()
+    {
+        _bandwidthShortTerm = Math.Max(_bandwidthShortTerm, _priorBandwidthShortTerm);
+        _inflightShortTerm = Math.Max(_inflightShortTerm, _priorInflightShortTerm);
+        _inflightLongTerm = Math.Max(_inflightLongTerm, _priorInflightLongTerm);
+    }
+
+    private void UpdateAggregation(in AckReport report)
+    {
+        var expected = (long)(_bandwidth * (report.Now - _extraSince).TotalSeconds);
+        if (_extraDelivered <= expected)
+        {
+            _extraDelivered = 0;
+            _extraSince = report.Now;
+            expected = 0;
+        }
+
+        _extraDelivered += report.Delivered;
+        if (_rounds - _extraRound >= (_fullReached ? ExtraFilterRounds / 2 : 1))
+        {
+            _extraRound = _rounds;
+            _extraBefore = _extraNow;
+            _extraNow = 0;
+        }
+
+        _extraNow = Math.Max(_extraNow, Math.Min(_extraDelivered - expected, Window));
+    }
+
+    private void CheckFull(in AckReport report)
+    {
+        if (_fullNow || report.IsApplicationLimited || report.DeliveryRate == 0)
+            return;
+        if (report.DeliveryRate >= _fullBandwidth * FullBandwidthGrowth)
+        {
+            ResetFull();
+            _fullBandwidth = report.DeliveryRate;
+            return;
+        }
+
+        if (!_roundStart)
+            return;
+        _fullNow = ++_fullCount >= FullBandwidthRounds;
+        _fullReached |= _fullNow;
+    }
+
+    private void ResetFull()
+    {
+        _fullBandwidth = 0;
+        _fullCount = 0;
+        _fullNow = false;
+    }
+
+    private void EnterStartup()
+    {
+        _mode = Mode.Startup;
+        _pacingGain = StartupPacingGain;
+        _windowGain = DefaultWindowGain;
+    }
+
+    private void CheckStartup(in AckReport report)
+    {
+        if (_mode != Mode.Startup)
+            return;
+        // 4.3.1.3: a round with many and scattered losses means full, too.
+        if (!_fullReached && _lossRoundStart && _lossBursts >= StartupLossBursts
+            && IsMuch(report.TotalLost - _lostAtRoundStart, report.InFlightWhenSent))
+        {
+            _fullReached = true;
+            _inflightLongTerm = Math.Max(Product(1, MaxBandwidth), _inflightLatest);
+        }
+
+        if (!_fullReached)
+            return;
+        _mode = Mode.Drain;
+        _pacingGain = DrainPacingGain;
+        _windowGain = DefaultWindowGain;
+    }
+
+    private void UpdateCycle(in AckReport report)
+    {
+        AdaptLongTerm(report);
+        switch (_mode)
+        {
+            case Mode.ProbeDown:
+                if (!CheckTimeToProbe(report) && report.InFlight <= InflightWithHeadroom && report.InFlight <= Inflight(1))
+                    StartCruise();
+                break;
+            case Mode.ProbeCruise:
+                CheckTimeToProbe(report);
+                break;
+            case Mode.ProbeRefill when _roundStart:
+                // One round has filled the pipe: what is lost from now on tells about more than that.
+                _samplesProbe = true;
+                StartUp(report);
+                break;
+            case Mode.ProbeUp when IsTimeToGoDown(report):
+                StartDown(report.Now);
+                break;
+        }
+    }
+
+    private void AdaptLongTerm(in AckReport report)
+    {
+        if (_phase == AckPhase.ProbeStarting && _roundStart)
+            _phase = AckPhase.ProbeFeedback;
+        if (_phase == AckPhase.ProbeStopping && _roundStart)
+        {
+            _samplesProbe = false;
+            _phase = AckPhase.Init;
+            if (IsInProbeBandwidth && !report.IsApplicationLimited)
+                AdvanceBandwidthFilter();
+        }
+
+        if (report.HasRate && IsMuch(report.TotalLost - report.PriorLost, report.InFlightWhenSent))
+        {
+            if (_samplesProbe)
+                InflightTooHigh(report.InFlightWhenSent, report.IsApplicationLimited, report.Now);
+            return;
+        }
+
+        if (_inflightLongTerm == long.MaxValue)
+            return;
+        if (report.HasRate)
+            _inflightLongTerm = Math.Max(_inflightLongTerm, report.InFlightWhenSent);
+        if (_mode == Mode.ProbeUp)
+            ProbeUpward(report);
+    }
+
+    private void AdvanceBandwidthFilter()
+    {
+        if (_maxBandwidthNow == 0)
+            return;
+        _maxBandwidthBefore = _maxBandwidthNow;
+        _maxBandwidthNow = 0;
+    }
+
+    private void InflightTooHigh(long inFlight, bool applicationLimited, Instant now)
+    {
+        _samplesProbe = false;
+        if (!applicationLimited)
+            _inflightLongTerm = Math.Max(inFlight, (long)(Beta * TargetInflight));
+        if (_mode == Mode.ProbeUp)
+            StartDown(now);
+    }
+
+    private void ProbeUpward(in AckReport report)
+    {
+        if (!report.IsWindowLimited || Window < _inflightLongTerm)
+            return;
+        _upAcked += report.Delivered;
+        if (_upAcked >= _upPerSegment)
+        {
+            var segments = _upAcked / _upPerSegment;
+            _upAcked -= segments * _upPerSegment;
+            _inflightLongTerm += segments * _segmentSize;
+        }
+
+        if (_roundStart)
+            RaiseSlope();
+    }
+
+    /// <summary>Twice as many segments per round trip with each round (4.3.3.5.2).</summary>
+    private void RaiseSlope()
+    {
+        var growth = 1L << _upRounds;
+        _upRounds = Math.Min(_upRounds + 1, 30);
+        _upPerSegment = Math.Max(Window / growth, _segmentSize);
+    }
+
+    private bool CheckTimeToProbe(in AckReport report)
+    {
+        var renoRounds = Math.Min(MaxRenoRounds, TargetInflight / _segmentSize);
+        if (report.Now <= _cycleAt + _probeWait && _roundsSinceProbe < renoRounds)
+            return false;
+        ResetLowerBounds();
+        _upRounds = 0;
+        _upAcked = 0;
+        _phase = AckPhase.Refilling;
+        StartRound(report.TotalDelivered);
+        _mode = Mode.ProbeRefill;
+        _pacingGain = 1;
+        _windowGain = DefaultWindowGain;
+        return true;
+    }
+
+    private bool IsTimeToGoDown(in AckReport report)
+    {
+        if (report.IsWindowLimited && Window >= _inflightLongTerm)
+        {
+            // What holds it back is its own bound, which is being raised.
+            ResetFull();
+            _fullBandwidth = report.DeliveryRate;
+            return false;
+        }
+
+        return _fullNow;
+    }
+
+    private void StartDown(Instant now)
+    {
+        _bandwidthLatest = 0;
+        _inflightLatest = 0;
+        _upPerSegment = long.MaxValue;
+        // 4.3.3.5: 2 to 3 seconds, at random, so that flows do not probe together.
+        _roundsSinceProbe = random.Next(2);
+        _probeWait = TimeSpan.FromMilliseconds(2000 + random.Next(1001));
+        _cycleAt = now;
+        _phase = AckPhase.ProbeStopping;
+        StartRound(_totalDelivered);
+        _mode = Mode.ProbeDown;
+        _pacingGain = 0.9;
+        _windowGain = DefaultWindowGain;
+    }
+
+    private void StartCruise()
+    {
+        _mode = Mode.ProbeCruise;
+        _pacingGain = 1;
+        _windowGain = DefaultWindowGain;
+    }
+
+    private void StartUp(in AckReport report)
+    {
+        _phase = AckPhase.ProbeStarting;
+        StartRound(report.TotalDelivered);
+        ResetFull();
+        _fullBandwidth = report.DeliveryRate;
+        _cycleAt = report.Now;
+        _mode = Mode.ProbeUp;
+        _pacingGain = 1.25;
+        _windowGain = 2.25;
+        RaiseSlope();
+    }
+}

@@ -1,0 +1,313 @@
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>
+/// BBR, version 3 (draft-ietf-ccwg-bbr): a model of the path (how much it delivers, how long a round trip takes at least, how much may be in flight
+/// without much loss) sets the pace and the window. Names are the draft's; section numbers are those of its version 01.
+/// </summary>
+/// <remarks>
+/// Losses are heeded from <see cref="LossThreshold"/> on, and <see cref="LeastLosses"/> of them, in all three places where the draft heeds them; there it
+/// is 2 %, and for the lower bounds any loss. On a path that loses 2 % of all packets whatever is sent, or changes their order, so that PAWS drops some, the
+/// draft's values find the path full at each probe and ratchet down to a thirtieth of it; Linux's version 1 does not heed losses at all. At a bottleneck
+/// whose queue is full, probing 25 % faster loses 20 %: a full path is still told from a bad one.
+/// </remarks>
+internal sealed partial class BbrCongestionControl(KeyedRandom random) : CongestionControl
+{
+    private const double StartupPacingGain = 2.773;
+    private const double DrainPacingGain = 0.5;
+    private const double DefaultWindowGain = 2;
+    private const double LossThreshold = 0.15;
+
+    /// <summary>Segments: fewer are chance.</summary>
+    private const int LeastLosses = 4;
+    private const double Beta = 0.7;
+    private const double Headroom = 0.15;
+
+    /// <summary>BBRPacingMarginPercent: so much slower than the measured rate, lest a queue stands.</summary>
+    private const double PacingMargin = 0.99;
+    private const double ProbeRttWindowGain = 0.5;
+    private const int MinPipeSegments = 4;
+    private const int MaxQuantum = 64 << 10;
+
+    private static readonly TimeSpan MinRttFilter = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ProbeRttInterval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ProbeRttDuration = TimeSpan.FromMilliseconds(200);
+
+    private enum Mode : byte
+    {
+        Startup,
+        Drain,
+        ProbeDown,
+        ProbeCruise,
+        ProbeRefill,
+        ProbeUp,
+        ProbeRtt,
+    }
+
+    private Mode _mode;
+    private int _segmentSize;
+    private double _pacingGain;
+    private double _windowGain;
+    private double _pacingRate;
+
+    // Rounds (4.5.1)
+    private long _nextRoundDelivered;
+    private long _rounds;
+    private bool _roundStart;
+
+    // Bandwidth, in bytes per second (4.5.2)
+    private double _maxBandwidthNow;
+    private double _maxBandwidthBefore;
+    private double _bandwidth;
+
+    // Round trip (4.5.3)
+    private TimeSpan _minRtt;
+    private Instant _minRttAt;
+    private TimeSpan _probeRttMin;
+    private Instant _probeRttMinAt;
+    private Instant _probeRttDoneAt;
+    private bool _probeRttRoundDone;
+    private bool _idleRestart;
+
+    // Windows that are set aside during a recovery or a probe of the round trip
+    private long _savedWindow;
+    private bool _conservation;
+    private long _conservationEnd;
+    private bool _recovering;
+
+    private double MaxBandwidth => Math.Max(_maxBandwidthNow, _maxBandwidthBefore);
+
+    private long MinPipe => (long)MinPipeSegments * _segmentSize;
+
+    private bool IsInProbeBandwidth => _mode is Mode.ProbeDown or Mode.ProbeCruise or Mode.ProbeRefill or Mode.ProbeUp;
+
+    /// <summary>BBR.send_quantum (4.6.3): a millisecond's worth, two segments at least.</summary>
+    private long Quantum => Math.Max(2L * _segmentSize, Math.Min(MaxQuantum, (long)(_pacingRate / 1000)));
+
+    public override CongestionAlgorithm Algorithm => CongestionAlgorithm.Bbr;
+
+    public override bool UsesRateReduction => false;
+
+    public override int BurstSegments => 2;
+
+    public override long PacingRate(TimeSpan smoothed) => (long)_pacingRate;
+
+    public override void Begin(int segmentSize, bool synLost, TimeSpan roundTrip, Instant now)
+    {
+        _segmentSize = segmentSize;
+        Window = InitialWindow(segmentSize);
+        SlowStartThreshold = long.MaxValue;
+        _minRtt = roundTrip;
+        _minRttAt = now;
+        _probeRttMin = roundTrip;
+        _probeRttMinAt = now;
+        _extraSince = now;
+        _inflightLongTerm = long.MaxValue;
+        ResetLowerBounds();
+        EnterStartup();
+        var seconds = roundTrip > TimeSpan.Zero ? roundTrip.TotalSeconds : 0.001;
+        _pacingRate = StartupPacingGain * Window / seconds;
+    }
+
+    public override void Acknowledged(in AckReport report, bool isRecovering)
+    {
+        _segmentSize = report.SegmentSize;
+        UpdateRound(report);
+        UpdateModel(report);
+        UpdateMinRtt(report);
+        CheckProbeRtt(report);
+        AdvanceLatestSignals(report);
+        _bandwidth = Math.Min(MaxBandwidth, _bandwidthShortTerm);
+        SetPacingRate(_pacingGain);
+        SetWindow(report);
+    }
+
+    public override void LossDetected(int inFlight, int segmentSize, Instant now)
+    {
+        RememberModel();
+        SaveWindow();
+        _recovering = true;
+        // 4.6.4.3: for a round trip no more leaves than arrives.
+        _conservation = true;
+        _conservationEnd = _totalDelivered;
+        Window = Math.Max(inFlight, segmentSize);
+        _awaitsPipe = true;
+    }
+
+    public override void Recovered()
+    {
+        _recovering = false;
+        _conservation = false;
+        RestoreWindow();
+    }
+
+    public override void TimedOut(int inFlight, int segmentSize, bool first, Instant now)
+    {
+        if (first)
+        {
+            RememberModel();
+            SaveWindow();
+        }
+
+        _recovering = true;
+        _conservation = false;
+        Window = segmentSize;
+    }
+
+    public override void Undo()
+    {
+        _recovering = false;
+        _conservation = false;
+        RestoreWindow();
+        RestoreModel();
+    }
+
+    public override void Restarted(TimeSpan idle, TimeSpan timeout, int segmentSize, Instant now)
+    {
+        // 4.4.3: after an idle time the model still holds; the pace keeps the queue empty.
+        _idleRestart = true;
+        _extraSince = now;
+        _extraDelivered = 0;
+        if (IsInProbeBandwidth)
+            SetPacingRate(1);
+        else if (_mode == Mode.ProbeRtt)
+            CheckProbeRttDone(now);
+    }
+
+    private void SetPacingRate(double gain)
+    {
+        // Before the first sample there is only the initial window to go by; and with whatever model, a segment leaves each second.
+        if (_bandwidth == 0)
+            return;
+        var rate = gain * _bandwidth * PacingMargin;
+        if (_fullReached || rate > _pacingRate)
+            _pacingRate = Math.Max(rate, _segmentSize);
+    }
+
+    // The window (4.6.4)
+
+    /// <summary>So many bytes are in flight when the path is full, times a gain.</summary>
+    private long Product(double gain, double bandwidth) =>
+        _minRtt == TimeSpan.Zero || bandwidth == 0 ? InitialWindow(_segmentSize) : (long)(gain * bandwidth * _minRtt.TotalSeconds);
+
+    /// <summary>Room for super-frames on their way through both hosts.</summary>
+    private long Quantize(long inflight)
+    {
+        inflight = Math.Max(Math.Max(inflight, 3 * Quantum), MinPipe);
+        return _mode == Mode.ProbeUp ? inflight + 2 * _segmentSize : inflight;
+    }
+
+    private long Inflight(double gain) => Quantize(Product(gain, _bandwidth));
+
+    private void SetWindow(in AckReport report)
+    {
+        if (_awaitsPipe)
+        {
+            _awaitsPipe = false;
+            Window = report.InFlight + Math.Max(report.Delivered, report.SegmentSize);
+        }
+
+        if (_conservation)
+            Window = Math.Max(Window, report.InFlight + report.Delivered);
+        else
+            GrowWindow(report);
+        Window = Math.Max(Window, MinPipe);
+        if (_mode == Mode.ProbeRtt)
+            Window = Math.Min(Window, ProbeRttWindow);
+        BoundWindow();
+    }
+
+    private void GrowWindow(in AckReport report)
+    {
+        var most = Quantize(Product(_windowGain, _bandwidth) + MaxExtra);
+        if (_fullReached)
+            Window = Math.Min(Window + report.Delivered, most);
+        else if (Window < most || report.TotalDelivered < InitialWindow(_segmentSize))
+            Window += report.Delivered;
+    }
+
+    private void BoundWindow()
+    {
+        var bound = long.MaxValue;
+        if (_mode is Mode.ProbeDown or Mode.ProbeRefill or Mode.ProbeUp)
+            bound = _inflightLongTerm;
+        else if (_mode is Mode.ProbeRtt or Mode.ProbeCruise)
+            bound = InflightWithHeadroom;
+        bound = Math.Max(Math.Min(bound, _inflightShortTerm), MinPipe);
+        Window = Math.Min(Window, bound);
+    }
+
+    private void SaveWindow() =>
+        _savedWindow = !_recovering && _mode != Mode.ProbeRtt ? Window : Math.Max(_savedWindow, Window);
+
+    private void RestoreWindow() => Window = Math.Max(Window, _savedWindow);
+
+    // The least round trip (4.3.5)
+
+    private long ProbeRttWindow => Math.Max(Product(ProbeRttWindowGain, _bandwidth), MinPipe);
+
+    private void UpdateMinRtt(in AckReport report)
+    {
+        var expired = report.Now > _probeRttMinAt + ProbeRttInterval;
+        if (report.RoundTrip > TimeSpan.Zero && (report.RoundTrip < _probeRttMin || expired || _probeRttMin == TimeSpan.Zero))
+        {
+            _probeRttMin = report.RoundTrip;
+            _probeRttMinAt = report.Now;
+        }
+
+        if (_probeRttMin < _minRtt || _minRtt == TimeSpan.Zero || report.Now > _minRttAt + MinRttFilter)
+        {
+            _minRtt = _probeRttMin;
+            _minRttAt = _probeRttMinAt;
+        }
+
+        if (!expired || _idleRestart || _mode == Mode.ProbeRtt)
+            return;
+        SaveWindow();
+        _mode = Mode.ProbeRtt;
+        _pacingGain = 1;
+        _windowGain = ProbeRttWindowGain;
+        _probeRttDoneAt = Instant.Zero;
+        _phase = AckPhase.ProbeStopping;
+        StartRound(report.TotalDelivered);
+    }
+
+    private void CheckProbeRtt(in AckReport report)
+    {
+        if (_mode == Mode.ProbeRtt)
+        {
+            if (_probeRttDoneAt == Instant.Zero && report.InFlight <= ProbeRttWindow)
+            {
+                _probeRttDoneAt = report.Now + ProbeRttDuration;
+                _probeRttRoundDone = false;
+                StartRound(report.TotalDelivered);
+            }
+            else if (_probeRttDoneAt != Instant.Zero)
+            {
+                _probeRttRoundDone |= _roundStart;
+                if (_probeRttRoundDone)
+                    CheckProbeRttDone(report.Now);
+            }
+        }
+
+        if (report.Delivered > 0)
+            _idleRestart = false;
+    }
+
+    private void CheckProbeRttDone(Instant now)
+    {
+        if (_probeRttDoneAt == Instant.Zero || now <= _probeRttDoneAt)
+            return;
+        _probeRttMinAt = now;
+        RestoreWindow();
+        ResetLowerBounds();
+        if (_fullReached)
+        {
+            StartDown(now);
+            StartCruise();
+        }
+        else
+        {
+            EnterStartup();
+        }
+    }
+}

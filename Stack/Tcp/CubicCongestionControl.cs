@@ -1,0 +1,156 @@
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>
+/// CUBIC (RFC 9438): after a loss the window returns to where it was along a cubic curve of time, flat there and steep beyond. Window sizes in the
+/// curve's formulas are in segments, as in the RFC.
+/// </summary>
+internal sealed class CubicCongestionControl : CongestionControl
+{
+    private const double Beta = 0.7;
+    private const double C = 0.4;
+
+    /// <summary>alpha_cubic: with it the Reno-friendly window grows as fast on average as Reno's, which is halved instead (RFC 9438, 4.3).</summary>
+    private const double FriendlyGrowth = 3 * (1 - Beta) / (1 + Beta);
+
+    private Curve _curve;
+    private Curve _prior;
+    private SlowStartExit _exit;
+    private Instant _lastAcknowledged;
+
+    /// <summary>Bytes that the window would have grown by, less than one.</summary>
+    private double _fraction;
+
+    public override CongestionAlgorithm Algorithm => CongestionAlgorithm.Cubic;
+
+    public override void Begin(int segmentSize, bool synLost, TimeSpan roundTrip, Instant now) =>
+        Window = synLost ? segmentSize : InitialWindow(segmentSize);
+
+    public override void Acknowledged(in AckReport report, bool isRecovering)
+    {
+        var since = report.Now - _lastAcknowledged;
+        _lastAcknowledged = report.Now;
+        if (isRecovering || report.Acknowledged == 0)
+            return;
+        if (!report.IsWindowLimited)
+        {
+            // RFC 9438, 5.8: time in which the window was not used does not count.
+            if (_curve.HasEpoch)
+                _curve.Epoch += since;
+            return;
+        }
+
+        long bytes = report.Acknowledged;
+        if (IsInSlowStart)
+        {
+            if (SlowStartThreshold == long.MaxValue)
+            {
+                if (_exit.Acknowledged(report, out var growth))
+                    SlowStartThreshold = Window;
+                bytes = growth;
+            }
+
+            bytes = SlowStart(bytes);
+        }
+
+        if (bytes > 0 && !IsInSlowStart)
+            Avoid(bytes, report);
+    }
+
+    public override void LossDetected(int inFlight, int segmentSize, Instant now)
+    {
+        Reduce(inFlight, segmentSize);
+        Window = SlowStartThreshold;
+    }
+
+    public override void Recovered() => Window = Math.Min(Window, SlowStartThreshold);
+
+    public override void TimedOut(int inFlight, int segmentSize, bool first, Instant now)
+    {
+        if (first)
+            Reduce(inFlight, segmentSize);
+        Window = segmentSize;
+        _curve.HasEpoch = false;
+    }
+
+    public override void Undo()
+    {
+        base.Undo();
+        _curve = _prior;
+    }
+
+    private void Reduce(int inFlight, int segmentSize)
+    {
+        Remember();
+        _prior = _curve;
+        // RFC 9438, 4.6: the window if it was used, otherwise what was in flight.
+        var basis = Math.Min(Window, 2L * inFlight);
+        var size = (double)basis / segmentSize;
+        // Fast convergence (4.7): who has not come back to where he was gives room to newcomers.
+        _curve.Maximum = size < _curve.Maximum ? size * (1 + Beta) / 2 : size;
+        _curve.PriorWindow = size;
+        _curve.HasEpoch = false;
+        SlowStartThreshold = Math.Max((long)(basis * Beta), 2 * segmentSize);
+    }
+
+    private void Avoid(long bytes, in AckReport report)
+    {
+        double segment = report.SegmentSize;
+        var window = Window / segment;
+        if (!_curve.HasEpoch)
+            _curve.Begin(window, report.Now);
+        var t = (report.Now - _curve.Epoch).TotalSeconds;
+        var acked = bytes / segment;
+        // 4.3: once where Reno would have been before the loss, it grows as Reno does.
+        _curve.Friendly += (_curve.Friendly >= _curve.PriorWindow ? 1 : FriendlyGrowth) * acked / window;
+        double growth;
+        if (_curve.At(t) < _curve.Friendly)
+        {
+            growth = Math.Max(0, _curve.Friendly - window) * segment;
+        }
+        else
+        {
+            var target = Math.Clamp(_curve.At(t + report.SmoothedRoundTrip.TotalSeconds), window, 1.5 * window);
+            growth = (target - window) / window * bytes;
+        }
+
+        // Never faster than slow start.
+        _fraction += Math.Min(growth, bytes);
+        var whole = (long)_fraction;
+        _fraction -= whole;
+        Window += whole;
+    }
+
+    private struct Curve
+    {
+        public bool HasEpoch;
+        public Instant Epoch;
+
+        /// <summary>W_max.</summary>
+        public double Maximum;
+
+        /// <summary>cwnd_prior.</summary>
+        public double PriorWindow;
+
+        /// <summary>W_est.</summary>
+        public double Friendly;
+
+        private double _k;
+        private double _origin;
+
+        public void Begin(double window, Instant now)
+        {
+            HasEpoch = true;
+            Epoch = now;
+            Friendly = window;
+            _origin = Math.Max(Maximum, window);
+            _k = Math.Cbrt((_origin - window) / C);
+        }
+
+        /// <summary>W_cubic.</summary>
+        public readonly double At(double t)
+        {
+            var x = t - _k;
+            return C * x * x * x + _origin;
+        }
+    }
+}

@@ -1,0 +1,56 @@
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>Slow start and congestion avoidance by RFC 5681, with the initial window of RFC 6928.</summary>
+internal sealed class NewRenoCongestionControl : CongestionControl
+{
+    private long _acknowledged;
+
+    public override CongestionAlgorithm Algorithm => CongestionAlgorithm.NewReno;
+
+    public override void Begin(int segmentSize, bool synLost, TimeSpan roundTrip, Instant now) =>
+        Window = synLost ? segmentSize : InitialWindow(segmentSize);
+
+    public override void Acknowledged(in AckReport report, bool isRecovering)
+    {
+        // A window that was not used says nothing about the path (RFC 7661, 4.1).
+        if (isRecovering || !report.IsWindowLimited || report.Acknowledged == 0)
+            return;
+        var bytes = SlowStart(report.Acknowledged);
+        if (bytes == 0)
+            return;
+        _acknowledged += bytes;
+        if (_acknowledged < Window)
+            return;
+        _acknowledged -= Window;
+        Window += report.SegmentSize;
+    }
+
+    public override void LossDetected(int inFlight, int segmentSize, Instant now)
+    {
+        Remember();
+        SlowStartThreshold = Half(inFlight, segmentSize);
+        Window = SlowStartThreshold;
+        _acknowledged = 0;
+    }
+
+    public override void Recovered()
+    {
+        // RFC 9937, 6: the reduction has led there; the second way of RFC 6582, 3.2, step 3.
+        Window = Math.Min(Window, SlowStartThreshold);
+        _acknowledged = 0;
+    }
+
+    public override void TimedOut(int inFlight, int segmentSize, bool first, Instant now)
+    {
+        if (first)
+        {
+            Remember();
+            SlowStartThreshold = Half(inFlight, segmentSize);
+        }
+
+        Window = segmentSize;
+        _acknowledged = 0;
+    }
+
+    private static long Half(int inFlight, int segmentSize) => Math.Max(inFlight / 2, 2 * segmentSize);
+}
