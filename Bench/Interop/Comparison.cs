@@ -101,9 +101,9 @@ internal sealed class Comparison(ImpairedPath path, Options options)
 
     private bool IsWanted(string name) => options.Paths.Count == 0 || options.Paths.Contains(name);
 
-    /// <summary>Buffers larger than bandwidth times delay of every path, as the kernel's may grow to, and the congestion control by our name for it.</summary>
+    /// <summary>Buffers larger than bandwidth times delay of every path, as the kernel's may grow to.</summary>
     private string SettingsFor(string congestion) => $$"""
-        tapwire.tcp { send-buffer = 64MiB, receive-buffer = 64MiB, congestion-control = {{(congestion == "reno" ? "newreno" : congestion)}} }
+        tapwire.tcp { send-buffer = 64MiB, receive-buffer = 64MiB, congestion-control = {{congestion}} }
         {{options.Settings}}
         """;
 }

@@ -8,7 +8,7 @@ internal sealed record Options
     public const string Usage = """
         Bench/Interop [--rounds 3] [--seconds 5] [--paths NAME,...] [--congestion cubic,bbr] [--settings FILE]
           --paths       loss, long, shallow, reorder, shared; all when not given
-          --congestion  the kernel's names; ours is tapwire.tcp.congestion-control, where reno is called newreno
+          --congestion  for the kernel's sockets, and as tapwire.tcp.congestion-control for ours
           --settings    more HOCON for our driver
         """;
 
