@@ -74,7 +74,7 @@ internal static class CableLine
         if (way.LossBurst > 0 && !(way.Loss / (1 - way.Loss) <= way.LossBurst))
             throw Wrong(string.Create(CultureInfo.InvariantCulture, $"--loss {way.Loss} does not come in bursts as short as --loss-burst {way.LossBurst}"));
         var queue = Value(Queue);
-        if (queue != CableQueue.Default && way.BitsPerSecond == 0)
+        if (queue != CableQueue.Default && parsed.GetValue(Bandwidth) is { AToB: 0, BToA: 0 })
             throw Wrong("--queue limits what waits for the line, and without --bandwidth nothing waits");
         return queue.Apply(way);
 

@@ -53,6 +53,13 @@ public sealed class CableLineSpecs
         Assert.Equal((frames, bytes), (way.QueueFrames, way.QueueBytes));
     }
 
+    [Fact]
+    public void A_queue_for_both_directions_goes_with_a_bandwidth_for_one()
+    {
+        var options = Read("--bandwidth a-b:10M --queue 20ms");
+        Assert.Equal((25_000, 0), (options.AToB.QueueBytes, options.BToA.BitsPerSecond));
+    }
+
     [Theory]
     [InlineData("--latency 1ms --jitter 2ms", "From a to b: --jitter 2ms is more than the latency of 1ms.")]
     [InlineData("--queue b-a:10", "From b to a: --queue limits what waits for the line, and without --bandwidth nothing waits.")]
