@@ -27,9 +27,7 @@ internal sealed class RunningDriver : IAsyncDisposable
         _system = system;
         _driver = driver;
         Ready = ready;
-        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Ended = ended.Task;
-        system.ActorOf(Props.Create(() => new Watcher(driver, ended)));
+        Ended = EndWatcher.Watch(system, driver);
     }
 
     public DriverReady Ready { get; }
@@ -76,7 +74,7 @@ internal sealed class RunningDriver : IAsyncDisposable
     public async ValueTask DisposeAsync() => await StopAsync();
 
     /// <summary>The runtime's own settings, below <c>akka</c>, are judged by the runtime.</summary>
-    private static ActorSystem CreateSystem(string name, Config config)
+    internal static ActorSystem CreateSystem(string name, Config config)
     {
         try
         {
@@ -100,15 +98,5 @@ internal sealed class RunningDriver : IAsyncDisposable
         }
 
         await _system.Terminate();
-    }
-
-    /// <summary>Tells code outside the actor system that the driver is gone.</summary>
-    private sealed class Watcher : ReceiveActor
-    {
-        public Watcher(IActorRef driver, TaskCompletionSource ended)
-        {
-            Context.Watch(driver);
-            Receive<Terminated>(_ => ended.TrySetResult());
-        }
     }
 }

@@ -27,7 +27,8 @@ internal sealed class CableDirection
     private readonly Queue<(long End, int Bytes)> _line = new();
 
     // A generator for each chance, so that adding one impairment leaves the others' pattern as it was.
-    private CableRandom _loss, _duplication, _corruption, _reordering, _jitter;
+    private CableLoss _loss;
+    private CableRandom _duplication, _corruption, _reordering, _jitter;
     private BufferPool _pool = new();
     private CableCounters _counters;
     private TimeProvider? _timers;
@@ -54,7 +55,7 @@ internal sealed class CableDirection
         _start = time.GetTimestamp();
         _takesTime = impairments.TakesTime;
         var seeds = new CableRandom(seed);
-        _loss = new CableRandom(seeds.Next());
+        _loss = new CableLoss(impairments, seeds.Next());
         _duplication = new CableRandom(seeds.Next());
         _corruption = new CableRandom(seeds.Next());
         _reordering = new CableRandom(seeds.Next());
@@ -169,7 +170,7 @@ internal sealed class CableDirection
             return;
         }
 
-        if (_loss.Hits(_impairments.Loss))
+        if (_loss.Hits())
         {
             _counters = _counters with { Lost = _counters.Lost + 1 };
             return;

@@ -77,6 +77,10 @@ public sealed record CableImpairments
     /// <summary>Share of frames that vanish, 0..1. The same holds for the other shares.</summary>
     public double Loss { get; init; }
 
+    /// <summary>Mean number of frames that are lost one after the other. 0: each frame is lost or not by itself. Otherwise 1 or more, and no less than
+    /// Loss / (1 - Loss), below which so much loss does not fit; Loss then is less than 1.</summary>
+    public double LossBurst { get; init; }
+
     /// <summary>Share of frames that arrive twice.</summary>
     public double Duplicate { get; init; }
 
@@ -101,6 +105,8 @@ public sealed record CableImpairments
         Check(QueueFrames > 0, nameof(QueueFrames), QueueFrames, "1 or more");
         Check(QueueBytes > 0, nameof(QueueBytes), QueueBytes, "1 or more");
         CheckShare(Loss, nameof(Loss));
+        var shortest = LossBurst == 0 ? 0 : Math.Max(1, Loss / (1 - Loss));
+        Check(LossBurst >= shortest && double.IsFinite(LossBurst), nameof(LossBurst), LossBurst, $"0, or {shortest:0.##} or more at that loss,");
         CheckShare(Duplicate, nameof(Duplicate));
         CheckShare(Corrupt, nameof(Corrupt));
         CheckShare(Reorder, nameof(Reorder));

@@ -20,7 +20,7 @@ internal static class DemoCommand
     private static readonly Option<TimeSpan> Latency = Flags.Time("--latency", "One way.", TimeSpan.Zero, TimeSpan.FromMinutes(1), TimeSpan.Zero);
     private static readonly Option<TimeSpan> Jitter = Flags.Time("--jitter", "Added to the latency at random, up to this.", TimeSpan.Zero, TimeSpan.FromMinutes(1), TimeSpan.Zero);
     private static readonly Option<long> Bandwidth = Flags.Value("--bandwidth", "Bits per second in each direction; unlimited when not given.", "RATE",
-        (string text, out long value) => TryParseRate(text, out value), "a rate from 1k to 1000G bits per second, as in 100M", 0L);
+        Flags.TryParseRate, Flags.AcceptedRate, 0L);
     private static readonly Option<double> Loss = Flags.Fraction("--loss", "Part of the frames that is lost.");
     private static readonly Option<double> Reorder = Flags.Fraction("--reorder", "Part of the frames that is late.");
     private static readonly Option<double> Duplicate = Flags.Fraction("--duplicate", "Part of the frames that comes twice.");
@@ -108,14 +108,4 @@ internal static class DemoCommand
 
     private static string Count(StackStatus status, string name) =>
         status.Counters.TryGetValue(name, out var value) ? value.ToString(CultureInfo.InvariantCulture) : "0";
-
-    private static bool TryParseRate(string text, out long bitsPerSecond)
-    {
-        bitsPerSecond = 0;
-        var factor = text.Length == 0 ? 1 : text[^1] switch { 'k' or 'K' => 1e3, 'M' => 1e6, 'G' => 1e9, _ => 1 };
-        if (!double.TryParse(factor == 1 ? text : text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
-            return false;
-        bitsPerSecond = (long)(number * factor);
-        return bitsPerSecond is >= 1000 and <= 1_000_000_000_000;
-    }
 }

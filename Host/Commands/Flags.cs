@@ -9,6 +9,8 @@ internal static class Flags
 {
     public delegate bool Parser<T>(string text, out T value);
 
+    public const string AcceptedRate = "a rate from 1k to 1000G bits per second, as in 100M";
+
     /// <summary>One value.</summary>
     public static Option<T> Value<T>(string name, string description, string argument, Parser<T> parse, string accepted, T whenAbsent) => new(name)
     {
@@ -48,6 +50,36 @@ internal static class Flags
         (string text, out TimeSpan value) => Duration.TryParse(text, out value) && value >= least && value <= most,
         $"a time from {Duration.Format(least)} to {Duration.Format(most)}, as in 20ms", whenAbsent);
 
+    public static bool TryParseRate(string text, out long value) => BitRate.TryParse(text, out value) && value is >= 1000 and <= 1_000_000_000_000;
+
+    /// <summary>One value for both directions of a cable, or one for each: "a-b:VALUE" and "b-a:VALUE", by repeating the flag. What comes later counts.</summary>
+    public static Option<Directed<T>> Directed<T>(string name, string description, string argument, Parser<T> parse, string accepted, T whenAbsent) => new(name)
+    {
+        Description = description,
+        HelpName = argument,
+        AllowMultipleArgumentsPerToken = false,
+        Arity = ArgumentArity.OneOrMore,
+        DefaultValueFactory = _ => new Directed<T>(whenAbsent, whenAbsent),
+        CustomParser = result =>
+        {
+            var values = new Directed<T>(whenAbsent, whenAbsent);
+            foreach (var text in result.Tokens.Select(token => token.Value))
+            {
+                var direction = text is ['a', '-', 'b', ':', ..] or ['b', '-', 'a', ':', ..] ? text[..3] : "";
+                if (!parse(direction.Length > 0 ? text[4..] : text, out var value))
+                    return Refuse<Directed<T>>(result, accepted, text);
+                values = direction switch
+                {
+                    "a-b" => values with { AToB = value },
+                    "b-a" => values with { BToA = value },
+                    _ => new Directed<T>(value, value),
+                };
+            }
+
+            return values;
+        },
+    };
+
     public static Option<double> Fraction(string name, string description) => Value(name, description, "PART",
         (string text, out double value) => double.TryParse(text, System.Globalization.NumberStyles.AllowDecimalPoint,
             System.Globalization.CultureInfo.InvariantCulture, out value) && value is >= 0 and <= 1,
@@ -65,3 +97,6 @@ internal static class Flags
         return default!;
     }
 }
+
+/// <summary>What holds for each direction of a cable.</summary>
+internal readonly record struct Directed<T>(T AToB, T BToA);

@@ -28,6 +28,17 @@ public sealed partial class CommandLineSpecs : IDisposable
     [InlineData("up --mac 01:00:00:00:00:00", "--mac is \"01:00:00:00:00:00\"; it must be a unicast address")]
     [InlineData("up --mtu 67", "--mtu is \"67\"; it must be a number from 68 to 65535.")]
     [InlineData("up --serve telnet:23", "--serve is \"telnet:23\"; it must be NAME:PORT")]
+    [InlineData("cable --a tap:x", "'--b'")]
+    [InlineData("cable --a eth0 --b tap:y", "--a is \"eth0\"; it must be tap:NAME or tun:NAME")]
+    [InlineData("cable --a tap:x --b tap:y --loss 2", "--loss is \"2\"; it must be a share from 0 to 1, as in 0.01 or 1%.")]
+    [InlineData("cable --a tap:x --b tap:y --loss 101%", "--loss is \"101%\"; it must be a share from 0 to 1")]
+    [InlineData("cable --a tap:x --b tap:y --loss b-a:x", "--loss is \"b-a:x\"; it must be a share from 0 to 1")]
+    [InlineData("cable --a tap:x --b tap:y --loss-burst 0.5", "--loss-burst is \"0.5\"; it must be a number from 1 to 1000000, as in 5 or 2.5.")]
+    [InlineData("cable --a tap:x --b tap:y --latency 2", "--latency is \"2\"; it must be a time from 0 to 1h, as in 20ms.")]
+    [InlineData("cable --a tap:x --b tap:y --bandwidth 10mbps", "--bandwidth is \"10mbps\"; it must be a rate from 1k to 1000G bits per second, as in 100M or 100mbit.")]
+    [InlineData("cable --a tap:x --b tap:y --queue 0", "--queue is \"0\"; it must be frames from 1, as in 100, bytes, as in 64KiB, or a time, as in 20ms")]
+    [InlineData("cable --a tap:x --b tap:y --queue 5GiB", "--queue is \"5GiB\"; it must be frames")]
+    [InlineData("cable --a tap:x --b tap:y --duration 0", "--duration is \"0\"; it must be a time from 1ms to 480h, as in 20ms.")]
     [InlineData("ping nobody", "HOST is \"nobody\"; it must be an IP address.")]
     [InlineData("ping 10.0.0.1 --count 0", "--count is \"0\"; it must be a number from 1 to 65535.")]
     [InlineData("fly", "'fly'")]
@@ -54,6 +65,7 @@ public sealed partial class CommandLineSpecs : IDisposable
     [InlineData("--help", "demo")]
     [InlineData("demo --help", "--loss")]
     [InlineData("up --help", "--serve")]
+    [InlineData("cable --help", "--loss-burst")]
     [InlineData("status --help", "--json")]
     [InlineData("ping --help", "--interval")]
     public async Task Help_is_0_and_names_what_there_is(string line, string mentions)
@@ -84,6 +96,17 @@ public sealed partial class CommandLineSpecs : IDisposable
         var run = await RunAsync("up");
         Assert.Equal(2, run.Code);
         Assert.Contains("give one with --address", Assert.Single(run.ErrorLines), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--a tap:x --b tun:y", "tapwire: tap:x and tun:y do not go together: a tap device carries Ethernet frames, a tun device IP packets.")]
+    [InlineData("--a tap:x --b tap:x", "tapwire: --a and --b are the same device, x: a cable needs two.")]
+    [InlineData("--a tap:x --b tap:y --queue 10", "tapwire: From a to b: --queue limits what waits for the line, and without --bandwidth nothing waits.")]
+    public async Task A_cable_that_cannot_be_is_2_with_a_line_that_says_why(string line, string complaint)
+    {
+        var run = await RunAsync(["cable", .. line.Split(' ')]);
+        Assert.Equal(2, run.Code);
+        Assert.Equal(complaint, Assert.Single(run.ErrorLines));
     }
 
     [Fact]

@@ -144,4 +144,30 @@ public sealed class UnitSpecs
     [InlineData("Echo:7")]
     [InlineData("telnet:23")]
     public void What_is_no_service_is_refused(string? text) => Assert.Null(ServiceSpec.Parse(text));
+
+    [Theory]
+    [InlineData("5000", 5000)]
+    [InlineData("9600bit", 9600)]
+    [InlineData("512k", 512_000)]
+    [InlineData("512kbit", 512_000)]
+    [InlineData("100M", 100_000_000)]
+    [InlineData("100mbit", 100_000_000)]
+    [InlineData("100Mbit", 100_000_000)]
+    [InlineData("1.5gbit", 1_500_000_000)]
+    public void A_rate_is_read(string text, long bitsPerSecond)
+    {
+        Assert.True(BitRate.TryParse(text, out var value));
+        Assert.Equal(bitsPerSecond, value);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("bit")]
+    [InlineData("5m")]
+    [InlineData("-5M")]
+    [InlineData("10mbps")]
+    [InlineData("1e9")]
+    [InlineData("99999999999G")]
+    public void What_is_no_rate_is_refused(string? text) => Assert.False(BitRate.TryParse(text, out _));
 }

@@ -70,8 +70,7 @@ internal sealed class LiveDriver : IDisposable
     public void Restart() => Program = StartProgram();
 
     /// <summary>A kernel socket inside the namespace.</summary>
-    public Socket KernelSocket(SocketType type = SocketType.Stream) => Namespace.Run(() =>
-        new Socket(AddressFamily.InterNetwork, type, type == SocketType.Stream ? ProtocolType.Tcp : ProtocolType.Udp));
+    public Socket KernelSocket(SocketType type = SocketType.Stream) => Namespace.OpenSocket(type);
 
     /// <summary>Connects a kernel socket to a port of the driver's stack.</summary>
     public async Task<NetworkStream> ConnectFromKernelAsync(int port, int receiveBuffer = 0)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Sockets;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Tapwire.Wires;
@@ -59,6 +60,17 @@ public sealed partial class NetworkNamespace : IDisposable
 
     /// <summary>Runs a command inside the namespace and returns how it ended.</summary>
     public CommandResult TryExec(string command, params string[] arguments) => Command("ip", ["netns", "exec", Name, command, .. arguments]);
+
+    /// <summary>Sets a variable below /proc/sys, as in "net/ipv4/tcp_sack", inside the namespace.</summary>
+    public void Sysctl(string name, string value) => Run(() =>
+    {
+        File.WriteAllText($"/proc/sys/{name}", value);
+        return 0;
+    });
+
+    /// <summary>A kernel socket inside the namespace.</summary>
+    public Socket OpenSocket(SocketType type = SocketType.Stream) => Run(() =>
+        new Socket(AddressFamily.InterNetwork, type, type == SocketType.Stream ? ProtocolType.Tcp : ProtocolType.Udp));
 
     /// <summary>Starts a command inside the namespace, its input and output redirected. It is ended with the namespace if it runs still.</summary>
     public Process Start(string command, params string[] arguments)

@@ -1,0 +1,60 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Messages;
+
+namespace Tapwire.Actors;
+
+/// <summary>
+/// A cable between two devices: a port for each, and their counters on request. It ends when one of its ports has, which only a fault of its own makes it do.
+/// </summary>
+public sealed class CableActor : ReceiveActor
+{
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly CablePort _portA;
+    private readonly CablePort _portB;
+    private readonly string _dispatcher;
+    private readonly Queue<IActorRef> _askers = new();
+    private readonly Queue<CablePortStatus> _fromA = new();
+    private readonly Queue<CablePortStatus> _fromB = new();
+    private IActorRef _a = ActorRefs.Nobody;
+    private IActorRef _b = ActorRefs.Nobody;
+
+    public CableActor(CablePort a, CablePort b, string dispatcher)
+    {
+        _portA = a;
+        _portB = b;
+        _dispatcher = dispatcher;
+        Receive<StatusRequest>(request =>
+        {
+            _askers.Enqueue(Sender);
+            _a.Tell(request);
+            _b.Tell(request);
+        });
+        Receive<CablePortStatus>(Collect);
+        Receive<Terminated>(gone =>
+        {
+            _log.Error("The port {Port} has stopped; so does the cable", gone.ActorRef.Path.Name);
+            Context.Stop(Self);
+        });
+    }
+
+    /// <param name="dispatcher">The id of the dispatcher of both ports.</param>
+    public static Props Props(CablePort a, CablePort b, string dispatcher) => Akka.Actor.Props.Create(() => new CableActor(a, b, dispatcher));
+
+    /// <summary>A port that has thrown no longer knows what it has moved, and its devices are closed: it is not made again.</summary>
+    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
+
+    protected override void PreStart()
+    {
+        _a = Context.Watch(Context.ActorOf(CablePortActor.Props(_portA).WithDispatcher(_dispatcher), "a"));
+        _b = Context.Watch(Context.ActorOf(CablePortActor.Props(_portB).WithDispatcher(_dispatcher), "b"));
+    }
+
+    /// <summary>Each port answers in the order of the questions.</summary>
+    private void Collect(CablePortStatus status)
+    {
+        (Sender.Equals(_a) ? _fromA : _fromB).Enqueue(status);
+        if (_fromA.Count > 0 && _fromB.Count > 0)
+            _askers.Dequeue().Tell(new CableStatus(_fromA.Dequeue(), _fromB.Dequeue()));
+    }
+}

@@ -1,0 +1,153 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Messages;
+using Tapwire.Stack.Buffers;
+using Tapwire.Wires;
+
+namespace Tapwire.Actors;
+
+/// <summary>What a port works with.</summary>
+/// <param name="Device">The wire to plug in; the actor's from now on.</param>
+/// <param name="Open">Opens the device again after a failure; throws <see cref="WireException"/>.</param>
+/// <param name="End">This port's end of the cable; the actor's from now on.</param>
+/// <param name="Batch">Frames moved before others have their turn, 1..1024.</param>
+public sealed record CablePort(IWire Device, Func<IWire> Open, IWire End, IReactor Reactor, BufferPool Pool, int Batch,
+    TimeSpan ReopenMinimum, TimeSpan ReopenMaximum);
+
+/// <summary>
+/// Joins one device to one end of a cable, in both directions. A frame that the other side has no room for stays where it is, down to the device that
+/// it came from. A device that fails is opened again, with growing pauses; frames for it meanwhile are dropped and counted.
+/// </summary>
+public sealed class CablePortActor : ReceiveActor, IWithTimers
+{
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly CablePort _port;
+    private readonly WirePump _inward;
+    private readonly WirePump _outward;
+    private IWire _device;
+    private long _dropped;
+    private long _refusedBefore;
+
+    public CablePortActor(CablePort port)
+    {
+        _port = port;
+        _device = port.Device;
+        _inward = new WirePump(port.Pool, port.Batch);
+        _outward = new WirePump(port.Pool, port.Batch);
+        Running();
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    public static Props Props(CablePort port) => Akka.Actor.Props.Create(() => new CablePortActor(port));
+
+    protected override void PreStart()
+    {
+        var self = Self;
+        _port.End.Start(_port.Reactor, readiness => self.Tell(Ready.End(readiness), ActorRefs.NoSender));
+        StartDevice();
+    }
+
+    protected override void PostStop()
+    {
+        _inward.Clear();
+        _outward.Clear();
+        _device.Dispose();
+        _port.End.Dispose();
+    }
+
+    private void Running()
+    {
+        Receive<Ready>(Move);
+        Receive<StatusRequest>(_ => Sender.Tell(Status(up: true)));
+    }
+
+    private void Down(TimeSpan pause)
+    {
+        Timers.StartSingleTimer(Reopen.Instance, Reopen.Instance, pause);
+        Receive<Reopen>(_ => TryReopen(pause));
+        Receive<Ready>(_ => _dropped += _outward.Drain(_port.End));
+        Receive<StatusRequest>(_ => Sender.Tell(Status(up: false)));
+    }
+
+    private void StartDevice()
+    {
+        var self = Self;
+        try
+        {
+            _device.Start(_port.Reactor, readiness => self.Tell(Ready.Device(readiness), ActorRefs.NoSender));
+            _log.Info("{Device} is plugged in", _device.Name);
+        }
+        catch (WireException e)
+        {
+            Fail(e);
+        }
+    }
+
+    /// <summary>One batch; when there is more, the others on this reactor have their turn first.</summary>
+    private void Move(Ready ready)
+    {
+        try
+        {
+            if (ready.Inward && _inward.Run(_device, _port.End) == PumpState.More)
+                Self.Tell(Ready.MoreInward);
+            if (ready.Outward && _outward.Run(_port.End, _device) == PumpState.More)
+                Self.Tell(Ready.MoreOutward);
+        }
+        catch (WireException e)
+        {
+            Fail(e);
+        }
+    }
+
+    private void Fail(WireException cause)
+    {
+        _log.Warning("{Device} failed: {Reason}; trying again in {Pause}", _device.Name, cause.Message, _port.ReopenMinimum);
+        _refusedBefore += _device.Refused;
+        _device.Dispose();
+        _dropped += _inward.Clear() + _outward.Drain(_port.End);
+        Become(() => Down(_port.ReopenMinimum));
+    }
+
+    private void TryReopen(TimeSpan pause)
+    {
+        try
+        {
+            _device = _port.Open();
+        }
+        catch (WireException e)
+        {
+            var next = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _port.ReopenMaximum.Ticks));
+            _log.Debug("{Device} does not open: {Reason}; trying again in {Pause}", _device.Name, e.Message, next);
+            Become(() => Down(next));
+            return;
+        }
+
+        Become(Running);
+        StartDevice();
+    }
+
+    private CablePortStatus Status(bool up) =>
+        new(_device.Name, up, _dropped, _refusedBefore + (up ? _device.Refused : 0) + _port.End.Refused);
+
+    private sealed class Reopen
+    {
+        public static readonly Reopen Instance = new();
+    }
+
+    /// <summary>A wire → its port: frames can be moved from the device inward, or outward to it.</summary>
+    private sealed record Ready(bool Inward, bool Outward) : IDeadLetterSuppression
+    {
+        public static readonly Ready MoreInward = new(Inward: true, Outward: false);
+        public static readonly Ready MoreOutward = new(Inward: false, Outward: true);
+        private static readonly Ready Both = new(Inward: true, Outward: true);
+
+        public static Ready Device(Readiness readiness) => Of(readiness, MoreInward, MoreOutward);
+
+        public static Ready End(Readiness readiness) => Of(readiness, MoreOutward, MoreInward);
+
+        /// <summary>A hang-up is found out by reading.</summary>
+        private static Ready Of(Readiness readiness, Ready readable, Ready writable) =>
+            readiness == Readiness.Writable ? writable : (readiness & Readiness.Writable) == 0 ? readable : Both;
+    }
+}

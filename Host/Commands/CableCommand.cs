@@ -1,0 +1,151 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using Serilog;
+using Serilog.Events;
+using Tapwire.Actors.Settings;
+using Tapwire.Wires;
+
+namespace Tapwire.Host.Commands;
+
+/// <summary><c>tapwire cable</c>: the in-memory cable's impairments between two real wires, until Ctrl-C.</summary>
+internal static class CableCommand
+{
+    // Room for an IEEE 802.1Q tag: a device passes tagged frames of its MTU, too.
+    private const int VlanTag = 4;
+
+    // Bandwidth times delay of 10 Gbit/s at 200 ms; what is more stays in the sending device's own queue.
+    private const long InFlightBytes = 512L << 20;
+
+    private const int SIGUSR1 = 10;
+
+    private static readonly Option<WireSpec> A = Wire("--a", "The device at one end.");
+
+    private static readonly Option<WireSpec> B = Wire("--b", "The device at the other end, of the same kind.");
+
+    private static readonly Option<int> Mtu = Flags.Number("--mtu", "Set on both devices; their own when not given.", 68, 65521, 0);
+
+    private static readonly Option<TimeSpan> For = Flags.Time("--duration", "Ends after that time; at Ctrl-C when not given.",
+        TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(20), Timeout.InfiniteTimeSpan);
+
+    private static readonly Option<TimeSpan> Interval = Flags.Time("--interval", "Prints the counters that often, not only at the end and on SIGUSR1.",
+        TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(20), Timeout.InfiniteTimeSpan);
+
+    private static readonly Option<string?> Config = new("--config") { Description = "Settings that differ from akka.hocon.", HelpName = "FILE" };
+
+    private static readonly Option<LogEventLevel?> Level = new("--log-level") { Description = "What is logged, instead of what akka.loglevel says." };
+
+    public static Command Create()
+    {
+        var command = new Command("cable", "Joins two devices by a cable that delays, limits, loses, reorders, duplicates and corrupts frames, until Ctrl-C. "
+            + "A value holds for both directions; a-b:VALUE or b-a:VALUE for one.")
+        {
+            A, B,
+        };
+        foreach (var option in CableLine.Options)
+            command.Add(option);
+        foreach (var option in new Option[] { Mtu, For, Interval, Config, Level })
+            command.Add(option);
+        command.SetAction((parsed, _) => RunAsync(parsed));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult parsed)
+    {
+        var asked = parsed.GetValue(Level);
+        var configuration = Configuration.Load(parsed.GetValue(Config), asked is { } given ? $"akka.loglevel = {HostLog.AkkaLevel(given)}" : "");
+        var (a, b) = (parsed.GetValue(A)!, parsed.GetValue(B)!);
+        if (a.Medium != b.Medium)
+            throw new SettingsException($"{a} and {b} do not go together: a tap device carries Ethernet frames, a tun device IP packets.");
+        if (a.Name == b.Name)
+            throw new SettingsException($"--a and --b are the same device, {a.Name}: a cable needs two.");
+        var options = CableLine.Read(parsed);
+
+        await using var log = HostLog.Create(asked ?? HostLog.SerilogLevel(configuration.Config.GetString("akka.loglevel")), null);
+        Log.Logger = log;
+        var stop = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Ask(context, ExitCode.Interrupted));
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Ask(context, ExitCode.Done));
+
+        await using var cable = await StartAsync(configuration, options, a, b, parsed.GetValue(Mtu));
+        using var show = PosixSignalRegistration.Create((PosixSignal)SIGUSR1, context =>
+        {
+            context.Cancel = true;
+            _ = PrintAsync(cable);
+        });
+        Console.WriteLine($"tapwire cable is up: {a} to {b}, seed {options.Seed}");
+        var code = await RunAsync(cable, stop.Task, parsed.GetValue(For), parsed.GetValue(Interval));
+        await PrintAsync(cable);
+        return code;
+
+        void Ask(PosixSignalContext context, int code)
+        {
+            context.Cancel = true;
+            stop.TrySetResult(code);
+        }
+    }
+
+    /// <summary>Waits for the end, and prints counters on the way.</summary>
+    private static async Task<int> RunAsync(RunningCable cable, Task<int> stop, TimeSpan duration, TimeSpan interval)
+    {
+        var expired = Task.Delay(duration);
+        while (true)
+        {
+            var first = await Task.WhenAny(stop, cable.Ended, expired, Task.Delay(interval));
+            if (first == stop)
+                return await stop;
+            if (first == cable.Ended)
+                throw new CommandFailedException("The cable has ended; the log says why.");
+            if (first == expired)
+                return ExitCode.Done;
+            await PrintAsync(cable);
+        }
+    }
+
+    private static async Task<RunningCable> StartAsync(Configuration configuration, CableOptions options, WireSpec a, WireSpec b, int mtu)
+    {
+        var deviceA = Open(a, mtu);
+        TapWire? deviceB = null;
+        try
+        {
+            deviceB = Open(b, mtu);
+            if (deviceA.Mtu != deviceB.Mtu)
+                throw new CommandFailedException($"{a} has MTU {deviceA.Mtu}, {b} {deviceB.Mtu}: set both alike with --mtu {Math.Min(deviceA.Mtu, deviceB.Mtu)}.");
+            options = options with
+            {
+                NameA = "cable-a",
+                NameB = "cable-b",
+                Medium = a.Medium,
+                Mtu = Math.Min(deviceA.Mtu + (a.Medium == Medium.Ethernet ? VlanTag : 0), ushort.MaxValue),
+                InFlightBytes = InFlightBytes,
+            };
+            mtu = deviceA.Mtu;
+            return await RunningCable.StartAsync(configuration.Config, configuration.Settings.Tap, options, (deviceA, () => Open(a, mtu)), (deviceB, () => Open(b, mtu)));
+        }
+        catch
+        {
+            deviceA.Dispose();
+            deviceB?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Without offload: what passes the cable is what a wire would carry, so that loss, queue and order are those of packets.</summary>
+    private static TapWire Open(WireSpec spec, int mtu) => TapWire.Open(new TapWireOptions
+    {
+        Name = spec.Name,
+        Medium = spec.Medium,
+        Mtu = mtu == 0 ? null : mtu,
+        Offloads = WireOffloads.None,
+    });
+
+    private static async Task PrintAsync(RunningCable cable) => Console.WriteLine(await cable.ReportAsync());
+
+    private static Option<WireSpec> Wire(string name, string description)
+    {
+        var option = Flags.Value<WireSpec>(name, description, "tap:NAME",
+            (string text, out WireSpec value) => (value = WireSpec.Parse(text)!) is not null, WireSpec.Accepted, null!);
+        option.Required = true;
+        option.DefaultValueFactory = null;
+        return option;
+    }
+}

@@ -1,0 +1,33 @@
+namespace Tapwire.Wires;
+
+/// <summary>
+/// Which frames vanish. Alone, each by its own dice; or in bursts, by Gilbert's model: a good state that loses nothing and a bad one that loses
+/// everything, left for one another by dice. In tc-netem(8)'s terms: "loss gemodel P R", with the share P / (P + R) and bursts of 1 / R frames.
+/// </summary>
+internal struct CableLoss
+{
+    private readonly double _share;
+    private readonly double _toBad;
+    private readonly double _toGood;
+    private CableRandom _random;
+    private bool _bad;
+
+    public CableLoss(CableImpairments impairments, ulong seed)
+    {
+        _random = new CableRandom(seed);
+        _share = impairments.Loss;
+        if (impairments.LossBurst == 0)
+            return;
+        _toGood = 1 / impairments.LossBurst;
+        _toBad = _toGood * impairments.Loss / (1 - impairments.Loss);
+    }
+
+    /// <summary>Decides about the next frame.</summary>
+    public bool Hits()
+    {
+        if (_toGood == 0)
+            return _random.Hits(_share);
+        _bad = _bad ? !_random.Hits(_toGood) : _random.Hits(_toBad);
+        return _bad;
+    }
+}
