@@ -103,7 +103,7 @@ public sealed partial class StackActor
                 break;
             var status = entry.Socket switch
             {
-                TcpSocket tcp => new ConnectionStatus(tcp.State.ToString(), tcp.Local, tcp.Remote, tcp.Info.SendQueue, tcp.Info.ReceiveQueue),
+                TcpSocket tcp => StatusOf(tcp),
                 TcpListener listener => new ConnectionStatus("Listen", listener.Local, default, 0, 0),
                 UdpSocket udp => new ConnectionStatus("Udp", udp.Local, udp.Remote, 0, 0),
                 _ => null,
@@ -129,4 +129,10 @@ public sealed partial class StackActor
     private sealed record PendingPing(Ping Request, IActorRef Asker, ICancelable Timeout);
 
     private sealed record PingTimedOut(ushort Sequence) : IDeadLetterSuppression;
+
+    private static ConnectionStatus StatusOf(TcpSocket tcp)
+    {
+        var info = tcp.Info;
+        return new ConnectionStatus(info.State.ToString(), tcp.Local, tcp.Remote, info.SendQueue, info.ReceiveQueue, info.State == TcpState.SynSent ? null : info);
+    }
 }

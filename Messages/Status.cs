@@ -1,4 +1,5 @@
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Messages;
 
@@ -22,7 +23,8 @@ public sealed record StackStatus(IReadOnlyList<IpPrefix> Addresses, IReadOnlyLis
     int ConnectionCount, IReadOnlyDictionary<string, long> Counters, long BuffersRented, TimeSpan Uptime);
 
 /// <summary>One TCP socket.</summary>
-public sealed record ConnectionStatus(string State, IpEndpoint Local, IpEndpoint Remote, int SendQueue, int ReceiveQueue);
+/// <param name="Tcp">Null until the handshake is done, and for what is no connection.</param>
+public sealed record ConnectionStatus(string State, IpEndpoint Local, IpEndpoint Remote, int SendQueue, int ReceiveQueue, TcpInfo? Tcp = null);
 
 /// <summary>Anyone → StackActor: add or remove an address at run time. Answered by <see cref="AddressAnswer"/>.</summary>
 public sealed record AddAddress(IpPrefix Prefix);

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using Tapwire.Messages;
+using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Actors.Link;
 
@@ -34,6 +35,8 @@ internal static class StatusJson
                 json.WriteString("remote", connection.Remote.Port == 0 ? "" : connection.Remote.ToString());
                 json.WriteNumber("sendQueue", connection.SendQueue);
                 json.WriteNumber("receiveQueue", connection.ReceiveQueue);
+                if (connection.Tcp is { } tcp)
+                    Write(json, tcp);
                 json.WriteEndObject();
             }
 
@@ -63,6 +66,29 @@ internal static class StatusJson
         json.WriteNumber("bytesSent", tap.BytesSent);
         json.WriteNumber("framesRefused", tap.FramesRefused);
         json.WriteNumber("framesDropped", tap.FramesDropped);
+        json.WriteEndObject();
+    }
+
+    /// <summary>What ss -i shows of a connection.</summary>
+    private static void Write(Utf8JsonWriter json, in TcpInfo tcp)
+    {
+        json.WriteStartObject("tcp");
+        json.WriteString("congestionControl", CongestionAlgorithms.NameOf(tcp.CongestionControl));
+        json.WriteNumber("roundTripMicroseconds", (long)tcp.RoundTrip.TotalMicroseconds);
+        json.WriteNumber("minRoundTripMicroseconds", (long)tcp.MinRoundTrip.TotalMicroseconds);
+        json.WriteNumber("retransmissionTimeoutMicroseconds", (long)tcp.Rto.TotalMicroseconds);
+        json.WriteNumber("segmentSize", tcp.SegmentSize);
+        json.WriteNumber("congestionWindow", tcp.CongestionWindow);
+        if (tcp.SlowStartThreshold != long.MaxValue)
+            json.WriteNumber("slowStartThreshold", tcp.SlowStartThreshold);
+        json.WriteNumber("bytesInFlight", tcp.BytesInFlight);
+        json.WriteNumber("sendWindow", tcp.SendWindow);
+        json.WriteNumber("receiveWindow", tcp.ReceiveWindow);
+        json.WriteNumber("pacingBytesPerSecond", tcp.PacingRate);
+        json.WriteNumber("bytesDelivered", tcp.BytesDelivered);
+        json.WriteNumber("bytesLost", tcp.BytesLost);
+        json.WriteNumber("segmentsSentAgain", tcp.Retransmits);
+        json.WriteBoolean("reorderingSeen", tcp.ReorderingSeen);
         json.WriteEndObject();
     }
 }
