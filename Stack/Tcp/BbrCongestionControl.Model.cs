@@ -13,6 +13,10 @@ internal sealed partial class BbrCongestionControl
     /// <summary>Reno would have needed that many rounds to lose once; at the latest then it is time to probe (4.3.3.5.1).</summary>
     private const int MaxRenoRounds = 63;
 
+    /// <summary>A probe that has raised the bandwidth by so much is followed by another after so many rounds.</summary>
+    private const double ProbeSuccess = 1.1;
+    private const int RoundsAfterSuccess = 4;
+
     private enum AckPhase : byte
     {
         Init,
@@ -41,6 +45,7 @@ internal sealed partial class BbrCongestionControl
     private bool _lossRoundStart;
     private long _lostAtRoundStart;
     private long _totalDelivered;
+    private long _totalLost;
     private bool _awaitsPipe;
 
     // As they were before the last reduction, for a loss that was none
@@ -52,6 +57,7 @@ internal sealed partial class BbrCongestionControl
     private Instant _cycleAt;
     private TimeSpan _probeWait;
     private long _roundsSinceProbe;
+    private double _bandwidthBeforeProbe;
     private long _upAcked;
     private long _upPerSegment;
     private int _upRounds;
@@ -67,6 +73,7 @@ internal sealed partial class BbrCongestionControl
     public override void Lost(Transmission entry, in AckReport report, long totalLost)
     {
         _lossBursts++;
+        _totalLost = totalLost;
         if (!_samplesProbe)
             return;
         long inFlight = entry.InFlight;
@@ -348,10 +355,13 @@ internal sealed partial class BbrCongestionControl
 
     private bool CheckTimeToProbe(in AckReport report)
     {
-        var renoRounds = Math.Min(MaxRenoRounds, TargetInflight / _segmentSize);
+        // What the last probe, or startup, has found is far more than was known before: the next one may find more again. Otherwise the draft's times.
+        var found = MaxBandwidth > ProbeSuccess * _bandwidthBeforeProbe;
+        var renoRounds = found ? RoundsAfterSuccess : Math.Min(MaxRenoRounds, TargetInflight / _segmentSize);
         if (report.Now <= _cycleAt + _probeWait && _roundsSinceProbe < renoRounds)
             return false;
         ResetLowerBounds();
+        _bandwidthBeforeProbe = MaxBandwidth;
         _upRounds = 0;
         _upAcked = 0;
         _phase = AckPhase.Refilling;

@@ -126,7 +126,9 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
         RememberModel();
         SaveWindow();
         _recovering = true;
-        // 4.6.4.3: for a round trip no more leaves than arrives.
+        // 4.6.4.3: for a round trip no more leaves than arrives; but losses that are not heeded do not stop its growth either.
+        if (!IsMuch(_totalLost - _lostAtRoundStart, inFlight))
+            return;
         _conservation = true;
         _conservationEnd = _totalDelivered;
         Window = Math.Max(inFlight, segmentSize);

@@ -57,10 +57,14 @@ internal struct Reassembly
     private ReassemblyRange? _first;
     private ReassemblyRange? _last;
     private uint _touched;
+    private uint _reported;
 
     public readonly bool IsEmpty => _first is null;
 
     public int Ranges { get; private set; }
+
+    /// <summary>Ranges that have come or grown since the last report.</summary>
+    public int Unreported { get; private set; }
 
     public readonly uint FirstStart => _first!.Start;
 
@@ -79,7 +83,7 @@ internal struct Reassembly
             duplicate = new SackBlock(start, Seq.Min(previous.End, end));
             if (Seq.Le(end, previous.End))
             {
-                previous.Touched = ++_touched;
+                Touch(previous);
                 payload.Release();
                 return duplicate;
             }
@@ -147,8 +151,10 @@ internal struct Reassembly
 
     /// <summary>Writes up to <paramref name="room"/> blocks, the range that grew last first.</summary>
     /// <returns>How many were written from <paramref name="at"/> on.</returns>
-    public readonly int Report(ref SackBlocks blocks, int at, int room)
+    public int Report(ref SackBlocks blocks, int at, int room)
     {
+        _reported = _touched;
+        Unreported = 0;
         var written = 0;
         var below = uint.MaxValue;
         while (written < room)
@@ -218,6 +224,7 @@ internal struct Reassembly
         {
             range = ranges.Rent();
             range.Start = start;
+            range.Touched = 0;
             range.Next = next;
             if (previous is null)
                 _first = range;
@@ -232,12 +239,19 @@ internal struct Reassembly
         range.Payloads.Append(payload, pool);
         Memory += range.Payloads.Memory;
         range.End = end;
-        range.Touched = ++_touched;
+        Touch(range);
         if (!joinsNext)
             return;
         range.Payloads.Append(ref next!.Payloads);
         range.End = next.End;
         RemoveAfter(range, ranges);
+    }
+
+    private void Touch(ReassemblyRange range)
+    {
+        if (range.Touched <= _reported)
+            Unreported++;
+        range.Touched = ++_touched;
     }
 
     private void RemoveAfter(ReassemblyRange? previous, ReassemblyRangePool ranges)

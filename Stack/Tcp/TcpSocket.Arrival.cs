@@ -9,6 +9,9 @@ public sealed partial class TcpSocket
     /// <summary>A timestamp older than that may belong to a clock that has wrapped (RFC 7323, 5.5).</summary>
     private static readonly TimeSpan PawsAge = TimeSpan.FromDays(24);
 
+    /// <summary>A tick less is forgiven, as in Linux (TCP_PAWS_WINDOW): segments that left together may have been overtaken.</summary>
+    private const uint PawsTolerance = 1;
+
     private uint _tsRecent;
     private Instant _tsRecentAt;
     private Instant _lastHeard;
@@ -59,7 +62,7 @@ public sealed partial class TcpSocket
     private bool IsAcceptable(in TcpHeader segment, int length, Instant now)
     {
         if (_timestamps && segment.HasTimestamp && !segment.Has(TcpFlags.Rst)
-            && Seq.Lt(segment.TimestampValue, _tsRecent) && now - _tsRecentAt < PawsAge)
+            && Seq.Lt(segment.TimestampValue + PawsTolerance, _tsRecent) && now - _tsRecentAt < PawsAge)
         {
             _layer.Counters.TcpExtPAWSEstab++;
             AnswerUnacceptable(segment, length, now);
@@ -199,7 +202,7 @@ public sealed partial class TcpSocket
         }
         else if (Seq.Lt(segment.Sequence, RcvNxt))
         {
-            ReportDuplicate(segment.Sequence, Seq.Min(segment.Sequence + (uint)length, RcvNxt));
+            ReportDuplicate(segment.Sequence, Seq.Min(segment.Sequence + (uint)length, RcvNxt), now);
         }
 
         _ackNow = true;

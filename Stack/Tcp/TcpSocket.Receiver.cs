@@ -95,7 +95,7 @@ public sealed partial class TcpSocket
 
         if (_timestamps && payload.Length >= _rcvMss)
             MeasurePeer(segment.TimestampEcho, now);
-        if (!Trim(ref start, ref fin, payload))
+        if (!Trim(ref start, ref fin, payload, now))
             return;
         Take(start, payload, now);
         if (_peerFinKnown && RcvNxt == _peerFin)
@@ -106,13 +106,13 @@ public sealed partial class TcpSocket
 
     /// <summary>Cuts off what is old, what is beyond the window, and what would follow a FIN.</summary>
     /// <returns>False if nothing is left; the payload is released then.</returns>
-    private bool Trim(ref uint start, ref bool fin, PacketBuffer payload)
+    private bool Trim(ref uint start, ref bool fin, PacketBuffer payload, Instant now)
     {
         var end = start + (uint)payload.Length;
         if (Seq.Lt(start, RcvNxt))
         {
             var old = (int)Math.Min(RcvNxt - start, (uint)payload.Length);
-            ReportDuplicate(start, start + (uint)old);
+            ReportDuplicate(start, start + (uint)old, now);
             payload.TrimStart(old);
             start += (uint)old;
             _ackNow = true;
@@ -154,7 +154,7 @@ public sealed partial class TcpSocket
         else if (start == RcvNxt)
             TakeInOrder(payload, length, now);
         else
-            TakeAhead(start, payload);
+            TakeAhead(start, payload, now);
     }
 
     private void TakeInOrder(PacketBuffer payload, int length, Instant now)
@@ -183,12 +183,14 @@ public sealed partial class TcpSocket
         ScheduleAcknowledgment(now);
     }
 
-    private void TakeAhead(uint start, PacketBuffer payload)
+    private void TakeAhead(uint start, PacketBuffer payload, Instant now)
     {
         _layer.Counters.TcpExtTCPOFOQueue++;
+        if (_selectiveAck && _ahead.Unreported >= SackRoom)
+            AcknowledgeAtOnce(now);
         var duplicate = _ahead.Insert(start, payload, _layer.Ip.Pool, _layer.Ranges);
         if (duplicate.Start != duplicate.End)
-            ReportDuplicate(duplicate.Start, duplicate.End);
+            ReportDuplicate(duplicate.Start, duplicate.End, now);
         // Memory, not bytes: small segments in large buffers. What is acknowledged selectively may be dropped (RFC 2018, 8), from the far end.
         while (!_ahead.IsEmpty && (_ahead.Ranges > Reassembly.MaxRanges || _ahead.Memory + _received.Memory > 2L * _receiveBuffer + (64 << 10)))
         {
@@ -279,10 +281,22 @@ public sealed partial class TcpSocket
             _duplicateAcksOwed--;
     }
 
-    private void ReportDuplicate(uint start, uint end)
+    private void ReportDuplicate(uint start, uint end, Instant now)
     {
+        if (_selectiveAck && _duplicate.Start != _duplicate.End)
+            AcknowledgeAtOnce(now);
         _layer.Counters.TcpInDuplicateBytes += (int)(end - start);
         _duplicate = new SackBlock(start, end);
+    }
+
+    /// <summary>SACK blocks that an acknowledgement has room for.</summary>
+    private int SackRoom => _timestamps ? 3 : 4;
+
+    /// <summary>One acknowledgement answers a batch; but not if it cannot say all: what the sender does not hear of it takes for lost.</summary>
+    private void AcknowledgeAtOnce(Instant now)
+    {
+        if (_layer.Ip.HasRoom)
+            Emit(SndNxt, 0, TcpFlags.Ack, again: false, now);
     }
 
     /// <summary>SACK blocks for an acknowledgement, a duplicate first (RFC 2018, 4; RFC 2883, 4).</summary>
@@ -290,7 +304,7 @@ public sealed partial class TcpSocket
     {
         if (!_selectiveAck)
             return;
-        var room = _timestamps ? 3 : 4;
+        var room = SackRoom;
         var count = 0;
         if (_duplicate.Start != _duplicate.End)
         {
