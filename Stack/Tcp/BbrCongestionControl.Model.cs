@@ -10,8 +10,12 @@ internal sealed partial class BbrCongestionControl
     private const int StartupLossBursts = 6;
     private const int ExtraFilterRounds = 10;
 
-    /// <summary>Reno would have needed that many rounds to lose once; at the latest then it is time to probe (4.3.3.5.1).</summary>
-    private const int MaxRenoRounds = 63;
+    /// <summary>Rounds between probes, at most. Reno would need as many to lose once (4.3.3.5.1), up to 63; Linux's version 1 probes each eighth, and whoever
+    /// shares a path with it, or has left startup too early, has to come near that.</summary>
+    private const int MaxRounds = 12;
+
+    /// <summary>The draft's threshold: with it a probe that finds nothing ends early.</summary>
+    private const double ProbeLoss = 0.02;
 
     /// <summary>A probe that has raised the bandwidth by so much is followed by another after so many rounds.</summary>
     private const double ProbeSuccess = 1.1;
@@ -58,6 +62,9 @@ internal sealed partial class BbrCongestionControl
     private TimeSpan _probeWait;
     private long _roundsSinceProbe;
     private double _bandwidthBeforeProbe;
+    private long _lostAtProbe;
+    private long _deliveredAtProbe;
+    private int _feedbackRounds;
     private long _upAcked;
     private long _upPerSegment;
     private int _upRounds;
@@ -357,7 +364,7 @@ internal sealed partial class BbrCongestionControl
     {
         // What the last probe, or startup, has found is far more than was known before: the next one may find more again. Otherwise the draft's times.
         var found = MaxBandwidth > ProbeSuccess * _bandwidthBeforeProbe;
-        var renoRounds = found ? RoundsAfterSuccess : Math.Min(MaxRenoRounds, TargetInflight / _segmentSize);
+        var renoRounds = found ? RoundsAfterSuccess : Math.Min(MaxRounds, TargetInflight / _segmentSize);
         if (report.Now <= _cycleAt + _probeWait && _roundsSinceProbe < renoRounds)
             return false;
         ResetLowerBounds();
@@ -382,7 +389,11 @@ internal sealed partial class BbrCongestionControl
             return false;
         }
 
-        return _fullNow;
+        if (_roundStart && _phase == AckPhase.ProbeFeedback)
+            _feedbackRounds++;
+        var isVain = _roundStart && _feedbackRounds > 1 && MaxBandwidth < ProbeSuccess * _bandwidthBeforeProbe
+            && report.TotalLost - _lostAtProbe > ProbeLoss * (report.TotalDelivered - _deliveredAtProbe);
+        return _fullNow || isVain;
     }
 
     private void StartDown(Instant now)
@@ -411,6 +422,9 @@ internal sealed partial class BbrCongestionControl
     private void StartUp(in AckReport report)
     {
         _phase = AckPhase.ProbeStarting;
+        _feedbackRounds = 0;
+        _lostAtProbe = report.TotalLost;
+        _deliveredAtProbe = report.TotalDelivered;
         StartRound(report.TotalDelivered);
         ResetFull();
         _fullBandwidth = report.DeliveryRate;

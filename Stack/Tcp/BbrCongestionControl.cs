@@ -80,7 +80,7 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
 
     private bool IsInProbeBandwidth => _mode is Mode.ProbeDown or Mode.ProbeCruise or Mode.ProbeRefill or Mode.ProbeUp;
 
-    /// <summary>BBR.send_quantum (4.6.3): a millisecond's worth, two segments at least.</summary>
+    /// <summary>BBR.send_quantum (4.6.3): a millisecond's worth, for what waits on its way through both hosts; two segments at least.</summary>
     private long Quantum => Math.Max(2L * _segmentSize, Math.Min(MaxQuantum, (long)(_pacingRate / 1000)));
 
     public override CongestionAlgorithm Algorithm => CongestionAlgorithm.Bbr;

@@ -4,7 +4,7 @@ namespace Tapwire.Stack.Tcp;
 public sealed partial class TcpSocket
 {
     /// <summary>What a late timer has missed may leave at once, up to so much time's worth.</summary>
-    private static readonly TimeSpan PacingSlack = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan PacingSlack = TimeSpan.FromMilliseconds(0.25);
 
     private CongestionControl _congestion;
 
@@ -35,13 +35,13 @@ public sealed partial class TcpSocket
             _congestion.Begin(_segmentSize, synLost: false, _minRoundTrip, now);
     }
 
-    /// <summary>Bytes that may leave as one packet without filling a queue on the way: a millisecond's worth.</summary>
+    /// <summary>Bytes that may leave as one packet without filling a queue on the way: half a millisecond's worth.</summary>
     private long PacedBurst
     {
         get
         {
             var rate = _congestion.PacingRate(_rtt.Smoothed);
-            return rate == 0 ? long.MaxValue : Math.Max((long)_congestion.BurstSegments * _segmentSize, rate / 1000);
+            return rate == 0 ? long.MaxValue : Math.Max((long)_congestion.BurstSegments * _segmentSize, rate / 2000);
         }
     }
 
