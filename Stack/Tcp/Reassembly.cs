@@ -9,11 +9,18 @@ internal sealed class ReassemblyRange
     public uint Start;
     public uint End;
 
-    /// <summary>When it last grew, in insertions: SACK reports the latest first (RFC 2018, 4).</summary>
+    /// <summary>When it last grew, in insertions.</summary>
     public uint Touched;
 
     public ReceiveQueue Payloads;
+
+    /// <summary>Neighbours by sequence number.</summary>
     public ReassemblyRange? Next;
+    public ReassemblyRange? Previous;
+
+    /// <summary>Neighbours in the order of growth: SACK reports the latest first (RFC 2018, 4).</summary>
+    public ReassemblyRange? Older;
+    public ReassemblyRange? Newer;
 }
 
 /// <summary>Ranges not in use, shared by the connections of a layer.</summary>
@@ -40,6 +47,9 @@ internal sealed class ReassemblyRangePool
         range.Payloads.Clear();
         if (_count == Limit)
             return;
+        range.Previous = null;
+        range.Older = null;
+        range.Newer = null;
         range.Next = _free;
         _free = range;
         _count++;
@@ -47,15 +57,19 @@ internal sealed class ReassemblyRangePool
 }
 
 /// <summary>
-/// The bytes that arrived ahead of a gap, as a sorted list of ranges with gaps between them. Its length is the number of gaps, not of segments.
+/// The bytes that arrived ahead of a gap, as a sorted list of ranges with gaps between them. Its length is the number of gaps, not of segments. A place in it is
+/// sought from the nearest of three: the front, where gaps are filled, the end, where data is new, and where something arrived last.
 /// </summary>
 internal struct Reassembly
 {
     /// <summary>More gaps than that mean an attack or a hopeless path; the farthest range goes.</summary>
-    public const int MaxRanges = 256;
+    public const int MaxRanges = 2048;
 
     private ReassemblyRange? _first;
     private ReassemblyRange? _last;
+
+    /// <summary>What grew last.</summary>
+    private ReassemblyRange? _newest;
     private uint _touched;
     private uint _reported;
 
@@ -97,7 +111,7 @@ internal struct Reassembly
         {
             // The new payload covers the whole range: it replaces it.
             duplicate = new SackBlock(next.Start, next.End);
-            RemoveAfter(previous, ranges);
+            Remove(next, ranges);
             next = previous is null ? _first : previous.Next;
         }
 
@@ -128,7 +142,7 @@ internal struct Reassembly
             }
 
             range.Payloads.Clear();
-            RemoveAfter(null, ranges);
+            Remove(range, ranges);
         }
 
         return expected;
@@ -137,16 +151,13 @@ internal struct Reassembly
     /// <summary>Drops the range farthest away.</summary>
     public void DropLast(ReassemblyRangePool ranges)
     {
-        ReassemblyRange? previous = null;
-        for (var range = _first; range != _last; range = range!.Next)
-            previous = range;
-        RemoveAfter(previous, ranges);
+        Remove(_last!, ranges);
     }
 
     public void Clear(ReassemblyRangePool ranges)
     {
         while (_first is not null)
-            RemoveAfter(null, ranges);
+            Remove(_first, ranges);
     }
 
     /// <summary>Writes up to <paramref name="room"/> blocks, the range that grew last first.</summary>
@@ -156,22 +167,8 @@ internal struct Reassembly
         _reported = _touched;
         Unreported = 0;
         var written = 0;
-        var below = uint.MaxValue;
-        while (written < room)
-        {
-            ReassemblyRange? latest = null;
-            for (var range = _first; range is not null; range = range.Next)
-            {
-                if (range.Touched < below && (latest is null || range.Touched > latest.Touched))
-                    latest = range;
-            }
-
-            if (latest is null)
-                break;
-            below = latest.Touched;
-            blocks[at + written++] = new SackBlock(latest.Start, latest.End);
-        }
-
+        for (var range = _newest; written < room && range is not null; range = range.Older)
+            blocks[at + written++] = new SackBlock(range.Start, range.End);
         return written;
     }
 
@@ -201,14 +198,21 @@ internal struct Reassembly
         }
     }
 
+    /// <summary>The last range that begins at or below a sequence number.</summary>
     private readonly ReassemblyRange? Preceding(uint start)
     {
-        if (_last is not null && Seq.Le(_last.Start, start))
-            return _last;
-        ReassemblyRange? previous = null;
-        for (var range = _first; range is not null && Seq.Le(range.Start, start); range = range.Next)
-            previous = range;
-        return previous;
+        if (_first is null || Seq.Gt(_first.Start, start))
+            return null;
+        var from = _first;
+        if ((int)(_last!.Start - start) < (int)(start - _first.Start))
+            from = _last;
+        if (Math.Abs((int)(_newest!.Start - start)) < Math.Abs((int)(from.Start - start)))
+            from = _newest;
+        while (Seq.Gt(from.Start, start))
+            from = from.Previous!;
+        while (from.Next is { } next && Seq.Le(next.Start, start))
+            from = next;
+        return from;
     }
 
     private void Place(
@@ -226,12 +230,15 @@ internal struct Reassembly
             range.Start = start;
             range.Touched = 0;
             range.Next = next;
+            range.Previous = previous;
             if (previous is null)
                 _first = range;
             else
                 previous.Next = range;
             if (next is null)
                 _last = range;
+            else
+                next.Previous = range;
             Ranges++;
         }
 
@@ -244,7 +251,7 @@ internal struct Reassembly
             return;
         range.Payloads.Append(ref next!.Payloads);
         range.End = next.End;
-        RemoveAfter(range, ranges);
+        Remove(next, ranges);
     }
 
     private void Touch(ReassemblyRange range)
@@ -252,18 +259,40 @@ internal struct Reassembly
         if (range.Touched <= _reported)
             Unreported++;
         range.Touched = ++_touched;
+        if (_newest == range)
+            return;
+        LeaveOrder(range);
+        range.Older = _newest;
+        if (_newest is not null)
+            _newest.Newer = range;
+        _newest = range;
     }
 
-    private void RemoveAfter(ReassemblyRange? previous, ReassemblyRangePool ranges)
+    private void LeaveOrder(ReassemblyRange range)
     {
-        var range = previous is null ? _first! : previous.Next!;
-        if (previous is null)
+        if (_newest == range)
+            _newest = range.Older;
+        if (range.Newer is not null)
+            range.Newer.Older = range.Older;
+        if (range.Older is not null)
+            range.Older.Newer = range.Newer;
+        range.Newer = null;
+        range.Older = null;
+    }
+
+    private void Remove(ReassemblyRange range, ReassemblyRangePool ranges)
+    {
+        LeaveOrder(range);
+        if (range.Previous is null)
             _first = range.Next;
         else
-            previous.Next = range.Next;
-        if (_last == range)
-            _last = previous;
+            range.Previous.Next = range.Next;
+        if (range.Next is null)
+            _last = range.Previous;
+        else
+            range.Next.Previous = range.Previous;
         range.Next = null;
+        range.Previous = null;
         Memory -= range.Payloads.Memory;
         Ranges--;
         ranges.Return(range);
