@@ -77,7 +77,7 @@ public sealed partial class TcpSocket
         _windowLimited = false;
         if (!HasUnsent)
         {
-            NothingToSend();
+            LimitedByOthers();
             return false;
         }
 
@@ -114,6 +114,8 @@ public sealed partial class TcpSocket
         _windowLimited = window < unsent && window < full;
         if (allowed < window && allowed < full)
             _windowLimitedTo = SndNxt;
+        else if (_windowLimited)
+            LimitedByOthers();
         return false;
     }
 
@@ -191,8 +193,8 @@ public sealed partial class TcpSocket
         _rate.Sent(_log.Append(start, SndNxt, now), pipe, bytes, now);
     }
 
-    /// <summary>The application, not the network, is why no more is in flight.</summary>
-    private void NothingToSend()
+    /// <summary>The application, or the peer's window, is why no more is in flight, not the network.</summary>
+    private void LimitedByOthers()
     {
         if (_log is { LostBytes: 0 } && Pipe < CongestionWindow)
             _rate.ApplicationHasNothing(Pipe);
