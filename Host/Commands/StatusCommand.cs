@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Net.Sockets;
 using System.Text.Json;
 using Spectre.Console;
 using Tapwire.Links.Client;
@@ -28,7 +29,7 @@ internal static class StatusCommand
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
         do
         {
-            var status = await client.GetStatusAsync(interrupt.Token);
+            var status = await AskAsync(client, interrupt.Token);
             if (watch && !json && !Console.IsOutputRedirected)
                 AnsiConsole.Clear();
             if (json)
@@ -38,6 +39,19 @@ internal static class StatusCommand
         }
         while (watch && await timer.WaitForNextTickAsync(interrupt.Token));
         return ExitCode.Done;
+    }
+
+    /// <exception cref="CommandFailedException">The driver has gone.</exception>
+    private static async Task<string> AskAsync(TapwireClient client, CancellationToken cancel)
+    {
+        try
+        {
+            return await client.GetStatusAsync(cancel);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            throw new CommandFailedException("The driver has ended the connection: it has stopped, or is stopping.", e);
+        }
     }
 
     private static void Show(string json)

@@ -1,6 +1,8 @@
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Spectre.Console;
 using Tapwire.Host;
+using Tapwire.Links.Protocol;
 using Xunit;
 
 namespace Tapwire.Tests.Host;
@@ -88,6 +90,27 @@ public sealed partial class CommandLineSpecs : IDisposable
         Assert.StartsWith($"tapwire: No driver answers at '{path}'", Assert.Single(run.ErrorLines), StringComparison.Ordinal);
         Assert.Contains("start one with 'tapwire up'", run.Error, StringComparison.Ordinal);
         Assert.Empty(run.Output);
+    }
+
+    [Fact]
+    public async Task A_driver_that_goes_while_it_is_asked_is_1_with_the_reason()
+    {
+        var path = Path.Combine(_directory.FullName, "going.sock");
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(path));
+        listener.Listen(1);
+        var driver = Task.Run(async () =>
+        {
+            using var session = await listener.AcceptAsync();
+            var hello = new byte[LinkProtocol.HelloSize];
+            await session.ReceiveAsync(hello);
+            await session.SendAsync(hello);
+            await session.ReceiveAsync(new byte[1]);
+        });
+        var run = await RunAsync("status", "--link", path);
+        await driver;
+        Assert.Equal(1, run.Code);
+        Assert.Equal("tapwire: The driver has ended the connection: it has stopped, or is stopping.", Assert.Single(run.ErrorLines));
     }
 
     [Fact]
