@@ -17,6 +17,10 @@ internal sealed partial class BbrCongestionControl
     /// <summary>The draft's threshold: with it a probe that finds nothing ends early.</summary>
     private const double ProbeLoss = 0.02;
 
+    /// <summary>Rounds of cruising over which the path's own losses are averaged, and before which nothing is known of them.</summary>
+    private const int PathLossRounds = 16;
+    private const int LeastCruiseRounds = 4;
+
     /// <summary>A probe that has raised the bandwidth by so much is followed by another after so many rounds.</summary>
     private const double ProbeSuccess = 1.1;
     private const int RoundsAfterSuccess = 4;
@@ -48,6 +52,9 @@ internal sealed partial class BbrCongestionControl
     private long _lossRoundDelivered;
     private bool _lossRoundStart;
     private long _lostAtRoundStart;
+    private long _deliveredAtRoundStart;
+    private double _pathLoss;
+    private int _cruiseRounds;
     private long _totalDelivered;
     private long _totalLost;
     private bool _awaitsPipe;
@@ -94,7 +101,22 @@ internal sealed partial class BbrCongestionControl
         InflightTooHigh(before + (long)Math.Max(0, prefix), entry.IsApplicationLimited, report.Now);
     }
 
-    private bool IsMuch(long lost, long inFlight) => lost >= LeastLosses * _segmentSize && lost > inFlight * LossThreshold;
+    private bool IsMuch(long lost, long inFlight) => lost >= LeastLosses * _segmentSize && lost > inFlight * HeededLoss;
+
+    /// <summary>The share of losses that is heeded: the draft's and what the path loses anyway, however little is sent, twice; as long as that is not known, more than any
+    /// path should.</summary>
+    private double HeededLoss => _cruiseRounds < LeastCruiseRounds ? LossThreshold : Math.Min(LossThreshold, ProbeLoss + 2 * _pathLoss);
+
+    /// <summary>While no more is sent than the path delivers, what is lost is the path's own.</summary>
+    private void LearnPathLoss(in AckReport report)
+    {
+        var lost = report.TotalLost - _lostAtRoundStart;
+        var delivered = report.TotalDelivered - _deliveredAtRoundStart;
+        if (!_lossRoundStart || _mode != Mode.ProbeCruise || delivered <= 0)
+            return;
+        _cruiseRounds = Math.Min(_cruiseRounds + 1, PathLossRounds);
+        _pathLoss += ((double)lost / (lost + delivered) - _pathLoss) / _cruiseRounds;
+    }
 
     private long MaxExtra => Math.Max(_extraNow, _extraBefore);
 
@@ -134,6 +156,7 @@ internal sealed partial class BbrCongestionControl
             _maxBandwidthNow = Math.Max(_maxBandwidthNow, rate);
         if (_lossRoundStart && IsMuch(report.TotalLost - _lostAtRoundStart, report.InFlightWhenSent))
             AdaptLowerBounds();
+        LearnPathLoss(report);
 
         _bandwidth = Math.Min(MaxBandwidth, _bandwidthShortTerm);
         UpdateAggregation(report);
@@ -162,6 +185,7 @@ internal sealed partial class BbrCongestionControl
         _bandwidthLatest = report.DeliveryRate;
         _inflightLatest = report.DeliveredInInterval;
         _lostAtRoundStart = report.TotalLost;
+        _deliveredAtRoundStart = report.TotalDelivered;
         _lossBursts = 0;
     }
 

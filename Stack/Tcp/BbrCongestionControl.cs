@@ -5,10 +5,11 @@ namespace Tapwire.Stack.Tcp;
 /// without much loss) sets the pace and the window. Names are the draft's; section numbers are those of its version 01.
 /// </summary>
 /// <remarks>
-/// Losses are heeded from <see cref="LossThreshold"/> on, and <see cref="LeastLosses"/> of them, in all three places where the draft heeds them; there it
-/// is 2 %, and for the lower bounds any loss. On a path that loses 2 % of all packets whatever is sent, or changes their order, so that PAWS drops some, the
-/// draft's values find the path full at each probe and ratchet down to a thirtieth of it; Linux's version 1 does not heed losses at all. At a bottleneck
-/// whose queue is full, probing 25 % faster loses 20 %: a full path is still told from a bad one.
+/// <para>Losses are heeded where the draft heeds them, but not from its 2 % on: from 2 % more than twice what the path loses anyway, which is learnt while cruising, and
+/// if there are <see cref="LeastLosses"/> of them. On a path that loses 2 % of all packets whatever is sent, or changes their order, so that PAWS drops
+/// some, the draft's values find the path full at each probe and ratchet down to a thirtieth of it; Linux's version 1 does not heed losses at all.</para>
+/// <para>Probes come more often than the draft's (<see cref="MaxRounds"/>), sooner still after one that has found much, and end when two rounds have brought nothing but
+/// losses. A fast recovery holds the window back for a round only if its losses are heeded.</para>
 /// </remarks>
 internal sealed partial class BbrCongestionControl(KeyedRandom random) : CongestionControl
 {
