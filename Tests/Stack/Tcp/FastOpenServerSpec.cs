@@ -252,7 +252,7 @@ public class FastOpenServerSpec
         +0 < S 0:100(100) win 65535 <mss 1460,TS val 100 ecr 0,FO *>
         +0 > S. 0:0(0) ack 101 <mss 1460,TS val 0 ecr 100>
         +0 accept
-        +0 < . 101:101(0) ack 1 win 65535 <TS val 99 ecr 0>
+        +0 < . 101:101(0) ack 1 win 65535 <TS val 98 ecr 0>
         +0 > . 1:1(0) ack 101
         +0 state SynReceived
         +0 < . 101:101(0) ack 1 win 65535 <TS val 100 ecr 0>
