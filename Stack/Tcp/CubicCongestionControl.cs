@@ -69,7 +69,18 @@ internal sealed class CubicCongestionControl : CongestionControl
         if (first)
             Reduce(inFlight, segmentSize);
         Window = segmentSize;
+        // RFC 9438, 4.8: the curve begins anew where slow start ends, at its inflection.
         _curve.HasEpoch = false;
+        _curve.Maximum = 0;
+    }
+
+    public override void Restarted(TimeSpan idle, TimeSpan timeout, int segmentSize, Instant now)
+    {
+        // 5.8: neither does time count in which nothing was in flight.
+        if (_curve.HasEpoch)
+            _curve.Epoch += now - _lastAcknowledged;
+        _lastAcknowledged = now;
+        base.Restarted(idle, timeout, segmentSize, now);
     }
 
     public override void Undo()

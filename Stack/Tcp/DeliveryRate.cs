@@ -114,6 +114,9 @@ internal struct AckReport
     /// <summary>The peer has received something twice (RFC 2883).</summary>
     public bool HasDuplicate;
 
+    /// <summary>That was a tail loss probe, which says nothing about the order of segments.</summary>
+    public bool IsTailProbeDuplicate;
+
     // The delivery rate sample.
     public bool HasRate;
     public bool IsApplicationLimited;

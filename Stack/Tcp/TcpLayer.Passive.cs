@@ -129,6 +129,8 @@ public sealed partial class TcpLayer
             if (now - embryo.LastAnswer < Options.InvalidRateLimit)
                 return false;
             embryo.AnsweredOften = true;
+            // Without the offer this time: its sender no longer heeds marks (RFC 3168, 6.1.1).
+            embryo.Agreed.Ecn &= header.Has(TcpFlags.Ece) && header.Has(TcpFlags.Cwr);
             Counters.TcpRetransSegs++;
             Answer(embryo, now);
             return false;

@@ -43,7 +43,9 @@ public sealed partial class TcpSocket
         }
 
         var windowChanged = UpdateWindow(segment);
-        if (_log is null && ack == SndUna)
+        var isProbeDuplicate = TailProbeAnswered(segment, ack == SndUna && length == 0 && !windowChanged && segment.SackCount == 0, now);
+        // Also when nothing is in flight any more, the last repetition may turn out to have been needless.
+        if (_log is null && ack == SndUna && (segment.SackCount == 0 || !_selectiveAck))
             return;
         var report = new AckReport
         {
@@ -52,13 +54,14 @@ public sealed partial class TcpSocket
             PriorInFlight = Pipe,
             MinRoundTrip = _minRoundTrip,
             IsWindowLimited = IsWindowLimited,
+            IsTailProbeDuplicate = isProbeDuplicate,
         };
         var inFlight = (int)(SndNxt - SndUna);
         if (ack != SndUna)
-            Advance(ack, segment, inFlight, ref report);
+            Advance(ack, segment, ref report);
         if (_state is TcpState.Closed or TcpState.TimeWait)
             return;
-        if (_selectiveAck && segment.SackCount > 0 && _log is not null)
+        if (_selectiveAck && segment.SackCount > 0)
             TakeReports(segment, ref report);
         if (report.Acknowledged == 0 && inFlight > 0 && (_selectiveAck ? report.Delivered > 0 : length == 0 && !windowChanged && !segment.Has(TcpFlags.Fin)))
             DuplicateArrived(ref report);
@@ -91,7 +94,7 @@ public sealed partial class TcpSocket
     }
 
     /// <summary>New data is acknowledged.</summary>
-    private void Advance(uint ack, in TcpHeader segment, int inFlight, ref AckReport report)
+    private void Advance(uint ack, in TcpHeader segment, ref AckReport report)
     {
         var now = report.Now;
         var data = (int)Math.Min(ack - SndUna, (uint)_send.Bytes);
@@ -103,7 +106,6 @@ public sealed partial class TcpSocket
         _windowLimitedTo = Seq.Max(_windowLimitedTo, ack);
         _duplicateAcks = 0;
         _backoff = 0;
-        TailProbeAnswered(segment, inFlight, now);
         _softError = StackError.None;
         _lastProgress = now;
         CreditWriter(data);
@@ -211,7 +213,7 @@ public sealed partial class TcpSocket
 
             if (i == 0 && IsDuplicate(block, segment))
                 DuplicateReported(block, ref report);
-            else if (Seq.Gt(block.End, SndUna))
+            else if (Seq.Gt(block.End, SndUna) && _log is not null)
                 TakeReport(Seq.Max(block.Start, SndUna), block.End, segment, ref report);
         }
     }
@@ -232,7 +234,7 @@ public sealed partial class TcpSocket
         if (_duplicateBytes > _repeatedBytes)
             return;
         report.HasDuplicate = true;
-        if (!_tailProbeSent)
+        if (!_tailProbeSent && !report.IsTailProbeDuplicate)
             _rack.DuplicateReported(SndUna, SndNxt);
         if (_mayUndo && Seq.Ge(block.Start, _undoFrom))
             _undoBytes -= (int)(block.End - block.Start);
@@ -270,8 +272,16 @@ public sealed partial class TcpSocket
     {
         if (_duplicateAcks < byte.MaxValue)
             _duplicateAcks++;
-        if (_selectiveAck || _lossState == LossState.Loss)
+        if (_selectiveAck)
             return;
+        if (_lossState == LossState.Loss)
+        {
+            // After a time-out they tell something only once new data has been sent: that has arrived, and nothing of the old (RFC 5682, 2.1, step 3a).
+            _forward = ForwardRecovery.Off;
+            if (Seq.Le(SndNxt, _recover))
+                return;
+        }
+
         // Without SACK each duplicate stands for one segment that has arrived.
         var bytes = Math.Min(_segmentSize, Pipe);
         _renoBytes += bytes;

@@ -50,11 +50,12 @@ public sealed partial class TcpSocket
         }
 
         WantOutput();
-        EcnArrived(segment, payload.Length);
+        var length = payload.Length;
         if (_state is TcpState.Closed or TcpState.TimeWait)
             payload.Release();
         else
             ReceivePayload(segment, payload, now);
+        EcnArrived(segment, length);
         Charge();
     }
 

@@ -51,6 +51,9 @@ public sealed partial class TcpSocket
         size = Math.Min(Math.Max(size, Math.Min(initial, bound)), maximum);
     }
 
+    /// <summary>What the first round trip brings in any case: measured by less, the growth of the second would seem huge (TCP_INIT_CWND).</summary>
+    private int InitialFlight => 10 * _rcvMss;
+
     /// <summary>The application takes what arrives: in a round trip twice as much must fit as it took in the last, or the window holds the sender
     /// back while it still grows.</summary>
     private void Taken(int bytes, Instant now)
@@ -59,11 +62,11 @@ public sealed partial class TcpSocket
         var round = _peerRoundTrip > TimeSpan.Zero ? _peerRoundTrip : _rtt.Smoothed;
         if (now - _takenSince < round)
             return;
+        _takenBefore = Math.Max(_takenBefore, InitialFlight);
         if (_taken > _takenBefore && _receiveBuffer < _receiveBufferMaximum && !_layer.IsUnderPressure)
         {
             var wanted = 2L * _taken + 16 * _rcvMss;
-            if (_takenBefore > 0)
-                wanted += 2 * wanted * (_taken - _takenBefore) / _takenBefore;
+            wanted += 2 * wanted * (_taken - _takenBefore) / _takenBefore;
             _receiveBuffer = (int)Math.Clamp(wanted, _receiveBuffer, _receiveBufferMaximum);
         }
 

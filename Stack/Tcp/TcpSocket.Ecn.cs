@@ -61,12 +61,11 @@ public sealed partial class TcpSocket
         if (!_ecn || !segment.Has(TcpFlags.Ece) || segment.Has(TcpFlags.Syn) || _lossState != LossState.Open || Seq.Le(SndUna, _recover))
             return;
         _layer.Counters.TcpEcnReductions++;
-        _lossState = LossState.Recovery;
+        _lossState = LossState.Reduction;
         _recover = SndNxt;
         _mayUndo = false;
-        WindowReduced();
-        _congestion.LossDetected(inFlight, _segmentSize, now);
-        _reduction.Begin(inFlight, _congestion.Window);
+        EndTailProbe(now);
+        ReduceWindow(inFlight, now);
     }
 
     private void WindowReduced() => _ecnReduced = _ecn;

@@ -37,6 +37,9 @@ public sealed partial class TcpSocket
     /// <summary>Packet size of the probe that is under way; 0: none.</summary>
     private int _probedMtu;
 
+    /// <summary>A probe is the next to leave, and there is no room for it yet.</summary>
+    private bool _probeWaits;
+
     /// <summary>All that counts as lost is a probe: no sign of congestion (RFC 4821, 7.5).</summary>
     private bool _onlyProbeLost;
 
@@ -96,6 +99,7 @@ public sealed partial class TcpSocket
     /// <summary>Sends one segment that is larger than the others, if the search goes on and enough follows to show its loss.</summary>
     private bool SendMtuProbe(Instant now)
     {
+        _probeWaits = false;
         if (_mtu >= _linkMtu || _probedMtu > 0 || _lossState != LossState.Open || IsUrgent)
             return false;
         if (_searchAgainAt <= now)
@@ -117,8 +121,13 @@ public sealed partial class TcpSocket
         // The whole first: most black holes are gone when the search begins anew, and most paths take what the link takes.
         var size = _searchBelow > _linkMtu ? most : (least + most + 1) / 2;
         var length = size - HeadersLength;
+        var needed = length + WindowForProbe * _segmentSize;
+        if (CurrentSegmentSize != _segmentSize || Unsent < needed || Math.Min(CongestionWindow, SndWnd) < needed)
+            return false;
+        // While acknowledgements come, whatever is smaller waits, or there would never be room.
         var room = Math.Min(CongestionWindow - Pipe, (int)(SndUna + SndWnd - SndNxt));
-        if (CurrentSegmentSize != _segmentSize || Unsent < length + WindowForProbe * _segmentSize || room < length + WindowForProbe * _segmentSize)
+        _probeWaits = room < length && SndNxt != SndUna;
+        if (room < length || !PaceAllows(now))
             return false;
         _probedMtu = size;
         EmitNew(length, now, isProbe: true);

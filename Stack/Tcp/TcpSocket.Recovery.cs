@@ -15,23 +15,14 @@ public sealed partial class TcpSocket
         /// <summary>Nothing is known to be lost.</summary>
         Open,
 
+        /// <summary>The window is being reduced because routers have marked packets (RFC 3168); nothing is known to be lost.</summary>
+        Reduction,
+
         /// <summary>Fast recovery: losses are told by acknowledgements.</summary>
         Recovery,
 
         /// <summary>The timer ran out: everything that has not arrived counts as lost.</summary>
         Loss,
-    }
-
-    /// <summary>Where a time-out's verification stands (RFC 5682, 3.1).</summary>
-    private enum ForwardRecovery : byte
-    {
-        Off,
-
-        /// <summary>The first segment has been sent again; the first acknowledgement is awaited.</summary>
-        FirstAwaited,
-
-        /// <summary>New data has been sent instead of more repetitions; the second acknowledgement decides.</summary>
-        SecondAwaited,
     }
 
     private RateReduction _reduction;
@@ -46,22 +37,17 @@ public sealed partial class TcpSocket
     /// <summary>Bytes that duplicate acknowledgements stand for; without SACK only.</summary>
     private int _renoBytes;
 
-    // What the recovery has sent again, to find out whether it was needed at all.
-    private uint _undoFrom;
-    private uint _undoUntil;
-    private int _undoBytes;
-    private uint _firstRepeatedAt;
-    private bool _mayUndo;
-    private bool _hasRepeated;
-
     private int _retransmits;
     private byte _duplicateAcks;
     private LossState _lossState;
-    private ForwardRecovery _forward;
+
+    /// <summary>The window is reduced in this recovery: something was lost for want of room, not for its size.</summary>
+    private bool _isReducing;
     private bool _retransmitNow;
 
-    private long CongestionWindow =>
-        _lossState == LossState.Recovery && _congestion.UsesRateReduction ? _reduction.Window : _congestion.Window;
+    private bool IsRecovering => _lossState is LossState.Recovery or LossState.Reduction;
+
+    private long CongestionWindow => IsRecovering && _isReducing && _congestion.UsesRateReduction ? _reduction.Window : _congestion.Window;
 
     /// <summary>What follows from an acknowledgement.</summary>
     private void Recover(in TcpHeader segment, int inFlight, ref AckReport report)
@@ -69,12 +55,13 @@ public sealed partial class TcpSocket
         var lost = _rate.Lost;
         if (_selectiveAck)
             DetectLoss(ref report);
+        report.Lost = (int)(_rate.Lost - lost);
         UpdateLossState(segment, inFlight, ref report);
         report.Lost = (int)(_rate.Lost - lost);
         report.InFlight = Pipe;
         _rate.Finish(ref report);
-        _congestion.Acknowledged(report, _lossState == LossState.Recovery);
-        if (_lossState == LossState.Recovery)
+        _congestion.Acknowledged(report, IsRecovering);
+        if (IsRecovering && _isReducing)
             _reduction.Acknowledged(report.Delivered, report.InFlight, _congestion.SlowStartThreshold, _segmentSize, report.Acknowledged > 0);
         if (SndUna == SndNxt)
             _rtoAt = Instant.Never;
@@ -99,7 +86,18 @@ public sealed partial class TcpSocket
                 else
                     EcnEchoed(segment, inFlight, report.Now);
                 break;
-            case LossState.Recovery when report.Acknowledged > 0:
+            case LossState.Reduction:
+                if (_log is { LostBytes: > 0 } || DuplicatesShowLoss(ref report))
+                    EnterRecovery(inFlight, report.Now);
+                else if (report.Acknowledged > 0)
+                    ReductionAcknowledged();
+                break;
+            case LossState.Recovery when report.Lost > 0 && !_isReducing && !_onlyProbeLost:
+                ReduceWindow(inFlight, report.Now);
+                goto case LossState.Recovery;
+            case LossState.Recovery:
+                if (report.Acknowledged == 0)
+                    break;
                 if (Seq.Ge(SndUna, _recover))
                     LeaveRecovery();
                 else if (!_selectiveAck)
@@ -114,7 +112,7 @@ public sealed partial class TcpSocket
     /// <summary>RFC 6582, 3.2, step 2: duplicates that our own retransmissions have caused are no loss. SACK would have told.</summary>
     private bool DuplicatesShowLoss(ref AckReport report)
     {
-        if (_selectiveAck || _duplicateAcks < DuplicateThreshold || Seq.Le(SndUna, _recover) || _log is null)
+        if (_selectiveAck || _duplicateAcks < DuplicateThreshold || _log is null || (_lossState == LossState.Open && Seq.Le(SndUna, _recover)))
             return false;
         MarkFirstLost(ref report);
         return true;
@@ -134,7 +132,7 @@ public sealed partial class TcpSocket
     {
         var first = _log!.First;
         if (first.Length > _segmentSize)
-            _log.TrySplit(0, first.Start + (uint)_segmentSize);
+            _log.TrySplit(0, first.Start + (uint)_segmentSize, isForSending: true);
         MarkLost(first, ref report);
         _renoBytes = Math.Min(_renoBytes, (int)(SndNxt - SndUna) - _log.LostBytes);
     }
@@ -147,7 +145,7 @@ public sealed partial class TcpSocket
             return;
         if (report.HasDuplicate || _log.ArrivedBytes > 0 || _lossState != LossState.Open || _log.RepeatedBytes > 0)
         {
-            var isCertain = _lossState != LossState.Open || _duplicateAcks >= DuplicateThreshold || _log.ArrivedBytes >= DuplicateThreshold * _segmentSize;
+            var isCertain = _lossState > LossState.Reduction || _duplicateAcks >= DuplicateThreshold || _log.ArrivedBytes >= DuplicateThreshold * _segmentSize;
             var window = _rack.ReorderingWindow(_minRoundTrip, _rtt.Smoothed, isCertain);
             while (_log.Oldest is { } oldest)
             {
@@ -184,34 +182,53 @@ public sealed partial class TcpSocket
         var report = new AckReport { Now = now, SegmentSize = _segmentSize };
         var inFlight = (int)(SndNxt - SndUna);
         DetectLoss(ref report);
-        if (_lossState == LossState.Open && _log is { LostBytes: > 0 })
+        if (_lossState < LossState.Recovery && _log is { LostBytes: > 0 })
             EnterRecovery(inFlight, now);
     }
 
     private void EnterRecovery(int inFlight, Instant now)
     {
+        // Marks have reduced the window already, once per window of data.
+        var isReduced = _lossState == LossState.Reduction;
         _lossState = LossState.Recovery;
         _recover = SndNxt;
         _retransmitNow = true;
-        BeginUndo();
-        if (!_onlyProbeLost)
+        EndTailProbe(now);
+        if (!isReduced)
         {
-            WindowReduced();
-            _congestion.LossDetected(inFlight, _segmentSize, now);
+            BeginUndo();
+            _isReducing = false;
+            if (!_onlyProbeLost)
+                ReduceWindow(inFlight, now);
         }
 
-        _reduction.Begin(inFlight, _congestion.Window);
         if (_selectiveAck)
             _layer.Counters.TcpExtTCPSackRecovery++;
         else
             _layer.Counters.TcpExtTCPRenoRecovery++;
     }
 
+    private void ReduceWindow(int inFlight, Instant now)
+    {
+        _isReducing = true;
+        WindowReduced();
+        _congestion.LossDetected(inFlight, _segmentSize, now);
+        _reduction.Begin(inFlight, _congestion.Window);
+    }
+
+    private void ReductionAcknowledged()
+    {
+        _renoBytes = 0;
+        if (Seq.Ge(SndUna, _recover))
+            LeaveRecovery();
+    }
+
     private void LeaveRecovery()
     {
-        if (_lossState == LossState.Recovery)
+        if (_lossState > LossState.Reduction)
             _rack.RecoveryEnded();
-        _congestion.Recovered();
+        if (_isReducing || _lossState == LossState.Loss)
+            _congestion.Recovered();
         Reopen();
     }
 
@@ -222,6 +239,7 @@ public sealed partial class TcpSocket
         _duplicateAcks = 0;
         _renoBytes = 0;
         _retransmitNow = false;
+        _isReducing = false;
         _undoUntil = SndNxt;
     }
 
@@ -242,6 +260,8 @@ public sealed partial class TcpSocket
         WindowReduced();
         _congestion.TimedOut((int)(SndNxt - SndUna), _segmentSize, isFirst, now);
         _lossState = LossState.Loss;
+        _tailProbeSent = false;
+        _tailProbeDue = false;
         _recover = SndNxt;
         _renoBytes = 0;
         _duplicateAcks = 0;
@@ -252,31 +272,6 @@ public sealed partial class TcpSocket
             MarkLost(entry, ref report);
     }
 
-    /// <summary>After a time-out: has it been one (RFC 5682, 3.1)?</summary>
-    private void VerifyTimeout(ref AckReport report)
-    {
-        if (_forward == ForwardRecovery.SecondAwaited)
-        {
-            if (report.OriginalArrived)
-            {
-                Undo(report.Now);
-                return;
-            }
-
-            _forward = ForwardRecovery.Off;
-        }
-        else if (_forward == ForwardRecovery.FirstAwaited)
-        {
-            var canSendNew = HasUnsent && Unsent > 0 && (int)(SndUna + SndWnd - SndNxt) > 0;
-            _forward = report.Acknowledged > 0 && canSendNew ? ForwardRecovery.SecondAwaited : ForwardRecovery.Off;
-        }
-
-        if (report.Acknowledged > 0 && Seq.Ge(SndUna, _recover))
-            LeaveRecovery();
-        else if (!_selectiveAck && report.Acknowledged > 0)
-            _renoBytes = 0;
-    }
-
     /// <summary>What is in flight was too big for the path: that is no congestion.</summary>
     private void SendAllAgain(Instant now)
     {
@@ -285,61 +280,12 @@ public sealed partial class TcpSocket
             MarkLost(entry, ref report);
         _rackAt = Instant.Never;
         _retransmitNow = true;
-        if (_lossState != LossState.Open)
+        if (_lossState > LossState.Reduction)
             return;
         _lossState = LossState.Recovery;
         _recover = SndNxt;
         _mayUndo = false;
-        _reduction.Begin((int)(SndNxt - SndUna), _congestion.Window);
-    }
-
-    private void BeginUndo()
-    {
-        _mayUndo = true;
-        _undoFrom = SndUna;
-        _undoBytes = _log?.RepeatedBytes ?? 0;
-        // What is still under way for the second time answers to the first time that anything was sent again.
-        _hasRepeated &= _undoBytes > 0;
-    }
-
-    /// <summary>
-    /// What was sent again had arrived the first time: the acknowledgement answers the first copy (RFC 3522), or each copy was reported as a duplicate
-    /// (RFC 3708).
-    /// </summary>
-    private void TryUndo(in TcpHeader segment, in AckReport report)
-    {
-        if (!_mayUndo || !_hasRepeated)
-            return;
-        if (_lossState == LossState.Open && Seq.Gt(SndUna, _undoUntil))
-        {
-            _mayUndo = false;
-            return;
-        }
-
-        var isAnswered = _lossState != LossState.Open && report.Acknowledged > 0 && AnswersBefore(segment, _firstRepeatedAt);
-        var areDuplicates = report.HasDuplicate && _undoBytes <= 0;
-        if (isAnswered || areDuplicates)
-            Undo(report.Now);
-    }
-
-    private void Undo(Instant now)
-    {
-        if (_lossState == LossState.Loss)
-            _layer.Counters.TcpExtTCPSpuriousRTOs++;
-        else
-            _layer.Counters.TcpExtTCPFullUndo++;
-        _mayUndo = false;
-        _rack.DuplicateReported(SndUna, SndNxt);
-        _congestion.Undo();
-        if (_lossState == LossState.Open)
-            return;
-        _log?.ForgetLosses();
-        Reopen();
-        if (_log?.Oldest is { } oldest)
-        {
-            _rackAt = _rack.LostAt(oldest, _rack.ReorderingWindow(_minRoundTrip, _rtt.Smoothed, isCertain: false));
-            RestartRetransmissionTimer(now);
-        }
+        EndTailProbe(now);
     }
 
     /// <summary>Sends the next lost bytes again, if the congestion window has room or it is the first segment of a recovery.</summary>
@@ -366,7 +312,7 @@ public sealed partial class TcpSocket
         if (!FitsWindow(entry.Start, ref length))
             return false;
         if (length < entry.Length)
-            _log.TrySplit(index, entry.Start + (uint)length);
+            _log.TrySplit(index, entry.Start + (uint)length, isForSending: true);
         _repeatFrom = entry.End;
         SendAgain(entry, now);
         return true;

@@ -81,6 +81,8 @@ public sealed partial class TcpSocket
             return false;
         }
 
+        if (_probeWaits)
+            return false;
         if (SndNxt == SndUna)
             _congestion.Restarted(now - _lastSent, CurrentRto, _segmentSize, now);
 
@@ -255,7 +257,7 @@ public sealed partial class TcpSocket
         }
 
         PutUrgent(ref header);
-        var ecn = PutEcn(ref header, isNewData: !again && (length > 0 || (flags & TcpFlags.Fin) != 0));
+        var ecn = PutEcn(ref header, isNewData: !again && length > 0);
         var segmentSize = CurrentSegmentSize;
         ReportAhead(ref header);
         AcknowledgmentSent();

@@ -60,26 +60,47 @@ public sealed partial class TcpSocket
         _tailProbeEnd = SndNxt;
         var last = _log!.Last;
         var length = CurrentSegmentSize + (FinSent ? 1 : 0);
-        if (last.Length > length && _log.TrySplit(_log.Count - 1, last.End - (uint)length))
+        if (last.Length > length && _log.TrySplit(_log.Count - 1, last.End - (uint)length, isForSending: true))
             last = _log.Last;
-        if (last.Length <= length)
-            Repeat(last, now);
+        Repeat(last, now);
         return true;
     }
 
-    /// <summary>New data is acknowledged. If a repeated segment was the lost one, that was a loss as any other (RFC 8985, 7.4); a peer that had both
-    /// copies says so (RFC 2883).</summary>
-    private void TailProbeAnswered(in TcpHeader segment, int inFlight, Instant now)
+    /// <summary>Everything up to the probe is acknowledged (RFC 8985, 7.4.2). If the probe repeated a segment, that may answer either copy: a peer that had
+    /// both says so, with a report (RFC 2883) or with the same acknowledgement once more; if it has not until something later is acknowledged, the
+    /// probe has repaired a loss, which is one as any other.</summary>
+    /// <param name="isBare">The acknowledgement repeats the last one and tells nothing else.</param>
+    /// <returns>True: the peer reports the probe as a duplicate.</returns>
+    private bool TailProbeAnswered(in TcpHeader segment, bool isBare, Instant now)
     {
-        if (!_tailProbeSent)
-            return;
+        if (!_tailProbeSent || Seq.Lt(segment.Acknowledgment, _tailProbeEnd))
+            return false;
+        // The FIN, which counts in our numbers, is not reported.
+        var isDuplicate = _tailProbeRepeats && segment.SackCount > 0 && Seq.Le(segment.Sacks[0].End, segment.Acknowledgment)
+            && Seq.Ge(segment.Sacks[0].End, _tailProbeEnd - 1);
+        var isLater = Seq.Gt(segment.Acknowledgment, _tailProbeEnd);
+        if (_tailProbeRepeats && !isDuplicate && !isLater && !isBare)
+            return false;
         _tailProbeSent = false;
         _tailProbeDue = false;
-        var duplicate = segment.SackCount > 0 && Seq.Le(segment.Sacks[0].End, segment.Acknowledgment);
-        if (!_tailProbeRepeats || duplicate || _lossState != LossState.Open || Seq.Lt(segment.Acknowledgment, _tailProbeEnd))
-            return;
+        if (_tailProbeRepeats && !isDuplicate && isLater && _lossState == LossState.Open)
+            TailProbeRepaired((int)(SndNxt - SndUna), now);
+        return isDuplicate;
+    }
+
+    private void TailProbeRepaired(int inFlight, Instant now)
+    {
         _layer.Counters.TcpExtTCPLossProbeRecovery++;
         _congestion.LossDetected(inFlight, _segmentSize, now);
         _congestion.Recovered();
+    }
+
+    /// <summary>Losses are known: a probe that is out tells nothing more, and the timer counts as the retransmission timer again.</summary>
+    private void EndTailProbe(Instant now)
+    {
+        _tailProbeSent = false;
+        _tailProbeDue = false;
+        if (_timerIsTailProbe && _rtoAt != Instant.Never)
+            RestartRetransmissionTimer(now);
     }
 }

@@ -89,10 +89,11 @@ internal sealed class TransmissionLog(TransmissionPool pool)
     }
 
     /// <summary>Divides an entry; the second part follows the first in both orders.</summary>
+    /// <param name="isForSending">A part is about to be sent again: that is never refused, for it makes no more entries than there are segments.</param>
     /// <returns>False if there are too many entries already.</returns>
-    public bool TrySplit(int index, uint at)
+    public bool TrySplit(int index, uint at, bool isForSending = false)
     {
-        if (Count >= MaxEntries)
+        if (Count >= MaxEntries && !isForSending)
             return false;
         var first = this[index];
         var second = pool.Rent();

@@ -6,9 +6,11 @@ namespace Tapwire.Tests.Sim;
 
 /// <summary>A segment as a script writes it: <c>P. 1:1001(1000) ack 1 win 65535 &lt;mss 1460,sackOK,wscale 7&gt;</c>. Numbers are relative to the initial
 /// sequence numbers; what an expectation leaves out is not looked at. <c>FO</c> asks for a Fast Open cookie, <c>FO 0123456789abcdef</c> is one, and
-/// <c>FO *</c> is any one: the last one we gave if it comes in.</summary>
+/// <c>FO *</c> is any one: the last one we gave if it comes in. <c>[ect0]</c>, <c>[ce]</c> or <c>[not-ect]</c> at the end is the ECN field of IP.</summary>
 internal sealed class ScriptSegment
 {
+    private static readonly string[] EcnNames = ["[not-ect]", "[ect1]", "[ect0]", "[ce]"];
+
     public TcpFlags Flags { get; private set; }
 
     public uint Sequence { get; private set; }
@@ -22,12 +24,18 @@ internal sealed class ScriptSegment
     /// <summary>Where the urgent data ends, counted from the sequence number.</summary>
     public int? UrgentPointer { get; private set; }
 
+    /// <summary>The ECN field of the IP header (RFC 3168, 5); null: not given.</summary>
+    public byte? Ecn { get; private init; }
+
     /// <summary>Null: not given. Otherwise the options one by one, in the order of the header.</summary>
     public List<string>? Options { get; private set; }
 
     public static ScriptSegment Parse(string text)
     {
-        var segment = new ScriptSegment();
+        var mark = text.IndexOf('[', StringComparison.Ordinal);
+        var segment = new ScriptSegment { Ecn = mark < 0 ? null : EcnOf(text[mark..].Trim()) };
+        if (mark >= 0)
+            text = text[..mark];
         var open = text.IndexOf('<', StringComparison.Ordinal);
         if (open >= 0)
         {
@@ -61,7 +69,7 @@ internal sealed class ScriptSegment
     /// <param name="iss">Of the segment's sender.</param>
     /// <param name="irs">Of the other side.</param>
     /// <param name="timestampBase">Subtracted from the timestamp value.</param>
-    public static ScriptSegment From(in TcpHeader header, int length, uint iss, uint irs, uint timestampBase)
+    public static ScriptSegment From(in TcpHeader header, int length, int? trafficClass, uint iss, uint irs, uint timestampBase)
     {
         var options = new List<string>();
         if (header.Mss != 0)
@@ -91,6 +99,7 @@ internal sealed class ScriptSegment
             Window = header.Window,
             UrgentPointer = header.Has(TcpFlags.Urg) ? header.UrgentPointer : null,
             Options = options,
+            Ecn = (byte?)(trafficClass & 3),
         };
     }
 
@@ -118,6 +127,7 @@ internal sealed class ScriptSegment
     public bool Matches(ScriptSegment actual) =>
         Flags == actual.Flags && Sequence == actual.Sequence && Length == actual.Length && Acknowledgment == actual.Acknowledgment
         && (Window is null || Window == actual.Window) && (UrgentPointer is null || UrgentPointer == actual.UrgentPointer)
+        && (Ecn is null || Ecn == actual.Ecn)
         && (Options is null || (Options.Count == actual.Options!.Count && Options.Zip(actual.Options).All(pair => Matches(pair.First, pair.Second))));
 
     private static bool Matches(string expected, string actual) =>
@@ -140,8 +150,12 @@ internal sealed class ScriptSegment
             text += $" win {window}";
         if (UrgentPointer is { } urgent)
             text += $" urg {urgent}";
-        return Options is null ? text : $"{text} <{string.Join(',', Options)}>";
+        if (Options is not null)
+            text += $" <{string.Join(',', Options)}>";
+        return Ecn is { } ecn ? $"{text} {EcnNames[ecn]}" : text;
     }
+
+    private static byte EcnOf(string name) => (byte)(Array.IndexOf(EcnNames, name) is var ecn and >= 0 ? ecn : throw new FormatException($"No ECN field '{name}'."));
 
     private static void Apply(ref TcpHeader header, string[] words, uint irs, uint timestampBase)
     {

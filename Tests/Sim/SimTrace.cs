@@ -77,7 +77,7 @@ internal sealed class SimTrace
         var header = entry.Header;
         var (sender, receiver) = entry.FromLeft ? (entry.Flow!.Left, entry.Flow.Right) : (entry.Flow!.Right, entry.Flow.Left);
         text.Append(CultureInfo.InvariantCulture, $"#{entry.Flow.Number} {(entry.FromLeft ? '>' : '<')} ")
-            .Append(ScriptSegment.From(header, entry.Length, sender.Iss, receiver.Iss, 0));
+            .Append(ScriptSegment.From(header, entry.Length, null, sender.Iss, receiver.Iss, 0));
         if ((entry.Fate & SimFate.Dropped) == 0)
             text.Append(CultureInfo.InvariantCulture, $" +{(entry.Arrival - entry.At).TotalMilliseconds:F3}ms");
         if (entry.Fate != SimFate.Passed)

@@ -15,12 +15,14 @@ internal sealed class SimTransfer
     private readonly Dictionary<ushort, int> _byPort = [];
     private readonly List<long> _received = [];
     private readonly Action<SimHost> _events;
+    private bool _paused;
 
-    public SimTransfer(SimWorld world)
+    /// <param name="accepted">Of the connections that the right accepts.</param>
+    public SimTransfer(SimWorld world, in TcpSocketOptions accepted = default)
     {
         _world = world;
         _events = Events;
-        world.Listen();
+        world.Listen(accepted);
     }
 
     public IReadOnlyList<TcpSocket> Senders => _senders;
@@ -44,6 +46,16 @@ internal sealed class SimTransfer
         _byPort.Add(socket.Local.Port, _senders.Count);
         _senders.Add(socket);
         _received.Add(0);
+    }
+
+    /// <summary>From now on nobody writes.</summary>
+    public void Pause() => _paused = true;
+
+    public void Resume()
+    {
+        _paused = false;
+        foreach (var socket in _senders)
+            Fill(_world.Left, socket);
     }
 
     public void Run(TimeSpan time) => _world.Run(time, _events);
@@ -111,7 +123,7 @@ internal sealed class SimTransfer
     private void Fill(SimHost host, TcpSocket socket)
     {
         socket.TakeAcknowledged();
-        while (socket.SendRoom > 0)
+        while (socket.SendRoom > 0 && !_paused)
         {
             var count = Math.Min(socket.SendRoom, WriteSize);
             var buffer = host.Pool.Rent(count);

@@ -25,11 +25,14 @@ namespace Tapwire.Tests.Sim;
 /// +0    shutdown | close | abort | shutdown-read
 /// +0    read 1000 | take 1000 | consume 1000 | eof     exactly so many bytes are there; take leaves the window closed
 /// +0    connected | writable | closed reset | no-event           events since the line before that asked
+/// +0    &lt; P. 1:11(10) ack 1 [ce]               the ECN field of IP; &gt; with [ect0] or [not-ect] asks for it
+/// +0    icmp PacketTooBig 1000 | icmp PacketTooBig 1000@1461 (what is quoted)
+/// +0    forget                              whatever has been sent is of no interest
 /// +0    state FinWait2 | nodelay | cwnd 14600 | counter TcpRetransSegs 1 | poll
 /// </code>
 /// Times: <c>+0</c>, <c>+40ms</c>, <c>+1.5s</c>. The payload is a pattern of the sequence number, and checked both ways.
 /// </remarks>
-internal sealed class TcpScript
+internal sealed partial class TcpScript
 {
     private static readonly IpAddress Ours = IpAddress.Parse("192.0.2.1");
     private static readonly IpAddress Theirs = IpAddress.Parse("192.0.2.2");
@@ -225,6 +228,10 @@ internal sealed class TcpScript
             case "poll":
                 Poll();
                 break;
+            case "forget":
+                Poll();
+                _out.Clear();
+                break;
             case "icmp":
                 Icmp(Enum.Parse<IcmpErrorKind>(argument), second);
                 break;
@@ -232,70 +239,6 @@ internal sealed class TcpScript
                 Ask(verb, argument, second);
                 break;
         }
-    }
-
-    private void Ask(string verb, string argument, string second)
-    {
-        DrainEvents();
-        switch (verb)
-        {
-            case "connected":
-                Check(_events.HasFlag(SocketEvents.Connected), "Connected was not raised");
-                break;
-            case "writable":
-                Check(_events.HasFlag(SocketEvents.Writable), "Writable was not raised");
-                break;
-            case "readable":
-                Check(_events.HasFlag(SocketEvents.Readable), "Readable was not raised");
-                break;
-            case "urgent":
-                Check(_events.HasFlag(SocketEvents.Urgent), "Urgent was not raised");
-                break;
-            case "error-reported":
-                Check(_events.HasFlag(SocketEvents.ErrorReported), "ErrorReported was not raised");
-                Check(Socket.Info.SoftError.ToString() == argument, $"the error is {Socket.Info.SoftError}");
-                break;
-            case "mark":
-                Check(Socket.UrgentMark == Number(argument), $"the mark is {Socket.UrgentMark} bytes away");
-                break;
-            case "closed":
-                Check(_events.HasFlag(SocketEvents.Closed), "Closed was not raised");
-                Check(Socket.Error.ToString().Equals(argument, StringComparison.OrdinalIgnoreCase), $"the reason is {Socket.Error}");
-                break;
-            case "no-event":
-                Check(_events == SocketEvents.None, $"there are events: {_events}");
-                break;
-            case "state":
-                Check(Socket.State.ToString() == argument, $"the state is {Socket.State}");
-                break;
-            case "cwnd":
-                Check(Socket.Info.CongestionWindow == Number(argument), $"cwnd is {Socket.Info.CongestionWindow}");
-                break;
-            case "ssthresh":
-                Check(Socket.Info.SlowStartThreshold == Number(argument), $"ssthresh is {Socket.Info.SlowStartThreshold}");
-                break;
-            case "counter":
-                var value = _host.Counters.All().Single(counter => counter.Name == argument).Value;
-                Check(value == Number(second), $"{argument} is {value}");
-                break;
-            case "time-waits":
-                Check(_host.Tcp.TimeWaitCount == Number(argument), $"there are {_host.Tcp.TimeWaitCount}");
-                break;
-            case "sockets":
-                Check(_host.Tcp.Count == Number(argument), $"there are {_host.Tcp.Count}");
-                break;
-            case "embryos":
-                Check(_host.Tcp.EmbryonicCount == Number(argument), $"there are {_host.Tcp.EmbryonicCount}");
-                break;
-            case "idle":
-                Check(_host.PollAt == Instant.Never, $"the next deadline is {_host.PollAt - _now} from now");
-                break;
-            default:
-                throw Failure($"There is no verb '{verb}'.");
-        }
-
-        if (verb is "connected" or "writable" or "readable" or "urgent" or "error-reported" or "closed" or "no-event")
-            _events = SocketEvents.None;
     }
 
     private void Write(int count, bool urgent, string error)
@@ -336,13 +279,17 @@ internal sealed class TcpScript
         for (var i = 0; i < payload.Length; i++)
             payload[i] = Pattern(first + (uint)i);
         SimChecksum.Fill(buffer.Span, Theirs, Ours);
-        _host.Tcp.Receive(buffer, new IpReceiveInfo(Theirs, Ours, 64, 0, false), _now);
+        _host.Tcp.Receive(buffer, new IpReceiveInfo(Theirs, Ours, 64, segment.Ecn ?? 0, false), _now);
     }
 
+    /// <param name="argument">The MTU, and after an @ the sequence number that is quoted instead of SND.UNA.</param>
     private void Icmp(IcmpErrorKind kind, string argument)
     {
+        var words = argument.Split('@');
+        var quotedSequence = words.Length > 1 ? _iss!.Value + (uint)Number(words[1]) : Socket.SndUna;
+        argument = words[0];
         Span<byte> quoted = stackalloc byte[8];
-        var header = new TcpHeader { SourcePort = _ourPort, DestinationPort = _theirPort, Sequence = Socket.SndUna };
+        var header = new TcpHeader { SourcePort = _ourPort, DestinationPort = _theirPort, Sequence = quotedSequence };
         Span<byte> whole = stackalloc byte[TcpHeader.MinLength];
         header.Emit(whole);
         whole[..8].CopyTo(quoted);
@@ -385,7 +332,20 @@ internal sealed class TcpScript
 
     private void Poll()
     {
-        _host.Poll(_now);
+        // Again if the way out was full: that is no deadline.
+        for (var turn = 0; turn == 0 || (turn < 100 && _host.Tcp.OutputPending); turn++)
+        {
+            _host.Poll(_now);
+            Collect();
+        }
+
+        if (_host.PollAt <= _now)
+            throw Failure($"After Poll at {Offset(_now)} the next deadline is {Offset(_host.PollAt)}.");
+        DrainEvents();
+    }
+
+    private void Collect()
+    {
         while (_host.TryDequeue(out var packet, out var info))
         {
             var bytes = new byte[packet.TotalLength];
@@ -399,16 +359,12 @@ internal sealed class TcpScript
                 _cookie = header.FastOpenCookie;
             if (header.HasTimestamp)
                 _timestampBase ??= header.TimestampValue;
-            var segment = ScriptSegment.From(header, bytes.Length - length, _iss ?? 0, PeerIss, _timestampBase ?? 0);
+            var segment = ScriptSegment.From(header, bytes.Length - length, info.TrafficClass, _iss ?? 0, PeerIss, _timestampBase ?? 0);
             var first = segment.Sequence + (header.Has(TcpFlags.Syn) ? 1u : 0);
             for (var i = length; i < bytes.Length; i++)
                 Check(bytes[i] == Pattern(first + (uint)(i - length)), $"byte {i - length} of {segment} is not what was written");
             _out.Enqueue((_now, segment));
         }
-
-        if (_host.PollAt <= _now)
-            throw Failure($"After Poll at {Offset(_now)} the next deadline is {Offset(_host.PollAt)}.");
-        DrainEvents();
     }
 
     private void DrainEvents()

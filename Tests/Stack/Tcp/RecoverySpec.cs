@@ -207,6 +207,9 @@ public class RecoverySpec
         +0 > P. 4381:5841(1460) ack 1
         +42ms > P. 4381:5841(1460) ack 1
         +20ms < . 1:1(0) ack 5841 win 65535
+        +0 write 100
+        +0 > P. 5841:5941(100) ack 1
+        +20ms < . 1:1(0) ack 5941 win 65535
         +0 cwnd 2920
         """).AssertNoLeak();
 
