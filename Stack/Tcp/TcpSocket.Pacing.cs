@@ -3,8 +3,12 @@ namespace Tapwire.Stack.Tcp;
 /// <content>Congestion control of this connection, and the pace at which segments leave.</content>
 public sealed partial class TcpSocket
 {
-    /// <summary>What a late timer has missed may leave at once, up to so much time's worth.</summary>
+    /// <summary>What has not been sent for other reasons than the pace may leave at once, up to so much time's worth.</summary>
     private static readonly TimeSpan PacingSlack = TimeSpan.FromMilliseconds(0.25);
+
+    /// <summary>What a late timer has missed is made up for, up to so much: otherwise the true rate stays below the pace, and a congestion control that measures it
+    /// lowers the pace after it.</summary>
+    private static readonly TimeSpan TimerSlack = TimeSpan.FromMilliseconds(4);
 
     private CongestionControl _congestion;
 
@@ -13,6 +17,9 @@ public sealed partial class TcpSocket
 
     /// <summary>Something waits for that time.</summary>
     private bool _isPaced;
+
+    /// <summary>The pace was what held back the last turn, too.</summary>
+    private bool _isCatchingUp;
 
     private CongestionAlgorithm Algorithm
     {
@@ -58,7 +65,8 @@ public sealed partial class TcpSocket
         if (rate == 0)
             return;
         var slack = TimeSpan.FromTicks((long)_congestion.BurstSegments * _segmentSize * TimeSpan.TicksPerSecond / rate);
-        var earliest = now - (slack > PacingSlack ? slack : PacingSlack);
+        var least = _isCatchingUp ? TimerSlack : PacingSlack;
+        var earliest = now - (slack > least ? slack : least);
         _paceAt = Instant.Max(_paceAt, earliest) + TimeSpan.FromTicks(bytes * TimeSpan.TicksPerSecond / rate);
     }
 }

@@ -59,6 +59,7 @@ public sealed partial class TcpSocket
                 break;
         }
 
+        _isCatchingUp = _isPaced || (more && _isCatchingUp);
         Schedule(now);
         return more;
     }
