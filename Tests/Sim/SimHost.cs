@@ -41,7 +41,11 @@ internal sealed class SimHost : IIpOutput
 
     public int Waiting => _egress.Count;
 
-    public Instant PollAt => Tcp.OutputPending && HasRoom ? Instant.Zero : Timers.NextDeadline;
+    /// <summary>So much later than asked for the host's clock wakes it, as real ones do.</summary>
+    public TimeSpan TimerDelay { get; set; }
+
+    public Instant PollAt =>
+        Tcp.OutputPending && HasRoom ? Instant.Zero : Timers.NextDeadline == Instant.Never ? Instant.Never : Timers.NextDeadline + TimerDelay;
 
     public StackError RouteError { get; set; }
 

@@ -246,7 +246,7 @@ internal sealed class SimWorld
     /// <summary>No deadline has come, nothing has arrived, no call was made: nothing may happen.</summary>
     private static void PollInVain(SimHost host, Instant now)
     {
-        if (host.PollAt <= now)
+        if (host.PollAt <= now || host.TimerDelay > TimeSpan.Zero)
             return;
         var (waiting, hadEvents) = (host.Waiting, !host.Events.IsEmpty);
         host.Poll(now);
