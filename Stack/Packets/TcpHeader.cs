@@ -19,7 +19,10 @@ internal enum TcpFlags : byte
 }
 
 /// <summary>A range of sequence numbers that has arrived (RFC 2018): from <see cref="Start"/> up to, not including, <see cref="End"/>.</summary>
-internal readonly record struct SackBlock(uint Start, uint End);
+internal readonly record struct SackBlock(uint Start, uint End)
+{
+    public bool IsEmpty => Start == End;
+}
 
 /// <summary>Up to four SACK blocks: what fits into 40 bytes of options.</summary>
 [InlineArray(4)]

@@ -39,7 +39,8 @@ internal abstract class CongestionControl
     /// <summary>The handshake is done.</summary>
     /// <param name="synLost">The SYN or SYN-ACK had to be sent again.</param>
     /// <param name="roundTrip">Of the handshake; zero: not measured.</param>
-    public abstract void Begin(int segmentSize, bool synLost, TimeSpan roundTrip, Instant now);
+    public virtual void Begin(int segmentSize, bool synLost, TimeSpan roundTrip, Instant now) =>
+        Window = synLost ? segmentSize : InitialWindow(segmentSize);
 
     /// <summary>An acknowledgement has brought news; called after <see cref="LossDetected"/> if it shows a loss.</summary>
     /// <param name="isRecovering">A fast recovery goes on.</param>

@@ -22,9 +22,6 @@ internal sealed class CubicCongestionControl : CongestionControl
 
     public override CongestionAlgorithm Algorithm => CongestionAlgorithm.Cubic;
 
-    public override void Begin(int segmentSize, bool synLost, TimeSpan roundTrip, Instant now) =>
-        Window = synLost ? segmentSize : InitialWindow(segmentSize);
-
     public override void Acknowledged(in AckReport report, bool isRecovering)
     {
         var since = report.Now - _lastAcknowledged;

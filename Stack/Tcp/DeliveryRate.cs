@@ -92,8 +92,7 @@ internal struct AckReport
     /// <summary>Bytes that count as lost now and did not before.</summary>
     public int Lost;
 
-    /// <summary>Bytes in the network before and after.</summary>
-    public int PriorInFlight;
+    /// <summary>Bytes in the network after it.</summary>
     public int InFlight;
 
     /// <summary>Round trip of what was sent last, of all that has arrived; zero: none could be measured.</summary>

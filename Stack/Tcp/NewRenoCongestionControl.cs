@@ -7,9 +7,6 @@ internal sealed class NewRenoCongestionControl : CongestionControl
 
     public override CongestionAlgorithm Algorithm => CongestionAlgorithm.NewReno;
 
-    public override void Begin(int segmentSize, bool synLost, TimeSpan roundTrip, Instant now) =>
-        Window = synLost ? segmentSize : InitialWindow(segmentSize);
-
     public override void Acknowledged(in AckReport report, bool isRecovering)
     {
         // A window that was not used says nothing about the path (RFC 7661, 4.1).

@@ -51,7 +51,7 @@ public sealed partial class TcpLayer
             Destination = pair.Remote.Address,
             Protocol = Protocol,
             HopLimit = options.HopLimit,
-            TrafficClass = (byte)(options.TrafficClass & ~3),
+            TrafficClass = (byte)(options.TrafficClass & ~EcnField.Mask),
             ChecksumOffset = TcpHeader.ChecksumOffset,
         };
         Ip.Send(packet, info, now);

@@ -34,12 +34,7 @@ public sealed partial class TcpLayer
         }
 
         if (kind == IcmpErrorKind.PacketTooBig)
-        {
-            mtu = Math.Max(mtu, LeastPathMtu(pair.Remote.Address));
-            if (socket.PathTakes(mtu))
-                PathMtu.Set(pair.Remote.Address, mtu, now);
-            socket.PathMtuReduced(mtu, now);
-        }
+            socket.PathMtuReduced(Math.Max(mtu, LeastPathMtu(pair.Remote.Address)), now);
         else if (ErrorFor(kind) is var error and not StackError.None)
             socket.Unreachable(error, now);
         else

@@ -77,7 +77,7 @@ public sealed partial class TcpLayer
             return;
         }
 
-        header.IsMarked = (info.TrafficClass & 3) == 3;
+        header.IsMarked = (info.TrafficClass & EcnField.Mask) == EcnField.Experienced;
         var pair = new TcpPair(new IpEndpoint(info.Destination, header.DestinationPort), new IpEndpoint(info.Source, header.SourcePort));
         switch (_table.Find(pair))
         {

@@ -28,8 +28,11 @@ public sealed partial class TcpSocket
     /// <summary>What was in flight below this when the congestion window held the sender back.</summary>
     private uint _windowLimitedTo;
 
+    /// <summary>Bytes between SND.UNA and SND.NXT.</summary>
+    private int Flight => (int)(SndNxt - SndUna);
+
     /// <summary>RFC 6675's pipe: bytes that are in the network as far as is known.</summary>
-    private int Pipe => (int)(SndNxt - SndUna) - (_log is null ? 0 : _log.ArrivedBytes + _log.LostBytes) - _renoBytes;
+    private int Pipe => Flight - (_log is null ? 0 : _log.ArrivedBytes + _log.LostBytes) - _renoBytes;
 
     /// <summary>Takes an acknowledgement that can be true.</summary>
     private void ProcessAcknowledgment(in TcpHeader segment, int length, Instant now)
@@ -51,12 +54,11 @@ public sealed partial class TcpSocket
         {
             Now = now,
             SegmentSize = _segmentSize,
-            PriorInFlight = Pipe,
             MinRoundTrip = _minRoundTrip,
             IsWindowLimited = IsWindowLimited,
             IsTailProbeDuplicate = isProbeDuplicate,
         };
-        var inFlight = (int)(SndNxt - SndUna);
+        var inFlight = Flight;
         if (ack != SndUna)
             Advance(ack, segment, ref report);
         if (_state is TcpState.Closed or TcpState.TimeWait)
@@ -74,7 +76,7 @@ public sealed partial class TcpSocket
     /// <summary>In slow start a window that was used by half counts, for it is to double.</summary>
     private bool IsWindowLimited =>
         Seq.Gt(_windowLimitedTo, SndUna) || _lossState == LossState.Loss
-        || (_congestion.IsInSlowStart && 2L * (int)(SndNxt - SndUna) >= _congestion.Window);
+        || (_congestion.IsInSlowStart && 2L * Flight >= _congestion.Window);
 
     /// <summary>RFC 9293, 3.10.7.4; and, as in Linux (tcp_may_update_window), an acknowledgement of new data brings its window whatever its sequence
     /// number: a retransmission has an old one, and with SND.UNA the old window would move beyond the edge that was announced.</summary>
@@ -165,9 +167,15 @@ public sealed partial class TcpSocket
         _rate.Arrived(entry, bytes, ref report);
     }
 
+    /// <summary>A timestamp of ours has come back.</summary>
+    private bool HasEcho(in TcpHeader segment) => _timestamps && segment.HasTimestamp && segment.TimestampEcho != 0;
+
+    /// <summary>Milliseconds since a timestamp of ours that has come back.</summary>
+    private uint Age(uint echo, Instant now) => TcpLayer.TimestampClock(now) - (echo - _timestampOffset);
+
     /// <summary>The timestamp that comes back is older than a time of ours (RFC 3522, 3.2).</summary>
     private bool AnswersBefore(in TcpHeader segment, uint clock) =>
-        _timestamps && segment.HasTimestamp && segment.TimestampEcho != 0 && Seq.Lt(segment.TimestampEcho - _timestampOffset, clock);
+        HasEcho(segment) && Seq.Lt(segment.TimestampEcho - _timestampOffset, clock);
 
     private void Measured(TimeSpan roundTrip)
     {
@@ -187,10 +195,10 @@ public sealed partial class TcpSocket
                 _minRoundTripAt = now;
             }
         }
-        else if (report.Acknowledged > 0 && _timestamps && segment.HasTimestamp && segment.TimestampEcho != 0)
+        else if (report.Acknowledged > 0 && HasEcho(segment))
         {
             // Where retransmissions forbid our own clock, the timestamp that came back (RFC 7323, 4).
-            var elapsed = TcpLayer.TimestampClock(now) - (segment.TimestampEcho - _timestampOffset);
+            var elapsed = Age(segment.TimestampEcho, now);
             if (elapsed < 1000 * 60 * 10 && Seq.Gt(SndUna, _measuredTo))
                 Measured(TimeSpan.FromMilliseconds(Math.Max(1, elapsed)));
         }

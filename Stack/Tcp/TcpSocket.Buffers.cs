@@ -80,7 +80,7 @@ public sealed partial class TcpSocket
         if (echo == _lastEcho || _receiveBuffer == _receiveBufferMaximum)
             return;
         _lastEcho = echo;
-        var elapsed = TcpLayer.TimestampClock(now) - (echo - _timestampOffset);
+        var elapsed = Age(echo, now);
         if (elapsed > 60_000)
             return;
         var sample = TimeSpan.FromMilliseconds(Math.Max(1, elapsed));

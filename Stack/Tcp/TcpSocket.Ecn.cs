@@ -8,11 +8,6 @@ namespace Tapwire.Stack.Tcp;
 /// </content>
 public sealed partial class TcpSocket
 {
-    private const byte EcnMask = 3;
-
-    /// <summary>ECT(0).</summary>
-    private const byte EcnCapable = 2;
-
     /// <summary>Both ends take part.</summary>
     private bool _ecn;
 
@@ -83,6 +78,6 @@ public sealed partial class TcpSocket
         if (_ecnReduced)
             header.Flags |= TcpFlags.Cwr;
         _ecnReduced = false;
-        return EcnCapable;
+        return EcnField.Capable;
     }
 }

@@ -59,17 +59,13 @@ public sealed partial class TcpSocket
     {
         if (mtu >= _mtu || !IsSynchronized)
             return;
-        _searchBelow = 0;
-        _searchAgainAt = now + PathMtuCache.Lifetime;
+        EndSearch(mtu, now);
         SetMtu(mtu);
         if (SndUna == SndNxt)
             return;
         SendAllAgain(now);
         WantOutput();
     }
-
-    /// <summary>Whether a router's word of a smaller packet size can be true.</summary>
-    internal bool PathTakes(int mtu) => mtu < _mtu && IsSynchronized;
 
     private void SetMtu(int mtu)
     {
@@ -125,7 +121,7 @@ public sealed partial class TcpSocket
         if (CurrentSegmentSize != _segmentSize || Unsent < needed || Math.Min(CongestionWindow, SndWnd) < needed)
             return false;
         // While acknowledgements come, whatever is smaller waits, or there would never be room.
-        var room = Math.Min(CongestionWindow - Pipe, (int)(SndUna + SndWnd - SndNxt));
+        var room = Math.Min(CongestionWindow - Pipe, UsableWindow);
         _probeWaits = room < length && SndNxt != SndUna;
         if (room < length || !PaceAllows(now))
             return false;

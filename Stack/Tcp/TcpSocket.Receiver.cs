@@ -189,7 +189,7 @@ public sealed partial class TcpSocket
         if (_selectiveAck && _ahead.Unreported >= SackRoom)
             AcknowledgeAtOnce(now);
         var duplicate = _ahead.Insert(start, payload, _layer.Ip.Pool, _layer.Ranges);
-        if (duplicate.Start != duplicate.End)
+        if (!duplicate.IsEmpty)
             ReportDuplicate(duplicate.Start, duplicate.End, now);
         // Memory, not bytes: small segments in large buffers. What is acknowledged selectively may be dropped (RFC 2018, 8), from the far end.
         while (!_ahead.IsEmpty && (_ahead.Ranges > Reassembly.MaxRanges || _ahead.Memory + _received.Memory > 2L * _receiveBuffer + (64 << 10)))
@@ -283,7 +283,7 @@ public sealed partial class TcpSocket
 
     private void ReportDuplicate(uint start, uint end, Instant now)
     {
-        if (_selectiveAck && _duplicate.Start != _duplicate.End)
+        if (_selectiveAck && !_duplicate.IsEmpty)
             AcknowledgeAtOnce(now);
         _layer.Counters.TcpInDuplicateBytes += (int)(end - start);
         _duplicate = new SackBlock(start, end);
@@ -306,7 +306,7 @@ public sealed partial class TcpSocket
             return;
         var room = SackRoom;
         var count = 0;
-        if (_duplicate.Start != _duplicate.End)
+        if (!_duplicate.IsEmpty)
         {
             header.Sacks[count++] = _duplicate;
             _duplicate = default;

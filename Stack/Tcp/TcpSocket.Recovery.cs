@@ -52,12 +52,9 @@ public sealed partial class TcpSocket
     /// <summary>What follows from an acknowledgement.</summary>
     private void Recover(in TcpHeader segment, int inFlight, ref AckReport report)
     {
-        var lost = _rate.Lost;
         if (_selectiveAck)
             DetectLoss(ref report);
-        report.Lost = (int)(_rate.Lost - lost);
         UpdateLossState(segment, inFlight, ref report);
-        report.Lost = (int)(_rate.Lost - lost);
         report.InFlight = Pipe;
         _rate.Finish(ref report);
         _congestion.Acknowledged(report, IsRecovering);
@@ -134,7 +131,7 @@ public sealed partial class TcpSocket
         if (first.Length > _segmentSize)
             _log.TrySplit(0, first.Start + (uint)_segmentSize, isForSending: true);
         MarkLost(first, ref report);
-        _renoBytes = Math.Min(_renoBytes, (int)(SndNxt - SndUna) - _log.LostBytes);
+        _renoBytes = Math.Min(_renoBytes, Flight - _log.LostBytes);
     }
 
     /// <summary>Marks what was sent long enough before something that has arrived (RFC 8985, 6.2, step 5), and sets the time to look again.</summary>
@@ -169,6 +166,7 @@ public sealed partial class TcpSocket
         if (entry.IsProbe)
             ProbeLost(entry);
         _rate.Lost += entry.Length;
+        report.Lost += entry.Length;
         if (_log!.LostBytes == 0 || Seq.Lt(entry.Start, _repeatFrom))
             _repeatFrom = entry.Start;
         _log.MarkLost(entry);
@@ -180,7 +178,7 @@ public sealed partial class TcpSocket
     {
         _rackAt = Instant.Never;
         var report = new AckReport { Now = now, SegmentSize = _segmentSize };
-        var inFlight = (int)(SndNxt - SndUna);
+        var inFlight = Flight;
         DetectLoss(ref report);
         if (_lossState < LossState.Recovery && _log is { LostBytes: > 0 })
             EnterRecovery(inFlight, now);
@@ -252,34 +250,34 @@ public sealed partial class TcpSocket
         if (isFirst)
             BeginUndo();
         _forward = isFirst && _lossState == LossState.Open ? ForwardRecovery.FirstAwaited : ForwardRecovery.Off;
-        var report = new AckReport { Now = now, SegmentSize = _segmentSize };
         // A peer that let go of what it had reported is found out by a second time-out, or by its cumulative acknowledgement ending where a report
         // begins (RFC 2018, 8).
         if (_log is not null && (_backoff > 0 || _log.First.State == TransmissionState.Arrived))
             _log.ForgetArrivals();
         WindowReduced();
-        _congestion.TimedOut((int)(SndNxt - SndUna), _segmentSize, isFirst, now);
+        _congestion.TimedOut(Flight, _segmentSize, isFirst, now);
         _lossState = LossState.Loss;
-        _tailProbeSent = false;
-        _tailProbeDue = false;
+        EndTailProbe(now);
         _recover = SndNxt;
         _renoBytes = 0;
         _duplicateAcks = 0;
-        _retransmitNow = true;
-        _rackAt = Instant.Never;
         _paceAt = Instant.Zero;
-        while (_log?.Oldest is { } entry)
-            MarkLost(entry, ref report);
+        MarkAllLost(now);
     }
 
-    /// <summary>What is in flight was too big for the path: that is no congestion.</summary>
-    private void SendAllAgain(Instant now)
+    private void MarkAllLost(Instant now)
     {
         var report = new AckReport { Now = now, SegmentSize = _segmentSize };
         while (_log?.Oldest is { } entry)
             MarkLost(entry, ref report);
         _rackAt = Instant.Never;
         _retransmitNow = true;
+    }
+
+    /// <summary>What is in flight was too big for the path: that is no congestion.</summary>
+    private void SendAllAgain(Instant now)
+    {
+        MarkAllLost(now);
         if (_lossState > LossState.Reduction)
             return;
         _lossState = LossState.Recovery;

@@ -42,6 +42,9 @@ public sealed partial class TcpSocket
 
     private bool FinSent => _finQueued && SndNxt == _send.End + 1;
 
+    /// <summary>Bytes that the peer's window still takes; negative after it has shrunk.</summary>
+    private int UsableWindow => (int)(SndUna + SndWnd - SndNxt);
+
     private int Unsent => (int)(_send.End - SndNxt);
 
     private bool HasUnsent => _finQueued ? !FinSent : Unsent > 0;
@@ -89,7 +92,7 @@ public sealed partial class TcpSocket
 
         // The FIN takes a place in the window as a byte does, but none in the congestion window.
         var unsent = Unsent;
-        var window = (int)(SndUna + SndWnd - SndNxt);
+        var window = UsableWindow;
         if (unsent == 0)
         {
             _windowLimited = window < 1;
@@ -130,9 +133,9 @@ public sealed partial class TcpSocket
     {
         get
         {
-            if (!_selectiveAck || (_ahead.IsEmpty && _duplicate.Start == _duplicate.End))
+            if (!_selectiveAck || (_ahead.IsEmpty && _duplicate.IsEmpty))
                 return _segmentSize;
-            var blocks = Math.Min(_ahead.Ranges + (_duplicate.Start == _duplicate.End ? 0 : 1), _timestamps ? 3 : 4);
+            var blocks = Math.Min(_ahead.Ranges + (_duplicate.IsEmpty ? 0 : 1), SackRoom);
             return _segmentSize - 4 - 8 * blocks;
         }
     }
@@ -210,7 +213,7 @@ public sealed partial class TcpSocket
         if (!_probeDue)
             return false;
         _probeDue = false;
-        var window = (int)(SndUna + SndWnd - SndNxt);
+        var window = UsableWindow;
         var length = Math.Min(Unsent, Math.Min(window, CurrentSegmentSize));
         if (length > 0)
             return EmitNew(length, now);
@@ -250,13 +253,7 @@ public sealed partial class TcpSocket
             Flags = flags,
             Window = SelectWindow(),
         };
-        if (_timestamps)
-        {
-            header.HasTimestamp = true;
-            header.TimestampValue = TcpLayer.TimestampClock(now) + _timestampOffset;
-            header.TimestampEcho = _tsRecent;
-        }
-
+        PutTimestamp(ref header, now);
         PutUrgent(ref header);
         var ecn = PutEcn(ref header, isNewData: !again && length > 0);
         var segmentSize = CurrentSegmentSize;
@@ -281,11 +278,20 @@ public sealed partial class TcpSocket
             Destination = _entry.RemoteAddress,
             Protocol = TcpLayer.Protocol,
             HopLimit = options.Value.HopLimit,
-            TrafficClass = (byte)((options.Value.TrafficClass & ~EcnMask) | ecn),
+            TrafficClass = (byte)((options.Value.TrafficClass & ~EcnField.Mask) | ecn),
             ChecksumOffset = TcpHeader.ChecksumOffset,
             SegmentSize = segments > 1 ? segmentSize : 0,
         };
         _layer.Ip.Send(packet, info, now);
+    }
+
+    private void PutTimestamp(ref TcpHeader header, Instant now)
+    {
+        if (!_timestamps)
+            return;
+        header.HasTimestamp = true;
+        header.TimestampValue = TcpLayer.TimestampClock(now) + _timestampOffset;
+        header.TimestampEcho = _tsRecent;
     }
 
     private void SendReset(uint sequence, Instant now)
@@ -295,9 +301,7 @@ public sealed partial class TcpSocket
         {
             header.Flags |= TcpFlags.Ack;
             header.Acknowledgment = RcvNxt;
-            header.HasTimestamp = _timestamps;
-            header.TimestampValue = TcpLayer.TimestampClock(now) + _timestampOffset;
-            header.TimestampEcho = _tsRecent;
+            PutTimestamp(ref header, now);
         }
 
         _layer.SendControl(_entry.Pair, ref header, _options.Value, now);

@@ -27,7 +27,7 @@ public sealed partial class TcpSocket
         if (!_selectiveAck || _tailProbeSent || _lossState != LossState.Open || _log is not { ArrivedBytes: 0 } || _backoff > 0 || !_rtt.IsMeasured || SndWnd == 0)
             return Instant.Never;
         // A single segment may be acknowledged late on purpose.
-        var single = (int)(SndNxt - SndUna) <= _segmentSize;
+        var single = Flight <= _segmentSize;
         return now + 2 * _rtt.Smoothed + (single ? _layer.Options.MinRto : ProbeMargin);
     }
 
@@ -47,8 +47,7 @@ public sealed partial class TcpSocket
         _tailProbeDue = false;
         if (SndUna == SndNxt)
             return false;
-        var window = (int)(SndUna + SndWnd - SndNxt);
-        var fresh = Math.Min(Math.Min(Unsent, window), CurrentSegmentSize);
+        var fresh = Math.Min(Math.Min(Unsent, UsableWindow), CurrentSegmentSize);
         _tailProbeRepeats = fresh <= 0;
         if (!_tailProbeRepeats)
         {
@@ -84,7 +83,7 @@ public sealed partial class TcpSocket
         _tailProbeSent = false;
         _tailProbeDue = false;
         if (_tailProbeRepeats && !isDuplicate && isLater && _lossState == LossState.Open)
-            TailProbeRepaired((int)(SndNxt - SndUna), now);
+            TailProbeRepaired(Flight, now);
         return isDuplicate;
     }
 

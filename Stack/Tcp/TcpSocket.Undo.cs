@@ -93,7 +93,7 @@ public sealed partial class TcpSocket
         }
         else if (_forward == ForwardRecovery.FirstAwaited)
         {
-            var canSendNew = HasUnsent && Unsent > 0 && (int)(SndUna + SndWnd - SndNxt) > 0;
+            var canSendNew = HasUnsent && Unsent > 0 && UsableWindow > 0;
             _forward = report.Acknowledged > 0 && canSendNew ? ForwardRecovery.SecondAwaited : ForwardRecovery.Off;
         }
 

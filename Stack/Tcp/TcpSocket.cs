@@ -74,7 +74,7 @@ public sealed partial class TcpSocket : StackSocket
         SlowStartThreshold = _congestion.SlowStartThreshold,
         SendWindow = SndWnd,
         ReceiveWindow = ReceiveWindow,
-        BytesInFlight = (int)(SndNxt - SndUna),
+        BytesInFlight = Flight,
         SendQueue = _send.Bytes,
         ReceiveQueue = _received.Bytes,
         Retransmits = _retransmits,

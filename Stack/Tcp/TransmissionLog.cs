@@ -232,10 +232,7 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         var after = Newest;
         while (after is not null && Transmission.IsAfter(after.SentAt, after.End, entry.SentAt, entry.End))
             after = after.Earlier;
-        if (after is not null)
-            LinkAfter(after, entry);
-        else
-            LinkOldest(entry);
+        LinkAfter(after, entry);
     }
 
     /// <summary>Takes an entry out of the account of its state.</summary>
@@ -257,37 +254,22 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         }
     }
 
-    private void LinkNewest(Transmission entry)
+    private void LinkNewest(Transmission entry) => LinkAfter(Newest, entry);
+
+    /// <param name="earlier">Null: the entry becomes the oldest.</param>
+    private void LinkAfter(Transmission? earlier, Transmission entry)
     {
-        entry.Earlier = Newest;
-        entry.Later = null;
-        if (Newest is null)
+        var later = earlier is null ? Oldest : earlier.Later;
+        entry.Earlier = earlier;
+        entry.Later = later;
+        if (earlier is null)
             Oldest = entry;
         else
-            Newest.Later = entry;
-        Newest = entry;
-    }
-
-    private void LinkOldest(Transmission entry)
-    {
-        entry.Earlier = null;
-        entry.Later = Oldest;
-        if (Oldest is null)
+            earlier.Later = entry;
+        if (later is null)
             Newest = entry;
         else
-            Oldest.Earlier = entry;
-        Oldest = entry;
-    }
-
-    private void LinkAfter(Transmission entry, Transmission inserted)
-    {
-        inserted.Earlier = entry;
-        inserted.Later = entry.Later;
-        if (entry.Later is null)
-            Newest = inserted;
-        else
-            entry.Later.Earlier = inserted;
-        entry.Later = inserted;
+            later.Earlier = entry;
     }
 
     private void Unlink(Transmission entry)
