@@ -117,6 +117,7 @@ internal sealed partial class ConnectionActor
             }
         });
         Receive<OptionAnswer>(AnswerOption);
+        Receive<TcpInfoAnswer>(AnswerTcpInfo);
         Receive<LinkCall>(call =>
         {
             if (call.Request is GetPeerNameRequest peer)
@@ -140,6 +141,7 @@ internal sealed partial class ConnectionActor
         Receive<WriteDone>(_ => { });
         Receive<LinkReady>(_ => { });
         Receive<OptionAnswer>(AnswerOption);
+        Receive<TcpInfoAnswer>(AnswerTcpInfo);
         Receive<LinkCall>(call => Sender.Tell(new LinkReply(call.Request.Failed(LinkErrno.BadHandle))));
         ReceiveStopping();
     }
@@ -267,6 +269,7 @@ internal sealed partial class ConnectionActor
     private void ReceiveConnectedCalls()
     {
         Receive<OptionAnswer>(AnswerOption);
+        Receive<TcpInfoAnswer>(AnswerTcpInfo);
         Receive<LinkCall>(call =>
         {
             switch (call.Request)
@@ -289,6 +292,10 @@ internal sealed partial class ConnectionActor
 
                     _optionCalls.Enqueue((set, Sender));
                     _context.Stack.Tell(new SetOption(_socket!.Value, option, value));
+                    break;
+                case GetOptionRequest get when LinkOptions.IsTcpInfo(get):
+                    _optionCalls.Enqueue((get, Sender));
+                    _context.Stack.Tell(new GetTcpInfo(_socket!.Value));
                     break;
                 case GetOptionRequest get when LinkOptions.Map(get.Level, get.Name) is { } option:
                     _optionCalls.Enqueue((get, Sender));
@@ -321,6 +328,12 @@ internal sealed partial class ConnectionActor
         Sender.Tell(new LinkReply(request.Done()));
     }
 
+    private void AnswerTcpInfo(TcpInfoAnswer answer)
+    {
+        if (_optionCalls.TryDequeue(out var call) && call.Request is GetOptionRequest get)
+            call.Session.Tell(new LinkReply(LinkOptions.Encode(get, answer.Info ?? default)));
+    }
+
     /// <summary>The stack answers in the order of the questions.</summary>
     private void AnswerOption(OptionAnswer answer)
     {
@@ -329,7 +342,7 @@ internal sealed partial class ConnectionActor
         call.Session.Tell(new LinkReply(call.Request switch
         {
             _ when answer.Error != StackError.None => call.Request.Failed(answer.Error),
-            GetOptionRequest get => LinkOptions.Encode(get, LinkOptions.Map(get.Level, get.Name)!.Value, answer.Value),
+            GetOptionRequest get => LinkOptions.Encode(get, LinkOptions.Map(get.Level, get.Name)!.Value, OrDefault(LinkOptions.Map(get.Level, get.Name)!.Value, answer.Value)),
             SetOptionRequest set => set.Done(),
             _ => call.Request.Failed(StackError.InvalidArgument),
         }));

@@ -12,7 +12,8 @@ using Tapwire.Stack.Tcp;
 namespace Tapwire.Actors;
 
 /// <summary>What every socket's actor works with.</summary>
-internal sealed record SocketContext(IActorRef Stack, Wires.IReactor Reactor, BufferPool Pool);
+/// <param name="Defaults">What an option reads as that the application has not set.</param>
+internal sealed record SocketContext(IActorRef Stack, Wires.IReactor Reactor, BufferPool Pool, TcpSocketOptions Defaults = default);
 
 /// <summary>
 /// Joins one TCP socket of the stack to one application's descriptor. It reads the application only while the stack has room, writes it only what it takes,
@@ -37,6 +38,7 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
     // A bind or connect that is not answered yet.
     private (LinkSocketRequest Request, IActorRef Session)? _asked;
     private TcpSocketOptions _options;
+    private SocketHints _hints;
     private StackError _error;
     private IpEndpoint _local;
     private IpEndpoint _remote;
@@ -106,6 +108,9 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
         {
             switch (call.Request)
             {
+                case BindRequest { Local.Family: LinkFamily.V6, Local.Endpoint.Address.IsV4: false } bind when _hints.IsV6Only:
+                    Sender.Tell(new LinkReply(bind.Failed(StackError.AddressNotAvailable)));
+                    break;
                 case BindRequest bind when _binding is null:
                     _context.Stack.Tell(new Bind(bind.Local.Endpoint, _options.ReuseAddress));
                     _asked = (bind, Sender);
@@ -282,6 +287,8 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
 
     private LinkAnswer SetOption(SetOptionRequest request)
     {
+        if (_hints.Answer(request) is { } hint)
+            return hint;
         var option = LinkOptions.Map(request.Level, request.Name);
         if (!LinkOptions.TryDecode(option, request.Value.Span, out var value))
             return request.Failed(StackError.InvalidArgument);
@@ -301,6 +308,10 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
     {
         if (LinkOptions.Fixed(request.Level, request.Name, _family, LinkSocketType.Stream, listens: false) is { } known)
             return request.Value(known);
+        if (_hints.Answer(request) is { } hint)
+            return hint;
+        if (LinkOptions.IsTcpInfo(request))
+            return LinkOptions.Encode(request, default(TcpInfo));
         if (LinkOptions.IsReuseAddress(request.Level, request.Name))
             return request.Value(_options.ReuseAddress ? 1 : 0);
         switch (LinkOptions.Map(request.Level, request.Name))
@@ -312,9 +323,13 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
                 _error = StackError.None;
                 return request.Value((int)error);
             case { } option:
-                return LinkOptions.Encode(request, option, SocketOptions.Get(_options, option));
+                return LinkOptions.Encode(request, option, OrDefault(option, SocketOptions.Get(_options, option)));
         }
     }
+
+    /// <summary>The value of an option, or, where it is the stack's, what that is.</summary>
+    private int OrDefault(SocketOption option, int value) =>
+        value != 0 || option is SocketOption.Linger or SocketOption.Error ? value : SocketOptions.Get(_context.Defaults, option);
 
     /// <summary>An address as the application's socket sees it.</summary>
     private LinkAddress Named(IpEndpoint endpoint) => LinkAddress.From(endpoint, _family);

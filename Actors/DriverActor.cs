@@ -10,6 +10,7 @@ using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;
+using Tapwire.Stack.Tcp;
 using Tapwire.Wires;
 
 namespace Tapwire.Actors;
@@ -105,7 +106,7 @@ public sealed class DriverActor : ReceiveActor
         if (_context.Link is { } link)
         {
             _front.Add(Watched(LinkActor.Props(new LinkContext(link, _stack, _tap, _context.Reactor, _context.Pool, _context.Dispatcher,
-                settings.Link.MaxSessions, settings.Link.MaxSockets)), "link"));
+                settings.Link.MaxSessions, settings.Link.MaxSockets, OptionDefaults(settings))), "link"));
         }
 
         foreach (var service in settings.Serve)
@@ -154,6 +155,18 @@ public sealed class DriverActor : ReceiveActor
             ? $"The stack refuses the gateway {gateway}: {refused}; it must be on the network of one of the addresses."
             : null;
     }
+
+    /// <summary>What the options read as that an application has not set.</summary>
+    private static TcpSocketOptions OptionDefaults(DriverSettings settings) => new()
+    {
+        ReceiveBuffer = settings.Tcp.ReceiveBuffer,
+        SendBuffer = settings.Tcp.SendBuffer,
+        CongestionControl = settings.Tcp.CongestionControl,
+        KeepAliveIdle = TcpSocketOptions.DefaultKeepAliveIdle,
+        KeepAliveInterval = TcpSocketOptions.DefaultKeepAliveInterval,
+        KeepAliveCount = TcpSocketOptions.DefaultKeepAliveCount,
+        HopLimit = settings.HopLimit,
+    };
 
     /// <summary>A locally administered unicast address (IEEE 802).</summary>
     private static MacAddress RandomAddress()

@@ -38,12 +38,11 @@ internal static class SocketOptions
             (TcpSocket tcp, SocketOption.Error) => (StackError.None, (int)(tcp.Error == StackError.None ? tcp.TakeSoftError() : tcp.Error)),
             (TcpSocket tcp, SocketOption.MaximumSegment) => (StackError.None, tcp.Info.SegmentSize),
             (TcpSocket tcp, SocketOption.CongestionControl) => (StackError.None, (int)tcp.Info.CongestionControl),
+            (TcpSocket tcp, SocketOption.SendBuffer) => (StackError.None, tcp.SendBuffer),
             (TcpSocket, SocketOption.Broadcast) => (StackError.NoSuchOption, 0),
             (TcpSocket tcp, _) => (StackError.None, Get(tcp.Options, option)),
-            (UdpSocket udp, SocketOption.HopLimit) => (StackError.None, udp.HopLimit),
-            (UdpSocket udp, SocketOption.TrafficClass) => (StackError.None, udp.TrafficClass),
-            (UdpSocket udp, SocketOption.Broadcast) => (StackError.None, udp.Broadcast ? 1 : 0),
             (UdpSocket udp, SocketOption.Error) => (StackError.None, (int)udp.TakeError()),
+            (UdpSocket udp, _) => GetUdp(udp.Options, option),
             _ => (StackError.NoSuchOption, 0),
         };
         return error;
@@ -125,23 +124,51 @@ internal static class SocketOptions
         _ => 0,
     };
 
-    private static StackError SetUdp(UdpSocket udp, SocketOption option, int value)
+    /// <summary>Changes one option of a UDP socket in a record.</summary>
+    public static StackError Set(ref UdpSocketOptions options, SocketOption option, int value)
     {
         switch (option)
         {
             case SocketOption.HopLimit when value is -1 or (>= 1 and <= 255):
-                udp.HopLimit = (byte)Math.Max(0, value);
+                options = options with { HopLimit = (byte)Math.Max(0, value) };
                 return StackError.None;
             case SocketOption.TrafficClass when value is >= 0 and <= 255:
-                udp.TrafficClass = (byte)value;
+                options = options with { TrafficClass = (byte)value };
                 return StackError.None;
             case SocketOption.Broadcast:
-                udp.Broadcast = value != 0;
+                options = options with { Broadcast = value != 0 };
                 return StackError.None;
-            case SocketOption.HopLimit or SocketOption.TrafficClass:
+            case SocketOption.ReceiveBuffer when value > 0:
+                options = options with { ReceiveBuffer = value };
+                return StackError.None;
+            case SocketOption.SendBuffer when value > 0:
+                options = options with { SendBuffer = value };
+                return StackError.None;
+            case SocketOption.HopLimit or SocketOption.TrafficClass or SocketOption.ReceiveBuffer or SocketOption.SendBuffer:
                 return StackError.InvalidArgument;
             default:
                 return StackError.NoSuchOption;
         }
+    }
+
+    /// <summary>Reads one option of a UDP socket from a record; a hop limit of 0 is the stack's.</summary>
+    public static (StackError Error, int Value) GetUdp(in UdpSocketOptions options, SocketOption option) => option switch
+    {
+        SocketOption.HopLimit => (StackError.None, options.HopLimit),
+        SocketOption.TrafficClass => (StackError.None, options.TrafficClass),
+        SocketOption.Broadcast => (StackError.None, options.Broadcast ? 1 : 0),
+        SocketOption.ReceiveBuffer => (StackError.None, options.ReceiveBuffer),
+        SocketOption.SendBuffer => (StackError.None, options.SendBuffer),
+        SocketOption.Error => (StackError.None, 0),
+        _ => (StackError.NoSuchOption, 0),
+    };
+
+    private static StackError SetUdp(UdpSocket udp, SocketOption option, int value)
+    {
+        var options = udp.Options;
+        var error = Set(ref options, option, value);
+        if (error == StackError.None)
+            udp.SetOptions(options);
+        return error;
     }
 }

@@ -12,7 +12,7 @@ public sealed partial class StackActor
     {
         Receive<OpenDatagram>(open =>
         {
-            var error = _stack.Udp.Bind(open.Local, new UdpSocketOptions { ReuseAddress = open.ReuseAddress, Broadcast = open.Broadcast }, out var socket);
+            var error = _stack.Udp.Bind(open.Local, open.Options, out var socket);
             Sender.Tell(socket is null ? new DatagramOpenFailed(error) : new DatagramOpened(_sockets.Add(socket, Sender).Id, socket.Local));
         });
         Receive<ConnectDatagram>(connect =>

@@ -27,6 +27,7 @@ public sealed partial class StackActor
             var error = _sockets.Find(get.Id) is { } entry ? SocketOptions.Get(entry.Socket, get.Option, out value) : StackError.NotConnected;
             Sender.Tell(new OptionAnswer(error, value));
         });
+        Receive<GetTcpInfo>(get => Sender.Tell(new TcpInfoAnswer(_sockets.Find(get.Id)?.Socket is TcpSocket tcp ? tcp.Info : null)));
         Receive<AddAddress>(add =>
         {
             Sender.Tell(new AddressAnswer(_stack.AddAddress(add.Prefix, Now)));

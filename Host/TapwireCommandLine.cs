@@ -15,6 +15,7 @@ internal static class TapwireCommandLine
         {
             DemoCommand.Create(),
             UpCommand.Create(),
+            RunCommand.Create(),
             CableCommand.Create(),
             PingCommand.Create(),
             StatusCommand.Create(),

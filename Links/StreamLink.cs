@@ -24,6 +24,7 @@ public sealed unsafe class StreamLink : DriverEnd
     public const int MaxRead = 65_536;
 
     private const int MaxVectors = 64;
+    private const int DiscardPiece = 32_768;
 
     // The byte at the head of the receive queue has been delivered already.
     private bool _keptDelivered = true;
@@ -118,7 +119,7 @@ public sealed unsafe class StreamLink : DriverEnd
     /// </summary>
     public void Discard(uint count)
     {
-        var scratch = stackalloc byte[4096];
+        var scratch = stackalloc byte[DiscardPiece];
         NoteInput();
         while (count > 0 && FreshBytes() is var fresh and > 0)
         {
@@ -131,7 +132,7 @@ public sealed unsafe class StreamLink : DriverEnd
             }
 
             // The byte that was kept goes, the last one discarded is kept in its place.
-            var take = (int)Math.Min(Math.Min((uint)fresh, count), 4096);
+            var take = (int)Math.Min(Math.Min((uint)fresh, count), DiscardPiece);
             var taken = (int)recv(Descriptor, scratch, (nuint)take, MSG_DONTWAIT);
             if (taken <= 0)
                 return;

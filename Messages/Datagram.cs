@@ -2,12 +2,13 @@ using Akka.Event;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Udp;
 
 namespace Tapwire.Messages;
 
 /// <summary>DatagramActor → StackActor: open a UDP socket. Answered once: <see cref="DatagramOpened"/> or <see cref="DatagramOpenFailed"/>.</summary>
 /// <param name="Local">Address or wildcard; port 0 has one chosen.</param>
-public sealed record OpenDatagram(IpEndpoint Local, bool ReuseAddress, bool Broadcast);
+public sealed record OpenDatagram(IpEndpoint Local, UdpSocketOptions Options);
 
 /// <summary>StackActor → DatagramActor: the socket is open. Datagrams follow while <see cref="ReceiveDatagrams"/> allows.</summary>
 public sealed record DatagramOpened(SocketId Id, IpEndpoint Local);

@@ -1,4 +1,5 @@
 using Tapwire.Stack;
+using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Messages;
 
@@ -62,6 +63,13 @@ public sealed record SetOption(SocketId Id, SocketOption Option, int Value);
 
 /// <summary>A socket's actor → StackActor: read an option. Answered by <see cref="OptionAnswer"/>.</summary>
 public sealed record GetOption(SocketId Id, SocketOption Option);
+
+/// <summary>A socket's actor → StackActor: how does the connection stand? Answered by <see cref="TcpInfoAnswer"/>, in order with the answers about options.</summary>
+public sealed record GetTcpInfo(SocketId Id);
+
+/// <summary>StackActor → the socket's actor.</summary>
+/// <param name="Info">Null when the connection has ended.</param>
+public sealed record TcpInfoAnswer(TcpInfo? Info);
 
 /// <summary>StackActor → the socket's actor.</summary>
 public sealed record OptionAnswer(StackError Error, int Value);

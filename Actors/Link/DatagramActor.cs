@@ -6,6 +6,7 @@ using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Udp;
 using Tapwire.Wires;
 
 namespace Tapwire.Actors.Link;
@@ -32,8 +33,8 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
     private SocketId? _socket;
     private IpEndpoint _local;
     private IpEndpoint? _remote;
-    private bool _reuseAddress;
-    private bool _broadcast;
+    private UdpSocketOptions _options = new();
+    private SocketHints _hints;
 
     public DatagramActor(SocketContext context, DatagramLink link, LinkFamily family)
     {
@@ -79,6 +80,9 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
         {
             switch (call.Request)
             {
+                case BindRequest { Local.Family: LinkFamily.V6, Local.Endpoint.Address.IsV4: false } bind when _hints.IsV6Only:
+                    Sender.Tell(new LinkReply(bind.Failed(StackError.AddressNotAvailable)));
+                    break;
                 case BindRequest bind:
                     Open(bind.Local.Endpoint, (bind, Sender));
                     break;
@@ -87,16 +91,15 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
                     Stash.Stash();
                     break;
                 case SetOptionRequest set when LinkOptions.IsReuseAddress(set.Level, set.Name):
-                    _reuseAddress = LinkOptions.TryDecode(null, set.Value.Span, out var reuse) && reuse != 0;
+                    _options = _options with { ReuseAddress = LinkOptions.TryDecode(null, set.Value.Span, out var reuse) && reuse != 0 };
                     Sender.Tell(new LinkReply(set.Done()));
                     break;
-                case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) == SocketOption.Broadcast:
-                    _broadcast = LinkOptions.TryDecode(null, set.Value.Span, out var broadcast) && broadcast != 0;
-                    Sender.Tell(new LinkReply(set.Done()));
+                case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is { } option:
+                    Sender.Tell(new LinkReply(SetEarly(set, option)));
                     break;
-                case SetOptionRequest or GetOptionRequest when NeedsSocket(call.Request):
-                    Open(LinkAddress.Wildcard(_family), null);
-                    Stash.Stash();
+                case GetOptionRequest get when LinkOptions.Map(get.Level, get.Name) is { } option:
+                    var (error, value) = SocketOptions.GetUdp(_options, option);
+                    Sender.Tell(new LinkReply(error == StackError.None ? LinkOptions.Encode(get, option, OrDefault(option, value)) : get.Failed(error)));
                     break;
                 default:
                     AnswerHere((LinkSocketRequest)call.Request);
@@ -119,7 +122,7 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
 
     private void Open(IpEndpoint local, (BindRequest Request, IActorRef Session)? asker)
     {
-        _context.Stack.Tell(new OpenDatagram(local, _reuseAddress, _broadcast));
+        _context.Stack.Tell(new OpenDatagram(local, _options));
         Become(() => Opening(asker));
     }
 
@@ -301,7 +304,10 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
                 Sender.Tell(new LinkReply(get.Value(known)));
                 break;
             case GetOptionRequest get when LinkOptions.IsReuseAddress(get.Level, get.Name):
-                Sender.Tell(new LinkReply(get.Value(_reuseAddress ? 1 : 0)));
+                Sender.Tell(new LinkReply(get.Value(_options.ReuseAddress ? 1 : 0)));
+                break;
+            case GetOptionRequest or SetOptionRequest when _hints.Answer(request) is { } hint:
+                Sender.Tell(new LinkReply(hint));
                 break;
             case GetOptionRequest or SetOptionRequest:
                 Sender.Tell(new LinkReply(request.Failed(StackError.NoSuchOption)));
@@ -323,12 +329,18 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
         }
     }
 
-    private static bool NeedsSocket(LinkRequest request) => request switch
+    /// <summary>An option that the socket gets when it is opened.</summary>
+    private LinkAnswer SetEarly(SetOptionRequest request, SocketOption option)
     {
-        SetOptionRequest set => LinkOptions.Map(set.Level, set.Name) is not null,
-        GetOptionRequest get => LinkOptions.Map(get.Level, get.Name) is not null,
-        _ => false,
-    };
+        if (!LinkOptions.TryDecode(option, request.Value.Span, out var value))
+            return request.Failed(StackError.InvalidArgument);
+        var error = SocketOptions.Set(ref _options, option, value);
+        return error == StackError.None ? request.Done() : request.Failed(error);
+    }
+
+    /// <summary>The value of an option, or, where it is the stack's, what that is.</summary>
+    private int OrDefault(SocketOption option, int value) =>
+        value == 0 && option == SocketOption.HopLimit ? _context.Defaults.HopLimit : value;
 
     private void Connected(ConnectRequest connect, DatagramConnected connected, IActorRef session)
     {
@@ -343,10 +355,10 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
         session.Tell(new LinkReply(connect.Connected(Named(_local))));
     }
 
-    private static LinkAnswer OptionAnswered(LinkSocketRequest request, OptionAnswer answer) => request switch
+    private LinkAnswer OptionAnswered(LinkSocketRequest request, OptionAnswer answer) => request switch
     {
         _ when answer.Error != StackError.None => request.Failed(answer.Error),
-        GetOptionRequest get => LinkOptions.Encode(get, LinkOptions.Map(get.Level, get.Name)!.Value, answer.Value),
+        GetOptionRequest get => LinkOptions.Encode(get, LinkOptions.Map(get.Level, get.Name)!.Value, OrDefault(LinkOptions.Map(get.Level, get.Name)!.Value, answer.Value)),
         SetOptionRequest set => set.Done(),
         _ => request.Failed(StackError.InvalidArgument),
     };

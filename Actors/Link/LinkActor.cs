@@ -5,6 +5,7 @@ using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Tcp;
 using Tapwire.Wires;
 using Tapwire.Wires.Posix;
 
@@ -12,7 +13,7 @@ namespace Tapwire.Actors.Link;
 
 /// <summary>What the link's actor works with.</summary>
 internal sealed record LinkContext(LinkListener Listener, IActorRef Stack, IActorRef Tap, IReactor Reactor, BufferPool Pool, string Dispatcher,
-    int MaxSessions, int MaxSockets);
+    int MaxSessions, int MaxSockets, TcpSocketOptions Defaults = default);
 
 /// <summary>
 /// The application side of a driver: accepts control connections, and keeps the actor of every application socket by its handle. Sessions come and go;
@@ -31,7 +32,7 @@ internal sealed class LinkActor : ReceiveActor
     public LinkActor(LinkContext context)
     {
         _context = context;
-        _socketContext = new SocketContext(context.Stack, context.Reactor, context.Pool);
+        _socketContext = new SocketContext(context.Stack, context.Reactor, context.Pool, context.Defaults);
         Serving();
     }
 

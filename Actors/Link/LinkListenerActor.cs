@@ -20,6 +20,7 @@ internal sealed class LinkListenerActor : ListenerActor
     private readonly AcceptLink _link;
     private readonly LinkFamily _family;
     private TcpSocketOptions _options;
+    private SocketHints _hints;
     private readonly ListenRequest _request;
     private readonly IActorRef _session;
     private Listening? _listening;
@@ -127,6 +128,8 @@ internal sealed class LinkListenerActor : ListenerActor
     {
         switch (request)
         {
+            case LinkSocketRequest about when _hints.Answer(about) is { } hint:
+                return hint;
             case GetSockNameRequest name:
                 return name.Named(LinkAddress.From(listening.Local, _family));
             case GetPeerNameRequest peer:

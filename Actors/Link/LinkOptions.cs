@@ -9,60 +9,44 @@ namespace Tapwire.Actors.Link;
 /// <summary>Socket options as applications name them (Linux's level and name, P18), and what they mean here.</summary>
 internal static class LinkOptions
 {
-    private const int SolIp = 0;
-    private const int SolSocket = 1;
-    private const int SolTcp = 6;
-    private const int SolIpv6 = 41;
-
-    private const int SoReuseAddress = 2;
-    private const int SoType = 3;
-    private const int SoError = 4;
-    private const int SoBroadcast = 6;
-    private const int SoSendBuffer = 7;
-    private const int SoReceiveBuffer = 8;
-    private const int SoKeepAlive = 9;
-    private const int SoOutOfBandInline = 10;
-    private const int SoLinger = 13;
-    private const int SoAcceptConnections = 30;
-    private const int SoProtocol = 38;
-    private const int SoDomain = 39;
-
     /// <summary>TCP_CA_NAME_MAX.</summary>
     private const int CongestionNameLength = 16;
 
     /// <summary>What an option means to the stack, or null: it is none of the stack's.</summary>
     public static SocketOption? Map(int level, int name) => (level, name) switch
     {
-        (SolSocket, SoError) => SocketOption.Error,
-        (SolSocket, SoBroadcast) => SocketOption.Broadcast,
-        (SolSocket, SoSendBuffer) => SocketOption.SendBuffer,
-        (SolSocket, SoReceiveBuffer) => SocketOption.ReceiveBuffer,
-        (SolSocket, SoKeepAlive) => SocketOption.KeepAlive,
-        (SolSocket, SoLinger) => SocketOption.Linger,
-        (SolTcp, 1) => SocketOption.NoDelay,
-        (SolTcp, 2) => SocketOption.MaximumSegment,
-        (SolTcp, 4) => SocketOption.KeepAliveIdle,
-        (SolTcp, 5) => SocketOption.KeepAliveInterval,
-        (SolTcp, 6) => SocketOption.KeepAliveCount,
-        (SolTcp, 13) => SocketOption.CongestionControl,
-        (SolTcp, 18) => SocketOption.UserTimeout,
-        (SolTcp, 23) => SocketOption.FastOpenQueue,
-        (SolTcp, 30) => SocketOption.FastOpenConnect,
-        (SolIp, 1) or (SolIpv6, 67) => SocketOption.TrafficClass,
-        (SolIp, 2) or (SolIpv6, 16) => SocketOption.HopLimit,
+        (LinkOption.SolSocket, LinkOption.SoError) => SocketOption.Error,
+        (LinkOption.SolSocket, LinkOption.SoBroadcast) => SocketOption.Broadcast,
+        (LinkOption.SolSocket, LinkOption.SoSndBuf) => SocketOption.SendBuffer,
+        (LinkOption.SolSocket, LinkOption.SoRcvBuf) => SocketOption.ReceiveBuffer,
+        (LinkOption.SolSocket, LinkOption.SoKeepAlive) => SocketOption.KeepAlive,
+        (LinkOption.SolSocket, LinkOption.SoLinger) => SocketOption.Linger,
+        (LinkOption.IpProtoTcp, LinkOption.TcpNoDelay) => SocketOption.NoDelay,
+        (LinkOption.IpProtoTcp, LinkOption.TcpMaxSeg) => SocketOption.MaximumSegment,
+        (LinkOption.IpProtoTcp, LinkOption.TcpKeepIdle) => SocketOption.KeepAliveIdle,
+        (LinkOption.IpProtoTcp, LinkOption.TcpKeepIntvl) => SocketOption.KeepAliveInterval,
+        (LinkOption.IpProtoTcp, LinkOption.TcpKeepCnt) => SocketOption.KeepAliveCount,
+        (LinkOption.IpProtoTcp, LinkOption.TcpCongestion) => SocketOption.CongestionControl,
+        (LinkOption.IpProtoTcp, LinkOption.TcpUserTimeout) => SocketOption.UserTimeout,
+        (LinkOption.IpProtoTcp, LinkOption.TcpFastOpen) => SocketOption.FastOpenQueue,
+        (LinkOption.IpProtoTcp, LinkOption.TcpFastOpenConnect) => SocketOption.FastOpenConnect,
+        (LinkOption.IpProtoIp, LinkOption.IpTos) or (LinkOption.IpProtoIpV6, LinkOption.IpV6TClass) => SocketOption.TrafficClass,
+        (LinkOption.IpProtoIp, LinkOption.IpTtl) or (LinkOption.IpProtoIpV6, LinkOption.IpV6UnicastHops) => SocketOption.HopLimit,
         _ => null,
     };
 
-    public static bool IsReuseAddress(int level, int name) => (level, name) == (SolSocket, SoReuseAddress);
+    public static bool IsTcpInfo(GetOptionRequest get) => (get.Level, get.Name) == (LinkOption.IpProtoTcp, LinkOption.TcpInfo);
+
+    public static bool IsReuseAddress(int level, int name) => (level, name) == (LinkOption.SolSocket, LinkOption.SoReuseAddr);
 
     /// <summary>Options that are answered from what the socket is: its type, family, protocol, whether it listens, and that urgent bytes stay in line.</summary>
-    public static int? Fixed(int level, int name, LinkFamily family, LinkSocketType type, bool listens) => level != SolSocket ? null : name switch
+    public static int? Fixed(int level, int name, LinkFamily family, LinkSocketType type, bool listens) => level != LinkOption.SolSocket ? null : name switch
     {
-        SoType => (int)type,
-        SoDomain => (int)family,
-        SoProtocol => type == LinkSocketType.Stream ? 6 : 17,
-        SoAcceptConnections => listens ? 1 : 0,
-        SoOutOfBandInline when type == LinkSocketType.Stream => 1,
+        LinkOption.SoType => (int)type,
+        LinkOption.SoDomain => (int)family,
+        LinkOption.SoProtocol => type == LinkSocketType.Stream ? 6 : 17,
+        LinkOption.SoAcceptConn => listens ? 1 : 0,
+        LinkOption.SoOobInline when type == LinkSocketType.Stream => 1,
         _ => null,
     };
 
@@ -89,6 +73,13 @@ internal static class LinkOptions
         var known = CongestionAlgorithms.TryParse(Encoding.ASCII.GetString(value.TrimEnd((byte)0)), out var algorithm);
         number = (int)algorithm;
         return known;
+    }
+
+    public static LinkAnswer Encode(GetOptionRequest request, in TcpInfo info)
+    {
+        Span<byte> value = stackalloc byte[LinkTcpInfo.Size];
+        LinkTcpInfo.Write(info, value);
+        return request.Value(value);
     }
 
     public static LinkAnswer Encode(GetOptionRequest request, SocketOption option, int number)

@@ -47,34 +47,44 @@ internal static class UpCommand
 
     private static readonly Option<string?> LogFile = new("--log-file") { Description = "Log to this file, too.", HelpName = "FILE" };
 
+    /// <summary>What a driver takes, whatever it runs for.</summary>
+    public static readonly IReadOnlyList<Option> DriverOptions = [Wire, Addresses, Gateway, Mac, Mtu, Config, Level, LogFile];
+
     public static Command Create()
     {
-        var command = new Command("up", "Runs the driver on a wire, until Ctrl-C.")
-        {
-            Wire, Addresses, Gateway, Mac, Mtu, Link, Config, Serve, Level, LogFile,
-        };
+        var command = new Command("up", "Runs the driver on a wire, until Ctrl-C.") { Link, Serve };
+        foreach (var option in DriverOptions)
+            command.Options.Add(option);
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
     }
 
-    private static async Task<int> RunAsync(ParseResult parsed)
+    /// <summary>The command line says that there is to be a driver.</summary>
+    public static bool NamesDriver(ParseResult parsed) =>
+        parsed.GetValue(Wire) is not null || parsed.GetValue(Addresses) is { Count: > 0 } || parsed.GetValue(Config) is not null;
+
+    /// <summary>Starts the driver that the command line describes. Its log ends with the program.</summary>
+    /// <param name="link">Where applications connect, whatever is said elsewhere; or null.</param>
+    /// <param name="level">What is logged when neither command line nor settings are asked.</param>
+    public static async Task<OpenedDriver> OpenAsync(ParseResult parsed, string? link, LogEventLevel? level)
     {
-        var asked = parsed.GetValue(Level);
+        var asked = parsed.GetValue(Level) ?? level;
         var configuration = Configuration.Load(parsed.GetValue(Config), asked is { } given ? $"akka.loglevel = {HostLog.AkkaLevel(given)}" : "");
-        var level = asked ?? HostLog.SerilogLevel(configuration.Config.GetString("akka.loglevel"));
+        var logged = asked ?? HostLog.SerilogLevel(configuration.Config.GetString("akka.loglevel"));
         var settings = Merge(configuration.Settings, parsed);
+        if (link is not null)
+            settings = settings with { Link = settings.Link with { Path = link } };
         if (settings.Addresses.Count == 0)
             throw new SettingsException("The stack has no address; give one with --address, as in --address 10.99.0.2/24, or in tapwire.addresses.");
 
-        await using var log = HostLog.Create(level, parsed.GetValue(LogFile));
-        Log.Logger = log;
+        Log.Logger = HostLog.Create(logged, parsed.GetValue(LogFile));
         var pool = new BufferPool();
         IWire Open() => OpenWire(settings);
         var wire = Open();
-        LinkListener? link;
+        LinkListener? listener;
         try
         {
-            link = settings.Link.IsOff ? null : LinkListener.Listen(settings.Link.Path.Length > 0 ? settings.Link.Path : LinkEndpointPath.Default);
+            listener = settings.Link.IsOff ? null : LinkListener.Listen(settings.Link.Path.Length > 0 ? settings.Link.Path : LinkEndpointPath.Default);
         }
         catch
         {
@@ -82,13 +92,19 @@ internal static class UpCommand
             throw;
         }
 
+        return new OpenedDriver(await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wire, Open, listener, pool), settings, listener?.Path);
+    }
+
+    private static async Task<int> RunAsync(ParseResult parsed)
+    {
         var stop = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Ask(context, ExitCode.Interrupted));
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Ask(context, ExitCode.Done));
 
-        await using var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wire, Open, link, pool);
+        await using var opened = await OpenAsync(parsed, null, null);
+        var (driver, settings, link) = (opened.Driver, opened.Settings, opened.Link);
         Console.WriteLine($"tapwire is up: {string.Join(", ", settings.Addresses)} on {settings.Wire}"
-            + (link is null ? "" : $", link {link.Path}")
+            + (link is null ? "" : $", link {link}")
             + (settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", settings.Serve)}"));
         if (await Task.WhenAny(stop.Task, driver.Ended) == driver.Ended)
             throw new CommandFailedException("The driver has ended; the log says why.");
@@ -132,5 +148,16 @@ internal static class UpCommand
             HardwareAddress = settings.HardwareAddress,
         };
         return TapWire.Open(settings.Tap.Offload ? options : options with { Offloads = WireOffloads.None });
+    }
+}
+
+/// <summary>A driver that has been started from a command line. Disposing stops it and ends the log.</summary>
+/// <param name="Link">Where applications connect; null if nowhere.</param>
+internal sealed record OpenedDriver(RunningDriver Driver, DriverSettings Settings, string? Link) : IAsyncDisposable
+{
+    public async ValueTask DisposeAsync()
+    {
+        await Driver.DisposeAsync();
+        await Log.CloseAndFlushAsync();
     }
 }

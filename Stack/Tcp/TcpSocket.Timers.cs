@@ -8,9 +8,6 @@ namespace Tapwire.Stack.Tcp;
 /// </content>
 public sealed partial class TcpSocket
 {
-    private static readonly TimeSpan DefaultKeepAliveIdle = TimeSpan.FromHours(2);
-    private static readonly TimeSpan DefaultKeepAliveInterval = TimeSpan.FromSeconds(75);
-    private const int DefaultKeepAliveCount = 9;
 
     /// <summary>R1 of RFC 9293, 3.8.3: so many retransmissions in a row are reported.</summary>
     private const int ReportedRetries = 3;
@@ -160,7 +157,7 @@ public sealed partial class TcpSocket
 
     private void ArmKeepAlive(Instant now) => _keepAliveAt = _options.Value.KeepAlive ? now + KeepAliveIdle : Instant.Never;
 
-    private TimeSpan KeepAliveIdle => _options.Value.KeepAliveIdle > TimeSpan.Zero ? _options.Value.KeepAliveIdle : DefaultKeepAliveIdle;
+    private TimeSpan KeepAliveIdle => _options.Value.KeepAliveIdle > TimeSpan.Zero ? _options.Value.KeepAliveIdle : TcpSocketOptions.DefaultKeepAliveIdle;
 
     /// <summary>RFC 9293, 3.8.4. Data in flight or a closed window have timers of their own.</summary>
     private void KeepAliveTimedOut(Instant now)
@@ -180,7 +177,7 @@ public sealed partial class TcpSocket
         }
 
         // A user time-out takes the place of the number of probes, as in Linux.
-        var allowed = options.KeepAliveCount > 0 ? options.KeepAliveCount : DefaultKeepAliveCount;
+        var allowed = options.KeepAliveCount > 0 ? options.KeepAliveCount : TcpSocketOptions.DefaultKeepAliveCount;
         if (options.UserTimeout > TimeSpan.Zero ? _keepAliveProbes > 0 && idle >= options.UserTimeout : _keepAliveProbes >= allowed)
         {
             SendReset(SndNxt, now);
@@ -191,7 +188,7 @@ public sealed partial class TcpSocket
         _layer.Counters.TcpExtTCPKeepAlive++;
         _keepAliveProbes++;
         _probeDue = true;
-        _keepAliveAt = now + (options.KeepAliveInterval > TimeSpan.Zero ? options.KeepAliveInterval : DefaultKeepAliveInterval);
+        _keepAliveAt = now + (options.KeepAliveInterval > TimeSpan.Zero ? options.KeepAliveInterval : TcpSocketOptions.DefaultKeepAliveInterval);
     }
 
     /// <summary>Tells the IP layer that the peer is there, once per second.</summary>

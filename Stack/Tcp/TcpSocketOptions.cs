@@ -3,6 +3,15 @@ namespace Tapwire.Stack.Tcp;
 /// <summary>What can be set on one socket before it is connected; a listener's connections inherit its settings. <c>default</c> takes the stack's defaults.</summary>
 public readonly record struct TcpSocketOptions
 {
+    /// <summary>RFC 9293, 3.8.4.</summary>
+    public static readonly TimeSpan DefaultKeepAliveIdle = TimeSpan.FromHours(2);
+
+    /// <summary>Linux's.</summary>
+    public static readonly TimeSpan DefaultKeepAliveInterval = TimeSpan.FromSeconds(75);
+
+    /// <summary>Linux's.</summary>
+    public const int DefaultKeepAliveCount = 9;
+
     /// <summary>TCP_NODELAY: small segments do not wait for acknowledgements (Nagle's algorithm off).</summary>
     public bool NoDelay { get; init; }
 
@@ -12,7 +21,7 @@ public readonly record struct TcpSocketOptions
     /// <summary>SO_KEEPALIVE.</summary>
     public bool KeepAlive { get; init; }
 
-    /// <summary>TCP_KEEPIDLE: 0 takes two hours (RFC 9293, 3.8.4).</summary>
+    /// <summary>TCP_KEEPIDLE: 0 takes two hours.</summary>
     public TimeSpan KeepAliveIdle { get; init; }
 
     /// <summary>TCP_KEEPINTVL: 0 takes 75 s.</summary>

@@ -34,4 +34,10 @@ public readonly record struct UdpSocketOptions
 
     /// <summary>SO_SNDBUF: bytes of datagrams that may wait for room on the egress queue, 2 KiB..64 MiB; values outside are brought inside.</summary>
     public int SendBuffer { get; init; } = 212_992;
+
+    /// <summary>IP_TTL: 0 takes the stack's.</summary>
+    public byte HopLimit { get; init; }
+
+    /// <summary>IP_TOS: DSCP and ECN bits of packets sent.</summary>
+    public byte TrafficClass { get; init; }
 }

@@ -34,12 +34,10 @@ public sealed class UdpSocket : StackSocket
     {
         _udp = udp;
         _queueLimit = queueLimit;
-        ReceiveBuffer = options.ReceiveBuffer;
-        SendBuffer = options.SendBuffer;
+        SetOptions(options);
         _bound = local.Address;
         Local = local;
         ReuseAddress = options.ReuseAddress;
-        Broadcast = options.Broadcast;
     }
 
     internal UdpSocket? NextOnPort;
@@ -80,6 +78,26 @@ public sealed class UdpSocket : StackSocket
     public bool Broadcast { get; set; }
 
     internal bool ReuseAddress { get; }
+
+    public UdpSocketOptions Options => new()
+    {
+        ReuseAddress = ReuseAddress,
+        Broadcast = Broadcast,
+        ReceiveBuffer = ReceiveBuffer,
+        SendBuffer = SendBuffer,
+        HopLimit = HopLimit,
+        TrafficClass = TrafficClass,
+    };
+
+    /// <summary>Sets all options but ReuseAddress, which is of no use once the socket is bound.</summary>
+    public void SetOptions(in UdpSocketOptions options)
+    {
+        ReceiveBuffer = options.ReceiveBuffer;
+        SendBuffer = options.SendBuffer;
+        Broadcast = options.Broadcast;
+        HopLimit = options.HopLimit;
+        TrafficClass = options.TrafficClass;
+    }
 
     /// <summary>Sets the default destination and receives only from it; its ICMP errors are reported. Port 0 dissolves the association.</summary>
     /// <returns>None; NetworkUnreachable; AddressInUse: another socket has both ends; AccessDenied: broadcast; InvalidArgument: the socket is closed

@@ -5,6 +5,7 @@ using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
+using Tapwire.Stack.Udp;
 using Tapwire.Tests.Actors.Support;
 using Tapwire.Tests.Support;
 using Xunit;
@@ -219,7 +220,7 @@ public sealed class StackActorSpecs : StackSetup
 
         Stack.Tell(new Bind(new IpEndpoint(StackHarness.OwnIp, 1), false), stopped);
         Stack.Tell(new Listen(new IpEndpoint(StackHarness.OwnIp, 2), 1, null, default), stopped);
-        Stack.Tell(new OpenDatagram(new IpEndpoint(StackHarness.OwnIp, 3), false, false), stopped);
+        Stack.Tell(new OpenDatagram(new IpEndpoint(StackHarness.OwnIp, 3), new UdpSocketOptions()), stopped);
         Stack.Tell(new Connect(Nobody, null, default), stopped);
         Assert.Empty(Status().Connections);
         Owner.Send(Stack, new Bind(new IpEndpoint(StackHarness.OwnIp, 1), false));
@@ -303,7 +304,7 @@ public sealed class StackActorSpecs : StackSetup
         Start();
         Owner.Send(Stack, new Listen(new IpEndpoint(IpAddress.AnyV4, 80), 1, null, default));
         Owner.ExpectMsg<Listening>();
-        Owner.Send(Stack, new OpenDatagram(new IpEndpoint(StackHarness.OwnIp, 53), false, false));
+        Owner.Send(Stack, new OpenDatagram(new IpEndpoint(StackHarness.OwnIp, 53), new UdpSocketOptions()));
         Owner.ExpectMsg<DatagramOpened>();
         Owner.Send(Stack, new Connect(Nobody, null, default));
         var connecting = Owner.ExpectMsg<Connecting>();

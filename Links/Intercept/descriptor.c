@@ -1,0 +1,65 @@
+/* Which descriptors are Tapwire's. */
+#define _GNU_SOURCE
+#include "tapwire.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/*
+ * What is known of each descriptor, so that nothing has to be asked while data moves. It is only a note: a stream that is not noted is found by its cookie when
+ * a call needs to know. Pages that are never touched take no memory.
+ */
+#define NOTED (1 << 20)
+static _Atomic uint8_t notes[NOTED];
+
+enum tw_kind tw_known(int fd) { return fd >= 0 && fd < NOTED ? (enum tw_kind)notes[fd] : TW_UNKNOWN; }
+
+void tw_note(int fd, enum tw_kind kind)
+{
+    /* The test keeps pages untouched where nothing changes. */
+    if (fd >= 0 && fd < NOTED && notes[fd] != kind)
+        notes[fd] = kind;
+}
+
+static bool host_option(int fd, int name, int *value)
+{
+    socklen_t length = sizeof *value;
+    int before = errno;
+    bool is_socket = syscall(SYS_getsockopt, fd, SOL_SOCKET, name, value, &length) == 0;
+    errno = before;
+    return is_socket;
+}
+
+enum tw_kind tw_kind(int fd)
+{
+    enum tw_kind kind = tw_known(fd);
+    int domain, type, listens, value;
+    socklen_t length = sizeof value;
+    if (kind != TW_UNKNOWN)
+        return kind;
+    if (!host_option(fd, SO_DOMAIN, &domain))
+        return TW_UNKNOWN;
+
+    kind = TW_FOREIGN;
+    if (domain == AF_UNIX && host_option(fd, SO_TYPE, &type) && (type == SOCK_STREAM || type == SOCK_SEQPACKET)
+        && host_option(fd, SO_ACCEPTCONN, &listens) && !listens) {
+        int error = tw_get_option(fd, SOL_SOCKET, SO_TYPE, &value, &length);
+        if (error == 0)
+            kind = type == SOCK_STREAM ? TW_STREAM : TW_DATAGRAM;
+        else if (error != EBADF)
+            return TW_UNKNOWN; /* nobody is there to tell */
+    }
+
+    tw_note(fd, kind);
+    return kind;
+}
+
+void tw_look(int fd)
+{
+    int domain, type;
+    tw_note(fd, TW_UNKNOWN);
+    if (host_option(fd, SO_DOMAIN, &domain) && domain == AF_UNIX && host_option(fd, SO_TYPE, &type) && type == SOCK_SEQPACKET)
+        tw_kind(fd);
+}

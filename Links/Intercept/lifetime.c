@@ -1,0 +1,101 @@
+/* Descriptors that come, are copied and go; and the library's own beginning. */
+#define _GNU_SOURCE
+#include "tapwire.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+DEFINE_REAL(close)
+DEFINE_REAL(close_range)
+DEFINE_REAL(closefrom)
+DEFINE_REAL(dup)
+DEFINE_REAL(dup2)
+DEFINE_REAL(dup3)
+DEFINE_REAL(socketpair)
+
+/* <linux/close_range.h> is not everywhere. */
+#define ONLY_CLOEXEC 4
+
+EXPORT int close(int fd)
+{
+    tw_note(fd, TW_UNKNOWN); /* before the number can be somebody else's */
+    return REAL(close)(fd);
+}
+
+static void forget(unsigned first, unsigned last)
+{
+    for (unsigned fd = first; fd <= last && fd < 1u << 20; fd++)
+        tw_note(fd, TW_UNKNOWN);
+}
+
+EXPORT int close_range(unsigned first, unsigned last, int flags)
+{
+    if ((flags & ONLY_CLOEXEC) == 0)
+        forget(first, last);
+    return REAL(close_range)(first, last, flags);
+}
+
+EXPORT void closefrom(int first)
+{
+    forget(first < 0 ? 0 : first, ~0u);
+    REAL(closefrom)(first);
+}
+
+EXPORT int dup(int fd)
+{
+    int copy = REAL(dup)(fd);
+    tw_note(copy, tw_known(fd));
+    return copy;
+}
+
+EXPORT int dup2(int fd, int target)
+{
+    int copy = REAL(dup2)(fd, target);
+    tw_note(copy, tw_known(fd));
+    return copy;
+}
+
+EXPORT int dup3(int fd, int target, int flags)
+{
+    int copy = REAL(dup3)(fd, target, flags);
+    tw_note(copy, tw_known(fd));
+    return copy;
+}
+
+EXPORT int socketpair(int domain, int type, int protocol, int pair[2])
+{
+    int result = REAL(socketpair)(domain, type, protocol, pair);
+    if (result == 0) {
+        tw_note(pair[0], TW_FOREIGN);
+        tw_note(pair[1], TW_FOREIGN);
+    }
+
+    return result;
+}
+
+/* What this program has been given: datagram sockets must be known before data moves, streams are found when they are asked about. */
+static void look_at_inherited(void)
+{
+    struct dirent *entry;
+    DIR *directory = opendir("/proc/self/fd");
+    while (directory != NULL && (entry = readdir(directory)) != NULL)
+        if (entry->d_name[0] != '.')
+            tw_look(atoi(entry->d_name));
+    if (directory != NULL)
+        closedir(directory);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    int before = errno;
+    tw_find_link();
+    tw_read_routes();
+    pthread_atfork(NULL, NULL, tw_prepare_child);
+    look_at_inherited();
+    errno = before;
+}

@@ -1,0 +1,99 @@
+/* Options and modes of Tapwire's sockets. */
+#define _GNU_SOURCE
+#include "tapwire.h"
+
+#include <asm/socket.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+DEFINE_REAL(setsockopt)
+DEFINE_REAL(getsockopt)
+DEFINE_REAL(ioctl)
+DEFINE_REAL(fcntl)
+
+/* What concerns the waiting of read and write, and these are the kernel's own. */
+static bool is_native(int level, int name)
+{
+    return level == SOL_SOCKET
+        && (name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW || name == SO_SNDTIMEO_OLD || name == SO_SNDTIMEO_NEW || name == SO_RCVLOWAT
+            || name == SO_COOKIE);
+}
+
+EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
+{
+    if (!tw_is_ours(tw_kind(fd)) || is_native(level, name))
+        return REAL(setsockopt)(fd, level, name, value, length);
+    return tw_result(value == NULL && length > 0 ? EFAULT : tw_set_option(fd, level, name, value, length));
+}
+
+/* The driver knows why a connection failed; when it has forgotten the socket, or is gone, the descriptor still knows that it did. */
+static int pending_error(int fd, void *value, socklen_t *length)
+{
+    int known = 0, native = 0;
+    socklen_t size = sizeof known;
+    if (*length < sizeof known)
+        return tw_result(EINVAL);
+    if (tw_get_option(fd, SOL_SOCKET, SO_ERROR, &known, &size) != 0)
+        known = 0;
+    size = sizeof native;
+    REAL(getsockopt)(fd, SOL_SOCKET, SO_ERROR, &native, &size);
+    if (known == 0)
+        known = native;
+    memcpy(value, &known, sizeof known);
+    *length = sizeof known;
+    return 0;
+}
+
+EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
+{
+    if (!tw_is_ours(tw_kind(fd)) || is_native(level, name))
+        return REAL(getsockopt)(fd, level, name, value, length);
+    if (value == NULL || length == NULL)
+        return tw_result(EFAULT);
+    if (level == SOL_SOCKET && name == SO_ERROR)
+        return pending_error(fd, value, length);
+    return tw_result(tw_get_option(fd, level, name, value, length));
+}
+
+EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+    va_list arguments;
+    va_start(arguments, request);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    if (request != FIONREAD || !tw_is_datagram(tw_known(fd)))
+        return REAL(ioctl)(fd, request, argument);
+    *(int *)argument = tw_datagram_waiting(fd);
+    return 0;
+}
+
+static int control(int fd, int command, void *argument)
+{
+    int result = REAL(fcntl)(fd, command, argument);
+    if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+        tw_note(result, tw_known(fd));
+    return result;
+}
+
+EXPORT int fcntl(int fd, int command, ...)
+{
+    va_list arguments;
+    va_start(arguments, command);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    return control(fd, command, argument);
+}
+
+EXPORT int fcntl64(int fd, int command, ...)
+{
+    va_list arguments;
+    va_start(arguments, command);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    return control(fd, command, argument);
+}

@@ -1,0 +1,292 @@
+/* Sockets from their making to their connection: what libc's functions of these names do, for Tapwire's sockets. */
+#define _GNU_SOURCE
+#include "tapwire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+DEFINE_REAL(socket)
+DEFINE_REAL(connect)
+DEFINE_REAL(bind)
+DEFINE_REAL(listen)
+DEFINE_REAL(accept)
+DEFINE_REAL(accept4)
+DEFINE_REAL(getsockname)
+DEFINE_REAL(getpeername)
+DEFINE_REAL(shutdown)
+DEFINE_REAL(recvmsg)
+DEFINE_REAL(send)
+
+/* The request about a socket and an address; Connect has more than Bind. */
+struct address_request {
+    struct tw_header header;
+    uint64_t handle;
+    struct tw_address address;
+    uint32_t discard;
+    uint32_t flags;
+    uint32_t zero;
+};
+
+#define NO_WAIT 1u
+
+EXPORT int socket(int domain, int type, int protocol)
+{
+    int kind = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
+    bool is_stream = kind == SOCK_STREAM && (protocol == 0 || protocol == IPPROTO_TCP);
+    bool is_datagram = kind == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP);
+    if ((domain != AF_INET && domain != AF_INET6) || !(is_stream || is_datagram)) {
+        int fd = REAL(socket)(domain, type, protocol);
+        tw_note(fd, TW_FOREIGN);
+        return fd;
+    }
+
+    struct {
+        struct tw_header header;
+        uint16_t family;
+        uint16_t type;
+        int32_t protocol;
+    } request = { .family = domain, .type = kind, .protocol = protocol };
+    struct tw_answer answer;
+    int error = tw_ask(&request.header, sizeof request, TW_SOCKET, &answer);
+    if (error != 0)
+        return tw_result(error);
+    if (answer.descriptor < 0)
+        return tw_result(EMFILE);
+    if ((type & SOCK_CLOEXEC) == 0)
+        fcntl(answer.descriptor, F_SETFD, 0);
+    if ((type & SOCK_NONBLOCK) != 0)
+        fcntl(answer.descriptor, F_SETFL, O_RDWR | O_NONBLOCK);
+    tw_note(answer.descriptor, is_stream ? TW_STREAM_FRESH : TW_DATAGRAM_FRESH);
+    return answer.descriptor;
+}
+
+/* Takes all room of the pair, so that the descriptor is not writable until the driver has taken these bytes away. */
+static uint32_t fill(int fd)
+{
+    static const uint8_t filler[32768];
+    uint32_t filled = 0;
+    ssize_t sent;
+    while ((sent = REAL(send)(fd, filler, sizeof filler, MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
+        filled += sent;
+    return filled;
+}
+
+/* A stream on which connect() has been called before, or of which this process knows nothing: what has come of it? */
+static int state_of(int fd)
+{
+    struct tw_answer answer;
+    struct address_request request = { .handle = tw_handle(fd) }; /* no address: changes nothing */
+    int error = tw_ask(&request.header, sizeof request, TW_CONNECT, &answer);
+    return error == 0 || error == EALREADY || error == EISCONN ? error : ECONNABORTED;
+}
+
+static int send_timeout(int fd)
+{
+    struct timeval timeout = { 0 };
+    socklen_t length = sizeof timeout;
+    if (syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, &length) != 0 || (timeout.tv_sec == 0 && timeout.tv_usec == 0))
+        return -1;
+    return timeout.tv_sec > 2000000 ? -1 : (int)(timeout.tv_sec * 1000 + timeout.tv_usec / 1000 + 1);
+}
+
+static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *address)
+{
+    struct tw_answer answer;
+    struct address_request request = { .handle = tw_handle(fd), .address = *address };
+    if (kind == TW_LISTENER)
+        return EISCONN;
+    if (kind == TW_STREAM) {
+        int error = state_of(fd);
+        if (error != 0)
+            return error;
+    }
+
+    tw_note(fd, TW_STREAM);
+    int flags = fcntl(fd, F_GETFL), error;
+    if (flags >= 0 && (flags & O_NONBLOCK) != 0) {
+        request.flags = NO_WAIT;
+        request.discard = fill(fd);
+        error = tw_ask(&request.header, sizeof request, TW_CONNECT, &answer);
+    } else {
+        error = tw_ask_patiently(&request.header, sizeof request, TW_CONNECT, &answer, send_timeout(fd));
+        if (error == EINTR)
+            return EINTR;
+        if (error == ETIMEDOUT && send_timeout(fd) > 0)
+            return EINPROGRESS;
+    }
+
+    if (error != 0 && error != EINPROGRESS)
+        tw_note(fd, TW_STREAM_FRESH);
+    return error;
+}
+
+EXPORT int connect(int fd, const struct sockaddr *to, socklen_t length)
+{
+    struct tw_address address;
+    enum tw_kind kind = tw_kind(fd);
+    if (!tw_is_ours(kind))
+        return REAL(connect)(fd, to, length);
+
+    int error = tw_address_in(to, length, &address);
+    if (error != 0)
+        return tw_result(error);
+    if (to->sa_family != AF_UNSPEC && !tw_goes_by_tapwire(to)) {
+        if (kind != TW_STREAM_FRESH && kind != TW_DATAGRAM_FRESH)
+            return tw_result(ENETUNREACH);
+        error = tw_become_host(fd, kind);
+        return error != 0 ? tw_result(error) : REAL(connect)(fd, to, length);
+    }
+
+    if (tw_is_stream(kind))
+        return tw_result(connect_stream(fd, kind, &address));
+    struct tw_answer answer;
+    struct address_request request = { .handle = tw_handle(fd), .address = address };
+    error = tw_ask(&request.header, sizeof request, TW_CONNECT, &answer);
+    if (error == 0)
+        tw_note(fd, TW_DATAGRAM);
+    return tw_result(error);
+}
+
+EXPORT int bind(int fd, const struct sockaddr *local, socklen_t length)
+{
+    enum tw_kind kind = tw_kind(fd);
+    struct tw_answer answer;
+    struct address_request request = { .handle = 0 };
+    if (!tw_is_ours(kind))
+        return REAL(bind)(fd, local, length);
+
+    int error = tw_address_in(local, length, &request.address);
+    if (error != 0)
+        return tw_result(error);
+    if (!tw_binds_tapwire(local)) {
+        error = kind == TW_STREAM_FRESH || kind == TW_DATAGRAM_FRESH ? tw_become_host(fd, kind) : EINVAL;
+        return error != 0 ? tw_result(error) : REAL(bind)(fd, local, length);
+    }
+
+    request.handle = tw_handle(fd);
+    return tw_result(tw_ask(&request.header, offsetof(struct address_request, flags), TW_BIND, &answer));
+}
+
+EXPORT int listen(int fd, int backlog)
+{
+    enum tw_kind kind = tw_kind(fd);
+    struct tw_answer answer;
+    if (!tw_is_ours(kind))
+        return REAL(listen)(fd, backlog);
+    if (tw_is_datagram(kind))
+        return tw_result(EOPNOTSUPP);
+    int error = tw_ask_number(fd, TW_LISTEN, backlog, &answer);
+    if (error == 0)
+        tw_note(fd, TW_LISTENER);
+    return tw_result(error);
+}
+
+/* A listener that this process has inherited is found out once. */
+static bool listens(int fd, enum tw_kind kind)
+{
+    int value = 0;
+    socklen_t length = sizeof value;
+    if (kind == TW_STREAM && tw_get_option(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &length) == 0 && value) {
+        tw_note(fd, TW_LISTENER);
+        kind = TW_LISTENER;
+    }
+
+    return kind == TW_LISTENER;
+}
+
+/* One record, with one descriptor, is one connection. */
+static int accept_record(int fd, struct sockaddr *peer, socklen_t *length, int flags)
+{
+    struct {
+        struct tw_address peer;
+        uint32_t zero;
+        struct tw_address local;
+        uint32_t zero_too;
+    } record;
+    union {
+        struct cmsghdr header;
+        uint8_t bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec vector = { .iov_base = &record, .iov_len = sizeof record };
+    struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+
+    ssize_t received = REAL(recvmsg)(fd, &message, (flags & SOCK_CLOEXEC) != 0 ? MSG_CMSG_CLOEXEC : 0);
+    if (received < 0)
+        return tw_result(errno == ECONNRESET ? EINVAL : errno);
+    struct cmsghdr *first = CMSG_FIRSTHDR(&message);
+    if (received != sizeof record || first == NULL || first->cmsg_type != SCM_RIGHTS)
+        return tw_result(received == 0 ? EINVAL : EMFILE); /* the listener has ended; or there was no descriptor left */
+
+    int connection;
+    memcpy(&connection, CMSG_DATA(first), sizeof connection);
+    tw_note(connection, TW_STREAM);
+    if ((flags & SOCK_NONBLOCK) != 0)
+        fcntl(connection, F_SETFL, O_RDWR | O_NONBLOCK);
+    if (peer != NULL && length != NULL)
+        *length = tw_address_out(&record.peer, peer, *length);
+    return connection;
+}
+
+EXPORT int accept4(int fd, struct sockaddr *peer, socklen_t *length, int flags)
+{
+    enum tw_kind kind = tw_kind(fd);
+    if (!tw_is_ours(kind)) {
+        int accepted = REAL(accept4)(fd, peer, length, flags);
+        tw_note(accepted, TW_FOREIGN);
+        return accepted;
+    }
+
+    if (tw_is_datagram(kind))
+        return tw_result(EOPNOTSUPP);
+    if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0 || !listens(fd, kind))
+        return tw_result(EINVAL);
+    return accept_record(fd, peer, length, flags);
+}
+
+EXPORT int accept(int fd, struct sockaddr *peer, socklen_t *length)
+{
+    if (tw_is_ours(tw_kind(fd)))
+        return accept4(fd, peer, length, 0);
+    int accepted = REAL(accept)(fd, peer, length);
+    tw_note(accepted, TW_FOREIGN);
+    return accepted;
+}
+
+static int name_of(int fd, enum tw_request which, struct sockaddr *name, socklen_t *length)
+{
+    struct tw_answer answer;
+    int error = tw_ask_number(fd, which, 0, &answer);
+    if (error == EBADF && which == TW_GET_PEER_NAME)
+        error = ENOTCONN; /* the driver has forgotten a connection that has ended */
+    if (error == 0)
+        *length = tw_address_out((const struct tw_address *)answer.body, name, *length);
+    return tw_result(error);
+}
+
+EXPORT int getsockname(int fd, struct sockaddr *name, socklen_t *length)
+{
+    return tw_is_ours(tw_kind(fd)) ? name_of(fd, TW_GET_SOCK_NAME, name, length) : REAL(getsockname)(fd, name, length);
+}
+
+EXPORT int getpeername(int fd, struct sockaddr *name, socklen_t *length)
+{
+    return tw_is_ours(tw_kind(fd)) ? name_of(fd, TW_GET_PEER_NAME, name, length) : REAL(getpeername)(fd, name, length);
+}
+
+EXPORT int shutdown(int fd, int how)
+{
+    struct tw_answer answer;
+    enum tw_kind kind = tw_kind(fd);
+    if (how < SHUT_RD || how > SHUT_RDWR || !(tw_is_datagram(kind) || kind == TW_LISTENER))
+        return REAL(shutdown)(fd, how); /* of a stream's own end the kernel says it all */
+
+    /* The driver answers; a thread that waits in recv or accept is woken by the native call. */
+    int error = tw_ask_number(fd, TW_SHUTDOWN, how, &answer);
+    if (error == 0 && how != SHUT_WR)
+        REAL(shutdown)(fd, SHUT_RD);
+    return tw_result(error);
+}
