@@ -42,6 +42,17 @@ public sealed unsafe class LinkSession : WatchedDescriptor
         Flush();
     }
 
+    /// <summary>A session beside another one, over a pair instead of the control socket.</summary>
+    /// <param name="peer">Who asked for it.</param>
+    /// <param name="application">The other end, to be passed to him.</param>
+    /// <exception cref="PosixException">No descriptor or memory is left.</exception>
+    public static LinkSession Create(PeerCredentials peer, out ApplicationEnd application)
+    {
+        var (driver, other) = SocketPair.Create(SOCK_STREAM, MaxQueuedBytes);
+        application = new ApplicationEnd(other);
+        return new LinkSession(driver, peer);
+    }
+
     public PeerCredentials Peer { get; }
 
     /// <summary>Requests that have been read and not answered yet.</summary>

@@ -80,18 +80,28 @@ internal sealed class LinkActor : ReceiveActor
                 case LinkAccept.Exhausted:
                     _log.Warning("Refused a link client: the driver has no descriptor left (raise the limit on open files)");
                     break;
-                case LinkAccept.Accepted when _sessions.Count >= _context.MaxSessions:
-                    _log.Warning("Refused link client with process id {ProcessId}: {MaxSessions} are connected (tapwire.link.max-sessions)",
-                        peer.ProcessId, _context.MaxSessions);
+                case LinkAccept.Accepted when !HasRoomForSession(peer):
                     session!.Dispose();
                     break;
                 case LinkAccept.Accepted:
                     _log.Debug("Link client with process id {ProcessId} connected", peer.ProcessId);
-                    _sessions.Add(Context.Watch(Context.ActorOf(LinkSessionActor.Props(session!, _context.Reactor).WithDispatcher(_context.Dispatcher))));
+                    Add(session!);
                     break;
             }
         }
     }
+
+    private bool HasRoomForSession(PeerCredentials peer)
+    {
+        if (_sessions.Count < _context.MaxSessions)
+            return true;
+        _log.Warning("Refused link client with process id {ProcessId}: {MaxSessions} are connected (tapwire.link.max-sessions)",
+            peer.ProcessId, _context.MaxSessions);
+        return false;
+    }
+
+    private void Add(LinkSession session) =>
+        _sessions.Add(Context.Watch(Context.ActorOf(LinkSessionActor.Props(session, _context.Reactor).WithDispatcher(_context.Dispatcher))));
 
     private void Handle(LinkCall call)
     {
@@ -99,6 +109,9 @@ internal sealed class LinkActor : ReceiveActor
         {
             case SocketRequest socket:
                 MakeSocket(socket);
+                break;
+            case SessionRequest session:
+                MakeSession(session, call.Peer);
                 break;
             case LinkSocketRequest request when _sockets.TryGetValue(request.Handle, out var actor):
                 actor.Forward(call);
@@ -118,6 +131,26 @@ internal sealed class LinkActor : ReceiveActor
             default:
                 Sender.Tell(new LinkReply(call.Request.Failed(LinkErrno.BadHandle)));
                 break;
+        }
+    }
+
+    private void MakeSession(SessionRequest request, PeerCredentials peer)
+    {
+        if (!HasRoomForSession(peer))
+        {
+            Sender.Tell(new LinkReply(request.Failed(StackError.NoBufferSpace)));
+            return;
+        }
+
+        try
+        {
+            Add(LinkSession.Create(peer, out var application));
+            Sender.Tell(new LinkReply(request.Opened(), application));
+        }
+        catch (PosixException e)
+        {
+            _log.Warning("No further session for a link client: {Reason}", e.Message);
+            Sender.Tell(new LinkReply(request.Failed(LinkErrno.TooManyDescriptors)));
         }
     }
 

@@ -21,7 +21,8 @@ internal sealed class LinkReady : IDeadLetterSuppression
 }
 
 /// <summary>LinkSessionActor → LinkActor, and on to the socket's actor with the same sender: what an application asks. Answered by one <see cref="LinkReply"/>.</summary>
-internal sealed record LinkCall(LinkRequest Request);
+/// <param name="Peer">Whose session it is.</param>
+internal sealed record LinkCall(LinkRequest Request, PeerCredentials Peer = default);
 
 /// <summary>A socket's actor or LinkActor → LinkSessionActor: the answer for the application, with a descriptor to pass where there is one.</summary>
 internal sealed record LinkReply(LinkAnswer Answer, ApplicationEnd? Descriptor = null);

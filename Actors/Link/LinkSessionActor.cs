@@ -56,7 +56,7 @@ internal sealed class LinkSessionActor : ReceiveActor
         }
 
         foreach (var request in _requests)
-            Context.Parent.Tell(new LinkCall(request));
+            Context.Parent.Tell(new LinkCall(request, _session.Peer));
         _requests.Clear();
         if (read == LinkRead.Data)
             Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);

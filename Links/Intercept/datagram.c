@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -65,9 +64,8 @@ ssize_t tw_datagram_send(int fd, const struct msghdr *message, int flags)
 /* The end of a pair is the end of the driver, unless the application has shut its own side down. */
 static ssize_t end_of_pair(int fd)
 {
-    struct pollfd entry = { .fd = fd };
-    int ready = syscall(SYS_ppoll, &entry, 1, &(struct timespec){ 0 }, NULL, 0);
-    return ready > 0 && (entry.revents & POLLHUP) != 0 ? tw_result(ENETDOWN) : 0;
+    short events = 0;
+    return tw_poll(fd, &events, 0) > 0 && (events & POLLHUP) != 0 ? tw_result(ENETDOWN) : 0;
 }
 
 ssize_t tw_datagram_receive(int fd, struct msghdr *message, int flags)

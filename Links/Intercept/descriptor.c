@@ -1,10 +1,10 @@
 /* Which descriptors are Tapwire's. */
 #define _GNU_SOURCE
+#include "syscall.h"
 #include "tapwire.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -27,7 +27,7 @@ static bool host_option(int fd, int name, int *value)
 {
     socklen_t length = sizeof *value;
     int before = errno;
-    bool is_socket = syscall(SYS_getsockopt, fd, SOL_SOCKET, name, value, &length) == 0;
+    bool is_socket = RAW(getsockopt, fd, SOL_SOCKET, name, value, &length) == 0;
     errno = before;
     return is_socket;
 }

@@ -1,5 +1,6 @@
 /* A socket that turns out to be meant for the host's network becomes one of the host's, in its own place. */
 #define _GNU_SOURCE
+#include "syscall.h"
 #include "tapwire.h"
 
 #include <dirent.h>
@@ -10,10 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#define RAW(name, ...) syscall(SYS_##name, __VA_ARGS__)
 
 /* What an application may have set before it named a destination. */
 static const struct {

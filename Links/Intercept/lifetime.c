@@ -5,9 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 DEFINE_REAL(close)
@@ -95,7 +93,7 @@ __attribute__((constructor)) static void start(void)
     int before = errno;
     tw_find_link();
     tw_read_routes();
-    pthread_atfork(NULL, NULL, tw_prepare_child);
+    tw_watch_forks();
     look_at_inherited();
     errno = before;
 }

@@ -1,22 +1,19 @@
 /* The way to the driver: a few control connections per process, each used by one caller at a time. */
 #define _GNU_SOURCE
+#include "syscall.h"
 #include "tapwire.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-/* System calls are made directly: they must neither be intercepted nor be points where a thread is cancelled. */
-#define RAW(name, ...) syscall(SYS_##name, __VA_ARGS__)
 
 /* Programs expect low numbers for their own files, and shells use them up to 255. */
 #define LEAST_DESCRIPTOR 500
@@ -30,8 +27,9 @@ static const uint8_t hello[16] = { 't', 'a', 'p', 'w', 'i', 'r', 'e', 0, 1 };
 
 static struct sockaddr_un link_address = { .sun_family = AF_UNIX };
 
-/* Whether this process, or the one that it was forked from, has ever reached the driver. */
+/* Whether this process, or the one that it was forked from, has ever reached the driver, and as whom one can. */
 static _Atomic bool in_use;
+static _Atomic uid_t owner;
 
 /*
  * Idle connections. No lock guards them, so that they can be used in signal handlers and after fork. An entry is one word: process id (22 bits), descriptor
@@ -142,37 +140,58 @@ static bool receive_all(int fd, void *bytes, size_t length, int *descriptor)
     return true;
 }
 
-/* A new connection, greeted; fd is -1 and errno set if there is none. */
+/* Out of the way of the program's own descriptors. */
+static int move_up(int fd)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= 2 * LEAST_DESCRIPTOR)
+        return fd;
+    int high = RAW(fcntl, fd, F_DUPFD_CLOEXEC, LEAST_DESCRIPTOR);
+    if (high < 0)
+        return fd;
+    RAW(close, fd);
+    return high;
+}
+
+/* A connection on a connected descriptor, greeted. fd is -1 and errno set if that fails; then the descriptor is closed. */
+static struct connection greet(int fd)
+{
+    uint8_t theirs[sizeof hello];
+    if (send_all(fd, hello, sizeof hello) && receive_all(fd, theirs, sizeof theirs, NULL) && memcmp(hello, theirs, sizeof hello) == 0) {
+        fd = move_up(fd);
+        return (struct connection){ .fd = fd, .cookie = tw_handle(fd) & 0x3fffff };
+    }
+
+    RAW(close, fd);
+    errno = EPROTO;
+    return (struct connection){ .fd = -1 };
+}
+
+/* A new connection by the driver's path. */
 static struct connection open_connection(void)
 {
-    struct connection none = { .fd = -1 };
-    uint8_t theirs[sizeof hello];
+    struct stat status;
     int fd = RAW(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return none;
-
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 2 * LEAST_DESCRIPTOR) {
-        int high = RAW(fcntl, fd, F_DUPFD_CLOEXEC, LEAST_DESCRIPTOR);
-        if (high >= 0) {
-            RAW(close, fd);
-            fd = high;
-        }
-    }
+        return (struct connection){ .fd = -1 };
 
     long connected;
     do
         connected = RAW(connect, fd, &link_address, sizeof link_address);
     while (connected != 0 && errno == EINTR);
-    if (connected == 0 && send_all(fd, hello, sizeof hello) && receive_all(fd, theirs, sizeof theirs, NULL) && memcmp(hello, theirs, sizeof hello) == 0) {
-        in_use = true;
-        return (struct connection){ .fd = fd, .cookie = tw_handle(fd) & 0x3fffff };
+    if (connected != 0) {
+        int error = errno;
+        RAW(close, fd);
+        errno = error;
+        return (struct connection){ .fd = -1 };
     }
 
-    int error = connected == 0 ? EPROTO : errno;
-    RAW(close, fd);
-    errno = error;
-    return none;
+    if (!in_use) {
+        owner = stat(link_address.sun_path, &status) == 0 ? status.st_uid : geteuid();
+        in_use = true;
+    }
+
+    return greet(fd);
 }
 
 static bool take_idle(struct connection *c)
@@ -222,20 +241,17 @@ static int take(struct connection *c, bool *is_new)
             return error;
         if ((error != EACCES && error != EPERM) || !in_use || waited >= PATIENCE_MS)
             return ENETDOWN;
-        poll(NULL, 0, 1);
+        tw_poll(-1, &(short){ 0 }, 1);
     }
 }
 
-void tw_prepare_child(void)
+int tw_poll(int fd, short *events, int milliseconds)
 {
-    struct connection c;
-    if (!in_use || geteuid() != 0)
-        return;
-    int before = errno;
-    c = open_connection();
-    if (c.fd >= 0)
-        give_back(c);
-    errno = before;
+    struct pollfd entry = { .fd = fd, .events = *events };
+    struct timespec timeout = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L };
+    int ready = RAW(ppoll, &entry, 1, &timeout, NULL, 0);
+    *events = entry.revents;
+    return ready;
 }
 
 /* Waits until the answer begins. 0, EINTR or ETIMEDOUT. */
@@ -247,8 +263,8 @@ static int await(int fd, int milliseconds)
         return RAW(recvfrom, fd, &first, 1, MSG_PEEK, NULL, NULL) < 0 && errno == EINTR ? EINTR : 0;
     }
 
-    struct pollfd entry = { .fd = fd, .events = POLLIN };
-    int ready = RAW(ppoll, &entry, 1, &(struct timespec){ .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L }, NULL, 0);
+    short events = POLLIN;
+    int ready = tw_poll(fd, &events, milliseconds);
     return ready > 0 ? 0 : ready == 0 ? ETIMEDOUT : errno == EINTR ? EINTR : 0;
 }
 
@@ -308,6 +324,44 @@ int tw_ask(struct tw_header *request, uint32_t length, enum tw_request type, str
 {
     return tw_ask_patiently(request, length, type, answer, 0);
 }
+
+/*
+ * A child of fork has no connection: it must not use its parent's. One that may be about to give up root's rights gets its own at once; one whose user cannot connect
+ * any more gets one that the parent has asked for.
+ */
+static int brought = -1;
+
+static void before_fork(void)
+{
+    struct tw_header request;
+    struct tw_answer answer;
+    uid_t user = geteuid();
+    if (in_use && user != 0 && user != owner && tw_ask(&request, sizeof request, TW_SESSION, &answer) == 0)
+        brought = answer.descriptor;
+}
+
+static void in_parent(void)
+{
+    if (brought >= 0)
+        RAW(close, brought);
+    brought = -1;
+}
+
+static void in_child(void)
+{
+    int before = errno;
+    struct connection c = { .fd = -1 };
+    if (brought >= 0)
+        c = greet(brought);
+    else if (in_use && geteuid() == 0)
+        c = open_connection();
+    brought = -1;
+    if (c.fd >= 0)
+        give_back(c);
+    errno = before;
+}
+
+void tw_watch_forks(void) { pthread_atfork(before_fork, in_parent, in_child); }
 
 int tw_ask_number(int fd, enum tw_request type, int number, struct tw_answer *answer)
 {

@@ -1,11 +1,11 @@
 /* Sockets from their making to their connection: what libc's functions of these names do, for Tapwire's sockets. */
 #define _GNU_SOURCE
+#include "syscall.h"
 #include "tapwire.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -88,7 +88,7 @@ static int send_timeout(int fd)
 {
     struct timeval timeout = { 0 };
     socklen_t length = sizeof timeout;
-    if (syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, &length) != 0 || (timeout.tv_sec == 0 && timeout.tv_usec == 0))
+    if (RAW(getsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, &length) != 0 || (timeout.tv_sec == 0 && timeout.tv_usec == 0))
         return -1;
     return timeout.tv_sec > 2000000 ? -1 : (int)(timeout.tv_sec * 1000 + timeout.tv_usec / 1000 + 1);
 }

@@ -84,7 +84,7 @@ enum tw_request {
     TW_SHUTDOWN = 7,
     TW_SET_OPTION = 9,
     TW_GET_OPTION = 10,
-    TW_RESOLVE = 20,
+    TW_SESSION = 11,
 };
 
 struct tw_header {
@@ -112,8 +112,11 @@ int tw_ask(struct tw_header *request, uint32_t length, enum tw_request type, str
    the given milliseconds (-1: never). The driver goes on with it. */
 int tw_ask_patiently(struct tw_header *request, uint32_t length, enum tw_request type, struct tw_answer *answer, int milliseconds);
 
-/* After fork: a process that may give up its user's rights later gets its connection to the driver now. */
-void tw_prepare_child(void);
+/* Sees to it that children of fork can reach the driver, whoever they run as. */
+void tw_watch_forks(void);
+
+/* poll for one descriptor (none if negative): not intercepted, no point of cancellation. */
+int tw_poll(int fd, short *events, int milliseconds);
 
 /* The name of a socket in requests. 0 if the descriptor is no socket. */
 uint64_t tw_handle(int fd);

@@ -60,6 +60,7 @@ public enum LinkMessageType : ushort
     Close = 8,
     SetOption = 9,
     GetOption = 10,
+    Session = 11,
     Ping = 16,
     Status = 17,
     AddAddress = 18,

@@ -46,6 +46,15 @@ public abstract record LinkRequest(LinkMessageType Type, uint Id)
     }
 }
 
+/// <summary>
+/// Asks for another control connection, whose descriptor comes with the answer: for a process that is about to have a child, and whose user could not connect
+/// by the path any more.
+/// </summary>
+public sealed record SessionRequest(uint Id) : LinkRequest(LinkMessageType.Session, Id)
+{
+    public LinkAnswer Opened() => Succeeded();
+}
+
 /// <summary>A request about one socket, which is named by the SO_COOKIE of the application's end of its pair.</summary>
 public abstract record LinkSocketRequest(LinkMessageType Type, uint Id, ulong Handle) : LinkRequest(Type, Id);
 

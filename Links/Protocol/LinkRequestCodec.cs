@@ -88,6 +88,7 @@ public static class LinkRequestCodec
         LinkMessageType.Close => 24,
         LinkMessageType.SetOption => 40,
         LinkMessageType.GetOption => 40,
+        LinkMessageType.Session => 16,
         LinkMessageType.Ping => 56,
         LinkMessageType.Status => 16,
         LinkMessageType.AddAddress => 48,
@@ -122,6 +123,7 @@ public static class LinkRequestCodec
             LinkMessageType.GetOption => new GetOptionRequest(
                 id, handle, ReadInt32LittleEndian(frame[24..]), ReadInt32LittleEndian(frame[28..]),
                 (int)Math.Min(ReadUInt32LittleEndian(frame[32..]), LinkProtocol.MaxOptionValue)),
+            LinkMessageType.Session => new SessionRequest(id),
             LinkMessageType.Ping => ReadPing(id, address, frame),
             LinkMessageType.Status => new StatusRequest(id),
             LinkMessageType.AddAddress => ReadAddAddress(id, address.Endpoint.Address, frame),
