@@ -3,6 +3,7 @@
 #include "tapwire.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
@@ -23,6 +24,15 @@ static int put_before(struct iovec *vectors, struct tw_address *address, const s
     vectors[0] = (struct iovec){ .iov_base = address, .iov_len = sizeof *address };
     memcpy(vectors + 1, message->msg_iov, message->msg_iovlen * sizeof *vectors);
     return (int)message->msg_iovlen + 1;
+}
+
+/* Another process may have connected a socket that this one has inherited. */
+static bool has_peer(int fd)
+{
+    struct tw_answer answer;
+    if (tw_known(fd) != TW_DATAGRAM_CONNECTED && tw_ask_number(fd, TW_GET_PEER_NAME, 0, &answer) == 0)
+        tw_note(fd, TW_DATAGRAM_CONNECTED);
+    return tw_known(fd) == TW_DATAGRAM_CONNECTED;
 }
 
 ssize_t tw_datagram_send(int fd, const struct msghdr *message, int flags)
@@ -46,12 +56,15 @@ ssize_t tw_datagram_send(int fd, const struct msghdr *message, int flags)
             error = tw_become_host(fd, TW_DATAGRAM_FRESH);
             return error != 0 ? tw_result(error) : REAL(sendmsg)(fd, message, flags);
         }
-    }
+
+        if (tw_known(fd) == TW_DATAGRAM_FRESH)
+            tw_note(fd, TW_DATAGRAM);
+    } else if (!has_peer(fd))
+        return tw_result(EDESTADDRREQ);
 
     int count = put_before(vectors, &address, message);
     if (count < 0)
         return tw_result(EMSGSIZE);
-    tw_note(fd, TW_DATAGRAM);
     struct msghdr framed = { .msg_iov = vectors, .msg_iovlen = count };
     ssize_t sent = REAL(sendmsg)(fd, &framed, (flags & MSG_DONTWAIT) | MSG_NOSIGNAL);
     if (sent >= 0)
@@ -62,10 +75,12 @@ ssize_t tw_datagram_send(int fd, const struct msghdr *message, int flags)
 }
 
 /* The end of a pair is the end of the driver, unless the application has shut its own side down. */
-static ssize_t end_of_pair(int fd)
+static ssize_t end_of_pair(int fd, int flags)
 {
     short events = 0;
-    return tw_poll(fd, &events, 0) > 0 && (events & POLLHUP) != 0 ? tw_result(ENETDOWN) : 0;
+    if (tw_poll(fd, &events, 0) > 0 && (events & POLLHUP) != 0)
+        return tw_result(ENETDOWN);
+    return (flags & MSG_DONTWAIT) != 0 || (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 ? tw_result(EAGAIN) : 0;
 }
 
 ssize_t tw_datagram_receive(int fd, struct msghdr *message, int flags)
@@ -87,7 +102,7 @@ ssize_t tw_datagram_receive(int fd, struct msghdr *message, int flags)
     }
 
     if (received == 0)
-        return end_of_pair(fd);
+        return end_of_pair(fd, flags);
     if (received < (ssize_t)sizeof address)
         return tw_result(EPROTO);
 

@@ -147,7 +147,7 @@ EXPORT int connect(int fd, const struct sockaddr *to, socklen_t length)
     struct address_request request = { .handle = tw_handle(fd), .address = address };
     error = tw_ask(&request.header, sizeof request, TW_CONNECT, &answer);
     if (error == 0)
-        tw_note(fd, TW_DATAGRAM);
+        tw_note(fd, to->sa_family == AF_UNSPEC ? TW_DATAGRAM : TW_DATAGRAM_CONNECTED);
     return tw_result(error);
 }
 

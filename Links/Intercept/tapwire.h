@@ -38,6 +38,8 @@ enum tw_kind {
     /* A datagram socket that has neither been connected nor sent anything: it can still become a socket of the host's. */
     TW_DATAGRAM_FRESH,
     TW_DATAGRAM,
+    /* One that has a peer. */
+    TW_DATAGRAM_CONNECTED,
 };
 
 /* What is known without asking anybody. Costs no system call. */
@@ -53,7 +55,7 @@ void tw_note(int fd, enum tw_kind kind);
 void tw_look(int fd);
 
 static inline bool tw_is_stream(enum tw_kind kind) { return kind == TW_STREAM_FRESH || kind == TW_STREAM || kind == TW_LISTENER; }
-static inline bool tw_is_datagram(enum tw_kind kind) { return kind == TW_DATAGRAM_FRESH || kind == TW_DATAGRAM; }
+static inline bool tw_is_datagram(enum tw_kind kind) { return kind >= TW_DATAGRAM_FRESH; }
 static inline bool tw_is_ours(enum tw_kind kind) { return kind >= TW_STREAM_FRESH; }
 
 /* ---- route.c: which destinations are Tapwire's ---- */

@@ -1,0 +1,673 @@
+/*
+ * What a program sees of its sockets, as text: run on the kernel's sockets and on Tapwire's, it has to print the same.
+ * Arguments: an address of the sockets' own, the address of a host with an echo service on port 7, an address that nobody has.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static const char *own, *far, *nowhere, *self;
+
+/* A result as text: the number, or the name of the error. */
+static const char *said(long result)
+{
+    static char texts[8][64];
+    static unsigned next;
+    char *text = texts[next++ % 8];
+    if (result >= 0)
+        snprintf(text, sizeof *texts, "%ld", result);
+    else
+        snprintf(text, sizeof *texts, "%s", strerrorname_np(errno));
+    return text;
+}
+
+static struct sockaddr_in at(const char *address, int port)
+{
+    struct sockaddr_in result = { .sin_family = AF_INET, .sin_port = htons(port) };
+    inet_pton(AF_INET, address, &result.sin_addr);
+    return result;
+}
+
+static int call_connect(int fd, const char *address, int port)
+{
+    struct sockaddr_in to = at(address, port);
+    return connect(fd, (struct sockaddr *)&to, sizeof to);
+}
+
+static int call_bind(int fd, const char *address, int port)
+{
+    struct sockaddr_in to = at(address, port);
+    return bind(fd, (struct sockaddr *)&to, sizeof to);
+}
+
+static int stream(int flags) { return socket(AF_INET, SOCK_STREAM | flags, 0); }
+
+static int port_of(int fd)
+{
+    struct sockaddr_storage name;
+    socklen_t length = sizeof name;
+    return getsockname(fd, (struct sockaddr *)&name, &length) == 0 ? ntohs(((struct sockaddr_in *)&name)->sin_port) : -1;
+}
+
+static int option(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t length = sizeof value;
+    int result = getsockopt(fd, level, name, &value, &length);
+    return result == 0 ? value : result;
+}
+
+static int set_option(int fd, int level, int name, int value) { return setsockopt(fd, level, name, &value, sizeof value); }
+
+static bool echo(int fd, const char *text)
+{
+    char answer[64];
+    size_t length = strlen(text), got = 0;
+    if (write(fd, text, length) != (ssize_t)length)
+        return false;
+    while (got < length) {
+        ssize_t n = read(fd, answer + got, length - got);
+        if (n <= 0)
+            return false;
+        got += n;
+    }
+
+    return memcmp(text, answer, length) == 0;
+}
+
+/* A listener on the own address, and two connected ends. */
+struct both {
+    int listener, client, server;
+};
+
+static struct both connected(void)
+{
+    struct both b = { .listener = stream(0), .client = stream(0) };
+    if (call_bind(b.listener, own, 0) != 0 || listen(b.listener, 8) != 0 || call_connect(b.client, own, port_of(b.listener)) != 0)
+        printf("no pair: %s\n", said(-1));
+    b.server = accept(b.listener, NULL, NULL);
+    return b;
+}
+
+static void end(struct both b)
+{
+    close(b.client);
+    close(b.server);
+    close(b.listener);
+}
+
+static int epoll_with(int fd, unsigned events)
+{
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = { .events = events, .data.fd = fd };
+    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+    return epoll;
+}
+
+static const char *wait_for(int epoll, int milliseconds)
+{
+    static char text[64];
+    struct epoll_event event;
+    int n = epoll_wait(epoll, &event, 1, milliseconds);
+    snprintf(text, sizeof text, "%s%s%s%s%s", n == 0 ? "nothing" : "", n > 0 && event.events & EPOLLIN ? "IN " : "", n > 0 && event.events & EPOLLOUT ? "OUT " : "",
+        n > 0 && event.events & EPOLLERR ? "ERR " : "", n > 0 && event.events & EPOLLHUP ? "HUP" : "");
+    return text;
+}
+
+static void blocking_connect(void)
+{
+    char name[64];
+    struct sockaddr_in peer;
+    socklen_t length = sizeof peer;
+    int fd = stream(0);
+    printf("getpeername before: %s\n", said(getpeername(fd, (struct sockaddr *)&peer, &length)));
+    printf("connect: %s\n", said(call_connect(fd, far, 7)));
+    length = sizeof peer;
+    int result = getpeername(fd, (struct sockaddr *)&peer, &length);
+    printf("getpeername: %s %u %s port %d\n", said(result), length,
+        strcmp(far, inet_ntop(AF_INET, &peer.sin_addr, name, sizeof name)) == 0 ? "far" : name, ntohs(peer.sin_port));
+    length = sizeof peer;
+    result = getsockname(fd, (struct sockaddr *)&peer, &length);
+    printf("getsockname: %s %u %s\n", said(result), length, strcmp(own, inet_ntop(AF_INET, &peer.sin_addr, name, sizeof name)) == 0 ? "own" : name);
+    printf("echo: %d\n", echo(fd, "hello"));
+    printf("connect again: %s\n", said(call_connect(fd, far, 7)));
+    close(fd);
+    printf("closed: %s\n", said(getsockname(fd, (struct sockaddr *)&peer, &length)));
+}
+
+static void refused(void)
+{
+    int fd = stream(0);
+    printf("connect: %s\n", said(call_connect(fd, far, 1)));
+    printf("another port: %s", said(call_connect(fd, far, 7)));
+    printf(", echo %d\n", echo(fd, "hello"));
+    close(fd);
+}
+
+static void connect_without_waiting(void)
+{
+    int fd = stream(SOCK_NONBLOCK | SOCK_CLOEXEC), epoll = epoll_with(fd, EPOLLIN | EPOLLOUT | EPOLLET);
+    epoll_wait(epoll, &(struct epoll_event){ 0 }, 1, 0); /* what an unconnected socket says is not the same everywhere */
+    printf("connect: %s\n", said(call_connect(fd, far, 7)));
+    printf("then: %s\n", wait_for(epoll, 10000));
+    printf("SO_ERROR: %d\n", option(fd, SOL_SOCKET, SO_ERROR));
+    int result = call_connect(fd, far, 7);
+    printf("connect again: %s\n", result == 0 || errno == EISCONN ? "connected" : said(result));
+    printf("read: %s\n", said(read(fd, &(char){ 0 }, 1)));
+    printf("write: %s", said(write(fd, "x", 1)));
+    int ready = poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 10000);
+    printf(", then %d: %s\n", ready, wait_for(epoll, 10000));
+    close(epoll);
+    close(fd);
+}
+
+static void refused_without_waiting(void)
+{
+    int fd = stream(SOCK_NONBLOCK), epoll = epoll_with(fd, EPOLLOUT | EPOLLET);
+    epoll_wait(epoll, &(struct epoll_event){ 0 }, 1, 0);
+    printf("connect: %s\n", said(call_connect(fd, far, 1)));
+    const char *events = wait_for(epoll, 10000);
+    printf("ERR %d, HUP %d\n", strstr(events, "ERR") != NULL, strstr(events, "HUP") != NULL);
+    printf("SO_ERROR: %s", strerrorname_np(option(fd, SOL_SOCKET, SO_ERROR)));
+    printf(", then %d\n", option(fd, SOL_SOCKET, SO_ERROR));
+    close(epoll);
+    close(fd);
+}
+
+static void connect_to_nobody(void)
+{
+    int fd = stream(SOCK_NONBLOCK);
+    struct pollfd entry = { .fd = fd, .events = POLLOUT };
+    printf("connect: %s\n", said(call_connect(fd, nowhere, 7)));
+    printf("writable: %d\n", poll(&entry, 1, 300));
+    printf("connect again: %s\n", said(call_connect(fd, nowhere, 7)));
+    printf("getpeername: %s\n", said(getpeername(fd, (struct sockaddr *)&(struct sockaddr_in){ 0 }, &(socklen_t){ sizeof(struct sockaddr_in) })));
+    printf("at last: %d", poll(&entry, 1, 20000));
+    printf(", SO_ERROR %s\n", strerrorname_np(option(fd, SOL_SOCKET, SO_ERROR)));
+    close(fd);
+}
+
+static void listen_and_accept(void)
+{
+    struct sockaddr_in peer, name;
+    socklen_t length = sizeof peer;
+    int listener = stream(SOCK_NONBLOCK), client = stream(0), epoll = epoll_with(listener, EPOLLIN | EPOLLET);
+    epoll_wait(epoll, &(struct epoll_event){ 0 }, 1, 0);
+    set_option(listener, SOL_SOCKET, SO_REUSEADDR, 1);
+    printf("accept before listen: %s\n", said(accept(listener, NULL, NULL)));
+    printf("bind: %s", said(call_bind(listener, own, 0)));
+    printf(", listen: %s", said(listen(listener, 4)));
+    printf(", listens: %d\n", option(listener, SOL_SOCKET, SO_ACCEPTCONN));
+    printf("accept: %s\n", said(accept(listener, NULL, NULL)));
+    printf("connect: %s", said(call_connect(client, own, port_of(listener))));
+    printf(", then %s\n", wait_for(epoll, 10000));
+    int server = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    printf("accepted: %d", server >= 0);
+    printf(", address %u", length);
+    printf(", nonblocking %d", (fcntl(server, F_GETFL) & O_NONBLOCK) != 0);
+    printf(", cloexec %d\n", fcntl(server, F_GETFD));
+    length = sizeof name;
+    getsockname(client, (struct sockaddr *)&name, &length);
+    printf("the peer's address is the client's: %d\n", peer.sin_port == name.sin_port && peer.sin_addr.s_addr == name.sin_addr.s_addr);
+    printf("bad flags: %s\n", said(accept4(listener, NULL, NULL, 1)));
+    printf("connect a listener: %s\n", said(call_connect(listener, own, 1)));
+    int port = port_of(listener), again = stream(0);
+    close(server);
+    close(client);
+    close(epoll);
+    close(listener);
+    set_option(again, SOL_SOCKET, SO_REUSEADDR, 1);
+    printf("the port again at once: %s", said(call_bind(again, own, port)));
+    printf(", %s\n", said(listen(again, 1)));
+    close(again);
+}
+
+static void half_close(void)
+{
+    char text[16] = "";
+    struct both b = connected();
+    printf("write: %s", said(write(b.client, "last words", 10)));
+    printf(", shutdown: %s\n", said(shutdown(b.client, SHUT_WR)));
+    ssize_t got = recv(b.server, text, 10, MSG_WAITALL);
+    printf("read: %s", said(got));
+    printf(" %s", text);
+    printf(", then %s\n", said(read(b.server, text, 1)));
+    printf("the other way: %s", said(write(b.server, "answer", 6)));
+    printf(" %s\n", said(recv(b.client, text, 6, MSG_WAITALL)));
+    signal(SIGPIPE, SIG_IGN);
+    printf("write after shutdown: %s\n", said(write(b.client, "x", 1)));
+    end(b);
+}
+
+static void reset(void)
+{
+    struct both b = connected();
+    char text[4];
+    struct linger linger = { .l_onoff = 1 };
+    write(b.server, "abc", 3);
+    recv(b.client, text, 3, MSG_PEEK | MSG_WAITALL);
+    printf("linger: %s\n", said(setsockopt(b.server, SOL_SOCKET, SO_LINGER, &linger, sizeof linger)));
+    close(b.server);
+    struct pollfd entry = { .fd = b.client };
+    poll(&entry, 1, 10000);
+    printf("ERR %d, HUP %d\n", (entry.revents & POLLERR) != 0, (entry.revents & POLLHUP) != 0);
+    if (read(b.client, text, 4) == 3) /* the kernel may throw away what was not read */
+        errno = 0;
+    printf("read: %s\n", said(errno == 0 ? read(b.client, text, 4) : -1));
+    printf("then: %s\n", said(read(b.client, text, 4)));
+    close(b.client);
+    close(b.listener);
+}
+
+static int wait_status(pid_t child)
+{
+    int status = -1;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + status;
+}
+
+/* What a process says of a connection that it has been given: 0 if all is well. */
+static int judge(int fd)
+{
+    struct sockaddr_in peer;
+    socklen_t length = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0 || ntohs(peer.sin_port) != 7)
+        return 1;
+    if (option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM || set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) != 0 || option(fd, IPPROTO_TCP, TCP_NODELAY) != 1)
+        return 2;
+    return echo(fd, "from another process") ? 0 : 3;
+}
+
+static void other_processes(void)
+{
+    char number[16];
+    int fd = stream(0), pair[2];
+    call_connect(fd, far, 7);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(judge(fd));
+    printf("fork: %d\n", wait_status(child));
+
+    snprintf(number, sizeof number, "%d", fd);
+    char *arguments[] = { (char *)self, "judge", number, NULL };
+    child = fork();
+    if (child == 0) {
+        execv("/proc/self/exe", arguments);
+        _exit(9);
+    }
+
+    printf("exec: %d\n", wait_status(child));
+    child = vfork();
+    if (child == 0) {
+        execv("/proc/self/exe", arguments);
+        _exit(9);
+    }
+
+    printf("vfork: %d\n", wait_status(child));
+    printf("posix_spawn: %d", posix_spawn(&child, "/proc/self/exe", NULL, NULL, arguments, environ));
+    printf(" %d\n", wait_status(child));
+
+    socketpair(AF_UNIX, SOCK_DGRAM, 0, pair);
+    child = fork();
+    if (child == 0) {
+        union { struct cmsghdr header; char bytes[CMSG_SPACE(sizeof(int))]; } control;
+        struct iovec vector = { .iov_base = number, .iov_len = 1 };
+        struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+        close(fd);
+        recvmsg(pair[1], &message, 0);
+        memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
+        _exit(judge(fd));
+    }
+
+    union { struct cmsghdr header; char bytes[CMSG_SPACE(sizeof(int))]; } control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+    struct iovec vector = { .iov_base = number, .iov_len = 1 };
+    struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+    sendmsg(pair[0], &message, 0);
+    printf("passed: %d\n", wait_status(child));
+    close(pair[0]);
+    close(pair[1]);
+
+    int copy = dup(fd), high = fcntl(fd, F_DUPFD_CLOEXEC, 100), over = dup2(fd, 60);
+    close(fd);
+    printf("copies: %d", judge(copy));
+    printf(" %d", judge(high));
+    printf(" %d\n", judge(over));
+    close(copy);
+    close(high);
+    close(over);
+}
+
+/* A child that has given up its user, as servers do. */
+static void another_user(void)
+{
+    int fd = stream(0);
+    call_connect(fd, far, 7);
+    pid_t child = fork();
+    if (child == 0) {
+        if (setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0)
+            _exit(8);
+        child = fork();
+        _exit(child == 0 ? judge(fd) : judge(fd) * 10 + wait_status(child));
+    }
+
+    printf("in child and grandchild: %d\n", wait_status(child));
+    close(fd);
+}
+
+static void datagrams(void)
+{
+    char text[64] = "", other[64] = "";
+    int waiting = -1;
+    struct sockaddr_in from;
+    socklen_t length = sizeof from;
+    int a = socket(AF_INET, SOCK_DGRAM, 0), b = socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+    printf("bind: %s", said(call_bind(a, own, 0)));
+    printf(" %s\n", said(call_bind(b, own, 0)));
+    struct sockaddr_in to_a = at(own, port_of(a)), to_b = at(own, port_of(b));
+    printf("nobody: %s\n", said(send(a, "x", 1, 0)));
+    printf("sendto: %s", said(sendto(a, "one", 3, 0, (struct sockaddr *)&to_b, sizeof to_b)));
+    printf(" %s", said(sendto(a, "", 0, 0, (struct sockaddr *)&to_b, sizeof to_b)));
+    printf(" %s\n", said(sendto(a, "a longer one", 12, 0, (struct sockaddr *)&to_b, sizeof to_b)));
+    printf("recvfrom: %s", said(recvfrom(b, text, sizeof text, 0, (struct sockaddr *)&from, &length)));
+    printf(" %s, from a: %d %u\n", text, from.sin_port == to_a.sin_port, length);
+    printf("empty: %s\n", said(recv(b, text, sizeof text, 0)));
+    poll(&(struct pollfd){ .fd = b, .events = POLLIN }, 1, 1000);
+    ioctl(b, FIONREAD, &waiting);
+    struct iovec vector = { .iov_base = text, .iov_len = 8 };
+    struct msghdr message = { .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &vector, .msg_iovlen = 1 };
+    printf("waiting: %d, peek: %s", waiting, said(recv(b, text, sizeof text, MSG_PEEK)));
+    printf(", cut: %s", said(recvmsg(b, &message, MSG_TRUNC)));
+    printf(" %.8s, MSG_TRUNC %d, address %u\n", text, (message.msg_flags & MSG_TRUNC) != 0, message.msg_namelen);
+    printf("none: %s\n", said(recv(b, text, sizeof text, MSG_DONTWAIT)));
+
+    printf("connect: %s", said(connect(a, (struct sockaddr *)&to_b, sizeof to_b)));
+    printf(" %s\n", said(connect(b, (struct sockaddr *)&to_a, sizeof to_a)));
+    printf("write: %s", said(write(a, "by write", 8)));
+    printf(", read: %s\n", said(read(b, text, sizeof text)));
+    struct iovec parts[2] = { { .iov_base = "two ", .iov_len = 4 }, { .iov_base = "parts", .iov_len = 5 } };
+    printf("writev: %s", said(writev(a, parts, 2)));
+    parts[0].iov_base = text, parts[1].iov_base = other;
+    printf(", readv: %s", said(readv(b, parts, 2)));
+    printf(" %.4s|%.5s\n", text, other);
+    struct mmsghdr batch[3] = { 0 };
+    struct iovec each[3];
+    for (int i = 0; i < 3; i++) {
+        each[i] = (struct iovec){ .iov_base = text + 8 * i, .iov_len = 3 + i };
+        batch[i].msg_hdr = (struct msghdr){ .msg_iov = &each[i], .msg_iovlen = 1 };
+    }
+
+    printf("sendmmsg: %s", said(sendmmsg(a, batch, 3, 0)));
+    usleep(100000);
+    for (int i = 0; i < 3; i++)
+        each[i].iov_len = 8;
+    printf(", recvmmsg: %s", said(recvmmsg(b, batch, 3, MSG_WAITFORONE, NULL)));
+    printf(" %u %u %u\n", batch[0].msg_len, batch[1].msg_len, batch[2].msg_len);
+    printf("too long: %s\n", said(send(a, calloc(1, 70000), 66000, 0)));
+    printf("shutdown: %s", said(shutdown(b, SHUT_RD)));
+    printf(", listen: %s\n", said(listen(b, 1)));
+    printf("read after it: %s\n", said(recv(b, text, sizeof text, MSG_DONTWAIT)));
+    close(b);
+    write(a, "x", 1);
+    usleep(100000);
+    printf("refused: %s\n", said(recv(a, text, sizeof text, 0)));
+    close(a);
+}
+
+static void options(void)
+{
+    static const struct { const char *name; int level, option, value; } table[] = {
+        { "SO_TYPE", SOL_SOCKET, SO_TYPE, -1 }, { "SO_DOMAIN", SOL_SOCKET, SO_DOMAIN, -1 }, { "SO_PROTOCOL", SOL_SOCKET, SO_PROTOCOL, -1 },
+        { "SO_ACCEPTCONN", SOL_SOCKET, SO_ACCEPTCONN, -1 }, { "SO_REUSEADDR", SOL_SOCKET, SO_REUSEADDR, 1 }, { "SO_REUSEPORT", SOL_SOCKET, SO_REUSEPORT, 1 },
+        { "SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, 1 }, { "TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY, 1 }, { "TCP_CORK", IPPROTO_TCP, TCP_CORK, 1 },
+        { "TCP_KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, 77 }, { "TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 7 }, { "TCP_KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, 3 },
+        { "TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT, 5000 }, { "IP_TTL", IPPROTO_IP, IP_TTL, 9 }, { "IP_TOS", IPPROTO_IP, IP_TOS, 16 },
+        { "SO_OOBINLINE", SOL_SOCKET, SO_OOBINLINE, 1 }, { "SO_PRIORITY", SOL_SOCKET, SO_PRIORITY, 2 }, { "IP_MTU_DISCOVER", IPPROTO_IP, IP_MTU_DISCOVER, 2 },
+        { "unknown", SOL_SOCKET, 9999, 1 }, { "unknown of TCP", IPPROTO_TCP, 9999, 1 },
+    };
+    int fd = stream(0);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (table[i].value >= 0)
+            printf("%s: %s ", table[i].name, said(set_option(fd, table[i].level, table[i].option, table[i].value)));
+        else
+            printf("%s: ", table[i].name);
+        printf("%s\n", said(option(fd, table[i].level, table[i].option)));
+    }
+
+    struct tcp_info info = { 0 };
+    socklen_t length = sizeof info;
+    call_connect(fd, far, 7);
+    printf("buffers: %d", option(fd, SOL_SOCKET, SO_SNDBUF) > 4096);
+    printf(" %d\n", option(fd, SOL_SOCKET, SO_RCVBUF) > 4096);
+    printf("TCP_INFO: %s", said(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length)));
+    printf(", state %d, rtt %d, mss %d\n", info.tcpi_state, info.tcpi_rtt > 0, info.tcpi_snd_mss > 500);
+    printf("short value: %s\n", said(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, "", 1)));
+    close(fd);
+}
+
+static void alarmed(int number) { (void)number; }
+
+static void interrupted(void)
+{
+    struct itimerval soon = { .it_value.tv_usec = 100000 };
+    struct sigaction action = { .sa_handler = alarmed };
+    struct both b = connected();
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &soon, NULL);
+    printf("read: %s\n", said(read(b.client, &(char){ 0 }, 1)));
+    setitimer(ITIMER_REAL, &soon, NULL);
+    printf("accept: %s\n", said(accept(b.listener, NULL, NULL)));
+    int fd = stream(0);
+    setitimer(ITIMER_REAL, &soon, NULL);
+    printf("connect: %s\n", said(call_connect(fd, nowhere, 7)));
+    close(fd);
+
+    struct timeval little = { .tv_usec = 50000 };
+    setsockopt(b.client, SOL_SOCKET, SO_RCVTIMEO, &little, sizeof little);
+    setsockopt(b.listener, SOL_SOCKET, SO_RCVTIMEO, &little, sizeof little);
+    printf("SO_RCVTIMEO: %s", said(read(b.client, &(char){ 0 }, 1)));
+    printf(", accept %s\n", said(accept(b.listener, NULL, NULL)));
+    fd = stream(0);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &little, sizeof little);
+    printf("SO_SNDTIMEO: connect %s\n", said(call_connect(fd, nowhere, 7)));
+    close(fd);
+    end(b);
+}
+
+static void bindings(void)
+{
+    int a = stream(0), b = stream(0), c = socket(AF_INET, SOCK_DGRAM, 0);
+    printf("foreign address: %s\n", said(call_bind(a, nowhere, 0)));
+    printf("bind: %s", said(call_bind(a, own, 0)));
+    printf(", again: %s\n", said(call_bind(a, own, 0)));
+    listen(a, 1);
+    printf("in use: %s\n", said(call_bind(b, own, port_of(a))));
+    printf("the same of UDP: %s\n", said(call_bind(c, own, port_of(a))));
+    printf("any: %s", said(call_bind(b, "0.0.0.0", 0)));
+    printf(", with a port: %d\n", port_of(b) > 0);
+    printf("short: %s", said(bind(b, (struct sockaddr *)&(struct sockaddr_in){ .sin_family = AF_INET }, 4)));
+    printf(", no address: %s\n", said(connect(b, (struct sockaddr *)&(struct sockaddr_in){ .sin_family = AF_INET }, 4)));
+    printf("not connected: %s", said(shutdown(c, SHUT_RDWR)));
+    printf(", accept: %s\n", said(accept(c, NULL, NULL)));
+    close(a);
+    close(b);
+    close(c);
+}
+
+static void *connect_often(void *unused)
+{
+    long good = 0;
+    (void)unused;
+    for (int i = 0; i < 20; i++) {
+        int fd = stream(0);
+        good += fd >= 0 && call_connect(fd, far, 7) == 0 && echo(fd, "from a thread") && close(fd) == 0;
+    }
+
+    return (void *)good;
+}
+
+static void threads(void)
+{
+    pthread_t all[8];
+    long good = 0;
+    for (int i = 0; i < 8; i++)
+        pthread_create(&all[i], NULL, connect_often, NULL);
+    for (int i = 0; i < 8; i++) {
+        void *result;
+        pthread_join(all[i], &result);
+        good += (long)result;
+    }
+
+    printf("echoes: %ld\n", good);
+}
+
+static void mapped(void)
+{
+    char name[64];
+    struct sockaddr_in6 any = { .sin6_family = AF_INET6 }, peer;
+    socklen_t length = sizeof peer;
+    int listener = socket(AF_INET6, SOCK_STREAM, 0), client = stream(0), six = socket(AF_INET6, SOCK_STREAM, 0);
+    printf("IPV6_V6ONLY: %s", said(set_option(listener, IPPROTO_IPV6, IPV6_V6ONLY, 0)));
+    printf(" %d\n", option(listener, IPPROTO_IPV6, IPV6_V6ONLY));
+    printf("bind: %s", said(bind(listener, (struct sockaddr *)&any, sizeof any)));
+    printf(", listen: %s\n", said(listen(listener, 4)));
+    int port = port_of(listener);
+    printf("connect: %s", said(call_connect(client, own, port)));
+    int server = accept(listener, (struct sockaddr *)&peer, &length);
+    printf(", from %s %u\n", strstr(inet_ntop(AF_INET6, &peer.sin6_addr, name, sizeof name), own) != NULL ? "own" : name, length);
+    struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+    snprintf(name, sizeof name, "::ffff:%s", own);
+    inet_pton(AF_INET6, name, &to.sin6_addr);
+    printf("mapped: %s", said(connect(six, (struct sockaddr *)&to, sizeof to)));
+    length = sizeof peer;
+    getpeername(six, (struct sockaddr *)&peer, &length);
+    printf(", family %d, %u bytes, mapped %d\n", peer.sin6_family, length, IN6_IS_ADDR_V4MAPPED(&peer.sin6_addr));
+    close(six);
+    close(server);
+    close(client);
+    close(listener);
+}
+
+static void loopback(void)
+{
+    int listener = stream(0), client = stream(SOCK_NONBLOCK), one = 1;
+    struct sockaddr_in name;
+    socklen_t length = sizeof name;
+    printf("bind: %s", said(call_bind(listener, "127.0.0.1", 0)));
+    printf(", listen: %s\n", said(listen(listener, 4)));
+    setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    int epoll = epoll_with(client, EPOLLOUT | EPOLLET);
+    epoll_wait(epoll, &(struct epoll_event){ 0 }, 1, 0);
+    int result = call_connect(client, "127.0.0.1", port_of(listener));
+    printf("connect: %s", result == 0 || errno == EINPROGRESS ? "begun" : said(result));
+    printf(", then %s\n", wait_for(epoll, 10000));
+    printf("SO_ERROR: %d", option(client, SOL_SOCKET, SO_ERROR));
+    printf(", TCP_NODELAY: %d", option(client, IPPROTO_TCP, TCP_NODELAY));
+    printf(", nonblocking: %d\n", (fcntl(client, F_GETFL) & O_NONBLOCK) != 0);
+    getpeername(client, (struct sockaddr *)&name, &length);
+    printf("peer: %s\n", inet_ntoa(name.sin_addr));
+    int server = accept(listener, NULL, NULL), a = socket(AF_INET, SOCK_DGRAM, 0), b = socket(AF_INET, SOCK_DGRAM, 0);
+    printf("UDP: %s", said(call_bind(a, "127.0.0.1", 0)));
+    struct sockaddr_in to = at("127.0.0.1", port_of(a));
+    printf(" %s", said(sendto(b, "local", 5, 0, (struct sockaddr *)&to, sizeof to)));
+    printf(" %s\n", said(recv(a, &name, sizeof name, 0)));
+    close(a);
+    close(b);
+    close(server);
+    close(client);
+    close(listener);
+    close(epoll);
+}
+
+static void moving_data(void)
+{
+    enum { size = 3 << 20 };
+    char *sent = malloc(size), *got = malloc(size);
+    struct both b = connected();
+    int file = memfd_create("file", 0), pipes[2];
+    for (int i = 0; i < size; i++)
+        sent[i] = (char)(i * 31 + i / 251);
+    write(file, sent, size);
+    pid_t child = fork();
+    if (child == 0) {
+        off_t offset = 0;
+        while (offset < size / 2 && sendfile(b.client, file, &offset, size / 2 - offset) > 0)
+            ;
+        pipe(pipes);
+        loff_t from = size / 2;
+        while (from < size) {
+            ssize_t n = splice(file, &from, pipes[1], NULL, 65536, 0);
+            while (n > 0)
+                n -= splice(pipes[0], NULL, b.client, NULL, n, 0);
+        }
+
+        shutdown(b.client, SHUT_WR);
+        _exit(0);
+    }
+
+    ssize_t all = recv(b.server, got, size, MSG_WAITALL);
+    printf("sendfile and splice: %s", said(all));
+    printf(", the same: %d", memcmp(sent, got, size) == 0);
+    printf(", exit %d\n", wait_status(child));
+    printf("then: %s\n", said(read(b.server, got, 1)));
+    int waiting = 0;
+    write(b.server, "12345", 5);
+    poll(&(struct pollfd){ .fd = b.client, .events = POLLIN }, 1, 1000);
+    ioctl(b.client, FIONREAD, &waiting);
+    printf("FIONREAD: %d\n", waiting);
+    int on = 1;
+    printf("FIONBIO: %s", said(ioctl(b.client, FIONBIO, &on)));
+    read(b.client, got, 5);
+    printf(", read: %s\n", said(read(b.client, got, 5)));
+    end(b);
+    close(file);
+    free(sent);
+    free(got);
+}
+
+int main(int count, char **arguments)
+{
+    static const struct { const char *name; void (*run)(void); } all[] = {
+        { "blocking connect", blocking_connect }, { "refused", refused }, { "connect without waiting", connect_without_waiting },
+        { "refused without waiting", refused_without_waiting }, { "connect to nobody", connect_to_nobody }, { "listen and accept", listen_and_accept },
+        { "half-close", half_close }, { "reset", reset }, { "other processes", other_processes }, { "another user", another_user }, { "datagrams", datagrams },
+        { "options", options }, { "interrupted", interrupted }, { "bindings", bindings }, { "threads", threads }, { "mapped", mapped },
+        { "loopback", loopback }, { "moving data", moving_data },
+    };
+    self = arguments[0];
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (count == 3)
+        return judge(atoi(arguments[2]));
+    own = arguments[1], far = arguments[2], nowhere = arguments[3];
+    alarm(120);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (count > 4 && strcmp(arguments[4], all[i].name) != 0)
+            continue;
+        printf("== %s\n", all[i].name);
+        all[i].run();
+    }
+
+    return 0;
+}
