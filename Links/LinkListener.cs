@@ -44,20 +44,23 @@ public sealed unsafe class LinkListener : WatchedDescriptor
 {
     private const int Backlog = 128;
     private const uint OwnerOnly = 0x180;
+    private const uint Everybody = 0x1B6;
     private const uint OwnerOnlyDirectory = 0x1C0;
     private const int ENFILE = 23;
 
     private readonly uint _owner;
+    private readonly IReadOnlyCollection<uint> _users;
     private readonly ulong _inode;
 
     // Given up for the moment that it takes to refuse a connection when no other descriptor is left.
     private int _spare;
 
-    private LinkListener(int descriptor, string path)
+    private LinkListener(int descriptor, string path, IReadOnlyCollection<uint> users)
         : base(descriptor)
     {
         Path = path;
         _owner = geteuid();
+        _users = users;
         _inode = FileStatus.Of(path)?.Inode ?? 0;
         _spare = OpenSpare();
     }
@@ -68,9 +71,11 @@ public sealed unsafe class LinkListener : WatchedDescriptor
     /// Opens the control socket with mode 0600, in a directory that is made with mode 0700 if it is not there. The socket file of a driver that is gone
     /// is replaced.
     /// </summary>
+    /// <param name="users">Ids of further users who are admitted. If there are any, the file has mode 0666, and each is judged by his credentials.</param>
     /// <exception cref="LinkListenException">Another driver listens there; or the path cannot, or must not, be used.</exception>
-    public static LinkListener Listen(string path)
+    public static LinkListener Listen(string path, IReadOnlyCollection<uint>? users = null)
     {
+        users ??= [];
         path = System.IO.Path.GetFullPath(path);
         var address = new UnixAddress(path);
         var directory = System.IO.Path.GetDirectoryName(path) ?? throw new LinkListenException($"The link path '{path}' is a directory.");
@@ -79,7 +84,7 @@ public sealed unsafe class LinkListener : WatchedDescriptor
             PrepareDirectory(directory);
             using var startLock = new DirectoryLock(directory);
             RemoveStale(path, address);
-            return new LinkListener(Open(path, address), path);
+            return new LinkListener(Open(path, address, users.Count == 0 ? OwnerOnly : Everybody), path, users);
         }
         catch (Exception e) when (e is PosixException or UnauthorizedAccessException || (e is IOException and not LinkListenException))
         {
@@ -90,7 +95,7 @@ public sealed unsafe class LinkListener : WatchedDescriptor
     /// <summary>Begins to report waiting connections: call <see cref="TryAccept"/> until it returns None.</summary>
     public void Start(IReactor reactor, Action<Readiness> ready) => Watch(reactor, Readiness.Readable, ready);
 
-    /// <summary>Takes a waiting connection, if its process runs as the driver's user or as root.</summary>
+    /// <summary>Takes a waiting connection, if its process runs as the driver's user, as root, or as one of the users named.</summary>
     /// <param name="session">With Accepted: the caller's, to be started.</param>
     /// <param name="peer">With Accepted and Refused: who it is.</param>
     public LinkAccept TryAccept(out LinkSession? session, out PeerCredentials peer)
@@ -102,7 +107,7 @@ public sealed unsafe class LinkListener : WatchedDescriptor
             return Errno is Errors.EMFILE or ENFILE ? RefuseWithSpare() : LinkAccept.None;
 
         peer = PeerCredentials.Of(descriptor);
-        if (!IsAdmitted(peer, _owner))
+        if (!IsAdmitted(peer, _owner) && !_users.Contains(peer.UserId))
         {
             Close(descriptor);
             return LinkAccept.Refused;
@@ -170,13 +175,13 @@ public sealed unsafe class LinkListener : WatchedDescriptor
         }
     }
 
-    private static int Open(string path, UnixAddress address)
+    private static int Open(string path, UnixAddress address, uint mode)
     {
         var descriptor = Errors.Check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
         try
         {
             // Set before bind, the mode is the file's from its first moment on.
-            Errors.Check(fchmod(descriptor, OwnerOnly), "fchmod");
+            Errors.Check(fchmod(descriptor, mode), "fchmod");
             var error = address.Bind(descriptor);
             if (error != 0)
                 throw Errors.Exception($"binding {path}", error);

@@ -175,10 +175,11 @@ public sealed record QueueSettings(int Frames, int Bytes, int FramesPerPoll, int
 
 /// <summary>Section <c>tapwire.link</c>.</summary>
 /// <param name="Path">Empty: the user's default path; "off": no link.</param>
-public sealed record LinkSettings(string Path, int MaxSessions, int MaxSockets)
+public sealed record LinkSettings(string Path, int MaxSessions, int MaxSockets, IReadOnlyList<string> Users)
 {
     public bool IsOff => Path == "off";
 
     internal static LinkSettings Read(SettingsReader read) => new(
-        read.Text("link.path"), read.Number("link.max-sessions", 1, 65536), read.Number("link.max-sockets", 1, 1 << 20));
+        read.Text("link.path"), read.Number("link.max-sessions", 1, 65536), read.Number("link.max-sockets", 1, 1 << 20),
+        read.List("link.users", text => text.Length > 0 ? text : null, "names or numbers of users"));
 }

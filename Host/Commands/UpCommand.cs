@@ -84,7 +84,8 @@ internal static class UpCommand
         LinkListener? listener;
         try
         {
-            listener = settings.Link.IsOff ? null : LinkListener.Listen(settings.Link.Path.Length > 0 ? settings.Link.Path : LinkEndpointPath.Default);
+            listener = settings.Link.IsOff ? null : LinkListener.Listen(
+                settings.Link.Path.Length > 0 ? settings.Link.Path : LinkEndpointPath.Default, UserNames.Resolve(settings.Link.Users));
         }
         catch
         {

@@ -54,6 +54,21 @@ public sealed class LinkListenerSpecs : IDisposable
         Assert.Equal(admitted, LinkListener.IsAdmitted(new PeerCredentials(1, peer, 100), owner));
 
     [SkippableFact]
+    public void Another_user_who_is_named_is_admitted_and_a_third_is_not()
+    {
+        const uint nobody = 65_534, third = 65_533;
+        using var listener = LinkListener.Listen(Path, [nobody]);
+        Assert.Equal((UnixFileMode)0x1B6, Mode(Path));
+        ConnectAs(nobody);
+        Assert.Equal(LinkAccept.Accepted, listener.TryAccept(out var session, out var peer));
+        Assert.Equal(nobody, peer.UserId);
+        session!.Dispose();
+        ConnectAs(third);
+        Assert.Equal(LinkAccept.Refused, listener.TryAccept(out _, out peer));
+        Assert.Equal(third, peer.UserId);
+    }
+
+    [SkippableFact]
     public void Another_user_is_stopped_by_the_files_mode_and_where_that_was_loosened_by_his_credentials()
     {
         const uint nobody = 65_534;

@@ -15,6 +15,19 @@ internal static unsafe partial class Libc
         public nuint Maximum;
     }
 
+    /// <summary>struct passwd, as far as it is looked at.</summary>
+    public struct PasswordEntry
+    {
+        public byte* Name;
+        public byte* Password;
+        public uint UserId;
+        public uint GroupId;
+    }
+
+    /// <summary>Not for two threads at once; null if there is no such user.</summary>
+    [LibraryImport("libc")]
+    public static partial PasswordEntry* getpwnam(byte* name);
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial int execvpe(byte* file, byte** arguments, byte** environment);
 

@@ -65,6 +65,7 @@ public sealed class DriverSettingsSpecs
         { "tcp.selective-ack", "off" },
         { "tcp.window-scaling", "off" },
         { "link.path", "\"/tmp/x.sock\"" },
+        { "link.users", "[postgres]" },
         { "link.max-sessions", "99" },
         { "link.max-sockets", "99" },
         { "serve", "[\"echo:7\"]" },

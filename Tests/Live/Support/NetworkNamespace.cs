@@ -148,6 +148,8 @@ public sealed partial class NetworkNamespace : IDisposable
         }
 
         AppDomain.CurrentDomain.ProcessExit -= Remove;
+        // What the commands have started themselves.
+        EndProcessesIn(Name);
         Remove(null, EventArgs.Empty);
     }
 

@@ -1,0 +1,50 @@
+using Tapwire.Tests.Live.Support;
+using Xunit;
+
+namespace Tapwire.Tests.Live.Programs;
+
+/// <summary>PostgreSQL does not run as root: its user is one whom the settings admit to the link, and forks a process for each connection.</summary>
+[Collection(LiveCollection.Name)]
+public sealed class PostgresSpec(PostgresPath path) : IClassFixture<PostgresPath>
+{
+    [SkippableFact]
+    public async Task Psql_and_pgbench_work_with_a_server_on_tapwire_and_from_tapwire()
+    {
+        Skip.IfNot(PostgresPath.HasUser, "there is no user 'postgres'");
+        path.Need("pg_config", "psql", "setpriv");
+        var programs = path.RunOnKernel("sh", "-c", "ls -d $(pg_config --bindir) /usr/lib/postgresql/*/bin 2>/dev/null | while read d; do [ -x $d/initdb ] && echo $d && break; done").Trim();
+        Skip.If(programs.Length == 0, "there is no PostgreSQL server");
+        string[] user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"];
+        var data = Path.Combine(path.Files, "data");
+        path.RunOnKernel("install", "-d", "-o", "postgres", "-g", "postgres", data);
+        path.RunOnKernel([.. user, $"{programs}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"]);
+        await File.AppendAllTextAsync(Path.Combine(data, "pg_hba.conf"), "host all all 10.99.0.0/24 trust\n");
+        path.RunOnKernel("chmod", "0711", Path.GetDirectoryName(path.Driver.LinkPath)!);
+        string[] server = [$"{programs}/postgres", "-D", data, "-c", "unix_socket_directories=", "-c", "fsync=off", "-c"];
+
+        using (var tapwire = await path.ServeOnTapwireAsync(5432, [.. user, .. server, "listen_addresses=0.0.0.0"]))
+        {
+            Work(path.RunOnKernel, ProgramPath.Tapwire, programs);
+            path.RunOnKernel([.. user, $"{programs}/pg_ctl", "-D", data, "-m", "fast", "stop"]);
+        }
+
+        using var kernel = await path.ServeOnKernelAsync(5432, [.. user, .. server, $"listen_addresses={ProgramPath.Kernel}"]);
+        Work(path.RunOnTapwire, ProgramPath.Kernel, programs);
+    }
+
+    private static void Work(Func<string[], string> run, string host, string programs)
+    {
+        string[] server = ["-h", host, "-U", "postgres"];
+        Assert.Equal("500500", run([$"{programs}/psql", .. server, "-Atc", "select sum(n) from generate_series(1, 1000) n"]).Trim());
+        run([$"{programs}/pgbench", .. server, "-i", "-q", "postgres"]);
+        var report = run([$"{programs}/pgbench", .. server, "-c", "8", "-j", "2", "-t", "50", "postgres"]);
+        Assert.Contains("number of transactions actually processed: 400/400", report, StringComparison.Ordinal);
+        Assert.Contains("number of failed transactions: 0", report, StringComparison.Ordinal);
+    }
+}
+
+public sealed class PostgresPath() : ProgramPath("tapwire.link.users = [postgres]", "")
+{
+    /// <summary>Without that user there is nothing to try.</summary>
+    internal static bool HasUser => File.ReadLines("/etc/passwd").Any(static line => line.StartsWith("postgres:", StringComparison.Ordinal));
+}

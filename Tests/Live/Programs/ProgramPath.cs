@@ -1,0 +1,159 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Tapwire.Tests.Live.Support;
+using Xunit;
+
+namespace Tapwire.Tests.Live.Programs;
+
+/// <summary>
+/// A driver, the kernel at the other end of its wire, a file to be fetched, and the verbs of a spec about programs that nobody here wrote: run one on the kernel's
+/// sockets or on Tapwire's. Started by the first spec that uses it.
+/// </summary>
+public abstract class ProgramPath(string settings, string ruleset) : IDisposable
+{
+    public const string Tapwire = LiveDriver.Address;
+    public const string Kernel = LiveDriver.KernelAddress;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private LiveDriver? _driver;
+    private DirectoryInfo? _directory;
+    private string _digest = "";
+
+    internal LiveDriver Driver => _driver ?? Open();
+
+    /// <summary>Where the specs' files are; every user may read there.</summary>
+    public string Files
+    {
+        get
+        {
+            _ = Driver;
+            return _directory!.FullName;
+        }
+    }
+
+    /// <summary>SHA-256, in hexadecimal, of the file named "file".</summary>
+    public string Digest
+    {
+        get
+        {
+            _ = Driver;
+            return _digest;
+        }
+    }
+
+    /// <summary>Skips the spec if a program is not there.</summary>
+    public void Need(params string[] programs)
+    {
+        foreach (var program in programs)
+            Skip.If(Driver.Namespace.TryExec("sh", "-c", $"command -v {program}").ExitCode != 0, $"there is no '{program}'");
+    }
+
+    /// <summary>The command line that runs a command on Tapwire's sockets.</summary>
+    public string[] OnTapwire(params string[] command) =>
+        ["env", $"LD_PRELOAD={Path.Combine(Files, "libtapwire.so")}", $"TAPWIRE_LINK={Driver.LinkPath}", .. command];
+
+    /// <summary>Runs a command on Tapwire's sockets; it has to succeed. Returns what it wrote.</summary>
+    public string RunOnTapwire(params string[] command) => Succeed(OnTapwire(command));
+
+    public string RunOnKernel(params string[] command) => Succeed(command);
+
+    public Process StartOnTapwire(params string[] command) => Start(OnTapwire(command));
+
+    public Process StartOnKernel(params string[] command) => Start(command);
+
+    /// <summary>Starts a server on Tapwire's sockets and waits until the stack listens at the port.</summary>
+    public async Task<Process> ServeOnTapwireAsync(int port, params string[] command)
+    {
+        var server = StartOnTapwire(command);
+        await LiveDriver.EventuallyAsync(async () => (await Driver.StatusAsync()).GetRawText().Contains($":{port}\"", StringComparison.Ordinal) || Ended(server),
+            () => $"{command[0]} does not listen at {port}.");
+        return server;
+    }
+
+    /// <summary>Starts a server on the kernel's sockets and waits until the kernel listens at the port.</summary>
+    public async Task<Process> ServeOnKernelAsync(int port, params string[] command)
+    {
+        var server = StartOnKernel(command);
+        await LiveDriver.EventuallyAsync(
+            () => Task.FromResult(Driver.Namespace.TryExec("ss", "-Hlntu", $"sport = :{port}").Output.Length > 0 || Ended(server)),
+            () => $"{command[0]} does not listen at {port}.");
+        return server;
+    }
+
+    /// <summary>Serves the files over HTTP on the kernel's sockets.</summary>
+    public Task<Process> ServeFilesAsync(int port) =>
+        ServeOnKernelAsync(port, "python3", "-m", "http.server", "-d", Files, "--bind", Kernel, $"{port}");
+
+    public static string SourceOf(string program) => Path.Combine(AppContext.BaseDirectory, "programs", program);
+
+    /// <summary>Waits until a program has ended, and returns what it wrote to standard output.</summary>
+    public static string OutputOf(Process program)
+    {
+        var output = program.StandardOutput.ReadToEndAsync();
+        Assert.True(program.WaitForExit(Patience), "The program does not end.");
+        return output.Result;
+    }
+
+    /// <summary>Stops the driver, which must have nothing to complain of.</summary>
+    public void Dispose()
+    {
+        if (_driver is not { } driver)
+            return;
+        using (driver)
+            driver.StopCleanly();
+        _directory!.Delete(recursive: true);
+        GC.SuppressFinalize(this);
+    }
+
+    private LiveDriver Open()
+    {
+        var driver = LiveDriver.Start(settings);
+        try
+        {
+            var library = Path.Combine(AppContext.BaseDirectory, "libtapwire.so");
+            Skip.IfNot(File.Exists(library), "libtapwire.so was not built: there is no C compiler");
+            if (ruleset.Length > 0)
+            {
+                var available = driver.Namespace.TryExec("nft", ruleset);
+                Skip.If(available.ExitCode == 127, "there is no 'nft' command");
+                Assert.True(available.ExitCode == 0, available.Error);
+            }
+
+            _directory = Directory.CreateTempSubdirectory("tapwire-files-");
+            driver.Namespace.Exec("chmod", "0755", _directory.FullName);
+            File.Copy(library, Path.Combine(_directory.FullName, "libtapwire.so"));
+            var bytes = new byte[LiveSize.Bulk];
+            new Random(1).NextBytes(bytes);
+            File.WriteAllBytes(Path.Combine(_directory.FullName, "file"), bytes);
+            File.WriteAllText(Path.Combine(_directory.FullName, "small"), "small\n");
+            _digest = Convert.ToHexStringLower(SHA256.HashData(bytes));
+            _driver = driver;
+            return driver;
+        }
+        catch
+        {
+            driver.Dispose();
+            throw;
+        }
+    }
+
+    private string Succeed(string[] command) => Driver.Namespace.Exec(command[0], command[1..]);
+
+    private Process Start(string[] command) => Driver.Namespace.Start(command[0], command[1..]);
+
+    private static bool Ended(Process server) => server.HasExited
+        ? throw new Xunit.Sdk.XunitException($"The server has ended: {server.StandardOutput.ReadToEnd()}{server.StandardError.ReadToEnd()}")
+        : false;
+}
+
+/// <summary>A wire that loses nothing.</summary>
+public sealed class CleanPath() : ProgramPath("", "");
+
+/// <summary>A wire that loses 1 % of the frames in each direction, super-frames as a whole.</summary>
+public sealed class LossyPath() : ProgramPath("", """
+    table ip loss {
+        chain in { type filter hook input priority 0; iifname "tw0" numgen random mod 1000 < 10 counter drop; }
+        chain out { type filter hook output priority 0; oifname "tw0" numgen random mod 1000 < 10 counter drop; }
+    }
+    """);

@@ -1,0 +1,18 @@
+# Sends back what it receives, on any number of connections.
+import socket
+import sys
+import threading
+
+
+def echo(connection):
+    with connection:
+        try:
+            while data := connection.recv(65536):
+                connection.sendall(data)
+        except OSError:
+            pass
+
+
+listener = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=128)
+while True:
+    threading.Thread(target=echo, args=(listener.accept()[0],), daemon=True).start()
