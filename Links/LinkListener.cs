@@ -185,6 +185,9 @@ public sealed unsafe class LinkListener : WatchedDescriptor
             var error = address.Bind(descriptor);
             if (error != 0)
                 throw Errors.Exception($"binding {path}", error);
+            // The umask has taken from it what others are to have.
+            if (mode != OwnerOnly)
+                Errors.Check(chmod(path, mode), $"chmod {path}");
             Errors.Check(listen(descriptor, Backlog), "listen");
             return descriptor;
         }

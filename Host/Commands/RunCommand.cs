@@ -63,12 +63,15 @@ internal static class RunCommand
     /// <summary>Runs the program as a child, which gets the signals that this process gets.</summary>
     private static async Task<int> RunBesideAsync(string[] program, IReadOnlyDictionary<string, string> environment)
     {
-        using var child = ProgramStart.Start(program, environment);
+        // Registered before there is a child, so that none is lost: one that comes early waits for it.
+        var started = new TaskCompletionSource<Process>(TaskCreationOptions.RunContinuationsAsynchronously);
         var registrations = new List<PosixSignalRegistration>();
         foreach (var signal in (PosixSignal[])[PosixSignal.SIGHUP, PosixSignal.SIGINT, PosixSignal.SIGQUIT, PosixSignal.SIGTERM, (PosixSignal)10, (PosixSignal)12])
             registrations.Add(PosixSignalRegistration.Create(signal, Pass));
         try
         {
+            using var child = ProgramStart.Start(program, environment);
+            started.SetResult(child);
             await child.WaitForExitAsync();
             return child.ExitCode;
         }
@@ -80,7 +83,7 @@ internal static class RunCommand
         void Pass(PosixSignalContext context)
         {
             context.Cancel = true;
-            ProgramStart.Signal(child, context.Signal);
+            _ = started.Task.ContinueWith(child => ProgramStart.Signal(child.Result, context.Signal), TaskScheduler.Default);
         }
     }
 }

@@ -58,14 +58,21 @@ public sealed class LinkListenerSpecs : IDisposable
     {
         const uint nobody = 65_534, third = 65_533;
         using var listener = LinkListener.Listen(Path, [nobody]);
-        Assert.Equal((UnixFileMode)0x1B6, Mode(Path));
-        ConnectAs(nobody);
+        File.SetUnixFileMode(_directory, (UnixFileMode)0b111_101_101);
+        using var admitted = ConnectAs(nobody);
         Assert.Equal(LinkAccept.Accepted, listener.TryAccept(out var session, out var peer));
         Assert.Equal(nobody, peer.UserId);
         session!.Dispose();
-        ConnectAs(third);
+        using var refused = ConnectAs(third);
         Assert.Equal(LinkAccept.Refused, listener.TryAccept(out _, out peer));
         Assert.Equal(third, peer.UserId);
+
+        Socket ConnectAs(uint user)
+        {
+            Socket? client = null;
+            Skip.IfNot(OtherUser.TryRun(user, () => client = Connect()), "needs the right to change users");
+            return client!;
+        }
     }
 
     [SkippableFact]

@@ -153,6 +153,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int unlink(string path);
 
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int chmod(string path, uint mode);
+
     /// <summary>Fills in a control message that carries one descriptor.</summary>
     public static void PutDescriptor(ref MessageHeader message, DescriptorMessage* control, int descriptor)
     {

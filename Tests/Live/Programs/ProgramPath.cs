@@ -85,7 +85,7 @@ public abstract class ProgramPath(string settings, string ruleset) : IDisposable
     public Task<Process> ServeFilesAsync(int port) =>
         ServeOnKernelAsync(port, "python3", "-m", "http.server", "-d", Files, "--bind", Kernel, $"{port}");
 
-    public static string SourceOf(string program) => Path.Combine(AppContext.BaseDirectory, "programs", program);
+    public static string SourceOf(string program) => Path.Combine(AppContext.BaseDirectory, "Live", "Programs", program);
 
     /// <summary>Waits until a program has ended, and returns what it wrote to standard output.</summary>
     public static string OutputOf(Process program)
