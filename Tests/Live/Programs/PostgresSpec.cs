@@ -35,6 +35,7 @@ public sealed class PostgresSpec(PostgresPath path) : IClassFixture<PostgresPath
     private static void Work(Func<string[], string> run, string host, string programs)
     {
         string[] server = ["-h", host, "-U", "postgres"];
+        run(["timeout", "30", "sh", "-c", $"until {programs}/pg_isready -q -h {host}; do :; done"]);
         Assert.Equal("500500", run([$"{programs}/psql", .. server, "-Atc", "select sum(n) from generate_series(1, 1000) n"]).Trim());
         run([$"{programs}/pgbench", .. server, "-i", "-q", "postgres"]);
         var report = run([$"{programs}/pgbench", .. server, "-c", "8", "-j", "2", "-t", "50", "postgres"]);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Security.Cryptography;
 using Tapwire.Tests.Live.Support;
 using Xunit;
@@ -13,8 +12,6 @@ public abstract class ProgramPath(string settings, string ruleset) : IDisposable
 {
     public const string Tapwire = LiveDriver.Address;
     public const string Kernel = LiveDriver.KernelAddress;
-
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private LiveDriver? _driver;
     private DirectoryInfo? _directory;
@@ -58,42 +55,30 @@ public abstract class ProgramPath(string settings, string ruleset) : IDisposable
 
     public string RunOnKernel(params string[] command) => Succeed(command);
 
-    public Process StartOnTapwire(params string[] command) => Start(OnTapwire(command));
-
-    public Process StartOnKernel(params string[] command) => Start(command);
-
     /// <summary>Starts a server on Tapwire's sockets and waits until the stack listens at the port.</summary>
-    public async Task<Process> ServeOnTapwireAsync(int port, params string[] command)
+    internal async Task<ServerProgram> ServeOnTapwireAsync(int port, params string[] command)
     {
-        var server = StartOnTapwire(command);
-        await LiveDriver.EventuallyAsync(async () => (await Driver.StatusAsync()).GetRawText().Contains($":{port}\"", StringComparison.Ordinal) || Ended(server),
+        var server = Start(OnTapwire(command));
+        await LiveDriver.EventuallyAsync(async () => (await Driver.StatusAsync()).GetRawText().Contains($":{port}\"", StringComparison.Ordinal) || server.HasFailed,
             () => $"{command[0]} does not listen at {port}.");
         return server;
     }
 
     /// <summary>Starts a server on the kernel's sockets and waits until the kernel listens at the port.</summary>
-    public async Task<Process> ServeOnKernelAsync(int port, params string[] command)
+    internal async Task<ServerProgram> ServeOnKernelAsync(int port, params string[] command)
     {
-        var server = StartOnKernel(command);
+        var server = Start(command);
         await LiveDriver.EventuallyAsync(
-            () => Task.FromResult(Driver.Namespace.TryExec("ss", "-Hlntu", $"sport = :{port}").Output.Length > 0 || Ended(server)),
+            () => Task.FromResult(Driver.Namespace.TryExec("ss", "-Hlntu", $"sport = :{port}").Output.Length > 0 || server.HasFailed),
             () => $"{command[0]} does not listen at {port}.");
         return server;
     }
 
     /// <summary>Serves the files over HTTP on the kernel's sockets.</summary>
-    public Task<Process> ServeFilesAsync(int port) =>
+    internal Task<ServerProgram> ServeFilesAsync(int port) =>
         ServeOnKernelAsync(port, "python3", "-m", "http.server", "-d", Files, "--bind", Kernel, $"{port}");
 
     public static string SourceOf(string program) => Path.Combine(AppContext.BaseDirectory, "Live", "Programs", program);
-
-    /// <summary>Waits until a program has ended, and returns what it wrote to standard output.</summary>
-    public static string OutputOf(Process program)
-    {
-        var output = program.StandardOutput.ReadToEndAsync();
-        Assert.True(program.WaitForExit(Patience), "The program does not end.");
-        return output.Result;
-    }
 
     /// <summary>Stops the driver, which must have nothing to complain of.</summary>
     public void Dispose()
@@ -140,12 +125,7 @@ public abstract class ProgramPath(string settings, string ruleset) : IDisposable
 
     private string Succeed(string[] command) => Driver.Namespace.Exec(command[0], command[1..]);
 
-    private Process Start(string[] command) => Driver.Namespace.Start(command[0], command[1..]);
-
-    private static bool Ended(Process server) => server.HasExited
-        ? throw new Xunit.Sdk.XunitException($"The server has ended: {server.StandardOutput.ReadToEnd()}{server.StandardError.ReadToEnd()}")
-        : false;
-}
+    private ServerProgram Start(string[] command) => new(Driver.Namespace.Start(command[0], command[1..]));}
 
 /// <summary>A wire that loses nothing.</summary>
 public sealed class CleanPath() : ProgramPath("", "");

@@ -185,7 +185,7 @@ public abstract partial class ProgramSpecs(ProgramPath path)
         var received = Path.Combine(path.Files, "received");
         using var server = await path.ServeOnKernelAsync(5000, "sh", "-c", $"nc -l -N {ProgramPath.Kernel} 5000 < {path.Files}/file > {received}");
         Assert.Equal(path.Digest, Sha256($"printf hello | nc -N {ProgramPath.Kernel} 5000", pipefail: true));
-        ProgramPath.OutputOf(server);
+        server.WaitForExit();
         Assert.Equal("hello", File.ReadAllText(received));
     }
 
