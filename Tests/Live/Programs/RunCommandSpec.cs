@@ -61,8 +61,8 @@ public sealed class RunCommandSpec(CleanPath path) : IClassFixture<CleanPath>
     public void A_driver_of_its_own_lives_as_long_as_the_program()
     {
         path.Need("curl", "python3");
-        var before = Directory.GetDirectories(Path.GetTempPath(), "tapwire-*").Length;
-        var ended = OwnDriver("sh", "-c", $"""
+        var temporary = Directory.CreateDirectory(Path.Combine(path.Files, "temporary")).FullName;
+        var ended = OwnDriver(temporary, "sh", "-c", $"""
             ip addr add 10.98.0.1/24 dev {OwnWire}
             env -u LD_PRELOAD python3 -m http.server -d {path.Files} --bind 10.98.0.1 8101 >/dev/null 2>&1 &
             until env -u LD_PRELOAD curl -s -o /dev/null http://10.98.0.1:8101/small; do :; done
@@ -72,7 +72,7 @@ public sealed class RunCommandSpec(CleanPath path) : IClassFixture<CleanPath>
             """).WaitForExit();
         Assert.Equal((3, "small\n", ""), (ended.ExitCode, ended.Output, ended.Error));
         Assert.DoesNotContain(OwnWire, path.Driver.Namespace.Ip("link"), StringComparison.Ordinal);
-        Assert.Equal(before, Directory.GetDirectories(Path.GetTempPath(), "tapwire-*").Length);
+        Assert.Empty(Directory.GetFileSystemEntries(temporary, "tapwire-*"));
     }
 
     [SkippableTheory]
@@ -81,7 +81,7 @@ public sealed class RunCommandSpec(CleanPath path) : IClassFixture<CleanPath>
     [InlineData(10, "USR1")]
     public void Signals_reach_the_program_beside_its_own_driver(int signal, string name)
     {
-        var program = OwnDriver("sh", "-c", $"trap 'echo caught; exit 5' {name}; echo ready; while :; do sleep 0.05; done");
+        var program = OwnDriver(path.Files, "sh", "-c", $"trap 'echo caught; exit 5' {name}; echo ready; while :; do sleep 0.05; done");
         program.WaitForLine("ready");
         program.Signal(signal);
         var ended = program.WaitForExit();
@@ -117,6 +117,6 @@ public sealed class RunCommandSpec(CleanPath path) : IClassFixture<CleanPath>
 
     private CommandResult Run(params string[] arguments) => TapwireProgram.Run(path.Driver.Namespace, ["run", "--link", path.Driver.LinkPath, .. arguments]);
 
-    private TapwireProgram OwnDriver(params string[] command) =>
-        TapwireProgram.Start(path.Driver.Namespace, ["run", "--wire", $"tap:{OwnWire}", "--address", $"{OwnAddress}/24", "--", .. command]);
+    private TapwireProgram OwnDriver(string temporary, params string[] command) =>
+        TapwireProgram.StartBy(path.Driver.Namespace, ["env", "--default-signal=INT", $"TMPDIR={temporary}"], ["run", "--wire", $"tap:{OwnWire}", "--address", $"{OwnAddress}/24", "--", .. command]);
 }
