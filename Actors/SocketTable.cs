@@ -17,6 +17,9 @@ internal sealed class SocketEntry(SocketId id)
     /// <summary>The connection has been established at some time.</summary>
     public bool Established { get; set; }
 
+    /// <summary>Whoever connects it is not the one to own it: nobody does, from then on until an actor attaches.</summary>
+    public bool Hold { get; init; }
+
     /// <summary>News that came before there was an owner.</summary>
     public SocketEvents Deferred { get; set; }
 
@@ -34,7 +37,7 @@ internal sealed class SocketTable
 
     public int Count { get; private set; }
 
-    public SocketEntry Add(StackSocket socket, IActorRef owner)
+    public SocketEntry Add(StackSocket socket, IActorRef owner, bool hold = false)
     {
         if (!_free.TryPop(out var index))
         {
@@ -46,7 +49,7 @@ internal sealed class SocketTable
             }
         }
 
-        var entry = new SocketEntry(new SocketId(index, _generations[index])) { Socket = socket, Owner = owner };
+        var entry = new SocketEntry(new SocketId(index, _generations[index])) { Socket = socket, Owner = owner, Hold = hold };
         socket.Owner = entry;
         _entries[index] = entry;
         Count++;

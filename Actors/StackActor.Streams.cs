@@ -88,7 +88,7 @@ public sealed partial class StackActor
             return;
         }
 
-        Sender.Tell(new Connecting(_sockets.Add(socket, Sender).Id, socket.Local));
+        Sender.Tell(new Connecting(_sockets.Add(socket, Sender, request.Hold).Id, socket.Local));
         PostPoll();
     }
 
@@ -143,6 +143,12 @@ public sealed partial class StackActor
         {
             entry.Established = true;
             entry.Owner.Tell(new Connected(entry.Id, socket.Local, socket.Remote, socket.SendRoom));
+            if (entry.Hold)
+            {
+                entry.Owner = ActorRefs.Nobody;
+                entry.Deferred = events & ~SocketEvents.Connected;
+                return;
+            }
         }
 
         if ((events & SocketEvents.Readable) != 0)

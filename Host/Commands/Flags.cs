@@ -42,6 +42,29 @@ internal static class Flags
         },
     };
 
+    /// <summary>Several values, by repeating the flag or separated by commas, whose parser says what is wrong with one.</summary>
+    public static Option<IReadOnlyList<T>> List<T>(string name, string description, string argument, ItemParser<T> parse, string accepted)
+        where T : class => new(name)
+        {
+            Description = description,
+            HelpName = argument,
+            AllowMultipleArgumentsPerToken = false,
+            Arity = ArgumentArity.OneOrMore,
+            DefaultValueFactory = _ => [],
+            CustomParser = result =>
+            {
+                var values = new List<T>();
+                foreach (var text in result.Tokens.SelectMany(token => token.Value.Split(',')))
+                {
+                    if (!parse(text, out var value, out var problem))
+                        return Refuse<IReadOnlyList<T>>(result, $"{accepted}: {problem}", text);
+                    values.Add(value);
+                }
+
+                return values;
+            },
+        };
+
     public static Option<long> Size(string name, string description, long least, long most, long whenAbsent) => Value(name, description, "SIZE",
         (string text, out long value) => ByteSize.TryParse(text, out value) && value >= least && value <= most,
         $"a size from {ByteSize.Format(least)} to {ByteSize.Format(most)}, as in 64KiB", whenAbsent);

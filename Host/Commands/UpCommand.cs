@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Serilog;
 using Serilog.Events;
+using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Stack.Buffers;
@@ -43,6 +44,15 @@ internal static class UpCommand
     private static readonly Option<IReadOnlyList<ServiceSpec>> Serve = Flags.List<ServiceSpec>("--serve", "Services within the driver.", "NAME:PORT,...",
         (string text, out ServiceSpec value) => (value = ServiceSpec.Parse(text)!) is not null, ServiceSpec.Accepted);
 
+    private static readonly Option<IReadOnlyList<SocksSpec>> Socks = Flags.List<SocksSpec>("--socks",
+        "A SOCKS5 and HTTP CONNECT proxy into Tapwire's network; user and password are settings.", "ADDRESS:PORT", SocksSpec.TryParse, SocksSpec.Accepted);
+
+    private static readonly Option<IReadOnlyList<ForwardSpec>> Forward = Flags.List<ForwardSpec>("--forward",
+        "A port of the host that leads into Tapwire's network; repeatable.", "tcp:ADDRESS:PORT=HOST:PORT", ForwardSpec.TryParse, ForwardSpec.Accepted);
+
+    private static readonly Option<IReadOnlyList<ExposeSpec>> Expose = Flags.List<ExposeSpec>("--expose",
+        "A port of the stack that leads to a service of the host; repeatable.", "tcp:PORT=HOST:PORT", ExposeSpec.TryParse, ExposeSpec.Accepted);
+
     private static readonly Option<LogEventLevel?> Level = new("--log-level") { Description = "What is logged, instead of what akka.loglevel says." };
 
     private static readonly Option<string?> LogFile = new("--log-file") { Description = "Log to this file, too.", HelpName = "FILE" };
@@ -51,7 +61,7 @@ internal static class UpCommand
     {
         var command = new Command("up", "Runs the driver on a wire, until Ctrl-C.")
         {
-            Wire, Addresses, Gateway, Mac, Mtu, Link, Config, Serve, Level, LogFile,
+            Wire, Addresses, Gateway, Mac, Mtu, Link, Config, Serve, Socks, Forward, Expose, Level, LogFile,
         };
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
@@ -71,13 +81,16 @@ internal static class UpCommand
         var pool = new BufferPool();
         IWire Open() => OpenWire(settings);
         var wire = Open();
-        LinkListener? link;
+        LinkListener? link = null;
+        IReadOnlyList<HostPort> ports;
         try
         {
             link = settings.Link.IsOff ? null : LinkListener.Listen(settings.Link.Path.Length > 0 ? settings.Link.Path : LinkEndpointPath.Default);
+            ports = HostPort.Open(settings);
         }
         catch
         {
+            link?.Dispose();
             wire.Dispose();
             throw;
         }
@@ -86,10 +99,12 @@ internal static class UpCommand
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Ask(context, ExitCode.Interrupted));
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Ask(context, ExitCode.Done));
 
-        await using var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wire, Open, link, pool);
+        await using var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wire, Open, link, pool, hostPorts: ports);
         Console.WriteLine($"tapwire is up: {string.Join(", ", settings.Addresses)} on {settings.Wire}"
             + (link is null ? "" : $", link {link.Path}")
-            + (settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", settings.Serve)}"));
+            + (settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", settings.Serve)}")
+            + string.Concat(ports.Select(port => $", {port.Name}"))
+            + string.Concat(settings.Expose.Select(spec => $", expose {spec}")));
         if (await Task.WhenAny(stop.Task, driver.Ended) == driver.Ended)
             throw new CommandFailedException("The driver has ended; the log says why.");
         await driver.StopAsync();
@@ -118,6 +133,13 @@ internal static class UpCommand
             settings = settings with { Link = settings.Link with { Path = link } };
         if (parsed.GetValue(Serve) is { Count: > 0 } serve)
             settings = settings with { Serve = serve };
+        if (parsed.GetValue(Socks) is { Count: > 0 } socks)
+            settings = settings with { Socks = settings.Socks with { Listen = socks } };
+        if (parsed.GetValue(Forward) is { Count: > 0 } forward)
+            settings = settings with { Forward = forward };
+        if (parsed.GetValue(Expose) is { Count: > 0 } expose)
+            settings = settings with { Expose = expose };
+        settings.Socks.CheckExposure();
         var twice = settings.Serve.GroupBy(service => service.Port).FirstOrDefault(group => group.Count() > 1);
         return twice is null ? settings : throw new SettingsException($"Two services on port {twice.Key}: {string.Join(", ", twice)}.");
     }
