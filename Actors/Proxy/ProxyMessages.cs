@@ -21,7 +21,7 @@ public abstract record HostPort : IDisposable
     /// <exception cref="SettingsException">A SOCKS port would be open to other machines, and that is not allowed or not guarded.</exception>
     public static IReadOnlyList<HostPort> Open(DriverSettings settings)
     {
-        settings.Socks.CheckExposure();
+        settings.Socks.Check();
         var ports = new List<HostPort>();
         try
         {

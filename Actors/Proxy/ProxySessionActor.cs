@@ -111,7 +111,10 @@ internal sealed partial class ProxySessionActor : ReceiveActor, IWithTimers
             if (step.Refusal is { } refusal)
             {
                 Context.Parent.Tell(ConnectionFailed.Instance);
-                _log.Warning("Refused client {Peer}: {Reason}", _peer, refusal);
+                if (step.IsWrongPassword)
+                    _log.Warning("Refused client {Peer}: {Reason}", _peer, refusal);
+                else
+                    _log.Info("Refused client {Peer}: {Reason}", _peer, refusal);
                 SayFarewell();
                 return;
             }

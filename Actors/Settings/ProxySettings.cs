@@ -16,8 +16,6 @@ public sealed record SocksSettings(IReadOnlyList<SocksSpec> Listen, string User,
             throw read.Bad("socks.user", user, "empty or from 1 to 255 bytes without a colon");
         if (password.Length > 0 && !ProxyUser.IsUsable(password, isName: false))
             throw read.Bad("socks.password", "...", "empty or from 1 to 255 bytes");
-        if (password.Length > 0 != user.Length > 0)
-            throw read.Bad(user.Length > 0 ? "socks.password" : "socks.user", "", "given, since the other of tapwire.socks.user and tapwire.socks.password is");
         return new SocksSettings(read.List<SocksSpec>("socks.listen", SocksSpec.TryParse, SocksSpec.Accepted), user, password, read.Switch("socks.allow-remote"),
             [.. read.List("socks.destinations", static text => IpPrefix.TryParse(text, null, out var prefix) ? new Boxed(prefix) : null, "ADDRESS/LENGTH, as in 10.99.0.0/24")
                 .Select(static box => box.Prefix)]);
@@ -26,10 +24,13 @@ public sealed record SocksSettings(IReadOnlyList<SocksSpec> Listen, string User,
     /// <summary>Who is let in; null: everybody.</summary>
     public ProxyUser? ProxyUser => User.Length == 0 ? null : new ProxyUser(User, Password);
 
-    /// <summary>A proxy that other machines can reach has to be meant, and to ask who they are.</summary>
-    /// <exception cref="SettingsException">It listens beyond loopback and is not, or does not.</exception>
-    public void CheckExposure()
+    /// <summary>What single settings do not show: user and password belong together, and a proxy that other machines can reach has to be meant, and to ask who
+    /// they are.</summary>
+    /// <exception cref="SettingsException">It is otherwise.</exception>
+    public void Check()
     {
+        if (User.Length > 0 != Password.Length > 0)
+            throw new SettingsException($"tapwire.socks.{(User.Length > 0 ? "user" : "password")} is given without tapwire.socks.{(User.Length > 0 ? "password" : "user")}.");
         if (Listen.FirstOrDefault(static spec => !spec.Listen.Address.IsLoopback) is not { } open)
             return;
         if (!AllowRemote)

@@ -139,7 +139,7 @@ internal static class UpCommand
             settings = settings with { Forward = forward };
         if (parsed.GetValue(Expose) is { Count: > 0 } expose)
             settings = settings with { Expose = expose };
-        settings.Socks.CheckExposure();
+        settings.Socks.Check();
         var twice = settings.Serve.GroupBy(service => service.Port).FirstOrDefault(group => group.Count() > 1);
         return twice is null ? settings : throw new SettingsException($"Two services on port {twice.Key}: {string.Join(", ", twice)}.");
     }

@@ -10,7 +10,9 @@ public sealed record ProxyRequest(SocksCommand Command, Destination Destination)
 /// <param name="Answer">To be sent now; may be empty.</param>
 /// <param name="Request">The handshake is done: carry it out and answer with <see cref="ProxyHandshake.Reply"/>.</param>
 /// <param name="Refusal">The client is refused, and why, for the log: send the answer and close.</param>
-public readonly record struct HandshakeStep(int Consumed, ReadOnlyMemory<byte> Answer = default, ProxyRequest? Request = null, string? Refusal = null);
+/// <param name="IsWrongPassword">It is refused because it has given a wrong name or password.</param>
+public readonly record struct HandshakeStep(int Consumed, ReadOnlyMemory<byte> Answer = default, ProxyRequest? Request = null, string? Refusal = null,
+    bool IsWrongPassword = false);
 
 /// <summary>
 /// The server's side of the conversation before the data: SOCKS5 (RFC 1928, 1929), or HTTP CONNECT (RFC 9110, 9.3.6), which the first byte tells apart.
@@ -21,6 +23,8 @@ public sealed class ProxyHandshake(ProxyUser? user)
 {
     /// <summary>The most input that a step has to see at once.</summary>
     public const int MaxInput = HttpConnect.MaxHead;
+
+    private const string WrongPassword = "wrong user name or password";
 
     private Stage _stage = Stage.First;
     private bool _isHttp;
@@ -78,7 +82,7 @@ public sealed class ProxyHandshake(ProxyUser? user)
         if (status != ParseStatus.Complete)
             return Unfinished(status, "its login is malformed");
         if (!user!.Matches(login.User, login.Password))
-            return Refuse(new byte[] { Socks5.LoginVersion, 1 }, "wrong user name or password", login.Length);
+            return Refuse(new byte[] { Socks5.LoginVersion, 1 }, WrongPassword, login.Length) with { IsWrongPassword = true };
         _stage = Stage.Request;
         return new HandshakeStep(login.Length, new byte[] { Socks5.LoginVersion, 0 });
     }
@@ -113,8 +117,11 @@ public sealed class ProxyHandshake(ProxyUser? user)
             return default;
         if (user is not null && !IsLetIn(request.Credentials))
         {
-            return Refuse(HttpConnect.Refusal("407 Proxy Authentication Required", "This proxy wants a user name and a password.",
-                "Proxy-Authenticate: Basic realm=\"tapwire\"\r\n"), request.Credentials is null ? "it gives no user name and password" : "wrong user name or password", request.Length);
+            var answer = HttpConnect.Refusal("407 Proxy Authentication Required", "This proxy wants a user name and a password.",
+                "Proxy-Authenticate: Basic realm=\"tapwire\"\r\n");
+            return request.Credentials is null
+                ? Refuse(answer, "it gives no user name and password", request.Length)
+                : Refuse(answer, WrongPassword, request.Length) with { IsWrongPassword = true };
         }
 
         if (request.Method != "CONNECT")
