@@ -40,6 +40,7 @@ public sealed class SocksSpec(ProxiedDriver shared) : IClassFixture<ProxiedDrive
     [InlineData("10.99.0.1", 81, 5)]
     [InlineData("192.0.2.1", 80, 3)]
     [InlineData("10.99.0.77", 80, 4)]
+    [InlineData("fd00::1", 80, 3)]
     [InlineData("nobody.invalid", 80, 4)]
     public async Task The_reply_code_is_true(string host, int port, byte code)
     {
