@@ -15,7 +15,7 @@ internal sealed class HostResolverActor : ReceiveActor
     public HostResolverActor() => Receive<Resolve>(resolve =>
     {
         var log = _log;
-        Dns.GetHostAddressesAsync(resolve.Name).PipeTo(Sender, Self,
+        FindAsync(resolve.Name).PipeTo(Sender, Self,
             addresses => new Resolved(resolve.Name, Sorted(addresses)),
             cause =>
             {
@@ -25,6 +25,9 @@ internal sealed class HostResolverActor : ReceiveActor
     });
 
     public static Props Props() => Akka.Actor.Props.Create(() => new HostResolverActor());
+
+    /// <summary>A name that cannot be one is refused at once; it is an answer like any other.</summary>
+    private static async Task<IPAddress[]> FindAsync(string name) => await Dns.GetHostAddressesAsync(name);
 
     /// <summary>IPv4 first: it is what the stack speaks. Apart from that the resolver's own order (RFC 6724) stays.</summary>
     private static IpAddress[] Sorted(IPAddress[] addresses) =>
