@@ -14,6 +14,9 @@ internal sealed class HostPortActor : ReceiveActor
     /// <summary>Connections beyond the limit that are told so in their own protocol; further ones are reset.</summary>
     private const int MaxTurnedAway = 64;
 
+    /// <summary>Connections accepted per message, before another actor has its turn.</summary>
+    private const int AcceptsPerTurn = 64;
+
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly ProxyContext _context;
     private readonly string _name;
@@ -60,7 +63,7 @@ internal sealed class HostPortActor : ReceiveActor
 
     private void AcceptAll()
     {
-        while (true)
+        for (var accepts = 0; accepts < AcceptsPerTurn; accepts++)
         {
             switch (_listener.TryAccept(out var stream, out var peer))
             {
@@ -75,6 +78,8 @@ internal sealed class HostPortActor : ReceiveActor
                     break;
             }
         }
+
+        Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
     }
 
     private void Serve(HostStream stream, string peer)

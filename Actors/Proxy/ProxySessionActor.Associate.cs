@@ -52,22 +52,10 @@ internal sealed partial class ProxySessionActor
     {
         Receive<LinkReady>(_ =>
         {
-            Span<byte> input = stackalloc byte[1024];
-            while (true)
-            {
-                switch (_client.Peek(input, out var count))
-                {
-                    case LinkRead.Data:
-                        _client.Take(count); // nothing is to be said here any more
-                        continue;
-                    case LinkRead.Empty:
-                        return;
-                    default:
-                        _log.Debug("Client {Peer} has ended its association", _peer);
-                        Leave();
-                        return;
-                }
-            }
+            if (!IsGone())
+                return;
+            _log.Debug("Client {Peer} has ended its association", _peer);
+            Leave();
         });
         Receive<DatagramsDropped>(Context.Parent.Forward);
         Receive<Terminated>(_ => Context.Stop(Self));

@@ -22,6 +22,9 @@ internal sealed partial class ProxySessionActor : ReceiveActor, IWithTimers
     /// <summary>How long a client that is refused may take to close.</summary>
     private static readonly TimeSpan FarewellPatience = TimeSpan.FromSeconds(5);
 
+    /// <summary>Reads per message of what nobody wants, before another actor has its turn.</summary>
+    private const int ReadsPerTurn = 16;
+
     private static readonly TcpSocketOptions Options = new() { NoDelay = true, KeepAlive = true };
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
@@ -183,26 +186,30 @@ internal sealed partial class ProxySessionActor : ReceiveActor, IWithTimers
     {
         Receive<LinkReady>(_ =>
         {
-            Span<byte> input = stackalloc byte[1024];
-            while (true)
-            {
-                switch (_client.Peek(input, out var count))
-                {
-                    case LinkRead.Data:
-                        _client.Take(count);
-                        continue;
-                    case LinkRead.Empty:
-                        return;
-                    default:
-                        Leave();
-                        return;
-                }
-            }
+            if (IsGone())
+                Leave();
         });
         Receive<TookTooLong>(_ => Leave());
         Receive<Connecting>(connecting => _context.Stack.Tell(new Abort(connecting.Id)));
+        Receive<Accepted>(accepted => _context.Stack.Tell(new Abort(accepted.Id)));
         Receive<Listening>(listening => _context.Stack.Tell(new Unlisten(listening.Id)));
         ReceiveStopping();
+    }
+
+    /// <summary>Takes away what a client sends to whom nobody listens any more, a bounded part of it at a time. True: it has come to its end.</summary>
+    private bool IsGone()
+    {
+        Span<byte> input = stackalloc byte[4096];
+        for (var reads = 0; reads < ReadsPerTurn; reads++)
+        {
+            var read = _client.Peek(input, out var count);
+            if (read != LinkRead.Data)
+                return read != LinkRead.Empty;
+            _client.Take(count);
+        }
+
+        Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+        return false;
     }
 
     private void Leave()

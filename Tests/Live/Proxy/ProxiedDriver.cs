@@ -20,10 +20,10 @@ public sealed class ProxiedDriver : IDisposable
     public const int HostService = 8082;
     public const string Name = "peer.tapwire.test";
 
-    private readonly string _etc;
-    private LiveDriver? _driver;
+    /// <summary>What 'ip netns exec' looks in for files that take the place of /etc's.</summary>
+    private const string Etc = "/etc/netns";
 
-    public ProxiedDriver() => _etc = "/etc/netns";
+    private LiveDriver? _driver;
 
     internal LiveDriver Driver => _driver ??= Start();
 
@@ -31,7 +31,7 @@ public sealed class ProxiedDriver : IDisposable
     {
         if (_driver is null)
             return;
-        var directory = Path.Combine(_etc, _driver.Namespace.Name);
+        var directory = Path.Combine(Etc, _driver.Namespace.Name);
         using (_driver)
             _driver.StopCleanly();
         Directory.Delete(directory, recursive: true);
@@ -40,6 +40,27 @@ public sealed class ProxiedDriver : IDisposable
     internal static EndPoint HostEnd(int port) => new IPEndPoint(IPAddress.Loopback, port);
 
     internal static EndPoint NetworkEnd(int port) => new IPEndPoint(IPAddress.Parse(LiveDriver.KernelAddress), port);
+
+    /// <summary>Skips a spec where a program that it needs is missing.</summary>
+    internal static void Need(NetworkNamespace network, params string[] programs)
+    {
+        foreach (var program in programs)
+            Skip.If(network.TryExec("sh", "-c", $"PATH=$PATH:/usr/sbin command -v {program}").ExitCode != 0, $"there is no {program}");
+    }
+
+    /// <summary>Makes a directory of the system's; skips the spec where that is not allowed.</summary>
+    internal static DirectoryInfo MakeDirectory(string path)
+    {
+        try
+        {
+            return Directory.CreateDirectory(path);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            Skip.If(true, $"{path} cannot be made: {e.Message}");
+            throw;
+        }
+    }
 
     /// <summary>Connects a socket of the host.</summary>
     internal async Task<NetworkStream> ConnectAsync(int port)
@@ -56,13 +77,14 @@ public sealed class ProxiedDriver : IDisposable
 
     private LiveDriver Start()
     {
+        MakeDirectory(Etc);
         var driver = LiveDriver.Start("", $"tap:{LiveDriver.Device}",
             "--socks", $"127.0.0.1:{Socks}",
             "--forward", $"tcp:{Forwarded}={LiveDriver.KernelAddress}:{Served},udp:127.0.0.1:{Forwarded}={LiveDriver.KernelAddress}:{Served}",
             "--expose", $"tcp:{Exposed}=127.0.0.1:{HostService},udp:{Exposed}=localhost:{HostService}");
 
         // 'ip netns exec' puts these files in the place of /etc's: the driver, started again, knows the name, and so does nobody else.
-        var directory = Directory.CreateDirectory(Path.Combine(_etc, driver.Namespace.Name));
+        var directory = Directory.CreateDirectory(Path.Combine(Etc, driver.Namespace.Name));
         File.WriteAllText(Path.Combine(directory.FullName, "hosts"), $"127.0.0.1 localhost\n{LiveDriver.KernelAddress} {Name}\n");
         driver.StopCleanly();
         driver.Restart();

@@ -15,6 +15,7 @@ public sealed class ProxyLimitsSpec
     public void Curl_needs_the_password_that_the_settings_name()
     {
         using var driver = LiveDriver.Start("""tapwire.socks { listen = ["127.0.0.1:1080", "[::1]:1081"], user = "me", password = "secret" }""");
+        ProxiedDriver.Need(driver.Namespace, "curl");
         string Curl(params string[] arguments) => driver.Namespace.TryExec("curl",
             ["-sS", "-o", "/dev/null", "--max-time", "30", "-w", "%{http_connect} %{http_code} %{exitcode}", .. arguments, $"http://{LiveDriver.KernelAddress}/"]).Output;
 

@@ -28,7 +28,8 @@ public sealed class SocksSpec(ProxiedDriver shared) : IClassFixture<ProxiedDrive
     [SkippableFact]
     public void Curl_learns_why_there_is_no_page()
     {
-        // CURLE_PROXY and its details (libcurl-errors(3)): 5 CURLPX_REPLY_CONNECTION_REFUSED and so on are not printed; the reply code is.
+        Need(shared.Driver.Namespace, "curl");
+        // CURLE_PROXY (libcurl-errors(3)), and the reply code in the text.
         var refused = shared.Driver.Namespace.TryExec("curl", "-sS", "--max-time", "30", "-x", "socks5://127.0.0.1:1080", $"http://{LiveDriver.KernelAddress}:81/");
         Assert.Equal(97, refused.ExitCode);
         Assert.Contains("(5)", refused.Error, StringComparison.Ordinal);
@@ -198,11 +199,10 @@ public sealed class SocksSpec(ProxiedDriver shared) : IClassFixture<ProxiedDrive
     public void Ssh_goes_through_with_nc_as_its_proxy_command()
     {
         var driver = shared.Driver;
-        foreach (var program in (string[])["sshd", "ssh", "ssh-keygen", "nc"])
-            Skip.If(driver.Namespace.TryExec("sh", "-c", $"command -v {program}").ExitCode != 0, $"there is no {program}");
+        Need(driver.Namespace, "sshd", "ssh", "ssh-keygen", "nc");
         Skip.IfNot(driver.Namespace.TryExec("nc", "-h").Error.Contains("-X", StringComparison.Ordinal), "this nc knows no proxies: it is not OpenBSD's");
         var directory = Directory.CreateTempSubdirectory("tapwire-ssh-");
-        Directory.CreateDirectory("/run/sshd");
+        MakeDirectory("/run/sshd");
         try
         {
             var key = Path.Combine(directory.FullName, "key");
@@ -238,6 +238,7 @@ public sealed class SocksSpec(ProxiedDriver shared) : IClassFixture<ProxiedDrive
     /// <summary>Runs curl, and tells what it says of the transfer.</summary>
     private string Curl(string expected, params string[] arguments)
     {
+        Need(shared.Driver.Namespace, "curl");
         var done = shared.Driver.Namespace.TryExec("curl",
             ["-sS", "-o", "/dev/null", "--max-time", "30", "-w", "%{http_code} %{size_download}", .. arguments]);
         return done.Output.Length > 0 ? done.Output : $"no output instead of {expected}: {done.Error}";
