@@ -18,7 +18,7 @@ internal sealed class SocketEntry(SocketId id)
     public bool Established { get; set; }
 
     /// <summary>Whoever connects it is not the one to own it: nobody does, from then on until an actor attaches.</summary>
-    public bool Hold { get; init; }
+    public bool Hold { get; set; }
 
     /// <summary>News that came before there was an owner.</summary>
     public SocketEvents Deferred { get; set; }
@@ -37,7 +37,7 @@ internal sealed class SocketTable
 
     public int Count { get; private set; }
 
-    public SocketEntry Add(StackSocket socket, IActorRef owner, bool hold = false)
+    public SocketEntry Add(StackSocket socket, IActorRef owner)
     {
         if (!_free.TryPop(out var index))
         {
@@ -49,7 +49,7 @@ internal sealed class SocketTable
             }
         }
 
-        var entry = new SocketEntry(new SocketId(index, _generations[index])) { Socket = socket, Owner = owner, Hold = hold };
+        var entry = new SocketEntry(new SocketId(index, _generations[index])) { Socket = socket, Owner = owner };
         socket.Owner = entry;
         _entries[index] = entry;
         Count++;

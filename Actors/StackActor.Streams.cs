@@ -88,7 +88,9 @@ public sealed partial class StackActor
             return;
         }
 
-        Sender.Tell(new Connecting(_sockets.Add(socket, Sender, request.Hold).Id, socket.Local));
+        var entry = _sockets.Add(socket, Sender);
+        entry.Hold = request.Hold;
+        Sender.Tell(new Connecting(entry.Id, socket.Local));
         PostPoll();
     }
 
