@@ -141,7 +141,15 @@ internal static class UpCommand
             settings = settings with { Expose = expose };
         settings.Socks.Check();
         var twice = settings.Serve.GroupBy(service => service.Port).FirstOrDefault(group => group.Count() > 1);
-        return twice is null ? settings : throw new SettingsException($"Two services on port {twice.Key}: {string.Join(", ", twice)}.");
+        if (twice is not null)
+            throw new SettingsException($"Two services on port {twice.Key}: {string.Join(", ", twice)}.");
+        foreach (var spec in settings.Expose)
+        {
+            if (spec.Transport == Transport.Tcp && settings.Serve.FirstOrDefault(service => service.Port == spec.Listen.Port) is { } service)
+                throw new SettingsException($"The service {service} and the exposed port {spec} have the same port.");
+        }
+
+        return settings;
     }
 
     private static TapWire OpenWire(DriverSettings settings)
