@@ -156,7 +156,7 @@ internal sealed partial class ConnectionActor
             _link.Dispose();
         else
             _link.Reset();
-        if (reason is StackError.None or StackError.ConnectionReset)
+        if (reason is StackError.None or StackError.ConnectionReset || _link is not StreamLink)
         {
             Context.Stop(Self);
             return;

@@ -16,7 +16,7 @@ namespace Tapwire.Actors;
 internal sealed record SocketContext(IActorRef Stack, Wires.IReactor Reactor, BufferPool Pool, TcpSocketOptions Defaults = default);
 
 /// <summary>
-/// Joins one TCP socket of the stack to one application's descriptor. It reads the application only while the stack has room, writes it only what it takes,
+/// Joins one TCP socket of the stack to one application's descriptor, or to a TCP connection of the host. It reads the application only while the stack has room, writes it only what it takes,
 /// and never waits: unread bytes close the TCP window, a full send queue fills the application's own socket.
 /// <para>States: Unconnected → Binding → Unconnected; Unconnected → Opening → Established → Draining; an accepted connection begins in Attaching. From
 /// Unconnected it may hand its descriptor over to a listener.</para>
@@ -31,7 +31,7 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly SocketContext _context;
-    private readonly StreamLink _link;
+    private readonly StreamEnd _link;
     private readonly LinkFamily _family;
     private readonly Queue<(LinkSocketRequest Request, IActorRef Session)> _optionCalls = new();
 
@@ -53,7 +53,7 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
     private int _credit;
 
     /// <summary>A socket that an application has just made, or, with <paramref name="accepted"/>, a connection that a listener has accepted.</summary>
-    public ConnectionActor(SocketContext context, StreamLink link, LinkFamily family, TcpSocketOptions options, Accepted? accepted)
+    public ConnectionActor(SocketContext context, StreamEnd link, LinkFamily family, TcpSocketOptions options, Accepted? accepted)
     {
         _context = context;
         _link = link;
@@ -73,9 +73,12 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
 
     public IStash Stash { get; set; } = null!;
 
+    /// <summary>Only what an application has is ever unconnected.</summary>
+    private StreamLink Pair => (StreamLink)_link;
+
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(SocketContext context, StreamLink link, LinkFamily family, TcpSocketOptions options = default, Accepted? accepted = null) =>
+    public static Props Props(SocketContext context, StreamEnd link, LinkFamily family, TcpSocketOptions options = default, Accepted? accepted = null) =>
         Akka.Actor.Props.Create(() => new ConnectionActor(context, link, family, options, accepted));
 
     protected override void PreStart()
@@ -130,7 +133,7 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
                     Become(() => Opening(connect));
                     break;
                 case ListenRequest listen:
-                    Context.Parent.Tell(new BecomeListener(_link, _family, _binding, _options, listen, Sender));
+                    Context.Parent.Tell(new BecomeListener(Pair, _family, _binding, _options, listen, Sender));
                     _binding = null;
                     Become(HandedOver);
                     break;
@@ -172,7 +175,7 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
         });
         Receive<Connected>(connected =>
         {
-            _link.Discard(connect.Discard);
+            Pair.Discard(connect.Discard);
             Establish(connected);
             Answer(connect.Connected(Named(_local)));
         });
@@ -186,7 +189,7 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
             {
                 // Without the client's filler the descriptor is writable again, as that of an unconnected socket is.
                 _error = StackError.None;
-                _link.Discard(connect.Discard);
+                Pair.Discard(connect.Discard);
                 Answer(connect.Failed(failed.Error));
                 BackToUnconnected();
                 return;

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Link;
+using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Services;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
@@ -22,7 +23,14 @@ namespace Tapwire.Actors;
 /// <param name="Secret">32 bytes that the engine's random numbers derive from.</param>
 /// <param name="Dispatcher">The id of the dispatcher for tap, stack, connection and link actors.</param>
 public sealed record DriverContext(DriverSettings Settings, IWire Wire, Func<IWire> ReopenWire, LinkListener? Link, IReactor Reactor,
-    BufferPool Pool, TimeProvider Clock, byte[] Secret, string Dispatcher);
+    BufferPool Pool, TimeProvider Clock, byte[] Secret, string Dispatcher)
+{
+    /// <summary>The ports of the host that lead into the stack's network; the driver's from now on.</summary>
+    public IReadOnlyList<HostPort> HostPorts { get; init; } = [];
+
+    /// <summary>Makes the actor that answers <see cref="Resolve"/>. The host's resolver, unless told otherwise.</summary>
+    public Props Resolver { get; init; } = HostResolverActor.Props();
+}
 
 /// <summary>Anyone → DriverActor: tell me when you are ready. Answered once by <see cref="DriverReady"/> or <see cref="DriverFailed"/>.</summary>
 public sealed class WhenReady
@@ -73,6 +81,7 @@ public sealed class DriverActor : ReceiveActor
     private IActorRef _tap = ActorRefs.Nobody;
     private IActorRef _stack = ActorRefs.Nobody;
     private bool _asked;
+    private bool _proxyIsOpen = true;
 
     // Why the driver has failed, for the first who asks.
     private string? _untold;
@@ -103,15 +112,29 @@ public sealed class DriverActor : ReceiveActor
             settings.Tap.QueueFrames, settings.Tap.ReopenMinimum, settings.Tap.ReopenMaximum)), "tap");
         _stack = Watched(StackActor.Props(new StackContext(_engine, _tap, _context.Pool, _context.Clock, settings.Queues.Frames, settings.Queues.Bytes,
             settings.Queues.FramesPerPoll, settings.Queues.EgressCredit, settings.Queues.MaximumTick)), "stack");
+        var proxy = StartProxy();
         if (_context.Link is { } link)
         {
             _front.Add(Watched(LinkActor.Props(new LinkContext(link, _stack, _tap, _context.Reactor, _context.Pool, _context.Dispatcher,
-                settings.Link.MaxSessions, settings.Link.MaxSockets, OptionDefaults(settings))), "link"));
+                settings.Link.MaxSessions, settings.Link.MaxSockets, OptionDefaults(settings)) { Proxy = proxy }), "link"));
         }
 
         foreach (var service in settings.Serve)
             _front.Add(Watched(ServiceProps(service), $"{service.Name}-{service.Port}"));
         AnswerWhenReady();
+    }
+
+    /// <summary>Nobody, if no port is to be served.</summary>
+    private IActorRef StartProxy()
+    {
+        if (_context.HostPorts.Count == 0 && _context.Settings.Expose.Count == 0)
+            return ActorRefs.Nobody;
+        _proxyIsOpen = false;
+        var resolver = Context.ActorOf(_context.Resolver.WithDispatcher(_context.Dispatcher), "resolver");
+        var context = new ProxyContext(new SocketContext(_stack, _context.Reactor, _context.Pool), resolver, _context.Settings, _context.Dispatcher);
+        var proxy = Watched(ProxyActor.Props(context, _context.HostPorts), "proxy");
+        _front.Add(proxy);
+        return proxy;
     }
 
     private static NetworkStack MakeStack(DriverContext context)
@@ -213,6 +236,17 @@ public sealed class DriverActor : ReceiveActor
             _services.Add(opened);
             AnswerWhenReady();
         });
+        Receive<ProxyOpened>(opened =>
+        {
+            if (opened.Problem is { } problem)
+            {
+                Fail(problem);
+                return;
+            }
+
+            _proxyIsOpen = true;
+            AnswerWhenReady();
+        });
         Receive<Terminated>(gone =>
         {
             Forget(gone.ActorRef);
@@ -223,7 +257,7 @@ public sealed class DriverActor : ReceiveActor
 
     private void AnswerWhenReady()
     {
-        if (_services.Count < _context.Settings.Serve.Count)
+        if (_services.Count < _context.Settings.Serve.Count || !_proxyIsOpen)
             return;
         foreach (var asker in _askers)
             asker.Tell(new DriverReady(_stack, [.. _services]));
@@ -336,6 +370,7 @@ public sealed class DriverActor : ReceiveActor
             _untold = null;
         });
         Receive<ServiceOpened>(_ => { });
+        Receive<ProxyOpened>(_ => { });
         Receive<StopDriver>(_ => { });
     }
 }

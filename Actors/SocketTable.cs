@@ -17,6 +17,9 @@ internal sealed class SocketEntry(SocketId id)
     /// <summary>The connection has been established at some time.</summary>
     public bool Established { get; set; }
 
+    /// <summary>Whoever connects it is not the one to own it: nobody does, from then on until an actor attaches.</summary>
+    public bool Hold { get; set; }
+
     /// <summary>News that came before there was an owner.</summary>
     public SocketEvents Deferred { get; set; }
 

@@ -88,7 +88,9 @@ public sealed partial class StackActor
             return;
         }
 
-        Sender.Tell(new Connecting(_sockets.Add(socket, Sender).Id, socket.Local));
+        var entry = _sockets.Add(socket, Sender);
+        entry.Hold = request.Hold;
+        Sender.Tell(new Connecting(entry.Id, socket.Local));
         PostPoll();
     }
 
@@ -143,6 +145,12 @@ public sealed partial class StackActor
         {
             entry.Established = true;
             entry.Owner.Tell(new Connected(entry.Id, socket.Local, socket.Remote, socket.SendRoom));
+            if (entry.Hold)
+            {
+                entry.Owner = ActorRefs.Nobody;
+                entry.Deferred = events & ~SocketEvents.Connected;
+                return;
+            }
         }
 
         if ((events & SocketEvents.Readable) != 0)

@@ -4,6 +4,7 @@ using Akka.Actor;
 using Akka.Configuration;
 using Akka.Event;
 using Tapwire.Actors;
+using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Stack.Buffers;
@@ -35,11 +36,12 @@ internal sealed class RunningDriver : IAsyncDisposable
     /// <summary>Ends when the driver has: by <see cref="StopAsync"/>, or because it failed.</summary>
     public Task Ended { get; }
 
-    /// <summary>Starts a driver. Wire and link are its own from now on, also when it does not start.</summary>
+    /// <summary>Starts a driver. Wire, link and ports are its own from now on, also when it does not start.</summary>
     /// <exception cref="CommandFailedException">It does not come up, and why.</exception>
     public static async Task<RunningDriver> StartAsync(string name, Config config, DriverSettings settings, IWire wire, Func<IWire> reopen, LinkListener? link,
-        BufferPool pool, byte[]? secret = null)
+        BufferPool pool, byte[]? secret = null, IReadOnlyList<HostPort>? hostPorts = null)
     {
+        hostPorts ??= [];
         ActorSystem? system = null;
         try
         {
@@ -47,7 +49,7 @@ internal sealed class RunningDriver : IAsyncDisposable
             if (system.Dispatchers.Lookup(DispatcherId) is not ReactorDispatcher dispatcher)
                 throw new SettingsException($"{DispatcherId}.type must be \"Tapwire.Actors.ReactorDispatcherConfigurator, Tapwire.Actors\".");
             var context = new DriverContext(settings, wire, reopen, link, dispatcher.Reactor, pool, TimeProvider.System,
-                secret ?? RandomNumberGenerator.GetBytes(32), DispatcherId);
+                secret ?? RandomNumberGenerator.GetBytes(32), DispatcherId) { HostPorts = hostPorts };
             var driver = system.ActorOf(DriverActor.Props(context), "driver");
             var answer = await driver.Ask<object>(WhenReady.Instance, Patience);
             return answer is DriverReady ready
@@ -60,6 +62,8 @@ internal sealed class RunningDriver : IAsyncDisposable
                 await system.Terminate();
             wire.Dispose();
             link?.Dispose();
+            foreach (var port in hostPorts)
+                port.Dispose();
             if (e is AskTimeoutException)
                 throw new CommandFailedException("The driver does not come up; the log says why.", e);
             throw;

@@ -10,7 +10,12 @@ namespace Tapwire.Messages;
 /// </summary>
 /// <param name="Remote">The peer.</param>
 /// <param name="Binding">A port reserved by <see cref="Bind"/>, or null to have one chosen. It belongs to the connection from then on.</param>
-public sealed record Connect(IpEndpoint Remote, SocketId? Binding, TcpSocketOptions Options);
+public sealed record Connect(IpEndpoint Remote, SocketId? Binding, TcpSocketOptions Options)
+{
+    /// <summary>The connection stays silent after <see cref="Connected"/>, as an <see cref="Accepted"/> one, until somebody has sent <see cref="Attach"/>: for one that
+    /// another actor is to have.</summary>
+    public bool Hold { get; init; }
+}
 
 /// <summary>StackActor → ConnectionActor: the handshake has begun. <see cref="Abort"/> gives it up.</summary>
 public sealed record Connecting(SocketId Id, IpEndpoint Local);
@@ -22,7 +27,7 @@ public sealed record Connected(SocketId Id, IpEndpoint Local, IpEndpoint Remote,
 public sealed record ConnectFailed(StackError Error);
 
 /// <summary>
-/// ConnectionActor → StackActor, first message about an <see cref="Accepted"/> socket: I am its owner. Answered by <see cref="Connected"/>, then by
+/// ConnectionActor → StackActor, first message about an <see cref="Accepted"/> socket, or one that was connected on hold: I am its owner. Answered by <see cref="Connected"/>, then by
 /// what has happened meanwhile; by <see cref="Closed"/> when the socket is gone already.
 /// </summary>
 public sealed record Attach(SocketId Id);

@@ -13,7 +13,11 @@ namespace Tapwire.Actors.Link;
 
 /// <summary>What the link's actor works with.</summary>
 internal sealed record LinkContext(LinkListener Listener, IActorRef Stack, IActorRef Tap, IReactor Reactor, BufferPool Pool, string Dispatcher,
-    int MaxSessions, int MaxSockets, TcpSocketOptions Defaults = default);
+    int MaxSessions, int MaxSockets, TcpSocketOptions Defaults = default)
+{
+    /// <summary>Asked for its part of the status; nobody if there is none.</summary>
+    public IActorRef Proxy { get; init; } = ActorRefs.Nobody;
+}
 
 /// <summary>
 /// The application side of a driver: accepts control connections, and keeps the actor of every application socket by its handle. Sessions come and go;
@@ -225,8 +229,11 @@ internal sealed class LinkActor : ReceiveActor
         var sessions = _sessions.Count;
         var stack = _context.Stack.Ask<StackStatus>(Messages.StatusRequest.Instance, StatusPatience);
         var tap = _context.Tap.Ask<TapStatus>(Messages.StatusRequest.Instance, StatusPatience);
-        Task.WhenAll(stack, tap).ContinueWith(
-            _ => StatusJson.Write(stack.Result, tap.Result, sessions, sockets), TaskScheduler.Default).PipeTo(Sender, Self,
+        var proxy = _context.Proxy.IsNobody()
+            ? Task.FromResult(new ProxyStatus([]))
+            : _context.Proxy.Ask<ProxyStatus>(Messages.StatusRequest.Instance, StatusPatience);
+        Task.WhenAll(stack, tap, proxy).ContinueWith(
+            _ => StatusJson.Write(stack.Result, tap.Result, sessions, sockets, proxy.Result), TaskScheduler.Default).PipeTo(Sender, Self,
             json => new LinkReply(request.Status(json)),
             _ => new LinkReply(request.Failed(StackError.TimedOut)));
     }

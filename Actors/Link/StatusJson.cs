@@ -9,7 +9,7 @@ namespace Tapwire.Actors.Link;
 /// <summary>The driver's state as JSON: what <c>tapwire status --json</c> prints. Fields are only added, never renamed.</summary>
 internal static class StatusJson
 {
-    public static string Write(StackStatus stack, TapStatus tap, int sessions, int sockets)
+    public static string Write(StackStatus stack, TapStatus tap, int sessions, int sockets, ProxyStatus proxy)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
         using (var json = new Utf8JsonWriter(buffer))
@@ -25,6 +25,7 @@ internal static class StatusJson
             json.WriteNumber("sessions", sessions);
             json.WriteNumber("sockets", sockets);
             json.WriteEndObject();
+            WriteProxy(json, proxy);
             json.WriteNumber("connectionCount", stack.ConnectionCount);
             json.WriteStartArray("connections");
             foreach (var connection in stack.Connections)
@@ -50,6 +51,24 @@ internal static class StatusJson
         }
 
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    private static void WriteProxy(Utf8JsonWriter json, ProxyStatus proxy)
+    {
+        json.WriteStartArray("ports");
+        foreach (var port in proxy.Ports)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", port.Name);
+            json.WriteNumber("open", port.Open);
+            json.WriteNumber("accepted", port.Accepted);
+            json.WriteNumber("refused", port.Refused);
+            json.WriteNumber("failed", port.Failed);
+            json.WriteNumber("datagramsDropped", port.DatagramsDropped);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     }
 
     private static void WriteWire(Utf8JsonWriter json, TapStatus tap)

@@ -46,6 +46,14 @@ public sealed record DriverSettings
 
     public required int ServeBacklog { get; init; }
 
+    public required SocksSettings Socks { get; init; }
+
+    public required IReadOnlyList<ForwardSpec> Forward { get; init; }
+
+    public required IReadOnlyList<ExposeSpec> Expose { get; init; }
+
+    public required ProxySettings Proxy { get; init; }
+
     /// <exception cref="SettingsException">A value that cannot be used, or a key that is not a setting.</exception>
     public static DriverSettings Read(Config config, params IReadOnlyList<SettingsSource> sources)
     {
@@ -74,6 +82,10 @@ public sealed record DriverSettings
             Link = LinkSettings.Read(read),
             Serve = read.List("serve", ServiceSpec.Parse, ServiceSpec.Accepted),
             ServeBacklog = read.Number("serve-backlog", 1, 65535),
+            Socks = SocksSettings.Read(read),
+            Forward = read.List<ForwardSpec>("forward", ForwardSpec.TryParse, ForwardSpec.Accepted),
+            Expose = read.List<ExposeSpec>("expose", ExposeSpec.TryParse, ExposeSpec.Accepted),
+            Proxy = ProxySettings.Read(read),
         };
         read.RefuseUnknownKeys();
         return settings;

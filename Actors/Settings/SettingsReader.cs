@@ -1,8 +1,13 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Akka.Configuration;
 using Akka.Configuration.Hocon;
 
 namespace Tapwire.Actors.Settings;
+
+/// <summary>Parses one item.</summary>
+/// <param name="problem">With false: the offending part, and what it must be.</param>
+public delegate bool ItemParser<T>(string text, [NotNullWhen(true)] out T? value, [NotNullWhen(false)] out string? problem);
 
 /// <summary>
 /// Reads typed values below one root key and keeps count of the keys: what nobody has read is unknown. A bad value, or an unknown key, is refused with
@@ -59,6 +64,11 @@ public sealed class SettingsReader(Config config, string root, IReadOnlyList<Set
             throw Bad(key, value.ToString(), $"a list of {accepted}");
         return [.. value.GetArray().Select(item => parse(item.GetString()) ?? throw Bad(key, item.GetString(), $"a list of {accepted}"))];
     }
+
+    /// <summary>A list whose parser says what is wrong with an item.</summary>
+    public IReadOnlyList<T> List<T>(string key, ItemParser<T> parse, string accepted)
+        where T : class =>
+        List(key, item => parse(item, out var value, out var problem) ? value : throw Bad(key, item, $"{accepted}: {problem}"), accepted);
 
     public SettingsException Bad(string key, string? value, string accepted) =>
         new($"{Where(key)}: {root}.{key} is \"{value}\"; it must be {accepted}.");

@@ -9,6 +9,9 @@ internal static class Flags
 {
     public delegate bool Parser<T>(string text, out T value);
 
+    /// <summary>Null, or what the text must be.</summary>
+    private delegate string? Reader<T>(string text, out T value);
+
     public const string AcceptedRate = "a rate from 1k to 1000G bits per second, as in 100M";
 
     /// <summary>One value.</summary>
@@ -21,26 +24,18 @@ internal static class Flags
     };
 
     /// <summary>Several values, by repeating the flag or separated by commas.</summary>
-    public static Option<IReadOnlyList<T>> List<T>(string name, string description, string argument, Parser<T> parse, string accepted) => new(name)
-    {
-        Description = description,
-        HelpName = argument,
-        AllowMultipleArgumentsPerToken = false,
-        Arity = ArgumentArity.OneOrMore,
-        DefaultValueFactory = _ => [],
-        CustomParser = result =>
-        {
-            var values = new List<T>();
-            foreach (var text in result.Tokens.SelectMany(token => token.Value.Split(',')))
-            {
-                if (!parse(text, out var value))
-                    return Refuse<IReadOnlyList<T>>(result, accepted, text);
-                values.Add(value);
-            }
+    public static Option<IReadOnlyList<T>> List<T>(string name, string description, string argument, Parser<T> parse, string accepted) =>
+        Items(name, description, argument, (string text, out T value) => parse(text, out value) ? null : accepted);
 
-            return values;
-        },
-    };
+    /// <summary>The same, with a parser that says what is wrong with a value.</summary>
+    public static Option<IReadOnlyList<T>> List<T>(string name, string description, string argument, ItemParser<T> parse, string accepted)
+        where T : class =>
+        Items(name, description, argument, (string text, out T value) =>
+        {
+            var isGood = parse(text, out var item, out var problem);
+            value = item!;
+            return isGood ? null : $"{accepted}: {problem}";
+        });
 
     public static Option<long> Size(string name, string description, long least, long most, long whenAbsent) => Value(name, description, "SIZE",
         (string text, out long value) => ByteSize.TryParse(text, out value) && value >= least && value <= most,
@@ -89,6 +84,27 @@ internal static class Flags
         (string text, out int value) => int.TryParse(text, System.Globalization.NumberStyles.None,
             System.Globalization.CultureInfo.InvariantCulture, out value) && value >= least && value <= most,
         $"a number from {least} to {most}", whenAbsent);
+
+    private static Option<IReadOnlyList<T>> Items<T>(string name, string description, string argument, Reader<T> read) => new(name)
+    {
+        Description = description,
+        HelpName = argument,
+        AllowMultipleArgumentsPerToken = false,
+        Arity = ArgumentArity.OneOrMore,
+        DefaultValueFactory = _ => [],
+        CustomParser = result =>
+        {
+            var values = new List<T>();
+            foreach (var text in result.Tokens.SelectMany(token => token.Value.Split(',')))
+            {
+                if (read(text, out var value) is { } accepted)
+                    return Refuse<IReadOnlyList<T>>(result, accepted, text);
+                values.Add(value);
+            }
+
+            return values;
+        },
+    };
 
     private static T Refuse<T>(ArgumentResult result, string accepted, string? text = null)
     {

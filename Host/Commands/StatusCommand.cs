@@ -65,6 +65,12 @@ internal static class StatusCommand
         Console.WriteLine($"sent         {wire.GetProperty("framesSent")} frames, {wire.GetProperty("bytesSent")} bytes");
         Console.WriteLine($"addresses    {string.Join(", ", status.GetProperty("addresses").EnumerateArray())}");
         Console.WriteLine($"link         {status.GetProperty("link").GetProperty("sessions")} sessions, {status.GetProperty("link").GetProperty("sockets")} sockets");
+        foreach (var port in status.GetProperty("ports").EnumerateArray())
+        {
+            Console.WriteLine($"port         {port.GetProperty("name")}: {port.GetProperty("open")} open, {port.GetProperty("accepted")} accepted, "
+                + $"{port.GetProperty("refused")} refused, {port.GetProperty("failed")} failed, {port.GetProperty("datagramsDropped")} datagrams dropped");
+        }
+
         Console.WriteLine($"connections  {status.GetProperty("connectionCount")}");
         Console.WriteLine();
         var connections = status.GetProperty("connections");

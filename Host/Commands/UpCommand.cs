@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Serilog;
 using Serilog.Events;
+using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Stack.Buffers;
@@ -43,6 +44,15 @@ internal static class UpCommand
     private static readonly Option<IReadOnlyList<ServiceSpec>> Serve = Flags.List<ServiceSpec>("--serve", "Services within the driver.", "NAME:PORT,...",
         (string text, out ServiceSpec value) => (value = ServiceSpec.Parse(text)!) is not null, ServiceSpec.Accepted);
 
+    private static readonly Option<IReadOnlyList<SocksSpec>> Socks = Flags.List<SocksSpec>("--socks",
+        "A SOCKS5 and HTTP CONNECT proxy into Tapwire's network; user and password are settings.", "ADDRESS:PORT", SocksSpec.TryParse, SocksSpec.Accepted);
+
+    private static readonly Option<IReadOnlyList<ForwardSpec>> Forward = Flags.List<ForwardSpec>("--forward",
+        "A port of the host that leads into Tapwire's network; repeatable.", "tcp:ADDRESS:PORT=HOST:PORT", ForwardSpec.TryParse, ForwardSpec.Accepted);
+
+    private static readonly Option<IReadOnlyList<ExposeSpec>> Expose = Flags.List<ExposeSpec>("--expose",
+        "A port of the stack that leads to a service of the host; repeatable.", "tcp:PORT=HOST:PORT", ExposeSpec.TryParse, ExposeSpec.Accepted);
+
     private static readonly Option<LogEventLevel?> Level = new("--log-level") { Description = "What is logged, instead of what akka.loglevel says." };
 
     private static readonly Option<string?> LogFile = new("--log-file") { Description = "Log to this file, too.", HelpName = "FILE" };
@@ -52,7 +62,7 @@ internal static class UpCommand
 
     public static Command Create()
     {
-        var command = new Command("up", "Runs the driver on a wire, until Ctrl-C.") { Link, Serve };
+        var command = new Command("up", "Runs the driver on a wire, until Ctrl-C.") { Link, Serve, Socks, Forward, Expose };
         foreach (var option in DriverOptions)
             command.Options.Add(option);
         command.SetAction((parsed, _) => RunAsync(parsed));
@@ -81,19 +91,23 @@ internal static class UpCommand
         var pool = new BufferPool();
         IWire Open() => OpenWire(settings);
         var wire = Open();
-        LinkListener? listener;
+        LinkListener? listener = null;
+        IReadOnlyList<HostPort> ports;
         try
         {
             listener = settings.Link.IsOff ? null : LinkListener.Listen(
                 settings.Link.Path.Length > 0 ? settings.Link.Path : LinkEndpointPath.Default, UserNames.Resolve(settings.Link.Users));
+            ports = HostPort.Open(settings);
         }
         catch
         {
+            listener?.Dispose();
             wire.Dispose();
             throw;
         }
 
-        return new OpenedDriver(await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wire, Open, listener, pool), settings, listener?.Path);
+        var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wire, Open, listener, pool, hostPorts: ports);
+        return new OpenedDriver(driver, settings, listener?.Path, ports);
     }
 
     private static async Task<int> RunAsync(ParseResult parsed)
@@ -103,10 +117,12 @@ internal static class UpCommand
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Ask(context, ExitCode.Done));
 
         await using var opened = await OpenAsync(parsed, null, null);
-        var (driver, settings, link) = (opened.Driver, opened.Settings, opened.Link);
+        var (driver, settings) = (opened.Driver, opened.Settings);
         Console.WriteLine($"tapwire is up: {string.Join(", ", settings.Addresses)} on {settings.Wire}"
-            + (link is null ? "" : $", link {link}")
-            + (settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", settings.Serve)}"));
+            + (opened.Link is null ? "" : $", link {opened.Link}")
+            + (settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", settings.Serve)}")
+            + string.Concat(opened.Ports.Select(port => $", {port.Name}"))
+            + string.Concat(settings.Expose.Select(spec => $", expose {spec}")));
         if (await Task.WhenAny(stop.Task, driver.Ended) == driver.Ended)
             throw new CommandFailedException("The driver has ended; the log says why.");
         await driver.StopAsync();
@@ -135,8 +151,23 @@ internal static class UpCommand
             settings = settings with { Link = settings.Link with { Path = link } };
         if (parsed.GetValue(Serve) is { Count: > 0 } serve)
             settings = settings with { Serve = serve };
+        if (parsed.GetValue(Socks) is { Count: > 0 } socks)
+            settings = settings with { Socks = settings.Socks with { Listen = socks } };
+        if (parsed.GetValue(Forward) is { Count: > 0 } forward)
+            settings = settings with { Forward = forward };
+        if (parsed.GetValue(Expose) is { Count: > 0 } expose)
+            settings = settings with { Expose = expose };
+        settings.Socks.Check();
         var twice = settings.Serve.GroupBy(service => service.Port).FirstOrDefault(group => group.Count() > 1);
-        return twice is null ? settings : throw new SettingsException($"Two services on port {twice.Key}: {string.Join(", ", twice)}.");
+        if (twice is not null)
+            throw new SettingsException($"Two services on port {twice.Key}: {string.Join(", ", twice)}.");
+        foreach (var spec in settings.Expose)
+        {
+            if (spec.Transport == Transport.Tcp && settings.Serve.FirstOrDefault(service => service.Port == spec.Listen.Port) is { } service)
+                throw new SettingsException($"The service {service} and the exposed port {spec} have the same port.");
+        }
+
+        return settings;
     }
 
     private static TapWire OpenWire(DriverSettings settings)
@@ -154,7 +185,8 @@ internal static class UpCommand
 
 /// <summary>A driver that has been started from a command line. Disposing stops it and ends the log.</summary>
 /// <param name="Link">Where applications connect; null if nowhere.</param>
-internal sealed record OpenedDriver(RunningDriver Driver, DriverSettings Settings, string? Link) : IAsyncDisposable
+/// <param name="Ports">What listens on the host.</param>
+internal sealed record OpenedDriver(RunningDriver Driver, DriverSettings Settings, string? Link, IReadOnlyList<HostPort> Ports) : IAsyncDisposable
 {
     public async ValueTask DisposeAsync()
     {

@@ -18,11 +18,14 @@ internal static class Errors
     public const int EEXIST = 17;
     public const int ENODEV = 19;
     public const int EINVAL = 22;
+    public const int ENFILE = 23;
     public const int EMFILE = 24;
     public const int EPIPE = 32;
     public const int EBADFD = 77;
     public const int ENOBUFS = 105;
+    public const int ECONNABORTED = 103;
     public const int ECONNRESET = 104;
+    public const int EINPROGRESS = 115;
 
     /// <summary>What the system calls an error, as in "Too many open files".</summary>
     public static string Describe(int errno) => Marshal.GetPInvokeErrorMessage(errno);

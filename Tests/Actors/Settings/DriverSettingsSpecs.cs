@@ -70,6 +70,18 @@ public sealed class DriverSettingsSpecs
         { "link.max-sockets", "99" },
         { "serve", "[\"echo:7\"]" },
         { "serve-backlog", "99" },
+        { "socks.listen", "[\"127.0.0.1:1080\"]" },
+        { "socks.user", "\"me\"" },
+        { "socks.password", "\"secret\"" },
+        { "socks.allow-remote", "on" },
+        { "socks.destinations", "[\"10.99.0.0/24\"]" },
+        { "forward", "[\"tcp:8080=10.99.0.1:80\"]" },
+        { "expose", "[\"tcp:80=127.0.0.1:8080\"]" },
+        { "proxy.max-connections", "99" },
+        { "proxy.handshake-timeout", "9s" },
+        { "proxy.connect-timeout", "9s" },
+        { "proxy.max-flows", "99" },
+        { "proxy.flow-idle", "9s" },
     };
 
     [Theory]
@@ -129,6 +141,14 @@ public sealed class DriverSettingsSpecs
     [InlineData("tcp.receive-buffer", "2GiB", "from 128 KiB to 1 GiB")]
     [InlineData("tcp.max-rto", "500ms", "no less than tcp.initial-rto and tcp.min-rto")]
     [InlineData("tcp.retries", "0", "from 1 to 127")]
+    [InlineData("socks.listen", "[\"somewhere:1080\"]", "as in 127.0.0.1:1080: the address \"somewhere\" to listen on must be an IP address")]
+    [InlineData("socks.user", "\"a:b\"", "without a colon")]
+    [InlineData("socks.destinations", "[\"10.99.0.0\"]", "ADDRESS/LENGTH")]
+    [InlineData("forward", "[\"tcp:8080\"]", "\"8080\" must have one \"=\"")]
+    [InlineData("expose", "[\"tcp:x=localhost:80\"]", "the port \"x\" must be from 1 to 65535")]
+    [InlineData("proxy.max-connections", "0", "from 1 to")]
+    [InlineData("proxy.handshake-timeout", "0", "from 1ms to 1h")]
+    [InlineData("proxy.max-flows", "0", "from 1 to 65536")]
     [InlineData("tcp.congestion-control", "vegas", "bbr")]
     [InlineData("tcp.congestion-control", "on", "cubic")]
     [InlineData("tcp.ecn", "perhaps", "passive")]

@@ -78,8 +78,11 @@ public abstract class DriverSetup : TestKit
 
     /// <summary>Starts a driver; the harness has one already.</summary>
     internal IActorRef StartDriver(string name, DriverSettings settings, MemoryWire wire, LinkListener? listener) =>
-        Sys.ActorOf(DriverActor.Props(new DriverContext(settings, wire, ReopenWire, listener, Reactor, Pool, _clock, Peer.Secret(2),
-            CallingThreadDispatcher.Id)).WithDispatcher(CallingThreadDispatcher.Id), name);
+        Sys.ActorOf(DriverActor.Props(Adapted(new DriverContext(settings, wire, ReopenWire, listener, Reactor, Pool, _clock, Peer.Secret(2),
+            CallingThreadDispatcher.Id))).WithDispatcher(CallingThreadDispatcher.Id), name);
+
+    /// <summary>What a spec's driver has that others have not. Called by the constructor.</summary>
+    protected virtual DriverContext Adapted(DriverContext context) => context;
 
     /// <summary>Stops the driver and starts another one on the same link, with a wire of its own.</summary>
     internal void StartAgain()

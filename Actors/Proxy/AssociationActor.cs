@@ -1,0 +1,201 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Actors.Link;
+using Tapwire.Links;
+using Tapwire.Links.Proxy;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Udp;
+
+namespace Tapwire.Actors.Proxy;
+
+/// <summary>AssociationActor → its session's actor, once: where the client's datagrams are relayed, or why they are not.</summary>
+internal sealed record AssociationOpened(IpEndpoint Relay, StackError Error);
+
+/// <summary>
+/// The relay of one SOCKS client's datagrams (RFC 1928, 7): a UDP socket of the host for the client, and one of the stack for everybody that it sends to. Fragments
+/// are dropped, as the RFC allows. Its session's actor stops it.
+/// </summary>
+internal sealed class AssociationActor : ReceiveActor
+{
+    /// <summary>Datagrams asked of the stack ahead.</summary>
+    private const int Ahead = 64;
+
+    /// <summary>Datagrams read from the client per message, before another actor has its turn.</summary>
+    private const int ReadsPerTurn = 64;
+
+    /// <summary>Names that are remembered, and datagrams that wait for one to be found.</summary>
+    private const int MaxNames = 64;
+
+    private readonly ProxyContext _context;
+    private readonly HostDatagramSocket _relay;
+    private readonly Dictionary<string, IpAddress?> _names = [];
+    private readonly List<(Destination To, PacketBuffer Data)> _waiting = [];
+
+    // The address is that of the client's connection; the port, unless the client has said it, that of the first datagram.
+    private IpEndpoint _client;
+    private SocketId? _socket;
+
+    public AssociationActor(ProxyContext context, HostDatagramSocket relay, IpEndpoint client)
+    {
+        _context = context;
+        _relay = relay;
+        _client = client;
+        Receive<DatagramOpened>(opened =>
+        {
+            _socket = opened.Id;
+            context.Stack.Tell(new ReceiveDatagrams(opened.Id, Ahead));
+            var self = Self;
+            relay.Start(context.Sockets.Reactor, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+            Context.Parent.Tell(new AssociationOpened(relay.Local, StackError.None));
+            Become(() => Open(opened.Id));
+        });
+        Receive<DatagramOpenFailed>(failed =>
+        {
+            Context.Parent.Tell(new AssociationOpened(default, failed.Error));
+            Context.Stop(Self);
+        });
+    }
+
+    /// <param name="relay">The actor's from now on.</param>
+    /// <param name="client">Who may send; with port 0, from any port, but only from one.</param>
+    public static Props Props(ProxyContext context, HostDatagramSocket relay, IpEndpoint client) =>
+        Akka.Actor.Props.Create(() => new AssociationActor(context, relay, client));
+
+    protected override void PreStart() => _context.Stack.Tell(new OpenDatagram(new IpEndpoint(IpAddress.AnyV4, 0), new UdpSocketOptions()));
+
+    protected override void PostStop()
+    {
+        if (_socket is { } socket)
+            _context.Stack.Tell(new CloseDatagram(socket));
+        foreach (var (_, data) in _waiting)
+            data.Release();
+        _relay.Dispose();
+    }
+
+    private void Open(SocketId id)
+    {
+        Receive<LinkReady>(_ => ReadClient(id));
+        Receive<DatagramReceived>(datagram =>
+        {
+            Span<byte> header = stackalloc byte[SocksDatagram.MaxHeader];
+            var length = SocksDatagram.Write(header, datagram.From);
+            if (_client.Port == 0 || _relay.Send(header[..length], datagram.Data, _client) != StackError.None)
+                Drop();
+            datagram.Release();
+            _context.Stack.Tell(new ReceiveDatagrams(id, 1));
+        });
+        Receive<DatagramSent>(sent =>
+        {
+            if (sent.Error != StackError.None)
+                Drop();
+        });
+        Receive<Resolved>(resolved => SendWaiting(id, resolved));
+        Receive<DatagramError>(_ => { }); // of a socket that is connected, which this one is not
+        Receive<Closed>(_ =>
+        {
+            _socket = null;
+            Context.Stop(Self);
+        });
+        Receive<Stopping>(_ => Context.Stop(Self));
+    }
+
+    private void ReadClient(SocketId id)
+    {
+        for (var reads = 0; reads < ReadsPerTurn; reads++)
+        {
+            switch (_relay.Read(_context.Sockets.Pool, BufferPool.HeaderRoom, out var data, out var from))
+            {
+                case LinkRead.Data:
+                    Relay(id, data!, from);
+                    break;
+                case LinkRead.Empty:
+                    return;
+            }
+        }
+
+        Self.Tell(LinkReady.Of(Wires.Readiness.Readable), ActorRefs.NoSender);
+    }
+
+    private void Relay(SocketId id, PacketBuffer data, IpEndpoint from)
+    {
+        if (from.Address != _client.Address || (_client.Port != 0 && from.Port != _client.Port)
+            || SocksDatagram.TryRead(data.Span, out var to, out var header) != ParseStatus.Complete)
+        {
+            data.Release();
+            Drop();
+            return;
+        }
+
+        _client = from;
+        data.TrimStart(header);
+        if (to.Name is not { } name)
+            Send(id, data, to.Address, to.Port);
+        else if (_names.TryGetValue(name, out var known) && known is { } address)
+            Send(id, data, address, to.Port);
+        else
+            Await(name, to, data);
+    }
+
+    /// <summary>Keeps a datagram until its host's address is known, if not too many are kept.</summary>
+    private void Await(string name, Destination to, PacketBuffer data)
+    {
+        if (_waiting.Count == MaxNames)
+        {
+            data.Release();
+            Drop();
+            return;
+        }
+
+        _waiting.Add((to, data));
+        if (_names.ContainsKey(name))
+            return; // it is being looked for
+        if (_names.Count >= MaxNames)
+            ForgetNames();
+        _names[name] = null;
+        _context.Resolver.Tell(new Resolve(name));
+    }
+
+    /// <summary>What is being looked for stays: somebody waits for it.</summary>
+    private void ForgetNames()
+    {
+        foreach (var name in _names.Where(static entry => entry.Value is not null).Select(static entry => entry.Key).ToList())
+            _names.Remove(name);
+    }
+
+    private void SendWaiting(SocketId id, Resolved resolved)
+    {
+        if (resolved.Addresses.Count > 0)
+            _names[resolved.Name] = resolved.Addresses[0];
+        else
+            _names.Remove(resolved.Name);
+        foreach (var (to, data) in _waiting.Where(waiting => waiting.To.Name == resolved.Name).ToList())
+        {
+            _waiting.Remove((to, data));
+            if (resolved.Addresses.Count > 0)
+            {
+                Send(id, data, resolved.Addresses[0], to.Port);
+                continue;
+            }
+
+            data.Release();
+            Drop();
+        }
+    }
+
+    private void Send(SocketId id, PacketBuffer data, IpAddress address, ushort port)
+    {
+        if (_context.Allows(address))
+        {
+            _context.Stack.Tell(new SendDatagram(id, data, new IpEndpoint(address, port)));
+            return;
+        }
+
+        data.Release();
+        Drop();
+    }
+
+    private void Drop() => Context.Parent.Tell(new DatagramsDropped(1));
+}

@@ -1,0 +1,70 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Actors.Settings;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Tcp;
+
+namespace Tapwire.Actors.Proxy;
+
+/// <summary>A TCP port of the stack whose connections lead to a service of the host.</summary>
+internal sealed class ExposeActor : ListenerActor
+{
+    /// <summary>Connections asked for ahead: accepting one costs no round trip to the stack.</summary>
+    private const int Ahead = 64;
+
+    private readonly ProxyContext _context;
+    private readonly ExposeSpec _spec;
+    private int _opened;
+    private long _accepted;
+    private long _refused;
+    private long _failed;
+
+    public ExposeActor(ProxyContext context, ExposeSpec spec)
+        : base(context.Stack, new Listen(spec.Listen, context.Settings.ServeBacklog, Binding: null,
+            new TcpSocketOptions { NoDelay = true, KeepAlive = true, ReuseAddress = true }))
+    {
+        _context = context;
+        _spec = spec;
+    }
+
+    public static Props Props(ProxyContext context, ExposeSpec spec) => Akka.Actor.Props.Create(() => new ExposeActor(context, spec));
+
+    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+
+    protected override void OnListening(Listening listening)
+    {
+        Context.Parent.Tell(new PortOpened(null));
+        Stack.Tell(new Accept(listening.Id, Ahead));
+    }
+
+    protected override void OnListenFailed(StackError error)
+    {
+        Context.Parent.Tell(new PortOpened($"The port of --expose {_spec} cannot listen: {error}."));
+        Context.Stop(Self);
+    }
+
+    protected override void WhileListening(Listening listening)
+    {
+        Receive<Terminated>(_ => _opened--);
+        Receive<ConnectionFailed>(_ => _failed++);
+        Receive<StatusRequest>(_ => Sender.Tell(new ProxyPortStatus($"expose {_spec}", _opened, _accepted, _refused, _failed, 0)));
+    }
+
+    protected override void OnAccepted(SocketId listener, Accepted accepted)
+    {
+        Stack.Tell(new Accept(listener, 1));
+        var most = _context.Settings.Proxy.MaxConnections;
+        if (_opened >= most)
+        {
+            _refused++;
+            Log.Warning("Refused {Remote} on exposed port {Port}: {MaxConnections} are connected (tapwire.proxy.max-connections)", accepted.Remote, _spec, most);
+            Stack.Tell(new Abort(accepted.Id));
+            return;
+        }
+
+        _accepted++;
+        _opened++;
+        Context.Watch(Context.ActorOf(ExposedConnectionActor.Props(_context, accepted, _spec.Target).WithDispatcher(_context.Dispatcher)));
+    }
+}

@@ -1,0 +1,84 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Actors.Settings;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Udp;
+
+namespace Tapwire.Actors.Proxy;
+
+/// <summary>A UDP port of the stack whose datagrams lead to a service of the host.</summary>
+internal sealed class ExposeDatagramActor : ReceiveActor
+{
+    /// <summary>Datagrams asked of the stack ahead.</summary>
+    private const int Ahead = 64;
+
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly ProxyContext _context;
+    private readonly ExposeSpec _spec;
+    private readonly FlowTable _flows;
+    private SocketId? _socket;
+
+    public ExposeDatagramActor(ProxyContext context, ExposeSpec spec)
+    {
+        _context = context;
+        _spec = spec;
+        _flows = new FlowTable(Context, context.Settings.Proxy.MaxFlows);
+        Receive<DatagramOpened>(opened =>
+        {
+            _socket = opened.Id;
+            _log.Info("Listening on {Local}, UDP", opened.Local);
+            _context.Stack.Tell(new ReceiveDatagrams(opened.Id, Ahead));
+            Become(() => Open(opened.Id));
+            Context.Parent.Tell(new PortOpened(null));
+        });
+        Receive<DatagramOpenFailed>(failed =>
+        {
+            Context.Parent.Tell(new PortOpened($"The port of --expose {_spec} cannot be opened: {failed.Error}."));
+            Context.Stop(Self);
+        });
+        Receive<Stopping>(_ => Context.Stop(Self));
+    }
+
+    public static Props Props(ProxyContext context, ExposeSpec spec) => Akka.Actor.Props.Create(() => new ExposeDatagramActor(context, spec));
+
+    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+
+    protected override void PreStart() => _context.Stack.Tell(new OpenDatagram(_spec.Listen, new UdpSocketOptions()));
+
+    protected override void PostStop()
+    {
+        if (_socket is { } socket)
+            _context.Stack.Tell(new CloseDatagram(socket));
+    }
+
+    private void Open(SocketId id)
+    {
+        Receive<DatagramReceived>(datagram =>
+        {
+            if (!_flows.Pass(datagram.From, datagram.Data, Flow))
+                _log.Debug("No room for {Peer} on exposed port {Port} (tapwire.proxy.max-flows)", datagram.From, _spec);
+            _context.Stack.Tell(new ReceiveDatagrams(id, 1));
+        });
+        Receive<FlowDatagram>(answer => _context.Stack.Tell(new SendDatagram(id, answer.Data, answer.Client)));
+        Receive<DatagramSent>(sent =>
+        {
+            if (sent.Error != StackError.None)
+                _flows.Drop();
+        });
+        Receive<DatagramsDropped>(dropped => _flows.Drop(dropped.Count));
+        Receive<ConnectionFailed>(_ => _flows.Fail());
+        Receive<Terminated>(gone => _flows.Remove(gone.ActorRef));
+        Receive<StatusRequest>(_ => Sender.Tell(_flows.Status($"expose {_spec}")));
+        Receive<Closed>(closed =>
+        {
+            _socket = null;
+            _log.Warning("Exposed port {Port} has ended: {Reason}", _spec, closed.Reason);
+            Context.Stop(Self);
+        });
+        Receive<Stopping>(_ => Context.Stop(Self));
+    }
+
+    private Props Flow(IpEndpoint client) => ExposeFlowActor.Props(_context, client, _spec.Target).WithDispatcher(_context.Dispatcher);
+}

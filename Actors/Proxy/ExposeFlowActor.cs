@@ -1,0 +1,71 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Actors.Link;
+using Tapwire.Links;
+using Tapwire.Links.Proxy;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Wires;
+
+namespace Tapwire.Actors.Proxy;
+
+/// <summary>A host in Tapwire's network whose datagrams go to a service of the host, each such peer by a socket of its own.</summary>
+internal sealed class ExposeFlowActor(ProxyContext context, IpEndpoint client, Destination target) : FlowActor(context, client, target)
+{
+    /// <summary>Datagrams read per message, before another actor has its turn.</summary>
+    private const int ReadsPerTurn = 64;
+
+    private HostDatagramSocket? _socket;
+
+    public static Props Props(ProxyContext context, IpEndpoint client, Destination target) =>
+        Akka.Actor.Props.Create(() => new ExposeFlowActor(context, client, target));
+
+    protected override void PostStop()
+    {
+        _socket?.Dispose();
+        base.PostStop();
+    }
+
+    protected override void Open(IpEndpoint target)
+    {
+        try
+        {
+            _socket = HostDatagramSocket.Connect(target);
+            var self = Self;
+            _socket.Start(Proxy.Sockets.Reactor, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+            Opened();
+        }
+        catch (HostSocketException e)
+        {
+            Fail(e.Message);
+        }
+    }
+
+    protected override void Send(PacketBuffer data)
+    {
+        if (_socket!.Send(default, data, null) != StackError.None)
+            Drop();
+        data.Release();
+    }
+
+    protected override void WhileOpen() => Receive<LinkReady>(_ =>
+    {
+        for (var reads = 0; reads < ReadsPerTurn; reads++)
+        {
+            switch (_socket!.Read(Proxy.Sockets.Pool, BufferPool.HeaderRoom, out var data, out var _))
+            {
+                case LinkRead.Data:
+                    Answer(data!);
+                    break;
+                case LinkRead.Empty:
+                    return;
+                default:
+                    Log.Debug("Datagrams of {Client}: the service does not take them", Client);
+                    break;
+            }
+        }
+
+        Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+    });
+}

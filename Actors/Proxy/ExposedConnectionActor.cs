@@ -1,0 +1,137 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Actors.Link;
+using Tapwire.Links;
+using Tapwire.Links.Protocol;
+using Tapwire.Links.Proxy;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Tcp;
+using Tapwire.Wires;
+
+namespace Tapwire.Actors.Proxy;
+
+/// <summary>
+/// A connection that the stack has accepted for a service of the host: connects there, and then leaves both to a <see cref="ConnectionActor"/>, its child. Until then
+/// the stack's socket is silent: what comes waits in its window. A service that cannot be reached is RST to the peer.
+/// <para>States: Resolving → Connecting → Joined.</para>
+/// </summary>
+internal sealed class ExposedConnectionActor : ReceiveActor, IWithTimers
+{
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly ProxyContext _context;
+    private readonly Accepted _accepted;
+    private readonly Destination _target;
+    private HostStream? _stream;
+    private bool _isJoined;
+
+    public ExposedConnectionActor(ProxyContext context, Accepted accepted, Destination target)
+    {
+        _context = context;
+        _accepted = accepted;
+        _target = target;
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    /// <param name="accepted">The actor's from now on.</param>
+    public static Props Props(ProxyContext context, Accepted accepted, Destination target) =>
+        Akka.Actor.Props.Create(() => new ExposedConnectionActor(context, accepted, target));
+
+    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+
+    protected override void PreStart()
+    {
+        Timers.StartSingleTimer(nameof(TookTooLong), TookTooLong.Instance, _context.Settings.Proxy.ConnectTimeout);
+        if (_target.Name is not { } name)
+        {
+            Try([_target.Address], 0, StackError.HostUnreachable);
+            return;
+        }
+
+        _context.Resolver.Tell(new Resolve(name));
+        Become(Resolving);
+    }
+
+    protected override void PostStop()
+    {
+        _stream?.Dispose();
+        if (!_isJoined)
+            _context.Stack.Tell(new Abort(_accepted.Id));
+    }
+
+    private void Resolving()
+    {
+        Receive<Resolved>(resolved => Try(resolved.Addresses, 0, StackError.HostUnreachable));
+        ReceiveEnd();
+    }
+
+    /// <summary>Connects to the first address from <paramref name="index"/> on that can be tried.</summary>
+    private void Try(IReadOnlyList<IpAddress> addresses, int index, StackError failure)
+    {
+        for (; index < addresses.Count; index++)
+        {
+            failure = HostStream.Connect(new IpEndpoint(addresses[index], _target.Port), out _stream);
+            if (_stream is null)
+                continue;
+            var self = Self;
+            _stream.Start(_context.Sockets.Reactor, Readiness.Writable, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+            Become(() => Connecting(addresses, index));
+            return;
+        }
+
+        Fail($"{failure}");
+    }
+
+    private void Connecting(IReadOnlyList<IpAddress> addresses, int index)
+    {
+        Receive<LinkReady>(_ =>
+        {
+            switch (_stream!.FinishConnecting())
+            {
+                case null:
+                    return;
+                case StackError.None:
+                    Join();
+                    return;
+                case { } error:
+                    _stream.Dispose();
+                    _stream = null;
+                    Try(addresses, index + 1, error);
+                    return;
+            }
+        });
+        ReceiveEnd();
+    }
+
+    private void ReceiveEnd()
+    {
+        Receive<TookTooLong>(_ => Fail("it does not answer (tapwire.proxy.connect-timeout)"));
+        Receive<Stopping>(_ => Context.Stop(Self));
+    }
+
+    private void Join()
+    {
+        Timers.CancelAll();
+        var stream = _stream!.HandOver();
+        _stream = null;
+        _isJoined = true;
+        var connection = Context.Watch(Context.ActorOf(ConnectionActor.Props(_context.Sockets, stream, LinkFamily.V4, default, _accepted)
+            .WithDispatcher(_context.Dispatcher)));
+        Become(() =>
+        {
+            Receive<Terminated>(_ => Context.Stop(Self));
+            Receive<SocketEnded>(_ => { });
+            Receive<LinkReady>(_ => { }); // reported before the connection changed hands
+            Receive<Stopping>(connection.Forward);
+        });
+    }
+
+    private void Fail(string reason)
+    {
+        Context.Parent.Tell(ConnectionFailed.Instance);
+        _log.Info("Reset {Remote}: the service {Target} cannot be reached: {Reason}", _accepted.Remote, _target, reason);
+        Context.Stop(Self);
+    }
+}

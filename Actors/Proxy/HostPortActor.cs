@@ -1,0 +1,133 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Actors.Link;
+using Tapwire.Links;
+using Tapwire.Links.Proxy;
+using Tapwire.Messages;
+using Tapwire.Wires;
+
+namespace Tapwire.Actors.Proxy;
+
+/// <summary>One listening port of the host: every connection gets an actor of its own, up to a limit.</summary>
+internal sealed class HostPortActor : ReceiveActor
+{
+    /// <summary>Connections beyond the limit that are told so in their own protocol; further ones are reset.</summary>
+    private const int MaxTurnedAway = 64;
+
+    /// <summary>Connections accepted per message, before another actor has its turn.</summary>
+    private const int AcceptsPerTurn = 64;
+
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly ProxyContext _context;
+    private readonly string _name;
+    private readonly HostListener _listener;
+    private readonly Destination? _target;
+    private readonly ProxyUser? _user;
+    private int _open;
+    private long _accepted;
+    private long _refused;
+    private long _failed;
+    private long _dropped;
+
+    public HostPortActor(ProxyContext context, string name, HostListener listener, Destination? target)
+    {
+        _context = context;
+        _name = name;
+        _listener = listener;
+        _target = target;
+        _user = context.Settings.Socks.ProxyUser;
+        Receive<LinkReady>(_ => AcceptAll());
+        Receive<Terminated>(_ => _open--);
+        Receive<ConnectionFailed>(_ => _failed++);
+        Receive<DatagramsDropped>(dropped => _dropped += dropped.Count);
+        Receive<StatusRequest>(_ => Sender.Tell(new ProxyPortStatus(_name, _open, _accepted, _refused, _failed, _dropped)));
+        Receive<Stopping>(_ => Stop());
+    }
+
+    /// <param name="listener">The actor's from now on.</param>
+    /// <param name="target">Where all connections go; null: each client says it, by SOCKS or HTTP.</param>
+    public static Props Props(ProxyContext context, string name, HostListener listener, Destination? target) =>
+        Akka.Actor.Props.Create(() => new HostPortActor(context, name, listener, target));
+
+    /// <summary>An actor that fails has lost its descriptor: it stops, which resets its one connection.</summary>
+    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+
+    protected override void PreStart()
+    {
+        var self = Self;
+        _listener.Start(_context.Sockets.Reactor, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+        _log.Info("Serving {PortName} on {Local}", _name, _listener.Local);
+    }
+
+    protected override void PostStop() => _listener.Dispose();
+
+    private void AcceptAll()
+    {
+        for (var accepts = 0; accepts < AcceptsPerTurn; accepts++)
+        {
+            switch (_listener.TryAccept(out var stream, out var peer))
+            {
+                case LinkAccept.None:
+                    return;
+                case LinkAccept.Exhausted:
+                    _refused++;
+                    _log.Warning("Refused a client of {PortName}: the driver has no descriptor left (raise the limit on open files)", _name);
+                    break;
+                default:
+                    Serve(stream!, $"{peer}");
+                    break;
+            }
+        }
+
+        Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+    }
+
+    private void Serve(HostStream stream, string peer)
+    {
+        var most = _context.Settings.Proxy.MaxConnections;
+        var isBusy = _open >= most;
+        if (isBusy)
+        {
+            _refused++;
+            _log.Warning("Refused client {Peer} of {PortName}: {MaxConnections} are connected (tapwire.proxy.max-connections)", peer, _name, most);
+            if (_target is not null || _open >= most + MaxTurnedAway)
+            {
+                stream.Reset();
+                return;
+            }
+        }
+        else
+        {
+            _accepted++;
+            _log.Debug("Client {Peer} of {PortName} connected", peer, _name);
+        }
+
+        _open++;
+        Context.Watch(Context.ActorOf((_target is { } target
+            ? ProxySessionActor.Props(_context, stream, peer, target)
+            : ProxySessionActor.Props(_context, stream, peer, new ProxyHandshake(_user), isBusy)).WithDispatcher(_context.Dispatcher)));
+    }
+
+    private void Stop()
+    {
+        _listener.Dispose();
+        var sessions = new Dismissal(Context);
+        if (sessions.IsDone)
+            Context.Stop(Self);
+        else
+            Become(() => Finishing(sessions));
+    }
+
+    private void Finishing(Dismissal sessions)
+    {
+        Receive<Terminated>(gone =>
+        {
+            sessions.Left(gone);
+            if (sessions.IsDone)
+                Context.Stop(Self);
+        });
+        Receive<LinkReady>(_ => { });
+        Receive<ConnectionFailed>(_ => { });
+        Receive<DatagramsDropped>(_ => { });
+    }
+}

@@ -1,0 +1,257 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Actors.Link;
+using Tapwire.Links;
+using Tapwire.Links.Protocol;
+using Tapwire.Links.Proxy;
+using Tapwire.Messages;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Tcp;
+using Tapwire.Wires;
+
+namespace Tapwire.Actors.Proxy;
+
+/// <summary>
+/// One connection of a program of the host, from its first byte to the <see cref="ConnectionActor"/> that joins it to a socket of the stack, and that is then
+/// this actor's child.
+/// <para>States: Handshaking → Resolving → Connecting → Joined; or Handshaking → Binding → Awaiting → Joined; or Handshaking → Associating → Associated.
+/// What is refused ends in Refused, where the client has time to read why.</para>
+/// </summary>
+internal sealed partial class ProxySessionActor : ReceiveActor, IWithTimers
+{
+    /// <summary>How long a client that is refused may take to close.</summary>
+    private static readonly TimeSpan FarewellPatience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Reads per message of what nobody wants, before another actor has its turn.</summary>
+    private const int ReadsPerTurn = 16;
+
+    private static readonly TcpSocketOptions Options = new() { NoDelay = true, KeepAlive = true };
+
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly ProxyContext _context;
+    private readonly HostStream _client;
+    private readonly string _peer;
+
+    // Null for a forwarded port: its clients say nothing.
+    private readonly ProxyHandshake? _handshake;
+    private readonly bool _isBusy;
+    private readonly Destination? _target;
+
+    // What the stack has for this actor, to be given back if the actor goes first.
+    private SocketId? _socket;
+    private SocketId? _listener;
+
+    public ProxySessionActor(ProxyContext context, HostStream client, string peer, ProxyHandshake? handshake, bool isBusy, Destination? target)
+    {
+        _context = context;
+        _client = client;
+        _peer = peer;
+        _handshake = handshake;
+        _isBusy = isBusy;
+        _target = target;
+        Handshaking();
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    /// <summary>A client that has to say where it wants to go.</summary>
+    /// <param name="client">The actor's from now on.</param>
+    /// <param name="isBusy">Whatever it asks for, there is no room.</param>
+    public static Props Props(ProxyContext context, HostStream client, string peer, ProxyHandshake handshake, bool isBusy) =>
+        Akka.Actor.Props.Create(() => new ProxySessionActor(context, client, peer, handshake, isBusy, null));
+
+    /// <summary>A client of a forwarded port.</summary>
+    /// <inheritdoc cref="Props(ProxyContext, HostStream, string, ProxyHandshake, bool)"/>
+    public static Props Props(ProxyContext context, HostStream client, string peer, Destination target) =>
+        Akka.Actor.Props.Create(() => new ProxySessionActor(context, client, peer, null, false, target));
+
+    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+
+    protected override void PreStart()
+    {
+        var self = Self;
+        _client.Start(_context.Sockets.Reactor, Readiness.Readable, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+        AwaitFor(_handshake is null ? _context.Settings.Proxy.ConnectTimeout : _context.Settings.Proxy.HandshakeTimeout);
+        if (_target is { } destination)
+            Connect(destination);
+    }
+
+    protected override void PostStop()
+    {
+        if (_socket is { } socket)
+            _context.Stack.Tell(new Abort(socket));
+        CloseListener();
+        if (!_client.IsClosed)
+            _client.Reset();
+    }
+
+    private void AwaitFor(TimeSpan patience) => Timers.StartSingleTimer(nameof(TookTooLong), TookTooLong.Instance, patience);
+
+    private void Handshaking()
+    {
+        Receive<LinkReady>(_ => ReadHandshake());
+        Receive<TookTooLong>(_ => Fail(null, "it took too long to say what it wants"));
+        ReceiveStopping();
+    }
+
+    private void ReadHandshake()
+    {
+        Span<byte> input = stackalloc byte[ProxyHandshake.MaxInput];
+        while (_client.Peek(input, out var count) is var read and not LinkRead.Empty)
+        {
+            if (read != LinkRead.Data)
+            {
+                Context.Parent.Tell(ConnectionFailed.Instance);
+                _log.Debug("Client {Peer} has gone before it asked for anything", _peer);
+                Context.Stop(Self);
+                return;
+            }
+
+            var step = _handshake!.Advance(input[..count]);
+            _client.Take(step.Consumed);
+            if (!step.Answer.IsEmpty && !Answer(step.Answer.Span))
+                return;
+            if (step.Refusal is { } refusal)
+            {
+                Context.Parent.Tell(ConnectionFailed.Instance);
+                if (step.IsWrongPassword)
+                    _log.Warning("Refused client {Peer}: {Reason}", _peer, refusal);
+                else
+                    _log.Info("Refused client {Peer}: {Reason}", _peer, refusal);
+                SayFarewell();
+                return;
+            }
+
+            if (step.Request is { } request)
+            {
+                Carry(request);
+                return;
+            }
+
+            if (step.Consumed == 0)
+                return; // more has to come
+        }
+    }
+
+    private void Carry(ProxyRequest request)
+    {
+        _log.Debug("Client {Peer} asks for {Command} {Destination}", _peer, request.Command, request.Destination);
+        AwaitFor(_context.Settings.Proxy.ConnectTimeout);
+        if (_isBusy)
+            Fail(ProxyOutcome.Busy, "too many connections are open");
+        else if (request.Command == SocksCommand.Connect)
+            Connect(request.Destination);
+        else if (request.Command == SocksCommand.Bind)
+            Bind(request.Destination);
+        else
+            Associate(request.Destination);
+    }
+
+    /// <summary>Writes to the client. False: it does not take a few bytes, and this actor stops.</summary>
+    private bool Answer(ReadOnlySpan<byte> bytes)
+    {
+        if (_client.TryWrite(bytes))
+            return true;
+        _log.Debug("Client {Peer} takes no answer", _peer);
+        Context.Stop(Self);
+        return false;
+    }
+
+    /// <summary>The request comes to nothing: the client is told, as far as it can be.</summary>
+    /// <param name="outcome">Null: it is not told.</param>
+    private void Fail(ProxyOutcome? outcome, string reason)
+    {
+        Context.Parent.Tell(ConnectionFailed.Instance);
+        _log.Info("Nothing came of client {Peer}: {Reason}", _peer, reason);
+        if (_handshake is null || outcome is null)
+            Context.Stop(Self);
+        else if (Answer(_handshake.Reply(outcome.Value)))
+            SayFarewell();
+    }
+
+    private void SayFarewell()
+    {
+        _client.EndOfStream();
+        AwaitFor(FarewellPatience);
+        if (_socket is { } socket)
+            _context.Stack.Tell(new Abort(socket));
+        _socket = null;
+        CloseListener();
+        Become(Refused);
+        Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+    }
+
+    /// <summary>The client has its answer. Closed with bytes of it unread, the kernel would send RST, and the client might never see the answer.</summary>
+    private void Refused()
+    {
+        Receive<LinkReady>(_ =>
+        {
+            if (IsGone())
+                Leave();
+        });
+        Receive<TookTooLong>(_ => Leave());
+        Receive<Connecting>(connecting => _context.Stack.Tell(new Abort(connecting.Id)));
+        Receive<Accepted>(accepted => _context.Stack.Tell(new Abort(accepted.Id)));
+        Receive<Listening>(listening => _context.Stack.Tell(new Unlisten(listening.Id)));
+        ReceiveStopping();
+    }
+
+    /// <summary>Takes away what a client sends to whom nobody listens any more, a bounded part of it at a time. True: it has come to its end.</summary>
+    private bool IsGone()
+    {
+        Span<byte> input = stackalloc byte[4096];
+        for (var reads = 0; reads < ReadsPerTurn; reads++)
+        {
+            var read = _client.Peek(input, out var count);
+            if (read != LinkRead.Data)
+                return read != LinkRead.Empty;
+            _client.Take(count);
+        }
+
+        Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+        return false;
+    }
+
+    private void Leave()
+    {
+        _client.Dispose();
+        Context.Stop(Self);
+    }
+
+    /// <summary>A socket of the stack that is connected and silent gets an actor that joins it to the client.</summary>
+    private void Join(SocketId id, IpEndpoint local, IpEndpoint remote)
+    {
+        Timers.CancelAll();
+        _socket = null;
+        var connection = Context.Watch(Context.ActorOf(ConnectionActor.Props(_context.Sockets, _client.HandOver(), LinkFamily.V4, Options,
+            new Accepted(id, local, remote)).WithDispatcher(_context.Dispatcher)));
+        Become(() => Joined(connection));
+    }
+
+    private void Joined(IActorRef child)
+    {
+        Receive<Terminated>(_ => Context.Stop(Self));
+        Receive<SocketEnded>(_ => { });
+        Receive<LinkReady>(_ => { }); // reported before the connection changed hands
+        Receive<Stopping>(child.Forward);
+    }
+
+    /// <summary>The client may go away while it waits. That it has sent its last byte does not mean that it has.</summary>
+    private void ReceiveClientGone() => Receive<LinkReady>(ready =>
+    {
+        if ((ready.Readiness & Readiness.HangUp) == 0 || _client.State() is LinkRead.Empty or LinkRead.EndOfStream)
+            return;
+        Context.Parent.Tell(ConnectionFailed.Instance);
+        _log.Debug("Client {Peer} has gone before it had a connection", _peer);
+        Context.Stop(Self);
+    });
+
+    private void ReceiveStopping() => Receive<Stopping>(_ => Context.Stop(Self));
+
+    private void CloseListener()
+    {
+        if (_listener is { } listener)
+            _context.Stack.Tell(new Unlisten(listener));
+        _listener = null;
+    }
+}

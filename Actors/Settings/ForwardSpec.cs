@@ -1,0 +1,124 @@
+using System.Diagnostics.CodeAnalysis;
+using Tapwire.Links.Proxy;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Actors.Settings;
+
+/// <summary>Which transport a port is forwarded for.</summary>
+public enum Transport
+{
+    Tcp,
+    Udp,
+}
+
+/// <summary>A port of the host that leads into Tapwire's network, as in "tcp:127.0.0.1:8080=10.99.0.1:80".</summary>
+/// <param name="Listen">An address of the host; loopback where only a port is given.</param>
+/// <param name="Target">An address or a name in Tapwire's network.</param>
+public sealed record ForwardSpec(Transport Transport, IpEndpoint Listen, Destination Target)
+{
+    public const string Accepted = "TRANSPORT:ADDRESS:PORT=HOST:PORT, as in tcp:127.0.0.1:8080=10.99.0.1:80";
+
+    /// <param name="problem">With false: the offending part, and what it must be.</param>
+    public static bool TryParse(string text, [NotNullWhen(true)] out ForwardSpec? spec, [NotNullWhen(false)] out string? problem)
+    {
+        spec = null;
+        if (!PortText.TrySplit(text, out var transport, out var left, out var right, out problem)
+            || !PortText.TryParseListen(left, IpAddress.FromV4(0x7F00_0001), out var listen, out problem)
+            || !Destination.TryParse(right, out var target, out problem))
+            return false;
+        spec = new ForwardSpec(transport, listen, target);
+        return true;
+    }
+
+    public override string ToString() => $"{PortText.Name(Transport)}:{Listen}={Target}";
+}
+
+/// <summary>A port of Tapwire's stack that leads to a service of the host, as in "tcp:80=127.0.0.1:8080".</summary>
+/// <param name="Listen">An address of the stack; the wildcard where only a port is given.</param>
+/// <param name="Target">An address or a name that the host knows.</param>
+public sealed record ExposeSpec(Transport Transport, IpEndpoint Listen, Destination Target)
+{
+    public const string Accepted = "TRANSPORT:PORT=HOST:PORT, as in tcp:80=127.0.0.1:8080";
+
+    /// <param name="problem">With false: the offending part, and what it must be.</param>
+    public static bool TryParse(string text, [NotNullWhen(true)] out ExposeSpec? spec, [NotNullWhen(false)] out string? problem)
+    {
+        spec = null;
+        if (!PortText.TrySplit(text, out var transport, out var left, out var right, out problem)
+            || !PortText.TryParseListen(left, IpAddress.Unspecified, out var listen, out problem)
+            || !Destination.TryParse(right, out var target, out problem))
+            return false;
+        spec = new ExposeSpec(transport, listen, target);
+        return true;
+    }
+
+    public override string ToString() =>
+        Listen.Address.IsUnspecified ? $"{PortText.Name(Transport)}:{Listen.Port}={Target}" : $"{PortText.Name(Transport)}:{Listen}={Target}";
+}
+
+/// <summary>Where the SOCKS proxy listens, as in "127.0.0.1:1080".</summary>
+public sealed record SocksSpec(IpEndpoint Listen)
+{
+    public const string Accepted = "ADDRESS:PORT, as in 127.0.0.1:1080";
+
+    /// <param name="problem">With false: the offending part, and what it must be.</param>
+    public static bool TryParse(string text, [NotNullWhen(true)] out SocksSpec? spec, [NotNullWhen(false)] out string? problem)
+    {
+        spec = PortText.TryParseListen(text, IpAddress.FromV4(0x7F00_0001), out var listen, out problem) ? new SocksSpec(listen) : null;
+        return spec is not null;
+    }
+
+    public override string ToString() => Listen.ToString();
+}
+
+/// <summary>What these specs have in common.</summary>
+internal static class PortText
+{
+    public static string Name(Transport transport) => transport == Transport.Tcp ? "tcp" : "udp";
+
+    public static bool TrySplit(string text, out Transport transport, out string left, out string right, [NotNullWhen(false)] out string? problem)
+    {
+        transport = text.StartsWith("udp:", StringComparison.Ordinal) ? Transport.Udp : Transport.Tcp;
+        (left, right) = ("", "");
+        if (transport == Transport.Tcp && !text.StartsWith("tcp:", StringComparison.Ordinal))
+        {
+            problem = $"the transport \"{text.Split(':')[0]}\" must be tcp or udp";
+            return false;
+        }
+
+        var sides = text["tcp:".Length..].Split('=');
+        if (sides.Length != 2)
+        {
+            problem = $"\"{text["tcp:".Length..]}\" must have one \"=\" between where to listen and where to";
+            return false;
+        }
+
+        (left, right) = (sides[0], sides[1]);
+        problem = null;
+        return true;
+    }
+
+    /// <summary>PORT, ADDRESS:PORT or [ADDRESS]:PORT.</summary>
+    public static bool TryParseListen(string text, IpAddress otherwise, out IpEndpoint listen, [NotNullWhen(false)] out string? problem)
+    {
+        listen = default;
+        if (!text.Contains(':', StringComparison.Ordinal))
+        {
+            if (!Destination.TryParsePort(text, out var port, out problem))
+                return false;
+            listen = new IpEndpoint(otherwise, port);
+            return true;
+        }
+
+        if (!Destination.TryParse(text, out var destination, out problem))
+            return false;
+        if (destination.Name is { } name)
+        {
+            problem = $"the address \"{name}\" to listen on must be an IP address";
+            return false;
+        }
+
+        listen = new IpEndpoint(destination.Address, destination.Port);
+        return true;
+    }
+}
