@@ -40,7 +40,7 @@ public sealed partial class TcpSocket
     {
         if (_rtoAt <= now)
             RetransmissionTimedOut(now);
-        if (_rackAt <= now && _state != TcpState.Closed)
+        if (_sender?.RackAt <= now && _state != TcpState.Closed)
             ReorderingTimedOut(now);
         if (_persistAt <= now && _state != TcpState.Closed)
             PersistTimedOut(now);
@@ -72,7 +72,8 @@ public sealed partial class TcpSocket
         }
 
         var next = Instant.Min(Instant.Min(_rtoAt, _persistAt), Instant.Min(_keepAliveAt, Instant.Min(_finWait2At, _ackAt)));
-        next = Instant.Min(next, Instant.Min(_rackAt, _isPaced ? _paceAt : Instant.Never));
+        if (_sender is not null)
+            next = Instant.Min(next, Instant.Min(_sender.RackAt, _sender.IsPaced ? _sender.PaceAt : Instant.Never));
         if (next < _entry.Deadline && next != Instant.Never)
             _layer.Timers.Arm(_entry, next);
     }
@@ -81,8 +82,8 @@ public sealed partial class TcpSocket
     {
         _rtoAt = now + CurrentRto;
         var probeAt = TailProbeAt(now);
-        _timerIsTailProbe = probeAt < _rtoAt;
-        if (_timerIsTailProbe)
+        Sender.TimerIsTailProbe = probeAt < _rtoAt;
+        if (Sender.TimerIsTailProbe)
             _rtoAt = probeAt;
         if (_options.Value.UserTimeout > TimeSpan.Zero)
             _rtoAt = Instant.Max(now, Instant.Min(_rtoAt, _lastProgress + _options.Value.UserTimeout));
@@ -99,7 +100,7 @@ public sealed partial class TcpSocket
 
         if (SndUna == SndNxt)
             return;
-        if (_timerIsTailProbe && !UserTimeoutOver(now) && _lossState == LossState.Open)
+        if (Sender.TimerIsTailProbe && !UserTimeoutOver(now) && Sender.LossState == LossState.Open)
         {
             TailProbeTimedOut(now);
             return;
