@@ -10,6 +10,9 @@ namespace Tapwire.Bench.Scale;
 /// </summary>
 internal sealed class ObjectGraph
 {
+    /// <summary>A delegate cannot be made without a method to measure it.</summary>
+    private const int DelegateSize = 64;
+
     private readonly Dictionary<Type, (long Count, long Bytes)> _types = [];
     private readonly HashSet<object> _seen = new(ReferenceEqualityComparer.Instance);
     private readonly Stack<object> _open = new();
@@ -93,14 +96,17 @@ internal sealed class ObjectGraph
             return Aligned(22 + 2 * text.Length);
         if (target is Array array)
             return Aligned(24 + array.Length * ElementSize(type.GetElementType()!));
+        if (target is Delegate)
+            return DelegateSize;
         if (_sizes.TryGetValue(type, out var known))
             return known;
         try
         {
-            RuntimeHelpers.GetUninitializedObject(type);
+            GC.SuppressFinalize(RuntimeHelpers.GetUninitializedObject(type));
             var before = GC.GetAllocatedBytesForCurrentThread();
-            RuntimeHelpers.GetUninitializedObject(type);
+            var sample = RuntimeHelpers.GetUninitializedObject(type);
             known = (int)(GC.GetAllocatedBytesForCurrentThread() - before);
+            GC.SuppressFinalize(sample);
         }
         catch (Exception e) when (e is ArgumentException or MemberAccessException or NotSupportedException)
         {
