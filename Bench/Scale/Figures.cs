@@ -21,24 +21,35 @@ internal sealed record Figures
     public required double? IdleWakesPerSecond { get; init; }
     public required double IdleCpuShare { get; init; }
     public required double Close { get; init; }
-    public required double GcPauseSeconds { get; init; }
+    /// <summary>Share of the time of connecting in which everything stood still for garbage.</summary>
+    public required double ConnectGcShare { get; init; }
+
+    /// <summary>The same while bytes went there and back.</summary>
+    public required double RoundTripGcShare { get; init; }
+
+    /// <summary>Collections of the generations 0, 1 and 2 meanwhile.</summary>
+    public required string RoundTripCollections { get; init; }
 
     /// <summary>Makes the connections, uses some of them, leaves them alone, and closes them.</summary>
-    public static Figures Take(IScaleRun run, int connections, int roundTrips, TimeSpan idle)
+    public static Figures Take(IScaleRun run, int connections, int activeCount, int roundTrips, TimeSpan idle)
     {
-        var pauses = GC.GetTotalPauseDuration();
         var before = LiveBytes();
         var connect = new LatencyLog(connections);
-        run.Connect(connections, connect);
+        var connectGc = GcShare(() => run.Connect(connections, connect));
         var made = LiveBytes() - before;
 
         var few = Spread(connections, 10);
-        var active = Spread(connections, Math.Max(10, connections / 100));
+        var active = Spread(connections, activeCount);
         run.RoundTrips(active, Math.Max(roundTrips / 5, active.Length), new LatencyLog(roundTrips));
         var latency = new LatencyLog(roundTrips);
-        run.RoundTrips(active, roundTrips, latency);
         var fewLatency = new LatencyLog(roundTrips);
-        run.RoundTrips(few, roundTrips, fewLatency);
+        var collections = Collections();
+        var tripsGc = GcShare(() =>
+        {
+            run.RoundTrips(active, roundTrips, latency);
+            run.RoundTrips(few, roundTrips, fewLatency);
+        });
+        collections = [.. Collections().Zip(collections, (after, first) => after - first)];
 
         // Everything has been used once: what that leaves behind counts too.
         run.RoundTrips(Spread(connections, connections), connections, new LatencyLog(connections));
@@ -70,8 +81,20 @@ internal sealed record Figures
             IdleWakesPerSecond = wakes / idle.TotalSeconds,
             IdleCpuShare = cpu / idle,
             Close = close.Mean,
-            GcPauseSeconds = (GC.GetTotalPauseDuration() - pauses).TotalSeconds,
+            ConnectGcShare = connectGc,
+            RoundTripGcShare = tripsGc,
+            RoundTripCollections = string.Join('/', collections),
         };
+    }
+
+    private static int[] Collections() => [GC.CollectionCount(0) - GC.CollectionCount(1), GC.CollectionCount(1) - GC.CollectionCount(2), GC.CollectionCount(2)];
+
+    private static double GcShare(Action action)
+    {
+        var pauses = GC.GetTotalPauseDuration();
+        var begun = Stopwatch.GetTimestamp();
+        action();
+        return (GC.GetTotalPauseDuration() - pauses) / Stopwatch.GetElapsedTime(begun);
     }
 
     /// <summary>So many connections, evenly chosen among all.</summary>

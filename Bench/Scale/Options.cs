@@ -7,8 +7,9 @@ internal sealed record Options
 {
     public const string Usage = """
         dotnet run -c Release --project Bench/Scale -- [--connections 1000000] [--small 1000] [--round-trips 100000] [--idle 5]
-            [--engine] [--driver] [--layout] [--json FILE]
-        Without --engine, --driver or --layout: the first two. Times are in µs. --layout lists what one connection is made of, object by object.
+            [--engine] [--driver] [--kernel] [--kernel-connections 50000] [--layout] [--json FILE]
+        Without --engine, --driver, --kernel or --layout: the first two. --kernel needs root, for a namespace and a TAP of its own.
+        --layout lists what one connection is made of, object by object.
         """;
 
     public int Connections { get; private init; } = 1_000_000;
@@ -23,6 +24,10 @@ internal sealed record Options
     public bool Engine { get; private init; }
 
     public bool Driver { get; private init; }
+
+    public bool Kernel { get; private init; }
+
+    public int KernelConnections { get; private init; } = 50_000;
 
     public bool Layout { get; private init; }
 
@@ -41,6 +46,9 @@ internal sealed record Options
                     continue;
                 case "--driver":
                     options = options with { Driver = true };
+                    continue;
+                case "--kernel":
+                    options = options with { Kernel = true };
                     continue;
                 case "--layout":
                     options = options with { Layout = true };
@@ -63,6 +71,9 @@ internal sealed record Options
                 case "--round-trips":
                     options = options with { RoundTrips = number };
                     break;
+                case "--kernel-connections":
+                    options = options with { KernelConnections = number };
+                    break;
                 case "--idle":
                     options = options with { Idle = TimeSpan.FromSeconds(number) };
                     break;
@@ -71,6 +82,6 @@ internal sealed record Options
             }
         }
 
-        return options.Engine || options.Driver || options.Layout ? options : options with { Engine = true, Driver = true };
+        return options.Engine || options.Driver || options.Kernel || options.Layout ? options : options with { Engine = true, Driver = true };
     }
 }

@@ -121,7 +121,8 @@ internal sealed class ScaleClient(IActorRef stack, IpAddress server, int firstPo
 
     private bool NextBatch()
     {
-        _batch = Math.Min(Batch, _left);
+        // One first: until the peer's hardware address is known, few packets wait for it.
+        _batch = Math.Min(_connections.Count == 0 ? 1 : Batch, _left);
         _outstanding = _batch;
         _left -= _batch;
         _begun = Stopwatch.GetTimestamp();

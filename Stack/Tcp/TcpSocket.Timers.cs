@@ -4,7 +4,7 @@ namespace Tapwire.Stack.Tcp;
 
 /// <content>
 /// Timers: each is a deadline; the socket's one place in the wheel has the earliest. A deadline that moves away leaves it where it is: it then fires
-/// early, once, and is set anew, which is cheaper than moving it with every segment.
+/// early, once, and is set anew, which is cheaper than moving it with every segment. Only where none is left it is taken out: an idle connection wakes nobody.
 /// </content>
 public sealed partial class TcpSocket
 {
@@ -74,7 +74,9 @@ public sealed partial class TcpSocket
         var next = Instant.Min(Instant.Min(_rtoAt, _persistAt), Instant.Min(_keepAliveAt, Instant.Min(_finWait2At, _ackAt)));
         if (_sender is not null)
             next = Instant.Min(next, Instant.Min(_sender.RackAt, _sender.IsPaced ? _sender.PaceAt : Instant.Never));
-        if (next < _entry.Deadline && next != Instant.Never)
+        if (next == Instant.Never)
+            _layer.Timers.Cancel(_entry);
+        else if (next < _entry.Deadline)
             _layer.Timers.Arm(_entry, next);
     }
 
