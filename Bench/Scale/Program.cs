@@ -22,6 +22,8 @@ if (options.Engine || options.Layout)
     kinds.Add(connections => new EngineRun(connections));
 if (options.Driver || options.Layout)
     kinds.Add(connections => new DriverRun(connections));
+if (options.Layout)
+    kinds.Add(_ => new LinkRun());
 
 if (options.Layout)
 {

@@ -43,10 +43,7 @@ internal sealed class SenderState
     public Instant RackAt = Instant.Never;
     public RateReduction Reduction;
 
-    /// <summary>When the next segment may leave.</summary>
-    public Instant PaceAt;
-
-    /// <summary>Something waits for that time.</summary>
+    /// <summary>The next segment waits for the pace.</summary>
     public bool IsPaced;
 
     /// <summary>The pace was what held back the last turn, too.</summary>
@@ -97,10 +94,9 @@ internal sealed class SenderState
 
     /// <summary>Nothing is under way, and nothing has been learnt: another state, fresh from the pool, would do the same.</summary>
     /// <param name="initialWindow">The congestion window with which the connection began.</param>
-    /// <param name="debt">Up to so long ago the pace still counts.</param>
-    public bool IsDispensable(long initialWindow, TimeSpan debt, Instant now) =>
+    public bool IsDispensable(long initialWindow) =>
         Log is null && LossState == LossState.Open && DuplicateAcks == 0 && RenoBytes == 0 && !MayUndo
-        && !TailProbeSent && !TailProbeDue && ProbedMtu == 0 && PaceAt + debt <= now
+        && !TailProbeSent && !TailProbeDue && ProbedMtu == 0
         && !Rack.HasLearnt && Congestion.IsFresh(initialWindow);
 
     /// <summary>Forgets a connection. Its congestion control serves the next one, if it is as it was at the beginning.</summary>
@@ -113,7 +109,6 @@ internal sealed class SenderState
         Rack = default;
         RackAt = Instant.Never;
         Reduction = default;
-        PaceAt = default;
         IsPaced = false;
         IsCatchingUp = false;
         LossState = LossState.Open;

@@ -10,6 +10,9 @@ public sealed partial class TcpSocket
     /// lowers the pace after it.</summary>
     private static readonly TimeSpan TimerSlack = TimeSpan.FromMilliseconds(4);
 
+    /// <summary>When the next segment may leave.</summary>
+    private Instant _paceAt;
+
     private CongestionAlgorithm Algorithm
     {
         get
@@ -33,7 +36,7 @@ public sealed partial class TcpSocket
 
     private bool PaceAllows(Instant now)
     {
-        Sender.IsPaced = Sender.PaceAt > now && Sender.Congestion.PacingRate(_rtt.Smoothed) > 0;
+        Sender.IsPaced = _paceAt > now && Sender.Congestion.PacingRate(_rtt.Smoothed) > 0;
         return !Sender.IsPaced;
     }
 
@@ -43,21 +46,9 @@ public sealed partial class TcpSocket
         var rate = Sender.Congestion.PacingRate(_rtt.Smoothed);
         if (rate == 0)
             return;
-        var slack = BurstTime(rate);
+        var slack = TimeSpan.FromTicks((long)Sender.Congestion.BurstSegments * _segmentSize * TimeSpan.TicksPerSecond / rate);
         var least = Sender.IsCatchingUp ? TimerSlack : PacingSlack;
         var earliest = now - (slack > least ? slack : least);
-        Sender.PaceAt = Instant.Max(Sender.PaceAt, earliest) + TimeSpan.FromTicks(bytes * TimeSpan.TicksPerSecond / rate);
+        _paceAt = Instant.Max(_paceAt, earliest) + TimeSpan.FromTicks(bytes * TimeSpan.TicksPerSecond / rate);
     }
-
-    /// <summary>After so long a pause what was sent before it holds nothing back.</summary>
-    private TimeSpan PacingDebt
-    {
-        get
-        {
-            var rate = Sender.Congestion.PacingRate(_rtt.Smoothed);
-            return rate == 0 ? TimerSlack : TimerSlack + BurstTime(rate);
-        }
-    }
-
-    private TimeSpan BurstTime(long rate) => TimeSpan.FromTicks((long)Sender.Congestion.BurstSegments * _segmentSize * TimeSpan.TicksPerSecond / rate);
 }

@@ -231,7 +231,7 @@ public sealed partial class TcpSocket
         _recover = SndNxt;
         Sender.RenoBytes = 0;
         Sender.DuplicateAcks = 0;
-        Sender.PaceAt = Instant.Zero;
+        _paceAt = Instant.Zero;
         MarkAllLost(now);
     }
 

@@ -67,7 +67,7 @@ public sealed partial class TcpSocket
             _sender.IsCatchingUp = _sender.IsPaced || (more && _sender.IsCatchingUp);
         Schedule(now);
         if (!more)
-            LeaveSending(now);
+            LeaveSending();
         return more;
     }
 

@@ -51,9 +51,9 @@ public sealed partial class TcpSocket
     }
 
     /// <summary>After each turn: nothing is under way any more, and what remains is as at the beginning.</summary>
-    private void LeaveSending(Instant now)
+    private void LeaveSending()
     {
-        if (_sender is null || SndUna != SndNxt || HasUnsent || _send.Bytes > 0 || !_sender.IsDispensable(_initialWindow, PacingDebt, now))
+        if (_sender is null || SndUna != SndNxt || HasUnsent || _send.Bytes > 0 || !_sender.IsDispensable(_initialWindow))
             return;
         _layer.Senders.Return(_sender, keepsCongestion: true);
         _sender = null;

@@ -73,7 +73,7 @@ public sealed partial class TcpSocket
 
         var next = Instant.Min(Instant.Min(_rtoAt, _persistAt), Instant.Min(_keepAliveAt, Instant.Min(_finWait2At, _ackAt)));
         if (_sender is not null)
-            next = Instant.Min(next, Instant.Min(_sender.RackAt, _sender.IsPaced ? _sender.PaceAt : Instant.Never));
+            next = Instant.Min(next, Instant.Min(_sender.RackAt, _sender.IsPaced ? _paceAt : Instant.Never));
         if (next == Instant.Never)
             _layer.Timers.Cancel(_entry);
         else if (next < _entry.Deadline)
