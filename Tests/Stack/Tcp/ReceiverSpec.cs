@@ -48,15 +48,58 @@ public class ReceiverSpec
         """).AssertNoLeak();
 
     [Fact]
-    public void A_batch_of_segments_gets_one_acknowledgement() => new TcpScript().Run(TcpScript.Accepted + """
+    public void A_batch_of_four_segments_gets_one_acknowledgement() => new TcpScript().Run(TcpScript.Accepted + """
+        +0 < . 1:1461(1460) ack 1 win 65535
+        +0 < . 1461:2921(1460) ack 1 win 65535
+        +0 < . 2921:4381(1460) ack 1 win 65535
+        +0 < . 4381:5841(1460) ack 1 win 65535
+        +0 > . 1:1(0) ack 5841
+        +0 read 5840
+        """).AssertNoLeak();
+
+    /// <summary>An initial window: a single acknowledgement, if it were lost, would leave the sender to its timer.</summary>
+    [Fact]
+    public void Of_a_larger_batch_every_fourth_segment_is_acknowledged_and_the_last() => new TcpScript().Run(TcpScript.Accepted + """
         +0 < . 1:1461(1460) ack 1 win 65535
         +0 < . 1461:2921(1460) ack 1 win 65535
         +0 < . 2921:4381(1460) ack 1 win 65535
         +0 < . 4381:5841(1460) ack 1 win 65535
         +0 < . 5841:7301(1460) ack 1 win 65535
-        +0 > . 1:1(0) ack 7301
-        +0 read 7300
+        +0 < . 7301:8761(1460) ack 1 win 65535
+        +0 < . 8761:10221(1460) ack 1 win 65535
+        +0 < . 10221:11681(1460) ack 1 win 65535
+        +0 < . 11681:13141(1460) ack 1 win 65535
+        +0 > . 1:1(0) ack 5841
+        +0 > . 1:1(0) ack 11681
+        +0 > . 1:1(0) ack 13141
+        +0 read 13140
         """).AssertNoLeak();
+
+    [Fact]
+    public void In_a_larger_batch_with_a_gap_what_came_is_reported_before_its_end() => new TcpScript().Run(TcpScript.AcceptedWithSack + """
+        +0 < . 1:1461(1460) ack 1 win 65535
+        +0 < . 2921:4381(1460) ack 1 win 65535
+        +0 < . 4381:5841(1460) ack 1 win 65535
+        +0 < . 5841:7301(1460) ack 1 win 65535
+        +0 < . 7301:8761(1460) ack 1 win 65535
+        +0 > . 1:1(0) ack 1461 <sack 2921:7301>
+        +0 > . 1:1(0) ack 1461 <sack 2921:8761>
+        """).AssertNoLeak();
+
+    /// <summary>Sixteen at a time, and one more after each 200 microseconds: what a fast flow brings costs little more than one for the batch.</summary>
+    [Fact]
+    public void Of_many_segments_at_a_time_the_rest_gets_one_acknowledgement()
+    {
+        var script = new TcpScript { Options = new TcpOptions { Timestamps = false, ReceiveBuffer = 65535 } };
+        script.Run(TcpScript.Accepted);
+        script.Run(Segments(0, 80) + string.Concat(Enumerable.Range(1, 16).Select(ack => $"+0 > . 1:1(0) ack {ack * 2000 + 1}\n")) + "+0 > . 1:1(0) ack 40001\n");
+        script.Run("+1ms read 40000\n+0 > . 1:1(0) ack 40001\n" + Segments(80, 30)
+            + string.Concat(Enumerable.Range(1, 5).Select(ack => $"+0 > . 1:1(0) ack {ack * 2000 + 40001}\n")) + "+0 > . 1:1(0) ack 55001\n");
+        script.AssertNoLeak();
+
+        static string Segments(int from, int count) => string.Concat(
+            Enumerable.Range(from, count).Select(i => $"+0 < . {i * 500 + 1}:{i * 500 + 501}(500) ack 1 win 65535\n"));
+    }
 
     [Fact]
     public void A_super_segment_counts_as_the_segments_it_is_made_of() => new TcpScript().Run(Interactive + """
