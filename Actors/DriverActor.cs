@@ -206,15 +206,15 @@ public sealed class DriverActor : ReceiveActor
     {
         var stack = _stack;
         var pool = _context.Pool;
-        var dispatcher = _context.Dispatcher;
-        Func<Accepted, Props> connection = service.Name switch
+        var connection = service.Name switch
         {
-            "echo" => accepted => EchoActor.Props(stack, accepted.Id).WithDispatcher(dispatcher),
-            "discard" => accepted => DiscardActor.Props(stack, accepted.Id).WithDispatcher(dispatcher),
-            "source" => accepted => SourceActor.Props(stack, accepted.Id, pool).WithDispatcher(dispatcher),
-            _ => accepted => HttpActor.Props(stack, accepted, pool).WithDispatcher(dispatcher),
+            "echo" => EchoActor.Props(stack),
+            "discard" => DiscardActor.Props(stack),
+            "source" => SourceActor.Props(stack, pool),
+            _ => HttpActor.Props(stack, pool),
         };
-        return ServiceListenerActor.Props(stack, service.Name, new IpEndpoint(IpAddress.Unspecified, service.Port), _context.Settings.ServeBacklog, connection);
+        return ServiceListenerActor.Props(stack, service.Name, new IpEndpoint(IpAddress.Unspecified, service.Port), _context.Settings.ServeBacklog,
+            connection.WithDispatcher(_context.Dispatcher));
     }
 
     private void Starting()

@@ -27,31 +27,34 @@ internal sealed class SocketEntry(SocketId id)
     public int Demand { get; set; }
 }
 
-/// <summary>The sockets of one stack actor by <see cref="SocketId"/>: an array with a free list.</summary>
+/// <summary>
+/// The sockets of one stack actor by <see cref="SocketId"/>: places in pages, with a list of the free ones through the places themselves. It grows by a page, so
+/// that the millionth socket costs what the first did.
+/// </summary>
 internal sealed class SocketTable
 {
-    private SocketEntry?[] _entries = new SocketEntry?[64];
-    private uint[] _generations = new uint[64];
-    private readonly Stack<int> _free = new();
+    private const int PageBits = 10;
+    private const int PageSize = 1 << PageBits;
+
+    private readonly List<Place[]> _pages = [];
     private int _used;
+
+    /// <summary>The place that has become free last, or -1.</summary>
+    private int _free = -1;
 
     public int Count { get; private set; }
 
     public SocketEntry Add(StackSocket socket, IActorRef owner)
     {
-        if (!_free.TryPop(out var index))
-        {
-            index = _used++;
-            if (index == _entries.Length)
-            {
-                Array.Resize(ref _entries, index * 2);
-                Array.Resize(ref _generations, index * 2);
-            }
-        }
-
-        var entry = new SocketEntry(new SocketId(index, _generations[index])) { Socket = socket, Owner = owner };
+        var index = _free >= 0 ? _free : _used++;
+        if (index >> PageBits == _pages.Count)
+            _pages.Add(new Place[PageSize]);
+        ref var place = ref At(index);
+        if (index == _free)
+            _free = place.NextFree;
+        var entry = new SocketEntry(new SocketId(index, place.Generation)) { Socket = socket, Owner = owner };
         socket.Owner = entry;
-        _entries[index] = entry;
+        place.Entry = entry;
         Count++;
         return entry;
     }
@@ -59,24 +62,34 @@ internal sealed class SocketTable
     /// <summary>The entry, or null for a socket that is gone.</summary>
     public SocketEntry? Find(SocketId id)
     {
-        var entries = _entries;
-        if ((uint)id.Index >= (uint)entries.Length)
+        if ((uint)id.Index >= (uint)_used)
             return null;
-        var entry = entries[id.Index];
+        var entry = At(id.Index).Entry;
         return entry is not null && entry.Id.Generation == id.Generation ? entry : null;
     }
 
     public void Remove(SocketEntry entry)
     {
-        var index = entry.Id.Index;
-        if (_entries[index] != entry)
+        ref var place = ref At(entry.Id.Index);
+        if (place.Entry != entry)
             return;
-        _entries[index] = null;
-        _generations[index]++;
-        _free.Push(index);
+        place.Entry = null;
+        place.Generation++;
+        place.NextFree = _free;
+        _free = entry.Id.Index;
         entry.Socket.Owner = null;
         Count--;
     }
 
-    public IEnumerable<SocketEntry> All() => _entries.Where(static entry => entry is not null)!;
+    /// <summary>All entries; the table must not change while they are walked through.</summary>
+    public IEnumerable<SocketEntry> All() => _pages.SelectMany(static page => page).Select(static place => place.Entry).OfType<SocketEntry>();
+
+    private ref Place At(int index) => ref _pages[index >> PageBits][index & (PageSize - 1)];
+
+    private struct Place
+    {
+        public SocketEntry? Entry;
+        public uint Generation;
+        public int NextFree;
+    }
 }

@@ -1,3 +1,4 @@
 using System.Runtime.CompilerServices;
 
 [assembly: InternalsVisibleTo("Tapwire.Tests")]
+[assembly: InternalsVisibleTo("Tapwire.Bench.Scale")]

@@ -31,6 +31,8 @@ internal sealed class RunningDriver : IAsyncDisposable
         Ended = EndWatcher.Watch(system, driver);
     }
 
+    public ActorSystem System => _system;
+
     public DriverReady Ready { get; }
 
     /// <summary>Ends when the driver has: by <see cref="StopAsync"/>, or because it failed.</summary>

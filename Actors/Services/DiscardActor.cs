@@ -4,9 +4,9 @@ using Tapwire.Messages;
 namespace Tapwire.Actors.Services;
 
 /// <summary>Takes everything and keeps nothing (RFC 863).</summary>
-public sealed class DiscardActor(IActorRef stack, SocketId id) : StreamServiceActor(stack, id)
+public sealed class DiscardActor(IActorRef stack) : StreamServiceActor(stack)
 {
-    public static Props Props(IActorRef stack, SocketId id) => Akka.Actor.Props.Create(() => new DiscardActor(stack, id));
+    public static Props Props(IActorRef stack) => Akka.Actor.Props.Create(() => new DiscardActor(stack));
 
     protected override void OnRead(ReadReady ready)
     {

@@ -5,12 +5,12 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Actors.Services;
 
 /// <summary>Sends back what it receives (RFC 862). Received buffers go into the send queue as they are; what does not fit yet keeps the window closed.</summary>
-public sealed class EchoActor(IActorRef stack, SocketId id) : StreamServiceActor(stack, id)
+public sealed class EchoActor(IActorRef stack) : StreamServiceActor(stack)
 {
     private BufferQueue _waiting;
     private bool _endOfStream;
 
-    public static Props Props(IActorRef stack, SocketId id) => Akka.Actor.Props.Create(() => new EchoActor(stack, id));
+    public static Props Props(IActorRef stack) => Akka.Actor.Props.Create(() => new EchoActor(stack));
 
     protected override void OnRead(ReadReady ready)
     {

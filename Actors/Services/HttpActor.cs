@@ -11,16 +11,16 @@ namespace Tapwire.Actors.Services;
 /// Answers GET and HEAD with a plain page about the driver (HTTP/1.1, RFC 9112; HTTP/1.0 too). Requests are bounded in size; connections persist as the
 /// version and the Connection field say.
 /// </summary>
-public sealed class HttpActor : StreamServiceActor
+public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceActor(stack)
 {
     /// <summary>Bytes of one request's head; a longer one is answered with 431.</summary>
     internal const int MaxHead = 8192;
 
-    private readonly IActorRef _stack;
-    private readonly BufferPool _pool;
-    private readonly IpEndpoint _remote;
-    private readonly byte[] _head = new byte[MaxHead];
-    private readonly Queue<PacketBuffer> _answers = new();
+    private readonly Queue<PacketBuffer> _answers = new(0);
+    private IpEndpoint _remote;
+
+    // Where a request's head is put together; there only while there is part of one.
+    private PacketBuffer? _headBuffer;
 
     // Received and not looked at yet; it keeps the window closed.
     private PacketBuffer? _input;
@@ -30,22 +30,24 @@ public sealed class HttpActor : StreamServiceActor
     private int _waiting; // requests whose page is being asked for
     private bool _last;
 
-    public HttpActor(IActorRef stack, Accepted accepted, BufferPool pool)
-        : base(stack, accepted.Id)
-    {
-        _stack = stack;
-        _pool = pool;
-        _remote = accepted.Remote;
-        Receive<PageReady>(page =>
-        {
-            _waiting--;
-            Answer("200 OK", page.Text, page.HeadOnly);
-            Next();
-        });
-    }
+    private Span<byte> Head => (_headBuffer ??= NewHead()).Span;
 
-    public static Props Props(IActorRef stack, Accepted accepted, BufferPool pool) =>
-        Akka.Actor.Props.Create(() => new HttpActor(stack, accepted, pool));
+    public static Props Props(IActorRef stack, BufferPool pool) => Akka.Actor.Props.Create(() => new HttpActor(stack, pool));
+
+    protected override void OnAccepted(Accepted accepted) => _remote = accepted.Remote;
+
+    protected override void OnOther(object message)
+    {
+        if (message is not PageReady page)
+        {
+            base.OnOther(message);
+            return;
+        }
+
+        _waiting--;
+        Answer("200 OK", page.Text, page.HeadOnly);
+        Next();
+    }
 
     protected override void OnRead(ReadReady ready)
     {
@@ -67,6 +69,7 @@ public sealed class HttpActor : StreamServiceActor
     protected override void PostStop()
     {
         PacketBuffer.ReleaseChain(_input);
+        LeaveHead();
         while (_answers.TryDequeue(out var answer))
             answer.Release();
         base.PostStop();
@@ -79,11 +82,11 @@ public sealed class HttpActor : StreamServiceActor
         while (_waiting == 0 && !_last && _answers.Count == 0)
         {
             Fill();
-            var end = _head.AsSpan(0, _length).IndexOf("\r\n\r\n"u8);
+            var end = _length == 0 ? -1 : Head[.._length].IndexOf("\r\n\r\n"u8);
             if (end >= 0)
             {
-                var head = Encoding.Latin1.GetString(_head, 0, end);
-                _head.AsSpan(end + 4, _length - end - 4).CopyTo(_head);
+                var head = Encoding.Latin1.GetString(Head[..end]);
+                Head[(end + 4).._length].CopyTo(Head);
                 _length -= end + 4;
                 Handle(head);
             }
@@ -104,11 +107,26 @@ public sealed class HttpActor : StreamServiceActor
             SendAnswers();
         }
 
+        if (_length == 0)
+            LeaveHead();
         if (!_last)
             return;
         Fill();
         if (_waiting == 0 && _answers.Count == 0)
             Finish();
+    }
+
+    private PacketBuffer NewHead()
+    {
+        var buffer = pool.Rent(MaxHead);
+        buffer.Append(MaxHead);
+        return buffer;
+    }
+
+    private void LeaveHead()
+    {
+        _headBuffer?.Release();
+        _headBuffer = null;
     }
 
     /// <summary>Moves what fits to the request's head; after the last request, discards what still comes.</summary>
@@ -121,7 +139,7 @@ public sealed class HttpActor : StreamServiceActor
             if (!_last)
             {
                 count = Math.Min(count, MaxHead - _length);
-                buffer.Span[..count].CopyTo(_head.AsSpan(_length));
+                buffer.Span[..count].CopyTo(Head[_length..]);
                 _length += count;
             }
 
@@ -177,7 +195,7 @@ public sealed class HttpActor : StreamServiceActor
     }
 
     private void AskForPage(bool headOnly) =>
-        _stack.Ask<StackStatus>(StatusRequest.Instance, TimeSpan.FromSeconds(5)).PipeTo(Self, ActorRefs.NoSender,
+        Stack.Ask<StackStatus>(StatusRequest.Instance, TimeSpan.FromSeconds(5)).PipeTo(Self, ActorRefs.NoSender,
             status => new PageReady(Page(status), headOnly),
             cause => new PageReady($"tapwire\nThe stack does not answer: {cause.Message}\n", headOnly));
 
@@ -201,7 +219,7 @@ public sealed class HttpActor : StreamServiceActor
         var head = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,
             $"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {bytes.Length}\r\n{fields}Connection: {(_last ? "close" : "keep-alive")}\r\n\r\n"));
         var length = head.Length + (headOnly ? 0 : bytes.Length);
-        var buffer = _pool.Rent(length);
+        var buffer = pool.Rent(length);
         head.CopyTo(buffer.Append(head.Length));
         if (!headOnly)
             bytes.CopyTo(buffer.Append(bytes.Length));

@@ -16,17 +16,17 @@ public sealed class ServiceListenerActor : ListenerActor
     private const int Ahead = 64;
 
     private readonly string _name;
-    private readonly Func<Accepted, Props> _connection;
+    private readonly Props _connection;
 
-    public ServiceListenerActor(IActorRef stack, string name, Listen request, Func<Accepted, Props> connection)
+    public ServiceListenerActor(IActorRef stack, string name, Listen request, Props connection)
         : base(stack, request)
     {
         _name = name;
         _connection = connection;
     }
 
-    /// <param name="connection">Makes the props of the actor that serves one accepted connection.</param>
-    public static Props Props(IActorRef stack, string name, IpEndpoint local, int backlog, Func<Accepted, Props> connection)
+    /// <param name="connection">Of the actors that serve one connection each: <see cref="StreamServiceActor"/>.</param>
+    public static Props Props(IActorRef stack, string name, IpEndpoint local, int backlog, Props connection)
     {
         var request = new Listen(local, backlog, Binding: null, new TcpSocketOptions { NoDelay = true, ReuseAddress = true });
         return Akka.Actor.Props.Create(() => new ServiceListenerActor(stack, name, request, connection));
@@ -48,7 +48,7 @@ public sealed class ServiceListenerActor : ListenerActor
 
     protected override void OnAccepted(SocketId listener, Accepted accepted)
     {
-        Context.ActorOf(_connection(accepted));
+        Context.ActorOf(_connection).Tell(accepted);
         Stack.Tell(new Accept(listener, 1));
     }
 }

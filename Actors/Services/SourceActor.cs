@@ -8,15 +8,14 @@ namespace Tapwire.Actors.Services;
 /// Writes as fast as the connection takes, until the peer closes: the numbers 0, 1, 2, ... as 64-bit little-endian words, so that a reader can tell a lost,
 /// repeated or misplaced byte. What it receives is discarded.
 /// </summary>
-public sealed class SourceActor(IActorRef stack, SocketId id, BufferPool pool) : StreamServiceActor(stack, id)
+public sealed class SourceActor(IActorRef stack, BufferPool pool) : StreamServiceActor(stack)
 {
     private const int Chunk = 65536;
 
     private ulong _next;
     private bool _finished;
 
-    public static Props Props(IActorRef stack, SocketId id, BufferPool pool) =>
-        Akka.Actor.Props.Create(() => new SourceActor(stack, id, pool));
+    public static Props Props(IActorRef stack, BufferPool pool) => Akka.Actor.Props.Create(() => new SourceActor(stack, pool));
 
     protected override void OnRead(ReadReady ready)
     {

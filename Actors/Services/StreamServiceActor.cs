@@ -6,54 +6,76 @@ using Tapwire.Stack.Buffers;
 
 namespace Tapwire.Actors.Services;
 
-/// <summary>One accepted connection that is served from within the driver. It stops when the connection has ended; stopped earlier, it resets it.</summary>
-public abstract class StreamServiceActor : ReceiveActor
+/// <summary>
+/// One accepted connection that is served from within the driver. Its first message is the listener's <see cref="Accepted"/>, so that all connections of a
+/// service have the same props. It stops when the connection has ended; stopped earlier, it resets it.
+/// </summary>
+/// <remarks>A driver may have a million of these, most of them idle: one handler for all messages, and nothing made before it is needed.</remarks>
+public abstract class StreamServiceActor(IActorRef stack) : UntypedActor
 {
-    private readonly IActorRef _stack;
-    private readonly SocketId _id;
-    private bool _ended;
+    private SocketId _id;
+    private bool _open;
+    private ILoggingAdapter? _log;
 
-    protected StreamServiceActor(IActorRef stack, SocketId id)
-    {
-        _stack = stack;
-        _id = id;
-        Receive<Connected>(connected =>
-        {
-            Room = connected.SendRoom;
-            OnRoom();
-        });
-        Receive<ReadReady>(OnRead);
-        Receive<WriteDone>(done =>
-        {
-            Room += done.Bytes;
-            OnRoom();
-        });
-        Receive<Closed>(closed =>
-        {
-            _ended = true;
-            Log.Debug("Connection ended: {Reason}", closed.Reason);
-            Context.Stop(Self);
-        });
-        Receive<Stopping>(_ =>
-        {
-            _ended = true;
-            _stack.Tell(new Close(_id));
-            Context.Stop(Self);
-        });
-    }
+    protected ILoggingAdapter Log => _log ??= Context.GetLogger();
 
-    protected ILoggingAdapter Log { get; } = Context.GetLogger();
+    protected IActorRef Stack => stack;
 
     /// <summary>Bytes that may be sent now.</summary>
     protected int Room { get; private set; }
 
-    protected override void PreStart() => _stack.Tell(new Attach(_id));
+    protected sealed override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case ReadReady ready:
+                OnRead(ready);
+                break;
+            case WriteDone done:
+                Room += done.Bytes;
+                OnRoom();
+                break;
+            case Accepted accepted:
+                _id = accepted.Id;
+                _open = true;
+                OnAccepted(accepted);
+                stack.Tell(new Attach(_id));
+                break;
+            case Connected connected:
+                Room = connected.SendRoom;
+                OnRoom();
+                break;
+            case Closed closed:
+                _open = false;
+                if (Context.System.Log.IsDebugEnabled)
+                    Log.Debug("Connection ended: {Reason}", closed.Reason);
+                Context.Stop(Self);
+                break;
+            case Stopping:
+                if (_open)
+                    stack.Tell(new Close(_id));
+                _open = false;
+                Context.Stop(Self);
+                break;
+            default:
+                OnOther(message);
+                break;
+        }
+    }
 
     protected override void PostStop()
     {
-        if (!_ended)
-            _stack.Tell(new Abort(_id));
+        if (_open)
+            stack.Tell(new Abort(_id));
     }
+
+    /// <summary>Before the connection's first event.</summary>
+    protected virtual void OnAccepted(Accepted accepted)
+    {
+    }
+
+    /// <summary>A message that is not the connection's.</summary>
+    protected virtual void OnOther(object message) => Unhandled(message);
 
     /// <summary>Bytes or the end of the stream; the buffers are the actor's from now on, and so is answering with <see cref="Consumed"/>.</summary>
     protected abstract void OnRead(ReadReady ready);
@@ -67,16 +89,16 @@ public abstract class StreamServiceActor : ReceiveActor
     protected void Send(PacketBuffer data)
     {
         Room -= data.Length;
-        _stack.Tell(new WriteRequest(_id, data));
+        stack.Tell(new WriteRequest(_id, data));
     }
 
     protected void Consumed(int bytes)
     {
         if (bytes > 0)
-            _stack.Tell(new ReadDone(_id, bytes));
+            stack.Tell(new ReadDone(_id, bytes));
     }
 
-    protected void Finish() => _stack.Tell(new Shutdown(_id, ShutdownDirection.Send));
+    protected void Finish() => stack.Tell(new Shutdown(_id, ShutdownDirection.Send));
 
-    protected void CloseConnection() => _stack.Tell(new Close(_id));
+    protected void CloseConnection() => stack.Tell(new Close(_id));
 }

@@ -92,6 +92,9 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
 
     public override long PacingRate(TimeSpan smoothed) => (long)_pacingRate;
 
+    /// <summary>What it has measured is what it is.</summary>
+    public override bool IsFresh(long initialWindow) => false;
+
     public override void Begin(int segmentSize, bool synLost, TimeSpan roundTrip, Instant now)
     {
         _segmentSize = segmentSize;

@@ -24,13 +24,16 @@ internal abstract class CongestionControl
 
     /// <summary>Bytes per second; 0: as fast as the window allows.</summary>
     /// <param name="smoothed">SRTT; zero before the first measurement.</param>
-    public virtual long PacingRate(TimeSpan smoothed)
+    public virtual long PacingRate(TimeSpan smoothed) => PaceOf(Window, IsInSlowStart, smoothed);
+
+    /// <param name="doubles">The window doubles with each round trip.</param>
+    public static long PaceOf(long window, bool doubles, TimeSpan smoothed)
     {
         // As Linux has it: twice the window per round trip while that doubles, then a little more than the window. Where a round trip is not much longer
         // than a timer is precise, acknowledgements set the pace well enough.
         if (smoothed < TimeSpan.FromMilliseconds(1))
             return 0;
-        return Window * (IsInSlowStart ? 20 : 12) / 10 * TimeSpan.TicksPerSecond / smoothed.Ticks;
+        return window * (doubles ? 20 : 12) / 10 * TimeSpan.TicksPerSecond / smoothed.Ticks;
     }
 
     /// <summary>Segments that may leave at once though the pace is slower.</summary>
@@ -40,7 +43,20 @@ internal abstract class CongestionControl
     /// <param name="synLost">The SYN or SYN-ACK had to be sent again.</param>
     /// <param name="roundTrip">Of the handshake; zero: not measured.</param>
     public virtual void Begin(int segmentSize, bool synLost, TimeSpan roundTrip, Instant now) =>
-        Window = synLost ? segmentSize : InitialWindow(segmentSize);
+        Window = FirstWindow(segmentSize, synLost);
+
+    /// <summary>As after the other Begin, or before it, with that window.</summary>
+    public void Begin(long window) => Window = window;
+
+    /// <summary>Nothing has changed since <see cref="Begin(long)"/>: as good as a new one.</summary>
+    public virtual bool IsFresh(long initialWindow) =>
+        Window == initialWindow && SlowStartThreshold == long.MaxValue && _priorWindow == 0;
+
+    /// <summary>The window after the handshake.</summary>
+    public static int FirstWindow(int segmentSize, bool synLost) => synLost ? segmentSize : InitialWindow(segmentSize);
+
+    /// <summary>All that such a control takes from the handshake is the first window: it may be made when something is to be sent.</summary>
+    public static bool CanBeginLater(CongestionAlgorithm algorithm) => algorithm != CongestionAlgorithm.Bbr;
 
     /// <summary>An acknowledgement has brought news; called after <see cref="LossDetected"/> if it shows a loss.</summary>
     /// <param name="isRecovering">A fast recovery goes on.</param>

@@ -22,6 +22,9 @@ internal sealed class CubicCongestionControl : CongestionControl
 
     public override CongestionAlgorithm Algorithm => CongestionAlgorithm.Cubic;
 
+    public override bool IsFresh(long initialWindow) =>
+        base.IsFresh(initialWindow) && !_curve.HasEpoch && _curve.Maximum == 0 && _fraction == 0 && _exit.IsFresh;
+
     public override void Acknowledged(in AckReport report, bool isRecovering)
     {
         var since = report.Now - _lastAcknowledged;

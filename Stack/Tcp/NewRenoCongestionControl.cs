@@ -7,6 +7,8 @@ internal sealed class NewRenoCongestionControl : CongestionControl
 
     public override CongestionAlgorithm Algorithm => CongestionAlgorithm.NewReno;
 
+    public override bool IsFresh(long initialWindow) => base.IsFresh(initialWindow) && _acknowledged == 0;
+
     public override void Acknowledged(in AckReport report, bool isRecovering)
     {
         // A window that was not used says nothing about the path (RFC 7661, 4.1).

@@ -25,6 +25,9 @@ internal struct RackDetector
     /// <summary>The path has been seen to change the order.</summary>
     public bool IsReordering { get; private set; }
 
+    /// <summary>Something about the path is known that the next flight is to heed.</summary>
+    public readonly bool HasLearnt => IsReordering;
+
     public void Begin(uint sequence) => Forward = sequence;
 
     /// <summary>Steps 2 and 3: something has arrived.</summary>

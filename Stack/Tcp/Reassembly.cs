@@ -23,13 +23,23 @@ internal sealed class ReassemblyRange
     public ReassemblyRange? Newer;
 }
 
-/// <summary>Ranges not in use, shared by the connections of a layer.</summary>
+/// <summary>Ranges and lists of them that are not in use, shared by the connections of a layer.</summary>
 internal sealed class ReassemblyRangePool
 {
     private const int Limit = 4096;
 
+    private readonly Stack<ReassemblyList> _lists = new();
     private ReassemblyRange? _free;
     private int _count;
+
+    public ReassemblyList RentList() => _lists.TryPop(out var list) ? list : new ReassemblyList();
+
+    /// <param name="list">An idle one.</param>
+    public void Return(ReassemblyList list)
+    {
+        if (_lists.Count < Limit)
+            _lists.Push(list);
+    }
 
     public ReassemblyRange Rent()
     {
@@ -56,11 +66,67 @@ internal sealed class ReassemblyRangePool
     }
 }
 
+/// <summary>What has arrived ahead of a gap. Most connections never have anything there: the list is made when something comes, and goes when the gap is
+/// filled.</summary>
+internal struct Reassembly
+{
+    private ReassemblyList? _list;
+
+    public readonly bool IsEmpty => _list is null || _list.IsEmpty;
+
+    /// <inheritdoc cref="ReassemblyList.Ranges"/>
+    public readonly int Ranges => _list?.Ranges ?? 0;
+
+    /// <inheritdoc cref="ReassemblyList.Unreported"/>
+    public readonly int Unreported => _list?.Unreported ?? 0;
+
+    /// <inheritdoc cref="ReassemblyList.Memory"/>
+    public readonly long Memory => _list?.Memory ?? 0;
+
+    /// <inheritdoc cref="ReassemblyList.Insert"/>
+    public SackBlock Insert(uint start, PacketBuffer payload, BufferPool pool, ReassemblyRangePool ranges) =>
+        (_list ??= ranges.RentList()).Insert(start, payload, pool, ranges);
+
+    /// <inheritdoc cref="ReassemblyList.TakeInOrder"/>
+    public uint TakeInOrder(uint expected, ref ReceiveQueue queue, ReassemblyRangePool ranges)
+    {
+        if (_list is null)
+            return expected;
+        expected = _list.TakeInOrder(expected, ref queue, ranges);
+        Leave(ranges);
+        return expected;
+    }
+
+    /// <inheritdoc cref="ReassemblyList.DropLast"/>
+    public void DropLast(ReassemblyRangePool ranges)
+    {
+        _list!.DropLast(ranges);
+        Leave(ranges);
+    }
+
+    public void Clear(ReassemblyRangePool ranges)
+    {
+        _list?.Clear(ranges);
+        Leave(ranges);
+    }
+
+    /// <inheritdoc cref="ReassemblyList.Report"/>
+    public readonly int Report(ref SackBlocks blocks, int at, int room) => _list?.Report(ref blocks, at, room) ?? 0;
+
+    private void Leave(ReassemblyRangePool ranges)
+    {
+        if (_list is not { IsIdle: true })
+            return;
+        ranges.Return(_list);
+        _list = null;
+    }
+}
+
 /// <summary>
 /// The bytes that arrived ahead of a gap, as a sorted list of ranges with gaps between them. Its length is the number of gaps, not of segments. A place in it is
 /// sought from the nearest of three: the front, where gaps are filled, the end, where data is new, and where something arrived last.
 /// </summary>
-internal struct Reassembly
+internal sealed class ReassemblyList
 {
     /// <summary>More gaps than that mean an attack or a hopeless path; the farthest range goes.</summary>
     public const int MaxRanges = 2048;
@@ -73,14 +139,18 @@ internal struct Reassembly
     private uint _touched;
     private uint _reported;
 
-    public readonly bool IsEmpty => _first is null;
+    public bool IsEmpty => _first is null;
 
+    /// <summary>Empty, and nothing is left to report: any connection may have it next.</summary>
+    public bool IsIdle => _first is null && Unreported == 0;
+
+    /// <summary>Contiguous ranges held.</summary>
     public int Ranges { get; private set; }
 
     /// <summary>Ranges that have come or grown since the last report.</summary>
     public int Unreported { get; private set; }
 
-    public readonly uint FirstStart => _first!.Start;
+    public uint FirstStart => _first!.Start;
 
     /// <summary>Capacity of all buffers held.</summary>
     public long Memory { get; private set; }
@@ -199,7 +269,7 @@ internal struct Reassembly
     }
 
     /// <summary>The last range that begins at or below a sequence number.</summary>
-    private readonly ReassemblyRange? Preceding(uint start)
+    private ReassemblyRange? Preceding(uint start)
     {
         if (_first is null || Seq.Gt(_first.Start, start))
             return null;

@@ -3,8 +3,7 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// Bytes from the application that the peer has not acknowledged: a chain of buffers that segments refer to, and two places in it that move forward
-/// with the segments (new data, retransmissions), so that no segment searches the chain.
+/// Bytes from the application that the peer has not acknowledged: a chain of buffers that segments refer to.
 /// </summary>
 internal struct SendQueue
 {
@@ -17,8 +16,6 @@ internal struct SendQueue
 
     private PacketBuffer? _head;
     private PacketBuffer? _tail;
-    private Place _next;
-    private Place _again;
 
     /// <summary>Sequence number of the first byte held.</summary>
     public uint Start;
@@ -49,7 +46,7 @@ internal struct SendQueue
     }
 
     /// <summary>Releases <paramref name="count"/> bytes from the front, at most <see cref="Bytes"/>.</summary>
-    public void Acknowledge(int count)
+    public void Acknowledge(int count, ref SendPlaces places)
     {
         Start += (uint)count;
         Bytes -= count;
@@ -59,8 +56,8 @@ internal struct SendQueue
             if (count < head.Length)
             {
                 head.TrimStart(count);
-                _next.Trimmed(head, count);
-                _again.Trimmed(head, count);
+                places.Next.Trimmed(head, count);
+                places.Again.Trimmed(head, count);
                 return;
             }
 
@@ -69,8 +66,8 @@ internal struct SendQueue
             if (_head is null)
                 _tail = null;
             head.Next = null;
-            _next.Forget(head);
-            _again.Forget(head);
+            places.Next.Forget(head);
+            places.Again.Forget(head);
             head.Release();
         }
     }
@@ -80,20 +77,14 @@ internal struct SendQueue
         PacketBuffer.ReleaseChain(_head);
         _head = null;
         _tail = null;
-        _next = default;
-        _again = default;
         Bytes = 0;
     }
 
     /// <summary>A buffer with header room whose payload is the given bytes of the queue.</summary>
-    /// <param name="again">A retransmission.</param>
-    public PacketBuffer Segment(BufferPool pool, uint sequence, int length, bool again)
+    /// <param name="length">1 and more.</param>
+    /// <param name="place">One of the <see cref="SendPlaces"/> of this queue.</param>
+    public PacketBuffer Segment(BufferPool pool, uint sequence, int length, ref SendPlace place)
     {
-        if (length == 0)
-            return pool.Rent(0, BufferPool.HeaderRoom);
-        ref var place = ref _next;
-        if (again)
-            place = ref _again;
         Seek(ref place, sequence);
         var copied = length <= InlineLimit || Pieces(place, length) > PacketBuffer.MaxFragments;
         var segment = pool.Rent(copied ? length : 0, BufferPool.HeaderRoom);
@@ -119,10 +110,10 @@ internal struct SendQueue
         return segment;
     }
 
-    private readonly void Seek(ref Place place, uint sequence)
+    private readonly void Seek(ref SendPlace place, uint sequence)
     {
         if (place.Buffer is null || Seq.Gt(place.Sequence, sequence))
-            place = new Place { Buffer = _head, Offset = 0, Sequence = Start };
+            place = new SendPlace { Buffer = _head, Offset = 0, Sequence = Start };
         while (place.Sequence != sequence)
         {
             var left = place.Buffer!.Length - place.Offset;
@@ -140,7 +131,7 @@ internal struct SendQueue
         }
     }
 
-    private static int Pieces(in Place place, int length)
+    private static int Pieces(in SendPlace place, int length)
     {
         var pieces = 0;
         var offset = place.Offset;
@@ -154,28 +145,38 @@ internal struct SendQueue
 
         return pieces;
     }
+}
 
-    /// <summary>A position in the chain: a buffer, an offset into its data, and the sequence number there. No buffer: to be sought from the head.</summary>
-    private struct Place
+/// <summary>A position in a <see cref="SendQueue"/>: a buffer, an offset into its data, and the sequence number there. No buffer: to be sought from the head.</summary>
+internal struct SendPlace
+{
+    public PacketBuffer? Buffer;
+    public int Offset;
+    public uint Sequence;
+
+    public void Trimmed(PacketBuffer buffer, int count)
     {
-        public PacketBuffer? Buffer;
-        public int Offset;
-        public uint Sequence;
-
-        public void Trimmed(PacketBuffer buffer, int count)
-        {
-            if (Buffer != buffer)
-                return;
-            if (Offset >= count)
-                Offset -= count;
-            else
-                Buffer = null;
-        }
-
-        public void Forget(PacketBuffer buffer)
-        {
-            if (Buffer == buffer)
-                Buffer = null;
-        }
+        if (Buffer != buffer)
+            return;
+        if (Offset >= count)
+            Offset -= count;
+        else
+            Buffer = null;
     }
+
+    public void Forget(PacketBuffer buffer)
+    {
+        if (Buffer == buffer)
+            Buffer = null;
+    }
+}
+
+/// <summary>Two places that move forward with the segments, so that no segment searches the chain.</summary>
+internal struct SendPlaces
+{
+    /// <summary>Of new data.</summary>
+    public SendPlace Next;
+
+    /// <summary>Of retransmissions.</summary>
+    public SendPlace Again;
 }

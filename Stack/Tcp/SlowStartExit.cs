@@ -23,6 +23,9 @@ internal struct SlowStartExit
     private int _samples;
     private int _conservativeRound;
 
+    /// <summary>No acknowledgement has been taken yet.</summary>
+    public readonly bool IsFresh => _roundEnd == 0 && _samples == 0 && _conservativeRound == 0 && _lastRound == TimeSpan.Zero;
+
     /// <summary>Takes an acknowledgement in slow start.</summary>
     /// <param name="growth">Bytes by which the window may grow.</param>
     /// <returns>True: slow start is over.</returns>

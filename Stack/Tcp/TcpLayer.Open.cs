@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Tapwire.Stack.Ip;
 
@@ -7,6 +8,9 @@ namespace Tapwire.Stack.Tcp;
 public sealed partial class TcpLayer
 {
     private readonly Dictionary<ushort, TcpListener> _listeners = [];
+
+    /// <summary>What was asked for last.</summary>
+    private StrongBox<TcpSocketOptions> _options = new(default);
 
     /// <summary>How many connections and TIME-WAIT records use a local port.</summary>
     private readonly Dictionary<ushort, int> _portUse = [];
@@ -51,7 +55,7 @@ public sealed partial class TcpLayer
         }
 
         var connection = new TcpConnection(pair, _table.HashOf(pair));
-        socket = new TcpSocket(this, connection, new(options));
+        socket = new TcpSocket(this, connection, Shared(options));
         AddEntry(connection);
         Count++;
         Counters.TcpActiveOpens++;
@@ -116,6 +120,14 @@ public sealed partial class TcpLayer
         Timers.Cancel(connection);
         RemoveEntry(connection);
         Count--;
+    }
+
+    /// <summary>Options are not changed but replaced: sockets with the same ones may have them together.</summary>
+    internal StrongBox<TcpSocketOptions> Shared(in TcpSocketOptions options)
+    {
+        if (_options.Value != options)
+            _options = new(options);
+        return _options;
     }
 
     private void AddEntry(TcpEntry entry)

@@ -18,6 +18,7 @@ public sealed partial class TcpLayer
     internal readonly TimerWheel Timers;
     internal readonly ReassemblyRangePool Ranges = new();
     internal readonly TransmissionPool Transmissions = new();
+    internal readonly SenderStatePool Senders;
     internal readonly PathMtuCache PathMtu = new();
     internal readonly KeyedRandom Random;
 
@@ -39,6 +40,7 @@ public sealed partial class TcpLayer
         Timers = timers;
         Counters = counters;
         Random = random;
+        Senders = new SenderStatePool(this);
         _table = new TcpTable(random);
         _sequenceKey = random.NextHash();
         _timestampKey = random.NextHash();

@@ -11,14 +11,10 @@ public sealed partial class TcpSocket
     /// <summary>So long the least round trip is remembered (tcp_min_rtt_wlen).</summary>
     private static readonly TimeSpan MinRoundTripFilter = TimeSpan.FromSeconds(300);
 
-    /// <summary>What is between SND.UNA and SND.NXT; null: nothing, or only a SYN.</summary>
-    private TransmissionLog? _log;
     private DeliveryRate _rate;
-    private RackDetector _rack;
 
-    /// <summary>Bytes sent more than once, and reported as received twice, since the connection began.</summary>
-    private long _repeatedBytes;
-    private long _duplicateBytes;
+    /// <summary>Bytes sent more than once, less those reported as received twice, since the connection began.</summary>
+    private long _unreportedRepeats;
     private TimeSpan _minRoundTrip;
     private Instant _minRoundTripAt;
 
@@ -32,7 +28,7 @@ public sealed partial class TcpSocket
     private int Flight => (int)(SndNxt - SndUna);
 
     /// <summary>RFC 6675's pipe: bytes that are in the network as far as is known.</summary>
-    private int Pipe => Flight - (_log is null ? 0 : _log.ArrivedBytes + _log.LostBytes) - _renoBytes;
+    private int Pipe => Flight - (_sender is null ? 0 : (Log is null ? 0 : Log.ArrivedBytes + Log.LostBytes) + _sender.RenoBytes);
 
     /// <summary>Takes an acknowledgement that can be true.</summary>
     private void ProcessAcknowledgment(in TcpHeader segment, int length, Instant now)
@@ -48,7 +44,7 @@ public sealed partial class TcpSocket
         var windowChanged = UpdateWindow(segment);
         var isProbeDuplicate = TailProbeAnswered(segment, ack == SndUna && length == 0 && !windowChanged && segment.SackCount == 0, now);
         // Also when nothing is in flight any more, the last repetition may turn out to have been needless.
-        if (_log is null && ack == SndUna && (segment.SackCount == 0 || !_selectiveAck))
+        if (Log is null && ack == SndUna && (segment.SackCount == 0 || !_selectiveAck))
             return;
         var report = new AckReport
         {
@@ -75,8 +71,8 @@ public sealed partial class TcpSocket
 
     /// <summary>In slow start a window that was used by half counts, for it is to double.</summary>
     private bool IsWindowLimited =>
-        Seq.Gt(_windowLimitedTo, SndUna) || _lossState == LossState.Loss
-        || (_congestion.IsInSlowStart && 2L * Flight >= _congestion.Window);
+        Seq.Gt(_windowLimitedTo, SndUna) || Sender.LossState == LossState.Loss
+        || (Sender.Congestion.IsInSlowStart && 2L * Flight >= Sender.Congestion.Window);
 
     /// <summary>RFC 9293, 3.10.7.4; and, as in Linux (tcp_may_update_window), an acknowledgement of new data brings its window whatever its sequence
     /// number: a retransmission has an old one, and with SND.UNA the old window would move beyond the edge that was announced.</summary>
@@ -102,11 +98,12 @@ public sealed partial class TcpSocket
         var data = (int)Math.Min(ack - SndUna, (uint)_send.Bytes);
         report.Acknowledged = (int)(ack - SndUna);
         RemoveAcknowledged(ack, segment, ref report);
-        _send.Acknowledge(data);
+        AcknowledgeQueue(data);
         SndUna = ack;
         _lastSmall = Seq.Max(_lastSmall, ack);
         _windowLimitedTo = Seq.Max(_windowLimitedTo, ack);
-        _duplicateAcks = 0;
+        if (_sender is not null)
+            _sender.DuplicateAcks = 0;
         _backoff = 0;
         _softError = StackError.None;
         _lastProgress = now;
@@ -119,13 +116,13 @@ public sealed partial class TcpSocket
     /// <summary>Takes what is acknowledged out of the log.</summary>
     private void RemoveAcknowledged(uint ack, in TcpHeader segment, ref AckReport report)
     {
-        if (_log is null)
+        if (Log is null)
             return;
         var repeated = false;
         var sentAt = Instant.Never;
-        while (_log.Count > 0 && Seq.Lt(_log.First.Start, ack))
+        while (Log.Count > 0 && Seq.Lt(Log.First.Start, ack))
         {
-            var entry = _log.First;
+            var entry = Log.First;
             var end = Seq.Min(entry.End, ack);
             if (entry.State != TransmissionState.Arrived)
             {
@@ -135,9 +132,9 @@ public sealed partial class TcpSocket
             }
 
             if (end == entry.End)
-                _log.RemoveFirst();
+                Log.RemoveFirst();
             else
-                _log.TrimFirst(end);
+                Log.TrimFirst(end);
         }
 
         // What waited behind a gap until it was filled tells nothing about round trips (Karn).
@@ -145,7 +142,7 @@ public sealed partial class TcpSocket
             report.RoundTrip = TimeSpan.Zero;
         else if (sentAt != Instant.Never && Seq.Gt(ack, _measuredTo))
             Measured(report.Now - sentAt);
-        if (_log.Count == 0)
+        if (Log.Count == 0)
             DropLog();
     }
 
@@ -157,13 +154,13 @@ public sealed partial class TcpSocket
         {
             if (report.RoundTrip == TimeSpan.Zero || elapsed < report.RoundTrip)
                 report.RoundTrip = elapsed > TimeSpan.Zero ? elapsed : new TimeSpan(1);
-            report.OriginalArrived |= _lossState == LossState.Loss && Seq.Le(end, _recover);
+            report.OriginalArrived |= Sender.LossState == LossState.Loss && Seq.Le(end, _recover);
         }
 
         var isAmbiguous = entry.IsRepeated && (elapsed < _minRoundTrip || AnswersBefore(segment, TcpLayer.TimestampClock(entry.SentAt)));
         if (entry.IsProbe)
             ProbeArrived(entry);
-        _rack.Arrived(entry, end, isAmbiguous, report.Now);
+        Sender.Rack.Arrived(entry, end, isAmbiguous, report.Now);
         _rate.Arrived(entry, bytes, ref report);
     }
 
@@ -221,7 +218,7 @@ public sealed partial class TcpSocket
 
             if (i == 0 && IsDuplicate(block, segment))
                 DuplicateReported(block, ref report);
-            else if (Seq.Gt(block.End, SndUna) && _log is not null)
+            else if (Seq.Gt(block.End, SndUna) && Log is not null)
                 TakeReport(Seq.Max(block.Start, SndUna), block.End, segment, ref report);
         }
     }
@@ -238,20 +235,20 @@ public sealed partial class TcpSocket
             return;
         _layer.Counters.TcpExtTCPDSACKRecv++;
         // More than was ever sent again: the network makes them.
-        _duplicateBytes += block.End - block.Start;
-        if (_duplicateBytes > _repeatedBytes)
+        _unreportedRepeats -= block.End - block.Start;
+        if (_unreportedRepeats < 0)
             return;
         report.HasDuplicate = true;
-        if (!_tailProbeSent && !report.IsTailProbeDuplicate)
-            _rack.DuplicateReported(SndUna, SndNxt);
-        if (_mayUndo && Seq.Ge(block.Start, _undoFrom))
-            _undoBytes -= (int)(block.End - block.Start);
+        if (!Sender.TailProbeSent && !report.IsTailProbeDuplicate)
+            Sender.Rack.DuplicateReported(SndUna, SndNxt);
+        if (Sender.MayUndo && Seq.Ge(block.Start, Sender.UndoFrom))
+            Sender.UndoBytes -= (int)(block.End - block.Start);
     }
 
     /// <summary>Bytes have arrived ahead of a gap.</summary>
     private void TakeReport(uint start, uint end, in TcpHeader segment, ref AckReport report)
     {
-        var log = _log!;
+        var log = Log!;
         var index = log.IndexOf(start);
         while (index < log.Count && Seq.Lt(log[index].Start, end))
         {
@@ -278,31 +275,37 @@ public sealed partial class TcpSocket
 
     private void DuplicateArrived(ref AckReport report)
     {
-        if (_duplicateAcks < byte.MaxValue)
-            _duplicateAcks++;
+        if (Sender.DuplicateAcks < byte.MaxValue)
+            Sender.DuplicateAcks++;
         if (_selectiveAck)
             return;
-        if (_lossState == LossState.Loss)
+        if (Sender.LossState == LossState.Loss)
         {
             // After a time-out they tell something only once new data has been sent: that has arrived, and nothing of the old (RFC 5682, 2.1, step 3a).
-            _forward = ForwardRecovery.Off;
+            Sender.Forward = ForwardRecovery.Off;
             if (Seq.Le(SndNxt, _recover))
                 return;
         }
 
         // Without SACK each duplicate stands for one segment that has arrived.
         var bytes = Math.Min(_segmentSize, Pipe);
-        _renoBytes += bytes;
+        Sender.RenoBytes += bytes;
         report.Delivered += bytes;
     }
 
     private void DropLog()
     {
-        if (_log is null)
+        if (Log is null)
             return;
-        _layer.Transmissions.Return(_log);
-        _log = null;
-        _rackAt = Instant.Never;
+        _layer.Transmissions.Return(Log);
+        Sender.Log = null;
+        Sender.RackAt = Instant.Never;
+    }
+
+    private void AcknowledgeQueue(int bytes)
+    {
+        if (bytes > 0)
+            _send.Acknowledge(bytes, ref Sender.Places);
     }
 
     private void CreditWriter(int bytes)

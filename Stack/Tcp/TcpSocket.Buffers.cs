@@ -93,7 +93,7 @@ public sealed partial class TcpSocket
     {
         if (_sendBuffer >= _sendBufferMaximum || _layer.IsUnderPressure || _finQueued)
             return;
-        var wanted = (int)Math.Min(2 * _congestion.Window, _sendBufferMaximum);
+        var wanted = (int)Math.Min(2 * OwnWindow, _sendBufferMaximum);
         if (wanted <= _sendBuffer)
             return;
         _acknowledgedCredit += wanted - _sendBuffer;

@@ -166,7 +166,7 @@ public sealed partial class TcpSocket
     {
         _send.Clear();
         _ahead.Clear(_layer.Ranges);
-        DropLog();
+        EndSending();
         Charge();
     }
 }

@@ -53,12 +53,12 @@ public sealed partial class TcpSocket
     /// <summary>The peer has seen a mark: once per window that is a loss for congestion control (RFC 3168, 6.1.2).</summary>
     private void EcnEchoed(in TcpHeader segment, int inFlight, Instant now)
     {
-        if (!_ecn || !segment.Has(TcpFlags.Ece) || segment.Has(TcpFlags.Syn) || _lossState != LossState.Open || Seq.Le(SndUna, _recover))
+        if (!_ecn || !segment.Has(TcpFlags.Ece) || segment.Has(TcpFlags.Syn) || Sender.LossState != LossState.Open || Seq.Le(SndUna, _recover))
             return;
         _layer.Counters.TcpEcnReductions++;
-        _lossState = LossState.Reduction;
+        Sender.LossState = LossState.Reduction;
         _recover = SndNxt;
-        _mayUndo = false;
+        Sender.MayUndo = false;
         EndTailProbe(now);
         ReduceWindow(inFlight, now);
     }

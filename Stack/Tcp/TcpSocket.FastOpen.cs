@@ -44,7 +44,7 @@ public sealed partial class TcpSocket
         SndWl1 = syn.Sequence;
         SndWnd = syn.Window;
         _maxSndWnd = SndWnd;
-        _congestion.Begin(_segmentSize, synLost: false, TimeSpan.Zero, now);
+        BeginCongestionControl(synLost: false, TimeSpan.Zero, now);
         var text = syn;
         text.Flags &= ~TcpFlags.Syn;
         text.Sequence++;
@@ -68,7 +68,7 @@ public sealed partial class TcpSocket
             return null;
         var mss = Math.Min(opening.PeerMss == 0 ? DefaultMss : opening.PeerMss, _ownMss);
         opening.Data = Math.Clamp(mss - (syn.Length - TcpHeader.MinLength), 0, _send.Bytes);
-        return opening.Data == 0 ? null : _send.Segment(_layer.Ip.Pool, SndNxt, opening.Data, again: false);
+        return opening.Data == 0 ? null : _send.Segment(_layer.Ip.Pool, SndNxt, opening.Data, ref Sender.Places.Next);
     }
 
     private bool AcknowledgesSyn(uint ack) => Seq.Gt(ack, _iss) && Seq.Le(ack, SndNxt + (uint)(_fastOpen?.Data ?? 0));
@@ -85,7 +85,7 @@ public sealed partial class TcpSocket
         SndNxt = ack;
         if (data == 0)
             return;
-        _send.Acknowledge(data);
+        AcknowledgeQueue(data);
         CreditWriter(data);
     }
 

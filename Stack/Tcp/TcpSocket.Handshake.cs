@@ -85,7 +85,7 @@ public sealed partial class TcpSocket
         _recover = iss;
         _measuredTo = iss;
         _windowLimitedTo = iss;
-        _rack.Begin(iss);
+        _sender?.Rack.Begin(iss);
         _send.Start = iss + 1;
         _lastSmall = iss;
         BeginPath(mtu, superFrame, now);
@@ -141,7 +141,7 @@ public sealed partial class TcpSocket
             SndWnd = segment.Window;
         _maxSndWnd = SndWnd;
         _quickAcks = MaxQuickAcks;
-        _congestion.Begin(_segmentSize, _synRetransmits > 0, _rtt.Smoothed, now);
+        BeginCongestionControl(_synRetransmits > 0, _rtt.Smoothed, now);
         _minRoundTrip = _rtt.Smoothed;
         _minRoundTripAt = now;
         _lastProgress = now;

@@ -34,15 +34,6 @@ public sealed partial class TcpSocket
     /// <summary>When it is time to try larger packets anew; the path may have changed (RFC 1191, 6.3).</summary>
     private Instant _searchAgainAt = Instant.Never;
 
-    /// <summary>Packet size of the probe that is under way; 0: none.</summary>
-    private int _probedMtu;
-
-    /// <summary>A probe is the next to leave, and there is no room for it yet.</summary>
-    private bool _probeWaits;
-
-    /// <summary>All that counts as lost is a probe: no sign of congestion (RFC 4821, 7.5).</summary>
-    private bool _onlyProbeLost;
-
     private int HeadersLength => IpHeaderLength(_entry.RemoteAddress) + Packets.TcpHeader.MinLength + (_timestamps ? Packets.TcpHeader.TimestampLength : 0);
 
     private void BeginPath(int linkMtu, int superFrame, Instant now)
@@ -95,8 +86,8 @@ public sealed partial class TcpSocket
     /// <summary>Sends one segment that is larger than the others, if the search goes on and enough follows to show its loss.</summary>
     private bool SendMtuProbe(Instant now)
     {
-        _probeWaits = false;
-        if (_mtu >= _linkMtu || _probedMtu > 0 || _lossState != LossState.Open || IsUrgent)
+        Sender.ProbeWaits = false;
+        if (_mtu >= _linkMtu || Sender.ProbedMtu > 0 || Sender.LossState != LossState.Open || IsUrgent)
             return false;
         if (_searchAgainAt <= now)
         {
@@ -105,7 +96,7 @@ public sealed partial class TcpSocket
         }
 
         var least = _segmentSize + HeadersLength;
-        if (_searchBelow == 0 || _log is { ArrivedBytes: > 0 })
+        if (_searchBelow == 0 || Log is { ArrivedBytes: > 0 })
             return false;
         var most = Math.Min(_searchBelow - 1, _peerMss + IpHeaderLength(_entry.RemoteAddress) + Packets.TcpHeader.MinLength);
         if (most - least < SearchPrecision)
@@ -122,12 +113,12 @@ public sealed partial class TcpSocket
             return false;
         // While acknowledgements come, whatever is smaller waits, or there would never be room.
         var room = Math.Min(CongestionWindow - Pipe, UsableWindow);
-        _probeWaits = room < length && SndNxt != SndUna;
+        Sender.ProbeWaits = room < length && SndNxt != SndUna;
         if (room < length || !PaceAllows(now))
             return false;
-        _probedMtu = size;
+        Sender.ProbedMtu = size;
         EmitNew(length, now, isProbe: true);
-        _log!.Last.IsProbe = true;
+        Log!.Last.IsProbe = true;
         return true;
     }
 
@@ -141,18 +132,18 @@ public sealed partial class TcpSocket
     private void ProbeArrived(Transmission probe)
     {
         probe.IsProbe = false;
-        if (_probedMtu <= _mtu)
+        if (Sender.ProbedMtu <= _mtu)
             return;
         _layer.Counters.TcpExtTCPMTUPSuccess++;
-        SetMtu(_probedMtu);
-        _probedMtu = 0;
+        SetMtu(Sender.ProbedMtu);
+        Sender.ProbedMtu = 0;
     }
 
     private void ProbeLost(Transmission probe)
     {
         probe.IsProbe = false;
         _layer.Counters.TcpExtTCPMTUPFail++;
-        _searchBelow = Math.Min(_searchBelow, _probedMtu);
-        _probedMtu = 0;
+        _searchBelow = Math.Min(_searchBelow, Sender.ProbedMtu);
+        Sender.ProbedMtu = 0;
     }
 }

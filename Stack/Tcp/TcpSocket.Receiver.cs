@@ -211,7 +211,7 @@ public sealed partial class TcpSocket
         if (!duplicate.IsEmpty)
             ReportDuplicate(duplicate.Start, duplicate.End, now);
         // Memory, not bytes: small segments in large buffers. What is acknowledged selectively may be dropped (RFC 2018, 8), from the far end.
-        while (!_ahead.IsEmpty && (_ahead.Ranges > Reassembly.MaxRanges || _ahead.Memory + _received.Memory > 2L * _receiveBuffer + (64 << 10)))
+        while (!_ahead.IsEmpty && (_ahead.Ranges > ReassemblyList.MaxRanges || _ahead.Memory + _received.Memory > 2L * _receiveBuffer + (64 << 10)))
         {
             _layer.Counters.TcpExtOfoPruned++;
             _ahead.DropLast(_layer.Ranges);

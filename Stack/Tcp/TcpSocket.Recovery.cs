@@ -10,44 +10,14 @@ public sealed partial class TcpSocket
 {
     private const int DuplicateThreshold = 3;
 
-    private enum LossState : byte
-    {
-        /// <summary>Nothing is known to be lost.</summary>
-        Open,
-
-        /// <summary>The window is being reduced because routers have marked packets (RFC 3168); nothing is known to be lost.</summary>
-        Reduction,
-
-        /// <summary>Fast recovery: losses are told by acknowledgements.</summary>
-        Recovery,
-
-        /// <summary>The timer ran out: everything that has not arrived counts as lost.</summary>
-        Loss,
-    }
-
-    private RateReduction _reduction;
-    private Instant _rackAt = Instant.Never;
-
     /// <summary>RFC 6582's recover: recovery ends when everything below is acknowledged. Follows SND.UNA afterwards.</summary>
     private uint _recover;
 
-    /// <summary>Nothing that counts as lost lies below.</summary>
-    private uint _repeatFrom;
-
-    /// <summary>Bytes that duplicate acknowledgements stand for; without SACK only.</summary>
-    private int _renoBytes;
-
     private int _retransmits;
-    private byte _duplicateAcks;
-    private LossState _lossState;
 
-    /// <summary>The window is reduced in this recovery: something was lost for want of room, not for its size.</summary>
-    private bool _isReducing;
-    private bool _retransmitNow;
+    private bool IsRecovering => LossState is LossState.Recovery or LossState.Reduction;
 
-    private bool IsRecovering => _lossState is LossState.Recovery or LossState.Reduction;
-
-    private long CongestionWindow => IsRecovering && _isReducing && _congestion.UsesRateReduction ? _reduction.Window : _congestion.Window;
+    private long CongestionWindow => IsRecovering && Sender.IsReducing && Sender.Congestion.UsesRateReduction ? Sender.Reduction.Window : OwnWindow;
 
     /// <summary>What follows from an acknowledgement.</summary>
     private void Recover(in TcpHeader segment, int inFlight, ref AckReport report)
@@ -57,9 +27,9 @@ public sealed partial class TcpSocket
         UpdateLossState(segment, inFlight, ref report);
         report.InFlight = Pipe;
         _rate.Finish(ref report);
-        _congestion.Acknowledged(report, IsRecovering);
-        if (IsRecovering && _isReducing)
-            _reduction.Acknowledged(report.Delivered, report.InFlight, _congestion.SlowStartThreshold, _segmentSize, report.Acknowledged > 0);
+        Sender.Congestion.Acknowledged(report, IsRecovering);
+        if (IsRecovering && Sender.IsReducing)
+            Sender.Reduction.Acknowledged(report.Delivered, report.InFlight, Sender.Congestion.SlowStartThreshold, _segmentSize, report.Acknowledged > 0);
         if (SndUna == SndNxt)
             _rtoAt = Instant.Never;
         else if (report.Acknowledged > 0)
@@ -69,27 +39,27 @@ public sealed partial class TcpSocket
     private void UpdateLossState(in TcpHeader segment, int inFlight, ref AckReport report)
     {
         TryUndo(segment, report);
-        switch (_lossState)
+        switch (Sender.LossState)
         {
             case LossState.Open:
                 if (report.Acknowledged > 0)
                 {
                     _recover = Seq.Max(_recover, SndUna - 1);
-                    _renoBytes = 0;
+                    Sender.RenoBytes = 0;
                 }
 
-                if (_log is { LostBytes: > 0 } || DuplicatesShowLoss(ref report))
+                if (Log is { LostBytes: > 0 } || DuplicatesShowLoss(ref report))
                     EnterRecovery(inFlight, report.Now);
                 else
                     EcnEchoed(segment, inFlight, report.Now);
                 break;
             case LossState.Reduction:
-                if (_log is { LostBytes: > 0 } || DuplicatesShowLoss(ref report))
+                if (Log is { LostBytes: > 0 } || DuplicatesShowLoss(ref report))
                     EnterRecovery(inFlight, report.Now);
                 else if (report.Acknowledged > 0)
                     ReductionAcknowledged();
                 break;
-            case LossState.Recovery when report.Lost > 0 && !_isReducing && !_onlyProbeLost:
+            case LossState.Recovery when report.Lost > 0 && !Sender.IsReducing && !Sender.OnlyProbeLost:
                 ReduceWindow(inFlight, report.Now);
                 goto case LossState.Recovery;
             case LossState.Recovery:
@@ -109,7 +79,7 @@ public sealed partial class TcpSocket
     /// <summary>RFC 6582, 3.2, step 2: duplicates that our own retransmissions have caused are no loss. SACK would have told.</summary>
     private bool DuplicatesShowLoss(ref AckReport report)
     {
-        if (_selectiveAck || _duplicateAcks < DuplicateThreshold || _log is null || (_lossState == LossState.Open && Seq.Le(SndUna, _recover)))
+        if (_selectiveAck || Sender.DuplicateAcks < DuplicateThreshold || Log is null || (Sender.LossState == LossState.Open && Seq.Le(SndUna, _recover)))
             return false;
         MarkFirstLost(ref report);
         return true;
@@ -118,38 +88,38 @@ public sealed partial class TcpSocket
     /// <summary>The next byte is missing too (RFC 6582, 3.2, step 3).</summary>
     private void PartialAcknowledgment(ref AckReport report)
     {
-        _renoBytes = Math.Max(0, _renoBytes - Math.Max(0, report.Acknowledged - _segmentSize));
-        if (_log is null || _log.First.State == TransmissionState.Lost || _log.First.IsRepeated)
+        Sender.RenoBytes = Math.Max(0, Sender.RenoBytes - Math.Max(0, report.Acknowledged - _segmentSize));
+        if (Log is null || Log.First.State == TransmissionState.Lost || Log.First.IsRepeated)
             return;
         MarkFirstLost(ref report);
-        _retransmitNow = true;
+        Sender.RetransmitNow = true;
     }
 
     private void MarkFirstLost(ref AckReport report)
     {
-        var first = _log!.First;
+        var first = Log!.First;
         if (first.Length > _segmentSize)
-            _log.TrySplit(0, first.Start + (uint)_segmentSize, isForSending: true);
+            Log.TrySplit(0, first.Start + (uint)_segmentSize, isForSending: true);
         MarkLost(first, ref report);
-        _renoBytes = Math.Min(_renoBytes, Flight - _log.LostBytes);
+        Sender.RenoBytes = Math.Min(Sender.RenoBytes, Flight - Log.LostBytes);
     }
 
     /// <summary>Marks what was sent long enough before something that has arrived (RFC 8985, 6.2, step 5), and sets the time to look again.</summary>
     private void DetectLoss(ref AckReport report)
     {
-        _rackAt = Instant.Never;
-        if (_log is null)
+        Sender.RackAt = Instant.Never;
+        if (Log is null)
             return;
-        if (report.HasDuplicate || _log.ArrivedBytes > 0 || _lossState != LossState.Open || _log.RepeatedBytes > 0)
+        if (report.HasDuplicate || Log.ArrivedBytes > 0 || Sender.LossState != LossState.Open || Log.RepeatedBytes > 0)
         {
-            var isCertain = _lossState > LossState.Reduction || _duplicateAcks >= DuplicateThreshold || _log.ArrivedBytes >= DuplicateThreshold * _segmentSize;
-            var window = _rack.ReorderingWindow(_minRoundTrip, _rtt.Smoothed, isCertain);
-            while (_log.Oldest is { } oldest)
+            var isCertain = Sender.LossState > LossState.Reduction || Sender.DuplicateAcks >= DuplicateThreshold || Log.ArrivedBytes >= DuplicateThreshold * _segmentSize;
+            var window = Sender.Rack.ReorderingWindow(_minRoundTrip, _rtt.Smoothed, isCertain);
+            while (Log.Oldest is { } oldest)
             {
-                var lostAt = _rack.LostAt(oldest, window);
+                var lostAt = Sender.Rack.LostAt(oldest, window);
                 if (lostAt > report.Now)
                 {
-                    _rackAt = lostAt;
+                    Sender.RackAt = lostAt;
                     break;
                 }
 
@@ -162,41 +132,41 @@ public sealed partial class TcpSocket
     {
         if (entry.IsRepeated)
             _layer.Counters.TcpExtTCPLostRetransmit++;
-        _onlyProbeLost = entry.IsProbe && (_log!.LostBytes == 0 || _onlyProbeLost);
+        Sender.OnlyProbeLost = entry.IsProbe && (Log!.LostBytes == 0 || Sender.OnlyProbeLost);
         if (entry.IsProbe)
             ProbeLost(entry);
         _rate.Lost += entry.Length;
         report.Lost += entry.Length;
-        if (_log!.LostBytes == 0 || Seq.Lt(entry.Start, _repeatFrom))
-            _repeatFrom = entry.Start;
-        _log.MarkLost(entry);
-        _congestion.Lost(entry, report, _rate.Lost);
+        if (Log!.LostBytes == 0 || Seq.Lt(entry.Start, Sender.RepeatFrom))
+            Sender.RepeatFrom = entry.Start;
+        Log.MarkLost(entry);
+        Sender.Congestion.Lost(entry, report, _rate.Lost);
     }
 
     /// <summary>The reordering window of the oldest transmission is over (RFC 8985, 6.3).</summary>
     private void ReorderingTimedOut(Instant now)
     {
-        _rackAt = Instant.Never;
+        Sender.RackAt = Instant.Never;
         var report = new AckReport { Now = now, SegmentSize = _segmentSize };
         var inFlight = Flight;
         DetectLoss(ref report);
-        if (_lossState < LossState.Recovery && _log is { LostBytes: > 0 })
+        if (Sender.LossState < LossState.Recovery && Log is { LostBytes: > 0 })
             EnterRecovery(inFlight, now);
     }
 
     private void EnterRecovery(int inFlight, Instant now)
     {
         // Marks have reduced the window already, once per window of data.
-        var isReduced = _lossState == LossState.Reduction;
-        _lossState = LossState.Recovery;
+        var isReduced = Sender.LossState == LossState.Reduction;
+        Sender.LossState = LossState.Recovery;
         _recover = SndNxt;
-        _retransmitNow = true;
+        Sender.RetransmitNow = true;
         EndTailProbe(now);
         if (!isReduced)
         {
             BeginUndo();
-            _isReducing = false;
-            if (!_onlyProbeLost)
+            Sender.IsReducing = false;
+            if (!Sender.OnlyProbeLost)
                 ReduceWindow(inFlight, now);
         }
 
@@ -208,59 +178,59 @@ public sealed partial class TcpSocket
 
     private void ReduceWindow(int inFlight, Instant now)
     {
-        _isReducing = true;
+        Sender.IsReducing = true;
         WindowReduced();
-        _congestion.LossDetected(inFlight, _segmentSize, now);
-        _reduction.Begin(inFlight, _congestion.Window);
+        Sender.Congestion.LossDetected(inFlight, _segmentSize, now);
+        Sender.Reduction.Begin(inFlight, Sender.Congestion.Window);
     }
 
     private void ReductionAcknowledged()
     {
-        _renoBytes = 0;
+        Sender.RenoBytes = 0;
         if (Seq.Ge(SndUna, _recover))
             LeaveRecovery();
     }
 
     private void LeaveRecovery()
     {
-        if (_lossState > LossState.Reduction)
-            _rack.RecoveryEnded();
-        if (_isReducing || _lossState == LossState.Loss)
-            _congestion.Recovered();
+        if (Sender.LossState > LossState.Reduction)
+            Sender.Rack.RecoveryEnded();
+        if (Sender.IsReducing || Sender.LossState == LossState.Loss)
+            Sender.Congestion.Recovered();
         Reopen();
     }
 
     private void Reopen()
     {
-        _lossState = LossState.Open;
-        _forward = ForwardRecovery.Off;
-        _duplicateAcks = 0;
-        _renoBytes = 0;
-        _retransmitNow = false;
-        _isReducing = false;
-        _undoUntil = SndNxt;
+        Sender.LossState = LossState.Open;
+        Sender.Forward = ForwardRecovery.Off;
+        Sender.DuplicateAcks = 0;
+        Sender.RenoBytes = 0;
+        Sender.RetransmitNow = false;
+        Sender.IsReducing = false;
+        Sender.UndoUntil = SndNxt;
     }
 
     /// <summary>Everything in flight counts as lost (RFC 6298, 5.4; RFC 8985, 6.3).</summary>
     private void EnterLoss(Instant now)
     {
-        if (_lossState == LossState.Recovery)
+        if (Sender.LossState == LossState.Recovery)
             _layer.Counters.TcpExtTCPSackRecoveryFail++;
         var isFirst = _backoff == 0;
         if (isFirst)
             BeginUndo();
-        _forward = isFirst && _lossState == LossState.Open ? ForwardRecovery.FirstAwaited : ForwardRecovery.Off;
+        Sender.Forward = isFirst && Sender.LossState == LossState.Open ? ForwardRecovery.FirstAwaited : ForwardRecovery.Off;
         // A peer that let go of what it had reported is found out by a second time-out, or by its cumulative acknowledgement ending where a report
         // begins (RFC 2018, 8).
-        if (_log is not null && (_backoff > 0 || _log.First.State == TransmissionState.Arrived))
-            _log.ForgetArrivals();
+        if (Log is not null && (_backoff > 0 || Log.First.State == TransmissionState.Arrived))
+            Log.ForgetArrivals();
         WindowReduced();
-        _congestion.TimedOut(Flight, _segmentSize, isFirst, now);
-        _lossState = LossState.Loss;
+        Sender.Congestion.TimedOut(Flight, _segmentSize, isFirst, now);
+        Sender.LossState = LossState.Loss;
         EndTailProbe(now);
         _recover = SndNxt;
-        _renoBytes = 0;
-        _duplicateAcks = 0;
+        Sender.RenoBytes = 0;
+        Sender.DuplicateAcks = 0;
         _paceAt = Instant.Zero;
         MarkAllLost(now);
     }
@@ -268,39 +238,39 @@ public sealed partial class TcpSocket
     private void MarkAllLost(Instant now)
     {
         var report = new AckReport { Now = now, SegmentSize = _segmentSize };
-        while (_log?.Oldest is { } entry)
+        while (Log?.Oldest is { } entry)
             MarkLost(entry, ref report);
-        _rackAt = Instant.Never;
-        _retransmitNow = true;
+        Sender.RackAt = Instant.Never;
+        Sender.RetransmitNow = true;
     }
 
     /// <summary>What is in flight was too big for the path: that is no congestion.</summary>
     private void SendAllAgain(Instant now)
     {
         MarkAllLost(now);
-        if (_lossState > LossState.Reduction)
+        if (Sender.LossState > LossState.Reduction)
             return;
-        _lossState = LossState.Recovery;
+        Sender.LossState = LossState.Recovery;
         _recover = SndNxt;
-        _mayUndo = false;
+        Sender.MayUndo = false;
         EndTailProbe(now);
     }
 
     /// <summary>Sends the next lost bytes again, if the congestion window has room or it is the first segment of a recovery.</summary>
     private bool Retransmit(Instant now)
     {
-        if (_log is null || _log.LostBytes == 0 || _forward == ForwardRecovery.SecondAwaited)
+        if (Log is null || Log.LostBytes == 0 || Sender.Forward == ForwardRecovery.SecondAwaited)
             return false;
         var full = CurrentSegmentSize;
         var room = CongestionWindow - Pipe;
-        if (room < full && !_retransmitNow)
+        if (room < full && !Sender.RetransmitNow)
             return false;
         if (!PaceAllows(now))
             return false;
-        var index = _log.IndexOf(Seq.Max(_repeatFrom, SndUna));
-        while (_log[index].State != TransmissionState.Lost)
+        var index = Log.IndexOf(Seq.Max(Sender.RepeatFrom, SndUna));
+        while (Log[index].State != TransmissionState.Lost)
             index++;
-        var entry = _log[index];
+        var entry = Log[index];
         var length = (int)Math.Min((uint)entry.Length, (uint)Math.Clamp(room, full, MaxPayload));
         if (length < entry.Length && length > full)
             length -= length % full;
@@ -310,8 +280,8 @@ public sealed partial class TcpSocket
         if (!FitsWindow(entry.Start, ref length))
             return false;
         if (length < entry.Length)
-            _log.TrySplit(index, entry.Start + (uint)length, isForSending: true);
-        _repeatFrom = entry.End;
+            Log.TrySplit(index, entry.Start + (uint)length, isForSending: true);
+        Sender.RepeatFrom = entry.End;
         SendAgain(entry, now);
         return true;
     }
@@ -332,11 +302,11 @@ public sealed partial class TcpSocket
 
     private void SendAgain(Transmission entry, Instant now)
     {
-        if (_lossState == LossState.Loss)
+        if (Sender.LossState == LossState.Loss)
             _layer.Counters.TcpExtTCPSlowStartRetrans++;
         else
             _layer.Counters.TcpExtTCPFastRetrans++;
-        _retransmitNow = false;
+        Sender.RetransmitNow = false;
         Repeat(entry, now);
         if (_rtoAt == Instant.Never)
             RestartRetransmissionTimer(now);
@@ -345,18 +315,18 @@ public sealed partial class TcpSocket
     /// <summary>Sends an entry once more: all of it, for it is no longer than one packet.</summary>
     private void Repeat(Transmission entry, Instant now)
     {
-        if (!_hasRepeated)
+        if (!Sender.HasRepeated)
         {
-            _hasRepeated = true;
-            _firstRepeatedAt = TcpLayer.TimestampClock(now);
+            Sender.HasRepeated = true;
+            Sender.FirstRepeatedAt = TcpLayer.TimestampClock(now);
         }
 
         var length = entry.Length;
-        _undoBytes += length;
-        _repeatedBytes += length;
-        _reduction.Sent(length);
+        Sender.UndoBytes += length;
+        _unreportedRepeats += length;
+        Sender.Reduction.Sent(length);
         _rate.Sent(entry, Pipe, entry.State == TransmissionState.Lost ? length : 0, now);
-        _log!.MarkSent(entry, now);
+        Log!.MarkSent(entry, now);
         Paced(length, now);
         var flags = TcpFlags.Ack;
         var data = (int)Math.Min((uint)length, _send.End - entry.Start);

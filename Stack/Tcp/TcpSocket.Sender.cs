@@ -54,7 +54,8 @@ public sealed partial class TcpSocket
     internal bool Output(Instant now)
     {
         var more = true;
-        _isPaced = false;
+        if (_sender is not null)
+            _sender.IsPaced = false;
         for (var sent = 0; sent < Quantum && _layer.Ip.HasRoom; sent++)
         {
             more = SendNext(now);
@@ -62,8 +63,11 @@ public sealed partial class TcpSocket
                 break;
         }
 
-        _isCatchingUp = _isPaced || (more && _isCatchingUp);
+        if (_sender is not null)
+            _sender.IsCatchingUp = _sender.IsPaced || (more && _sender.IsCatchingUp);
         Schedule(now);
+        if (!more)
+            LeaveSending();
         return more;
     }
 
@@ -73,8 +77,16 @@ public sealed partial class TcpSocket
         TcpState.SynSent => SendSyn(now),
         TcpState.SynReceived => SendSyn(now) || (OpensFastPassively && SendNew(now)) || SendAcknowledgment(now),
         TcpState.TimeWait => SendAcknowledgment(now),
-        _ => SendTailProbe(now) || Retransmit(now) || SendMtuProbe(now) || SendNew(now) || SendProbe(now) || SendUrgentNotice(now) || SendAcknowledgment(now),
+        _ => SendData(now) || SendProbe(now) || SendUrgentNotice(now) || SendAcknowledgment(now),
     };
+
+    private bool SendData(Instant now)
+    {
+        if (_sender is not null || HasUnsent)
+            return SendTailProbe(now) || Retransmit(now) || SendMtuProbe(now) || SendNew(now);
+        _windowLimited = false;
+        return false;
+    }
 
     private bool SendNew(Instant now)
     {
@@ -85,10 +97,10 @@ public sealed partial class TcpSocket
             return false;
         }
 
-        if (_probeWaits)
+        if (Sender.ProbeWaits)
             return false;
         if (SndNxt == SndUna)
-            _congestion.Restarted(now - _lastSent, CurrentRto, _segmentSize, now);
+            Sender.Congestion.Restarted(now - _lastSent, CurrentRto, _segmentSize, now);
 
         // The FIN takes a place in the window as a byte does, but none in the congestion window.
         var unsent = Unsent;
@@ -169,7 +181,7 @@ public sealed partial class TcpSocket
             _lastProgress = now;
         if (now - _lastDataAt < _layer.Options.DelayedAck)
             _interactive = true;
-        _reduction.Sent(length);
+        Sender.Reduction.Sent(length);
         var sequence = SndNxt;
         var pipe = Pipe;
         SndNxt = end + ((flags & TcpFlags.Fin) != 0 ? 1u : 0);
@@ -188,21 +200,21 @@ public sealed partial class TcpSocket
     private void Record(uint start, int pipe, bool isProbe, Instant now)
     {
         var bytes = (int)(SndNxt - start);
-        _log ??= _layer.Transmissions.RentLog();
-        if (!isProbe && _log.CanExtend(start, now, bytes))
+        var log = Sender.Log ??= _layer.Transmissions.RentLog();
+        if (!isProbe && log.CanExtend(start, now, bytes))
         {
-            _log.Last.End = SndNxt;
-            _log.Last.InFlight += bytes;
+            log.Last.End = SndNxt;
+            log.Last.InFlight += bytes;
             return;
         }
 
-        _rate.Sent(_log.Append(start, SndNxt, now), pipe, bytes, now);
+        _rate.Sent(log.Append(start, SndNxt, now), pipe, bytes, now);
     }
 
     /// <summary>The application, or the peer's window, is why no more is in flight, not the network.</summary>
     private void LimitedByOthers()
     {
-        if (_log is { LostBytes: 0 } && Pipe < CongestionWindow)
+        if (Log is { LostBytes: 0 } && Pipe < CongestionWindow)
             _rate.ApplicationHasNothing(Pipe);
     }
 
@@ -243,7 +255,9 @@ public sealed partial class TcpSocket
     /// <param name="isProbe">One packet, however large.</param>
     private void Emit(uint sequence, int length, TcpFlags flags, bool again, Instant now, bool isProbe = false)
     {
-        var packet = _send.Segment(_layer.Ip.Pool, sequence, length, again);
+        var packet = length == 0
+            ? _layer.Ip.Pool.Rent(0, BufferPool.HeaderRoom)
+            : _send.Segment(_layer.Ip.Pool, sequence, length, ref again ? ref Sender.Places.Again : ref Sender.Places.Next);
         var header = new TcpHeader
         {
             SourcePort = _entry.LocalPort,

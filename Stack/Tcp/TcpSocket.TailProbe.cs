@@ -11,20 +11,10 @@ public sealed partial class TcpSocket
     /// <summary>What a round trip is allowed beyond its measure: timers and batches (TCP_TIMEOUT_MIN).</summary>
     private static readonly TimeSpan ProbeMargin = TimeSpan.FromMilliseconds(2);
 
-    private uint _tailProbeEnd;
-
-    /// <summary>The retransmission timer is set for a probe.</summary>
-    private bool _timerIsTailProbe;
-
-    /// <summary>A probe is out and no new data has been acknowledged since.</summary>
-    private bool _tailProbeSent;
-    private bool _tailProbeRepeats;
-    private bool _tailProbeDue;
-
     /// <summary>When a probe would be sent, if there is to be one.</summary>
     private Instant TailProbeAt(Instant now)
     {
-        if (!_selectiveAck || _tailProbeSent || _lossState != LossState.Open || _log is not { ArrivedBytes: 0 } || _backoff > 0 || !_rtt.IsMeasured || SndWnd == 0)
+        if (!_selectiveAck || Sender.TailProbeSent || Sender.LossState != LossState.Open || Log is not { ArrivedBytes: 0 } || _backoff > 0 || !_rtt.IsMeasured || SndWnd == 0)
             return Instant.Never;
         // A single segment may be acknowledged late on purpose.
         var single = Flight <= _segmentSize;
@@ -34,33 +24,33 @@ public sealed partial class TcpSocket
     private void TailProbeTimedOut(Instant now)
     {
         _layer.Counters.TcpExtTCPLossProbes++;
-        _tailProbeSent = true;
-        _tailProbeDue = true;
+        Sender.TailProbeSent = true;
+        Sender.TailProbeDue = true;
         RestartRetransmissionTimer(now);
     }
 
     /// <summary>New data if there is any and the window allows it, otherwise the last segment again (RFC 8985, 7.3).</summary>
     private bool SendTailProbe(Instant now)
     {
-        if (!_tailProbeDue)
+        if (!Sender.TailProbeDue)
             return false;
-        _tailProbeDue = false;
+        Sender.TailProbeDue = false;
         if (SndUna == SndNxt)
             return false;
         var fresh = Math.Min(Math.Min(Unsent, UsableWindow), CurrentSegmentSize);
-        _tailProbeRepeats = fresh <= 0;
-        if (!_tailProbeRepeats)
+        Sender.TailProbeRepeats = fresh <= 0;
+        if (!Sender.TailProbeRepeats)
         {
             EmitNew(fresh, now);
-            _tailProbeEnd = SndNxt;
+            Sender.TailProbeEnd = SndNxt;
             return true;
         }
 
-        _tailProbeEnd = SndNxt;
-        var last = _log!.Last;
+        Sender.TailProbeEnd = SndNxt;
+        var last = Log!.Last;
         var length = CurrentSegmentSize + (FinSent ? 1 : 0);
-        if (last.Length > length && _log.TrySplit(_log.Count - 1, last.End - (uint)length, isForSending: true))
-            last = _log.Last;
+        if (last.Length > length && Log.TrySplit(Log.Count - 1, last.End - (uint)length, isForSending: true))
+            last = Log.Last;
         Repeat(last, now);
         return true;
     }
@@ -72,17 +62,17 @@ public sealed partial class TcpSocket
     /// <returns>True: the peer reports the probe as a duplicate.</returns>
     private bool TailProbeAnswered(in TcpHeader segment, bool isBare, Instant now)
     {
-        if (!_tailProbeSent || Seq.Lt(segment.Acknowledgment, _tailProbeEnd))
+        if (_sender is not { TailProbeSent: true } || Seq.Lt(segment.Acknowledgment, _sender.TailProbeEnd))
             return false;
         // The FIN, which counts in our numbers, is not reported.
-        var isDuplicate = _tailProbeRepeats && segment.SackCount > 0 && Seq.Le(segment.Sacks[0].End, segment.Acknowledgment)
-            && Seq.Ge(segment.Sacks[0].End, _tailProbeEnd - 1);
-        var isLater = Seq.Gt(segment.Acknowledgment, _tailProbeEnd);
-        if (_tailProbeRepeats && !isDuplicate && !isLater && !isBare)
+        var isDuplicate = Sender.TailProbeRepeats && segment.SackCount > 0 && Seq.Le(segment.Sacks[0].End, segment.Acknowledgment)
+            && Seq.Ge(segment.Sacks[0].End, Sender.TailProbeEnd - 1);
+        var isLater = Seq.Gt(segment.Acknowledgment, Sender.TailProbeEnd);
+        if (Sender.TailProbeRepeats && !isDuplicate && !isLater && !isBare)
             return false;
-        _tailProbeSent = false;
-        _tailProbeDue = false;
-        if (_tailProbeRepeats && !isDuplicate && isLater && _lossState == LossState.Open)
+        Sender.TailProbeSent = false;
+        Sender.TailProbeDue = false;
+        if (Sender.TailProbeRepeats && !isDuplicate && isLater && Sender.LossState == LossState.Open)
             TailProbeRepaired(Flight, now);
         return isDuplicate;
     }
@@ -90,16 +80,16 @@ public sealed partial class TcpSocket
     private void TailProbeRepaired(int inFlight, Instant now)
     {
         _layer.Counters.TcpExtTCPLossProbeRecovery++;
-        _congestion.LossDetected(inFlight, _segmentSize, now);
-        _congestion.Recovered();
+        Sender.Congestion.LossDetected(inFlight, _segmentSize, now);
+        Sender.Congestion.Recovered();
     }
 
     /// <summary>Losses are known: a probe that is out tells nothing more, and the timer counts as the retransmission timer again.</summary>
     private void EndTailProbe(Instant now)
     {
-        _tailProbeSent = false;
-        _tailProbeDue = false;
-        if (_timerIsTailProbe && _rtoAt != Instant.Never)
+        Sender.TailProbeSent = false;
+        Sender.TailProbeDue = false;
+        if (Sender.TimerIsTailProbe && _rtoAt != Instant.Never)
             RestartRetransmissionTimer(now);
     }
 }

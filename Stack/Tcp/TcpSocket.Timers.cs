@@ -4,7 +4,7 @@ namespace Tapwire.Stack.Tcp;
 
 /// <content>
 /// Timers: each is a deadline; the socket's one place in the wheel has the earliest. A deadline that moves away leaves it where it is: it then fires
-/// early, once, and is set anew, which is cheaper than moving it with every segment.
+/// early, once, and is set anew, which is cheaper than moving it with every segment. Only where none is left it is taken out: an idle connection wakes nobody.
 /// </content>
 public sealed partial class TcpSocket
 {
@@ -37,7 +37,7 @@ public sealed partial class TcpSocket
     {
         if (_rtoAt <= now)
             RetransmissionTimedOut(now);
-        if (_rackAt <= now && _state != TcpState.Closed)
+        if (_sender?.RackAt <= now && _state != TcpState.Closed)
             ReorderingTimedOut(now);
         if (_persistAt <= now && _state != TcpState.Closed)
             PersistTimedOut(now);
@@ -69,8 +69,11 @@ public sealed partial class TcpSocket
         }
 
         var next = Instant.Min(Instant.Min(_rtoAt, _persistAt), Instant.Min(_keepAliveAt, Instant.Min(_finWait2At, _ackAt)));
-        next = Instant.Min(next, Instant.Min(_rackAt, _isPaced ? _paceAt : Instant.Never));
-        if (next < _entry.Deadline && next != Instant.Never)
+        if (_sender is not null)
+            next = Instant.Min(next, Instant.Min(_sender.RackAt, _sender.IsPaced ? _paceAt : Instant.Never));
+        if (next == Instant.Never)
+            _layer.Timers.Cancel(_entry);
+        else if (next < _entry.Deadline)
             _layer.Timers.Arm(_entry, next);
     }
 
@@ -78,8 +81,8 @@ public sealed partial class TcpSocket
     {
         _rtoAt = now + CurrentRto;
         var probeAt = TailProbeAt(now);
-        _timerIsTailProbe = probeAt < _rtoAt;
-        if (_timerIsTailProbe)
+        Sender.TimerIsTailProbe = probeAt < _rtoAt;
+        if (Sender.TimerIsTailProbe)
             _rtoAt = probeAt;
         if (_options.Value.UserTimeout > TimeSpan.Zero)
             _rtoAt = Instant.Max(now, Instant.Min(_rtoAt, _lastProgress + _options.Value.UserTimeout));
@@ -96,7 +99,7 @@ public sealed partial class TcpSocket
 
         if (SndUna == SndNxt)
             return;
-        if (_timerIsTailProbe && !UserTimeoutOver(now) && _lossState == LossState.Open)
+        if (Sender.TimerIsTailProbe && !UserTimeoutOver(now) && Sender.LossState == LossState.Open)
         {
             TailProbeTimedOut(now);
             return;

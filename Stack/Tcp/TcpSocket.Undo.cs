@@ -6,34 +6,13 @@ namespace Tapwire.Stack.Tcp;
 /// (RFC 5682).</content>
 public sealed partial class TcpSocket
 {
-    /// <summary>Where a time-out's verification stands (RFC 5682, 3.1).</summary>
-    private enum ForwardRecovery : byte
-    {
-        Off,
-
-        /// <summary>The first segment has been sent again; the first acknowledgement is awaited.</summary>
-        FirstAwaited,
-
-        /// <summary>New data has been sent instead of more repetitions; the second acknowledgement decides.</summary>
-        SecondAwaited,
-    }
-
-    // What the recovery has sent again, to find out whether it was needed at all.
-    private uint _undoFrom;
-    private uint _undoUntil;
-    private int _undoBytes;
-    private uint _firstRepeatedAt;
-    private bool _mayUndo;
-    private bool _hasRepeated;
-    private ForwardRecovery _forward;
-
     private void BeginUndo()
     {
-        _mayUndo = true;
-        _undoFrom = SndUna;
-        _undoBytes = _log?.RepeatedBytes ?? 0;
+        Sender.MayUndo = true;
+        Sender.UndoFrom = SndUna;
+        Sender.UndoBytes = Log?.RepeatedBytes ?? 0;
         // What is still under way for the second time answers to the first time that anything was sent again.
-        _hasRepeated &= _undoBytes > 0;
+        Sender.HasRepeated &= Sender.UndoBytes > 0;
     }
 
     /// <summary>
@@ -42,16 +21,16 @@ public sealed partial class TcpSocket
     /// </summary>
     private void TryUndo(in TcpHeader segment, in AckReport report)
     {
-        if (!_mayUndo || !_hasRepeated)
+        if (!Sender.MayUndo || !Sender.HasRepeated)
             return;
-        if (_lossState == LossState.Open && Seq.Gt(SndUna, _undoUntil))
+        if (Sender.LossState == LossState.Open && Seq.Gt(SndUna, Sender.UndoUntil))
         {
-            _mayUndo = false;
+            Sender.MayUndo = false;
             return;
         }
 
-        var isAnswered = _lossState != LossState.Open && report.Acknowledged > 0 && AnswersBefore(segment, _firstRepeatedAt);
-        var areDuplicates = report.HasDuplicate && _undoBytes <= 0;
+        var isAnswered = Sender.LossState != LossState.Open && report.Acknowledged > 0 && AnswersBefore(segment, Sender.FirstRepeatedAt);
+        var areDuplicates = report.HasDuplicate && Sender.UndoBytes <= 0;
         if (isAnswered || areDuplicates)
             Undo(report.Now, isReported: report.HasDuplicate);
     }
@@ -59,21 +38,21 @@ public sealed partial class TcpSocket
     /// <param name="isReported">A duplicate that the peer has reported has widened the reordering window already.</param>
     private void Undo(Instant now, bool isReported)
     {
-        if (_lossState == LossState.Loss)
+        if (Sender.LossState == LossState.Loss)
             _layer.Counters.TcpExtTCPSpuriousRTOs++;
         else
             _layer.Counters.TcpExtTCPFullUndo++;
-        _mayUndo = false;
+        Sender.MayUndo = false;
         if (!isReported)
-            _rack.DuplicateReported(SndUna, SndNxt);
-        _congestion.Undo();
-        if (_lossState == LossState.Open)
+            Sender.Rack.DuplicateReported(SndUna, SndNxt);
+        Sender.Congestion.Undo();
+        if (Sender.LossState == LossState.Open)
             return;
-        _log?.ForgetLosses();
+        Log?.ForgetLosses();
         Reopen();
-        if (_log?.Oldest is { } oldest)
+        if (Log?.Oldest is { } oldest)
         {
-            _rackAt = _rack.LostAt(oldest, _rack.ReorderingWindow(_minRoundTrip, _rtt.Smoothed, isCertain: false));
+            Sender.RackAt = Sender.Rack.LostAt(oldest, Sender.Rack.ReorderingWindow(_minRoundTrip, _rtt.Smoothed, isCertain: false));
             RestartRetransmissionTimer(now);
         }
     }
@@ -81,7 +60,7 @@ public sealed partial class TcpSocket
     /// <summary>After a time-out: has it been one (RFC 5682, 3.1)?</summary>
     private void VerifyTimeout(ref AckReport report)
     {
-        if (_forward == ForwardRecovery.SecondAwaited)
+        if (Sender.Forward == ForwardRecovery.SecondAwaited)
         {
             if (report.OriginalArrived)
             {
@@ -89,17 +68,17 @@ public sealed partial class TcpSocket
                 return;
             }
 
-            _forward = ForwardRecovery.Off;
+            Sender.Forward = ForwardRecovery.Off;
         }
-        else if (_forward == ForwardRecovery.FirstAwaited)
+        else if (Sender.Forward == ForwardRecovery.FirstAwaited)
         {
             var canSendNew = HasUnsent && Unsent > 0 && UsableWindow > 0;
-            _forward = report.Acknowledged > 0 && canSendNew ? ForwardRecovery.SecondAwaited : ForwardRecovery.Off;
+            Sender.Forward = report.Acknowledged > 0 && canSendNew ? ForwardRecovery.SecondAwaited : ForwardRecovery.Off;
         }
 
         if (report.Acknowledged > 0 && Seq.Ge(SndUna, _recover))
             LeaveRecovery();
         else if (!_selectiveAck && report.Acknowledged > 0)
-            _renoBytes = 0;
+            Sender.RenoBytes = 0;
     }
 }

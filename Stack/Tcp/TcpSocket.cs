@@ -39,7 +39,8 @@ public sealed partial class TcpSocket : StackSocket
         entry.Socket = this;
         _options = options;
         SetBuffers(options.Value);
-        _congestion = NewCongestionControl();
+        if (!CongestionControl.CanBeginLater(Algorithm))
+            BeginSending();
     }
 
     public TcpState State => _state;
@@ -71,7 +72,7 @@ public sealed partial class TcpSocket : StackSocket
         RoundTrip = _rtt.Smoothed,
         RoundTripVariation = _rtt.Variation,
         CongestionWindow = CongestionWindow,
-        SlowStartThreshold = _congestion.SlowStartThreshold,
+        SlowStartThreshold = _sender?.Congestion.SlowStartThreshold ?? long.MaxValue,
         SendWindow = SndWnd,
         ReceiveWindow = ReceiveWindow,
         BytesInFlight = Flight,
@@ -82,12 +83,12 @@ public sealed partial class TcpSocket : StackSocket
         Timestamps = _timestamps,
         SelectiveAck = _selectiveAck,
         Ecn = _ecn,
-        CongestionControl = _congestion.Algorithm,
-        PacingRate = _congestion.PacingRate(_rtt.Smoothed),
+        CongestionControl = Algorithm,
+        PacingRate = _sender?.Congestion.PacingRate(_rtt.Smoothed) ?? CongestionControl.PaceOf(_initialWindow, doubles: true, _rtt.Smoothed),
         MinRoundTrip = _minRoundTrip,
         BytesLost = _rate.Lost,
         BytesDelivered = _rate.Delivered,
-        ReorderingSeen = _rack.IsReordering,
+        ReorderingSeen = _sender is { Rack.IsReordering: true },
         UrgentMark = UrgentMark,
         SoftError = _softError,
     };
@@ -96,8 +97,9 @@ public sealed partial class TcpSocket : StackSocket
     /// ReuseAddress and MaxSegment are of no use after the handshake.</summary>
     public void SetOptions(in TcpSocketOptions options, Instant now)
     {
-        _options = new(options);
-        if (_congestion.Algorithm != Algorithm)
+        var algorithm = Algorithm;
+        _options = _layer.Shared(options);
+        if (algorithm != Algorithm)
             ChangeCongestionControl(now);
         SetBuffers(options);
         if (IsSynchronized)

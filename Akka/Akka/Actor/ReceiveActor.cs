@@ -3,7 +3,7 @@ namespace Akka.Actor;
 /// <summary>An actor that registers a handler per type of message, in its constructor and in the methods it gives to <c>Become</c>.</summary>
 public abstract class ReceiveActor : UntypedActor, Internal.IInitializableActor
 {
-    private readonly Stack<List<Handler>> _configuring = new();
+    private Stack<List<Handler>> _configuring = new(); // null while nothing is configured
     private Handler[] _handlers = [];
     private bool _initialized;
 
@@ -72,13 +72,19 @@ public abstract class ReceiveActor : UntypedActor, Internal.IInitializableActor
 
     private UntypedReceive Behavior(Action configure)
     {
-        _configuring.Push([]);
+        (_configuring ??= new()).Push([]);
         configure();
         var handlers = Built();
         return m => Run(handlers, m);
     }
 
-    private Handler[] Built() => _configuring.Pop().ToArray();
+    private Handler[] Built()
+    {
+        var handlers = _configuring.Pop().ToArray();
+        if (_configuring.Count == 0)
+            _configuring = null;
+        return handlers;
+    }
 
     private void Run(Handler[] handlers, object message)
     {
@@ -93,7 +99,7 @@ public abstract class ReceiveActor : UntypedActor, Internal.IInitializableActor
 
     private void Add(Handler handler, Type messageType, bool catchesAll)
     {
-        if (!_configuring.TryPeek(out var handlers))
+        if (_configuring is null || !_configuring.TryPeek(out var handlers))
             throw new InvalidOperationException("You may only call Receive-methods when constructing the actor and inside Become().");
         if (handlers.Count > 0 && handlers[^1].CatchesAll)
             throw new InvalidOperationException("A handler that catches all messages has been added. No handler can be added after that.");

@@ -10,7 +10,7 @@ namespace Akka.Dispatch.MessageQueues;
 /// </summary>
 public class UnboundedMessageQueue : IMessageQueue, IUnboundedMessageQueueSemantics
 {
-    private const int FirstCapacity = 4;
+    private const int FirstCapacity = 2;
     private const int LargestCapacity = 1 << 15;
 
     private Ring _head; // where the consumer takes
