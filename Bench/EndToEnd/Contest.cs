@@ -11,6 +11,10 @@ internal sealed class Contest : IDisposable
     private readonly Options _options;
     private readonly List<Contestant> _contestants;
 
+    // Held while something is started, so that an end that comes meanwhile leaves nothing behind.
+    private readonly Lock _starting = new();
+    private bool _ended;
+
     public Contest(Options options)
     {
         _options = options;
@@ -50,10 +54,17 @@ internal sealed class Contest : IDisposable
         Console.Error.Write("\r\e[K");
     }
 
+    /// <summary>Ends what has been started. May be called while <see cref="Run"/> runs, which then finds nobody to measure.</summary>
     public void Dispose()
     {
-        foreach (var contestant in _contestants)
-            contestant.Dispose();
+        lock (_starting)
+        {
+            if (_ended)
+                return;
+            _ended = true;
+            foreach (var contestant in _contestants)
+                contestant.Dispose();
+        }
     }
 
     private void Start(Contestant contestant)
@@ -61,7 +72,12 @@ internal sealed class Contest : IDisposable
         Console.Error.Write($"\r\e[Kstarting {contestant.Title}");
         try
         {
-            contestant.Start(_options.IsPinned);
+            lock (_starting)
+            {
+                if (_ended)
+                    return;
+                contestant.Start(_options.IsPinned);
+            }
         }
         catch (Exception e) when (e is MissingException or InvalidOperationException)
         {
