@@ -82,7 +82,8 @@ internal abstract class Contestant(string name, string title, Role role, bool su
     /// <summary>Starts a program that ends with the namespace.</summary>
     protected int Start(NetworkNamespace network, string program, params string[] arguments)
     {
-        var process = network.Start("env", [.. Launcher, program, .. arguments]);
+        // pasta takes a SIGPIPE that is ignored already for a failure to ignore it.
+        var process = network.Start("env", ["--default-signal=PIPE", .. Launcher, program, .. arguments]);
 
         process.ErrorDataReceived += (_, line) => _complaint = line.Data ?? _complaint;
         process.BeginErrorReadLine();
