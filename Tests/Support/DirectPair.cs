@@ -59,11 +59,14 @@ public sealed class DirectPair
 
     private static IpAddress AddressB { get; } = IpAddress.Parse("10.0.0.2");
 
-    public static StackOptions Ethernet(int host) => new() { HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + (uint)host) };
+    /// <summary>Buffers that do not grow: what is in flight has its bound from the beginning.</summary>
+    private static TcpOptions Tcp { get; } = new() { MaxSendBuffer = 0, MaxReceiveBuffer = 0 };
+
+    public static StackOptions Ethernet(int host) => new() { HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + (uint)host), Tcp = Tcp };
 
     public static StackOptions Offloading(int host) => new()
     {
-        HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + (uint)host), ChecksumOffload = true, SuperFrame = 65535,
+        HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + (uint)host), Tcp = Tcp, ChecksumOffload = true, SuperFrame = 65535,
     };
 
     /// <summary>Sends from A to B, in writes of so many bytes, until B has read them all.</summary>
