@@ -59,8 +59,8 @@ public sealed class DirectPair
 
     private static IpAddress AddressB { get; } = IpAddress.Parse("10.0.0.2");
 
-    /// <summary>Buffers that do not grow: what is in flight has its bound from the beginning.</summary>
-    private static TcpOptions Tcp { get; } = new() { MaxSendBuffer = 0, MaxReceiveBuffer = 0 };
+    /// <summary>Small buffers that do not grow: what is in flight has reached its bound soon.</summary>
+    private static TcpOptions Tcp { get; } = new() { SendBuffer = 128 << 10, ReceiveBuffer = 128 << 10, MaxSendBuffer = 0, MaxReceiveBuffer = 0 };
 
     public static StackOptions Ethernet(int host) => new() { HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + (uint)host), Tcp = Tcp };
 
