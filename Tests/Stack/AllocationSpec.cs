@@ -22,7 +22,7 @@ public sealed class AllocationSpec
     public void A_transfer_in_steady_state_allocates_nothing_per_packet(Hop hop, int write)
     {
         var pair = Connect(hop);
-        pair.Transfer(Bulk, write);
+        Settle(() => pair.Transfer(Bulk, write));
         var frames = pair.Frames;
         Assert.Equal(0, AllocatedBy(() => pair.Transfer(Bulk, write)));
         Assert.InRange(pair.Frames - frames, hop == Hop.Frames ? Bulk / 1448 : Bulk / 65535, long.MaxValue);
@@ -34,7 +34,7 @@ public sealed class AllocationSpec
     public void A_round_trip_in_steady_state_allocates_nothing(Hop hop)
     {
         var pair = Connect(hop);
-        RoundTrips(pair);
+        Settle(() => RoundTrips(pair));
         Assert.Equal(0, AllocatedBy(() => RoundTrips(pair)));
     }
 
@@ -44,6 +44,14 @@ public sealed class AllocationSpec
     {
         for (var i = 0; i < 10_000; i++)
             pair.RoundTrip();
+    }
+
+    /// <summary>The pool gets a buffer more each time that more is in flight than ever before; after a few rounds that is over.</summary>
+    private static void Settle(Action action)
+    {
+        for (var round = 0; round < 10 && AllocatedBy(action) > 0; round++)
+        {
+        }
     }
 
     private static long AllocatedBy(Action action)
