@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
 using Akka.Actor;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
@@ -32,10 +34,22 @@ public sealed class SourceActor(IActorRef stack, BufferPool pool) : StreamServic
         while (!_finished && Room >= Chunk)
         {
             var buffer = pool.Rent(Chunk);
-            var words = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(buffer.Append(Chunk));
-            for (var i = 0; i < words.Length; i++)
-                words[i] = _next++;
+            Count(MemoryMarshal.Cast<byte, Vector<ulong>>(buffer.Append(Chunk)));
             Send(buffer);
         }
+    }
+
+    /// <summary>A vector of numbers at a time: one at a time takes longer than all that TCP does with them.</summary>
+    private void Count(Span<Vector<ulong>> words)
+    {
+        var next = new Vector<ulong>(_next) + Vector<ulong>.Indices;
+        var step = new Vector<ulong>((ulong)Vector<ulong>.Count);
+        foreach (ref var word in words)
+        {
+            word = next;
+            next += step;
+        }
+
+        _next += Chunk / sizeof(ulong);
     }
 }

@@ -1,0 +1,108 @@
+using Tapwire.Bench.EndToEnd.Contestants;
+
+namespace Tapwire.Bench.EndToEnd;
+
+/// <summary>All contestants, measured in turn: round by round and measurement by measurement, so that what else the machine does meets all alike.</summary>
+internal sealed class Contest : IDisposable
+{
+    // Code that is compiled while it runs, windows and buffers that grow.
+    private const double WarmUp = 1;
+
+    private readonly Options _options;
+    private readonly List<Contestant> _contestants;
+
+    // Held while something is started, so that an end that comes meanwhile leaves nothing behind.
+    private readonly Lock _starting = new();
+    private bool _ended;
+
+    public Contest(Options options)
+    {
+        _options = options;
+        Contestant[] all =
+        [
+            new KernelOverVeth(offloads: true), TapwireDriver.WithOffloads(options.Settings), TapwireDriver.WithApplication(options.Settings),
+            GvisorNetstack.OnTapWithGso(), GvisorNetstack.OnPacketSocket(), new Pasta(), new Slirp(),
+            new KernelOverVeth(offloads: false), TapwireDriver.Plain(options.Settings), GvisorNetstack.OnTap(), new Lwip(),
+        ];
+        _contestants = [.. all];
+        foreach (var unwanted in all.Where(contestant => !options.Wants(contestant)))
+        {
+            _contestants.Remove(unwanted);
+            unwanted.Dispose();
+        }
+    }
+
+    public Results Results { get; } = new();
+
+    public void Run()
+    {
+        foreach (var contestant in _contestants)
+            Start(contestant);
+        for (var round = 1; round <= _options.Rounds; round++)
+        {
+            foreach (var measurement in Measurement.All.Where(_options.Wants))
+            {
+                foreach (var contestant in Results.Contestants)
+                {
+                    Console.Error.Write($"\r\e[Kround {round}, {measurement.Name}, {contestant.Title}");
+                    Results.ForeignLoad = Math.Max(Results.ForeignLoad, Machine.AwaitQuiet(_options.Patience));
+                    Measure(contestant, measurement, _options.Seconds, count: true);
+                }
+            }
+        }
+
+        Console.Error.Write("\r\e[K");
+    }
+
+    /// <summary>Ends what has been started. May be called while <see cref="Run"/> runs, which then finds nobody to measure.</summary>
+    public void Dispose()
+    {
+        lock (_starting)
+        {
+            if (_ended)
+                return;
+            _ended = true;
+            foreach (var contestant in _contestants)
+                contestant.Dispose();
+        }
+    }
+
+    private void Start(Contestant contestant)
+    {
+        Console.Error.Write($"\r\e[Kstarting {contestant.Title}");
+        try
+        {
+            lock (_starting)
+            {
+                if (_ended)
+                    return;
+                contestant.Start(_options.IsPinned);
+            }
+        }
+        catch (Exception e) when (e is MissingException or InvalidOperationException)
+        {
+            Results.AddTrouble(contestant.Title, e.Message);
+            return;
+        }
+
+        Results.Contestants.Add(contestant);
+        foreach (var measurement in Measurement.All.Where(_options.Wants))
+            Measure(contestant, measurement, WarmUp, count: false);
+    }
+
+    private void Measure(Contestant contestant, Measurement measurement, double seconds, bool count)
+    {
+        try
+        {
+            foreach (var (metric, value) in measurement.Run(contestant, seconds))
+            {
+                if (count)
+                    Results.Add(contestant, metric, value);
+            }
+        }
+        catch (Exception e) when (e is InvalidOperationException or IOException)
+        {
+            Results.AddTrouble($"{contestant.Title}, {measurement.Name}", e.Message);
+        }
+    }
+}

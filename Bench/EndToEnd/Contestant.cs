@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using Tapwire.Tests.Live.Support;
+
+namespace Tapwire.Bench.EndToEnd;
+
+internal enum Role
+{
+    Ours,
+    Peer,
+
+    /// <summary>The kernel on both sides: what can be had at all.</summary>
+    Limit,
+}
+
+/// <summary>
+/// A stack that serves echo, discard and source, in namespaces of its own, and the namespace with the kernel from which clients reach it. It runs from
+/// the first round to the last, so that what learns while it runs is measured as it is after that.
+/// </summary>
+/// <param name="superFrames">Whether frames are larger than a wire's 1,500 bytes, in one piece or by offload.</param>
+internal abstract class Contestant(string name, string title, Role role, bool superFrames) : IDisposable
+{
+    protected const string KernelAddress = "10.97.0.1";
+    protected const string StackAddress = "10.97.0.2";
+    protected const string Device = "tw0";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly List<NetworkNamespace> _networks = [];
+    private bool _pinned;
+
+    // The last line on standard error of what was started.
+    private string _complaint = "";
+
+    public string Name { get; } = name;
+
+    public string Title { get; } = title;
+
+    public Role Role { get; } = role;
+
+    public bool SuperFrames { get; } = superFrames;
+
+    /// <summary>Where clients find the services.</summary>
+    public virtual string Address => StackAddress;
+
+    /// <summary>The process that does the work of the stack.</summary>
+    public int Pid { get; private set; }
+
+    /// <summary>The clients' namespace.</summary>
+    protected NetworkNamespace Near => field ??= NewNetwork();
+
+    private string[] Launcher => _pinned ? ["taskset", "-c", "0"] : [];
+
+    /// <summary>Starts the stack, and returns when it serves.</summary>
+    /// <exception cref="MissingException">What it needs is not there.</exception>
+    /// <exception cref="InvalidOperationException">It has started, but does not answer.</exception>
+    public void Start(bool pinned)
+    {
+        _pinned = pinned;
+        Pid = Launch();
+        var clock = Stopwatch.StartNew();
+        CommandResult answer;
+        while ((answer = RunClient("echo", Address, "0.01", $"{Measurement.Echo}")).ExitCode != 0)
+        {
+            if (clock.Elapsed > Patience)
+                throw new InvalidOperationException($"does not answer: {answer.Error.Trim()} {_complaint}");
+            Thread.Sleep(100);
+        }
+    }
+
+    public CommandResult RunClient(params string[] arguments) =>
+        Near.TryExec("env", [.. Launcher, Programs.Client, .. arguments]);
+
+    public virtual void Dispose()
+    {
+        foreach (var network in _networks)
+            network.Dispose();
+    }
+
+    /// <summary>Starts the stack and what else is needed, and returns the process id of the stack.</summary>
+    protected abstract int Launch();
+
+    /// <summary>Starts a program that ends with the namespace.</summary>
+    protected int Start(NetworkNamespace network, string program, params string[] arguments)
+    {
+        // pasta takes a SIGPIPE that is ignored already for a failure to ignore it.
+        var process = network.Start("env", ["--default-signal=PIPE", .. Launcher, program, .. arguments]);
+
+        process.ErrorDataReceived += (_, line) => _complaint = line.Data ?? _complaint;
+        process.BeginErrorReadLine();
+
+        // A pipe that is full would stop it.
+        process.BeginOutputReadLine();
+        return process.Id;
+    }
+
+    /// <summary>Starts our program, with the same placement.</summary>
+    protected TapwireProgram StartTapwire(NetworkNamespace network, params string[] arguments) =>
+        TapwireProgram.StartBy(network, ["env", "--default-signal=INT", .. Launcher], arguments);
+
+    protected NetworkNamespace NewNetwork()
+    {
+        var network = NetworkNamespace.Create();
+        _networks.Add(network);
+
+        // Thousands of short connections leave as many ports in TIME-WAIT.
+        network.Sysctl("net/ipv4/tcp_tw_reuse", "1");
+        network.Sysctl("net/ipv4/ip_local_port_range", "2048 65535");
+        network.Sysctl("net/ipv4/tcp_no_metrics_save", "1");
+        network.Sysctl("net/ipv6/conf/all/disable_ipv6", "1");
+        return network;
+    }
+
+    /// <summary>The device that the stack has made gets the kernel's address.</summary>
+    protected void TakeDevice()
+    {
+        var clock = Stopwatch.StartNew();
+        while (Near.TryExec("ip", "link", "set", Device, "up").ExitCode != 0)
+        {
+            if (clock.Elapsed > Patience)
+                throw new InvalidOperationException($"has not made the device {Device}");
+            Thread.Sleep(100);
+        }
+
+        Near.Ip($"addr add {KernelAddress}/24 dev {Device}");
+    }
+
+    /// <summary>Joins the clients' namespace with another one.</summary>
+    protected void JoinBy(string device, NetworkNamespace far)
+    {
+        Near.Ip($"link add {Device} type veth peer name {device} netns {far.Name}");
+        Near.Ip($"addr add {KernelAddress}/24 dev {Device}");
+        Near.Ip($"link set {Device} up");
+        far.Ip($"link set {device} up");
+    }
+}

@@ -1,0 +1,37 @@
+using Tapwire.Tests.Live.Support;
+
+namespace Tapwire.Bench.EndToEnd.Contestants;
+
+/// <summary><c>tapwire up</c> on a TAP device, with the services in the driver or in an application on its link.</summary>
+internal sealed class TapwireDriver(string name, string title, bool superFrames, bool byLink, string settings) : Contestant(name, title, Role.Ours, superFrames)
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("tapwire-bench-");
+
+    public static TapwireDriver WithOffloads(string settings) => new("tapwire", "Tapwire, TAP with offloads", superFrames: true, byLink: false, settings);
+
+    public static TapwireDriver Plain(string settings) =>
+        new("tapwire-plain", "Tapwire, TAP without offloads", superFrames: false, byLink: false, $"tapwire.tap.offload = off\n{settings}");
+
+    public static TapwireDriver WithApplication(string settings) =>
+        new("tapwire-link", "Tapwire, application on the link", superFrames: true, byLink: true, settings);
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _directory.Delete(recursive: true);
+    }
+
+    protected override int Launch()
+    {
+        var config = Path.Combine(_directory.FullName, "bench.hocon");
+        File.WriteAllText(config, settings);
+        var link = Path.Combine(_directory.FullName, "link.sock");
+        string[] serve = byLink ? [] : ["--serve", $"echo:{Measurement.Echo},discard:{Measurement.Discard},source:{Measurement.Source}"];
+        var driver = StartTapwire(Near, ["up", "--wire", $"tap:{Device}", "--address", $"{StackAddress}/24", "--link", link, "--config", config, .. serve]);
+        driver.WaitForLine("tapwire is up");
+        TakeDevice();
+        if (byLink)
+            Start(Near, TapwireProgram.Host, "exec", typeof(TapwireDriver).Assembly.Location, LinkApplication.Command, link);
+        return driver.Pid;
+    }
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+using Tapwire.Tests.Live.Support;
+
+namespace Tapwire.Bench.EndToEnd;
+
+/// <summary>One column of the table.</summary>
+/// <param name="LowerIsBetter">Times and costs.</param>
+/// <param name="AcrossFrames">Does not depend on how large frames are: then the best peer is the best of all.</param>
+internal sealed record Metric(string Name, string Unit, string Format, bool LowerIsBetter = false, bool AcrossFrames = false)
+{
+    public static readonly Metric Out = new("out", "Gbit/s", "0.00");
+    public static readonly Metric OutCost = new("cpu out", "s/GiB", "0.00", LowerIsBetter: true);
+    public static readonly Metric In = new("in", "Gbit/s", "0.00");
+    public static readonly Metric InCost = new("cpu in", "s/GiB", "0.00", LowerIsBetter: true);
+    public static readonly Metric Both = new("both", "Gbit/s", "0.00");
+    public static readonly Metric Parallel = new("1000 str.", "Gbit/s", "0.00");
+    public static readonly Metric Median = new("p50", "us", "0.0", LowerIsBetter: true, AcrossFrames: true);
+    public static readonly Metric Tail = new("p99", "us", "0.0", LowerIsBetter: true, AcrossFrames: true);
+    public static readonly Metric Connections = new("conns", "1/s", "0", AcrossFrames: true);
+
+    public static readonly IReadOnlyList<Metric> All = [Out, In, Both, Parallel, Median, Tail, Connections, OutCost, InCost];
+}
+
+/// <summary>One run of the client, which gives one figure or two.</summary>
+internal sealed record Measurement(string Name, string Client, params int[] Numbers)
+{
+    public const int Echo = 7;
+    public const int Discard = 9;
+    public const int Source = 19;
+
+    private const double Gibibyte = 1 << 30;
+
+    public static readonly IReadOnlyList<Measurement> All =
+    [
+        new("out", "receive", Source),
+        new("in", "send", Discard),
+        new("both", "both", Source, Discard),
+        new("parallel", "parallel", Source, 1000),
+        new("echo", "echo", Echo),
+        new("connect", "connect", Echo),
+    ];
+
+    /// <exception cref="InvalidOperationException">The client failed, and says why.</exception>
+    public IEnumerable<(Metric Metric, double Value)> Run(Contestant contestant, double seconds)
+    {
+        var before = Machine.ProcessorSeconds(contestant.Pid);
+        var said = contestant.RunClient([Client, contestant.Address, seconds.ToString(CultureInfo.InvariantCulture), .. Numbers.Select(n => $"{n}")]);
+        var used = Machine.ProcessorSeconds(contestant.Pid) - before;
+        if (said.ExitCode != 0)
+            throw new InvalidOperationException(said.Error.Trim());
+        var values = said.Output.Trim().Split(' ').Select(pair => pair.Split('='))
+            .ToDictionary(pair => pair[0], pair => double.Parse(pair[1], CultureInfo.InvariantCulture));
+        double Gigabits() => values["rate"] * 8 / 1e9;
+        double Cost() => used / (values["bytes"] / Gibibyte);
+        return Name switch
+        {
+            "out" => [(Metric.Out, Gigabits()), (Metric.OutCost, Cost())],
+            "in" => [(Metric.In, Gigabits()), (Metric.InCost, Cost())],
+            "both" => [(Metric.Both, Gigabits())],
+            "parallel" => [(Metric.Parallel, Gigabits())],
+            "echo" => [(Metric.Median, values["p50"]), (Metric.Tail, values["p99"])],
+            _ => [(Metric.Connections, values["rate"])],
+        };
+    }
+}

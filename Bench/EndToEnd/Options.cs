@@ -1,0 +1,69 @@
+using System.Globalization;
+
+namespace Tapwire.Bench.EndToEnd;
+
+/// <summary>The program's own command line.</summary>
+internal sealed record Options
+{
+    public const string Usage = """
+        Bench/EndToEnd [--rounds 3] [--seconds 3] [--only NAME,...] [--measure NAME,...] [--pin] [--json FILE] [--settings FILE] [--patience 20]
+          --only      contestants whose names begin so; all when not given
+          --measure   out, in, both, parallel, echo, connect; all when not given
+          --pin       the stack and its clients on one processor
+          --json      all figures, those of each round too
+          --settings  more HOCON for our driver
+          --patience  seconds to wait before each measurement for the rest of the machine to be quiet
+        """;
+
+    public int Rounds { get; private init; } = 3;
+
+    public double Seconds { get; private init; } = 3;
+
+    /// <summary>Empty: all.</summary>
+    public IReadOnlyList<string> Only { get; private init; } = [];
+
+    /// <summary>Empty: all.</summary>
+    public IReadOnlyList<string> Measures { get; private init; } = [];
+
+    public bool IsPinned { get; private init; }
+
+    public string? JsonFile { get; private init; }
+
+    public string Settings { get; private init; } = "";
+
+    public TimeSpan Patience { get; private init; } = TimeSpan.FromSeconds(20);
+
+    /// <exception cref="FormatException">What is wrong.</exception>
+    public static Options Parse(string[] args)
+    {
+        var options = new Options();
+        for (var i = 0; i < args.Length; i++)
+        {
+            var name = args[i];
+            if (name == "--pin")
+            {
+                options = options with { IsPinned = true };
+                continue;
+            }
+
+            var value = ++i < args.Length ? args[i] : throw new FormatException($"{name} needs a value.");
+            options = name switch
+            {
+                "--rounds" => options with { Rounds = int.Parse(value, CultureInfo.InvariantCulture) },
+                "--seconds" => options with { Seconds = double.Parse(value, CultureInfo.InvariantCulture) },
+                "--only" => options with { Only = value.Split(',') },
+                "--measure" => options with { Measures = value.Split(',') },
+                "--json" => options with { JsonFile = Path.GetFullPath(value) },
+                "--settings" => options with { Settings = File.ReadAllText(value) },
+                "--patience" => options with { Patience = TimeSpan.FromSeconds(double.Parse(value, CultureInfo.InvariantCulture)) },
+                _ => throw new FormatException($"There is no option {name}."),
+            };
+        }
+
+        return options;
+    }
+
+    public bool Wants(Contestant contestant) => Only.Count == 0 || Only.Any(name => contestant.Name.StartsWith(name, StringComparison.Ordinal));
+
+    public bool Wants(Measurement measurement) => Measures.Count == 0 || Measures.Contains(measurement.Name);
+}

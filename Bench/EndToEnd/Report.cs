@@ -1,0 +1,106 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Tapwire.Bench.EndToEnd;
+
+/// <summary>The table, the ratios, and the same as JSON.</summary>
+internal sealed class Report(Options options, Results results)
+{
+    private const string Gvisor = "gvisor";
+    private const int TitleWidth = 34;
+    private const int Width = 10;
+
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    private string Circumstances => string.Create(CultureInfo.InvariantCulture,
+        $"{Environment.ProcessorCount} x {Machine.Processor}, Linux {Machine.Kernel}, .NET {Environment.Version}; load average {Machine.LoadAverage:0.0}, "
+        + $"up to {results.ForeignLoad:P0} of the processors busy before a measurement; medians of {options.Rounds} rounds of {options.Seconds} s, "
+        + $"{(options.IsPinned ? "both ends on one processor" : "not pinned")}");
+
+    public void Print()
+    {
+        Console.WriteLine(Circumstances);
+        Console.WriteLine();
+        PrintTitles("");
+        foreach (var superFrames in (bool[])[true, false])
+        {
+            Console.WriteLine(superFrames ? "super-frames or a large MTU" : "frames of 1,500 bytes");
+            foreach (var contestant in results.Contestants.Where(contestant => contestant.SuperFrames == superFrames))
+                PrintLine($"  {contestant.Title}", metric => results.Median(contestant, metric), metric => metric.Format);
+        }
+
+        Console.WriteLine();
+        PrintTitles("ratios; above 1 we are better");
+        foreach (var ours in results.Contestants.Where(contestant => contestant.Role == Role.Ours))
+        {
+            Console.WriteLine(ours.Title);
+            foreach (var (name, rivals) in RivalsOf(ours))
+                PrintLine($"  to {name}", metric => Ratio(ours, rivals(metric), metric), _ => "0.00");
+        }
+
+        foreach (var (what, reason) in results.Troubles)
+            Console.WriteLine($"{what}: {reason}");
+    }
+
+    public void WriteJson(string file)
+    {
+        var report = new
+        {
+            Processors = Environment.ProcessorCount,
+            Machine.Processor,
+            Machine.Kernel,
+            Runtime = $"{Environment.Version}",
+            Time = DateTime.UtcNow,
+            Machine.LoadAverage,
+            results.ForeignLoad,
+            options.Rounds,
+            options.Seconds,
+            options.IsPinned,
+            Contestants = results.Contestants.Select(contestant => new
+            {
+                contestant.Name,
+                contestant.Title,
+                Role = $"{contestant.Role}",
+                contestant.SuperFrames,
+                Figures = Metric.All.Where(metric => results.Rounds(contestant, metric).Count > 0).Select(metric => new
+                {
+                    metric.Name,
+                    metric.Unit,
+                    Median = results.Median(contestant, metric),
+                    Rounds = results.Rounds(contestant, metric),
+                }),
+                Ratios = contestant.Role != Role.Ours ? null : RivalsOf(contestant).Select(rival => new
+                {
+                    To = rival.Name,
+                    Figures = Metric.All.Select(metric => new { metric.Name, Ratio = Ratio(contestant, rival.Of(metric), metric) })
+                        .Where(figure => figure.Ratio is not null),
+                }),
+            }),
+            results.Troubles,
+        };
+        File.WriteAllText(file, JsonSerializer.Serialize(report, Indented));
+    }
+
+    private static void PrintTitles(string first)
+    {
+        Console.WriteLine($"{"",-TitleWidth}{string.Concat(Metric.All.Select(metric => $"{metric.Name,Width}"))}");
+        Console.WriteLine($"{first,-TitleWidth}{string.Concat(Metric.All.Select(metric => $"{metric.Unit,Width}"))}");
+    }
+
+    private static void PrintLine(string title, Func<Metric, double?> value, Func<Metric, string> format) =>
+        Console.WriteLine($"{title,-TitleWidth}" + string.Concat(Metric.All.Select(metric =>
+            $"{value(metric)?.ToString(format(metric), CultureInfo.InvariantCulture) ?? "-",Width}")));
+
+    /// <summary>Whom one of ours is compared with: those with the same frames, and with all where frames are not what matters.</summary>
+    private IEnumerable<(string Name, Func<Metric, IEnumerable<Contestant>> Of)> RivalsOf(Contestant ours)
+    {
+        bool IsComparable(Contestant rival, Metric metric) => rival.SuperFrames == ours.SuperFrames || metric.AcrossFrames;
+        yield return ("the kernel", metric => results.Contestants.Where(rival => rival.Role == Role.Limit && rival.SuperFrames == ours.SuperFrames));
+        yield return ("gVisor", metric => results.Contestants.Where(rival =>
+            rival.Name.StartsWith(Gvisor, StringComparison.Ordinal) && rival.SuperFrames == ours.SuperFrames));
+        yield return ("the best peer", metric => results.Contestants.Where(rival => rival.Role == Role.Peer && IsComparable(rival, metric)));
+    }
+
+    private double? Ratio(Contestant ours, IEnumerable<Contestant> rivals, Metric metric) =>
+        results.Median(ours, metric) is { } our && results.Best(rivals, metric) is { } best ? (metric.LowerIsBetter ? best / our : our / best) : null;
+}
