@@ -1,0 +1,115 @@
+using Tapwire.Links;
+using Tapwire.Links.Protocol;
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+using Tapwire.Tests.Actors.Support;
+using Tapwire.Wires.Posix;
+using Xunit;
+
+namespace Tapwire.Tests.Actors;
+
+/// <summary>What unmodified programs set and ask of their sockets, beside what changes anything.</summary>
+public sealed class SocketHintSpecs() : DriverSetup("")
+{
+    private static readonly LinkAddress AnyV6 = new(LinkFamily.V6, new IpEndpoint(IpAddress.Unspecified, 80));
+
+    [Theory]
+    [InlineData(LinkSocketType.Stream, LinkOption.IpProtoTcp, LinkOption.TcpCork)]
+    [InlineData(LinkSocketType.Stream, LinkOption.SolSocket, LinkOption.SoReusePort)]
+    [InlineData(LinkSocketType.Datagram, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover)]
+    [InlineData(LinkSocketType.Datagram, LinkOption.IpProtoIpV6, LinkOption.IpV6V6Only)]
+    public void A_hint_is_taken_and_read_back(LinkSocketType type, int level, int name)
+    {
+        using var app = Open(type);
+        Assert.Equal(0, OptionOf(app, level, name));
+        Assert.Equal(0, Set(app, level, name, 1));
+        Assert.Equal(1, OptionOf(app, level, name));
+        Assert.Equal((int)StackError.InvalidArgument, Ask(new SetOptionRequest(3, app.Handle, level, name, new byte[1])).Error);
+    }
+
+    [Fact]
+    public void A_listener_and_a_connection_take_hints_too()
+    {
+        using var listener = OpenListening(80);
+        Assert.Equal(0, Set(listener, LinkOption.IpProtoTcp, LinkOption.TcpDeferAccept, 5));
+        Assert.Equal(5, OptionOf(listener, LinkOption.IpProtoTcp, LinkOption.TcpDeferAccept));
+        Peer.Listen(81);
+        using var connected = OpenConnected(81);
+        Assert.Equal(0, Set(connected, LinkOption.IpProtoTcp, LinkOption.TcpQuickAck, 1));
+        Assert.Equal((int)StackError.NoSuchOption, Set(connected, LinkOption.IpProtoTcp, 9999, 1));
+    }
+
+    [Theory]
+    [InlineData(LinkSocketType.Stream)]
+    [InlineData(LinkSocketType.Datagram)]
+    public void A_socket_for_ipv6_alone_finds_no_address(LinkSocketType type)
+    {
+        var reply = AskReply(new SocketRequest(1, LinkFamily.V6, type, 0));
+        using var app = new App(this, reply.Descriptor!);
+        Assert.Equal(0, Set(app, LinkOption.IpProtoIpV6, LinkOption.IpV6V6Only, 1));
+        Assert.Equal((int)StackError.AddressNotAvailable, Ask(new BindRequest(2, app.Handle, AnyV6)).Error);
+        Assert.Equal(0, Set(app, LinkOption.IpProtoIpV6, LinkOption.IpV6V6Only, 0));
+        Assert.Equal(0, Ask(new BindRequest(3, app.Handle, AnyV6)).Error);
+    }
+
+    [Fact]
+    public void Options_of_a_datagram_socket_hold_from_its_first_bind_on_and_take_no_port()
+    {
+        using var app = Open(LinkSocketType.Datagram);
+        Assert.Equal(0, Set(app, LinkOption.IpProtoIp, LinkOption.IpTtl, 9));
+        Assert.Equal(0, Set(app, LinkOption.SolSocket, LinkOption.SoRcvBuf, 50_000));
+        Assert.Equal(0, Ask(new GetSockNameRequest(4, app.Handle)).Address.Endpoint.Port);
+        Assert.Equal(0, Ask(new BindRequest(5, app.Handle, LinkAddress.From(new IpEndpoint(Address, 53)))).Error);
+        Assert.Equal(9, OptionOf(app, LinkOption.IpProtoIp, LinkOption.IpTtl));
+        Assert.Equal(50_000, OptionOf(app, LinkOption.SolSocket, LinkOption.SoRcvBuf));
+        Assert.Equal((int)StackError.InvalidArgument, Set(app, LinkOption.IpProtoIp, LinkOption.IpTtl, 256));
+    }
+
+    [Fact]
+    public void What_was_not_set_reads_as_what_holds()
+    {
+        using var app = Open();
+        Assert.Equal(64, OptionOf(app, LinkOption.IpProtoIp, LinkOption.IpTtl));
+        Assert.Equal(1 << 20, OptionOf(app, LinkOption.SolSocket, LinkOption.SoSndBuf));
+        Assert.Equal(7200, OptionOf(app, LinkOption.IpProtoTcp, LinkOption.TcpKeepIdle));
+        Assert.Equal(9, OptionOf(app, LinkOption.IpProtoTcp, LinkOption.TcpKeepCnt));
+    }
+
+    [Fact]
+    public void Tcp_info_tells_state_round_trip_and_segment_size()
+    {
+        Peer.Listen(80);
+        using var app = Open();
+        Assert.Equal(7, Info(app)[0]); // TCP_CLOSE
+        Assert.Equal(0, Ask(new ConnectRequest(2, app.Handle, LinkAddress.From(new IpEndpoint(Support.Peer.Address, 80)), 0, false)).Error);
+        var info = Info(app);
+        Assert.Equal(1, info[0]); // TCP_ESTABLISHED
+        Assert.InRange(BitConverter.ToInt32(info, 16), 500, 1500);
+        Assert.True(BitConverter.ToInt32(info, 80) >= 2); // segments in the congestion window
+        Assert.Equal(4, Ask(new GetOptionRequest(9, app.Handle, LinkOption.IpProtoTcp, LinkOption.TcpInfo, 4)).Body.Length);
+
+        byte[] Info(App of) => Ask(new GetOptionRequest(9, of.Handle, LinkOption.IpProtoTcp, LinkOption.TcpInfo, 500)).Body.ToArray();
+    }
+
+    [Fact]
+    public void A_session_asked_for_by_another_one_speaks_the_protocol()
+    {
+        var reply = AskReply(new SessionRequest(1));
+        Assert.Equal(0, reply.Answer.Error);
+        Run();
+        var descriptor = reply.Descriptor!.Take();
+        var hello = new byte[LinkProtocol.HelloSize];
+        Assert.Equal(hello.Length, Receive(descriptor, hello));
+        Assert.Equal(LinkProtocol.Version, LinkProtocol.ReadHello(hello));
+        Libc.Close(descriptor);
+        Run();
+    }
+
+    private static unsafe int Receive(int descriptor, byte[] into)
+    {
+        fixed (byte* start = into)
+            return (int)Libc.recv(descriptor, start, (nuint)into.Length, Libc.MSG_DONTWAIT);
+    }
+
+    private int Set(App app, int level, int name, int value) => Ask(new SetOptionRequest(3, app.Handle, level, name, BitConverter.GetBytes(value))).Error;
+}
