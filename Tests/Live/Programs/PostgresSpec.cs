@@ -4,13 +4,17 @@ using Xunit;
 namespace Tapwire.Tests.Live.Programs;
 
 /// <summary>PostgreSQL does not run as root: its user is one whom the settings admit to the link, and forks a process for each connection.</summary>
-[Collection(LiveCollection.Name)]
-public sealed class PostgresSpec(PostgresPath path) : IClassFixture<PostgresPath>
+public abstract class PostgresSpecs(ProgramPath path)
 {
+    internal const string Settings = "tapwire.link.users = [postgres]";
+
+    /// <summary>Without that user there is nothing to try.</summary>
+    private static bool HasUser => File.ReadLines("/etc/passwd").Any(static line => line.StartsWith("postgres:", StringComparison.Ordinal));
+
     [SkippableFact]
     public async Task Psql_and_pgbench_work_with_a_server_on_tapwire_and_from_tapwire()
     {
-        Skip.IfNot(PostgresPath.HasUser, "there is no user 'postgres'");
+        Skip.IfNot(HasUser, "there is no user 'postgres'");
         path.Need("pg_config", "psql", "setpriv");
         var programs = path.RunOnKernel("sh", "-c", "ls -d $(pg_config --bindir) /usr/lib/postgresql/*/bin 2>/dev/null | while read d; do [ -x $d/initdb ] && echo $d && break; done").Trim();
         Skip.If(programs.Length == 0, "there is no PostgreSQL server");
@@ -44,8 +48,12 @@ public sealed class PostgresSpec(PostgresPath path) : IClassFixture<PostgresPath
     }
 }
 
-public sealed class PostgresPath() : ProgramPath("tapwire.link.users = [postgres]", "")
-{
-    /// <summary>Without that user there is nothing to try.</summary>
-    internal static bool HasUser => File.ReadLines("/etc/passwd").Any(static line => line.StartsWith("postgres:", StringComparison.Ordinal));
-}
+public sealed class PostgresPath() : ProgramPath(PostgresSpecs.Settings, "");
+
+public sealed class LossyPostgresPath() : ProgramPath(PostgresSpecs.Settings, LossyPath.Ruleset);
+
+[Collection(LiveCollection.Name)]
+public sealed class PostgresSpec(PostgresPath path) : PostgresSpecs(path), IClassFixture<PostgresPath>;
+
+[Collection(LiveCollection.Name)]
+public sealed class PostgresUnderLossSpec(LossyPostgresPath path) : PostgresSpecs(path), IClassFixture<LossyPostgresPath>;

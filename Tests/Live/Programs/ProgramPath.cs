@@ -131,9 +131,12 @@ public abstract class ProgramPath(string settings, string ruleset) : IDisposable
 public sealed class CleanPath() : ProgramPath("", "");
 
 /// <summary>A wire that loses 1 % of the frames in each direction, super-frames as a whole. Of what the kernel sends only TCP: a datagram dropped there is an error to its sender.</summary>
-public sealed class LossyPath() : ProgramPath("", """
-    table ip loss {
-        chain in { type filter hook input priority 0; iifname "tw0" numgen random mod 1000 < 10 counter drop; }
-        chain out { type filter hook output priority 0; oifname "tw0" meta l4proto tcp numgen random mod 1000 < 10 counter drop; }
-    }
-    """);
+public sealed class LossyPath() : ProgramPath("", Ruleset)
+{
+    internal const string Ruleset = """
+        table ip loss {
+            chain in { type filter hook input priority 0; iifname "tw0" numgen random mod 1000 < 10 counter drop; }
+            chain out { type filter hook output priority 0; oifname "tw0" meta l4proto tcp numgen random mod 1000 < 10 counter drop; }
+        }
+        """;
+}
