@@ -125,7 +125,8 @@ public abstract class ProgramPath(string settings, string ruleset) : IDisposable
 
     private string Succeed(string[] command) => Driver.Namespace.Exec(command[0], command[1..]);
 
-    private ServerProgram Start(string[] command) => new(Driver.Namespace.Start(command[0], command[1..]));}
+    private ServerProgram Start(string[] command) => new(Driver.Namespace.Start(command[0], command[1..]));
+}
 
 /// <summary>A wire that loses nothing.</summary>
 public sealed class CleanPath() : ProgramPath("", "");
