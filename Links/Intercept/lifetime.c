@@ -91,6 +91,7 @@ static void look_at_inherited(void)
 __attribute__((constructor)) static void start(void)
 {
     int before = errno;
+    tw_begin_process();
     tw_find_link();
     tw_read_routes();
     tw_watch_forks();

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,7 +200,7 @@ static bool take_idle(struct connection *c)
     pid_t pid = getpid();
     for (int i = 0; i < POOL; i++) {
         uint64_t entry = idle[i];
-        if (entry == 0 || owner_of(entry) != pid || !__atomic_compare_exchange_n((uint64_t *)&idle[i], &entry, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        if (entry == 0 || owner_of(entry) != pid || !atomic_compare_exchange_strong(&idle[i], &entry, 0))
             continue;
         *c = connection_of(entry);
         if (is_still_ours(*c))
@@ -215,7 +216,7 @@ static void give_back(struct connection c)
     for (int i = 0; i < POOL && c.fd < 1 << 20; i++) {
         uint64_t entry = idle[i];
         if ((entry != 0 && owner_of(entry) == pid)
-            || !__atomic_compare_exchange_n((uint64_t *)&idle[i], &entry, entry_of(c, pid), false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            || !atomic_compare_exchange_strong(&idle[i], &entry, entry_of(c, pid)))
             continue;
         if (entry != 0 && is_still_ours(connection_of(entry)))
             RAW(close, connection_of(entry).fd); /* the parent's, copied by fork */
@@ -351,6 +352,7 @@ static void in_child(void)
 {
     int before = errno;
     struct connection c = { .fd = -1 };
+    tw_begin_process();
     if (brought >= 0)
         c = greet(brought);
     else if (in_use && geteuid() == 0)

@@ -51,6 +51,9 @@ enum tw_kind tw_kind(int fd);
 /* Notes what a descriptor is from now on; TW_UNKNOWN before it is closed. */
 void tw_note(int fd, enum tw_kind kind);
 
+/* In the constructor, and in a child of fork: its notes are its own. */
+void tw_begin_process(void);
+
 /* Looks at a descriptor that has come from elsewhere (exec, SCM_RIGHTS): a datagram socket must be known before the first byte moves. */
 void tw_look(int fd);
 

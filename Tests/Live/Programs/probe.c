@@ -426,6 +426,16 @@ static void datagrams(void)
     printf(", recvmmsg: %s", said(recvmmsg(b, batch, 3, MSG_WAITFORONE, NULL)));
     printf(" %u %u %u\n", batch[0].msg_len, batch[1].msg_len, batch[2].msg_len);
     printf("too long: %s\n", said(send(a, calloc(1, 70000), 66000, 0)));
+    pid_t child = vfork();
+    if (child == 0) {
+        close(a);
+        close(b);
+        _exit(0);
+    }
+
+    printf("vfork: %d", wait_status(child));
+    printf(", write: %s", said(write(a, "still open", 10)));
+    printf(", read: %s\n", said(read(b, text, sizeof text)));
     printf("shutdown: %s", said(shutdown(b, SHUT_RD)));
     printf(", listen: %s\n", said(listen(b, 1)));
     printf("read after it: %s\n", said(recv(b, text, sizeof text, MSG_DONTWAIT)));
