@@ -31,16 +31,16 @@ public abstract partial class ProgramSpecs(ProgramPath path)
     }
 
     [SkippableTheory]
-    [InlineData("")]
-    [InlineData("-R")]
-    [InlineData("-P 8")]
-    [InlineData("--bidir")]
-    [InlineData("-u -b 20M")]
-    [InlineData("-u -b 20M -R")]
+    [InlineData("-n 32M")]
+    [InlineData("-n 32M -R")]
+    [InlineData("-n 32M -P 8")]
+    [InlineData("-n 32M --bidir")]
+    [InlineData("-n 1M -u -b 50M")]
+    [InlineData("-n 1M -u -b 50M -R")]
     public async Task Iperf3_measures_from_and_to_tapwire(string mode)
     {
         path.Need("iperf3");
-        string[] options = ["--json", "-t", "1", .. mode.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
+        string[] options = ["--json", .. mode.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
         using var kernel = await path.ServeOnKernelAsync(5201, "iperf3", "-s", "-1", "-B", ProgramPath.Kernel);
         AssertMoved(path.RunOnTapwire(["iperf3", "-c", ProgramPath.Kernel, .. options]));
 
@@ -85,7 +85,7 @@ public abstract partial class ProgramSpecs(ProgramPath path)
         Assert.Equal(path.Digest, Sha256OnKernel($"curl -sS http://{ProgramPath.Tapwire}:8003/file"));
         Assert.Equal("small\n", path.RunOnKernel("curl", "-sS", $"http://{ProgramPath.Tapwire}:8003/proxied/small"));
 
-        var report = path.RunOnKernel("wrk", "-t2", "-c500", "-d2s", "--timeout", "20s", $"http://{ProgramPath.Tapwire}:8003/small");
+        var report = path.RunOnKernel("wrk", "-t2", "-c500", "-d1s", "--timeout", "20s", $"http://{ProgramPath.Tapwire}:8003/small");
         Assert.DoesNotContain("Socket errors", report, StringComparison.Ordinal);
         Assert.DoesNotContain("Non-2xx", report, StringComparison.Ordinal);
         Assert.True(int.Parse(Requests().Match(report).Groups[1].Value, CultureInfo.InvariantCulture) >= 500, report);
