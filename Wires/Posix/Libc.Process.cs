@@ -49,4 +49,7 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc")]
     public static partial int getppid();
+
+    [LibraryImport("libc")]
+    public static partial int sched_yield();
 }
