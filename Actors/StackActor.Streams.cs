@@ -13,27 +13,28 @@ public sealed partial class StackActor
 {
     private void ReceiveStreams()
     {
-        Receive<ReadDone>(done => WithStream(done.Id, (socket, now) => socket.Consumed(done.Bytes, now)));
+        Receive<ReadDone>(done => WithStream(done.Id, done.Bytes, static (socket, bytes, now) => socket.Consumed(bytes, now)));
         Receive<WriteRequest>(Write);
         Receive<Connect>(Connect);
         Receive<Attach>(Attach);
-        Receive<Shutdown>(shutdown => WithStream(shutdown.Id, (socket, now) =>
+        Receive<Shutdown>(shutdown => WithStream(shutdown.Id, shutdown.Direction, static (socket, direction, now) =>
         {
-            if (shutdown.Direction == ShutdownDirection.Send)
+            if (direction == ShutdownDirection.Send)
                 socket.ShutdownSend(now);
             else
                 socket.ShutdownReceive(now);
         }));
-        Receive<Close>(close => WithStream(close.Id, static (socket, now) => socket.Close(now)));
+        Receive<Close>(close => WithStream(close.Id, 0, static (socket, _, now) => socket.Close(now)));
         Receive<Abort>(Abort);
     }
 
     /// <summary>Runs a call on a socket that is still there. A message about one that is gone has crossed its <see cref="Closed"/> on the way.</summary>
-    private void WithStream(SocketId id, Action<TcpSocket, Instant> call)
+    /// <param name="argument">What the call needs, so that it captures nothing: it runs for each batch that an application has read.</param>
+    private void WithStream<T>(SocketId id, T argument, Action<TcpSocket, T, Instant> call)
     {
         if (_sockets.Find(id)?.Socket is not TcpSocket socket)
             return;
-        call(socket, Now);
+        call(socket, argument, Now);
         PostPoll();
     }
 

@@ -20,8 +20,8 @@ public class BufferPool
     private readonly SizeClass[] _classes;
     private long _rented;
 
-    /// <param name="retainedBytes">How much free memory each of the four size classes keeps at most, in bytes. Every thread that returns buffers keeps
-    /// up to 512 KiB more at hand.</param>
+    /// <param name="retainedBytes">How much free memory each of the four size classes keeps in any case, in bytes; it keeps up to half of what was lately in use
+    /// at once if that is more. Every thread that returns buffers keeps up to 512 KiB more at hand.</param>
     public BufferPool(int retainedBytes = 16 << 20) => _classes = [.. Sizes.Select(size => new SizeClass(Math.Max(1, retainedBytes / size)))];
 
     /// <summary>Buffers handed out and not yet returned.</summary>
@@ -133,24 +133,32 @@ public class BufferPool
         }
     }
 
-    /// <summary>A bounded stack: the buffer returned last is the one still in the cache.</summary>
+    /// <summary>
+    /// A stack: the buffer returned last is the one still in the cache. It keeps <paramref name="limit"/> buffers, or half as many as were lately in use at once,
+    /// so that a load that comes and goes is not made of new memory each time.
+    /// </summary>
     private sealed class SizeClass(int limit)
     {
+        /// <summary>Returns after which the peak of the use before counts an eighth less.</summary>
+        private const int DecayInterval = 4096;
+
         private readonly Lock _lock = new();
         private PacketBuffer? _top;
         private int _count;
+        private int _used;
+        private int _peak;
+        private int _returns;
 
+        private int Limit => Math.Max(limit, _peak / 2);
+
+        /// <summary>Null: the caller makes a new one, which counts as in use from now on.</summary>
         public PacketBuffer? TryPop()
         {
             lock (_lock)
             {
-                var buffer = _top;
-                if (buffer is null)
-                    return null;
-                _top = buffer.Next;
-                buffer.Next = null;
-                _count--;
-                return buffer;
+                _used++;
+                _peak = Math.Max(_peak, _used);
+                return _count > 0 ? Pop() : null;
             }
         }
 
@@ -158,12 +166,32 @@ public class BufferPool
         {
             lock (_lock)
             {
-                if (_count == limit)
+                _used--;
+                if (++_returns >= DecayInterval)
+                    Decay();
+                if (_count >= Limit)
                     return;
                 buffer.Next = _top;
                 _top = buffer;
                 _count++;
             }
+        }
+
+        private void Decay()
+        {
+            _returns = 0;
+            _peak = Math.Max(_used, _peak - _peak / 8);
+            while (_count > Limit)
+                Pop();
+        }
+
+        private PacketBuffer Pop()
+        {
+            var buffer = _top!;
+            _top = buffer.Next;
+            buffer.Next = null;
+            _count--;
+            return buffer;
         }
     }
 }

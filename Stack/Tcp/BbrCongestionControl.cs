@@ -90,6 +90,8 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
 
     public override int BurstSegments => 2;
 
+    public override bool LeavesInBatches => false;
+
     public override long PacingRate(TimeSpan smoothed) => (long)_pacingRate;
 
     /// <summary>What it has measured is what it is.</summary>

@@ -39,6 +39,9 @@ internal abstract class CongestionControl
     /// <summary>Segments that may leave at once though the pace is slower.</summary>
     public virtual int BurstSegments => 10;
 
+    /// <summary>The pace only spreads a window: a burst of a part of it does no harm. False: the pace is what keeps the queue of the path short.</summary>
+    public virtual bool LeavesInBatches => true;
+
     /// <summary>The handshake is done.</summary>
     /// <param name="synLost">The SYN or SYN-ACK had to be sent again.</param>
     /// <param name="roundTrip">Of the handshake; zero: not measured.</param>

@@ -2,9 +2,9 @@ namespace Tapwire.Stack.Tcp;
 
 /// <content>The memory of all connections together (tcp_mem).</content>
 /// <remarks>
-/// Above three quarters of <see cref="TcpOptions.Memory"/> there is pressure: buffers no longer grow, windows open no further than a few segments beyond what was
-/// announced, and new connections begin with small buffers. Above all of it new connections are refused, what came out of order is dropped, and what
-/// arrives is not taken, but for the little that lets each connection end. What was acknowledged is never dropped.
+/// Above a quarter of <see cref="TcpOptions.Memory"/> send buffers no longer grow. Above three quarters there is pressure: no buffer grows, windows open no
+/// further than a few segments beyond what was announced, and new connections begin with small buffers. Above all of it new connections are refused, what
+/// came out of order is dropped, and what arrives is not taken, but for the little that lets each connection end. What was acknowledged is never dropped.
 /// </remarks>
 public sealed partial class TcpLayer
 {
@@ -12,6 +12,9 @@ public sealed partial class TcpLayer
     public long MemoryHeld { get; private set; }
 
     internal bool IsUnderPressure { get; private set; }
+
+    /// <summary>The first of three limits, as in tcp_mem: what is held serves the connections that there are; more would only wait.</summary>
+    internal bool IsWellUsed => MemoryHeld >= Options.Memory / 4;
 
     internal bool IsOutOfMemory => MemoryHeld >= Options.Memory;
 

@@ -88,10 +88,10 @@ public sealed partial class TcpSocket
     }
 
     /// <summary>Twice the congestion window: what is in flight, and as much again to follow while it is acknowledged. What is added is the
-    /// writer's credit at once.</summary>
+    /// writer's credit at once. Many writers do not grow as one does, lest all memory be full of what waits for a wire that they share.</summary>
     private void GrowSendBuffer()
     {
-        if (_sendBuffer >= _sendBufferMaximum || _layer.IsUnderPressure || _finQueued)
+        if (_sendBuffer >= _sendBufferMaximum || _layer.IsWellUsed || _finQueued)
             return;
         var wanted = (int)Math.Min(2 * OwnWindow, _sendBufferMaximum);
         if (wanted <= _sendBuffer)

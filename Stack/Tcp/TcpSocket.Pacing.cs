@@ -24,13 +24,20 @@ public sealed partial class TcpSocket
         }
     }
 
-    /// <summary>Bytes that may leave as one packet without filling a queue on the way: half a millisecond's worth.</summary>
+    /// <summary>
+    /// Bytes that may leave as one packet without filling a queue on the way: half a millisecond's worth. While other sockets wait for their turn, the wire is
+    /// full whoever sends: then up to half a window, so that a thousand slow connections do not make as many small packets of what few would send in large ones.
+    /// </summary>
     private long PacedBurst
     {
         get
         {
-            var rate = Sender.Congestion.PacingRate(_rtt.Smoothed);
-            return rate == 0 ? long.MaxValue : Math.Max((long)Sender.Congestion.BurstSegments * _segmentSize, rate / 2000);
+            var congestion = Sender.Congestion;
+            var rate = congestion.PacingRate(_rtt.Smoothed);
+            if (rate == 0)
+                return long.MaxValue;
+            var burst = Math.Max((long)congestion.BurstSegments * _segmentSize, rate / 2000);
+            return congestion.LeavesInBatches && _layer.OutputPending ? Math.Max(burst, congestion.Window / 2) : burst;
         }
     }
 

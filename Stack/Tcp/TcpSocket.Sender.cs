@@ -9,8 +9,9 @@ namespace Tapwire.Stack.Tcp;
 /// </content>
 public sealed partial class TcpSocket
 {
-    /// <summary>Packets per turn; then other sockets have theirs.</summary>
+    /// <summary>Packets per turn, and new bytes after which it ends; then other sockets have theirs.</summary>
     private const int Quantum = 16;
+    private const int QuantumBytes = 128 << 10;
 
     /// <summary>SND.UNA.</summary>
     internal uint SndUna;
@@ -56,7 +57,8 @@ public sealed partial class TcpSocket
         var more = true;
         if (_sender is not null)
             _sender.IsPaced = false;
-        for (var sent = 0; sent < Quantum && _layer.Ip.HasRoom; sent++)
+        var from = SndNxt;
+        for (var sent = 0; sent < Quantum && SndNxt - from < QuantumBytes && _layer.Ip.HasRoom; sent++)
         {
             more = SendNext(now);
             if (!more)

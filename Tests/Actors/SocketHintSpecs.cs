@@ -70,7 +70,7 @@ public sealed class SocketHintSpecs() : DriverSetup("")
     {
         using var app = Open();
         Assert.Equal(64, OptionOf(app, LinkOption.IpProtoIp, LinkOption.IpTtl));
-        Assert.Equal(1 << 20, OptionOf(app, LinkOption.SolSocket, LinkOption.SoSndBuf));
+        Assert.Equal(128 << 10, OptionOf(app, LinkOption.SolSocket, LinkOption.SoSndBuf));
         Assert.Equal(7200, OptionOf(app, LinkOption.IpProtoTcp, LinkOption.TcpKeepIdle));
         Assert.Equal(9, OptionOf(app, LinkOption.IpProtoTcp, LinkOption.TcpKeepCnt));
     }

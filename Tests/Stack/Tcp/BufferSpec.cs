@@ -153,6 +153,28 @@ public class BufferSpec
         ReceiveBuffer = 1 << 20,
     };
 
+    /// <summary>18540 bytes are held after the acknowledgement: more than a quarter of 64 KiB.</summary>
+    [Theory]
+    [InlineData(64 << 10, 20_000)]
+    [InlineData(1 << 20, 29_200)]
+    public void A_send_buffer_does_not_grow_where_a_quarter_of_all_memory_is_held(long memory, int expected)
+    {
+        var script = new TcpScript
+        {
+            Options = Growing with
+            {
+                Timestamps = false, SendBuffer = 20_000, MaxSendBuffer = 60_000, CongestionControl = CongestionAlgorithm.NewReno, Memory = memory,
+            },
+        }.Run(TcpScript.Accepted + """
+            +0 write 20000
+            +0 forget
+            +20ms < . 1:1(0) ack 1461 win 65535
+            +0 forget
+            """);
+        Assert.Equal(expected, script.Socket.SendBuffer);
+        script.AssertNoLeak();
+    }
+
     /// <summary>50000 of 64 KiB are held: what was announced stays announced, and no more is until they are acknowledged.</summary>
     [Fact]
     public void Under_pressure_the_window_does_not_open_and_does_again_after_it()
