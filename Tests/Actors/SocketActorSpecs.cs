@@ -187,7 +187,9 @@ public sealed class SocketActorSpecs : TestKit
     private IActorRef Connection(Accepted? accepted = null)
     {
         var link = StreamLink.Create(out _application);
-        return Sys.ActorOf(ConnectionActor.Props(_context, link, LinkFamily.V4, default, accepted).WithDispatcher(CallingThreadDispatcher.Id));
+        var actor = Sys.ActorOf(ConnectionActor.Props.WithDispatcher(CallingThreadDispatcher.Id));
+        actor.Tell(new JoinSocket(_context, link, LinkFamily.V4, default, accepted));
+        return actor;
     }
 
     private IActorRef Listener()
