@@ -29,9 +29,6 @@ internal sealed class ObjectGraph
         return graph;
     }
 
-    /// <summary>Of all objects together.</summary>
-    public long Bytes => _types.Values.Sum(static type => type.Bytes);
-
     /// <summary>The types of which there are at least so many objects per connection.</summary>
     public IEnumerable<(Type Type, double Count, double Bytes)> PerConnection(int connections, double least = 0.5) =>
         _types.Select(entry => (entry.Key, (double)entry.Value.Count / connections, (double)entry.Value.Bytes / connections))
