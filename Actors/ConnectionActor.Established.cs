@@ -23,17 +23,25 @@ internal sealed partial class ConnectionActor
         Finished,
     }
 
-    private void Attaching()
+    private bool Attaching(object message)
     {
-        Receive<Connected>(Establish);
-        Receive<Closed>(closed => End(closed.Reason));
-        ReceiveAnyUntilEstablished();
-    }
+        switch (message)
+        {
+            case Connected connected:
+                Establish(connected);
+                break;
+            case Closed closed:
+                End(closed.Reason);
+                break;
+            case Stopping:
+                StopInOrder();
+                break;
+            default:
+                Stash.Stash();
+                break;
+        }
 
-    private void ReceiveAnyUntilEstablished()
-    {
-        ReceiveStopping();
-        ReceiveAny(_ => Stash.Stash());
+        return true;
     }
 
     private void Establish(Connected connected)
@@ -42,108 +50,136 @@ internal sealed partial class ConnectionActor
         _local = connected.Local;
         _remote = connected.Remote;
         _credit = connected.SendRoom;
-        _log.Debug("Connected: {Local} to {Remote}", _local, _remote);
-        Become(() => Established(AppSide.Open, endOfStream: false));
+        DebugLog?.Debug("Connected: {Local} to {Remote}", _local, _remote);
+        Become(Established);
         Stash.UnstashAll();
         Self.Tell(LinkReady.Of(Readiness.Readable));
     }
 
+    /// <summary>As it begins, and as most connections stay: open on both sides.</summary>
+    private bool Established(object message) => Established(message, AppSide.Open, endOfStream: false);
+
     /// <param name="app">Whether the application may still write.</param>
     /// <param name="endOfStream">The peer has sent its last byte; the application is told after what is on its way to it.</param>
-    private void Established(AppSide app, bool endOfStream)
+    private bool Established(object message, AppSide app, bool endOfStream)
     {
-        Receive<ReadReady>(ready =>
+        switch (message)
         {
-            Append(ready.Chain);
-            var ended = endOfStream || ready.EndOfStream;
-            if (ended != endOfStream)
-                Become(() => Established(app, ended));
-            if (Flush() && ready.EndOfStream)
-                _link.EndOfStream();
-        });
-        Receive<WriteDone>(done =>
-        {
-            _credit += done.Bytes;
-            if (app == AppSide.Open)
-                ReadApplication(endOfStream);
-        });
-        Receive<LinkReady>(ready =>
-        {
-            if ((ready.Readiness & Readiness.Writable) != 0 && _head is not null && Flush() && endOfStream)
-                _link.EndOfStream();
-            if ((ready.Readiness & ~Readiness.Writable) != 0)
-                LookAtApplication(app, endOfStream);
-        });
-        Receive<Closed>(closed =>
-        {
-            _socket = null;
-            if (_head is null)
-                End(closed.Reason);
-            else
-                Become(() => Draining(closed.Reason));
-        });
-        ReceiveConnectedCalls();
-        ReceiveStopping();
+            case ReadReady ready:
+                Append(ready.Chain);
+                if (ready.EndOfStream)
+                    BecomeEstablished(app, endOfStream: true);
+                if (Flush() && ready.EndOfStream)
+                    _link.EndOfStream();
+                return true;
+            case WriteDone done:
+                _credit += done.Bytes;
+                if (app == AppSide.Open)
+                    ReadApplication(endOfStream);
+                return true;
+            case LinkReady ready:
+                if ((ready.Readiness & Readiness.Writable) != 0 && _head is not null && Flush() && endOfStream)
+                    _link.EndOfStream();
+                if ((ready.Readiness & ~Readiness.Writable) != 0)
+                    LookAtApplication(app, endOfStream);
+                return true;
+            case Closed closed:
+                _socket = null;
+                if (_head is null)
+                    End(closed.Reason);
+                else
+                    BecomeDraining(closed.Reason);
+                return true;
+            case LinkCall call:
+                AnswerConnected(call.Request);
+                return true;
+            case Stopping:
+                StopInOrder();
+                return true;
+            default:
+                return AnswersOption(message);
+        }
     }
 
+    // A state's data is kept by its handler. These are methods of their own so that only a change of state makes one.
+    private void BecomeEstablished(AppSide app, bool endOfStream) => Become(message => Established(message, app, endOfStream));
+
+    private void BecomeDraining(StackError reason) => Become(message => Draining(message, reason));
+
     /// <summary>The connection has ended, the application has still to read.</summary>
-    private void Draining(StackError reason)
+    private bool Draining(object message, StackError reason)
     {
-        Receive<LinkReady>(ready =>
+        switch (message)
         {
-            if ((ready.Readiness & Readiness.Writable) != 0 && Flush())
+            case LinkReady ready:
+                Drain(ready, reason);
+                return true;
+            case LinkCall { Request: GetPeerNameRequest peer }:
+                Reply(peer.Failed(StackError.NotConnected));
+                return true;
+            case LinkCall call:
+                AnswerUnconnected((LinkSocketRequest)call.Request);
+                return true;
+            case Stopping:
+                StopInOrder();
+                return true;
+            default:
+                return AnswersOption(message);
+        }
+    }
+
+    private void Drain(LinkReady ready, StackError reason)
+    {
+        if ((ready.Readiness & Readiness.Writable) != 0 && Flush())
+        {
+            End(reason);
+            return;
+        }
+
+        // Nobody takes what the application writes now; that it closes is to be seen.
+        for (var reads = 0; _link.Read(_context.Pool, StreamLink.MaxRead, out var data) is var read and not LinkRead.Empty; reads++)
+        {
+            if (read is LinkRead.Closed or LinkRead.Reset)
             {
-                End(reason);
+                Context.Stop(Self);
                 return;
             }
 
-            // Nobody takes what the application writes now; that it closes is to be seen.
-            for (var reads = 0; _link.Read(_context.Pool, StreamLink.MaxRead, out var data) is var read and not LinkRead.Empty; reads++)
+            if (read == LinkRead.EndOfStream)
+                return;
+            data!.Release();
+            if (reads == ReadsPerTurn)
             {
-                if (read is LinkRead.Closed or LinkRead.Reset)
-                {
-                    Context.Stop(Self);
-                    return;
-                }
-
-                if (read == LinkRead.EndOfStream)
-                    return;
-                data!.Release();
-                if (reads == ReadsPerTurn)
-                {
-                    Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
-                    return;
-                }
+                Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+                return;
             }
-        });
-        Receive<OptionAnswer>(AnswerOption);
-        Receive<TcpInfoAnswer>(AnswerTcpInfo);
-        Receive<LinkCall>(call =>
-        {
-            if (call.Request is GetPeerNameRequest peer)
-                Sender.Tell(new LinkReply(peer.Failed(StackError.NotConnected)));
-            else
-                AnswerUnconnected((LinkSocketRequest)call.Request);
-        });
-        ReceiveStopping();
+        }
     }
 
     /// <summary>The application has closed; the stack finishes on its own and says when.</summary>
-    private void Closing()
+    private bool Closing(object message)
     {
-        Receive<ReadReady>(ready => ready.Release());
-        Receive<Closed>(closed =>
+        switch (message)
         {
-            _socket = null;
-            _log.Debug("Connection {Local} to {Remote} ended: {Reason}", _local, _remote, closed.Reason);
-            Context.Stop(Self);
-        });
-        Receive<WriteDone>(_ => { });
-        Receive<LinkReady>(_ => { });
-        Receive<OptionAnswer>(AnswerOption);
-        Receive<TcpInfoAnswer>(AnswerTcpInfo);
-        Receive<LinkCall>(call => Sender.Tell(new LinkReply(call.Request.Failed(LinkErrno.BadHandle))));
-        ReceiveStopping();
+            case ReadReady ready:
+                ready.Release();
+                return true;
+            case Closed closed:
+                _socket = null;
+                DebugLog?.Debug("Connection {Local} to {Remote} ended: {Reason}", _local, _remote, closed.Reason);
+                Context.Stop(Self);
+                return true;
+            case WriteDone or LinkReady:
+                return true;
+            case LinkCall call:
+                Reply(call.Request.Failed(LinkErrno.BadHandle));
+                return true;
+            case Stopping:
+                StopInOrder();
+                return true;
+            default:
+                return AnswersOption(message);
+        }
     }
 
     /// <summary>Everything has been given to the application: it reads end of file, or ECONNRESET.</summary>
@@ -151,7 +187,7 @@ internal sealed partial class ConnectionActor
     {
         _socket = null;
         _error = reason;
-        _log.Debug("Connection {Local} to {Remote} ended: {Reason}", _local, _remote, reason);
+        DebugLog?.Debug("Connection {Local} to {Remote} ended: {Reason}", _local, _remote, reason);
         if (reason == StackError.None)
             _link.Dispose();
         else
@@ -162,9 +198,7 @@ internal sealed partial class ConnectionActor
             return;
         }
 
-        // ECONNRESET is all that a descriptor can say; the true reason can be asked for.
-        Timers.StartSingleTimer(nameof(ErrorKept), PoisonPill.Instance, ErrorKept);
-        Become(Failed);
+        Fail();
     }
 
     private void Append(PacketBuffer? chain)
@@ -242,7 +276,7 @@ internal sealed partial class ConnectionActor
                     break;
                 case LinkRead.EndOfStream:
                     _context.Stack.Tell(new Shutdown(id, ShutdownDirection.Send));
-                    Become(() => Established(AppSide.Finished, endOfStream));
+                    BecomeEstablished(AppSide.Finished, endOfStream);
                     return;
                 case LinkRead.Closed:
                     AbandonBy(new Close(id));
@@ -266,56 +300,45 @@ internal sealed partial class ConnectionActor
         Become(Closing);
     }
 
-    private void ReceiveConnectedCalls()
+    private void AnswerConnected(LinkRequest asked)
     {
-        Receive<OptionAnswer>(AnswerOption);
-        Receive<TcpInfoAnswer>(AnswerTcpInfo);
-        Receive<LinkCall>(call =>
+        switch (asked)
         {
-            switch (call.Request)
-            {
-                case GetSockNameRequest name:
-                    Sender.Tell(new LinkReply(name.Named(Named(_local))));
-                    break;
-                case GetPeerNameRequest peer:
-                    Sender.Tell(new LinkReply(peer.Named(Named(_remote))));
-                    break;
-                case ConnectRequest connect:
-                    Sender.Tell(new LinkReply(connect.Failed(StackError.AlreadyConnected)));
-                    break;
-                case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is { } option:
-                    if (!LinkOptions.TryDecode(option, set.Value.Span, out var value))
-                    {
-                        Sender.Tell(new LinkReply(set.Failed(StackError.InvalidArgument)));
-                        break;
-                    }
-
-                    _optionCalls.Enqueue((set, Sender));
-                    _context.Stack.Tell(new SetOption(_socket!.Value, option, value));
-                    break;
-                case GetOptionRequest get when LinkOptions.IsTcpInfo(get):
-                    _optionCalls.Enqueue((get, Sender));
-                    _context.Stack.Tell(new GetTcpInfo(_socket!.Value));
-                    break;
-                case GetOptionRequest get when LinkOptions.Map(get.Level, get.Name) is { } option:
-                    _optionCalls.Enqueue((get, Sender));
-                    _context.Stack.Tell(new GetOption(_socket!.Value, option));
-                    break;
-                case SetOptionRequest or GetOptionRequest:
-                    AnswerUnconnected((LinkSocketRequest)call.Request);
-                    break;
-                case ShutdownRequest shutdown:
-                    Shutdown(shutdown);
-                    break;
-                case CloseRequest close:
-                    Sender.Tell(new LinkReply(close.Done()));
-                    AbandonBy(new Close(_socket!.Value));
-                    break;
-                case LinkSocketRequest request:
-                    Sender.Tell(new LinkReply(request.Failed(StackError.InvalidArgument)));
-                    break;
-            }
-        });
+            case GetSockNameRequest name:
+                Reply(name.Named(Named(_local)));
+                break;
+            case GetPeerNameRequest peer:
+                Reply(peer.Named(Named(_remote)));
+                break;
+            case ConnectRequest connect:
+                Reply(connect.Failed(StackError.AlreadyConnected));
+                break;
+            case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is { } option:
+                if (LinkOptions.TryDecode(option, set.Value.Span, out var value))
+                    AskStack(set, new SetOption(_socket!.Value, option, value));
+                else
+                    Reply(set.Failed(StackError.InvalidArgument));
+                break;
+            case GetOptionRequest get when LinkOptions.IsTcpInfo(get):
+                AskStack(get, new GetTcpInfo(_socket!.Value));
+                break;
+            case GetOptionRequest get when LinkOptions.Map(get.Level, get.Name) is { } option:
+                AskStack(get, new GetOption(_socket!.Value, option));
+                break;
+            case SetOptionRequest or GetOptionRequest:
+                AnswerUnconnected((LinkSocketRequest)asked);
+                break;
+            case ShutdownRequest shutdown:
+                Shutdown(shutdown);
+                break;
+            case CloseRequest close:
+                Reply(close.Done());
+                AbandonBy(new Close(_socket!.Value));
+                break;
+            case LinkSocketRequest request:
+                Reply(request.Failed(StackError.InvalidArgument));
+                break;
+        }
     }
 
     private void Shutdown(ShutdownRequest request)
@@ -325,26 +348,6 @@ internal sealed partial class ConnectionActor
             _context.Stack.Tell(new Shutdown(id, ShutdownDirection.Receive));
         if (request.How is ShutdownHow.Send or ShutdownHow.Both)
             _context.Stack.Tell(new Shutdown(id, ShutdownDirection.Send));
-        Sender.Tell(new LinkReply(request.Done()));
-    }
-
-    private void AnswerTcpInfo(TcpInfoAnswer answer)
-    {
-        if (_optionCalls.TryDequeue(out var call) && call.Request is GetOptionRequest get)
-            call.Session.Tell(new LinkReply(LinkOptions.Encode(get, answer.Info ?? default)));
-    }
-
-    /// <summary>The stack answers in the order of the questions.</summary>
-    private void AnswerOption(OptionAnswer answer)
-    {
-        if (!_optionCalls.TryDequeue(out var call))
-            return;
-        call.Session.Tell(new LinkReply(call.Request switch
-        {
-            _ when answer.Error != StackError.None => call.Request.Failed(answer.Error),
-            GetOptionRequest get => LinkOptions.Encode(get, LinkOptions.Map(get.Level, get.Name)!.Value, OrDefault(LinkOptions.Map(get.Level, get.Name)!.Value, answer.Value)),
-            SetOptionRequest set => set.Done(),
-            _ => call.Request.Failed(StackError.InvalidArgument),
-        }));
+        Reply(request.Done());
     }
 }

@@ -16,32 +16,58 @@ namespace Tapwire.Actors;
 internal sealed record SocketContext(IActorRef Stack, Wires.IReactor Reactor, BufferPool Pool, TcpSocketOptions Defaults = default);
 
 /// <summary>
+/// The owner of a descriptor → ConnectionActor, its first message: what it is to join to a socket of the stack. The descriptor is the actor's from now on. No answer but the
+/// socket's end, which the parent is told.
+/// </summary>
+/// <param name="Accepted">The connection to attach to; null for a socket that an application has just made.</param>
+internal sealed record JoinSocket(SocketContext Context, StreamEnd Link, LinkFamily Family, TcpSocketOptions Options = default, Accepted? Accepted = null)
+{
+    /// <summary>For whoever finds that there is no actor to take it: both sides are reset.</summary>
+    public void Refuse()
+    {
+        Link.Reset();
+        if (Accepted is not null)
+            Context.Stack.Tell(new Abort(Accepted.Id));
+    }
+}
+
+/// <summary>
 /// Joins one TCP socket of the stack to one application's descriptor, or to a TCP connection of the host. It reads the application only while the stack has room, writes it only what it takes,
-/// and never waits: unread bytes close the TCP window, a full send queue fills the application's own socket.
+/// and never waits: unread bytes close the TCP window, a full send queue fills the application's own socket. Its first message is <see cref="JoinSocket"/>.
 /// <para>States: Unconnected → Binding → Unconnected; Unconnected → Opening → Established → Draining; an accepted connection begins in Attaching. From
 /// Unconnected it may hand its descriptor over to a listener.</para>
 /// </summary>
-internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStash, IWithTimers
+/// <remarks>
+/// A driver may have very many of these, most of them idle. So all have the same props, a state is one method, and nothing is made before it is needed.
+/// </remarks>
+internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
 {
+    /// <summary>Of all such actors: what tells them apart comes with <see cref="JoinSocket"/>.</summary>
+    public static readonly Props Props = Props.Create<ConnectionActor>();
+
     /// <summary>Reads of the application per message: up to 256 KiB before another actor has its turn.</summary>
     private const int ReadsPerTurn = 4;
 
     /// <summary>How long an application can ask why its non-blocking connect has failed: its descriptor says no more when it is closed.</summary>
     private static readonly TimeSpan ErrorKept = TimeSpan.FromSeconds(60);
 
-    private readonly ILoggingAdapter _log = Context.GetLogger();
-    private readonly SocketContext _context;
-    private readonly StreamEnd _link;
-    private readonly LinkFamily _family;
-    private readonly Queue<(LinkSocketRequest Request, IActorRef Session)> _optionCalls = new();
-
-    // A bind or connect that is not answered yet.
-    private (LinkSocketRequest Request, IActorRef Session)? _asked;
-    private TcpSocketOptions _options;
-    private SocketHints _hints;
+    // As the first message says; null only before it.
+    private SocketContext _context = null!;
+    private StreamEnd _link = null!;
+    private LinkFamily _family;
     private StackError _error;
     private IpEndpoint _local;
     private IpEndpoint _remote;
+
+    // What the application has set; null: nothing.
+    private SocketSettings? _settings;
+
+    // A bind or connect that is not answered yet, and options asked of the stack; null: none.
+    private Question? _asked;
+    private Queue<Question>? _optionCalls;
+
+    // Ends the actor once the reason of a failure has been kept long enough.
+    private ICancelable? _expiry;
 
     // What the stack has for this actor, to be given back if the actor goes first.
     private SocketId? _binding;
@@ -52,52 +78,54 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
     private PacketBuffer? _tail;
     private int _credit;
 
-    /// <summary>A socket that an application has just made, or, with <paramref name="accepted"/>, a connection that a listener has accepted.</summary>
-    public ConnectionActor(SocketContext context, StreamEnd link, LinkFamily family, TcpSocketOptions options, Accepted? accepted)
-    {
-        _context = context;
-        _link = link;
-        _family = family;
-        _options = options;
-        if (accepted is null)
-        {
-            Unconnected();
-            return;
-        }
-
-        _socket = accepted.Id;
-        _local = accepted.Local;
-        _remote = accepted.Remote;
-        Attaching();
-    }
-
     public IStash Stash { get; set; } = null!;
+
+    /// <summary>Null where nothing is logged at this level, so that no logger is made.</summary>
+    private static ILoggingAdapter? DebugLog => Context.System.Log.IsDebugEnabled ? Context.GetLogger() : null;
 
     /// <summary>Only what an application has is ever unconnected.</summary>
     private StreamLink Pair => (StreamLink)_link;
 
-    public ITimerScheduler Timers { get; set; } = null!;
-
-    public static Props Props(SocketContext context, StreamEnd link, LinkFamily family, TcpSocketOptions options = default, Accepted? accepted = null) =>
-        Akka.Actor.Props.Create(() => new ConnectionActor(context, link, family, options, accepted));
-
-    protected override void PreStart()
+    /// <summary>Before the first message.</summary>
+    protected override bool Receive(object message)
     {
-        var self = Self;
-        _link.Start(_context.Reactor, Wires.Readiness.Readable, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+        if (message is not JoinSocket join)
+            return false;
+        _context = join.Context;
+        _link = join.Link;
+        _family = join.Family;
+        if (join.Options != default)
+            _settings = new SocketSettings { Options = join.Options };
+        if (join.Accepted is { } accepted)
+        {
+            _socket = accepted.Id;
+            _local = accepted.Local;
+            _remote = accepted.Remote;
+            Become(Attaching);
+        }
+        else
+        {
+            Become(Unconnected);
+        }
+
+        _link.Start(_context.Reactor, Wires.Readiness.Readable, LinkReady.Tell, Self);
         if (_socket is { } id)
             _context.Stack.Tell(new Attach(id));
+        return true;
     }
 
     /// <summary>Gives back whatever the actor still has: a connection that it leaves behind is reset, on both sides.</summary>
     protected override void PostStop()
     {
+        if (_link is null)
+            return;
+        _expiry?.Cancel();
         Unbind();
         if (_socket is { } socket)
             _context.Stack.Tell(new Abort(socket));
         if (_asked is { } asked)
             Answer(asked.Request.Failed(StackError.ConnectionAborted));
-        while (_optionCalls.TryDequeue(out var call))
+        while (NextOptionCall() is { } call)
             call.Session.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted)));
         if (!_link.IsClosed)
             _link.Reset();
@@ -105,133 +133,182 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
         PacketBuffer.ReleaseChain(_head);
     }
 
-    private void Unconnected()
+    private bool Unconnected(object message)
     {
-        Receive<LinkCall>(call =>
+        switch (message)
         {
-            switch (call.Request)
-            {
-                case BindRequest { Local.Family: LinkFamily.V6, Local.Endpoint.Address.IsV4: false } bind when _hints.IsV6Only:
-                    Sender.Tell(new LinkReply(bind.Failed(StackError.AddressNotAvailable)));
-                    break;
-                case BindRequest bind when _binding is null:
-                    _context.Stack.Tell(new Bind(bind.Local.Endpoint, _options.ReuseAddress));
-                    _asked = (bind, Sender);
-                    Become(() => Binding(bind));
-                    break;
-                case BindRequest bind:
-                    Sender.Tell(new LinkReply(bind.Failed(StackError.InvalidArgument)));
-                    break;
-                case ConnectRequest { Remote.Family: LinkFamily.Unspecified } connect:
-                    Sender.Tell(new LinkReply(connect.Connected(Named(_local))));
-                    break;
-                case ConnectRequest connect:
-                    _error = StackError.None;
-                    _context.Stack.Tell(new Connect(connect.Remote.Endpoint, _binding, _options));
-                    _binding = null;
-                    _asked = (connect, Sender);
-                    Become(() => Opening(connect));
-                    break;
-                case ListenRequest listen:
-                    Context.Parent.Tell(new BecomeListener(Pair, _family, _binding, _options, listen, Sender));
-                    _binding = null;
-                    Become(HandedOver);
-                    break;
-                case LinkSocketRequest request:
-                    AnswerUnconnected(request);
-                    break;
-            }
-        });
-        ReceiveHangUp();
-        ReceiveStopping();
+            case LinkCall call:
+                AnswerCall(call.Request);
+                return true;
+            case LinkReady ready:
+                StopIfHungUp(ready);
+                return true;
+            case Stopping:
+                StopInOrder();
+                return true;
+            default:
+                return false;
+        }
     }
 
-    private void Binding(BindRequest bind)
+    private void AnswerCall(LinkRequest asked)
     {
-        Receive<Bound>(bound =>
+        switch (asked)
         {
-            _binding = bound.Id;
-            _local = bound.Local;
-            Answer(bind.Bound(Named(_local)));
-            BackToUnconnected();
-        });
-        Receive<BindFailed>(failed =>
-        {
-            Answer(bind.Failed(failed.Error));
-            BackToUnconnected();
-        });
-        ReceiveAny(_ => Stash.Stash());
-    }
-
-    private void Opening(ConnectRequest connect)
-    {
-        Receive<Connecting>(connecting =>
-        {
-            _socket = connecting.Id;
-            _local = connecting.Local;
-            _remote = connect.Remote.Endpoint;
-            if (connect.NoWait)
-                Answer(connect.InProgress());
-        });
-        Receive<Connected>(connected =>
-        {
-            Pair.Discard(connect.Discard);
-            Establish(connected);
-            Answer(connect.Connected(Named(_local)));
-        });
-        Receive<ConnectFailed>(failed =>
-        {
-            var atOnce = _socket is null;
-            _socket = null;
-            _error = failed.Error;
-            _log.Debug("Connection to {Remote} failed: {Error}", connect.Remote, failed.Error);
-            if (!connect.NoWait || atOnce)
-            {
-                // Without the client's filler the descriptor is writable again, as that of an unconnected socket is.
+            case BindRequest { Local.Family: LinkFamily.V6, Local.Endpoint.Address.IsV4: false } bind when _settings?.Hints.IsV6Only == true:
+                Reply(bind.Failed(StackError.AddressNotAvailable));
+                break;
+            case BindRequest bind when _binding is null:
+                _context.Stack.Tell(new Bind(bind.Local.Endpoint, Options.ReuseAddress));
+                _asked = new Question(bind, Sender);
+                Become(next => Binding(next, bind));
+                break;
+            case BindRequest bind:
+                Reply(bind.Failed(StackError.InvalidArgument));
+                break;
+            case ConnectRequest { Remote.Family: LinkFamily.Unspecified } connect:
+                Reply(connect.Connected(Named(_local)));
+                break;
+            case ConnectRequest connect:
                 _error = StackError.None;
-                Pair.Discard(connect.Discard);
-                Answer(connect.Failed(failed.Error));
-                BackToUnconnected();
-                return;
-            }
-
-            _link.Reset();
-            Timers.StartSingleTimer(nameof(ErrorKept), PoisonPill.Instance, ErrorKept);
-            Become(Failed);
-        });
-        Receive<LinkCall>(call =>
-        {
-            switch (call.Request)
-            {
-                case ConnectRequest again:
-                    Sender.Tell(new LinkReply(again.Failed(LinkErrno.AlreadyConnecting)));
-                    break;
-                case BindRequest or ListenRequest:
-                    Sender.Tell(new LinkReply(call.Request.Failed(StackError.InvalidArgument)));
-                    break;
-                case LinkSocketRequest request:
-                    AnswerUnconnected(request);
-                    break;
-            }
-        });
-        ReceiveHangUp();
-        ReceiveStopping();
+                _context.Stack.Tell(new Connect(connect.Remote.Endpoint, _binding, Options));
+                _binding = null;
+                _asked = new Question(connect, Sender);
+                Become(next => Opening(next, connect));
+                break;
+            case ListenRequest listen:
+                Context.Parent.Tell(new BecomeListener(Pair, _family, _binding, Options, listen, Sender));
+                _binding = null;
+                Become(HandedOver);
+                break;
+            case LinkSocketRequest request:
+                AnswerUnconnected(request);
+                break;
+        }
     }
 
-    /// <summary>A non-blocking connect has failed and its descriptor is reset; the application may ask why.</summary>
-    private void Failed()
+    private bool Binding(object message, BindRequest bind)
     {
-        Receive<LinkCall>(call => AnswerUnconnected((LinkSocketRequest)call.Request));
-        Receive<LinkReady>(_ => { });
-        ReceiveStopping();
+        switch (message)
+        {
+            case Bound bound:
+                _binding = bound.Id;
+                _local = bound.Local;
+                Answer(bind.Bound(Named(_local)));
+                BackToUnconnected();
+                break;
+            case BindFailed failed:
+                Answer(bind.Failed(failed.Error));
+                BackToUnconnected();
+                break;
+            default:
+                Stash.Stash();
+                break;
+        }
+
+        return true;
+    }
+
+    private bool Opening(object message, ConnectRequest connect)
+    {
+        switch (message)
+        {
+            case Connecting connecting:
+                _socket = connecting.Id;
+                _local = connecting.Local;
+                _remote = connect.Remote.Endpoint;
+                if (connect.NoWait)
+                    Answer(connect.InProgress());
+                return true;
+            case Connected connected:
+                Pair.Discard(connect.Discard);
+                Establish(connected);
+                Answer(connect.Connected(Named(_local)));
+                return true;
+            case ConnectFailed failed:
+                FailToOpen(connect, failed.Error);
+                return true;
+            case LinkCall { Request: ConnectRequest again }:
+                Reply(again.Failed(LinkErrno.AlreadyConnecting));
+                return true;
+            case LinkCall { Request: BindRequest or ListenRequest } call:
+                Reply(call.Request.Failed(StackError.InvalidArgument));
+                return true;
+            case LinkCall call:
+                AnswerUnconnected((LinkSocketRequest)call.Request);
+                return true;
+            case LinkReady ready:
+                StopIfHungUp(ready);
+                return true;
+            case Stopping:
+                StopInOrder();
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private void FailToOpen(ConnectRequest connect, StackError error)
+    {
+        var atOnce = _socket is null;
+        _socket = null;
+        _error = error;
+        DebugLog?.Debug("Connection to {Remote} failed: {Error}", connect.Remote, error);
+        if (!connect.NoWait || atOnce)
+        {
+            // Without the client's filler the descriptor is writable again, as that of an unconnected socket is.
+            _error = StackError.None;
+            Pair.Discard(connect.Discard);
+            Answer(connect.Failed(error));
+            BackToUnconnected();
+            return;
+        }
+
+        _link.Reset();
+        Fail();
+    }
+
+    /// <summary>The descriptor is reset, and that is all that it can say; for a while the true reason can be asked for.</summary>
+    private void Fail()
+    {
+        _expiry = Context.System.Scheduler.ScheduleTellOnceCancelable(ErrorKept, Self, PoisonPill.Instance, ActorRefs.NoSender);
+        Become(Failed);
+    }
+
+    /// <summary>A non-blocking connect, or a connection, has failed and its descriptor is reset; the application may ask why.</summary>
+    private bool Failed(object message)
+    {
+        switch (message)
+        {
+            case LinkCall call:
+                AnswerUnconnected((LinkSocketRequest)call.Request);
+                return true;
+            case LinkReady:
+                return true;
+            case Stopping:
+                StopInOrder();
+                return true;
+            default:
+                return false;
+        }
     }
 
     /// <summary>The descriptor belongs to a listener's actor; requests that came here meanwhile go there.</summary>
-    private void HandedOver()
+    private bool HandedOver(object message)
     {
-        Receive<LinkCall>(call => Context.Parent.Forward(call));
-        Receive<LinkReady>(_ => { });
-        ReceiveStopping();
+        switch (message)
+        {
+            case LinkCall call:
+                Context.Parent.Forward(call);
+                return true;
+            case LinkReady:
+                return true;
+            case Stopping:
+                StopInOrder();
+                return true;
+            default:
+                return false;
+        }
     }
 
     private void Unbind()
@@ -241,12 +318,12 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
         _binding = null;
     }
 
-    /// <summary>The application has closed a socket that is not connected.</summary>
-    private void ReceiveHangUp() => Receive<LinkReady>(ready =>
+    /// <summary>The application may have closed a socket that is not connected.</summary>
+    private void StopIfHungUp(LinkReady ready)
     {
         if ((ready.Readiness & Wires.Readiness.HangUp) != 0 && _link.State() is LinkRead.Closed or LinkRead.Reset)
             Context.Stop(Self);
-    });
+    }
 
     private void BackToUnconnected()
     {
@@ -261,84 +338,11 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
         _asked = null;
     }
 
-    private void AnswerUnconnected(LinkSocketRequest request)
-    {
-        LinkAnswer answer;
-        switch (request)
-        {
-            case GetSockNameRequest name:
-                answer = name.Named(Named(_local));
-                break;
-            case CloseRequest close:
-                Unbind(); // before the answer, which says that the port is free
-                Sender.Tell(new LinkReply(close.Done()));
-                Context.Stop(Self);
-                return;
-            case SetOptionRequest set:
-                answer = SetOption(set);
-                break;
-            case GetOptionRequest get:
-                answer = GetOption(get);
-                break;
-            default:
-                answer = request.Failed(StackError.NotConnected);
-                break;
-        }
-
-        Sender.Tell(new LinkReply(answer));
-    }
-
-    private LinkAnswer SetOption(SetOptionRequest request)
-    {
-        if (_hints.Answer(request) is { } hint)
-            return hint;
-        var option = LinkOptions.Map(request.Level, request.Name);
-        if (!LinkOptions.TryDecode(option, request.Value.Span, out var value))
-            return request.Failed(StackError.InvalidArgument);
-        if (LinkOptions.IsReuseAddress(request.Level, request.Name))
-        {
-            _options = _options with { ReuseAddress = value != 0 };
-            return request.Done();
-        }
-
-        if (option is null)
-            return request.Failed(StackError.NoSuchOption);
-        var error = SocketOptions.Set(ref _options, option.Value, value);
-        return error == StackError.None ? request.Done() : request.Failed(error);
-    }
-
-    private LinkAnswer GetOption(GetOptionRequest request)
-    {
-        if (LinkOptions.Fixed(request.Level, request.Name, _family, LinkSocketType.Stream, listens: false) is { } known)
-            return request.Value(known);
-        if (_hints.Answer(request) is { } hint)
-            return hint;
-        if (LinkOptions.IsTcpInfo(request))
-            return LinkOptions.Encode(request, default(TcpInfo));
-        if (LinkOptions.IsReuseAddress(request.Level, request.Name))
-            return request.Value(_options.ReuseAddress ? 1 : 0);
-        switch (LinkOptions.Map(request.Level, request.Name))
-        {
-            case null or SocketOption.Broadcast:
-                return request.Failed(StackError.NoSuchOption);
-            case SocketOption.Error:
-                var error = _error;
-                _error = StackError.None;
-                return request.Value((int)error);
-            case { } option:
-                return LinkOptions.Encode(request, option, OrDefault(option, SocketOptions.Get(_options, option)));
-        }
-    }
-
-    /// <summary>The value of an option, or, where it is the stack's, what that is.</summary>
-    private int OrDefault(SocketOption option, int value) =>
-        value != 0 || option is SocketOption.Linger or SocketOption.Error ? value : SocketOptions.Get(_context.Defaults, option);
-
-    /// <summary>An address as the application's socket sees it.</summary>
-    private LinkAddress Named(IpEndpoint endpoint) => LinkAddress.From(endpoint, _family);
+    /// <summary>Answers the request that is being handled.</summary>
+    private void Reply(LinkAnswer answer) => Sender.Tell(new LinkReply(answer));
 
     /// <summary>The driver stops: what the application has not read cannot be given to it any more, and it is to know.</summary>
-    private void ReceiveStopping() => Receive<Stopping>(_ =>
+    private void StopInOrder()
     {
         if (_socket is { } socket)
             _context.Stack.Tell(new Close(socket));
@@ -346,5 +350,8 @@ internal sealed partial class ConnectionActor : ReceiveActor, IWithUnboundedStas
         if (_head is null && !_link.IsClosed)
             _link.Dispose();
         Context.Stop(Self);
-    });
+    }
+
+    /// <summary>A request that waits for an answer of the stack, and whom that goes to.</summary>
+    private sealed record Question(LinkSocketRequest Request, IActorRef Session);
 }

@@ -18,6 +18,8 @@ internal sealed class DeadLetterReclaimer : ReceiveActor
             owner.Release();
         else if (letter.Message is LinkReply { Descriptor: { } descriptor })
             descriptor.Dispose();
+        else if (letter.Message is JoinSocket join)
+            join.Refuse();
         else if (letter.Sender is { } sender && AnswerTo(letter.Message) is { } answer)
             sender.Tell(answer);
     });

@@ -13,28 +13,42 @@ public sealed partial class StackActor
 {
     private void ReceiveStreams()
     {
-        Receive<ReadDone>(done => WithStream(done.Id, done.Bytes, static (socket, bytes, now) => socket.Consumed(bytes, now)));
+        Receive<ReadDone>(Consume);
         Receive<WriteRequest>(Write);
         Receive<Connect>(Connect);
         Receive<Attach>(Attach);
-        Receive<Shutdown>(shutdown => WithStream(shutdown.Id, shutdown.Direction, static (socket, direction, now) =>
-        {
-            if (direction == ShutdownDirection.Send)
-                socket.ShutdownSend(now);
-            else
-                socket.ShutdownReceive(now);
-        }));
-        Receive<Close>(close => WithStream(close.Id, 0, static (socket, _, now) => socket.Close(now)));
+        Receive<Shutdown>(Shutdown);
+        Receive<Close>(Close);
         Receive<Abort>(Abort);
     }
 
-    /// <summary>Runs a call on a socket that is still there. A message about one that is gone has crossed its <see cref="Closed"/> on the way.</summary>
-    /// <param name="argument">What the call needs, so that it captures nothing: it runs for each batch that an application has read.</param>
-    private void WithStream<T>(SocketId id, T argument, Action<TcpSocket, T, Instant> call)
+    /// <summary>The socket, while it is there. A message about one that is gone has crossed its <see cref="Closed"/> on the way.</summary>
+    private TcpSocket? Stream(SocketId id) => _sockets.Find(id)?.Socket as TcpSocket;
+
+    private void Consume(ReadDone done)
     {
-        if (_sockets.Find(id)?.Socket is not TcpSocket socket)
+        if (Stream(done.Id) is not { } socket)
             return;
-        call(socket, argument, Now);
+        socket.Consumed(done.Bytes, Now);
+        PostPoll();
+    }
+
+    private void Shutdown(Shutdown shutdown)
+    {
+        if (Stream(shutdown.Id) is not { } socket)
+            return;
+        if (shutdown.Direction == ShutdownDirection.Send)
+            socket.ShutdownSend(Now);
+        else
+            socket.ShutdownReceive(Now);
+        PostPoll();
+    }
+
+    private void Close(Close close)
+    {
+        if (Stream(close.Id) is not { } socket)
+            return;
+        socket.Close(Now);
         PostPoll();
     }
 
@@ -51,7 +65,7 @@ public sealed partial class StackActor
 
     private void Write(WriteRequest request)
     {
-        if (_sockets.Find(request.Id)?.Socket is TcpSocket socket)
+        if (Stream(request.Id) is { } socket)
         {
             // A refusal is a stream that is ending: its Closed is on the way and says why.
             socket.Write(request.Data, Now);

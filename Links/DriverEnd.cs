@@ -32,6 +32,15 @@ public abstract class DriverEnd : WatchedDescriptor
         Watch(reactor, interest, ready);
     }
 
+    /// <inheritdoc cref="Start(IReactor, Readiness, Action{Readiness})"/>
+    /// <param name="state">Given to <paramref name="ready"/>, so that one handler can serve any number of descriptors.</param>
+    public void Start(IReactor reactor, Readiness interest, Action<object?, Readiness> ready, object? state)
+    {
+        _mayBeHungUp = false;
+        _interest = interest;
+        Watch(reactor, interest, ready, state);
+    }
+
     /// <summary>Has room to write reported, beside input, or no longer. Costs a system call only where that changes.</summary>
     public void AwaitRoom(bool wanted)
     {

@@ -9,9 +9,13 @@ namespace Tapwire.Links;
 /// </summary>
 public abstract class WatchedDescriptor : IDisposable
 {
+    private static readonly Action<object?, Readiness> Ready = static (descriptor, readiness) => ((WatchedDescriptor)descriptor!).OnReady(readiness);
+    private static readonly Action<object?, Readiness> Invoke = static (ready, readiness) => ((Action<Readiness>)ready!)(readiness);
+
     private int _descriptor;
     private IRegistration? _registration;
-    private Action<Readiness>? _handler;
+    private Action<object?, Readiness>? _handler;
+    private object? _state;
 
     private protected WatchedDescriptor(int descriptor) => _descriptor = descriptor;
 
@@ -29,12 +33,15 @@ public abstract class WatchedDescriptor : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private protected void Watch(IReactor reactor, Readiness interest, Action<Readiness> ready)
+    private protected void Watch(IReactor reactor, Readiness interest, Action<Readiness> ready) => Watch(reactor, interest, Invoke, ready);
+
+    private protected void Watch(IReactor reactor, Readiness interest, Action<object?, Readiness> ready, object? state)
     {
         if (_registration is not null)
             throw new InvalidOperationException("This descriptor is being watched already.");
         _handler = ready;
-        _registration = reactor.Register(Descriptor, interest, OnReady);
+        _state = state;
+        _registration = reactor.Register(Descriptor, interest, Ready, this);
     }
 
     private protected void ChangeInterest(Readiness interest) => _registration?.SetInterest(interest);
@@ -63,6 +70,6 @@ public abstract class WatchedDescriptor : IDisposable
     private void OnReady(Readiness readiness)
     {
         Note(readiness);
-        _handler!(readiness);
+        _handler!(_state, readiness);
     }
 }

@@ -21,7 +21,21 @@ public interface IReactor
     /// <param name="descriptor">An open descriptor; it stays the caller's and must outlive the registration.</param>
     /// <param name="interest">Readable, Writable or both; hang-ups are always reported.</param>
     /// <param name="ready">Called on the reactor's thread, with short work only. What it throws is reported to the reactor's owner.</param>
-    IRegistration Register(int descriptor, Readiness interest, Action<Readiness> ready);
+    /// <param name="state">Given to <paramref name="ready"/>, so that one handler can serve any number of descriptors.</param>
+    IRegistration Register(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state);
+}
+
+/// <summary>Handlers without a state.</summary>
+public static class ReactorExtensions
+{
+    private static readonly Action<object?, Readiness> Invoke = static (ready, readiness) => ((Action<Readiness>)ready!)(readiness);
+
+    /// <inheritdoc cref="IReactor.Register"/>
+    public static IRegistration Register(this IReactor reactor, int descriptor, Readiness interest, Action<Readiness> ready)
+    {
+        ArgumentNullException.ThrowIfNull(ready);
+        return reactor.Register(descriptor, interest, Invoke, ready);
+    }
 }
 
 /// <summary>A watched descriptor. Disposing ends the watch; after that call, made on the reactor's own thread, no report comes.</summary>

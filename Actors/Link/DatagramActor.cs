@@ -49,11 +49,7 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
     public static Props Props(SocketContext context, DatagramLink link, LinkFamily family) =>
         Akka.Actor.Props.Create(() => new DatagramActor(context, link, family));
 
-    protected override void PreStart()
-    {
-        var self = Self;
-        _link.Start(_context.Reactor, Readiness.Readable, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
-    }
+    protected override void PreStart() => _link.Start(_context.Reactor, Readiness.Readable, LinkReady.Tell, Self);
 
     protected override void PostStop()
     {

@@ -30,6 +30,7 @@ internal sealed class LinkActor : ReceiveActor
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly LinkContext _context;
     private readonly SocketContext _socketContext;
+    private readonly Props _connection;
     private readonly Dictionary<ulong, IActorRef> _sockets = [];
     private readonly HashSet<IActorRef> _sessions = [];
 
@@ -37,6 +38,7 @@ internal sealed class LinkActor : ReceiveActor
     {
         _context = context;
         _socketContext = new SocketContext(context.Stack, context.Reactor, context.Pool, context.Defaults);
+        _connection = ConnectionActor.Props.WithDispatcher(context.Dispatcher);
         Serving();
     }
 
@@ -59,8 +61,7 @@ internal sealed class LinkActor : ReceiveActor
         Receive<LinkReady>(_ => AcceptSessions());
         Receive<LinkCall>(Handle);
         Receive<BecomeListener>(Listen);
-        Receive<SpawnConnection>(spawn => Add(spawn.Link.Handle,
-            ConnectionActor.Props(_socketContext, spawn.Link, spawn.Family, spawn.Options, spawn.Accepted)));
+        Receive<SpawnConnection>(spawn => Join(new JoinSocket(_socketContext, spawn.Link, spawn.Family, spawn.Options, spawn.Accepted)));
         Receive<SocketEnded>(ended =>
         {
             if (_sockets.TryGetValue(ended.Handle, out var actor) && actor.Equals(Sender))
@@ -172,12 +173,12 @@ internal sealed class LinkActor : ReceiveActor
             if (request.SocketType == LinkSocketType.Stream)
             {
                 var link = StreamLink.Create(out application);
-                Add(link.Handle, ConnectionActor.Props(_socketContext, link, request.Family));
+                Join(new JoinSocket(_socketContext, link, request.Family));
             }
             else
             {
                 var link = DatagramLink.Create(out application);
-                Add(link.Handle, DatagramActor.Props(_socketContext, link, request.Family));
+                Add(link.Handle, DatagramActor.Props(_socketContext, link, request.Family).WithDispatcher(_context.Dispatcher));
             }
 
             Sender.Tell(new LinkReply(request.Created(application.Handle), application));
@@ -203,11 +204,13 @@ internal sealed class LinkActor : ReceiveActor
         };
     }
 
-    private void Add(ulong handle, Props props) => _sockets[handle] = Context.ActorOf(props.WithDispatcher(_context.Dispatcher));
+    private void Join(JoinSocket join) => Add(join.Link.Handle, _connection).Tell(join);
+
+    private IActorRef Add(ulong handle, Props props) => _sockets[handle] = Context.ActorOf(props);
 
     private void Listen(BecomeListener listen)
     {
-        Add(listen.Link.Handle, LinkListenerActor.Props(_socketContext, listen));
+        Add(listen.Link.Handle, LinkListenerActor.Props(_socketContext, listen).WithDispatcher(_context.Dispatcher));
         // Requests that the connection's actor has sent back come after this; the pill comes after those that it still has.
         Sender.Tell(PoisonPill.Instance);
     }

@@ -11,6 +11,9 @@ namespace Tapwire.Actors.Link;
 /// <summary>The reactor → a socket's or a session's actor: its descriptor has become ready. No answer.</summary>
 internal sealed class LinkReady : IDeadLetterSuppression
 {
+    /// <summary>The readiness handler of a descriptor that belongs to an actor: its state is the actor's reference, so that none is made for each descriptor.</summary>
+    public static readonly Action<object?, Readiness> Tell = static (actor, readiness) => ((IActorRef)actor!).Tell(Of(readiness), ActorRefs.NoSender);
+
     private static readonly LinkReady[] All = [.. Enumerable.Range(0, 8).Select(bits => new LinkReady((Readiness)bits))];
 
     private LinkReady(Readiness readiness) => Readiness = readiness;

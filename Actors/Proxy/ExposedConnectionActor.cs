@@ -117,8 +117,8 @@ internal sealed class ExposedConnectionActor : ReceiveActor, IWithTimers
         var stream = _stream!.HandOver();
         _stream = null;
         _isJoined = true;
-        var connection = Context.Watch(Context.ActorOf(ConnectionActor.Props(_context.Sockets, stream, LinkFamily.V4, default, _accepted)
-            .WithDispatcher(_context.Dispatcher)));
+        var connection = Context.Watch(Context.ActorOf(_context.Connection));
+        connection.Tell(new JoinSocket(_context.Sockets, stream, LinkFamily.V4, default, _accepted));
         Become(() =>
         {
             Receive<Terminated>(_ => Context.Stop(Self));

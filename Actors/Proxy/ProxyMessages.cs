@@ -70,6 +70,9 @@ internal sealed record ProxyContext(SocketContext Sockets, IActorRef Resolver, D
 {
     public IActorRef Stack => Sockets.Stack;
 
+    /// <summary>Of all actors that join a socket of the stack to a connection of the host.</summary>
+    public Props Connection { get; } = ConnectionActor.Props.WithDispatcher(Dispatcher);
+
     /// <summary>Whether the settings let a SOCKS client go there.</summary>
     public bool Allows(IpAddress address) =>
         Settings.Socks.Destinations.Count == 0 || Settings.Socks.Destinations.Any(prefix => prefix.Contains(address));

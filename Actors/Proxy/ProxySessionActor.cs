@@ -223,8 +223,8 @@ internal sealed partial class ProxySessionActor : ReceiveActor, IWithTimers
     {
         Timers.CancelAll();
         _socket = null;
-        var connection = Context.Watch(Context.ActorOf(ConnectionActor.Props(_context.Sockets, _client.HandOver(), LinkFamily.V4, Options,
-            new Accepted(id, local, remote)).WithDispatcher(_context.Dispatcher)));
+        var connection = Context.Watch(Context.ActorOf(_context.Connection));
+        connection.Tell(new JoinSocket(_context.Sockets, _client.HandOver(), LinkFamily.V4, Options, new Accepted(id, local, remote)));
         Become(() => Joined(connection));
     }
 

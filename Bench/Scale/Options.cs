@@ -7,9 +7,10 @@ internal sealed record Options
 {
     public const string Usage = """
         dotnet run -c Release --project Bench/Scale -- [--connections 1000000] [--small 1000] [--round-trips 100000] [--idle 5]
-            [--engine] [--driver] [--kernel] [--kernel-connections 50000] [--layout] [--json FILE]
-        Without --engine, --driver, --kernel or --layout: the first two. --kernel needs root, for a namespace and a TAP of its own.
-        --layout lists what one connection is made of, object by object.
+            [--engine] [--driver] [--link] [--kernel] [--kernel-connections 50000] [--layout] [--json FILE]
+        Without --engine, --driver, --link, --kernel or --layout: the first two. --kernel needs root, for a namespace and a TAP of its own.
+        --link takes two descriptors per connection.
+        --layout lists what one connection is made of, object by object: of the runs that are named, or of the first three.
         """;
 
     public int Connections { get; private init; } = 1_000_000;
@@ -24,6 +25,9 @@ internal sealed record Options
     public bool Engine { get; private init; }
 
     public bool Driver { get; private init; }
+
+    /// <summary>Connections of applications, over the link.</summary>
+    public bool Link { get; private init; }
 
     public bool Kernel { get; private init; }
 
@@ -46,6 +50,9 @@ internal sealed record Options
                     continue;
                 case "--driver":
                     options = options with { Driver = true };
+                    continue;
+                case "--link":
+                    options = options with { Link = true };
                     continue;
                 case "--kernel":
                     options = options with { Kernel = true };
@@ -82,6 +89,8 @@ internal sealed record Options
             }
         }
 
-        return options.Engine || options.Driver || options.Kernel || options.Layout ? options : options with { Engine = true, Driver = true };
+        if (options.Engine || options.Driver || options.Link || options.Kernel)
+            return options;
+        return options with { Engine = true, Driver = true, Link = options.Layout };
     }
 }

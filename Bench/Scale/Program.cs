@@ -18,11 +18,11 @@ if (Options.Parse(args) is not { } options)
 }
 
 var kinds = new List<Func<int, IScaleRun>>();
-if (options.Engine || options.Layout)
+if (options.Engine)
     kinds.Add(connections => new EngineRun(connections));
-if (options.Driver || options.Layout)
+if (options.Driver)
     kinds.Add(connections => new DriverRun(connections));
-if (options.Layout)
+if (options.Link)
     kinds.Add(_ => new LinkRun());
 
 if (options.Layout)

@@ -132,6 +132,22 @@ public sealed class SocketActorSpecs : TestKit
     }
 
     [Fact]
+    public void A_connection_that_no_actor_takes_any_more_is_reset_on_both_sides()
+    {
+        Sys.ActorOf(Props.Create(() => new DeadLetterReclaimer()).WithDispatcher(CallingThreadDispatcher.Id));
+        var actor = Sys.ActorOf(ConnectionActor.Props.WithDispatcher(CallingThreadDispatcher.Id));
+        Watch(actor);
+        Sys.Stop(actor);
+        ExpectTerminated(actor);
+        var link = StreamLink.Create(out _application);
+        actor.Tell(new JoinSocket(_context, link, LinkFamily.V4, default, new Accepted(Id, Local, Remote)), ActorRefs.NoSender);
+        Assert.Equal(Id, _stack.ExpectMsg<Abort>().Id);
+        using var app = new Application(_application);
+        Assert.Equal(-1, app.Read());
+        Assert.True(link.IsClosed);
+    }
+
+    [Fact]
     public void What_comes_while_a_listener_opens_waits_for_it()
     {
         var actor = Listener();
@@ -187,7 +203,9 @@ public sealed class SocketActorSpecs : TestKit
     private IActorRef Connection(Accepted? accepted = null)
     {
         var link = StreamLink.Create(out _application);
-        return Sys.ActorOf(ConnectionActor.Props(_context, link, LinkFamily.V4, default, accepted).WithDispatcher(CallingThreadDispatcher.Id));
+        var actor = Sys.ActorOf(ConnectionActor.Props.WithDispatcher(CallingThreadDispatcher.Id));
+        actor.Tell(new JoinSocket(_context, link, LinkFamily.V4, default, accepted));
+        return actor;
     }
 
     private IActorRef Listener()

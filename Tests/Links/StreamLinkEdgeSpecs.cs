@@ -39,9 +39,9 @@ public sealed class StreamLinkEdgeSpecs
 
         public void Report(Readiness readiness) => _ready(readiness);
 
-        public IRegistration Register(int descriptor, Readiness interest, Action<Readiness> ready)
+        public IRegistration Register(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state)
         {
-            _ready = ready;
+            _ready = readiness => ready(state, readiness);
             return this;
         }
 

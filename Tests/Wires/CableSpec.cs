@@ -528,7 +528,7 @@ public sealed class CableSpec
     {
         public static readonly NoReactor Instance = new();
 
-        public IRegistration Register(int descriptor, Readiness interest, Action<Readiness> ready) => throw new NotSupportedException();
+        public IRegistration Register(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state) => throw new NotSupportedException();
     }
 
     /// <summary>A cable used from A to B.</summary>

@@ -100,8 +100,8 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     /// <inheritdoc/>
     /// <exception cref="PosixException">The descriptor cannot be watched: it is a file, is not open, or is registered already.</exception>
     /// <exception cref="ObjectDisposedException">The loop has ended.</exception>
-    public IRegistration Register(int descriptor, Readiness interest, Action<Readiness> ready) =>
-        _registrations.Add(descriptor, interest, ready);
+    public IRegistration Register(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state) =>
+        _registrations.Add(descriptor, interest, ready, state);
 
     /// <summary>
     /// Ends the loop once all posted work, and what that has posted, is done; then closes its descriptors. Waits for that, unless called on the loop's

@@ -18,7 +18,7 @@ internal sealed class RegistrationTable(int epoll)
     private uint _generation;
     private bool _closed;
 
-    public IRegistration Add(int descriptor, Readiness interest, Action<Readiness> ready)
+    public IRegistration Add(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state)
     {
         ArgumentNullException.ThrowIfNull(ready);
         CheckInterest(interest);
@@ -31,7 +31,7 @@ internal sealed class RegistrationTable(int epoll)
 
             // Wraps after 2^31 registrations; it then would need one event to stay fetched and unhandled all that time.
             _generation = (_generation + 1) & int.MaxValue;
-            var registration = new Registration(this, descriptor, (ulong)_generation << 32 | (uint)slot, ready);
+            var registration = new Registration(this, descriptor, (ulong)_generation << 32 | (uint)slot, ready, state);
 
             // In the table first: the loop may get its first event before this call returns.
             Volatile.Write(ref _slots[slot], registration);
@@ -87,7 +87,7 @@ internal sealed class RegistrationTable(int epoll)
         _free.Push(slot);
     }
 
-    internal sealed class Registration(RegistrationTable table, int descriptor, ulong data, Action<Readiness> ready) : IRegistration
+    internal sealed class Registration(RegistrationTable table, int descriptor, ulong data, Action<object?, Readiness> ready, object? state) : IRegistration
     {
         private bool _disposed;
 
@@ -129,7 +129,7 @@ internal sealed class RegistrationTable(int epoll)
                 readiness |= Readiness.Writable;
             if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
                 readiness |= Readiness.HangUp;
-            ready(readiness);
+            ready(state, readiness);
         }
     }
 }

@@ -19,6 +19,7 @@ public class Mailboxes
     private readonly ConcurrentDictionary<string, MailboxType> _types = new();
     private readonly ConcurrentDictionary<Type, Type> _requirements = new();
     private readonly ConcurrentDictionary<Type, Type> _produced = new();
+    private readonly ConcurrentDictionary<(string Dispatcher, string Mailbox), int> _stashCapacities = new();
     private readonly Config _defaultMailboxConfig;
 
     public Mailboxes(ActorSystem system)
@@ -109,7 +110,10 @@ public class Mailboxes
 
     /// <summary>How many messages an actor may stash: from its mailbox, its dispatcher or the default; not positive for any number.</summary>
     [InternalApi]
-    public int StashCapacity(string dispatcher, string mailbox)
+    public int StashCapacity(string dispatcher, string mailbox) =>
+        _stashCapacities.GetOrAdd((dispatcher, mailbox), static (ids, self) => self.ReadStashCapacity(ids.Dispatcher, ids.Mailbox), this);
+
+    private int ReadStashCapacity(string dispatcher, string mailbox)
     {
         const string Key = "stash-capacity";
         var config = _system.Settings.Config;

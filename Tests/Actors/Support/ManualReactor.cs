@@ -11,9 +11,9 @@ internal sealed class ManualReactor : IReactor
 
     public int Count => _registrations.Count;
 
-    public IRegistration Register(int descriptor, Readiness interest, Action<Readiness> ready)
+    public IRegistration Register(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state)
     {
-        var registration = new Registration(this, descriptor, ready) { Interest = interest };
+        var registration = new Registration(this, descriptor, ready, state) { Interest = interest };
         _registrations.Add(registration);
         return registration;
     }
@@ -25,7 +25,7 @@ internal sealed class ManualReactor : IReactor
             registration.Look();
     }
 
-    private sealed class Registration(ManualReactor reactor, int descriptor, Action<Readiness> ready) : IRegistration
+    private sealed class Registration(ManualReactor reactor, int descriptor, Action<object?, Readiness> ready, object? state) : IRegistration
     {
         public Readiness Interest { get; set; }
 
@@ -46,7 +46,7 @@ internal sealed class ManualReactor : IReactor
             if ((events & (POLLHUP | POLLERR | POLLRDHUP)) != 0)
                 readiness |= Readiness.HangUp;
             if (readiness != Readiness.None)
-                ready(readiness);
+                ready(state, readiness);
         }
 
         private unsafe int Poll()

@@ -11,10 +11,10 @@ internal sealed class ManualReactor : IReactor
 
     public int Disposals { get; private set; }
 
-    public IRegistration Register(int descriptor, Readiness interest, Action<Readiness> ready)
+    public IRegistration Register(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state)
     {
         Interest = interest;
-        _ready = ready;
+        _ready = readiness => ready(state, readiness);
         return new Registration(this);
     }
 

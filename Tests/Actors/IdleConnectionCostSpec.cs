@@ -1,0 +1,91 @@
+using Akka.Actor;
+using Akka.TestKit;
+using Akka.TestKit.Xunit2;
+using Tapwire.Actors;
+using Tapwire.Actors.Link;
+using Tapwire.Links;
+using Tapwire.Links.Protocol;
+using Tapwire.Messages;
+using Tapwire.Stack.Ip;
+using Tapwire.Tests.Actors.Support;
+using Tapwire.Tests.Support;
+using Tapwire.Wires;
+using Xunit;
+
+namespace Tapwire.Tests.Actors;
+
+/// <summary>
+/// What an application's idle connection costs beside the engine's part, which has a spec of its own: its actor with all that the runtime keeps of it, its end of the pair, its
+/// registration. Allocations are exact numbers, so these specs do not depend on the machine's load.
+/// </summary>
+public sealed class IdleConnectionCostSpec : TestKit
+{
+    /// <summary>Connections made before anything is counted, so that tables have grown, and grow no more for those that are.</summary>
+    private const int Before = 260;
+    private const int Counted = 100;
+
+    private static readonly IpEndpoint Local = new(IpAddress.Parse("10.0.0.1"), 4000);
+    private static readonly IpEndpoint Remote = new(IpAddress.Parse("10.0.0.2"), 80);
+
+    private readonly DiagnosingBufferPool _pool = new();
+    private readonly ManualReactor _reactor = new();
+    private readonly SocketContext _context;
+    private readonly Props _props = ConnectionActor.Props.WithDispatcher(CallingThreadDispatcher.Id);
+    private readonly List<ApplicationEnd> _applications = new(Before + Counted);
+    private readonly List<IActorRef> _actors = new(Before + Counted);
+
+    public IdleConnectionCostSpec()
+        : base(VirtualTime.Config)
+    {
+        _context = new SocketContext(ActorRefs.Nobody, _reactor, _pool);
+        for (var i = 0; i < Before; i++)
+            Open();
+    }
+
+    [Fact]
+    public void An_application_s_connection_takes_less_than_2100_bytes_with_all_that_its_making_uses()
+    {
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < Counted; i++)
+            Open();
+        Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / Counted, 500, 2100);
+    }
+
+    [Fact]
+    public void Reports_and_room_for_a_connection_that_has_nothing_to_send_cost_no_memory()
+    {
+        var room = new WriteDone(1);
+        var report = LinkReady.Of(Readiness.Readable);
+        TellAll(room);
+        TellAll(report);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        TellAll(room);
+        TellAll(report);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    protected override void AfterAll()
+    {
+        base.AfterAll();
+        _applications.ForEach(static application => application.Dispose());
+        _pool.AssertAllReturned();
+        Assert.Equal(0, _reactor.Count);
+    }
+
+    private void Open()
+    {
+        var link = StreamLink.Create(out var application);
+        var id = new SocketId(_actors.Count, 0);
+        var actor = Sys.ActorOf(_props);
+        actor.Tell(new JoinSocket(_context, link, LinkFamily.V4, default, new Accepted(id, Local, Remote)), ActorRefs.NoSender);
+        actor.Tell(new Connected(id, Local, Remote, 1000), ActorRefs.NoSender);
+        _applications.Add(application);
+        _actors.Add(actor);
+    }
+
+    private void TellAll(object message)
+    {
+        foreach (var actor in _actors)
+            actor.Tell(message, ActorRefs.NoSender);
+    }
+}
