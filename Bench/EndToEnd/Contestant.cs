@@ -102,7 +102,8 @@ internal abstract class Contestant(string name, string title, Role role, bool su
         var network = NetworkNamespace.Create();
         _networks.Add(network);
 
-        // Thousands of short connections leave as many ports in TIME-WAIT.
+        // Thousands of short connections leave as many ports in TIME-WAIT; with half of all ports there, connect searches longer than a connection takes.
+        network.Sysctl("net/ipv4/tcp_max_tw_buckets", "64");
         network.Sysctl("net/ipv4/tcp_tw_reuse", "1");
         network.Sysctl("net/ipv4/ip_local_port_range", "2048 65535");
         network.Sysctl("net/ipv4/tcp_no_metrics_save", "1");
