@@ -196,7 +196,7 @@ public sealed class SocksSpec(ProxiedDriver shared) : IClassFixture<ProxiedDrive
     }
 
     [SkippableFact]
-    public void Ssh_goes_through_with_nc_as_its_proxy_command()
+    public async Task Ssh_goes_through_with_nc_as_its_proxy_command()
     {
         var driver = shared.Driver;
         Need(driver.Namespace, "sshd", "ssh", "ssh-keygen", "nc");
@@ -209,6 +209,8 @@ public sealed class SocksSpec(ProxiedDriver shared) : IClassFixture<ProxiedDrive
             driver.Namespace.Exec("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key);
             driver.Namespace.Start("/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", "-h", key, "-o", $"ListenAddress={LiveDriver.KernelAddress}:2222",
                 "-o", $"AuthorizedKeysFile={key}.pub", "-o", "StrictModes=no", "-o", "PermitRootLogin=yes", "-o", "UsePAM=no", "-o", "PidFile=none");
+            await LiveDriver.EventuallyAsync(() => Task.FromResult(driver.Namespace.TryExec("ss", "-Hlnt", "sport = :2222").Output.Length > 0),
+                () => "sshd does not listen.");
             var answer = driver.Namespace.Exec("ssh", "-i", key, "-p", "2222", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
                 "-o", "LogLevel=ERROR", "-o", "ConnectionAttempts=20", "-F", "/dev/null", "-o", $"ProxyCommand=nc -X 5 -x 127.0.0.1:{Socks} %h %p",
                 $"root@{LiveDriver.KernelAddress}", "head -c 3000000 /dev/zero | wc -c");
