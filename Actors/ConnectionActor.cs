@@ -140,14 +140,8 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
             case LinkCall call:
                 AnswerCall(call.Request);
                 return true;
-            case LinkReady ready:
-                StopIfHungUp(ready);
-                return true;
-            case Stopping:
-                StopInOrder();
-                return true;
             default:
-                return false;
+                return EndsBeforeConnection(message);
         }
     }
 
@@ -237,6 +231,16 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
             case LinkCall call:
                 AnswerUnconnected((LinkSocketRequest)call.Request);
                 return true;
+            default:
+                return EndsBeforeConnection(message);
+        }
+    }
+
+    /// <summary>What ends a socket that has no connection: its application, or the driver.</summary>
+    private bool EndsBeforeConnection(object message)
+    {
+        switch (message)
+        {
             case LinkReady ready:
                 StopIfHungUp(ready);
                 return true;

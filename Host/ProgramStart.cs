@@ -2,7 +2,6 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Text;
 using Tapwire.Stack.Ip;
 using Tapwire.Wires.Posix;
 
@@ -78,12 +77,12 @@ internal static unsafe class ProgramStart
         var number = signal switch
         {
             PosixSignal.SIGHUP => 1,
-            PosixSignal.SIGINT => 2,
-            PosixSignal.SIGQUIT => 3,
+            PosixSignal.SIGINT => SignalInterrupt,
+            PosixSignal.SIGQUIT => SignalQuit,
             PosixSignal.SIGTERM => 15,
             _ => (int)signal,
         };
-        if (number is 2 or 3 && Libc.isatty(0) == 1)
+        if (number is SignalInterrupt or SignalQuit && Libc.isatty(0) == 1)
             return;
         _ = Libc.kill(child.Id, number);
     }

@@ -49,8 +49,7 @@ internal sealed class LinkActor : ReceiveActor
 
     protected override void PreStart()
     {
-        var self = Self;
-        _context.Listener.Start(_context.Reactor, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+        _context.Listener.Start(_context.Reactor, LinkReady.To(Self));
         _log.Info("Applications connect at {Path}", _context.Listener.Path);
     }
 

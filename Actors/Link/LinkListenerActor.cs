@@ -41,8 +41,7 @@ internal sealed class LinkListenerActor : ListenerActor
 
     protected override void PreStart()
     {
-        var self = Self;
-        _link.Start(_context.Reactor, Readiness.Readable, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+        _link.Start(_context.Reactor, Readiness.Readable, LinkReady.Tell, Self);
         base.PreStart();
     }
 

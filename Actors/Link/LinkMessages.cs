@@ -14,6 +14,9 @@ internal sealed class LinkReady : IDeadLetterSuppression
     /// <summary>The readiness handler of a descriptor that belongs to an actor: its state is the actor's reference, so that none is made for each descriptor.</summary>
     public static readonly Action<object?, Readiness> Tell = static (actor, readiness) => ((IActorRef)actor!).Tell(Of(readiness), ActorRefs.NoSender);
 
+    /// <summary>As <see cref="Tell"/>, for a descriptor whose handler has no state.</summary>
+    public static Action<Readiness> To(IActorRef actor) => readiness => Tell(actor, readiness);
+
     private static readonly LinkReady[] All = [.. Enumerable.Range(0, 8).Select(bits => new LinkReady((Readiness)bits))];
 
     private LinkReady(Readiness readiness) => Readiness = readiness;

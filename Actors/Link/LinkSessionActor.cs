@@ -34,8 +34,7 @@ internal sealed class LinkSessionActor : ReceiveActor
 
     protected override void PreStart()
     {
-        var self = Self;
-        _session.Start(_reactor, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+        _session.Start(_reactor, LinkReady.To(Self));
     }
 
     protected override void PostStop() => _session.Dispose();

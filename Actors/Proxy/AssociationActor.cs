@@ -47,8 +47,7 @@ internal sealed class AssociationActor : ReceiveActor
         {
             _socket = opened.Id;
             context.Stack.Tell(new ReceiveDatagrams(opened.Id, Ahead));
-            var self = Self;
-            relay.Start(context.Sockets.Reactor, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+            relay.Start(context.Sockets.Reactor, LinkReady.To(Self));
             Context.Parent.Tell(new AssociationOpened(relay.Local, StackError.None));
             Become(() => Open(opened.Id));
         });

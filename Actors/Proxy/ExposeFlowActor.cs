@@ -32,8 +32,7 @@ internal sealed class ExposeFlowActor(ProxyContext context, IpEndpoint client, D
         try
         {
             _socket = HostDatagramSocket.Connect(target);
-            var self = Self;
-            _socket.Start(Proxy.Sockets.Reactor, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+            _socket.Start(Proxy.Sockets.Reactor, LinkReady.To(Self));
             Opened();
         }
         catch (HostSocketException e)

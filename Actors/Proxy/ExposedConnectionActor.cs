@@ -75,8 +75,7 @@ internal sealed class ExposedConnectionActor : ReceiveActor, IWithTimers
             failure = HostStream.Connect(new IpEndpoint(addresses[index], _target.Port), out _stream);
             if (_stream is null)
                 continue;
-            var self = Self;
-            _stream.Start(_context.Sockets.Reactor, Readiness.Writable, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+            _stream.Start(_context.Sockets.Reactor, Readiness.Writable, LinkReady.Tell, Self);
             Become(() => Connecting(addresses, index));
             return;
         }

@@ -52,8 +52,7 @@ internal sealed class ForwardDatagramActor : ReceiveActor
 
     protected override void PreStart()
     {
-        var self = Self;
-        _port.Start(_context.Sockets.Reactor, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+        _port.Start(_context.Sockets.Reactor, LinkReady.To(Self));
         _log.Info("Serving {PortName} on {Local}", _name, _port.Local);
     }
 

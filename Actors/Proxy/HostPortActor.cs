@@ -54,8 +54,7 @@ internal sealed class HostPortActor : ReceiveActor
 
     protected override void PreStart()
     {
-        var self = Self;
-        _listener.Start(_context.Sockets.Reactor, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+        _listener.Start(_context.Sockets.Reactor, LinkReady.To(Self));
         _log.Info("Serving {PortName} on {Local}", _name, _listener.Local);
     }
 

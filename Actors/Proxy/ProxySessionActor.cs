@@ -69,8 +69,7 @@ internal sealed partial class ProxySessionActor : ReceiveActor, IWithTimers
 
     protected override void PreStart()
     {
-        var self = Self;
-        _client.Start(_context.Sockets.Reactor, Readiness.Readable, readiness => self.Tell(LinkReady.Of(readiness), ActorRefs.NoSender));
+        _client.Start(_context.Sockets.Reactor, Readiness.Readable, LinkReady.Tell, Self);
         AwaitFor(_handshake is null ? _context.Settings.Proxy.ConnectTimeout : _context.Settings.Proxy.HandshakeTimeout);
         if (_target is { } destination)
             Connect(destination);

@@ -71,28 +71,16 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
     return 0;
 }
 
-static int control(int fd, int command, void *argument)
-{
-    int result = REAL(fcntl)(fd, command, argument);
-    if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
-        tw_note(result, tw_known(fd));
-    return result;
-}
-
 EXPORT int fcntl(int fd, int command, ...)
 {
     va_list arguments;
     va_start(arguments, command);
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
-    return control(fd, command, argument);
+    int result = REAL(fcntl)(fd, command, argument);
+    if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+        tw_note(result, tw_known(fd));
+    return result;
 }
 
-EXPORT int fcntl64(int fd, int command, ...)
-{
-    va_list arguments;
-    va_start(arguments, command);
-    void *argument = va_arg(arguments, void *);
-    va_end(arguments);
-    return control(fd, command, argument);
-}
+EXPORT int fcntl64(int fd, int command, ...) __attribute__((alias("fcntl")));

@@ -112,10 +112,11 @@ static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *ad
         request.discard = fill(fd);
         error = tw_ask(&request.header, sizeof request, TW_CONNECT, &answer);
     } else {
-        error = tw_ask_patiently(&request.header, sizeof request, TW_CONNECT, &answer, send_timeout(fd));
+        int timeout = send_timeout(fd);
+        error = tw_ask_patiently(&request.header, sizeof request, TW_CONNECT, &answer, timeout);
         if (error == EINTR)
             return EINTR;
-        if (error == ETIMEDOUT && send_timeout(fd) > 0)
+        if (error == ETIMEDOUT && timeout > 0)
             return EINPROGRESS;
     }
 

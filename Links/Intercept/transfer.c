@@ -3,7 +3,6 @@
 #include "tapwire.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/uio.h>
