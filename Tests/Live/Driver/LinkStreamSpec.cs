@@ -12,6 +12,9 @@ namespace Tapwire.Tests.Live.Driver;
 [Collection(LiveCollection.Name)]
 public sealed class LinkStreamSpec(SharedDriver shared, ITestOutputHelper output) : IClassFixture<SharedDriver>
 {
+    /// <summary>Bytes. The driver's buffers grow to 16 MiB each, the kernel's to 4 (sending) and 32 (receiving): a sender of this much has to wait for its reader.</summary>
+    private const long MoreThanAllBuffers = 64 << 20;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly IPEndPoint OwnAddress = IPEndPoint.Parse(LiveDriver.Address);
 
@@ -179,14 +182,12 @@ public sealed class LinkStreamSpec(SharedDriver shared, ITestOutputHelper output
         await using (application)
         await using (kernel)
         {
-            // More than all buffers on the way hold, so that the sender has to wait for the reader.
-            const long Bytes = 16 << 20;
-            var sending = Transfer.SendToEndAsync(kernel, Bytes);
+            var sending = Transfer.SendToEndAsync(kernel, MoreThanAllBuffers);
             await using (var other = await driver.ConnectFromKernelAsync(LiveDriver.Echo))
                 await Transfer.EchoAsync(other, 4 << 20);
             await Task.Delay(300);
             Assert.False(sending.IsCompleted);
-            Assert.Equal(await Transfer.ReceiveToEndAsync(application, Bytes), await sending);
+            Assert.Equal(await Transfer.ReceiveToEndAsync(application, MoreThanAllBuffers), await sending);
         }
     }
 
@@ -199,11 +200,10 @@ public sealed class LinkStreamSpec(SharedDriver shared, ITestOutputHelper output
         await using (application)
         await using (kernel)
         {
-            const long Bytes = 16 << 20;
-            var sending = Transfer.SendToEndAsync(application, Bytes);
+            var sending = Transfer.SendToEndAsync(application, MoreThanAllBuffers);
             await Task.Delay(500);
             Assert.False(sending.IsCompleted);
-            Assert.Equal(await Transfer.ReceiveToEndAsync(kernel, Bytes), await sending);
+            Assert.Equal(await Transfer.ReceiveToEndAsync(kernel, MoreThanAllBuffers), await sending);
         }
     }
 
