@@ -93,7 +93,7 @@ public sealed class TapActor : ReceiveActor, IWithTimers
         }
 
         _stack.Tell(new WireUp(_wire.Name, _wire.HardwareAddress, _wire.Mtu));
-        _log.Info("Wire {Wire} is up: MTU {Mtu}, offloads {Offloads}", _wire.Name, _wire.Mtu, _wire.Offloads);
+        _log.Info("Wire {Wire} is up: MTU {Mtu}, offloads {Offloads}", _wire.Name, _wire.Mtu, OffloadsOf(_wire));
     }
 
     private void Handle(Readiness readiness)
@@ -114,7 +114,7 @@ public sealed class TapActor : ReceiveActor, IWithTimers
     /// <summary>One batch; when there is more, the stack has its turn first.</summary>
     private void Read()
     {
-        var count = _wire.Read(_tap.Pool, _batch);
+        var count = _wire.Read(_tap.Pool, _batch, out var more);
         for (var i = 0; i < count; i++)
         {
             var frame = _batch[i];
@@ -124,7 +124,7 @@ public sealed class TapActor : ReceiveActor, IWithTimers
             _stack.Tell(Frame.Of(frame));
         }
 
-        if (count == _batch.Length)
+        if (more)
             Self.Tell(WireReady.Readable);
     }
 
@@ -212,8 +212,19 @@ public sealed class TapActor : ReceiveActor, IWithTimers
     }
 
     private TapStatus Status(bool up) => new(
-        _wire.Name, up, _wire.Mtu, _wire.HardwareAddress?.ToString(), _wire.Offloads.ToString(),
+        _wire.Name, up, _wire.Mtu, _wire.HardwareAddress?.ToString(), OffloadsOf(_wire),
         _framesReceived, _bytesReceived, _framesSent, _bytesSent, _refusedBefore + (up ? _wire.Refused : 0), _framesDropped);
+
+    private static string OffloadsOf(IWire wire)
+    {
+        var device = wire.Offloads & ~wire.SoftwareOffloads;
+        return (device, wire.SoftwareOffloads) switch
+        {
+            (_, WireOffloads.None) => $"{device}",
+            (WireOffloads.None, var own) => $"{own} (software)",
+            (_, var own) => $"{device}; {own} (software)",
+        };
+    }
 
     private sealed class Reopen
     {

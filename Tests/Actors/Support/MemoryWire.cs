@@ -71,7 +71,7 @@ internal sealed class MemoryWire(string name = "memory") : IWire
         _ready(Readiness.Writable);
     }
 
-    public int Read(BufferPool pool, Span<PacketBuffer> frames)
+    public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more)
     {
         ThrowIfBroken();
         var count = 0;
@@ -83,6 +83,7 @@ internal sealed class MemoryWire(string name = "memory") : IWire
         }
 
         Reads.Add(count);
+        more = count == frames.Length;
         return count;
     }
 
