@@ -51,8 +51,8 @@ internal struct TcpSegmentView
 
     public uint Acknowledgment;
 
-    /// <summary>Data offset, reserved bits and window.</summary>
-    public uint OffsetAndWindow;
+    /// <summary>Data offset, reserved bits, window and urgent pointer, which means nothing here but is not to be lost.</summary>
+    public ulong OffsetAndWindow;
 
     /// <summary>Where the TCP header begins.</summary>
     public int TcpAt;
@@ -103,7 +103,7 @@ internal struct TcpSegmentView
         segment.Ip = (uint)(ip[1] << 24 | ip[8] << 16 | fragment);
         segment.Sequence = BinaryPrimitives.ReadUInt32BigEndian(tcp[4..]);
         segment.Acknowledgment = MemoryMarshal.Read<uint>(tcp[8..]);
-        segment.OffsetAndWindow = (uint)(tcp[12] << 16 | MemoryMarshal.Read<ushort>(tcp[14..]));
+        segment.OffsetAndWindow = (ulong)tcp[12] << 32 | (uint)(MemoryMarshal.Read<ushort>(tcp[14..]) << 16 | MemoryMarshal.Read<ushort>(tcp[18..]));
         segment.TcpAt = linkHeader + Ipv4Header.Length;
         segment.Headers = segment.TcpAt + header;
         segment.Payload = tcp.Length - header;

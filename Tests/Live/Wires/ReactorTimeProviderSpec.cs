@@ -120,7 +120,7 @@ public sealed class ReactorTimeProviderSpec : IDisposable
         {
             var took = Stopwatch.GetElapsedTime(start);
             best = took < best ? took : best;
-            while (cable.B.Read(pool, frames, out _) > 0)
+            while (cable.B.Read(pool, frames, out bool _) > 0)
                 frames[0].Release();
             arrived.Set();
         });
