@@ -5,7 +5,9 @@ using Tapwire.Actors;
 using Tapwire.Messages;
 using Tapwire.Tests.Actors.Support;
 using Tapwire.Tests.Support;
+using Tapwire.Tests.Wires.Offload;
 using Tapwire.Wires;
+using Tapwire.Wires.Offload;
 using Xunit;
 
 namespace Tapwire.Tests.Actors;
@@ -89,6 +91,30 @@ public sealed class TapActorSpecs : TestKit
         _wire.BecomeWritable(-1);
         Assert.Equal(Enumerable.Range(0, QueueFrames), Sent());
         Assert.Equal(QueueFrames, Status().FramesSent);
+    }
+
+    [Fact]
+    public void A_batch_that_was_merged_is_no_reason_to_stop_reading()
+    {
+        var tap = OpenOffloading();
+        _wire.DeliverAll(new SegmentFrame { Payload = new byte[1000] }.ToSegments(100));
+        Assert.Equal([ReadBatch, ReadBatch, 2], _wire.Reads);
+        Assert.Equal([466, 466, 266], Enumerable.Range(0, 3).Select(_ => TakeFrame().Length));
+        Assert.Equal((3, "Checksum, TcpSegmentationV4 (software)"), (Status(tap).FramesReceived, Status(tap).Offloads));
+    }
+
+    [Fact]
+    public void A_super_frame_of_which_the_wire_took_a_part_goes_on_when_it_is_writable_and_counts_once()
+    {
+        var tap = OpenOffloading();
+        var made = new SegmentFrame { Payload = new byte[1000] };
+        _wire.Room = 3;
+        tap.Tell(Frame.Of(made.ToSuperFrame(_pool, 100)));
+        Assert.Equal(0, Status(tap).FramesSent);
+        _wire.BecomeWritable(4);
+        _wire.BecomeWritable(-1);
+        Assert.Equal(made.ToSegments(100), _wire.Sent);
+        Assert.Equal((1, 1066), (Status(tap).FramesSent, Status(tap).BytesSent));
     }
 
     [Fact]
@@ -277,10 +303,10 @@ public sealed class TapActorSpecs : TestKit
         return bytes;
     }
 
-    private TapStatus Status()
+    private TapStatus Status(IActorRef? tap = null)
     {
         var asker = CreateTestProbe();
-        asker.Send(_tap, StatusRequest.Instance);
+        asker.Send(tap ?? _tap, StatusRequest.Instance);
         return asker.ExpectMsg<TapStatus>();
     }
 
@@ -288,6 +314,15 @@ public sealed class TapActorSpecs : TestKit
     {
         for (var left = time; left > TimeSpan.Zero; left -= TimeSpan.FromMilliseconds(10))
             Scheduler.Advance(TimeSpan.FromMilliseconds(10));
+    }
+
+    private IActorRef OpenOffloading()
+    {
+        var tap = Sys.ActorOf(TapActor.Props(new TapContext(SoftwareOffloadWire.Over(_wire, _pool), Reopen, new ManualReactor(), _pool, ReadBatch, QueueFrames,
+            TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(800))).WithDispatcher(CallingThreadDispatcher.Id));
+        tap.Tell(OpenWire.Instance, _stack);
+        _stack.ExpectMsg<WireUp>();
+        return tap;
     }
 
     private IWire Reopen()
