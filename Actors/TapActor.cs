@@ -30,6 +30,7 @@ public sealed class TapActor : ReceiveActor, IWithTimers
     private IWire _wire;
     private IActorRef _stack = ActorRefs.Nobody;
     private int _credit;
+    private int _batchLimit = 1;
     private long _framesReceived;
     private long _bytesReceived;
     private long _framesSent;
@@ -111,10 +112,13 @@ public sealed class TapActor : ReceiveActor, IWithTimers
         }
     }
 
-    /// <summary>One batch; when there is more, the stack has its turn first.</summary>
+    /// <summary>
+    /// One batch; when there may be more, the stack has its turn first. A batch is at first about as large as the one before: for a frame that comes alone, the
+    /// read that finds nothing behind it then comes after its answer, not before.
+    /// </summary>
     private void Read()
     {
-        var count = _wire.Read(_tap.Pool, _batch);
+        var count = _wire.Read(_tap.Pool, _batch.AsSpan(0, _batchLimit));
         for (var i = 0; i < count; i++)
         {
             var frame = _batch[i];
@@ -124,8 +128,15 @@ public sealed class TapActor : ReceiveActor, IWithTimers
             _stack.Tell(Frame.Of(frame));
         }
 
-        if (count == _batch.Length)
+        if (count == _batchLimit)
+        {
+            _batchLimit = Math.Min(2 * _batchLimit, _batch.Length);
             Self.Tell(WireReady.Readable);
+        }
+        else
+        {
+            _batchLimit = Math.Max(count, 1);
+        }
     }
 
     private void Write(PacketBuffer frame)

@@ -61,8 +61,22 @@ public sealed class TapActorSpecs : TestKit
         var asking = Sys.ActorOf(Props.Create(() => new AskingStack(_tap, readWhenAsked)).WithDispatcher(CallingThreadDispatcher.Id));
         _tap.Tell(OpenWire.Instance, asking);
         _wire.DeliverAll(Enumerable.Range(0, 10).Select(Numbered));
-        Assert.Equal([ReadBatch, ReadBatch, 2], _wire.Reads);
-        Assert.Equal([4, 4, 4, 4, 8, 8, 8, 8, 10, 10], readWhenAsked);
+        Assert.Equal([1, 2, ReadBatch, 3], _wire.Reads);
+        Assert.Equal([1, 3, 3, 7, 7, 7, 7, 10, 10, 10], readWhenAsked);
+    }
+
+    [Fact]
+    public void P3_a_batch_begins_as_large_as_the_one_before()
+    {
+        Open();
+        _wire.DeliverAll(Enumerable.Range(0, 10).Select(Numbered));
+        _wire.Reads.Clear();
+        _wire.DeliverAll(Enumerable.Range(0, 6).Select(Numbered));
+        Assert.Equal([3, 3], _wire.Reads.Where(static count => count > 0));
+        _wire.Reads.Clear();
+        for (var i = 0; i < 3; i++)
+            _wire.Deliver(Numbered(i));
+        Assert.Equal([1, 1, 0, 1, 0], _wire.Reads); // the first comes alone after a batch of three
     }
 
     [Fact]
