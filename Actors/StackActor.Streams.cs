@@ -172,7 +172,10 @@ public sealed partial class StackActor
         {
             var chain = socket.Read(out var bytes, out var endOfStream);
             if (bytes > 0 || endOfStream)
+            {
                 entry.Owner.Tell(new ReadReady(chain, bytes, endOfStream));
+                _rounds = Math.Max(_rounds, RoundsForAnswer);
+            }
         }
 
         if ((events & SocketEvents.Writable) != 0 && socket.TakeAcknowledged() is > 0 and var room)

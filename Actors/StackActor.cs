@@ -25,6 +25,14 @@ public sealed partial class StackActor : ReceiveActor
     /// <summary>Of a frame that the engine fails on, so many bytes are logged: all headers.</summary>
     private const int FaultBytes = 128;
 
+    /// <summary>
+    /// Rounds that output waits after bytes were handed to a socket's owner: what it answers, and the acknowledgement, then leave in one frame.
+    /// </summary>
+    private const int RoundsForAnswer = 1;
+
+    /// <summary>The same after a new connection: the listener makes an actor, that attaches, that reads, that answers.</summary>
+    private const int RoundsForAccept = 3;
+
     private static readonly TimeSpan FaultPause = TimeSpan.FromMilliseconds(10);
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
@@ -32,8 +40,11 @@ public sealed partial class StackActor : ReceiveActor
     private readonly NetworkStack _stack;
     private readonly FrameQueue _frames;
     private readonly SocketTable _sockets = new();
+    private readonly IActorRef _relay;
     private readonly long _origin;
     private bool _pollPosted;
+    private bool _goingRound;
+    private int _rounds;
     private int _credit;
     private long _frameQueueDrops;
     private long _engineFaults;
@@ -46,6 +57,7 @@ public sealed partial class StackActor : ReceiveActor
         _stack = context.Stack;
         _frames = new FrameQueue(context.QueueFrames, context.QueueBytes);
         _credit = context.EgressCredit;
+        _relay = Context.ActorOf(PollRelay.Props.WithDispatcher(Context.Props.Dispatcher), "relay");
         _origin = context.Clock.GetTimestamp();
 
         Receive<Frame>(frame => Enqueue(frame.Buffer));
@@ -104,30 +116,65 @@ public sealed partial class StackActor : ReceiveActor
 
     private void PostPoll()
     {
-        if (_pollPosted)
+        if (_pollPosted || _goingRound)
             return;
         _pollPosted = true;
         Self.Tell(Poll.Now, ActorRefs.NoSender);
     }
 
+    /// <summary>
+    /// First come the frames and what they mean to sockets. Then, where owners have been told of something that they may answer, a poll goes round behind them,
+    /// so that output follows their answers instead of running ahead of them with bare acknowledgements.
+    /// </summary>
     private void HandlePoll(Poll poll)
     {
-        if (ReferenceEquals(poll, Poll.Due))
-            _tickAt = Instant.Never;
+        if (ReferenceEquals(poll, Poll.Answered))
+        {
+            _goingRound = false;
+            _rounds--;
+        }
         else
-            _pollPosted = false;
+        {
+            if (ReferenceEquals(poll, Poll.Due))
+                _tickAt = Instant.Never;
+            else
+                _pollPosted = false;
+            if (_goingRound)
+                return; // the poll that goes round does all
+        }
 
         var now = Now;
+        if (!ReferenceEquals(poll, Poll.Answered))
+            Digest(now);
+
+        if (_rounds > 0)
+        {
+            _goingRound = true;
+            _relay.Tell(Poll.Answered);
+            return;
+        }
+
+        Output(now);
+        StopWhenDone();
+    }
+
+    private void Digest(Instant now)
+    {
         for (var budget = _context.FramesPerPoll; budget > 0 && _frames.TryDequeue(out var frame); budget--)
             Digest(frame, now);
+        TellEvents(now);
+    }
+
+    private void Output(Instant now)
+    {
         var notBefore = PollEngine(now) ? now : now + FaultPause;
         TellEvents(now);
+        _rounds = 0;
         Emit(now);
         if (_frames.Count > 0)
             PostPoll();
         else
             Arm(now, notBefore);
-        StopWhenDone();
     }
 
     /// <summary>A frame that makes the engine throw is a fault of the engine: it costs that frame, is logged with its bytes, and nothing else.</summary>
@@ -201,5 +248,13 @@ public sealed partial class StackActor : ReceiveActor
         _tick?.Cancel();
         _tick = Context.System.Scheduler.ScheduleTellOnceCancelable(due - now, Self, Poll.Due, ActorRefs.NoSender);
         _tickAt = due;
+    }
+
+    /// <summary>Gives each poll back: whoever was told something before it has its turn before the poll comes back, on one thread.</summary>
+    private sealed class PollRelay : UntypedActor
+    {
+        public static readonly Props Props = Akka.Actor.Props.Create<PollRelay>();
+
+        protected override void OnReceive(object message) => Sender.Tell(message, ActorRefs.NoSender);
     }
 }

@@ -15,8 +15,12 @@ public sealed class ServiceListenerActor : ListenerActor
     /// <summary>Connections asked for ahead: accepting one costs no round trip to the stack.</summary>
     private const int Ahead = 64;
 
+    /// <summary>So many have come when as many more are asked for.</summary>
+    private const int Lot = Ahead / 2;
+
     private readonly string _name;
     private readonly Props _connection;
+    private int _accepted;
 
     public ServiceListenerActor(IActorRef stack, string name, Listen request, Props connection)
         : base(stack, request)
@@ -49,6 +53,9 @@ public sealed class ServiceListenerActor : ListenerActor
     protected override void OnAccepted(SocketId listener, Accepted accepted)
     {
         Context.ActorOf(_connection).Tell(accepted);
-        Stack.Tell(new Accept(listener, 1));
+        if (++_accepted < Lot)
+            return;
+        Stack.Tell(new Accept(listener, _accepted));
+        _accepted = 0;
     }
 }

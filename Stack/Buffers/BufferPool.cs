@@ -1,7 +1,7 @@
 namespace Tapwire.Stack.Buffers;
 
 /// <summary>
-/// Packet buffers of four sizes, kept for reuse. One pool serves all parts of a driver; renting and returning may happen on any thread. The pool
+/// Packet buffers of four sizes, and of none for constant data, kept for reuse. One pool serves all parts of a driver; renting and returning may happen on any thread. The pool
 /// bounds what it keeps, not what it hands out: every queue that holds buffers has its own limit.
 /// </summary>
 public class BufferPool
@@ -12,7 +12,10 @@ public class BufferPool
     /// <summary>The largest buffer: a 64 KiB super-frame after its header room.</summary>
     public const int MaxCapacity = 65536 + 512;
 
-    private static readonly int[] Sizes = [256, 2048, 16384, MaxCapacity];
+    /// <summary>The class of the buffers that have no memory of their own.</summary>
+    internal const int ConstantClass = 4;
+
+    private static readonly int[] Sizes = [256, 2048, 16384, MaxCapacity, 0];
 
     [ThreadStatic]
     private static Magazine? t_magazine;
@@ -20,9 +23,9 @@ public class BufferPool
     private readonly SizeClass[] _classes;
     private long _rented;
 
-    /// <param name="retainedBytes">How much free memory each of the four size classes keeps in any case, in bytes; it keeps up to half of what was lately in use
+    /// <param name="retainedBytes">How much free memory each size class keeps in any case, in bytes; it keeps up to half of what was lately in use
     /// at once if that is more. Every thread that returns buffers keeps up to 512 KiB more at hand.</param>
-    public BufferPool(int retainedBytes = 16 << 20) => _classes = [.. Sizes.Select(size => new SizeClass(Math.Max(1, retainedBytes / size)))];
+    public BufferPool(int retainedBytes = 16 << 20) => _classes = [.. Sizes.Select(size => new SizeClass(Math.Max(1, retainedBytes / CountedAs(size))))];
 
     /// <summary>Buffers handed out and not yet returned.</summary>
     public long Rented => Interlocked.Read(ref _rented);
@@ -34,11 +37,16 @@ public class BufferPool
     public PacketBuffer Rent(int capacity, int headroom = 0)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)(capacity + headroom), (uint)MaxCapacity, nameof(capacity));
-        var index = IndexFor(capacity + headroom);
-        var buffer = OfThisThread().TryPop(index) ?? _classes[index].TryPop() ?? new PacketBuffer(this, index, Sizes[index]);
-        buffer.Rented(headroom);
-        Interlocked.Increment(ref _rented);
-        OnRented(buffer);
+        return RentOf(IndexFor(capacity + headroom), headroom);
+    }
+
+    /// <summary>Hands out a buffer with one reference whose data are constant: it can be trimmed and be part of other buffers, not written.</summary>
+    public PacketBuffer Rent(ConstantBytes bytes, int offset, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)offset, (uint)bytes.Length, nameof(offset));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)(bytes.Length - offset), nameof(count));
+        var buffer = RentOf(ConstantClass, headroom: 0);
+        buffer.Refer(bytes, offset, count);
         return buffer;
     }
 
@@ -60,6 +68,15 @@ public class BufferPool
             _classes[buffer.SizeClass].Push(buffer);
     }
 
+    private PacketBuffer RentOf(int index, int headroom)
+    {
+        var buffer = OfThisThread().TryPop(index) ?? _classes[index].TryPop() ?? new PacketBuffer(this, index, Sizes[index]);
+        buffer.Rented(headroom);
+        Interlocked.Increment(ref _rented);
+        OnRented(buffer);
+        return buffer;
+    }
+
     /// <summary>This thread's magazine, if it is or can become this pool's; otherwise one that is always empty and full.</summary>
     private Magazine OfThisThread()
     {
@@ -79,6 +96,9 @@ public class BufferPool
         return magazine;
     }
 
+    /// <summary>A buffer without memory counts as a small one.</summary>
+    private static int CountedAs(int size) => size == 0 ? Sizes[0] : size;
+
     private static int IndexFor(int size)
     {
         var index = 0;
@@ -92,7 +112,7 @@ public class BufferPool
     {
         public static readonly Magazine None = new();
 
-        private static readonly int[] Limits = [.. Sizes.Select(size => Math.Clamp((128 << 10) / size, 1, 64))];
+        private static readonly int[] Limits = [.. Sizes.Select(size => Math.Clamp((128 << 10) / CountedAs(size), 1, 64))];
 
         private readonly PacketBuffer?[] _top = new PacketBuffer?[Sizes.Length];
         private readonly int[] _counts = new int[Sizes.Length];

@@ -21,7 +21,7 @@ public sealed class PacketBuffer
     public const int MaxFragments = 17;
 
     private readonly BufferPool _pool;
-    private readonly byte[] _array;
+    private byte[] _array;
     private Fragment[]? _fragments;
     private int _start;
     private int _length;
@@ -52,14 +52,17 @@ public sealed class PacketBuffer
 
     public int FragmentCount { get; private set; }
 
-    /// <summary>Bytes of memory that this buffer holds on to, whatever its length.</summary>
-    public int Capacity => _array.Length;
+    /// <summary>Bytes of memory that this buffer holds on to, whatever its length; none if they are constant.</summary>
+    public int Capacity => IsConstant ? 0 : _array.Length;
 
     /// <summary>Free bytes before the data.</summary>
-    public int Headroom => _start;
+    public int Headroom => IsConstant ? 0 : _start;
 
     /// <summary>Free bytes after the data.</summary>
-    public int Tailroom => _array.Length - _start - _length;
+    public int Tailroom => IsConstant ? 0 : _array.Length - _start - _length;
+
+    /// <summary>The data are <see cref="ConstantBytes"/>: nobody may write them.</summary>
+    public bool IsConstant => SizeClass == BufferPool.ConstantClass;
 
     /// <summary>No reference but the caller's own exists.</summary>
     public bool IsExclusive => Volatile.Read(ref _references) == 1;
@@ -79,8 +82,8 @@ public sealed class PacketBuffer
     /// <summary>Adds <paramref name="count"/> bytes before the data and returns them, unwritten.</summary>
     public Span<byte> Prepend(int count)
     {
-        if ((uint)count > (uint)_start)
-            ThrowNoRoom(count, _start, "before");
+        if ((uint)count > (uint)Headroom)
+            ThrowNoRoom(count, Headroom, "before");
         _start -= count;
         _length += count;
         return Span[..count];
@@ -210,6 +213,8 @@ public sealed class PacketBuffer
             throw new ObjectDisposedException(nameof(PacketBuffer), "The buffer has been released once too often.");
         ReleaseFragments();
         Next = null;
+        if (IsConstant)
+            _array = [];
         _pool.Return(this);
     }
 
@@ -231,6 +236,14 @@ public sealed class PacketBuffer
         _length = 0;
         Offload = default;
         Volatile.Write(ref _references, 1);
+    }
+
+    /// <summary>Makes the data those bytes; for a buffer of the constant class that has just been rented.</summary>
+    internal void Refer(ConstantBytes bytes, int offset, int count)
+    {
+        _array = bytes.Array;
+        _start = offset;
+        _length = count;
     }
 
     internal Span<byte> WholeArray => _array;

@@ -5,7 +5,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Programs;
 
 /// <summary>What the library does while data moves: nothing. And what programs see when the driver dies: an end.</summary>
-[Collection(LiveCollection.Name)]
+[Collection(LiveProgramsCollection.Name)]
 public sealed class DataPathSpec(CleanPath path) : IClassFixture<CleanPath>
 {
     /// <summary>Calls that a program makes per piece of data, whatever its sockets are.</summary>

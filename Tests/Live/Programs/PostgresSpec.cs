@@ -52,8 +52,8 @@ public sealed class PostgresPath() : ProgramPath(PostgresSpecs.Settings, "");
 
 public sealed class LossyPostgresPath() : ProgramPath(PostgresSpecs.Settings, LossyPath.Ruleset);
 
-[Collection(LiveCollection.Name)]
+[Collection(LiveProgramsCollection.Name)]
 public sealed class PostgresSpec(PostgresPath path) : PostgresSpecs(path), IClassFixture<PostgresPath>;
 
-[Collection(LiveCollection.Name)]
+[Collection(LiveProgramsCollection.Name)]
 public sealed class PostgresUnderLossSpec(LossyPostgresPath path) : PostgresSpecs(path), IClassFixture<LossyPostgresPath>;

@@ -4,7 +4,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Programs;
 
 /// <summary>A program that tries what programs do with sockets sees the same on Tapwire's as on the kernel's.</summary>
-[Collection(LiveCollection.Name)]
+[Collection(LiveProgramsCollection.Name)]
 public sealed class ProbeSpec(CleanPath path) : IClassFixture<CleanPath>
 {
     private const string Nowhere = "10.99.0.77";

@@ -265,8 +265,8 @@ public abstract partial class ProgramSpecs(ProgramPath path)
     private static partial Regex Requests();
 }
 
-[Collection(LiveCollection.Name)]
+[Collection(LiveProgramsCollection.Name)]
 public sealed class ProgramSpec(CleanPath path) : ProgramSpecs(path), IClassFixture<CleanPath>;
 
-[Collection(LiveCollection.Name)]
+[Collection(LiveProgramsCollection.Name)]
 public sealed class ProgramUnderLossSpec(LossyPath path) : ProgramSpecs(path), IClassFixture<LossyPath>;

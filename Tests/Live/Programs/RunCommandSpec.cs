@@ -4,7 +4,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Programs;
 
 /// <summary><c>tapwire run</c>: on a driver that runs, on one of its own, and what becomes of exit codes and signals.</summary>
-[Collection(LiveCollection.Name)]
+[Collection(LiveProgramsCollection.Name)]
 public sealed class RunCommandSpec(CleanPath path) : IClassFixture<CleanPath>
 {
     private const string OwnWire = "tw9";

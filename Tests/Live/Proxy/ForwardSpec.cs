@@ -7,7 +7,7 @@ using static Tapwire.Tests.Live.Proxy.ProxiedDriver;
 namespace Tapwire.Tests.Live.Proxy;
 
 /// <summary>Forwarded and exposed ports, TCP and UDP.</summary>
-[Collection(LiveCollection.Name)]
+[Collection(LiveProgramsCollection.Name)]
 public sealed class ForwardSpec(ProxiedDriver shared) : IClassFixture<ProxiedDriver>
 {
     private const int Connections = 1000;

@@ -7,7 +7,7 @@ using static Tapwire.Tests.Live.Proxy.ProxiedDriver;
 namespace Tapwire.Tests.Live.Proxy;
 
 /// <summary>SOCKS5 and HTTP CONNECT, with curl, ssh and a client of our own.</summary>
-[Collection(LiveCollection.Name)]
+[Collection(LiveProgramsCollection.Name)]
 public sealed class SocksSpec(ProxiedDriver shared) : IClassFixture<ProxiedDriver>
 {
     private const int Port = 80;

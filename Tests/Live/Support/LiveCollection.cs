@@ -8,3 +8,12 @@ public sealed class LiveCollection
 {
     public const string Name = "Live";
 }
+
+/// <summary>
+/// Live specs that mostly wait, for programs to start and to end: they run one after the other, too, but beside the specs in virtual time.
+/// </summary>
+[CollectionDefinition(Name)]
+public sealed class LiveProgramsCollection
+{
+    public const string Name = "Live programs";
+}

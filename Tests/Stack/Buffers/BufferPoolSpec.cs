@@ -118,4 +118,55 @@ public class BufferPoolSpec
         Assert.Throws<ObjectDisposedException>(buffer.Release);
         Assert.Throws<ObjectDisposedException>(() => buffer.Retain());
     }
+
+    [Fact]
+    public void Constant_bytes_are_sent_by_any_number_of_buffers_and_written_by_none()
+    {
+        var pool = new BufferPool();
+        var bytes = new ConstantBytes(1000, static span =>
+        {
+            for (var i = 0; i < span.Length; i++)
+                span[i] = (byte)i;
+        });
+        var first = pool.Rent(bytes, 10, 20);
+        var second = pool.Rent(bytes, 0, 1000);
+        Assert.Equal((20, 0, 0, 0), (first.Length, first.Headroom, first.Tailroom, first.Capacity));
+        Assert.Equal(Enumerable.Range(10, 20).Select(static i => (byte)i), first.Span.ToArray());
+        first.TrimStart(5);
+        Assert.Equal((15, 0, (byte)15), (first.Length, first.Headroom, first.Span[0]));
+        Assert.Throws<InvalidOperationException>(() => { _ = first.Prepend(1); });
+        Assert.Throws<InvalidOperationException>(() => { _ = first.Append(1); });
+
+        var frame = pool.Rent(10, 10);
+        frame.AddFragment(second, 990, 10);
+        second.Release();
+        Assert.Equal((byte)(999 & 0xFF), frame.GetFragment(0)[9]);
+        frame.Release();
+        first.Release();
+        Assert.Equal(0, pool.Rented);
+    }
+
+    [Theory]
+    [InlineData(0, 101)]
+    [InlineData(101, 0)]
+    [InlineData(-1, 1)]
+    [InlineData(90, 11)]
+    public void A_range_outside_the_constant_bytes_is_refused(int offset, int count)
+    {
+        var pool = new BufferPool();
+        var bytes = new ConstantBytes(100, static _ => { });
+        Assert.Throws<ArgumentOutOfRangeException>(() => pool.Rent(bytes, offset, count));
+        Assert.Equal(0, pool.Rented);
+    }
+
+    [Fact]
+    public void A_buffer_for_constant_bytes_that_came_back_is_used_again()
+    {
+        var pool = new BufferPool();
+        var bytes = new ConstantBytes(100, static _ => { });
+        var first = pool.Rent(bytes, 0, 10);
+        first.Release();
+        Assert.Same(first, pool.Rent(bytes, 50, 10));
+        first.Release();
+    }
 }
