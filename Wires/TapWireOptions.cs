@@ -20,12 +20,9 @@ public sealed record TapWireOptions
     /// <summary>Brings the interface up if it is down. A device that stays down refuses frames.</summary>
     public bool BringUp { get; init; } = true;
 
-    /// <summary>
-    /// What to ask the device for; what it grants is in <see cref="IWire.Offloads"/>. UDP segmentation is not asked for by default, because super-datagrams
-    /// are then received, too.
-    /// </summary>
+    /// <summary>What to ask the device for, in both directions; what it grants is in <see cref="IWire.Offloads"/>. UDP segmentation came with Linux 6.2.</summary>
     public WireOffloads Offloads { get; init; } =
-        WireOffloads.Checksum | WireOffloads.TcpSegmentationV4 | WireOffloads.TcpSegmentationV6;
+        WireOffloads.Checksum | WireOffloads.TcpSegmentationV4 | WireOffloads.TcpSegmentationV6 | WireOffloads.UdpSegmentation;
 
     /// <summary>The address of this end on Ethernet, other than the interface's own. When not given, a random locally administered one.</summary>
     public MacAddress? HardwareAddress { get; init; }

@@ -138,8 +138,28 @@ public sealed class UdpLayer
     {
         packet.Truncate(length);
         packet.TrimStart(UdpHeader.Length);
+        if (packet.Offload is { Segmentation: Segmentation.Udp, SegmentSize: > 0 and var size } && packet.Length > size)
+        {
+            DeliverEach(socket, packet, size, from);
+            return;
+        }
+
         Counters.UdpInDatagrams++;
         socket.Enqueue(Fitting(packet), from);
+    }
+
+    /// <summary>A super-frame holds datagrams of one size, the last one possibly shorter, behind one header (virtio 1.2, 5.1.6: GSO_UDP_L4).</summary>
+    private void DeliverEach(UdpSocket socket, PacketBuffer packet, int size, IpEndpoint from)
+    {
+        for (var left = packet.Span; left.Length > 0;)
+        {
+            var count = Math.Min(size, left.Length);
+            Counters.UdpInDatagrams++;
+            socket.Enqueue(Copy(left[..count]), from);
+            left = left[count..];
+        }
+
+        packet.Release();
     }
 
     private void DeliverToGroup(PacketBuffer packet, int length, IpEndpoint local, IpEndpoint from)
@@ -153,7 +173,7 @@ public sealed class UdpLayer
 
         while (Table.NextForGroup(local, socket) is { } next)
         {
-            Deliver(socket, Copy(packet), length, from);
+            Deliver(socket, CopyOf(packet), length, from);
             socket = next;
         }
 
@@ -172,15 +192,22 @@ public sealed class UdpLayer
     {
         if (payload.Capacity <= 2048 || payload.Length * 2 > payload.Capacity)
             return payload;
-        var copy = Copy(payload);
+        var copy = Copy(payload.Span);
         payload.Release();
         return copy;
     }
 
-    private PacketBuffer Copy(PacketBuffer packet)
+    private PacketBuffer CopyOf(PacketBuffer packet)
     {
-        var copy = Ip.Pool.Rent(packet.Length);
-        packet.Span.CopyTo(copy.Append(packet.Length));
+        var copy = Copy(packet.Span);
+        copy.Offload = packet.Offload;
+        return copy;
+    }
+
+    private PacketBuffer Copy(ReadOnlySpan<byte> bytes)
+    {
+        var copy = Ip.Pool.Rent(bytes.Length);
+        bytes.CopyTo(copy.Append(bytes.Length));
         return copy;
     }
 

@@ -103,6 +103,24 @@ public sealed class LinkDatagramSpec(SharedDriver shared) : IClassFixture<Shared
             await ExpectAtApplicationAsync(application, [i], (IPEndPoint)kernel.LocalEndPoint!);
     }
 
+    [SkippableFact]
+    public async Task Datagrams_that_a_kernel_socket_sends_in_one_call_arrive_one_by_one()
+    {
+        // UDP_SEGMENT (udp(7)): a device with that offload is given all of them in one frame.
+        const int UdpSegment = 103;
+        const int Size = 1000;
+        var driver = shared.Driver;
+        using var client = await driver.ConnectToLinkAsync();
+        using var application = await OpenAsync(client);
+        using var kernel = driver.BindInKernel();
+        kernel.SetRawSocketOption((int)ProtocolType.Udp, UdpSegment, BitConverter.GetBytes(Size));
+        var bytes = new byte[9 * Size + 500];
+        new Random(7).NextBytes(bytes);
+        await kernel.SendToAsync(bytes, application.LocalEndPoint!);
+        foreach (var datagram in bytes.Chunk(Size))
+            await ExpectAtApplicationAsync(application, datagram, (IPEndPoint)kernel.LocalEndPoint!);
+    }
+
     private static Task<TapwireDatagramSocket> OpenAsync(TapwireClient client) => client.OpenUdpAsync(IPEndPoint.Parse(LiveDriver.Address)).WaitAsync(Patience);
 
     private static async Task ExpectAtKernelAsync(Socket kernel, byte[] datagram, IPEndPoint sender)

@@ -79,18 +79,10 @@ internal sealed class ImpairedPath : IDisposable
     public void StartDriver(string settings)
     {
         StopDriver();
-        string[] config = [];
-        if (settings.Length > 0)
-        {
-            var file = Path.Combine(_directory.FullName, "own.hocon");
-            File.WriteAllText(file, settings);
-            config = ["--config", file];
-        }
-
         _driver = TapwireProgram.Start(Middle,
         [
             "up", "--wire", "tap:t0", "--mtu", $"{_mtu}", "--mac", "02:00:00:00:98:02", "--address", $"{OurAddress}/24", "--link", LinkPath,
-            "--serve", $"discard:{Discard},source:{Source}", .. config,
+            "--serve", $"discard:{Discard},source:{Source}", .. LiveSettings.WriteTo(_directory, settings),
         ]);
         _driver.WaitForLine("tapwire is up");
         Middle.Ip("link set t0 master br0");

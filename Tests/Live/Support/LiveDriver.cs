@@ -48,15 +48,7 @@ internal sealed class LiveDriver : IDisposable
         var directory = Directory.CreateTempSubdirectory("tapwire-live-");
         try
         {
-            string[] config = [];
-            if (settings.Length > 0)
-            {
-                var file = Path.Combine(directory.FullName, "spec.hocon");
-                File.WriteAllText(file, settings);
-                config = ["--config", file];
-            }
-
-            return new LiveDriver(network, directory, ["--wire", wire, .. config, .. arguments]);
+            return new LiveDriver(network, directory, ["--wire", wire, .. LiveSettings.WriteTo(directory, settings), .. arguments]);
         }
         catch
         {

@@ -459,6 +459,60 @@ public sealed class UdpSpec : IDisposable
         Assert.Equal("kept"u8.ToArray(), Read(bound).Payload);
     }
 
+    [Theory]
+    [InlineData(3000, 1000, 3)]
+    [InlineData(3001, 1000, 4)]
+    [InlineData(999, 1000, 1)]
+    [InlineData(40_000, 1200, 34)]
+    public void A_super_frame_is_delivered_as_the_datagrams_that_it_holds(int bytes, ushort size, int count)
+    {
+        var socket = Bind("0.0.0.0", 53);
+        var payload = new byte[bytes];
+        new Random(bytes).NextBytes(payload);
+        ReceiveSuperFrame(Build.Udp(4000, 53, payload), size);
+        var received = Enumerable.Range(0, count).Select(_ => Read(socket)).ToList();
+        Assert.False(socket.TryReceive(out _, out _));
+        Assert.All(received, r => Assert.Equal(Peer(4000), r.From));
+        Assert.All(received.SkipLast(1), r => Assert.Equal(size, r.Payload.Length));
+        Assert.Equal(payload, received.SelectMany(r => r.Payload));
+        Assert.Equal(count, _h.Stack.Counters.UdpInDatagrams);
+    }
+
+    [Fact]
+    public void Of_a_super_frame_a_full_queue_drops_the_datagrams_that_do_not_fit_and_counts_them()
+    {
+        var socket = Bind("0.0.0.0", 53, receiveBuffer: 8192);
+        ReceiveSuperFrame(Build.Udp(4000, 53, new byte[40_000]), 1000);
+        var received = 0;
+        for (; socket.TryReceive(out var payload, out _); received++)
+            payload!.Release();
+        Assert.InRange(received, 1, 8);
+        Assert.Equal(40 - received, _h.Stack.Counters.UdpRcvbufErrors);
+    }
+
+    [Fact]
+    public void A_super_frame_to_a_group_reaches_all_its_sockets_as_datagrams()
+    {
+        UdpSocket[] sockets = [Bind("0.0.0.0", 53, reuse: true), Bind("0.0.0.0", 53, reuse: true)];
+        ReceiveSuperFrame(Build.Udp(4000, 53, new byte[2500], destination: IpAddress.Parse("10.0.0.255"), to: MacAddress.Broadcast), 1000);
+        foreach (var socket in sockets)
+        {
+            Assert.Equal([1000, 1000, 500], Enumerable.Range(0, 3).Select(_ => Read(socket).Payload.Length));
+            Assert.False(socket.TryReceive(out _, out _));
+        }
+    }
+
+    private void ReceiveSuperFrame(byte[] frame, ushort size)
+    {
+        var buffer = _h.Pool.Rent(frame.Length);
+        frame.CopyTo(buffer.Append(frame.Length));
+        buffer.Offload = new OffloadNote
+        {
+            Checksum = ChecksumState.Partial, ChecksumStart = 34, ChecksumOffset = 6, Segmentation = Segmentation.Udp, SegmentSize = size, HeaderLength = 42,
+        };
+        _h.Stack.Receive(buffer, _h.Now);
+    }
+
     private static IpEndpoint Peer(ushort port) => new(StackHarness.PeerIp, port);
 
     private static (IpEndpoint From, byte[] Payload) Read(UdpSocket socket)
