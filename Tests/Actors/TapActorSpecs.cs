@@ -129,7 +129,7 @@ public sealed class TapActorSpecs : TestKit
         _wire.BecomeWritable(-1);
         Assert.Equal(made.ToSegments(100), _wire.Sent);
         Assert.Equal((1, 1066), (Status(tap).FramesSent, Status(tap).BytesSent));
-        Sys.Stop(tap);
+        tap.Tell(PoisonPill.Instance);
     }
 
     [Fact]
