@@ -94,7 +94,7 @@ public sealed class TapActor : ReceiveActor, IWithTimers
         }
 
         _stack.Tell(new WireUp(_wire.Name, _wire.HardwareAddress, _wire.Mtu));
-        _log.Info("Wire {Wire} is up: MTU {Mtu}, offloads {Offloads}", _wire.Name, _wire.Mtu, _wire.Offloads);
+        _log.Info("Wire {Wire} is up: MTU {Mtu}, offloads {Offloads}", _wire.Name, _wire.Mtu, OffloadsOf(_wire));
     }
 
     private void Handle(Readiness readiness)
@@ -113,12 +113,12 @@ public sealed class TapActor : ReceiveActor, IWithTimers
     }
 
     /// <summary>
-    /// One batch; when there may be more, the stack has its turn first. A batch is at first about as large as the one before: for a frame that comes alone, the
-    /// read that finds nothing behind it then comes after its answer, not before.
+    /// One batch; when there may be more, the stack has its turn first. Batches grow while there is more and shrink when there is not: for a frame that comes
+    /// alone, the read that finds nothing behind it then comes after its answer, not before. (Their count says little: they may have been merged.)
     /// </summary>
     private void Read()
     {
-        var count = _wire.Read(_tap.Pool, _batch.AsSpan(0, _batchLimit));
+        var count = _wire.Read(_tap.Pool, _batch.AsSpan(0, _batchLimit), out var more);
         for (var i = 0; i < count; i++)
         {
             var frame = _batch[i];
@@ -128,14 +128,14 @@ public sealed class TapActor : ReceiveActor, IWithTimers
             _stack.Tell(Frame.Of(frame));
         }
 
-        if (count == _batchLimit)
+        if (more)
         {
             _batchLimit = Math.Min(2 * _batchLimit, _batch.Length);
             Self.Tell(WireReady.Readable);
         }
         else
         {
-            _batchLimit = Math.Max(count, 1);
+            _batchLimit = Math.Max(_batchLimit / 2, 1);
         }
     }
 
@@ -223,8 +223,19 @@ public sealed class TapActor : ReceiveActor, IWithTimers
     }
 
     private TapStatus Status(bool up) => new(
-        _wire.Name, up, _wire.Mtu, _wire.HardwareAddress?.ToString(), _wire.Offloads.ToString(),
+        _wire.Name, up, _wire.Mtu, _wire.HardwareAddress?.ToString(), OffloadsOf(_wire),
         _framesReceived, _bytesReceived, _framesSent, _bytesSent, _refusedBefore + (up ? _wire.Refused : 0), _framesDropped);
+
+    private static string OffloadsOf(IWire wire)
+    {
+        var device = wire.Offloads & ~wire.SoftwareOffloads;
+        return (device, wire.SoftwareOffloads) switch
+        {
+            (_, WireOffloads.None) => $"{device}",
+            (WireOffloads.None, var own) => $"{own} (software)",
+            (_, var own) => $"{device}; {own} (software)",
+        };
+    }
 
     private sealed class Reopen
     {

@@ -27,15 +27,14 @@ internal sealed class WirePump(BufferPool pool, int batch)
     /// <exception cref="WireException">A wire has failed. What was read and not written is still here.</exception>
     public PumpState Run(IWire from, IWire to)
     {
-        // Frames that waited for the target: meanwhile the source may have reported some more.
-        var waited = _next < _end;
-        if (!waited)
+        // While frames waited for the target the source may have reported some more.
+        var more = _next < _end;
+        if (!more)
         {
             _next = _end = 0;
-            _end = from.Read(pool, _frames);
+            _end = from.Read(pool, _frames, out more);
         }
 
-        var more = waited || _end == _frames.Length;
         var taken = to.Write(_frames.AsSpan(_next, _end - _next));
         for (var stop = _next + taken; _next < stop; _next++)
             _frames[_next].Release();
@@ -46,15 +45,15 @@ internal sealed class WirePump(BufferPool pool, int batch)
     public int Drain(IWire from)
     {
         var dropped = Clear();
-        int count;
+        bool more;
         do
         {
-            count = from.Read(pool, _frames);
+            var count = from.Read(pool, _frames, out more);
             foreach (var frame in _frames.AsSpan(0, count))
                 frame.Release();
             dropped += count;
         }
-        while (count == _frames.Length);
+        while (more);
         return dropped;
     }
 

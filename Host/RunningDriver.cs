@@ -9,6 +9,7 @@ using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
+using Tapwire.Wires.Offload;
 
 namespace Tapwire.Host;
 
@@ -38,19 +39,21 @@ internal sealed class RunningDriver : IAsyncDisposable
     /// <summary>Ends when the driver has: by <see cref="StopAsync"/>, or because it failed.</summary>
     public Task Ended { get; }
 
-    /// <summary>Starts a driver. Wire, link and ports are its own from now on, also when it does not start.</summary>
+    /// <summary>Starts a driver. Wire, link and ports are its own from now on, also when it does not start. What the wire's device does not offload is done in
+    /// software, if the settings have it so.</summary>
     /// <exception cref="CommandFailedException">It does not come up, and why.</exception>
     public static async Task<RunningDriver> StartAsync(string name, Config config, DriverSettings settings, IWire wire, Func<IWire> reopen, LinkListener? link,
         BufferPool pool, byte[]? secret = null, IReadOnlyList<HostPort>? hostPorts = null)
     {
         hostPorts ??= [];
+        wire = Offloading(wire);
         ActorSystem? system = null;
         try
         {
             system = CreateSystem(name, config);
             if (system.Dispatchers.Lookup(DispatcherId) is not ReactorDispatcher dispatcher)
                 throw new SettingsException($"{DispatcherId}.type must be \"Tapwire.Actors.ReactorDispatcherConfigurator, Tapwire.Actors\".");
-            var context = new DriverContext(settings, wire, reopen, link, dispatcher.Reactor, pool, TimeProvider.System,
+            var context = new DriverContext(settings, wire, () => Offloading(reopen()), link, dispatcher.Reactor, pool, TimeProvider.System,
                 secret ?? RandomNumberGenerator.GetBytes(32), DispatcherId) { HostPorts = hostPorts };
             var driver = system.ActorOf(DriverActor.Props(context), "driver");
             var answer = await driver.Ask<object>(WhenReady.Instance, Patience);
@@ -70,6 +73,8 @@ internal sealed class RunningDriver : IAsyncDisposable
                 throw new CommandFailedException("The driver does not come up; the log says why.", e);
             throw;
         }
+
+        IWire Offloading(IWire device) => settings.Tap.SoftwareOffload ? SoftwareOffloadWire.Over(device, pool) : device;
     }
 
     public Task<T> AskStack<T>(object question) => Ready.Stack.Ask<T>(question, Patience);

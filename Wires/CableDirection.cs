@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires.Posix;
 
@@ -206,17 +205,9 @@ internal sealed class CableDirection
             return copy;
 
         if (copy.Offload.Checksum == ChecksumState.Partial)
-            CompleteChecksum(copy);
+            PartialChecksum.TryComplete(copy);
         copy.Offload.Checksum = ChecksumState.None;
         return copy;
-    }
-
-    private static void CompleteChecksum(PacketBuffer frame)
-    {
-        // The field holds the pseudo-header's sum and so is part of what is summed. 0 would mean "none" to UDP; 0xFFFF is the same number to all.
-        var range = frame.Span[frame.Offload.ChecksumStart..];
-        var checksum = Checksum.Finish(Checksum.Sum(range));
-        BinaryPrimitives.WriteUInt16BigEndian(range[frame.Offload.ChecksumOffset..], checksum == 0 ? (ushort)0xFFFF : checksum);
     }
 
     /// <summary>Sends a frame over the line and on its way.</summary>

@@ -39,10 +39,12 @@ internal sealed class CableEnd(CableOptions options, string name, MacAddress add
         Incoming.Started(reactor);
     }
 
-    public int Read(BufferPool pool, Span<PacketBuffer> frames)
+    public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more)
     {
         ThrowIfUnusable();
-        return Incoming.Read(pool, frames);
+        var read = Incoming.Read(pool, frames);
+        more = read == frames.Length;
+        return read;
     }
 
     public int Write(ReadOnlySpan<PacketBuffer> frames)

@@ -34,7 +34,7 @@ public enum WireOffloads
 
 /// <summary>
 /// The network side of a driver: something that takes and gives link frames. One owner calls it; nothing here blocks. Readiness is edge-like: after
-/// <see cref="Read"/> has returned fewer frames than asked for, or <see cref="Write"/> has taken fewer than given, the handler given to
+/// <see cref="Read"/> has said that there is no more, or <see cref="Write"/> has taken fewer than given, the handler given to
 /// <see cref="Start"/> is called once more when there is something to read, or room, again. A report may also come when there is nothing to do.
 /// </summary>
 public interface IWire : IDisposable
@@ -52,15 +52,19 @@ public interface IWire : IDisposable
 
     WireOffloads Offloads { get; }
 
+    /// <summary>Those of <see cref="Offloads"/> that this process does itself, because the device does not.</summary>
+    WireOffloads SoftwareOffloads => WireOffloads.None;
+
     /// <summary>Begins to report readiness, and reports what is there to be read already. The handler may be called on any thread, also from within this call; it must be short and not throw.</summary>
     void Start(IReactor reactor, Action<Readiness> ready);
 
     /// <summary>Takes frames off the wire, at most as many as fit.</summary>
     /// <param name="pool">Where buffers are rented, only once a frame is there.</param>
     /// <param name="frames">Filled from the start; the caller owns what is in it.</param>
-    /// <returns>How many; fewer than asked for means that there are no more now.</returns>
+    /// <param name="more">There may be more, and no report will come: it is to be read again.</param>
+    /// <returns>How many; it may be none, or fewer than asked for, although there is more.</returns>
     /// <exception cref="WireException">The device is gone or refuses to work; the wire is to be disposed.</exception>
-    int Read(BufferPool pool, Span<PacketBuffer> frames);
+    int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more);
 
     /// <summary>Puts frames on the wire, in order. The wire copies; the caller keeps and releases the buffers.</summary>
     /// <returns>How many were taken; fewer means that the wire is full now. A frame that the device refuses as such (too long, malformed) counts as

@@ -96,9 +96,10 @@ public sealed unsafe class TapWire : IWire
         });
     }
 
-    public int Read(BufferPool pool, Span<PacketBuffer> frames)
+    public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
+        more = true;
         if (frames.IsEmpty)
             return 0;
         var read = 0;
@@ -135,6 +136,7 @@ public sealed unsafe class TapWire : IWire
             large.Release();
         }
 
+        more = read == frames.Length;
         return read;
     }
 

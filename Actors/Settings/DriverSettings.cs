@@ -163,14 +163,14 @@ public sealed record DriverSettings
 }
 
 /// <summary>Section <c>tapwire.tap</c>.</summary>
-public sealed record TapSettings(bool Offload, int ReadBatch, int QueueFrames, TimeSpan ReopenMinimum, TimeSpan ReopenMaximum)
+public sealed record TapSettings(bool Offload, bool SoftwareOffload, int ReadBatch, int QueueFrames, TimeSpan ReopenMinimum, TimeSpan ReopenMaximum)
 {
     internal static TapSettings Read(SettingsReader read)
     {
         var least = TimeSpan.FromMilliseconds(1);
         var minimum = read.Time("tap.reopen-minimum", least, TimeSpan.FromHours(1));
-        return new TapSettings(read.Switch("tap.offload"), read.Number("tap.read-batch", 1, 1024), read.Number("tap.queue-frames", 1, 1 << 20),
-            minimum, read.Time("tap.reopen-maximum", minimum, TimeSpan.FromHours(1)));
+        return new TapSettings(read.Switch("tap.offload"), read.Switch("tap.software-offload"), read.Number("tap.read-batch", 1, 1024),
+            read.Number("tap.queue-frames", 1, 1 << 20), minimum, read.Time("tap.reopen-maximum", minimum, TimeSpan.FromHours(1)));
     }
 }
 

@@ -135,10 +135,35 @@ public sealed class PacketBuffer
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)(source._length - offset), nameof(count));
         if (FragmentCount == MaxFragments)
             throw new InvalidOperationException($"A buffer has at most {MaxFragments} fragments.");
-        _fragments ??= new Fragment[MaxFragments];
-        source.Retain();
-        _fragments[FragmentCount++] = new Fragment(source, source._start + offset, count);
-        _fragmentBytes += count;
+        Add(new Fragment(source, source._start + offset, count));
+    }
+
+    /// <summary>
+    /// Lets a range of a whole frame, of its own data and its fragments as if they stood together, follow this buffer's data. This buffer then refers to the
+    /// memory that the frame refers to: the frame may be released before it.
+    /// </summary>
+    /// <returns>How many bytes: fewer than asked for if this buffer comes to its <see cref="MaxFragments"/>.</returns>
+    public int AddFragments(PacketBuffer frame, int offset, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)offset, (uint)frame.TotalLength, nameof(offset));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)(frame.TotalLength - offset), nameof(count));
+        var left = count;
+        for (var i = -1; left > 0 && FragmentCount < MaxFragments; i++)
+        {
+            var piece = i < 0 ? new Fragment(frame, frame._start, frame._length) : frame._fragments![i];
+            if (offset >= piece.Length)
+            {
+                offset -= piece.Length;
+                continue;
+            }
+
+            var part = Math.Min(left, piece.Length - offset);
+            Add(new Fragment(piece.Source, piece.Start + offset, part));
+            left -= part;
+            offset = 0;
+        }
+
+        return count - left;
     }
 
     /// <summary>The bytes of fragment <paramref name="index"/>, 0..<see cref="FragmentCount"/> - 1.</summary>
@@ -222,6 +247,14 @@ public sealed class PacketBuffer
     }
 
     internal Span<byte> WholeArray => _array;
+
+    private void Add(in Fragment fragment)
+    {
+        _fragments ??= new Fragment[MaxFragments];
+        fragment.Source.Retain();
+        _fragments[FragmentCount++] = fragment;
+        _fragmentBytes += fragment.Length;
+    }
 
     private ref readonly Fragment FragmentAt(int index)
     {

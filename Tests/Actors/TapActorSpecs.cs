@@ -5,7 +5,9 @@ using Tapwire.Actors;
 using Tapwire.Messages;
 using Tapwire.Tests.Actors.Support;
 using Tapwire.Tests.Support;
+using Tapwire.Tests.Wires.Offload;
 using Tapwire.Wires;
+using Tapwire.Wires.Offload;
 using Xunit;
 
 namespace Tapwire.Tests.Actors;
@@ -66,17 +68,17 @@ public sealed class TapActorSpecs : TestKit
     }
 
     [Fact]
-    public void P3_a_batch_begins_as_large_as_the_one_before()
+    public void P3_a_batch_begins_half_as_large_as_the_one_before_could_be()
     {
         Open();
         _wire.DeliverAll(Enumerable.Range(0, 10).Select(Numbered));
         _wire.Reads.Clear();
         _wire.DeliverAll(Enumerable.Range(0, 6).Select(Numbered));
-        Assert.Equal([3, 3], _wire.Reads.Where(static count => count > 0));
+        Assert.Equal([2, 4], _wire.Reads.Where(static count => count > 0));
         _wire.Reads.Clear();
         for (var i = 0; i < 3; i++)
             _wire.Deliver(Numbered(i));
-        Assert.Equal([1, 1, 0, 1, 0], _wire.Reads); // the first comes alone after a batch of three
+        Assert.Equal([1, 1, 0, 1, 0], _wire.Reads); // the first comes alone after larger batches
     }
 
     [Fact]
@@ -103,6 +105,31 @@ public sealed class TapActorSpecs : TestKit
         _wire.BecomeWritable(-1);
         Assert.Equal(Enumerable.Range(0, QueueFrames), Sent());
         Assert.Equal(QueueFrames, Status().FramesSent);
+    }
+
+    [Fact]
+    public void A_batch_that_was_merged_is_no_reason_to_stop_reading()
+    {
+        var tap = OpenOffloading();
+        _wire.DeliverAll(new SegmentFrame { Payload = new byte[1000] }.ToSegments(100));
+        Assert.Equal([1, 2, ReadBatch, 3], _wire.Reads);
+        Assert.Equal([166, 266, 466, 366], Enumerable.Range(0, 4).Select(_ => TakeFrame().Length));
+        Assert.Equal((4, "Checksum, TcpSegmentationV4 (software)"), (Status(tap).FramesReceived, Status(tap).Offloads));
+    }
+
+    [Fact]
+    public void A_super_frame_of_which_the_wire_took_a_part_goes_on_when_it_is_writable_and_counts_once()
+    {
+        var tap = OpenOffloading();
+        var made = new SegmentFrame { Payload = new byte[1000] };
+        _wire.Room = 3;
+        tap.Tell(Frame.Of(made.ToSuperFrame(_pool, 100)));
+        Assert.Equal(0, Status(tap).FramesSent);
+        _wire.BecomeWritable(4);
+        _wire.BecomeWritable(-1);
+        Assert.Equal(made.ToSegments(100), _wire.Sent);
+        Assert.Equal((1, 1066), (Status(tap).FramesSent, Status(tap).BytesSent));
+        tap.Tell(PoisonPill.Instance);
     }
 
     [Fact]
@@ -291,10 +318,10 @@ public sealed class TapActorSpecs : TestKit
         return bytes;
     }
 
-    private TapStatus Status()
+    private TapStatus Status(IActorRef? tap = null)
     {
         var asker = CreateTestProbe();
-        asker.Send(_tap, StatusRequest.Instance);
+        asker.Send(tap ?? _tap, StatusRequest.Instance);
         return asker.ExpectMsg<TapStatus>();
     }
 
@@ -302,6 +329,15 @@ public sealed class TapActorSpecs : TestKit
     {
         for (var left = time; left > TimeSpan.Zero; left -= TimeSpan.FromMilliseconds(10))
             Scheduler.Advance(TimeSpan.FromMilliseconds(10));
+    }
+
+    private IActorRef OpenOffloading()
+    {
+        var tap = Sys.ActorOf(TapActor.Props(new TapContext(SoftwareOffloadWire.Over(_wire, _pool), Reopen, new ManualReactor(), _pool, ReadBatch, QueueFrames,
+            TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(800))).WithDispatcher(CallingThreadDispatcher.Id));
+        tap.Tell(OpenWire.Instance, _stack);
+        _stack.ExpectMsg<WireUp>();
+        return tap;
     }
 
     private IWire Reopen()

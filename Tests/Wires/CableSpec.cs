@@ -124,8 +124,8 @@ public sealed class CableSpec
         cable.A.Write([Numbered(1)]);
         cable.B.Write([Numbered(2)]);
         var frames = new PacketBuffer[4];
-        Assert.Equal(0, cable.B.Read(_pool, frames));
-        Assert.Equal(1, cable.A.Read(_pool, frames));
+        Assert.Equal(0, cable.B.Read(_pool, frames, out _));
+        Assert.Equal(1, cable.A.Read(_pool, frames, out _));
         Assert.Equal((1, 0), (cable.AToB.Lost, cable.BToA.Lost));
     }
 
@@ -376,7 +376,7 @@ public sealed class CableSpec
     {
         var pool = new DiagnosingBufferPool();
         using var line = new CableLine(new CableOptions { AToB = new CableImpairments { Latency = TimeSpan.FromMilliseconds(1) } }, _time);
-        Assert.Equal(0, line.Cable.B.Read(pool, new PacketBuffer[1]));
+        Assert.Equal(0, line.Cable.B.Read(pool, new PacketBuffer[1], out _));
         line.Send(1, 2);
         line.Cable.B.Dispose();
         line.Send(3);
@@ -394,7 +394,7 @@ public sealed class CableSpec
         Assert.Equal([Readiness.HangUp], line.ReportsA);
         Assert.Equal([Readiness.HangUp], line.ReportsB);
         Assert.Equal("cable-a has been removed.", Assert.Throws<WireException>(() => line.Cable.A.Write([Numbered(1)])).Message);
-        Assert.Throws<WireException>(() => line.Cable.B.Read(_pool, new PacketBuffer[1]));
+        Assert.Throws<WireException>(() => line.Cable.B.Read(_pool, new PacketBuffer[1], out _));
     }
 
     [Fact]
@@ -402,7 +402,7 @@ public sealed class CableSpec
     {
         var pool = new DiagnosingBufferPool();
         using var line = new CableLine(new CableOptions { AToB = new CableImpairments { Duplicate = 0.3, Loss = 0.3, Corrupt = 0.3, BitsPerSecond = 1_000_000, QueueFrames = 10 } }, _time);
-        line.Cable.B.Read(pool, new PacketBuffer[1]);
+        line.Cable.B.Read(pool, new PacketBuffer[1], out _);
         for (var i = 0; i < 200; i++)
         {
             line.Send(i, i, i, i, i);
@@ -411,7 +411,7 @@ public sealed class CableSpec
 
         _time.Advance(TimeSpan.FromMilliseconds(100));
         var frames = new PacketBuffer[2000];
-        var count = line.Cable.B.Read(pool, frames);
+        var count = line.Cable.B.Read(pool, frames, out _);
         Assert.True(line.Cable.AToB.QueueFull > 0);
         Assert.Equal(count, pool.Rented);
         foreach (var frame in frames.AsSpan(0, count))
@@ -579,24 +579,24 @@ public sealed class CableSpec
         {
             var numbers = new List<int>();
             var frames = new PacketBuffer[batch];
-            int count;
+            bool more;
             do
             {
-                count = Cable.B.Read(_pool, frames);
+                var count = Cable.B.Read(_pool, frames, out more);
                 foreach (var frame in frames.AsSpan(0, count))
                 {
                     numbers.Add(BinaryPrimitives.ReadInt32BigEndian(frame.Span[14..]));
                     frame.Release();
                 }
             }
-            while (count == batch && !once);
+            while (more && !once);
             return numbers;
         }
 
         public PacketBuffer ReceiveFrame()
         {
             var frames = new PacketBuffer[1];
-            Assert.Equal(1, Cable.B.Read(_pool, frames));
+            Assert.Equal(1, Cable.B.Read(_pool, frames, out _));
             return frames[0];
         }
 

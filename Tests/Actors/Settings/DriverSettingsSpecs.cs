@@ -20,6 +20,7 @@ public sealed class DriverSettingsSpecs
         { "mtu", "1400" },
         { "shutdown-timeout", "3s" },
         { "tap.offload", "off" },
+        { "tap.software-offload", "off" },
         { "tap.read-batch", "32" },
         { "tap.queue-frames", "99" },
         { "tap.reopen-minimum", "50ms" },

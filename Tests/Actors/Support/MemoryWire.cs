@@ -19,15 +19,18 @@ internal sealed class MemoryWire(string name = "memory") : IWire
     /// <summary>How many frames each read gave.</summary>
     public List<int> Reads { get; } = [];
 
+    /// <summary>How many frames each write took.</summary>
+    public List<int> Writes { get; } = [];
+
     public string Name => name;
 
-    public Medium Medium => Medium.Ethernet;
+    public Medium Medium { get; init; } = Medium.Ethernet;
 
     public int Mtu => 1500;
 
     public MacAddress? HardwareAddress => null;
 
-    public WireOffloads Offloads => WireOffloads.None;
+    public WireOffloads Offloads { get; init; }
 
     public long Refused { get; set; }
 
@@ -71,7 +74,7 @@ internal sealed class MemoryWire(string name = "memory") : IWire
         _ready(Readiness.Writable);
     }
 
-    public int Read(BufferPool pool, Span<PacketBuffer> frames)
+    public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more)
     {
         ThrowIfBroken();
         var count = 0;
@@ -83,6 +86,7 @@ internal sealed class MemoryWire(string name = "memory") : IWire
         }
 
         Reads.Add(count);
+        more = count == frames.Length;
         return count;
     }
 
@@ -103,6 +107,7 @@ internal sealed class MemoryWire(string name = "memory") : IWire
             count++;
         }
 
+        Writes.Add(count);
         return count;
     }
 

@@ -17,6 +17,7 @@ public sealed class LossSpec
     [SkippableTheory]
     [InlineData("")]
     [InlineData("tapwire.tap.offload = off")]
+    [InlineData("tapwire.tap { offload = off, software-offload = off }")]
     public async Task Transfers_end_intact_in_both_directions(string settings)
     {
         using var driver = LiveDriver.Start(settings);

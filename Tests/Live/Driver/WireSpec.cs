@@ -9,12 +9,15 @@ namespace Tapwire.Tests.Live.Driver;
 public sealed class WireSpec
 {
     private const int HeadersOfAPing = 28;
+    private const string AllOff = "tapwire.tap { offload = off, software-offload = off }";
 
     [SkippableTheory]
     [InlineData("tap:tw0", 576, "")]
     [InlineData("tap:tw0", 9000, "")]
     [InlineData("tap:tw0", 1500, "tapwire.tap.offload = off")]
+    [InlineData("tap:tw0", 1500, AllOff)]
     [InlineData("tap:tw0", 9000, "tapwire.tap.offload = off")]
+    [InlineData("tap:tw0", 9000, AllOff)]
     [InlineData("tun:tw0", 1500, "")]
     [InlineData("tun:tw0", 576, "tapwire.tap.offload = off")]
     public async Task Ping_and_bulk_work_over(string wire, int mtu, string settings)
@@ -28,6 +31,35 @@ public sealed class WireSpec
         using var client = await driver.ConnectToLinkAsync();
         await using (var own = await client.ConnectTcpAsync(new IPEndPoint(IPAddress.Parse(LiveDriver.Address), LiveDriver.Echo)))
             await Transfer.EchoAsync(own, 4 << 20);
+        driver.StopCleanly();
+    }
+
+    [SkippableTheory]
+    [InlineData("", "Checksum, TcpSegmentationV4, TcpSegmentationV6")]
+    [InlineData("tapwire.tap.offload = off", "Checksum, TcpSegmentationV4 (software)")]
+    [InlineData(AllOff, "None")]
+    public async Task The_status_says_which_offloads_there_are_and_who_does_them(string settings, string expected)
+    {
+        using var driver = LiveDriver.Start(settings);
+        // A newer kernel has more of its own.
+        Assert.StartsWith(expected, (await driver.StatusAsync()).GetProperty("wire").GetProperty("offloads").GetString(), StringComparison.Ordinal);
+        driver.StopCleanly();
+    }
+
+    /// <summary>The driver's frames are super-frames, the kernel's are not.</summary>
+    [SkippableFact]
+    public async Task With_software_offload_the_stack_works_on_super_frames_and_the_wire_on_frames_of_MTU_size()
+    {
+        using var driver = LiveDriver.Start("tapwire.tap.offload = off");
+        var before = (await driver.StatusAsync()).GetProperty("wire");
+        await using (var connection = await driver.ConnectFromKernelAsync(LiveDriver.Echo))
+            await Transfer.EchoAsync(connection, LiveSize.Bulk / 8);
+        var wire = (await driver.StatusAsync()).GetProperty("wire");
+        long Of(string name) => wire.GetProperty(name).GetInt64() - before.GetProperty(name).GetInt64();
+        Assert.InRange(Of("bytesSent") / Of("framesSent"), 1514, 65549);
+        Assert.Equal(0, wire.GetProperty("framesRefused").GetInt64());
+        var kernel = driver.Namespace.Exec("cat", $"/sys/class/net/{LiveDriver.Device}/statistics/rx_packets");
+        Assert.InRange(long.Parse(kernel.Trim(), System.Globalization.CultureInfo.InvariantCulture), LiveSize.Bulk / 8 / 1460, long.MaxValue);
         driver.StopCleanly();
     }
 

@@ -120,13 +120,13 @@ public sealed class ReactorTimeProviderSpec : IDisposable
         {
             var took = Stopwatch.GetElapsedTime(start);
             best = took < best ? took : best;
-            while (cable.B.Read(pool, frames) > 0)
+            while (cable.B.Read(pool, frames, out bool _) > 0)
                 frames[0].Release();
             arrived.Set();
         });
         var frame = pool.Rent(60);
         frame.Append(60).Clear();
-        cable.B.Read(pool, frames);
+        cable.B.Read(pool, frames, out _);
         for (var i = 0; i < 20; i++)
         {
             start = Stopwatch.GetTimestamp();

@@ -77,7 +77,7 @@ internal sealed class TapPeer : IDisposable
                 frame.Release();
             }
 
-            var count = Wire.Read(Pool, frames);
+            var count = Wire.Read(Pool, frames, out _);
             foreach (var frame in frames.AsSpan(0, count))
                 _frames.Enqueue(frame);
             if (count == 0)

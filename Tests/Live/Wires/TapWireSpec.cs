@@ -183,7 +183,7 @@ public sealed class TapWireSpec
         NetworkNamespace.ExitCodeOf(ping);
         var pool = new BufferPool();
         var frames = new PacketBuffer[16];
-        var count = wire.Read(pool, frames);
+        var count = wire.Read(pool, frames, out _);
         var echo = Assert.Single(frames[..count], f => f.Span[0] == 0x45 && f.Span[9] == Icmp);
         Assert.Equal(84, echo.Length);
     }
@@ -264,7 +264,7 @@ public sealed class TapWireSpec
 
         var pool = new BufferPool();
         var frames = new PacketBuffer[64];
-        var datagram = Assert.Single(frames[..wire.Read(pool, frames)], f => f.Length == 14 + 20 + 8 + 1000);
+        var datagram = Assert.Single(frames[..wire.Read(pool, frames, out _)], f => f.Length == 14 + 20 + 8 + 1000);
         Assert.Equal(default, datagram.Offload);
         var pseudo = Checksum.Sum(datagram.Span.Slice(26, 8)) + 17 + 8 + 1000;
         Assert.Equal(0xFFFFu, Checksum.Sum(datagram.Span[34..], pseudo));

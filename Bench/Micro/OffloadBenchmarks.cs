@@ -1,0 +1,103 @@
+using System.Buffers.Binary;
+using BenchmarkDotNet.Attributes;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Packets;
+using Tapwire.Wires.Offload;
+
+namespace Tapwire.Bench.Micro;
+
+/// <summary>A super-frame of 45 segments: cut, and merged again.</summary>
+public class OffloadBenchmarks
+{
+    private const int Segments = 45;
+    private const int SegmentSize = 1448;
+    private const int TcpAt = EthernetHeader.Length + Ipv4Header.Length;
+
+    private readonly BufferPool _pool = new();
+    private readonly PacketBuffer[] _frames = new PacketBuffer[Segments];
+    private readonly byte[][] _segments = new byte[Segments][];
+    private readonly TcpCoalescer _coalescer = new(EthernetHeader.Length);
+    private TcpSegmenter _segmenter = null!;
+    private PacketBuffer _superFrame = null!;
+
+    [GlobalSetup]
+    public void Cut()
+    {
+        _segmenter = new TcpSegmenter(_pool, EthernetHeader.Length);
+        _superFrame = MakeSuperFrame();
+        _segmenter.TryBegin(_superFrame);
+        var count = 0;
+        while (_segmenter.Cut() is { IsEmpty: false } segments)
+        {
+            foreach (var segment in segments)
+                segment.CopyTo(_segments[count++] = new byte[segment.TotalLength]);
+            _segmenter.Sent(segments.Length);
+        }
+    }
+
+    [Benchmark(OperationsPerInvoke = Segments)]
+    public void Segment()
+    {
+        _segmenter.TryBegin(_superFrame);
+        while (_segmenter.Cut() is { IsEmpty: false } segments)
+            _segmenter.Sent(segments.Length);
+    }
+
+    /// <summary>What <see cref="Coalesce"/> does besides: frames as they are read, and released.</summary>
+    [Benchmark(OperationsPerInvoke = Segments)]
+    public void OnlyRead()
+    {
+        Read();
+        Release(Segments);
+    }
+
+    [Benchmark(OperationsPerInvoke = Segments)]
+    public int Coalesce()
+    {
+        Read();
+        var count = _coalescer.Coalesce(_pool, _frames);
+        Release(count);
+        return count;
+    }
+
+    private void Read()
+    {
+        for (var i = 0; i < Segments; i++)
+        {
+            _frames[i] = _pool.Rent(2048);
+            _segments[i].CopyTo(_frames[i].Append(_segments[i].Length));
+        }
+    }
+
+    private void Release(int count)
+    {
+        foreach (var frame in _frames.AsSpan(0, count))
+            frame.Release();
+    }
+
+    private PacketBuffer MakeSuperFrame()
+    {
+        var header = new TcpHeader { SourcePort = 1, DestinationPort = 2, Flags = TcpFlags.Ack, Window = 65535, HasTimestamp = true };
+        var frame = _pool.Rent(header.Length, BufferPool.HeaderRoom);
+        header.Emit(frame.Append(header.Length));
+        var payload = _pool.Rent(Segments * SegmentSize);
+        new Random(1).NextBytes(payload.Append(Segments * SegmentSize));
+        frame.AddFragment(payload, 0, payload.Length);
+        payload.Release();
+        var (source, destination) = (IpAddress.Parse("10.0.0.1"), IpAddress.Parse("10.0.0.2"));
+        var sum = Checksum.PseudoHeader(source, destination, IpProtocol.Tcp, frame.TotalLength);
+        BinaryPrimitives.WriteUInt16BigEndian(frame.Span[TcpHeader.ChecksumOffset..], (ushort)sum);
+        new Ipv4Header
+        {
+            Source = source, Destination = destination, Protocol = IpProtocol.Tcp, HopLimit = 64, DontFragment = true, PayloadLength = (ushort)frame.TotalLength,
+        }.Emit(frame.Prepend(Ipv4Header.Length));
+        new EthernetHeader(default, default, EtherType.Ipv4).Emit(frame.Prepend(EthernetHeader.Length));
+        frame.Offload = new OffloadNote
+        {
+            Checksum = ChecksumState.Partial, Segmentation = Segmentation.TcpV4, ChecksumStart = TcpAt, ChecksumOffset = TcpHeader.ChecksumOffset,
+            HeaderLength = (ushort)(TcpAt + header.Length), SegmentSize = SegmentSize,
+        };
+        return frame;
+    }
+}

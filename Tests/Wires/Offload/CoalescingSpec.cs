@@ -1,0 +1,372 @@
+using System.Buffers.Binary;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Packets;
+using Tapwire.Tests.Actors.Support;
+using Tapwire.Tests.Support;
+using Tapwire.Wires;
+using Tapwire.Wires.Offload;
+using Xunit;
+
+namespace Tapwire.Tests.Wires.Offload;
+
+/// <summary>What the stack gets when a wire without offloads is read.</summary>
+public sealed class CoalescingSpec : IDisposable
+{
+    private static readonly SegmentFrame First = new() { Payload = [1, 2, 3] };
+    private static readonly SegmentFrame Second = First with { Sequence = 4, Payload = [4, 5, 6] };
+
+    private readonly DiagnosingBufferPool _pool = new();
+    private readonly MemoryWire _device = new();
+    private readonly IWire _wire;
+
+    public CoalescingSpec() => _wire = SoftwareOffloadWire.Over(_device, _pool);
+
+    public void Dispose()
+    {
+        _wire.Dispose();
+        _pool.AssertAllReturned();
+    }
+
+    [Fact]
+    public void Segments_that_follow_each_other_become_one_super_frame_as_from_a_device_with_offloads()
+    {
+        _device.DeliverAll([First.ToBytes(), Second.ToBytes(), (Second with { Sequence = 7, Payload = [7, 8], Flags = SegmentFrame.Ack | SegmentFrame.Psh }).ToBytes()]);
+        using var frames = Read();
+        var frame = Assert.Single(frames.List);
+        Assert.Equal((First with { Payload = [1, 2, 3, 4, 5, 6, 7, 8], Flags = SegmentFrame.Ack | SegmentFrame.Psh }).ToBytes(partial: true), SegmentFrame.BytesOf(frame));
+        Assert.Equal(new OffloadNote
+        {
+            Checksum = ChecksumState.Partial, Segmentation = Segmentation.TcpV4, ChecksumStart = 34, ChecksumOffset = 16, HeaderLength = 66, SegmentSize = 3,
+        }, frame.Offload);
+    }
+
+    [Fact]
+    public void A_segment_that_stays_alone_is_the_same_buffer_and_counts_as_verified()
+    {
+        _device.Deliver(First.ToBytes());
+        using var frames = Read();
+        Assert.Equal(First.ToBytes(), SegmentFrame.BytesOf(Assert.Single(frames.List)));
+        Assert.Equal(new OffloadNote { Checksum = ChecksumState.Verified }, frames.List[0].Offload);
+        Assert.Equal(256, frames.List[0].Capacity);
+    }
+
+    [Fact]
+    public void The_links_padding_is_no_part_of_a_super_frame()
+    {
+        var one = new SegmentFrame { Payload = [1], Options = [] };
+        _device.DeliverAll([[.. one.ToBytes(), .. new byte[5]], [.. (one with { Sequence = 2, Payload = [2] }).ToBytes(), .. new byte[5]]]);
+        using var frames = Read();
+        Assert.Equal((one with { Payload = [1, 2] }).ToBytes(partial: true), SegmentFrame.BytesOf(Assert.Single(frames.List)));
+    }
+
+    /// <summary>What about the second of two segments makes it stand alone.</summary>
+    public static TheoryData<string> Differences =>
+    [
+        "sequence behind", "sequence ahead", "acknowledgment", "window", "options", "no options", "reserved bits", "urgent pointer", "traffic class", "congestion mark", "hop limit",
+        "fragments allowed", "Ethernet addresses", "larger payload", "no payload", "SYN", "FIN", "RST", "URG", "ECE", "CWR", "no ACK",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Differences))]
+    public void A_segment_is_not_merged_if_it_differs_in(string what)
+    {
+        var different = what switch
+        {
+            "sequence behind" => Second with { Sequence = 3 },
+            "sequence ahead" => Second with { Sequence = 5 },
+            "acknowledgment" => Second with { Acknowledgment = 5001 },
+            "window" => Second with { Window = 8193 },
+            "options" => Second with { Options = [1, 1, 8, 10, 0, 0, 0, 8, 0, 0, 0, 5] },
+            "no options" => Second with { Options = [] },
+            "reserved bits" => Second with { Reserved = 1 },
+            "urgent pointer" => Second with { UrgentPointer = 1 },
+            "traffic class" => Second with { TrafficClass = 8 },
+            "congestion mark" => Second with { TrafficClass = 3 },
+            "hop limit" => Second with { HopLimit = 63 },
+            "fragments allowed" => Second with { FragmentField = 0 },
+            "Ethernet addresses" => Second with { Macs = "ffffffffffff020000000001" },
+            "larger payload" => Second with { Payload = [4, 5, 6, 7] },
+            "no payload" => Second with { Payload = [] },
+            "SYN" => Second with { Flags = SegmentFrame.Ack | 2 },
+            "FIN" => Second with { Flags = SegmentFrame.Ack | 1 },
+            "RST" => Second with { Flags = SegmentFrame.Ack | 4 },
+            "URG" => Second with { Flags = SegmentFrame.Ack | 32 },
+            "ECE" => Second with { Flags = SegmentFrame.Ack | 64 },
+            "CWR" => Second with { Flags = SegmentFrame.Ack | 128 },
+            _ => Second with { Flags = SegmentFrame.Psh },
+        };
+        AssertUnmerged(First.ToBytes(), different.ToBytes());
+    }
+
+    /// <summary>What makes a frame unreadable as a segment of a flow.</summary>
+    public static TheoryData<string> Oddities =>
+        ["IP options", "a fragment", "the last fragment", "TCP checksum", "IP checksum", "data offset too small", "data offset too large", "IP length too small", "IP length too large"];
+
+    [Theory]
+    [MemberData(nameof(Oddities))]
+    public void A_frame_is_passed_on_untouched_and_ends_its_flows_super_frame_if_it_has(string what)
+    {
+        var odd = what switch
+        {
+            "IP options" => (Second with { IpOptions = [1, 1, 1, 0] }).ToBytes(),
+            "a fragment" => (Second with { FragmentField = 0x2000 }).ToBytes(),
+            "the last fragment" => (Second with { FragmentField = 1 }).ToBytes(),
+            "TCP checksum" => Changed(Second.ToBytes(), ^1, 1),
+            "IP checksum" => Changed(Second.ToBytes(), 24, 1),
+            "data offset too small" => Build.Altered(Changed(Second.ToBytes(), 46, 0x80 ^ 0x40), _ => { }),
+            "data offset too large" => Build.Altered(Changed(Second.ToBytes(), 46, 0x80 ^ 0xF0), _ => { }),
+            "IP length too small" => Build.Altered(Second.ToBytes(), ip => BinaryPrimitives.WriteUInt16BigEndian(ip.AsSpan(2), 39)),
+            _ => Build.Altered(Second.ToBytes(), ip => ip[3]++),
+        };
+        var third = Second with { Sequence = 7, Payload = [7, 8, 9] };
+        _device.DeliverAll([First.ToBytes(), odd, Second.ToBytes(), third.ToBytes()]);
+        using var frames = Read();
+        Assert.Equal([First.ToBytes(), odd, (Second with { Payload = [4, 5, 6, 7, 8, 9] }).ToBytes(partial: true)], frames.List.Select(SegmentFrame.BytesOf));
+        Assert.Equal(ChecksumState.None, frames.List[1].Offload.Checksum);
+    }
+
+    [Fact]
+    public void A_broken_checksum_is_for_the_engine_to_count()
+    {
+        using var harness = new StackHarness();
+        var good = new SegmentFrame { Macs = "020000000001020000000002", Source = 0x0A000001, Payload = [1, 2, 3] };
+        byte[] Towards(SegmentFrame segment)
+        {
+            // From the peer to the stack, which the other direction's checksums fit as well.
+            var frame = segment.ToBytes();
+            (frame[29], frame[33]) = (frame[33], frame[29]);
+            return frame;
+        }
+
+        _device.DeliverAll([Towards(good), Changed(Towards(good with { Sequence = 4 }), ^1, 1), Towards(good with { Sequence = 4 })]);
+        using var frames = Read();
+        foreach (var frame in frames.List)
+            harness.Stack.Receive(frame.Retain(), harness.Now);
+        Assert.Equal((3, 1, 1), (harness.Counters.Tcp.TcpInSegs, harness.Counters.Tcp.TcpInErrs, harness.Counters.Tcp.TcpInCsumErrors));
+        harness.Frames();
+    }
+
+    [Fact]
+    public void Without_a_difference_they_are_merged()
+    {
+        _device.DeliverAll([First.ToBytes(), Second.ToBytes()]);
+        using var frames = Read();
+        Assert.Single(frames.List);
+    }
+
+    [Fact]
+    public void Identifications_need_not_count_up()
+    {
+        _device.DeliverAll([(First with { Identification = 7 }).ToBytes(), (Second with { Identification = 3 }).ToBytes()]);
+        using var frames = Read();
+        Assert.Single(frames.List);
+    }
+
+    [Theory]
+    [InlineData(2, SegmentFrame.Ack)]
+    [InlineData(3, SegmentFrame.Ack | SegmentFrame.Psh)]
+    public void A_short_segment_and_PSH_end_a_super_frame(int length, byte flags)
+    {
+        var ending = Second with { Payload = Second.Payload[..length], Flags = flags };
+        var next = First with { Sequence = 4 + (uint)length };
+        _device.DeliverAll([First.ToBytes(), ending.ToBytes(), next.ToBytes(), (next with { Sequence = next.Sequence + 3 }).ToBytes()]);
+        using var frames = Read();
+        Assert.Equal([66 + 3 + length, 66 + 6], frames.List.Select(frame => frame.TotalLength));
+    }
+
+    [Fact]
+    public void A_first_segment_with_PSH_stays_alone()
+    {
+        AssertUnmerged((First with { Flags = SegmentFrame.Ack | SegmentFrame.Psh }).ToBytes(), Second.ToBytes());
+    }
+
+    [Fact]
+    public void A_super_frame_is_no_longer_than_a_packet_can_be()
+    {
+        var made = new SegmentFrame { Payload = new byte[70 * 1000], Window = 1 };
+        var frames = new PacketBuffer[70];
+        var at = 0;
+        foreach (var segment in made.ToSegments(1000))
+            frames[at++] = Frame(segment);
+        var count = new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(_pool, frames);
+        Assert.Equal([66 + 65_000, 66 + 5000], frames[..count].Select(frame => frame.TotalLength));
+        Array.ForEach(frames[..count], frame => frame.Release());
+        Assert.All(frames[count..], Assert.Null);
+    }
+
+    [Fact]
+    public void Interleaved_flows_are_merged_side_by_side_and_each_keeps_its_order()
+    {
+        var random = new Random(1);
+        for (var run = 0; run < 200; run++)
+        {
+            // More flows than are looked at side by side, with segments that stand alone in between.
+            var seen = new Dictionary<int, int>();
+            var flows = Enumerable.Range(0, random.Next(1, 13)).Select(i => SegmentFrame.Chance(random, 1, 2000) with { SourcePort = (ushort)i }).ToArray();
+            var queues = flows.Select(flow => new Queue<byte[]>(flow.ToSegments(100))).ToArray();
+            var frames = new List<PacketBuffer>();
+            while (queues.Any(queue => queue.Count > 0))
+            {
+                var which = random.Next(queues.Length);
+                for (var burst = random.Next(1, 8); burst > 0 && queues[which].TryDequeue(out var segment); burst--)
+                    frames.Add(Frame(random.Next(20) == 0 ? Changed(segment, ^1, 1) : segment));
+            }
+
+            var before = frames.Count;
+            var array = frames.ToArray();
+            var count = new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(_pool, array);
+            Assert.InRange(count, 1, before);
+            foreach (var frame in array[..count])
+            {
+                var flow = BinaryPrimitives.ReadUInt16BigEndian(frame.Span[SegmentFrame.TcpAt..]);
+                var made = flows[flow];
+                var bytes = SegmentFrame.BytesOf(frame);
+                var at = (int)(BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(SegmentFrame.TcpAt + 4)) - made.Sequence);
+                var payload = bytes[made.HeaderLength..];
+                // In its place, and nothing before it is missing.
+                Assert.Equal(seen.GetValueOrDefault(flow), at);
+                if (frame.Offload.Checksum == ChecksumState.None)
+                    payload[^1] ^= 1;
+                Assert.Equal(made.Payload[at..(at + payload.Length)], payload);
+                seen[flow] = at + payload.Length;
+                frame.Release();
+            }
+
+            Assert.All(flows, flow => Assert.Equal(flow.Payload.Length, seen[flow.SourcePort]));
+        }
+    }
+
+    [Fact]
+    public void The_flow_that_was_opened_first_makes_room_for_a_ninth()
+    {
+        var segments = Enumerable.Range(0, TcpCoalescer.MaxFlows + 1).Select(i => First with { SourcePort = (ushort)(100 + i) }).ToList();
+        _device.DeliverAll([.. segments.Select(s => s.ToBytes()), (segments[1] with { Sequence = 4 }).ToBytes(), (segments[0] with { Sequence = 4 }).ToBytes()]);
+        using var frames = Read();
+
+        // 100 is put out when 108 comes; 101 is still open then, and makes room, merged, for the rest of 100.
+        Assert.Equal([100, 101, 102, 103, 104, 105, 106, 107, 108, 100], frames.List.Select(PortOf));
+        Assert.Equal([3, 6, 3, 3, 3, 3, 3, 3, 3, 3], frames.List.Select(frame => frame.Length - First.HeaderLength));
+    }
+
+    [Fact]
+    public void Frames_that_are_no_TCP_pass_untouched_and_end_nothing()
+    {
+        byte[][] foreign =
+        [
+            Build.Udp(1000, 80, [1, 2, 3]), Build.Ethernet(EtherType.Arp, new byte[46]), new byte[10], Build.Ethernet(EtherType.Ipv6, [0x45, .. First.ToBytes()[15..]]),
+            Build.Ethernet(EtherType.Ipv4, [0x65, .. First.ToBytes()[15..]]),
+        ];
+        _device.DeliverAll([First.ToBytes(), .. foreign, Second.ToBytes()]);
+        using var frames = Read();
+        Assert.Equal([.. foreign, (First with { Payload = [1, 2, 3, 4, 5, 6] }).ToBytes(partial: true)], frames.List.Select(SegmentFrame.BytesOf));
+        Assert.All(frames.List.SkipLast(1), frame => Assert.Equal(default, frame.Offload));
+    }
+
+    [Fact]
+    public void Raw_IP_packets_are_merged_too()
+    {
+        using var device = new MemoryWire { Medium = Medium.Ip };
+        using var wire = SoftwareOffloadWire.Over(device, _pool);
+        device.DeliverAll([First.ToBytes()[14..], Second.ToBytes()[14..], [0x60, .. new byte[60]]]);
+        using var frames = Read(wire);
+        Assert.Equal([[0x60, .. new byte[60]], (First with { Payload = [1, 2, 3, 4, 5, 6] }).ToBytes(partial: true)[14..]], frames.List.Select(SegmentFrame.BytesOf));
+        Assert.Equal((20, 52), (frames.List[1].Offload.ChecksumStart, frames.List[1].Offload.HeaderLength));
+    }
+
+    [Fact]
+    public void What_a_device_says_of_a_checksum_is_believed()
+    {
+        PacketBuffer[] frames = [Frame(Changed(First.ToBytes(), 51, 1)), Frame(Second.ToBytes(partial: true))];
+        frames[0].Offload.Checksum = ChecksumState.Verified;
+        frames[1].Offload = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 34, ChecksumOffset = 16 };
+        Assert.Equal(1, new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(_pool, frames));
+        Assert.Equal((First with { Payload = [1, 2, 3, 4, 5, 6] }).ToBytes(partial: true), SegmentFrame.BytesOf(frames[0]));
+        frames[0].Release();
+    }
+
+    [Fact]
+    public void A_super_frame_of_the_device_is_left_alone()
+    {
+        var super = (First with { Payload = [1, 2, 3, 4, 5, 6] }).ToSuperFrame(_pool, 3);
+        PacketBuffer[] frames = [super, Frame((First with { Sequence = 7 }).ToBytes())];
+        Assert.Equal(2, new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(_pool, frames));
+        Assert.Same(super, frames[0]);
+        Array.ForEach(frames, frame => frame.Release());
+    }
+
+    [Fact]
+    public void A_read_that_was_merged_says_that_there_is_more_and_nothing_waits_for_the_next()
+    {
+        var made = new SegmentFrame { Payload = new byte[50] };
+        _device.DeliverAll(made.ToSegments(10));
+        var frames = new PacketBuffer[4];
+        Assert.Equal(1, _wire.Read(_pool, frames, out var more));
+        Assert.True(more);
+        Assert.Equal(made.HeaderLength + 40, frames[0].TotalLength);
+        frames[0].Release();
+        Assert.Equal(1, _wire.Read(_pool, frames, out more));
+        Assert.False(more);
+        frames[0].Release();
+    }
+
+    [Fact]
+    public void Merging_allocates_nothing()
+    {
+        var pool = new BufferPool();
+        var segments = SegmentFrame.Chance(new Random(1), 90_000, 90_001).ToSegments(1448);
+        var coalescer = new TcpCoalescer(SegmentFrame.EthernetLength);
+        var frames = new PacketBuffer[segments.Count];
+        Round();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Round();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        void Round()
+        {
+            for (var i = 0; i < frames.Length; i++)
+            {
+                frames[i] = pool.Rent(2048);
+                segments[i].CopyTo(frames[i].Append(segments[i].Length));
+            }
+
+            var count = coalescer.Coalesce(pool, frames);
+            foreach (var frame in frames.AsSpan(0, count))
+                frame.Release();
+        }
+    }
+
+    private static int PortOf(PacketBuffer frame) => BinaryPrimitives.ReadUInt16BigEndian(frame.Span[SegmentFrame.TcpAt..]);
+
+    private static byte[] Changed(byte[] frame, Index at, byte bits)
+    {
+        frame[at] ^= bits;
+        return frame;
+    }
+
+    private void AssertUnmerged(params byte[][] segments)
+    {
+        _device.DeliverAll(segments);
+        using var frames = Read();
+        Assert.Equal(segments, frames.List.Select(SegmentFrame.BytesOf));
+    }
+
+    private PacketBuffer Frame(byte[] bytes)
+    {
+        var frame = _pool.Rent(bytes.Length);
+        bytes.CopyTo(frame.Append(bytes.Length));
+        return frame;
+    }
+
+    private Frames Read(IWire? wire = null)
+    {
+        var frames = new PacketBuffer[64];
+        var count = (wire ?? _wire).Read(_pool, frames, out var more);
+        Assert.False(more);
+        return new Frames(frames[..count]);
+    }
+
+    private readonly record struct Frames(PacketBuffer[] List) : IDisposable
+    {
+        public void Dispose() => Array.ForEach(List, frame => frame.Release());
+    }
+}

@@ -1,0 +1,166 @@
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Link;
+using Tapwire.Stack.Tcp;
+using Tapwire.Tests.Support;
+using Tapwire.Wires;
+using Tapwire.Wires.Offload;
+using Xunit;
+
+namespace Tapwire.Tests.Wires.Offload;
+
+/// <summary>Two stacks, 10.0.0.1 and 10.0.0.2, on the ends of a cable whose frames are of MTU size, in virtual time; each with software offload or without.</summary>
+internal sealed class WiredPair : IDisposable
+{
+    private static readonly IpAddress AddressB = IpAddress.Parse("10.0.0.2");
+
+    private readonly ManualTime _time = new();
+    private readonly Cable _cable;
+    private readonly Side _a;
+    private readonly Side _b;
+
+    public WiredPair(CableOptions options, bool offloadsA, bool offloadsB)
+    {
+        _cable = new Cable(options, _time);
+        _a = new Side(_cable.A, offloadsA, Pool, 1, Now);
+        _b = new Side(_cable.B, offloadsB, Pool, 2, Now);
+    }
+
+    public DiagnosingBufferPool Pool { get; } = new(quarantined: 16);
+
+    public Cable Cable => _cable;
+
+    public NetworkStack A => _a.Stack;
+
+    public NetworkStack B => _b.Stack;
+
+    private Instant Now => new(_time.GetTimestamp() + TimeSpan.TicksPerMillisecond);
+
+    /// <summary>Sends so many bytes each way and waits for both ends of the stream.</summary>
+    public void Transfer(int bytesFromA, int bytesFromB, TimeSpan within)
+    {
+        Assert.Equal(StackError.None, B.Tcp.Listen(new IpEndpoint(default, 80), 10, default, out var listener));
+        Assert.Equal(StackError.None, A.Tcp.Connect(new IpEndpoint(AddressB, 80), default(IpEndpoint), default, Now, out var socket));
+        TcpSocket? accepted = null;
+        RunUntil(() => (accepted ??= listener!.Accept()) is not null && socket!.State == TcpState.Established, within);
+        listener!.Close(Now);
+        using var client = new TcpApp(Pool, socket!, bytesFromA, 1);
+        using var server = new TcpApp(Pool, accepted!, bytesFromB, 2);
+        RunUntil(() =>
+        {
+            client.Act(Now);
+            server.Act(Now);
+            return client.EndOfStream && server.EndOfStream;
+        }, within);
+        Assert.Equal((bytesFromB, bytesFromA), (client.BytesRead, server.BytesRead));
+        Assert.Equal(client.SentHash, server.ReadHash);
+        Assert.Equal(server.SentHash, client.ReadHash);
+    }
+
+    public void Dispose()
+    {
+        _a.Close(Now);
+        _b.Close(Now);
+        _cable.Dispose();
+        Pool.AssertAllReturned();
+    }
+
+    private void RunUntil(Func<bool> condition, TimeSpan within)
+    {
+        var end = _time.Now + within;
+        while (true)
+        {
+            bool done;
+            var rounds = 0;
+            do
+            {
+                Assert.True(++rounds < 10_000, "The two never come to rest.");
+                done = condition();
+            }
+            while (_a.Run(Now) | _b.Run(Now));
+            if (done)
+                return;
+            Assert.True(_time.Now < end, "Nothing has come of it.");
+            _time.Advance(TimeSpan.FromMicroseconds(200));
+        }
+    }
+
+    /// <summary>A stack and its wire, joined as the tap actor joins them.</summary>
+    private sealed class Side
+    {
+        private readonly IWire _wire;
+        private readonly DiagnosingBufferPool _pool;
+        private readonly PacketBuffer[] _batch = new PacketBuffer[64];
+        private bool _readable = true;
+        private bool _full;
+        private PacketBuffer? _waiting;
+
+        public Side(IWire end, bool offloads, DiagnosingBufferPool pool, byte host, Instant now)
+        {
+            _wire = offloads ? SoftwareOffloadWire.Over(end, pool) : end;
+            _pool = pool;
+            Stack = new NetworkStack(new StackOptions
+            {
+                HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + host), ChecksumOffload = offloads, SuperFrame = offloads ? 65535 : 0,
+            }, pool, Enumerable.Repeat(host, 32).ToArray());
+            Assert.Equal(StackError.None, Stack.AddAddress(new IpPrefix(IpAddress.FromV4(0x0A000000u + host), 24), now));
+            _wire.Start(NoReactor.Instance, readiness =>
+            {
+                _readable |= (readiness & Readiness.Readable) != 0;
+                _full &= (readiness & Readiness.Writable) == 0;
+            });
+        }
+
+        public NetworkStack Stack { get; }
+
+        /// <summary>Does what can be done now; true if it was anything.</summary>
+        public bool Run(Instant now)
+        {
+            var any = false;
+            while (_readable)
+            {
+                // A report that comes while it is read is not lost.
+                _readable = false;
+                var count = _wire.Read(_pool, _batch, out var more);
+                _readable |= more;
+                any |= count > 0;
+                foreach (var frame in _batch.AsSpan(0, count))
+                    Stack.Receive(frame, now);
+            }
+
+            Stack.Poll(now);
+            while (Stack.TryDequeueEvent(out _, out _))
+                any = true;
+            while (!_full && (_waiting is not null || Stack.TryDequeueFrame(out _waiting)))
+            {
+                _full = true;
+                if (_wire.Write([_waiting!]) == 0)
+                    break;
+                _full = false;
+                any = true;
+                _waiting!.Release();
+                _waiting = null;
+            }
+
+            return any;
+        }
+
+        public void Close(Instant now)
+        {
+            Stack.Close(now);
+            _waiting?.Release();
+            while (Stack.TryDequeueFrame(out var frame))
+                frame.Release();
+            _wire.Dispose();
+        }
+    }
+
+    /// <summary>A cable has no descriptor to be watched.</summary>
+    private sealed class NoReactor : IReactor
+    {
+        public static readonly NoReactor Instance = new();
+
+        public IRegistration Register(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state) => throw new NotSupportedException();
+    }
+}

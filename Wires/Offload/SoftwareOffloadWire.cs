@@ -1,0 +1,129 @@
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Link;
+
+namespace Tapwire.Wires.Offload;
+
+/// <summary>
+/// Does for a wire what its device does not: it cuts TCP super-frames into segments (GSO), fills in checksums, and merges received segments into super-frames
+/// (GRO). The stack then has one frame to work on where there are up to 45, and only what is done here is done for each.
+/// </summary>
+/// <remarks>Nothing is held back: what has been read is handed on by the same call, merged or not.</remarks>
+public sealed class SoftwareOffloadWire : IWire
+{
+    private const WireOffloads Done = WireOffloads.Checksum | WireOffloads.TcpSegmentationV4;
+    private const int EthernetHeader = 14;
+
+    private readonly IWire _inner;
+    private readonly bool _completesChecksums;
+    private readonly TcpSegmenter _segmenter;
+    private readonly TcpCoalescer _coalescer;
+    private long _refused;
+    private bool _disposed;
+
+    private SoftwareOffloadWire(IWire inner, BufferPool pool)
+    {
+        var linkHeader = inner.Medium == Medium.Ethernet ? EthernetHeader : 0;
+        _inner = inner;
+        _completesChecksums = (inner.Offloads & WireOffloads.Checksum) == 0;
+        _segmenter = new TcpSegmenter(pool, linkHeader);
+        _coalescer = new TcpCoalescer(linkHeader);
+    }
+
+    public string Name => _inner.Name;
+
+    public Medium Medium => _inner.Medium;
+
+    public int Mtu => _inner.Mtu;
+
+    public MacAddress? HardwareAddress => _inner.HardwareAddress;
+
+    public WireOffloads Offloads => _inner.Offloads | Done;
+
+    public WireOffloads SoftwareOffloads => Done & ~_inner.Offloads;
+
+    public long Refused => _inner.Refused + _refused;
+
+    /// <summary>The wire itself if its device cuts TCP segments over IPv4, otherwise a wire over it that does. The wire is the other one's from then on.</summary>
+    /// <param name="pool">For the segments' headers.</param>
+    public static IWire Over(IWire wire, BufferPool pool) =>
+        (wire.Offloads & WireOffloads.TcpSegmentationV4) != 0 ? wire : new SoftwareOffloadWire(wire, pool);
+
+    public void Start(IReactor reactor, Action<Readiness> ready) => _inner.Start(reactor, ready);
+
+    public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more) =>
+        _coalescer.Coalesce(pool, frames[.._inner.Read(pool, frames, out more)]);
+
+    public int Write(ReadOnlySpan<PacketBuffer> frames)
+    {
+        var taken = 0;
+        while (taken < frames.Length)
+        {
+            var whole = taken;
+            while (whole < frames.Length && IsWhole(frames[whole]))
+                whole++;
+            if (whole > taken)
+            {
+                taken += _inner.Write(frames[taken..whole]);
+                if (taken < whole)
+                    return taken;
+            }
+            else if (WriteSegments(frames[taken]))
+            {
+                taken++;
+            }
+            else
+            {
+                return taken;
+            }
+        }
+
+        return taken;
+    }
+
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        _segmenter.Dispose();
+        _inner.Dispose();
+    }
+
+    /// <summary>The frame goes to the inner wire as it is, perhaps with its checksum filled in first, or is none of this wire's business.</summary>
+    private bool IsWhole(PacketBuffer frame)
+    {
+        if (frame.Offload.Segmentation == Segmentation.TcpV4)
+            return false;
+        if (_completesChecksums && frame.Offload is { Checksum: ChecksumState.Partial, Segmentation: Segmentation.None })
+            PartialChecksum.TryComplete(frame);
+        return true;
+    }
+
+    /// <summary>False if the wire was full before the last segment: the frame is to be offered again, and goes on from there.</summary>
+    private bool WriteSegments(PacketBuffer frame)
+    {
+        if (!_segmenter.TryBegin(frame))
+        {
+            _refused++;
+            return true;
+        }
+
+        while (_segmenter.Cut() is { IsEmpty: false } segments)
+        {
+            var taken = 0;
+            try
+            {
+                taken = _inner.Write(segments);
+            }
+            finally
+            {
+                _segmenter.Sent(taken);
+            }
+
+            if (taken < segments.Length)
+                return false;
+        }
+
+        return true;
+    }
+}

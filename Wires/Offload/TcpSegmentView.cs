@@ -1,0 +1,130 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Packets;
+
+namespace Tapwire.Wires.Offload;
+
+/// <summary>What the coalescer can do with a frame.</summary>
+internal enum SegmentKind
+{
+    /// <summary>No TCP over IPv4.</summary>
+    Foreign,
+
+    /// <summary>TCP whose ports are not where they should be, if they are anywhere: IP options, a fragment, a header or length that is wrong.</summary>
+    Odd,
+
+    /// <summary>A segment that stays alone: without payload, with other flags than ACK and PSH, or already a super-frame.</summary>
+    Whole,
+
+    /// <summary>A segment that may be merged with others.</summary>
+    Mergeable,
+}
+
+/// <summary>
+/// The fields of a TCP segment over IPv4 that decide on merging, read once. Fields that are only compared stay in network order.
+/// </summary>
+internal struct TcpSegmentView
+{
+    private const byte VersionAndLength = 0x45;
+    private const ushort FragmentBits = 0x3FFF;
+    private const byte Ack = 16;
+    private const byte Psh = 8;
+    private const int TcpMinimum = 20;
+
+    /// <summary>Both IP addresses.</summary>
+    public ulong Addresses;
+
+    /// <summary>Both ports.</summary>
+    public uint Ports;
+
+    /// <summary>The Ethernet addresses; 0 on raw IP. A segment to a group must not pass as one to this station.</summary>
+    public ulong EthernetHigh;
+
+    /// <inheritdoc cref="EthernetHigh"/>
+    public uint EthernetLow;
+
+    /// <summary>Traffic class with ECN field, "don't fragment", TTL.</summary>
+    public uint Ip;
+
+    public uint Sequence;
+
+    public uint Acknowledgment;
+
+    /// <summary>Data offset, reserved bits, window and urgent pointer, which means nothing here but is not to be lost.</summary>
+    public ulong OffsetAndWindow;
+
+    /// <summary>Where the TCP header begins.</summary>
+    public int TcpAt;
+
+    /// <summary>Where the payload begins.</summary>
+    public int Headers;
+
+    /// <summary>Payload bytes.</summary>
+    public int Payload;
+
+    /// <summary>PSH is set.</summary>
+    public bool Pushes;
+
+    /// <summary>Reads a frame, and cuts link padding off one that is mergeable.</summary>
+    /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
+    /// <param name="segment">Of a whole segment only addresses and ports are set, of others nothing.</param>
+    public static SegmentKind Read(PacketBuffer frame, int linkHeader, out TcpSegmentView segment)
+    {
+        segment = default;
+        var bytes = frame.Span;
+        if (bytes.Length < linkHeader + Ipv4Header.Length || bytes[linkHeader] >> 4 != 4)
+            return SegmentKind.Foreign;
+        if (linkHeader != 0 && BinaryPrimitives.ReadUInt16BigEndian(bytes[12..]) != EtherType.Ipv4)
+            return SegmentKind.Foreign;
+        var ip = bytes[linkHeader..];
+        if (ip[9] != IpProtocol.Tcp)
+            return SegmentKind.Foreign;
+        var fragment = BinaryPrimitives.ReadUInt16BigEndian(ip[6..]);
+        int length = BinaryPrimitives.ReadUInt16BigEndian(ip[2..]);
+        if (ip[0] != VersionAndLength || (fragment & FragmentBits) != 0 || length < Ipv4Header.Length + TcpMinimum || length > ip.Length)
+            return SegmentKind.Odd;
+        var tcp = ip[Ipv4Header.Length..length];
+        var header = (tcp[12] >> 4) * 4;
+        if (header < TcpMinimum || header > tcp.Length)
+            return SegmentKind.Odd;
+        segment.Addresses = MemoryMarshal.Read<ulong>(ip[12..]);
+        segment.Ports = MemoryMarshal.Read<uint>(tcp);
+        var flags = tcp[13];
+        if (header == tcp.Length || (flags & ~Psh) != Ack || frame.FragmentCount != 0 || frame.Offload.Segmentation != Segmentation.None)
+            return SegmentKind.Whole;
+
+        if (linkHeader != 0)
+        {
+            segment.EthernetHigh = MemoryMarshal.Read<ulong>(bytes);
+            segment.EthernetLow = MemoryMarshal.Read<uint>(bytes[8..]);
+        }
+
+        segment.Ip = (uint)(ip[1] << 24 | ip[8] << 16 | fragment);
+        segment.Sequence = BinaryPrimitives.ReadUInt32BigEndian(tcp[4..]);
+        segment.Acknowledgment = MemoryMarshal.Read<uint>(tcp[8..]);
+        segment.OffsetAndWindow = (ulong)tcp[12] << 32 | (uint)(MemoryMarshal.Read<ushort>(tcp[14..]) << 16 | MemoryMarshal.Read<ushort>(tcp[18..]));
+        segment.TcpAt = linkHeader + Ipv4Header.Length;
+        segment.Headers = segment.TcpAt + header;
+        segment.Payload = tcp.Length - header;
+        segment.Pushes = (flags & Psh) != 0;
+        frame.Truncate(linkHeader + length);
+        return SegmentKind.Mergeable;
+    }
+
+    /// <summary>Verifies the checksums, TCP's if the wire below has not, and notes that it has been done.</summary>
+    public readonly bool Verify(PacketBuffer frame)
+    {
+        var ip = frame.Span.Slice(TcpAt - Ipv4Header.Length, Ipv4Header.Length);
+        if (Checksum.Sum(ip) != 0xFFFF)
+            return false;
+        if (frame.Offload.Checksum != ChecksumState.None)
+            return true;
+        var tcp = frame.Span[TcpAt..];
+        var pseudo = Checksum.Sum(ip.Slice(12, 8), (uint)(IpProtocol.Tcp + tcp.Length));
+        if (Checksum.Sum(tcp, pseudo) != 0xFFFF)
+            return false;
+        frame.Offload.Checksum = ChecksumState.Verified;
+        return true;
+    }
+}

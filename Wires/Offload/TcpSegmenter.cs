@@ -1,0 +1,193 @@
+using System.Buffers.Binary;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Packets;
+
+namespace Tapwire.Wires.Offload;
+
+/// <summary>
+/// Cuts TCP super-frames over IPv4 into segments, one super-frame after the other. A segment has a small buffer of its own for its headers; its payload is the
+/// super-frame's, without a copy. What does not depend on the segment is summed once per super-frame.
+/// </summary>
+/// <param name="pool">For the headers' buffers, which are kept until the end.</param>
+/// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
+internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposable
+{
+    /// <summary>Segments per call of the wire.</summary>
+    public const int Batch = 64;
+
+    private const int IpLengthAt = 2;
+    private const int IpIdentificationAt = 4;
+    private const int IpFragmentAt = 6;
+    private const int IpProtocolAt = 9;
+    private const int IpChecksumAt = 10;
+    private const int IpAddressesAt = 12;
+    private const int TcpSequenceAt = 4;
+    private const int TcpOffsetAt = 12;
+    private const int TcpFlagsAt = 13;
+    private const int TcpChecksumAt = 16;
+    private const int TcpMinimum = 20;
+    private const int MaxHeaders = 256;
+
+    private const byte Fin = 1;
+    private const byte Psh = 8;
+    private const byte Cwr = 128;
+
+    private readonly PacketBuffer?[] _segments = new PacketBuffer?[Batch];
+    private PacketBuffer? _frame;
+    private int _cut;
+
+    // Of the super-frame. The sums leave out what differs between segments.
+    private int _headers;
+    private int _tcpAt;
+    private int _segmentSize;
+    private uint _sequence;
+    private ushort _identification;
+    private byte _offset;
+    private byte _flags;
+    private uint _ipSum;
+    private uint _tcpSum;
+
+    // The next byte of the super-frame to be sent, and the number of segments before it.
+    private int _next;
+    private int _sent;
+
+    /// <summary>Takes a super-frame to cut, or goes on with the one that was offered last and is not through. The frame is held until it is.</summary>
+    /// <returns>False if it is no super-frame, or contradicts its note.</returns>
+    public bool TryBegin(PacketBuffer frame)
+    {
+        if (frame == _frame)
+            return true;
+        Forget();
+        if (!IsConsistent(frame, linkHeader))
+            return false;
+        _frame = frame.Retain();
+        Span<byte> headers = stackalloc byte[MaxHeaders];
+        headers = headers[..frame.Offload.HeaderLength];
+        frame.Span[..headers.Length].CopyTo(headers);
+        _headers = headers.Length;
+        _tcpAt = frame.Offload.ChecksumStart;
+        _segmentSize = frame.Offload.SegmentSize;
+        _next = _headers;
+        _sent = 0;
+        ReadIp(headers[linkHeader.._tcpAt]);
+        ReadTcp(headers[_tcpAt..]);
+        return true;
+    }
+
+    /// <summary>The next segments, at most <see cref="Batch"/>; none at the end of the super-frame. They stay this object's: the caller only looks, and then says
+    /// how many it has <see cref="Sent"/>.</summary>
+    public ReadOnlySpan<PacketBuffer> Cut()
+    {
+        if (_frame is not { } frame)
+            return default;
+        var (next, end) = (_next, frame.TotalLength);
+        for (_cut = 0; _cut < Batch && next < end; _cut++)
+        {
+            var segment = _segments[_cut] ??= pool.Rent(MaxHeaders);
+            next += Fill(segment, frame, next, _sent + _cut);
+        }
+
+        if (_cut == 0)
+            Forget();
+        return _segments.AsSpan(0, _cut)!;
+    }
+
+    /// <summary>So many of the segments cut last are on their way; the others will be cut again.</summary>
+    public void Sent(int count)
+    {
+        for (var i = 0; i < _cut; i++)
+        {
+            var segment = _segments[i]!;
+            if (i < count)
+                _next += segment.TotalLength - _headers;
+            segment.Reset(0);
+        }
+
+        _sent += count;
+        _cut = 0;
+    }
+
+    public void Dispose()
+    {
+        Forget();
+        foreach (ref var segment in _segments.AsSpan())
+        {
+            segment?.Release();
+            segment = null;
+        }
+    }
+
+    /// <summary>As much as is relied on below: what a device would refuse or misread.</summary>
+    private static bool IsConsistent(PacketBuffer frame, int linkHeader)
+    {
+        ref readonly var note = ref frame.Offload;
+        var tcp = note.ChecksumStart;
+        if (note.Checksum != ChecksumState.Partial || note.ChecksumOffset != TcpChecksumAt || note.SegmentSize == 0
+            || note.HeaderLength > Math.Min(frame.Length, MaxHeaders) || note.HeaderLength >= frame.TotalLength || note.HeaderLength < tcp + TcpMinimum
+            || !Ipv4View.TryParse(frame.Span[linkHeader..], out var ip))
+        {
+            return false;
+        }
+
+        return ip.Version == 4 && ip.HeaderLength >= Ipv4Header.Length && ip.Protocol == IpProtocol.Tcp && tcp == linkHeader + ip.HeaderLength
+            && note.HeaderLength == tcp + (frame.Span[tcp + TcpOffsetAt] >> 4) * 4;
+    }
+
+    private void ReadIp(Span<byte> ip)
+    {
+        _identification = BinaryPrimitives.ReadUInt16BigEndian(ip[IpIdentificationAt..]);
+        // Protocol and addresses are part of TCP's pseudo-header.
+        _tcpSum = Checksum.Sum(ip.Slice(IpAddressesAt, 8), ip[IpProtocolAt]);
+        ip[IpLengthAt..IpFragmentAt].Clear();
+        ip.Slice(IpChecksumAt, 2).Clear();
+        _ipSum = Checksum.Sum(ip);
+    }
+
+    private void ReadTcp(Span<byte> tcp)
+    {
+        _sequence = BinaryPrimitives.ReadUInt32BigEndian(tcp[TcpSequenceAt..]);
+        (_offset, _flags) = (tcp[TcpOffsetAt], tcp[TcpFlagsAt]);
+        tcp.Slice(TcpSequenceAt, 4).Clear();
+        tcp.Slice(TcpOffsetAt, 2).Clear();
+        tcp.Slice(TcpChecksumAt, 2).Clear();
+        _tcpSum = Checksum.Sum(tcp, _tcpSum);
+    }
+
+    /// <summary>Makes segment <paramref name="number"/>, whose payload begins at <paramref name="offset"/> of the super-frame.</summary>
+    /// <returns>Its payload's length. It is less than the segment size for the last one, and where a segment would be of more pieces than a buffer can have.</returns>
+    private int Fill(PacketBuffer segment, PacketBuffer frame, int offset, int number)
+    {
+        var headers = segment.Append(_headers);
+        frame.Span[.._headers].CopyTo(headers);
+        var payload = segment.AddFragments(frame, offset, Math.Min(_segmentSize, frame.TotalLength - offset));
+        var flags = _flags;
+        if (number > 0)
+            flags &= unchecked((byte)~Cwr);
+        if (offset + payload < frame.TotalLength)
+            flags &= unchecked((byte)~(Fin | Psh));
+        PutIp(headers[linkHeader..], _headers - linkHeader + payload, (ushort)(_identification + number));
+        PutTcp(segment, headers[_tcpAt..], _sequence + (uint)(offset - _headers), flags, payload);
+        return payload;
+    }
+
+    private void PutIp(Span<byte> ip, int length, ushort identification)
+    {
+        BinaryPrimitives.WriteUInt16BigEndian(ip[IpLengthAt..], (ushort)length);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[IpIdentificationAt..], identification);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[IpChecksumAt..], Checksum.Finish(_ipSum + (uint)length + identification));
+    }
+
+    private void PutTcp(PacketBuffer segment, Span<byte> tcp, uint sequence, byte flags, int payload)
+    {
+        BinaryPrimitives.WriteUInt32BigEndian(tcp[TcpSequenceAt..], sequence);
+        tcp[TcpFlagsAt] = flags;
+        var sum = _tcpSum + (uint)(tcp.Length + payload) + (sequence >> 16) + (ushort)sequence + (uint)(_offset << 8 | flags);
+        BinaryPrimitives.WriteUInt16BigEndian(tcp[TcpChecksumAt..], Checksum.Finish(Checksum.Sum(segment, _headers, Checksum.Fold(sum))));
+    }
+
+    private void Forget()
+    {
+        _frame?.Release();
+        _frame = null;
+    }
+}
