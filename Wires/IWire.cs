@@ -59,7 +59,7 @@ public interface IWire : IDisposable
     void Start(IReactor reactor, Action<Readiness> ready);
 
     /// <summary>Takes frames off the wire, at most as many as fit.</summary>
-    /// <param name="pool">Where buffers are rented, only once a frame is there.</param>
+    /// <param name="pool">Where buffers are rented. A wire may keep what the next frame is to be read into, until it is disposed.</param>
     /// <param name="frames">Filled from the start; the caller owns what is in it.</param>
     /// <param name="more">There may be more, and no report will come: it is to be read again.</param>
     /// <returns>How many; it may be none, or fewer than asked for, although there is more.</returns>

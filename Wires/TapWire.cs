@@ -21,6 +21,10 @@ public sealed unsafe class TapWire : IWire
     private readonly int _linkHeader;
     private readonly int _virtioLength;
     private IRegistration? _registration;
+
+    // What the next frame is read into, kept from one read to the next.
+    private PacketBuffer? _head;
+    private PacketBuffer? _large;
     private volatile bool _hungUp;
     private bool _wantsRoom;
     private bool _disposed;
@@ -103,25 +107,27 @@ public sealed unsafe class TapWire : IWire
         if (frames.IsEmpty)
             return 0;
         var read = 0;
-        var head = RentHead(pool);
-        var large = RentLarge(pool);
         var header = stackalloc byte[VirtioNetHeader.Length];
         try
         {
-            int length;
-            while (read < frames.Length && (length = ReadFrame(header, head, large)) >= 0)
+            while (read < frames.Length)
             {
-                if (!TryFinish(new ReadOnlySpan<byte>(header, VirtioNetHeader.Length), length, head, large, out var frame))
+                _head ??= RentHead(pool);
+                _large ??= RentLarge(pool);
+                var length = ReadFrame(header, _head, _large);
+                if (length < 0)
+                    break;
+                if (!TryFinish(new ReadOnlySpan<byte>(header, VirtioNetHeader.Length), length, _head, _large, out var frame))
                 {
                     Refused++;
                     continue;
                 }
 
                 frames[read++] = frame;
-                if (frame == head)
-                    head = RentHead(pool);
+                if (frame == _head)
+                    _head = null;
                 else
-                    large = RentLarge(pool);
+                    _large = null;
             }
         }
         catch
@@ -129,11 +135,6 @@ public sealed unsafe class TapWire : IWire
             foreach (var frame in frames[..read])
                 frame.Release();
             throw;
-        }
-        finally
-        {
-            head.Release();
-            large.Release();
         }
 
         more = read == frames.Length;
@@ -175,6 +176,8 @@ public sealed unsafe class TapWire : IWire
             return;
         _disposed = true;
         _registration?.Dispose();
+        _head?.Release();
+        _large?.Release();
         Close(_descriptor);
     }
 

@@ -9,7 +9,7 @@ namespace Tapwire.Wires.Posix;
 /// </summary>
 /// <remarks>
 /// Order: work posted by one thread runs in the order of its posting. Fairness: while work is waiting, descriptors are looked at after every
-/// 64 items or 100 µs, whichever comes first; each report's handler runs once, then work goes on.
+/// 64 items or some 100 µs, whichever comes first; each report's handler runs once, then work goes on.
 /// </remarks>
 public sealed unsafe class Reactor : IReactor, IDisposable
 {
@@ -171,12 +171,19 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     {
         if (_queue.Count == 0)
             return;
-        var end = Stopwatch.GetTimestamp() + BatchTicks;
+        var end = 0L;
         for (var i = 0; i < BatchItems && _queue.Count > 0; i++)
         {
-            // The clock costs as much as a small item: it is read after every fourth.
-            if (i % 4 == 3 && Stopwatch.GetTimestamp() > end)
-                return;
+            // The clock costs as much as a small item: it is read after every fourth, and the time counts from the first of these.
+            if (i % 4 == 3)
+            {
+                var now = Stopwatch.GetTimestamp();
+                if (end == 0)
+                    end = now + BatchTicks;
+                else if (now > end)
+                    return;
+            }
+
             var item = _queue.Dequeue();
             try
             {

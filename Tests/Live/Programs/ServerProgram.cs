@@ -34,7 +34,13 @@ internal sealed class ServerProgram : IDisposable
     /// <summary>False while it runs; fails the spec if it has ended.</summary>
     public bool HasFailed => _process.HasExited ? throw new Xunit.Sdk.XunitException($"The program has ended:\n{Output}") : false;
 
-    public void WaitForExit() => Assert.True(_process.WaitForExit(Patience), "The program does not end.");
+    public void WaitForExit()
+    {
+        Assert.True(_process.WaitForExit(Patience), "The program does not end.");
+
+        // Only this one also waits for what it has written.
+        _process.WaitForExit();
+    }
 
     public void Dispose()
     {

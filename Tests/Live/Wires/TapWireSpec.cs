@@ -168,6 +168,7 @@ public sealed class TapWireSpec
         frame.Append(60);
         Assert.Throws<WireException>(() => peer.Wire.Write([frame]));
         frame.Release();
+        peer.Wire.Dispose();
         Assert.Equal(0, peer.Pool.Rented);
     }
 
