@@ -157,6 +157,26 @@ public sealed class TapWireSpec
     }
 
     [SkippableFact]
+    public void A_larger_mtu_given_meanwhile_costs_one_frame_counted()
+    {
+        using var peer = new TapPeer(Plain);
+        peer.Namespace.Ip("link set tw0 mtu 9000");
+        using var socket = peer.Namespace.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        var target = new IPEndPoint(IPAddress.Parse(TapPeer.Address), 9);
+        socket.SendTo(new byte[5000], target);
+        socket.SendTo(new byte[6000], target);
+        socket.SendTo(new byte[100], target);
+        foreach (var length in (int[])[6000, 100])
+        {
+            var frame = peer.Receive(f => TapPeer.IsIp(f, 17));
+            Assert.Equal(14 + 20 + 8 + length, frame.Length);
+            frame.Release();
+        }
+
+        Assert.Equal(1, peer.Wire.Refused);
+    }
+
+    [SkippableFact]
     public void The_removal_of_the_device_is_reported_and_then_an_exception()
     {
         using var peer = new TapPeer(Plain);
