@@ -93,11 +93,8 @@ internal sealed partial class ConnectionActor
             case LinkCall call:
                 AnswerConnected(call.Request);
                 return true;
-            case Stopping:
-                StopInOrder();
-                return true;
             default:
-                return AnswersOption(message);
+                return AnswersOptionOrStops(message);
         }
     }
 
@@ -120,11 +117,8 @@ internal sealed partial class ConnectionActor
             case LinkCall call:
                 AnswerUnconnected((LinkSocketRequest)call.Request);
                 return true;
-            case Stopping:
-                StopInOrder();
-                return true;
             default:
-                return AnswersOption(message);
+                return AnswersOptionOrStops(message);
         }
     }
 
@@ -174,11 +168,8 @@ internal sealed partial class ConnectionActor
             case LinkCall call:
                 Reply(call.Request.Failed(LinkErrno.BadHandle));
                 return true;
-            case Stopping:
-                StopInOrder();
-                return true;
             default:
-                return AnswersOption(message);
+                return AnswersOptionOrStops(message);
         }
     }
 

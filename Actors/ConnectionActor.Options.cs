@@ -110,7 +110,7 @@ internal sealed partial class ConnectionActor
     }
 
     /// <summary>Passes on what the stack answers. False: the message is no such answer.</summary>
-    private bool AnswersOption(object message)
+    private bool AnswersOptionOrStops(object message)
     {
         switch (message)
         {
@@ -119,6 +119,9 @@ internal sealed partial class ConnectionActor
                 return true;
             case TcpInfoAnswer answer:
                 AnswerTcpInfo(answer);
+                return true;
+            case Stopping:
+                StopInOrder();
                 return true;
             default:
                 return false;

@@ -282,37 +282,27 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     /// <summary>A non-blocking connect, or a connection, has failed and its descriptor is reset; the application may ask why.</summary>
     private bool Failed(object message)
     {
-        switch (message)
-        {
-            case LinkCall call:
-                AnswerUnconnected((LinkSocketRequest)call.Request);
-                return true;
-            case LinkReady:
-                return true;
-            case Stopping:
-                StopInOrder();
-                return true;
-            default:
-                return false;
-        }
+        if (message is not LinkCall call)
+            return HasNoDescriptor(message);
+        AnswerUnconnected((LinkSocketRequest)call.Request);
+        return true;
     }
 
     /// <summary>The descriptor belongs to a listener's actor; requests that came here meanwhile go there.</summary>
     private bool HandedOver(object message)
     {
-        switch (message)
-        {
-            case LinkCall call:
-                Context.Parent.Forward(call);
-                return true;
-            case LinkReady:
-                return true;
-            case Stopping:
-                StopInOrder();
-                return true;
-            default:
-                return false;
-        }
+        if (message is not LinkCall call)
+            return HasNoDescriptor(message);
+        Context.Parent.Forward(call);
+        return true;
+    }
+
+    /// <summary>What is left to hear for a socket whose descriptor is reset or another actor's: late reports mean nothing.</summary>
+    private bool HasNoDescriptor(object message)
+    {
+        if (message is Stopping)
+            StopInOrder();
+        return message is Stopping or LinkReady;
     }
 
     private void Unbind()

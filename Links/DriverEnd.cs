@@ -25,12 +25,7 @@ public abstract class DriverEnd : WatchedDescriptor
     /// reported whatever the interest.
     /// </summary>
     /// <param name="ready">Called on the reactor's thread; short, and must not throw.</param>
-    public void Start(IReactor reactor, Readiness interest, Action<Readiness> ready)
-    {
-        _mayBeHungUp = false;
-        _interest = interest;
-        Watch(reactor, interest, ready);
-    }
+    public void Start(IReactor reactor, Readiness interest, Action<Readiness> ready) => Start(reactor, interest, ReactorExtensions.Invoke, ready);
 
     /// <inheritdoc cref="Start(IReactor, Readiness, Action{Readiness})"/>
     /// <param name="state">Given to <paramref name="ready"/>, so that one handler can serve any number of descriptors.</param>

@@ -10,7 +10,6 @@ namespace Tapwire.Links;
 public abstract class WatchedDescriptor : IDisposable
 {
     private static readonly Action<object?, Readiness> Ready = static (descriptor, readiness) => ((WatchedDescriptor)descriptor!).OnReady(readiness);
-    private static readonly Action<object?, Readiness> Invoke = static (ready, readiness) => ((Action<Readiness>)ready!)(readiness);
 
     private int _descriptor;
     private IRegistration? _registration;
@@ -33,7 +32,7 @@ public abstract class WatchedDescriptor : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private protected void Watch(IReactor reactor, Readiness interest, Action<Readiness> ready) => Watch(reactor, interest, Invoke, ready);
+    private protected void Watch(IReactor reactor, Readiness interest, Action<Readiness> ready) => Watch(reactor, interest, ReactorExtensions.Invoke, ready);
 
     private protected void Watch(IReactor reactor, Readiness interest, Action<object?, Readiness> ready, object? state)
     {

@@ -28,7 +28,8 @@ public interface IReactor
 /// <summary>Handlers without a state.</summary>
 public static class ReactorExtensions
 {
-    private static readonly Action<object?, Readiness> Invoke = static (ready, readiness) => ((Action<Readiness>)ready!)(readiness);
+    /// <summary>For a handler that is its own state.</summary>
+    internal static readonly Action<object?, Readiness> Invoke = static (ready, readiness) => ((Action<Readiness>)ready!)(readiness);
 
     /// <inheritdoc cref="IReactor.Register"/>
     public static IRegistration Register(this IReactor reactor, int descriptor, Readiness interest, Action<Readiness> ready)

@@ -107,9 +107,6 @@ public sealed unsafe class TapWire : IWire
     public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        more = true;
-        if (frames.IsEmpty)
-            return 0;
         var read = 0;
         var header = stackalloc byte[VirtioNetHeader.Length];
         try
@@ -117,7 +114,8 @@ public sealed unsafe class TapWire : IWire
             while (read < frames.Length)
             {
                 _head ??= RentHead(pool);
-                _large ??= RentLarge(pool);
+                if (!_fitHead)
+                    _large ??= RentLarge(pool);
                 var length = ReadFrame(header, _head, _large);
                 if (length < 0)
                     break;
@@ -247,16 +245,12 @@ public sealed unsafe class TapWire : IWire
         return large;
     }
 
-    /// <summary>Reads one frame into head and large; -1 if there is none.</summary>
-    private int ReadFrame(byte* header, PacketBuffer head, PacketBuffer large)
+    /// <summary>Reads one frame into head and, where not all fit that, large; -1 if there is none.</summary>
+    private int ReadFrame(byte* header, PacketBuffer head, PacketBuffer? large)
     {
-        var vectors = stackalloc IoVector[3];
-        vectors[0] = new IoVector { Base = header, Length = (nuint)_virtioLength };
-        vectors[1] = new IoVector { Base = head.Pointer, Length = HeadLength };
-        vectors[2] = new IoVector { Base = large.Pointer, Length = (nuint)large.Length };
         while (true)
         {
-            var count = (int)(_fitHead ? read(_descriptor, head.Pointer, HeadLength) : readv(_descriptor, vectors, 3));
+            var count = (int)(_fitHead ? read(_descriptor, head.Pointer, HeadLength) : Scatter(header, head, large!));
             if (_fitHead && count == HeadLength)
             {
                 // The interface has been given a larger MTU meanwhile: this frame is cut, the next will not be.
@@ -275,8 +269,17 @@ public sealed unsafe class TapWire : IWire
         }
     }
 
+    private nint Scatter(byte* header, PacketBuffer head, PacketBuffer large)
+    {
+        var vectors = stackalloc IoVector[3];
+        vectors[0] = new IoVector { Base = header, Length = (nuint)_virtioLength };
+        vectors[1] = new IoVector { Base = head.Pointer, Length = HeadLength };
+        vectors[2] = new IoVector { Base = large.Pointer, Length = (nuint)large.Length };
+        return readv(_descriptor, vectors, 3);
+    }
+
     /// <summary>Makes a frame of what has been read.</summary>
-    private bool TryFinish(ReadOnlySpan<byte> header, int length, PacketBuffer head, PacketBuffer large, out PacketBuffer frame)
+    private bool TryFinish(ReadOnlySpan<byte> header, int length, PacketBuffer head, PacketBuffer? large, out PacketBuffer frame)
     {
         frame = head;
 
@@ -285,15 +288,15 @@ public sealed unsafe class TapWire : IWire
             return false;
         if (length > HeadLength)
         {
-            frame = large;
-            head.Span.CopyTo(large.Prepend(HeadLength));
+            frame = large!;
+            head.Span.CopyTo(frame.Prepend(HeadLength));
         }
 
         var note = default(OffloadNote);
         if (_virtioLength > 0 && !VirtioNetHeader.TryParse(header, frame.Span[..length], _linkHeader, out note))
         {
             if (frame == large)
-                large.TrimStart(HeadLength);
+                frame.TrimStart(HeadLength);
             return false;
         }
 

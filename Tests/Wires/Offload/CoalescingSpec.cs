@@ -10,27 +10,15 @@ using Xunit;
 namespace Tapwire.Tests.Wires.Offload;
 
 /// <summary>What the stack gets when a wire without offloads is read.</summary>
-public sealed class CoalescingSpec : IDisposable
+public sealed class CoalescingSpec : SoftwareOffloadSetup
 {
     private static readonly SegmentFrame First = new() { Payload = [1, 2, 3] };
     private static readonly SegmentFrame Second = First with { Sequence = 4, Payload = [4, 5, 6] };
 
-    private readonly DiagnosingBufferPool _pool = new();
-    private readonly MemoryWire _device = new();
-    private readonly IWire _wire;
-
-    public CoalescingSpec() => _wire = SoftwareOffloadWire.Over(_device, _pool);
-
-    public void Dispose()
-    {
-        _wire.Dispose();
-        _pool.AssertAllReturned();
-    }
-
     [Fact]
     public void Segments_that_follow_each_other_become_one_super_frame_as_from_a_device_with_offloads()
     {
-        _device.DeliverAll([First.ToBytes(), Second.ToBytes(), (Second with { Sequence = 7, Payload = [7, 8], Flags = SegmentFrame.Ack | SegmentFrame.Psh }).ToBytes()]);
+        Device.DeliverAll([First.ToBytes(), Second.ToBytes(), (Second with { Sequence = 7, Payload = [7, 8], Flags = SegmentFrame.Ack | SegmentFrame.Psh }).ToBytes()]);
         using var frames = Read();
         var frame = Assert.Single(frames.List);
         Assert.Equal((First with { Payload = [1, 2, 3, 4, 5, 6, 7, 8], Flags = SegmentFrame.Ack | SegmentFrame.Psh }).ToBytes(partial: true), SegmentFrame.BytesOf(frame));
@@ -43,7 +31,7 @@ public sealed class CoalescingSpec : IDisposable
     [Fact]
     public void A_segment_that_stays_alone_is_the_same_buffer_and_counts_as_verified()
     {
-        _device.Deliver(First.ToBytes());
+        Device.Deliver(First.ToBytes());
         using var frames = Read();
         Assert.Equal(First.ToBytes(), SegmentFrame.BytesOf(Assert.Single(frames.List)));
         Assert.Equal(new OffloadNote { Checksum = ChecksumState.Verified }, frames.List[0].Offload);
@@ -54,7 +42,7 @@ public sealed class CoalescingSpec : IDisposable
     public void The_links_padding_is_no_part_of_a_super_frame()
     {
         var one = new SegmentFrame { Payload = [1], Options = [] };
-        _device.DeliverAll([[.. one.ToBytes(), .. new byte[5]], [.. (one with { Sequence = 2, Payload = [2] }).ToBytes(), .. new byte[5]]]);
+        Device.DeliverAll([[.. one.ToBytes(), .. new byte[5]], [.. (one with { Sequence = 2, Payload = [2] }).ToBytes(), .. new byte[5]]]);
         using var frames = Read();
         Assert.Equal((one with { Payload = [1, 2] }).ToBytes(partial: true), SegmentFrame.BytesOf(Assert.Single(frames.List)));
     }
@@ -119,7 +107,7 @@ public sealed class CoalescingSpec : IDisposable
             _ => Build.Altered(Second.ToBytes(), ip => ip[3]++),
         };
         var third = Second with { Sequence = 7, Payload = [7, 8, 9] };
-        _device.DeliverAll([First.ToBytes(), odd, Second.ToBytes(), third.ToBytes()]);
+        Device.DeliverAll([First.ToBytes(), odd, Second.ToBytes(), third.ToBytes()]);
         using var frames = Read();
         Assert.Equal([First.ToBytes(), odd, (Second with { Payload = [4, 5, 6, 7, 8, 9] }).ToBytes(partial: true)], frames.List.Select(SegmentFrame.BytesOf));
         Assert.Equal(ChecksumState.None, frames.List[1].Offload.Checksum);
@@ -138,7 +126,7 @@ public sealed class CoalescingSpec : IDisposable
             return frame;
         }
 
-        _device.DeliverAll([Towards(good), Changed(Towards(good with { Sequence = 4 }), ^1, 1), Towards(good with { Sequence = 4 })]);
+        Device.DeliverAll([Towards(good), Changed(Towards(good with { Sequence = 4 }), ^1, 1), Towards(good with { Sequence = 4 })]);
         using var frames = Read();
         foreach (var frame in frames.List)
             harness.Stack.Receive(frame.Retain(), harness.Now);
@@ -149,7 +137,7 @@ public sealed class CoalescingSpec : IDisposable
     [Fact]
     public void Without_a_difference_they_are_merged()
     {
-        _device.DeliverAll([First.ToBytes(), Second.ToBytes()]);
+        Device.DeliverAll([First.ToBytes(), Second.ToBytes()]);
         using var frames = Read();
         Assert.Single(frames.List);
     }
@@ -157,7 +145,7 @@ public sealed class CoalescingSpec : IDisposable
     [Fact]
     public void Identifications_need_not_count_up()
     {
-        _device.DeliverAll([(First with { Identification = 7 }).ToBytes(), (Second with { Identification = 3 }).ToBytes()]);
+        Device.DeliverAll([(First with { Identification = 7 }).ToBytes(), (Second with { Identification = 3 }).ToBytes()]);
         using var frames = Read();
         Assert.Single(frames.List);
     }
@@ -169,7 +157,7 @@ public sealed class CoalescingSpec : IDisposable
     {
         var ending = Second with { Payload = Second.Payload[..length], Flags = flags };
         var next = First with { Sequence = 4 + (uint)length };
-        _device.DeliverAll([First.ToBytes(), ending.ToBytes(), next.ToBytes(), (next with { Sequence = next.Sequence + 3 }).ToBytes()]);
+        Device.DeliverAll([First.ToBytes(), ending.ToBytes(), next.ToBytes(), (next with { Sequence = next.Sequence + 3 }).ToBytes()]);
         using var frames = Read();
         Assert.Equal([66 + 3 + length, 66 + 6], frames.List.Select(frame => frame.TotalLength));
     }
@@ -188,7 +176,7 @@ public sealed class CoalescingSpec : IDisposable
         var at = 0;
         foreach (var segment in made.ToSegments(1000))
             frames[at++] = Frame(segment);
-        var count = new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(_pool, frames);
+        var count = new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(Pool, frames);
         Assert.Equal([66 + 65_000, 66 + 5000], frames[..count].Select(frame => frame.TotalLength));
         Array.ForEach(frames[..count], frame => frame.Release());
         Assert.All(frames[count..], Assert.Null);
@@ -214,7 +202,7 @@ public sealed class CoalescingSpec : IDisposable
 
             var before = frames.Count;
             var array = frames.ToArray();
-            var count = new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(_pool, array);
+            var count = new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(Pool, array);
             Assert.InRange(count, 1, before);
             foreach (var frame in array[..count])
             {
@@ -240,7 +228,7 @@ public sealed class CoalescingSpec : IDisposable
     public void The_flow_that_was_opened_first_makes_room_for_a_ninth()
     {
         var segments = Enumerable.Range(0, TcpCoalescer.MaxFlows + 1).Select(i => First with { SourcePort = (ushort)(100 + i) }).ToList();
-        _device.DeliverAll([.. segments.Select(s => s.ToBytes()), (segments[1] with { Sequence = 4 }).ToBytes(), (segments[0] with { Sequence = 4 }).ToBytes()]);
+        Device.DeliverAll([.. segments.Select(s => s.ToBytes()), (segments[1] with { Sequence = 4 }).ToBytes(), (segments[0] with { Sequence = 4 }).ToBytes()]);
         using var frames = Read();
 
         // 100 is put out when 108 comes; 101 is still open then, and makes room, merged, for the rest of 100.
@@ -256,7 +244,7 @@ public sealed class CoalescingSpec : IDisposable
             Build.Udp(1000, 80, [1, 2, 3]), Build.Ethernet(EtherType.Arp, new byte[46]), new byte[10], Build.Ethernet(EtherType.Ipv6, [0x45, .. First.ToBytes()[15..]]),
             Build.Ethernet(EtherType.Ipv4, [0x65, .. First.ToBytes()[15..]]),
         ];
-        _device.DeliverAll([First.ToBytes(), .. foreign, Second.ToBytes()]);
+        Device.DeliverAll([First.ToBytes(), .. foreign, Second.ToBytes()]);
         using var frames = Read();
         Assert.Equal([.. foreign, (First with { Payload = [1, 2, 3, 4, 5, 6] }).ToBytes(partial: true)], frames.List.Select(SegmentFrame.BytesOf));
         Assert.All(frames.List.SkipLast(1), frame => Assert.Equal(default, frame.Offload));
@@ -266,7 +254,7 @@ public sealed class CoalescingSpec : IDisposable
     public void Raw_IP_packets_are_merged_too()
     {
         using var device = new MemoryWire { Medium = Medium.Ip };
-        using var wire = SoftwareOffloadWire.Over(device, _pool);
+        using var wire = SoftwareOffloadWire.Over(device, Pool);
         device.DeliverAll([First.ToBytes()[14..], Second.ToBytes()[14..], [0x60, .. new byte[60]]]);
         using var frames = Read(wire);
         Assert.Equal([[0x60, .. new byte[60]], (First with { Payload = [1, 2, 3, 4, 5, 6] }).ToBytes(partial: true)[14..]], frames.List.Select(SegmentFrame.BytesOf));
@@ -279,7 +267,7 @@ public sealed class CoalescingSpec : IDisposable
         PacketBuffer[] frames = [Frame(Changed(First.ToBytes(), 51, 1)), Frame(Second.ToBytes(partial: true))];
         frames[0].Offload.Checksum = ChecksumState.Verified;
         frames[1].Offload = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 34, ChecksumOffset = 16 };
-        Assert.Equal(1, new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(_pool, frames));
+        Assert.Equal(1, new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(Pool, frames));
         Assert.Equal((First with { Payload = [1, 2, 3, 4, 5, 6] }).ToBytes(partial: true), SegmentFrame.BytesOf(frames[0]));
         frames[0].Release();
     }
@@ -287,9 +275,9 @@ public sealed class CoalescingSpec : IDisposable
     [Fact]
     public void A_super_frame_of_the_device_is_left_alone()
     {
-        var super = (First with { Payload = [1, 2, 3, 4, 5, 6] }).ToSuperFrame(_pool, 3);
+        var super = (First with { Payload = [1, 2, 3, 4, 5, 6] }).ToSuperFrame(Pool, 3);
         PacketBuffer[] frames = [super, Frame((First with { Sequence = 7 }).ToBytes())];
-        Assert.Equal(2, new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(_pool, frames));
+        Assert.Equal(2, new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(Pool, frames));
         Assert.Same(super, frames[0]);
         Array.ForEach(frames, frame => frame.Release());
     }
@@ -298,13 +286,13 @@ public sealed class CoalescingSpec : IDisposable
     public void A_read_that_was_merged_says_that_there_is_more_and_nothing_waits_for_the_next()
     {
         var made = new SegmentFrame { Payload = new byte[50] };
-        _device.DeliverAll(made.ToSegments(10));
+        Device.DeliverAll(made.ToSegments(10));
         var frames = new PacketBuffer[4];
-        Assert.Equal(1, _wire.Read(_pool, frames, out var more));
+        Assert.Equal(1, Wire.Read(Pool, frames, out var more));
         Assert.True(more);
         Assert.Equal(made.HeaderLength + 40, frames[0].TotalLength);
         frames[0].Release();
-        Assert.Equal(1, _wire.Read(_pool, frames, out more));
+        Assert.Equal(1, Wire.Read(Pool, frames, out more));
         Assert.False(more);
         frames[0].Release();
     }
@@ -345,14 +333,14 @@ public sealed class CoalescingSpec : IDisposable
 
     private void AssertUnmerged(params byte[][] segments)
     {
-        _device.DeliverAll(segments);
+        Device.DeliverAll(segments);
         using var frames = Read();
         Assert.Equal(segments, frames.List.Select(SegmentFrame.BytesOf));
     }
 
     private PacketBuffer Frame(byte[] bytes)
     {
-        var frame = _pool.Rent(bytes.Length);
+        var frame = Pool.Rent(bytes.Length);
         bytes.CopyTo(frame.Append(bytes.Length));
         return frame;
     }
@@ -360,7 +348,7 @@ public sealed class CoalescingSpec : IDisposable
     private Frames Read(IWire? wire = null)
     {
         var frames = new PacketBuffer[64];
-        var count = (wire ?? _wire).Read(_pool, frames, out var more);
+        var count = (wire ?? Wire).Read(Pool, frames, out var more);
         Assert.False(more);
         return new Frames(frames[..count]);
     }

@@ -9,24 +9,12 @@ using Xunit;
 namespace Tapwire.Tests.Wires.Offload;
 
 /// <summary>What a wire without offloads gets when a super-frame is written.</summary>
-public sealed class SegmentationSpec : IDisposable
+public sealed class SegmentationSpec : SoftwareOffloadSetup
 {
-    private readonly DiagnosingBufferPool _pool = new();
-    private readonly MemoryWire _device = new();
-    private readonly IWire _wire;
-
-    public SegmentationSpec() => _wire = SoftwareOffloadWire.Over(_device, _pool);
-
-    public void Dispose()
-    {
-        _wire.Dispose();
-        _pool.AssertAllReturned();
-    }
-
     [Fact]
     public void A_super_frame_is_cut_byte_by_byte_as_a_device_would()
     {
-        var frame = _pool.Rent(200);
+        var frame = Pool.Rent(200);
         var bytes = Convert.FromHexString(
             "02000000000202000000000108004502003cffff4000400626b80a0000010a00000203e80050fffffffe0000138880992000143100000101080a0000000700000005" + "6162636465666768");
         bytes.CopyTo(frame.Append(bytes.Length));
@@ -42,7 +30,7 @@ public sealed class SegmentationSpec : IDisposable
             "020000000002020000000001080045020037ffff4000400626bd0a0000010a00000203e80050fffffffe0000138880902000660a00000101080a0000000700000005616263",
             "02000000000202000000000108004502003700004000400626bd0a0000010a00000203e80050000000010000138880102000608500000101080a0000000700000005646566",
             "02000000000202000000000108004502003600014000400626bd0a0000010a00000203e80050000000040000138880192000c37700000101080a00000007000000056768",
-        ], _device.Sent.Select(Convert.ToHexStringLower));
+        ], Device.Sent.Select(Convert.ToHexStringLower));
     }
 
     [Theory]
@@ -55,9 +43,9 @@ public sealed class SegmentationSpec : IDisposable
         {
             var made = SegmentFrame.Chance(random, 2, 20_000) with { Flags = (byte)(SegmentFrame.Ack | random.Next(256) & 0xC9) };
             var size = random.Next(1000, 1449);
-            Write(made.ToSuperFrame(_pool, size, random));
-            Assert.Equal(made.ToSegments(size), _device.Sent);
-            _device.Sent.Clear();
+            Write(made.ToSuperFrame(Pool, size, random));
+            Assert.Equal(made.ToSegments(size), Device.Sent);
+            Device.Sent.Clear();
         }
     }
 
@@ -65,9 +53,9 @@ public sealed class SegmentationSpec : IDisposable
     public void The_segments_of_a_super_frame_are_written_in_calls_of_up_to_64()
     {
         var made = SegmentFrame.Chance(new Random(3), 150, 151);
-        Write(made.ToSuperFrame(_pool, 1));
-        Assert.Equal([64, 64, 22], _device.Writes);
-        Assert.Equal(made.ToSegments(1), _device.Sent);
+        Write(made.ToSuperFrame(Pool, 1));
+        Assert.Equal([64, 64, 22], Device.Writes);
+        Assert.Equal(made.ToSegments(1), Device.Sent);
     }
 
     [Fact]
@@ -75,8 +63,8 @@ public sealed class SegmentationSpec : IDisposable
     {
         var made = SegmentFrame.Chance(new Random(4), 60, 61);
         var bytes = made.ToBytes(partial: true);
-        using var whole = new Held(made.ToSuperFrame(_pool, 58));
-        var frame = _pool.Rent(200);
+        using var whole = new Held(made.ToSuperFrame(Pool, 58));
+        var frame = Pool.Rent(200);
         bytes.AsSpan(0, made.HeaderLength + 1).CopyTo(frame.Append(made.HeaderLength + 1));
         for (var i = 1; i <= PacketBuffer.MaxFragments; i++)
             frame.AddFragment(whole.Frame, made.HeaderLength + i, i < PacketBuffer.MaxFragments ? 1 : 60 - i);
@@ -84,10 +72,10 @@ public sealed class SegmentationSpec : IDisposable
         Write(frame);
 
         // 1 byte of the frame's own and 16 fragments; the rest in the last fragment.
-        Assert.Equal([17, 43], _device.Sent.Select(segment => segment.Length - made.HeaderLength));
-        Assert.Equal(made.Payload, _device.Sent.SelectMany(segment => segment[made.HeaderLength..]));
+        Assert.Equal([17, 43], Device.Sent.Select(segment => segment.Length - made.HeaderLength));
+        Assert.Equal(made.Payload, Device.Sent.SelectMany(segment => segment[made.HeaderLength..]));
         Assert.Equal((made with { Sequence = made.Sequence + 17, Identification = (ushort)(made.Identification + 1), Payload = made.Payload[17..] }).ToBytes(),
-            _device.Sent.Last());
+            Device.Sent.Last());
     }
 
     [Fact]
@@ -99,23 +87,23 @@ public sealed class SegmentationSpec : IDisposable
         {
             for (var second = 0; second <= expected.Count - first; second++)
             {
-                var frame = made.ToSuperFrame(_pool, 1000, new Random(first));
-                _device.Room = first;
-                Assert.Equal(first == expected.Count ? 1 : 0, _wire.Write([frame]));
+                var frame = made.ToSuperFrame(Pool, 1000, new Random(first));
+                Device.Room = first;
+                Assert.Equal(first == expected.Count ? 1 : 0, Wire.Write([frame]));
                 if (first < expected.Count)
                 {
-                    _device.Room = second;
-                    Assert.Equal(first + second == expected.Count ? 1 : 0, _wire.Write([frame]));
+                    Device.Room = second;
+                    Assert.Equal(first + second == expected.Count ? 1 : 0, Wire.Write([frame]));
                     if (first + second < expected.Count)
                     {
-                        _device.Room = -1;
-                        Assert.Equal(1, _wire.Write([frame]));
+                        Device.Room = -1;
+                        Assert.Equal(1, Wire.Write([frame]));
                     }
                 }
 
                 frame.Release();
-                Assert.Equal(expected, _device.Sent);
-                _device.Sent.Clear();
+                Assert.Equal(expected, Device.Sent);
+                Device.Sent.Clear();
             }
         }
     }
@@ -130,14 +118,14 @@ public sealed class SegmentationSpec : IDisposable
         List<byte[]> expected = [plain, .. one.ToSegments(1000), .. other.ToSegments(1), plain, plain];
         for (var room = 0; room <= expected.Count; room++)
         {
-            PacketBuffer[] frames = [Frame(plain), one.ToSuperFrame(_pool, 1000, random), other.ToSuperFrame(_pool, 1, random), Frame(plain), Frame(plain)];
-            _device.Room = room;
-            var taken = _wire.Write(frames);
-            _device.Room = -1;
-            Assert.Equal(frames.Length - taken, _wire.Write(frames.AsSpan(taken)));
+            PacketBuffer[] frames = [Frame(plain), one.ToSuperFrame(Pool, 1000, random), other.ToSuperFrame(Pool, 1, random), Frame(plain), Frame(plain)];
+            Device.Room = room;
+            var taken = Wire.Write(frames);
+            Device.Room = -1;
+            Assert.Equal(frames.Length - taken, Wire.Write(frames.AsSpan(taken)));
             Array.ForEach(frames, frame => frame.Release());
-            Assert.Equal(expected, _device.Sent);
-            _device.Sent.Clear();
+            Assert.Equal(expected, Device.Sent);
+            Device.Sent.Clear();
         }
     }
 
@@ -147,27 +135,27 @@ public sealed class SegmentationSpec : IDisposable
         var random = new Random(7);
         var dropped = SegmentFrame.Chance(random, 3000, 3001);
         var next = SegmentFrame.Chance(random, 3000, 3001);
-        var frame = dropped.ToSuperFrame(_pool, 1000);
-        _device.Room = 2;
-        Assert.Equal(0, _wire.Write([frame]));
+        var frame = dropped.ToSuperFrame(Pool, 1000);
+        Device.Room = 2;
+        Assert.Equal(0, Wire.Write([frame]));
         frame.Release();
-        _device.Room = -1;
-        Write(next.ToSuperFrame(_pool, 1000));
-        Assert.Equal([.. dropped.ToSegments(1000).Take(2), .. next.ToSegments(1000)], _device.Sent);
+        Device.Room = -1;
+        Write(next.ToSuperFrame(Pool, 1000));
+        Assert.Equal([.. dropped.ToSegments(1000).Take(2), .. next.ToSegments(1000)], Device.Sent);
     }
 
     [Fact]
     public void A_wire_that_fails_within_a_super_frame_says_so_and_nothing_is_held_after_its_end()
     {
-        var frame = SegmentFrame.Chance(new Random(8), 3000, 3001).ToSuperFrame(_pool, 1000);
-        _device.Room = 1;
-        Assert.Equal(0, _wire.Write([frame]));
-        _device.Broken = true;
-        Assert.Throws<WireException>(() => _wire.Write([frame]));
+        var frame = SegmentFrame.Chance(new Random(8), 3000, 3001).ToSuperFrame(Pool, 1000);
+        Device.Room = 1;
+        Assert.Equal(0, Wire.Write([frame]));
+        Device.Broken = true;
+        Assert.Throws<WireException>(() => Wire.Write([frame]));
         frame.Release();
-        _wire.Dispose();
-        Assert.Equal(0, _pool.Rented);
-        Assert.True(_device.Disposed);
+        Wire.Dispose();
+        Assert.Equal(0, Pool.Rented);
+        Assert.True(Device.Disposed);
     }
 
     [Theory]
@@ -179,7 +167,7 @@ public sealed class SegmentationSpec : IDisposable
         var frame = Frame([.. new byte[14], .. new byte[6], 0, 0, (byte)(word >> 8), (byte)word, .. new byte[40]]);
         frame.Offload = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 14, ChecksumOffset = 6 };
         Write(frame);
-        var sent = Assert.Single(_device.Sent);
+        var sent = Assert.Single(Device.Sent);
         Assert.Equal(expected, (ushort)(sent[20] << 8 | sent[21]));
     }
 
@@ -187,17 +175,17 @@ public sealed class SegmentationSpec : IDisposable
     public void A_partial_checksum_covers_the_fragments_too()
     {
         var made = SegmentFrame.Chance(new Random(9), 1001, 1002);
-        var frame = made.ToSuperFrame(_pool, 1001, new Random(10));
+        var frame = made.ToSuperFrame(Pool, 1001, new Random(10));
         frame.Offload = frame.Offload with { Segmentation = Segmentation.None, SegmentSize = 0, HeaderLength = 0 };
         Write(frame);
-        Assert.Equal(made.ToBytes(), Assert.Single(_device.Sent));
+        Assert.Equal(made.ToBytes(), Assert.Single(Device.Sent));
     }
 
     [Fact]
     public void A_wire_that_fills_in_checksums_keeps_that_part()
     {
         var device = new MemoryWire { Offloads = WireOffloads.Checksum };
-        using var wire = SoftwareOffloadWire.Over(device, _pool);
+        using var wire = SoftwareOffloadWire.Over(device, Pool);
         Assert.Equal((WireOffloads.Checksum | WireOffloads.TcpSegmentationV4, WireOffloads.TcpSegmentationV4), (wire.Offloads, wire.SoftwareOffloads));
         using var frame = new Held(Frame(new byte[60]));
         frame.Frame.Offload = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 14, ChecksumOffset = 6 };
@@ -209,7 +197,7 @@ public sealed class SegmentationSpec : IDisposable
     public void A_wire_with_segmentation_of_its_own_is_left_as_it_is()
     {
         using var device = new MemoryWire { Offloads = WireOffloads.Checksum | WireOffloads.TcpSegmentationV4 };
-        Assert.Same(device, SoftwareOffloadWire.Over(device, _pool));
+        Assert.Same(device, SoftwareOffloadWire.Over(device, Pool));
     }
 
     public static TheoryData<string> Contradictions =>
@@ -220,7 +208,7 @@ public sealed class SegmentationSpec : IDisposable
     public void A_super_frame_that_contradicts_its_note_is_refused_and_counted(string contradiction)
     {
         var made = new SegmentFrame { Payload = new byte[10] };
-        var frame = made.ToSuperFrame(_pool, 3);
+        var frame = made.ToSuperFrame(Pool, 3);
         ref var note = ref frame.Offload;
         switch (contradiction)
         {
@@ -257,8 +245,8 @@ public sealed class SegmentationSpec : IDisposable
         }
 
         Write(frame);
-        Assert.Empty(_device.Sent);
-        Assert.Equal(1, _wire.Refused);
+        Assert.Empty(Device.Sent);
+        Assert.Equal(1, Wire.Refused);
     }
 
     [Fact]
@@ -283,14 +271,14 @@ public sealed class SegmentationSpec : IDisposable
 
     private PacketBuffer Frame(byte[] bytes)
     {
-        var frame = _pool.Rent(bytes.Length);
+        var frame = Pool.Rent(bytes.Length);
         bytes.CopyTo(frame.Append(bytes.Length));
         return frame;
     }
 
     private void Write(PacketBuffer frame)
     {
-        Assert.Equal(1, _wire.Write([frame]));
+        Assert.Equal(1, Wire.Write([frame]));
         frame.Release();
     }
 
