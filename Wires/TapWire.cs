@@ -28,9 +28,18 @@ public sealed unsafe class TapWire : IWire
 
     // All frames fit the head: a plain read is cheaper than one of three vectors.
     private bool _fitHead;
+    private readonly Lock _watchLock = new();
+    private Action<Readiness>? _ready;
+    private BurstGauge _burst = new();
     private volatile bool _hungUp;
-    private bool _wantsRoom;
-    private bool _disposed;
+    private volatile bool _wantsRoom;
+    private volatile bool _disposed;
+
+    // What the owner has been told of frames to read since its last read: nothing, once, or once and the watch is mute until then.
+    private const int Quiet = 0;
+    private const int Told = 1;
+    private const int Mute = 2;
+    private int _told;
 
     private TapWire(int descriptor, string name, Medium medium, int mtu, MacAddress? address, bool virtioHeader, WireOffloads offloads)
     {
@@ -56,6 +65,12 @@ public sealed unsafe class TapWire : IWire
     public WireOffloads Offloads { get; }
 
     public long Refused { get; private set; }
+
+    /// <summary>
+    /// The watch is level-triggered, so that a read can end without having found nothing, which costs as much as finding a frame; what is left is reported
+    /// again. A device that is full or gone would report that all the time: then it is edge-triggered.
+    /// </summary>
+    private bool IsLevel => !_hungUp && !_wantsRoom;
 
     /// <summary>Opens the device in the network namespace of the calling thread. Afterwards the wire can be used on any thread.</summary>
     /// <exception cref="WireException">The message says what is missing and how to get it.</exception>
@@ -95,23 +110,22 @@ public sealed unsafe class TapWire : IWire
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (_registration is not null)
             throw new InvalidOperationException($"{Name} has been started already.");
-        _registration = reactor.Register(_descriptor, Readiness.Readable, readiness =>
-        {
-            // A tun device reports an error only when it is being removed; reads may go on saying "nothing there" for a moment.
-            if ((readiness & Readiness.HangUp) != 0)
-                _hungUp = true;
-            ready(readiness);
-        });
+        _ready = ready;
+        _registration = reactor.Register(_descriptor, Readiness.Readable | Readiness.Level, Report);
     }
 
     public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
+        if (Interlocked.Exchange(ref _told, Quiet) == Mute)
+            Watch();
+        var level = IsLevel;
+        var limit = level ? Math.Min(frames.Length, _burst.Limit) : frames.Length;
         var read = 0;
         var header = stackalloc byte[VirtioNetHeader.Length];
         try
         {
-            while (read < frames.Length)
+            while (read < limit)
             {
                 _head ??= RentHead(pool);
                 if (!_fitHead)
@@ -139,7 +153,8 @@ public sealed unsafe class TapWire : IWire
             throw;
         }
 
-        more = read == frames.Length;
+        _burst.Read(read, limit);
+        more = !level && read == limit;
         return read;
     }
 
@@ -174,10 +189,14 @@ public sealed unsafe class TapWire : IWire
 
     public void Dispose()
     {
-        if (_disposed)
-            return;
-        _disposed = true;
-        _registration?.Dispose();
+        lock (_watchLock)
+        {
+            if (_disposed)
+                return;
+            _disposed = true;
+            _registration?.Dispose();
+        }
+
         _head?.Release();
         _large?.Release();
         Close(_descriptor);
@@ -309,7 +328,46 @@ public sealed unsafe class TapWire : IWire
     private void WatchForRoom(bool wanted)
     {
         _wantsRoom = wanted;
-        _registration?.SetInterest(wanted ? Readiness.Readable | Readiness.Writable : Readiness.Readable);
+        Watch();
+    }
+
+    private void Watch() => Watch(
+        Readiness.Readable | (_wantsRoom ? Readiness.Writable : Readiness.None) | (IsLevel ? Readiness.Level : Readiness.None));
+
+    private void Watch(Readiness interest)
+    {
+        lock (_watchLock)
+        {
+            if (!_disposed)
+                _registration?.SetInterest(interest);
+        }
+    }
+
+    /// <summary>On the reactor's thread. While a report is under way to an owner that has not read yet, it is not repeated.</summary>
+    private void Report(Readiness readiness)
+    {
+        // A tun device reports an error only when it is being removed; reads may go on saying "nothing there" for a moment.
+        if ((readiness & Readiness.HangUp) != 0 && !_hungUp)
+        {
+            _hungUp = true;
+            Watch();
+        }
+
+        if (!IsLevel || Interlocked.CompareExchange(ref _told, Told, Quiet) == Quiet)
+        {
+            _ready!(readiness);
+            return;
+        }
+
+        // The owner may read at this moment, on another thread, and then does not know that it has to end the silence.
+        lock (_watchLock)
+        {
+            if (!IsLevel)
+                return;
+            Watch(Readiness.None);
+            if (Interlocked.CompareExchange(ref _told, Mute, Told) == Quiet)
+                Watch();
+        }
     }
 
     private int Gather(PacketBuffer frame, byte* header, IoVector* vectors)

@@ -4,7 +4,7 @@ using static Tapwire.Wires.Posix.Libc;
 namespace Tapwire.Wires.Posix;
 
 /// <summary>
-/// One thread that waits for descriptors (epoll, edge-triggered) and runs posted work: when actors' mailboxes are posted here, a frame goes from its
+/// One thread that waits for descriptors (epoll) and runs posted work: when actors' mailboxes are posted here, a frame goes from its
 /// descriptor to the application's without crossing a thread. With nothing to do it sleeps in the kernel and uses no CPU.
 /// </summary>
 /// <remarks>
