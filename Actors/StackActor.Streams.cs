@@ -153,6 +153,8 @@ public sealed partial class StackActor
         if (entry.Owner.IsNobody())
         {
             entry.Deferred |= events;
+            if ((events & SocketEvents.Readable) != 0)
+                _rounds = RoundsForAccept;
             return;
         }
 
