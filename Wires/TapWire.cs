@@ -20,7 +20,6 @@ public sealed unsafe class TapWire : IWire
     private readonly int _descriptor;
     private readonly int _linkHeader;
     private readonly int _virtioLength;
-    private IRegistration? _registration;
 
     // What the next frame is read into, kept from one read to the next.
     private PacketBuffer? _head;
@@ -28,18 +27,9 @@ public sealed unsafe class TapWire : IWire
 
     // All frames fit the head: a plain read is cheaper than one of three vectors.
     private bool _fitHead;
-    private readonly Lock _watchLock = new();
-    private Action<Readiness>? _ready;
+    private DeviceWatch? _watch;
     private BurstGauge _burst = new();
-    private volatile bool _hungUp;
-    private volatile bool _wantsRoom;
-    private volatile bool _disposed;
-
-    // What the owner has been told of frames to read since its last read: nothing, once, or once and the watch is mute until then.
-    private const int Quiet = 0;
-    private const int Told = 1;
-    private const int Mute = 2;
-    private int _told;
+    private bool _disposed;
 
     private TapWire(int descriptor, string name, Medium medium, int mtu, MacAddress? address, bool virtioHeader, WireOffloads offloads)
     {
@@ -65,12 +55,6 @@ public sealed unsafe class TapWire : IWire
     public WireOffloads Offloads { get; }
 
     public long Refused { get; private set; }
-
-    /// <summary>
-    /// The watch is level-triggered, so that a read can end without having found nothing, which costs as much as finding a frame; what is left is reported
-    /// again. A device that is full or gone would report that all the time: then it is edge-triggered.
-    /// </summary>
-    private bool IsLevel => !_hungUp && !_wantsRoom;
 
     /// <summary>Opens the device in the network namespace of the calling thread. Afterwards the wire can be used on any thread.</summary>
     /// <exception cref="WireException">The message says what is missing and how to get it.</exception>
@@ -108,19 +92,17 @@ public sealed unsafe class TapWire : IWire
     public void Start(IReactor reactor, Action<Readiness> ready)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (_registration is not null)
+        if (_watch is not null)
             throw new InvalidOperationException($"{Name} has been started already.");
-        _ready = ready;
-        _registration = reactor.Register(_descriptor, Readiness.Readable | Readiness.Level, Report);
+        _watch = new DeviceWatch(ready);
+        _watch.Start(reactor, _descriptor);
     }
 
     public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (Interlocked.Exchange(ref _told, Quiet) == Mute)
-            Watch();
-        var level = IsLevel;
-        var limit = level ? Math.Min(frames.Length, _burst.Limit) : frames.Length;
+        var repeats = _watch is not null && _watch.BeginRead();
+        var limit = repeats ? Math.Min(frames.Length, _burst.Limit) : frames.Length;
         var read = 0;
         var header = stackalloc byte[VirtioNetHeader.Length];
         try
@@ -153,8 +135,9 @@ public sealed unsafe class TapWire : IWire
             throw;
         }
 
-        _burst.Read(read, limit);
-        more = !level && read == limit;
+        if (repeats)
+            _burst.Read(read, limit);
+        more = !repeats && read == limit;
         return read;
     }
 
@@ -177,26 +160,21 @@ public sealed unsafe class TapWire : IWire
 
             if (!TryWrite(vectors, Gather(frame, header, vectors)))
             {
-                WatchForRoom(true);
+                _watch?.WatchForRoom(true);
                 return i;
             }
         }
 
-        if (_wantsRoom)
-            WatchForRoom(false);
+        _watch?.WatchForRoom(false);
         return frames.Length;
     }
 
     public void Dispose()
     {
-        lock (_watchLock)
-        {
-            if (_disposed)
-                return;
-            _disposed = true;
-            _registration?.Dispose();
-        }
-
+        if (_disposed)
+            return;
+        _disposed = true;
+        _watch?.Dispose();
         _head?.Release();
         _large?.Release();
         Close(_descriptor);
@@ -282,7 +260,7 @@ public sealed unsafe class TapWire : IWire
             var errno = count < 0 ? Errno : Errors.EIO;
             if (errno == Errors.EINTR)
                 continue;
-            if (errno == Errors.EAGAIN && !_hungUp)
+            if (errno == Errors.EAGAIN && _watch is not { HasHungUp: true })
                 return -1;
             throw Gone(errno, "read");
         }
@@ -322,52 +300,6 @@ public sealed unsafe class TapWire : IWire
         frame.Truncate(length);
         frame.Offload = note;
         return true;
-    }
-
-    /// <summary>A device is nearly always writable, and each report would say so: that is watched only after it was full.</summary>
-    private void WatchForRoom(bool wanted)
-    {
-        _wantsRoom = wanted;
-        Watch();
-    }
-
-    private void Watch() => Watch(
-        Readiness.Readable | (_wantsRoom ? Readiness.Writable : Readiness.None) | (IsLevel ? Readiness.Level : Readiness.None));
-
-    private void Watch(Readiness interest)
-    {
-        lock (_watchLock)
-        {
-            if (!_disposed)
-                _registration?.SetInterest(interest);
-        }
-    }
-
-    /// <summary>On the reactor's thread. While a report is under way to an owner that has not read yet, it is not repeated.</summary>
-    private void Report(Readiness readiness)
-    {
-        // A tun device reports an error only when it is being removed; reads may go on saying "nothing there" for a moment.
-        if ((readiness & Readiness.HangUp) != 0 && !_hungUp)
-        {
-            _hungUp = true;
-            Watch();
-        }
-
-        if (!IsLevel || Interlocked.CompareExchange(ref _told, Told, Quiet) == Quiet)
-        {
-            _ready!(readiness);
-            return;
-        }
-
-        // The owner may read at this moment, on another thread, and then does not know that it has to end the silence.
-        lock (_watchLock)
-        {
-            if (!IsLevel)
-                return;
-            Watch(Readiness.None);
-            if (Interlocked.CompareExchange(ref _told, Mute, Told) == Quiet)
-                Watch();
-        }
     }
 
     private int Gather(PacketBuffer frame, byte* header, IoVector* vectors)

@@ -1,4 +1,3 @@
-using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Tcp;
@@ -313,11 +312,8 @@ public sealed partial class TcpSocket
     {
         _acknowledgedCredit += bytes;
         GrowSendBuffer();
-        // Not for every acknowledgement: the writer is woken when it pays, or when there is nothing left to wait for and it may be waiting: one that knows of room
-        // for the largest buffer is not.
-        if (_closedByOwner || _acknowledgedCredit <= 0)
-            return;
-        if (_acknowledgedCredit >= _sendBuffer / 8 || (_send.Bytes == 0 && _sendBuffer - _acknowledgedCredit < BufferPool.MaxCapacity))
+        // Not for every acknowledgement: the writer is woken when it pays, or when there is nothing left to wait for.
+        if (!_closedByOwner && _acknowledgedCredit > 0 && (_acknowledgedCredit >= _sendBuffer / 8 || _send.Bytes == 0))
             Raise(SocketEvents.Writable);
     }
 }
