@@ -150,6 +150,8 @@ public sealed partial class StackActor : ReceiveActor
 
         if (_rounds > 0)
         {
+            // What the engine has answered by itself (a SYN, an echo request) has nothing to wait for.
+            SendQueued();
             _goingRound = true;
             _dispatcher.Schedule(_round);
             return;
@@ -212,16 +214,22 @@ public sealed partial class StackActor : ReceiveActor
     /// <summary>Hands frames to the wire within its credit, and lets sockets fill the room that this makes.</summary>
     private void Emit(Instant now)
     {
-        while (_credit > 0)
+        SendQueued();
+        while (_credit > 0 && _stack.PollAt <= now)
         {
-            if (!_stack.TryDequeueFrame(out var frame))
-            {
-                if (_stack.PollAt > now)
-                    return;
-                if (!PollEngine(now) || !_stack.TryDequeueFrame(out frame))
-                    return;
-            }
+            var before = _credit;
+            if (!PollEngine(now))
+                return;
+            SendQueued();
+            if (_credit == before)
+                return;
+        }
+    }
 
+    private void SendQueued()
+    {
+        while (_credit > 0 && _stack.TryDequeueFrame(out var frame))
+        {
             _credit--;
             _context.Tap.Tell(Frame.Of(frame));
         }

@@ -1,3 +1,5 @@
+using Akka.Actor;
+using Akka.TestKit;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
@@ -13,6 +15,7 @@ namespace Tapwire.Tests.Actors;
 public sealed class StackStreamSpecs : StackSetup
 {
     private readonly NetworkStack _peer;
+    private TcpSocket? _socket;
 
     public StackStreamSpecs()
     {
@@ -20,13 +23,13 @@ public sealed class StackStreamSpecs : StackSetup
         _peer.AddAddress(new IpPrefix(StackHarness.PeerIp, 24), Instant.Zero);
     }
 
-    private Instant Now => new(Clock.GetElapsedTime(0).Ticks);
+    private Instant Time => new(Clock.GetElapsedTime(0).Ticks);
 
     [Fact]
     public void An_owner_with_room_for_any_buffer_is_told_of_more_in_lots_and_never_has_less_than_that_with_nothing_under_way()
     {
         Start();
-        var (id, room) = Accept(default, out _);
+        var (id, room) = Accept(new TcpSocketOptions { SendBuffer = 200_000 });
         var told = 0;
         const int Writes = 400;
         const int Size = 1000;
@@ -62,7 +65,7 @@ public sealed class StackStreamSpecs : StackSetup
     public void An_owner_with_little_room_is_told_of_all_that_has_been_acknowledged()
     {
         Start();
-        var (id, room) = Accept(new TcpSocketOptions { SendBuffer = 4000 }, out _);
+        var (id, room) = Accept(new TcpSocketOptions { SendBuffer = 4000 });
         Assert.Equal(4000, room);
         for (var i = 0; i < 10; i++)
         {
@@ -98,14 +101,36 @@ public sealed class StackStreamSpecs : StackSetup
         var frames = FromPeer();
         Clock.Looks = 0;
         Burst(frames);
-        Owner.ExpectMsg<Accepted>();
+        var accepted = Owner.ExpectMsg<Accepted>();
         Assert.Equal(1 + 1 + 3, Clock.Looks); // for the status that held the frames together, the poll, and its rounds
+        Owner.Send(Stack, new Attach(accepted.Id));
+        Owner.ExpectMsg<Connected>();
+        Owner.ExpectMsg<ReadReady>().Release();
     }
 
-    private (SocketId Id, int Room) Accept(TcpSocketOptions options, out TcpSocket socket)
+    [Fact]
+    public void What_the_engine_answers_by_itself_does_not_wait_for_owners()
+    {
+        Start();
+        Accept(default);
+        Peering(_socket!, 10);
+        var looks = new List<int>();
+        Tap.SetAutoPilot(new DelegateAutoPilot((_, message) =>
+        {
+            if (message is Frame)
+                looks.Add(Clock.Looks);
+            return AutoPilot.KeepRunning;
+        }));
+        Clock.Looks = 0;
+        Burst([.. FromPeer(), Question]);
+        Owner.ExpectMsg<ReadReady>().Release();
+        Assert.Equal([2], looks); // with the poll that has told the owner; the bare acknowledgement is late
+    }
+
+    private (SocketId Id, int Room) Accept(TcpSocketOptions options)
     {
         Listen(options);
-        socket = Connect();
+        _socket = Connect();
         Exchange();
         Owner.Send(Stack, new Attach(Owner.ExpectMsg<Accepted>().Id));
         var connected = Owner.ExpectMsg<Connected>();
@@ -121,7 +146,7 @@ public sealed class StackStreamSpecs : StackSetup
     /// <summary>Up to the SYN that has reached the stack.</summary>
     private TcpSocket Connect()
     {
-        Assert.Equal(StackError.None, _peer.Tcp.Connect(new IpEndpoint(StackHarness.OwnIp, 7), default(IpEndpoint), default, Now, out var socket));
+        Assert.Equal(StackError.None, _peer.Tcp.Connect(new IpEndpoint(StackHarness.OwnIp, 7), default(IpEndpoint), default, Time, out var socket));
         while (socket!.State == TcpState.SynSent && Counter("TcpInSegs") == 0)
         {
             foreach (var frame in FromPeer())
@@ -137,7 +162,7 @@ public sealed class StackStreamSpecs : StackSetup
     {
         var buffer = Pool.Rent(count);
         buffer.Append(count).Fill(1);
-        Assert.Equal(StackError.None, socket.Write(buffer, Now));
+        Assert.Equal(StackError.None, socket.Write(buffer, Time));
     }
 
     private void Write(SocketId id, int count)
@@ -165,24 +190,24 @@ public sealed class StackStreamSpecs : StackSetup
         {
             var frame = Pool.Rent(bytes.Length);
             bytes.CopyTo(frame.Append(bytes.Length));
-            _peer.Receive(frame, Now);
+            _peer.Receive(frame, Time);
             Stack.Tell(new FramesWritten(1));
         }
     }
 
     private List<byte[]> FromPeer()
     {
-        _peer.Poll(Now);
+        _peer.Poll(Time);
         while (_peer.TryDequeueEvent(out var socket, out _))
         {
             if (socket is not TcpSocket tcp)
                 continue;
             PacketBuffer.ReleaseChain(tcp.Read(out var count, out _));
             if (count > 0)
-                tcp.Consumed(count, Now);
+                tcp.Consumed(count, Time);
         }
 
-        _peer.Poll(Now);
+        _peer.Poll(Time);
         var frames = new List<byte[]>();
         while (_peer.TryDequeueFrame(out var frame))
         {
@@ -197,7 +222,7 @@ public sealed class StackStreamSpecs : StackSetup
 
     protected override void AfterAll()
     {
-        _peer.Close(Now);
+        _peer.Close(Time);
         while (_peer.TryDequeueFrame(out var frame))
             frame.Release();
         base.AfterAll();
