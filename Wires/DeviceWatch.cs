@@ -63,7 +63,9 @@ internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
         if ((readiness & Readiness.HangUp) != 0 && !_hungUp)
         {
             _hungUp = true;
+            ready(readiness);
             Watch();
+            return;
         }
 
         if (!IsLevel || Interlocked.CompareExchange(ref _told, Told, Quiet) == Quiet)
