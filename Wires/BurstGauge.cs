@@ -1,8 +1,8 @@
 namespace Tapwire.Wires;
 
 /// <summary>
-/// Decides how many frames to read before looking again whether there are more: as many as came together last. One more would be a read that finds nothing; fewer,
-/// and what belongs together is handled piece by piece. That there were more is found out by trying, the more seldom the more often it was in vain.
+/// Decides how many frames to read before looking again whether there are more: as many as came together last. One more would be a read that finds nothing;
+/// fewer, and what belongs together is handled piece by piece. That there were more is found out by trying, the more seldom the more often it was in vain.
 /// </summary>
 internal struct BurstGauge()
 {

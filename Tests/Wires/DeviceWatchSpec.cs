@@ -93,6 +93,7 @@ public sealed class DeviceWatchSpec : IDisposable
     public void The_end_of_a_device_is_told_even_to_an_owner_that_has_not_read_and_is_not_repeated_for_ever()
     {
         _reactor.Report(Readiness.Readable);
+        _reactor.Changing = _ => Assert.Equal(2, _told.Count); // first of all: from now on a read throws
         _reactor.Report(Readiness.Readable | Readiness.HangUp);
         Assert.Equal(Readiness.Readable, _reactor.Interest);
         Assert.Equal([Readiness.Readable, Readiness.Readable | Readiness.HangUp], _told);
