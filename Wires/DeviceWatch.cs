@@ -8,7 +8,8 @@ namespace Tapwire.Wires;
 /// <param name="ready">The owner's; called on the reactor's thread.</param>
 internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
 {
-    // What the owner has been told since its last read: nothing; that there is something; that, and the watch is mute until it reads.
+    // What the owner has been told since its last read: nothing; that there is something; that, and the watch is edge-triggered until it reads, so that only
+    // what is new wakes the reactor. (Without an interest it would miss the end of a device, which wakes those who wait for frames.)
     private const int Quiet = 0;
     private const int Told = 1;
     private const int Mute = 2;
@@ -76,11 +77,11 @@ internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
 
         lock (_lock)
         {
-            if (!IsLevel)
+            if (!IsLevel || Volatile.Read(ref _told) == Mute)
                 return;
-            Watch(Readiness.None);
+            Watch(Readiness.Readable);
 
-            // The owner may have read at this moment, on another thread, when there was no silence to end.
+            // The owner may have read at this moment, on another thread, when there was nothing to undo.
             if (Interlocked.CompareExchange(ref _told, Mute, Told) == Quiet)
                 Watch();
         }
