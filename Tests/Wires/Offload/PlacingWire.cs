@@ -32,7 +32,8 @@ internal sealed class PlacingWire(IWire inner) : IPlacingWire
 
     public int ReadFrame(Span<byte> room)
     {
-        Assert.InRange(FrameRoom, 1, room.Length);
+        if (FrameRoom == 0 || room.Length < FrameRoom)
+            Assert.Fail($"{room.Length} bytes of room, {FrameRoom} needed.");
         room[..FrameRoom].Fill(Scribble);
         PacketBuffer frame = null!;
         if (inner.Read(_pool, new Span<PacketBuffer>(ref frame), out _) == 0)
