@@ -269,7 +269,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         nint count;
         do
             count = Scatter(header, head, large!);
-        while (count < _virtioLength && IsToBeRepeated(count));
+        while (count < _virtioLength && IsToBeRepeated(count < 0 ? Errno : Errors.EIO));
         return count < 0 ? -1 : (int)count - _virtioLength;
     }
 
@@ -277,9 +277,10 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
     private int ReadPlain(byte* start, int room)
     {
         nint count;
+        int errno;
         do
-            count = read(_descriptor, start, (nuint)room);
-        while (count < 0 && IsToBeRepeated(count));
+            count = Libc.Read(_descriptor, start, (nuint)room, out errno);
+        while (count < 0 && IsToBeRepeated(errno));
         if (count < room)
             return (int)count;
 
@@ -289,9 +290,8 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
     }
 
     /// <summary>Says of a read that gave nothing whether it was only interrupted; otherwise there is nothing to be read.</summary>
-    private bool IsToBeRepeated(nint count)
+    private bool IsToBeRepeated(int errno)
     {
-        var errno = count < 0 ? Errno : Errors.EIO;
         if (errno == Errors.EINTR)
             return true;
         if (errno == Errors.EAGAIN && !_hungUp)
