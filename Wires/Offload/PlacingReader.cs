@@ -61,17 +61,16 @@ internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) :
     private int ReadBehind(OpenSuperFrame open, Span<byte> place, ref TcpCoalescer.Output output)
     {
         var length = wire.ReadFrame(place);
-        var read = place[..Math.Max(length, 0)];
-        if (length > 0 && coalescer.TryTakePlaced(read, ref _large, ref output))
-            return length;
         if (length <= 0)
         {
             open.Uncover();
             return length;
         }
 
+        if (coalescer.TryTakePlaced(place[..length], ref _large, ref output))
+            return length;
         var frame = output.Pool.Rent(length);
-        read.CopyTo(frame.Append(length));
+        place[..length].CopyTo(frame.Append(length));
         open.Uncover();
         coalescer.Take(frame, ref output);
         return length;
