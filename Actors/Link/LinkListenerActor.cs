@@ -26,10 +26,10 @@ internal sealed class LinkListenerActor : ListenerActor
     private Listening? _listening;
     private Waiting? _waiting;
 
-    public LinkListenerActor(SocketContext context, BecomeListener listen)
-        : base(context.Stack, new Listen(LinkAddress.Wildcard(listen.Family), Math.Clamp(listen.Request.Backlog, 1, 65535), listen.Binding, listen.Options))
+    public LinkListenerActor(BecomeListener listen)
+        : base(listen.Context.Stack, new Listen(LinkAddress.Wildcard(listen.Family), Math.Clamp(listen.Request.Backlog, 1, 65535), listen.Binding, listen.Options))
     {
-        _context = context;
+        _context = listen.Context;
         _link = AcceptLink.From(listen.Link);
         _family = listen.Family;
         _options = listen.Options;
@@ -37,7 +37,7 @@ internal sealed class LinkListenerActor : ListenerActor
         _session = listen.Session;
     }
 
-    public static Props Props(SocketContext context, BecomeListener listen) => Akka.Actor.Props.Create(() => new LinkListenerActor(context, listen));
+    public static Props Props(BecomeListener listen) => Akka.Actor.Props.Create(() => new LinkListenerActor(listen));
 
     protected override void PreStart()
     {
@@ -111,7 +111,7 @@ internal sealed class LinkListenerActor : ListenerActor
             case LinkWrite.Done:
                 _waiting = null;
                 _link.SetInterest(Readiness.Readable);
-                Context.Parent.Tell(new SpawnConnection(link, _family, accepted, _options));
+                Context.Parent.Tell(new SpawnConnection(_context, link, _family, accepted, _options));
                 Stack.Tell(new Accept(listener, 1));
                 break;
             case LinkWrite.Full:

@@ -34,10 +34,11 @@ internal sealed record LinkCall(LinkRequest Request, PeerCredentials Peer = defa
 internal sealed record LinkReply(LinkAnswer Answer, ApplicationEnd? Descriptor = null);
 
 /// <summary>ConnectionActor → LinkActor: this socket is to listen. Its descriptor goes over to a listener's actor; then the sender is told to stop.</summary>
-internal sealed record BecomeListener(StreamLink Link, LinkFamily Family, SocketId? Binding, TcpSocketOptions Options, ListenRequest Request, IActorRef Session);
+internal sealed record BecomeListener(SocketContext Context, StreamLink Link, LinkFamily Family, SocketId? Binding, TcpSocketOptions Options, ListenRequest Request,
+    IActorRef Session);
 
 /// <summary>LinkListenerActor → LinkActor: a connection for the application; its actor is to be made. The link's other end is with the application already.</summary>
-internal sealed record SpawnConnection(StreamLink Link, LinkFamily Family, Accepted Accepted, TcpSocketOptions Options);
+internal sealed record SpawnConnection(SocketContext Context, StreamLink Link, LinkFamily Family, Accepted Accepted, TcpSocketOptions Options);
 
 /// <summary>A socket's actor → LinkActor: the socket has ended.</summary>
 internal sealed record SocketEnded(ulong Handle) : IDeadLetterSuppression;

@@ -18,6 +18,7 @@ internal sealed class IpLayer : IIpOutput
     private readonly StackCounters _counters;
     private readonly int _superFrame;
     private BufferQueue _loopback;
+    private BufferQueue _crossing;
     private Hop _hop;
     private IpAddress _hopDestination;
 
@@ -40,7 +41,7 @@ internal sealed class IpLayer : IIpOutput
 
     public RouteTable Routes { get; }
 
-    public bool HasRoom => _egress.HasRoom && _loopback.Count < _options.LoopbackFrames;
+    public bool HasRoom => _egress.HasRoom && _loopback.Count + _crossing.Count < _options.LoopbackFrames;
 
     /// <summary>Headroom that a packet needs in front of its transport header.</summary>
     public int HeaderRoom => _link.HeaderLength + Ipv4Header.Length;
@@ -99,7 +100,7 @@ internal sealed class IpLayer : IIpOutput
             PayloadLength = (ushort)payloadLength,
         }.Emit(packet.Prepend(Ipv4Header.Length));
         if (local)
-            SendToSelf(packet);
+            SendToOwn(packet);
         else
             _link.Send(packet, hop.NextHop, hop.Kind, now);
     }
@@ -111,6 +112,12 @@ internal sealed class IpLayer : IIpOutput
     }
 
     public bool TryTakeLoopback([NotNullWhen(true)] out PacketBuffer? packet) => _loopback.TryDequeue(out packet);
+
+    /// <summary>The next packet from this stack's addresses to themselves whose socket is another shard's.</summary>
+    public bool TryTakeCrossing([NotNullWhen(true)] out PacketBuffer? packet) => _crossing.TryDequeue(out packet);
+
+    /// <summary>Takes a packet that a sibling has sent from and to own addresses.</summary>
+    public void TakeCrossing(PacketBuffer packet) => Enqueue(packet, ref _loopback);
 
     /// <summary>An address or a route has changed.</summary>
     public void Changed()
@@ -183,16 +190,22 @@ internal sealed class IpLayer : IIpOutput
         note.Ecn = (transport[13] & 0x80) != 0;
     }
 
-    private void SendToSelf(PacketBuffer packet)
+    private void SendToOwn(PacketBuffer packet)
     {
-        if (_loopback.Count >= _options.LoopbackFrames + (_options.LoopbackFrames >> 3) + 1)
-        {
-            Drop(packet, ref _counters.LoopbackOverflow);
-            return;
-        }
-
         _counters.LoopbackPackets++;
-        _loopback.Enqueue(packet);
+        if (_options.Shard is { } shard && shard.Steering.OwnerOfPacket(packet.Span) != shard.Index)
+            Enqueue(packet, ref _crossing);
+        else
+            Enqueue(packet, ref _loopback);
+    }
+
+    /// <summary>What a transport sends in spite of <see cref="HasRoom"/> is taken, too, up to a point; more is dropped and counted.</summary>
+    private void Enqueue(PacketBuffer packet, ref BufferQueue queue)
+    {
+        if (queue.Count > _options.LoopbackFrames + (_options.LoopbackFrames >> 3))
+            Drop(packet, ref _counters.LoopbackOverflow);
+        else
+            queue.Enqueue(packet);
     }
 
     private static void Drop(PacketBuffer packet, ref long counter)

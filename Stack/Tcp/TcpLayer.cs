@@ -31,7 +31,9 @@ public sealed partial class TcpLayer
     private TcpSocket? _firstOutput;
     private TcpSocket? _lastOutput;
 
-    internal TcpLayer(TcpOptions options, IIpOutput ip, SocketEventQueue events, TimerWheel timers, KeyedRandom random, TcpCounters counters)
+    /// <param name="shared">What all shards of a driver have alike; for a stack of its own, <paramref name="random"/> again.</param>
+    internal TcpLayer(TcpOptions options, IIpOutput ip, SocketEventQueue events, TimerWheel timers, KeyedRandom random, TcpCounters counters,
+        StackShard? shard = null, KeyedRandom? shared = null)
     {
         options.Validate();
         Options = options;
@@ -44,12 +46,14 @@ public sealed partial class TcpLayer
         _table = new TcpTable(random);
         _sequenceKey = random.NextHash();
         _timestampKey = random.NextHash();
-        _ephemeral = new EphemeralPorts(random);
+        _ephemeral = new EphemeralPorts(random, shard);
         _resets = new RateLimit(options.ResetsPerSecond);
         // Half of the allowance at random, so that nobody can learn about other connections by counting (CVE-2016-5696).
         _challenges = new RateLimit(options.ChallengeAcksPerSecond - random.Next(options.ChallengeAcksPerSecond / 2 + 1));
         _cookies = new SynCookies(random);
-        _fastOpenKey = random.NextHash();
+
+        // A client's next connection may be another shard's: what is handed out is to count there, too.
+        _fastOpenKey = (shared ?? random).NextHash();
     }
 
     public TcpCounters Counters { get; }
