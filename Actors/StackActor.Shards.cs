@@ -28,7 +28,7 @@ public sealed partial class StackActor
         });
         Receive<Crossing>(crossing =>
         {
-            _stack.ReceiveCrossing(crossing.Packet);
+            _stack.ReceiveCrossing(crossing.Content, Now);
             PostPoll();
         });
     }
@@ -36,7 +36,7 @@ public sealed partial class StackActor
     /// <summary>Takes a frame off this shard's queue of the wire to the shard that it is for.</summary>
     private void Steer(PacketBuffer frame, StackShard shard)
     {
-        var owner = shard.Steering.OwnerOfFrame(frame.Span, _stack.Options.Link);
+        var owner = shard.Steering.OwnerOfFrame(frame.Span, _stack.Options.Link, shard.Index);
         if (owner == shard.Index)
         {
             Enqueue(frame);
@@ -66,13 +66,13 @@ public sealed partial class StackActor
         return copy;
     }
 
-    /// <summary>Hands packets between own addresses to the shards whose sockets they are for.</summary>
+    /// <summary>Hands packets to the shards that they are for.</summary>
     private void PassOn()
     {
-        while (_stack.TryDequeueCrossing(out var packet, out var owner))
+        while (_stack.TryDequeueCrossing(out var crossing))
         {
             _crossings++;
-            _siblings[owner].Tell(new Crossing(packet));
+            _siblings[crossing.Shard].Tell(new Crossing(crossing));
         }
     }
 }

@@ -1,6 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
-using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
 
 namespace Tapwire.Messages;
 
@@ -8,10 +8,10 @@ namespace Tapwire.Messages;
 public sealed record Siblings(IReadOnlyList<IActorRef> Stacks);
 
 /// <summary>
-/// StackActor → another one with the same addresses: a packet between own addresses, beginning with its IP header, whose socket is there. No answer. A frame off the wire
-/// that is another's goes to it as the <see cref="Frame"/> that it is.
+/// StackActor → another one with the same addresses: a packet between own addresses whose socket is there, or one off the wire that has found no socket on the way and may
+/// find one there. No answer. A frame that is known to be another's goes to it as the <see cref="Frame"/> that it is.
 /// </summary>
-public sealed record Crossing(PacketBuffer Packet) : IOwnsBuffers, IDeadLetterSuppression
+public sealed record Crossing(CrossingPacket Content) : IOwnsBuffers, IDeadLetterSuppression
 {
-    public void Release() => Packet.Release();
+    public void Release() => Content.Packet.Release();
 }

@@ -7,12 +7,12 @@ namespace Tapwire.Stack;
 
 /// <summary>
 /// Says which of several stacks with the same addresses, the shards, a packet is for. TCP and UDP go by the local port: ports of the ephemeral range are dealt out
-/// among the shards, another port belongs to the shard that has claimed it first, and a TCP port that all shards listen on is spread, connection by connection.
-/// Everything else is shard 0's, but ARP, which all need. Any thread may ask, and gets the same answer.
+/// among the shards, another port belongs to the shard that has claimed it first, and on a TCP port that is spread all shards listen: a connection is the shard's on
+/// whose queue its SYN came. Everything else is shard 0's, but ARP, which all need. Any thread may ask.
 /// </summary>
 /// <remarks>
-/// The answer does not depend on where a packet has come in. A device with queues learns from what each shard sends where its flows belong (Linux's tun does);
-/// until it has, or when it has forgotten, packets cross from one shard to another, and are not lost.
+/// Nothing relies on the device for being right. One with queues keeps a flow on the queue that it has chosen, and learns from what a shard sends where its flows belong
+/// (Linux's tun does); a packet that comes to another shard all the same crosses over, and is not lost.
 /// </remarks>
 public sealed class FlowSteering
 {
@@ -30,7 +30,7 @@ public sealed class FlowSteering
     private readonly byte[] _udp;
 
     /// <param name="shards">1..<see cref="MaxShards"/>.</param>
-    /// <param name="secret">32 bytes: nobody else can tell which connections of a spread port meet in a shard.</param>
+    /// <param name="secret">32 bytes.</param>
     public FlowSteering(int shards, ReadOnlySpan<byte> secret)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(shards, 1);
@@ -54,29 +54,44 @@ public sealed class FlowSteering
     /// <summary>All shards listen on a TCP port. To be said before they do.</summary>
     public void SpreadTcp(ushort port) => Volatile.Write(ref _tcp[port], Spread);
 
-    /// <summary>The shard that a frame is for, or <see cref="All"/>. One that makes no sense is somebody's, too, to be counted and dropped.</summary>
-    public int OwnerOfFrame(ReadOnlySpan<byte> frame, LinkKind link)
+    /// <summary>All shards listen on that port: a segment without a connection here may have one elsewhere.</summary>
+    internal bool IsSpreadTcp(ushort port) => Volatile.Read(ref _tcp[port]) == Spread;
+
+    /// <summary>The shard that a frame off the wire is for, or <see cref="All"/>. One that makes no sense is somebody's, too, to be counted and dropped.</summary>
+    /// <param name="here">On whose queue it has come.</param>
+    public int OwnerOfFrame(ReadOnlySpan<byte> frame, LinkKind link, int here)
     {
         if (link == LinkKind.Ip)
-            return OwnerOfPacket(frame);
+            return OwnerOfArrival(frame, here);
         if (!EthernetView.TryParse(frame, out var header))
             return 0;
         return header.EtherType switch
         {
-            EtherType.Ipv4 => OwnerOfPacket(frame[EthernetHeader.Length..]),
+            EtherType.Ipv4 => OwnerOfArrival(frame[EthernetHeader.Length..], here),
             EtherType.Arp => All,
             _ => 0,
         };
     }
 
-    /// <summary>The shard that a packet is for which begins with its IP header.</summary>
-    public int OwnerOfPacket(ReadOnlySpan<byte> packet)
+    /// <summary>The shard that a packet between own addresses is for. Whoever asks, and whenever, gets the same answer for a connection.</summary>
+    internal int OwnerOfOwn(ReadOnlySpan<byte> packet)
     {
         if (!TryReadTransport(packet, out var header, out var transport))
             return 0;
-        return header.Protocol == IpProtocol.Icmp
-            ? OwnerOfIcmp(transport)
-            : Owner(header.Protocol, header.Destination, header.Source, transport, outgoing: false);
+        var owner = Owner(header.Protocol, transport[2..]);
+        return owner == Spread
+            ? (int)(_hash.TableHash((ulong)header.Destination << 32 | header.Source, BinaryPrimitives.ReadUInt32BigEndian(transport)) % (uint)Shards)
+            : owner;
+    }
+
+    private int OwnerOfArrival(ReadOnlySpan<byte> packet, int here)
+    {
+        if (!TryReadTransport(packet, out var header, out var transport))
+            return 0;
+        if (header.Protocol == IpProtocol.Icmp)
+            return OwnerOfIcmp(transport);
+        var owner = Owner(header.Protocol, transport[2..]);
+        return owner == Spread ? here : owner;
     }
 
     /// <summary>An error belongs to whoever has sent the packet that it quotes.</summary>
@@ -84,7 +99,8 @@ public sealed class FlowSteering
     {
         if (!Icmpv4View.TryParse(message, out var icmp) || !IsError(icmp.Type) || !TryReadTransport(message[Icmpv4Header.Length..], out var quoted, out var transport))
             return 0;
-        return Owner(quoted.Protocol, quoted.Source, quoted.Destination, transport, outgoing: true);
+        var owner = Owner(quoted.Protocol, transport);
+        return owner == Spread ? All : owner;
     }
 
     private static bool IsError(byte type) => type is Icmpv4Type.DestinationUnreachable or Icmpv4Type.TimeExceeded or Icmpv4Type.ParameterProblem;
@@ -102,24 +118,17 @@ public sealed class FlowSteering
         return true;
     }
 
-    /// <param name="outgoing">The packet is one of ours: its source port is the local one.</param>
-    private int Owner(byte protocol, uint local, uint remote, ReadOnlySpan<byte> transport, bool outgoing)
+    /// <param name="port">Begins with the local port.</param>
+    private int Owner(byte protocol, ReadOnlySpan<byte> port)
     {
-        var first = BinaryPrimitives.ReadUInt16BigEndian(transport);
-        var second = BinaryPrimitives.ReadUInt16BigEndian(transport[2..]);
-        var (localPort, remotePort) = outgoing ? (first, second) : (second, first);
+        var local = BinaryPrimitives.ReadUInt16BigEndian(port);
         var owner = protocol switch
         {
-            IpProtocol.Tcp => Volatile.Read(ref _tcp[localPort]),
-            IpProtocol.Udp => Volatile.Read(ref _udp[localPort]),
+            IpProtocol.Tcp => Volatile.Read(ref _tcp[local]),
+            IpProtocol.Udp => Volatile.Read(ref _udp[local]),
             _ => Unclaimed,
         };
-        return owner switch
-        {
-            Unclaimed => 0,
-            Spread => (int)(_hash.TableHash((ulong)local << 32 | remote, (uint)(localPort << 16 | remotePort)) % (uint)Shards),
-            _ => owner,
-        };
+        return owner == Unclaimed ? 0 : owner;
     }
 
     private static byte[] DealOut(int shards)

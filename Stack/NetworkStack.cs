@@ -150,8 +150,10 @@ public sealed class NetworkStack
     {
         while (_addresses.Prefixes.Count != 0)
             RemoveAddress(_addresses.Prefixes[^1].Address, now);
-        while (_ip.TryTakeLoopback(out var packet) || _ip.TryTakeCrossing(out packet))
+        while (_ip.TryTakeLoopback(out var packet))
             packet.Release();
+        while (_ip.TryTakeCrossing(out var crossing))
+            crossing.Packet.Release();
         _link.ForgetNeighbors();
     }
 
@@ -166,8 +168,8 @@ public sealed class NetworkStack
             _ipv4.Receive(frame, delivery, now);
     }
 
-    /// <summary>Takes a packet that a sibling gave away by <see cref="TryDequeueCrossing"/>. The next <see cref="Poll"/> delivers it.</summary>
-    public void ReceiveCrossing(PacketBuffer packet) => _ip.TakeCrossing(packet);
+    /// <summary>Takes a packet that a sibling gave away by <see cref="TryDequeueCrossing"/>.</summary>
+    public void ReceiveCrossing(in CrossingPacket crossing, Instant now) => _ipv4.ReceiveLoopback(crossing.Packet, now, crossing.Hops);
 
     /// <summary>Runs due timers, delivers packets to own addresses, and lets sockets emit while the egress queue has room. Work per call is bounded.</summary>
     public void Poll(Instant now)
@@ -206,15 +208,12 @@ public sealed class NetworkStack
     /// <summary>Takes the next frame for the wire; the caller owns it.</summary>
     public bool TryDequeueFrame([NotNullWhen(true)] out PacketBuffer? frame) => _egress.TryDequeue(out frame);
 
-    /// <summary>Takes the next packet to an own address whose socket is not this shard's; the caller owns it, and nobody else its memory.</summary>
-    /// <param name="shard">Whose it is: <see cref="ReceiveCrossing"/>.</param>
-    public bool TryDequeueCrossing([NotNullWhen(true)] out PacketBuffer? packet, out int shard)
+    /// <summary>Takes the next packet that is another shard's; the caller owns it, and nobody else its memory.</summary>
+    public bool TryDequeueCrossing(out CrossingPacket crossing)
     {
-        shard = 0;
-        if (!_ip.TryTakeCrossing(out packet))
+        if (!_ip.TryTakeCrossing(out crossing))
             return false;
-        packet = Own(packet);
-        shard = Options.Shard!.Steering.OwnerOfPacket(packet.Span);
+        crossing = crossing with { Packet = Own(crossing.Packet) };
         return true;
     }
 

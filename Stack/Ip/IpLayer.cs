@@ -6,6 +6,10 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Ip;
 
+/// <summary>A packet for another shard, which begins with its IP header.</summary>
+/// <param name="Hops">Shards in which it has found no socket; more where it can only be that one's.</param>
+public readonly record struct CrossingPacket(PacketBuffer Packet, int Shard, int Hops);
+
 /// <summary>IP output: finds the way, finishes the transport checksum, writes the header and hands the packet to the link, or back to this stack.</summary>
 internal sealed class IpLayer : IIpOutput
 {
@@ -18,7 +22,7 @@ internal sealed class IpLayer : IIpOutput
     private readonly StackCounters _counters;
     private readonly int _superFrame;
     private BufferQueue _loopback;
-    private BufferQueue _crossing;
+    private readonly Queue<CrossingPacket> _crossing = new();
     private Hop _hop;
     private IpAddress _hopDestination;
 
@@ -42,6 +46,9 @@ internal sealed class IpLayer : IIpOutput
     public RouteTable Routes { get; }
 
     public bool HasRoom => _egress.HasRoom && _loopback.Count + _crossing.Count < _options.LoopbackFrames;
+
+    /// <summary>What a transport sends in spite of <see cref="HasRoom"/> is taken, too, up to this; more is dropped and counted.</summary>
+    private int LoopbackLimit => _options.LoopbackFrames + (_options.LoopbackFrames >> 3);
 
     /// <summary>Headroom that a packet needs in front of its transport header.</summary>
     public int HeaderRoom => _link.HeaderLength + Ipv4Header.Length;
@@ -113,11 +120,10 @@ internal sealed class IpLayer : IIpOutput
 
     public bool TryTakeLoopback([NotNullWhen(true)] out PacketBuffer? packet) => _loopback.TryDequeue(out packet);
 
-    /// <summary>The next packet from this stack's addresses to themselves whose socket is another shard's.</summary>
-    public bool TryTakeCrossing([NotNullWhen(true)] out PacketBuffer? packet) => _crossing.TryDequeue(out packet);
+    /// <summary>The next packet that is another shard's.</summary>
+    public bool TryTakeCrossing(out CrossingPacket crossing) => _crossing.TryDequeue(out crossing);
 
-    /// <summary>Takes a packet that a sibling has sent from and to own addresses.</summary>
-    public void TakeCrossing(PacketBuffer packet) => Enqueue(packet, ref _loopback);
+    public void PassOn(PacketBuffer packet, int hops) => Cross(packet, (_options.Shard!.Index + 1) % _options.Shard.Steering.Shards, hops + 1);
 
     /// <summary>An address or a route has changed.</summary>
     public void Changed()
@@ -193,19 +199,20 @@ internal sealed class IpLayer : IIpOutput
     private void SendToOwn(PacketBuffer packet)
     {
         _counters.LoopbackPackets++;
-        if (_options.Shard is { } shard && shard.Steering.OwnerOfPacket(packet.Span) != shard.Index)
-            Enqueue(packet, ref _crossing);
-        else
-            Enqueue(packet, ref _loopback);
-    }
-
-    /// <summary>What a transport sends in spite of <see cref="HasRoom"/> is taken, too, up to a point; more is dropped and counted.</summary>
-    private void Enqueue(PacketBuffer packet, ref BufferQueue queue)
-    {
-        if (queue.Count > _options.LoopbackFrames + (_options.LoopbackFrames >> 3))
+        if (_options.Shard is { } shard && shard.Steering.OwnerOfOwn(packet.Span) is var owner && owner != shard.Index)
+            Cross(packet, owner, IpReceiveInfo.Settled);
+        else if (_loopback.Count > LoopbackLimit)
             Drop(packet, ref _counters.LoopbackOverflow);
         else
-            queue.Enqueue(packet);
+            _loopback.Enqueue(packet);
+    }
+
+    private void Cross(PacketBuffer packet, int shard, int hops)
+    {
+        if (_crossing.Count > LoopbackLimit)
+            Drop(packet, ref _counters.LoopbackOverflow);
+        else
+            _crossing.Enqueue(new CrossingPacket(packet, shard, hops));
     }
 
     private static void Drop(PacketBuffer packet, ref long counter)

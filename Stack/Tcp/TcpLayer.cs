@@ -26,6 +26,7 @@ public sealed partial class TcpLayer
     private readonly SipHash _sequenceKey;
     private readonly SipHash _timestampKey;
     private readonly EphemeralPorts _ephemeral;
+    private readonly StackShard? _shard;
     private RateLimit _resets;
     private RateLimit _challenges;
     private TcpSocket? _firstOutput;
@@ -42,6 +43,7 @@ public sealed partial class TcpLayer
         Timers = timers;
         Counters = counters;
         Random = random;
+        _shard = shard;
         Senders = new SenderStatePool(this);
         _table = new TcpTable(random);
         _sequenceKey = random.NextHash();
@@ -75,6 +77,7 @@ public sealed partial class TcpLayer
     internal void Receive(PacketBuffer segment, in IpReceiveInfo info, Instant now)
     {
         Counters.TcpInSegs++;
+        var start = segment.Headroom - info.HeaderLength;
         if (segment.FragmentCount > 0)
             segment = Linear(segment);
         if (!Accept(segment, info, out var header))
@@ -97,7 +100,7 @@ public sealed partial class TcpLayer
                 TimeWaitReceives(timeWait, header, segment, now);
                 break;
             default:
-                ListenerReceives(pair, ref header, segment, now);
+                ListenerReceives(pair, ref header, segment, start, info.Hops, now);
                 break;
         }
     }
