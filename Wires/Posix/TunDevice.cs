@@ -106,7 +106,8 @@ internal static unsafe class TunDevice
                 + $"'ip tuntap add dev {name} mode {mode} user $USER{queues}'; or run inside 'unshare -Urn'.",
             Errors.EBUSY => $"The {mode} device {name} is in use: another program is attached to it.",
             Errors.E2BIG => $"The {mode} device {name} has no queue left: another program is attached to it, or more are asked for than the kernel has.",
-            Errors.EINVAL => $"{name} exists and is not a {(multiQueue ? "multi-queue" : "single-queue")} {mode} device, or cannot be an interface's name.",
+            Errors.EINVAL => $"{name} exists and is not a {(multiQueue ? "multi-queue" : "single-queue")} {mode} device, or cannot be an interface's name"
+                + (multiQueue ? $"; 'ip tuntap add dev {name} mode {mode}{queues}' makes one." : "."),
             _ => $"The {mode} device {name} cannot be attached: {Errors.Describe(errno)} (errno {errno}).",
         });
     }
