@@ -169,7 +169,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
                 Become(next => Opening(next, connect));
                 break;
             case ListenRequest listen:
-                Context.Parent.Tell(new BecomeListener(_context, Pair, _family, _binding, Options, listen, Sender));
+                Context.Parent.Tell(new BecomeListener(_context, AcceptLink.From(Pair), _family, _binding, Options, listen, Sender));
                 _binding = null;
                 Become(HandedOver);
                 break;

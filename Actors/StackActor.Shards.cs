@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Event;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
@@ -8,6 +9,11 @@ namespace Tapwire.Actors;
 // One of several with the same addresses: the conversation of Messages/Shards.cs.
 public sealed partial class StackActor
 {
+    /// <summary>The thread of another shard may still have to hear that an application has closed the socket which had the port.</summary>
+    private static readonly TimeSpan CloseIsHeardWithin = TimeSpan.FromMilliseconds(20);
+
+    // Asked for the second time at present.
+    private object? _again;
     private IReadOnlyList<IActorRef> _siblings = [];
     private long _crossings;
 
@@ -26,11 +32,26 @@ public sealed partial class StackActor
             else
                 Enqueue(frame.Buffer);
         });
+        Receive<Again>(again =>
+        {
+            _again = again.Request;
+            OnReceive(again.Request);
+            _again = null;
+        });
         Receive<Crossing>(crossing =>
         {
             _stack.ReceiveCrossing(crossing.Content, Now);
             PostPoll();
         });
+    }
+
+    /// <summary>A port that is in use is asked for once more before that is said: on one thread the close of its socket would have been heard before.</summary>
+    private bool TryAgainLater(object request)
+    {
+        if (_stack.Options.Shard is null || ReferenceEquals(_again, request))
+            return false;
+        Context.System.Scheduler.ScheduleTellOnce(CloseIsHeardWithin, Self, new Again(request), Sender);
+        return true;
     }
 
     /// <summary>Takes a frame off this shard's queue of the wire to the shard that it is for.</summary>
@@ -75,4 +96,6 @@ public sealed partial class StackActor
             _siblings[crossing.Shard].Tell(new Crossing(crossing));
         }
     }
+
+    private sealed record Again(object Request) : IDeadLetterSuppression;
 }

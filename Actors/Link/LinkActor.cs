@@ -62,7 +62,7 @@ internal sealed class LinkActor : ReceiveActor
         Receive<LinkReady>(_ => AcceptSessions());
         Receive<LinkCall>(Handle);
         Receive<BecomeListener>(Listen);
-        Receive<SpawnConnection>(spawn => Join(new JoinSocket(spawn.Context, spawn.Link, spawn.Family, spawn.Options, spawn.Accepted)));
+        Receive<SpawnConnection>(spawn => Join(spawn.Join));
         Receive<SocketEnded>(ended =>
         {
             if (_sockets.TryGetValue(ended.Handle, out var actor) && actor.Equals(Sender))
@@ -219,7 +219,7 @@ internal sealed class LinkActor : ReceiveActor
 
     private void Listen(BecomeListener listen)
     {
-        Add(listen.Link.Handle, LinkListenerActor.Props(listen).WithDispatcher(listen.Context.Dispatcher));
+        Add(listen.Link.Handle, LinkListenerActor.Props(listen, _context.Home.Reactor).WithDispatcher(_context.Home.Dispatcher));
         // Requests that the connection's actor has sent back come after this; the pill comes after those that it still has.
         Sender.Tell(PoisonPill.Instance);
     }
@@ -277,14 +277,11 @@ internal sealed class LinkActor : ReceiveActor
         Receive<LinkCall>(call => Sender.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted))));
         Receive<SpawnConnection>(spawn =>
         {
-            spawn.Link.Reset();
-            spawn.Context.Stack.Tell(new Abort(spawn.Accepted.Id));
+            spawn.Refuse();
         });
         Receive<BecomeListener>(listen =>
         {
-            listen.Link.Dispose();
-            if (listen.Binding is { } binding)
-                listen.Context.Stack.Tell(new Unbind(binding));
+            listen.Refuse();
             Sender.Tell(PoisonPill.Instance);
         });
         Receive<LinkReady>(_ => { });
