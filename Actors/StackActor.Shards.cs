@@ -40,7 +40,7 @@ public sealed partial class StackActor
         });
         Receive<Crossing>(crossing =>
         {
-            _stack.ReceiveCrossing(crossing.Content, Now);
+            _stack.ReceiveCrossing(crossing.Packet, crossing.Hops, Now);
             PostPoll();
         });
     }
@@ -93,7 +93,7 @@ public sealed partial class StackActor
         while (_stack.TryDequeueCrossing(out var crossing))
         {
             _crossings++;
-            _siblings[crossing.Shard].Tell(new Crossing(crossing));
+            _siblings[crossing.Shard].Tell(new Crossing(crossing.Packet, crossing.Hops));
         }
     }
 

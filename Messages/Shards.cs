@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Messages;
@@ -11,7 +12,8 @@ public sealed record Siblings(IReadOnlyList<IActorRef> Stacks);
 /// StackActor → another one with the same addresses: a packet between own addresses whose socket is there, or one off the wire that has found no socket on the way and may
 /// find one there. No answer. A frame that is known to be another's goes to it as the <see cref="Frame"/> that it is.
 /// </summary>
-public sealed record Crossing(CrossingPacket Content) : IOwnsBuffers, IDeadLetterSuppression
+/// <param name="Hops">See <see cref="CrossingPacket.Hops"/>.</param>
+public sealed record Crossing(PacketBuffer Packet, int Hops) : IOwnsBuffers, IDeadLetterSuppression
 {
-    public void Release() => Content.Packet.Release();
+    public void Release() => Packet.Release();
 }

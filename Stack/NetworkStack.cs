@@ -169,7 +169,7 @@ public sealed class NetworkStack
     }
 
     /// <summary>Takes a packet that a sibling gave away by <see cref="TryDequeueCrossing"/>.</summary>
-    public void ReceiveCrossing(in CrossingPacket crossing, Instant now) => _ipv4.ReceiveLoopback(crossing.Packet, now, crossing.Hops);
+    public void ReceiveCrossing(PacketBuffer packet, int hops, Instant now) => _ipv4.ReceiveLoopback(packet, now, hops);
 
     /// <summary>Runs due timers, delivers packets to own addresses, and lets sockets emit while the egress queue has room. Work per call is bounded.</summary>
     public void Poll(Instant now)

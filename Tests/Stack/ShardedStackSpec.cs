@@ -136,7 +136,7 @@ public sealed class ShardedStackSpec : IDisposable
                 {
                     moved = true;
                     hops.Add(crossing.Shard);
-                    _shards[crossing.Shard].Stack.ReceiveCrossing(crossing, shard.Now);
+                    _shards[crossing.Shard].Stack.ReceiveCrossing(crossing.Packet, crossing.Hops, shard.Now);
                 }
             }
         }
