@@ -68,7 +68,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         {
             // With the kernel's offloads off the header would say nothing: then frames go without.
             var virtioHeader = options.Offloads != WireOffloads.None && TunDevice.HasVirtioHeader(descriptor);
-            var name = TunDevice.Attach(descriptor, options.Name, options.Medium, virtioHeader);
+            var name = TunDevice.Attach(descriptor, options.Name, options.Medium, virtioHeader, options.MultiQueue);
             if (virtioHeader)
                 TunDevice.SetVirtioHeaderLength(descriptor, name, VirtioNetHeader.Length);
             var offloads = TunDevice.SetOffloads(descriptor, virtioHeader ? options.Offloads : WireOffloads.None);
