@@ -83,6 +83,7 @@ internal sealed class TcpCoalescer(int linkHeader)
         while (_count > 0)
             Close(0, ref output);
     }
+
     private SegmentKind Read(PacketBuffer frame, out TcpSegmentView segment)
     {
         var kind = TcpSegmentView.Read(frame.Span, linkHeader, out segment);
