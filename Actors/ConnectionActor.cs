@@ -11,9 +11,6 @@ using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Actors;
 
-/// <summary>What every socket's actor works with.</summary>
-/// <param name="Defaults">What an option reads as that the application has not set.</param>
-internal sealed record SocketContext(IActorRef Stack, Wires.IReactor Reactor, BufferPool Pool, TcpSocketOptions Defaults = default);
 
 /// <summary>
 /// The owner of a descriptor → ConnectionActor, its first message: what it is to join to a socket of the stack. The descriptor is the actor's from now on. No answer but the
@@ -153,6 +150,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
                 Reply(bind.Failed(StackError.AddressNotAvailable));
                 break;
             case BindRequest bind when _binding is null:
+                _context = _context.ForTcp(bind.Local.Endpoint.Port);
                 _context.Stack.Tell(new Bind(bind.Local.Endpoint, Options.ReuseAddress));
                 _asked = new Question(bind, Sender);
                 Become(next => Binding(next, bind));
@@ -171,7 +169,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
                 Become(next => Opening(next, connect));
                 break;
             case ListenRequest listen:
-                Context.Parent.Tell(new BecomeListener(Pair, _family, _binding, Options, listen, Sender));
+                Context.Parent.Tell(new BecomeListener(_context, AcceptLink.From(Pair), _family, _binding, Options, listen, Sender));
                 _binding = null;
                 Become(HandedOver);
                 break;

@@ -16,15 +16,22 @@ using Tapwire.Wires;
 
 namespace Tapwire.Actors;
 
-/// <summary>What a driver is made of. The caller opens the wire and the link's socket, since it can tell the user why one does not open.</summary>
+/// <summary>A queue of the wire with the thread that serves it: tap, stack, and the connections that are its own.</summary>
 /// <param name="Wire">The driver's from now on.</param>
 /// <param name="ReopenWire">Opens it again after a failure; throws <see cref="WireException"/>.</param>
+/// <param name="Dispatcher">The id of the dispatcher for the shard's actors.</param>
+public sealed record DriverShard(IWire Wire, Func<IWire> ReopenWire, IReactor Reactor, string Dispatcher);
+
+/// <summary>What a driver is made of. The caller opens the wire and the link's socket, since it can tell the user why one does not open.</summary>
+/// <param name="Shards">One, or several whose wires are queues of one interface.</param>
 /// <param name="Link">The listening socket for applications, or null for none; the driver's from now on.</param>
-/// <param name="Secret">32 bytes that the engine's random numbers derive from.</param>
-/// <param name="Dispatcher">The id of the dispatcher for tap, stack, connection and link actors.</param>
-public sealed record DriverContext(DriverSettings Settings, IWire Wire, Func<IWire> ReopenWire, LinkListener? Link, IReactor Reactor,
-    BufferPool Pool, TimeProvider Clock, byte[] Secret, string Dispatcher)
+/// <param name="Secret">32 bytes that the engines' random numbers derive from.</param>
+public sealed record DriverContext(DriverSettings Settings, IReadOnlyList<DriverShard> Shards, LinkListener? Link, BufferPool Pool, TimeProvider Clock,
+    byte[] Secret)
 {
+    /// <summary>Has what no other shard needs: control connections, proxies, pings.</summary>
+    public DriverShard Home => Shards[0];
+
     /// <summary>The ports of the host that lead into the stack's network; the driver's from now on.</summary>
     public IReadOnlyList<HostPort> HostPorts { get; init; } = [];
 
@@ -42,7 +49,8 @@ public sealed class WhenReady
     }
 }
 
-/// <summary>DriverActor → who asked: wire, stack, link and services are there.</summary>
+/// <summary>DriverActor → who asked: wire, stacks, link and services are there.</summary>
+/// <param name="Stack">The first shard's.</param>
 public sealed record DriverReady(IActorRef Stack, IReadOnlyList<ServiceOpened> Services);
 
 /// <summary>DriverActor → who asked: the driver cannot work, and why. It stops.</summary>
@@ -74,30 +82,32 @@ public sealed class DriverActor : ReceiveActor
 {
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly DriverContext _context;
-    private readonly NetworkStack _engine;
+    private readonly IReadOnlyList<NetworkStack> _engines;
     private readonly List<IActorRef> _askers = [];
     private readonly List<ServiceOpened> _services = [];
     private readonly HashSet<IActorRef> _front = [];
-    private IActorRef _tap = ActorRefs.Nobody;
-    private IActorRef _stack = ActorRefs.Nobody;
+    private readonly List<IActorRef> _taps = [];
+    private readonly List<IActorRef> _stacks = [];
+    private IActorRef _home = ActorRefs.Nobody;
     private bool _asked;
     private bool _proxyIsOpen = true;
 
     // Why the driver has failed, for the first who asks.
     private string? _untold;
 
-    public DriverActor(DriverContext context, NetworkStack stack)
+    /// <param name="engines">One for each shard.</param>
+    public DriverActor(DriverContext context, IReadOnlyList<NetworkStack> engines)
     {
         _context = context;
-        _engine = stack;
+        _engines = engines;
         Starting();
     }
 
     /// <exception cref="SettingsException">The stack refuses an address or the gateway.</exception>
     public static Props Props(DriverContext context)
     {
-        var stack = MakeStack(context);
-        return Akka.Actor.Props.Create(() => new DriverActor(context, stack));
+        var engines = DriverEngines.Make(context);
+        return Akka.Actor.Props.Create(() => new DriverActor(context, engines));
     }
 
     /// <summary>A fault costs the message that met it: tap and stack go on with what they own. An actor that cannot even be made ends the driver.</summary>
@@ -107,76 +117,74 @@ public sealed class DriverActor : ReceiveActor
     protected override void PreStart()
     {
         var settings = _context.Settings;
-        Context.ActorOf(Akka.Actor.Props.Create(() => new DeadLetterReclaimer()).WithDispatcher(_context.Dispatcher), "reclaimer");
-        _tap = Watched(TapActor.Props(new TapContext(_context.Wire, _context.ReopenWire, _context.Reactor, _context.Pool, settings.Tap.ReadBatch,
-            settings.Tap.QueueFrames, settings.Tap.ReopenMinimum, settings.Tap.ReopenMaximum)), "tap");
-        _stack = Watched(StackActor.Props(new StackContext(_engine, _tap, _context.Pool, _context.Clock, settings.Queues.Frames, settings.Queues.Bytes,
-            settings.Queues.FramesPerPoll, settings.Queues.EgressCredit, settings.Queues.MaximumTick)), "stack");
-        var proxy = StartProxy();
+        Context.ActorOf(Akka.Actor.Props.Create(() => new DeadLetterReclaimer()).WithDispatcher(_context.Home.Dispatcher), "reclaimer");
+        for (var i = 0; i < _engines.Count; i++)
+            StartShard(i);
+        _home = _stacks[0];
+        if (_engines[0].Options.Shard is not null)
+        {
+            foreach (var stack in _stacks)
+                stack.Tell(new Siblings([.. _stacks]));
+        }
+
+        var sockets = Sockets();
+        var proxy = StartProxy(sockets[0]);
         if (_context.Link is { } link)
         {
-            _front.Add(Watched(LinkActor.Props(new LinkContext(link, _stack, _tap, _context.Reactor, _context.Pool, _context.Dispatcher,
-                settings.Link.MaxSessions, settings.Link.MaxSockets, OptionDefaults(settings)) { Proxy = proxy }), "link"));
+            var context = new LinkContext(link, sockets, [.. _taps], settings.Link.MaxSessions, settings.Link.MaxSockets) { Proxy = proxy };
+            _front.Add(Watched(LinkActor.Props(context), "link", _context.Home));
         }
 
         foreach (var service in settings.Serve)
-            _front.Add(Watched(ServiceProps(service), $"{service.Name}-{service.Port}"));
+        {
+            for (var i = 0; i < _engines.Count; i++)
+                _front.Add(Watched(ServiceProps(service, i), Named($"{service.Name}-{service.Port}", i), _context.Shards[i]));
+        }
+
         AnswerWhenReady();
     }
 
+    private void StartShard(int index)
+    {
+        var settings = _context.Settings;
+        var shard = _context.Shards[index];
+        var tap = Watched(TapActor.Props(new TapContext(shard.Wire, shard.ReopenWire, shard.Reactor, _context.Pool, settings.Tap.ReadBatch,
+            settings.Tap.QueueFrames, settings.Tap.ReopenMinimum, settings.Tap.ReopenMaximum)), Named("tap", index), shard);
+        _taps.Add(tap);
+        _stacks.Add(Watched(StackActor.Props(new StackContext(_engines[index], tap, _context.Pool, _context.Clock, settings.Queues.Frames,
+            settings.Queues.Bytes, settings.Queues.FramesPerPoll, settings.Queues.EgressCredit, settings.Queues.MaximumTick)), Named("stack", index), shard));
+    }
+
+    /// <summary>The first shard's actors have the plain names.</summary>
+    private static string Named(string name, int index) => index == 0 ? name : $"{name}-shard{index}";
+
+    private SocketContext[] Sockets()
+    {
+        var defaults = OptionDefaults(_context.Settings);
+        var contexts = new SocketContext[_engines.Count];
+        for (var i = 0; i < contexts.Length; i++)
+        {
+            var shard = _context.Shards[i];
+            contexts[i] = new SocketContext(_stacks[i], shard.Reactor, _context.Pool, defaults)
+            {
+                Dispatcher = shard.Dispatcher,
+                Shard = _engines[i].Options.Shard is { } place ? new SocketShard(i, contexts, place.Steering) : null,
+            };
+        }
+
+        return contexts;
+    }
+
     /// <summary>Nobody, if no port is to be served.</summary>
-    private IActorRef StartProxy()
+    private IActorRef StartProxy(SocketContext sockets)
     {
         if (_context.HostPorts.Count == 0 && _context.Settings.Expose.Count == 0)
             return ActorRefs.Nobody;
         _proxyIsOpen = false;
-        var resolver = Context.ActorOf(_context.Resolver.WithDispatcher(_context.Dispatcher), "resolver");
-        var context = new ProxyContext(new SocketContext(_stack, _context.Reactor, _context.Pool), resolver, _context.Settings, _context.Dispatcher);
-        var proxy = Watched(ProxyActor.Props(context, _context.HostPorts), "proxy");
+        var resolver = Context.ActorOf(_context.Resolver.WithDispatcher(sockets.Dispatcher), "resolver");
+        var proxy = Watched(ProxyActor.Props(new ProxyContext(sockets, resolver, _context.Settings), _context.HostPorts), "proxy", _context.Home);
         _front.Add(proxy);
         return proxy;
-    }
-
-    private static NetworkStack MakeStack(DriverContext context)
-    {
-        var settings = context.Settings;
-        var wire = context.Wire;
-        var superFrames = WireOffloads.TcpSegmentationV4 | WireOffloads.Checksum;
-        var stack = new NetworkStack(new StackOptions
-        {
-            Link = wire.Medium == Medium.Ethernet ? LinkKind.Ethernet : LinkKind.Ip,
-            HardwareAddress = settings.HardwareAddress ?? wire.HardwareAddress ?? RandomAddress(),
-            Mtu = settings.Mtu == 0 ? wire.Mtu : Math.Min(settings.Mtu, wire.Mtu),
-            SuperFrame = (wire.Offloads & superFrames) == superFrames ? 65535 : 0,
-            ChecksumOffload = (wire.Offloads & WireOffloads.Checksum) != 0,
-            HopLimit = settings.HopLimit,
-            Neighbors = settings.Neighbors,
-            Icmp = settings.Icmp,
-            Udp = settings.Udp,
-            Tcp = settings.Tcp,
-        }, context.Pool, context.Secret);
-        var refusal = Configure(stack, settings);
-        if (refusal is null)
-            return stack;
-        stack.Close(Instant.Zero);
-        while (stack.TryDequeueFrame(out var frame))
-            frame.Release();
-        throw new SettingsException(refusal);
-    }
-
-    /// <summary>Null, or what the stack does not take.</summary>
-    private static string? Configure(NetworkStack stack, DriverSettings settings)
-    {
-        foreach (var address in settings.Addresses)
-        {
-            if (stack.AddAddress(address, Instant.Zero) is not StackError.None and var error)
-                return $"The stack refuses the address {address}: {error}.";
-        }
-
-        return settings.Gateway is { } gateway
-            && stack.AddRoute(new IpPrefix(gateway.IsV4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), gateway) is not StackError.None and var refused
-            ? $"The stack refuses the gateway {gateway}: {refused}; it must be on the network of one of the addresses."
-            : null;
     }
 
     /// <summary>What the options read as that an application has not set.</summary>
@@ -191,20 +199,12 @@ public sealed class DriverActor : ReceiveActor
         HopLimit = settings.HopLimit,
     };
 
-    /// <summary>A locally administered unicast address (IEEE 802).</summary>
-    private static MacAddress RandomAddress()
-    {
-        Span<byte> bytes = stackalloc byte[6];
-        RandomNumberGenerator.Fill(bytes);
-        bytes[0] = (byte)(bytes[0] & 0xFC | 0x02);
-        return MacAddress.FromBytes(bytes);
-    }
+    private IActorRef Watched(Props props, string name, DriverShard shard) => Context.Watch(Context.ActorOf(props.WithDispatcher(shard.Dispatcher), name));
 
-    private IActorRef Watched(Props props, string name) => Context.Watch(Context.ActorOf(props.WithDispatcher(_context.Dispatcher), name));
-
-    private Props ServiceProps(ServiceSpec service)
+    /// <summary>A service has a listener on each shard, for the connections that are dealt out to it.</summary>
+    private Props ServiceProps(ServiceSpec service, int index)
     {
-        var stack = _stack;
+        var stack = _stacks[index];
         var pool = _context.Pool;
         var connection = service.Name switch
         {
@@ -214,7 +214,7 @@ public sealed class DriverActor : ReceiveActor
             _ => HttpActor.Props(stack, pool),
         };
         return ServiceListenerActor.Props(stack, service.Name, new IpEndpoint(IpAddress.Unspecified, service.Port), _context.Settings.ServeBacklog,
-            connection.WithDispatcher(_context.Dispatcher));
+            connection.WithDispatcher(_context.Shards[index].Dispatcher), isShared: _engines.Count > 1);
     }
 
     private void Starting()
@@ -257,10 +257,10 @@ public sealed class DriverActor : ReceiveActor
 
     private void AnswerWhenReady()
     {
-        if (_services.Count < _context.Settings.Serve.Count || !_proxyIsOpen)
+        if (_services.Count < _context.Settings.Serve.Count * _engines.Count || !_proxyIsOpen)
             return;
         foreach (var asker in _askers)
-            asker.Tell(new DriverReady(_stack, [.. _services]));
+            asker.Tell(new DriverReady(_home, [.. _services.Distinct()]));
         _askers.Clear();
     }
 
@@ -297,19 +297,20 @@ public sealed class DriverActor : ReceiveActor
 
     private void StopStack()
     {
-        if (_stack.IsNobody())
+        if (_stacks.Count == 0)
         {
             StopTap();
             return;
         }
 
-        _stack.Tell(new StopStack(_context.Settings.ShutdownTimeout));
+        foreach (var stack in _stacks)
+            stack.Tell(new StopStack(_context.Settings.ShutdownTimeout));
         Become(() =>
         {
             Receive<Terminated>(gone =>
             {
                 Forget(gone.ActorRef);
-                if (_stack.IsNobody())
+                if (_stacks.Count == 0)
                     StopTap();
             });
             AnswerLateAskers();
@@ -319,16 +320,22 @@ public sealed class DriverActor : ReceiveActor
     /// <summary>A poison pill, not a stop: the frames that the stack sent last go out first.</summary>
     private void StopTap()
     {
-        if (_tap.IsNobody())
+        if (_taps.Count == 0)
         {
             End();
             return;
         }
 
-        _tap.Tell(PoisonPill.Instance);
+        foreach (var tap in _taps)
+            tap.Tell(PoisonPill.Instance);
         Become(() =>
         {
-            Receive<Terminated>(_ => End());
+            Receive<Terminated>(gone =>
+            {
+                Forget(gone.ActorRef);
+                if (_taps.Count == 0)
+                    End();
+            });
             AnswerLateAskers();
         });
     }
@@ -356,10 +363,8 @@ public sealed class DriverActor : ReceiveActor
     private void Forget(IActorRef gone)
     {
         _front.Remove(gone);
-        if (gone.Equals(_stack))
-            _stack = ActorRefs.Nobody;
-        else if (gone.Equals(_tap))
-            _tap = ActorRefs.Nobody;
+        _stacks.Remove(gone);
+        _taps.Remove(gone);
     }
 
     private void AnswerLateAskers()

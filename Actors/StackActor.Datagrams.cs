@@ -13,6 +13,8 @@ public sealed partial class StackActor
         Receive<OpenDatagram>(open =>
         {
             var error = _stack.Udp.Bind(open.Local, open.Options, out var socket);
+            if (error == StackError.AddressInUse && TryAgainLater(open))
+                return;
             Sender.Tell(socket is null ? new DatagramOpenFailed(error) : new DatagramOpened(_sockets.Add(socket, Sender).Id, socket.Local));
         });
         Receive<ConnectDatagram>(connect =>

@@ -13,6 +13,8 @@ public sealed partial class StackActor
         Receive<Bind>(bind =>
         {
             var error = _stack.Tcp.Bind(bind.Local, bind.ReuseAddress, out var binding);
+            if (error == StackError.AddressInUse && TryAgainLater(bind))
+                return;
             Sender.Tell(binding is null ? new BindFailed(error) : new Bound(_sockets.Add(binding, Sender).Id, binding.Local));
         });
         Receive<Unbind>(unbind => TakeBinding(unbind.Id)?.Release());

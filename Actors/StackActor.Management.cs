@@ -124,6 +124,8 @@ public sealed partial class StackActor
             counters["FrameQueueDrops"] = _frameQueueDrops;
         if (_engineFaults != 0)
             counters["EngineFaults"] = _engineFaults;
+        if (_crossings != 0)
+            counters["ShardCrossings"] = _crossings;
         return new StackStatus([.. _stack.Addresses], connections, _stack.Tcp.Count, counters, _context.Pool.Rented, Now - Instant.Zero);
     }
 

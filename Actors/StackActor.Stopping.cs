@@ -35,6 +35,7 @@ public sealed partial class StackActor
 
             _stack.Poll(now);
             Emit(now);
+            PassOn();
             Context.Stop(Self);
         });
     }

@@ -61,7 +61,10 @@ public sealed partial class StackActor : ReceiveActor
         _credit = context.EgressCredit;
         _origin = context.Clock.GetTimestamp();
 
-        Receive<Frame>(frame => Enqueue(frame.Buffer));
+        if (_stack.Options.Shard is { } shard)
+            ReceiveShards(shard);
+        else
+            Receive<Frame>(frame => Enqueue(frame.Buffer));
         Receive<Poll>(HandlePoll);
         Receive<FramesWritten>(written =>
         {
@@ -85,7 +88,12 @@ public sealed partial class StackActor : ReceiveActor
 
     public static Props Props(StackContext context) => Akka.Actor.Props.Create(() => new StackActor(context));
 
-    protected override void PreStart() => _context.Tap.Tell(OpenWire.Instance);
+    /// <summary>One of several waits for its siblings.</summary>
+    protected override void PreStart()
+    {
+        if (_stack.Options.Shard is null)
+            _context.Tap.Tell(OpenWire.Instance);
+    }
 
     protected override void PostStop()
     {
@@ -174,6 +182,7 @@ public sealed partial class StackActor : ReceiveActor
         TellEvents(now);
         _rounds = 0;
         Emit(now);
+        PassOn();
         if (_frames.Count > 0)
             PostPoll();
         else

@@ -39,22 +39,25 @@ internal sealed class RunningDriver : IAsyncDisposable
     /// <summary>Ends when the driver has: by <see cref="StopAsync"/>, or because it failed.</summary>
     public Task Ended { get; }
 
-    /// <summary>Starts a driver. Wire, link and ports are its own from now on, also when it does not start. What the wire's device does not offload is done in
+    /// <summary>Starts a driver. Wires, link and ports are its own from now on, also when it does not start. What the wires' device does not offload is done in
     /// software, if the settings have it so.</summary>
+    /// <param name="wires">The queues of one wire, as many as the settings have shards.</param>
+    /// <param name="reopen">Opens a queue again.</param>
     /// <exception cref="CommandFailedException">It does not come up, and why.</exception>
-    public static async Task<RunningDriver> StartAsync(string name, Config config, DriverSettings settings, IWire wire, Func<IWire> reopen, LinkListener? link,
+    public static async Task<RunningDriver> StartAsync(string name, Config config, DriverSettings settings, IReadOnlyList<IWire> wires, Func<IWire> reopen, LinkListener? link,
         BufferPool pool, byte[]? secret = null, IReadOnlyList<HostPort>? hostPorts = null)
     {
         hostPorts ??= [];
-        wire = Offloading(wire);
+        wires = [.. wires.Select(Offloading)];
         ActorSystem? system = null;
         try
         {
-            system = CreateSystem(name, config);
-            if (system.Dispatchers.Lookup(DispatcherId) is not ReactorDispatcher dispatcher)
-                throw new SettingsException($"{DispatcherId}.type must be \"Tapwire.Actors.ReactorDispatcherConfigurator, Tapwire.Actors\".");
-            var context = new DriverContext(settings, wire, () => Offloading(reopen()), link, dispatcher.Reactor, pool, TimeProvider.System,
-                secret ?? RandomNumberGenerator.GetBytes(32), DispatcherId) { HostPorts = hostPorts };
+            system = CreateSystem(name, WithDispatchers(config, wires.Count));
+            var shards = wires.Select((wire, index) => Shard(system, wire, index, () => Offloading(reopen()))).ToArray();
+            var context = new DriverContext(settings, shards, link, pool, TimeProvider.System, secret ?? RandomNumberGenerator.GetBytes(32))
+            {
+                HostPorts = hostPorts,
+            };
             var driver = system.ActorOf(DriverActor.Props(context), "driver");
             var answer = await driver.Ask<object>(WhenReady.Instance, Patience);
             return answer is DriverReady ready
@@ -65,7 +68,8 @@ internal sealed class RunningDriver : IAsyncDisposable
         {
             if (system is not null)
                 await system.Terminate();
-            wire.Dispose();
+            foreach (var wire in wires)
+                wire.Dispose();
             link?.Dispose();
             foreach (var port in hostPorts)
                 port.Dispose();
@@ -95,6 +99,28 @@ internal sealed class RunningDriver : IAsyncDisposable
         {
             throw new SettingsException($"The actor system does not start: {e.GetBaseException().Message}", e);
         }
+    }
+
+    /// <summary>The first shard's dispatcher is the one that is set; each further one has one of its own like it.</summary>
+    private static string DispatcherOf(int shard) => shard == 0 ? DispatcherId : $"{DispatcherId}-shard{shard}";
+
+    private static Config WithDispatchers(Config config, int shards)
+    {
+        for (var i = 1; i < shards; i++)
+        {
+            string Like(string key) => $"{DispatcherOf(i)}.{key} = \"{config.GetString($"{DispatcherId}.{key}")}\"";
+            config = config.WithFallback(ConfigurationFactory.ParseString($"{Like("type")}\n{Like("throughput")}\n{Like("spin")}"));
+        }
+
+        return config;
+    }
+
+    private static DriverShard Shard(ActorSystem system, IWire wire, int index, Func<IWire> reopen)
+    {
+        var id = DispatcherOf(index);
+        return system.Dispatchers.Lookup(id) is ReactorDispatcher dispatcher
+            ? new DriverShard(wire, reopen, dispatcher.Reactor, id)
+            : throw new SettingsException($"{DispatcherId}.type must be \"Tapwire.Actors.ReactorDispatcherConfigurator, Tapwire.Actors\".");
     }
 
     private async Task StopOnceAsync()

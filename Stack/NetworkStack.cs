@@ -27,14 +27,15 @@ public sealed class NetworkStack
     private readonly Ipv4Input _ipv4;
 
     /// <param name="pool">Where buffers for frames and data are rented.</param>
-    /// <param name="secret">32 unpredictable bytes: every random number and key derives from them, so that a run repeats from its secret.</param>
+    /// <param name="secret">32 unpredictable bytes: every random number and key derives from them, so that a run repeats from its secret. Shards are given
+    /// the same.</param>
     /// <exception cref="ArgumentException">An option is out of its range, or the secret is not 32 bytes long.</exception>
     public NetworkStack(StackOptions options, BufferPool pool, ReadOnlySpan<byte> secret)
     {
         options.Validate();
         Options = options;
         _pool = pool;
-        var random = new KeyedRandom(secret);
+        var (random, shared) = Numbers(secret, options.Shard);
         _egress = new EgressQueue(options, Counters);
         _routes = new RouteTable(_addresses);
         _link = options.Link == LinkKind.Ip
@@ -42,8 +43,8 @@ public sealed class NetworkStack
             : new EthernetLink(options, pool, _addresses, _routes, _egress, _timers, random, Counters);
         _ip = new IpLayer(options, pool, _addresses, _routes, _link, _egress, Counters);
         var errors = new IcmpErrors(options.Icmp, _ip, random, Counters);
-        Udp = new UdpLayer(options.Udp, _ip, _addresses, errors, _events, random, Counters);
-        Tcp = new TcpLayer(options.Tcp, _ip, _events, _timers, random, Counters.Tcp);
+        Udp = new UdpLayer(options.Udp, _ip, _addresses, errors, _events, random, Counters, options.Shard);
+        Tcp = new TcpLayer(options.Tcp, _ip, _events, _timers, random, Counters.Tcp, options.Shard, shared);
         Icmp = new IcmpLayer(options.Icmp, _ip, Udp, Tcp, _events, random, Counters);
         _ipv4 = new Ipv4Input(_addresses, Icmp, errors, Udp, Tcp, Counters);
     }
@@ -151,6 +152,8 @@ public sealed class NetworkStack
             RemoveAddress(_addresses.Prefixes[^1].Address, now);
         while (_ip.TryTakeLoopback(out var packet))
             packet.Release();
+        while (_ip.TryTakeCrossing(out var crossing))
+            crossing.Packet.Release();
         _link.ForgetNeighbors();
     }
 
@@ -164,6 +167,9 @@ public sealed class NetworkStack
         if (delivery != LinkDelivery.Consumed)
             _ipv4.Receive(frame, delivery, now);
     }
+
+    /// <summary>Takes a packet that a sibling gave away by <see cref="TryDequeueCrossing"/>.</summary>
+    public void ReceiveCrossing(PacketBuffer packet, int hops, Instant now) => _ipv4.ReceiveLoopback(packet, now, hops);
 
     /// <summary>Runs due timers, delivers packets to own addresses, and lets sockets emit while the egress queue has room. Work per call is bounded.</summary>
     public void Poll(Instant now)
@@ -202,8 +208,31 @@ public sealed class NetworkStack
     /// <summary>Takes the next frame for the wire; the caller owns it.</summary>
     public bool TryDequeueFrame([NotNullWhen(true)] out PacketBuffer? frame) => _egress.TryDequeue(out frame);
 
+    /// <summary>Takes the next packet that is another shard's; the caller owns it, and nobody else its memory.</summary>
+    public bool TryDequeueCrossing(out CrossingPacket crossing)
+    {
+        if (!_ip.TryTakeCrossing(out crossing))
+            return false;
+        crossing = crossing with { Packet = Own(crossing.Packet) };
+        return true;
+    }
+
     /// <summary>Takes the next socket with news.</summary>
     public bool TryDequeueEvent([NotNullWhen(true)] out StackSocket? socket, out SocketEvents events) => _events.TryDequeue(out socket, out events);
+
+    /// <summary>A stack's own random numbers, and those that it shares with its siblings. Of a stack without any they are the same.</summary>
+    private static (KeyedRandom Own, KeyedRandom Shared) Numbers(ReadOnlySpan<byte> secret, StackShard? shard)
+    {
+        var root = new KeyedRandom(secret);
+        if (shard is null)
+            return (root, root);
+        Span<byte> bytes = stackalloc byte[KeyedRandom.SecretLength];
+        root.Fill(bytes);
+        var shared = new KeyedRandom(bytes);
+        for (var i = 0; i <= shard.Index; i++)
+            root.Fill(bytes);
+        return (new KeyedRandom(bytes), shared);
+    }
 
     /// <summary>
     /// What comes in is taken apart and answered in place, which needs a buffer in one piece that nobody else holds. Frames from a device are; those

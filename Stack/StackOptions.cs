@@ -35,6 +35,9 @@ public sealed class StackOptions
     /// <summary>Packets to own addresses that may wait for the next <see cref="NetworkStack.Poll"/>, 1..1048576.</summary>
     public int LoopbackFrames { get; init; } = 1024;
 
+    /// <summary>Which of several stacks with the same addresses this one is; null for one that has its addresses alone.</summary>
+    public StackShard? Shard { get; init; }
+
     public NeighborOptions Neighbors { get; init; } = new();
 
     public IcmpOptions Icmp { get; init; } = new();
@@ -53,6 +56,7 @@ public sealed class StackOptions
         Range(EgressFrames, 1, 1 << 20, nameof(EgressFrames));
         Range(EgressBytes, 64 << 10, 1 << 30, nameof(EgressBytes));
         Range(LoopbackFrames, 1, 1 << 20, nameof(LoopbackFrames));
+        Check(Shard is null || (Shard.Index >= 0 && Shard.Index < Shard.Steering.Shards), nameof(Shard), Shard?.Index ?? 0, "below the number of shards");
         Neighbors.Validate();
         Icmp.Validate();
         Udp.Validate();

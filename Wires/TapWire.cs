@@ -8,7 +8,7 @@ using static Tapwire.Wires.Posix.Libc;
 namespace Tapwire.Wires;
 
 /// <summary>A TAP or TUN device of the kernel: what the kernel sends on that interface is read here, and what is written here it receives.</summary>
-public sealed unsafe class TapWire : IWire
+public sealed unsafe class TapWire : IWire, IPlacingWire
 {
     private const int EthernetHeader = 14;
 
@@ -67,7 +67,7 @@ public sealed unsafe class TapWire : IWire
         {
             // With the kernel's offloads off the header would say nothing: then frames go without.
             var virtioHeader = options.Offloads != WireOffloads.None && TunDevice.HasVirtioHeader(descriptor);
-            var name = TunDevice.Attach(descriptor, options.Name, options.Medium, virtioHeader);
+            var name = TunDevice.Attach(descriptor, options.Name, options.Medium, virtioHeader, options.MultiQueue);
             if (virtioHeader)
                 TunDevice.SetVirtioHeaderLength(descriptor, name, VirtioNetHeader.Length);
             var offloads = TunDevice.SetOffloads(descriptor, virtioHeader ? options.Offloads : WireOffloads.None);
@@ -139,6 +139,23 @@ public sealed unsafe class TapWire : IWire
             _burst.Read(read, limit);
         more = !repeats && read == limit;
         return read;
+    }
+
+    int IPlacingWire.FrameRoom => _fitHead ? HeadLength : 0;
+
+    int IPlacingWire.ReadFrame(Span<byte> room)
+    {
+        _watch?.BeginRead(); // what it leaves is reported, too: whoever places frames reads until nothing is left
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        fixed (byte* start = room)
+        {
+            var length = ReadPlain(start, room.Length);
+            if (length < 0 || IsUsable(length))
+                return length;
+        }
+
+        Refused++;
+        return 0;
     }
 
     public int Write(ReadOnlySpan<PacketBuffer> frames)
@@ -245,26 +262,43 @@ public sealed unsafe class TapWire : IWire
     /// <summary>Reads one frame into head and, where not all fit that, large; -1 if there is none.</summary>
     private int ReadFrame(byte* header, PacketBuffer head, PacketBuffer? large)
     {
-        while (true)
-        {
-            var count = (int)(_fitHead ? read(_descriptor, head.Pointer, HeadLength) : Scatter(header, head, large!));
-            if (_fitHead && count == HeadLength)
-            {
-                // The interface has been given a larger MTU meanwhile: this frame is cut, the next will not be.
-                _fitHead = false;
-                return BufferPool.MaxCapacity;
-            }
-
-            if (count >= _virtioLength)
-                return count - _virtioLength;
-            var errno = count < 0 ? Errno : Errors.EIO;
-            if (errno == Errors.EINTR)
-                continue;
-            if (errno == Errors.EAGAIN && _watch is not { HasHungUp: true })
-                return -1;
-            throw Gone(errno, "read");
-        }
+        if (_fitHead)
+            return ReadPlain(head.Pointer, HeadLength);
+        nint count;
+        do
+            count = Scatter(header, head, large!);
+        while (count < _virtioLength && IsToBeRepeated(count < 0 ? Errno : Errors.EIO));
+        return count < 0 ? -1 : (int)count - _virtioLength;
     }
+
+    /// <summary>Reads one frame of a device without virtio header; -1 if there is none.</summary>
+    private int ReadPlain(byte* start, int room)
+    {
+        nint count;
+        int errno;
+        do
+            count = Libc.Read(_descriptor, start, (nuint)room, out errno);
+        while (count < 0 && IsToBeRepeated(errno));
+        if (count < room)
+            return (int)count;
+
+        // The interface has been given a larger MTU meanwhile: this frame is cut, the next will not be.
+        _fitHead = false;
+        return BufferPool.MaxCapacity;
+    }
+
+    /// <summary>Says of a read that gave nothing whether it was only interrupted; otherwise there is nothing to be read.</summary>
+    private bool IsToBeRepeated(int errno)
+    {
+        if (errno == Errors.EINTR)
+            return true;
+        if (errno == Errors.EAGAIN && _watch is not { HasHungUp: true })
+            return false;
+        throw Gone(errno, "read");
+    }
+
+    /// <summary>The kernel cuts a frame to the room given without saying so: one that fills it all is taken for cut.</summary>
+    private bool IsUsable(int length) => length >= Math.Max(_linkHeader, 1) && length < BufferPool.MaxCapacity;
 
     private nint Scatter(byte* header, PacketBuffer head, PacketBuffer large)
     {
@@ -279,9 +313,7 @@ public sealed unsafe class TapWire : IWire
     private bool TryFinish(ReadOnlySpan<byte> header, int length, PacketBuffer head, PacketBuffer? large, out PacketBuffer frame)
     {
         frame = head;
-
-        // The kernel cuts a frame to the room given without saying so: one that fills it all is taken for cut.
-        if (length < _linkHeader || length >= BufferPool.MaxCapacity)
+        if (!IsUsable(length))
             return false;
         if (length > HeadLength)
         {

@@ -14,6 +14,10 @@ public sealed record TapWireOptions
     /// <summary>Ethernet is a TAP device, Ip a TUN device.</summary>
     public Medium Medium { get; init; } = Medium.Ethernet;
 
+    /// <summary>Opens one queue of an interface that can have several: the next wire of the same name, opened so too, is another one. The kernel sends a flow's
+    /// frames to the queue that has sent some of it last, and chooses for itself before that.</summary>
+    public bool MultiQueue { get; init; }
+
     /// <summary>Set on the interface when given, 68..65521; otherwise the interface keeps its own.</summary>
     public int? Mtu { get; init; }
 

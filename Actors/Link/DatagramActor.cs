@@ -25,7 +25,7 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
     private const int ReadsPerTurn = 64;
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
-    private readonly SocketContext _context;
+    private SocketContext _context;
     private readonly DatagramLink _link;
     private readonly LinkFamily _family;
     private readonly Queue<DatagramReceived> _received = new();
@@ -118,6 +118,7 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
 
     private void Open(IpEndpoint local, (BindRequest Request, IActorRef Session)? asker)
     {
+        _context = _context.ForUdp(local.Port);
         _context.Stack.Tell(new OpenDatagram(local, _options));
         Become(() => Opening(asker));
     }

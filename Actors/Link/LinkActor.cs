@@ -12,9 +12,12 @@ using Tapwire.Wires.Posix;
 namespace Tapwire.Actors.Link;
 
 /// <summary>What the link's actor works with.</summary>
-internal sealed record LinkContext(LinkListener Listener, IActorRef Stack, IActorRef Tap, IReactor Reactor, BufferPool Pool, string Dispatcher,
-    int MaxSessions, int MaxSockets, TcpSocketOptions Defaults = default)
+/// <param name="Sockets">One for each shard of the driver; sockets are dealt out among them. Sessions are the first one's.</param>
+/// <param name="Taps">The shards' tap actors, in the same order.</param>
+internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketContext> Sockets, IReadOnlyList<IActorRef> Taps, int MaxSessions, int MaxSockets)
 {
+    public SocketContext Home => Sockets[0];
+
     /// <summary>Asked for its part of the status; nobody if there is none.</summary>
     public IActorRef Proxy { get; init; } = ActorRefs.Nobody;
 }
@@ -29,16 +32,15 @@ internal sealed class LinkActor : ReceiveActor
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly LinkContext _context;
-    private readonly SocketContext _socketContext;
-    private readonly Props _connection;
+    private readonly Props[] _connections;
     private readonly Dictionary<ulong, IActorRef> _sockets = [];
     private readonly HashSet<IActorRef> _sessions = [];
+    private int _nextShard;
 
     public LinkActor(LinkContext context)
     {
         _context = context;
-        _socketContext = new SocketContext(context.Stack, context.Reactor, context.Pool, context.Defaults);
-        _connection = ConnectionActor.Props.WithDispatcher(context.Dispatcher);
+        _connections = [.. context.Sockets.Select(static shard => ConnectionActor.Props.WithDispatcher(shard.Dispatcher))];
         Serving();
     }
 
@@ -49,7 +51,7 @@ internal sealed class LinkActor : ReceiveActor
 
     protected override void PreStart()
     {
-        _context.Listener.Start(_context.Reactor, LinkReady.To(Self));
+        _context.Listener.Start(_context.Home.Reactor, LinkReady.To(Self));
         _log.Info("Applications connect at {Path}", _context.Listener.Path);
     }
 
@@ -60,7 +62,7 @@ internal sealed class LinkActor : ReceiveActor
         Receive<LinkReady>(_ => AcceptSessions());
         Receive<LinkCall>(Handle);
         Receive<BecomeListener>(Listen);
-        Receive<SpawnConnection>(spawn => Join(new JoinSocket(_socketContext, spawn.Link, spawn.Family, spawn.Options, spawn.Accepted)));
+        Receive<SpawnConnection>(spawn => Join(spawn.Join));
         Receive<SocketEnded>(ended =>
         {
             if (_sockets.TryGetValue(ended.Handle, out var actor) && actor.Equals(Sender))
@@ -105,7 +107,7 @@ internal sealed class LinkActor : ReceiveActor
     }
 
     private void Add(LinkSession session) =>
-        _sessions.Add(Context.Watch(Context.ActorOf(LinkSessionActor.Props(session, _context.Reactor).WithDispatcher(_context.Dispatcher))));
+        _sessions.Add(Context.Watch(Context.ActorOf(LinkSessionActor.Props(session, _context.Home.Reactor).WithDispatcher(_context.Home.Dispatcher))));
 
     private void Handle(LinkCall call)
     {
@@ -166,18 +168,19 @@ internal sealed class LinkActor : ReceiveActor
             return;
         }
 
+        var context = NextShard();
         try
         {
             ApplicationEnd application;
             if (request.SocketType == LinkSocketType.Stream)
             {
                 var link = StreamLink.Create(out application);
-                Join(new JoinSocket(_socketContext, link, request.Family));
+                Join(new JoinSocket(context, link, request.Family));
             }
             else
             {
                 var link = DatagramLink.Create(out application);
-                Add(link.Handle, DatagramActor.Props(_socketContext, link, request.Family).WithDispatcher(_context.Dispatcher));
+                Add(link.Handle, DatagramActor.Props(context, link, request.Family).WithDispatcher(context.Dispatcher));
             }
 
             Sender.Tell(new LinkReply(request.Created(application.Handle), application));
@@ -203,13 +206,20 @@ internal sealed class LinkActor : ReceiveActor
         };
     }
 
-    private void Join(JoinSocket join) => Add(join.Link.Handle, _connection).Tell(join);
+    /// <summary>Sockets go round the shards: an application of one connection has one thread's worth, one of many has all.</summary>
+    private SocketContext NextShard()
+    {
+        _nextShard = (_nextShard + 1) % _context.Sockets.Count;
+        return _context.Sockets[_nextShard];
+    }
+
+    private void Join(JoinSocket join) => Add(join.Link.Handle, _connections[join.Context.Shard?.Index ?? 0]).Tell(join);
 
     private IActorRef Add(ulong handle, Props props) => _sockets[handle] = Context.ActorOf(props);
 
     private void Listen(BecomeListener listen)
     {
-        Add(listen.Link.Handle, LinkListenerActor.Props(_socketContext, listen).WithDispatcher(_context.Dispatcher));
+        Add(listen.Link.Handle, LinkListenerActor.Props(listen, _context.Home.Reactor).WithDispatcher(_context.Home.Dispatcher));
         // Requests that the connection's actor has sent back come after this; the pill comes after those that it still has.
         Sender.Tell(PoisonPill.Instance);
     }
@@ -218,7 +228,7 @@ internal sealed class LinkActor : ReceiveActor
     {
         var question = new Ping(ping.Destination.Endpoint.Address, ping.Size, TimeSpan.FromMilliseconds(ping.TimeoutMilliseconds));
         var family = ping.Destination.Family;
-        _context.Stack.Ask<PingAnswer>(question, question.Timeout + StatusPatience).PipeTo(Sender, Self,
+        _context.Home.Stack.Ask<PingAnswer>(question, question.Timeout + StatusPatience).PipeTo(Sender, Self,
             answer => new LinkReply(answer.Error == StackError.None
                 ? ping.Replied(answer.RoundTrip, LinkAddress.From(new(answer.From, 0), family), answer.HopLimit)
                 : ping.Failed(answer.Error)),
@@ -229,20 +239,21 @@ internal sealed class LinkActor : ReceiveActor
     {
         var sockets = _sockets.Count;
         var sessions = _sessions.Count;
-        var stack = _context.Stack.Ask<StackStatus>(Messages.StatusRequest.Instance, StatusPatience);
-        var tap = _context.Tap.Ask<TapStatus>(Messages.StatusRequest.Instance, StatusPatience);
+        var stacks = Task.WhenAll(_context.Sockets.Select(static shard => shard.Stack.Ask<StackStatus>(Messages.StatusRequest.Instance, StatusPatience)));
+        var taps = Task.WhenAll(_context.Taps.Select(static tap => tap.Ask<TapStatus>(Messages.StatusRequest.Instance, StatusPatience)));
         var proxy = _context.Proxy.IsNobody()
             ? Task.FromResult(new ProxyStatus([]))
             : _context.Proxy.Ask<ProxyStatus>(Messages.StatusRequest.Instance, StatusPatience);
-        Task.WhenAll(stack, tap, proxy).ContinueWith(
-            _ => StatusJson.Write(stack.Result, tap.Result, sessions, sockets, proxy.Result), TaskScheduler.Default).PipeTo(Sender, Self,
+        Task.WhenAll(stacks, taps, proxy).ContinueWith(
+            _ => StatusJson.Write(StatusTotals.Of(stacks.Result), StatusTotals.Of(taps.Result), sessions, sockets, proxy.Result), TaskScheduler.Default).PipeTo(Sender, Self,
             json => new LinkReply(request.Status(json)),
             _ => new LinkReply(request.Failed(StackError.TimedOut)));
     }
 
+    /// <summary>All shards have the same addresses, and so give the same answer.</summary>
     private void ChangeAddress(object question, LinkRequest request, LinkAnswer done) =>
-        _context.Stack.Ask<AddressAnswer>(question, StatusPatience).PipeTo(Sender, Self,
-            answer => new LinkReply(answer.Error == StackError.None ? done : request.Failed(answer.Error)),
+        Task.WhenAll(_context.Sockets.Select(shard => shard.Stack.Ask<AddressAnswer>(question, StatusPatience))).PipeTo(Sender, Self,
+            answers => new LinkReply(answers[0].Error == StackError.None ? done : request.Failed(answers[0].Error)),
             _ => new LinkReply(request.Failed(StackError.TimedOut)));
 
     private void Stop()
@@ -266,14 +277,11 @@ internal sealed class LinkActor : ReceiveActor
         Receive<LinkCall>(call => Sender.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted))));
         Receive<SpawnConnection>(spawn =>
         {
-            spawn.Link.Reset();
-            _context.Stack.Tell(new Abort(spawn.Accepted.Id));
+            spawn.Refuse();
         });
         Receive<BecomeListener>(listen =>
         {
-            listen.Link.Dispose();
-            if (listen.Binding is { } binding)
-                _context.Stack.Tell(new Unbind(binding));
+            listen.Refuse();
             Sender.Tell(PoisonPill.Instance);
         });
         Receive<LinkReady>(_ => { });

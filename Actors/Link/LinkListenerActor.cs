@@ -17,6 +17,7 @@ namespace Tapwire.Actors.Link;
 internal sealed class LinkListenerActor : ListenerActor
 {
     private readonly SocketContext _context;
+    private readonly IReactor _reactor;
     private readonly AcceptLink _link;
     private readonly LinkFamily _family;
     private TcpSocketOptions _options;
@@ -26,22 +27,25 @@ internal sealed class LinkListenerActor : ListenerActor
     private Listening? _listening;
     private Waiting? _waiting;
 
-    public LinkListenerActor(SocketContext context, BecomeListener listen)
-        : base(context.Stack, new Listen(LinkAddress.Wildcard(listen.Family), Math.Clamp(listen.Request.Backlog, 1, 65535), listen.Binding, listen.Options))
+    public LinkListenerActor(BecomeListener listen, IReactor reactor)
+        : base(listen.Context.Stack, new Listen(LinkAddress.Wildcard(listen.Family), Math.Clamp(listen.Request.Backlog, 1, 65535), listen.Binding, listen.Options))
     {
-        _context = context;
-        _link = AcceptLink.From(listen.Link);
+        _context = listen.Context;
+        _reactor = reactor;
+        _link = listen.Link;
         _family = listen.Family;
         _options = listen.Options;
         _request = listen.Request;
         _session = listen.Session;
     }
 
-    public static Props Props(SocketContext context, BecomeListener listen) => Akka.Actor.Props.Create(() => new LinkListenerActor(context, listen));
+    /// <summary>It belongs on the link actor's thread, whichever shard has the port: the application that has got a descriptor from it asks about that at once, and one that
+    /// has closed its listener may bind the port again at once.</summary>
+    public static Props Props(BecomeListener listen, IReactor reactor) => Akka.Actor.Props.Create(() => new LinkListenerActor(listen, reactor));
 
     protected override void PreStart()
     {
-        _link.Start(_context.Reactor, Readiness.Readable, LinkReady.Tell, Self);
+        _link.Start(_reactor, Readiness.Readable, LinkReady.Tell, Self);
         base.PreStart();
     }
 
@@ -111,7 +115,7 @@ internal sealed class LinkListenerActor : ListenerActor
             case LinkWrite.Done:
                 _waiting = null;
                 _link.SetInterest(Readiness.Readable);
-                Context.Parent.Tell(new SpawnConnection(link, _family, accepted, _options));
+                Context.Parent.Tell(new SpawnConnection(_context, link, _family, accepted, _options));
                 Stack.Tell(new Accept(listener, 1));
                 break;
             case LinkWrite.Full:

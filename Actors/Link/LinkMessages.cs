@@ -33,11 +33,28 @@ internal sealed record LinkCall(LinkRequest Request, PeerCredentials Peer = defa
 /// <summary>A socket's actor or LinkActor → LinkSessionActor: the answer for the application, with a descriptor to pass where there is one.</summary>
 internal sealed record LinkReply(LinkAnswer Answer, ApplicationEnd? Descriptor = null);
 
-/// <summary>ConnectionActor → LinkActor: this socket is to listen. Its descriptor goes over to a listener's actor; then the sender is told to stop.</summary>
-internal sealed record BecomeListener(StreamLink Link, LinkFamily Family, SocketId? Binding, TcpSocketOptions Options, ListenRequest Request, IActorRef Session);
+/// <summary>ConnectionActor → LinkActor: this socket is to listen. Its descriptor is the message's, and goes over to a listener's actor; then the sender is told to stop.</summary>
+/// <param name="Context">Of the shard that has the port.</param>
+internal sealed record BecomeListener(SocketContext Context, AcceptLink Link, LinkFamily Family, SocketId? Binding, TcpSocketOptions Options, ListenRequest Request,
+    IActorRef Session)
+{
+    /// <summary>For whoever finds that there is to be no listener.</summary>
+    public void Refuse()
+    {
+        Link.Dispose();
+        if (Binding is { } binding)
+            Context.Stack.Tell(new Unbind(binding));
+    }
+}
 
 /// <summary>LinkListenerActor → LinkActor: a connection for the application; its actor is to be made. The link's other end is with the application already.</summary>
-internal sealed record SpawnConnection(StreamLink Link, LinkFamily Family, Accepted Accepted, TcpSocketOptions Options);
+internal sealed record SpawnConnection(SocketContext Context, StreamLink Link, LinkFamily Family, Accepted Accepted, TcpSocketOptions Options)
+{
+    /// <summary>For whoever finds that there is to be no actor: both sides are reset.</summary>
+    public void Refuse() => Join.Refuse();
+
+    public JoinSocket Join => new(Context, Link, Family, Options, Accepted);
+}
 
 /// <summary>A socket's actor → LinkActor: the socket has ended.</summary>
 internal sealed record SocketEnded(ulong Handle) : IDeadLetterSuppression;

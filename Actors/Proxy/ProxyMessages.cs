@@ -66,12 +66,14 @@ public sealed record ForwardDatagramPort(ForwardSpec Spec, HostDatagramSocket So
 
 /// <summary>What the proxy's actors work with.</summary>
 /// <param name="Resolver">Answers <see cref="Resolve"/>.</param>
-internal sealed record ProxyContext(SocketContext Sockets, IActorRef Resolver, DriverSettings Settings, string Dispatcher)
+internal sealed record ProxyContext(SocketContext Sockets, IActorRef Resolver, DriverSettings Settings)
 {
     public IActorRef Stack => Sockets.Stack;
 
+    public string Dispatcher => Sockets.Dispatcher;
+
     /// <summary>Of all actors that join a socket of the stack to a connection of the host.</summary>
-    public Props Connection { get; } = ConnectionActor.Props.WithDispatcher(Dispatcher);
+    public Props Connection { get; } = ConnectionActor.Props.WithDispatcher(Sockets.Dispatcher);
 
     /// <summary>Whether the settings let a SOCKS client go there.</summary>
     public bool Allows(IpAddress address) =>

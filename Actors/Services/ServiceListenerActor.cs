@@ -30,9 +30,10 @@ public sealed class ServiceListenerActor : ListenerActor
     }
 
     /// <param name="connection">Of the actors that serve one connection each: <see cref="StreamServiceActor"/>.</param>
-    public static Props Props(IActorRef stack, string name, IpEndpoint local, int backlog, Props connection)
+    /// <param name="isShared">The port is listened on by all shards: nobody may have a part of it to himself.</param>
+    public static Props Props(IActorRef stack, string name, IpEndpoint local, int backlog, Props connection, bool isShared = false)
     {
-        var request = new Listen(local, backlog, Binding: null, new TcpSocketOptions { NoDelay = true, ReuseAddress = true });
+        var request = new Listen(local, backlog, Binding: null, new TcpSocketOptions { NoDelay = true, ReuseAddress = !isShared });
         return Akka.Actor.Props.Create(() => new ServiceListenerActor(stack, name, request, connection));
     }
 

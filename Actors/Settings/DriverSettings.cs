@@ -1,4 +1,5 @@
 using Akka.Configuration;
+using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;
 using Tapwire.Stack.Tcp;
@@ -23,6 +24,9 @@ public sealed record DriverSettings
 
     /// <summary>Bytes; 0 takes the wire's.</summary>
     public required int Mtu { get; init; }
+
+    /// <summary>Threads that share the work, each with a queue of the wire and a stack, 1..<see cref="FlowSteering.MaxShards"/>.</summary>
+    public required int Shards { get; init; }
 
     public required TimeSpan ShutdownTimeout { get; init; }
 
@@ -67,6 +71,7 @@ public sealed record DriverSettings
             HardwareAddress = Optional(read, "mac", static (string? text, out MacAddress mac) => MacAddress.TryParse(text, null, out mac) && !mac.IsGroup,
                 "a unicast address, as in 02:00:5e:10:00:01, or empty"),
             Mtu = read.Number("mtu", 0, 65535) is var mtu && mtu is 0 or >= 68 ? mtu : throw read.Bad("mtu", read.Text("mtu"), "0 or 68..65535"),
+            Shards = read.Number("shards", 1, FlowSteering.MaxShards),
             ShutdownTimeout = read.Time("shutdown-timeout", TimeSpan.Zero, TimeSpan.FromMinutes(5)),
             Tap = TapSettings.Read(read),
             Queues = QueueSettings.Read(read),

@@ -5,6 +5,7 @@ using Serilog.Events;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
+using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;
@@ -37,6 +38,8 @@ internal static class UpCommand
 
     private static readonly Option<int> Mtu = Flags.Number("--mtu", "Largest IP packet in bytes; the wire's when not given.", 68, 65535, 0);
 
+    private static readonly Option<int> Shards = Flags.Number("--shards", "Threads that share the work, each with a queue of the wire.", 1, FlowSteering.MaxShards, 0);
+
     private static readonly Option<string?> Link = new("--link") { Description = "The socket that applications use; \"off\" for none.", HelpName = "PATH" };
 
     private static readonly Option<string?> Config = new("--config") { Description = "Settings that differ from akka.hocon.", HelpName = "FILE" };
@@ -58,7 +61,7 @@ internal static class UpCommand
     private static readonly Option<string?> LogFile = new("--log-file") { Description = "Log to this file, too.", HelpName = "FILE" };
 
     /// <summary>What a driver takes, whatever it runs for.</summary>
-    public static readonly IReadOnlyList<Option> DriverOptions = [Wire, Addresses, Gateway, Mac, Mtu, Config, Level, LogFile];
+    public static readonly IReadOnlyList<Option> DriverOptions = [Wire, Addresses, Gateway, Mac, Mtu, Shards, Config, Level, LogFile];
 
     public static Command Create()
     {
@@ -90,7 +93,7 @@ internal static class UpCommand
         Log.Logger = HostLog.Create(logged, parsed.GetValue(LogFile));
         var pool = new BufferPool();
         IWire Open() => OpenWire(settings);
-        var wire = Open();
+        var wires = OpenWires(settings.Shards, Open);
         LinkListener? listener = null;
         IReadOnlyList<HostPort> ports;
         try
@@ -102,11 +105,12 @@ internal static class UpCommand
         catch
         {
             listener?.Dispose();
-            wire.Dispose();
+            foreach (var wire in wires)
+                wire.Dispose();
             throw;
         }
 
-        var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wire, Open, listener, pool, hostPorts: ports);
+        var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wires, Open, listener, pool, hostPorts: ports);
         return new OpenedDriver(driver, settings, listener?.Path, ports);
     }
 
@@ -147,6 +151,8 @@ internal static class UpCommand
             settings = settings with { HardwareAddress = mac };
         if (parsed.GetValue(Mtu) is > 0 and var mtu)
             settings = settings with { Mtu = mtu };
+        if (parsed.GetValue(Shards) is > 0 and var shards)
+            settings = settings with { Shards = shards };
         if (parsed.GetValue(Link) is { } link)
             settings = settings with { Link = settings.Link with { Path = link } };
         if (parsed.GetValue(Serve) is { Count: > 0 } serve)
@@ -170,12 +176,31 @@ internal static class UpCommand
         return settings;
     }
 
+    /// <summary>One for each shard, or none.</summary>
+    private static List<IWire> OpenWires(int count, Func<IWire> open)
+    {
+        var wires = new List<IWire>();
+        try
+        {
+            while (wires.Count < count)
+                wires.Add(open());
+            return wires;
+        }
+        catch
+        {
+            foreach (var wire in wires)
+                wire.Dispose();
+            throw;
+        }
+    }
+
     private static TapWire OpenWire(DriverSettings settings)
     {
         var options = new TapWireOptions
         {
             Name = settings.Wire.Name,
             Medium = settings.Wire.Medium,
+            MultiQueue = settings.Shards > 1,
             Mtu = settings.Mtu == 0 ? null : settings.Mtu,
             HardwareAddress = settings.HardwareAddress,
         };

@@ -4,7 +4,8 @@ namespace Tapwire.Stack.Ip;
 /// Chooses local ports that nobody can guess and that are not used again soon: double-hash port selection (RFC 6056, 3.3.4). One for each
 /// transport protocol.
 /// </summary>
-internal sealed class EphemeralPorts(KeyedRandom random)
+/// <param name="shard">Only its ports are chosen; null: all are.</param>
+internal sealed class EphemeralPorts(KeyedRandom random, StackShard? shard = null)
 {
     /// <summary>The range Linux uses (net.ipv4.ip_local_port_range): it leaves the registered ports below to servers.</summary>
     public const ushort First = 32768;
@@ -29,7 +30,7 @@ internal sealed class EphemeralPorts(KeyedRandom random)
         var offset = _offset.Hash(localHigh, localLow, remoteHigh, remoteLow, remote.Port);
         var index = (int)(_index.Hash(localHigh, localLow, remoteHigh, remoteLow, remote.Port) % Counters);
         _counters ??= Seed();
-        return new Candidates(ref _counters[index], offset);
+        return new Candidates(ref _counters[index], offset, shard);
     }
 
     private ushort[] Seed()
@@ -45,19 +46,27 @@ internal sealed class EphemeralPorts(KeyedRandom random)
     {
         private readonly ref ushort _counter;
         private readonly ulong _offset;
+        private readonly StackShard? _shard;
         private int _left = Range;
 
-        internal Candidates(ref ushort counter, ulong offset)
+        internal Candidates(ref ushort counter, ulong offset, StackShard? shard)
         {
             _counter = ref counter;
             _offset = offset;
+            _shard = shard;
         }
 
         public bool TryNext(out ushort port)
         {
-            _counter = (ushort)((_counter + 1) % Range);
-            port = (ushort)(First + (_offset % Range + _counter) % Range);
-            return _left-- > 0;
+            do
+            {
+                _counter = (ushort)((_counter + 1) % Range);
+                port = (ushort)(First + (_offset % Range + _counter) % Range);
+                if (_left-- <= 0)
+                    return false;
+            }
+            while (_shard is not null && !_shard.Has(port));
+            return true;
         }
     }
 }

@@ -6,6 +6,10 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Ip;
 
+/// <summary>A packet for another shard, which begins with its IP header.</summary>
+/// <param name="Hops">Shards in which it has found no socket; more where it can only be that one's.</param>
+public readonly record struct CrossingPacket(PacketBuffer Packet, int Shard, int Hops);
+
 /// <summary>IP output: finds the way, finishes the transport checksum, writes the header and hands the packet to the link, or back to this stack.</summary>
 internal sealed class IpLayer : IIpOutput
 {
@@ -18,6 +22,7 @@ internal sealed class IpLayer : IIpOutput
     private readonly StackCounters _counters;
     private readonly int _superFrame;
     private BufferQueue _loopback;
+    private readonly Queue<CrossingPacket> _crossing = new();
     private Hop _hop;
     private IpAddress _hopDestination;
 
@@ -40,7 +45,10 @@ internal sealed class IpLayer : IIpOutput
 
     public RouteTable Routes { get; }
 
-    public bool HasRoom => _egress.HasRoom && _loopback.Count < _options.LoopbackFrames;
+    public bool HasRoom => _egress.HasRoom && _loopback.Count + _crossing.Count < _options.LoopbackFrames;
+
+    /// <summary>What a transport sends in spite of <see cref="HasRoom"/> is taken, too, up to this; more is dropped and counted.</summary>
+    private int LoopbackLimit => _options.LoopbackFrames + (_options.LoopbackFrames >> 3);
 
     /// <summary>Headroom that a packet needs in front of its transport header.</summary>
     public int HeaderRoom => _link.HeaderLength + Ipv4Header.Length;
@@ -99,7 +107,7 @@ internal sealed class IpLayer : IIpOutput
             PayloadLength = (ushort)payloadLength,
         }.Emit(packet.Prepend(Ipv4Header.Length));
         if (local)
-            SendToSelf(packet);
+            SendToOwn(packet);
         else
             _link.Send(packet, hop.NextHop, hop.Kind, now);
     }
@@ -111,6 +119,11 @@ internal sealed class IpLayer : IIpOutput
     }
 
     public bool TryTakeLoopback([NotNullWhen(true)] out PacketBuffer? packet) => _loopback.TryDequeue(out packet);
+
+    /// <summary>The next packet that is another shard's.</summary>
+    public bool TryTakeCrossing(out CrossingPacket crossing) => _crossing.TryDequeue(out crossing);
+
+    public void PassOn(PacketBuffer packet, int hops) => Cross(packet, (_options.Shard!.Index + 1) % _options.Shard.Steering.Shards, hops + 1);
 
     /// <summary>An address or a route has changed.</summary>
     public void Changed()
@@ -183,16 +196,23 @@ internal sealed class IpLayer : IIpOutput
         note.Ecn = (transport[13] & 0x80) != 0;
     }
 
-    private void SendToSelf(PacketBuffer packet)
+    private void SendToOwn(PacketBuffer packet)
     {
-        if (_loopback.Count >= _options.LoopbackFrames + (_options.LoopbackFrames >> 3) + 1)
-        {
-            Drop(packet, ref _counters.LoopbackOverflow);
-            return;
-        }
-
         _counters.LoopbackPackets++;
-        _loopback.Enqueue(packet);
+        if (_options.Shard is { } shard && shard.Steering.OwnerOfOwn(packet.Span) is var owner && owner != shard.Index)
+            Cross(packet, owner, IpReceiveInfo.Settled);
+        else if (_loopback.Count > LoopbackLimit)
+            Drop(packet, ref _counters.LoopbackOverflow);
+        else
+            _loopback.Enqueue(packet);
+    }
+
+    private void Cross(PacketBuffer packet, int shard, int hops)
+    {
+        if (_crossing.Count > LoopbackLimit)
+            Drop(packet, ref _counters.LoopbackOverflow);
+        else
+            _crossing.Enqueue(new CrossingPacket(packet, shard, hops));
     }
 
     private static void Drop(PacketBuffer packet, ref long counter)

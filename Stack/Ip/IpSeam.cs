@@ -10,6 +10,12 @@ internal readonly record struct IpReceiveInfo(
 {
     /// <summary>Bytes of IP header that stand, trimmed but unchanged, before the transport header: an ICMP error quotes them. 0: not there.</summary>
     public int HeaderLength { get; init; }
+
+    /// <summary>Shards in which the packet has found no socket; more where it can only be this one's.</summary>
+    public int Hops { get; init; }
+
+    /// <summary><see cref="Hops"/> of a packet whose shard is known.</summary>
+    public const int Settled = FlowSteering.MaxShards;
 }
 
 /// <summary>What a transport asks of the IP layer for one packet.</summary>
@@ -58,6 +64,11 @@ internal interface IIpOutput
     /// <summary>Sends one packet and takes over its buffer, which begins with the transport header and has
     /// <see cref="BufferPool.HeaderRoom"/> minus the transport header of headroom; payload may be in fragments.</summary>
     void Send(PacketBuffer packet, in IpSendInfo info, Instant now);
+
+    /// <summary>Gives a packet that has found no socket here to the next shard.</summary>
+    /// <param name="packet">Begins with its IP header.</param>
+    /// <param name="hops">Shards in which it has found none before this one; fewer than there are others.</param>
+    void PassOn(PacketBuffer packet, int hops);
 
     /// <summary>A peer has shown that it is alive (an ACK of new data): the neighbour entry need not be probed (RFC 4861, 7.3.1).</summary>
     void ConfirmReachable(IpAddress destination, Instant now);

@@ -7,9 +7,10 @@ namespace Tapwire.Stack.Link;
 /// <summary>
 /// ARP (RFC 826, RFC 1122 2.3.2, RFC 5227): answers for own addresses, teaches the neighbour table, announces and defends.
 /// </summary>
+/// <param name="speaks">Announces, defends and answers; a shard that does not leaves that to another, and asks and learns for itself.</param>
 internal sealed class ArpProtocol(
     MacAddress own, BufferPool pool, AddressTable addresses, RouteTable routes, NeighborTable neighbors, EgressQueue egress, TimerWheel timers,
-    StackCounters counters)
+    StackCounters counters, bool speaks = true)
 {
     /// <summary>ANNOUNCE_NUM and ANNOUNCE_INTERVAL of RFC 5227.</summary>
     private const int Announcements = 2;
@@ -77,6 +78,8 @@ internal sealed class ArpProtocol(
     /// <summary>Tells the link of a new address: now, and once more after two seconds.</summary>
     public void Announce(IpAddress address, Instant now)
     {
+        if (!speaks)
+            return;
         StopAnnouncing(address);
         var announcer = new Announcer(this, address);
         _announcers[address] = announcer;
@@ -104,6 +107,8 @@ internal sealed class ArpProtocol(
         // A sender of 0.0.0.0 probes whether the address is free (RFC 5227, 2.1.1); it is told, and nothing is learnt from it.
         if (!sender.IsUnspecified && routes.IsOnLink(sender))
             neighbors.HeardRequest(sender, hardware, now);
+        if (!speaks)
+            return;
         counters.ArpOutReplies++;
         Send(new ArpPacket(ArpOperation.Reply, own, target, hardware, sender), hardware);
     }

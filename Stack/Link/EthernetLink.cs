@@ -22,7 +22,7 @@ internal sealed class EthernetLink : LinkLayer, INeighborProtocol
         _egress = egress;
         _counters = counters;
         _neighbors = new NeighborTable(options.Neighbors, this, timers, random, counters);
-        _arp = new ArpProtocol(_own, pool, addresses, routes, _neighbors, egress, timers, counters);
+        _arp = new ArpProtocol(_own, pool, addresses, routes, _neighbors, egress, timers, counters, speaks: options.Shard is null or { Index: 0 });
     }
 
     public override int HeaderLength => EthernetHeader.Length;

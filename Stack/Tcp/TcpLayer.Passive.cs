@@ -7,12 +7,14 @@ namespace Tapwire.Stack.Tcp;
 /// <content>The passive open: from the SYN to a connection in the listener's queue (RFC 9293, 3.10.7.2 and 3.10.7.4 for SYN-RECEIVED).</content>
 public sealed partial class TcpLayer
 {
-    private void ListenerReceives(in TcpPair pair, ref TcpHeader header, PacketBuffer segment, Instant now)
+    private void ListenerReceives(in TcpPair pair, ref TcpHeader header, PacketBuffer segment, int start, int hops, Instant now)
     {
         var listener = FindListener(pair.Local);
         if (listener is null || header.Has(TcpFlags.Rst | TcpFlags.Ack))
         {
             if (listener is not null && !header.Has(TcpFlags.Rst | TcpFlags.Syn) && CookieReturns(listener, pair, ref header, segment, now))
+                return;
+            if (_shard is not null && TryPassOn(pair, segment, start, hops))
                 return;
             Reset(pair, header, segment.Length, now);
             segment.Release();
@@ -20,6 +22,20 @@ public sealed partial class TcpLayer
         }
 
         Open(listener, pair, header, segment, null, now);
+    }
+
+    /// <summary>A connection of a port that all shards listen on may be another one's, if the device has changed the queue on which it comes.</summary>
+    /// <param name="start">Where the packet began in its buffer.</param>
+    /// <param name="hops">See <see cref="IpReceiveInfo.Hops"/>.</param>
+    /// <returns>False, and the segment is still the caller's: no shard is left to ask.</returns>
+    private bool TryPassOn(in TcpPair pair, PacketBuffer segment, int start, int hops)
+    {
+        if (hops >= _shard!.Steering.Shards - 1 || !_shard.Steering.IsSpreadTcp(pair.Local.Port))
+            return false;
+        segment.Prepend(segment.Headroom - start);
+        segment.Offload.Checksum = ChecksumState.Verified;
+        Ip.PassOn(segment, hops);
+        return true;
     }
 
     /// <summary>Answers a SYN. Its payload, unless a Fast Open cookie vouches for it, is not kept: the peer sends it again once the handshake is done

@@ -26,12 +26,15 @@ public sealed partial class TcpLayer
     private readonly SipHash _sequenceKey;
     private readonly SipHash _timestampKey;
     private readonly EphemeralPorts _ephemeral;
+    private readonly StackShard? _shard;
     private RateLimit _resets;
     private RateLimit _challenges;
     private TcpSocket? _firstOutput;
     private TcpSocket? _lastOutput;
 
-    internal TcpLayer(TcpOptions options, IIpOutput ip, SocketEventQueue events, TimerWheel timers, KeyedRandom random, TcpCounters counters)
+    /// <param name="shared">What all shards of a driver have alike; for a stack of its own, <paramref name="random"/> again.</param>
+    internal TcpLayer(TcpOptions options, IIpOutput ip, SocketEventQueue events, TimerWheel timers, KeyedRandom random, TcpCounters counters,
+        StackShard? shard = null, KeyedRandom? shared = null)
     {
         options.Validate();
         Options = options;
@@ -40,16 +43,19 @@ public sealed partial class TcpLayer
         Timers = timers;
         Counters = counters;
         Random = random;
+        _shard = shard;
         Senders = new SenderStatePool(this);
         _table = new TcpTable(random);
         _sequenceKey = random.NextHash();
         _timestampKey = random.NextHash();
-        _ephemeral = new EphemeralPorts(random);
+        _ephemeral = new EphemeralPorts(random, shard);
         _resets = new RateLimit(options.ResetsPerSecond);
         // Half of the allowance at random, so that nobody can learn about other connections by counting (CVE-2016-5696).
         _challenges = new RateLimit(options.ChallengeAcksPerSecond - random.Next(options.ChallengeAcksPerSecond / 2 + 1));
         _cookies = new SynCookies(random);
-        _fastOpenKey = random.NextHash();
+
+        // A client's next connection may be another shard's: what is handed out is to count there, too.
+        _fastOpenKey = (shared ?? random).NextHash();
     }
 
     public TcpCounters Counters { get; }
@@ -71,6 +77,7 @@ public sealed partial class TcpLayer
     internal void Receive(PacketBuffer segment, in IpReceiveInfo info, Instant now)
     {
         Counters.TcpInSegs++;
+        var start = segment.Headroom - info.HeaderLength;
         if (segment.FragmentCount > 0)
             segment = Linear(segment);
         if (!Accept(segment, info, out var header))
@@ -93,7 +100,7 @@ public sealed partial class TcpLayer
                 TimeWaitReceives(timeWait, header, segment, now);
                 break;
             default:
-                ListenerReceives(pair, ref header, segment, now);
+                ListenerReceives(pair, ref header, segment, start, info.Hops, now);
                 break;
         }
     }

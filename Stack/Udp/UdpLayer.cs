@@ -11,15 +11,18 @@ public sealed class UdpLayer
     private readonly AddressTable _addresses;
     private readonly IcmpErrors _errors;
     private readonly KeyedRandom _random;
+    private readonly StackShard? _shard;
     private readonly Queue<UdpSocket> _sending = new();
 
     internal UdpLayer(
-        UdpOptions options, IIpOutput ip, AddressTable addresses, IcmpErrors errors, SocketEventQueue events, KeyedRandom random, StackCounters counters)
+        UdpOptions options, IIpOutput ip, AddressTable addresses, IcmpErrors errors, SocketEventQueue events, KeyedRandom random, StackCounters counters,
+        StackShard? shard = null)
     {
         _options = options;
         _addresses = addresses;
         _errors = errors;
         _random = random;
+        _shard = shard;
         Ip = ip;
         Events = events;
         Counters = counters;
@@ -220,7 +223,7 @@ public sealed class UdpLayer
         {
             var port = (ushort)(EphemeralPorts.First + (start + i) % Range);
             local = new IpEndpoint(address, port);
-            if (Table.IsPortFree(port))
+            if (_shard?.Has(port) != false && Table.IsPortFree(port))
                 return true;
         }
 

@@ -211,8 +211,8 @@ public sealed class SocketActorSpecs : TestKit
     private IActorRef Listener()
     {
         var link = StreamLink.Create(out _application);
-        var listen = new BecomeListener(link, LinkFamily.V4, null, default, new ListenRequest(7, 1, 5), _session.Ref);
-        return Sys.ActorOf(LinkListenerActor.Props(_context, listen).WithDispatcher(CallingThreadDispatcher.Id));
+        var listen = new BecomeListener(_context, AcceptLink.From(link), LinkFamily.V4, null, default, new ListenRequest(7, 1, 5), _session.Ref);
+        return Sys.ActorOf(LinkListenerActor.Props(listen, _reactor).WithDispatcher(CallingThreadDispatcher.Id));
     }
 
     private void Ask(IActorRef actor, LinkRequest request) => _session.Send(actor, new LinkCall(request));

@@ -67,6 +67,6 @@ public sealed class RunningDriverSpecs : IDisposable
     private string LinkPath => Path.Combine(_directory.FullName, "link.sock");
 
     private Task<RunningDriver> StartAsync(Configuration configuration, Tapwire.Actors.Settings.DriverSettings settings, IWire? wire = null) =>
-        RunningDriver.StartAsync("spec", configuration.Config, settings, wire ?? _cable.A, () => throw new WireException("The cable is cut."),
+        RunningDriver.StartAsync("spec", configuration.Config, settings, [wire ?? _cable.A], () => throw new WireException("The cable is cut."),
             LinkListener.Listen(LinkPath), new BufferPool());
 }

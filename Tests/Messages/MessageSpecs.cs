@@ -54,6 +54,7 @@ public sealed class MessageSpecs
             new WriteRequest(default, pool.Rent(1)),
             new SendDatagram(default, pool.Rent(1), null),
             new DatagramReceived(pool.Rent(1), default),
+            new Crossing(pool.Rent(1), 0),
         ];
         foreach (var message in messages)
             message.Release();

@@ -57,6 +57,8 @@ internal sealed class SimHost : IIpOutput
 
     public void Send(PacketBuffer packet, in IpSendInfo info, Instant now) => _egress.Enqueue((packet, info));
 
+    public void PassOn(PacketBuffer packet, int hops) => packet.Release();
+
     public void ConfirmReachable(IpAddress destination, Instant now)
     {
     }

@@ -4,7 +4,10 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Wires.Offload;
 
-/// <summary>Segments of one flow that follow each other, as they are collected. One object serves many super-frames.</summary>
+/// <summary>
+/// Segments of one flow that follow each other, as they are collected. The first one stays in its buffer while it is alone; the second one brings a large
+/// buffer, in which payload is put behind payload. One object serves many super-frames.
+/// </summary>
 /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
 internal sealed class OpenSuperFrame(int linkHeader)
 {
@@ -14,16 +17,33 @@ internal sealed class OpenSuperFrame(int linkHeader)
     private const int TcpFlagsAt = 13;
     private const int TcpChecksumAt = 16;
     private const int TcpMinimum = 20;
+    private const int TcpMaximum = 60;
     private const byte Psh = 8;
+
+    // Up to here a super-frame is copied once more, while it is in the cache: queues count the memory that a buffer holds on to.
+    private const int SmallLength = 16384;
+
+    // What a frame that is read behind the payload covers of it.
+    private readonly byte[] _covered = new byte[linkHeader + Ipv4Header.Length + TcpMaximum];
 
     /// <summary>The first segment's, but for the sequence number, which is the next one expected.</summary>
     private TcpSegmentView _view;
     private PacketBuffer? _first;
-    private PacketBuffer? _last;
-    private int _payload;
+    private PacketBuffer? _merged;
+
+    /// <summary>Headers and payload so far.</summary>
+    private int _length;
 
     /// <summary>Nothing may follow: its last segment was a short one or said PSH.</summary>
     public bool IsComplete { get; private set; }
+
+    /// <summary>A buffer for super-frames; all of it is data until its end is known.</summary>
+    public static PacketBuffer RentLarge(BufferPool pool)
+    {
+        var large = pool.Rent(BufferPool.MaxCapacity);
+        large.Append(BufferPool.MaxCapacity);
+        return large;
+    }
 
     public bool IsOf(in TcpSegmentView segment) => segment.Addresses == _view.Addresses && segment.Ports == _view.Ports;
 
@@ -32,48 +52,73 @@ internal sealed class OpenSuperFrame(int linkHeader)
     {
         _view = segment;
         _view.Sequence += (uint)segment.Payload;
-        _first = _last = frame;
-        _payload = segment.Payload;
+        _first = frame;
+        _length = segment.Length;
         IsComplete = false;
     }
 
-    /// <summary>Takes the next segment of the flow.</summary>
-    /// <returns>False, and the frame is still the caller's: it does not follow, or differs in more than a super-frame can say.</returns>
-    public bool TryAppend(PacketBuffer frame, in TcpSegmentView segment)
-    {
-        if (segment.Sequence != _view.Sequence || segment.Acknowledgment != _view.Acknowledgment || segment.OffsetAndWindow != _view.OffsetAndWindow
-            || segment.Ip != _view.Ip || segment.EthernetHigh != _view.EthernetHigh || segment.EthernetLow != _view.EthernetLow
-            || segment.Payload > _view.Payload || _view.Headers - linkHeader + _payload + segment.Payload > ushort.MaxValue
-            || !OptionsOf(frame).SequenceEqual(OptionsOf(_first!)))
-        {
-            return false;
-        }
+    /// <summary>Says of a segment of this flow whether it can be the next: it follows, and does not differ in more than a super-frame can say.</summary>
+    public bool IsNext(in TcpSegmentView segment, ReadOnlySpan<byte> frame) =>
+        segment.Sequence == _view.Sequence && segment.Acknowledgment == _view.Acknowledgment && segment.OffsetAndWindow == _view.OffsetAndWindow
+        && segment.Ip == _view.Ip && segment.EthernetHigh == _view.EthernetHigh && segment.EthernetLow == _view.EthernetLow
+        && segment.Payload <= _view.Payload && _length - linkHeader + segment.Payload <= ushort.MaxValue
+        && OptionsOf(frame).SequenceEqual(OptionsOf((_first ?? _merged!).Span));
 
-        _last = _last!.Next = frame;
-        _view.Sequence += (uint)segment.Payload;
-        _payload += segment.Payload;
-        _view.Pushes = segment.Pushes;
-        IsComplete = segment.Pushes || segment.Payload < _view.Payload;
-        return true;
+    /// <summary>Takes the next segment from a buffer of its own, and releases that.</summary>
+    public void Append(BufferPool pool, PacketBuffer frame, in TcpSegmentView segment)
+    {
+        if (_merged is null)
+            MoveTo(RentLarge(pool));
+        frame.Span.Slice(segment.Headers, segment.Payload).CopyTo(_merged!.Span[_length..]);
+        frame.Release();
+        Count(segment);
+    }
+
+    /// <summary>
+    /// Where to read a frame so that its payload, should it be the next segment, stands behind the payload so far. Payload is under its headers then, until
+    /// <see cref="AppendPlaced"/>, or <see cref="Uncover"/>; a frame that is something else is to be taken away before.
+    /// </summary>
+    /// <param name="spare">From <see cref="RentLarge"/>, for a super-frame that has no buffer yet.</param>
+    /// <returns>What there is of room; it may be too little for a frame.</returns>
+    public Span<byte> Cover(PacketBuffer spare)
+    {
+        var place = (_merged ?? spare).Span[(_length - _view.Headers)..];
+        if (_merged is not null)
+            place[.._view.Headers].CopyTo(_covered);
+        return place;
+    }
+
+    public void Uncover()
+    {
+        if (_merged is not null)
+            _covered.AsSpan(0, _view.Headers).CopyTo(_merged.Span[(_length - _view.Headers)..]);
+    }
+
+    /// <summary>Takes the next segment, which has been read to the place that <see cref="Cover"/> gave.</summary>
+    /// <returns>True if <paramref name="spare"/> is this object's from now on.</returns>
+    public bool AppendPlaced(PacketBuffer spare, in TcpSegmentView segment)
+    {
+        var takes = _merged is null;
+        if (takes)
+            MoveTo(spare);
+        else
+            Uncover();
+        Count(segment);
+        return takes;
     }
 
     /// <summary>Gives away the one segment as it came, or a super-frame of several, noted as a device with offloads would.</summary>
     public PacketBuffer Finish(BufferPool pool)
     {
-        var first = _first!;
-        _first = _last = null;
-        if (first.Next is null)
-            return first;
-        var frame = pool.Rent(_view.Headers + _payload);
-        first.Span[.._view.Headers].CopyTo(frame.Append(_view.Headers));
-        for (var segment = first; segment is not null; segment = segment.Next)
+        if (_first is { } first)
         {
-            var payload = segment.Span[_view.Headers..];
-            payload.CopyTo(frame.Append(payload.Length));
+            _first = null;
+            return first;
         }
 
-        PacketBuffer.ReleaseChain(first);
-        Mend(frame.Span[linkHeader.._view.Headers], frame.Length - linkHeader);
+        var frame = Fitted(pool, _merged!);
+        _merged = null;
+        Mend(frame.Span[linkHeader.._view.Headers], _length - linkHeader);
         frame.Offload = new OffloadNote
         {
             Checksum = ChecksumState.Partial,
@@ -84,6 +129,33 @@ internal sealed class OpenSuperFrame(int linkHeader)
             SegmentSize = (ushort)_view.Payload,
         };
         return frame;
+    }
+
+    private void MoveTo(PacketBuffer large)
+    {
+        _first!.Span.CopyTo(large.Span);
+        _first.Release();
+        _first = null;
+        _merged = large;
+    }
+
+    private void Count(in TcpSegmentView segment)
+    {
+        _view.Sequence += (uint)segment.Payload;
+        _length += segment.Payload;
+        _view.Pushes = segment.Pushes;
+        IsComplete = segment.Pushes || segment.Payload < _view.Payload;
+    }
+
+    private PacketBuffer Fitted(BufferPool pool, PacketBuffer merged)
+    {
+        merged.Truncate(_length);
+        if (_length > SmallLength)
+            return merged;
+        var small = pool.Rent(_length);
+        merged.Span.CopyTo(small.Append(_length));
+        merged.Release();
+        return small;
     }
 
     /// <summary>Makes the first segment's headers those of all.</summary>
@@ -102,5 +174,5 @@ internal sealed class OpenSuperFrame(int linkHeader)
         BinaryPrimitives.WriteUInt16BigEndian(tcp[TcpChecksumAt..], (ushort)pseudo);
     }
 
-    private ReadOnlySpan<byte> OptionsOf(PacketBuffer frame) => frame.Span[(_view.TcpAt + TcpMinimum).._view.Headers];
+    private ReadOnlySpan<byte> OptionsOf(ReadOnlySpan<byte> frame) => frame[(_view.TcpAt + TcpMinimum).._view.Headers];
 }

@@ -17,6 +17,7 @@ public sealed class SoftwareOffloadWire : IWire
     private readonly bool _completesChecksums;
     private readonly TcpSegmenter _segmenter;
     private readonly TcpCoalescer _coalescer;
+    private readonly PlacingReader? _reader;
     private long _refused;
     private bool _disposed;
 
@@ -27,6 +28,8 @@ public sealed class SoftwareOffloadWire : IWire
         _completesChecksums = (inner.Offloads & WireOffloads.Checksum) == 0;
         _segmenter = new TcpSegmenter(pool, linkHeader);
         _coalescer = new TcpCoalescer(linkHeader);
+        if (inner is IPlacingWire placing)
+            _reader = new PlacingReader(placing, _coalescer);
     }
 
     public string Name => _inner.Name;
@@ -50,8 +53,9 @@ public sealed class SoftwareOffloadWire : IWire
 
     public void Start(IReactor reactor, Action<Readiness> ready) => _inner.Start(reactor, ready);
 
-    public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more) =>
-        _coalescer.Coalesce(pool, frames[.._inner.Read(pool, frames, out more)]);
+    public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more) => _reader is { CanRead: true }
+        ? _reader.Read(pool, frames, out more)
+        : _coalescer.Coalesce(pool, frames[.._inner.Read(pool, frames, out more)]);
 
     public int Write(ReadOnlySpan<PacketBuffer> frames)
     {
@@ -86,6 +90,7 @@ public sealed class SoftwareOffloadWire : IWire
             return;
         _disposed = true;
         _segmenter.Dispose();
+        _reader?.Dispose();
         _inner.Dispose();
     }
 

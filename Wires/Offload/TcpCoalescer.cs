@@ -4,7 +4,7 @@ namespace Tapwire.Wires.Offload;
 
 /// <summary>
 /// Merges received TCP segments over IPv4 that follow each other into super-frames, by the rules of Linux's tcp_gro_receive. What does not merge passes as it is,
-/// and the frames of a flow keep their order. Segments are looked at before one is copied: a super-frame's buffer has the size that is needed.
+/// and the frames of a flow keep their order.
 /// </summary>
 /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
 internal sealed class TcpCoalescer(int linkHeader)
@@ -15,6 +15,9 @@ internal sealed class TcpCoalescer(int linkHeader)
     // The first _count are open, the oldest first.
     private readonly OpenSuperFrame[] _open = [.. Enumerable.Range(0, MaxFlows).Select(_ => new OpenSuperFrame(linkHeader))];
     private int _count;
+
+    /// <summary>The open super-frame that has begun or grown last: the next frame is most likely its next segment.</summary>
+    public OpenSuperFrame? Latest { get; private set; }
 
     /// <summary>Takes frames and puts what becomes of them in their place.</summary>
     /// <returns>How many frames that is; what lies behind them is cleared. Nothing is kept for another call.</returns>
@@ -29,22 +32,21 @@ internal sealed class TcpCoalescer(int linkHeader)
             Take(frame, ref output);
         }
 
-        while (_count > 0)
-            Close(0, ref output);
+        Flush(ref output);
         return output.Count;
     }
 
-    private void Take(PacketBuffer frame, ref Output output)
+    /// <summary>Takes a frame in a buffer of its own.</summary>
+    public void Take(PacketBuffer frame, ref Output output)
     {
-        switch (TcpSegmentView.Read(frame, linkHeader, out var segment))
+        switch (Read(frame, out var segment))
         {
             case SegmentKind.Foreign:
                 output.Put(frame);
                 break;
             case SegmentKind.Odd:
                 // Of whose flow it is, it does not say where it should.
-                while (_count > 0)
-                    Close(0, ref output);
+                Flush(ref output);
                 output.Put(frame);
                 break;
             case SegmentKind.Whole:
@@ -57,21 +59,62 @@ internal sealed class TcpCoalescer(int linkHeader)
         }
     }
 
+    /// <summary>Takes a frame that was read behind the payload of <see cref="Latest"/>, if it is the next segment of that.</summary>
+    /// <param name="spare">The buffer that was offered for it; null if it has been taken.</param>
+    public bool TryTakePlaced(ReadOnlySpan<byte> frame, ref PacketBuffer? spare, ref Output output)
+    {
+        var open = Latest!;
+        if (TcpSegmentView.Read(frame, linkHeader, out var segment) != SegmentKind.Mergeable || !open.IsOf(segment) || !open.IsNext(segment, frame)
+            || !segment.Verify(frame))
+        {
+            return false;
+        }
+
+        if (open.AppendPlaced(spare!, segment))
+            spare = null;
+        if (open.IsComplete)
+            Close(Find(segment), ref output);
+        return true;
+    }
+
+    /// <summary>Closes what is open.</summary>
+    public void Flush(ref Output output)
+    {
+        while (_count > 0)
+            Close(0, ref output);
+    }
+
+    private SegmentKind Read(PacketBuffer frame, out TcpSegmentView segment)
+    {
+        var kind = TcpSegmentView.Read(frame.Span, linkHeader, out segment);
+        if (kind != SegmentKind.Mergeable)
+            return kind;
+        if (frame.FragmentCount != 0 || frame.Offload.Segmentation != Segmentation.None)
+            return SegmentKind.Whole;
+        frame.Truncate(segment.Length);
+        return kind;
+    }
+
     private void Merge(PacketBuffer frame, in TcpSegmentView segment, ref Output output)
     {
-        if (!segment.Verify(frame))
+        if (!segment.Verify(frame.Span, frame.Offload.Checksum))
         {
             CloseFlow(segment, ref output);
             output.Put(frame);
             return;
         }
 
+        if (frame.Offload.Checksum == ChecksumState.None)
+            frame.Offload.Checksum = ChecksumState.Verified;
         var index = Find(segment);
         if (index >= 0)
         {
-            if (_open[index].TryAppend(frame, segment))
+            var open = _open[index];
+            if (open.IsNext(segment, frame.Span))
             {
-                if (_open[index].IsComplete)
+                open.Append(output.Pool, frame, segment);
+                Latest = open;
+                if (open.IsComplete)
                     Close(index, ref output);
                 return;
             }
@@ -87,7 +130,8 @@ internal sealed class TcpCoalescer(int linkHeader)
 
         if (_count == MaxFlows)
             Close(0, ref output);
-        _open[_count++].Begin(frame, segment);
+        Latest = _open[_count++];
+        Latest.Begin(frame, segment);
     }
 
     private int Find(in TcpSegmentView segment)
@@ -111,13 +155,16 @@ internal sealed class TcpCoalescer(int linkHeader)
     private void Close(int index, ref Output output)
     {
         var closed = _open[index];
+        if (closed == Latest)
+            Latest = null;
         output.Put(closed.Finish(output.Pool));
         _count--;
         _open.AsSpan(index + 1, _count - index).CopyTo(_open.AsSpan(index));
         _open[_count] = closed;
     }
 
-    private ref struct Output(BufferPool pool, Span<PacketBuffer> frames)
+    /// <summary>Where frames go that are done with.</summary>
+    public ref struct Output(BufferPool pool, Span<PacketBuffer> frames)
     {
         private readonly Span<PacketBuffer> _frames = frames;
 

@@ -66,13 +66,15 @@ internal struct TcpSegmentView
     /// <summary>PSH is set.</summary>
     public bool Pushes;
 
-    /// <summary>Reads a frame, and cuts link padding off one that is mergeable.</summary>
+    /// <summary>Bytes of the frame without the link's padding.</summary>
+    public readonly int Length => Headers + Payload;
+
+    /// <summary>Reads a frame.</summary>
     /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
-    /// <param name="segment">Of a whole segment only addresses and ports are set, of others nothing.</param>
-    public static SegmentKind Read(PacketBuffer frame, int linkHeader, out TcpSegmentView segment)
+    /// <param name="segment">All of a mergeable segment, of a whole one only addresses and ports, of others nothing.</param>
+    public static SegmentKind Read(ReadOnlySpan<byte> bytes, int linkHeader, out TcpSegmentView segment)
     {
         segment = default;
-        var bytes = frame.Span;
         if (bytes.Length < linkHeader + Ipv4Header.Length || bytes[linkHeader] >> 4 != 4)
             return SegmentKind.Foreign;
         if (linkHeader != 0 && BinaryPrimitives.ReadUInt16BigEndian(bytes[12..]) != EtherType.Ipv4)
@@ -91,7 +93,7 @@ internal struct TcpSegmentView
         segment.Addresses = MemoryMarshal.Read<ulong>(ip[12..]);
         segment.Ports = MemoryMarshal.Read<uint>(tcp);
         var flags = tcp[13];
-        if (header == tcp.Length || (flags & ~Psh) != Ack || frame.FragmentCount != 0 || frame.Offload.Segmentation != Segmentation.None)
+        if (header == tcp.Length || (flags & ~Psh) != Ack)
             return SegmentKind.Whole;
 
         if (linkHeader != 0)
@@ -108,23 +110,21 @@ internal struct TcpSegmentView
         segment.Headers = segment.TcpAt + header;
         segment.Payload = tcp.Length - header;
         segment.Pushes = (flags & Psh) != 0;
-        frame.Truncate(linkHeader + length);
         return SegmentKind.Mergeable;
     }
 
-    /// <summary>Verifies the checksums, TCP's if the wire below has not, and notes that it has been done.</summary>
-    public readonly bool Verify(PacketBuffer frame)
+    /// <summary>Verifies the checksums of a mergeable segment, TCP's if the wire below has not.</summary>
+    /// <param name="frame">Link padding does no harm.</param>
+    /// <param name="state">What the wire below says of TCP's.</param>
+    public readonly bool Verify(ReadOnlySpan<byte> frame, ChecksumState state = ChecksumState.None)
     {
-        var ip = frame.Span.Slice(TcpAt - Ipv4Header.Length, Ipv4Header.Length);
+        var ip = frame.Slice(TcpAt - Ipv4Header.Length, Ipv4Header.Length);
         if (Checksum.Sum(ip) != 0xFFFF)
             return false;
-        if (frame.Offload.Checksum != ChecksumState.None)
+        if (state != ChecksumState.None)
             return true;
-        var tcp = frame.Span[TcpAt..];
+        var tcp = frame[TcpAt..Length];
         var pseudo = Checksum.Sum(ip.Slice(12, 8), (uint)(IpProtocol.Tcp + tcp.Length));
-        if (Checksum.Sum(tcp, pseudo) != 0xFFFF)
-            return false;
-        frame.Offload.Checksum = ChecksumState.Verified;
-        return true;
+        return Checksum.Sum(tcp, pseudo) == 0xFFFF;
     }
 }

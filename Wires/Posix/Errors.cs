@@ -14,6 +14,7 @@ internal static class Errors
     public const int EAGAIN = 11;
     public const int ENOMEM = 12;
     public const int EACCES = 13;
+    public const int E2BIG = 7;
     public const int EBUSY = 16;
     public const int EEXIST = 17;
     public const int ENODEV = 19;

@@ -26,6 +26,8 @@ internal static unsafe partial class Libc
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
 
+    private static readonly nint SYS_read = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 0 : 63;
+
     /// <summary>One piece of a scattered read or gathered write.</summary>
     public struct IoVector
     {
@@ -51,6 +53,17 @@ internal static unsafe partial class Libc
 
     public static nint read(int descriptor, void* buffer, nuint count) => Checked(ReadUnchecked(descriptor, buffer, count));
 
+    /// <summary>
+    /// <see cref="read"/> for a call per frame: past the C library, which prepares each for the cancellation of the thread, and without <see cref="Errno"/>.
+    /// </summary>
+    /// <param name="errno">Why it failed; 0 if it has not.</param>
+    public static nint Read(int descriptor, void* buffer, nuint count, out int errno)
+    {
+        var result = syscall(SYS_read, descriptor, buffer, count);
+        errno = result < 0 ? Marshal.GetLastSystemError() : 0;
+        return result;
+    }
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint write(int descriptor, void* buffer, nuint count);
 
@@ -66,6 +79,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);
+
+    [LibraryImport("libc")]
+    private static partial nint syscall(nint number, nint descriptor, void* buffer, nuint count);
 
     /// <summary>Closes a descriptor where nobody could act on a failure. EINTR is not repeated: Linux has closed the descriptor by then.</summary>
     public static void Close(int descriptor) => _ = close(descriptor);

@@ -9,6 +9,7 @@ internal static unsafe class TunDevice
 
     private const int IFF_TUN = 0x0001;
     private const int IFF_TAP = 0x0002;
+    private const int IFF_MULTI_QUEUE = 0x0100;
     private const int IFF_NO_PI = 0x1000;
     private const int IFF_VNET_HDR = 0x4000;
 
@@ -48,16 +49,18 @@ internal static unsafe class TunDevice
     }
 
     /// <summary>Attaches to an interface, which is created if there is none of that name.</summary>
+    /// <param name="multiQueue">As one queue of an interface that can have several (Linux's Documentation/networking/tuntap).</param>
     /// <returns>The interface's name.</returns>
-    public static string Attach(int descriptor, string name, Medium medium, bool virtioHeader)
+    public static string Attach(int descriptor, string name, Medium medium, bool virtioHeader, bool multiQueue)
     {
         var request = new InterfaceControl.Request(name)
         {
-            Flags = (short)((medium == Medium.Ethernet ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (virtioHeader ? IFF_VNET_HDR : 0)),
+            Flags = (short)((medium == Medium.Ethernet ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (virtioHeader ? IFF_VNET_HDR : 0)
+                | (multiQueue ? IFF_MULTI_QUEUE : 0)),
         };
         if (ioctl(descriptor, TUNSETIFF, &request) == 0)
             return request.Name;
-        throw AttachFailed(name, medium, Errno);
+        throw AttachFailed(name, medium, multiQueue, Errno);
     }
 
     /// <summary>Sets the length of the virtio header, which an earlier user of a persistent interface may have left different.</summary>
@@ -93,15 +96,18 @@ internal static unsafe class TunDevice
         return bits;
     }
 
-    private static WireException AttachFailed(string name, Medium medium, int errno)
+    private static WireException AttachFailed(string name, Medium medium, bool multiQueue, int errno)
     {
         var mode = medium == Medium.Ethernet ? "tap" : "tun";
+        var queues = multiQueue ? " multi_queue" : "";
         return new WireException(errno switch
         {
             Errors.EPERM => $"No permission for the {mode} device {name}: it needs CAP_NET_ADMIN; or run once as root "
-                + $"'ip tuntap add dev {name} mode {mode} user $USER'; or run inside 'unshare -Urn'.",
+                + $"'ip tuntap add dev {name} mode {mode} user $USER{queues}'; or run inside 'unshare -Urn'.",
             Errors.EBUSY => $"The {mode} device {name} is in use: another program is attached to it.",
-            Errors.EINVAL => $"{name} exists and is not a single-queue {mode} device, or cannot be an interface's name.",
+            Errors.E2BIG => $"The {mode} device {name} has no queue left: another program is attached to it, or more are asked for than the kernel has.",
+            Errors.EINVAL => $"{name} exists and is not a {(multiQueue ? "multi-queue" : "single-queue")} {mode} device, or cannot be an interface's name"
+                + (multiQueue ? $"; 'ip tuntap add dev {name} mode {mode}{queues}' makes one." : "."),
             _ => $"The {mode} device {name} cannot be attached: {Errors.Describe(errno)} (errno {errno}).",
         });
     }

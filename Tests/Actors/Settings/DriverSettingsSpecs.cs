@@ -18,6 +18,7 @@ public sealed class DriverSettingsSpecs
         { "gateway", "\"10.0.0.254\"" },
         { "mac", "\"02:00:5e:10:00:01\"" },
         { "mtu", "1400" },
+        { "shards", "3" },
         { "shutdown-timeout", "3s" },
         { "tap.offload", "off" },
         { "tap.software-offload", "off" },
@@ -125,6 +126,8 @@ public sealed class DriverSettingsSpecs
     [InlineData("mtu", "67", "0 or 68..65535")]
     [InlineData("mtu", "65536", "from 0 to 65535")]
     [InlineData("mtu", "many", "from 0 to 65535")]
+    [InlineData("shards", "0", "from 1 to 64")]
+    [InlineData("shards", "65", "from 1 to 64")]
     [InlineData("shutdown-timeout", "6m", "from 0 to 5m")]
     [InlineData("shutdown-timeout", "2", "as in 500ms")]
     [InlineData("shutdown-timeout", "-1s", "from 0 to 5m")]

@@ -78,8 +78,8 @@ public abstract class DriverSetup : TestKit
 
     /// <summary>Starts a driver; the harness has one already.</summary>
     internal IActorRef StartDriver(string name, DriverSettings settings, MemoryWire wire, LinkListener? listener) =>
-        Sys.ActorOf(DriverActor.Props(Adapted(new DriverContext(settings, wire, ReopenWire, listener, Reactor, Pool, _clock, Peer.Secret(2),
-            CallingThreadDispatcher.Id))).WithDispatcher(CallingThreadDispatcher.Id), name);
+        Sys.ActorOf(DriverActor.Props(Adapted(new DriverContext(settings, [new DriverShard(wire, ReopenWire, Reactor, CallingThreadDispatcher.Id)], listener, Pool, _clock,
+            Peer.Secret(2)))).WithDispatcher(CallingThreadDispatcher.Id), name);
 
     /// <summary>What a spec's driver has that others have not. Called by the constructor.</summary>
     protected virtual DriverContext Adapted(DriverContext context) => context;

@@ -14,7 +14,10 @@ internal sealed class MemoryWire(string name = "memory") : IWire
     private readonly ConcurrentQueue<byte[]> _incoming = new();
     private Action<Readiness> _ready = _ => { };
 
-    public ConcurrentQueue<byte[]> Sent { get; } = new();
+    public ConcurrentQueue<byte[]> Sent { get; private init; } = new();
+
+    /// <summary>Says on which queue of the device a frame comes in; this wire is the first.</summary>
+    public Func<byte[], MemoryWire>? Steering { get; set; }
 
     /// <summary>How many frames each read gave.</summary>
     public List<int> Reads { get; } = [];
@@ -53,8 +56,17 @@ internal sealed class MemoryWire(string name = "memory") : IWire
             ready(Readiness.Readable);
     }
 
+    /// <summary>Another queue of the same device: what it sends comes out of this wire.</summary>
+    public MemoryWire AddQueue() => new(name) { Sent = Sent };
+
     public void Deliver(byte[] frame)
     {
+        if (Steering?.Invoke(frame) is { } queue && queue != this)
+        {
+            queue.Deliver(frame);
+            return;
+        }
+
         _incoming.Enqueue(frame);
         if (_incoming.Count == 1)
             _ready(Readiness.Readable);

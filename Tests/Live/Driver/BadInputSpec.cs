@@ -195,7 +195,7 @@ public sealed class BadInputSpec
     [SkippableFact]
     public void A_device_in_use_is_refused_and_its_driver_goes_on()
     {
-        using var driver = LiveDriver.Start();
+        using var driver = LiveDriver.Start("tapwire.shards = 1");
         Expect(driver.Namespace, Failed, "tapwire: The tap device tw0 is in use: another program is attached to it.\n",
             "up", "--address", "10.99.0.3/24", "--link", "off");
         driver.Namespace.Exec("ping", "-c", "1", "-W", "10", LiveDriver.Address);

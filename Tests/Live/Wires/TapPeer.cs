@@ -4,6 +4,7 @@ using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Link;
 using Tapwire.Tests.Live.Support;
 using Tapwire.Wires;
+using Tapwire.Wires.Offload;
 using Tapwire.Wires.Posix;
 using Xunit;
 
@@ -28,10 +29,14 @@ internal sealed class TapPeer : IDisposable
     private readonly SemaphoreSlim _ready = new(0);
     private readonly Queue<PacketBuffer> _frames = new();
 
-    public TapPeer(TapWireOptions options)
+    // The device, or the software offload over it.
+    private readonly IWire _used;
+
+    public TapPeer(TapWireOptions options, bool softwareOffload = false)
     {
         _namespace = NetworkNamespace.Create();
         Wire = _namespace.OpenTap(options);
+        _used = softwareOffload ? SoftwareOffloadWire.Over(Wire, Pool) : Wire;
         _namespace.Ip($"addr add {KernelAddress}/24 dev {Wire.Name}");
         _namespace.Ip($"addr add fd99::1/64 dev {Wire.Name} nodad");
         _namespace.Ip($"neigh add {AddressV6} lladdr {Wire.HardwareAddress} dev {Wire.Name}");
@@ -77,7 +82,7 @@ internal sealed class TapPeer : IDisposable
                 frame.Release();
             }
 
-            var count = Wire.Read(Pool, frames, out _);
+            var count = _used.Read(Pool, frames, out _);
             foreach (var frame in frames.AsSpan(0, count))
                 _frames.Enqueue(frame);
             if (count == 0)
@@ -137,13 +142,16 @@ internal sealed class TapPeer : IDisposable
     /// <summary>Writes a frame and releases it.</summary>
     public void Send(PacketBuffer frame)
     {
-        Assert.Equal(1, Wire.Write([frame]));
+        Assert.Equal(1, _used.Write([frame]));
         frame.Release();
     }
 
+    /// <summary>Gives up the device, and with it all buffers that are kept for it.</summary>
+    public void CloseWire() => _used.Dispose();
+
     public void Dispose()
     {
-        Wire.Dispose();
+        CloseWire();
         _reactor.Dispose();
         _ready.Dispose();
         _namespace.Dispose();

@@ -78,6 +78,39 @@ public sealed class TapWireSpec
     }
 
     [SkippableFact]
+    public void Bulk_of_a_kernel_socket_is_merged_where_the_device_has_no_offloads()
+    {
+        using var peer = new TapPeer(Plain, softwareOffload: true);
+        using var tcp = new TcpSketch(peer, AddressFamily.InterNetwork);
+        var payload = new byte[10_000];
+        new Random(3).NextBytes(payload);
+        tcp.Socket.Send(payload);
+
+        // The kernel may pace what it sends, and push in between: most of it shall wait in the device.
+        Thread.Sleep(200);
+        var super = new OffloadNote
+        {
+            Checksum = ChecksumState.Partial, ChecksumStart = (ushort)tcp.TransportStart, ChecksumOffset = 16,
+            Segmentation = Segmentation.TcpV4, SegmentSize = (ushort)tcp.SegmentSize, HeaderLength = (ushort)(tcp.TransportStart + 20),
+        };
+        var received = new List<byte>();
+        var largest = 0;
+        while (received.Count < payload.Length)
+        {
+            var segment = tcp.Receive();
+            largest = Math.Max(largest, segment.Length);
+            if (segment.Length > 1514)
+                Assert.Equal(super, segment.Offload);
+            received.AddRange(tcp.PayloadOf(segment));
+            segment.Release();
+        }
+
+        Assert.True(largest > 1514, "Nothing was merged.");
+        Assert.Equal(payload, received);
+        Assert.Equal(0, peer.Wire.Refused);
+    }
+
+    [SkippableFact]
     public void Segmented_datagrams_of_a_kernel_socket_arrive_in_one_frame_with_their_note()
     {
         const int UdpSegment = 103;
@@ -156,10 +189,12 @@ public sealed class TapWireSpec
         Assert.Equal(1, peer.Wire.Refused);
     }
 
-    [SkippableFact]
-    public void A_larger_mtu_given_meanwhile_costs_one_frame_counted()
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_larger_mtu_given_meanwhile_costs_one_frame_counted(bool softwareOffload)
     {
-        using var peer = new TapPeer(Plain);
+        using var peer = new TapPeer(Plain, softwareOffload);
         peer.Namespace.Ip("link set tw0 mtu 9000");
         using var socket = peer.Namespace.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
         var target = new IPEndPoint(IPAddress.Parse(TapPeer.Address), 9);
@@ -176,10 +211,12 @@ public sealed class TapWireSpec
         Assert.Equal(1, peer.Wire.Refused);
     }
 
-    [SkippableFact]
-    public void The_removal_of_the_device_is_reported_and_then_an_exception()
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_removal_of_the_device_is_reported_and_then_an_exception(bool softwareOffload)
     {
-        using var peer = new TapPeer(Plain);
+        using var peer = new TapPeer(Plain, softwareOffload);
         peer.Namespace.Ip("link del tw0");
         var removed = Assert.Throws<WireException>(() => peer.Receive(_ => false));
         Assert.Equal("tw0 has been removed.", removed.Message);
@@ -188,7 +225,7 @@ public sealed class TapWireSpec
         frame.Append(60);
         Assert.Throws<WireException>(() => peer.Wire.Write([frame]));
         frame.Release();
-        peer.Wire.Dispose();
+        peer.CloseWire();
         Assert.Equal(0, peer.Pool.Rented);
     }
 

@@ -9,10 +9,11 @@ using Xunit;
 
 namespace Tapwire.Tests.Wires.Offload;
 
-/// <summary>What the stack gets when a wire without offloads is read.</summary>
-public sealed class CoalescingSpec : SoftwareOffloadSetup
+/// <summary>What the stack gets when a wire without offloads is read, whether it places frames or not.</summary>
+public abstract class CoalescingSpec(bool placing) : SoftwareOffloadSetup(placing)
 {
     private static readonly SegmentFrame First = new() { Payload = [1, 2, 3] };
+    private static readonly byte[] Stranger = Build.Udp(1000, 80, [1, 2, 3]);
     private static readonly SegmentFrame Second = First with { Sequence = 4, Payload = [4, 5, 6] };
 
     [Fact]
@@ -29,13 +30,27 @@ public sealed class CoalescingSpec : SoftwareOffloadSetup
     }
 
     [Fact]
-    public void A_segment_that_stays_alone_is_the_same_buffer_and_counts_as_verified()
+    public void A_segment_that_stays_alone_is_in_a_small_buffer_and_counts_as_verified()
     {
         Device.Deliver(First.ToBytes());
         using var frames = Read();
         Assert.Equal(First.ToBytes(), SegmentFrame.BytesOf(Assert.Single(frames.List)));
         Assert.Equal(new OffloadNote { Checksum = ChecksumState.Verified }, frames.List[0].Offload);
-        Assert.Equal(256, frames.List[0].Capacity);
+        Assert.InRange(frames.List[0].Capacity, 0, 2048);
+    }
+
+    [Theory]
+    [InlineData(2, 2048)]
+    [InlineData(11, 16384)]
+    [InlineData(12, BufferPool.MaxCapacity)]
+    [InlineData(45, BufferPool.MaxCapacity)]
+    public void A_super_frame_is_in_a_buffer_of_its_size(int segments, int capacity)
+    {
+        var made = SegmentFrame.Chance(new Random(segments), segments * (segments == 2 ? 900 : 1448), 1 + segments * (segments == 2 ? 900 : 1448));
+        Device.DeliverAll(made.ToSegments(made.Payload.Length / segments));
+        using var frames = Read();
+        Assert.Equal(capacity, Assert.Single(frames.List).Capacity);
+        Assert.Equal(made.ToBytes(partial: true), SegmentFrame.BytesOf(frames.List[0]));
     }
 
     [Fact]
@@ -107,9 +122,11 @@ public sealed class CoalescingSpec : SoftwareOffloadSetup
             _ => Build.Altered(Second.ToBytes(), ip => ip[3]++),
         };
         var third = Second with { Sequence = 7, Payload = [7, 8, 9] };
-        Device.DeliverAll([First.ToBytes(), odd, Second.ToBytes(), third.ToBytes()]);
+        var fourth = Second with { Sequence = 10, Payload = [10, 11, 12] };
+        Device.DeliverAll([First.ToBytes(), odd, Second.ToBytes(), third.ToBytes(), fourth.ToBytes(), odd, odd]);
         using var frames = Read();
-        Assert.Equal([First.ToBytes(), odd, (Second with { Payload = [4, 5, 6, 7, 8, 9] }).ToBytes(partial: true)], frames.List.Select(SegmentFrame.BytesOf));
+        byte[][] expected = [First.ToBytes(), odd, (Second with { Payload = [4, 5, 6, 7, 8, 9, 10, 11, 12] }).ToBytes(partial: true), odd, odd];
+        Assert.Equal(expected, frames.List.Select(SegmentFrame.BytesOf));
         Assert.Equal(ChecksumState.None, frames.List[1].Offload.Checksum);
     }
 
@@ -168,18 +185,18 @@ public sealed class CoalescingSpec : SoftwareOffloadSetup
         AssertUnmerged((First with { Flags = SegmentFrame.Ack | SegmentFrame.Psh }).ToBytes(), Second.ToBytes());
     }
 
-    [Fact]
-    public void A_super_frame_is_no_longer_than_a_packet_can_be()
+    [Theory]
+    [InlineData(1000, 65_000)]
+    [InlineData(1448, 45 * 1448)]
+    [InlineData(500, 65_000)]
+    [InlineData(100, 65_400)]
+    public void A_super_frame_is_no_longer_than_a_packet_can_be(int segment, int longest)
     {
-        var made = new SegmentFrame { Payload = new byte[70 * 1000], Window = 1 };
-        var frames = new PacketBuffer[70];
-        var at = 0;
-        foreach (var segment in made.ToSegments(1000))
-            frames[at++] = Frame(segment);
-        var count = new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(Pool, frames);
-        Assert.Equal([66 + 65_000, 66 + 5000], frames[..count].Select(frame => frame.TotalLength));
-        Array.ForEach(frames[..count], frame => frame.Release());
-        Assert.All(frames[count..], Assert.Null);
+        var made = SegmentFrame.Chance(new Random(segment), 70_000, 70_001) with { Options = SegmentFrame.Timestamp };
+        Device.DeliverAll(made.ToSegments(segment));
+        using var frames = Read(capacity: 1000);
+        Assert.Equal([66 + longest, 66 + 70_000 - longest], frames.List.Select(frame => frame.TotalLength));
+        Assert.Equal(made.Payload, frames.List.SelectMany(frame => frame.Span[66..].ToArray()));
     }
 
     [Fact]
@@ -192,20 +209,30 @@ public sealed class CoalescingSpec : SoftwareOffloadSetup
             var seen = new Dictionary<int, int>();
             var flows = Enumerable.Range(0, random.Next(1, 13)).Select(i => SegmentFrame.Chance(random, 1, 2000) with { SourcePort = (ushort)i }).ToArray();
             var queues = flows.Select(flow => new Queue<byte[]>(flow.ToSegments(100))).ToArray();
-            var frames = new List<PacketBuffer>();
+            var given = new List<byte[]>();
             while (queues.Any(queue => queue.Count > 0))
             {
                 var which = random.Next(queues.Length);
                 for (var burst = random.Next(1, 8); burst > 0 && queues[which].TryDequeue(out var segment); burst--)
-                    frames.Add(Frame(random.Next(20) == 0 ? Changed(segment, ^1, 1) : segment));
+                {
+                    given.Add(random.Next(20) == 0 ? Changed(segment, ^1, 1) : segment);
+                    if (random.Next(10) == 0)
+                        given.Add(Stranger);
+                }
             }
 
-            var before = frames.Count;
-            var array = frames.ToArray();
-            var count = new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(Pool, array);
-            Assert.InRange(count, 1, before);
-            foreach (var frame in array[..count])
+            Device.DeliverAll(given);
+            using var frames = Read(capacity: given.Count + 1);
+            Assert.InRange(frames.List.Length, 1, given.Count);
+            var strangers = 0;
+            foreach (var frame in frames.List)
             {
+                if (SegmentFrame.BytesOf(frame).AsSpan().SequenceEqual(Stranger))
+                {
+                    strangers++;
+                    continue;
+                }
+
                 var flow = BinaryPrimitives.ReadUInt16BigEndian(frame.Span[SegmentFrame.TcpAt..]);
                 var made = flows[flow];
                 var bytes = SegmentFrame.BytesOf(frame);
@@ -217,9 +244,9 @@ public sealed class CoalescingSpec : SoftwareOffloadSetup
                     payload[^1] ^= 1;
                 Assert.Equal(made.Payload[at..(at + payload.Length)], payload);
                 seen[flow] = at + payload.Length;
-                frame.Release();
             }
 
+            Assert.Equal(given.Count(frame => frame == Stranger), strangers);
             Assert.All(flows, flow => Assert.Equal(flow.Payload.Length, seen[flow.SourcePort]));
         }
     }
@@ -254,32 +281,11 @@ public sealed class CoalescingSpec : SoftwareOffloadSetup
     public void Raw_IP_packets_are_merged_too()
     {
         using var device = new MemoryWire { Medium = Medium.Ip };
-        using var wire = SoftwareOffloadWire.Over(device, Pool);
+        using var wire = Over(device);
         device.DeliverAll([First.ToBytes()[14..], Second.ToBytes()[14..], [0x60, .. new byte[60]]]);
         using var frames = Read(wire);
         Assert.Equal([[0x60, .. new byte[60]], (First with { Payload = [1, 2, 3, 4, 5, 6] }).ToBytes(partial: true)[14..]], frames.List.Select(SegmentFrame.BytesOf));
         Assert.Equal((20, 52), (frames.List[1].Offload.ChecksumStart, frames.List[1].Offload.HeaderLength));
-    }
-
-    [Fact]
-    public void What_a_device_says_of_a_checksum_is_believed()
-    {
-        PacketBuffer[] frames = [Frame(Changed(First.ToBytes(), 51, 1)), Frame(Second.ToBytes(partial: true))];
-        frames[0].Offload.Checksum = ChecksumState.Verified;
-        frames[1].Offload = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 34, ChecksumOffset = 16 };
-        Assert.Equal(1, new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(Pool, frames));
-        Assert.Equal((First with { Payload = [1, 2, 3, 4, 5, 6] }).ToBytes(partial: true), SegmentFrame.BytesOf(frames[0]));
-        frames[0].Release();
-    }
-
-    [Fact]
-    public void A_super_frame_of_the_device_is_left_alone()
-    {
-        var super = (First with { Payload = [1, 2, 3, 4, 5, 6] }).ToSuperFrame(Pool, 3);
-        PacketBuffer[] frames = [super, Frame((First with { Sequence = 7 }).ToBytes())];
-        Assert.Equal(2, new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(Pool, frames));
-        Assert.Same(super, frames[0]);
-        Array.ForEach(frames, frame => frame.Release());
     }
 
     [Fact]
@@ -302,24 +308,21 @@ public sealed class CoalescingSpec : SoftwareOffloadSetup
     {
         var pool = new BufferPool();
         var segments = SegmentFrame.Chance(new Random(1), 90_000, 90_001).ToSegments(1448);
-        var coalescer = new TcpCoalescer(SegmentFrame.EthernetLength);
-        var frames = new PacketBuffer[segments.Count];
+        segments.Insert(20, Stranger);
+        var frames = new PacketBuffer[64];
+        Device.Reads.EnsureCapacity(1000);
         Round();
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        Round();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Round());
 
-        void Round()
+        long Round()
         {
-            for (var i = 0; i < frames.Length; i++)
-            {
-                frames[i] = pool.Rent(2048);
-                segments[i].CopyTo(frames[i].Append(segments[i].Length));
-            }
-
-            var count = coalescer.Coalesce(pool, frames);
+            Device.DeliverAll(segments);
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            var count = Wire.Read(pool, frames, out _);
+            var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             foreach (var frame in frames.AsSpan(0, count))
                 frame.Release();
+            return allocated;
         }
     }
 
@@ -338,16 +341,9 @@ public sealed class CoalescingSpec : SoftwareOffloadSetup
         Assert.Equal(segments, frames.List.Select(SegmentFrame.BytesOf));
     }
 
-    private PacketBuffer Frame(byte[] bytes)
+    private Frames Read(IWire? wire = null, int capacity = 64)
     {
-        var frame = Pool.Rent(bytes.Length);
-        bytes.CopyTo(frame.Append(bytes.Length));
-        return frame;
-    }
-
-    private Frames Read(IWire? wire = null)
-    {
-        var frames = new PacketBuffer[64];
+        var frames = new PacketBuffer[capacity];
         var count = (wire ?? Wire).Read(Pool, frames, out var more);
         Assert.False(more);
         return new Frames(frames[..count]);

@@ -10,7 +10,7 @@ using Xunit;
 
 namespace Tapwire.Tests.Wires.Offload;
 
-/// <summary>Two stacks, 10.0.0.1 and 10.0.0.2, on the ends of a cable whose frames are of MTU size, in virtual time; each with software offload or without.</summary>
+/// <summary>Two stacks, 10.0.0.1 and 10.0.0.2, on the ends of a cable whose frames are of MTU size, in virtual time; each with software offload or without, over a wire that places frames or does not.</summary>
 internal sealed class WiredPair : IDisposable
 {
     private static readonly IpAddress AddressB = IpAddress.Parse("10.0.0.2");
@@ -20,11 +20,11 @@ internal sealed class WiredPair : IDisposable
     private readonly Side _a;
     private readonly Side _b;
 
-    public WiredPair(CableOptions options, bool offloadsA, bool offloadsB)
+    public WiredPair(CableOptions options, bool offloadsA, bool offloadsB, bool placing)
     {
         _cable = new Cable(options, _time);
-        _a = new Side(_cable.A, offloadsA, Pool, 1, Now);
-        _b = new Side(_cable.B, offloadsB, Pool, 2, Now);
+        _a = new Side(_cable.A, offloadsA, placing, Pool, 1, Now);
+        _b = new Side(_cable.B, offloadsB, placing, Pool, 2, Now);
     }
 
     public DiagnosingBufferPool Pool { get; } = new(quarantined: 16);
@@ -96,9 +96,9 @@ internal sealed class WiredPair : IDisposable
         private bool _full;
         private PacketBuffer? _waiting;
 
-        public Side(IWire end, bool offloads, DiagnosingBufferPool pool, byte host, Instant now)
+        public Side(IWire end, bool offloads, bool placing, DiagnosingBufferPool pool, byte host, Instant now)
         {
-            _wire = offloads ? SoftwareOffloadWire.Over(end, pool) : end;
+            _wire = offloads ? SoftwareOffloadWire.Over(placing ? new PlacingWire(end) : end, pool) : end;
             _pool = pool;
             Stack = new NetworkStack(new StackOptions
             {

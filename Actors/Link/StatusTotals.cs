@@ -1,0 +1,35 @@
+using Tapwire.Messages;
+
+namespace Tapwire.Actors.Link;
+
+/// <summary>What the shards of a driver have to say together.</summary>
+internal static class StatusTotals
+{
+    /// <summary>Counters and connections are everybody's; addresses and the pool are the same for all.</summary>
+    public static StackStatus Of(IReadOnlyList<StackStatus> shards)
+    {
+        if (shards.Count == 1)
+            return shards[0];
+        var counters = new Dictionary<string, long>();
+        foreach (var (name, value) in shards.SelectMany(static shard => shard.Counters))
+            counters[name] = counters.GetValueOrDefault(name) + value;
+        return shards[0] with
+        {
+            Connections = [.. shards.SelectMany(static shard => shard.Connections).Take(StackActor.StatusConnections)],
+            ConnectionCount = shards.Sum(static shard => shard.ConnectionCount),
+            Counters = counters,
+        };
+    }
+
+    /// <summary>The queues of one interface; it is up while all of them are.</summary>
+    public static TapStatus Of(IReadOnlyList<TapStatus> queues) => queues[0] with
+    {
+        Up = queues.All(static queue => queue.Up),
+        FramesReceived = queues.Sum(static queue => queue.FramesReceived),
+        BytesReceived = queues.Sum(static queue => queue.BytesReceived),
+        FramesSent = queues.Sum(static queue => queue.FramesSent),
+        BytesSent = queues.Sum(static queue => queue.BytesSent),
+        FramesRefused = queues.Sum(static queue => queue.FramesRefused),
+        FramesDropped = queues.Sum(static queue => queue.FramesDropped),
+    };
+}

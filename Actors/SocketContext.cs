@@ -1,0 +1,28 @@
+using Akka.Actor;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Tcp;
+using Tapwire.Wires;
+
+namespace Tapwire.Actors;
+
+/// <summary>What every socket's actor works with. In a driver of several shards there is one for each.</summary>
+/// <param name="Defaults">What an option reads as that the application has not set.</param>
+internal sealed record SocketContext(IActorRef Stack, IReactor Reactor, BufferPool Pool, TcpSocketOptions Defaults = default)
+{
+    /// <summary>The dispatcher whose thread is the shard's.</summary>
+    public string Dispatcher { get; init; } = "";
+
+    /// <summary>Null: there is only one.</summary>
+    public SocketShard? Shard { get; init; }
+
+    /// <summary>The one whose stack a TCP port is to be bound on; 0 is any port.</summary>
+    public SocketContext ForTcp(ushort port) => Shard is null || port == 0 ? this : Shard.Contexts[Shard.Steering.ClaimTcp(port, Shard.Index)];
+
+    /// <inheritdoc cref="ForTcp"/>
+    public SocketContext ForUdp(ushort port) => Shard is null || port == 0 ? this : Shard.Contexts[Shard.Steering.ClaimUdp(port, Shard.Index)];
+}
+
+/// <summary>One shard's place among all.</summary>
+/// <param name="Contexts">Of all shards, each at its index.</param>
+internal sealed record SocketShard(int Index, IReadOnlyList<SocketContext> Contexts, FlowSteering Steering);

@@ -1,0 +1,101 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+
+namespace Tapwire.Actors;
+
+// One of several with the same addresses: the conversation of Messages/Shards.cs.
+public sealed partial class StackActor
+{
+    /// <summary>The thread of another shard may still have to hear that an application has closed the socket which had the port.</summary>
+    private static readonly TimeSpan CloseIsHeardWithin = TimeSpan.FromMilliseconds(20);
+
+    // Asked for the second time at present.
+    private object? _again;
+    private IReadOnlyList<IActorRef> _siblings = [];
+    private long _crossings;
+
+    private void ReceiveShards(StackShard shard)
+    {
+        Receive<Siblings>(siblings =>
+        {
+            _siblings = siblings.Stacks;
+            _context.Tap.Tell(OpenWire.Instance);
+        });
+        Receive<Frame>(frame =>
+        {
+            // A sibling has found out already that it is for this one.
+            if (Sender.Equals(_context.Tap))
+                Steer(frame.Buffer, shard);
+            else
+                Enqueue(frame.Buffer);
+        });
+        Receive<Again>(again =>
+        {
+            _again = again.Request;
+            OnReceive(again.Request);
+            _again = null;
+        });
+        Receive<Crossing>(crossing =>
+        {
+            _stack.ReceiveCrossing(crossing.Packet, crossing.Hops, Now);
+            PostPoll();
+        });
+    }
+
+    /// <summary>A port that is in use is asked for once more before that is said: on one thread the close of its socket would have been heard before.</summary>
+    private bool TryAgainLater(object request)
+    {
+        if (_stack.Options.Shard is null || ReferenceEquals(_again, request))
+            return false;
+        Context.System.Scheduler.ScheduleTellOnce(CloseIsHeardWithin, Self, new Again(request), Sender);
+        return true;
+    }
+
+    /// <summary>Takes a frame off this shard's queue of the wire to the shard that it is for.</summary>
+    private void Steer(PacketBuffer frame, StackShard shard)
+    {
+        var owner = shard.Steering.OwnerOfFrame(frame.Span, _stack.Options.Link, shard.Index);
+        if (owner == shard.Index)
+        {
+            Enqueue(frame);
+            return;
+        }
+
+        _crossings++;
+        if (owner != FlowSteering.All)
+        {
+            _siblings[owner].Tell(Frame.Of(frame));
+            return;
+        }
+
+        for (var i = 0; i < _siblings.Count; i++)
+        {
+            if (i != shard.Index)
+                _siblings[i].Tell(Frame.Of(Copy(frame)));
+        }
+
+        Enqueue(frame);
+    }
+
+    private PacketBuffer Copy(PacketBuffer frame)
+    {
+        var copy = _context.Pool.Rent(frame.Length);
+        frame.Span.CopyTo(copy.Append(frame.Length));
+        return copy;
+    }
+
+    /// <summary>Hands packets to the shards that they are for.</summary>
+    private void PassOn()
+    {
+        while (_stack.TryDequeueCrossing(out var crossing))
+        {
+            _crossings++;
+            _siblings[crossing.Shard].Tell(new Crossing(crossing.Packet, crossing.Hops));
+        }
+    }
+
+    private sealed record Again(object Request) : IDeadLetterSuppression;
+}

@@ -1,0 +1,163 @@
+using System.Buffers.Binary;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Link;
+using Tapwire.Stack.Packets;
+
+namespace Tapwire.Stack;
+
+/// <summary>
+/// Says which of several stacks with the same addresses, the shards, a packet is for. TCP and UDP go by the local port: ports of the ephemeral range are dealt out
+/// among the shards, another port belongs to the shard that has claimed it first, and on a TCP port that is spread all shards listen: a connection is the shard's on
+/// whose queue its SYN came. Everything else is shard 0's, but ARP, which all need. Any thread may ask.
+/// </summary>
+/// <remarks>
+/// Nothing relies on the device for being right. One with queues keeps a flow on the queue that it has chosen, and learns from what a shard sends where its flows belong
+/// (Linux's tun does); a packet that comes to another shard all the same crosses over, and is not lost.
+/// </remarks>
+public sealed class FlowSteering
+{
+    /// <summary>All shards.</summary>
+    public const int All = -1;
+
+    public const int MaxShards = 64;
+
+    private const byte Unclaimed = 0xFF;
+    private const byte Spread = 0xFE;
+    private const int PortsLength = 4;
+
+    private readonly SipHash _hash;
+    private readonly byte[] _tcp;
+    private readonly byte[] _udp;
+
+    /// <param name="shards">1..<see cref="MaxShards"/>.</param>
+    /// <param name="secret">32 bytes.</param>
+    public FlowSteering(int shards, ReadOnlySpan<byte> secret)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(shards, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(shards, MaxShards);
+        Shards = shards;
+        _hash = new KeyedRandom(secret).NextHash();
+        _tcp = DealOut(shards);
+        _udp = DealOut(shards);
+    }
+
+    public int Shards { get; }
+
+    /// <summary>The shard on which a TCP port is to be bound.</summary>
+    /// <param name="port">Not 0.</param>
+    /// <param name="shard">Gets the port, for good, if it is nobody's.</param>
+    public int ClaimTcp(ushort port, int shard) => Claim(ref _tcp[port], shard);
+
+    /// <inheritdoc cref="ClaimTcp"/>
+    public int ClaimUdp(ushort port, int shard) => Claim(ref _udp[port], shard);
+
+    /// <summary>All shards listen on a TCP port. To be said before they do.</summary>
+    public void SpreadTcp(ushort port) => Volatile.Write(ref _tcp[port], Spread);
+
+    /// <summary>All shards listen on that port: a segment without a connection here may have one elsewhere.</summary>
+    internal bool IsSpreadTcp(ushort port) => Volatile.Read(ref _tcp[port]) == Spread;
+
+    /// <summary>The shard that a frame off the wire is for, or <see cref="All"/>. One that makes no sense is somebody's, too, to be counted and dropped.</summary>
+    /// <param name="here">On whose queue it has come.</param>
+    public int OwnerOfFrame(ReadOnlySpan<byte> frame, LinkKind link, int here)
+    {
+        if (link == LinkKind.Ip)
+            return OwnerOfArrival(frame, here);
+        if (!EthernetView.TryParse(frame, out var header))
+            return 0;
+        return header.EtherType switch
+        {
+            EtherType.Ipv4 => OwnerOfArrival(frame[EthernetHeader.Length..], here),
+            EtherType.Arp => All,
+            _ => 0,
+        };
+    }
+
+    /// <summary>The shard that a packet between own addresses is for. Whoever asks, and whenever, gets the same answer for a connection.</summary>
+    internal int OwnerOfOwn(ReadOnlySpan<byte> packet)
+    {
+        if (!TryReadTransport(packet, out var header, out var transport))
+            return 0;
+        var owner = Owner(header.Protocol, transport[2..]);
+        return owner == Spread
+            ? (int)(_hash.TableHash((ulong)header.Destination << 32 | header.Source, BinaryPrimitives.ReadUInt32BigEndian(transport)) % (uint)Shards)
+            : owner;
+    }
+
+    private int OwnerOfArrival(ReadOnlySpan<byte> packet, int here)
+    {
+        if (!TryReadTransport(packet, out var header, out var transport))
+            return 0;
+        if (header.Protocol == IpProtocol.Icmp)
+            return OwnerOfIcmp(transport);
+        var owner = Owner(header.Protocol, transport[2..]);
+        return owner == Spread ? here : owner;
+    }
+
+    /// <summary>An error belongs to whoever has sent the packet that it quotes.</summary>
+    private int OwnerOfIcmp(ReadOnlySpan<byte> message)
+    {
+        if (!Icmpv4View.TryParse(message, out var icmp) || !IsError(icmp.Type) || !TryReadTransport(message[Icmpv4Header.Length..], out var quoted, out var transport))
+            return 0;
+        var owner = Owner(quoted.Protocol, transport);
+        return owner == Spread ? All : owner;
+    }
+
+    private static bool IsError(byte type) => type is Icmpv4Type.DestinationUnreachable or Icmpv4Type.TimeExceeded or Icmpv4Type.ParameterProblem;
+
+    private static bool TryReadTransport(ReadOnlySpan<byte> packet, out Ipv4View header, out ReadOnlySpan<byte> transport)
+    {
+        transport = default;
+        if (!Ipv4View.TryParse(packet, out header) || header.Version != 4 || header.IsFragment || header.HeaderLength < Ipv4Header.Length
+            || packet.Length < header.HeaderLength + PortsLength)
+        {
+            return false;
+        }
+
+        transport = packet[header.HeaderLength..];
+        return true;
+    }
+
+    /// <param name="port">Begins with the local port.</param>
+    private int Owner(byte protocol, ReadOnlySpan<byte> port)
+    {
+        var local = BinaryPrimitives.ReadUInt16BigEndian(port);
+        var owner = protocol switch
+        {
+            IpProtocol.Tcp => Volatile.Read(ref _tcp[local]),
+            IpProtocol.Udp => Volatile.Read(ref _udp[local]),
+            _ => Unclaimed,
+        };
+        return owner == Unclaimed ? 0 : owner;
+    }
+
+    private static byte[] DealOut(int shards)
+    {
+        var ports = new byte[ushort.MaxValue + 1];
+        ports.AsSpan().Fill(Unclaimed);
+        for (int port = EphemeralPorts.First; port <= EphemeralPorts.Last; port++)
+            ports[port] = (byte)(port % shards);
+        return ports;
+    }
+
+    /// <summary>A spread port is in use on every shard; any of them says so.</summary>
+    private static int Claim(ref byte owner, int shard)
+    {
+        var before = Interlocked.CompareExchange(ref owner, (byte)shard, Unclaimed);
+        return before switch
+        {
+            Unclaimed => shard,
+            Spread => 0,
+            _ => before,
+        };
+    }
+}
+
+/// <summary>One of several stacks that share their addresses. Shard 0 speaks for all where one is enough: it announces and defends addresses, and answers ARP requests and pings.</summary>
+/// <param name="Index">0 up to, not including, <see cref="FlowSteering.Shards"/>.</param>
+/// <param name="Steering">The same object for all of them.</param>
+public sealed record StackShard(int Index, FlowSteering Steering)
+{
+    /// <summary>An ephemeral port is one of this shard's.</summary>
+    internal bool Has(ushort port) => port % Steering.Shards == Index;
+}

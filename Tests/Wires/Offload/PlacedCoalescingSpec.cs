@@ -1,0 +1,77 @@
+using Tapwire.Stack.Buffers;
+using Tapwire.Tests.Support;
+using Tapwire.Wires;
+using Xunit;
+
+namespace Tapwire.Tests.Wires.Offload;
+
+/// <summary>Merging of frames that are read to where their payload is to stay.</summary>
+public sealed class PlacedCoalescingSpec() : CoalescingSpec(placing: true)
+{
+    private static readonly SegmentFrame Made = new() { Payload = [.. Enumerable.Range(0, 400).Select(i => (byte)i)] };
+    private static readonly List<byte[]> Segments = Made.ToSegments(100);
+    private static readonly byte[] TooLarge = Build.Udp(1000, 80, new byte[3000]);
+    private readonly PacketBuffer[] _frames = new PacketBuffer[64];
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void A_device_that_vanishes_in_mid_batch_leaves_no_buffer_behind(int segments)
+    {
+        Device.DeliverAll([Build.Udp(1000, 80, [1]), .. Segments.Take(segments), Build.Udp(1000, 80, [2])]);
+        Placing!.GoneAtEnd = true;
+        Assert.Throws<WireException>(() => Wire.Read(Pool, _frames, out _));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(4)]
+    public void A_frame_too_large_to_be_placed_ends_the_batch_and_the_rest_is_read_as_from_any_wire(int before)
+    {
+        Device.DeliverAll([.. Segments.Take(before), TooLarge, .. Segments.Skip(before), TooLarge]);
+        var count = Wire.Read(Pool, _frames, out var more);
+        Assert.True(more);
+        Assert.Equal(1, Wire.Refused);
+        count += Wire.Read(Pool, _frames.AsSpan(count), out more);
+        Assert.False(more);
+        var frames = _frames[..count];
+        var large = Assert.Single(frames, frame => frame.Length == TooLarge.Length);
+        Assert.Equal(TooLarge, SegmentFrame.BytesOf(large));
+        Assert.Equal(Made.Payload, frames.Where(frame => frame != large).SelectMany(frame => frame.Span[Made.HeaderLength..].ToArray()));
+        Assert.InRange(count, 2, 3);
+        Array.ForEach(frames, frame => frame.Release());
+    }
+
+    /// <summary>Ends with frames in every state of a super-frame, of one flow and of two that take turns.</summary>
+    [Fact]
+    public void Each_batch_hands_on_all_that_it_has_read_wherever_it_ends()
+    {
+        var other = Made with { SourcePort = 2000, Options = [] };
+        byte[][] given = [.. Segments, .. Segments.Zip(other.ToSegments(100), (a, b) => new[] { b, a }).SelectMany(pair => pair)];
+        for (var size = 1; size <= given.Length; size++)
+        {
+            Device.DeliverAll(given);
+            var bytes = 0;
+            for (var left = given.Length; left > 0; left -= size)
+            {
+                var count = Wire.Read(Pool, _frames.AsSpan(0, size), out var more);
+                Assert.Equal(left >= size, more);
+                foreach (var frame in _frames.AsSpan(0, count))
+                {
+                    var made = frame.Span[34] == 2000 >> 8 ? other : Made;
+                    var at = (frame.Span[40] << 8 | frame.Span[41]) - 1;
+                    Assert.Equal(made.Payload[at..][..(frame.Length - made.HeaderLength)], frame.Span[made.HeaderLength..]);
+                    bytes += frame.Length - made.HeaderLength;
+                    frame.Release();
+                }
+            }
+
+            Assert.Equal(3 * Made.Payload.Length, bytes);
+            Assert.Equal(0, Wire.Read(Pool, _frames, out _));
+        }
+    }
+}

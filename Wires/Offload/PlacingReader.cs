@@ -1,0 +1,97 @@
+using Tapwire.Stack.Buffers;
+
+namespace Tapwire.Wires.Offload;
+
+/// <summary>
+/// Reads frames and has them merged in place: each is read behind the payload of the super-frame that has grown last, so that the payload of the next segment
+/// needs no copy. A frame that turns out to be something else is copied to a buffer of its own.
+/// </summary>
+internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) : IDisposable
+{
+    // What the next frame is read into, kept from one read to the next: a small buffer for one that stands alone, and a large one to go on in.
+    private PacketBuffer? _head;
+    private PacketBuffer? _large;
+
+    /// <summary>The wire places frames now.</summary>
+    public bool CanRead => wire.FrameRoom > 0;
+
+    /// <summary>As <see cref="IWire.Read"/>.</summary>
+    public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more)
+    {
+        var output = new TcpCoalescer.Output(pool, frames);
+        var length = 1;
+        try
+        {
+            // A frame of no use ends the batch: perhaps the next one cannot be placed.
+            for (var left = frames.Length; left > 0 && length > 0; left--)
+                length = ReadFrame(ref output);
+            coalescer.Flush(ref output);
+        }
+        catch
+        {
+            coalescer.Flush(ref output);
+            foreach (var frame in frames[..output.Count])
+                frame.Release();
+            throw;
+        }
+
+        more = length >= 0;
+        return output.Count;
+    }
+
+    public void Dispose()
+    {
+        _head?.Release();
+        _large?.Release();
+    }
+
+    /// <returns>As <see cref="IPlacingWire.ReadFrame"/>.</returns>
+    private int ReadFrame(ref TcpCoalescer.Output output)
+    {
+        if (coalescer.Latest is { } open)
+        {
+            var place = open.Cover(_large ??= OpenSuperFrame.RentLarge(output.Pool));
+            if (place.Length >= wire.FrameRoom)
+                return ReadBehind(open, place, ref output);
+        }
+
+        return ReadAlone(ref output);
+    }
+
+    private int ReadBehind(OpenSuperFrame open, Span<byte> place, ref TcpCoalescer.Output output)
+    {
+        var length = wire.ReadFrame(place);
+        if (length <= 0)
+        {
+            open.Uncover();
+            return length;
+        }
+
+        if (coalescer.TryTakePlaced(place[..length], ref _large, ref output))
+            return length;
+        var frame = output.Pool.Rent(length);
+        place[..length].CopyTo(frame.Append(length));
+        open.Uncover();
+        coalescer.Take(frame, ref output);
+        return length;
+    }
+
+    private int ReadAlone(ref TcpCoalescer.Output output)
+    {
+        var room = wire.FrameRoom;
+        if (_head is null)
+        {
+            _head = output.Pool.Rent(room);
+            _head.Append(room);
+        }
+
+        var length = wire.ReadFrame(_head.Span);
+        if (length <= 0)
+            return length;
+        var frame = _head;
+        _head = null;
+        frame.Truncate(length);
+        coalescer.Take(frame, ref output);
+        return length;
+    }
+}
