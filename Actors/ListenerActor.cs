@@ -67,7 +67,8 @@ public abstract class ListenerActor : ReceiveActor, IWithUnboundedStash
         _open = listening.Id;
         Receive<Accepted>(accepted =>
         {
-            Log.Debug("Accepted {Remote} on {Local}", accepted.Remote, accepted.Local);
+            if (Log.IsDebugEnabled)
+                Log.Debug("Accepted {Remote} on {Local}", accepted.Remote, accepted.Local);
             OnAccepted(listening.Id, accepted);
         });
         ReceiveStopping();

@@ -74,7 +74,6 @@ public sealed partial class StackActor
             var accepted = _sockets.Add(socket, ActorRefs.Nobody);
             accepted.Established = true;
             entry.Owner.Tell(new Accepted(accepted.Id, socket.Local, socket.Remote));
-            _rounds = RoundsForAccept;
         }
     }
 }

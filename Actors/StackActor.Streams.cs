@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Event;
 using Tapwire.Messages;
 using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
@@ -153,6 +154,8 @@ public sealed partial class StackActor
         if (entry.Owner.IsNobody())
         {
             entry.Deferred |= events;
+            if ((events & SocketEvents.Readable) != 0)
+                _rounds = RoundsForAccept;
             return;
         }
 
@@ -178,12 +181,20 @@ public sealed partial class StackActor
             }
         }
 
-        if ((events & SocketEvents.Writable) != 0 && socket.TakeAcknowledged() is > 0 and var room)
-            entry.Owner.Tell(new WriteDone(room));
+        if ((events & SocketEvents.Writable) != 0 && WaitsForRoom(socket))
+            entry.Owner.Tell(new WriteDone(socket.TakeAcknowledged()));
         if ((events & SocketEvents.Closed) != 0)
         {
             _sockets.Remove(entry);
             entry.Owner.Tell(entry.Established ? new Closed(socket.Error) : new ConnectFailed(socket.Error));
         }
+    }
+
+    /// <summary>Whether the owner is to be told of room: not of every little while it knows of enough for any buffer that it may have.</summary>
+    private static bool WaitsForRoom(TcpSocket socket)
+    {
+        var untold = socket.Acknowledged;
+        var known = socket.SendRoom - untold;
+        return untold > 0 && (known < BufferPool.MaxCapacity || untold > known / 4);
     }
 }

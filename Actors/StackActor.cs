@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Dispatch;
 using Akka.Event;
 using Tapwire.Messages;
 using Tapwire.Stack;
@@ -30,7 +31,7 @@ public sealed partial class StackActor : ReceiveActor
     /// </summary>
     private const int RoundsForAnswer = 1;
 
-    /// <summary>The same after a new connection: the listener makes an actor, that attaches, that reads, that answers.</summary>
+    /// <summary>The same where the connection is new and has no owner yet: the listener makes an actor, that attaches, that reads, that answers.</summary>
     private const int RoundsForAccept = 3;
 
     private static readonly TimeSpan FaultPause = TimeSpan.FromMilliseconds(10);
@@ -40,7 +41,8 @@ public sealed partial class StackActor : ReceiveActor
     private readonly NetworkStack _stack;
     private readonly FrameQueue _frames;
     private readonly SocketTable _sockets = new();
-    private readonly IActorRef _relay;
+    private readonly MessageDispatcher _dispatcher = Context.Dispatcher;
+    private readonly PollRound _round = new(Context.Self);
     private readonly long _origin;
     private bool _pollPosted;
     private bool _goingRound;
@@ -57,7 +59,6 @@ public sealed partial class StackActor : ReceiveActor
         _stack = context.Stack;
         _frames = new FrameQueue(context.QueueFrames, context.QueueBytes);
         _credit = context.EgressCredit;
-        _relay = Context.ActorOf(PollRelay.Props.WithDispatcher(Context.Props.Dispatcher), "relay");
         _origin = context.Clock.GetTimestamp();
 
         if (_stack.Options.Shard is { } shard)
@@ -157,8 +158,10 @@ public sealed partial class StackActor : ReceiveActor
 
         if (_rounds > 0)
         {
+            // What the engine has answered by itself (a SYN, an echo request) has nothing to wait for.
+            SendQueued();
             _goingRound = true;
-            _relay.Tell(Poll.Answered);
+            _dispatcher.Schedule(_round);
             return;
         }
 
@@ -220,16 +223,22 @@ public sealed partial class StackActor : ReceiveActor
     /// <summary>Hands frames to the wire within its credit, and lets sockets fill the room that this makes.</summary>
     private void Emit(Instant now)
     {
-        while (_credit > 0)
+        SendQueued();
+        while (_credit > 0 && _stack.PollAt <= now)
         {
-            if (!_stack.TryDequeueFrame(out var frame))
-            {
-                if (_stack.PollAt > now)
-                    return;
-                if (!PollEngine(now) || !_stack.TryDequeueFrame(out frame))
-                    return;
-            }
+            var before = _credit;
+            if (!PollEngine(now))
+                return;
+            SendQueued();
+            if (_credit == before)
+                return;
+        }
+    }
 
+    private void SendQueued()
+    {
+        while (_credit > 0 && _stack.TryDequeueFrame(out var frame))
+        {
             _credit--;
             _context.Tap.Tell(Frame.Of(frame));
         }
@@ -259,11 +268,11 @@ public sealed partial class StackActor : ReceiveActor
         _tickAt = due;
     }
 
-    /// <summary>Gives each poll back: whoever was told something before it has its turn before the poll comes back, on one thread.</summary>
-    private sealed class PollRelay : UntypedActor
+    /// <summary>Work among that of the dispatcher: whoever was told something before it has its turn before the poll comes, on one thread.</summary>
+    private sealed class PollRound(IActorRef stack) : IRunnable
     {
-        public static readonly Props Props = Akka.Actor.Props.Create<PollRelay>();
+        public void Run() => stack.Tell(Poll.Answered, ActorRefs.NoSender);
 
-        protected override void OnReceive(object message) => Sender.Tell(message, ActorRefs.NoSender);
+        public void Execute() => Run();
     }
 }

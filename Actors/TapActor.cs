@@ -30,7 +30,6 @@ public sealed class TapActor : ReceiveActor, IWithTimers
     private IWire _wire;
     private IActorRef _stack = ActorRefs.Nobody;
     private int _credit;
-    private int _batchLimit = 1;
     private long _framesReceived;
     private long _bytesReceived;
     private long _framesSent;
@@ -112,13 +111,10 @@ public sealed class TapActor : ReceiveActor, IWithTimers
         }
     }
 
-    /// <summary>
-    /// One batch; when there may be more, the stack has its turn first. Batches grow while there is more and shrink when there is not: for a frame that comes
-    /// alone, the read that finds nothing behind it then comes after its answer, not before. (Their count says little: they may have been merged.)
-    /// </summary>
+    /// <summary>One batch; when there may be more, others have their turn first. (The count says little: frames may have been merged.)</summary>
     private void Read()
     {
-        var count = _wire.Read(_tap.Pool, _batch.AsSpan(0, _batchLimit), out var more);
+        var count = _wire.Read(_tap.Pool, _batch, out var more);
         for (var i = 0; i < count; i++)
         {
             var frame = _batch[i];
@@ -129,14 +125,7 @@ public sealed class TapActor : ReceiveActor, IWithTimers
         }
 
         if (more)
-        {
-            _batchLimit = Math.Min(2 * _batchLimit, _batch.Length);
             Self.Tell(WireReady.Readable);
-        }
-        else
-        {
-            _batchLimit = Math.Max(_batchLimit / 2, 1);
-        }
     }
 
     private void Write(PacketBuffer frame)

@@ -15,7 +15,7 @@ public sealed class Poll : IDeadLetterSuppression, INotInfluenceReceiveTimeout
     /// <summary>Posted by the scheduler: a deadline has come.</summary>
     public static readonly Poll Due = new();
 
-    /// <summary>Posted by the actor itself by way of another: owners of sockets that have been told something have had their turn to answer.</summary>
+    /// <summary>Posted by the actor itself by way of its dispatcher: owners of sockets that have been told something have had their turn to answer.</summary>
     public static readonly Poll Answered = new();
 
     private Poll()

@@ -18,7 +18,8 @@ public sealed record ReadDone(SocketId Id, int Bytes) : IDeadLetterSuppression;
 
 /// <summary>
 /// ConnectionActor → StackActor: bytes from the application, within the room given by <see cref="Connected"/> and <see cref="WriteDone"/>. Answered by
-/// <see cref="WriteDone"/> as the peer acknowledges; bytes for a socket that is gone are released, its <see cref="Closed"/> is the answer.
+/// <see cref="WriteDone"/> as the peer acknowledges, in lots while there is room for any buffer; bytes for a socket that is gone are released, its
+/// <see cref="Closed"/> is the answer.
 /// </summary>
 public sealed record WriteRequest(SocketId Id, PacketBuffer Data) : IOwnsBuffers, IDeadLetterSuppression
 {

@@ -12,14 +12,20 @@ public enum Readiness
 
     /// <summary>The other end has closed, or shut down its sending side (EPOLLRDHUP, EPOLLHUP) or an error is pending (EPOLLERR): a read tells which.</summary>
     HangUp = 4,
+
+    /// <summary>Of an interest only: a report is repeated, each time the reactor looks, for as long as the descriptor is ready.</summary>
+    Level = 8,
 }
 
-/// <summary>Tells of descriptors that have become ready. Edge-triggered: a report is not repeated until the descriptor was found not ready.</summary>
+/// <summary>
+/// Tells of descriptors that have become ready. Edge-triggered, unless <see cref="Readiness.Level"/> is asked for: a report is not repeated until the descriptor
+/// was found not ready.
+/// </summary>
 public interface IReactor
 {
     /// <summary>Watches a non-blocking descriptor.</summary>
     /// <param name="descriptor">An open descriptor; it stays the caller's and must outlive the registration.</param>
-    /// <param name="interest">Readable, Writable or both; hang-ups are always reported.</param>
+    /// <param name="interest">Readable, Writable or both, and Level or not; hang-ups are always reported.</param>
     /// <param name="ready">Called on the reactor's thread, with short work only. What it throws is reported to the reactor's owner.</param>
     /// <param name="state">Given to <paramref name="ready"/>, so that one handler can serve any number of descriptors.</param>
     IRegistration Register(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state);

@@ -34,8 +34,9 @@ public enum WireOffloads
 
 /// <summary>
 /// The network side of a driver: something that takes and gives link frames. One owner calls it; nothing here blocks. Readiness is edge-like: after
-/// <see cref="Read"/> has said that there is no more, or <see cref="Write"/> has taken fewer than given, the handler given to
-/// <see cref="Start"/> is called once more when there is something to read, or room, again. A report may also come when there is nothing to do.
+/// <see cref="Read"/> has said that it need not be called again, or <see cref="Write"/> has taken fewer than given, the handler given to
+/// <see cref="Start"/> is called once more when there is something to read (new, or left by that read), or room, again. A report may also come when there is
+/// nothing to do.
 /// </summary>
 public interface IWire : IDisposable
 {
@@ -61,7 +62,8 @@ public interface IWire : IDisposable
     /// <summary>Takes frames off the wire, at most as many as fit.</summary>
     /// <param name="pool">Where buffers are rented. A wire may keep what the next frame is to be read into, until it is disposed.</param>
     /// <param name="frames">Filled from the start; the caller owns what is in it.</param>
-    /// <param name="more">There may be more, and no report will come: it is to be read again.</param>
+    /// <param name="more">There may be more, and no report will come: it is to be read again. Otherwise a report comes as soon as there is something, if
+    /// need be at once.</param>
     /// <returns>How many; it may be none, or fewer than asked for, although there is more.</returns>
     /// <exception cref="WireException">The device is gone or refuses to work; the wire is to be disposed.</exception>
     int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more);

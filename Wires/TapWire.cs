@@ -20,7 +20,6 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
     private readonly int _descriptor;
     private readonly int _linkHeader;
     private readonly int _virtioLength;
-    private IRegistration? _registration;
 
     // What the next frame is read into, kept from one read to the next.
     private PacketBuffer? _head;
@@ -28,8 +27,8 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
 
     // All frames fit the head: a plain read is cheaper than one of three vectors.
     private bool _fitHead;
-    private volatile bool _hungUp;
-    private bool _wantsRoom;
+    private DeviceWatch? _watch;
+    private BurstGauge _burst = new();
     private bool _disposed;
 
     private TapWire(int descriptor, string name, Medium medium, int mtu, MacAddress? address, bool virtioHeader, WireOffloads offloads)
@@ -93,25 +92,22 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
     public void Start(IReactor reactor, Action<Readiness> ready)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (_registration is not null)
+        if (_watch is not null)
             throw new InvalidOperationException($"{Name} has been started already.");
-        _registration = reactor.Register(_descriptor, Readiness.Readable, readiness =>
-        {
-            // A tun device reports an error only when it is being removed; reads may go on saying "nothing there" for a moment.
-            if ((readiness & Readiness.HangUp) != 0)
-                _hungUp = true;
-            ready(readiness);
-        });
+        _watch = new DeviceWatch(ready);
+        _watch.Start(reactor, _descriptor);
     }
 
     public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
+        var repeats = _watch is not null && _watch.BeginRead();
+        var limit = repeats ? Math.Min(frames.Length, _burst.Limit) : frames.Length;
         var read = 0;
         var header = stackalloc byte[VirtioNetHeader.Length];
         try
         {
-            while (read < frames.Length)
+            while (read < limit)
             {
                 _head ??= RentHead(pool);
                 if (!_fitHead)
@@ -139,7 +135,9 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
             throw;
         }
 
-        more = read == frames.Length;
+        if (repeats)
+            _burst.Read(read, limit);
+        more = !repeats && read == limit;
         return read;
     }
 
@@ -147,6 +145,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
 
     int IPlacingWire.ReadFrame(Span<byte> room)
     {
+        _watch?.BeginRead(); // what it leaves is reported, too: whoever places frames reads until nothing is left
         ObjectDisposedException.ThrowIf(_disposed, this);
         fixed (byte* start = room)
         {
@@ -178,13 +177,12 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
 
             if (!TryWrite(vectors, Gather(frame, header, vectors)))
             {
-                WatchForRoom(true);
+                _watch?.WatchForRoom(true);
                 return i;
             }
         }
 
-        if (_wantsRoom)
-            WatchForRoom(false);
+        _watch?.WatchForRoom(false);
         return frames.Length;
     }
 
@@ -193,7 +191,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         if (_disposed)
             return;
         _disposed = true;
-        _registration?.Dispose();
+        _watch?.Dispose();
         _head?.Release();
         _large?.Release();
         Close(_descriptor);
@@ -294,7 +292,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
     {
         if (errno == Errors.EINTR)
             return true;
-        if (errno == Errors.EAGAIN && !_hungUp)
+        if (errno == Errors.EAGAIN && _watch is not { HasHungUp: true })
             return false;
         throw Gone(errno, "read");
     }
@@ -334,13 +332,6 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         frame.Truncate(length);
         frame.Offload = note;
         return true;
-    }
-
-    /// <summary>A device is nearly always writable, and each report would say so: that is watched only after it was full.</summary>
-    private void WatchForRoom(bool wanted)
-    {
-        _wantsRoom = wanted;
-        _registration?.SetInterest(wanted ? Readiness.Readable | Readiness.Writable : Readiness.Readable);
     }
 
     private int Gather(PacketBuffer frame, byte* header, IoVector* vectors)

@@ -175,6 +175,9 @@ public sealed partial class TcpSocket : StackSocket
         return StackError.None;
     }
 
+    /// <summary>What <see cref="TakeAcknowledged"/> would give now.</summary>
+    public int Acknowledged => _acknowledgedCredit;
+
     /// <summary>Bytes that the peer has acknowledged since the last call: so much more may be written.</summary>
     public int TakeAcknowledged()
     {

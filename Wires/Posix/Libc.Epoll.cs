@@ -26,8 +26,8 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int epoll_create1(int flags);
 
-    [LibraryImport("libc", SetLastError = true)]
-    public static partial int epoll_wait(int epoll, byte* events, int count, int timeoutMilliseconds);
+    public static int epoll_wait(int epoll, byte* events, int count, int timeoutMilliseconds) =>
+        (int)Checked(EpollWaitUnchecked(epoll, events, count, timeoutMilliseconds));
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int eventfd(uint initial, int flags);
@@ -50,4 +50,7 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int epoll_ctl(int epoll, int operation, int descriptor, byte* record);
+
+    [LibraryImport("libc", EntryPoint = "epoll_wait")]
+    private static partial int EpollWaitUnchecked(int epoll, byte* events, int count, int timeoutMilliseconds);
 }

@@ -12,6 +12,7 @@ namespace Tapwire.Wires.Posix;
 /// <remarks>
 /// The variadic functions (open, ioctl, fcntl) are declared with fixed arguments: on both architectures' Linux ABI these travel alike.
 /// No call is marked SuppressGCTransition: even a non-blocking write to a TAP device may run the whole receive path of the kernel.
+/// Of the calls that are made for each frame the error is fetched only when there is one; SetLastError would clear and fetch it around each.
 /// </remarks>
 internal static unsafe partial class Libc
 {
@@ -50,8 +51,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int close(int descriptor);
 
-    [LibraryImport("libc", SetLastError = true)]
-    public static partial nint read(int descriptor, void* buffer, nuint count);
+    public static nint read(int descriptor, void* buffer, nuint count) => Checked(ReadUnchecked(descriptor, buffer, count));
 
     /// <summary>
     /// <see cref="read"/> for a call per frame: past the C library, which prepares each for the cancellation of the thread, and without <see cref="Errno"/>.
@@ -67,11 +67,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint write(int descriptor, void* buffer, nuint count);
 
-    [LibraryImport("libc", SetLastError = true)]
-    public static partial nint readv(int descriptor, IoVector* vectors, int count);
+    public static nint readv(int descriptor, IoVector* vectors, int count) => Checked(ReadVectorsUnchecked(descriptor, vectors, count));
 
-    [LibraryImport("libc", SetLastError = true)]
-    public static partial nint writev(int descriptor, IoVector* vectors, int count);
+    public static nint writev(int descriptor, IoVector* vectors, int count) => Checked(WriteVectorsUnchecked(descriptor, vectors, count));
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int ioctl(int descriptor, nuint request, void* argument);
@@ -87,4 +85,20 @@ internal static unsafe partial class Libc
 
     /// <summary>Closes a descriptor where nobody could act on a failure. EINTR is not repeated: Linux has closed the descriptor by then.</summary>
     public static void Close(int descriptor) => _ = close(descriptor);
+
+    private static nint Checked(nint result)
+    {
+        if (result < 0)
+            Marshal.SetLastPInvokeError(Marshal.GetLastSystemError());
+        return result;
+    }
+
+    [LibraryImport("libc", EntryPoint = "read")]
+    private static partial nint ReadUnchecked(int descriptor, void* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "readv")]
+    private static partial nint ReadVectorsUnchecked(int descriptor, IoVector* vectors, int count);
+
+    [LibraryImport("libc", EntryPoint = "writev")]
+    private static partial nint WriteVectorsUnchecked(int descriptor, IoVector* vectors, int count);
 }

@@ -4,7 +4,7 @@ using static Tapwire.Wires.Posix.Libc;
 namespace Tapwire.Wires.Posix;
 
 /// <summary>
-/// One thread that waits for descriptors (epoll, edge-triggered) and runs posted work: when actors' mailboxes are posted here, a frame goes from its
+/// One thread that waits for descriptors (epoll) and runs posted work: when actors' mailboxes are posted here, a frame goes from its
 /// descriptor to the application's without crossing a thread. With nothing to do it sleeps in the kernel and uses no CPU.
 /// </summary>
 /// <remarks>
@@ -226,8 +226,8 @@ public sealed unsafe class Reactor : IReactor, IDisposable
 
     private bool Spin(byte* events)
     {
-        var end = Stopwatch.GetTimestamp() + _spinTicks;
-        do
+        var end = 0L;
+        while (true)
         {
             var count = WaitFor(events, 0);
             if (count > 0)
@@ -238,10 +238,15 @@ public sealed unsafe class Reactor : IReactor, IDisposable
 
             if (_hasPosted || _stopping)
                 return true;
+
+            // The clock is not asked before it matters: the first look often finds something.
+            var now = Stopwatch.GetTimestamp();
+            if (end == 0)
+                end = now + _spinTicks;
+            else if (now >= end)
+                return false;
             _ = sched_yield();
         }
-        while (Stopwatch.GetTimestamp() < end);
-        return false;
     }
 
     private int WaitFor(byte* events, int timeout)

@@ -64,14 +64,15 @@ internal sealed class RegistrationTable(int epoll)
     }
 
     private static uint Events(Readiness interest) =>
-        EPOLLET | EPOLLRDHUP
+        EPOLLRDHUP
+        | ((interest & Readiness.Level) == 0 ? EPOLLET : 0)
         | ((interest & Readiness.Readable) != 0 ? EPOLLIN : 0)
         | ((interest & Readiness.Writable) != 0 ? EPOLLOUT : 0);
 
     private static void CheckInterest(Readiness interest)
     {
-        if ((interest & ~(Readiness.Readable | Readiness.Writable)) != 0)
-            throw new ArgumentException($"The interest can be Readable, Writable, both or None, not {interest}.", nameof(interest));
+        if ((interest & ~(Readiness.Readable | Readiness.Writable | Readiness.Level)) != 0)
+            throw new ArgumentException($"The interest can be Readable, Writable, both or None, and Level, not {interest}.", nameof(interest));
     }
 
     private void Grow()

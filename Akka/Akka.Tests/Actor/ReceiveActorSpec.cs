@@ -33,6 +33,25 @@ public class ReceiveActorSpec : Akka.TestKit.Xunit2.TestKit
     }
 
     [Fact]
+    public void Every_message_reaches_the_first_handler_that_fits_whatever_came_before_it()
+    {
+        var actor = Sys.ActorOf(Props.Create(() => new ManyHandlers()));
+        (object Message, string Handler)[] expected =
+        [
+            (new ArgumentNullException(), "argument"), (new ArgumentOutOfRangeException(), "argument"), (new InvalidOperationException("odd"), "odd"),
+            (new InvalidOperationException(), "exception"), (new FormatException(), "exception"), (new List<int>(), "collection"), (new int[1], "collection"),
+            (1, "comparable"), ("a", "comparable"), (2L, "comparable"), (new object(), "unhandled"), (new HashSet<int>(), "unhandled"), (Guid.Empty, "comparable"),
+            (new HashSet<int>[1], "collection"), (new Dictionary<int, int>(), "collection"), (DateTime.MinValue, "comparable"),
+        ];
+        var random = new Random(5);
+        for (var i = 0; i < 500; i++)
+        {
+            var (message, handler) = expected[random.Next(expected.Length)];
+            Check(actor, message, handler);
+        }
+    }
+
+    [Fact]
     public void Nothing_can_follow_a_handler_of_everything()
     {
         var failing = Sys.ActorOf(Props.Create(() => new Greedy(TestActor)));
@@ -82,7 +101,7 @@ public class ReceiveActorSpec : Akka.TestKit.Xunit2.TestKit
         Check(actor, "who", "first");
     }
 
-    private void Check(IActorRef actor, string question, string answer)
+    private void Check(IActorRef actor, object question, string answer)
     {
         actor.Tell(question, TestActor);
         ExpectMsg(answer);
@@ -105,6 +124,22 @@ public class ReceiveActorSpec : Akka.TestKit.Xunit2.TestKit
             Receive(typeof(double), d => Sender.Tell(FormattableString.Invariant($"runtime type {d}")));
             ReceiveAny(o => Sender.Tell($"any {o}"));
         }
+    }
+
+    private sealed class ManyHandlers : ReceiveActor
+    {
+        public ManyHandlers()
+        {
+            Receive<ArgumentException>(_ => Sender.Tell("argument"));
+            Receive<InvalidOperationException>(e => e.Message == "odd", _ => Sender.Tell("odd"));
+            Receive<Exception>(_ => Sender.Tell("exception"));
+            Receive<System.Collections.ICollection>(_ => Sender.Tell("collection"));
+            Receive(typeof(IComparable), _ => Sender.Tell("comparable"));
+            Receive<Exception>(_ => Sender.Tell("never"));
+            Receive<string>(_ => Sender.Tell("never"));
+        }
+
+        protected override void Unhandled(object message) => Sender.Tell("unhandled");
     }
 
     private sealed class Greedy : ReceiveActor

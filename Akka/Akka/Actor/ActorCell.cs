@@ -81,11 +81,8 @@ public partial class ActorCell : IUntypedActorContext, ICell
 
     internal bool ActorHasBeenCleared => _actorHasBeenCleared;
 
-    internal static ActorCell Current
-    {
-        get => t_current;
-        set => t_current = value;
-    }
+    /// <summary>Whose turn it is on this thread; a reference into the thread's own storage, which is found only once for several uses.</summary>
+    internal static ref ActorCell Current => ref t_current;
 
     private Type ActorType => _actor?.GetType() ?? GetType();
 

@@ -1,10 +1,12 @@
+using System.Numerics;
+
 namespace Akka.Actor;
 
 /// <summary>An actor that registers a handler per type of message, in its constructor and in the methods it gives to <c>Become</c>.</summary>
 public abstract class ReceiveActor : UntypedActor, Internal.IInitializableActor
 {
     private Stack<List<Handler>> _configuring = new(); // null while nothing is configured
-    private Handler[] _handlers = [];
+    private HandlerTable _handlers = HandlerTable.Empty;
     private bool _initialized;
 
     protected ReceiveActor() => _configuring.Push([]);
@@ -17,7 +19,11 @@ public abstract class ReceiveActor : UntypedActor, Internal.IInitializableActor
         _handlers = Built();
     }
 
-    protected sealed override void OnReceive(object message) => Run(_handlers, message);
+    protected sealed override void OnReceive(object message)
+    {
+        if (!_handlers.TryHandle(message))
+            Unhandled(message);
+    }
 
     /// <summary>Replaces the behaviour by the handlers that <paramref name="configure"/> registers.</summary>
     protected void Become(Action configure) => Become(Behavior(configure));
@@ -75,26 +81,19 @@ public abstract class ReceiveActor : UntypedActor, Internal.IInitializableActor
         (_configuring ??= new()).Push([]);
         configure();
         var handlers = Built();
-        return m => Run(handlers, m);
+        return m =>
+        {
+            if (!handlers.TryHandle(m))
+                Unhandled(m);
+        };
     }
 
-    private Handler[] Built()
+    private HandlerTable Built()
     {
-        var handlers = _configuring.Pop().ToArray();
+        var handlers = new HandlerTable(_configuring.Pop().ToArray());
         if (_configuring.Count == 0)
             _configuring = null;
         return handlers;
-    }
-
-    private void Run(Handler[] handlers, object message)
-    {
-        foreach (var handler in handlers)
-        {
-            if (handler.TryHandle(message))
-                return;
-        }
-
-        Unhandled(message);
     }
 
     private void Add(Handler handler, Type messageType, bool catchesAll)
@@ -107,15 +106,54 @@ public abstract class ReceiveActor : UntypedActor, Internal.IInitializableActor
         handlers.Add(handler);
     }
 
+    /// <summary>Handlers in the order of their registration. Where there are many, those in front that a type of message cannot be for are passed over.</summary>
+    private sealed class HandlerTable(Handler[] handlers)
+    {
+        public static readonly HandlerTable Empty = new([]);
+
+        private const int Few = 4;
+
+        // By type, the first handler that takes messages of that type; the latest of those that share a place. Made for those who have many handlers.
+        private (Type Type, int First)[] _known;
+
+        public bool TryHandle(object message)
+        {
+            for (var i = handlers.Length > Few ? First(message.GetType()) : 0; i < handlers.Length; i++)
+            {
+                if (handlers[i].TryHandle(message))
+                    return true;
+            }
+
+            return false;
+        }
+
+        private int First(Type type)
+        {
+            _known ??= new (Type, int)[(int)BitOperations.RoundUpToPowerOf2((uint)handlers.Length * 4)];
+            ref var known = ref _known[type.GetHashCode() & (_known.Length - 1)];
+            if (known.Type == type)
+                return known.First;
+            var first = 0;
+            while (first < handlers.Length && !handlers[first].MessageType.IsAssignableFrom(type))
+                first++;
+            known = (type, first);
+            return first;
+        }
+    }
+
     private abstract class Handler
     {
         public bool CatchesAll;
+
+        public abstract Type MessageType { get; }
 
         public abstract bool TryHandle(object message);
     }
 
     private sealed class TypedHandler<T>(Action<T> handler, Predicate<T> shouldHandle) : Handler
     {
+        public override Type MessageType => typeof(T);
+
         public override bool TryHandle(object message)
         {
             if (message is not T typed || (shouldHandle is not null && !shouldHandle(typed)))
@@ -127,11 +165,15 @@ public abstract class ReceiveActor : UntypedActor, Internal.IInitializableActor
 
     private sealed class TryingHandler<T>(Func<T, bool> handler) : Handler
     {
+        public override Type MessageType => typeof(T);
+
         public override bool TryHandle(object message) => message is T typed && handler(typed);
     }
 
     private sealed class RuntimeTypeHandler(Type type, Action<object> handler, Predicate<object> shouldHandle) : Handler
     {
+        public override Type MessageType => type;
+
         public override bool TryHandle(object message)
         {
             if (!type.IsInstanceOfType(message) || (shouldHandle is not null && !shouldHandle(message)))

@@ -155,8 +155,9 @@ public class Mailbox : IRunnable
         {
             if (IsClosed)
                 return;
-            var previous = ActorCell.Current;
-            ActorCell.Current = _actor;
+            ref var current = ref ActorCell.Current;
+            var previous = current;
+            current = _actor;
             try
             {
                 ProcessAllSystemMessages();
@@ -164,7 +165,7 @@ public class Mailbox : IRunnable
             }
             finally
             {
-                ActorCell.Current = previous;
+                current = previous;
             }
         }
         finally

@@ -11,6 +11,9 @@ internal sealed class ManualReactor : IReactor
 
     public int Disposals { get; private set; }
 
+    /// <summary>Called when the interest has been changed, before that call returns.</summary>
+    public Action<Readiness>? Changing { get; set; }
+
     public IRegistration Register(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state)
     {
         Interest = interest;
@@ -22,7 +25,11 @@ internal sealed class ManualReactor : IReactor
 
     private sealed class Registration(ManualReactor reactor) : IRegistration
     {
-        public void SetInterest(Readiness interest) => reactor.Interest = interest;
+        public void SetInterest(Readiness interest)
+        {
+            reactor.Interest = interest;
+            reactor.Changing?.Invoke(interest);
+        }
 
         public void Dispose() => reactor.Disposals++;
     }

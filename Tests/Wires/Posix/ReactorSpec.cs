@@ -94,6 +94,33 @@ public sealed class ReactorSpec : IDisposable
     }
 
     [Fact]
+    public void A_level_triggered_watch_repeats_its_report_for_as_long_as_the_descriptor_is_ready()
+    {
+        using var descriptor = new EventDescriptor();
+        var reports = 0;
+        using var again = new ManualResetEventSlim();
+        using var registration = _reactor.Register(descriptor.Number, Readiness.Readable | Readiness.Level, _ =>
+        {
+            if (++reports == 3)
+                again.Set();
+        });
+        descriptor.Signal();
+        Assert.True(again.Wait(Patience));
+
+        OnLoop(descriptor.Drain);
+        Settle();
+        var before = reports;
+        Settle();
+        Assert.Equal(before, reports);
+
+        OnLoop(() => registration.SetInterest(Readiness.Readable));
+        descriptor.Signal();
+        Settle();
+        Settle();
+        Assert.Equal(before + 1, reports);
+    }
+
+    [Fact]
     public void A_change_of_interest_reports_what_is_ready_at_that_moment()
     {
         using var descriptor = new EventDescriptor();

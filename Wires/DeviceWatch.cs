@@ -1,0 +1,104 @@
+namespace Tapwire.Wires;
+
+/// <summary>
+/// The watch of a device's descriptor, for an owner that is told by messages and reads later. It is level-triggered: a read may stop before it finds nothing,
+/// which costs as much as finding a frame, and what is left is reported again. What the owner has been told and has not acted on yet is not repeated. A device
+/// that is full is watched for room, and reports that it has some all the time, as one that is gone reports that: then the watch is edge-triggered.
+/// </summary>
+/// <param name="ready">The owner's; called on the reactor's thread.</param>
+internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
+{
+    // What the owner has been told since its last read: nothing; that there is something; that, and the watch is edge-triggered until it reads, so that only
+    // what is new wakes the reactor. (Without an interest it would miss the end of a device, which wakes those who wait for frames.)
+    private const int Quiet = 0;
+    private const int Told = 1;
+    private const int Mute = 2;
+
+    private readonly Lock _lock = new();
+    private IRegistration? _registration;
+    private int _told;
+    private volatile bool _wantsRoom;
+    private volatile bool _hungUp;
+    private bool _disposed;
+
+    /// <summary>A tun device reports an error only when it is being removed; reads may go on saying "nothing there" for a moment.</summary>
+    public bool HasHungUp => _hungUp;
+
+    private bool IsLevel => !_hungUp && !_wantsRoom;
+
+    public void Start(IReactor reactor, int descriptor)
+    {
+        var registration = reactor.Register(descriptor, Readiness.Readable | Readiness.Level, Report);
+        lock (_lock)
+            _registration = registration;
+    }
+
+    /// <summary>The owner reads now. True: what it leaves is reported; false: it has to read until nothing is left.</summary>
+    public bool BeginRead()
+    {
+        if (Interlocked.Exchange(ref _told, Quiet) == Mute)
+            Watch();
+        return IsLevel;
+    }
+
+    /// <summary>The device is full; or it is no longer.</summary>
+    public void WatchForRoom(bool wanted)
+    {
+        if (!_wantsRoom && !wanted)
+            return;
+        _wantsRoom = wanted;
+        Watch();
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _disposed = true;
+            _registration?.Dispose();
+        }
+    }
+
+    private void Report(Readiness readiness)
+    {
+        if ((readiness & Readiness.HangUp) != 0 && !_hungUp)
+        {
+            _hungUp = true;
+            ready(readiness);
+            Watch();
+            return;
+        }
+
+        if (!IsLevel || Interlocked.CompareExchange(ref _told, Told, Quiet) == Quiet)
+        {
+            ready(readiness);
+            return;
+        }
+
+        lock (_lock)
+        {
+            if (!IsLevel || Volatile.Read(ref _told) == Mute)
+                return;
+            Watch(Readiness.Readable);
+
+            // The owner may have read at this moment, on another thread, when there was nothing to undo.
+            if (Interlocked.CompareExchange(ref _told, Mute, Told) == Quiet)
+                Watch();
+        }
+    }
+
+    private void Watch()
+    {
+        lock (_lock)
+        {
+            Watch(Readiness.Readable | (_wantsRoom ? Readiness.Writable : Readiness.None) | (IsLevel ? Readiness.Level : Readiness.None));
+        }
+    }
+
+    /// <summary>With the lock.</summary>
+    private void Watch(Readiness interest)
+    {
+        if (!_disposed)
+            _registration?.SetInterest(interest);
+    }
+}
