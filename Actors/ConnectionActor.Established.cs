@@ -223,7 +223,7 @@ internal sealed partial class ConnectionActor
         if (_head is null)
             _tail = null;
         if (written > 0 && _socket is { } id)
-            _context.Stack.Tell(new ReadDone(id, written));
+            _context.Stack.Tell(ReadDone.Of(id, written));
         _link.AwaitRoom(_head is not null);
         return _head is null;
     }
@@ -263,7 +263,7 @@ internal sealed partial class ConnectionActor
             {
                 case LinkRead.Data:
                     _credit -= data!.Length;
-                    _context.Stack.Tell(new WriteRequest(id, data));
+                    _context.Stack.Tell(WriteRequest.Of(id, data));
                     break;
                 case LinkRead.EndOfStream:
                     _context.Stack.Tell(new Shutdown(id, ShutdownDirection.Send));

@@ -57,7 +57,7 @@ public sealed partial class StackActor
         if (socket.TakeError() is not StackError.None and var error)
             entry.Owner.Tell(new DatagramError(error));
         for (; entry.Demand > 0 && socket.TryReceive(out var data, out var from); entry.Demand--)
-            entry.Owner.Tell(new DatagramReceived(data, from));
+            entry.Owner.Tell(DatagramReceived.Of(data, from));
         if ((events & SocketEvents.Closed) == 0)
             return;
         _sockets.Remove(entry);

@@ -59,7 +59,7 @@ public sealed partial class StackActor
         var before = tcp?.SendRoom ?? 0;
         Sender.Tell(new OptionAnswer(SocketOptions.Set(entry.Socket, set.Option, set.Value, Now), set.Value));
         if (tcp is not null && tcp.SendRoom > before)
-            entry.Owner.Tell(new WriteDone(tcp.SendRoom - before));
+            entry.Owner.Tell(WriteDone.Of(tcp.SendRoom - before));
         PostPoll();
     }
 

@@ -176,13 +176,13 @@ public sealed partial class StackActor
             var chain = socket.Read(out var bytes, out var endOfStream);
             if (bytes > 0 || endOfStream)
             {
-                entry.Owner.Tell(new ReadReady(chain, bytes, endOfStream));
+                entry.Owner.Tell(ReadReady.Of(chain, bytes, endOfStream));
                 _rounds = Math.Max(_rounds, RoundsForAnswer);
             }
         }
 
         if ((events & SocketEvents.Writable) != 0 && WaitsForRoom(socket))
-            entry.Owner.Tell(new WriteDone(socket.TakeAcknowledged()));
+            entry.Owner.Tell(WriteDone.Of(socket.TakeAcknowledged()));
         if ((events & SocketEvents.Closed) != 0)
         {
             _sockets.Remove(entry);

@@ -178,7 +178,7 @@ public sealed class TapActor : ReceiveActor, IWithTimers
     {
         if (++_credit < CreditLot)
             return;
-        _stack.Tell(new FramesWritten(_credit));
+        _stack.Tell(FramesWritten.Of(_credit));
         _credit = 0;
     }
 

@@ -28,6 +28,13 @@ public sealed record ReceiveDatagrams(SocketId Id, int Count);
 /// <summary>StackActor → DatagramActor: one datagram and its true sender.</summary>
 public sealed record DatagramReceived(PacketBuffer Data, IpEndpoint From) : IOwnsBuffers, IDeadLetterSuppression
 {
+    /// <summary>Such a message: the one that has carried the buffer before, if it was from the same sender.</summary>
+    public static DatagramReceived Of(PacketBuffer data, in IpEndpoint from)
+    {
+        var carried = BufferMessages.Of(data);
+        return carried.DatagramReceived is { } before && before.From == from ? before : carried.DatagramReceived = new DatagramReceived(data, from);
+    }
+
     public void Release() => Data.Release();
 }
 
@@ -35,6 +42,13 @@ public sealed record DatagramReceived(PacketBuffer Data, IpEndpoint From) : IOwn
 /// <param name="To">Null sends to the connected peer.</param>
 public sealed record SendDatagram(SocketId Id, PacketBuffer Data, IpEndpoint? To) : IOwnsBuffers, IDeadLetterSuppression
 {
+    /// <summary>Such a message: the one that has carried the buffer before, if it was of the same socket to the same peer.</summary>
+    public static SendDatagram Of(SocketId id, PacketBuffer data, IpEndpoint? to)
+    {
+        var carried = BufferMessages.Of(data);
+        return carried.SendDatagram is { } before && before.Id == id && before.To == to ? before : carried.SendDatagram = new SendDatagram(id, data, to);
+    }
+
     public void Release() => Data.Release();
 }
 

@@ -11,22 +11,23 @@ namespace Tapwire.Messages;
 /// <remarks>The message object stays with its buffer for the buffer's life, so that a frame costs no allocation.</remarks>
 public sealed class Frame : IOwnsBuffers, IDeadLetterSuppression
 {
-    private Frame(PacketBuffer buffer) => Buffer = buffer;
+    internal Frame(PacketBuffer buffer) => Buffer = buffer;
 
     public PacketBuffer Buffer { get; }
 
     /// <summary>The frame message of a buffer; its ownership goes with the message.</summary>
-    public static Frame Of(PacketBuffer buffer)
-    {
-        if (buffer.Carrier is Frame frame)
-            return frame;
-        frame = new Frame(buffer);
-        buffer.Carrier = frame;
-        return frame;
-    }
+    public static Frame Of(PacketBuffer buffer) => BufferMessages.Of(buffer).Frame;
 
     public void Release() => Buffer.Release();
 }
 
 /// <summary>TapActor → StackActor: that many <see cref="Frame"/> messages have left the actor, written or dropped and counted; as many may follow.</summary>
-public sealed record FramesWritten(int Count) : IDeadLetterSuppression;
+public sealed record FramesWritten(int Count) : IDeadLetterSuppression
+{
+    /// <inheritdoc cref="WriteDone.Of"/>
+    public static FramesWritten Of(int count)
+    {
+        ref var recent = ref Recent<FramesWritten>.At(count);
+        return recent?.Count == count ? recent : recent = new FramesWritten(count);
+    }
+}

@@ -10,11 +10,30 @@ namespace Tapwire.Messages;
 /// </summary>
 public sealed record ReadReady(PacketBuffer? Chain, int Bytes, bool EndOfStream) : IOwnsBuffers, IDeadLetterSuppression
 {
+    /// <summary>Such a message: the one that has carried the first buffer before, if that says the same.</summary>
+    public static ReadReady Of(PacketBuffer? chain, int bytes, bool endOfStream)
+    {
+        if (chain is null)
+            return new ReadReady(null, bytes, endOfStream);
+        var carried = BufferMessages.Of(chain);
+        return carried.ReadReady is { } before && before.Bytes == bytes && before.EndOfStream == endOfStream
+            ? before
+            : carried.ReadReady = new ReadReady(chain, bytes, endOfStream);
+    }
+
     public void Release() => PacketBuffer.ReleaseChain(Chain);
 }
 
 /// <summary>ConnectionActor → StackActor: the application has taken that many bytes: open the window by as much. No answer.</summary>
-public sealed record ReadDone(SocketId Id, int Bytes) : IDeadLetterSuppression;
+public sealed record ReadDone(SocketId Id, int Bytes) : IDeadLetterSuppression
+{
+    /// <inheritdoc cref="WriteDone.Of"/>
+    public static ReadDone Of(SocketId id, int bytes)
+    {
+        ref var recent = ref Recent<ReadDone>.At(bytes + id.Index);
+        return recent is not null && recent.Bytes == bytes && recent.Id == id ? recent : recent = new ReadDone(id, bytes);
+    }
+}
 
 /// <summary>
 /// ConnectionActor → StackActor: bytes from the application, within the room given by <see cref="Connected"/> and <see cref="WriteDone"/>. Answered by
@@ -23,11 +42,26 @@ public sealed record ReadDone(SocketId Id, int Bytes) : IDeadLetterSuppression;
 /// </summary>
 public sealed record WriteRequest(SocketId Id, PacketBuffer Data) : IOwnsBuffers, IDeadLetterSuppression
 {
+    /// <summary>Such a message: the one that has carried the buffer before, if it was for the same socket.</summary>
+    public static WriteRequest Of(SocketId id, PacketBuffer data)
+    {
+        var carried = BufferMessages.Of(data);
+        return carried.WriteRequest is { } before && before.Id == id ? before : carried.WriteRequest = new WriteRequest(id, data);
+    }
+
     public void Release() => Data.Release();
 }
 
 /// <summary>StackActor → ConnectionActor: room again by that many bytes.</summary>
-public sealed record WriteDone(int Bytes) : IDeadLetterSuppression;
+public sealed record WriteDone(int Bytes) : IDeadLetterSuppression
+{
+    /// <summary>Such a message: one that this thread has made lately, if there is one.</summary>
+    public static WriteDone Of(int bytes)
+    {
+        ref var recent = ref Recent<WriteDone>.At(bytes);
+        return recent?.Bytes == bytes ? recent : recent = new WriteDone(bytes);
+    }
+}
 
 /// <summary>Which half of a connection is shut down.</summary>
 public enum ShutdownDirection

@@ -246,7 +246,7 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
             switch (_link.Read(_context.Pool, BufferPool.HeaderRoom, out var payload, out var to))
             {
                 case LinkRead.Data:
-                    _context.Stack.Tell(new SendDatagram(id, payload!, to.Family == LinkFamily.Unspecified ? null : to.Endpoint));
+                    _context.Stack.Tell(SendDatagram.Of(id, payload!, to.Family == LinkFamily.Unspecified ? null : to.Endpoint));
                     break;
                 case LinkRead.Empty:
                     return;

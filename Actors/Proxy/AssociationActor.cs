@@ -188,7 +188,7 @@ internal sealed class AssociationActor : ReceiveActor
     {
         if (_context.Allows(address))
         {
-            _context.Stack.Tell(new SendDatagram(id, data, new IpEndpoint(address, port)));
+            _context.Stack.Tell(SendDatagram.Of(id, data, new IpEndpoint(address, port)));
             return;
         }
 

@@ -61,7 +61,7 @@ internal sealed class ExposeDatagramActor : ReceiveActor
                 _log.Debug("No room for {Peer} on exposed port {Port} (tapwire.proxy.max-flows)", datagram.From, _spec);
             _context.Stack.Tell(new ReceiveDatagrams(id, 1));
         });
-        Receive<FlowDatagram>(answer => _context.Stack.Tell(new SendDatagram(id, answer.Data, answer.Client)));
+        Receive<FlowDatagram>(answer => _context.Stack.Tell(SendDatagram.Of(id, answer.Data, answer.Client)));
         Receive<DatagramSent>(sent =>
         {
             if (sent.Error != StackError.None)

@@ -56,7 +56,7 @@ internal sealed class ForwardFlowActor : FlowActor
         Proxy.Stack.Tell(new OpenDatagram(new IpEndpoint(IpAddress.AnyV4, 0), new UdpSocketOptions()));
     }
 
-    protected override void Send(PacketBuffer data) => Proxy.Stack.Tell(new SendDatagram(_socket!.Value, data, null));
+    protected override void Send(PacketBuffer data) => Proxy.Stack.Tell(SendDatagram.Of(_socket!.Value, data, null));
 
     protected override void WhileOpen()
     {

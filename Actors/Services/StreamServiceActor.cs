@@ -89,13 +89,13 @@ public abstract class StreamServiceActor(IActorRef stack) : UntypedActor
     protected void Send(PacketBuffer data)
     {
         Room -= data.Length;
-        stack.Tell(new WriteRequest(_id, data));
+        stack.Tell(WriteRequest.Of(_id, data));
     }
 
     protected void Consumed(int bytes)
     {
         if (bytes > 0)
-            stack.Tell(new ReadDone(_id, bytes));
+            stack.Tell(ReadDone.Of(_id, bytes));
     }
 
     protected void Finish() => stack.Tell(new Shutdown(_id, ShutdownDirection.Send));

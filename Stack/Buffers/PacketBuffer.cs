@@ -38,7 +38,7 @@ public sealed class PacketBuffer
     /// <summary>The next buffer of the queue or chain that this one is in. It belongs to whoever holds the buffer.</summary>
     public PacketBuffer? Next { get; set; }
 
-    /// <summary>The message object that last carried this buffer. Kept across returns to the pool, so that a hop costs no allocation.</summary>
+    /// <summary>What the messages that carry this buffer are kept in, across returns to the pool, so that a hop costs no allocation.</summary>
     public object? Carrier { get; set; }
 
     /// <summary>What the wire says, or is asked to do, about checksum and segmentation.</summary>

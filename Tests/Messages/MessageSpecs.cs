@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
 using Tapwire.Tests.Support;
 using Xunit;
 
@@ -67,5 +68,39 @@ public sealed class MessageSpecs
         var buffer = new BufferPool().Rent(1);
         Assert.Same(Frame.Of(buffer), Frame.Of(buffer));
         buffer.Release();
+    }
+
+    [Fact]
+    public void A_message_that_says_what_its_buffer_has_carried_before_is_that_message_and_no_other_is()
+    {
+        var buffer = new BufferPool().Rent(1);
+        var (id, other) = (new SocketId(1, 2), new SocketId(1, 3));
+        var from = new IpEndpoint(IpAddress.Parse("10.0.0.1"), 53);
+        Assert.Same(ReadReady.Of(buffer, 7, false), ReadReady.Of(buffer, 7, false));
+        Assert.Equal(new ReadReady(buffer, 8, false), ReadReady.Of(buffer, 8, false));
+        Assert.Equal(new ReadReady(buffer, 8, true), ReadReady.Of(buffer, 8, true));
+        Assert.Equal(new ReadReady(null, 0, true), ReadReady.Of(null, 0, true));
+        Assert.Same(WriteRequest.Of(id, buffer), WriteRequest.Of(id, buffer));
+        Assert.Equal(new WriteRequest(other, buffer), WriteRequest.Of(other, buffer));
+        Assert.Same(DatagramReceived.Of(buffer, from), DatagramReceived.Of(buffer, from));
+        Assert.Equal(new DatagramReceived(buffer, default), DatagramReceived.Of(buffer, default));
+        Assert.Same(SendDatagram.Of(id, buffer, from), SendDatagram.Of(id, buffer, from));
+        Assert.Equal(new SendDatagram(id, buffer, null), SendDatagram.Of(id, buffer, null));
+        Assert.Equal(new SendDatagram(other, buffer, null), SendDatagram.Of(other, buffer, null));
+        buffer.Release();
+    }
+
+    [Fact]
+    public void Amounts_that_repeat_are_told_by_the_same_message()
+    {
+        for (var bytes = 1; bytes < 5000; bytes++)
+        {
+            var id = new SocketId(bytes % 7, 1);
+            Assert.Equal(new WriteDone(bytes), WriteDone.Of(bytes));
+            Assert.Equal(new ReadDone(id, bytes), ReadDone.Of(id, bytes));
+            Assert.Equal(new FramesWritten(bytes), FramesWritten.Of(bytes));
+            Assert.Same(WriteDone.Of(bytes), WriteDone.Of(bytes));
+            Assert.Same(ReadDone.Of(id, bytes), ReadDone.Of(id, bytes));
+        }
     }
 }
