@@ -12,21 +12,20 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
 {
     private const int EthernetHeader = 14;
 
-    // A frame is read into the head of a small buffer and, what does not fit there, into a large one behind room for the head. Frames up to MTU size
-    // are so read into place and leave the large buffer, untouched, for the next read; only of a larger one the head is copied once, 2 KiB of up to
-    // 64. Reading all frames into large buffers and copying the small ones out costs a copy per frame; keeping them there, 64 KiB each.
-    private const int HeadLength = 2048;
+    // With super-frames each frame is read, its virtio header before it, into a large buffer by one plain read; one up to this size is copied to a small buffer,
+    // while it is in the first-level cache, and leaves the large one for the next read. Vectors that would put each where it belongs cost more. Frames of a
+    // device that has none larger are read into a small buffer and stay there.
+    private const int SmallLength = 2048;
 
     private readonly int _descriptor;
     private readonly int _linkHeader;
     private readonly int _virtioLength;
 
     // What the next frame is read into, kept from one read to the next.
-    private PacketBuffer? _head;
-    private PacketBuffer? _large;
+    private PacketBuffer? _room;
 
-    // All frames fit the head: a plain read is cheaper than one of three vectors.
-    private bool _fitHead;
+    // All frames are small.
+    private bool _smallOnly;
     private DeviceWatch? _watch;
     private BurstGauge _burst = new();
     private bool _disposed;
@@ -41,7 +40,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         Offloads = offloads;
         _linkHeader = medium == Medium.Ethernet ? EthernetHeader : 0;
         _virtioLength = virtioHeader ? VirtioNetHeader.Length : 0;
-        _fitHead = !virtioHeader && mtu + _linkHeader < HeadLength;
+        _smallOnly = !virtioHeader && mtu + _linkHeader < SmallLength;
     }
 
     public string Name { get; }
@@ -104,28 +103,18 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         var repeats = _watch is not null && _watch.BeginRead();
         var limit = repeats ? Math.Min(frames.Length, _burst.Limit) : frames.Length;
         var read = 0;
-        var header = stackalloc byte[VirtioNetHeader.Length];
         try
         {
             while (read < limit)
             {
-                _head ??= RentHead(pool);
-                if (!_fitHead)
-                    _large ??= RentLarge(pool);
-                var length = ReadFrame(header, _head, _large);
+                var room = _room ??= RentRoom(pool);
+                var length = ReadPlain(room.Pointer, room.Length);
                 if (length < 0)
                     break;
-                if (!TryFinish(new ReadOnlySpan<byte>(header, VirtioNetHeader.Length), length, _head, _large, out var frame))
-                {
-                    Refused++;
-                    continue;
-                }
-
-                frames[read++] = frame;
-                if (frame == _head)
-                    _head = null;
+                if (Finish(room, length, pool) is { } frame)
+                    frames[read++] = frame;
                 else
-                    _large = null;
+                    Refused++;
             }
         }
         catch
@@ -141,7 +130,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         return read;
     }
 
-    int IPlacingWire.FrameRoom => _fitHead ? HeadLength : 0;
+    int IPlacingWire.FrameRoom => _smallOnly ? SmallLength : 0;
 
     int IPlacingWire.ReadFrame(Span<byte> room)
     {
@@ -150,7 +139,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         fixed (byte* start = room)
         {
             var length = ReadPlain(start, room.Length);
-            if (length < 0 || IsUsable(length))
+            if (length < 0 || IsUsable(length, room.Length))
                 return length;
         }
 
@@ -161,13 +150,12 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
     public int Write(ReadOnlySpan<PacketBuffer> frames)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        var header = stackalloc byte[VirtioNetHeader.Length];
-        var vectors = stackalloc IoVector[PacketBuffer.MaxFragments + 2];
+        Span<byte> header = stackalloc byte[VirtioNetHeader.Length];
         for (var i = 0; i < frames.Length; i++)
         {
             var frame = frames[i];
             var acceptable = _virtioLength > 0
-                ? VirtioNetHeader.TryEmit(frame, Offloads, new Span<byte>(header, VirtioNetHeader.Length))
+                ? VirtioNetHeader.TryEmit(frame, Offloads, header)
                 : frame.Offload is { Checksum: not ChecksumState.Partial, Segmentation: Segmentation.None };
             if (!acceptable)
             {
@@ -175,7 +163,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
                 continue;
             }
 
-            if (!TryWrite(vectors, Gather(frame, header, vectors)))
+            if (!TryWrite(frame, header[.._virtioLength]))
             {
                 _watch?.WatchForRoom(true);
                 return i;
@@ -192,8 +180,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
             return;
         _disposed = true;
         _watch?.Dispose();
-        _head?.Release();
-        _large?.Release();
+        _room?.Release();
         Close(_descriptor);
     }
 
@@ -245,33 +232,15 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         return address;
     }
 
-    private static PacketBuffer RentHead(BufferPool pool)
+    private PacketBuffer RentRoom(BufferPool pool)
     {
-        var head = pool.Rent(HeadLength);
-        head.Append(HeadLength);
-        return head;
+        var length = _smallOnly ? SmallLength : BufferPool.MaxCapacity;
+        var room = pool.Rent(length);
+        room.Append(length);
+        return room;
     }
 
-    private static PacketBuffer RentLarge(BufferPool pool)
-    {
-        var large = pool.Rent(BufferPool.MaxCapacity - HeadLength, HeadLength);
-        large.Append(BufferPool.MaxCapacity - HeadLength);
-        return large;
-    }
-
-    /// <summary>Reads one frame into head and, where not all fit that, large; -1 if there is none.</summary>
-    private int ReadFrame(byte* header, PacketBuffer head, PacketBuffer? large)
-    {
-        if (_fitHead)
-            return ReadPlain(head.Pointer, HeadLength);
-        nint count;
-        do
-            count = Scatter(header, head, large!);
-        while (count < _virtioLength && IsToBeRepeated(count < 0 ? Errno : Errors.EIO));
-        return count < 0 ? -1 : (int)count - _virtioLength;
-    }
-
-    /// <summary>Reads one frame of a device without virtio header; -1 if there is none.</summary>
+    /// <summary>Reads one frame, its virtio header first; -1 if there is none.</summary>
     private int ReadPlain(byte* start, int room)
     {
         nint count;
@@ -279,12 +248,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         do
             count = Libc.Read(_descriptor, start, (nuint)room, out errno);
         while (count < 0 && IsToBeRepeated(errno));
-        if (count < room)
-            return (int)count;
-
-        // The interface has been given a larger MTU meanwhile: this frame is cut, the next will not be.
-        _fitHead = false;
-        return BufferPool.MaxCapacity;
+        return (int)count;
     }
 
     /// <summary>Says of a read that gave nothing whether it was only interrupted; otherwise there is nothing to be read.</summary>
@@ -297,80 +261,106 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         throw Gone(errno, "read");
     }
 
-    /// <summary>The kernel cuts a frame to the room given without saying so: one that fills it all is taken for cut.</summary>
-    private bool IsUsable(int length) => length >= Math.Max(_linkHeader, 1) && length < BufferPool.MaxCapacity;
-
-    private nint Scatter(byte* header, PacketBuffer head, PacketBuffer large)
+    /// <summary>Whether what has been read is a frame, and a whole one: the kernel cuts it to the room without saying so, and one that fills it is taken for cut. In a
+    /// small room that means that the interface has been given a larger MTU meanwhile; the next frame finds a large one.</summary>
+    private bool IsUsable(int length, int room)
     {
-        var vectors = stackalloc IoVector[3];
-        vectors[0] = new IoVector { Base = header, Length = (nuint)_virtioLength };
-        vectors[1] = new IoVector { Base = head.Pointer, Length = HeadLength };
-        vectors[2] = new IoVector { Base = large.Pointer, Length = (nuint)large.Length };
-        return readv(_descriptor, vectors, 3);
+        _smallOnly &= length < room;
+        return length < room && length >= Math.Max(_virtioLength + _linkHeader, 1);
     }
 
-    /// <summary>Makes a frame of what has been read.</summary>
-    private bool TryFinish(ReadOnlySpan<byte> header, int length, PacketBuffer head, PacketBuffer? large, out PacketBuffer frame)
+    /// <summary>Makes a frame of what has been read; null if it is of no use.</summary>
+    private PacketBuffer? Finish(PacketBuffer room, int length, BufferPool pool)
     {
-        frame = head;
-        if (!IsUsable(length))
-            return false;
-        if (length > HeadLength)
+        if (!IsUsable(length, room.Length))
         {
-            frame = large!;
-            head.Span.CopyTo(frame.Prepend(HeadLength));
+            if (length == room.Length)
+                GiveUp(room);
+            return null;
         }
 
         var note = default(OffloadNote);
-        if (_virtioLength > 0 && !VirtioNetHeader.TryParse(header, frame.Span[..length], _linkHeader, out note))
+        if (_virtioLength > 0 && !VirtioNetHeader.TryParse(room.Span, room.Span[_virtioLength..length], _linkHeader, out note))
+            return null;
+        var frame = room;
+        if (_smallOnly || length - _virtioLength > SmallLength)
         {
-            if (frame == large)
-                frame.TrimStart(HeadLength);
-            return false;
+            _room = null;
+            frame.Truncate(length);
+            frame.TrimStart(_virtioLength);
+        }
+        else
+        {
+            var bytes = room.Span[_virtioLength..length];
+            frame = pool.Rent(bytes.Length);
+            bytes.CopyTo(frame.Append(bytes.Length));
         }
 
-        frame.Truncate(length);
         frame.Offload = note;
-        return true;
+        return frame;
     }
 
-    private int Gather(PacketBuffer frame, byte* header, IoVector* vectors)
+    private void GiveUp(PacketBuffer room)
     {
-        var count = 0;
-        if (_virtioLength > 0)
-            vectors[count++] = new IoVector { Base = header, Length = VirtioNetHeader.Length };
-        vectors[count++] = new IoVector { Base = frame.Pointer, Length = (nuint)frame.Length };
-        for (var i = 0; i < frame.FragmentCount; i++)
-        {
-            var pointer = frame.GetFragmentPointer(i, out var length);
-            vectors[count++] = new IoVector { Base = pointer, Length = (nuint)length };
-        }
-
-        return count;
+        _room = null;
+        room.Release();
     }
 
     /// <summary>Writes one frame, or counts it as refused; false if the device is full.</summary>
-    private bool TryWrite(IoVector* vectors, int count)
+    private bool TryWrite(PacketBuffer frame, ReadOnlySpan<byte> header)
     {
-        while (writev(_descriptor, vectors, count) < 0)
+        int errno;
+        do
         {
-            var errno = Errno;
-            switch (errno)
-            {
-                case Errors.EINTR:
-                    continue;
-                case Errors.EAGAIN:
-                    return false;
-                case Errors.EBADFD or Errors.EBADF or Errors.ENODEV or Errors.ENXIO:
-                    throw Gone(errno, "written");
-                default:
-                    // EINVAL: malformed; EIO: the interface is down; ENOMEM: as a busy device would drop it.
-                    Refused++;
-                    return true;
-            }
+            errno = frame.FragmentCount == 0 && frame.Headroom >= header.Length && frame.IsExclusive
+                ? WritePlain(frame, header)
+                : WriteGathered(frame, header);
         }
+        while (errno == Errors.EINTR);
+        switch (errno)
+        {
+            case 0:
+                return true;
+            case Errors.EAGAIN:
+                return false;
+            case Errors.EBADFD or Errors.EBADF or Errors.ENODEV or Errors.ENXIO:
+                throw Gone(errno, "written");
+            default:
+                // EINVAL: malformed; EIO: the interface is down; ENOMEM: as a busy device would drop it.
+                Refused++;
+                return true;
+        }
+    }
 
-        return true;
+    /// <summary>A frame in one piece that nobody else looks at: its header goes before it, which spares the vectors.</summary>
+    /// <returns>errno, or 0.</returns>
+    private int WritePlain(PacketBuffer frame, ReadOnlySpan<byte> header)
+    {
+        header.CopyTo(frame.Prepend(header.Length));
+        Libc.Write(_descriptor, frame.Pointer, (nuint)frame.Length, out var errno);
+        frame.TrimStart(header.Length);
+        return errno;
+    }
+
+    /// <inheritdoc cref="WritePlain"/>
+    [SkipLocalsInit]
+    private int WriteGathered(PacketBuffer frame, ReadOnlySpan<byte> header)
+    {
+        var vectors = stackalloc IoVector[PacketBuffer.MaxFragments + 2];
+        fixed (byte* start = header)
+        {
+            var count = 0;
+            if (!header.IsEmpty)
+                vectors[count++] = new IoVector { Base = start, Length = (nuint)header.Length };
+            vectors[count++] = new IoVector { Base = frame.Pointer, Length = (nuint)frame.Length };
+            for (var i = 0; i < frame.FragmentCount; i++)
+            {
+                var pointer = frame.GetFragmentPointer(i, out var length);
+                vectors[count++] = new IoVector { Base = pointer, Length = (nuint)length };
+            }
+
+            return writev(_descriptor, vectors, count) < 0 ? Errno : 0;
+        }
     }
 
     private WireException Gone(int errno, string verb) => errno is Errors.EBADFD or Errors.EAGAIN

@@ -26,7 +26,9 @@ internal static unsafe partial class Libc
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
 
+    // Those of x64, and those that Linux has given all architectures since.
     private static readonly nint SYS_read = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 0 : 63;
+    private static readonly nint SYS_write = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 1 : 64;
 
     /// <summary>One piece of a scattered read or gathered write.</summary>
     public struct IoVector
@@ -60,6 +62,14 @@ internal static unsafe partial class Libc
     public static nint Read(int descriptor, void* buffer, nuint count, out int errno)
     {
         var result = syscall(SYS_read, descriptor, buffer, count);
+        errno = result < 0 ? Marshal.GetLastSystemError() : 0;
+        return result;
+    }
+
+    /// <inheritdoc cref="Read"/>
+    public static nint Write(int descriptor, void* buffer, nuint count, out int errno)
+    {
+        var result = syscall(SYS_write, descriptor, buffer, count);
         errno = result < 0 ? Marshal.GetLastSystemError() : 0;
         return result;
     }

@@ -333,8 +333,8 @@ public sealed class TapWireSpec
     {
         using var space = NetworkNamespace.Create();
         using var reactor = new Reactor("idle", e => Environment.FailFast("The reactor's handler has thrown.", e));
+        space.Exec("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1");
         using var wire = space.OpenTap(new TapWireOptions { Name = "tun0", Medium = Medium.Ip });
-        space.Exec("sysctl", "-qw", "net.ipv6.conf.tun0.disable_ipv6=1");
         wire.Start(reactor, _ => { });
         Thread.Sleep(100);
         var before = reactor.Sleeps;
