@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Tapwire.Links.Client;
 using Tapwire.Tests.Live.Support;
+using Tapwire.Tests.Support;
 using Tapwire.Wires.Posix;
 using Xunit;
 using Xunit.Abstractions;
@@ -161,7 +162,7 @@ public sealed class LinkLeakSpec(SharedDriver shared, ITestOutputHelper output) 
         try
         {
             var text = command.Replace("{0}", $"{descriptor}", StringComparison.Ordinal);
-            return Process.Start(new ProcessStartInfo("bash", ["-c", text]))!;
+            return ProgramStart.Run(new ProcessStartInfo("bash", ["-c", text]));
         }
         finally
         {

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
+using Tapwire.Tests.Support;
 using Tapwire.Wires;
 using Tapwire.Wires.Posix;
 using Xunit;
@@ -218,7 +219,7 @@ public sealed partial class NetworkNamespace : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        return Process.Start(start)!;
+        return ProgramStart.Run(start);
     }
 
     private void Enter()
