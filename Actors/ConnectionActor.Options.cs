@@ -109,7 +109,7 @@ internal sealed partial class ConnectionActor
         return call;
     }
 
-    /// <summary>Passes on what the stack answers. False: the message is no such answer.</summary>
+    /// <summary>Passes on what the stack answers, or ends with the driver. False: the message is neither.</summary>
     private bool AnswersOptionOrStops(object message)
     {
         switch (message)

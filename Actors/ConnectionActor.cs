@@ -11,9 +11,8 @@ using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Actors;
 
-
 /// <summary>
-/// The owner of a descriptor → ConnectionActor, its first message: what it is to join to a socket of the stack. The descriptor is the actor's from now on. No answer but the
+/// The owner of a descriptor → ConnectionActor, its first message, or LinkListenerActor → LinkActor, which has that actor made: what it is to join to a socket of the stack. The descriptor is the actor's from now on. No answer but the
 /// socket's end, which the parent is told.
 /// </summary>
 /// <param name="Accepted">The connection to attach to; null for a socket that an application has just made.</param>

@@ -20,8 +20,6 @@ internal sealed class DeadLetterReclaimer : ReceiveActor
             descriptor.Dispose();
         else if (letter.Message is JoinSocket join)
             join.Refuse();
-        else if (letter.Message is SpawnConnection spawn)
-            spawn.Refuse();
         else if (letter.Message is BecomeListener listen)
             listen.Refuse();
         else if (letter.Sender is { } sender && AnswerTo(letter.Message) is { } answer)

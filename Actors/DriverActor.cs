@@ -88,7 +88,6 @@ public sealed class DriverActor : ReceiveActor
     private readonly HashSet<IActorRef> _front = [];
     private readonly List<IActorRef> _taps = [];
     private readonly List<IActorRef> _stacks = [];
-    private IActorRef _home = ActorRefs.Nobody;
     private bool _asked;
     private bool _proxyIsOpen = true;
 
@@ -120,7 +119,6 @@ public sealed class DriverActor : ReceiveActor
         Context.ActorOf(Akka.Actor.Props.Create(() => new DeadLetterReclaimer()).WithDispatcher(_context.Home.Dispatcher), "reclaimer");
         for (var i = 0; i < _engines.Count; i++)
             StartShard(i);
-        _home = _stacks[0];
         if (_engines[0].Options.Shard is not null)
         {
             foreach (var stack in _stacks)
@@ -260,7 +258,7 @@ public sealed class DriverActor : ReceiveActor
         if (_services.Count < _context.Settings.Serve.Count * _engines.Count || !_proxyIsOpen)
             return;
         foreach (var asker in _askers)
-            asker.Tell(new DriverReady(_home, [.. _services.Distinct()]));
+            asker.Tell(new DriverReady(_stacks[0], [.. _services.Distinct()]));
         _askers.Clear();
     }
 

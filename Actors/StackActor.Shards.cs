@@ -74,17 +74,10 @@ public sealed partial class StackActor
         for (var i = 0; i < _siblings.Count; i++)
         {
             if (i != shard.Index)
-                _siblings[i].Tell(Frame.Of(Copy(frame)));
+                _siblings[i].Tell(Frame.Of(_context.Pool.RentCopy(frame.Span)));
         }
 
         Enqueue(frame);
-    }
-
-    private PacketBuffer Copy(PacketBuffer frame)
-    {
-        var copy = _context.Pool.Rent(frame.Length);
-        frame.Span.CopyTo(copy.Append(frame.Length));
-        return copy;
     }
 
     /// <summary>Hands packets to the shards that they are for.</summary>

@@ -107,7 +107,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         {
             while (read < limit)
             {
-                var room = _room ??= RentRoom(pool);
+                var room = _room ??= pool.RentFilled(_smallOnly ? SmallLength : BufferPool.MaxCapacity);
                 var length = ReadPlain(room.Pointer, room.Length);
                 if (length < 0)
                     break;
@@ -232,14 +232,6 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         return address;
     }
 
-    private PacketBuffer RentRoom(BufferPool pool)
-    {
-        var length = _smallOnly ? SmallLength : BufferPool.MaxCapacity;
-        var room = pool.Rent(length);
-        room.Append(length);
-        return room;
-    }
-
     /// <summary>Reads one frame, its virtio header first; -1 if there is none.</summary>
     private int ReadPlain(byte* start, int room)
     {
@@ -291,9 +283,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         }
         else
         {
-            var bytes = room.Span[_virtioLength..length];
-            frame = pool.Rent(bytes.Length);
-            bytes.CopyTo(frame.Append(bytes.Length));
+            frame = pool.RentCopy(room.Span[_virtioLength..length]);
         }
 
         frame.Offload = note;

@@ -62,7 +62,7 @@ internal sealed class LinkActor : ReceiveActor
         Receive<LinkReady>(_ => AcceptSessions());
         Receive<LinkCall>(Handle);
         Receive<BecomeListener>(Listen);
-        Receive<SpawnConnection>(spawn => Join(spawn.Join));
+        Receive<JoinSocket>(Join);
         Receive<SocketEnded>(ended =>
         {
             if (_sockets.TryGetValue(ended.Handle, out var actor) && actor.Equals(Sender))
@@ -275,10 +275,7 @@ internal sealed class LinkActor : ReceiveActor
                 Context.Stop(Self);
         });
         Receive<LinkCall>(call => Sender.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted))));
-        Receive<SpawnConnection>(spawn =>
-        {
-            spawn.Refuse();
-        });
+        Receive<JoinSocket>(join => join.Refuse());
         Receive<BecomeListener>(listen =>
         {
             listen.Refuse();

@@ -115,7 +115,7 @@ internal sealed class LinkListenerActor : ListenerActor
             case LinkWrite.Done:
                 _waiting = null;
                 _link.SetInterest(Readiness.Readable);
-                Context.Parent.Tell(new SpawnConnection(_context, link, _family, accepted, _options));
+                Context.Parent.Tell(new JoinSocket(_context, link, _family, _options, accepted));
                 Stack.Tell(new Accept(listener, 1));
                 break;
             case LinkWrite.Full:

@@ -47,14 +47,5 @@ internal sealed record BecomeListener(SocketContext Context, AcceptLink Link, Li
     }
 }
 
-/// <summary>LinkListenerActor → LinkActor: a connection for the application; its actor is to be made. The link's other end is with the application already.</summary>
-internal sealed record SpawnConnection(SocketContext Context, StreamLink Link, LinkFamily Family, Accepted Accepted, TcpSocketOptions Options)
-{
-    /// <summary>For whoever finds that there is to be no actor: both sides are reset.</summary>
-    public void Refuse() => Join.Refuse();
-
-    public JoinSocket Join => new(Context, Link, Family, Options, Accepted);
-}
-
 /// <summary>A socket's actor → LinkActor: the socket has ended.</summary>
 internal sealed record SocketEnded(ulong Handle) : IDeadLetterSuppression;

@@ -93,11 +93,13 @@ internal static class UpCommand
         Log.Logger = HostLog.Create(logged, parsed.GetValue(LogFile));
         var pool = new BufferPool();
         IWire Open() => OpenWire(settings);
-        var wires = OpenWires(settings.Shards, Open);
+        var wires = new List<IWire>();
         LinkListener? listener = null;
         IReadOnlyList<HostPort> ports;
         try
         {
+            while (wires.Count < settings.Shards)
+                wires.Add(Open());
             listener = settings.Link.IsOff ? null : LinkListener.Listen(
                 settings.Link.Path.Length > 0 ? settings.Link.Path : LinkEndpointPath.Default, UserNames.Resolve(settings.Link.Users));
             ports = HostPort.Open(settings);
@@ -174,24 +176,6 @@ internal static class UpCommand
         }
 
         return settings;
-    }
-
-    /// <summary>One for each shard, or none.</summary>
-    private static List<IWire> OpenWires(int count, Func<IWire> open)
-    {
-        var wires = new List<IWire>();
-        try
-        {
-            while (wires.Count < count)
-                wires.Add(open());
-            return wires;
-        }
-        catch
-        {
-            foreach (var wire in wires)
-                wire.Dispose();
-            throw;
-        }
     }
 
     private static TapWire OpenWire(DriverSettings settings)

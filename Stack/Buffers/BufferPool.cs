@@ -40,6 +40,22 @@ public class BufferPool
         return RentOf(IndexFor(capacity + headroom), headroom);
     }
 
+    /// <summary>As <see cref="Rent(int, int)"/>, with <paramref name="length"/> bytes of data, unwritten.</summary>
+    public PacketBuffer RentFilled(int length)
+    {
+        var buffer = Rent(length);
+        buffer.Append(length);
+        return buffer;
+    }
+
+    /// <summary>Hands out a copy with one reference.</summary>
+    public PacketBuffer RentCopy(ReadOnlySpan<byte> bytes)
+    {
+        var buffer = RentFilled(bytes.Length);
+        bytes.CopyTo(buffer.Span);
+        return buffer;
+    }
+
     /// <summary>Hands out a buffer with one reference whose data are constant: it can be trimmed and be part of other buffers, not written.</summary>
     public PacketBuffer Rent(ConstantBytes bytes, int offset, int count)
     {

@@ -158,7 +158,7 @@ public sealed class UdpLayer
         {
             var count = Math.Min(size, left.Length);
             Counters.UdpInDatagrams++;
-            socket.Enqueue(Copy(left[..count]), from);
+            socket.Enqueue(Ip.Pool.RentCopy(left[..count]), from);
             left = left[count..];
         }
 
@@ -195,22 +195,15 @@ public sealed class UdpLayer
     {
         if (payload.Capacity <= 2048 || payload.Length * 2 > payload.Capacity)
             return payload;
-        var copy = Copy(payload.Span);
+        var copy = Ip.Pool.RentCopy(payload.Span);
         payload.Release();
         return copy;
     }
 
     private PacketBuffer CopyOf(PacketBuffer packet)
     {
-        var copy = Copy(packet.Span);
+        var copy = Ip.Pool.RentCopy(packet.Span);
         copy.Offload = packet.Offload;
-        return copy;
-    }
-
-    private PacketBuffer Copy(ReadOnlySpan<byte> bytes)
-    {
-        var copy = Ip.Pool.Rent(bytes.Length);
-        bytes.CopyTo(copy.Append(bytes.Length));
         return copy;
     }
 

@@ -37,14 +37,6 @@ internal sealed class OpenSuperFrame(int linkHeader)
     /// <summary>Nothing may follow: its last segment was a short one or said PSH.</summary>
     public bool IsComplete { get; private set; }
 
-    /// <summary>A buffer for super-frames; all of it is data until its end is known.</summary>
-    public static PacketBuffer RentLarge(BufferPool pool)
-    {
-        var large = pool.Rent(BufferPool.MaxCapacity);
-        large.Append(BufferPool.MaxCapacity);
-        return large;
-    }
-
     public bool IsOf(in TcpSegmentView segment) => segment.Addresses == _view.Addresses && segment.Ports == _view.Ports;
 
     /// <summary>Takes the first segment; it is held until <see cref="Finish"/>.</summary>
@@ -68,7 +60,7 @@ internal sealed class OpenSuperFrame(int linkHeader)
     public void Append(BufferPool pool, PacketBuffer frame, in TcpSegmentView segment)
     {
         if (_merged is null)
-            MoveTo(RentLarge(pool));
+            MoveTo(pool.RentFilled(BufferPool.MaxCapacity));
         frame.Span.Slice(segment.Headers, segment.Payload).CopyTo(_merged!.Span[_length..]);
         frame.Release();
         Count(segment);
@@ -78,7 +70,7 @@ internal sealed class OpenSuperFrame(int linkHeader)
     /// Where to read a frame so that its payload, should it be the next segment, stands behind the payload so far. Payload is under its headers then, until
     /// <see cref="AppendPlaced"/>, or <see cref="Uncover"/>; a frame that is something else is to be taken away before.
     /// </summary>
-    /// <param name="spare">From <see cref="RentLarge"/>, for a super-frame that has no buffer yet.</param>
+    /// <param name="spare">All <see cref="BufferPool.MaxCapacity"/> bytes of it data, for a super-frame that has no buffer yet.</param>
     /// <returns>What there is of room; it may be too little for a frame.</returns>
     public Span<byte> Cover(PacketBuffer spare)
     {
@@ -152,8 +144,7 @@ internal sealed class OpenSuperFrame(int linkHeader)
         merged.Truncate(_length);
         if (_length > SmallLength)
             return merged;
-        var small = pool.Rent(_length);
-        merged.Span.CopyTo(small.Append(_length));
+        var small = pool.RentCopy(merged.Span);
         merged.Release();
         return small;
     }

@@ -50,7 +50,7 @@ internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) :
     {
         if (coalescer.Latest is { } open)
         {
-            var place = open.Cover(_large ??= OpenSuperFrame.RentLarge(output.Pool));
+            var place = open.Cover(_large ??= output.Pool.RentFilled(BufferPool.MaxCapacity));
             if (place.Length >= wire.FrameRoom)
                 return ReadBehind(open, place, ref output);
         }
@@ -69,8 +69,7 @@ internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) :
 
         if (coalescer.TryTakePlaced(place[..length], ref _large, ref output))
             return length;
-        var frame = output.Pool.Rent(length);
-        place[..length].CopyTo(frame.Append(length));
+        var frame = output.Pool.RentCopy(place[..length]);
         open.Uncover();
         coalescer.Take(frame, ref output);
         return length;
@@ -78,13 +77,7 @@ internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) :
 
     private int ReadAlone(ref TcpCoalescer.Output output)
     {
-        var room = wire.FrameRoom;
-        if (_head is null)
-        {
-            _head = output.Pool.Rent(room);
-            _head.Append(room);
-        }
-
+        _head ??= output.Pool.RentFilled(wire.FrameRoom);
         var length = wire.ReadFrame(_head.Span);
         if (length <= 0)
             return length;

@@ -53,26 +53,14 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int close(int descriptor);
 
-    public static nint read(int descriptor, void* buffer, nuint count) => Checked(ReadUnchecked(descriptor, buffer, count));
-
     /// <summary>
-    /// <see cref="read"/> for a call per frame: past the C library, which prepares each for the cancellation of the thread, and without <see cref="Errno"/>.
+    /// read(2) for a call per frame: past the C library, which prepares each for the cancellation of the thread, and without <see cref="Errno"/>.
     /// </summary>
     /// <param name="errno">Why it failed; 0 if it has not.</param>
-    public static nint Read(int descriptor, void* buffer, nuint count, out int errno)
-    {
-        var result = syscall(SYS_read, descriptor, buffer, count);
-        errno = result < 0 ? Marshal.GetLastSystemError() : 0;
-        return result;
-    }
+    public static nint Read(int descriptor, void* buffer, nuint count, out int errno) => Call(SYS_read, descriptor, buffer, count, out errno);
 
     /// <inheritdoc cref="Read"/>
-    public static nint Write(int descriptor, void* buffer, nuint count, out int errno)
-    {
-        var result = syscall(SYS_write, descriptor, buffer, count);
-        errno = result < 0 ? Marshal.GetLastSystemError() : 0;
-        return result;
-    }
+    public static nint Write(int descriptor, void* buffer, nuint count, out int errno) => Call(SYS_write, descriptor, buffer, count, out errno);
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint write(int descriptor, void* buffer, nuint count);
@@ -96,15 +84,19 @@ internal static unsafe partial class Libc
     /// <summary>Closes a descriptor where nobody could act on a failure. EINTR is not repeated: Linux has closed the descriptor by then.</summary>
     public static void Close(int descriptor) => _ = close(descriptor);
 
+    private static nint Call(nint number, int descriptor, void* buffer, nuint count, out int errno)
+    {
+        var result = syscall(number, descriptor, buffer, count);
+        errno = result < 0 ? Marshal.GetLastSystemError() : 0;
+        return result;
+    }
+
     private static nint Checked(nint result)
     {
         if (result < 0)
             Marshal.SetLastPInvokeError(Marshal.GetLastSystemError());
         return result;
     }
-
-    [LibraryImport("libc", EntryPoint = "read")]
-    private static partial nint ReadUnchecked(int descriptor, void* buffer, nuint count);
 
     [LibraryImport("libc", EntryPoint = "readv")]
     private static partial nint ReadVectorsUnchecked(int descriptor, IoVector* vectors, int count);

@@ -100,7 +100,7 @@ public sealed class ReactorTimeProvider(IReactor reactor) : TimeProvider
             {
                 // Nothing to be read: it was changed after it had expired.
                 ulong expirations;
-                if (_disposed || read(_descriptor, &expirations, sizeof(ulong)) != sizeof(ulong))
+                if (_disposed || Read(_descriptor, &expirations, sizeof(ulong), out _) != sizeof(ulong))
                     return;
             }
 

@@ -17,7 +17,7 @@ internal sealed unsafe class EventDescriptor : IDisposable
     public void Drain()
     {
         ulong value;
-        Assert.Equal(sizeof(ulong), Libc.read(Number, &value, sizeof(ulong)));
+        Assert.Equal(sizeof(ulong), Libc.Read(Number, &value, sizeof(ulong), out _));
     }
 
     public void Dispose() => Libc.Close(Number);
