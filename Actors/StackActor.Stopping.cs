@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Messages;
+using Tapwire.Stack;
 using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Actors;
@@ -11,10 +12,17 @@ namespace Tapwire.Actors;
 /// </summary>
 internal sealed record StopStack(TimeSpan Patience);
 
-// The end: TCP gets its FINs and their acknowledgements while there is patience, then RST.
+// The end: TCP gets its FINs and their acknowledgements while there is patience, then RST. What is said so far reaches the wire first.
 public sealed partial class StackActor
 {
+    /// <summary>
+    /// How long the last frames may wait for a wire that does not take them, and how long a peer that has been reset may ask back. One that has missed the bytes before the
+    /// reset does not believe it, and asks by a challenge ACK (RFC 5961, 3.2); the answer to that is what ends its side.
+    /// </summary>
+    internal static readonly TimeSpan LastWords = TimeSpan.FromMilliseconds(100);
+
     private bool _stopping;
+    private bool _resets;
 
     private void ReceiveStop()
     {
@@ -26,25 +34,38 @@ public sealed partial class StackActor
         });
         Receive<PatienceIsOver>(_ =>
         {
-            var now = Now;
-            foreach (var entry in _sockets.All().ToList())
+            if (_resets)
             {
-                if (entry.Socket is TcpSocket socket)
-                    socket.Abort(now);
+                Context.Stop(Self);
+                return;
             }
 
-            _stack.Poll(now);
-            Emit(now);
-            PassOn();
-            Context.Stop(Self);
+            _resets = true;
+            Context.System.Scheduler.ScheduleTellOnce(LastWords, Self, PatienceIsOver.Instance, ActorRefs.NoSender);
+            PostPoll();
         });
     }
 
-    /// <summary>After each poll: nothing left to finish.</summary>
+    /// <summary>After each poll: nothing left to finish, and nothing to be said.</summary>
     private void StopWhenDone()
     {
-        if (_stopping && _stack.Tcp.Count == 0)
+        if (_stopping && !_resets && _stack.Tcp.Count == 0 && !_stack.HasFrames)
             Context.Stop(Self);
+    }
+
+    /// <summary>Resets connections, before others fill the room that the wire has made: as many as it can be told of. The polls that its credit brings go on.</summary>
+    private void ResetConnections(Instant now)
+    {
+        SendQueued();
+        foreach (var entry in _sockets.All())
+        {
+            if (!_stack.HasRoom)
+                break;
+            if (entry.Socket is TcpSocket socket)
+                socket.Abort(now);
+        }
+
+        TellEvents(now);
     }
 
     private sealed class PatienceIsOver : IDeadLetterSuppression

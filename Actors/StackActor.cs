@@ -178,6 +178,8 @@ public sealed partial class StackActor : ReceiveActor
 
     private void Output(Instant now)
     {
+        if (_resets)
+            ResetConnections(now);
         var notBefore = PollEngine(now) ? now : now + FaultPause;
         TellEvents(now);
         _rounds = 0;

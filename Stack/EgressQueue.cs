@@ -21,6 +21,8 @@ internal sealed class EgressQueue
         _counters = counters;
     }
 
+    public bool IsEmpty => _queue.IsEmpty;
+
     public bool HasRoom => _queue.Count < _frames && _queue.Bytes < _bytes;
 
     /// <summary>Takes the frame over in every case.</summary>

@@ -205,6 +205,12 @@ public sealed class NetworkStack
     public Instant PollAt =>
         _ip.HasLoopback || ((Tcp.OutputPending || Udp.OutputPending) && _ip.HasRoom) ? Instant.Zero : _timers.NextDeadline;
 
+    /// <summary>There is room for what can wait: transports do not hold back.</summary>
+    public bool HasRoom => _ip.HasRoom;
+
+    /// <summary>Frames wait to be taken.</summary>
+    public bool HasFrames => !_egress.IsEmpty;
+
     /// <summary>Takes the next frame for the wire; the caller owns it.</summary>
     public bool TryDequeueFrame([NotNullWhen(true)] out PacketBuffer? frame) => _egress.TryDequeue(out frame);
 

@@ -103,7 +103,7 @@ public sealed partial class TcpLayer
 
     internal void EmbryoTimedOut(TcpEmbryo embryo, Instant now)
     {
-        if (embryo.Listener.IsClosed || embryo.Retries >= Options.SynAckRetries)
+        if (embryo.Retries >= Options.SynAckRetries)
         {
             Counters.TcpExtTCPTimeoutSynAck++;
             Counters.TcpAttemptFails++;
@@ -117,14 +117,28 @@ public sealed partial class TcpLayer
         Timers.Arm(embryo, now + default(RoundTripTime).Timeout(Options, Options.InitialRto, embryo.Retries));
     }
 
-    private void EmbryoReceives(TcpEmbryo embryo, ref TcpHeader header, PacketBuffer segment, Instant now)
+    /// <summary>
+    /// Resets what a listener leaves in SYN-RECEIVED (RFC 9293, 3.10.5). The peer may have its SYN-ACK and take the connection for established; if it only waits for data, nothing else would ever tell it.
+    /// The reset is acceptable to it then, and also in SYN-SENT.
+    /// </summary>
+    internal void ResetEmbryos(TcpListener listener, Instant now)
     {
-        if (embryo.Listener.IsClosed)
+        if (listener.EmbryonicCount == 0)
+            return;
+        foreach (var entry in _table.Snapshot())
         {
-            Reset(embryo.Pair, header, segment.Length, now);
+            if (entry is not TcpEmbryo embryo || embryo.Listener != listener)
+                continue;
+            var header = new TcpHeader { Flags = TcpFlags.Rst | TcpFlags.Ack, Sequence = embryo.Iss + 1, Acknowledgment = embryo.Irs + 1 };
+            SendControl(embryo.Pair, ref header, listener.Options.Value, now);
+            Counters.TcpAttemptFails++;
             Remove(embryo);
         }
-        else if (EmbryoAccepts(embryo, header, segment, now))
+    }
+
+    private void EmbryoReceives(TcpEmbryo embryo, ref TcpHeader header, PacketBuffer segment, Instant now)
+    {
+        if (EmbryoAccepts(embryo, header, segment, now))
         {
             Establish(embryo, ref header, segment, now);
             return;

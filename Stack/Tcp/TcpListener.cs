@@ -59,13 +59,16 @@ public sealed class TcpListener : StackSocket
         return socket;
     }
 
-    /// <summary>Stops listening. Connections that nobody has accepted are reset.</summary>
+    /// <summary>
+    /// Stops listening. Connections that nobody has accepted, and those whose handshake is not done, are reset; of those that were answered with a SYN cookie nothing is known.
+    /// </summary>
     public void Close(Instant now)
     {
         if (IsClosed)
             return;
         IsClosed = true;
         Layer.Remove(this);
+        Layer.ResetEmbryos(this, now);
         while (Dequeue() is { } socket)
             socket.Abort(now);
     }

@@ -82,7 +82,7 @@ public sealed class DriverActorSpecs : DriverSetup
         };
         var start = Peer.Now;
         StopDriver();
-        Assert.InRange(Peer.Now - start, Settings.ShutdownTimeout, Settings.ShutdownTimeout + TimeSpan.FromMilliseconds(10));
+        Assert.InRange(Peer.Now - start, Settings.ShutdownTimeout, Settings.ShutdownTimeout + Tapwire.Actors.StackActor.LastWords + TimeSpan.FromMilliseconds(20));
         Assert.Contains(frames, frame => frame.Length > FlagsAt && (frame[FlagsAt] & Rst) != 0);
     }
 
@@ -95,6 +95,45 @@ public sealed class DriverActorSpecs : DriverSetup
         app.Write(new byte[200_000]);
         StopDriver();
         Assert.True(Wire.Disposed);
+    }
+
+    [Fact]
+    public void The_resets_at_the_end_of_its_patience_wait_behind_the_frames_that_the_wire_has_not_taken()
+    {
+        // More segments than the wire has credit for: the resets come after them.
+        const int Connections = 60;
+        var listener = Peer.Listen(80, Connections);
+        var apps = Enumerable.Range(0, Connections).Select(_ => OpenConnected(80)).ToList();
+        var sockets = apps.Select(_ => listener.Accept()!).ToList();
+        Wire.Room = 0;
+        foreach (var app in apps)
+            app.Write(new byte[20_000]);
+        Assert.True(StackStatus().Counters.GetValueOrDefault("EgressOverflow") == 0);
+        Driver.Tell(Tapwire.Actors.StopDriver.Instance);
+        Advance(Settings.ShutdownTimeout + TimeSpan.FromMilliseconds(20));
+        Assert.DoesNotContain(sockets, Peer.Ended.Contains);
+        Wire.BecomeWritable(-1);
+        Run();
+        Assert.All(sockets, socket => Assert.Contains(socket, Peer.Ended));
+        foreach (var app in apps)
+            app.Dispose();
+    }
+
+    [Fact]
+    public void A_peer_that_has_missed_bytes_before_the_reset_is_told_again_when_it_asks()
+    {
+        var listener = Peer.Listen(80);
+        using var app = OpenConnected(80);
+        var socket = listener.Accept()!;
+
+        // What the application has written is lost, and so is what repeats it: the reset lies beyond what the peer expects.
+        Peer.Loses = frame => frame.Length > 1000;
+        app.Write(new byte[5_000]);
+        Driver.Tell(Tapwire.Actors.StopDriver.Instance);
+        Run();
+        Advance(Settings.ShutdownTimeout + TimeSpan.FromMilliseconds(20));
+        Assert.Contains(socket, Peer.Ended);
+        Assert.Equal(StackError.ConnectionReset, socket.Error);
     }
 
     [Fact]

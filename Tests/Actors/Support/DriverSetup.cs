@@ -212,7 +212,7 @@ public abstract class DriverSetup : TestKit
         watcher.Watch(Driver);
         Driver.Tell(Tapwire.Actors.StopDriver.Instance);
         Run();
-        var end = Peer.Now + Settings.ShutdownTimeout + TimeSpan.FromMilliseconds(20);
+        var end = Peer.Now + Settings.ShutdownTimeout + Tapwire.Actors.StackActor.LastWords + TimeSpan.FromMilliseconds(20);
         while (!watcher.HasMessages && Peer.Now < end)
             Advance(TimeSpan.FromMilliseconds(10));
         watcher.ExpectTerminated(Driver);

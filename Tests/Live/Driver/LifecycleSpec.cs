@@ -142,6 +142,7 @@ public sealed partial class LifecycleSpec(ITestOutputHelper output)
     [SkippableFact]
     public async Task Stopped_in_mid_transfer_nobody_is_left_hanging()
     {
+        string[] names = ["source's reader", "echo's reader", "echo's writer", "application's writer", "application's reader"];
         using var driver = LiveDriver.Start();
         using var client = await driver.ConnectToLinkAsync();
         using var listener = driver.ListenInKernel();
@@ -163,7 +164,10 @@ public sealed partial class LifecycleSpec(ITestOutputHelper output)
         await Task.Delay(200);
         Assert.DoesNotContain(ends, static end => end.IsCompleted);
         driver.StopCleanly();
-        await Task.WhenAll(ends).WaitAsync(Patience);
+        await Task.WhenAny(Task.WhenAll(ends), Task.Delay(Patience));
+        var left = ends.Select((end, index) => (end, index)).Where(static task => !task.end.IsCompleted);
+        Assert.True(ends.TrueForAll(static end => end.IsCompleted), $"Left hanging: {string.Join(", ", left.Select(task => names[task.index % names.Length]))}.");
+        await Task.WhenAll(ends);
     }
 
     private static Task<int> ReadAsync(Stream from) => Task.Run(async () =>

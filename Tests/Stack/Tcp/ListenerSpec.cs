@@ -209,11 +209,16 @@ public class ListenerSpec
         Arrive(5001, TcpFlags.Syn, 100, 0);
         var iss = Sent(_now).Single(header => header.DestinationPort == 5001).Sequence;
         listener.Close(_now);
-        Assert.True(Assert.Single(Sent(_now)).Has(TcpFlags.Rst));
-        Assert.Equal(0, tcp.Count);
+        var resets = Sent(_now);
+        Assert.Equal(2, resets.Count);
+        Assert.All(resets, static header => Assert.True(header.Has(TcpFlags.Rst)));
+        Assert.Equal((0, 0), (tcp.Count, tcp.EmbryonicCount));
+
+        // Whether the peer has seen the SYN-ACK or not: it believes this one.
+        var begun = Assert.Single(resets, static header => header.DestinationPort == 5001);
+        Assert.Equal((TcpFlags.Rst | TcpFlags.Ack, iss + 1, 101u), (begun.Flags, begun.Sequence, begun.Acknowledgment));
         Arrive(5001, TcpFlags.Ack, 101, iss + 1);
         Assert.True(Assert.Single(Sent(_now)).Has(TcpFlags.Rst));
-        Assert.Equal(0, tcp.EmbryonicCount);
         _pool.AssertAllReturned();
     }
 
