@@ -150,7 +150,10 @@ public sealed class DriverActor : ReceiveActor
             settings.Tap.QueueFrames, settings.Tap.ReopenMinimum, settings.Tap.ReopenMaximum)), Named("tap", index), shard);
         _taps.Add(tap);
         _stacks.Add(Watched(StackActor.Props(new StackContext(_engines[index], tap, _context.Pool, _context.Clock, settings.Queues.Frames,
-            settings.Queues.Bytes, settings.Queues.FramesPerPoll, settings.Queues.EgressCredit, settings.Queues.MaximumTick)), Named("stack", index), shard));
+            settings.Queues.Bytes, settings.Queues.FramesPerPoll, settings.Queues.EgressCredit, settings.Queues.MaximumTick)
+        {
+            Cost = new EgressCost(shard.Wire),
+        }), Named("stack", index), shard));
     }
 
     /// <summary>The first shard's actors have the plain names.</summary>

@@ -12,10 +12,14 @@ namespace Tapwire.Actors;
 /// <param name="QueueFrames">Frames that wait for a poll, 1 or more; one more is dropped and counted.</param>
 /// <param name="QueueBytes">Memory that those frames may hold on to.</param>
 /// <param name="FramesPerPoll">Frames digested per <see cref="Poll"/>; the rest waits for the next.</param>
-/// <param name="EgressCredit">Frames that may be on their way to the wire.</param>
+/// <param name="EgressCredit">Frames that may be on their way to the wire; see <see cref="Cost"/>.</param>
 /// <param name="MaximumTick">Longest time between two polls, or infinite: no tick while nothing is due.</param>
 public sealed record StackContext(NetworkStack Stack, IActorRef Tap, BufferPool Pool, TimeProvider Clock,
-    int QueueFrames, long QueueBytes, int FramesPerPoll, int EgressCredit, TimeSpan MaximumTick);
+    int QueueFrames, long QueueBytes, int FramesPerPoll, int EgressCredit, TimeSpan MaximumTick)
+{
+    /// <summary>As the tap actor reckons. One for each frame, unless told otherwise.</summary>
+    internal EgressCost Cost { get; init; }
+}
 
 /// <summary>
 /// Owns one <see cref="NetworkStack"/> and is the only one who calls it. Frames are queued; the first one in an empty queue posts <see cref="Poll"/>, and so
@@ -104,8 +108,8 @@ public sealed partial class StackActor : ReceiveActor
         // The last words go out as far as the wire takes them.
         while (_stack.TryDequeueFrame(out var frame))
         {
-            if (_credit-- > 0)
-                _context.Tap.Tell(Frame.Of(frame));
+            if (_credit > 0)
+                Send(frame);
             else
                 frame.Release();
         }
@@ -240,10 +244,14 @@ public sealed partial class StackActor : ReceiveActor
     private void SendQueued()
     {
         while (_credit > 0 && _stack.TryDequeueFrame(out var frame))
-        {
-            _credit--;
-            _context.Tap.Tell(Frame.Of(frame));
-        }
+            Send(frame);
+    }
+
+    /// <summary>The last frame that the credit allows may overdraw it.</summary>
+    private void Send(PacketBuffer frame)
+    {
+        _credit -= _context.Cost.Of(frame);
+        _context.Tap.Tell(Frame.Of(frame));
     }
 
     /// <summary>
@@ -253,7 +261,7 @@ public sealed partial class StackActor : ReceiveActor
     private void Arm(Instant now, Instant notBefore)
     {
         var due = Instant.Max(_stack.PollAt, notBefore);
-        if (_credit == 0 && due <= now)
+        if (_credit <= 0 && due <= now)
             return; // the wire's credit, when it comes back, posts the poll
         if (_context.MaximumTick != Timeout.InfiniteTimeSpan)
             due = Instant.Min(due, now + _context.MaximumTick);

@@ -24,6 +24,7 @@ public sealed class TapActor : ReceiveActor, IWithTimers
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly TapContext _tap;
+    private readonly EgressCost _cost;
     private readonly PacketBuffer[] _batch;
     private readonly PacketBuffer[] _one = new PacketBuffer[1];
     private readonly Queue<PacketBuffer> _waiting = new();
@@ -41,6 +42,7 @@ public sealed class TapActor : ReceiveActor, IWithTimers
     {
         _tap = tap;
         _wire = tap.Wire;
+        _cost = new EgressCost(tap.Wire);
         _batch = new PacketBuffer[tap.ReadBatch];
         Running();
     }
@@ -162,21 +164,22 @@ public sealed class TapActor : ReceiveActor, IWithTimers
             return false;
         _framesSent++;
         _bytesSent += frame.TotalLength;
+        GiveCredit(frame);
         frame.Release();
-        GiveCredit();
         return true;
     }
 
     private void Drop(PacketBuffer frame)
     {
         _framesDropped++;
+        GiveCredit(frame);
         frame.Release();
-        GiveCredit();
     }
 
-    private void GiveCredit()
+    private void GiveCredit(PacketBuffer frame)
     {
-        if (++_credit < CreditLot)
+        _credit += _cost.Of(frame);
+        if (_credit < CreditLot)
             return;
         _stack.Tell(FramesWritten.Of(_credit));
         _credit = 0;

@@ -21,7 +21,9 @@ public sealed class Frame : IOwnsBuffers, IDeadLetterSuppression
     public void Release() => Buffer.Release();
 }
 
-/// <summary>TapActor → StackActor: that many <see cref="Frame"/> messages have left the actor, written or dropped and counted; as many may follow.</summary>
+/// <summary>
+/// TapActor → StackActor: that many frames have left the actor, written or dropped and counted; as many may follow. A super-frame that the driver cuts itself counts for each of its segments.
+/// </summary>
 public sealed record FramesWritten(int Count) : IDeadLetterSuppression
 {
     /// <inheritdoc cref="WriteDone.Of"/>

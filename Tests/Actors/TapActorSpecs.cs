@@ -141,6 +141,17 @@ public sealed class TapActorSpecs : TestKit
     }
 
     [Fact]
+    public void Of_a_super_frame_that_the_driver_cuts_every_segment_counts()
+    {
+        var tap = OpenOffloading();
+        var made = new SegmentFrame { Payload = new byte[(100 * TapActor.CreditLot) - 1] };
+        tap.Tell(Frame.Of(made.ToSuperFrame(_pool, 100)));
+        Assert.Equal(TapActor.CreditLot, _stack.ExpectMsg<FramesWritten>().Count);
+        Assert.Equal(TapActor.CreditLot, _wire.Sent.Count);
+        tap.Tell(PoisonPill.Instance);
+    }
+
+    [Fact]
     public void A_wire_that_fails_while_it_is_read_is_reported_and_disposed()
     {
         Open();
