@@ -22,6 +22,9 @@ internal struct BurstGauge()
     /// <param name="limit">At most <see cref="Limit"/>.</param>
     public void Read(int count, int limit)
     {
+        if (count == 0)
+            return; // it was only tried
+
         var grown = count > _size;
         if (grown)
             _patience = Math.Max(_patience / 2, 1);

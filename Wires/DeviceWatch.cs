@@ -28,7 +28,7 @@ internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
 
     public void Start(IReactor reactor, int descriptor)
     {
-        var registration = reactor.Register(descriptor, Readiness.Readable | Readiness.Level, Report);
+        var registration = reactor.Register(descriptor, Readiness.Readable | Readiness.Level | Readiness.Presumed, Report);
         lock (_lock)
             _registration = registration;
     }
@@ -61,6 +61,13 @@ internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
 
     private void Report(Readiness readiness)
     {
+        if ((readiness & Readiness.Presumed) != 0)
+        {
+            if (IsLevel && Interlocked.CompareExchange(ref _told, Told, Quiet) == Quiet)
+                ready(Readiness.Readable);
+            return;
+        }
+
         if ((readiness & Readiness.HangUp) != 0 && !_hungUp)
         {
             _hungUp = true;
@@ -91,7 +98,7 @@ internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
     {
         lock (_lock)
         {
-            Watch(Readiness.Readable | (_wantsRoom ? Readiness.Writable : Readiness.None) | (IsLevel ? Readiness.Level : Readiness.None));
+            Watch(Readiness.Readable | (_wantsRoom ? Readiness.Writable : Readiness.None) | (IsLevel ? Readiness.Level | Readiness.Presumed : Readiness.None));
         }
     }
 

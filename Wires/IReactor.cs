@@ -15,6 +15,12 @@ public enum Readiness
 
     /// <summary>Of an interest only: a report is repeated, each time the reactor looks, for as long as the descriptor is ready.</summary>
     Level = 8,
+
+    /// <summary>
+    /// Of an interest only: where a read costs no more than asking the kernel whether there is something to be read. A reactor that looks for work instead of sleeping then reports
+    /// <see cref="Readable"/> with this flag without having asked: somebody is to try.
+    /// </summary>
+    Presumed = 16,
 }
 
 /// <summary>
@@ -25,7 +31,7 @@ public interface IReactor
 {
     /// <summary>Watches a non-blocking descriptor.</summary>
     /// <param name="descriptor">An open descriptor; it stays the caller's and must outlive the registration.</param>
-    /// <param name="interest">Readable, Writable or both, and Level or not; hang-ups are always reported.</param>
+    /// <param name="interest">Readable, Writable or both, and Level and Presumed or not; hang-ups are always reported.</param>
     /// <param name="ready">Called on the reactor's thread, with short work only. What it throws is reported to the reactor's owner.</param>
     /// <param name="state">Given to <paramref name="ready"/>, so that one handler can serve any number of descriptors.</param>
     IRegistration Register(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state);

@@ -36,6 +36,16 @@ public sealed class BurstGaugeSpec
     }
 
     [Fact]
+    public void A_read_that_was_only_a_trial_changes_nothing()
+    {
+        Burst(8);
+        Burst(8);
+        var limit = _gauge.Limit;
+        _gauge.Read(0, limit);
+        Assert.Equal(limit, _gauge.Limit);
+    }
+
+    [Fact]
     public void A_smaller_burst_is_followed_at_once_by_smaller_reads_but_not_by_less_than_half()
     {
         for (var i = 0; i < 5; i++)
@@ -45,9 +55,8 @@ public sealed class BurstGaugeSpec
         Assert.Equal(8, _gauge.Limit);
         _gauge.Read(5, 8);
         Assert.Equal(5, _gauge.Limit);
-        _gauge.Read(0, 5);
-        _gauge.Read(0, 2);
-        _gauge.Read(0, 1);
+        _gauge.Read(1, 5);
+        _gauge.Read(1, 2);
         Assert.Equal(1, _gauge.Limit);
     }
 

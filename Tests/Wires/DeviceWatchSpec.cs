@@ -6,7 +6,7 @@ namespace Tapwire.Tests.Wires;
 
 public sealed class DeviceWatchSpec : IDisposable
 {
-    private const Readiness Level = Readiness.Readable | Readiness.Level;
+    private const Readiness Level = Readiness.Readable | Readiness.Level | Readiness.Presumed;
 
     private readonly ManualReactor _reactor = new();
     private readonly List<Readiness> _told = [];
@@ -49,6 +49,26 @@ public sealed class DeviceWatchSpec : IDisposable
         Assert.Equal(Level, _reactor.Interest);
         _reactor.Report(Readiness.Readable);
         Assert.Equal(2, _told.Count);
+    }
+
+    [Fact]
+    public void What_is_only_presumed_is_told_once_until_it_was_tried_and_mutes_nothing()
+    {
+        for (var i = 0; i < 3; i++)
+            _reactor.Report(Readiness.Readable | Readiness.Presumed);
+        Assert.Equal([Readiness.Readable], _told);
+        Assert.Equal(Level, _reactor.Interest);
+        Assert.True(_watch.BeginRead());
+        _reactor.Report(Readiness.Readable | Readiness.Presumed);
+        Assert.Equal(2, _told.Count);
+    }
+
+    [Fact]
+    public void A_device_that_has_to_be_read_empty_is_not_tried()
+    {
+        _watch.WatchForRoom(true);
+        _reactor.Report(Readiness.Readable | Readiness.Presumed);
+        Assert.Empty(_told);
     }
 
     [Fact]

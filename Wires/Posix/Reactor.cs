@@ -167,12 +167,12 @@ public sealed unsafe class Reactor : IReactor, IDisposable
         }
     }
 
-    private void RunBatch()
+    /// <returns>How many items.</returns>
+    private int RunBatch()
     {
-        if (_queue.Count == 0)
-            return;
         var end = 0L;
-        for (var i = 0; i < BatchItems && _queue.Count > 0; i++)
+        var i = 0;
+        for (; i < BatchItems && _queue.Count > 0; i++)
         {
             // The clock costs as much as a small item: it is read after every fourth, and the time counts from the first of these.
             if (i % 4 == 3)
@@ -181,7 +181,7 @@ public sealed unsafe class Reactor : IReactor, IDisposable
                 if (end == 0)
                     end = now + BatchTicks;
                 else if (now > end)
-                    return;
+                    return i;
             }
 
             var item = _queue.Dequeue();
@@ -194,6 +194,8 @@ public sealed unsafe class Reactor : IReactor, IDisposable
                 _failed(e);
             }
         }
+
+        return i;
     }
 
     /// <summary>Nothing to run: spins for a while if that pays, then sleeps until something happens.</summary>
@@ -229,6 +231,8 @@ public sealed unsafe class Reactor : IReactor, IDisposable
         var end = 0L;
         while (true)
         {
+            if (Presume())
+                return true;
             var count = WaitFor(events, 0);
             if (count > 0)
             {
@@ -247,6 +251,26 @@ public sealed unsafe class Reactor : IReactor, IDisposable
                 return false;
             _ = sched_yield();
         }
+    }
+
+    /// <summary>
+    /// Has those try who would rather read than have the kernel asked. True: one has found something, which has made more work than the trial itself. One whose trial is not this thread's work is not asked
+    /// again: a thread that sleeps is not woken to try.
+    /// </summary>
+    private bool Presume()
+    {
+        var trials = 0;
+        foreach (var registration in _registrations.Presumed)
+        {
+            var before = _queue.Count;
+            Report(registration, Readiness.Readable | Readiness.Presumed);
+            if (_queue.Count > before)
+                trials++;
+            else
+                _registrations.StopPresuming(registration);
+        }
+
+        return trials > 0 && RunBatch() > trials;
     }
 
     private int WaitFor(byte* events, int timeout)
@@ -268,14 +292,19 @@ public sealed unsafe class Reactor : IReactor, IDisposable
             // The wake descriptor is edge-triggered: each write reports anew, so that it need not be read.
             if (data == WakeData || _registrations.Find(data) is not { } registration)
                 continue;
-            try
-            {
-                registration.Report(bits);
-            }
-            catch (Exception e)
-            {
-                _failed(e);
-            }
+            Report(registration, RegistrationTable.ReadinessOf(bits));
+        }
+    }
+
+    private void Report(RegistrationTable.Registration registration, Readiness readiness)
+    {
+        try
+        {
+            registration.Report(readiness);
+        }
+        catch (Exception e)
+        {
+            _failed(e);
         }
     }
 

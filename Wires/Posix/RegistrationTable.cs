@@ -14,9 +14,13 @@ internal sealed class RegistrationTable(int epoll)
     private readonly Lock _lock = new();
     private readonly Stack<int> _free = new();
     private Registration?[] _slots = new Registration?[16];
+    private Registration[] _presumed = [];
     private int _used;
     private uint _generation;
     private bool _closed;
+
+    /// <summary>Those that are to be reported without asking, while there is nothing else to do.</summary>
+    public ReadOnlySpan<Registration> Presumed => Volatile.Read(ref _presumed);
 
     public IRegistration Add(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state)
     {
@@ -36,7 +40,10 @@ internal sealed class RegistrationTable(int epoll)
             // In the table first: the loop may get its first event before this call returns.
             Volatile.Write(ref _slots[slot], registration);
             if (EpollControl(_epoll, EPOLL_CTL_ADD, descriptor, Events(interest), registration.Data) == 0)
+            {
+                Presume(registration, interest);
                 return registration;
+            }
 
             var errno = Errno;
             Free(slot);
@@ -53,6 +60,13 @@ internal sealed class RegistrationTable(int epoll)
         return registration?.Data == data ? registration : null;
     }
 
+    /// <summary>Until its interest is set again.</summary>
+    public void StopPresuming(Registration registration)
+    {
+        lock (_lock)
+            Presume(registration, Readiness.None);
+    }
+
     /// <summary>Forgets all registrations; disposing them later does nothing.</summary>
     public void Close()
     {
@@ -60,6 +74,7 @@ internal sealed class RegistrationTable(int epoll)
         {
             _closed = true;
             Array.Clear(_slots);
+            _presumed = [];
         }
     }
 
@@ -69,10 +84,30 @@ internal sealed class RegistrationTable(int epoll)
         | ((interest & Readiness.Readable) != 0 ? EPOLLIN : 0)
         | ((interest & Readiness.Writable) != 0 ? EPOLLOUT : 0);
 
+    public static Readiness ReadinessOf(uint events)
+    {
+        var readiness = Readiness.None;
+        if ((events & EPOLLIN) != 0)
+            readiness |= Readiness.Readable;
+        if ((events & EPOLLOUT) != 0)
+            readiness |= Readiness.Writable;
+        if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+            readiness |= Readiness.HangUp;
+        return readiness;
+    }
+
     private static void CheckInterest(Readiness interest)
     {
-        if ((interest & ~(Readiness.Readable | Readiness.Writable | Readiness.Level)) != 0)
-            throw new ArgumentException($"The interest can be Readable, Writable, both or None, and Level, not {interest}.", nameof(interest));
+        if ((interest & ~(Readiness.Readable | Readiness.Writable | Readiness.Level | Readiness.Presumed)) != 0)
+            throw new ArgumentException($"The interest can be Readable, Writable, both or None, and Level and Presumed, not {interest}.", nameof(interest));
+    }
+
+    /// <summary>With the lock.</summary>
+    private void Presume(Registration registration, Readiness interest)
+    {
+        var wanted = (interest & Readiness.Presumed) != 0;
+        if (_presumed.Contains(registration) != wanted)
+            Volatile.Write(ref _presumed, wanted ? [.. _presumed, registration] : [.. _presumed.Where(other => other != registration)]);
     }
 
     private void Grow()
@@ -100,8 +135,11 @@ internal sealed class RegistrationTable(int epoll)
             lock (table._lock)
             {
                 ObjectDisposedException.ThrowIf(_disposed, this);
-                if (!table._closed && EpollControl(table._epoll, EPOLL_CTL_MOD, descriptor, Events(interest), Data) != 0)
+                if (table._closed)
+                    return;
+                if (EpollControl(table._epoll, EPOLL_CTL_MOD, descriptor, Events(interest), Data) != 0)
                     throw Errors.Exception($"watching descriptor {descriptor}", Errno);
+                table.Presume(this, interest);
             }
         }
 
@@ -114,6 +152,7 @@ internal sealed class RegistrationTable(int epoll)
                 _disposed = true;
                 if (table._closed)
                     return;
+                table.Presume(this, Readiness.None);
 
                 // Fails only for a descriptor that its owner has closed already, against the rule; the kernel has then dropped it, too.
                 _ = EpollControl(table._epoll, EPOLL_CTL_DEL, descriptor, 0, 0);
@@ -121,16 +160,6 @@ internal sealed class RegistrationTable(int epoll)
             }
         }
 
-        public void Report(uint events)
-        {
-            var readiness = Readiness.None;
-            if ((events & EPOLLIN) != 0)
-                readiness |= Readiness.Readable;
-            if ((events & EPOLLOUT) != 0)
-                readiness |= Readiness.Writable;
-            if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
-                readiness |= Readiness.HangUp;
-            ready(state, readiness);
-        }
+        public void Report(Readiness readiness) => ready(state, readiness);
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.IO.Pipes;
 using Tapwire.Wires;
 using Tapwire.Wires.Posix;
@@ -355,6 +356,37 @@ public sealed class ReactorSpec : IDisposable
         }
 
         Assert.Equal((0, 0), (posted, ran));
+    }
+
+    [Fact]
+    public void While_it_looks_for_work_it_has_those_try_whose_work_is_its_own()
+    {
+        using var reactor = new Reactor("trying", _failures.Enqueue, TimeSpan.FromMilliseconds(1));
+        using var device = new EventDescriptor();
+        using var other = new EventDescriptor();
+        var interest = Readiness.Readable | Readiness.Level | Readiness.Presumed;
+        var trials = 0;
+        var elsewhere = 0;
+        using var ours = reactor.Register(device.Number, interest, readiness =>
+        {
+            Assert.Equal(Readiness.Readable | Readiness.Presumed, readiness);
+            reactor.Post(_ => trials++, null);
+        });
+        using var theirs = reactor.Register(other.Number, interest, _ => elsewhere++);
+
+        // Sleeps that a look would have cut short are what makes it look.
+        var clock = Stopwatch.StartNew();
+        using var done = new ManualResetEventSlim();
+        while (Volatile.Read(ref trials) < 100)
+        {
+            Assert.True(clock.Elapsed < Patience, $"{trials} trials in {Patience.TotalSeconds} s.");
+            done.Reset();
+            reactor.Post(_ => done.Set(), null);
+            Assert.True(done.Wait(Patience));
+        }
+
+        Assert.Equal(1, Volatile.Read(ref elsewhere));
+        Assert.Empty(_failures);
     }
 
     [Fact]
