@@ -21,6 +21,9 @@ internal sealed partial class ConnectionActor
 
         /// <summary>It has shut down its sending side.</summary>
         Finished,
+
+        /// <summary>The driver stops: what it has written goes out, as far as the driver's patience goes, and then the connection is closed.</summary>
+        Stopping,
     }
 
     private bool Attaching(object message)
@@ -74,8 +77,8 @@ internal sealed partial class ConnectionActor
                 return true;
             case WriteDone done:
                 _credit += done.Bytes;
-                if (app == AppSide.Open)
-                    ReadApplication(endOfStream);
+                if (app != AppSide.Finished)
+                    ReadApplication(app, endOfStream);
                 return true;
             case LinkReady ready:
                 if ((ready.Readiness & Readiness.Writable) != 0 && _head is not null && Flush() && endOfStream)
@@ -92,6 +95,11 @@ internal sealed partial class ConnectionActor
                 return true;
             case LinkCall call:
                 AnswerConnected(call.Request);
+                return true;
+            case Stopping when app == AppSide.Open && _link is StreamLink pair:
+                pair.EndOfInput();
+                BecomeEstablished(AppSide.Stopping, endOfStream);
+                ReadApplication(AppSide.Stopping, endOfStream);
                 return true;
             default:
                 return AnswersOptionOrStops(message);
@@ -230,9 +238,9 @@ internal sealed partial class ConnectionActor
 
     private void LookAtApplication(AppSide app, bool endOfStream)
     {
-        if (app == AppSide.Open && _credit > 0)
+        if (app != AppSide.Finished && _credit > 0)
         {
-            ReadApplication(endOfStream);
+            ReadApplication(app, endOfStream);
             return;
         }
 
@@ -248,7 +256,7 @@ internal sealed partial class ConnectionActor
         }
     }
 
-    private void ReadApplication(bool endOfStream)
+    private void ReadApplication(AppSide app, bool endOfStream)
     {
         var id = _socket!.Value;
         for (var reads = 0; _credit > 0; reads++)
@@ -265,6 +273,9 @@ internal sealed partial class ConnectionActor
                     _credit -= data!.Length;
                     _context.Stack.Tell(WriteRequest.Of(id, data));
                     break;
+                case not LinkRead.Reset when app == AppSide.Stopping:
+                    StopInOrder();
+                    return;
                 case LinkRead.EndOfStream:
                     _context.Stack.Tell(new Shutdown(id, ShutdownDirection.Send));
                     BecomeEstablished(AppSide.Finished, endOfStream);

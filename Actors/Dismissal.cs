@@ -19,5 +19,12 @@ internal sealed class Dismissal
 
     public bool IsDone => _left.Count == 0;
 
+    /// <summary>Tells those that are still there once more: the driver's patience is over.</summary>
+    public void Hurry()
+    {
+        foreach (var child in _left)
+            child.Tell(Stopping.Instance);
+    }
+
     public void Left(Terminated gone) => _left.Remove(gone.ActorRef);
 }

@@ -67,7 +67,9 @@ public sealed class StopDriver
     }
 }
 
-/// <summary>DriverActor → listeners, links, services → connections: the driver stops; close in order and stop.</summary>
+/// <summary>
+/// DriverActor → listeners, links, services → connections: the driver stops; close in order and stop. Said again when its patience is over: stop now.
+/// </summary>
 internal sealed class Stopping : IDeadLetterSuppression
 {
     public static readonly Stopping Instance = new();
@@ -90,6 +92,10 @@ public sealed class DriverActor : ReceiveActor
     private readonly List<IActorRef> _stacks = [];
     private bool _asked;
     private bool _proxyIsOpen = true;
+
+    // When it began to stop, and what ends its patience with applications.
+    private long _stopBegan;
+    private ICancelable? _patience;
 
     // Why the driver has failed, for the first who asks.
     private string? _untold;
@@ -278,11 +284,19 @@ public sealed class DriverActor : ReceiveActor
 
     private void Stop()
     {
-        foreach (var actor in _front)
-            actor.Tell(Stopping.Instance);
+        _stopBegan = _context.Clock.GetTimestamp();
+        TellFront();
         Become(StoppingFront);
         if (_front.Count == 0)
             StopStack();
+        else
+            _patience = Context.System.Scheduler.ScheduleTellOnceCancelable(_context.Settings.ShutdownTimeout, Self, PatienceIsOver.Instance, ActorRefs.NoSender);
+    }
+
+    private void TellFront()
+    {
+        foreach (var actor in _front)
+            actor.Tell(Stopping.Instance);
     }
 
     private void StoppingFront()
@@ -293,19 +307,23 @@ public sealed class DriverActor : ReceiveActor
             if (_front.Count == 0)
                 StopStack();
         });
+        Receive<PatienceIsOver>(_ => TellFront());
         AnswerLateAskers();
     }
 
+    /// <summary>What applications have left of the patience is the stacks'.</summary>
     private void StopStack()
     {
+        _patience?.Cancel();
         if (_stacks.Count == 0)
         {
             StopTap();
             return;
         }
 
+        var left = _context.Settings.ShutdownTimeout - _context.Clock.GetElapsedTime(_stopBegan);
         foreach (var stack in _stacks)
-            stack.Tell(new StopStack(_context.Settings.ShutdownTimeout));
+            stack.Tell(new StopStack(left > TimeSpan.Zero ? left : TimeSpan.Zero));
         Become(() =>
         {
             Receive<Terminated>(gone =>
@@ -378,5 +396,10 @@ public sealed class DriverActor : ReceiveActor
         Receive<ServiceOpened>(_ => { });
         Receive<ProxyOpened>(_ => { });
         Receive<StopDriver>(_ => { });
+    }
+
+    private sealed class PatienceIsOver : IDeadLetterSuppression
+    {
+        public static readonly PatienceIsOver Instance = new();
     }
 }

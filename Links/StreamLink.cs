@@ -108,6 +108,13 @@ public sealed unsafe class StreamLink : StreamEnd
         }
     }
 
+    /// <summary>The application can write no more: it gets EPIPE. What it has written is still to be read; after that, <see cref="Read"/> says that there is no more.</summary>
+    public void EndOfInput()
+    {
+        _ = shutdown(Descriptor, SHUT_RD);
+        NoteInput();
+    }
+
     /// <summary>The connection is reset: the application reads what is queued and then gets ECONNRESET; its writes fail with EPIPE. Closes this
     /// end.</summary>
     public override void Reset() => CloseDescriptor();

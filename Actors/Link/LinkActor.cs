@@ -274,6 +274,7 @@ internal sealed class LinkActor : ReceiveActor
             if (children.IsDone)
                 Context.Stop(Self);
         });
+        Receive<Stopping>(_ => children.Hurry());
         Receive<LinkCall>(call => Sender.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted))));
         Receive<JoinSocket>(join => join.Refuse());
         Receive<BecomeListener>(listen =>

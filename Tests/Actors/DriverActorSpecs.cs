@@ -70,6 +70,48 @@ public sealed class DriverActorSpecs : DriverSetup
     }
 
     [Fact]
+    public void What_an_application_has_written_before_the_stop_still_goes_out_and_it_can_write_no_more()
+    {
+        var listener = Peer.Listen(80);
+        using var app = OpenConnected(80);
+        var socket = listener.Accept()!;
+        var bytes = new byte[1_000_000];
+        new Random(1).NextBytes(bytes);
+
+        // The driver has not looked at it yet, and cannot take all of it at once.
+        var written = app.TryWrite(bytes);
+        Assert.InRange(written, Settings.Tcp.SendBuffer + 1, bytes.Length);
+        Peer.NotReading.Add(socket);
+        Driver.Tell(Tapwire.Actors.StopDriver.Instance);
+        Run();
+        Assert.Equal(0, app.TryWrite([1]));
+        Peer.NotReading.Remove(socket);
+        Peer.ReadAll(socket);
+        StopDriver();
+        Assert.Equal(bytes[..written], Peer.Received(socket));
+        Assert.Contains(socket, Peer.EndOfStream);
+        Assert.Equal([], app.Read());
+        Assert.True(app.SawEndOfFile);
+    }
+
+    [Fact]
+    public void What_an_application_has_written_and_its_peer_does_not_take_costs_the_shutdown_timeout_and_both_are_reset()
+    {
+        var listener = Peer.Listen(80);
+        using var app = OpenConnected(80);
+        var socket = listener.Accept()!;
+        Peer.NotReading.Add(socket);
+        while (app.TryWrite(new byte[100_000]) > 0)
+            Run();
+        var start = Peer.Now;
+        StopDriver();
+        Assert.InRange(Peer.Now - start, Settings.ShutdownTimeout, Settings.ShutdownTimeout + Tapwire.Actors.StackActor.LastWords + TimeSpan.FromMilliseconds(20));
+        app.Read();
+        Assert.True(app.SawReset);
+        Assert.Equal(StackError.ConnectionReset, socket.Error);
+    }
+
+    [Fact]
     public void A_peer_that_does_not_answer_costs_the_shutdown_timeout_and_is_reset()
     {
         Peer.Listen(80);

@@ -16,6 +16,9 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     private const int BatchItems = 64;
     private const int BatchMicroseconds = 100;
     private const int EventsPerWait = 128;
+
+    // So many trials in a row may find something before the kernel is asked about all descriptors.
+    private const int MostTrials = 4;
     private const ulong WakeData = ulong.MaxValue;
 
     private static readonly long BatchTicks = Stopwatch.Frequency * BatchMicroseconds / 1_000_000;
@@ -38,6 +41,7 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     private volatile bool _hasPosted;
     private bool _sleeping;
     private volatile bool _stopping;
+    private int _trials;
     private bool _ended;
 
     // Held while the wake descriptor is written or closed, so that a late wake-up never writes to somebody else's descriptor.
@@ -231,8 +235,13 @@ public sealed unsafe class Reactor : IReactor, IDisposable
         var end = 0L;
         while (true)
         {
-            if (Presume())
+            if (_trials < MostTrials && Presume())
+            {
+                _trials++;
                 return true;
+            }
+
+            _trials = 0;
             var count = WaitFor(events, 0);
             if (count > 0)
             {

@@ -11,6 +11,8 @@ public sealed class ReactorSpec : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    private const Readiness Presumed = Readiness.Readable | Readiness.Level | Readiness.Presumed;
+
     private readonly ConcurrentQueue<Exception> _failures = new();
     private readonly Reactor _reactor;
 
@@ -364,29 +366,32 @@ public sealed class ReactorSpec : IDisposable
         using var reactor = new Reactor("trying", _failures.Enqueue, TimeSpan.FromMilliseconds(1));
         using var device = new EventDescriptor();
         using var other = new EventDescriptor();
-        var interest = Readiness.Readable | Readiness.Level | Readiness.Presumed;
         var trials = 0;
         var elsewhere = 0;
-        using var ours = reactor.Register(device.Number, interest, readiness =>
+        using var ours = reactor.Register(device.Number, Presumed, readiness =>
         {
             Assert.Equal(Readiness.Readable | Readiness.Presumed, readiness);
             reactor.Post(_ => trials++, null);
         });
-        using var theirs = reactor.Register(other.Number, interest, _ => elsewhere++);
-
-        // Sleeps that a look would have cut short are what makes it look.
-        var clock = Stopwatch.StartNew();
-        using var done = new ManualResetEventSlim();
-        while (Volatile.Read(ref trials) < 100)
-        {
-            Assert.True(clock.Elapsed < Patience, $"{trials} trials in {Patience.TotalSeconds} s.");
-            done.Reset();
-            reactor.Post(_ => done.Set(), null);
-            Assert.True(done.Wait(Patience));
-        }
-
+        using var theirs = reactor.Register(other.Number, Presumed, _ => elsewhere++);
+        UntilItLooks(reactor, () => Volatile.Read(ref trials) >= 100);
         Assert.Equal(1, Volatile.Read(ref elsewhere));
         Assert.Empty(_failures);
+    }
+
+    [Fact]
+    public void Trials_that_always_find_something_do_not_starve_descriptors()
+    {
+        using var reactor = new Reactor("finding", _failures.Enqueue, TimeSpan.FromMilliseconds(1));
+        using var device = new EventDescriptor();
+        using var other = new EventDescriptor();
+        using var reported = new ManualResetEventSlim();
+        var found = 0;
+        using var ours = reactor.Register(device.Number, Presumed, _ => reactor.Post(_ => reactor.Post(_ => found++, null), null));
+        using var theirs = reactor.Register(other.Number, Readiness.Readable, _ => reported.Set());
+        UntilItLooks(reactor, () => Volatile.Read(ref found) >= 100);
+        other.Signal();
+        Assert.True(reported.Wait(Patience));
     }
 
     [Fact]
@@ -427,5 +432,19 @@ public sealed class ReactorSpec : IDisposable
         barrier.Signal();
         Assert.True(reported.Wait(Patience));
         OnLoop(() => { });
+    }
+
+    /// <summary>Has a reactor sleep for so short a time, again and again, that it comes to look for work instead.</summary>
+    private static void UntilItLooks(Reactor reactor, Func<bool> looked)
+    {
+        var clock = Stopwatch.StartNew();
+        using var done = new ManualResetEventSlim();
+        while (!looked())
+        {
+            Assert.True(clock.Elapsed < Patience, "It never looks.");
+            done.Reset();
+            reactor.Post(_ => done.Set(), null);
+            Assert.True(done.Wait(Patience));
+        }
     }
 }
