@@ -12,8 +12,8 @@ using Tapwire.Stack.Tcp;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// The owner of a descriptor → ConnectionActor, its first message, or LinkListenerActor → LinkActor, which has that actor made: what it is to join to a socket of the stack. The descriptor is the actor's from now on. No answer but the
-/// socket's end, which the parent is told.
+/// The owner of a descriptor → ConnectionActor, its first message, or LinkListenerActor → LinkActor, which has that actor made: what it is to join to a
+/// socket of the stack. The descriptor is the actor's from now on. No answer but the socket's end, which the parent is told.
 /// </summary>
 /// <param name="Accepted">The connection to attach to; null for a socket that an application has just made.</param>
 internal sealed record JoinSocket(SocketContext Context, StreamEnd Link, LinkFamily Family, TcpSocketOptions Options = default, Accepted? Accepted = null)

@@ -4,8 +4,8 @@ using Tapwire.Wires;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// What a frame takes of the credit between stack and wire: one for each frame that the driver writes, so one for each segment where it cuts super-frames itself. Work between two looks at the device is
-/// bounded by it, and so are the acknowledgements that this work calls forth before somebody reads them.
+/// What a frame takes of the credit between stack and wire: one for each frame that the driver writes, so one for each segment where it cuts super-frames
+/// itself. Work between two looks at the device is bounded by it, and so are the acknowledgements that this work calls forth before somebody reads them.
 /// </summary>
 internal readonly struct EgressCost(IWire wire)
 {

@@ -16,8 +16,8 @@ internal sealed record StopStack(TimeSpan Patience);
 public sealed partial class StackActor
 {
     /// <summary>
-    /// How long the last frames may wait for a wire that does not take them, and how long a peer that has been reset may ask back. One that has missed the bytes before the
-    /// reset does not believe it, and asks by a challenge ACK (RFC 5961, 3.2); the answer to that is what ends its side.
+    /// How long the last frames may wait for a wire that does not take them, and how long a peer that has been reset may ask back. One that has missed the
+    /// bytes before the reset does not believe it, and asks by a challenge ACK (RFC 5961, 3.2); the answer to that is what ends its side.
     /// </summary>
     internal static readonly TimeSpan LastWords = TimeSpan.FromMilliseconds(100);
 
@@ -53,7 +53,9 @@ public sealed partial class StackActor
             Context.Stop(Self);
     }
 
-    /// <summary>Resets connections, before others fill the room that the wire has made: as many as it can be told of. The polls that its credit brings go on.</summary>
+    /// <summary>
+    /// Resets connections, before others fill the room that the wire has made: as many as it can be told of. The polls that its credit brings go on.
+    /// </summary>
     private void ResetConnections(Instant now)
     {
         SendQueued();

@@ -108,7 +108,9 @@ public sealed unsafe class StreamLink : StreamEnd
         }
     }
 
-    /// <summary>The application can write no more: it gets EPIPE. What it has written is still to be read; after that, <see cref="Read"/> says that there is no more.</summary>
+    /// <summary>
+    /// The application can write no more: it gets EPIPE. What it has written is still to be read; after that, <see cref="Read"/> says that there is no more.
+    /// </summary>
     public void EndOfInput()
     {
         _ = shutdown(Descriptor, SHUT_RD);

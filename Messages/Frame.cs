@@ -22,7 +22,8 @@ public sealed class Frame : IOwnsBuffers, IDeadLetterSuppression
 }
 
 /// <summary>
-/// TapActor → StackActor: that many frames have left the actor, written or dropped and counted; as many may follow. A super-frame that the driver cuts itself counts for each of its segments.
+/// TapActor → StackActor: that many frames have left the actor, written or dropped and counted; as many may follow. A super-frame that the driver cuts itself
+/// counts for each of its segments.
 /// </summary>
 public sealed record FramesWritten(int Count) : IDeadLetterSuppression
 {

@@ -17,8 +17,8 @@ public enum Readiness
     Level = 8,
 
     /// <summary>
-    /// Of an interest only: where a read costs no more than asking the kernel whether there is something to be read. A reactor that looks for work instead of sleeping then reports
-    /// <see cref="Readable"/> with this flag without having asked: somebody is to try.
+    /// Of an interest only: where a read costs no more than asking the kernel whether there is something to be read. A reactor that looks for work instead of
+    /// sleeping then reports <see cref="Readable"/> with this flag without having asked: somebody is to try.
     /// </summary>
     Presumed = 16,
 }

@@ -118,8 +118,8 @@ public sealed partial class TcpLayer
     }
 
     /// <summary>
-    /// Resets what a listener leaves in SYN-RECEIVED (RFC 9293, 3.10.5). The peer may have its SYN-ACK and take the connection for established; if it only waits for data, nothing else would ever tell it.
-    /// The reset is acceptable to it then, and also in SYN-SENT.
+    /// Resets what a listener leaves in SYN-RECEIVED (RFC 9293, 3.10.5). The peer may have its SYN-ACK and take the connection for established; if it only
+    /// waits for data, nothing else would ever tell it. The reset is acceptable to it then, and also in SYN-SENT.
     /// </summary>
     internal void ResetEmbryos(TcpListener listener, Instant now)
     {

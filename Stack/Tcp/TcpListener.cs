@@ -60,7 +60,8 @@ public sealed class TcpListener : StackSocket
     }
 
     /// <summary>
-    /// Stops listening. Connections that nobody has accepted, and those whose handshake is not done, are reset; of those that were answered with a SYN cookie nothing is known.
+    /// Stops listening. Connections that nobody has accepted, and those whose handshake is not done, are reset; of those that were answered with a SYN cookie
+    /// nothing is known.
     /// </summary>
     public void Close(Instant now)
     {

@@ -7,7 +7,9 @@ using Xunit.Sdk;
 
 namespace Tapwire.Tests.Support;
 
-/// <summary>Keeps every spec that runs beside the program specs (<see cref="LiveProgramsCollection"/>) and may hold descriptors apart from <see cref="ProgramStart"/>.</summary>
+/// <summary>
+/// Keeps every spec that runs beside the program specs (<see cref="LiveProgramsCollection"/>) and may hold descriptors apart from <see cref="ProgramStart"/>.
+/// </summary>
 [AttributeUsage(AttributeTargets.Assembly)]
 public sealed class ApartFromProgramStartsAttribute : BeforeAfterTestAttribute
 {

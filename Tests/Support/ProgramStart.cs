@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Tapwire.Tests.Support;
 
 /// <summary>
-/// Starts programs while no spec runs that looks at descriptors. From its fork until its exec a program holds a copy of every descriptor of this process, close-on-exec or not: what a spec closes meanwhile
-/// stays open, and its peer sees neither the end nor the reset.
+/// Starts programs while no spec runs that looks at descriptors. From its fork until its exec a program holds a copy of every descriptor of this process,
+/// close-on-exec or not: what a spec closes meanwhile stays open, and its peer sees neither the end nor the reset.
 /// </summary>
 internal static class ProgramStart
 {

@@ -263,8 +263,8 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     }
 
     /// <summary>
-    /// Has those try who would rather read than have the kernel asked. True: one has found something, which has made more work than the trial itself. One whose trial is not this thread's work is not asked
-    /// again: a thread that sleeps is not woken to try.
+    /// Has those try who would rather read than have the kernel asked. True: one has found something, which has made more work than the trial itself. One
+    /// whose trial is not this thread's work is not asked again: a thread that sleeps is not woken to try.
     /// </summary>
     private bool Presume()
     {
