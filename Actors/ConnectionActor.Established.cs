@@ -290,6 +290,9 @@ internal sealed partial class ConnectionActor
                     return;
             }
         }
+
+        if (app == AppSide.Stopping && !Pair.HasUnread)
+            StopInOrder();
     }
 
     /// <summary>The application has closed its descriptor.</summary>

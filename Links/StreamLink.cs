@@ -44,6 +44,9 @@ public sealed unsafe class StreamLink : StreamEnd
         return new StreamLink(driver, application.Handle);
     }
 
+    /// <summary>The application has written something that has not been read.</summary>
+    public bool HasUnread => FreshBytes() > 0;
+
     /// <inheritdoc/>
     public override LinkRead Read(BufferPool pool, int max, out PacketBuffer? data)
     {
