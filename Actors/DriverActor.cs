@@ -397,9 +397,4 @@ public sealed class DriverActor : ReceiveActor
         Receive<ProxyOpened>(_ => { });
         Receive<StopDriver>(_ => { });
     }
-
-    private sealed class PatienceIsOver : IDeadLetterSuppression
-    {
-        public static readonly PatienceIsOver Instance = new();
-    }
 }

@@ -12,6 +12,12 @@ namespace Tapwire.Actors;
 /// </summary>
 internal sealed record StopStack(TimeSpan Patience);
 
+/// <summary>DriverActor and StackActor → themselves, while they stop: what has not ended by now is ended.</summary>
+internal sealed class PatienceIsOver : IDeadLetterSuppression
+{
+    public static readonly PatienceIsOver Instance = new();
+}
+
 // The end: TCP gets its FINs and their acknowledgements while there is patience, then RST. What is said so far reaches the wire first.
 public sealed partial class StackActor
 {
@@ -68,10 +74,5 @@ public sealed partial class StackActor
         }
 
         TellEvents(now);
-    }
-
-    private sealed class PatienceIsOver : IDeadLetterSuppression
-    {
-        public static readonly PatienceIsOver Instance = new();
     }
 }

@@ -106,13 +106,9 @@ public sealed partial class StackActor : ReceiveActor
         _stack.Close(Now);
 
         // The last words go out as far as the wire takes them.
+        SendQueued();
         while (_stack.TryDequeueFrame(out var frame))
-        {
-            if (_credit > 0)
-                Send(frame);
-            else
-                frame.Release();
-        }
+            frame.Release();
     }
 
     private void Enqueue(PacketBuffer frame)

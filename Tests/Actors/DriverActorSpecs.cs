@@ -105,7 +105,7 @@ public sealed class DriverActorSpecs : DriverSetup
             Run();
         var start = Peer.Now;
         StopDriver();
-        Assert.InRange(Peer.Now - start, Settings.ShutdownTimeout, Settings.ShutdownTimeout + Tapwire.Actors.StackActor.LastWords + TimeSpan.FromMilliseconds(20));
+        Assert.InRange(Peer.Now - start, Settings.ShutdownTimeout, LongestStop);
         app.Read();
         Assert.True(app.SawReset);
         Assert.Equal(StackError.ConnectionReset, socket.Error);
@@ -124,7 +124,7 @@ public sealed class DriverActorSpecs : DriverSetup
         };
         var start = Peer.Now;
         StopDriver();
-        Assert.InRange(Peer.Now - start, Settings.ShutdownTimeout, Settings.ShutdownTimeout + Tapwire.Actors.StackActor.LastWords + TimeSpan.FromMilliseconds(20));
+        Assert.InRange(Peer.Now - start, Settings.ShutdownTimeout, LongestStop);
         Assert.Contains(frames, frame => frame.Length > FlagsAt && (frame[FlagsAt] & Rst) != 0);
     }
 

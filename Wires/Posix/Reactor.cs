@@ -30,6 +30,7 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     private readonly Thread _thread;
     private readonly long _spinTicks;
     private SpinGauge _gauge;
+    private int _trials;
     private readonly int _epoll;
     private readonly int _wakeDescriptor;
     private readonly RegistrationTable _registrations;
@@ -41,7 +42,6 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     private volatile bool _hasPosted;
     private bool _sleeping;
     private volatile bool _stopping;
-    private int _trials;
     private bool _ended;
 
     // Held while the wake descriptor is written or closed, so that a late wake-up never writes to somebody else's descriptor.

@@ -65,6 +65,9 @@ public abstract class DriverSetup : TestKit
 
     protected DriverSettings Settings { get; }
 
+    /// <summary>What a stop takes at most: the driver's patience, the time for its last words, and some for the steps in which a spec moves time.</summary>
+    protected TimeSpan LongestStop => Settings.ShutdownTimeout + Tapwire.Actors.StackActor.LastWords + TimeSpan.FromMilliseconds(20);
+
     protected IActorRef Driver { get; private set; }
 
     /// <summary>Plays the control connection of an application.</summary>
@@ -212,7 +215,7 @@ public abstract class DriverSetup : TestKit
         watcher.Watch(Driver);
         Driver.Tell(Tapwire.Actors.StopDriver.Instance);
         Run();
-        var end = Peer.Now + Settings.ShutdownTimeout + Tapwire.Actors.StackActor.LastWords + TimeSpan.FromMilliseconds(20);
+        var end = Peer.Now + LongestStop;
         while (!watcher.HasMessages && Peer.Now < end)
             Advance(TimeSpan.FromMilliseconds(10));
         watcher.ExpectTerminated(Driver);
