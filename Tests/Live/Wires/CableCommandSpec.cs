@@ -19,11 +19,19 @@ public sealed partial class CableCommandSpec(ITestOutputHelper output)
     public void A_round_trip_takes_the_latency_of_both_directions()
     {
         using var cable = LiveCable.Start("--latency", "a-b:12ms", "--latency", "b-a:8ms");
-        var report = cable.Ping("-c", "20", "-i", "0.01", "-W", "10");
-        Assert.Contains(" 20 received", report, StringComparison.Ordinal);
-        var times = RoundTrip().Matches(report).Select(match => double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)).Order().ToList();
-        output.WriteLine($"least {times[0]} ms, median {times[10]} ms");
-        Assert.InRange(times[0], 20, 25);
+
+        // Never less; and no more, in those moments in which the machine lets both kernels and the cable run at once.
+        var least = double.MaxValue;
+        for (var trial = 0; trial < 10 && least > 25; trial++)
+        {
+            var report = cable.Ping("-c", "20", "-i", "0.01", "-W", "10");
+            Assert.Contains(" 20 received", report, StringComparison.Ordinal);
+            var times = RoundTrip().Matches(report).Select(match => double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)).Order().ToList();
+            output.WriteLine($"least {times[0]} ms, median {times[10]} ms");
+            least = Math.Min(least, times[0]);
+        }
+
+        Assert.InRange(least, 20, 25);
         Assert.True(cable.Stop()["frames"].AToB >= 20);
     }
 
