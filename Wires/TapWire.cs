@@ -132,9 +132,10 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
 
     int IPlacingWire.FrameRoom => _smallOnly ? SmallLength : 0;
 
+    bool IPlacingWire.BeginRead() => _watch is not null && _watch.BeginRead();
+
     int IPlacingWire.ReadFrame(Span<byte> room)
     {
-        _watch?.BeginRead(); // what it leaves is reported, too: whoever places frames reads until nothing is left
         ObjectDisposedException.ThrowIf(_disposed, this);
         fixed (byte* start = room)
         {

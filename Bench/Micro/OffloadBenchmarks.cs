@@ -138,6 +138,8 @@ public class OffloadBenchmarks
 
         public long Refused => 0;
 
+        public bool BeginRead() => false;
+
         public int ReadFrame(Span<byte> room)
         {
             var segment = Segments[_next++ % Segments.Length];

@@ -8,6 +8,11 @@ namespace Tapwire.Wires.Offload;
 /// </summary>
 internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) : IDisposable
 {
+    /// <summary>What comes in larger bursts is read until nothing is left, so that all of it is merged.</summary>
+    internal const int FewFrames = 4;
+
+    private BurstGauge _burst = new();
+
     // What the next frame is read into, kept from one read to the next: a small buffer for one that stands alone, and a large one to go on in.
     private PacketBuffer? _head;
     private PacketBuffer? _large;
@@ -19,12 +24,17 @@ internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) :
     public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more)
     {
         var output = new TcpCoalescer.Output(pool, frames);
-        var length = 1;
+        var repeats = wire.BeginRead();
+        var limit = repeats && _burst.Limit <= FewFrames ? Math.Min(frames.Length, _burst.Limit) : frames.Length;
+        var read = 0;
+        int length;
         try
         {
             // A frame of no use ends the batch: perhaps the next one cannot be placed.
-            for (var left = frames.Length; left > 0 && length > 0; left--)
-                length = ReadFrame(ref output);
+            while ((length = ReadFrame(ref output)) > 0 && ++read < limit)
+            {
+            }
+
             coalescer.Flush(ref output);
         }
         catch
@@ -35,7 +45,9 @@ internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) :
             throw;
         }
 
-        more = length >= 0;
+        if (repeats)
+            _burst.Read(read, limit);
+        more = !repeats && length >= 0;
         return output.Count;
     }
 

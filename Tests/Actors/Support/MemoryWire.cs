@@ -40,6 +40,9 @@ internal sealed class MemoryWire(string name = "memory") : IWire
     /// <summary>Frames that it takes before it is full; negative: any number.</summary>
     public int Room { get; set; } = -1;
 
+    /// <summary>Frames that have not been read yet.</summary>
+    public int Waiting => _incoming.Count;
+
     public bool Broken { get; set; }
 
     /// <summary>It opens, and fails when it is started.</summary>

@@ -74,4 +74,50 @@ public sealed class PlacedCoalescingSpec() : CoalescingSpec(placing: true)
             Assert.Equal(0, Wire.Read(Pool, _frames, out _));
         }
     }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Where_what_is_left_is_reported_frames_that_come_by_few_are_read_without_finding_nothing(int burst)
+    {
+        const int Bursts = 1000;
+        Placing!.Repeats = true;
+        for (var i = 0; i < Bursts; i++)
+        {
+            Device.DeliverAll(Segments.Take(burst));
+            ReadAll();
+        }
+
+        Assert.InRange(Placing.Vain, 1, Bursts / 10);
+    }
+
+    [Fact]
+    public void Where_what_is_left_is_reported_larger_bursts_are_still_merged_as_a_whole()
+    {
+        var long_ = Made with { Payload = new byte[1000] };
+        Placing!.Repeats = true;
+        for (var i = 0; i < 10; i++)
+        {
+            Device.DeliverAll(long_.ToSegments(100));
+            ReadAll();
+        }
+
+        Device.DeliverAll(long_.ToSegments(100));
+        Assert.Equal(1, ReadAll());
+    }
+
+    /// <summary>As an owner does whom a level-triggered watch tells. Returns the number of reads that found something.</summary>
+    private int ReadAll()
+    {
+        var reads = 0;
+        for (; Device.Waiting > 0; reads++)
+        {
+            var count = Wire.Read(Pool, _frames, out var more);
+            Assert.False(more);
+            foreach (var frame in _frames.AsSpan(0, count))
+                frame.Release();
+        }
+
+        return reads;
+    }
 }

@@ -15,6 +15,12 @@ internal sealed class PlacingWire(IWire inner) : IPlacingWire
 
     public int FrameRoom { get; private set; } = 2048;
 
+    /// <summary>What a read has left is reported.</summary>
+    public bool Repeats { get; set; }
+
+    /// <summary>Times that a frame was asked for and there was none.</summary>
+    public int Vain { get; private set; }
+
     /// <summary>The device is gone once all its frames have been read.</summary>
     public bool GoneAtEnd { get; set; }
 
@@ -30,6 +36,8 @@ internal sealed class PlacingWire(IWire inner) : IPlacingWire
 
     public long Refused => inner.Refused + _refused;
 
+    public bool BeginRead() => Repeats;
+
     public int ReadFrame(Span<byte> room)
     {
         if (FrameRoom == 0 || room.Length < FrameRoom)
@@ -37,7 +45,11 @@ internal sealed class PlacingWire(IWire inner) : IPlacingWire
         room[..FrameRoom].Fill(Scribble);
         PacketBuffer frame = null!;
         if (inner.Read(_pool, new Span<PacketBuffer>(ref frame), out _) == 0)
+        {
+            Vain++;
             return GoneAtEnd ? throw new WireException("gone") : -1;
+        }
+
         var length = frame.TotalLength;
         if (length < FrameRoom)
         {
