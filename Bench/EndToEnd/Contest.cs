@@ -24,12 +24,11 @@ internal sealed class Contest : IDisposable
             GvisorNetstack.OnTapWithGso(), GvisorNetstack.OnPacketSocket(), new Pasta(), new Slirp(),
             new KernelOverVeth(offloads: false), TapwireDriver.Plain(options.Settings), GvisorNetstack.OnTap(), new Lwip(),
         ];
-        _contestants = [.. all];
-        foreach (var unwanted in all.Where(contestant => !options.Wants(contestant)))
-        {
-            _contestants.Remove(unwanted);
+        _contestants = [.. all.Where(options.Wants)];
+        foreach (var unwanted in all.Except(_contestants))
             unwanted.Dispose();
-        }
+        if (_contestants.Count == 0)
+            throw new FormatException($"No contestant's name begins with any of these; there are {string.Join(", ", all.Select(contestant => contestant.Name))}.");
     }
 
     public Results Results { get; } = new();

@@ -52,7 +52,7 @@ internal sealed record Options
                 "--rounds" => options with { Rounds = int.Parse(value, CultureInfo.InvariantCulture) },
                 "--seconds" => options with { Seconds = double.Parse(value, CultureInfo.InvariantCulture) },
                 "--only" => options with { Only = value.Split(',') },
-                "--measure" => options with { Measures = value.Split(',') },
+                "--measure" => options with { Measures = MeasuresOf(value) },
                 "--json" => options with { JsonFile = Path.GetFullPath(value) },
                 "--settings" => options with { Settings = File.ReadAllText(value) },
                 "--patience" => options with { Patience = TimeSpan.FromSeconds(double.Parse(value, CultureInfo.InvariantCulture)) },
@@ -61,6 +61,13 @@ internal sealed record Options
         }
 
         return options;
+    }
+
+    private static string[] MeasuresOf(string value)
+    {
+        var names = value.Split(',');
+        var unknown = names.Except(Measurement.All.Select(measurement => measurement.Name)).FirstOrDefault();
+        return unknown is null ? names : throw new FormatException($"There is no measurement '{unknown}'.");
     }
 
     public bool Wants(Contestant contestant) => Only.Count == 0 || Only.Any(name => contestant.Name.StartsWith(name, StringComparison.Ordinal));

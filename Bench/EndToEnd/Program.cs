@@ -3,16 +3,12 @@ using Tapwire.Bench.EndToEnd;
 using Xunit;
 
 // Our stack beside others and the kernel, with the same clients, in the same run: dotnet run -c Release --project Bench/EndToEnd. Needs root, for namespaces.
-if (args is [LinkApplication.Command, var link])
-{
-    await LinkApplication.RunAsync(link);
-    return 0;
-}
-
 Options options;
+Contest contest;
 try
 {
     options = Options.Parse(args);
+    contest = new Contest(options);
 }
 catch (FormatException e)
 {
@@ -20,7 +16,7 @@ catch (FormatException e)
     return 2;
 }
 
-using var contest = new Contest(options);
+using var ended = contest;
 using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
 using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
 try

@@ -2,7 +2,7 @@ using Tapwire.Tests.Live.Support;
 
 namespace Tapwire.Bench.EndToEnd.Contestants;
 
-/// <summary><c>tapwire up</c> on a TAP device, with the services in the driver or in an application on its link.</summary>
+/// <summary><c>tapwire up</c> on a TAP device, with the services in the driver, or in the program that serves for the kernel, under <c>tapwire run</c>.</summary>
 internal sealed class TapwireDriver(string name, string title, bool superFrames, bool byLink, string settings) : Contestant(name, title, Role.Ours, superFrames)
 {
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("tapwire-bench-");
@@ -31,7 +31,7 @@ internal sealed class TapwireDriver(string name, string title, bool superFrames,
         driver.WaitForLine("tapwire is up");
         TakeDevice();
         if (byLink)
-            Start(Near, TapwireProgram.Host, "exec", typeof(TapwireDriver).Assembly.Location, LinkApplication.Command, link);
+            StartTapwire(Near, "run", "--link", link, "--", Programs.KernelServer);
         return driver.Pid;
     }
 }
