@@ -8,17 +8,17 @@ namespace Tapwire.Wires.Posix;
 /// descriptor to the application's without crossing a thread. With nothing to do it sleeps in the kernel and uses no CPU.
 /// </summary>
 /// <remarks>
-/// Order: work posted by one thread runs in the order of its posting. Fairness: while work is waiting, descriptors are looked at after every
-/// 64 items or some 100 µs, whichever comes first; each report's handler runs once, then work goes on.
+/// Order: work posted by one thread runs in the order of its posting. Fairness: while there is work, waiting or found by trials, descriptors are looked at
+/// after every 256 items or some 100 µs, whichever comes first; each report's handler runs once, then work goes on.
 /// </remarks>
 public sealed unsafe class Reactor : IReactor, IDisposable
 {
-    private const int BatchItems = 64;
+    private const int BatchItems = 256;
     private const int BatchMicroseconds = 100;
     private const int EventsPerWait = 128;
 
-    // So many trials in a row may find something before the kernel is asked about all descriptors.
-    private const int MostTrials = 4;
+    // So many trials may be in vain, one after the other, before the kernel is asked about all descriptors.
+    private const int MostTrials = 8;
     private const ulong WakeData = ulong.MaxValue;
 
     private static readonly long BatchTicks = Stopwatch.Frequency * BatchMicroseconds / 1_000_000;
@@ -30,7 +30,11 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     private readonly Thread _thread;
     private readonly long _spinTicks;
     private SpinGauge _gauge;
-    private int _trials;
+    private int _trials = 1;
+
+    // Items that have run since the kernel was asked about all descriptors, and when to ask again, 0 while that is not known.
+    private int _ran;
+    private long _askAt;
     private readonly int _epoll;
     private readonly int _wakeDescriptor;
     private readonly RegistrationTable _registrations;
@@ -171,23 +175,13 @@ public sealed unsafe class Reactor : IReactor, IDisposable
         }
     }
 
+    /// <summary>Runs what there is, until it is time to ask about descriptors.</summary>
     /// <returns>How many items.</returns>
     private int RunBatch()
     {
-        var end = 0L;
-        var i = 0;
-        for (; i < BatchItems && _queue.Count > 0; i++)
+        var count = 0;
+        for (; _queue.Count > 0 && !IsTimeToAsk(); count++)
         {
-            // The clock costs as much as a small item: it is read after every fourth, and the time counts from the first of these.
-            if (i % 4 == 3)
-            {
-                var now = Stopwatch.GetTimestamp();
-                if (end == 0)
-                    end = now + BatchTicks;
-                else if (now > end)
-                    return i;
-            }
-
             var item = _queue.Dequeue();
             try
             {
@@ -199,7 +193,22 @@ public sealed unsafe class Reactor : IReactor, IDisposable
             }
         }
 
-        return i;
+        return count;
+    }
+
+    /// <summary>Asked before each item. The clock costs as much as a small one: it is read at every fourth, and the time counts from the first of these.</summary>
+    private bool IsTimeToAsk()
+    {
+        if (_ran < BatchItems && _ran++ % 4 == 3)
+        {
+            var now = Stopwatch.GetTimestamp();
+            if (_askAt == 0)
+                _askAt = now + BatchTicks;
+            else if (now > _askAt)
+                _ran = BatchItems;
+        }
+
+        return _ran >= BatchItems;
     }
 
     /// <summary>Nothing to run: spins for a while if that pays, then sleeps until something happens.</summary>
@@ -235,16 +244,12 @@ public sealed unsafe class Reactor : IReactor, IDisposable
         var end = 0L;
         while (true)
         {
-            if (_trials < MostTrials && Presume())
-            {
-                _trials++;
+            if (Try())
                 return true;
-            }
-
-            _trials = 0;
             var count = WaitFor(events, 0);
             if (count > 0)
             {
+                _trials = Math.Max(_trials / 2, 1);
                 Dispatch(events, count);
                 return true;
             }
@@ -260,6 +265,20 @@ public sealed unsafe class Reactor : IReactor, IDisposable
                 return false;
             _ = sched_yield();
         }
+    }
+
+    /// <summary>Trials instead of a question to the kernel: as many as one has been worth lately.</summary>
+    private bool Try()
+    {
+        for (var i = 0; i < _trials && _ran < BatchItems && !_hasPosted; i++)
+        {
+            if (!Presume())
+                continue;
+            _trials = Math.Min(2 * _trials, MostTrials);
+            return true;
+        }
+
+        return false;
     }
 
     /// <summary>
@@ -279,11 +298,13 @@ public sealed unsafe class Reactor : IReactor, IDisposable
                 _registrations.StopPresuming(registration);
         }
 
-        return trials > 0 && RunBatch() > trials;
+        return RunBatch() > trials || _queue.Count > 0;
     }
 
     private int WaitFor(byte* events, int timeout)
     {
+        _ran = 0;
+        _askAt = 0;
         var count = epoll_wait(_epoll, events, EventsPerWait, timeout);
         if (count >= 0)
             return count;

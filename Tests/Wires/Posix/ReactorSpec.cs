@@ -221,7 +221,7 @@ public sealed class ReactorSpec : IDisposable
         _reactor.Post(Work, null);
         Assert.True(stopped.Wait(Patience));
         Settle();
-        Assert.InRange(ranAtReport, Signalled, Signalled + 64);
+        Assert.InRange(ranAtReport, Signalled, Signalled + 256);
     }
 
     [Fact]
