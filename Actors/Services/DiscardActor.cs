@@ -15,4 +15,6 @@ public sealed class DiscardActor(IActorRef stack) : StreamServiceActor(stack)
         if (ready.EndOfStream)
             Finish();
     }
+
+    protected override bool TryForget() => true;
 }

@@ -36,6 +36,13 @@ public sealed class EchoActor(IActorRef stack) : StreamServiceActor(stack)
         }
     }
 
+    protected override bool TryForget()
+    {
+        _waiting.Clear();
+        _endOfStream = false;
+        return true;
+    }
+
     protected override void PostStop()
     {
         _waiting.Clear();

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Event;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
@@ -9,7 +10,16 @@ namespace Tapwire.Actors.Services;
 /// <summary>ServiceListenerActor → its parent, once: the service is open, or why it is not.</summary>
 public sealed record ServiceOpened(string Name, IpEndpoint Local, StackError Error);
 
-/// <summary>Serves a port from within the driver: every connection gets an actor of its own.</summary>
+/// <summary>Connection's actor → its listener: the connection has ended, and the actor is as new.</summary>
+internal sealed class ConnectionServed : IDeadLetterSuppression
+{
+    public static readonly ConnectionServed Instance = new();
+}
+
+/// <summary>
+/// Serves a port from within the driver: every connection has an actor to itself. One whose connection has ended gets another: to make an actor and to end it
+/// costs more than all that a short connection says to it.
+/// </summary>
 public sealed class ServiceListenerActor : ListenerActor
 {
     /// <summary>Connections asked for ahead: accepting one costs no round trip to the stack.</summary>
@@ -18,6 +28,10 @@ public sealed class ServiceListenerActor : ListenerActor
     /// <summary>So many have come when as many more are asked for.</summary>
     private const int Lot = Ahead / 2;
 
+    /// <summary>Actors that wait for a connection; more are stopped.</summary>
+    private const int MostIdle = 256;
+
+    private readonly Stack<IActorRef> _idle = new();
     private readonly string _name;
     private readonly Props _connection;
     private int _accepted;
@@ -45,6 +59,14 @@ public sealed class ServiceListenerActor : ListenerActor
         Stack.Tell(new Accept(listening.Id, Ahead));
     }
 
+    protected override void WhileListening(Listening listening) => Receive<ConnectionServed>(_ =>
+    {
+        if (_idle.Count < MostIdle)
+            _idle.Push(Sender);
+        else
+            Context.Stop(Sender);
+    });
+
     protected override void OnListenFailed(StackError error)
     {
         Context.Parent.Tell(new ServiceOpened(_name, default, error));
@@ -53,7 +75,9 @@ public sealed class ServiceListenerActor : ListenerActor
 
     protected override void OnAccepted(SocketId listener, Accepted accepted)
     {
-        Context.ActorOf(_connection).Tell(accepted);
+        if (!_idle.TryPop(out var connection))
+            connection = Context.ActorOf(_connection);
+        connection.Tell(accepted);
         if (++_accepted < Lot)
             return;
         Stack.Tell(new Accept(listener, _accepted));

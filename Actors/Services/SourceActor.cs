@@ -37,6 +37,13 @@ public sealed class SourceActor(IActorRef stack, BufferPool pool) : StreamServic
             Send(pool.Rent(Numbers, _next, Chunk));
     }
 
+    protected override bool TryForget()
+    {
+        _next = 0;
+        _finished = false;
+        return true;
+    }
+
     private static void Count(Span<byte> bytes)
     {
         var words = MemoryMarshal.Cast<byte, ulong>(bytes);

@@ -8,7 +8,7 @@ namespace Tapwire.Actors.Services;
 
 /// <summary>
 /// One accepted connection that is served from within the driver. Its first message is the listener's <see cref="Accepted"/>, so that all connections of a
-/// service have the same props. It stops when the connection has ended; stopped earlier, it resets it.
+/// service have the same props. When the connection has ended it says <see cref="ConnectionServed"/> and waits for the next one; stopped earlier, it resets it.
 /// </summary>
 /// <remarks>A driver may have a million of these, most of them idle: one handler for all messages, and nothing made before it is needed.</remarks>
 public abstract class StreamServiceActor(IActorRef stack) : UntypedActor
@@ -49,7 +49,10 @@ public abstract class StreamServiceActor(IActorRef stack) : UntypedActor
                 _open = false;
                 if (Context.System.Log.IsDebugEnabled)
                     Log.Debug("Connection ended: {Reason}", closed.Reason);
-                Context.Stop(Self);
+                if (TryForget())
+                    Context.Parent.Tell(ConnectionServed.Instance, Self);
+                else
+                    Context.Stop(Self);
                 break;
             case Stopping:
                 if (_open)
@@ -73,6 +76,9 @@ public abstract class StreamServiceActor(IActorRef stack) : UntypedActor
     protected virtual void OnAccepted(Accepted accepted)
     {
     }
+
+    /// <summary>The connection has ended: be as new. False if something of it is still to come: then the actor stops.</summary>
+    protected abstract bool TryForget();
 
     /// <summary>A message that is not the connection's.</summary>
     protected virtual void OnOther(object message) => Unhandled(message);

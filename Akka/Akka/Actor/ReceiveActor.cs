@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Akka.Actor;
 
@@ -106,7 +107,10 @@ public abstract class ReceiveActor : UntypedActor, Internal.IInitializableActor
         handlers.Add(handler);
     }
 
-    /// <summary>Handlers in the order of their registration. Where there are many, those in front that a type of message cannot be for are passed over.</summary>
+    /// <summary>
+    /// Handlers in the order of their registration. Where there are many, those in front that a type of message cannot be for are passed over, and the first one
+    /// that it can be for is not asked whether it is, unless it has a predicate.
+    /// </summary>
     private sealed class HandlerTable(Handler[] handlers)
     {
         public static readonly HandlerTable Empty = new([]);
@@ -118,7 +122,18 @@ public abstract class ReceiveActor : UntypedActor, Internal.IInitializableActor
 
         public bool TryHandle(object message)
         {
-            for (var i = handlers.Length > Few ? First(message.GetType()) : 0; i < handlers.Length; i++)
+            var i = 0;
+            if (handlers.Length > Few)
+            {
+                i = First(message.GetType());
+                if (i < handlers.Length && handlers[i].TakesAllOfItsType)
+                {
+                    handlers[i].Handle(message);
+                    return true;
+                }
+            }
+
+            for (; i < handlers.Length; i++)
             {
                 if (handlers[i].TryHandle(message))
                     return true;
@@ -147,12 +162,20 @@ public abstract class ReceiveActor : UntypedActor, Internal.IInitializableActor
 
         public abstract Type MessageType { get; }
 
+        /// <summary>It has no predicate.</summary>
+        public virtual bool TakesAllOfItsType => false;
+
         public abstract bool TryHandle(object message);
+
+        /// <summary>Handles a message that is known to be of its type, where it takes all of these.</summary>
+        public virtual void Handle(object message) => throw new NotSupportedException();
     }
 
     private sealed class TypedHandler<T>(Action<T> handler, Predicate<T> shouldHandle) : Handler
     {
         public override Type MessageType => typeof(T);
+
+        public override bool TakesAllOfItsType => shouldHandle is null;
 
         public override bool TryHandle(object message)
         {
@@ -161,6 +184,8 @@ public abstract class ReceiveActor : UntypedActor, Internal.IInitializableActor
             handler(typed);
             return true;
         }
+
+        public override void Handle(object message) => handler(typeof(T).IsValueType ? (T)message : Unsafe.As<object, T>(ref message));
     }
 
     private sealed class TryingHandler<T>(Func<T, bool> handler) : Handler
