@@ -17,8 +17,10 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     private const int BatchMicroseconds = 100;
     private const int EventsPerWait = 128;
 
-    // So many trials may be in vain, one after the other, before the kernel is asked about all descriptors.
+    // So many trials may be in vain, one after the other, before the kernel is asked about all descriptors: one at first, one more for every four that have found
+    // something, and one again after a report on a descriptor that nobody tries.
     private const int MostTrials = 8;
+    private const int FindsPerTrial = 4;
     private const ulong WakeData = ulong.MaxValue;
 
     private static readonly long BatchTicks = Stopwatch.Frequency * BatchMicroseconds / 1_000_000;
@@ -30,7 +32,7 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     private readonly Thread _thread;
     private readonly long _spinTicks;
     private SpinGauge _gauge;
-    private int _trials = 1;
+    private int _finds;
 
     // Items that have run since the kernel was asked about all descriptors, and when to ask again, 0 while that is not known.
     private int _ran;
@@ -249,7 +251,6 @@ public sealed unsafe class Reactor : IReactor, IDisposable
             var count = WaitFor(events, 0);
             if (count > 0)
             {
-                _trials = Math.Max(_trials / 2, 1);
                 Dispatch(events, count);
                 return true;
             }
@@ -267,14 +268,15 @@ public sealed unsafe class Reactor : IReactor, IDisposable
         }
     }
 
-    /// <summary>Trials instead of a question to the kernel: as many as one has been worth lately.</summary>
+    /// <summary>Has them try until one finds something, instead of asking the kernel.</summary>
     private bool Try()
     {
-        for (var i = 0; i < _trials && _ran < BatchItems && !_hasPosted; i++)
+        var trials = Math.Max(_finds / FindsPerTrial, 1);
+        for (var i = 0; i < trials && _ran < BatchItems && !_hasPosted; i++)
         {
             if (!Presume())
                 continue;
-            _trials = Math.Min(2 * _trials, MostTrials);
+            _finds = Math.Min(_finds + 1, MostTrials * FindsPerTrial);
             return true;
         }
 
@@ -322,6 +324,8 @@ public sealed unsafe class Reactor : IReactor, IDisposable
             // The wake descriptor is edge-triggered: each write reports anew, so that it need not be read.
             if (data == WakeData || _registrations.Find(data) is not { } registration)
                 continue;
+            if (!registration.IsPresumed)
+                _finds = 0;
             Report(registration, RegistrationTable.ReadinessOf(bits));
         }
     }

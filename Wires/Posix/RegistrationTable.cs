@@ -106,8 +106,10 @@ internal sealed class RegistrationTable(int epoll)
     private void Presume(Registration registration, Readiness interest)
     {
         var wanted = (interest & Readiness.Presumed) != 0;
-        if (_presumed.Contains(registration) != wanted)
-            Volatile.Write(ref _presumed, wanted ? [.. _presumed, registration] : [.. _presumed.Where(other => other != registration)]);
+        if (registration.IsPresumed == wanted)
+            return;
+        registration.IsPresumed = wanted;
+        Volatile.Write(ref _presumed, wanted ? [.. _presumed, registration] : [.. _presumed.Where(other => other != registration)]);
     }
 
     private void Grow()
@@ -128,6 +130,9 @@ internal sealed class RegistrationTable(int epoll)
         private bool _disposed;
 
         public ulong Data { get; } = data;
+
+        /// <summary>One of <see cref="Presumed"/>. Changed with the lock.</summary>
+        public bool IsPresumed { get; set; }
 
         public void SetInterest(Readiness interest)
         {

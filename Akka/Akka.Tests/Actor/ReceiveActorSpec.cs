@@ -42,6 +42,7 @@ public class ReceiveActorSpec : Akka.TestKit.Xunit2.TestKit
             (new InvalidOperationException(), "exception"), (new FormatException(), "exception"), (new List<int>(), "collection"), (new int[1], "collection"),
             (1, "comparable"), ("a", "comparable"), (2L, "comparable"), (new object(), "unhandled"), (new HashSet<int>(), "unhandled"), (Guid.Empty, "comparable"),
             (new HashSet<int>[1], "collection"), (new Dictionary<int, int>(), "collection"), (DateTime.MinValue, "comparable"),
+            (TimeSpan.FromMinutes(3), "3 minutes"), (TimeSpan.FromMinutes(4), "4 minutes"), (5u, "nullable 5"), (new[] { "x", "y" }, "objects x"),
         ];
         var random = new Random(5);
         for (var i = 0; i < 500; i++)
@@ -133,7 +134,10 @@ public class ReceiveActorSpec : Akka.TestKit.Xunit2.TestKit
             Receive<ArgumentException>(_ => Sender.Tell("argument"));
             Receive<InvalidOperationException>(e => e.Message == "odd", _ => Sender.Tell("odd"));
             Receive<Exception>(_ => Sender.Tell("exception"));
+            Receive<IReadOnlyList<object>>(l => l.Count == 2, l => Sender.Tell($"objects {l[0]}"));
             Receive<System.Collections.ICollection>(_ => Sender.Tell("collection"));
+            Receive<TimeSpan>(t => Sender.Tell($"{t.Minutes} minutes"));
+            Receive<uint?>(u => Sender.Tell($"nullable {u}"));
             Receive(typeof(IComparable), _ => Sender.Tell("comparable"));
             Receive<Exception>(_ => Sender.Tell("never"));
             Receive<string>(_ => Sender.Tell("never"));
