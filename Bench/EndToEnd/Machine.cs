@@ -43,19 +43,31 @@ internal static class Machine
         }
     }
 
-    private static double Busy()
+    /// <summary>Does something, and returns the share of all processors that the host has given to others meanwhile.</summary>
+    public static double StolenDuring(Action action)
     {
-        var (before, idleBefore) = Ticks();
-        Thread.Sleep(Sample);
-        var (after, idleAfter) = Ticks();
-        return after == before ? 0 : 1 - ((idleAfter - idleBefore) / (double)(after - before));
+        var before = Ticks();
+        action();
+        var after = Ticks();
+        return Share(after.Stolen - before.Stolen, after.All - before.All);
     }
 
-    private static (long All, long Idle) Ticks()
+    private static double Busy()
+    {
+        var before = Ticks();
+        Thread.Sleep(Sample);
+        var after = Ticks();
+        var all = after.All - before.All;
+        return Share(all - (after.Idle - before.Idle), all);
+    }
+
+    private static double Share(long part, long all) => all == 0 ? 0 : part / (double)all;
+
+    private static (long All, long Idle, long Stolen) Ticks()
     {
         // user nice system idle iowait irq softirq steal; guest time is in user time already.
         var fields = File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..9]
             .Select(field => long.Parse(field, CultureInfo.InvariantCulture)).ToArray();
-        return (fields.Sum(), fields[3] + fields[4]);
+        return (fields.Sum(), fields[3] + fields[4], fields[7]);
     }
 }

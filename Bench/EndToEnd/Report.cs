@@ -14,7 +14,8 @@ internal sealed class Report(Options options, Results results)
 
     private string Circumstances => string.Create(CultureInfo.InvariantCulture,
         $"{Environment.ProcessorCount} x {Machine.Processor}, Linux {Machine.Kernel}, .NET {Environment.Version}; load average {Machine.LoadAverage:0.0}, "
-        + $"up to {results.ForeignLoad:P0} of the processors busy before a measurement; medians of {options.Rounds} rounds of {options.Seconds} s, "
+        + $"up to {results.ForeignLoad:P0} of the processors busy before a measurement and "
+        + $"{results.Stolen.Mean:P1} of them (up to {results.Stolen.Most:P0}) given to others by the host while it was taken; medians of {options.Rounds} rounds of {options.Seconds} s, "
         + $"{(options.IsPinned ? "both ends on one processor" : "not pinned")}");
 
     public void Print()
@@ -53,6 +54,8 @@ internal sealed class Report(Options options, Results results)
             Time = DateTime.UtcNow,
             Machine.LoadAverage,
             results.ForeignLoad,
+            StolenMean = results.Stolen.Mean,
+            StolenMost = results.Stolen.Most,
             options.Rounds,
             options.Seconds,
             options.IsPinned,

@@ -5,6 +5,7 @@ internal sealed class Results
 {
     private readonly Dictionary<(Contestant Contestant, Metric Metric), List<double>> _values = [];
     private readonly Dictionary<string, string> _troubles = [];
+    private readonly List<double> _stolen = [];
 
     /// <summary>Contestants that took part, in their order.</summary>
     public List<Contestant> Contestants { get; } = [];
@@ -14,6 +15,11 @@ internal sealed class Results
 
     /// <summary>The busiest that the rest of the machine was right before a measurement, as a share of all processors.</summary>
     public double ForeignLoad { get; set; }
+
+    /// <summary>What the host gave to others while the figures were taken, as a share of all processors: the most and the mean.</summary>
+    public (double Most, double Mean) Stolen => _stolen.Count == 0 ? default : (_stolen.Max(), _stolen.Average());
+
+    public void AddStolen(double share) => _stolen.Add(share);
 
     public void Add(Contestant contestant, Metric metric, double value)
     {
