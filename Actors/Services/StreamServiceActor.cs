@@ -8,7 +8,8 @@ namespace Tapwire.Actors.Services;
 
 /// <summary>
 /// One accepted connection that is served from within the driver. Its first message is the listener's <see cref="Accepted"/>, so that all connections of a
-/// service have the same props. When the connection has ended it says <see cref="ConnectionServed"/> and waits for the next one; stopped earlier, it resets it.
+/// service have the same props. When the connection has ended it says <see cref="ConnectionServed"/> and waits for the next one; stopped before that, it resets
+/// the connection.
 /// </summary>
 /// <remarks>A driver may have a million of these, most of them idle: one handler for all messages, and nothing made before it is needed.</remarks>
 public abstract class StreamServiceActor(IActorRef stack) : UntypedActor
