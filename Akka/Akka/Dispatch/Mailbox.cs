@@ -107,6 +107,13 @@ public class Mailbox : IRunnable
             : hasSystemMessageHint || HasSystemMessages;
     }
 
+    /// <summary>
+    /// For whoever has put a message into an idle mailbox: as <see cref="SetAsScheduled"/>. What fails is a full fence, too: a turn that is seen from then on has
+    /// not looked for messages for the last time. Without it the state might be read before others can see the message, and the message be left.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool SetIdleAsScheduled() => Interlocked.CompareExchange(ref _status, Scheduled, 0) == 0;
+
     /// <summary>Whether the caller is the one who has to hand the mailbox to the executor.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool SetAsScheduled()

@@ -174,7 +174,8 @@ public abstract class MessageDispatcher
     {
         var mailbox = cell.Mailbox;
         mailbox.Enqueue(cell.Self, envelope);
-        if (!RegisterForExecution(mailbox, hasMessageHint: true, hasSystemMessageHint: false) && mailbox.IsClosed)
+        var scheduled = mailbox.SetIdleAsScheduled() ? Execute(mailbox) : RegisterForExecution(mailbox, hasMessageHint: true, hasSystemMessageHint: false);
+        if (!scheduled && mailbox.IsClosed)
             mailbox.CleanUp();
     }
 
@@ -229,10 +230,12 @@ public abstract class MessageDispatcher
 
     /// <summary>Hands the mailbox to the executor if it has something to do and is not there already.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool RegisterForExecution(Mailbox mailbox, bool hasMessageHint, bool hasSystemMessageHint)
+    internal bool RegisterForExecution(Mailbox mailbox, bool hasMessageHint, bool hasSystemMessageHint) =>
+        mailbox.CanBeScheduledForExecution(hasMessageHint, hasSystemMessageHint) && mailbox.SetAsScheduled() && Execute(mailbox);
+
+    /// <summary>Hands over a mailbox that the caller has set as scheduled.</summary>
+    private bool Execute(Mailbox mailbox)
     {
-        if (!mailbox.CanBeScheduledForExecution(hasMessageHint, hasSystemMessageHint) || !mailbox.SetAsScheduled())
-            return false;
         try
         {
             ExecuteTask(mailbox);
