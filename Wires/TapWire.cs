@@ -100,7 +100,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
     public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        var repeats = _watch is not null && _watch.BeginRead();
+        var repeats = BeginRead();
         var limit = repeats ? Math.Min(frames.Length, _burst.Limit) : frames.Length;
         var read = 0;
         try
@@ -132,7 +132,7 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
 
     int IPlacingWire.FrameRoom => _smallOnly ? SmallLength : 0;
 
-    bool IPlacingWire.BeginRead() => _watch is not null && _watch.BeginRead();
+    bool IPlacingWire.BeginRead() => BeginRead();
 
     int IPlacingWire.ReadFrame(Span<byte> room)
     {
@@ -184,6 +184,8 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         _room?.Release();
         Close(_descriptor);
     }
+
+    private bool BeginRead() => _watch is not null && _watch.BeginRead();
 
     private static int PrepareInterface(InterfaceControl control, string name, TapWireOptions options)
     {

@@ -42,10 +42,4 @@ public sealed class EchoActor(IActorRef stack) : StreamServiceActor(stack)
         _endOfStream = false;
         return true;
     }
-
-    protected override void PostStop()
-    {
-        _waiting.Clear();
-        base.PostStop();
-    }
 }

@@ -68,25 +68,14 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
 
     protected override bool TryForget()
     {
-        Clear();
-        _length = 0;
-        _endOfStream = _last = false;
-        return _waiting == 0;
-    }
-
-    protected override void PostStop()
-    {
-        Clear();
-        base.PostStop();
-    }
-
-    private void Clear()
-    {
         PacketBuffer.ReleaseChain(_input);
         _input = _inputTail = null;
         LeaveHead();
         while (_answers.TryDequeue(out var answer))
             answer.Release();
+        _length = 0;
+        _endOfStream = _last = false;
+        return _waiting == 0;
     }
 
     /// <summary>Handles the whole requests that are there, one at a time and each answered before the next, so that answers keep the order of the requests.</summary>

@@ -71,6 +71,7 @@ public abstract class StreamServiceActor(IActorRef stack) : UntypedActor
     {
         if (_open)
             stack.Tell(new Abort(_id));
+        TryForget();
     }
 
     /// <summary>Before the connection's first event.</summary>
@@ -78,7 +79,10 @@ public abstract class StreamServiceActor(IActorRef stack) : UntypedActor
     {
     }
 
-    /// <summary>The connection has ended: be as new. False if something of it is still to come: then the actor stops.</summary>
+    /// <summary>
+    /// The connection has ended, or the actor stops: release what was held for it and be as new. False if something of the connection is still to come: then the
+    /// actor stops.
+    /// </summary>
     protected abstract bool TryForget();
 
     /// <summary>A message that is not the connection's.</summary>

@@ -49,7 +49,7 @@ internal sealed class Contest : IDisposable
                 {
                     Console.Error.Write($"\r\e[Kround {round}, {measurement.Name}, {contestant.Title}");
                     Results.ForeignLoad = Math.Max(Results.ForeignLoad, Machine.AwaitQuiet(_options.Patience));
-                    Measure(contestant, measurement, _options.Seconds, MostTrials);
+                    Attempt(contestant, measurement, () => Measure(contestant, measurement));
                 }
             }
         }
@@ -90,31 +90,32 @@ internal sealed class Contest : IDisposable
 
         Results.Contestants.Add(contestant);
         foreach (var measurement in Measurement.All.Where(_options.Wants))
-            Measure(contestant, measurement, WarmUp, trials: 0);
+            Attempt(contestant, measurement, () => measurement.Run(contestant, WarmUp));
     }
 
-    /// <param name="trials">How often a measurement is taken at most, of which the figures of the one count that lost least to others; 0: none count.</param>
-    private void Measure(Contestant contestant, Measurement measurement, double seconds, int trials)
+    /// <summary>Of several measurements the one counts that lost least to others; the first that lost little is the last.</summary>
+    private void Measure(Contestant contestant, Measurement measurement)
+    {
+        IEnumerable<(Metric Metric, double Value)> best = [];
+        var least = double.PositiveInfinity;
+        for (var trial = 0; trial < MostTrials && least > LittleStolen; trial++)
+        {
+            IEnumerable<(Metric Metric, double Value)> figures = [];
+            var stolen = Machine.StolenDuring(() => figures = measurement.Run(contestant, _options.Seconds));
+            if (stolen < least)
+                (best, least) = (figures, stolen);
+        }
+
+        Results.AddStolen(least);
+        foreach (var (metric, value) in best)
+            Results.Add(contestant, metric, value);
+    }
+
+    private void Attempt(Contestant contestant, Measurement measurement, Action run)
     {
         try
         {
-            IReadOnlyList<(Metric Metric, double Value)> best = [];
-            var least = double.PositiveInfinity;
-            var trial = 0;
-            do
-            {
-                IReadOnlyList<(Metric Metric, double Value)> figures = [];
-                var stolen = Machine.StolenDuring(() => figures = [.. measurement.Run(contestant, seconds)]);
-                if (stolen < least)
-                    (best, least) = (figures, stolen);
-            }
-            while (least > LittleStolen && ++trial < trials);
-
-            if (trials == 0)
-                return;
-            Results.AddStolen(least);
-            foreach (var (metric, value) in best)
-                Results.Add(contestant, metric, value);
+            run();
         }
         catch (Exception e) when (e is InvalidOperationException or IOException)
         {

@@ -9,6 +9,7 @@ using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Actors.Support;
 using Tapwire.Tests.Support;
+using Tapwire.Tests.Wires.Offload;
 using Xunit;
 
 namespace Tapwire.Tests.Actors;
@@ -146,17 +147,15 @@ public sealed class ServiceReuseSpec : TestKit
 
     private ReadReady Arrived(string text, bool endOfStream)
     {
-        var buffer = _pool.Rent(text.Length);
-        Encoding.ASCII.GetBytes(text, buffer.Append(text.Length));
-        return new ReadReady(buffer, text.Length, endOfStream);
+        var buffer = _pool.RentCopy(Encoding.ASCII.GetBytes(text));
+        return new ReadReady(buffer, buffer.Length, endOfStream);
     }
 
     /// <summary>What the actor has sent with its next message.</summary>
     private byte[] Sent()
     {
         var data = _stack.ExpectMsg<WriteRequest>().Data;
-        var bytes = new byte[data.TotalLength];
-        data.CopyTo(bytes);
+        var bytes = SegmentFrame.BytesOf(data);
         data.Release();
         return bytes;
     }

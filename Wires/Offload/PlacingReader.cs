@@ -9,7 +9,7 @@ namespace Tapwire.Wires.Offload;
 internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) : IDisposable
 {
     /// <summary>What comes in larger bursts is read until nothing is left, so that all of it is merged.</summary>
-    internal const int FewFrames = 4;
+    private const int FewFrames = 4;
 
     private BurstGauge _burst = new();
 

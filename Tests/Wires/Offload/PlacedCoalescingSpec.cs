@@ -94,15 +94,15 @@ public sealed class PlacedCoalescingSpec() : CoalescingSpec(placing: true)
     [Fact]
     public void Where_what_is_left_is_reported_larger_bursts_are_still_merged_as_a_whole()
     {
-        var long_ = Made with { Payload = new byte[1000] };
+        var longer = Made with { Payload = new byte[1000] };
         Placing!.Repeats = true;
         for (var i = 0; i < 10; i++)
         {
-            Device.DeliverAll(long_.ToSegments(100));
+            Device.DeliverAll(longer.ToSegments(100));
             ReadAll();
         }
 
-        Device.DeliverAll(long_.ToSegments(100));
+        Device.DeliverAll(longer.ToSegments(100));
         Assert.Equal(1, ReadAll());
     }
 
