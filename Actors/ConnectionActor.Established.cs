@@ -54,7 +54,7 @@ internal sealed partial class ConnectionActor
         _remote = connected.Remote;
         _credit = connected.SendRoom;
         DebugLog?.Debug("Connected: {Local} to {Remote}", _local, _remote);
-        Become(Established);
+        Enter(static (self, message) => self.Established(message));
         Stash.UnstashAll();
         Self.Tell(LinkReady.Of(Readiness.Readable));
     }
@@ -71,7 +71,7 @@ internal sealed partial class ConnectionActor
             case ReadReady ready:
                 Append(ready.Chain);
                 if (ready.EndOfStream)
-                    BecomeEstablished(app, endOfStream: true);
+                    EnterEstablished(app, endOfStream: true);
                 if (Flush() && ready.EndOfStream)
                     _link.EndOfStream();
                 return true;
@@ -91,14 +91,14 @@ internal sealed partial class ConnectionActor
                 if (_head is null)
                     End(closed.Reason);
                 else
-                    BecomeDraining(closed.Reason);
+                    EnterDraining(closed.Reason);
                 return true;
             case LinkCall call:
                 AnswerConnected(call.Request);
                 return true;
             case Stopping when app == AppSide.Open && _link is StreamLink pair:
                 pair.EndOfInput();
-                BecomeEstablished(AppSide.Stopping, endOfStream);
+                EnterEstablished(AppSide.Stopping, endOfStream);
                 ReadApplication(AppSide.Stopping, endOfStream);
                 return true;
             default:
@@ -107,9 +107,9 @@ internal sealed partial class ConnectionActor
     }
 
     // A state's data is kept by its handler. These are methods of their own so that only a change of state makes one.
-    private void BecomeEstablished(AppSide app, bool endOfStream) => Become(message => Established(message, app, endOfStream));
+    private void EnterEstablished(AppSide app, bool endOfStream) => Enter((self, message) => self.Established(message, app, endOfStream));
 
-    private void BecomeDraining(StackError reason) => Become(message => Draining(message, reason));
+    private void EnterDraining(StackError reason) => Enter((self, message) => self.Draining(message, reason));
 
     /// <summary>The connection has ended, the application has still to read.</summary>
     private bool Draining(object message, StackError reason)
@@ -278,7 +278,7 @@ internal sealed partial class ConnectionActor
                     return;
                 case LinkRead.EndOfStream:
                     _context.Stack.Tell(new Shutdown(id, ShutdownDirection.Send));
-                    BecomeEstablished(AppSide.Finished, endOfStream);
+                    EnterEstablished(AppSide.Finished, endOfStream);
                     return;
                 case LinkRead.Closed:
                     AbandonBy(new Close(id));
@@ -302,7 +302,7 @@ internal sealed partial class ConnectionActor
         PacketBuffer.ReleaseChain(_head);
         _head = _tail = null;
         _link.Dispose();
-        Become(Closing);
+        Enter(static (self, message) => self.Closing(message));
     }
 
     private void AnswerConnected(LinkRequest asked)

@@ -34,7 +34,8 @@ internal sealed record JoinSocket(SocketContext Context, StreamEnd Link, LinkFam
 /// Unconnected it may hand its descriptor over to a listener.</para>
 /// </summary>
 /// <remarks>
-/// A driver may have very many of these, most of them idle. So all have the same props, a state is one method, and nothing is made before it is needed.
+/// A driver may have very many of these, most of them idle. So all have the same props, a state is one method, and nothing is made before it is needed. The state
+/// is kept here, not by <c>Context.Become</c>, which costs a cell 150 bytes from its first use on.
 /// </remarks>
 internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
 {
@@ -74,6 +75,9 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     private PacketBuffer? _tail;
     private int _credit;
 
+    // The handler of the present state, with the state's data; null before the first message.
+    private Func<ConnectionActor, object, bool>? _state;
+
     public IStash Stash { get; set; } = null!;
 
     /// <summary>Null where nothing is logged at this level, so that no logger is made.</summary>
@@ -82,8 +86,12 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     /// <summary>Only what an application has is ever unconnected.</summary>
     private StreamLink Pair => (StreamLink)_link;
 
+    protected override bool Receive(object message) => _state is { } state ? state(this, message) : Join(message);
+
+    private void Enter(Func<ConnectionActor, object, bool> state) => _state = state;
+
     /// <summary>Before the first message.</summary>
-    protected override bool Receive(object message)
+    private bool Join(object message)
     {
         if (message is not JoinSocket join)
             return false;
@@ -97,11 +105,11 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
             _socket = accepted.Id;
             _local = accepted.Local;
             _remote = accepted.Remote;
-            Become(Attaching);
+            Enter(static (self, message) => self.Attaching(message));
         }
         else
         {
-            Become(Unconnected);
+            Enter(static (self, message) => self.Unconnected(message));
         }
 
         _link.Start(_context.Reactor, Wires.Readiness.Readable, LinkReady.Tell, Self);
@@ -152,7 +160,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
                 _context = _context.ForTcp(bind.Local.Endpoint.Port);
                 _context.Stack.Tell(new Bind(bind.Local.Endpoint, Options.ReuseAddress));
                 _asked = new Question(bind, Sender);
-                Become(next => Binding(next, bind));
+                Enter((self, next) => self.Binding(next, bind));
                 break;
             case BindRequest bind:
                 Reply(bind.Failed(StackError.InvalidArgument));
@@ -165,12 +173,12 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
                 _context.Stack.Tell(new Connect(connect.Remote.Endpoint, _binding, Options));
                 _binding = null;
                 _asked = new Question(connect, Sender);
-                Become(next => Opening(next, connect));
+                Enter((self, next) => self.Opening(next, connect));
                 break;
             case ListenRequest listen:
                 Context.Parent.Tell(new BecomeListener(_context, AcceptLink.From(Pair), _family, _binding, Options, listen, Sender));
                 _binding = null;
-                Become(HandedOver);
+                Enter(static (self, message) => self.HandedOver(message));
                 break;
             case LinkSocketRequest request:
                 AnswerUnconnected(request);
@@ -273,7 +281,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     private void Fail()
     {
         _expiry = Context.System.Scheduler.ScheduleTellOnceCancelable(ErrorKept, Self, PoisonPill.Instance, ActorRefs.NoSender);
-        Become(Failed);
+        Enter(static (self, message) => self.Failed(message));
     }
 
     /// <summary>A non-blocking connect, or a connection, has failed and its descriptor is reset; the application may ask why.</summary>
@@ -318,7 +326,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
 
     private void BackToUnconnected()
     {
-        Become(Unconnected);
+        Enter(static (self, message) => self.Unconnected(message));
         Stash.UnstashAll();
     }
 

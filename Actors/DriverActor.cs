@@ -80,7 +80,7 @@ internal sealed class Stopping : IDeadLetterSuppression
 }
 
 /// <summary>The root of one driver: creates its actors, supervises them, and shuts them down in order.</summary>
-public sealed class DriverActor : ReceiveActor
+public sealed class DriverActor : ReceiveActor, IWithTimers
 {
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly DriverContext _context;
@@ -93,9 +93,7 @@ public sealed class DriverActor : ReceiveActor
     private bool _asked;
     private bool _proxyIsOpen = true;
 
-    // When it began to stop, and what ends its patience with applications.
     private long _stopBegan;
-    private ICancelable? _patience;
 
     // Why the driver has failed, for the first who asks.
     private string? _untold;
@@ -107,6 +105,8 @@ public sealed class DriverActor : ReceiveActor
         _engines = engines;
         Starting();
     }
+
+    public ITimerScheduler Timers { get; set; } = null!;
 
     /// <exception cref="SettingsException">The stack refuses an address or the gateway.</exception>
     public static Props Props(DriverContext context)
@@ -290,7 +290,7 @@ public sealed class DriverActor : ReceiveActor
         if (_front.Count == 0)
             StopStack();
         else
-            _patience = Context.System.Scheduler.ScheduleTellOnceCancelable(_context.Settings.ShutdownTimeout, Self, PatienceIsOver.Instance, ActorRefs.NoSender);
+            Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, _context.Settings.ShutdownTimeout);
     }
 
     private void TellFront()
@@ -314,7 +314,7 @@ public sealed class DriverActor : ReceiveActor
     /// <summary>What applications have left of the patience is the stacks'.</summary>
     private void StopStack()
     {
-        _patience?.Cancel();
+        Timers.Cancel(PatienceIsOver.Instance);
         if (_stacks.Count == 0)
         {
             StopTap();

@@ -12,10 +12,15 @@ public sealed partial class StackActor
     {
         Receive<OpenDatagram>(open =>
         {
-            var error = _stack.Udp.Bind(open.Local, open.Options, out var socket);
-            if (error == StackError.AddressInUse && TryAgainLater(open))
-                return;
-            Sender.Tell(socket is null ? new DatagramOpenFailed(error) : new DatagramOpened(_sockets.Add(socket, Sender).Id, socket.Local));
+            var asker = Sender;
+            TryTwice(last =>
+            {
+                var error = _stack.Udp.Bind(open.Local, open.Options, out var socket);
+                if (error == StackError.AddressInUse && !last)
+                    return false;
+                asker.Tell(socket is null ? new DatagramOpenFailed(error) : new DatagramOpened(_sockets.Add(socket, asker).Id, socket.Local));
+                return true;
+            });
         });
         Receive<ConnectDatagram>(connect =>
         {

@@ -12,10 +12,15 @@ public sealed partial class StackActor
     {
         Receive<Bind>(bind =>
         {
-            var error = _stack.Tcp.Bind(bind.Local, bind.ReuseAddress, out var binding);
-            if (error == StackError.AddressInUse && TryAgainLater(bind))
-                return;
-            Sender.Tell(binding is null ? new BindFailed(error) : new Bound(_sockets.Add(binding, Sender).Id, binding.Local));
+            var asker = Sender;
+            TryTwice(last =>
+            {
+                var error = _stack.Tcp.Bind(bind.Local, bind.ReuseAddress, out var binding);
+                if (error == StackError.AddressInUse && !last)
+                    return false;
+                asker.Tell(binding is null ? new BindFailed(error) : new Bound(_sockets.Add(binding, asker).Id, binding.Local));
+                return true;
+            });
         });
         Receive<Unbind>(unbind => TakeBinding(unbind.Id)?.Release());
         Receive<Listen>(Listen);

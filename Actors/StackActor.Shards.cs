@@ -12,8 +12,6 @@ public sealed partial class StackActor
     /// <summary>The thread of another shard may still have to hear that an application has closed the socket which had the port.</summary>
     private static readonly TimeSpan CloseIsHeardWithin = TimeSpan.FromMilliseconds(20);
 
-    // Asked for the second time at present.
-    private object? _again;
     private IReadOnlyList<IActorRef> _siblings = [];
     private long _crossings;
 
@@ -32,12 +30,7 @@ public sealed partial class StackActor
             else
                 Enqueue(frame.Buffer);
         });
-        Receive<Again>(again =>
-        {
-            _again = again.Request;
-            OnReceive(again.Request);
-            _again = null;
-        });
+        Receive<Again>(again => again.Try());
         Receive<Crossing>(crossing =>
         {
             _stack.ReceiveCrossing(crossing.Packet, crossing.Hops, Now);
@@ -45,13 +38,17 @@ public sealed partial class StackActor
         });
     }
 
-    /// <summary>A port that is in use is asked for once more before that is said: on one thread the close of its socket would have been heard before.</summary>
-    private bool TryAgainLater(object request)
+    /// <summary>
+    /// A port that is in use is tried once more before that is said, where there are several shards: on one thread the close of its socket would have been heard
+    /// before.
+    /// </summary>
+    /// <param name="attempt">Tries to take the port; true for the last time, and then it answers whatever comes of it. False: try again later.</param>
+    private void TryTwice(Func<bool, bool> attempt)
     {
-        if (_stack.Options.Shard is null || ReferenceEquals(_again, request))
-            return false;
-        Context.System.Scheduler.ScheduleTellOnce(CloseIsHeardWithin, Self, new Again(request), Sender);
-        return true;
+        if (attempt(_stack.Options.Shard is null))
+            return;
+        var again = new Again(() => attempt(true));
+        Timers.StartSingleTimer(again, again, CloseIsHeardWithin);
     }
 
     /// <summary>Takes a frame off this shard's queue of the wire to the shard that it is for.</summary>
@@ -90,5 +87,5 @@ public sealed partial class StackActor
         }
     }
 
-    private sealed record Again(object Request) : IDeadLetterSuppression;
+    private sealed record Again(Action Try) : IDeadLetterSuppression;
 }

@@ -35,7 +35,7 @@ public sealed partial class StackActor
         Receive<StopStack>(stop =>
         {
             _stopping = true;
-            Context.System.Scheduler.ScheduleTellOnce(stop.Patience, Self, PatienceIsOver.Instance, ActorRefs.NoSender);
+            Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, stop.Patience);
             PostPoll();
         });
         Receive<PatienceIsOver>(_ =>
@@ -47,7 +47,7 @@ public sealed partial class StackActor
             }
 
             _resets = true;
-            Context.System.Scheduler.ScheduleTellOnce(LastWords, Self, PatienceIsOver.Instance, ActorRefs.NoSender);
+            Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, LastWords);
             PostPoll();
         });
     }

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Dispatch;
 using Akka.Event;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
@@ -25,7 +26,7 @@ public sealed record StackContext(NetworkStack Stack, IActorRef Tap, BufferPool 
 /// Owns one <see cref="NetworkStack"/> and is the only one who calls it. Frames are queued; the first one in an empty queue posts <see cref="Poll"/>, and so
 /// does every socket call, once for all that are in the mailbox; the scheduler posts it at the engine's next deadline, and never when nothing is due.
 /// </summary>
-public sealed partial class StackActor : ReceiveActor
+public sealed partial class StackActor : ReceiveActor, IWithTimers
 {
     /// <summary>Of a frame that the engine fails on, so many bytes are logged: all headers.</summary>
     private const int FaultBytes = 128;
@@ -45,7 +46,7 @@ public sealed partial class StackActor : ReceiveActor
     private readonly NetworkStack _stack;
     private readonly FrameQueue _frames;
     private readonly SocketTable _sockets = new();
-    private readonly MessageDispatcher _dispatcher = Context.Dispatcher;
+    private readonly OrderedDispatcher _dispatcher = (OrderedDispatcher)Context.Dispatcher;
     private readonly PollRound _round = new(Context.Self);
     private readonly long _origin;
     private bool _pollPosted;
@@ -87,6 +88,8 @@ public sealed partial class StackActor : ReceiveActor
         ReceiveManagement();
         ReceiveStop();
     }
+
+    public ITimerScheduler Timers { get; set; } = null!;
 
     private Instant Now => new(_context.Clock.GetElapsedTime(_origin).Ticks);
 
@@ -161,7 +164,7 @@ public sealed partial class StackActor : ReceiveActor
             // What the engine has answered by itself (a SYN, an echo request) has nothing to wait for.
             SendQueued();
             _goingRound = true;
-            _dispatcher.Schedule(_round);
+            _dispatcher.Post(_round);
             return;
         }
 
@@ -279,6 +282,6 @@ public sealed partial class StackActor : ReceiveActor
     {
         public void Run() => stack.Tell(Poll.Answered, ActorRefs.NoSender);
 
-        public void Execute() => Run();
+        void IThreadPoolWorkItem.Execute() => Run();
     }
 }

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Configuration;
 using Tapwire.Actors;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Settings;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
@@ -25,7 +26,7 @@ internal sealed class RunningCable : IAsyncDisposable
         _system = system;
         _actor = actor;
         _cable = cable;
-        Ended = EndWatcher.Watch(system, actor);
+        Ended = actor.WatchAsync();
     }
 
     /// <summary>Ends when the cable has, which by itself it does only after a fault.</summary>
@@ -39,7 +40,7 @@ internal sealed class RunningCable : IAsyncDisposable
         if (system.Dispatchers.Lookup(RunningDriver.DispatcherId) is not ReactorDispatcher dispatcher)
         {
             await system.Terminate();
-            throw new SettingsException($"{RunningDriver.DispatcherId}.type must be \"Tapwire.Actors.ReactorDispatcherConfigurator, Tapwire.Actors\".");
+            throw new SettingsException($"{RunningDriver.DispatcherId}.type must be \"Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors\".");
         }
 
         var cable = new Cable(options, TimeProvider.System);

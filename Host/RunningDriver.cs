@@ -4,6 +4,7 @@ using Akka.Actor;
 using Akka.Configuration;
 using Akka.Event;
 using Tapwire.Actors;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
@@ -29,7 +30,7 @@ internal sealed class RunningDriver : IAsyncDisposable
         _system = system;
         _driver = driver;
         Ready = ready;
-        Ended = EndWatcher.Watch(system, driver);
+        Ended = driver.WatchAsync();
     }
 
     public ActorSystem System => _system;
@@ -120,7 +121,7 @@ internal sealed class RunningDriver : IAsyncDisposable
         var id = DispatcherOf(index);
         return system.Dispatchers.Lookup(id) is ReactorDispatcher dispatcher
             ? new DriverShard(wire, reopen, dispatcher.Reactor, id)
-            : throw new SettingsException($"{DispatcherId}.type must be \"Tapwire.Actors.ReactorDispatcherConfigurator, Tapwire.Actors\".");
+            : throw new SettingsException($"{DispatcherId}.type must be \"Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors\".");
     }
 
     private async Task StopOnceAsync()

@@ -10,7 +10,7 @@ public class MailboxBenchmarks
     private const int Messages = 100_000;
     private const string Hocon = """
         akka.loglevel = WARNING
-        reactor { type = "Tapwire.Actors.ReactorDispatcherConfigurator, Tapwire.Actors", throughput = 64 }
+        reactor { type = "Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors", throughput = 64 }
         """;
 
     private readonly ManualResetEventSlim _done = new();

@@ -1,6 +1,5 @@
 using Akka.Actor;
 using Akka.TestKit;
-using Akka.TestKit.Xunit2;
 using Tapwire.Actors;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
@@ -13,7 +12,7 @@ using Xunit;
 namespace Tapwire.Tests.Actors;
 
 /// <summary>The relay between two devices in memory, in virtual time.</summary>
-public sealed class CableActorSpecs : TestKit
+public sealed class CableActorSpecs : ActorSpec
 {
     private const int Batch = 4;
 
@@ -27,11 +26,8 @@ public sealed class CableActorSpecs : TestKit
     private IActorRef _actor = ActorRefs.Nobody;
 
     public CableActorSpecs()
-        : base(VirtualTime.Config)
     {
     }
-
-    private TestScheduler Scheduler => (TestScheduler)Sys.Scheduler;
 
     [Fact]
     public void Frames_cross_in_both_directions_in_order()
@@ -238,7 +234,6 @@ public sealed class CableActorSpecs : TestKit
 
     private void Start(CableOptions options)
     {
-        var origin = Scheduler.Now;
         var reactor = new ManualReactor();
         _cable = new Cable(options, _time);
         CablePort Port(MemoryWire device, IWire end, Func<IWire> open) => new(device, open, end, reactor, _pool, Batch,
@@ -247,9 +242,9 @@ public sealed class CableActorSpecs : TestKit
             Port(_a, _cable.A, () => throw new WireException("a: no such device.")),
             Port(_b, _cable.B, () =>
             {
-                _attempts.Add(Scheduler.Now - origin);
+                _attempts.Add(Scheduler.Elapsed);
                 return _nextB.TryDequeue(out var wire) ? wire : throw new WireException("b: no such device.");
-            }), CallingThreadDispatcher.Id).WithDispatcher(CallingThreadDispatcher.Id), "cable");
+            }), VirtualTime.Dispatcher).WithDispatcher(VirtualTime.Dispatcher), "cable");
     }
 
     private CableStatus Status()

@@ -1,6 +1,5 @@
 using Akka.Actor;
 using Akka.TestKit;
-using Akka.TestKit.Xunit2;
 using Tapwire.Actors;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
@@ -18,7 +17,7 @@ namespace Tapwire.Tests.Actors;
 /// What an application's idle connection costs beside the engine's part, which has a spec of its own: its actor with all that the runtime keeps of it, its end of the pair, its
 /// registration. Allocations are exact numbers, so these specs do not depend on the machine's load.
 /// </summary>
-public sealed class IdleConnectionCostSpec : TestKit
+public sealed class IdleConnectionCostSpec : ActorSpec
 {
     /// <summary>Connections made before anything is counted, so that tables have grown, and grow no more for those that are.</summary>
     private const int Before = 260;
@@ -30,12 +29,11 @@ public sealed class IdleConnectionCostSpec : TestKit
     private readonly DiagnosingBufferPool _pool = new();
     private readonly ManualReactor _reactor = new();
     private readonly SocketContext _context;
-    private readonly Props _props = ConnectionActor.Props.WithDispatcher(CallingThreadDispatcher.Id);
+    private readonly Props _props = ConnectionActor.Props.WithDispatcher(VirtualTime.Dispatcher);
     private readonly List<ApplicationEnd> _applications = new(Before + Counted);
     private readonly List<IActorRef> _actors = new(Before + Counted);
 
     public IdleConnectionCostSpec()
-        : base(VirtualTime.Config)
     {
         _context = new SocketContext(ActorRefs.Nobody, _reactor, _pool);
         for (var i = 0; i < Before; i++)
@@ -64,9 +62,8 @@ public sealed class IdleConnectionCostSpec : TestKit
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
-    protected override void AfterAll()
+    protected override void AfterShutdown()
     {
-        base.AfterAll();
         _applications.ForEach(static application => application.Dispose());
         _pool.AssertAllReturned();
         Assert.Equal(0, _reactor.Count);

@@ -1,7 +1,6 @@
 using System.Text;
 using Akka.Actor;
 using Akka.TestKit;
-using Akka.TestKit.Xunit2;
 using Tapwire.Actors;
 using Tapwire.Actors.Services;
 using Tapwire.Messages;
@@ -15,7 +14,7 @@ using Xunit;
 namespace Tapwire.Tests.Actors;
 
 /// <summary>The actors of a service have one connection after the other; the stack is a probe.</summary>
-public sealed class ServiceReuseSpec : TestKit
+public sealed class ServiceReuseSpec : ActorSpec
 {
     private const int Chunk = 65536;
 
@@ -26,8 +25,7 @@ public sealed class ServiceReuseSpec : TestKit
     private readonly TestProbe _stack;
     private int _connections;
 
-    public ServiceReuseSpec()
-        : base(VirtualTime.Config) => _stack = CreateTestProbe("stack");
+    public ServiceReuseSpec() => _stack = CreateTestProbe("stack");
 
     [Fact]
     public void An_actor_whose_connection_has_ended_has_the_next_one_and_those_at_a_time_have_one_each()
@@ -124,8 +122,8 @@ public sealed class ServiceReuseSpec : TestKit
 
     private IActorRef Serve(Props connection)
     {
-        var listener = Sys.ActorOf(ServiceListenerActor.Props(_stack, "service", Local, 16, connection.WithDispatcher(CallingThreadDispatcher.Id))
-            .WithDispatcher(CallingThreadDispatcher.Id));
+        var listener = Sys.ActorOf(ServiceListenerActor.Props(_stack, "service", Local, 16, connection.WithDispatcher(VirtualTime.Dispatcher))
+            .WithDispatcher(VirtualTime.Dispatcher));
         _stack.ExpectMsg<Listen>();
         _stack.Send(listener, new Listening(new SocketId(0, 0), Local));
         _stack.ExpectMsg<Accept>();

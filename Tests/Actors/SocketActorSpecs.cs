@@ -1,6 +1,5 @@
 using Akka.Actor;
 using Akka.TestKit;
-using Akka.TestKit.Xunit2;
 using Tapwire.Actors;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
@@ -16,7 +15,7 @@ using Xunit;
 namespace Tapwire.Tests.Actors;
 
 /// <summary>Actors of single sockets while the stack, a probe, has not answered yet: nothing that comes meanwhile is lost or answered out of order.</summary>
-public sealed class SocketActorSpecs : TestKit
+public sealed class SocketActorSpecs : ActorSpec
 {
     private static readonly IpEndpoint Local = new(IpAddress.Parse("10.0.0.1"), 4000);
     private static readonly IpEndpoint Remote = new(IpAddress.Parse("10.0.0.2"), 80);
@@ -30,7 +29,6 @@ public sealed class SocketActorSpecs : TestKit
     private ApplicationEnd? _application;
 
     public SocketActorSpecs()
-        : base(VirtualTime.Config)
     {
         _stack = CreateTestProbe("stack");
         _session = CreateTestProbe("session");
@@ -134,8 +132,8 @@ public sealed class SocketActorSpecs : TestKit
     [Fact]
     public void A_connection_that_no_actor_takes_any_more_is_reset_on_both_sides()
     {
-        Sys.ActorOf(Props.Create(() => new DeadLetterReclaimer()).WithDispatcher(CallingThreadDispatcher.Id));
-        var actor = Sys.ActorOf(ConnectionActor.Props.WithDispatcher(CallingThreadDispatcher.Id));
+        Sys.ActorOf(Props.Create(() => new DeadLetterReclaimer()).WithDispatcher(VirtualTime.Dispatcher));
+        var actor = Sys.ActorOf(ConnectionActor.Props.WithDispatcher(VirtualTime.Dispatcher));
         Watch(actor);
         Sys.Stop(actor);
         ExpectTerminated(actor);
@@ -179,7 +177,7 @@ public sealed class SocketActorSpecs : TestKit
     public void A_datagram_request_that_is_under_way_when_the_socket_ends_is_answered()
     {
         var link = DatagramLink.Create(out _application);
-        var actor = Sys.ActorOf(DatagramActor.Props(_context, link, LinkFamily.V4).WithDispatcher(CallingThreadDispatcher.Id));
+        var actor = Sys.ActorOf(DatagramActor.Props(_context, link, LinkFamily.V4).WithDispatcher(VirtualTime.Dispatcher));
         Ask(actor, new BindRequest(1, 1, LinkAddress.From(Local)));
         _stack.ExpectMsg<OpenDatagram>();
         Ask(actor, new GetSockNameRequest(2, 1));
@@ -192,9 +190,8 @@ public sealed class SocketActorSpecs : TestKit
         Assert.Equal((3u, (int)StackError.ConnectionAborted), Answered(out _));
     }
 
-    protected override void AfterAll()
+    protected override void AfterShutdown()
     {
-        base.AfterAll();
         _application?.Dispose();
         _pool.AssertAllReturned();
         Assert.Equal(0, _reactor.Count);
@@ -203,7 +200,7 @@ public sealed class SocketActorSpecs : TestKit
     private IActorRef Connection(Accepted? accepted = null)
     {
         var link = StreamLink.Create(out _application);
-        var actor = Sys.ActorOf(ConnectionActor.Props.WithDispatcher(CallingThreadDispatcher.Id));
+        var actor = Sys.ActorOf(ConnectionActor.Props.WithDispatcher(VirtualTime.Dispatcher));
         actor.Tell(new JoinSocket(_context, link, LinkFamily.V4, default, accepted));
         return actor;
     }
@@ -212,7 +209,7 @@ public sealed class SocketActorSpecs : TestKit
     {
         var link = StreamLink.Create(out _application);
         var listen = new BecomeListener(_context, AcceptLink.From(link), LinkFamily.V4, null, default, new ListenRequest(7, 1, 5), _session.Ref);
-        return Sys.ActorOf(LinkListenerActor.Props(listen, _reactor).WithDispatcher(CallingThreadDispatcher.Id));
+        return Sys.ActorOf(LinkListenerActor.Props(listen, _reactor).WithDispatcher(VirtualTime.Dispatcher));
     }
 
     private void Ask(IActorRef actor, LinkRequest request) => _session.Send(actor, new LinkCall(request));

@@ -1,6 +1,5 @@
 using Akka.Actor;
 using Akka.TestKit;
-using Akka.TestKit.Xunit2;
 using Tapwire.Actors;
 using Tapwire.Messages;
 using Tapwire.Tests.Actors.Support;
@@ -13,7 +12,7 @@ using Xunit;
 namespace Tapwire.Tests.Actors;
 
 /// <summary>The tap actor alone: the wire is in memory, the stack a probe.</summary>
-public sealed class TapActorSpecs : TestKit
+public sealed class TapActorSpecs : ActorSpec
 {
     private const int ReadBatch = 4;
     private const int QueueFrames = 8;
@@ -22,20 +21,15 @@ public sealed class TapActorSpecs : TestKit
     private readonly MemoryWire _wire = new();
     private readonly Queue<MemoryWire> _next = new();
     private readonly List<TimeSpan> _attempts = [];
-    private readonly DateTimeOffset _origin;
     private readonly TestProbe _stack;
     private readonly IActorRef _tap;
 
     public TapActorSpecs()
-        : base(VirtualTime.Config)
     {
-        _origin = Scheduler.Now;
         _stack = CreateTestProbe("stack");
         _tap = Sys.ActorOf(TapActor.Props(new TapContext(_wire, Reopen, new ManualReactor(), _pool, ReadBatch, QueueFrames,
-            TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(800))).WithDispatcher(CallingThreadDispatcher.Id), "tap");
+            TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(800))).WithDispatcher(VirtualTime.Dispatcher), "tap");
     }
-
-    private TestScheduler Scheduler => (TestScheduler)Sys.Scheduler;
 
     private static byte[] Numbered(int number) => [.. Enumerable.Repeat((byte)number, 60)];
 
@@ -60,7 +54,7 @@ public sealed class TapActorSpecs : TestKit
     {
         Open();
         var readWhenAsked = new List<long>();
-        var asking = Sys.ActorOf(Props.Create(() => new AskingStack(_tap, readWhenAsked)).WithDispatcher(CallingThreadDispatcher.Id));
+        var asking = Sys.ActorOf(Props.Create(() => new AskingStack(_tap, readWhenAsked)).WithDispatcher(VirtualTime.Dispatcher));
         _tap.Tell(OpenWire.Instance, asking);
         _wire.DeliverAll(Enumerable.Range(0, 10).Select(Numbered));
         Assert.Equal([ReadBatch, ReadBatch, 2], _wire.Reads);
@@ -322,16 +316,10 @@ public sealed class TapActorSpecs : TestKit
         return asker.ExpectMsg<TapStatus>();
     }
 
-    private void Advance(TimeSpan time)
-    {
-        for (var left = time; left > TimeSpan.Zero; left -= TimeSpan.FromMilliseconds(10))
-            Scheduler.Advance(TimeSpan.FromMilliseconds(10));
-    }
-
     private IActorRef OpenOffloading()
     {
         var tap = Sys.ActorOf(TapActor.Props(new TapContext(SoftwareOffloadWire.Over(_wire, _pool), Reopen, new ManualReactor(), _pool, ReadBatch, QueueFrames,
-            TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(800))).WithDispatcher(CallingThreadDispatcher.Id));
+            TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(800))).WithDispatcher(VirtualTime.Dispatcher));
         tap.Tell(OpenWire.Instance, _stack);
         _stack.ExpectMsg<WireUp>();
         return tap;
@@ -339,7 +327,7 @@ public sealed class TapActorSpecs : TestKit
 
     private IWire Reopen()
     {
-        _attempts.Add(Scheduler.Now - _origin);
+        _attempts.Add(Scheduler.Elapsed);
         return _next.TryDequeue(out var wire) ? wire : throw new WireException("memory: no such device.");
     }
 

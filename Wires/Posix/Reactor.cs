@@ -85,18 +85,22 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     /// <summary>Runs work on the loop's thread, after what this thread has posted before. Any thread may call; nothing is allocated once the queue has
     /// its size, and the kernel is called only if the loop sleeps.</summary>
     /// <exception cref="ObjectDisposedException">The loop has ended.</exception>
-    public void Post(Action<object?> work, object? state)
+    public void Post(Action<object?> work, object? state) => ObjectDisposedException.ThrowIf(!TryPost(work, state), this);
+
+    /// <summary>As <see cref="Post"/>; false if the loop has ended.</summary>
+    public bool TryPost(Action<object?> work, object? state)
     {
         if (t_current == this)
         {
             _queue.Enqueue(new WorkItem(work, state));
-            return;
+            return true;
         }
 
         bool wake;
         lock (_postLock)
         {
-            ObjectDisposedException.ThrowIf(_ended, this);
+            if (_ended)
+                return false;
             _posted.Enqueue(new WorkItem(work, state));
             _hasPosted = true;
             wake = _sleeping;
@@ -105,6 +109,7 @@ public sealed unsafe class Reactor : IReactor, IDisposable
 
         if (wake)
             Wake();
+        return true;
     }
 
     /// <inheritdoc/>

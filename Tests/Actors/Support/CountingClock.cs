@@ -1,19 +1,13 @@
-using Akka.TestKit;
-
 namespace Tapwire.Tests.Actors.Support;
 
-/// <summary>The test scheduler's virtual time, and how often somebody has looked at it: a stack actor does so once per poll.</summary>
-internal sealed class CountingClock(TestScheduler scheduler) : TimeProvider
+/// <summary>The scheduler's virtual time, and how often somebody has looked at it: a stack actor does so once per poll.</summary>
+internal sealed class CountingClock(VirtualScheduler scheduler) : VirtualClock(scheduler)
 {
-    private readonly DateTimeOffset _origin = scheduler.Now;
-
     public int Looks { get; set; }
-
-    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
     public override long GetTimestamp()
     {
         Looks++;
-        return (scheduler.Now - _origin).Ticks;
+        return base.GetTimestamp();
     }
 }

@@ -1,6 +1,5 @@
 using Akka.Actor;
 using Akka.TestKit;
-using Akka.TestKit.Xunit2;
 using Tapwire.Actors;
 using Tapwire.Actors.Link;
 using Tapwire.Actors.Settings;
@@ -18,7 +17,7 @@ namespace Tapwire.Tests.Actors.Support;
 /// A whole driver in virtual time on the test's own thread: wire, engine and actors run when the test says so, applications are real descriptors. The host at the
 /// other end of the wire is a bare engine.
 /// </summary>
-public abstract class DriverSetup : TestKit
+public abstract class DriverSetup : ActorSpec
 {
     public static readonly IpAddress Address = IpAddress.Parse("10.99.0.2");
 
@@ -33,7 +32,6 @@ public abstract class DriverSetup : TestKit
 
     /// <param name="settings">HOCON below tapwire that differs from akka.hocon.</param>
     protected DriverSetup(string settings)
-        : base(VirtualTime.Config)
     {
         var source = new SettingsSource("akka.hocon", File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "akka.hocon")));
         var own = new SettingsSource("spec", settings.Length == 0 ? "tapwire {}" : $"tapwire {{\n{settings}\n}}");
@@ -61,8 +59,6 @@ public abstract class DriverSetup : TestKit
 
     internal Queue<MemoryWire> NextWires { get; } = new();
 
-    protected TestScheduler Scheduler => (TestScheduler)Sys.Scheduler;
-
     protected DriverSettings Settings { get; }
 
     /// <summary>What a stop takes at most: the driver's patience, the time for its last words, and some for the steps in which a spec moves time.</summary>
@@ -81,8 +77,8 @@ public abstract class DriverSetup : TestKit
 
     /// <summary>Starts a driver; the harness has one already.</summary>
     internal IActorRef StartDriver(string name, DriverSettings settings, MemoryWire wire, LinkListener? listener) =>
-        Sys.ActorOf(DriverActor.Props(Adapted(new DriverContext(settings, [new DriverShard(wire, ReopenWire, Reactor, CallingThreadDispatcher.Id)], listener, Pool, _clock,
-            Peer.Secret(2)))).WithDispatcher(CallingThreadDispatcher.Id), name);
+        Sys.ActorOf(DriverActor.Props(Adapted(new DriverContext(settings, [new DriverShard(wire, ReopenWire, Reactor, VirtualTime.Dispatcher)], listener, Pool, _clock,
+            Peer.Secret(2)))).WithDispatcher(VirtualTime.Dispatcher), name);
 
     /// <summary>What a spec's driver has that others have not. Called by the constructor.</summary>
     protected virtual DriverContext Adapted(DriverContext context) => context;
@@ -98,7 +94,7 @@ public abstract class DriverSetup : TestKit
     }
 
     /// <summary>Lets everything that can happen now happen: descriptors, mailboxes, frames in both directions.</summary>
-    internal void Run()
+    internal override void Run()
     {
         var rounds = 0;
         do
@@ -109,17 +105,6 @@ public abstract class DriverSetup : TestKit
         while (Peer.Exchange());
         Reactor.Look();
         Peer.Exchange();
-    }
-
-    /// <summary>Moves virtual time in small steps, so that both ends see their timers in order.</summary>
-    internal void Advance(TimeSpan time, TimeSpan? step = null)
-    {
-        var size = step ?? TimeSpan.FromMilliseconds(10);
-        for (var left = time; left > TimeSpan.Zero; left -= size)
-        {
-            Scheduler.Advance(left < size ? left : size);
-            Run();
-        }
     }
 
     /// <summary>Runs, moving time where nothing else moves, until the condition holds.</summary>

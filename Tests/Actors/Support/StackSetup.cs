@@ -1,6 +1,5 @@
 using Akka.Actor;
 using Akka.TestKit;
-using Akka.TestKit.Xunit2;
 using Tapwire.Actors;
 using Tapwire.Messages;
 using Tapwire.Stack;
@@ -13,11 +12,10 @@ using Xunit;
 namespace Tapwire.Tests.Actors.Support;
 
 /// <summary>A stack actor alone, in virtual time: the tap is a probe, and so are the owners of sockets.</summary>
-public abstract class StackSetup : TestKit
+public abstract class StackSetup : ActorSpec
 {
     /// <param name="pool">The engine's; null takes one that finds leaks.</param>
     protected StackSetup(BufferPool? pool = null)
-        : base(VirtualTime.Config)
     {
         Pool = pool ?? new DiagnosingBufferPool();
         Clock = new CountingClock(Scheduler);
@@ -25,7 +23,7 @@ public abstract class StackSetup : TestKit
         Owner = CreateTestProbe("owner");
         Engine = new NetworkStack(StackHarness.Ethernet(), Pool, Peer.Secret(3));
         Assert.Equal(StackError.None, Engine.AddAddress(IpPrefix.Parse("10.0.0.1/24"), Instant.Zero));
-        Sys.ActorOf(Props.Create(() => new DeadLetterReclaimer()).WithDispatcher(CallingThreadDispatcher.Id), "reclaimer");
+        Sys.ActorOf(Props.Create(() => new DeadLetterReclaimer()).WithDispatcher(VirtualTime.Dispatcher), "reclaimer");
     }
 
     internal BufferPool Pool { get; }
@@ -33,8 +31,6 @@ public abstract class StackSetup : TestKit
     internal CountingClock Clock { get; }
 
     internal NetworkStack Engine { get; }
-
-    protected TestScheduler Scheduler => (TestScheduler)Sys.Scheduler;
 
     protected TestProbe Tap { get; }
 
@@ -50,7 +46,7 @@ public abstract class StackSetup : TestKit
     protected void Start(int queueFrames = 64, long queueBytes = 1 << 20, int framesPerPoll = 64, int egressCredit = 64, TimeSpan? maximumTick = null)
     {
         Stack = Sys.ActorOf(Props.Create(() => new StackActor(new StackContext(Engine, Tap.Ref, Pool, Clock, queueFrames, queueBytes, framesPerPoll,
-            egressCredit, maximumTick ?? Timeout.InfiniteTimeSpan))).WithDispatcher(CallingThreadDispatcher.Id), "stack");
+            egressCredit, maximumTick ?? Timeout.InfiniteTimeSpan))).WithDispatcher(VirtualTime.Dispatcher), "stack");
         Tap.ExpectMsg<OpenWire>();
         Stack.Tell(new WireUp("probe", null, 1500));
         for (var second = 0; second < 5; second++)
@@ -61,13 +57,6 @@ public abstract class StackSetup : TestKit
         }
 
         Clock.Looks = 0;
-    }
-
-    protected void Advance(TimeSpan time, TimeSpan? step = null)
-    {
-        var size = step ?? TimeSpan.FromMilliseconds(10);
-        for (var left = time; left > TimeSpan.Zero; left -= size)
-            Scheduler.Advance(left < size ? left : size);
     }
 
     internal Frame Arriving(ReadOnlySpan<byte> bytes, BufferPool? pool = null)
@@ -81,7 +70,7 @@ public abstract class StackSetup : TestKit
     protected void Burst(IEnumerable<byte[]> frames)
     {
         var arriving = frames.Select(bytes => Arriving(bytes)).ToList();
-        var burst = Sys.ActorOf(Props.Create(() => new Burster(Stack, arriving)).WithDispatcher(CallingThreadDispatcher.Id));
+        var burst = Sys.ActorOf(Props.Create(() => new Burster(Stack, arriving)).WithDispatcher(VirtualTime.Dispatcher));
         Stack.Tell(StatusRequest.Instance, burst);
     }
 
