@@ -60,7 +60,8 @@ public sealed class SettingsReader(Config config, string root, IReadOnlyList<Set
         var value = config.GetValue($"{root}.{key}");
         if (value is null)
             return [];
-        if (!value.IsArray())
+        // Not IsArray, which takes an empty list for none.
+        if (!value.Values.Exists(static part => part.IsArray()))
             throw Bad(key, value.ToString(), $"a list of {accepted}");
         return [.. value.GetArray().Select(item => parse(item.GetString()) ?? throw Bad(key, item.GetString(), $"a list of {accepted}"))];
     }
