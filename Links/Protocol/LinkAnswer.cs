@@ -54,6 +54,12 @@ public sealed record LinkAnswer(LinkMessageType Type, uint Id, int Error, ReadOn
             frame[LinkProtocol.HeaderSize..].ToArray());
     }
 
+    /// <summary>
+    /// What a log shows of it. The compiler's own would ask the properties that only answers of one type have, and they throw in all others: in the logger, where
+    /// nobody expects it.
+    /// </summary>
+    public override string ToString() => $"{nameof(LinkAnswer)} {{ Type = {Type}, Id = {Id}, Error = {Error}, Body = {Body.Length} bytes }}";
+
     private ReadOnlySpan<byte> Sized(int size) => Body.Length == size
         ? Body.Span
         : throw new LinkProtocolException($"The answer to {Type} has {Body.Length} bytes, not {size}.");

@@ -285,12 +285,7 @@ public sealed class ShardSpecs() : DriverSetup("""
     private IActorRef StackActorOf(int shard) => shard == 0 ? StackActor
         : Sys.ActorSelection(Driver.Path / $"stack-shard{shard}").ResolveOne(TimeSpan.FromSeconds(3)).GetAwaiter().GetResult();
 
-    private List<StackStatus> Statuses() => [.. Enumerable.Range(0, Shards).Select(shard =>
-    {
-        var asker = CreateTestProbe();
-        asker.Send(StackActorOf(shard), StatusRequest.Instance);
-        return asker.ExpectMsg<StackStatus>();
-    })];
+    private List<StackStatus> Statuses() => [.. Enumerable.Range(0, Shards).Select(shard => StatusOf(StackActorOf(shard)))];
 
     private List<long> Announcements()
     {

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -14,6 +15,10 @@ public sealed class MessageSpecs
     private static readonly List<Type> Types = [.. typeof(Frame).Assembly.GetExportedTypes().Where(type => type.IsClass)];
 
     public static TheoryData<Type> Messages => [.. Types];
+
+    /// <summary>What applications and the driver say to each other; actors pass it on.</summary>
+    public static TheoryData<Type> LinkMessages =>
+        [.. typeof(LinkAnswer).Assembly.GetExportedTypes().Where(type => type is { Namespace: "Tapwire.Links.Protocol", IsClass: true, IsSealed: true, IsAbstract: false })];
 
     [Theory]
     [MemberData(nameof(Messages))]
@@ -37,6 +42,12 @@ public sealed class MessageSpecs
         var carries = message.GetProperties().Any(property => property.PropertyType == typeof(PacketBuffer));
         Assert.Equal(carries, typeof(IOwnsBuffers).IsAssignableFrom(message));
     }
+
+    /// <summary>A logger asks for it when a message is unhandled or dead, and the first property that throws there takes the logger with it.</summary>
+    [Theory]
+    [MemberData(nameof(Messages))]
+    [MemberData(nameof(LinkMessages))]
+    public void A_message_can_be_logged_whatever_it_holds(Type message) => Assert.NotEmpty(RuntimeHelpers.GetUninitializedObject(message).ToString()!);
 
     [Fact]
     public void There_are_messages_to_look_at() => Assert.True(Types.Count > 30);

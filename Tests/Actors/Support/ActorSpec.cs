@@ -1,4 +1,7 @@
+using Akka.Actor;
+using Akka.TestKit;
 using Akka.TestKit.Xunit2;
+using Tapwire.Messages;
 
 namespace Tapwire.Tests.Actors.Support;
 
@@ -6,10 +9,16 @@ namespace Tapwire.Tests.Actors.Support;
 /// Where specs of actors begin: TestKit in virtual time, on the spec's own thread (<see cref="VirtualTime"/>). A spec tells an actor something, and when <c>Tell</c>
 /// returns all that follows from it has happened; what is due later happens in <see cref="Advance"/>. Nothing waits and nothing depends on the machine's load.
 /// </summary>
-public abstract class ActorSpec() : TestKit(VirtualTime.Config)
+public abstract class ActorSpec : TestKit
 {
     /// <summary>So far time moves at once, so that what is on the way has its turn in between.</summary>
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(10);
+
+    private readonly TestProbe _asker;
+
+    protected ActorSpec()
+        : base(VirtualTime.Config) =>
+        _asker = CreateTestProbe("asker");
 
     internal VirtualScheduler Scheduler => (VirtualScheduler)Sys.Scheduler;
 
@@ -22,6 +31,13 @@ public abstract class ActorSpec() : TestKit(VirtualTime.Config)
             Scheduler.Advance(left < size ? left : size);
             Run();
         }
+    }
+
+    /// <summary>The answer of a stack's actor. One probe asks for all of a spec: some ask at every step.</summary>
+    protected StackStatus StatusOf(IActorRef stack)
+    {
+        _asker.Send(stack, StatusRequest.Instance);
+        return _asker.ExpectMsg<StackStatus>();
     }
 
     /// <summary>Lets everything happen that can happen now beside what actors do.</summary>

@@ -164,12 +164,7 @@ public abstract class DriverSetup : ActorSpec
     }
 
     /// <summary>The stack's own report.</summary>
-    protected Tapwire.Messages.StackStatus StackStatus()
-    {
-        var asker = CreateTestProbe();
-        asker.Send(StackActor, Tapwire.Messages.StatusRequest.Instance);
-        return asker.ExpectMsg<Tapwire.Messages.StackStatus>();
-    }
+    protected Tapwire.Messages.StackStatus StackStatus() => StatusOf(StackActor);
 
     internal void RunFor(App _) => Run();
 

@@ -91,12 +91,7 @@ public abstract class StackSetup : ActorSpec
         return frames;
     }
 
-    protected StackStatus Status()
-    {
-        var asker = CreateTestProbe();
-        asker.Send(Stack, StatusRequest.Instance);
-        return asker.ExpectMsg<StackStatus>();
-    }
+    protected StackStatus Status() => StatusOf(Stack);
 
     protected long Counter(string name) => Status().Counters.GetValueOrDefault(name);
 
