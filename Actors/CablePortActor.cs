@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
@@ -90,9 +91,9 @@ public sealed class CablePortActor : ReceiveActor, IWithTimers
         try
         {
             if (ready.Inward && _inward.Run(_device, _port.End) == PumpState.More)
-                Self.Tell(Ready.MoreInward);
+                Context.GoOnLater(Ready.TellMoreInward);
             if (ready.Outward && _outward.Run(_port.End, _device) == PumpState.More)
-                Self.Tell(Ready.MoreOutward);
+                Context.GoOnLater(Ready.TellMoreOutward);
         }
         catch (WireException e)
         {
@@ -140,6 +141,8 @@ public sealed class CablePortActor : ReceiveActor, IWithTimers
     {
         public static readonly Ready MoreInward = new(Inward: true, Outward: false);
         public static readonly Ready MoreOutward = new(Inward: false, Outward: true);
+        public static readonly Action<object?> TellMoreInward = static port => ((IActorRef)port!).Tell(MoreInward, ActorRefs.NoSender);
+        public static readonly Action<object?> TellMoreOutward = static port => ((IActorRef)port!).Tell(MoreOutward, ActorRefs.NoSender);
         private static readonly Ready Both = new(Inward: true, Outward: true);
 
         public static Ready Device(Readiness readiness) => Of(readiness, MoreInward, MoreOutward);

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
@@ -152,7 +153,7 @@ internal sealed partial class ConnectionActor
             data!.Release();
             if (reads == ReadsPerTurn)
             {
-                Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+                Context.GoOnLater(LinkReady.TellReadable);
                 return;
             }
         }
@@ -263,7 +264,7 @@ internal sealed partial class ConnectionActor
         {
             if (reads == ReadsPerTurn)
             {
-                Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+                Context.GoOnLater(LinkReady.TellReadable);
                 return;
             }
 

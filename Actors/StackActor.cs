@@ -1,5 +1,4 @@
 using Akka.Actor;
-using Akka.Dispatch;
 using Akka.Event;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Messages;
@@ -39,6 +38,9 @@ public sealed partial class StackActor : ReceiveActor, IWithTimers
     /// <summary>The same where the connection is new and has no owner yet: the listener makes an actor, that attaches, that reads, that answers.</summary>
     private const int RoundsForAccept = 3;
 
+    /// <summary>Comes behind whoever was told something before, so that they have had their turn to answer.</summary>
+    private static readonly Action<object?> TellAnswered = static stack => ((IActorRef)stack!).Tell(Poll.Answered, ActorRefs.NoSender);
+
     private static readonly TimeSpan FaultPause = TimeSpan.FromMilliseconds(10);
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
@@ -46,8 +48,6 @@ public sealed partial class StackActor : ReceiveActor, IWithTimers
     private readonly NetworkStack _stack;
     private readonly FrameQueue _frames;
     private readonly SocketTable _sockets = new();
-    private readonly OrderedDispatcher _dispatcher = (OrderedDispatcher)Context.Dispatcher;
-    private readonly PollRound _round = new(Context.Self);
     private readonly long _origin;
     private bool _pollPosted;
     private bool _goingRound;
@@ -164,7 +164,7 @@ public sealed partial class StackActor : ReceiveActor, IWithTimers
             // What the engine has answered by itself (a SYN, an echo request) has nothing to wait for.
             SendQueued();
             _goingRound = true;
-            _dispatcher.Post(_round);
+            Context.GoOnLater(TellAnswered);
             return;
         }
 
@@ -275,13 +275,5 @@ public sealed partial class StackActor : ReceiveActor, IWithTimers
         _tick?.Cancel();
         _tick = Context.System.Scheduler.ScheduleTellOnceCancelable(due - now, Self, Poll.Due, ActorRefs.NoSender);
         _tickAt = due;
-    }
-
-    /// <summary>Work among that of the dispatcher: whoever was told something before it has its turn before the poll comes, on one thread.</summary>
-    private sealed class PollRound(IActorRef stack) : IRunnable
-    {
-        public void Run() => stack.Tell(Poll.Answered, ActorRefs.NoSender);
-
-        void IThreadPoolWorkItem.Execute() => Run();
     }
 }

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
@@ -127,7 +128,7 @@ public sealed class TapActor : ReceiveActor, IWithTimers
         }
 
         if (more)
-            Self.Tell(WireReady.Readable);
+            Context.GoOnLater(WireReady.TellReadable);
     }
 
     private void Write(PacketBuffer frame)
@@ -238,5 +239,6 @@ public sealed class TapActor : ReceiveActor, IWithTimers
     private sealed record WireReady(Readiness Readiness) : IDeadLetterSuppression
     {
         public static readonly WireReady Readable = new(Readiness.Readable);
+        public static readonly Action<object?> TellReadable = static tap => ((IActorRef)tap!).Tell(Readable, ActorRefs.NoSender);
     }
 }

@@ -1,6 +1,7 @@
 using Akka.Configuration;
 using Akka.Dispatch;
 using Akka.Event;
+using Tapwire.Actors.Settings;
 using Tapwire.Wires.Posix;
 
 namespace Tapwire.Actors.Dispatch;
@@ -23,6 +24,9 @@ public sealed class ReactorDispatcher : OrderedDispatcher
 
     /// <summary>The loop, for actors that watch descriptors. It ends with the actor system.</summary>
     public Reactor Reactor { get; }
+
+    /// <inheritdoc/>
+    public override void Post(Action<object?> work, object? state) => Reactor.TryPost(work, state);
 
     /// <summary>Once the loop has ended, with the actor system, there is nobody left to run anything.</summary>
     protected override void ExecuteTask(IRunnable run) => Reactor.TryPost(RunMailbox, run);
@@ -48,7 +52,7 @@ public sealed class ReactorDispatcherConfigurator : MessageDispatcherConfigurato
         var id = config.GetString("id", "reactor");
         var log = Logging.GetLogger(system, typeof(ReactorDispatcher));
         var reactor = new Reactor($"{system.Name}-{id}", cause => log.Error(cause, "Work on the reactor {DispatcherId} failed", id),
-            config.GetTimeSpan("spin", TimeSpan.Zero));
+            Duration.TryParse(config.GetString("spin"), out var spin) ? spin : TimeSpan.Zero);
         _dispatcher = new ReactorDispatcher(this, reactor);
         system.RegisterOnTermination(reactor.Dispose);
     }

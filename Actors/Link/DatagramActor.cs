@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -174,7 +175,7 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
                 }
             }
 
-            Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+            Context.GoOnLater(LinkReady.TellReadable);
         });
         Receive<Stopping>(_ => Context.Stop(Self));
     }
@@ -256,7 +257,7 @@ internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
             }
         }
 
-        Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+        Context.GoOnLater(LinkReady.TellReadable);
     }
 
     private void Handle(SocketId id, LinkSocketRequest request)

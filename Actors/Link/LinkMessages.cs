@@ -17,6 +17,9 @@ internal sealed class LinkReady : IDeadLetterSuppression
     /// <summary>As <see cref="Tell"/>, for a descriptor whose handler has no state.</summary>
     public static Action<Readiness> To(IActorRef actor) => readiness => Tell(actor, readiness);
 
+    /// <summary>For an actor that has read a batch and may find more: it reads on when others have had their turn.</summary>
+    public static readonly Action<object?> TellReadable = static actor => ((IActorRef)actor!).Tell(Of(Readiness.Readable), ActorRefs.NoSender);
+
     private static readonly LinkReady[] All = [.. Enumerable.Range(0, 8).Select(bits => new LinkReady((Readiness)bits))];
 
     private LinkReady(Readiness readiness) => Readiness = readiness;

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Wires;
@@ -58,7 +59,7 @@ internal sealed class LinkSessionActor : ReceiveActor
             Context.Parent.Tell(new LinkCall(request, _session.Peer));
         _requests.Clear();
         if (read == LinkRead.Data)
-            Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+            Context.GoOnLater(LinkReady.TellReadable);
         else if (read == LinkRead.Closed)
             Context.Stop(Self);
     }

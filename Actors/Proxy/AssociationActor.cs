@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Proxy;
@@ -115,7 +116,7 @@ internal sealed class AssociationActor : ReceiveActor
             }
         }
 
-        Self.Tell(LinkReady.Of(Wires.Readiness.Readable), ActorRefs.NoSender);
+        Context.GoOnLater(LinkReady.TellReadable);
     }
 
     private void Relay(SocketId id, PacketBuffer data, IpEndpoint from)

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Proxy;
@@ -65,6 +66,6 @@ internal sealed class ExposeFlowActor(ProxyContext context, IpEndpoint client, D
             }
         }
 
-        Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+        Context.GoOnLater(LinkReady.TellReadable);
     });
 }

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Proxy;
@@ -73,7 +74,7 @@ internal sealed class ForwardDatagramActor : ReceiveActor
             }
         }
 
-        Self.Tell(LinkReady.Of(Wires.Readiness.Readable), ActorRefs.NoSender);
+        Context.GoOnLater(LinkReady.TellReadable);
     }
 
     private Props Flow(IpEndpoint client) => ForwardFlowActor.Props(_context, client, _target).WithDispatcher(_context.Dispatcher);

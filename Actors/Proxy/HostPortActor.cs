@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Proxy;
@@ -78,7 +79,7 @@ internal sealed class HostPortActor : ReceiveActor
             }
         }
 
-        Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+        Context.GoOnLater(LinkReady.TellReadable);
     }
 
     private void Serve(HostStream stream, string peer)

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
@@ -207,7 +208,7 @@ internal sealed partial class ProxySessionActor : ReceiveActor, IWithTimers
             _client.Take(count);
         }
 
-        Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+        Context.GoOnLater(LinkReady.TellReadable);
         return false;
     }
 

@@ -15,8 +15,9 @@ namespace Tapwire.Tests.Actors;
 
 /// <summary>
 /// What an application's idle connection costs beside the engine's part, which has a spec of its own: its actor with all that the runtime keeps of it, its end of the pair, its
-/// registration. Allocations are exact numbers, so these specs do not depend on the machine's load.
+/// registration. Allocations are exact numbers, and nothing else runs meanwhile, so these specs do not depend on the machine's load.
 /// </summary>
+[Collection(AloneCollection.Name)]
 public sealed class IdleConnectionCostSpec : ActorSpec
 {
     /// <summary>Connections made before anything is counted, so that tables have grown, and grow no more for those that are.</summary>
@@ -29,24 +30,36 @@ public sealed class IdleConnectionCostSpec : ActorSpec
     private readonly DiagnosingBufferPool _pool = new();
     private readonly ManualReactor _reactor = new();
     private readonly SocketContext _context;
-    private readonly Props _props = ConnectionActor.Props.WithDispatcher(VirtualTime.Dispatcher);
+    private readonly IActorRef _link;
     private readonly List<ApplicationEnd> _applications = new(Before + Counted);
     private readonly List<IActorRef> _actors = new(Before + Counted);
 
     public IdleConnectionCostSpec()
     {
         _context = new SocketContext(ActorRefs.Nobody, _reactor, _pool);
+        _link = Sys.ActorOf(Props.Create(() => new Parent(_actors)).WithDispatcher(VirtualTime.Dispatcher));
         for (var i = 0; i < Before; i++)
             Open();
     }
 
+    /// <summary>The engine's part, some 690 bytes, is not among them, and neither are the test's own lists.</summary>
     [Fact]
-    public void An_application_s_connection_takes_less_than_2100_bytes_with_all_that_its_making_uses()
+    public void An_application_s_connection_keeps_less_than_1400_bytes()
+    {
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        for (var i = 0; i < Counted; i++)
+            Open();
+        Assert.InRange((GC.GetTotalMemory(forceFullCollection: true) - before) / Counted, 500, 1400);
+    }
+
+    /// <summary>Most of it is what Akka.NET looks up for each actor that is made: its dispatcher, its mailbox, what they require.</summary>
+    [Fact]
+    public void Making_one_uses_less_than_4700_bytes()
     {
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < Counted; i++)
             Open();
-        Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / Counted, 500, 2100);
+        Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / Counted, 500, 4700);
     }
 
     [Fact]
@@ -73,16 +86,26 @@ public sealed class IdleConnectionCostSpec : ActorSpec
     {
         var link = StreamLink.Create(out var application);
         var id = new SocketId(_actors.Count, 0);
-        var actor = Sys.ActorOf(_props);
-        actor.Tell(new JoinSocket(_context, link, LinkFamily.V4, default, new Accepted(id, Local, Remote)), ActorRefs.NoSender);
-        actor.Tell(new Connected(id, Local, Remote, 1000), ActorRefs.NoSender);
+        _link.Tell(new JoinSocket(_context, link, LinkFamily.V4, default, new Accepted(id, Local, Remote)), ActorRefs.NoSender);
+        _actors[^1].Tell(new Connected(id, Local, Remote, 1000), ActorRefs.NoSender);
         _applications.Add(application);
-        _actors.Add(actor);
     }
 
     private void TellAll(object message)
     {
         foreach (var actor in _actors)
             actor.Tell(message, ActorRefs.NoSender);
+    }
+
+    /// <summary>Has a child for each connection, as the link's actor does.</summary>
+    private sealed class Parent : ReceiveActor
+    {
+        private readonly Props _connection = ConnectionActor.Props.WithDispatcher(VirtualTime.Dispatcher);
+
+        public Parent(List<IActorRef> made) => Receive<JoinSocket>(join =>
+        {
+            made.Add(Context.ActorOf(_connection));
+            made[^1].Tell(join);
+        });
     }
 }

@@ -13,7 +13,11 @@ namespace Tapwire.Tests.Actors.Support;
 /// </summary>
 internal sealed class SpecDispatcher(MessageDispatcherConfigurator configurator, SpecDispatcher.Turns turns) : OrderedDispatcher(configurator)
 {
-    protected override void ExecuteTask(IRunnable run) => turns.Run(run);
+    private static readonly Action<object?> RunMailbox = static run => ((IRunnable)run!).Run();
+
+    public override void Post(Action<object?> work, object? state) => turns.Run(work, state);
+
+    protected override void ExecuteTask(IRunnable run) => turns.Run(RunMailbox, run);
 
     protected override void Shutdown()
     {
@@ -22,22 +26,22 @@ internal sealed class SpecDispatcher(MessageDispatcherConfigurator configurator,
     /// <summary>The order among all actors of a system, whatever their dispatchers are called.</summary>
     internal sealed class Turns
     {
-        private readonly Queue<IRunnable> _waiting = new();
+        private readonly Queue<(Action<object?> Work, object? State)> _waiting = new();
         private bool _running;
 
         /// <summary>Told from within a turn, work waits for its own. Another thread, such as that of a task which is piped to an actor, waits for all turns to end.</summary>
-        public void Run(IRunnable work)
+        public void Run(Action<object?> work, object? state)
         {
             lock (_waiting)
             {
-                _waiting.Enqueue(work);
+                _waiting.Enqueue((work, state));
                 if (_running)
                     return;
                 _running = true;
                 try
                 {
                     while (_waiting.TryDequeue(out var next))
-                        next.Run();
+                        next.Work(next.State);
                 }
                 finally
                 {
