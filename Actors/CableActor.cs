@@ -24,7 +24,7 @@ public sealed class CableActor : ReceiveActor
         _portA = a;
         _portB = b;
         _dispatcher = dispatcher;
-        Receive<StatusRequest>(request =>
+        Receive<GetStatus>(request =>
         {
             _askers.Enqueue(Sender);
             _a.Tell(request);

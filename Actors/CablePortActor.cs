@@ -60,7 +60,7 @@ public sealed class CablePortActor : ReceiveActor, IWithTimers
     private void Running()
     {
         Receive<Ready>(Move);
-        Receive<StatusRequest>(_ => Sender.Tell(Status(up: true)));
+        Receive<GetStatus>(_ => Sender.Tell(Status(up: true)));
     }
 
     private void Down(TimeSpan pause)
@@ -68,7 +68,7 @@ public sealed class CablePortActor : ReceiveActor, IWithTimers
         Timers.StartSingleTimer(Reopen.Instance, Reopen.Instance, pause);
         Receive<Reopen>(_ => TryReopen(pause));
         Receive<Ready>(_ => _dropped += _outward.Drain(_port.End));
-        Receive<StatusRequest>(_ => Sender.Tell(Status(up: false)));
+        Receive<GetStatus>(_ => Sender.Tell(Status(up: false)));
     }
 
     private void StartDevice()

@@ -12,22 +12,6 @@ using Tapwire.Stack.Tcp;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// The owner of a descriptor → ConnectionActor, its first message, or LinkListenerActor → LinkActor, which has that actor made: what it is to join to a
-/// socket of the stack. The descriptor is the actor's from now on. No answer but the socket's end, which the parent is told.
-/// </summary>
-/// <param name="Accepted">The connection to attach to; null for a socket that an application has just made.</param>
-internal sealed record JoinSocket(SocketContext Context, StreamEnd Link, LinkFamily Family, TcpSocketOptions Options = default, Accepted? Accepted = null)
-{
-    /// <summary>For whoever finds that there is no actor to take it: both sides are reset.</summary>
-    public void Refuse()
-    {
-        Link.Reset();
-        if (Accepted is not null)
-            Context.Stack.Tell(new Abort(Accepted.Id));
-    }
-}
-
-/// <summary>
 /// Joins one TCP socket of the stack to one application's descriptor, or to a TCP connection of the host. It reads the application only while the stack has room, writes it only what it takes,
 /// and never waits: unread bytes close the TCP window, a full send queue fills the application's own socket. Its first message is <see cref="JoinSocket"/>.
 /// <para>States: Unconnected → Binding → Unconnected; Unconnected → Opening → Established → Draining; an accepted connection begins in Attaching. From

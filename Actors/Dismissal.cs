@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Tapwire.Messages;
 
 namespace Tapwire.Actors;
 

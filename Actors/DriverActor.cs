@@ -39,46 +39,6 @@ public sealed record DriverContext(DriverSettings Settings, IReadOnlyList<Driver
     public Props Resolver { get; init; } = HostResolverActor.Props();
 }
 
-/// <summary>Anyone → DriverActor: tell me when you are ready. Answered once by <see cref="DriverReady"/> or <see cref="DriverFailed"/>.</summary>
-public sealed class WhenReady
-{
-    public static readonly WhenReady Instance = new();
-
-    private WhenReady()
-    {
-    }
-}
-
-/// <summary>DriverActor → who asked: wire, stacks, link and services are there.</summary>
-/// <param name="Stack">The first shard's.</param>
-public sealed record DriverReady(IActorRef Stack, IReadOnlyList<ServiceOpened> Services);
-
-/// <summary>DriverActor → who asked: the driver cannot work, and why. It stops.</summary>
-public sealed record DriverFailed(string Reason);
-
-/// <summary>Anyone → DriverActor: stop in order. Applications see the end of their streams, TCP gets FIN or RST, the wire closes last. The answer is the
-/// actor's termination.</summary>
-public sealed class StopDriver
-{
-    public static readonly StopDriver Instance = new();
-
-    private StopDriver()
-    {
-    }
-}
-
-/// <summary>
-/// DriverActor → listeners, links, services → connections: the driver stops; close in order and stop. Said again when its patience is over: stop now.
-/// </summary>
-internal sealed class Stopping : IDeadLetterSuppression
-{
-    public static readonly Stopping Instance = new();
-
-    private Stopping()
-    {
-    }
-}
-
 /// <summary>The root of one driver: creates its actors, supervises them, and shuts them down in order.</summary>
 public sealed class DriverActor : ReceiveActor, IWithTimers
 {

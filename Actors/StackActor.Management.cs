@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
@@ -44,7 +45,7 @@ public sealed partial class StackActor
             if (_pings.Remove(timedOut.Sequence, out var ping))
                 ping.Asker.Tell(new PingAnswer(StackError.TimedOut, ping.Request.Destination, TimeSpan.Zero, 0, ping.Request.Size));
         });
-        Receive<StatusRequest>(_ => Sender.Tell(Status()));
+        Receive<GetStatus>(_ => Sender.Tell(Status()));
     }
 
     private void SetOption(SetOption set)

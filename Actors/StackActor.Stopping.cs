@@ -6,12 +6,6 @@ using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Actors;
 
-/// <summary>
-/// DriverActor → StackActor, once every socket's actor has gone: let what is closing finish, within <paramref name="Patience"/>, reset the rest, and stop.
-/// The answer is the actor's termination.
-/// </summary>
-internal sealed record StopStack(TimeSpan Patience);
-
 /// <summary>DriverActor and StackActor → themselves, while they stop: what has not ended by now is ended.</summary>
 internal sealed class PatienceIsOver : IDeadLetterSuppression
 {

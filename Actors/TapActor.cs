@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Dispatch;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
@@ -68,7 +69,7 @@ public sealed class TapActor : ReceiveActor, IWithTimers
             _stack = Sender;
             Start();
         });
-        Receive<StatusRequest>(_ => Sender.Tell(Status(up: true)));
+        Receive<GetStatus>(_ => Sender.Tell(Status(up: true)));
     }
 
     private void Down(TimeSpan pause)
@@ -78,7 +79,7 @@ public sealed class TapActor : ReceiveActor, IWithTimers
         Receive<Frame>(frame => Drop(frame.Buffer));
         Receive<WireReady>(_ => { });
         Receive<OpenWire>(_ => _stack = Sender);
-        Receive<StatusRequest>(_ => Sender.Tell(Status(up: false)));
+        Receive<GetStatus>(_ => Sender.Tell(Status(up: false)));
     }
 
     private void Start()
@@ -215,9 +216,9 @@ public sealed class TapActor : ReceiveActor, IWithTimers
         Start();
     }
 
-    private TapStatus Status(bool up) => new(
+    private TapStatus Status(bool up) => new(new WireStatus(
         _wire.Name, up, _wire.Mtu, _wire.HardwareAddress?.ToString(), OffloadsOf(_wire),
-        _framesReceived, _bytesReceived, _framesSent, _bytesSent, _refusedBefore + (up ? _wire.Refused : 0), _framesDropped);
+        _framesReceived, _bytesReceived, _framesSent, _bytesSent, _refusedBefore + (up ? _wire.Refused : 0), _framesDropped));
 
     private static string OffloadsOf(IWire wire)
     {

@@ -53,7 +53,7 @@ internal sealed class RunningCable : IAsyncDisposable
 
     public async Task<CableReport> ReportAsync()
     {
-        var status = await _actor.Ask<CableStatus>(StatusRequest.Instance, Patience);
+        var status = await _actor.Ask<CableStatus>(GetStatus.Instance, Patience);
         return new CableReport(_cable.AToB, _cable.BToA, status);
     }
 

@@ -8,6 +8,7 @@ using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
+using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
 using Tapwire.Wires.Offload;

@@ -2,10 +2,10 @@ using Akka.Event;
 
 namespace Tapwire.Messages;
 
-/// <summary>CableActor's answer to <see cref="StatusRequest"/>: its two ends.</summary>
+/// <summary>CableActor's answer to <see cref="GetStatus"/>: its two ends.</summary>
 public sealed record CableStatus(CablePortStatus A, CablePortStatus B);
 
-/// <summary>CablePortActor's answer to <see cref="StatusRequest"/>: totals since the start.</summary>
+/// <summary>CablePortActor's answer to <see cref="GetStatus"/>: totals since the start.</summary>
 /// <param name="Up">The device is there.</param>
 /// <param name="FramesDropped">Frames dropped because the device was gone.</param>
 /// <param name="FramesRefused">Frames that the device, or the cable, did not take as such: longer than its MTU, or malformed.</param>

@@ -1,13 +1,49 @@
+using Akka.Event;
+using Tapwire.Links.Protocol;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+
 namespace Tapwire.Messages;
 
-/// <summary>ProxyActor's answer to <see cref="StatusRequest"/>: one entry for each port that it serves.</summary>
-public sealed record ProxyStatus(IReadOnlyList<ProxyPortStatus> Ports);
+/// <summary>ProxyActor's answer to <see cref="GetStatus"/>: one entry for each port that it serves, which the port's actor has answered it with.</summary>
+public sealed record ProxyStatus(IReadOnlyList<PortStatus> Ports);
 
-/// <summary>The answer of a port's actor to <see cref="StatusRequest"/>. All but <paramref name="Open"/> are totals since the start.</summary>
-/// <param name="Name">As it is written in the settings, after what it is: "socks 127.0.0.1:1080", "forward tcp:...", "expose udp:...".</param>
-/// <param name="Open">Connections, or UDP clients, at this moment.</param>
-/// <param name="Accepted">Connections, or UDP clients, so far.</param>
-/// <param name="Refused">Connections, or datagrams of new UDP clients, for which there was no room.</param>
-/// <param name="Failed">Of the accepted, the ones that came to nothing: a handshake that failed, a destination that could not be reached.</param>
-/// <param name="DatagramsDropped">Datagrams that could not be passed on.</param>
-public sealed record ProxyPortStatus(string Name, int Open, long Accepted, long Refused, long Failed, long DatagramsDropped);
+/// <summary>ProxyActor → DriverActor, once: all exposed ports listen, or, with a <paramref name="Problem"/>, one does not.</summary>
+public sealed record ProxyOpened(string? Problem);
+
+/// <summary>An exposed port's actor → ProxyActor, once: it listens, or, with a <paramref name="Problem"/>, it does not.</summary>
+public sealed record PortOpened(string? Problem);
+
+/// <summary>The actor of one connection, or of one UDP client → its port's actor: it comes to nothing. Its end follows.</summary>
+public sealed class ConnectionFailed : IDeadLetterSuppression
+{
+    public static readonly ConnectionFailed Instance = new();
+
+    private ConnectionFailed()
+    {
+    }
+}
+
+/// <summary>A timer → the actor that has set it: a client, or a destination, has taken too long. No answer.</summary>
+public sealed class TookTooLong
+{
+    public static readonly TookTooLong Instance = new();
+
+    private TookTooLong()
+    {
+    }
+}
+
+/// <summary>Between the actor of a UDP port and that of one of its clients, in both directions: one datagram of that client, or for it.</summary>
+/// <param name="Client">Who it is on the port's side.</param>
+public sealed record FlowDatagram(IpEndpoint Client, PacketBuffer Data) : IOwnsBuffers, IDeadLetterSuppression
+{
+    public void Release() => Data.Release();
+}
+
+/// <summary>The actor of a UDP port's client → the port's actor: that many datagrams could not be passed on.</summary>
+public sealed record DatagramsDropped(int Count) : IDeadLetterSuppression;
+
+/// <summary>AssociationActor → its session's actor, once: where the client's datagrams are relayed, or why they are not.</summary>
+public sealed record AssociationOpened(IpEndpoint Relay, StackError Error);

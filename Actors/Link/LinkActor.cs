@@ -125,7 +125,7 @@ internal sealed class LinkActor : ReceiveActor
             case PingRequest ping:
                 Ping(ping);
                 break;
-            case Links.Protocol.StatusRequest status:
+            case StatusRequest status:
                 Status(status);
                 break;
             case AddAddressRequest add:
@@ -235,19 +235,23 @@ internal sealed class LinkActor : ReceiveActor
             _ => new LinkReply(ping.Failed(StackError.TimedOut)));
     }
 
-    private void Status(Links.Protocol.StatusRequest request)
+    private void Status(StatusRequest request)
     {
         var sockets = _sockets.Count;
         var sessions = _sessions.Count;
-        var stacks = Task.WhenAll(_context.Sockets.Select(static shard => shard.Stack.Ask<StackStatus>(Messages.StatusRequest.Instance, StatusPatience)));
-        var taps = Task.WhenAll(_context.Taps.Select(static tap => tap.Ask<TapStatus>(Messages.StatusRequest.Instance, StatusPatience)));
-        var proxy = _context.Proxy.IsNobody()
-            ? Task.FromResult(new ProxyStatus([]))
-            : _context.Proxy.Ask<ProxyStatus>(Messages.StatusRequest.Instance, StatusPatience);
-        Task.WhenAll(stacks, taps, proxy).ContinueWith(
-            _ => StatusJson.Write(StatusTotals.Of(stacks.Result), StatusTotals.Of(taps.Result), sessions, sockets, proxy.Result), TaskScheduler.Default).PipeTo(Sender, Self,
-            json => new LinkReply(request.Status(json)),
+        Collect().PipeTo(Sender, Self,
+            status => new LinkReply(request.Status(StatusJson.Write(status))),
             _ => new LinkReply(request.Failed(StackError.TimedOut)));
+
+        async Task<DriverStatus> Collect()
+        {
+            var stacks = Task.WhenAll(_context.Sockets.Select(static shard => shard.Stack.Ask<StackStatus>(GetStatus.Instance, StatusPatience)));
+            var taps = Task.WhenAll(_context.Taps.Select(static tap => tap.Ask<TapStatus>(GetStatus.Instance, StatusPatience)));
+            var ports = _context.Proxy.IsNobody() ? new ProxyStatus([]) : await _context.Proxy.Ask<ProxyStatus>(GetStatus.Instance, StatusPatience);
+            var stack = StatusTotals.Of(await stacks);
+            return new DriverStatus(stack.Uptime, StatusTotals.Of(await taps), stack.Addresses, sessions, sockets, ports.Ports, stack.ConnectionCount, stack.Connections,
+                stack.BuffersRented, stack.Counters);
+        }
     }
 
     /// <summary>All shards have the same addresses, and so give the same answer.</summary>

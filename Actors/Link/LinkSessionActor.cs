@@ -3,6 +3,7 @@ using Akka.Event;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
+using Tapwire.Messages;
 using Tapwire.Wires;
 
 namespace Tapwire.Actors.Link;

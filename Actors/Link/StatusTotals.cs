@@ -1,3 +1,4 @@
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 
 namespace Tapwire.Actors.Link;
@@ -22,14 +23,14 @@ internal static class StatusTotals
     }
 
     /// <summary>The queues of one interface; it is up while all of them are.</summary>
-    public static TapStatus Of(IReadOnlyList<TapStatus> queues) => queues[0] with
+    public static WireStatus Of(IReadOnlyList<TapStatus> queues) => queues[0].Wire with
     {
-        Up = queues.All(static queue => queue.Up),
-        FramesReceived = queues.Sum(static queue => queue.FramesReceived),
-        BytesReceived = queues.Sum(static queue => queue.BytesReceived),
-        FramesSent = queues.Sum(static queue => queue.FramesSent),
-        BytesSent = queues.Sum(static queue => queue.BytesSent),
-        FramesRefused = queues.Sum(static queue => queue.FramesRefused),
-        FramesDropped = queues.Sum(static queue => queue.FramesDropped),
+        Up = queues.All(static queue => queue.Wire.Up),
+        FramesReceived = queues.Sum(static queue => queue.Wire.FramesReceived),
+        BytesReceived = queues.Sum(static queue => queue.Wire.BytesReceived),
+        FramesSent = queues.Sum(static queue => queue.Wire.FramesSent),
+        BytesSent = queues.Sum(static queue => queue.Wire.BytesSent),
+        FramesRefused = queues.Sum(static queue => queue.Wire.FramesRefused),
+        FramesDropped = queues.Sum(static queue => queue.Wire.FramesDropped),
     };
 }

@@ -12,9 +12,6 @@ using Tapwire.Stack.Udp;
 
 namespace Tapwire.Actors.Proxy;
 
-/// <summary>AssociationActor → its session's actor, once: where the client's datagrams are relayed, or why they are not.</summary>
-internal sealed record AssociationOpened(IpEndpoint Relay, StackError Error);
-
 /// <summary>
 /// The relay of one SOCKS client's datagrams (RFC 1928, 7): a UDP socket of the host for the client, and one of the stack for everybody that it sends to. Fragments
 /// are dropped, as the RFC allows. Its session's actor stops it.

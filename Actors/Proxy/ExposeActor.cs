@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Settings;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Tcp;
@@ -48,7 +49,7 @@ internal sealed class ExposeActor : ListenerActor
     {
         Receive<Terminated>(_ => _opened--);
         Receive<ConnectionFailed>(_ => _failed++);
-        Receive<StatusRequest>(_ => Sender.Tell(new ProxyPortStatus($"expose {_spec}", _opened, _accepted, _refused, _failed, 0)));
+        Receive<GetStatus>(_ => Sender.Tell(new PortStatus($"expose {_spec}", _opened, _accepted, _refused, _failed, 0)));
     }
 
     protected override void OnAccepted(SocketId listener, Accepted accepted)

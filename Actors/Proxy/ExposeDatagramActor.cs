@@ -70,7 +70,7 @@ internal sealed class ExposeDatagramActor : ReceiveActor
         Receive<DatagramsDropped>(dropped => _flows.Drop(dropped.Count));
         Receive<ConnectionFailed>(_ => _flows.Fail());
         Receive<Terminated>(gone => _flows.Remove(gone.ActorRef));
-        Receive<StatusRequest>(_ => Sender.Tell(_flows.Status($"expose {_spec}")));
+        Receive<GetStatus>(_ => Sender.Tell(_flows.Status($"expose {_spec}")));
         Receive<Closed>(closed =>
         {
             _socket = null;

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Tapwire.Actors.Settings;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -51,5 +52,5 @@ internal sealed class FlowTable(IActorContext context, int limit)
             _flows.Remove(client);
     }
 
-    public ProxyPortStatus Status(string name) => new(name, _flows.Count, _accepted, _refused, _failed, _dropped);
+    public PortStatus Status(string name) => new(name, _flows.Count, _accepted, _refused, _failed, _dropped);
 }

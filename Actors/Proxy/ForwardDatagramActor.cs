@@ -41,7 +41,7 @@ internal sealed class ForwardDatagramActor : ReceiveActor
         Receive<DatagramsDropped>(dropped => _flows.Drop(dropped.Count));
         Receive<ConnectionFailed>(_ => _flows.Fail());
         Receive<Terminated>(gone => _flows.Remove(gone.ActorRef));
-        Receive<StatusRequest>(_ => Sender.Tell(_flows.Status(_name)));
+        Receive<GetStatus>(_ => Sender.Tell(_flows.Status(_name)));
         Receive<Stopping>(_ => Context.Stop(Self));
     }
 

@@ -3,6 +3,7 @@ using Akka.Event;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
+using Tapwire.Links.Protocol;
 using Tapwire.Links.Proxy;
 using Tapwire.Messages;
 using Tapwire.Wires;
@@ -41,7 +42,7 @@ internal sealed class HostPortActor : ReceiveActor
         Receive<Terminated>(_ => _open--);
         Receive<ConnectionFailed>(_ => _failed++);
         Receive<DatagramsDropped>(dropped => _dropped += dropped.Count);
-        Receive<StatusRequest>(_ => Sender.Tell(new ProxyPortStatus(_name, _open, _accepted, _refused, _failed, _dropped)));
+        Receive<GetStatus>(_ => Sender.Tell(new PortStatus(_name, _open, _accepted, _refused, _failed, _dropped)));
         Receive<Stopping>(_ => Stop());
     }
 

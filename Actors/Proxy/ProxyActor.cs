@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Settings;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 
 namespace Tapwire.Actors.Proxy;
@@ -59,9 +60,9 @@ internal sealed class ProxyActor : ReceiveActor
             else if (--_unopened == 0)
                 Context.Parent.Tell(new ProxyOpened(null));
         });
-        Receive<StatusRequest>(_ =>
+        Receive<GetStatus>(_ =>
         {
-            var asked = _ports.Select(static port => port.Ask<ProxyPortStatus>(StatusRequest.Instance, StatusPatience));
+            var asked = _ports.Select(static port => port.Ask<PortStatus>(GetStatus.Instance, StatusPatience));
             Task.WhenAll(asked).PipeTo(Sender, Self, static ports => new ProxyStatus(ports));
         });
         Receive<Terminated>(gone => _ports.Remove(gone.ActorRef));

@@ -3,6 +3,7 @@ using Akka.Event;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Proxy;
+using Tapwire.Messages;
 using Tapwire.Stack.Ip;
 using Tapwire.Wires;
 

@@ -12,7 +12,7 @@ internal sealed partial class ProxySessionActor
 {
     private void Bind(Destination expected)
     {
-        _context.Stack.Tell(StatusRequest.Instance);
+        _context.Stack.Tell(GetStatus.Instance);
         Become(() => Binding(expected));
     }
 

@@ -198,7 +198,7 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
     }
 
     private void AskForPage(bool headOnly) =>
-        Stack.Ask<StackStatus>(StatusRequest.Instance, TimeSpan.FromSeconds(5)).PipeTo(Self, ActorRefs.NoSender,
+        Stack.Ask<StackStatus>(GetStatus.Instance, TimeSpan.FromSeconds(5)).PipeTo(Self, ActorRefs.NoSender,
             status => new PageReady(Page(status), headOnly),
             cause => new PageReady($"tapwire\nThe stack does not answer: {cause.Message}\n", headOnly));
 

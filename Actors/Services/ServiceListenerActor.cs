@@ -7,15 +7,6 @@ using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Actors.Services;
 
-/// <summary>ServiceListenerActor → its parent, once: the service is open, or why it is not.</summary>
-public sealed record ServiceOpened(string Name, IpEndpoint Local, StackError Error);
-
-/// <summary>Connection's actor → its listener: the connection has ended, and the actor is as new.</summary>
-internal sealed class ConnectionServed : IDeadLetterSuppression
-{
-    public static readonly ConnectionServed Instance = new();
-}
-
 /// <summary>
 /// Serves a port from within the driver: every connection has an actor to itself. One whose connection has ended gets another: to make an actor and to end it
 /// costs more than all that a short connection says to it.

@@ -55,7 +55,7 @@ internal sealed class DemoRun(DemoOptions options)
             var elapsed = await TransferAsync(directory.FullName, sent, received, cancel);
 
             return new DemoResult(sentHash, await HashAsync(received, cancel), elapsed,
-                await left.AskStack<StackStatus>(StatusRequest.Instance), await right.AskStack<StackStatus>(StatusRequest.Instance),
+                await left.AskStack<StackStatus>(GetStatus.Instance), await right.AskStack<StackStatus>(GetStatus.Instance),
                 cable.AToB, cable.BToA);
         }
         finally

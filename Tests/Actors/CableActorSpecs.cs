@@ -195,7 +195,7 @@ public sealed class CableActorSpecs : ActorSpec
     {
         Start(new CableOptions());
         var askers = Enumerable.Range(0, 3).Select(_ => CreateTestProbe()).ToList();
-        askers.ForEach(asker => asker.Send(_actor, StatusRequest.Instance));
+        askers.ForEach(asker => asker.Send(_actor, GetStatus.Instance));
         Assert.All(askers, asker => asker.ExpectMsg<CableStatus>());
     }
 
@@ -250,7 +250,7 @@ public sealed class CableActorSpecs : ActorSpec
     private CableStatus Status()
     {
         var asker = CreateTestProbe();
-        asker.Send(_actor, StatusRequest.Instance);
+        asker.Send(_actor, GetStatus.Instance);
         return asker.ExpectMsg<CableStatus>();
     }
 

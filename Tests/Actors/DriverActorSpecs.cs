@@ -3,6 +3,7 @@ using Tapwire.Actors;
 using Tapwire.Actors.Services;
 using Tapwire.Actors.Settings;
 using Tapwire.Links.Protocol;
+using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
@@ -82,7 +83,7 @@ public sealed class DriverActorSpecs : DriverSetup
         var written = app.TryWrite(bytes);
         Assert.InRange(written, Settings.Tcp.SendBuffer + 1, bytes.Length);
         Peer.NotReading.Add(socket);
-        Driver.Tell(Tapwire.Actors.StopDriver.Instance);
+        Driver.Tell(Tapwire.Messages.StopDriver.Instance);
         Run();
         Assert.Equal(0, app.TryWrite([1]));
         Peer.NotReading.Remove(socket);
@@ -151,7 +152,7 @@ public sealed class DriverActorSpecs : DriverSetup
         foreach (var app in apps)
             app.Write(new byte[20_000]);
         Assert.True(StackStatus().Counters.GetValueOrDefault("EgressOverflow") == 0);
-        Driver.Tell(Tapwire.Actors.StopDriver.Instance);
+        Driver.Tell(Tapwire.Messages.StopDriver.Instance);
         Advance(Settings.ShutdownTimeout + TimeSpan.FromMilliseconds(20));
         Assert.DoesNotContain(sockets, Peer.Ended.Contains);
         Wire.BecomeWritable(-1);
@@ -171,7 +172,7 @@ public sealed class DriverActorSpecs : DriverSetup
         // What the application has written is lost, and so is what repeats it: the reset lies beyond what the peer expects.
         Peer.Loses = frame => frame.Length > 1000;
         app.Write(new byte[5_000]);
-        Driver.Tell(Tapwire.Actors.StopDriver.Instance);
+        Driver.Tell(Tapwire.Messages.StopDriver.Instance);
         Run();
         Advance(Settings.ShutdownTimeout + TimeSpan.FromMilliseconds(20));
         Assert.Contains(socket, Peer.Ended);
@@ -204,7 +205,7 @@ public sealed class DriverActorSpecs : DriverSetup
         Peer.Listen(80);
         using var app = OpenConnected(80);
         Peer.Loses = _ => true;
-        Driver.Tell(Tapwire.Actors.StopDriver.Instance);
+        Driver.Tell(Tapwire.Messages.StopDriver.Instance);
         Driver.Tell(WhenReady.Instance, Session);
         Assert.Contains("stopping", Session.ExpectMsg<DriverFailed>().Reason, StringComparison.Ordinal);
     }
@@ -248,7 +249,7 @@ public sealed class DriverActorSpecs : DriverSetup
             [new ServiceOpened("echo", new IpEndpoint(IpAddress.Unspecified, 7), StackError.None), new ServiceOpened("http", new IpEndpoint(IpAddress.Unspecified, 80), StackError.None)],
             services);
         Watch(driver);
-        driver.Tell(Tapwire.Actors.StopDriver.Instance);
+        driver.Tell(Tapwire.Messages.StopDriver.Instance);
         ExpectTerminated(driver);
     }
 }

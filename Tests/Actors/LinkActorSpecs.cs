@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using Tapwire.Actors.Link;
 using Tapwire.Links.Protocol;
+using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Actors.Support;

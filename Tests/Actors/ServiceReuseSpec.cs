@@ -85,7 +85,7 @@ public sealed class ServiceReuseSpec : ActorSpec
         var actor = Watch(Accept(listener));
         actor.Tell(Arrived("GET / HTTP/1.1\r\n\r\n", endOfStream: false));
         _stack.ExpectMsg<ReadDone>();
-        _stack.ExpectMsg<StatusRequest>();
+        _stack.ExpectMsg<GetStatus>();
         End(actor, StackError.ConnectionReset);
         ExpectTerminated(actor);
         Assert.NotEqual(actor, Accept(listener));

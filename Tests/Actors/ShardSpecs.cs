@@ -10,7 +10,6 @@ using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
 using Tapwire.Tests.Actors.Support;
 using Xunit;
-using StatusRequest = Tapwire.Messages.StatusRequest;
 
 namespace Tapwire.Tests.Actors;
 

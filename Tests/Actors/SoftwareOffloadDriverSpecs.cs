@@ -49,8 +49,8 @@ public sealed class SoftwareOffloadDriverSpecs : DriverSetup
         }
 
         var asker = CreateTestProbe();
-        asker.Send(TapActor, StatusRequest.Instance);
-        Assert.Equal(0, asker.ExpectMsg<TapStatus>().FramesDropped);
+        asker.Send(TapActor, GetStatus.Instance);
+        Assert.Equal(0, asker.ExpectMsg<TapStatus>().Wire.FramesDropped);
         apps.ForEach(static app => app.Dispose());
     }
 }

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.TestKit.TestActors;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;

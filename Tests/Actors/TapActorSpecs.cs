@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.TestKit;
 using Tapwire.Actors;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Tests.Actors.Support;
 using Tapwire.Tests.Support;
@@ -239,7 +240,7 @@ public sealed class TapActorSpecs : ActorSpec
         _wire.DeliverAll([new byte[60], new byte[100]]);
         Send(0, 3);
         var status = Status();
-        Assert.Equal(new TapStatus("memory", true, 1500, null, "None", 2, 160, 3, 180, 3, 0), status);
+        Assert.Equal(new WireStatus("memory", true, 1500, null, "None", 2, 160, 3, 180, 3, 0), status);
 
         _wire.Break();
         Send(0, 1);
@@ -309,11 +310,11 @@ public sealed class TapActorSpecs : ActorSpec
         return bytes;
     }
 
-    private TapStatus Status(IActorRef? tap = null)
+    private WireStatus Status(IActorRef? tap = null)
     {
         var asker = CreateTestProbe();
-        asker.Send(tap ?? _tap, StatusRequest.Instance);
-        return asker.ExpectMsg<TapStatus>();
+        asker.Send(tap ?? _tap, GetStatus.Instance);
+        return asker.ExpectMsg<TapStatus>().Wire;
     }
 
     private IActorRef OpenOffloading()
@@ -339,9 +340,9 @@ public sealed class TapActorSpecs : ActorSpec
             Receive<Frame>(frame =>
             {
                 frame.Release();
-                tap.Tell(StatusRequest.Instance);
+                tap.Tell(GetStatus.Instance);
             });
-            Receive<TapStatus>(status => readWhenAsked.Add(status.FramesReceived));
+            Receive<TapStatus>(status => readWhenAsked.Add(status.Wire.FramesReceived));
             Receive<WireUp>(_ => { });
         }
     }

@@ -13,7 +13,7 @@ public class LayeringSpec
         ["Tapwire.Stack"] = [],
         ["Tapwire.Wires"] = ["Tapwire.Stack"],
         ["Tapwire.Links"] = ["Tapwire.Stack", "Tapwire.Wires"],
-        ["Tapwire.Messages"] = ["Tapwire.Stack", "Akka"],
+        ["Tapwire.Messages"] = ["Tapwire.Stack", "Tapwire.Wires", "Tapwire.Links", "Akka"],
         ["Tapwire.Actors"] = ["Tapwire.Stack", "Tapwire.Messages", "Tapwire.Wires", "Tapwire.Links", "Akka"],
         ["tapwire"] =
         [

@@ -31,14 +31,14 @@ public abstract class ProxySetup(string settings) : DriverSetup(settings + "\npr
     /// <summary>A port's entry in the driver's status: "socks", "forward tcp" and so on.</summary>
     internal JsonElement Port(string name)
     {
-        LinkActor.Tell(new Tapwire.Actors.Link.LinkCall(new Tapwire.Links.Protocol.StatusRequest(1)), Session);
+        LinkActor.Tell(new Tapwire.Messages.LinkCall(new Tapwire.Links.Protocol.StatusRequest(1)), Session);
         // The answers meet on a thread of the pool.
         AwaitCondition(() =>
         {
             Run();
             return Session.HasMessages;
         }, TimeSpan.FromSeconds(10));
-        var answer = Session.ExpectMsg<Tapwire.Actors.Link.LinkReply>().Answer;
+        var answer = Session.ExpectMsg<Tapwire.Messages.LinkReply>().Answer;
         Assert.Equal(0, answer.Error);
         using var status = JsonDocument.Parse(answer.Body);
         return status.RootElement.GetProperty("ports").EnumerateArray().Single(port => port.GetProperty("name").GetString()!.StartsWith(name, StringComparison.Ordinal)).Clone();

@@ -36,7 +36,7 @@ public abstract class ActorSpec : TestKit
     /// <summary>The answer of a stack's actor. One probe asks for all of a spec: some ask at every step.</summary>
     protected StackStatus StatusOf(IActorRef stack)
     {
-        _asker.Send(stack, StatusRequest.Instance);
+        _asker.Send(stack, GetStatus.Instance);
         return _asker.ExpectMsg<StackStatus>();
     }
 

@@ -5,6 +5,7 @@ using Tapwire.Actors.Link;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
+using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -193,7 +194,7 @@ public abstract class DriverSetup : ActorSpec
         _stopped = true;
         var watcher = CreateTestProbe();
         watcher.Watch(Driver);
-        Driver.Tell(Tapwire.Actors.StopDriver.Instance);
+        Driver.Tell(Tapwire.Messages.StopDriver.Instance);
         Run();
         var end = Peer.Now + LongestStop;
         while (!watcher.HasMessages && Peer.Now < end)

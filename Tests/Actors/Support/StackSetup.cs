@@ -71,7 +71,7 @@ public abstract class StackSetup : ActorSpec
     {
         var arriving = frames.Select(bytes => Arriving(bytes)).ToList();
         var burst = Sys.ActorOf(Props.Create(() => new Burster(Stack, arriving)).WithDispatcher(VirtualTime.Dispatcher));
-        Stack.Tell(StatusRequest.Instance, burst);
+        Stack.Tell(GetStatus.Instance, burst);
     }
 
     /// <summary>What the actor has given to the tap since the last call.</summary>

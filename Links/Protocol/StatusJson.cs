@@ -1,34 +1,36 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
-using Tapwire.Messages;
 using Tapwire.Stack.Tcp;
 
-namespace Tapwire.Actors.Link;
+namespace Tapwire.Links.Protocol;
 
-/// <summary>The driver's state as JSON: what <c>tapwire status --json</c> prints. Fields are only added, never renamed.</summary>
-internal static class StatusJson
+/// <summary>
+/// The JSON of a <see cref="DriverStatus"/>: the text in the answer to <see cref="StatusRequest"/>, which <c>tapwire status --json</c> prints. Fields are only added,
+/// never renamed.
+/// </summary>
+public static class StatusJson
 {
-    public static string Write(StackStatus stack, TapStatus tap, int sessions, int sockets, ProxyStatus proxy)
+    public static string Write(DriverStatus driver)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
-            json.WriteNumber("uptimeSeconds", Math.Round(stack.Uptime.TotalSeconds, 3));
-            WriteWire(json, tap);
+            json.WriteNumber("uptimeSeconds", Math.Round(driver.Uptime.TotalSeconds, 3));
+            WriteWire(json, driver.Wire);
             json.WriteStartArray("addresses");
-            foreach (var address in stack.Addresses)
+            foreach (var address in driver.Addresses)
                 json.WriteStringValue(address.ToString());
             json.WriteEndArray();
             json.WriteStartObject("link");
-            json.WriteNumber("sessions", sessions);
-            json.WriteNumber("sockets", sockets);
+            json.WriteNumber("sessions", driver.Sessions);
+            json.WriteNumber("sockets", driver.Sockets);
             json.WriteEndObject();
-            WriteProxy(json, proxy);
-            json.WriteNumber("connectionCount", stack.ConnectionCount);
+            WritePorts(json, driver.Ports);
+            json.WriteNumber("connectionCount", driver.ConnectionCount);
             json.WriteStartArray("connections");
-            foreach (var connection in stack.Connections)
+            foreach (var connection in driver.Connections)
             {
                 json.WriteStartObject();
                 json.WriteString("state", connection.State);
@@ -42,9 +44,9 @@ internal static class StatusJson
             }
 
             json.WriteEndArray();
-            json.WriteNumber("buffersRented", stack.BuffersRented);
+            json.WriteNumber("buffersRented", driver.BuffersRented);
             json.WriteStartObject("counters");
-            foreach (var (name, value) in stack.Counters)
+            foreach (var (name, value) in driver.Counters)
                 json.WriteNumber(name, value);
             json.WriteEndObject();
             json.WriteEndObject();
@@ -53,10 +55,10 @@ internal static class StatusJson
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
-    private static void WriteProxy(Utf8JsonWriter json, ProxyStatus proxy)
+    private static void WritePorts(Utf8JsonWriter json, IReadOnlyList<PortStatus> ports)
     {
         json.WriteStartArray("ports");
-        foreach (var port in proxy.Ports)
+        foreach (var port in ports)
         {
             json.WriteStartObject();
             json.WriteString("name", port.Name);
@@ -71,20 +73,20 @@ internal static class StatusJson
         json.WriteEndArray();
     }
 
-    private static void WriteWire(Utf8JsonWriter json, TapStatus tap)
+    private static void WriteWire(Utf8JsonWriter json, WireStatus wire)
     {
         json.WriteStartObject("wire");
-        json.WriteString("name", tap.Name);
-        json.WriteBoolean("up", tap.Up);
-        json.WriteNumber("mtu", tap.Mtu);
-        json.WriteString("hardwareAddress", tap.HardwareAddress);
-        json.WriteString("offloads", tap.Offloads);
-        json.WriteNumber("framesReceived", tap.FramesReceived);
-        json.WriteNumber("bytesReceived", tap.BytesReceived);
-        json.WriteNumber("framesSent", tap.FramesSent);
-        json.WriteNumber("bytesSent", tap.BytesSent);
-        json.WriteNumber("framesRefused", tap.FramesRefused);
-        json.WriteNumber("framesDropped", tap.FramesDropped);
+        json.WriteString("name", wire.Name);
+        json.WriteBoolean("up", wire.Up);
+        json.WriteNumber("mtu", wire.Mtu);
+        json.WriteString("hardwareAddress", wire.HardwareAddress);
+        json.WriteString("offloads", wire.Offloads);
+        json.WriteNumber("framesReceived", wire.FramesReceived);
+        json.WriteNumber("bytesReceived", wire.BytesReceived);
+        json.WriteNumber("framesSent", wire.FramesSent);
+        json.WriteNumber("bytesSent", wire.BytesSent);
+        json.WriteNumber("framesRefused", wire.FramesRefused);
+        json.WriteNumber("framesDropped", wire.FramesDropped);
         json.WriteEndObject();
     }
 

@@ -2,14 +2,13 @@ using Akka.Actor;
 using Akka.Event;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
-using Tapwire.Messages;
 using Tapwire.Stack.Tcp;
 using Tapwire.Wires;
 
-namespace Tapwire.Actors.Link;
+namespace Tapwire.Messages;
 
 /// <summary>The reactor → a socket's or a session's actor: its descriptor has become ready. No answer.</summary>
-internal sealed class LinkReady : IDeadLetterSuppression
+public sealed class LinkReady : IDeadLetterSuppression
 {
     /// <summary>The readiness handler of a descriptor that belongs to an actor: its state is the actor's reference, so that none is made for each descriptor.</summary>
     public static readonly Action<object?, Readiness> Tell = static (actor, readiness) => ((IActorRef)actor!).Tell(Of(readiness), ActorRefs.NoSender);
@@ -31,14 +30,14 @@ internal sealed class LinkReady : IDeadLetterSuppression
 
 /// <summary>LinkSessionActor → LinkActor, and on to the socket's actor with the same sender: what an application asks. Answered by one <see cref="LinkReply"/>.</summary>
 /// <param name="Peer">Whose session it is.</param>
-internal sealed record LinkCall(LinkRequest Request, PeerCredentials Peer = default);
+public sealed record LinkCall(LinkRequest Request, PeerCredentials Peer = default);
 
 /// <summary>A socket's actor or LinkActor → LinkSessionActor: the answer for the application, with a descriptor to pass where there is one.</summary>
-internal sealed record LinkReply(LinkAnswer Answer, ApplicationEnd? Descriptor = null);
+public sealed record LinkReply(LinkAnswer Answer, ApplicationEnd? Descriptor = null);
 
 /// <summary>ConnectionActor → LinkActor: this socket is to listen. Its descriptor is the message's, and goes over to a listener's actor; then the sender is told to stop.</summary>
 /// <param name="Context">Of the shard that has the port.</param>
-internal sealed record BecomeListener(SocketContext Context, AcceptLink Link, LinkFamily Family, SocketId? Binding, TcpSocketOptions Options, ListenRequest Request,
+public sealed record BecomeListener(SocketContext Context, AcceptLink Link, LinkFamily Family, SocketId? Binding, TcpSocketOptions Options, ListenRequest Request,
     IActorRef Session)
 {
     /// <summary>For whoever finds that there is to be no listener.</summary>
@@ -51,4 +50,20 @@ internal sealed record BecomeListener(SocketContext Context, AcceptLink Link, Li
 }
 
 /// <summary>A socket's actor → LinkActor: the socket has ended.</summary>
-internal sealed record SocketEnded(ulong Handle) : IDeadLetterSuppression;
+public sealed record SocketEnded(ulong Handle) : IDeadLetterSuppression;
+
+/// <summary>
+/// The owner of a descriptor → ConnectionActor, its first message, or LinkListenerActor → LinkActor, which has that actor made: what it is to join to a
+/// socket of the stack. The descriptor is the actor's from now on. No answer but the socket's end, which the parent is told.
+/// </summary>
+/// <param name="Accepted">The connection to attach to; null for a socket that an application has just made.</param>
+public sealed record JoinSocket(SocketContext Context, StreamEnd Link, LinkFamily Family, TcpSocketOptions Options = default, Accepted? Accepted = null)
+{
+    /// <summary>For whoever finds that there is no actor to take it: both sides are reset.</summary>
+    public void Refuse()
+    {
+        Link.Reset();
+        if (Accepted is not null)
+            Context.Stack.Tell(new Abort(Accepted.Id));
+    }
+}

@@ -4,11 +4,11 @@ using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Tcp;
 using Tapwire.Wires;
 
-namespace Tapwire.Actors;
+namespace Tapwire.Messages;
 
 /// <summary>What every socket's actor works with. In a driver of several shards there is one for each.</summary>
 /// <param name="Defaults">What an option reads as that the application has not set.</param>
-internal sealed record SocketContext(IActorRef Stack, IReactor Reactor, BufferPool Pool, TcpSocketOptions Defaults = default)
+public sealed record SocketContext(IActorRef Stack, IReactor Reactor, BufferPool Pool, TcpSocketOptions Defaults = default)
 {
     /// <summary>The dispatcher whose thread is the shard's.</summary>
     public string Dispatcher { get; init; } = "";
@@ -25,4 +25,4 @@ internal sealed record SocketContext(IActorRef Stack, IReactor Reactor, BufferPo
 
 /// <summary>One shard's place among all.</summary>
 /// <param name="Contexts">Of all shards, each at its index.</param>
-internal sealed record SocketShard(int Index, IReadOnlyList<SocketContext> Contexts, FlowSteering Steering);
+public sealed record SocketShard(int Index, IReadOnlyList<SocketContext> Contexts, FlowSteering Steering);

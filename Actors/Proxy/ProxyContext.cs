@@ -1,0 +1,22 @@
+using Akka.Actor;
+using Tapwire.Actors.Settings;
+using Tapwire.Messages;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Actors.Proxy;
+
+/// <summary>What the proxy's actors work with.</summary>
+/// <param name="Resolver">Answers <see cref="Resolve"/>.</param>
+internal sealed record ProxyContext(SocketContext Sockets, IActorRef Resolver, DriverSettings Settings)
+{
+    public IActorRef Stack => Sockets.Stack;
+
+    public string Dispatcher => Sockets.Dispatcher;
+
+    /// <summary>Of all actors that join a socket of the stack to a connection of the host.</summary>
+    public Props Connection { get; } = ConnectionActor.Props.WithDispatcher(Sockets.Dispatcher);
+
+    /// <summary>Whether the settings let a SOCKS client go there.</summary>
+    public bool Allows(IpAddress address) =>
+        Settings.Socks.Destinations.Count == 0 || Settings.Socks.Destinations.Any(prefix => prefix.Contains(address));
+}

@@ -1,0 +1,14 @@
+using Akka.Event;
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Messages;
+
+/// <summary>ServiceListenerActor → its parent, once: the service is open, or why it is not.</summary>
+public sealed record ServiceOpened(string Name, IpEndpoint Local, StackError Error);
+
+/// <summary>Connection's actor → its listener: the connection has ended, and the actor is as new.</summary>
+public sealed class ConnectionServed : IDeadLetterSuppression
+{
+    public static readonly ConnectionServed Instance = new();
+}
