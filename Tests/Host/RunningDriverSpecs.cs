@@ -1,5 +1,7 @@
 using Akka.Actor;
+using Tapwire.Actors.Settings;
 using Tapwire.Host;
+using Tapwire.Host.Configuration;
 using Tapwire.Links;
 using Tapwire.Links.Client;
 using Tapwire.Messages;
@@ -28,16 +30,16 @@ public sealed class RunningDriverSpecs : IDisposable
     [Fact]
     public async Task A_driver_that_cannot_work_says_why_at_once()
     {
-        var configuration = Configuration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []");
+        var configuration = HostConfiguration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []");
         var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")], Gateway = IpAddress.Parse("192.0.2.1") };
-        var failure = await Assert.ThrowsAsync<Tapwire.Actors.Settings.SettingsException>(() => StartAsync(configuration, settings)).WaitAsync(Soon);
+        var failure = await Assert.ThrowsAsync<SettingsException>(() => StartAsync(configuration, settings)).WaitAsync(Soon);
         Assert.Contains("gateway 192.0.2.1", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task P22_a_driver_starts_answers_stops_and_starts_again_on_the_same_link()
     {
-        var configuration = Configuration.Load(null, "akka.loglevel = WARNING");
+        var configuration = HostConfiguration.Load(null, "akka.loglevel = WARNING");
         var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")] };
         using var second = new Cable(new CableOptions(), TimeProvider.System);
         foreach (var wire in new[] { _cable.A, second.A })
@@ -56,7 +58,7 @@ public sealed class RunningDriverSpecs : IDisposable
     [Fact]
     public async Task A_driver_that_loses_its_stack_ends_and_whoever_runs_it_is_told()
     {
-        var configuration = Configuration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []");
+        var configuration = HostConfiguration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []");
         var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")] };
         await using var driver = await StartAsync(configuration, settings).WaitAsync(Soon);
         Assert.False(driver.Ended.IsCompleted);
@@ -66,7 +68,7 @@ public sealed class RunningDriverSpecs : IDisposable
 
     private string LinkPath => Path.Combine(_directory.FullName, "link.sock");
 
-    private Task<RunningDriver> StartAsync(Configuration configuration, Tapwire.Actors.Settings.DriverSettings settings, IWire? wire = null) =>
+    private Task<RunningDriver> StartAsync(HostConfiguration configuration, DriverSettings settings, IWire? wire = null) =>
         RunningDriver.StartAsync("spec", configuration.Config, settings, [wire ?? _cable.A], () => throw new WireException("The cable is cut."),
             LinkListener.Listen(LinkPath), new BufferPool());
 }
