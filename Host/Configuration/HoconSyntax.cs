@@ -1,17 +1,10 @@
-using System.Globalization;
 using Tapwire.Actors.Settings;
 
 namespace Tapwire.Host.Configuration;
 
-/// <summary>A key as a text has it.</summary>
-/// <param name="Parent">The path of the section that it stands in; empty at the root.</param>
-/// <param name="Line">Where it is assigned last, counted from 1.</param>
-internal readonly record struct HoconKey(string Parent, int Line, bool IsSection);
-
 /// <summary>
 /// Checks HOCON before Akka.NET's parser sees it. That one takes what is not closed, assigned or separated for something else, drops parts of it, and can loop
-/// for ever; so what passes here is a subset that it reads as it is written. A substitution names a key of the same text whose value has no substitution in
-/// it, since that parser neither finds a circle nor looks elsewhere.
+/// for ever; so what passes here is a subset that it reads as it is written.
 /// </summary>
 internal sealed class HoconSyntax
 {
@@ -19,11 +12,9 @@ internal sealed class HoconSyntax
     private const int MaxDepth = 64;
 
     private readonly HoconText _text;
-    private readonly Dictionary<string, HoconKey> _keys = [];
-    private readonly List<(string Owner, string Target, HoconText.Place Place)> _substitutions = [];
-    private string _assigned = "";
+    private readonly HoconKeys _keys;
 
-    private HoconSyntax(HoconText text) => _text = text;
+    private HoconSyntax(HoconText text) => (_text, _keys) = (text, new HoconKeys(text));
 
     /// <param name="name">What to call the text in messages.</param>
     /// <returns>Every key of the text by its path, sections before what stands in them; keys within lists are left out.</returns>
@@ -33,15 +24,8 @@ internal sealed class HoconSyntax
         var syntax = new HoconSyntax(new HoconText(name, text));
         syntax._text.CheckCharacters();
         syntax.CheckRoot();
-        syntax.CheckSubstitutions();
-        return syntax._keys;
-    }
-
-    /// <summary>The path of a key in a section: with dots between, and quotes around a key that has dots itself.</summary>
-    public static string Join(string section, string key)
-    {
-        var part = key.Contains('.', StringComparison.Ordinal) ? $"\"{key}\"" : key;
-        return section.Length == 0 ? part : $"{section}.{part}";
+        syntax._keys.CheckSubstitutions();
+        return syntax._keys.All;
     }
 
     private void CheckRoot()
@@ -59,24 +43,6 @@ internal sealed class HoconSyntax
         _text.SkipToContent();
         if (!_text.AtEnd)
             throw _text.Error($"expected the end of the text after the '}}' that closes all, found {_text.Found}");
-    }
-
-    private void CheckSubstitutions()
-    {
-        var composed = new HashSet<string>();
-        foreach (var (owner, _, _) in _substitutions)
-        {
-            for (var path = owner; composed.Add(path) && path.Length > 0;)
-                path = _keys[path].Parent;
-        }
-
-        foreach (var (_, target, place) in _substitutions)
-        {
-            if (!_keys.ContainsKey(target))
-                throw _text.Error(place, $"${{{HoconText.Short(target)}}} names a key that is not in this text; write the value itself");
-            if (composed.Contains(target))
-                throw _text.Error(place, $"${{{HoconText.Short(target)}}} names a key that has a substitution in its own value; write the value itself");
-        }
     }
 
     /// <param name="section">The path of the section; null within a list.</param>
@@ -122,18 +88,18 @@ internal sealed class HoconSyntax
         {
             key = Key();
             depth = Deeper(depth, place);
-            (parent, path) = (path, path is null ? null : Join(path, key));
+            (parent, path) = (path, path is null ? null : HoconKeys.Join(path, key));
             _text.TakeBlanks();
             if (!_text.TryTake('.'))
                 break;
-            Declare(parent, path, isSection: true, place);
+            _keys.Add(parent, path, isSection: true, place);
             _text.TakeBlanks();
         }
 
         _text.SkipToContent();
         if (_text.Next == '{')
         {
-            Declare(parent, path, isSection: true, place);
+            _keys.Add(parent, path, isSection: true, place);
             Section(path, depth);
             _text.TakeBlanks();
             if (_text.Next == ',')
@@ -153,7 +119,7 @@ internal sealed class HoconSyntax
         if (_text.AtLineEnd && _text.Ahead() is not ('{' or '['))
             throw _text.Error(afterOperator, $"expected a value for '{HoconText.Short(key)}', found {_text.Found}");
         _text.SkipToContent();
-        Declare(parent, path, _text.Next == '{', place);
+        _keys.Add(parent, path, _text.Next == '{', place);
         Value(path, depth, $"a value for '{HoconText.Short(key)}'");
         EndOfValue('}');
     }
@@ -171,17 +137,6 @@ internal sealed class HoconSyntax
             throw _text.Error(place, "a key cannot stand in triple quotes");
         var quoted = _text.Quoted();
         return quoted.Length > 0 && !quoted.Contains('\\', StringComparison.Ordinal) ? quoted : throw _text.Error(place, "a key cannot be empty, or have '\\' in it");
-    }
-
-    /// <summary>Notes a key. One that is a section here and a value there would count in part only.</summary>
-    private void Declare(string? parent, string? path, bool isSection, HoconText.Place place)
-    {
-        if (path is null)
-            return;
-        if (_keys.TryGetValue(path, out var before) && before.IsSection != isSection)
-            throw _text.Error(place, $"'{HoconText.Short(path)}' is {(isSection ? "a section here and a value" : "a value here and a section")} at line {before.Line}; it can be one of them only");
-        _keys[path] = new HoconKey(parent ?? "", place.Line, isSection);
-        _assigned = path;
     }
 
     private void Value(string? path, int depth, string what)
@@ -288,7 +243,7 @@ internal sealed class HoconSyntax
         var target = _text.TakeWhile(() => HoconText.IsUnquoted(_text.Next) && !_text.AtComment);
         if (target.Length == 0 || !_text.TryTake('}'))
             throw _text.Error($"expected a key and '}}' to end the substitution that begins at column {place.Column}, found {_text.Found}");
-        _substitutions.Add((_assigned, target, place));
+        _keys.AddSubstitution(target, place);
     }
 
     private int Deeper(int depth, HoconText.Place place) => depth < MaxDepth ? depth + 1 : throw _text.Error(place, $"more than {MaxDepth} levels stand in each other here");

@@ -82,7 +82,7 @@ internal sealed class KnownKeys
     {
         foreach (var (name, value) in section.Items)
         {
-            var key = HoconSyntax.Join(path, name);
+            var key = HoconKeys.Join(path, name);
             _isSection[key] = value.IsObject();
             if (value.IsObject())
                 Add(value.GetObject(), key);

@@ -264,7 +264,7 @@ public sealed class HoconSyntaxSpecs
         {
             foreach (var (name, value) in section.Items)
             {
-                var key = HoconSyntax.Join(path, name);
+                var key = HoconKeys.Join(path, name);
                 sections[key] = value.Values[0] is HoconObject;
                 if (value.Values[0] is HoconObject inner)
                     Collect(inner, key);
