@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Security.Cryptography;
 using Akka.Actor;
 using Akka.Configuration;
@@ -18,7 +17,10 @@ namespace Tapwire.Host;
 /// <summary>One driver in an actor system of its own, from its start to its orderly stop.</summary>
 internal sealed class RunningDriver : IAsyncDisposable
 {
-    public const string DispatcherId = "tapwire.dispatcher";
+    public const string DispatcherId = $"{Root}.{DispatcherKey}";
+
+    private const string Root = "tapwire";
+    private const string DispatcherKey = "dispatcher";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -90,14 +92,14 @@ internal sealed class RunningDriver : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
-    /// <summary>The runtime's own settings, below <c>akka</c>, are judged by the runtime.</summary>
+    /// <summary>Most values below <c>akka</c> are judged by the runtime alone; whatever it throws here, it throws over one of them.</summary>
     internal static ActorSystem CreateSystem(string name, Config config)
     {
         try
         {
             return ActorSystem.Create(name, config);
         }
-        catch (Exception e) when (e is ConfigurationException or FormatException or TargetInvocationException)
+        catch (Exception e)
         {
             throw new SettingsException($"The actor system does not start: {e.GetBaseException().Message}", e);
         }
@@ -109,11 +111,7 @@ internal sealed class RunningDriver : IAsyncDisposable
     private static Config WithDispatchers(Config config, int shards)
     {
         for (var i = 1; i < shards; i++)
-        {
-            string Like(string key) => $"{DispatcherOf(i)}.{key} = \"{config.GetString($"{DispatcherId}.{key}")}\"";
-            config = config.WithFallback(ConfigurationFactory.ParseString($"{Like("type")}\n{Like("throughput")}\n{Like("spin")}"));
-        }
-
+            config = config.WithFallback(config.GetValue(DispatcherId).AtKey($"{DispatcherKey}-shard{i}").Root.AtKey(Root));
         return config;
     }
 

@@ -51,8 +51,11 @@ public sealed class ReactorDispatcherConfigurator : MessageDispatcherConfigurato
         var system = prerequisites.Settings.System;
         var id = config.GetString("id", "reactor");
         var log = Logging.GetLogger(system, typeof(ReactorDispatcher));
+        // Akka.NET's own durations know no "us".
+        if (!Duration.TryParse(config.GetString("spin", "0"), out var spin))
+            throw new ConfigurationException($"{id}.spin is \"{config.GetString("spin")}\"; it must be a time, as in 30us.");
         var reactor = new Reactor($"{system.Name}-{id}", cause => log.Error(cause, "Work on the reactor {DispatcherId} failed", id),
-            Duration.TryParse(config.GetString("spin"), out var spin) ? spin : TimeSpan.Zero);
+            spin);
         _dispatcher = new ReactorDispatcher(this, reactor);
         system.RegisterOnTermination(reactor.Dispose);
     }

@@ -1,4 +1,3 @@
-using Akka.Configuration;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;
@@ -7,11 +6,9 @@ using Tapwire.Stack.Udp;
 
 namespace Tapwire.Actors.Settings;
 
-/// <summary>Everything below <c>tapwire</c> in <c>akka.hocon</c>, typed and checked. The command line replaces single values with <c>with</c>.</summary>
+/// <summary>Everything below <c>tapwire</c> in <c>akka.hocon</c>, typed. The command line replaces single values with <c>with</c>.</summary>
 public sealed record DriverSettings
 {
-    public const string Root = "tapwire";
-
     public required WireSpec Wire { get; init; }
 
     public required IReadOnlyList<IpPrefix> Addresses { get; init; }
@@ -57,146 +54,17 @@ public sealed record DriverSettings
     public required IReadOnlyList<ExposeSpec> Expose { get; init; }
 
     public required ProxySettings Proxy { get; init; }
-
-    /// <exception cref="SettingsException">A value that cannot be used, or a key that is not a setting.</exception>
-    public static DriverSettings Read(Config config, params IReadOnlyList<SettingsSource> sources)
-    {
-        var read = new SettingsReader(config, Root, sources);
-        CheckDispatcher(read);
-        var settings = new DriverSettings
-        {
-            Wire = WireSpec.Parse(read.Text("wire")) ?? throw read.Bad("wire", read.Text("wire"), WireSpec.Accepted),
-            Addresses = [.. read.List("addresses", static text => IpPrefix.TryParse(text, null, out var prefix) ? new Boxed<IpPrefix>(prefix) : null, "ADDRESS/LENGTH, as in 10.99.0.2/24").Select(box => box.Value)],
-            Gateway = Optional(read, "gateway", static (string? text, out IpAddress address) => IpAddress.TryParse(text, out address), "an IP address or empty"),
-            HardwareAddress = Optional(read, "mac", static (string? text, out MacAddress mac) => MacAddress.TryParse(text, null, out mac) && !mac.IsGroup,
-                "a unicast address, as in 02:00:5e:10:00:01, or empty"),
-            Mtu = read.Number("mtu", 0, 65535) is var mtu && mtu is 0 or >= 68 ? mtu : throw read.Bad("mtu", read.Text("mtu"), "0 or 68..65535"),
-            Shards = read.Number("shards", 1, FlowSteering.MaxShards),
-            ShutdownTimeout = read.Time("shutdown-timeout", TimeSpan.Zero, TimeSpan.FromMinutes(5)),
-            Tap = TapSettings.Read(read),
-            Queues = QueueSettings.Read(read),
-            HopLimit = (byte)read.Number("stack.hop-limit", 1, 255),
-            Neighbors = ReadNeighbors(read),
-            Icmp = new IcmpOptions
-            {
-                ErrorsPerSecond = read.Number("icmp.errors-per-second", 1, 1_000_000),
-                ErrorBurst = read.Number("icmp.error-burst", 1, 1_000_000),
-            },
-            Udp = new UdpOptions { Sockets = read.Number("udp.sockets", 1, 1 << 20) },
-            Tcp = ReadTcp(read),
-            Link = LinkSettings.Read(read),
-            Serve = read.List("serve", ServiceSpec.Parse, ServiceSpec.Accepted),
-            ServeBacklog = read.Number("serve-backlog", 1, 65535),
-            Socks = SocksSettings.Read(read),
-            Forward = read.List<ForwardSpec>("forward", ForwardSpec.TryParse, ForwardSpec.Accepted),
-            Expose = read.List<ExposeSpec>("expose", ExposeSpec.TryParse, ExposeSpec.Accepted),
-            Proxy = ProxySettings.Read(read),
-        };
-        read.RefuseUnknownKeys();
-        return settings;
-    }
-
-    /// <summary>The runtime reads this section itself when it makes the dispatcher.</summary>
-    private static void CheckDispatcher(SettingsReader read)
-    {
-        read.Text("dispatcher.type");
-        read.Number("dispatcher.throughput", 1, 1_000_000);
-        read.Time("dispatcher.spin", TimeSpan.Zero, TimeSpan.FromMilliseconds(1));
-    }
-
-    private static NeighborOptions ReadNeighbors(SettingsReader read) => new()
-    {
-        Entries = read.Number("neighbor.entries", 1, 1 << 20),
-        QueuedPackets = read.Number("neighbor.queued-packets", 1, 65536),
-        QueuedBytes = read.Size("neighbor.queued-bytes", 2048, 1 << 30),
-        Probes = read.Number("neighbor.probes", 1, 100),
-        RetransmitTime = read.Time("neighbor.retransmit-time", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1)),
-        ReachableTime = read.Time("neighbor.reachable-time", TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)),
-    };
-
-    private static readonly Dictionary<string, EcnMode> EcnModes = new() { ["off"] = EcnMode.Off, ["passive"] = EcnMode.Passive, ["on"] = EcnMode.On };
-
-    private static TcpOptions ReadTcp(SettingsReader read)
-    {
-        var millisecond = TimeSpan.FromMilliseconds(1);
-        var hour = TimeSpan.FromHours(1);
-        var options = new TcpOptions
-        {
-            ReceiveBuffer = read.Size("tcp.receive-buffer", 128 << 10, 1 << 30),
-            SendBuffer = read.Size("tcp.send-buffer", 128 << 10, 1 << 30),
-            MaxReceiveBuffer = read.Size("tcp.max-receive-buffer", 0, 1 << 30),
-            MaxSendBuffer = read.Size("tcp.max-send-buffer", 0, 1 << 30),
-            Memory = read.LongSize("tcp.memory", 16 << 20, 1L << 50),
-            MaxSockets = read.Number("tcp.max-sockets", 1, 1 << 26),
-            MaxEmbryonic = read.Number("tcp.max-embryonic", 1, 1 << 24),
-            SynCookies = read.Switch("tcp.syn-cookies"),
-            FastOpen = read.Switch("tcp.fast-open"),
-            MaxTimeWait = read.Number("tcp.max-time-wait", 1, 1 << 24),
-            TimeWait = read.Time("tcp.time-wait", millisecond, hour),
-            FinWait2 = read.Time("tcp.fin-wait-2", millisecond, hour),
-            InitialRto = read.Time("tcp.initial-rto", millisecond, hour),
-            MinRto = read.Time("tcp.min-rto", millisecond, hour),
-            MaxRto = read.Time("tcp.max-rto", millisecond, hour),
-            SynRetries = read.Number("tcp.syn-retries", 0, 127),
-            SynAckRetries = read.Number("tcp.syn-ack-retries", 0, 127),
-            Retries = read.Number("tcp.retries", 1, 127),
-            DelayedAck = read.Time("tcp.delayed-ack", TimeSpan.Zero, TimeSpan.FromMilliseconds(499)),
-            CongestionControl = read.Choice("tcp.congestion-control", CongestionAlgorithms.ByName),
-            Ecn = read.Choice("tcp.ecn", EcnModes),
-            MtuProbing = read.Switch("tcp.mtu-probing"),
-            Timestamps = read.Switch("tcp.timestamps"),
-            SelectiveAck = read.Switch("tcp.selective-ack"),
-            WindowScaling = read.Switch("tcp.window-scaling"),
-        };
-        if (options.MaxRto < options.InitialRto || options.MaxRto < options.MinRto)
-            throw read.Bad("tcp.max-rto", Duration.Format(options.MaxRto), "no less than tcp.initial-rto and tcp.min-rto");
-        return options;
-    }
-
-    private delegate bool TryParser<T>(string? text, out T value);
-
-    private static T? Optional<T>(SettingsReader read, string key, TryParser<T> parse, string accepted)
-        where T : struct
-    {
-        var text = read.Text(key);
-        if (text.Length == 0)
-            return null;
-        return parse(text, out var value) ? value : throw read.Bad(key, text, accepted);
-    }
-
-    private sealed record Boxed<T>(T Value);
 }
 
 /// <summary>Section <c>tapwire.tap</c>.</summary>
-public sealed record TapSettings(bool Offload, bool SoftwareOffload, int ReadBatch, int QueueFrames, TimeSpan ReopenMinimum, TimeSpan ReopenMaximum)
-{
-    internal static TapSettings Read(SettingsReader read)
-    {
-        var least = TimeSpan.FromMilliseconds(1);
-        var minimum = read.Time("tap.reopen-minimum", least, TimeSpan.FromHours(1));
-        return new TapSettings(read.Switch("tap.offload"), read.Switch("tap.software-offload"), read.Number("tap.read-batch", 1, 1024),
-            read.Number("tap.queue-frames", 1, 1 << 20), minimum, read.Time("tap.reopen-maximum", minimum, TimeSpan.FromHours(1)));
-    }
-}
+public sealed record TapSettings(bool Offload, bool SoftwareOffload, int ReadBatch, int QueueFrames, TimeSpan ReopenMinimum, TimeSpan ReopenMaximum);
 
 /// <summary>Section <c>tapwire.stack</c>: the stack actor's queues.</summary>
-public sealed record QueueSettings(int Frames, int Bytes, int FramesPerPoll, int EgressCredit, TimeSpan MaximumTick)
-{
-    internal static QueueSettings Read(SettingsReader read) => new(
-        read.Number("stack.queue-frames", 1, 1 << 20),
-        read.Size("stack.queue-bytes", 64 << 10, 1 << 30),
-        read.Number("stack.frames-per-poll", 1, 65536),
-        read.Number("stack.egress-credit", 64, 1 << 20),
-        read.Time("stack.maximum-tick", TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), infinite: true));
-}
+public sealed record QueueSettings(int Frames, int Bytes, int FramesPerPoll, int EgressCredit, TimeSpan MaximumTick);
 
 /// <summary>Section <c>tapwire.link</c>.</summary>
 /// <param name="Path">Empty: the user's default path; "off": no link.</param>
 public sealed record LinkSettings(string Path, int MaxSessions, int MaxSockets, IReadOnlyList<string> Users)
 {
     public bool IsOff => Path == "off";
-
-    internal static LinkSettings Read(SettingsReader read) => new(
-        read.Text("link.path"), read.Number("link.max-sessions", 1, 65536), read.Number("link.max-sockets", 1, 1 << 20),
-        read.List("link.users", text => text.Length > 0 ? text : null, "names or numbers of users"));
 }

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Tapwire.Actors.Settings;
 using Tapwire.Host;
+using Tapwire.Host.Configuration;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Wires;
@@ -71,7 +72,7 @@ internal sealed class DriverRun : IScaleRun
 
     private RunningDriver Start(string name, IpAddress address, IWire wire, ServiceSpec[] serve, int connections)
     {
-        var configuration = Configuration.Load(null, $$"""
+        var configuration = HostConfiguration.Load(null, $$"""
             akka.loglevel = WARNING
             tapwire.tcp.max-sockets = {{Math.Max(1 << 20, connections + 1024)}}
             """);

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using Tapwire.Actors.Settings;
 using Tapwire.Host;
+using Tapwire.Host.Configuration;
 using Tapwire.Links;
 using Tapwire.Links.Client;
 using Tapwire.Stack.Buffers;
@@ -95,7 +96,7 @@ internal sealed class LinkRun : IScaleRun
 
     private RunningDriver Start(string name, IpAddress address, IWire wire, ServiceSpec[] serve, LinkListener? link)
     {
-        var configuration = Configuration.Load(null, "akka.loglevel = WARNING");
+        var configuration = HostConfiguration.Load(null, "akka.loglevel = WARNING");
         var settings = configuration.Settings with { Addresses = [new IpPrefix(address, 24)], Serve = serve };
         return RunningDriver.StartAsync(name, configuration.Config, settings, [wire], () => throw new WireException("The cable is cut."), link, _pool)
             .GetAwaiter().GetResult();

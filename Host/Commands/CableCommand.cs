@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Serilog;
 using Serilog.Events;
 using Tapwire.Actors.Settings;
+using Tapwire.Host.Configuration;
 using Tapwire.Wires;
 
 namespace Tapwire.Host.Commands;
@@ -52,7 +53,7 @@ internal static class CableCommand
     private static async Task<int> RunAsync(ParseResult parsed)
     {
         var asked = parsed.GetValue(Level);
-        var configuration = Configuration.Load(parsed.GetValue(Config), asked is { } given ? $"akka.loglevel = {HostLog.AkkaLevel(given)}" : "");
+        var configuration = HostConfiguration.Load(parsed.GetValue(Config), asked is { } given ? $"akka.loglevel = {HostLog.AkkaLevel(given)}" : "");
         var (a, b) = (parsed.GetValue(A)!, parsed.GetValue(B)!);
         if (a.Medium != b.Medium)
             throw new SettingsException($"{a} and {b} do not go together: a tap device carries Ethernet frames, a tun device IP packets.");
@@ -101,7 +102,7 @@ internal static class CableCommand
         }
     }
 
-    private static async Task<RunningCable> StartAsync(Configuration configuration, CableOptions options, WireSpec a, WireSpec b, int mtu)
+    private static async Task<RunningCable> StartAsync(HostConfiguration configuration, CableOptions options, WireSpec a, WireSpec b, int mtu)
     {
         var deviceA = Open(a, mtu);
         TapWire? deviceB = null;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Tapwire.Actors.Settings;
+using Tapwire.Host.Configuration;
 using Tapwire.Wires;
 
 namespace Tapwire.Host.Commands;

@@ -3,7 +3,7 @@ using System.Globalization;
 using Serilog;
 using Serilog.Events;
 using Spectre.Console;
-using Tapwire.Actors.Settings;
+using Tapwire.Host.Configuration;
 using Tapwire.Host.Demo;
 using Tapwire.Messages;
 using Tapwire.Wires;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Tapwire.Actors.Settings;
+using Tapwire.Host.Configuration;
 
 namespace Tapwire.Host.Commands;
 

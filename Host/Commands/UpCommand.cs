@@ -4,6 +4,7 @@ using Serilog;
 using Serilog.Events;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
+using Tapwire.Host.Configuration;
 using Tapwire.Links;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
@@ -82,7 +83,7 @@ internal static class UpCommand
     public static async Task<OpenedDriver> OpenAsync(ParseResult parsed, string? link, LogEventLevel? level)
     {
         var asked = parsed.GetValue(Level) ?? level;
-        var configuration = Configuration.Load(parsed.GetValue(Config), asked is { } given ? $"akka.loglevel = {HostLog.AkkaLevel(given)}" : "");
+        var configuration = HostConfiguration.Load(parsed.GetValue(Config), asked is { } given ? $"akka.loglevel = {HostLog.AkkaLevel(given)}" : "");
         var logged = asked ?? HostLog.SerilogLevel(configuration.Config.GetString("akka.loglevel"));
         var settings = Merge(configuration.Settings, parsed);
         if (link is not null)

@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Tapwire.Actors.Settings;
+using Tapwire.Host.Configuration;
 using Tapwire.Links;
 using Tapwire.Links.Client;
 using Tapwire.Messages;
@@ -92,7 +93,7 @@ internal sealed class DemoRun(DemoOptions options)
 
     private static Task<RunningDriver> StartAsync(string name, IpAddress address, IWire wire, string directory)
     {
-        var configuration = Configuration.Load(null, "akka.loglevel = WARNING");
+        var configuration = HostConfiguration.Load(null, "akka.loglevel = WARNING");
         var settings = configuration.Settings with { Addresses = [new IpPrefix(address, 24)], Serve = [] };
         return RunningDriver.StartAsync(name, configuration.Config, settings, [wire], () => throw new WireException("The cable is cut."),
             LinkListener.Listen(LinkPath(directory, name)), new BufferPool());

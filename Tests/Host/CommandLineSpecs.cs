@@ -148,6 +148,21 @@ public sealed partial class CommandLineSpecs : IDisposable
         Assert.StartsWith($"tapwire: {file} line 2: tapwire.tcp.retries is \"1000\"", Assert.Single(run.ErrorLines), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("tapwire } {\n", " line 1, column 9: expected '=', ':' or '{' after the key 'tapwire', found '}'.")]
+    [InlineData("tapwire {\n  addresses = [1, 2 }\n", " line 2, column 21: expected ',', a new line or ']' after the value, found '}'.")]
+    [InlineData("tapwire.tcp = 5\n", " line 1: tapwire.tcp is a section and has no value of its own; write its keys, as in tapwire.tcp.receive-buffer.")]
+    [InlineData("\u007FELF", " line 1, column 1: the character U+007F is no part of a text; settings are a file of UTF-8 text.")]
+    [InlineData("akka.loglevel = LOUD\n", " line 1: akka.loglevel is \"LOUD\"; it must be one of OFF, ERROR, WARNING, INFO, DEBUG.")]
+    public async Task Up_with_a_file_that_is_not_one_of_settings_is_2_with_the_place(string text, string complaint)
+    {
+        var file = Path.Combine(_directory.FullName, "own.conf");
+        await File.WriteAllTextAsync(file, text);
+        var run = await RunAsync("up", "--config", file);
+        Assert.Equal(2, run.Code);
+        Assert.Equal($"tapwire: {file}{complaint}", Assert.Single(run.ErrorLines));
+    }
+
     [Fact]
     public async Task Up_with_a_file_that_is_not_there_is_2_with_its_name()
     {

@@ -1,5 +1,8 @@
 using Akka.Actor;
+using Tapwire.Actors.Dispatch;
+using Tapwire.Actors.Settings;
 using Tapwire.Host;
+using Tapwire.Host.Configuration;
 using Tapwire.Links;
 using Tapwire.Links.Client;
 using Tapwire.Messages;
@@ -28,16 +31,16 @@ public sealed class RunningDriverSpecs : IDisposable
     [Fact]
     public async Task A_driver_that_cannot_work_says_why_at_once()
     {
-        var configuration = Configuration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []");
+        var configuration = HostConfiguration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []");
         var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")], Gateway = IpAddress.Parse("192.0.2.1") };
-        var failure = await Assert.ThrowsAsync<Tapwire.Actors.Settings.SettingsException>(() => StartAsync(configuration, settings)).WaitAsync(Soon);
+        var failure = await Assert.ThrowsAsync<SettingsException>(() => StartAsync(configuration, settings)).WaitAsync(Soon);
         Assert.Contains("gateway 192.0.2.1", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task P22_a_driver_starts_answers_stops_and_starts_again_on_the_same_link()
     {
-        var configuration = Configuration.Load(null, "akka.loglevel = WARNING");
+        var configuration = HostConfiguration.Load(null, "akka.loglevel = WARNING");
         var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")] };
         using var second = new Cable(new CableOptions(), TimeProvider.System);
         foreach (var wire in new[] { _cable.A, second.A })
@@ -56,7 +59,7 @@ public sealed class RunningDriverSpecs : IDisposable
     [Fact]
     public async Task A_driver_that_loses_its_stack_ends_and_whoever_runs_it_is_told()
     {
-        var configuration = Configuration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []");
+        var configuration = HostConfiguration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []");
         var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")] };
         await using var driver = await StartAsync(configuration, settings).WaitAsync(Soon);
         Assert.False(driver.Ended.IsCompleted);
@@ -64,9 +67,37 @@ public sealed class RunningDriverSpecs : IDisposable
         await driver.Ended.WaitAsync(Soon);
     }
 
+    [Fact]
+    public async Task Each_shard_has_a_dispatcher_of_its_own_like_the_one_that_is_set()
+    {
+        var configuration = HostConfiguration.Load(null, "akka.loglevel = WARNING\ntapwire.dispatcher { throughput = 7, spin = 30us }");
+        var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")], Shards = 2 };
+        using var second = new Cable(new CableOptions(), TimeProvider.System);
+        await using var driver = await StartAsync(configuration, settings, _cable.A, second.A).WaitAsync(Soon);
+        var first = Assert.IsType<ReactorDispatcher>(driver.System.Dispatchers.Lookup("tapwire.dispatcher"));
+        var other = Assert.IsType<ReactorDispatcher>(driver.System.Dispatchers.Lookup("tapwire.dispatcher-shard1"));
+        Assert.Equal((7, 7), (first.Throughput, other.Throughput));
+        Assert.NotSame(first.Reactor, other.Reactor);
+    }
+
+    [Theory]
+    [InlineData("akka.scheduler.implementation = \"Nobody.Knows, This\"")]
+    [InlineData("akka.actor.creation-timeout = soon")]
+    [InlineData("akka.loggers = [\"Nobody.Knows, This\"]")]
+    [InlineData("akka.actor.provider = nowhere")]
+    [InlineData("akka.log-dead-letters = perhaps")]
+    [InlineData("akka.actor.default-mailbox.mailbox-type = \"Nobody.Knows, This\"")]
+    [InlineData("akka.actor.default-dispatcher.type = nothing")]
+    public void What_the_actor_system_cannot_use_is_a_bad_setting(string text)
+    {
+        var configuration = HostConfiguration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []\n" + text);
+        var failure = Assert.Throws<SettingsException>(() => RunningDriver.CreateSystem("spec", configuration.Config));
+        Assert.StartsWith("The actor system does not start: ", failure.Message, StringComparison.Ordinal);
+    }
+
     private string LinkPath => Path.Combine(_directory.FullName, "link.sock");
 
-    private Task<RunningDriver> StartAsync(Configuration configuration, Tapwire.Actors.Settings.DriverSettings settings, IWire? wire = null) =>
-        RunningDriver.StartAsync("spec", configuration.Config, settings, [wire ?? _cable.A], () => throw new WireException("The cable is cut."),
+    private Task<RunningDriver> StartAsync(HostConfiguration configuration, DriverSettings settings, params IWire[] wires) =>
+        RunningDriver.StartAsync("spec", configuration.Config, settings, wires.Length > 0 ? wires : [_cable.A], () => throw new WireException("The cable is cut."),
             LinkListener.Listen(LinkPath), new BufferPool());
 }

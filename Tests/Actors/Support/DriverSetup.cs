@@ -3,6 +3,7 @@ using Akka.TestKit;
 using Tapwire.Actors;
 using Tapwire.Actors.Link;
 using Tapwire.Actors.Settings;
+using Tapwire.Host.Configuration;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -34,9 +35,7 @@ public abstract class DriverSetup : ActorSpec
     /// <param name="settings">HOCON below tapwire that differs from akka.hocon.</param>
     protected DriverSetup(string settings)
     {
-        var source = new SettingsSource("akka.hocon", File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "akka.hocon")));
-        var own = new SettingsSource("spec", settings.Length == 0 ? "tapwire {}" : $"tapwire {{\n{settings}\n}}");
-        var read = DriverSettings.Read(own.Parse().WithFallback(source.Parse()), own, source);
+        var read = HostConfiguration.Combine(SettingsSource.Parse("spec", $"tapwire {{\n{settings}\n}}"), HostConfiguration.Defaults).Settings;
         Settings = read with { Addresses = [new IpPrefix(Address, 24)], HardwareAddress = Tapwire.Stack.Link.MacAddress.Parse("02:00:00:00:00:02") };
         var clock = new VirtualClock(Scheduler);
         Peer = new Peer(Wire, new BufferPool(), () => new Instant(clock.GetTimestamp()));

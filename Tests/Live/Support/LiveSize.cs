@@ -1,4 +1,4 @@
-using Tapwire.Actors.Settings;
+using Tapwire.Host.Configuration;
 
 namespace Tapwire.Tests.Live.Support;
 

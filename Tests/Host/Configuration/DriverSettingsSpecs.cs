@@ -2,13 +2,14 @@ using System.Collections;
 using System.Reflection;
 using System.Text;
 using Tapwire.Actors.Settings;
+using Tapwire.Host.Configuration;
 using Xunit;
 
-namespace Tapwire.Tests.Actors.Settings;
+namespace Tapwire.Tests.Host.Configuration;
 
 public sealed class DriverSettingsSpecs
 {
-    private static readonly SettingsSource Defaults = new("akka.hocon", File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "akka.hocon")));
+    private static readonly SettingsSource Defaults = HostConfiguration.Defaults;
 
     /// <summary>Every key below tapwire with another value than its default's.</summary>
     public static TheoryData<string, string> Keys => new()
@@ -94,9 +95,8 @@ public sealed class DriverSettingsSpecs
     [Fact]
     public void The_table_of_keys_is_that_of_the_file()
     {
-        var config = Defaults.Parse();
         var keys = new List<string>();
-        Collect(config.GetValue("tapwire").GetObject(), "");
+        Collect(Defaults.Config.GetValue("tapwire").GetObject(), "");
         Assert.Equal(keys.Order(StringComparer.Ordinal), Keys.Select(row => (string)row[0]).Order(StringComparer.Ordinal));
 
         void Collect(Akka.Configuration.Hocon.HoconObject section, string prefix)
@@ -185,23 +185,87 @@ public sealed class DriverSettingsSpecs
         Assert.Equal($"mine.conf line 2: tapwire.{key} is not a setting.{hint}", message);
     }
 
-    [Fact]
-    public void A_value_where_a_section_belongs_is_refused() =>
-        Assert.Throws<SettingsException>(() => Read("tapwire.tcp = 5"));
+    [Theory]
+    [InlineData("tapwire = 5", "tapwire is a section and has no value of its own; write its keys, as in tapwire.wire.")]
+    [InlineData("tapwire.tcp = 5", "tapwire.tcp is a section and has no value of its own; write its keys, as in tapwire.tcp.receive-buffer.")]
+    [InlineData("tapwire.tcp = [5]", "tapwire.tcp is a section and has no value of its own; write its keys, as in tapwire.tcp.receive-buffer.")]
+    [InlineData("akka.actor = 5", "akka.actor is a section and has no value of its own; write its keys, as in akka.actor.provider.")]
+    [InlineData("tapwire.mtu { size = 5 }", "tapwire.mtu is no section; write its value with '='.")]
+    [InlineData("tapwire.mtu.size = 5", "tapwire.mtu is no section; write its value with '='.")]
+    [InlineData("akka.loglevel { x = 1 }", "akka.loglevel is no section; write its value with '='.")]
+    public void A_value_in_the_place_of_a_section_and_a_section_in_the_place_of_a_value_are_refused_where_they_stand(string text, string complaint) =>
+        Assert.Equal($"mine.conf line 2: {complaint}", Assert.Throws<SettingsException>(() => Read("\n" + text)).Message);
+
+    [Theory]
+    [InlineData("tapwire.mtu = [5]", "mine.conf line 1: tapwire.mtu is \"[5]\"; it must be one value.")]
+    [InlineData("five { x = 5 }, tapwire.mtu = ${five}", "one value")]
+    [InlineData("forward = [a]\ntapwire.forward = ${forward} 1", "a list of TRANSPORT")]
+    [InlineData("tapwire.forward = [null]", "a list of TRANSPORT")]
+    [InlineData("tapwire.forward = [{ x = 1 }]", "a list of TRANSPORT")]
+    [InlineData("tapwire.link.users = [[a]]", "names or numbers of users")]
+    public void A_list_in_the_place_of_a_value_and_another_thing_in_the_place_of_a_list_are_refused(string text, string complaint) =>
+        Assert.Contains(complaint, Assert.Throws<SettingsException>(() => Read(text.Replace("},", "}\n", StringComparison.Ordinal))).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("akka.loglevel = LOUD", "akka.loglevel is \"LOUD\"; it must be one of OFF, ERROR, WARNING, INFO, DEBUG.")]
+    [InlineData("akka.stdout-loglevel = 5", "akka.stdout-loglevel is \"5\"; it must be one of OFF, ERROR, WARNING, INFO, DEBUG.")]
+    [InlineData("akka.lgolevel = INFO", "akka.lgolevel is not a setting. Did you mean akka.loglevel?")]
+    [InlineData("akka.colour = blue", "akka.colour is not a setting.")]
+    [InlineData("akka.actor.creation-timeuot = 5s", "akka.actor.creation-timeuot is not a setting. Did you mean akka.actor.creation-timeout?")]
+    [InlineData("akka.actor.anything = 5", "akka.actor.anything is not a setting.")]
+    [InlineData("akka.actor.default-dispacher.throughput = 5", "akka.actor.default-dispacher is not a setting. Did you mean akka.actor.default-dispatcher?")]
+    [InlineData("akka { scheduler { tick-duratoin = 5ms } }", "akka.scheduler.tick-duratoin is not a setting. Did you mean akka.scheduler.tick-duration?")]
+    [InlineData("tapwrie { mtu = 1400 }", "tapwrie is not a setting. Did you mean tapwire?")]
+    [InlineData("aka.loglevel = INFO", "aka is not a setting. Did you mean akka?")]
+    [InlineData("tapwire { \"tcp.retries\" = 5 }", "tapwire.\"tcp.retries\" is not a setting. Did you mean tapwire.tcp.retries?")]
+    public void What_the_actor_system_does_not_know_is_refused(string text, string complaint) =>
+        Assert.Equal($"mine.conf line 3: {complaint}", Assert.Throws<SettingsException>(() => Read("# mine\n\n" + text)).Message);
+
+    [Theory]
+    [InlineData("akka.loglevel = debug")]
+    [InlineData("akka.actor.ask-timeout = 5s")]
+    [InlineData("akka.actor.deployment { /echo { router = round-robin-pool, nr-of-instances = 5 } }")]
+    [InlineData("akka.actor.deployment { \"/a.b/*\" { dispatcher = mine } }")]
+    [InlineData("akka.actor { serializers { mine = \"Some.Type, Some\" }, serialization-bindings { \"System.Object\" = mine } }")]
+    [InlineData("akka.actor.mailbox.mine.mailbox-type = \"Some.Type, Some\"")]
+    [InlineData("akka.actor.default-dispatcher.dedicated-thread-pool.thread-count = 5")]
+    [InlineData("akka.actor.my-dispatcher { type = ForkJoinDispatcher, throughput = 5 }")]
+    [InlineData("akka.actor.mine { type = ForkJoinDispatcher, throughput = 5 }")]
+    [InlineData("akka.extensions = [\"Some.Extension, Some\"]")]
+    [InlineData("akka.coordinated-shutdown.phases.mine.timeout = 5s")]
+    [InlineData("akka.persistence.journal.plugin = \"mine\"")]
+    [InlineData("my-dispatcher { type = ForkJoinDispatcher }")]
+    [InlineData("tapwire.dispatcher.throughput = 5")]
+    [InlineData("")]
+    [InlineData("# nothing")]
+    public void Names_of_the_users_own_are_not_refused(string text) => Read(text.Replace("}, s", "}\n s", StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData("serve = [ ]")]
+    [InlineData("serve = [\n # none\n]")]
+    [InlineData("none = []\ntapwire.serve = ${none}", "")]
+    public void An_empty_list_is_empty_however_it_is_written(string text, string root = "tapwire.") => Assert.Empty(Read(root + text).Serve);
 
     [Fact]
-    public void What_is_not_HOCON_is_refused_with_the_name_of_the_file() =>
-        Assert.StartsWith("mine.conf: ", Assert.Throws<SettingsException>(() => Read("tapwire { wire = ")).Message, StringComparison.Ordinal);
+    public void Lists_may_be_joined() =>
+        Assert.Equal(["a", "b", "c"], Read("more = [c]\ntapwire.link.users = [a] [ b ] ${more}").Link.Users);
 
     [Fact]
-    public void Keys_of_the_actor_system_and_of_the_dispatcher_are_not_ours_to_refuse() =>
-        Read("akka.actor.anything = 5\ntapwire.dispatcher.throughput = 5");
-
-    private static DriverSettings Read(string text)
+    public void A_setting_that_is_missing_altogether_is_named()
     {
-        var own = new SettingsSource("mine.conf", text);
-        return DriverSettings.Read(own.Parse().WithFallback(Defaults.Parse()), own, Defaults);
+        var defaults = SettingsSource.Parse("akka.hocon", "akka { loglevel = INFO, stdout-loglevel = OFF }\ntapwire.wire = a");
+        Assert.Equal("akka.hocon: tapwire.dispatcher.type is missing.", Assert.Throws<SettingsException>(() => HostConfiguration.Combine(null, defaults)).Message);
     }
+
+    [Fact]
+    public void A_key_that_nothing_reads_is_refused_in_our_own_file_too()
+    {
+        var text = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "akka.hocon"));
+        var defaults = SettingsSource.Parse("akka.hocon", $"tapwire.colour = blue\n{text}");
+        Assert.Equal("akka.hocon line 1: tapwire.colour is not a setting.", Assert.Throws<SettingsException>(() => HostConfiguration.Combine(null, defaults)).Message);
+    }
+
+    private static DriverSettings Read(string text) => HostConfiguration.Combine(SettingsSource.Parse("mine.conf", text), Defaults).Settings;
 
     /// <summary>All values, however deep.</summary>
     private static string Describe(object? value)

@@ -1,9 +1,9 @@
 using System.Globalization;
 
-namespace Tapwire.Actors.Settings;
+namespace Tapwire.Host.Commands;
 
 /// <summary>Rates in bits per second as people write them: 5000, 512k, 100M, 1.5G, or with tc's units: 512kbit, 100mbit, 1gbit. All are powers of 1000.</summary>
-public static class BitRate
+internal static class BitRate
 {
     public static bool TryParse(string? text, out long bitsPerSecond)
     {

@@ -1,8 +1,10 @@
 using Tapwire.Actors.Settings;
+using Tapwire.Host.Commands;
+using Tapwire.Host.Configuration;
 using Tapwire.Wires;
 using Xunit;
 
-namespace Tapwire.Tests.Actors.Settings;
+namespace Tapwire.Tests.Host.Configuration;
 
 /// <summary>Sizes, durations, wires and services as people write them.</summary>
 public sealed class UnitSpecs

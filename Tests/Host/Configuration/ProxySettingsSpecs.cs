@@ -2,7 +2,7 @@ using Tapwire.Actors.Settings;
 using Tapwire.Stack.Ip;
 using Xunit;
 
-namespace Tapwire.Tests.Actors.Settings;
+namespace Tapwire.Tests.Host.Configuration;
 
 public sealed class ProxySettingsSpecs
 {

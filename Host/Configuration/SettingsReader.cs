@@ -2,19 +2,20 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Akka.Configuration;
 using Akka.Configuration.Hocon;
+using Tapwire.Actors.Settings;
 
-namespace Tapwire.Actors.Settings;
+namespace Tapwire.Host.Configuration;
 
 /// <summary>Parses one item.</summary>
 /// <param name="problem">With false: the offending part, and what it must be.</param>
-public delegate bool ItemParser<T>(string text, [NotNullWhen(true)] out T? value, [NotNullWhen(false)] out string? problem);
+internal delegate bool ItemParser<T>(string text, [NotNullWhen(true)] out T? value, [NotNullWhen(false)] out string? problem);
 
 /// <summary>
 /// Reads typed values below one root key and keeps count of the keys: what nobody has read is unknown. A bad value, or an unknown key, is refused with
 /// its name and line.
 /// </summary>
 /// <param name="sources">The texts the configuration was made from, the user's own first.</param>
-public sealed class SettingsReader(Config config, string root, IReadOnlyList<SettingsSource> sources)
+internal sealed class SettingsReader(Config config, string root, IReadOnlyList<SettingsSource> sources)
 {
     private readonly HashSet<string> _known = [];
 
@@ -47,23 +48,23 @@ public sealed class SettingsReader(Config config, string root, IReadOnlyList<Set
             : throw Bad(key, Raw(key),
                 $"a time from {Duration.Format(least)} to {Duration.Format(most)}{(infinite ? " or infinite" : "")}, as in 500ms");
 
-    /// <summary>One of several words.</summary>
+    /// <summary>One of several words, whose case does not matter.</summary>
     public T Choice<T>(string key, IReadOnlyDictionary<string, T> choices) =>
         Raw(key) is { } word && choices.TryGetValue(word.ToLowerInvariant(), out var value)
             ? value
             : throw Bad(key, Raw(key), $"one of {string.Join(", ", choices.Keys)}");
 
+    /// <inheritdoc cref="Choice"/>
+    public string Word(string key, params string[] words) =>
+        Array.Find(words, word => word.Equals(Raw(key), StringComparison.OrdinalIgnoreCase)) ?? throw Bad(key, Raw(key), $"one of {string.Join(", ", words)}");
+
     public IReadOnlyList<T> List<T>(string key, Func<string, T?> parse, string accepted)
         where T : class
     {
-        _known.Add(key);
-        var value = config.GetValue($"{root}.{key}");
-        if (value is null)
-            return [];
-        // Not IsArray, which takes an empty list for none.
-        if (!value.Values.Exists(static part => part.IsArray()))
-            throw Bad(key, value.ToString(), $"a list of {accepted}");
-        return [.. value.GetArray().Select(item => parse(item.GetString()) ?? throw Bad(key, item.GetString(), $"a list of {accepted}"))];
+        var value = Value(key);
+        if (!IsList(value))
+            throw Bad(key, Shown(value), $"a list of {accepted}");
+        return [.. value.GetArray().Select(item => item.GetString() is { } text && parse(text) is { } parsed ? parsed : throw Bad(key, Shown(item), $"a list of {accepted}"))];
     }
 
     /// <summary>A list whose parser says what is wrong with an item.</summary>
@@ -72,68 +73,53 @@ public sealed class SettingsReader(Config config, string root, IReadOnlyList<Set
         List(key, item => parse(item, out var value, out var problem) ? value : throw Bad(key, item, $"{accepted}: {problem}"), accepted);
 
     public SettingsException Bad(string key, string? value, string accepted) =>
-        new($"{Where(key)}: {root}.{key} is \"{value}\"; it must be {accepted}.");
+        new($"{Where(key)}: {root}.{key} is \"{HoconText.Short(value ?? "")}\"; it must be {accepted}.");
 
     /// <exception cref="SettingsException">A key below the root that nothing has read.</exception>
     public void RefuseUnknownKeys()
     {
-        var section = config.GetValue(root);
-        if (section is not null && section.IsObject())
-            RefuseUnknownKeys(section.GetObject(), "");
-    }
-
-    private void RefuseUnknownKeys(HoconObject section, string prefix)
-    {
-        foreach (var (name, value) in section.Items)
+        foreach (var source in sources)
         {
-            var key = prefix + name;
-            if (_known.Contains(key))
-                continue;
-            if (value.IsObject() && _known.Any(known => known.StartsWith(key + ".", StringComparison.Ordinal)))
+            foreach (var (path, key) in source.Keys)
             {
-                RefuseUnknownKeys(value.GetObject(), key + ".");
-                continue;
+                if (!key.IsSection && path.StartsWith(root + ".", StringComparison.Ordinal) && !_known.Contains(path[(root.Length + 1)..]))
+                    throw new SettingsException($"{source.Name} line {key.Line}: {path} is not a setting.");
             }
-
-            var closest = _known.MinBy(known => Distance(known, key));
-            var hint = closest is not null && Distance(closest, key) <= Math.Min(4, key.Length / 2) ? $" Did you mean {root}.{closest}?" : "";
-            throw new SettingsException($"{Where(key)}: {root}.{key} is not a setting.{hint}");
         }
     }
 
     private string? Raw(string key)
     {
-        _known.Add(key);
-        return config.GetString($"{root}.{key}");
+        var value = Value(key);
+        return value.IsString() ? value.GetString() : throw Bad(key, Shown(value), "one value");
     }
+
+    private HoconValue Value(string key)
+    {
+        _known.Add(key);
+        return config.GetValue($"{root}.{key}") ?? throw new SettingsException($"{sources[^1].Name}: {root}.{key} is missing.");
+    }
+
+    /// <summary>Lists, and blanks between them. Akka.NET's own question takes an empty list for none.</summary>
+    private static bool IsList(HoconValue value) =>
+        value.Values.Exists(static part => part is not HoconLiteral) && value.Values.TrueForAll(static part => part switch
+        {
+            HoconArray => true,
+            HoconLiteral blank => string.IsNullOrWhiteSpace(blank.Value),
+            HoconSubstitution other => IsList(other.ResolvedValue),
+            _ => false,
+        });
+
+    private static string Shown(HoconValue value) => value.ToString().ReplaceLineEndings(" ").Trim();
 
     private string Where(string key)
     {
         foreach (var source in sources)
         {
-            if (source.LineOf($"{root}.{key}") is { } line)
-                return $"{source.Name} line {line}";
+            if (source.Keys.TryGetValue($"{root}.{key}", out var found))
+                return $"{source.Name} line {found.Line}";
         }
 
-        return sources.Count > 0 ? sources[0].Name : "settings";
-    }
-
-    /// <summary>Levenshtein distance.</summary>
-    private static int Distance(string a, string b)
-    {
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (var i = 1; i <= a.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= b.Length; j++)
-            {
-                var above = row[j];
-                row[j] = Math.Min(Math.Min(row[j] + 1, row[j - 1] + 1), diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
-                diagonal = above;
-            }
-        }
-
-        return row[^1];
+        return sources[0].Name;
     }
 }

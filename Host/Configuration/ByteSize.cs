@@ -1,9 +1,9 @@
 using System.Globalization;
 
-namespace Tapwire.Actors.Settings;
+namespace Tapwire.Host.Configuration;
 
 /// <summary>Sizes as people write them: 512, 64KiB, 1.5MiB, 10MB. KiB, MiB, GiB are powers of 1024; kB, KB, MB, GB powers of 1000; K, M, G as HOCON has them, of 1024.</summary>
-public static class ByteSize
+internal static class ByteSize
 {
     private static readonly (string Suffix, double Factor)[] Units =
     [

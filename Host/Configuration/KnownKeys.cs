@@ -1,0 +1,110 @@
+using Akka.Configuration;
+using Akka.Configuration.Hocon;
+using Tapwire.Actors.Settings;
+
+namespace Tapwire.Host.Configuration;
+
+/// <summary>The keys that there are, for finding those that a user has misspelt or put in the wrong place.</summary>
+internal sealed class KnownKeys
+{
+    private const string RuntimeRoot = "akka";
+
+    /// <summary>Sections whose keys are names of the user's own.</summary>
+    private static readonly HashSet<string> FreeSections =
+    [
+        "akka.actor.deployment", "akka.actor.mailbox", "akka.actor.router.type-mapping", "akka.actor.serializers", "akka.actor.serialization-bindings",
+        "akka.actor.serialization-identifiers", "akka.actor.serialization-settings", "akka.coordinated-shutdown.phases", "akka.io.dns",
+    ];
+
+    /// <summary>A key that only sections have which users name themselves: dispatchers and mailboxes.</summary>
+    private static readonly string[] MarksOfNamedSections = ["type", "executor", "mailbox-type"];
+
+    private readonly Dictionary<string, bool> _isSection = [];
+
+    /// <param name="defaults">The text that has every key of ours; those of the actor system are in its package, too.</param>
+    public KnownKeys(SettingsSource defaults)
+    {
+        Add(ConfigurationFactory.Default().Root.GetObject(), "");
+        foreach (var (path, key) in defaults.Keys)
+            _isSection.TryAdd(path, key.IsSection);
+    }
+
+    /// <exception cref="SettingsException">The text has a key that there is not, a value where a section belongs, or a section where a value belongs.</exception>
+    public void Check(SettingsSource source)
+    {
+        var free = new HashSet<string>();
+        foreach (var (path, key) in source.Keys)
+        {
+            if (!free.Contains(key.Parent))
+            {
+                if (!_isSection.TryGetValue(path, out var isSection))
+                    RefuseUnlessFree(source, path, key);
+                else if (isSection != key.IsSection)
+                    throw new SettingsException($"{source.Name} line {key.Line}: {path} {WhatItIs(path, isSection)}.");
+                else if (!FreeSections.Contains(path) && !IsNamedForDispatcher(path))
+                    continue;
+            }
+
+            free.Add(path);
+        }
+    }
+
+    private string WhatItIs(string path, bool isSection) => isSection
+        ? $"is a section and has no value of its own; write its keys, as in {_isSection.Keys.FirstOrDefault(known => known.StartsWith(path + ".", StringComparison.Ordinal)) ?? path + " { }"}"
+        : "is no section; write its value with '='";
+
+    /// <summary>A key that is not known, in a section that is, can be a name of the user's own.</summary>
+    private void RefuseUnlessFree(SettingsSource source, string path, HoconKey key)
+    {
+        var isOfRuntime = path.StartsWith(RuntimeRoot + ".", StringComparison.Ordinal);
+        if (isOfRuntime && key.IsSection && (IsNamedForDispatcher(path) || MarksOfNamedSections.Any(mark => source.Keys.ContainsKey($"{path}.{mark}"))))
+            return;
+        var closest = Closest(path, key);
+        // What is at the root is for substitutions and for names of the user's own; a section below akka may belong to an extension.
+        if (closest is not null || (key.Parent.Length > 0 && !(key.Parent == RuntimeRoot && key.IsSection)))
+            throw new SettingsException($"{source.Name} line {key.Line}: {path} is not a setting.{(closest is null ? "" : $" Did you mean {closest}?")}");
+    }
+
+    /// <summary>The key that was perhaps meant. The root that all have in common does not count.</summary>
+    private string? Closest(string path, HoconKey key)
+    {
+        if (key.Parent.Length == 0)
+            return _isSection.Keys.FirstOrDefault(known => !known.Contains('.', StringComparison.Ordinal) && Distance(known, path) <= Math.Min(2, path.Length / 2));
+        var root = path[..(path.IndexOf('.', StringComparison.Ordinal) + 1)];
+        var closest = _isSection.Keys.Where(known => known.StartsWith(root, StringComparison.Ordinal)).MinBy(known => Distance(known, path));
+        return closest is not null && Distance(closest, path) <= Math.Min(4, (path.Length - root.Length) / 2) ? closest : null;
+    }
+
+    private static bool IsNamedForDispatcher(string path) => path[(path.LastIndexOf('.') + 1)..].Contains("dispatcher", StringComparison.Ordinal)
+        && path.StartsWith(RuntimeRoot + ".", StringComparison.Ordinal);
+
+    private void Add(HoconObject section, string path)
+    {
+        foreach (var (name, value) in section.Items)
+        {
+            var key = HoconKeys.Join(path, name);
+            _isSection[key] = value.IsObject();
+            if (value.IsObject())
+                Add(value.GetObject(), key);
+        }
+    }
+
+    /// <summary>Levenshtein distance.</summary>
+    private static int Distance(string a, string b)
+    {
+        var row = Enumerable.Range(0, b.Length + 1).ToArray();
+        for (var i = 1; i <= a.Length; i++)
+        {
+            var diagonal = row[0];
+            row[0] = i;
+            for (var j = 1; j <= b.Length; j++)
+            {
+                var above = row[j];
+                row[j] = Math.Min(Math.Min(row[j] + 1, row[j - 1] + 1), diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
+                diagonal = above;
+            }
+        }
+
+        return row[^1];
+    }
+}
