@@ -1,6 +1,7 @@
 using Akka.Configuration;
 using Akka.Dispatch;
 using Akka.Event;
+using Tapwire.Actors.Settings;
 using Tapwire.Wires.Posix;
 
 namespace Tapwire.Actors.Dispatch;
@@ -48,10 +49,15 @@ public sealed class ReactorDispatcherConfigurator : MessageDispatcherConfigurato
         var id = config.GetString("id", "reactor");
         var log = Logging.GetLogger(system, typeof(ReactorDispatcher));
         var reactor = new Reactor($"{system.Name}-{id}", cause => log.Error(cause, "Work on the reactor {DispatcherId} failed", id),
-            config.GetTimeSpan("spin", TimeSpan.Zero));
+            Spin(config));
         _dispatcher = new ReactorDispatcher(this, reactor);
         system.RegisterOnTermination(reactor.Dispose);
     }
 
     public override MessageDispatcher Dispatcher() => _dispatcher;
+
+    /// <summary>HOCON of Akka.NET knows no microseconds.</summary>
+    private static TimeSpan Spin(Config config) => Duration.TryParse(config.GetString("spin", "0"), out var spin)
+        ? spin
+        : throw new ConfigurationException($"spin is \"{config.GetString("spin")}\"; it must be a time, as in 30us.");
 }
