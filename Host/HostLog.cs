@@ -1,4 +1,5 @@
 using System.Globalization;
+using Akka.Actor;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -8,14 +9,18 @@ namespace Tapwire.Host;
 /// <summary>Where log events go: to standard error, so that standard output stays the command's own; to a file where one is named.</summary>
 internal static class HostLog
 {
-    private const string Template = "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj}{NewLine}{Exception}";
+    /// <summary>The origin comes last, where it does not push aside what happened.</summary>
+    internal const string Template = "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj} [{" + LogOrigin.Property + "}]{NewLine}{Exception}";
 
     public static Logger Create(LogEventLevel level, string? file)
     {
-        var configuration = new LoggerConfiguration().MinimumLevel.Is(level)
+        var configuration = new LoggerConfiguration().MinimumLevel.Is(level).Enrich.With<LogOrigin>()
             .WriteTo.Console(outputTemplate: Template, formatProvider: CultureInfo.InvariantCulture, standardErrorFromLevel: LogEventLevel.Verbose);
         if (file is not null)
             configuration = configuration.WriteTo.File(file, outputTemplate: Template, formatProvider: CultureInfo.InvariantCulture, shared: true);
+        // It says at each stop why it stops, and an exit code that is not the program's. Only who looks for a fault wants its phases.
+        if (level > LogEventLevel.Debug)
+            configuration = configuration.MinimumLevel.Override(typeof(CoordinatedShutdown).FullName!, LogEventLevel.Warning);
         return configuration.CreateLogger();
     }
 

@@ -1,7 +1,8 @@
 using Akka.Actor;
 using Akka.Configuration;
+using Akka.Hosting;
+using Microsoft.Extensions.Hosting;
 using Tapwire.Actors;
-using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Settings;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
@@ -9,7 +10,7 @@ using Tapwire.Wires;
 
 namespace Tapwire.Host;
 
-/// <summary>A cable between two devices, in an actor system of its own, from its start to its end.</summary>
+/// <summary>A cable between two devices, in a host of its own, from its start to its end.</summary>
 internal sealed class RunningCable : IAsyncDisposable
 {
     // Frames under way are kept for reuse up to this much: 100 ms of 10 Gbit/s.
@@ -17,38 +18,45 @@ internal sealed class RunningCable : IAsyncDisposable
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    private readonly ActorSystem _system;
+    private readonly IHost _host;
     private readonly IActorRef _actor;
     private readonly Cable _cable;
 
-    private RunningCable(ActorSystem system, IActorRef actor, Cable cable)
+    private RunningCable(IHost host, IActorRef actor, Cable cable)
     {
-        _system = system;
+        _host = host;
         _actor = actor;
         _cable = cable;
-        Ended = actor.WatchAsync();
+        Stopping = ActorHost.WaitForShutdownAsync(host);
     }
 
-    /// <summary>Ends when the cable has, which by itself it does only after a fault.</summary>
-    public Task Ended { get; }
+    /// <summary>Ends when the cable is to stop: somebody interrupts it, or it has ended by itself, which it does only after a fault.</summary>
+    public Task Stopping { get; }
 
     /// <summary>Plugs in the devices, which are the cable's own from now on, unless this throws.</summary>
     public static async Task<RunningCable> StartAsync(Config config, TapSettings settings, CableOptions options,
-        (IWire Wire, Func<IWire> Open) a, (IWire Wire, Func<IWire> Open) b)
+        (IWire Wire, Func<IWire> Open) a, (IWire Wire, Func<IWire> Open) b, Interrupt interrupt)
     {
-        var system = RunningDriver.CreateSystem("tapwire", config);
-        if (system.Dispatchers.Lookup(RunningDriver.DispatcherId) is not ReactorDispatcher dispatcher)
+        var cable = new Cable(options, TimeProvider.System);
+        IActorRef actor = ActorRefs.Nobody;
+        var host = await ActorHost.StartAsync("tapwire", config, Patience, interrupt, Create, WatchAsync, akka => akka.WithLivenessCheck<CableActor>("cable"));
+        return new RunningCable(host, actor, cable);
+
+        void Create(ActorSystem system, IActorRegistry registry)
         {
-            await system.Terminate();
-            throw new SettingsException($"{RunningDriver.DispatcherId}.type must be \"Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors\".");
+            var reactor = RunningDriver.ReactorOf(system, RunningDriver.DispatcherId);
+            var pool = new BufferPool(PoolBytes);
+            CablePort Port((IWire Wire, Func<IWire> Open) device, IWire end) => new(device.Wire, device.Open, end, reactor, pool,
+                settings.ReadBatch, settings.ReopenMinimum, settings.ReopenMaximum);
+            actor = system.ActorOf(CableActor.Props(Port(a, cable.A), Port(b, cable.B), RunningDriver.DispatcherId), "cable");
+            registry.Register<CableActor>(actor);
         }
 
-        var cable = new Cable(options, TimeProvider.System);
-        var pool = new BufferPool(PoolBytes);
-        CablePort Port((IWire Wire, Func<IWire> Open) device, IWire end) => new(device.Wire, device.Open, end, dispatcher.Reactor, pool,
-            settings.ReadBatch, settings.ReopenMinimum, settings.ReopenMaximum);
-        var actor = system.ActorOf(CableActor.Props(Port(a, cable.A), Port(b, cable.B), RunningDriver.DispatcherId), "cable");
-        return new RunningCable(system, actor, cable);
+        Task WatchAsync(ActorSystem system, IHostApplicationLifetime application)
+        {
+            _ = actor.WatchAsync().ContinueWith(_ => application.StopApplication(), TaskScheduler.Default);
+            return Task.CompletedTask;
+        }
     }
 
     public async Task<CableReport> ReportAsync()
@@ -57,5 +65,5 @@ internal sealed class RunningCable : IAsyncDisposable
         return new CableReport(_cable.AToB, _cable.BToA, status);
     }
 
-    public async ValueTask DisposeAsync() => await _system.Terminate();
+    public async ValueTask DisposeAsync() => await ActorHost.StopAsync(_host);
 }

@@ -1,7 +1,11 @@
 using System.Security.Cryptography;
+using Akka;
 using Akka.Actor;
 using Akka.Configuration;
 using Akka.Event;
+using Akka.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Tapwire.Actors;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Proxy;
@@ -14,7 +18,7 @@ using Tapwire.Wires.Offload;
 
 namespace Tapwire.Host;
 
-/// <summary>One driver in an actor system of its own, from its start to its orderly stop.</summary>
+/// <summary>One driver in a host of its own, from its start to its orderly stop.</summary>
 internal sealed class RunningDriver : IAsyncDisposable
 {
     public const string DispatcherId = $"{Root}.{DispatcherKey}";
@@ -24,19 +28,20 @@ internal sealed class RunningDriver : IAsyncDisposable
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private readonly ActorSystem _system;
-    private readonly IActorRef _driver;
+    private readonly IHost _host;
     private Task? _stopped;
 
-    private RunningDriver(ActorSystem system, IActorRef driver, DriverReady ready)
+    private RunningDriver(IHost host, IActorRef driver, DriverReady ready)
     {
-        _system = system;
-        _driver = driver;
+        _host = host;
         Ready = ready;
         Ended = driver.WatchAsync();
     }
 
-    public ActorSystem System => _system;
+    /// <summary>The host's: actor system, registry of actors, health checks.</summary>
+    public IServiceProvider Services => _host.Services;
+
+    public ActorSystem System => Services.GetRequiredService<ActorSystem>();
 
     public DriverReady Ready { get; }
 
@@ -47,63 +52,69 @@ internal sealed class RunningDriver : IAsyncDisposable
     /// software, if the settings have it so.</summary>
     /// <param name="wires">The queues of one wire, as many as the settings have shards.</param>
     /// <param name="reopen">Opens a queue again.</param>
+    /// <param name="interrupt">What asks it to stop; null if the caller alone does. See <see cref="WaitForShutdownAsync"/>.</param>
     /// <exception cref="CommandFailedException">It does not come up, and why.</exception>
     public static async Task<RunningDriver> StartAsync(string name, Config config, DriverSettings settings, IReadOnlyList<IWire> wires, Func<IWire> reopen, LinkListener? link,
-        BufferPool pool, byte[]? secret = null, IReadOnlyList<HostPort>? hostPorts = null)
+        BufferPool pool, byte[]? secret = null, IReadOnlyList<HostPort>? hostPorts = null, Interrupt? interrupt = null)
     {
         hostPorts ??= [];
         wires = [.. wires.Select(Offloading)];
-        ActorSystem? system = null;
+        // The driver's own patience, and time enough for last words and for closing everything.
+        var patience = settings.ShutdownTimeout + Patience;
+        IActorRef driver = ActorRefs.Nobody;
+        DriverReady? ready = null;
         try
         {
-            system = CreateSystem(name, WithDispatchers(config, wires.Count));
-            var shards = wires.Select((wire, index) => Shard(system, wire, index, () => Offloading(reopen()))).ToArray();
-            var context = new DriverContext(settings, shards, link, pool, TimeProvider.System, secret ?? RandomNumberGenerator.GetBytes(32))
-            {
-                HostPorts = hostPorts,
-            };
-            var driver = system.ActorOf(DriverActor.Props(context), "driver");
-            var answer = await driver.Ask<object>(WhenReady.Instance, Patience);
-            return answer is DriverReady ready
-                ? new RunningDriver(system, driver, ready)
-                : throw new CommandFailedException(answer is DriverFailed failed ? failed.Reason : $"Unexpected answer {answer}.");
+            var host = await ActorHost.StartAsync(name, WithDispatchers(config, wires.Count), patience, interrupt, Create, WaitUntilReadyAsync,
+                akka => akka.WithLivenessCheck<DriverActor>("driver").WithDriverReadinessCheck());
+            return new RunningDriver(host, driver, ready!);
         }
-        catch (Exception e)
+        catch
         {
-            if (system is not null)
-                await system.Terminate();
             foreach (var wire in wires)
                 wire.Dispose();
             link?.Dispose();
             foreach (var port in hostPorts)
                 port.Dispose();
-            if (e is AskTimeoutException)
-                throw new CommandFailedException("The driver does not come up; the log says why.", e);
             throw;
         }
 
         IWire Offloading(IWire device) => settings.Tap.SoftwareOffload ? SoftwareOffloadWire.Over(device, pool) : device;
+
+        void Create(ActorSystem system, IActorRegistry registry)
+        {
+            var shards = wires.Select((wire, index) => new DriverShard(wire, () => Offloading(reopen()), ReactorOf(system, DispatcherOf(index)), DispatcherOf(index)));
+            var context = new DriverContext(settings, [.. shards], link, pool, TimeProvider.System, secret ?? RandomNumberGenerator.GetBytes(32))
+            {
+                HostPorts = hostPorts,
+            };
+            driver = system.ActorOf(DriverActor.Props(context), "driver");
+            registry.Register<DriverActor>(driver);
+        }
+
+        async Task WaitUntilReadyAsync(ActorSystem system, IHostApplicationLifetime application)
+        {
+            var ended = driver.WatchAsync();
+            ready = await ReadyAsync(driver, ended);
+            CoordinatedShutdown.Get(system).AddTask(ActorHost.StopPhase, "stop-driver", () => StopInOrderAsync(system, driver, patience));
+            _ = ended.ContinueWith(_ => application.StopApplication(), TaskScheduler.Default);
+        }
     }
 
     public Task<T> AskStack<T>(object question) => Ready.Stack.Ask<T>(question, Patience);
 
+    /// <summary>Ends when the driver is to stop: somebody interrupts it, or it has ended by itself.</summary>
+    public Task WaitForShutdownAsync() => ActorHost.WaitForShutdownAsync(_host);
+
     /// <summary>Applications see the end of their streams, TCP gets FIN or RST, the wire closes last.</summary>
-    public Task StopAsync() => _stopped ??= StopOnceAsync();
+    public Task StopAsync() => _stopped ??= ActorHost.StopAsync(_host);
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
-    /// <summary>Most values below <c>akka</c> are judged by the runtime alone; whatever it throws here, it throws over one of them.</summary>
-    internal static ActorSystem CreateSystem(string name, Config config)
-    {
-        try
-        {
-            return ActorSystem.Create(name, config);
-        }
-        catch (Exception e)
-        {
-            throw new SettingsException($"The actor system does not start: {e.GetBaseException().Message}", e);
-        }
-    }
+    /// <exception cref="SettingsException">The dispatcher is not one that has a reactor.</exception>
+    internal static IReactor ReactorOf(ActorSystem system, string dispatcher) => system.Dispatchers.Lookup(dispatcher) is ReactorDispatcher found
+        ? found.Reactor
+        : throw new SettingsException($"{DispatcherId}.type must be \"Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors\".");
 
     /// <summary>The first shard's dispatcher is the one that is set; each further one has one of its own like it.</summary>
     private static string DispatcherOf(int shard) => shard == 0 ? DispatcherId : $"{DispatcherId}-shard{shard}";
@@ -115,25 +126,32 @@ internal sealed class RunningDriver : IAsyncDisposable
         return config;
     }
 
-    private static DriverShard Shard(ActorSystem system, IWire wire, int index, Func<IWire> reopen)
+    private static async Task<DriverReady> ReadyAsync(IActorRef driver, Task ended)
     {
-        var id = DispatcherOf(index);
-        return system.Dispatchers.Lookup(id) is ReactorDispatcher dispatcher
-            ? new DriverShard(wire, reopen, dispatcher.Reactor, id)
-            : throw new SettingsException($"{DispatcherId}.type must be \"Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors\".");
-    }
-
-    private async Task StopOnceAsync()
-    {
+        const string NoAnswer = "The driver does not come up; the log says why.";
+        var answer = driver.Ask<object>(WhenReady.Instance, Patience);
+        // An actor that has ended answers nothing; why, it has said before.
+        if (await Task.WhenAny(answer, ended) == ended && !answer.IsCompleted)
+            throw new CommandFailedException(NoAnswer);
         try
         {
-            await _driver.GracefulStop(Patience, StopDriver.Instance);
+            return await answer switch
+            {
+                DriverReady ready => ready,
+                DriverFailed failed => throw new CommandFailedException(failed.Reason),
+                var other => throw new CommandFailedException($"Unexpected answer {other}."),
+            };
         }
-        catch (TaskCanceledException)
+        catch (AskTimeoutException e)
         {
-            _system.Log.Warning("The driver did not stop in order within {Patience}", Patience);
+            throw new CommandFailedException(NoAnswer, e);
         }
+    }
 
-        await _system.Terminate();
+    private static async Task<Done> StopInOrderAsync(ActorSystem system, IActorRef driver, TimeSpan patience)
+    {
+        if (!await driver.GracefulStop(patience, StopDriver.Instance))
+            system.Log.Warning("The driver did not stop in order within {Patience}", patience);
+        return Done.Instance;
     }
 }

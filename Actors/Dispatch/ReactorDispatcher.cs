@@ -54,8 +54,7 @@ public sealed class ReactorDispatcherConfigurator : MessageDispatcherConfigurato
         // Akka.NET's own durations know no "us".
         if (!Duration.TryParse(config.GetString("spin", "0"), out var spin))
             throw new ConfigurationException($"{id}.spin is \"{config.GetString("spin")}\"; it must be a time, as in 30us.");
-        var reactor = new Reactor($"{system.Name}-{id}", cause => log.Error(cause, "Work on the reactor {DispatcherId} failed", id),
-            spin);
+        var reactor = new Reactor($"{system.Name}-{id}", cause => log.Error(cause, "Work on the reactor {DispatcherId} failed", id), spin);
         _dispatcher = new ReactorDispatcher(this, reactor);
         system.RegisterOnTermination(reactor.Dispose);
     }

@@ -63,46 +63,36 @@ internal static class CableCommand
 
         await using var log = HostLog.Create(asked ?? HostLog.SerilogLevel(configuration.Config.GetString("akka.loglevel")), null);
         Log.Logger = log;
-        var stop = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Ask(context, ExitCode.Interrupted));
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Ask(context, ExitCode.Done));
+        using var interrupt = new Interrupt();
 
-        await using var cable = await StartAsync(configuration, options, a, b, parsed.GetValue(Mtu));
+        await using var cable = await StartAsync(configuration, options, a, b, parsed.GetValue(Mtu), interrupt);
         using var show = PosixSignalRegistration.Create((PosixSignal)SIGUSR1, context =>
         {
             context.Cancel = true;
             _ = PrintAsync(cable);
         });
         Console.WriteLine($"tapwire cable is up: {a} to {b}, seed {options.Seed}");
-        var code = await RunAsync(cable, stop.Task, parsed.GetValue(For), parsed.GetValue(Interval));
+        var code = await RunAsync(cable, interrupt, parsed.GetValue(For), parsed.GetValue(Interval));
         await PrintAsync(cable);
         return code;
-
-        void Ask(PosixSignalContext context, int code)
-        {
-            context.Cancel = true;
-            stop.TrySetResult(code);
-        }
     }
 
     /// <summary>Waits for the end, and prints counters on the way.</summary>
-    private static async Task<int> RunAsync(RunningCable cable, Task<int> stop, TimeSpan duration, TimeSpan interval)
+    private static async Task<int> RunAsync(RunningCable cable, Interrupt interrupt, TimeSpan duration, TimeSpan interval)
     {
         var expired = Task.Delay(duration);
         while (true)
         {
-            var first = await Task.WhenAny(stop, cable.Ended, expired, Task.Delay(interval));
-            if (first == stop)
-                return await stop;
-            if (first == cable.Ended)
-                throw new CommandFailedException("The cable has ended; the log says why.");
+            var first = await Task.WhenAny(cable.Stopping, expired, Task.Delay(interval));
+            if (first == cable.Stopping)
+                return interrupt.ExitCode ?? throw new CommandFailedException("The cable has ended; the log says why.");
             if (first == expired)
                 return ExitCode.Done;
             await PrintAsync(cable);
         }
     }
 
-    private static async Task<RunningCable> StartAsync(HostConfiguration configuration, CableOptions options, WireSpec a, WireSpec b, int mtu)
+    private static async Task<RunningCable> StartAsync(HostConfiguration configuration, CableOptions options, WireSpec a, WireSpec b, int mtu, Interrupt interrupt)
     {
         var deviceA = Open(a, mtu);
         TapWire? deviceB = null;
@@ -120,7 +110,8 @@ internal static class CableCommand
                 InFlightBytes = InFlightBytes,
             };
             mtu = deviceA.Mtu;
-            return await RunningCable.StartAsync(configuration.Config, configuration.Settings.Tap, options, (deviceA, () => Open(a, mtu)), (deviceB, () => Open(b, mtu)));
+            return await RunningCable.StartAsync(configuration.Config, configuration.Settings.Tap, options, (deviceA, () => Open(a, mtu)), (deviceB, () => Open(b, mtu)),
+                interrupt);
         }
         catch
         {

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using Serilog;
 using Serilog.Events;
 using Tapwire.Actors.Proxy;
@@ -80,7 +79,8 @@ internal static class UpCommand
     /// <summary>Starts the driver that the command line describes. Its log ends with the program.</summary>
     /// <param name="link">Where applications connect, whatever is said elsewhere; or null.</param>
     /// <param name="level">What is logged when neither command line nor settings are asked.</param>
-    public static async Task<OpenedDriver> OpenAsync(ParseResult parsed, string? link, LogEventLevel? level)
+    /// <param name="interrupt">What asks the driver to stop; null if the caller alone does.</param>
+    public static async Task<OpenedDriver> OpenAsync(ParseResult parsed, string? link, LogEventLevel? level, Interrupt? interrupt = null)
     {
         var asked = parsed.GetValue(Level) ?? level;
         var configuration = HostConfiguration.Load(parsed.GetValue(Config), asked is { } given ? $"akka.loglevel = {HostLog.AkkaLevel(given)}" : "");
@@ -113,33 +113,26 @@ internal static class UpCommand
             throw;
         }
 
-        var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wires, Open, listener, pool, hostPorts: ports);
+        var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wires, Open, listener, pool, hostPorts: ports,
+            interrupt: interrupt);
         return new OpenedDriver(driver, settings, listener?.Path, ports);
     }
 
     private static async Task<int> RunAsync(ParseResult parsed)
     {
-        var stop = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Ask(context, ExitCode.Interrupted));
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Ask(context, ExitCode.Done));
-
-        await using var opened = await OpenAsync(parsed, null, null);
+        using var interrupt = new Interrupt();
+        await using var opened = await OpenAsync(parsed, null, null, interrupt);
         var (driver, settings) = (opened.Driver, opened.Settings);
         Console.WriteLine($"tapwire is up: {string.Join(", ", settings.Addresses)} on {settings.Wire}"
             + (opened.Link is null ? "" : $", link {opened.Link}")
             + (settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", settings.Serve)}")
             + string.Concat(opened.Ports.Select(port => $", {port.Name}"))
             + string.Concat(settings.Expose.Select(spec => $", expose {spec}")));
-        if (await Task.WhenAny(stop.Task, driver.Ended) == driver.Ended)
+        await driver.WaitForShutdownAsync();
+        if (interrupt.ExitCode is not { } code)
             throw new CommandFailedException("The driver has ended; the log says why.");
         await driver.StopAsync();
-        return await stop.Task;
-
-        void Ask(PosixSignalContext context, int code)
-        {
-            context.Cancel = true;
-            stop.TrySetResult(code);
-        }
+        return code;
     }
 
     private static DriverSettings Merge(DriverSettings settings, ParseResult parsed)

@@ -7,7 +7,7 @@ namespace Tapwire.Tests.Architecture;
 /// <summary>The arrows of the design, read from the compiled assemblies: Stack ← Messages ← Actors → Wires, Links; Host → all.</summary>
 public class LayeringSpec
 {
-    /// <summary>What each assembly may refer to, of Tapwire's own and of the actor runtime.</summary>
+    /// <summary>What each assembly may refer to, of Tapwire's own, of the actor runtime, and of the host.</summary>
     private static readonly Dictionary<string, string[]> Allowed = new()
     {
         ["Tapwire.Stack"] = [],
@@ -17,8 +17,11 @@ public class LayeringSpec
         ["Tapwire.Actors"] = ["Tapwire.Stack", "Tapwire.Messages", "Tapwire.Wires", "Tapwire.Links", "Akka"],
         ["tapwire"] =
         [
-            "Tapwire.Stack", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Wires", "Tapwire.Links", "Akka", "Akka.Logger.Serilog", "Serilog",
-            "Serilog.Sinks.Console", "Serilog.Sinks.File",
+            "Tapwire.Stack", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Wires", "Tapwire.Links", "Akka", "Akka.Hosting", "Akka.Logger.Serilog",
+            "Serilog", "Serilog.Extensions.Hosting", "Serilog.Extensions.Logging", "Serilog.Sinks.Console", "Serilog.Sinks.File",
+            "Microsoft.Extensions.DependencyInjection", "Microsoft.Extensions.DependencyInjection.Abstractions",
+            "Microsoft.Extensions.Diagnostics.HealthChecks", "Microsoft.Extensions.Diagnostics.HealthChecks.Abstractions",
+            "Microsoft.Extensions.Hosting", "Microsoft.Extensions.Hosting.Abstractions", "Microsoft.Extensions.Options",
         ],
     };
 
@@ -77,7 +80,7 @@ public class LayeringSpec
 
     private static bool IsOurs(string assembly) =>
         assembly.StartsWith("Tapwire", StringComparison.OrdinalIgnoreCase) || assembly.StartsWith("Akka", StringComparison.Ordinal)
-        || assembly.StartsWith("Serilog", StringComparison.Ordinal);
+        || assembly.StartsWith("Serilog", StringComparison.Ordinal) || assembly.StartsWith("Microsoft.Extensions", StringComparison.Ordinal);
 
     private static IEnumerable<string> Members(MetadataReader metadata)
     {

@@ -1,11 +1,75 @@
+using System.Collections.Concurrent;
+using Serilog;
+using Serilog.Core;
 using Serilog.Events;
+using Tapwire.Actors.Link;
 using Tapwire.Host;
+using Tapwire.Links;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Wires;
 using Xunit;
 
 namespace Tapwire.Tests.Host;
 
+[Collection(HostCollection.Name)]
 public sealed class HostLogSpecs
 {
+    [Fact]
+    public async Task What_actors_and_host_say_reaches_the_log_with_where_it_comes_from()
+    {
+        var events = new Collected();
+        var directory = Directory.CreateTempSubdirectory("tapwire-log-");
+        var before = Log.Logger;
+        Log.Logger = new LoggerConfiguration().MinimumLevel.Debug().Enrich.With<LogOrigin>().WriteTo.Sink(events).CreateLogger();
+        try
+        {
+            using var cable = new Cable(new CableOptions(), TimeProvider.System);
+            var configuration = Configuration.Load(null, "akka.loglevel = INFO");
+            var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")] };
+            var path = Path.Combine(directory.FullName, "link.sock");
+            await using (await RunningDriver.StartAsync("spec", configuration.Config, settings, [cable.A], () => throw new WireException("The cable is cut."),
+                LinkListener.Listen(path), new BufferPool()))
+            {
+            }
+
+            var link = Assert.Single(events, static logged => logged.MessageTemplate.Text.StartsWith("Applications connect", StringComparison.Ordinal));
+            Assert.Equal(path, Text(link, "Path"));
+            Assert.Equal("driver/link", Text(link, LogOrigin.Property));
+            Assert.StartsWith("akka://spec/user/driver/link", Text(link, "ActorPath"), StringComparison.Ordinal);
+            Assert.Contains("akka://spec/user/driver/link", Text(link, "LogSource"), StringComparison.Ordinal);
+            Assert.Equal(typeof(LinkActor).FullName, Text(link, "SourceContext"));
+
+            var host = Assert.Single(events, static logged => logged.MessageTemplate.Text == "Hosting started");
+            Assert.Equal("Host", Text(host, LogOrigin.Property));
+        }
+        finally
+        {
+            await Log.CloseAndFlushAsync();
+            Log.Logger = before;
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("[akka://tapwire/user/driver/stack#12]", "Tapwire.Actors.StackActor", "driver/stack#12")]
+    [InlineData("akka://tapwire/user/driver/tap-shard1", "Tapwire.Actors.TapActor", "driver/tap-shard1")]
+    [InlineData("CoordinatedShutdown(akka://tapwire)", "Akka.Actor.CoordinatedShutdown", "CoordinatedShutdown")]
+    [InlineData(null, "Microsoft.Extensions.Hosting.Internal.Host", "Host")]
+    [InlineData(null, null, "tapwire")]
+    public void The_origin_of_a_line_is_the_actor_or_else_the_class(string? source, string? type, string origin)
+    {
+        var events = new Collected();
+        using var logger = new LoggerConfiguration().Enrich.With<LogOrigin>().WriteTo.Sink(events).CreateLogger();
+        ILogger log = logger;
+        if (source is not null)
+            log = log.ForContext("LogSource", source);
+        if (type is not null)
+            log = log.ForContext("SourceContext", type);
+        log.Information("x");
+        Assert.Equal(origin, Text(Assert.Single(events), LogOrigin.Property));
+    }
+
     [Theory]
     [InlineData("DEBUG", LogEventLevel.Debug)]
     [InlineData("info", LogEventLevel.Information)]
@@ -17,5 +81,12 @@ public sealed class HostLogSpecs
         Assert.Equal(serilog, HostLog.SerilogLevel(akka));
         if (serilog != LogEventLevel.Fatal)
             Assert.Equal(akka.ToUpperInvariant(), HostLog.AkkaLevel(serilog));
+    }
+
+    private static string? Text(LogEvent logged, string property) => ((ScalarValue)logged.Properties[property]).Value?.ToString();
+
+    private sealed class Collected : ConcurrentQueue<LogEvent>, ILogEventSink
+    {
+        public void Emit(LogEvent logEvent) => Enqueue(logEvent);
     }
 }

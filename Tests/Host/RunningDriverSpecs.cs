@@ -1,4 +1,8 @@
 using Akka.Actor;
+using Akka.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Settings;
 using Tapwire.Host;
@@ -35,6 +39,36 @@ public sealed class RunningDriverSpecs : IDisposable
         var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")], Gateway = IpAddress.Parse("192.0.2.1") };
         var failure = await Assert.ThrowsAsync<SettingsException>(() => StartAsync(configuration, settings)).WaitAsync(Soon);
         Assert.Contains("gateway 192.0.2.1", failure.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(LinkPath));
+    }
+
+    [Theory]
+    [InlineData("akka.loglevel = LOUD", "LOUD")]
+    [InlineData("akka.loggers = [\"No.Such\"]", "No.Such")]
+    [InlineData("akka.actor.default-dispatcher.type = \"No.Such\"", "No.Such")]
+    [InlineData("tapwire.dispatcher.type = \"No.Such\"", "No.Such")]
+    [InlineData("akka.actor.default-mailbox.mailbox-type = \"No.Such\"", "No.Such")]
+    public async Task What_the_actor_system_does_not_accept_is_a_setting_that_is_wrong_and_nothing_stays_open(string bad, string named)
+    {
+        var configuration = HostConfiguration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []");
+        var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")] };
+        configuration = configuration with { Config = ConfigurationFactory.ParseString(bad).WithFallback(configuration.Config) };
+        var failure = await Assert.ThrowsAsync<SettingsException>(() => StartAsync(configuration, settings)).WaitAsync(Soon);
+        Assert.StartsWith("The actor system does not start: ", failure.Message, StringComparison.Ordinal);
+        Assert.Contains(named, failure.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(LinkPath));
+    }
+
+    [Fact]
+    public async Task No_time_out_around_an_orderly_stop_is_shorter_than_the_stop_may_take()
+    {
+        var configuration = HostConfiguration.Load(null,
+            "akka { loglevel = OFF, stdout-loglevel = OFF, loggers = [], coordinated-shutdown.phases.service-unbind.timeout = 1ms }");
+        var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")], ShutdownTimeout = TimeSpan.FromMinutes(5) };
+        await using var driver = await StartAsync(configuration, settings).WaitAsync(Soon);
+        var shutdown = CoordinatedShutdown.Get(driver.System);
+        Assert.InRange(shutdown.Timeout(ActorHost.StopPhase), TimeSpan.FromMinutes(5.5), TimeSpan.FromMinutes(6));
+        Assert.True(driver.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout > shutdown.TotalTimeout);
     }
 
     [Fact]
@@ -65,6 +99,7 @@ public sealed class RunningDriverSpecs : IDisposable
         Assert.False(driver.Ended.IsCompleted);
         driver.Ready.Stack.Tell(PoisonPill.Instance);
         await driver.Ended.WaitAsync(Soon);
+        await driver.WaitForShutdownAsync().WaitAsync(Soon);
     }
 
     [Fact]

@@ -1,0 +1,66 @@
+using Akka.Actor;
+using Akka.Hosting;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Tapwire.Actors;
+using Tapwire.Messages;
+
+namespace Tapwire.Host;
+
+/// <summary>Health checks, to be asked of the host's <see cref="HealthCheckService"/>; that of the actor system itself has the tag <see cref="Liveness"/>, too.</summary>
+internal static class ActorHealth
+{
+    /// <summary>The tag of what only a new start mends.</summary>
+    public const string Liveness = "liveness";
+
+    /// <summary>The tag of what tells whether applications are served.</summary>
+    public const string Readiness = "readiness";
+
+    // An actor's answer takes microseconds. One that takes this long is stuck.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Healthy while the actor with the registry's key is there and takes messages.</summary>
+    public static AkkaConfigurationBuilder WithLivenessCheck<TKey>(this AkkaConfigurationBuilder builder, string name) =>
+        builder.WithHealthCheck($"tapwire.{name}.liveness", (system, registry, cancel) => LivenessAsync<TKey>(name, system, registry, cancel), tags: [Liveness]);
+
+    /// <summary>Healthy while the driver says that wire, stacks, link and services are there.</summary>
+    public static AkkaConfigurationBuilder WithDriverReadinessCheck(this AkkaConfigurationBuilder builder) =>
+        builder.WithHealthCheck("tapwire.driver.readiness", ReadinessAsync, tags: [Readiness]);
+
+    private static async Task<HealthCheckResult> LivenessAsync<TKey>(string name, ActorSystem system, IActorRegistry registry, CancellationToken cancel) =>
+        await AskAsync<TKey, ActorIdentity>(new Identify(null), system, registry, cancel) switch
+        {
+            null => HealthCheckResult.Unhealthy($"The {name} actor does not answer."),
+            { Subject: null } => HealthCheckResult.Unhealthy($"The {name} actor has ended."),
+            _ => HealthCheckResult.Healthy($"The {name} actor runs."),
+        };
+
+    private static async Task<HealthCheckResult> ReadinessAsync(ActorSystem system, ActorRegistry registry, CancellationToken cancel)
+    {
+        // A dead actor would not answer the question below, and all the patience would be spent.
+        var alive = await LivenessAsync<DriverActor>("driver", system, registry, cancel);
+        if (alive.Status != HealthStatus.Healthy)
+            return alive;
+        return await AskAsync<DriverActor, object>(WhenReady.Instance, system, registry, cancel) switch
+        {
+            DriverReady => HealthCheckResult.Healthy("The driver is ready."),
+            DriverFailed failed => HealthCheckResult.Unhealthy(failed.Reason),
+            _ => HealthCheckResult.Unhealthy("The driver is not ready yet."),
+        };
+    }
+
+    /// <summary>Null without an answer.</summary>
+    private static async Task<TAnswer?> AskAsync<TKey, TAnswer>(object question, ActorSystem system, IActorRegistry registry, CancellationToken cancel)
+        where TAnswer : class
+    {
+        if (system.WhenTerminated.IsCompleted || !registry.TryGet<TKey>(out var actor))
+            return null;
+        try
+        {
+            return await actor.Ask<TAnswer>(question, Patience, cancel);
+        }
+        catch (AskTimeoutException)
+        {
+            return null;
+        }
+    }
+}
