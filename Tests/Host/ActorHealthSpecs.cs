@@ -6,6 +6,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Tapwire.Actors;
 using Tapwire.Actors.Settings;
 using Tapwire.Host;
+using Tapwire.Host.Configuration;
 using Tapwire.Links;
 using Tapwire.Links.Client;
 using Tapwire.Messages;
@@ -96,7 +97,7 @@ public sealed class ActorHealthSpecs : IDisposable
 
     private Task<RunningDriver> StartAsync(string name, IWire wire)
     {
-        var configuration = Configuration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []");
+        var configuration = HostConfiguration.Load(null, "akka.loglevel = OFF\nakka.stdout-loglevel = OFF\nakka.loggers = []");
         var settings = configuration.Settings with
         {
             Addresses = [IpPrefix.Parse(name == "left" ? "10.99.0.1/24" : "10.99.0.2/24")],

@@ -4,6 +4,7 @@ using Serilog.Core;
 using Serilog.Events;
 using Tapwire.Actors.Link;
 using Tapwire.Host;
+using Tapwire.Host.Configuration;
 using Tapwire.Links;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -25,7 +26,7 @@ public sealed class HostLogSpecs
         try
         {
             using var cable = new Cable(new CableOptions(), TimeProvider.System);
-            var configuration = Configuration.Load(null, "akka.loglevel = INFO");
+            var configuration = HostConfiguration.Load(null, "akka.loglevel = INFO");
             var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")] };
             var path = Path.Combine(directory.FullName, "link.sock");
             await using (await RunningDriver.StartAsync("spec", configuration.Config, settings, [cable.A], () => throw new WireException("The cable is cut."),
