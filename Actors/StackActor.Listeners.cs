@@ -8,37 +8,58 @@ namespace Tapwire.Actors;
 // Reserved ports and listening sockets: the conversation of Messages/Listen.cs.
 public sealed partial class StackActor
 {
-    private void ReceiveListeners()
+    private bool IsOfListener(object message)
     {
-        Receive<Bind>(bind =>
+        switch (message)
         {
-            var asker = Sender;
-            TryTwice(last =>
-            {
-                var error = _stack.Tcp.Bind(bind.Local, bind.ReuseAddress, out var binding);
-                if (error == StackError.AddressInUse && !last)
-                    return false;
-                asker.Tell(binding is null ? new BindFailed(error) : new Bound(_sockets.Add(binding, asker).Id, binding.Local));
+            case Accept accept:
+                Accept(accept);
                 return true;
-            });
-        });
-        Receive<Unbind>(unbind => TakeBinding(unbind.Id)?.Release());
-        Receive<Listen>(Listen);
-        Receive<Accept>(accept =>
+            case Bind bind:
+                Bind(bind);
+                return true;
+            case Unbind unbind:
+                TakeBinding(unbind.Id)?.Release();
+                return true;
+            case Listen listen:
+                Listen(listen);
+                return true;
+            case Unlisten unlisten:
+                Unlisten(unlisten);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private void Bind(Bind bind)
+    {
+        var asker = Sender;
+        TryTwice(last =>
         {
-            if (_sockets.Find(accept.Listener) is not { Socket: TcpListener listener } entry)
-                return;
-            entry.Demand += accept.Count;
-            TellAccepted(entry, listener);
+            var error = _stack.Tcp.Bind(bind.Local, bind.ReuseAddress, out var binding);
+            if (error == StackError.AddressInUse && !last)
+                return false;
+            asker.Tell(binding is null ? new BindFailed(error) : new Bound(_sockets.Add(binding, asker).Id, binding.Local));
+            return true;
         });
-        Receive<Unlisten>(unlisten =>
-        {
-            if (_sockets.Find(unlisten.Id) is not { Socket: TcpListener listener } entry)
-                return;
-            listener.Close(Now);
-            _sockets.Remove(entry);
-            PostPoll();
-        });
+    }
+
+    private void Accept(Accept accept)
+    {
+        if (_sockets.Find(accept.Listener) is not { Socket: TcpListener listener } entry)
+            return;
+        entry.Demand += accept.Count;
+        TellAccepted(entry, listener);
+    }
+
+    private void Unlisten(Unlisten unlisten)
+    {
+        if (_sockets.Find(unlisten.Id) is not { Socket: TcpListener listener } entry)
+            return;
+        listener.Close(Now);
+        _sockets.Remove(entry);
+        PostPoll();
     }
 
     /// <summary>A reserved port, which leaves the table for its one use; null if there is none of that name.</summary>

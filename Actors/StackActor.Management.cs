@@ -19,33 +19,56 @@ public sealed partial class StackActor
     private IcmpEchoSocket? _echo;
     private ushort _pingSequence;
 
-    private void ReceiveManagement()
+    private bool IsOfManagement(object message)
     {
-        Receive<SetOption>(SetOption);
-        Receive<GetOption>(get =>
+        switch (message)
         {
-            var value = 0;
-            var error = _sockets.Find(get.Id) is { } entry ? SocketOptions.Get(entry.Socket, get.Option, out value) : StackError.NotConnected;
-            Sender.Tell(new OptionAnswer(error, value));
-        });
-        Receive<GetTcpInfo>(get => Sender.Tell(new TcpInfoAnswer(_sockets.Find(get.Id)?.Socket is TcpSocket tcp ? tcp.Info : null)));
-        Receive<AddAddress>(add =>
-        {
-            Sender.Tell(new AddressAnswer(_stack.AddAddress(add.Prefix, Now)));
-            PostPoll();
-        });
-        Receive<RemoveAddress>(remove =>
-        {
-            Sender.Tell(new AddressAnswer(_stack.RemoveAddress(remove.Address, Now) ? StackError.None : StackError.AddressNotAvailable));
-            PostPoll();
-        });
-        Receive<Ping>(SendPing);
-        Receive<PingTimedOut>(timedOut =>
-        {
-            if (_pings.Remove(timedOut.Sequence, out var ping))
-                ping.Asker.Tell(new PingAnswer(StackError.TimedOut, ping.Request.Destination, TimeSpan.Zero, 0, ping.Request.Size));
-        });
-        Receive<GetStatus>(_ => Sender.Tell(Status()));
+            case SetOption set:
+                SetOption(set);
+                return true;
+            case GetOption get:
+                GetOption(get);
+                return true;
+            case GetTcpInfo get:
+                Sender.Tell(new TcpInfoAnswer(_sockets.Find(get.Id)?.Socket is TcpSocket tcp ? tcp.Info : null));
+                return true;
+            case GetStatus:
+                Sender.Tell(Status());
+                return true;
+            case Ping ping:
+                SendPing(ping);
+                return true;
+            case PingTimedOut timedOut:
+                GiveUp(timedOut.Sequence);
+                return true;
+            case AddAddress add:
+                AnswerAddress(_stack.AddAddress(add.Prefix, Now));
+                return true;
+            case RemoveAddress remove:
+                AnswerAddress(_stack.RemoveAddress(remove.Address, Now) ? StackError.None : StackError.AddressNotAvailable);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private void GetOption(GetOption get)
+    {
+        var value = 0;
+        var error = _sockets.Find(get.Id) is { } entry ? SocketOptions.Get(entry.Socket, get.Option, out value) : StackError.NotConnected;
+        Sender.Tell(new OptionAnswer(error, value));
+    }
+
+    private void AnswerAddress(StackError error)
+    {
+        Sender.Tell(new AddressAnswer(error));
+        PostPoll();
+    }
+
+    private void GiveUp(ushort sequence)
+    {
+        if (_pings.Remove(sequence, out var ping))
+            ping.Asker.Tell(new PingAnswer(StackError.TimedOut, ping.Request.Destination, TimeSpan.Zero, 0, ping.Request.Size));
     }
 
     private void SetOption(SetOption set)

@@ -15,27 +15,33 @@ public sealed partial class StackActor
     private IReadOnlyList<IActorRef> _siblings = [];
     private long _crossings;
 
-    private void ReceiveShards(StackShard shard)
+    private bool IsOfShards(object message)
     {
-        Receive<Siblings>(siblings =>
+        switch (message)
         {
-            _siblings = siblings.Stacks;
-            _context.Tap.Tell(OpenWire.Instance);
-        });
-        Receive<Frame>(frame =>
-        {
-            // A sibling has found out already that it is for this one.
-            if (Sender.Equals(_context.Tap))
-                Steer(frame.Buffer, shard);
-            else
-                Enqueue(frame.Buffer);
-        });
-        Receive<Again>(again => again.Try());
-        Receive<Crossing>(crossing =>
-        {
-            _stack.ReceiveCrossing(crossing.Packet, crossing.Hops, Now);
-            PostPoll();
-        });
+            case Crossing crossing:
+                _stack.ReceiveCrossing(crossing.Packet, crossing.Hops, Now);
+                PostPoll();
+                return true;
+            case Siblings siblings:
+                _siblings = siblings.Stacks;
+                _context.Tap.Tell(OpenWire.Instance);
+                return true;
+            case Again again:
+                again.Try();
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>A frame that comes from a sibling, and not off the wire, is known to be for this one.</summary>
+    private void TakeFrame(Frame frame, StackShard shard)
+    {
+        if (Sender.Equals(_context.Tap))
+            Steer(frame.Buffer, shard);
+        else
+            Enqueue(frame.Buffer);
     }
 
     /// <summary>

@@ -24,26 +24,39 @@ public sealed partial class StackActor
     private bool _stopping;
     private bool _resets;
 
-    private void ReceiveStop()
+    private bool IsOfStop(object message)
     {
-        Receive<StopStack>(stop =>
+        switch (message)
         {
-            _stopping = true;
-            Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, stop.Patience);
-            PostPoll();
-        });
-        Receive<PatienceIsOver>(_ =>
-        {
-            if (_resets)
-            {
-                Context.Stop(Self);
-                return;
-            }
+            case StopStack stop:
+                Stop(stop.Patience);
+                return true;
+            case PatienceIsOver:
+                LosePatience();
+                return true;
+            default:
+                return false;
+        }
+    }
 
-            _resets = true;
-            Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, LastWords);
-            PostPoll();
-        });
+    private void Stop(TimeSpan patience)
+    {
+        _stopping = true;
+        Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, patience);
+        PostPoll();
+    }
+
+    private void LosePatience()
+    {
+        if (_resets)
+        {
+            Context.Stop(Self);
+            return;
+        }
+
+        _resets = true;
+        Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, LastWords);
+        PostPoll();
     }
 
     /// <summary>After each poll: nothing left to finish, and nothing to be said.</summary>

@@ -12,15 +12,34 @@ namespace Tapwire.Actors;
 // Connections: the conversation of Messages/Connect.cs and Messages/Stream.cs.
 public sealed partial class StackActor
 {
-    private void ReceiveStreams()
+    private bool IsOfStream(object message)
     {
-        Receive<ReadDone>(Consume);
-        Receive<WriteRequest>(Write);
-        Receive<Connect>(Connect);
-        Receive<Attach>(Attach);
-        Receive<Shutdown>(Shutdown);
-        Receive<Close>(Close);
-        Receive<Abort>(Abort);
+        switch (message)
+        {
+            case ReadDone done:
+                Consume(done);
+                return true;
+            case WriteRequest request:
+                Write(request);
+                return true;
+            case Attach attach:
+                Attach(attach);
+                return true;
+            case Shutdown shutdown:
+                Shutdown(shutdown);
+                return true;
+            case Close close:
+                Close(close);
+                return true;
+            case Connect connect:
+                Connect(connect);
+                return true;
+            case Abort abort:
+                Abort(abort);
+                return true;
+            default:
+                return false;
+        }
     }
 
     /// <summary>The socket, while it is there. A message about one that is gone has crossed its <see cref="Closed"/> on the way.</summary>

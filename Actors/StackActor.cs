@@ -25,7 +25,7 @@ public sealed record StackContext(NetworkStack Stack, IActorRef Tap, BufferPool 
 /// Owns one <see cref="NetworkStack"/> and is the only one who calls it. Frames are queued; the first one in an empty queue posts <see cref="Poll"/>, and so
 /// does every socket call, once for all that are in the mailbox; the scheduler posts it at the engine's next deadline, and never when nothing is due.
 /// </summary>
-public sealed partial class StackActor : ReceiveActor, IWithTimers
+public sealed partial class StackActor : UntypedActor, IWithTimers
 {
     /// <summary>Of a frame that the engine fails on, so many bytes are logged: all headers.</summary>
     private const int FaultBytes = 128;
@@ -65,28 +65,6 @@ public sealed partial class StackActor : ReceiveActor, IWithTimers
         _frames = new FrameQueue(context.QueueFrames, context.QueueBytes);
         _credit = context.EgressCredit;
         _origin = context.Clock.GetTimestamp();
-
-        if (_stack.Options.Shard is { } shard)
-            ReceiveShards(shard);
-        else
-            Receive<Frame>(frame => Enqueue(frame.Buffer));
-        Receive<Poll>(HandlePoll);
-        Receive<FramesWritten>(written =>
-        {
-            _credit += written.Count;
-            PostPoll();
-        });
-        Receive<WireUp>(up =>
-        {
-            _stack.Announce(Now);
-            PostPoll();
-        });
-        Receive<WireDown>(_ => _stack.LinkDown());
-        ReceiveStreams();
-        ReceiveListeners();
-        ReceiveDatagrams();
-        ReceiveManagement();
-        ReceiveStop();
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -94,6 +72,37 @@ public sealed partial class StackActor : ReceiveActor, IWithTimers
     private Instant Now => new(_context.Clock.GetElapsedTime(_origin).Ticks);
 
     public static Props Props(StackContext context) => Akka.Actor.Props.Create(() => new StackActor(context));
+
+    /// <summary>What comes for every packet is asked for first; every conversation has a file of its own.</summary>
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case Frame frame:
+                if (_stack.Options.Shard is { } shard)
+                    TakeFrame(frame, shard);
+                else
+                    Enqueue(frame.Buffer);
+                break;
+            case Poll poll:
+                HandlePoll(poll);
+                break;
+            case FramesWritten written:
+                AddCredit(written.Count);
+                break;
+            case WireUp:
+                _stack.Announce(Now);
+                PostPoll();
+                break;
+            case WireDown:
+                _stack.LinkDown();
+                break;
+            default:
+                if (!(IsOfStream(message) || IsOfListener(message) || IsOfDatagrams(message) || IsOfManagement(message) || IsOfStop(message) || IsOfShards(message)))
+                    Unhandled(message);
+                break;
+        }
+    }
 
     /// <summary>One of several waits for its siblings.</summary>
     protected override void PreStart()
@@ -124,6 +133,15 @@ public sealed partial class StackActor : ReceiveActor, IWithTimers
 
         _frameQueueDrops++;
         frame.Release();
+    }
+
+    /// <summary>The wire has room again. Only output that has waited for it, or a reset of the last connections, has something to do with it.</summary>
+    private void AddCredit(int frames)
+    {
+        var waited = _credit <= 0 || _resets;
+        _credit += frames;
+        if (waited)
+            PostPoll();
     }
 
     private void PostPoll()
