@@ -52,14 +52,14 @@ public sealed class IdleConnectionCostSpec : ActorSpec
         Assert.InRange((LiveBytes() - before) / Counted, 500, 1400);
     }
 
-    /// <summary>Most of it is what Akka.NET looks up for each actor that is made: its dispatcher, its mailbox, what they require.</summary>
+    /// <summary>Most of it is what Akka.NET looks up for each actor that is made (its dispatcher, its mailbox, what they require), and its parent's tree of children.</summary>
     [Fact]
-    public void Making_one_uses_less_than_4700_bytes()
+    public void Making_one_uses_less_than_5200_bytes()
     {
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 0; i < Counted; i++)
             Open();
-        Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / Counted, 500, 4700);
+        Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / Counted, 500, 5200);
     }
 
     [Fact]
