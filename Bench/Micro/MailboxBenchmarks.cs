@@ -4,12 +4,13 @@ using BenchmarkDotNet.Attributes;
 
 namespace Tapwire.Bench.Micro;
 
-/// <summary>Messages through mailboxes on the driver's dispatcher and on the runtime's own.</summary>
+/// <summary>Messages through the driver's mailbox and through Akka.NET's own, on the driver's dispatcher and on Akka.NET's own.</summary>
 public class MailboxBenchmarks
 {
     private const int Messages = 100_000;
     private const string Hocon = """
         akka.loglevel = WARNING
+        ring.mailbox-type = "Tapwire.Actors.Dispatch.RingMailbox, Tapwire.Actors"
         reactor { type = "Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors", throughput = 64 }
         """;
 
@@ -21,13 +22,16 @@ public class MailboxBenchmarks
     [Params("reactor", "akka.actor.default-dispatcher")]
     public string Dispatcher { get; set; } = "";
 
+    [Params("ring", "unbounded")]
+    public string Mailbox { get; set; } = "";
+
     [GlobalSetup]
     public void Start()
     {
         _system = ActorSystem.Create("bench", ConfigurationFactory.ParseString(Hocon));
-        _counter = _system.ActorOf(Props.Create(() => new Counter(_done)).WithDispatcher(Dispatcher));
-        var pong = _system.ActorOf(Props.Create(() => new Pong()).WithDispatcher(Dispatcher));
-        _ping = _system.ActorOf(Props.Create(() => new Ping(pong, _done)).WithDispatcher(Dispatcher));
+        _counter = _system.ActorOf(Props.Create(() => new Counter(_done)).WithDispatcher(Dispatcher).WithMailbox(Mailbox));
+        var pong = _system.ActorOf(Props.Create(() => new Pong()).WithDispatcher(Dispatcher).WithMailbox(Mailbox));
+        _ping = _system.ActorOf(Props.Create(() => new Ping(pong, _done)).WithDispatcher(Dispatcher).WithMailbox(Mailbox));
     }
 
     [GlobalCleanup]

@@ -1,12 +1,12 @@
 using Akka.Actor;
-using Akka.Configuration;
 using Tapwire.Actors.Dispatch;
 using Xunit;
 
 namespace Tapwire.Tests.Actors.Dispatch;
 
-/// <summary>What holds for the default scheduler and for the precise one. Order and cancellation only: how exactly they keep time is measured in Bench/Runtime.</summary>
-public abstract class SchedulersSpec(string config) : Akka.TestKit.Xunit2.TestKit(ConfigurationFactory.ParseString(config))
+/// <summary>What every scheduler of Akka.NET does, of ours. Order and cancellation only: how exactly it keeps time depends on the machine.</summary>
+public sealed class PreciseSchedulerSpec()
+    : Akka.TestKit.Xunit2.TestKit("akka.scheduler.implementation = \"Tapwire.Actors.Dispatch.PreciseScheduler, Tapwire.Actors\"")
 {
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan Later = TimeSpan.FromMilliseconds(60);
@@ -140,13 +140,7 @@ public abstract class SchedulersSpec(string config) : Akka.TestKit.Xunit2.TestKi
         one.Cancel();
         Assert.True(linked.IsCancellationRequested);
     }
-}
 
-public class DefaultSchedulerSpec() : SchedulersSpec("");
-
-public class PreciseSchedulerSpec()
-    : SchedulersSpec("akka.scheduler.implementation = \"Tapwire.Actors.Dispatch.PreciseScheduler, Tapwire.Actors\"")
-{
     [Fact]
     public void It_is_the_one_that_was_named() => Assert.IsType<PreciseScheduler>(Sys.Scheduler);
 }

@@ -3,8 +3,11 @@ using Xunit;
 
 namespace Tapwire.Tests.Actors.Dispatch;
 
-/// <summary>A message that comes while its actor's turn ends is not left in the mailbox until the next one comes.</summary>
-public class WakeUpSpec : Akka.TestKit.Xunit2.TestKit
+/// <summary>A message that comes while its actor's turn ends is not left in the mailbox until the next one comes: with our mailbox, on our dispatcher.</summary>
+public sealed class WakeUpSpec() : Akka.TestKit.Xunit2.TestKit("""
+    akka.actor.default-mailbox.mailbox-type = "Tapwire.Actors.Dispatch.RingMailbox, Tapwire.Actors"
+    reactor { type = "Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors", throughput = 64 }
+    """)
 {
     private const int Messages = 2_000_000;
 
@@ -14,7 +17,7 @@ public class WakeUpSpec : Akka.TestKit.Xunit2.TestKit
     public void Whoever_tells_at_the_end_of_a_turn_is_heard()
     {
         var counter = new Counter();
-        var actor = Sys.ActorOf(Props.Create(() => new Counts(counter)));
+        var actor = Sys.ActorOf(Props.Create(() => new Counts(counter)).WithDispatcher("reactor"));
         for (var told = 1; told <= Messages; told++)
         {
             actor.Tell(counter);
