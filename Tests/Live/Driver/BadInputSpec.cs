@@ -77,7 +77,6 @@ public sealed class BadInputSpec
     [SkippableTheory]
     [InlineData("akka.actor.default-dispatcher.throughput = x")]
     [InlineData("akka.scheduler.implementation = \"No.Such\"")]
-    [InlineData("akka.loglevel = LOUD")]
     [InlineData("akka.actor.default-dispatcher.type = \"No.Such\"")]
     [InlineData("tapwire.dispatcher.type = \"No.Such\"")]
     public void A_setting_that_the_actor_system_cannot_use_is_refused_with_one_line(string settings)
