@@ -75,9 +75,7 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
         return Akka.Actor.Props.Create(() => new DriverActor(context, engines));
     }
 
-    /// <summary>A fault costs the message that met it: tap and stack go on with what they own. An actor that cannot even be made ends the driver.</summary>
-    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(cause =>
-        cause is ActorInitializationException ? Directive.Escalate : Directive.Resume);
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.LoseMessage;
 
     protected override void PreStart()
     {

@@ -25,7 +25,7 @@ public sealed record StackContext(NetworkStack Stack, IActorRef Tap, BufferPool 
 /// Owns one <see cref="NetworkStack"/> and is the only one who calls it. Frames are queued; the first one in an empty queue posts <see cref="Poll"/>, and so
 /// does every socket call, once for all that are in the mailbox; the scheduler posts it at the engine's next deadline, and never when nothing is due.
 /// </summary>
-public sealed partial class StackActor : ReceiveActor, IWithTimers
+public sealed partial class StackActor : OwningActor, IWithTimers
 {
     /// <summary>Of a frame that the engine fails on, so many bytes are logged: all headers.</summary>
     private const int FaultBytes = 128;

@@ -19,7 +19,7 @@ public sealed record TapContext(IWire Wire, Func<IWire> Open, IReactor Reactor, 
 /// Owns one wire: reads frames when the reactor says that there are some, writes those that the stack sends. A wire that fails is opened again, with
 /// growing pauses; frames meanwhile are dropped and counted, the stack keeps its sockets.
 /// </summary>
-public sealed class TapActor : ReceiveActor, IWithTimers
+public sealed class TapActor : OwningActor, IWithTimers
 {
     /// <summary>Credit goes back to the stack in lots of this many frames: a message less per frame, far below the stack's whole credit.</summary>
     internal const int CreditLot = 32;

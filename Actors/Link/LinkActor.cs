@@ -26,7 +26,7 @@ internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketCo
 /// The application side of a driver: accepts control connections, and keeps the actor of every application socket by its handle. Sessions come and go;
 /// a socket lives as long as its descriptor does somewhere.
 /// </summary>
-internal sealed class LinkActor : ReceiveActor
+internal sealed class LinkActor : OwningActor
 {
     private static readonly TimeSpan StatusPatience = TimeSpan.FromSeconds(5);
 
@@ -46,8 +46,7 @@ internal sealed class LinkActor : ReceiveActor
 
     public static Props Props(LinkContext context) => Akka.Actor.Props.Create(() => new LinkActor(context));
 
-    /// <summary>An actor that fails has lost its descriptor: it stops, which resets its one connection.</summary>
-    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void PreStart()
     {

@@ -16,7 +16,7 @@ namespace Tapwire.Actors.Proxy;
 /// The relay of one SOCKS client's datagrams (RFC 1928, 7): a UDP socket of the host for the client, and one of the stack for everybody that it sends to. Fragments
 /// are dropped, as the RFC allows. Its session's actor stops it.
 /// </summary>
-internal sealed class AssociationActor : ReceiveActor
+internal sealed class AssociationActor : OwningActor
 {
     /// <summary>Datagrams asked of the stack ahead.</summary>
     private const int Ahead = 64;

@@ -43,7 +43,7 @@ internal sealed class ExposeDatagramActor : ReceiveActor
 
     public static Props Props(ProxyContext context, ExposeSpec spec) => Akka.Actor.Props.Create(() => new ExposeDatagramActor(context, spec));
 
-    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void PreStart() => _context.Stack.Tell(new OpenDatagram(_spec.Listen, new UdpSocketOptions()));
 

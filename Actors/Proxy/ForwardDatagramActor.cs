@@ -12,7 +12,7 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Actors.Proxy;
 
 /// <summary>A UDP port of the host that leads to one destination in Tapwire's network.</summary>
-internal sealed class ForwardDatagramActor : ReceiveActor
+internal sealed class ForwardDatagramActor : OwningActor
 {
     /// <summary>Datagrams read per message, before another actor has its turn.</summary>
     private const int ReadsPerTurn = 64;
@@ -49,7 +49,7 @@ internal sealed class ForwardDatagramActor : ReceiveActor
     public static Props Props(ProxyContext context, string name, HostDatagramSocket port, Destination target) =>
         Akka.Actor.Props.Create(() => new ForwardDatagramActor(context, name, port, target));
 
-    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void PreStart()
     {

@@ -26,7 +26,7 @@ internal sealed class ProxyActor : ReceiveActor
     /// <param name="hostPorts">The actor's from now on.</param>
     public static Props Props(ProxyContext context, IReadOnlyList<HostPort> hostPorts) => Akka.Actor.Props.Create(() => new ProxyActor(context, hostPorts));
 
-    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void PreStart()
     {
