@@ -146,7 +146,7 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
         if (_context.HostPorts.Count == 0 && _context.Settings.Expose.Count == 0)
             return ActorRefs.Nobody;
         _proxyIsOpen = false;
-        var resolver = Context.ActorOf(_context.Resolver.WithDispatcher(sockets.Dispatcher), "resolver");
+        var resolver = Watched(_context.Resolver, "resolver", _context.Home);
         var proxy = Watched(ProxyActor.Props(new ProxyContext(sockets, resolver, _context.Settings), _context.HostPorts), "proxy", _context.Home);
         _front.Add(proxy);
         return proxy;

@@ -19,6 +19,13 @@ internal static class Supervision
     /// all connections. Tap and stack bear it because they deal with the faults of what they own themselves, so that only a message which is itself broken gets here.
     /// One that cannot begin stops: its parent watches it, and ends in order.
     /// </summary>
-    public static readonly SupervisorStrategy LoseMessage = new OneForOneStrategy(static cause =>
-        cause is ActorInitializationException or ActorKilledException ? Directive.Stop : Directive.Resume);
+    public static readonly SupervisorStrategy LoseMessage = new LoseMessageStrategy();
+
+    private sealed class LoseMessageStrategy()
+        : OneForOneStrategy(static cause => cause is ActorInitializationException or ActorKilledException ? Directive.Stop : Directive.Resume)
+    {
+        /// <summary>A fault is an error whatever becomes of the actor. Akka.NET only warns of one that goes on.</summary>
+        protected override void LogFailure(IActorContext context, IActorRef child, Exception cause, Directive directive) =>
+            base.LogFailure(context, child, cause, Directive.Stop);
+    }
 }

@@ -59,7 +59,7 @@ internal sealed class LinkActor : OwningActor
     private void Serving()
     {
         Receive<LinkReady>(_ => AcceptSessions());
-        Receive<LinkCall>(Handle);
+        Receive<LinkCall>(Answer);
         Receive<BecomeListener>(Listen);
         Receive<JoinSocket>(Join);
         Receive<SocketEnded>(ended =>
@@ -107,6 +107,20 @@ internal sealed class LinkActor : OwningActor
 
     private void Add(LinkSession session) =>
         _sessions.Add(Context.Watch(Context.ActorOf(LinkSessionActor.Props(session, _context.Home.Reactor).WithDispatcher(_context.Home.Dispatcher))));
+
+    /// <summary>An application waits for its answer, a fault or not.</summary>
+    private void Answer(LinkCall call)
+    {
+        try
+        {
+            Handle(call);
+        }
+        catch (Exception)
+        {
+            Sender.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted)));
+            throw;
+        }
+    }
 
     private void Handle(LinkCall call)
     {

@@ -65,7 +65,12 @@ internal sealed class ProxyActor : ReceiveActor
             var asked = _ports.Select(static port => port.Ask<PortStatus>(GetStatus.Instance, StatusPatience));
             Task.WhenAll(asked).PipeTo(Sender, Self, static ports => new ProxyStatus(ports));
         });
-        Receive<Terminated>(gone => _ports.Remove(gone.ActorRef));
+        Receive<Terminated>(gone =>
+        {
+            _ports.Remove(gone.ActorRef);
+            if (_unopened > 0)
+                Context.Parent.Tell(new ProxyOpened("An exposed port has stopped before it was open."));
+        });
         Receive<Stopping>(_ =>
         {
             var ports = new Dismissal(Context);
