@@ -105,6 +105,7 @@ public sealed partial class StackActor : OwningActor, IWithTimers
     protected override void PostStop()
     {
         _tick?.Cancel();
+        RefusePings();
         _frames.Clear();
         _stack.Close(Now);
 

@@ -58,7 +58,7 @@ internal sealed class ExposeDatagramActor : ReceiveActor
         Receive<DatagramReceived>(datagram =>
         {
             if (!_flows.Pass(datagram.From, datagram.Data, Flow))
-                _log.Debug("No room for {Peer} on exposed port {Port} (tapwire.proxy.max-flows)", datagram.From, _spec);
+                _log.Warning("Refused {Peer} on exposed port {Port}, and others until one has gone (tapwire.proxy.max-flows)", datagram.From, _spec);
             _context.Stack.Tell(new ReceiveDatagrams(id, 1));
         });
         Receive<FlowDatagram>(answer => _context.Stack.Tell(SendDatagram.Of(id, answer.Data, answer.Client)));

@@ -67,7 +67,7 @@ internal sealed class ForwardDatagramActor : OwningActor
             {
                 case LinkRead.Data:
                     if (!_flows.Pass(from, data!, Flow))
-                        _log.Debug("No room for UDP client {Peer} of {PortName} (tapwire.proxy.max-flows)", from, _name);
+                        _log.Warning("Refused UDP client {Peer} of {PortName}, and others until one has gone (tapwire.proxy.max-flows)", from, _name);
                     break;
                 case LinkRead.Empty:
                     return;
