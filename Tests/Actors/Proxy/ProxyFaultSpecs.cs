@@ -56,4 +56,24 @@ public sealed class ProxyFaultSpecs() : ProxySetup("")
             Assert.Equal(i, Port("socks").GetProperty("datagramsDropped").GetInt32());
         }
     }
+
+    [Fact]
+    public void UDP_clients_that_find_no_room_are_one_warning_until_there_is_some()
+    {
+        using var first = Datagrams();
+        using var second = Datagrams();
+        first.Send(1);
+        second.Send(1);
+        using var third = Datagrams();
+        EventFilter.Warning(contains: "max-flows").ExpectOne(() =>
+        {
+            third.Send(1);
+            third.Send(1);
+        });
+        Assert.Equal((2, 2), (Port("forward udp").GetProperty("refused").GetInt32(), Port("forward udp").GetProperty("datagramsDropped").GetInt32()));
+        Advance(Settings.Proxy.FlowIdle + TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+        first.Send(1);
+        second.Send(1);
+        EventFilter.Warning(contains: "max-flows").ExpectOne(() => third.Send(1));
+    }
 }
