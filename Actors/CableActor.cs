@@ -41,8 +41,8 @@ public sealed class CableActor : ReceiveActor
     /// <param name="dispatcher">The id of the dispatcher of both ports.</param>
     public static Props Props(CablePort a, CablePort b, string dispatcher) => Akka.Actor.Props.Create(() => new CableActor(a, b, dispatcher));
 
-    /// <summary>A port that has thrown no longer knows what it has moved, and its devices are closed: it is not made again.</summary>
-    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
+    /// <summary>A port that has thrown no longer knows what it has moved; with it the cable ends.</summary>
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void PreStart()
     {

@@ -19,7 +19,7 @@ public sealed record CablePort(IWire Device, Func<IWire> Open, IWire End, IReact
 /// Joins one device to one end of a cable, in both directions. A frame that the other side has no room for stays where it is, down to the device that
 /// it came from. A device that fails is opened again, with growing pauses; frames for it meanwhile are dropped and counted.
 /// </summary>
-public sealed class CablePortActor : ReceiveActor, IWithTimers
+public sealed class CablePortActor : OwningActor, IWithTimers
 {
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly CablePort _port;

@@ -47,7 +47,8 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     private Question? _asked;
     private Queue<Question>? _optionCalls;
 
-    // Ends the actor once the reason of a failure has been kept long enough.
+    // Ends the actor once the reason of a failure has been kept long enough. Not by IWithTimers, for which Akka.NET makes a scheduler for every actor: few connections
+    // fail, and all would pay.
     private ICancelable? _expiry;
 
     // What the stack has for this actor, to be given back if the actor goes first.

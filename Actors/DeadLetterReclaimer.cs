@@ -1,7 +1,5 @@
 using Akka.Actor;
 using Akka.Event;
-using Tapwire.Actors.Link;
-using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 
 namespace Tapwire.Actors;
@@ -14,28 +12,25 @@ internal sealed class DeadLetterReclaimer : ReceiveActor
 {
     public DeadLetterReclaimer() => Receive<AllDeadLetters>(letter =>
     {
-        if (letter.Message is IOwnsBuffers owner)
-            owner.Release();
-        else if (letter.Message is LinkReply { Descriptor: { } descriptor })
-            descriptor.Dispose();
-        else if (letter.Message is JoinSocket join)
-            join.Refuse();
-        else if (letter.Message is BecomeListener listen)
-            listen.Refuse();
-        else if (letter.Sender is { } sender && AnswerTo(letter.Message) is { } answer)
-            sender.Tell(answer);
-    });
+        switch (letter.Message)
+        {
+            case IOwnsBuffers owner:
+                owner.Release();
+                break;
+            case LinkReply { Descriptor: { } descriptor }:
+                descriptor.Dispose();
+                break;
+            case JoinSocket join:
+                join.Refuse();
+                break;
+            case BecomeListener listen:
+                listen.Refuse();
+                break;
+        }
 
-    private static object? AnswerTo(object message) => message switch
-    {
-        Accepted accepted => new Abort(accepted.Id),
-        Connecting connecting => new Abort(connecting.Id),
-        Bound bound => new Unbind(bound.Id),
-        Listening listening => new Unlisten(listening.Id),
-        DatagramOpened opened => new CloseDatagram(opened.Id),
-        LinkCall call => new LinkReply(call.Request.Failed(LinkErrno.BadHandle)),
-        _ => null,
-    };
+        if (Refusal.Of(letter.Message) is { } answer)
+            letter.Sender?.Tell(answer, ActorRefs.NoSender);
+    });
 
     protected override void PreStart() => Context.System.EventStream.Subscribe(Self, typeof(AllDeadLetters));
 

@@ -75,9 +75,7 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
         return Akka.Actor.Props.Create(() => new DriverActor(context, engines));
     }
 
-    /// <summary>A fault costs the message that met it: tap and stack go on with what they own. An actor that cannot even be made ends the driver.</summary>
-    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(cause =>
-        cause is ActorInitializationException ? Directive.Escalate : Directive.Resume);
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.LoseMessage;
 
     protected override void PreStart()
     {
@@ -148,7 +146,7 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
         if (_context.HostPorts.Count == 0 && _context.Settings.Expose.Count == 0)
             return ActorRefs.Nobody;
         _proxyIsOpen = false;
-        var resolver = Context.ActorOf(_context.Resolver.WithDispatcher(sockets.Dispatcher), "resolver");
+        var resolver = Watched(_context.Resolver, "resolver", _context.Home);
         var proxy = Watched(ProxyActor.Props(new ProxyContext(sockets, resolver, _context.Settings), _context.HostPorts), "proxy", _context.Home);
         _front.Add(proxy);
         return proxy;

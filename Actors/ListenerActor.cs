@@ -9,7 +9,7 @@ namespace Tapwire.Actors;
 /// Owns one listening socket: asks the stack for as many connections as it can take and gives each to an actor of its own. What it does not ask for waits in
 /// the backlog.
 /// </summary>
-public abstract class ListenerActor : ReceiveActor, IWithUnboundedStash
+public abstract class ListenerActor : OwningActor, IWithUnboundedStash
 {
     private readonly Listen _request;
     private SocketId? _open;

@@ -103,9 +103,17 @@ public sealed partial class StackActor
             return;
         }
 
-        var timeout = Context.System.Scheduler.ScheduleTellOnceCancelable(request.Timeout, Self, new PingTimedOut(sequence), ActorRefs.NoSender);
-        _pings.Add(sequence, new PendingPing(request, Sender, timeout));
+        var timedOut = new PingTimedOut(sequence);
+        Timers.StartSingleTimer(timedOut, timedOut, request.Timeout);
+        _pings.Add(sequence, new PendingPing(request, Sender));
         PostPoll();
+    }
+
+    /// <summary>The actor ends, and with it the timers that would have answered.</summary>
+    private void RefusePings()
+    {
+        foreach (var ping in _pings.Values)
+            ping.Asker.Tell(Refusal.Of(ping.Request), ActorRefs.NoSender);
     }
 
     private void TellEchoes(IcmpEchoSocket echo)
@@ -114,7 +122,7 @@ public sealed partial class StackActor
         {
             if (!_pings.Remove(result.Sequence, out var ping))
                 continue;
-            ping.Timeout.Cancel();
+            Timers.Cancel(new PingTimedOut(result.Sequence));
             ping.Asker.Tell(new PingAnswer(result.Error, result.From, result.RoundTrip, result.HopLimit, result.Bytes));
         }
     }
@@ -153,8 +161,9 @@ public sealed partial class StackActor
         return new StackStatus([.. _stack.Addresses], connections, _stack.Tcp.Count, counters, _context.Pool.Rented, Now - Instant.Zero);
     }
 
-    private sealed record PendingPing(Ping Request, IActorRef Asker, ICancelable Timeout);
+    private sealed record PendingPing(Ping Request, IActorRef Asker);
 
+    /// <summary>A timer → the actor: and its own key.</summary>
     private sealed record PingTimedOut(ushort Sequence) : IDeadLetterSuppression;
 
     private static ConnectionStatus StatusOf(TcpSocket tcp)

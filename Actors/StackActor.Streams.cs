@@ -153,6 +153,7 @@ public sealed partial class StackActor
                 TellEchoes(echo);
             if (socket.Owner is not SocketEntry entry)
                 continue;
+            _telling = entry;
             switch (socket)
             {
                 case TcpSocket stream:
@@ -166,6 +167,8 @@ public sealed partial class StackActor
                     break;
             }
         }
+
+        _telling = null;
     }
 
     private void TellStream(SocketEntry entry, TcpSocket socket, SocketEvents events)

@@ -114,6 +114,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     protected override void PostStop()
     {
         _tick?.Cancel();
+        RefusePings();
         _frames.Clear();
         _stack.Close(Now);
 

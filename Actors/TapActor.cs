@@ -19,10 +19,17 @@ public sealed record TapContext(IWire Wire, Func<IWire> Open, IReactor Reactor, 
 /// Owns one wire: reads frames when the reactor says that there are some, writes those that the stack sends. A wire that fails is opened again, with
 /// growing pauses; frames meanwhile are dropped and counted, the stack keeps its sockets.
 /// </summary>
-public sealed class TapActor : ReceiveActor, IWithTimers
+/// <remarks>
+/// An exception that a wire is not said to throw is a fault of its code. One on a frame that is written costs that frame: the wire would fail on it again after an
+/// outage. Any other counts as the wire's failure: it may never report again, and only a new one is known to.
+/// </remarks>
+public sealed class TapActor : OwningActor, IWithTimers
 {
     /// <summary>Credit goes back to the stack in lots of this many frames: a message less per frame, far below the stack's whole credit.</summary>
     internal const int CreditLot = 32;
+
+    /// <summary>Of a frame that the wire's code fails on, so many bytes are logged: all headers.</summary>
+    private const int FaultBytes = 128;
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly TapContext _tap;
@@ -90,7 +97,7 @@ public sealed class TapActor : ReceiveActor, IWithTimers
             _wire.Start(_tap.Reactor, readiness =>
                 self.Tell(readiness == Readiness.Readable ? WireReady.Readable : new WireReady(readiness), ActorRefs.NoSender));
         }
-        catch (WireException e)
+        catch (Exception e)
         {
             Fail(e);
             return;
@@ -109,7 +116,7 @@ public sealed class TapActor : ReceiveActor, IWithTimers
             if ((readiness & ~Readiness.Writable) != 0)
                 Read();
         }
-        catch (WireException e)
+        catch (Exception e)
         {
             Fail(e);
         }
@@ -145,6 +152,11 @@ public sealed class TapActor : ReceiveActor, IWithTimers
             Fail(e);
             return;
         }
+        catch (Exception e)
+        {
+            DropFaulty(frame, e);
+            return;
+        }
 
         if (_waiting.Count < _tap.QueueFrames)
             _waiting.Enqueue(frame);
@@ -154,8 +166,20 @@ public sealed class TapActor : ReceiveActor, IWithTimers
 
     private void WriteWaiting()
     {
-        while (_waiting.TryPeek(out var frame) && TryWrite(frame))
-            _waiting.Dequeue();
+        while (_waiting.TryPeek(out var frame))
+        {
+            try
+            {
+                if (!TryWrite(frame))
+                    return;
+                _waiting.Dequeue();
+            }
+            catch (Exception e) when (e is not WireException)
+            {
+                _waiting.Dequeue();
+                DropFaulty(frame, e);
+            }
+        }
     }
 
     /// <summary>Writes and releases a frame; false, and the frame is still the caller's: the wire is full.</summary>
@@ -169,6 +193,13 @@ public sealed class TapActor : ReceiveActor, IWithTimers
         GiveCredit(frame);
         frame.Release();
         return true;
+    }
+
+    private void DropFaulty(PacketBuffer frame, Exception cause)
+    {
+        _log.Error(cause, "Wire {Wire} failed on a frame that begins with {FrameBytes}", _wire.Name,
+            Convert.ToHexString(frame.Span[..Math.Min(frame.Length, FaultBytes)]));
+        Drop(frame);
     }
 
     private void Drop(PacketBuffer frame)
@@ -187,15 +218,27 @@ public sealed class TapActor : ReceiveActor, IWithTimers
         _credit = 0;
     }
 
-    private void Fail(WireException cause)
+    private void Fail(Exception cause)
     {
-        _log.Warning("Wire {Wire} failed: {Reason}; trying again in {Pause}", _wire.Name, cause.Message, _tap.ReopenMinimum);
+        if (cause is WireException)
+            _log.Warning("Wire {Wire} failed: {Reason}; trying again in {Pause}", _wire.Name, cause.Message, _tap.ReopenMinimum);
+        else
+            _log.Error(cause, "Wire {Wire} failed by a fault; trying again in {Pause}", _wire.Name, _tap.ReopenMinimum);
         _refusedBefore += _wire.Refused;
         _wire.Dispose();
+        ReleaseBatch();
         while (_waiting.TryDequeue(out var frame))
             Drop(frame);
         _stack.Tell(new WireDown(_wire.Name, cause.Message));
         Become(() => Down(_tap.ReopenMinimum));
+    }
+
+    /// <summary>What a read had filled in when it threw.</summary>
+    private void ReleaseBatch()
+    {
+        foreach (var frame in _batch)
+            frame?.Release();
+        Array.Clear(_batch);
     }
 
     private void TryReopen(TimeSpan pause)
@@ -204,10 +247,13 @@ public sealed class TapActor : ReceiveActor, IWithTimers
         {
             _wire = _tap.Open();
         }
-        catch (WireException e)
+        catch (Exception e)
         {
             var next = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _tap.ReopenMaximum.Ticks));
-            _log.Debug("Wire {Wire} does not open: {Reason}; trying again in {Pause}", _wire.Name, e.Message, next);
+            if (e is WireException)
+                _log.Debug("Wire {Wire} does not open: {Reason}; trying again in {Pause}", _wire.Name, e.Message, next);
+            else
+                _log.Error(e, "Wire {Wire} does not open by a fault; trying again in {Pause}", _wire.Name, next);
             Become(() => Down(next));
             return;
         }

@@ -30,14 +30,11 @@ internal sealed class WirePump(BufferPool pool, int batch)
         // While frames waited for the target the source may have reported some more.
         var more = _next < _end;
         if (!more)
-        {
-            _next = _end = 0;
-            _end = from.Read(pool, _frames, out more);
-        }
+            Fill(from, out more);
 
         var taken = to.Write(_frames.AsSpan(_next, _end - _next));
         for (var stop = _next + taken; _next < stop; _next++)
-            _frames[_next].Release();
+            Release(ref _frames[_next]);
         return _next < _end ? PumpState.Blocked : more ? PumpState.More : PumpState.Empty;
     }
 
@@ -48,10 +45,8 @@ internal sealed class WirePump(BufferPool pool, int batch)
         bool more;
         do
         {
-            var count = from.Read(pool, _frames, out more);
-            foreach (var frame in _frames.AsSpan(0, count))
-                frame.Release();
-            dropped += count;
+            Fill(from, out more);
+            dropped += Clear();
         }
         while (more);
         return dropped;
@@ -60,9 +55,29 @@ internal sealed class WirePump(BufferPool pool, int batch)
     /// <summary>Drops what has waited, and returns the number of frames.</summary>
     public int Clear()
     {
-        var dropped = _end - _next;
+        var dropped = 0;
         for (; _next < _end; _next++)
-            _frames[_next].Release();
+        {
+            if (_frames[_next] is null)
+                continue;
+            Release(ref _frames[_next]);
+            dropped++;
+        }
+
         return dropped;
+    }
+
+    /// <summary>Reads into an empty array. All that a read may fill in is here to be dropped, should it throw in the midst of it.</summary>
+    private void Fill(IWire from, out bool more)
+    {
+        _next = 0;
+        _end = _frames.Length;
+        _end = from.Read(pool, _frames, out more);
+    }
+
+    private static void Release(ref PacketBuffer frame)
+    {
+        frame.Release();
+        frame = null!;
     }
 }

@@ -5,8 +5,8 @@ using Tapwire.Stack.Tcp;
 namespace Tapwire.Messages;
 
 /// <summary>
-/// ConnectionActor → StackActor: open a connection. Answered by <see cref="Connecting"/> when the handshake begins, and, after it, once by
-/// <see cref="Connected"/> or <see cref="ConnectFailed"/>; a request that is refused at once has only the latter.
+/// ConnectionActor, or ProxySessionActor on hold → StackActor: open a connection. Answered by <see cref="Connecting"/> when the handshake
+/// begins, and, after it, once by <see cref="Connected"/> or <see cref="ConnectFailed"/>; a request that is refused at once has only the latter.
 /// </summary>
 /// <param name="Remote">The peer.</param>
 /// <param name="Binding">A port reserved by <see cref="Bind"/>, or null to have one chosen. It belongs to the connection from then on.</param>

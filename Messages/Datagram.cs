@@ -6,7 +6,10 @@ using Tapwire.Stack.Udp;
 
 namespace Tapwire.Messages;
 
-/// <summary>DatagramActor → StackActor: open a UDP socket. Answered once: <see cref="DatagramOpened"/> or <see cref="DatagramOpenFailed"/>.</summary>
+/// <summary>
+/// DatagramActor, or an actor of the proxy that owns a UDP socket, as in all of this conversation → StackActor: open a UDP socket. Answered once:
+/// <see cref="DatagramOpened"/> or <see cref="DatagramOpenFailed"/>.
+/// </summary>
 /// <param name="Local">Address or wildcard; port 0 has one chosen.</param>
 public sealed record OpenDatagram(IpEndpoint Local, UdpSocketOptions Options);
 

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Event;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
+using Tapwire.Stack;
 using Tapwire.Stack.Tcp;
 using Tapwire.Wires;
 
@@ -46,6 +47,7 @@ public sealed record BecomeListener(SocketContext Context, AcceptLink Link, Link
         Link.Dispose();
         if (Binding is { } binding)
             Context.Stack.Tell(new Unbind(binding));
+        Session.Tell(new LinkReply(Request.Failed(StackError.ConnectionAborted)));
     }
 }
 

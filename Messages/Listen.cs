@@ -20,7 +20,10 @@ public sealed record BindFailed(StackError Error);
 /// <summary>ConnectionActor → StackActor: give a reservation back. No answer.</summary>
 public sealed record Unbind(SocketId Id);
 
-/// <summary>ListenerActor → StackActor: open a listening socket. Answered once: <see cref="Listening"/> or <see cref="ListenFailed"/>.</summary>
+/// <summary>
+/// ListenerActor, or ProxySessionActor for its client's BIND → StackActor: open a listening socket. Answered once: <see cref="Listening"/> or
+/// <see cref="ListenFailed"/>.
+/// </summary>
 /// <param name="Local">Address or wildcard; port 0 has one chosen. Ignored with a binding.</param>
 /// <param name="Backlog">Connections that may wait for <see cref="Accept"/>, 1..65535.</param>
 /// <param name="Binding">A port reserved by <see cref="Bind"/>, or null.</param>
@@ -38,8 +41,8 @@ public sealed record ListenFailed(StackError Error);
 public sealed record Accept(SocketId Listener, int Count);
 
 /// <summary>
-/// StackActor → ListenerActor: a connection. It stays silent until a ConnectionActor has sent <see cref="Attach"/>; if this message is lost the connection is
-/// aborted.
+/// StackActor → ListenerActor, and on to a service's connection with the same sender: a connection. It stays silent until an actor has sent
+/// <see cref="Attach"/>; if this message is lost the connection is aborted.
 /// </summary>
 public sealed record Accepted(SocketId Id, IpEndpoint Local, IpEndpoint Remote);
 

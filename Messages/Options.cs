@@ -67,9 +67,9 @@ public sealed record GetOption(SocketId Id, SocketOption Option);
 /// <summary>A socket's actor → StackActor: how does the connection stand? Answered by <see cref="TcpInfoAnswer"/>, in order with the answers about options.</summary>
 public sealed record GetTcpInfo(SocketId Id);
 
-/// <summary>StackActor → the socket's actor.</summary>
+/// <summary>StackActor → the socket's actor: how the connection stands.</summary>
 /// <param name="Info">Null when the connection has ended.</param>
 public sealed record TcpInfoAnswer(TcpInfo? Info);
 
-/// <summary>StackActor → the socket's actor.</summary>
+/// <summary>StackActor → the socket's actor: the option is set, or its value, or why neither.</summary>
 public sealed record OptionAnswer(StackError Error, int Value);

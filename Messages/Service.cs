@@ -7,8 +7,15 @@ namespace Tapwire.Messages;
 /// <summary>ServiceListenerActor → its parent, once: the service is open, or why it is not.</summary>
 public sealed record ServiceOpened(string Name, IpEndpoint Local, StackError Error);
 
-/// <summary>Connection's actor → its listener: the connection has ended, and the actor is as new.</summary>
+/// <summary>
+/// The actor of a service's connection → its listener: the connection has ended, and the actor is as new. The next <see cref="Accepted"/> is the answer, or the
+/// actor's end where enough others wait.
+/// </summary>
 public sealed class ConnectionServed : IDeadLetterSuppression
 {
     public static readonly ConnectionServed Instance = new();
+
+    private ConnectionServed()
+    {
+    }
 }

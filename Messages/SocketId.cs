@@ -5,10 +5,3 @@ namespace Tapwire.Messages;
 /// so that a message that comes late is ignored rather than applied to a stranger.
 /// </summary>
 public readonly record struct SocketId(int Index, uint Generation);
-
-/// <summary>A message that owns pooled buffers. Whoever cannot handle it, dead letters included, releases them.</summary>
-public interface IOwnsBuffers
-{
-    /// <summary>Returns the buffers to the pool. Called at most once, by the message's last holder.</summary>
-    void Release();
-}

@@ -3,7 +3,11 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Messages;
 
-/// <summary>Anyone → StackActor or TapActor: how are you? Answered by <see cref="StackStatus"/> or <see cref="TapStatus"/>.</summary>
+/// <summary>
+/// Anyone → StackActor, TapActor, ProxyActor or CableActor: how are you? Answered by <see cref="StackStatus"/>, <see cref="TapStatus"/>,
+/// <see cref="ProxyStatus"/> or <see cref="CableStatus"/>, in every state. The last two ask the actors of their ports the same. An actor that is gone does not
+/// answer: who asks sets himself a time.
+/// </summary>
 public sealed class GetStatus
 {
     public static readonly GetStatus Instance = new();
@@ -27,5 +31,5 @@ public sealed record AddAddress(IpPrefix Prefix);
 /// <inheritdoc cref="AddAddress"/>
 public sealed record RemoveAddress(IpAddress Address);
 
-/// <summary>StackActor → who asked.</summary>
+/// <summary>StackActor → who asked for an address to be added or removed: done, or why not.</summary>
 public sealed record AddressAnswer(Tapwire.Stack.StackError Error);

@@ -3,8 +3,8 @@ using Tapwire.Stack.Link;
 namespace Tapwire.Messages;
 
 /// <summary>
-/// StackActor → TapActor: begin, or begin again after a restart of the stack. Frames off the wire come to the sender from now on. Answered by
-/// <see cref="WireUp"/> at once, or when the wire is there.
+/// StackActor → TapActor, once: begin. Frames off the wire come to the sender from now on. Answered by <see cref="WireUp"/> at once, or, if the wire has failed
+/// meanwhile, by <see cref="WireDown"/>, and by <see cref="WireUp"/> when it is there.
 /// </summary>
 public sealed class OpenWire
 {

@@ -17,7 +17,7 @@ namespace Tapwire.Actors.Link;
 /// datagrams in the socket's bounded queue, where they are counted, and nowhere else.
 /// <para>States: Unbound → Opening → Open.</para>
 /// </summary>
-internal sealed class DatagramActor : ReceiveActor, IWithUnboundedStash
+internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
 {
     /// <summary>Datagrams asked of the stack ahead of the application's reads.</summary>
     private const int Ahead = 64;

@@ -26,7 +26,7 @@ internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketCo
 /// The application side of a driver: accepts control connections, and keeps the actor of every application socket by its handle. Sessions come and go;
 /// a socket lives as long as its descriptor does somewhere.
 /// </summary>
-internal sealed class LinkActor : ReceiveActor
+internal sealed class LinkActor : OwningActor
 {
     private static readonly TimeSpan StatusPatience = TimeSpan.FromSeconds(5);
 
@@ -46,8 +46,7 @@ internal sealed class LinkActor : ReceiveActor
 
     public static Props Props(LinkContext context) => Akka.Actor.Props.Create(() => new LinkActor(context));
 
-    /// <summary>An actor that fails has lost its descriptor: it stops, which resets its one connection.</summary>
-    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void PreStart()
     {
@@ -60,7 +59,7 @@ internal sealed class LinkActor : ReceiveActor
     private void Serving()
     {
         Receive<LinkReady>(_ => AcceptSessions());
-        Receive<LinkCall>(Handle);
+        Receive<LinkCall>(Answer);
         Receive<BecomeListener>(Listen);
         Receive<JoinSocket>(Join);
         Receive<SocketEnded>(ended =>
@@ -108,6 +107,20 @@ internal sealed class LinkActor : ReceiveActor
 
     private void Add(LinkSession session) =>
         _sessions.Add(Context.Watch(Context.ActorOf(LinkSessionActor.Props(session, _context.Home.Reactor).WithDispatcher(_context.Home.Dispatcher))));
+
+    /// <summary>An application waits for its answer, a fault or not.</summary>
+    private void Answer(LinkCall call)
+    {
+        try
+        {
+            Handle(call);
+        }
+        catch (Exception)
+        {
+            Sender.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted)));
+            throw;
+        }
+    }
 
     private void Handle(LinkCall call)
     {

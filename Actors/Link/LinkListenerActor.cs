@@ -23,8 +23,9 @@ internal sealed class LinkListenerActor : ListenerActor
     private TcpSocketOptions _options;
     private SocketHints _hints;
     private readonly ListenRequest _request;
-    private readonly IActorRef _session;
-    private Listening? _listening;
+
+    // Waits for the answer to the request; null once it has one.
+    private IActorRef? _session;
     private Waiting? _waiting;
 
     public LinkListenerActor(BecomeListener listen, IReactor reactor)
@@ -45,13 +46,15 @@ internal sealed class LinkListenerActor : ListenerActor
 
     protected override void PreStart()
     {
-        _link.Start(_reactor, Readiness.Readable, LinkReady.Tell, Self);
+        // The reserved port goes with the request: it must be sent whatever becomes of the rest.
         base.PreStart();
+        _link.Start(_reactor, Readiness.Readable, LinkReady.Tell, Self);
     }
 
     protected override void PostStop()
     {
         base.PostStop();
+        Answer(_request.Failed(StackError.ConnectionAborted));
         if (_waiting is { } waiting)
         {
             waiting.Application.Dispose();
@@ -65,16 +68,22 @@ internal sealed class LinkListenerActor : ListenerActor
 
     protected override void OnListening(Listening listening)
     {
-        _listening = listening;
-        _session.Tell(new LinkReply(_request.Listening(LinkAddress.From(listening.Local, _family))));
+        Answer(_request.Listening(LinkAddress.From(listening.Local, _family)));
         Stack.Tell(new Accept(listening.Id, 1));
     }
 
     /// <summary>Linux would let the application try again on the same socket; here it needs a new one, and its descriptor says so.</summary>
     protected override void OnListenFailed(StackError error)
     {
-        _session.Tell(new LinkReply(_request.Failed(error)));
+        Answer(_request.Failed(error));
         Context.Stop(Self);
+    }
+
+    /// <summary>Answers the request to listen, once.</summary>
+    private void Answer(LinkAnswer answer)
+    {
+        _session?.Tell(new LinkReply(answer));
+        _session = null;
     }
 
     protected override void OnAccepted(SocketId listener, Accepted accepted)

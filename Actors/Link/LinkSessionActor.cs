@@ -12,7 +12,7 @@ namespace Tapwire.Actors.Link;
 /// One control connection: hands requests to the link actor and answers to the client. A client that does not speak the protocol is disconnected and logged;
 /// the sockets that it made live on with its descriptors.
 /// </summary>
-internal sealed class LinkSessionActor : ReceiveActor
+internal sealed class LinkSessionActor : OwningActor
 {
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly LinkSession _session;

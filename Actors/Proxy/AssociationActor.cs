@@ -16,7 +16,7 @@ namespace Tapwire.Actors.Proxy;
 /// The relay of one SOCKS client's datagrams (RFC 1928, 7): a UDP socket of the host for the client, and one of the stack for everybody that it sends to. Fragments
 /// are dropped, as the RFC allows. Its session's actor stops it.
 /// </summary>
-internal sealed class AssociationActor : ReceiveActor
+internal sealed class AssociationActor : OwningActor, IWithTimers
 {
     /// <summary>Datagrams asked of the stack ahead.</summary>
     private const int Ahead = 64;
@@ -55,6 +55,8 @@ internal sealed class AssociationActor : ReceiveActor
             Context.Stop(Self);
         });
     }
+
+    public ITimerScheduler Timers { get; set; } = null!;
 
     /// <param name="relay">The actor's from now on.</param>
     /// <param name="client">Who may send; with port 0, from any port, but only from one.</param>
@@ -153,6 +155,9 @@ internal sealed class AssociationActor : ReceiveActor
             ForgetNames();
         _names[name] = null;
         _context.Resolver.Tell(new Resolve(name));
+
+        // No answer in time is as good as none: what waits would wait for ever, and the name would never be looked for again.
+        Timers.StartSingleTimer(name, new Resolved(name, []), _context.Settings.Proxy.ConnectTimeout);
     }
 
     /// <summary>What is being looked for stays: somebody waits for it.</summary>
@@ -164,6 +169,7 @@ internal sealed class AssociationActor : ReceiveActor
 
     private void SendWaiting(SocketId id, Resolved resolved)
     {
+        Timers.Cancel(resolved.Name);
         if (resolved.Addresses.Count > 0)
             _names[resolved.Name] = resolved.Addresses[0];
         else

@@ -31,7 +31,7 @@ internal sealed class ExposeActor : ListenerActor
 
     public static Props Props(ProxyContext context, ExposeSpec spec) => Akka.Actor.Props.Create(() => new ExposeActor(context, spec));
 
-    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void OnListening(Listening listening)
     {

@@ -43,7 +43,7 @@ internal sealed class ExposeDatagramActor : ReceiveActor
 
     public static Props Props(ProxyContext context, ExposeSpec spec) => Akka.Actor.Props.Create(() => new ExposeDatagramActor(context, spec));
 
-    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void PreStart() => _context.Stack.Tell(new OpenDatagram(_spec.Listen, new UdpSocketOptions()));
 
@@ -58,7 +58,7 @@ internal sealed class ExposeDatagramActor : ReceiveActor
         Receive<DatagramReceived>(datagram =>
         {
             if (!_flows.Pass(datagram.From, datagram.Data, Flow))
-                _log.Debug("No room for {Peer} on exposed port {Port} (tapwire.proxy.max-flows)", datagram.From, _spec);
+                _log.Warning("Refused {Peer} on exposed port {Port}, and others until one has gone (tapwire.proxy.max-flows)", datagram.From, _spec);
             _context.Stack.Tell(new ReceiveDatagrams(id, 1));
         });
         Receive<FlowDatagram>(answer => _context.Stack.Tell(SendDatagram.Of(id, answer.Data, answer.Client)));

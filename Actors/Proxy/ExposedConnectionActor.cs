@@ -17,7 +17,7 @@ namespace Tapwire.Actors.Proxy;
 /// the stack's socket is silent: what comes waits in its window. A service that cannot be reached is RST to the peer.
 /// <para>States: Resolving → Connecting → Joined.</para>
 /// </summary>
-internal sealed class ExposedConnectionActor : ReceiveActor, IWithTimers
+internal sealed class ExposedConnectionActor : OwningActor, IWithTimers
 {
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly ProxyContext _context;
@@ -39,7 +39,7 @@ internal sealed class ExposedConnectionActor : ReceiveActor, IWithTimers
     public static Props Props(ProxyContext context, Accepted accepted, Destination target) =>
         Akka.Actor.Props.Create(() => new ExposedConnectionActor(context, accepted, target));
 
-    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void PreStart()
     {

@@ -8,7 +8,7 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Actors.Proxy;
 
 /// <summary>One UDP client of a forwarded port, and the socket of its own on the other side, so that answers find it. It ends when nothing has passed for a while.</summary>
-internal abstract class FlowActor : ReceiveActor
+internal abstract class FlowActor : OwningActor
 {
     /// <summary>Datagrams that wait until the destination is known; more are dropped.</summary>
     private const int MaxWaiting = 16;

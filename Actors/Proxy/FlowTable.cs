@@ -12,6 +12,7 @@ internal sealed class FlowTable(IActorContext context, int limit)
 {
     private readonly Dictionary<IpEndpoint, IActorRef> _flows = [];
     private readonly Dictionary<IActorRef, IpEndpoint> _clients = [];
+    private bool _isFull;
     private long _accepted;
     private long _refused;
     private long _failed;
@@ -21,9 +22,9 @@ internal sealed class FlowTable(IActorContext context, int limit)
 
     public void Fail() => _failed++;
 
-    /// <summary>Hands a client's datagram to its actor.</summary>
+    /// <summary>Hands a client's datagram to its actor, or drops it where there is no room for another client.</summary>
     /// <param name="flow">Makes the props of the actor for a client that is new.</param>
-    /// <returns>False if there is no room for another client; the datagram is dropped.</returns>
+    /// <returns>False if this is the first client that finds no room since there was some: a refusal to be logged, where each datagram would be too much.</returns>
     public bool Pass(IpEndpoint client, PacketBuffer data, Func<IpEndpoint, Props> flow)
     {
         if (!_flows.TryGetValue(client, out var actor))
@@ -33,7 +34,9 @@ internal sealed class FlowTable(IActorContext context, int limit)
                 _refused++;
                 _dropped++;
                 data.Release();
-                return false;
+                var isNews = !_isFull;
+                _isFull = true;
+                return !isNews;
             }
 
             _accepted++;
@@ -50,6 +53,7 @@ internal sealed class FlowTable(IActorContext context, int limit)
     {
         if (_clients.Remove(flow, out var client))
             _flows.Remove(client);
+        _isFull = false;
     }
 
     public PortStatus Status(string name) => new(name, _flows.Count, _accepted, _refused, _failed, _dropped);

@@ -12,7 +12,7 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Actors.Proxy;
 
 /// <summary>A UDP port of the host that leads to one destination in Tapwire's network.</summary>
-internal sealed class ForwardDatagramActor : ReceiveActor
+internal sealed class ForwardDatagramActor : OwningActor
 {
     /// <summary>Datagrams read per message, before another actor has its turn.</summary>
     private const int ReadsPerTurn = 64;
@@ -49,7 +49,7 @@ internal sealed class ForwardDatagramActor : ReceiveActor
     public static Props Props(ProxyContext context, string name, HostDatagramSocket port, Destination target) =>
         Akka.Actor.Props.Create(() => new ForwardDatagramActor(context, name, port, target));
 
-    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void PreStart()
     {
@@ -67,7 +67,7 @@ internal sealed class ForwardDatagramActor : ReceiveActor
             {
                 case LinkRead.Data:
                     if (!_flows.Pass(from, data!, Flow))
-                        _log.Debug("No room for UDP client {Peer} of {PortName} (tapwire.proxy.max-flows)", from, _name);
+                        _log.Warning("Refused UDP client {Peer} of {PortName}, and others until one has gone (tapwire.proxy.max-flows)", from, _name);
                     break;
                 case LinkRead.Empty:
                     return;

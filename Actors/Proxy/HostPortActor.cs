@@ -11,7 +11,7 @@ using Tapwire.Wires;
 namespace Tapwire.Actors.Proxy;
 
 /// <summary>One listening port of the host: every connection gets an actor of its own, up to a limit.</summary>
-internal sealed class HostPortActor : ReceiveActor
+internal sealed class HostPortActor : OwningActor
 {
     /// <summary>Connections beyond the limit that are told so in their own protocol; further ones are reset.</summary>
     private const int MaxTurnedAway = 64;
@@ -51,8 +51,7 @@ internal sealed class HostPortActor : ReceiveActor
     public static Props Props(ProxyContext context, string name, HostListener listener, Destination? target) =>
         Akka.Actor.Props.Create(() => new HostPortActor(context, name, listener, target));
 
-    /// <summary>An actor that fails has lost its descriptor: it stops, which resets its one connection.</summary>
-    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void PreStart()
     {

@@ -26,7 +26,7 @@ internal sealed class ProxyActor : ReceiveActor
     /// <param name="hostPorts">The actor's from now on.</param>
     public static Props Props(ProxyContext context, IReadOnlyList<HostPort> hostPorts) => Akka.Actor.Props.Create(() => new ProxyActor(context, hostPorts));
 
-    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void PreStart()
     {
@@ -65,7 +65,12 @@ internal sealed class ProxyActor : ReceiveActor
             var asked = _ports.Select(static port => port.Ask<PortStatus>(GetStatus.Instance, StatusPatience));
             Task.WhenAll(asked).PipeTo(Sender, Self, static ports => new ProxyStatus(ports));
         });
-        Receive<Terminated>(gone => _ports.Remove(gone.ActorRef));
+        Receive<Terminated>(gone =>
+        {
+            _ports.Remove(gone.ActorRef);
+            if (_unopened > 0)
+                Context.Parent.Tell(new ProxyOpened("An exposed port has stopped before it was open."));
+        });
         Receive<Stopping>(_ =>
         {
             var ports = new Dismissal(Context);

@@ -18,7 +18,7 @@ namespace Tapwire.Actors.Proxy;
 /// <para>States: Handshaking → Resolving → Connecting → Joined; or Handshaking → Binding → Awaiting → Joined; or Handshaking → Associating → Associated.
 /// What is refused ends in Refused, where the client has time to read why.</para>
 /// </summary>
-internal sealed partial class ProxySessionActor : ReceiveActor, IWithTimers
+internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
 {
     /// <summary>How long a client that is refused may take to close.</summary>
     private static readonly TimeSpan FarewellPatience = TimeSpan.FromSeconds(5);
@@ -66,7 +66,7 @@ internal sealed partial class ProxySessionActor : ReceiveActor, IWithTimers
     public static Props Props(ProxyContext context, HostStream client, string peer, Destination target) =>
         Akka.Actor.Props.Create(() => new ProxySessionActor(context, client, peer, null, false, target));
 
-    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void PreStart()
     {

@@ -197,16 +197,20 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
         }
     }
 
-    private void AskForPage(bool headOnly) =>
+    /// <summary>The page is written on another thread: all that it says is given to it.</summary>
+    private void AskForPage(bool headOnly)
+    {
+        var remote = _remote;
         Stack.Ask<StackStatus>(GetStatus.Instance, TimeSpan.FromSeconds(5)).PipeTo(Self, ActorRefs.NoSender,
-            status => new PageReady(Page(status), headOnly),
+            status => new PageReady(Page(status, remote), headOnly),
             cause => new PageReady($"tapwire\nThe stack does not answer: {cause.Message}\n", headOnly));
+    }
 
-    private string Page(StackStatus status)
+    private static string Page(StackStatus status, IpEndpoint remote)
     {
         var text = new StringBuilder()
             .Append("tapwire\n\n")
-            .Append(CultureInfo.InvariantCulture, $"you are      {_remote}\n")
+            .Append(CultureInfo.InvariantCulture, $"you are      {remote}\n")
             .Append(CultureInfo.InvariantCulture, $"addresses    {string.Join(", ", status.Addresses)}\n")
             .Append(CultureInfo.InvariantCulture, $"up           {status.Uptime:d\\.hh\\:mm\\:ss}\n")
             .Append(CultureInfo.InvariantCulture, $"connections  {status.ConnectionCount}\n\n");

@@ -42,7 +42,7 @@ public sealed class ServiceListenerActor : ListenerActor
         return Akka.Actor.Props.Create(() => new ServiceListenerActor(stack, name, request, connection));
     }
 
-    protected override SupervisorStrategy SupervisorStrategy() => Akka.Actor.SupervisorStrategy.StoppingStrategy;
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void OnListening(Listening listening)
     {
@@ -68,7 +68,8 @@ public sealed class ServiceListenerActor : ListenerActor
     {
         if (!_idle.TryPop(out var connection))
             connection = Context.ActorOf(_connection);
-        connection.Tell(accepted);
+        // The stack stays the sender: it gets the connection back if the actor cannot be made, or has just ended.
+        connection.Forward(accepted);
         if (++_accepted < Lot)
             return;
         Stack.Tell(new Accept(listener, _accepted));

@@ -191,6 +191,18 @@ public sealed class CableActorSpecs : ActorSpec
     }
 
     [Fact]
+    public void A_device_that_fails_by_a_fault_while_it_is_read_takes_no_frame_with_it()
+    {
+        Start(new CableOptions());
+        Watch(_actor);
+        _a.ReadFault = new FormatException("A fault on purpose.");
+        using var muted = EventFilter.Error(contains: "so does the cable").Mute();
+        EventFilter.Exception<FormatException>().ExpectOne(() => _a.DeliverAll([Numbered(1), Numbered(2)]));
+        ExpectTerminated(_actor);
+        Assert.True(_b.Disposed);
+    }
+
+    [Fact]
     public void Questions_that_overlap_have_each_their_answer()
     {
         Start(new CableOptions());

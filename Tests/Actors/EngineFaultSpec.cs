@@ -1,7 +1,10 @@
 using Akka.Actor;
 using Tapwire.Messages;
+using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
 using Tapwire.Tests.Actors.Support;
+using Tapwire.Tests.Support;
 using Xunit;
 
 namespace Tapwire.Tests.Actors;
@@ -37,6 +40,52 @@ public sealed class EngineFaultSpec : StackSetup
 
         Stack.Tell(Arriving(Question));
         Assert.Single(Emitted());
+    }
+
+    [Fact]
+    public void A_ping_on_which_the_engine_fails_is_answered_and_the_next_one_goes_out()
+    {
+        Start();
+        _failing.FailsNextRent = true;
+        EventFilter.Exception<InvalidOperationException>(contains: nameof(Ping)).ExpectOne(() =>
+            Owner.Send(Stack, new Ping(StackHarness.PeerIp, 8, TimeSpan.FromSeconds(1))));
+        Assert.Equal(StackError.ConnectionAborted, Owner.ExpectMsg<PingAnswer>().Error);
+        Assert.Equal(1, Counter("EngineFaults"));
+        Owner.Send(Stack, new Ping(StackHarness.PeerIp, 8, TimeSpan.FromSeconds(1)));
+        Assert.Single(Emitted());
+    }
+
+    [Fact]
+    public void A_message_about_a_socket_on_which_the_engine_fails_ends_that_socket_and_no_other()
+    {
+        Start();
+        var (first, second) = (OpenUdp(), OpenUdp());
+        Clock.FailsNext = true;
+        var data = Pool.Rent(1);
+        EventFilter.Exception<InvalidTimeZoneException>(contains: nameof(SendDatagram)).ExpectOne(() =>
+            Owner.Send(Stack, SendDatagram.Of(first, data, new IpEndpoint(StackHarness.PeerIp, 9))));
+        Assert.Equal(StackError.ConnectionAborted, Owner.ExpectMsg<Closed>().Reason);
+        Assert.Equal(StackError.ConnectionAborted, Owner.ExpectMsg<DatagramSent>().Error);
+        Owner.Send(Stack, SendDatagram.Of(second, Pool.Rent(1), new IpEndpoint(StackHarness.PeerIp, 9)));
+        Assert.Equal(StackError.None, Owner.ExpectMsg<DatagramSent>().Error);
+        Assert.Single(Status().Connections);
+    }
+
+    [Fact]
+    public void A_poll_that_fails_is_made_again_after_a_pause()
+    {
+        Start();
+        Clock.FailsNext = true;
+        EventFilter.Exception<InvalidTimeZoneException>(contains: nameof(Poll)).ExpectOne(() => Stack.Tell(Arriving(Question)));
+        Assert.Empty(Emitted());
+        Advance(TimeSpan.FromMilliseconds(10));
+        Assert.Single(Emitted());
+    }
+
+    private SocketId OpenUdp()
+    {
+        Owner.Send(Stack, new OpenDatagram(default, new()));
+        return Owner.ExpectMsg<DatagramOpened>().Id;
     }
 
     /// <summary>Makes whoever rents next fail, once.</summary>

@@ -300,6 +300,18 @@ public sealed class StackActorSpecs : StackSetup
     }
 
     [Fact]
+    public void A_ping_that_is_under_way_when_the_stack_stops_is_answered()
+    {
+        Start();
+        Owner.Send(Stack, new Ping(StackHarness.PeerIp, 8, TimeSpan.FromSeconds(1)));
+        Assert.False(Owner.HasMessages);
+        Stack.Tell(PoisonPill.Instance);
+        Assert.Equal(StackError.ConnectionAborted, Owner.ExpectMsg<PingAnswer>().Error);
+        Advance(TimeSpan.FromSeconds(2));
+        Assert.False(Owner.HasMessages);
+    }
+
+    [Fact]
     public void Status_lists_sockets_of_every_kind_and_counts_what_is_rented()
     {
         Start();

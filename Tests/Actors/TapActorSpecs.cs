@@ -23,6 +23,7 @@ public sealed class TapActorSpecs : ActorSpec
     private readonly Queue<MemoryWire> _next = new();
     private readonly List<TimeSpan> _attempts = [];
     private readonly TestProbe _stack;
+    private Exception? _openFault;
     private readonly IActorRef _tap;
 
     public TapActorSpecs()
@@ -278,6 +279,57 @@ public sealed class TapActorSpecs : ActorSpec
         }
     }
 
+    [Fact]
+    public void A_read_that_throws_what_it_should_not_costs_the_wire_which_is_opened_again()
+    {
+        Open();
+        _wire.ReadFault = new FormatException("A fault on purpose.");
+        EventFilter.Exception<FormatException>().ExpectOne(() => _wire.DeliverAll([Numbered(1), Numbered(2)]));
+        _stack.ExpectMsg<WireDown>();
+        Assert.True(_wire.Disposed);
+        var second = new MemoryWire("second");
+        _next.Enqueue(second);
+        Advance(TimeSpan.FromMilliseconds(100));
+        _stack.ExpectMsg<WireUp>();
+        second.Deliver(Numbered(3));
+        Assert.Equal(3, TakeFrame()[0]);
+    }
+
+    [Fact]
+    public void A_frame_on_which_the_wire_throws_what_it_should_not_is_dropped_and_logged_with_its_bytes()
+    {
+        Open();
+        _wire.WriteFault = new FormatException("A fault on purpose.");
+        EventFilter.Exception<FormatException>(contains: "010101").ExpectOne(() => Send(1, 2));
+        Assert.Equal([2], Sent());
+        Assert.Equal((1, true), (Status().FramesDropped, Status().Up));
+    }
+
+    [Fact]
+    public void A_frame_that_has_waited_and_is_faulty_does_not_stand_in_the_way_of_those_behind_it()
+    {
+        Open();
+        _wire.Room = 0;
+        Send(1, 3);
+        _wire.WriteFault = new FormatException("A fault on purpose.");
+        EventFilter.Exception<FormatException>().ExpectOne(() => _wire.BecomeWritable(-1));
+        Assert.Equal([2, 3], Sent());
+        Assert.Equal(1, Status().FramesDropped);
+    }
+
+    [Fact]
+    public void A_wire_whose_opening_throws_what_it_should_not_is_tried_again()
+    {
+        Open();
+        EventFilter.Warning(contains: "no such device").ExpectOne(_wire.Break);
+        _stack.ExpectMsg<WireDown>();
+        _openFault = new FormatException("A fault on purpose.");
+        EventFilter.Exception<FormatException>().ExpectOne(() => Advance(TimeSpan.FromMilliseconds(100)));
+        _next.Enqueue(new MemoryWire("second"));
+        Advance(TimeSpan.FromMilliseconds(200));
+        Assert.Equal("second", _stack.ExpectMsg<WireUp>().Name);
+    }
+
     private void Open()
     {
         _stack.Send(_tap, OpenWire.Instance);
@@ -329,6 +381,8 @@ public sealed class TapActorSpecs : ActorSpec
     private IWire Reopen()
     {
         _attempts.Add(Scheduler.Elapsed);
+        if (Interlocked.Exchange(ref _openFault, null) is { } fault)
+            throw fault;
         return _next.TryDequeue(out var wire) ? wire : throw new WireException("memory: no such device.");
     }
 

@@ -44,7 +44,7 @@ public abstract class ProxySetup(string settings) : DriverSetup(settings + "\npr
         return status.RootElement.GetProperty("ports").EnumerateArray().Single(port => port.GetProperty("name").GetString()!.StartsWith(name, StringComparison.Ordinal)).Clone();
     }
 
-    /// <summary>Names that there are: "peer", and "second", whose first address has no service.</summary>
+    /// <summary>Names that there are: "peer"; "silence", of which nobody knows, and "fault", on which the resolver fails; and "second", whose first address has no service.</summary>
     protected override DriverContext Adapted(DriverContext context)
     {
         _socks = HostListener.Listen(Loopback);
@@ -69,6 +69,8 @@ public abstract class ProxySetup(string settings) : DriverSetup(settings + "\npr
         {
             if (resolve.Name == "silence")
                 return;
+            if (resolve.Name == "fault")
+                throw new FormatException("A fault on purpose.");
             Sender.Tell(new Resolved(resolve.Name, resolve.Name switch
             {
                 "peer" => [Peer.Address],

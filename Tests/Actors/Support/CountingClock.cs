@@ -5,9 +5,18 @@ internal sealed class CountingClock(VirtualScheduler scheduler) : VirtualClock(s
 {
     public int Looks { get; set; }
 
+    /// <summary>The next look fails.</summary>
+    public bool FailsNext { get; set; }
+
     public override long GetTimestamp()
     {
         Looks++;
+        if (FailsNext)
+        {
+            FailsNext = false;
+            throw new InvalidTimeZoneException("A fault on purpose.");
+        }
+
         return base.GetTimestamp();
     }
 }

@@ -9,10 +9,19 @@ internal sealed class ManualReactor : IReactor
 {
     private readonly List<Registration> _registrations = [];
 
+    /// <summary>The next registration fails, as where a user watches too many descriptors.</summary>
+    public bool FailsNext { get; set; }
+
     public int Count => _registrations.Count;
 
     public IRegistration Register(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state)
     {
+        if (FailsNext)
+        {
+            FailsNext = false;
+            throw new PosixException("epoll_ctl", 28);
+        }
+
         var registration = new Registration(this, descriptor, ready, state) { Interest = interest };
         _registrations.Add(registration);
         return registration;

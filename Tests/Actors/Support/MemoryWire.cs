@@ -48,6 +48,12 @@ internal sealed class MemoryWire(string name = "memory") : IWire
     /// <summary>It opens, and fails when it is started.</summary>
     public bool FailsToStart { get; set; }
 
+    /// <summary>Thrown once, by a read that has found a frame.</summary>
+    public Exception? ReadFault { get; set; }
+
+    /// <summary>Thrown once, by a write.</summary>
+    public Exception? WriteFault { get; set; }
+
     public bool Disposed { get; private set; }
 
     public void Start(IReactor reactor, Action<Readiness> ready)
@@ -98,6 +104,7 @@ internal sealed class MemoryWire(string name = "memory") : IWire
             var frame = pool.Rent(bytes.Length);
             bytes.CopyTo(frame.Append(bytes.Length));
             frames[count++] = frame;
+            ThrowOnce(ReadFault);
         }
 
         Reads.Add(count);
@@ -109,6 +116,7 @@ internal sealed class MemoryWire(string name = "memory") : IWire
     {
         ObjectDisposedException.ThrowIf(Disposed, this);
         ThrowIfBroken();
+        ThrowOnce(WriteFault);
         var count = 0;
         foreach (var frame in frames)
         {
@@ -133,6 +141,14 @@ internal sealed class MemoryWire(string name = "memory") : IWire
     {
         Broken = true;
         _ready(Readiness.HangUp);
+    }
+
+    private void ThrowOnce(Exception? fault)
+    {
+        if (fault is null)
+            return;
+        ReadFault = WriteFault = null;
+        throw fault;
     }
 
     private void ThrowIfBroken()

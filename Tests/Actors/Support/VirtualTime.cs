@@ -16,6 +16,7 @@ internal static class VirtualTime
           loggers = ["Akka.TestKit.TestEventListener, Akka.TestKit"]
           logger-formatter = "Akka.Logger.Serilog.SerilogLogMessageFormatter, Akka.Logger.Serilog"
           actor {
+            guardian-supervisor-strategy = "Akka.Actor.StoppingSupervisorStrategy"
             default-dispatcher.type = "Tapwire.Tests.Actors.Support.SpecDispatcherConfigurator, Tapwire.Tests"
             internal-dispatcher.type = "Tapwire.Tests.Actors.Support.SpecDispatcherConfigurator, Tapwire.Tests"
             default-mailbox.mailbox-type = "Tapwire.Actors.Dispatch.RingMailbox, Tapwire.Actors"

@@ -1,0 +1,38 @@
+using Tapwire.Actors.Link;
+using Tapwire.Links.Protocol;
+using Tapwire.Messages;
+using Tapwire.Stack;
+
+namespace Tapwire.Actors;
+
+/// <summary>What the sender of a message is told that nobody can handle, so that it does not wait for ever.</summary>
+internal static class Refusal
+{
+    /// <summary>Null: nobody waits for one. Of a status nothing can be made up: who asks for it sets himself a time.</summary>
+    public static object? Of(object message) => message switch
+    {
+        // What the stack gives to an owner who is gone, it gets back.
+        Accepted accepted => new Abort(accepted.Id),
+        Connecting connecting => new Abort(connecting.Id),
+        Bound bound => new Unbind(bound.Id),
+        Listening listening => new Unlisten(listening.Id),
+        DatagramOpened opened => new CloseDatagram(opened.Id),
+
+        // What is asked of an actor that is gone, mostly the stack, is refused.
+        Bind => new BindFailed(StackError.ConnectionAborted),
+        Listen => new ListenFailed(StackError.ConnectionAborted),
+        Connect => new ConnectFailed(StackError.ConnectionAborted),
+        Attach or Close or Abort => new Closed(StackError.ConnectionAborted),
+        OpenDatagram => new DatagramOpenFailed(StackError.ConnectionAborted),
+        ConnectDatagram => new DatagramConnected(StackError.ConnectionAborted, default),
+        SendDatagram => new DatagramSent(StackError.ConnectionAborted),
+        SetOption or GetOption => new OptionAnswer(StackError.ConnectionAborted, 0),
+        GetTcpInfo => new TcpInfoAnswer(null),
+        AddAddress or RemoveAddress => new AddressAnswer(StackError.ConnectionAborted),
+        Ping ping => new PingAnswer(StackError.ConnectionAborted, ping.Destination, TimeSpan.Zero, 0, ping.Size),
+        Resolve resolve => new Resolved(resolve.Name, []),
+        WhenReady => new DriverFailed("The driver has stopped."),
+        LinkCall call => new LinkReply(call.Request.Failed(LinkErrno.BadHandle)),
+        _ => null,
+    };
+}

@@ -1,0 +1,84 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Tcp;
+using Tapwire.Stack.Udp;
+
+namespace Tapwire.Actors;
+
+// What is not the engine's contract but a fault of its code: it costs the socket that it is about, and nothing else.
+public sealed partial class StackActor
+{
+    // Whose news is being told.
+    private SocketEntry? _telling;
+
+    /// <summary>
+    /// Deals with a fault here rather than in the supervisor, which would have the actor go on with nobody to tell the socket's owner, and with no poll to come.
+    /// </summary>
+    protected override bool AroundReceive(Receive receive, object message)
+    {
+        try
+        {
+            return base.AroundReceive(receive, message);
+        }
+        catch (Exception e)
+        {
+            Survive(e, message);
+            return true;
+        }
+    }
+
+    private void Survive(Exception cause, object message)
+    {
+        _engineFaults++;
+        _log.Error(cause, "The engine failed on the message {MessageType}", message.GetType().Name);
+        var entry = _telling ?? (About(message) is { } id ? _sockets.Find(id) : null);
+        _telling = null;
+        if (entry is not null)
+            GiveUp(entry);
+        if ((entry is null || message is not (Messages.Attach or Messages.Close or Messages.Abort)) && Refusal.Of(message) is { } refusal)
+            Sender.Tell(refusal);
+
+        // The turn's output, and its next deadline, have yet to come. A pause, so that a fault that stays does not become a loop.
+        _tick?.Cancel();
+        _tick = Context.System.Scheduler.ScheduleTellOnceCancelable(FaultPause, Self, Poll.Due, ActorRefs.NoSender);
+        _tickAt = Instant.Zero;
+    }
+
+    private static SocketId? About(object message) => message switch
+    {
+        ReadDone done => done.Id,
+        WriteRequest write => write.Id,
+        Messages.Attach attach => attach.Id,
+        Messages.Shutdown shutdown => shutdown.Id,
+        Messages.Close close => close.Id,
+        Messages.Abort abort => abort.Id,
+        ConnectDatagram connect => connect.Id,
+        ReceiveDatagrams receive => receive.Id,
+        SendDatagram send => send.Id,
+        _ => null,
+    };
+
+    /// <summary>Nobody knows what the socket has come to: the peer gets RST, the owner is told.</summary>
+    private void GiveUp(SocketEntry entry)
+    {
+        if (entry.Socket is not (TcpSocket or UdpSocket))
+            return;
+        _sockets.Remove(entry);
+        entry.Owner.Tell(entry.Socket is UdpSocket || entry.Established
+            ? new Closed(StackError.ConnectionAborted)
+            : new ConnectFailed(StackError.ConnectionAborted));
+        try
+        {
+            if (entry.Socket is TcpSocket stream)
+                stream.Abort(Now);
+            else
+                ((UdpSocket)entry.Socket).Close();
+        }
+        catch (Exception e)
+        {
+            _log.Error(e, "The engine failed to end a socket");
+        }
+    }
+}
