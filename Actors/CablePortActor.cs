@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Dispatch;
+using Tapwire.Actors.Settings;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
@@ -103,7 +104,7 @@ public sealed class CablePortActor : OwningActor, IWithTimers
 
     private void Fail(WireException cause)
     {
-        _log.Warning("{Device} failed: {Reason}; trying again in {Pause}", _device.Name, cause.Message, _port.ReopenMinimum);
+        _log.Warning("{Device} failed: {Reason} Trying again in {Pause}", _device.Name, cause.Message, Duration.Format(_port.ReopenMinimum));
         _refusedBefore += _device.Refused;
         _device.Dispose();
         _dropped += _inward.Clear() + _outward.Drain(_port.End);
@@ -119,7 +120,7 @@ public sealed class CablePortActor : OwningActor, IWithTimers
         catch (WireException e)
         {
             var next = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _port.ReopenMaximum.Ticks));
-            _log.Debug("{Device} does not open: {Reason}; trying again in {Pause}", _device.Name, e.Message, next);
+            _log.Debug("{Device} does not open: {Reason} Trying again in {Pause}", _device.Name, e.Message, Duration.Format(next));
             Become(() => Down(next));
             return;
         }

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Links.Protocol;
+using Tapwire.Actors.Settings;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
@@ -221,9 +222,9 @@ public sealed class TapActor : OwningActor, IWithTimers
     private void Fail(Exception cause)
     {
         if (cause is WireException)
-            _log.Warning("Wire {Wire} failed: {Reason}; trying again in {Pause}", _wire.Name, cause.Message, _tap.ReopenMinimum);
+            _log.Warning("Wire {Wire} failed: {Reason} Trying again in {Pause}", _wire.Name, cause.Message, Duration.Format(_tap.ReopenMinimum));
         else
-            _log.Error(cause, "Wire {Wire} failed by a fault; trying again in {Pause}", _wire.Name, _tap.ReopenMinimum);
+            _log.Error(cause, "Wire {Wire} failed by a fault; trying again in {Pause}", _wire.Name, Duration.Format(_tap.ReopenMinimum));
         _refusedBefore += _wire.Refused;
         _wire.Dispose();
         ReleaseBatch();
@@ -251,9 +252,9 @@ public sealed class TapActor : OwningActor, IWithTimers
         {
             var next = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _tap.ReopenMaximum.Ticks));
             if (e is WireException)
-                _log.Debug("Wire {Wire} does not open: {Reason}; trying again in {Pause}", _wire.Name, e.Message, next);
+                _log.Debug("Wire {Wire} does not open: {Reason} Trying again in {Pause}", _wire.Name, e.Message, Duration.Format(next));
             else
-                _log.Error(e, "Wire {Wire} does not open by a fault; trying again in {Pause}", _wire.Name, next);
+                _log.Error(e, "Wire {Wire} does not open by a fault; trying again in {Pause}", _wire.Name, Duration.Format(next));
             Become(() => Down(next));
             return;
         }
