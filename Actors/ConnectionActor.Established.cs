@@ -264,7 +264,7 @@ internal sealed partial class ConnectionActor
         {
             if (reads == ReadsPerTurn)
             {
-                Context.GoOnLater(LinkReady.TellReadable);
+                Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
                 return;
             }
 

@@ -26,7 +26,10 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     /// <summary>Of all such actors: what tells them apart comes with <see cref="JoinSocket"/>.</summary>
     public static readonly Props Props = Props.Create<ConnectionActor>();
 
-    /// <summary>Reads of the application per message: up to 256 KiB before another actor has its turn.</summary>
+    /// <summary>
+    /// Reads of the application per message, up to 256 KiB. What there is beyond it reads in the same turn, as far as its credit goes: of a thousand writers each in turn
+    /// is a quarter slower where they change after every message, because what they write leaves the caches in between.
+    /// </summary>
     private const int ReadsPerTurn = 4;
 
     /// <summary>How long an application can ask why its non-blocking connect has failed: its descriptor says no more when it is closed.</summary>
