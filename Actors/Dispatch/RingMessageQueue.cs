@@ -231,7 +231,10 @@ public sealed class RingMessageQueue : IMessageQueue, IUnboundedDequeBasedMessag
                         continue;
                     slot.Message = message;
                     slot.Sender = sender;
-                    Volatile.Write(ref slot.Turn, tail + 1);
+
+                    // A full fence, not only a release. Akka.NET reads next whether the mailbox is idle, and the thread that ends a turn writes that and then looks for
+                    // messages: where the two could pass each other, the message would lie there until the next one comes. That happened to one in a million.
+                    Interlocked.Exchange(ref slot.Turn, tail + 1);
                     return true;
                 }
 

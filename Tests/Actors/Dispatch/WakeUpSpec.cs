@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Tapwire.Tests.Actors.Dispatch;
 
-/// <summary>A message that comes while its actor's turn ends is not left in the mailbox until the next one comes: with our mailbox, on our dispatcher.</summary>
+/// <summary>A message that comes while its actor's turn ends is not left in the mailbox until the next one comes: with our mailbox, on any dispatcher.</summary>
 public sealed class WakeUpSpec() : Akka.TestKit.Xunit2.TestKit("""
     akka.actor.default-mailbox.mailbox-type = "Tapwire.Actors.Dispatch.RingMailbox, Tapwire.Actors"
     reactor { type = "Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors", throughput = 64 }
@@ -13,11 +13,13 @@ public sealed class WakeUpSpec() : Akka.TestKit.Xunit2.TestKit("""
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    [Fact]
-    public void Whoever_tells_at_the_end_of_a_turn_is_heard()
+    [Theory]
+    [InlineData("reactor")]
+    [InlineData("akka.actor.default-dispatcher")]
+    public void Whoever_tells_at_the_end_of_a_turn_is_heard(string dispatcher)
     {
         var counter = new Counter();
-        var actor = Sys.ActorOf(Props.Create(() => new Counts(counter)).WithDispatcher("reactor"));
+        var actor = Sys.ActorOf(Props.Create(() => new Counts(counter)).WithDispatcher(dispatcher));
         for (var told = 1; told <= Messages; told++)
         {
             actor.Tell(counter);
