@@ -107,8 +107,8 @@ public sealed class CablePortActor : OwningActor, IWithTimers
         _log.Warning("{Device} failed: {Reason} Trying again in {Pause}", _device.Name, cause.Message, Duration.Format(_port.ReopenMinimum));
         _refusedBefore += _device.Refused;
         _device.Dispose();
-        _dropped += _inward.Clear() + _outward.Drain(_port.End);
         Become(() => Down(_port.ReopenMinimum));
+        _dropped += _inward.Clear() + _outward.Drain(_port.End);
     }
 
     private void TryReopen(TimeSpan pause)

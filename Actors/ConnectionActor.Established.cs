@@ -54,6 +54,7 @@ internal sealed partial class ConnectionActor
         _local = connected.Local;
         _remote = connected.Remote;
         _credit = connected.SendRoom;
+        _isEarly = connected.IsEarly;
         DebugLog?.Debug("Connected: {Local} to {Remote}", _local, _remote);
         Enter(static (self, message) => self.Established(message));
         Stash.UnstashAll();
@@ -93,6 +94,11 @@ internal sealed partial class ConnectionActor
                     End(closed.Reason);
                 else
                     EnterDraining(closed.Reason);
+                return true;
+            case HandshakeDone:
+                _isEarly = false;
+                if (_asked is { } awaited)
+                    Answer(awaited.Request.Failed(StackError.AlreadyConnected));
                 return true;
             case LinkCall call:
                 AnswerConnected(call.Request);
@@ -188,6 +194,13 @@ internal sealed partial class ConnectionActor
         _socket = null;
         _error = reason;
         DebugLog?.Debug("Connection {Local} to {Remote} ended: {Reason}", _local, _remote, reason);
+        if (_asked is { } awaited)
+        {
+            // Whoever has waited for the handshake takes the error by that.
+            Answer(awaited.Request.Failed(reason == StackError.None ? StackError.NotConnected : reason));
+            _error = StackError.None;
+        }
+
         if (reason == StackError.None)
             _link.Dispose();
         else
@@ -219,6 +232,7 @@ internal sealed partial class ConnectionActor
     {
         if (_head is null)
             return true;
+        _link.Narrow(_context.Memory.IsHalfUsed);
         var result = _link.Write(ref _head, out var written);
         if (result == LinkWrite.Closed)
         {
@@ -315,6 +329,9 @@ internal sealed partial class ConnectionActor
                 break;
             case GetPeerNameRequest peer:
                 Reply(peer.Named(Named(_remote)));
+                break;
+            case ConnectRequest { AwaitHandshake: true } connect when _isEarly && _asked is null:
+                _asked = new Question(connect, Sender);
                 break;
             case ConnectRequest connect:
                 Reply(connect.Failed(StackError.AlreadyConnected));

@@ -33,6 +33,11 @@ internal sealed partial class ConnectionActor
             case GetOptionRequest get:
                 answer = GetOption(get);
                 break;
+            case ConnectRequest { AwaitHandshake: true } connect when !_isEarly || _error != StackError.None:
+                // The connection is over: the handshake was done before, or failed.
+                answer = connect.Failed(_isEarly ? _error : StackError.AlreadyConnected);
+                _error = StackError.None;
+                break;
             default:
                 answer = request.Failed(StackError.NotConnected);
                 break;

@@ -66,6 +66,9 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     // The handler of the present state, with the state's data; null before the first message.
     private Func<ConnectionActor, object, bool>? _state;
 
+    // Fast Open: the application may write, but it is not known whether the peer is there.
+    private bool _isEarly;
+
     public IStash Stash { get; set; } = null!;
 
     /// <summary>Null where nothing is logged at this level, so that no logger is made.</summary>
@@ -153,6 +156,9 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
             case BindRequest bind:
                 Reply(bind.Failed(StackError.InvalidArgument));
                 break;
+            case ConnectRequest { AwaitHandshake: true } connect:
+                Reply(connect.Failed(StackError.NotConnected));
+                break;
             case ConnectRequest { Remote.Family: LinkFamily.Unspecified } connect:
                 Reply(connect.Connected(Named(_local)));
                 break;
@@ -204,7 +210,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
                 _socket = connecting.Id;
                 _local = connecting.Local;
                 _remote = connect.Remote.Endpoint;
-                if (connect.NoWait)
+                if (connect.NoWait && !connecting.IsEarly)
                     Answer(connect.InProgress());
                 return true;
             case Connected connected:

@@ -35,21 +35,42 @@ public sealed record DriverContext(DriverSettings Settings, IReadOnlyList<Driver
     /// <summary>The ports of the host that lead into the stack's network; the driver's from now on.</summary>
     public IReadOnlyList<HostPort> HostPorts { get; init; } = [];
 
+    /// <summary>Looks how much memory is left; null: nobody does.</summary>
+    public MemoryWatch? Memory { get; init; }
+
+    /// <summary>How many descriptors there are for sessions, sockets and the host's connections, and the process's limit, which the log tells.</summary>
+    public DescriptorRoom Descriptors { get; init; } = new(int.MaxValue, int.MaxValue);
+
     /// <summary>Makes the actor that answers <see cref="Resolve"/>. The host's resolver, unless told otherwise.</summary>
     public Props Resolver { get; init; } = HostResolverActor.Props();
 }
 
+/// <summary>What the process's limit on open files leaves.</summary>
+/// <param name="Room">For sessions, sockets and the host's connections, all together.</param>
+/// <param name="Limit">Of the process.</param>
+public sealed record DescriptorRoom(int Room, int Limit);
+
 /// <summary>The root of one driver: creates its actors, supervises them, and shuts them down in order.</summary>
-public sealed class DriverActor : ReceiveActor, IWithTimers
+public sealed partial class DriverActor : ReceiveActor, IWithTimers
 {
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly DriverContext _context;
     private readonly IReadOnlyList<NetworkStack> _engines;
     private readonly List<IActorRef> _askers = [];
     private readonly List<ServiceOpened> _services = [];
+
+    // Its listener on each shard; of the services that accept connections.
+    private readonly Dictionary<ServiceSpec, IReadOnlyList<IActorRef>> _listeners = [];
+
+    // Actors whose end is nothing new: what they served is no longer in the settings, or has not been opened.
+    private readonly HashSet<IActorRef> _retired = [];
     private readonly HashSet<IActorRef> _front = [];
     private readonly List<IActorRef> _taps = [];
     private readonly List<IActorRef> _stacks = [];
+    private SocketContext[] _sockets = [];
+    private DriverSettings _settings;
+    private IActorRef _link = ActorRefs.Nobody;
+    private IActorRef _proxy = ActorRefs.Nobody;
     private bool _asked;
     private bool _proxyIsOpen = true;
 
@@ -62,6 +83,7 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
     public DriverActor(DriverContext context, IReadOnlyList<NetworkStack> engines)
     {
         _context = context;
+        _settings = context.Settings;
         _engines = engines;
         Starting();
     }
@@ -79,7 +101,8 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
 
     protected override void PreStart()
     {
-        var settings = _context.Settings;
+        if (_context.Descriptors is { Limit: < int.MaxValue } open)
+            _log.Info("At most {Limit} open files: {Room} for sessions, sockets and connections of the host, whatever larger limits are set", open.Limit, open.Room);
         Context.ActorOf(Akka.Actor.Props.Create(() => new DeadLetterReclaimer()).WithDispatcher(_context.Home.Dispatcher), "reclaimer");
         for (var i = 0; i < _engines.Count; i++)
             StartShard(i);
@@ -89,34 +112,36 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
                 stack.Tell(new Siblings([.. _stacks]));
         }
 
-        var sockets = Sockets();
-        var proxy = StartProxy(sockets[0]);
+        _sockets = Sockets();
+        var bounds = Allowed(_settings).Link;
+        if (_context.HostPorts.Count > 0 || _settings.Expose.Count > 0)
+            StartProxy();
         if (_context.Link is { } link)
         {
-            var context = new LinkContext(link, sockets, [.. _taps], settings.Link.MaxSessions, settings.Link.MaxSockets) { Proxy = proxy };
-            _front.Add(Watched(LinkActor.Props(context), "link", _context.Home));
+            _link = Watched(LinkActor.Props(new LinkContext(link, _sockets, bounds.MaxSessions, bounds.MaxSockets)), "link", _context.Home);
+            _front.Add(_link);
         }
 
-        foreach (var service in settings.Serve)
-        {
-            for (var i = 0; i < _engines.Count; i++)
-                _front.Add(Watched(ServiceProps(service, i), Named($"{service.Name}-{service.Port}", i), _context.Shards[i]));
-        }
-
+        foreach (var service in _settings.Serve)
+            StartService(service);
         AnswerWhenReady();
     }
 
+    /// <summary>What link and proxy get of settings, when they start and at every change: no more than descriptors allow. The driver's own stay as they were asked for.</summary>
+    private DriverSettings Allowed(DriverSettings settings) => settings.Within(_context.Descriptors.Room);
+
     private void StartShard(int index)
     {
-        var settings = _context.Settings;
+        var settings = _settings;
         var shard = _context.Shards[index];
-        var tap = Watched(TapActor.Props(new TapContext(shard.Wire, shard.ReopenWire, shard.Reactor, _context.Pool, settings.Tap.ReadBatch,
+        var tap = Watched(TapActor.Props(new TapContext(shard.Wire, shard.ReopenWire, shard.Reactor, _context.Pool, _context.Clock, settings.Tap.ReadBatch,
             settings.Tap.QueueFrames, settings.Tap.ReopenMinimum, settings.Tap.ReopenMaximum)), Named("tap", index), shard);
         _taps.Add(tap);
         _stacks.Add(Watched(StackActor.Props(new StackContext(_engines[index], tap, _context.Pool, _context.Clock, settings.Queues.Frames,
             settings.Queues.Bytes, settings.Queues.FramesPerPoll, settings.Queues.EgressCredit, settings.Queues.MaximumTick)
         {
             Cost = new EgressCost(shard.Wire),
+            Memory = _context.Memory,
         }), Named("stack", index), shard));
     }
 
@@ -125,7 +150,7 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
 
     private SocketContext[] Sockets()
     {
-        var defaults = OptionDefaults(_context.Settings);
+        var defaults = OptionDefaults(_settings);
         var contexts = new SocketContext[_engines.Count];
         for (var i = 0; i < contexts.Length; i++)
         {
@@ -133,6 +158,7 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
             contexts[i] = new SocketContext(_stacks[i], shard.Reactor, _context.Pool, defaults)
             {
                 Dispatcher = shard.Dispatcher,
+                Memory = _context.Memory?.State ?? MemoryState.Unwatched,
                 Shard = _engines[i].Options.Shard is { } place ? new SocketShard(i, contexts, place.Steering) : null,
             };
         }
@@ -140,16 +166,30 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
         return contexts;
     }
 
-    /// <summary>Nobody, if no port is to be served.</summary>
-    private IActorRef StartProxy(SocketContext sockets)
+    private void StartProxy()
     {
-        if (_context.HostPorts.Count == 0 && _context.Settings.Expose.Count == 0)
-            return ActorRefs.Nobody;
         _proxyIsOpen = false;
         var resolver = Watched(_context.Resolver, "resolver", _context.Home);
-        var proxy = Watched(ProxyActor.Props(new ProxyContext(sockets, resolver, _context.Settings), _context.HostPorts), "proxy", _context.Home);
-        _front.Add(proxy);
-        return proxy;
+        _proxy = Watched(ProxyActor.Props(new ProxyContext(_sockets[0], resolver, Allowed(_settings), new RefusalLog(Context.System.Scheduler)), _context.HostPorts), "proxy", _context.Home);
+        _front.Add(_proxy);
+    }
+
+    private void StartService(ServiceSpec service)
+    {
+        var listeners = new List<IActorRef>();
+        for (var i = 0; i < _engines.Count; i++)
+            listeners.Add(Watched(ServiceProps(service, i), Free(Named($"{service.Name}-{service.Port}", i)), _context.Shards[i]));
+        _front.UnionWith(listeners);
+        _listeners[service] = listeners;
+    }
+
+    /// <summary>The name, or one like it while an actor has it that serves its last connections.</summary>
+    private static string Free(string name)
+    {
+        var free = name;
+        for (var i = 2; !Context.Child(free).IsNobody(); i++)
+            free = $"{name}-{i}";
+        return free;
     }
 
     /// <summary>What the options read as that an application has not set.</summary>
@@ -178,7 +218,7 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
             "source" => SourceActor.Props(stack, pool),
             _ => HttpActor.Props(stack, pool),
         };
-        return ServiceListenerActor.Props(stack, service.Name, new IpEndpoint(IpAddress.Unspecified, service.Port), _context.Settings.ServeBacklog,
+        return ServiceListenerActor.Props(stack, service.Name, new IpEndpoint(IpAddress.Unspecified, service.Port), _settings.ServeBacklog,
             connection.WithDispatcher(_context.Shards[index].Dispatcher), isShared: _engines.Count > 1);
     }
 
@@ -194,7 +234,7 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
         {
             if (opened.Error != StackError.None)
             {
-                Fail($"The service {opened.Name} cannot listen: {opened.Error}.");
+                Fail($"The service {opened.Name} cannot listen: {opened.Error.Describe()}.");
                 return;
             }
 
@@ -212,17 +252,28 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
             _proxyIsOpen = true;
             AnswerWhenReady();
         });
+        Receive<Reconfigure>(Begin);
+        ReceiveAlways();
+    }
+
+    /// <summary>Until it stops.</summary>
+    private void ReceiveAlways()
+    {
+        Receive<GetStatus>(_ => DriverStatuses.AskAsync(_stacks, _taps, _link, _proxy).PipeTo(Sender, Self));
         Receive<Terminated>(gone =>
         {
             Forget(gone.ActorRef);
-            Fail($"The {gone.ActorRef.Path.Name} actor has stopped.");
+            if (!_retired.Remove(gone.ActorRef))
+                Fail($"The {gone.ActorRef.Path.Name} actor has stopped.");
         });
         Receive<StopDriver>(_ => Stop());
     }
 
+    private bool IsReady => _services.Count >= _context.Settings.Serve.Count * _engines.Count && _proxyIsOpen;
+
     private void AnswerWhenReady()
     {
-        if (_services.Count < _context.Settings.Serve.Count * _engines.Count || !_proxyIsOpen)
+        if (!IsReady)
             return;
         foreach (var asker in _askers)
             asker.Tell(new DriverReady(_stacks[0], [.. _services.Distinct()]));
@@ -248,7 +299,7 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
         if (_front.Count == 0)
             StopStack();
         else
-            Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, _context.Settings.ShutdownTimeout);
+            Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, _settings.ShutdownTimeout);
     }
 
     private void TellFront()
@@ -279,7 +330,7 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
             return;
         }
 
-        var left = _context.Settings.ShutdownTimeout - _context.Clock.GetElapsedTime(_stopBegan);
+        var left = _settings.ShutdownTimeout - _context.Clock.GetElapsedTime(_stopBegan);
         foreach (var stack in _stacks)
             stack.Tell(new StopStack(left > TimeSpan.Zero ? left : TimeSpan.Zero));
         Become(() =>
@@ -351,8 +402,13 @@ public sealed class DriverActor : ReceiveActor, IWithTimers
             Sender.Tell(new DriverFailed(_untold ?? "The driver is stopping."));
             _untold = null;
         });
+        Receive<GetStatus>(_ => Refuse("The driver is stopping."));
+        Receive<Reconfigure>(_ => Refuse("The driver is stopping."));
+        Receive<ChangeSettled>(_ => { });
         Receive<ServiceOpened>(_ => { });
         Receive<ProxyOpened>(_ => { });
         Receive<StopDriver>(_ => { });
     }
+
+    private void Refuse(string reason) => Sender.Tell(new Status.Failure(new InvalidOperationException(reason)));
 }

@@ -21,7 +21,8 @@ internal static class DriverEngines
         var engines = new List<NetworkStack>();
         for (var i = 0; i < count; i++)
         {
-            var engine = Make(context, context.Shards[i].Wire, hardware, steering is null ? null : new StackShard(i, steering));
+            var options = OptionsOf(settings, context.Shards[i].Wire, hardware, steering is null ? null : new StackShard(i, steering));
+            var engine = new NetworkStack(options, context.Pool, context.Secret);
             engines.Add(engine);
             if (Configure(engine, settings) is not { } refusal)
                 continue;
@@ -33,11 +34,12 @@ internal static class DriverEngines
         return engines;
     }
 
-    private static NetworkStack Make(DriverContext context, IWire wire, MacAddress hardware, StackShard? shard)
+    /// <summary>What the settings make of an engine on a wire.</summary>
+    /// <param name="shard">Null: it is the only one.</param>
+    internal static StackOptions OptionsOf(DriverSettings settings, IWire wire, MacAddress hardware, StackShard? shard)
     {
-        var settings = context.Settings;
         var superFrames = WireOffloads.TcpSegmentationV4 | WireOffloads.Checksum;
-        return new NetworkStack(new StackOptions
+        return new StackOptions
         {
             Link = wire.Medium == Medium.Ethernet ? LinkKind.Ethernet : LinkKind.Ip,
             HardwareAddress = hardware,
@@ -50,7 +52,7 @@ internal static class DriverEngines
             Icmp = settings.Icmp,
             Udp = settings.Udp,
             Tcp = shard is null ? settings.Tcp : PartOf(settings.Tcp, shard.Steering.Shards),
-        }, context.Pool, context.Secret);
+        };
     }
 
     /// <summary>Services are everybody's; a port that is exposed belongs to the shard of the proxies.</summary>
@@ -73,7 +75,7 @@ internal static class DriverEngines
     /// <summary>What is bounded for all connections together is dealt out.</summary>
     private static TcpOptions PartOf(TcpOptions options, int shards) => options with
     {
-        Memory = options.Memory / shards,
+        Memory = Math.Max(options.Memory / shards, TcpOptions.Ranges.Memory.Least),
         MaxSockets = Part(options.MaxSockets, shards),
         MaxEmbryonic = Part(options.MaxEmbryonic, shards),
         MaxTimeWait = Part(options.MaxTimeWait, shards),
@@ -94,12 +96,12 @@ internal static class DriverEngines
         foreach (var address in settings.Addresses)
         {
             if (stack.AddAddress(address, Instant.Zero) is not StackError.None and var error)
-                return $"The stack refuses the address {address}: {error}.";
+                return $"The stack refuses the address {address}: {error.Describe()}.";
         }
 
         return settings.Gateway is { } gateway
             && stack.AddRoute(new IpPrefix(gateway.IsV4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), gateway) is not StackError.None and var refused
-            ? $"The stack refuses the gateway {gateway}: {refused}; it must be on the network of one of the addresses."
+            ? $"The stack refuses the gateway {gateway}: {refused.Describe()}; it must be on the network of one of the addresses."
             : null;
     }
 

@@ -37,8 +37,24 @@ public abstract class ListenerActor : OwningActor, IWithUnboundedStash
     /// <summary>A connection, to be given to an actor that attaches to it.</summary>
     protected abstract void OnAccepted(SocketId listener, Accepted accepted);
 
+    /// <summary>Of what is logged of the port: information about the driver's own, none where an application may open and close ports as often as it likes.</summary>
+    protected virtual LogLevel Level => LogLevel.InfoLevel;
+
     /// <summary>Handlers beside those for connections.</summary>
     protected virtual void WhileListening(Listening listening)
+    {
+    }
+
+    /// <summary>The port has been closed; its connections go on.</summary>
+    protected virtual void BeforeRetiring()
+    {
+    }
+
+    /// <summary>The handlers of <see cref="WhileListening"/>, after the port has been closed.</summary>
+    protected virtual void WhileRetiring(Listening listening) => WhileListening(listening);
+
+    /// <summary>The actor of a connection has ended, after the port has been closed.</summary>
+    protected virtual void OnEnded()
     {
     }
 
@@ -48,13 +64,13 @@ public abstract class ListenerActor : OwningActor, IWithUnboundedStash
         Receive<Listening>(listening =>
         {
             Become(() => Open(listening));
-            Log.Info("Listening on {Local}", listening.Local);
+            Log.Log(Level, "Listening on {Local}", [listening.Local]);
             OnListening(listening);
             Stash.UnstashAll();
         });
         Receive<ListenFailed>(failed =>
         {
-            Log.Warning("Cannot listen on {Local}: {Error}", _request.Local, failed.Error);
+            Log.Log(Level == LogLevel.InfoLevel ? LogLevel.WarningLevel : Level, "Cannot listen on {Local}: {Error}", [_request.Local, failed.Error]);
             OnListenFailed(failed.Error);
         });
 
@@ -72,7 +88,41 @@ public abstract class ListenerActor : OwningActor, IWithUnboundedStash
             OnAccepted(listening.Id, accepted);
         });
         ReceiveStopping();
+        Receive<StopAccepting>(_ =>
+        {
+            StopListening();
+            Sender.Tell(AcceptingStopped.Instance);
+            Retire(listening);
+        });
         WhileListening(listening);
+    }
+
+    /// <summary>Without new connections, until the last one has ended.</summary>
+    private void Retire(Listening listening)
+    {
+        BeforeRetiring();
+        var left = new HashSet<IActorRef>();
+        foreach (var connection in Context.GetChildren().ToList())
+            left.Add(Context.Watch(connection));
+        if (left.Count == 0)
+        {
+            Context.Stop(Self);
+            return;
+        }
+
+        Become(() =>
+        {
+            Receive<Accepted>(accepted => Stack.Tell(new Abort(accepted.Id)));
+            Receive<Terminated>(gone =>
+            {
+                OnEnded();
+                left.Remove(gone.ActorRef);
+                if (left.Count == 0)
+                    Context.Stop(Self);
+            });
+            ReceiveStopping();
+            WhileRetiring(listening);
+        });
     }
 
     /// <summary>No new connections; those that are served end in order.</summary>

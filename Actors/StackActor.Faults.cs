@@ -32,7 +32,12 @@ public sealed partial class StackActor
     private void Survive(Exception cause, object message)
     {
         _engineFaults++;
-        _log.Error(cause, "The engine failed on the message {MessageType}", message.GetType().Name);
+
+        _turns.Reset();
+        if (MemoryFaults.IsOne(cause))
+            _refusals.Warn(_log, "Out of memory: the message {MessageType} is lost, and the socket that it is about is reset", message.GetType().Name);
+        else
+            _log.Error(cause, "The engine failed on the message {MessageType}", message.GetType().Name);
         var entry = _telling ?? (About(message) is { } id ? _sockets.Find(id) : null);
         _telling = null;
         if (entry is not null)
@@ -75,6 +80,10 @@ public sealed partial class StackActor
                 stream.Abort(Now);
             else
                 ((UdpSocket)entry.Socket).Close();
+        }
+        catch (Exception e) when (MemoryFaults.IsOne(e))
+        {
+            _refusals.Warn(_log, "Out of memory: a socket has ended without a word to its peer");
         }
         catch (Exception e)
         {

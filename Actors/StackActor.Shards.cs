@@ -20,7 +20,7 @@ public sealed partial class StackActor
         switch (message)
         {
             case Crossing crossing:
-                _stack.ReceiveCrossing(crossing.Packet, crossing.Hops, Now);
+                _stack.ReceiveCrossing(crossing.Packet, crossing.ShardsTried, Now);
                 PostPoll();
                 return true;
             case Siblings siblings:
@@ -89,7 +89,7 @@ public sealed partial class StackActor
         while (_stack.TryDequeueCrossing(out var crossing))
         {
             _crossings++;
-            _siblings[crossing.Shard].Tell(new Crossing(crossing.Packet, crossing.Hops));
+            _siblings[crossing.Shard].Tell(new Crossing(crossing.Packet, crossing.ShardsTried));
         }
     }
 

@@ -125,7 +125,7 @@ public sealed partial class StackActor
 
         var entry = _sockets.Add(socket, Sender);
         entry.Hold = request.Hold;
-        Sender.Tell(new Connecting(entry.Id, socket.Local));
+        Sender.Tell(new Connecting(entry.Id, socket.Local, socket.IsEarly));
         PostPoll();
     }
 
@@ -177,14 +177,17 @@ public sealed partial class StackActor
         {
             entry.Deferred |= events;
             if ((events & SocketEvents.Readable) != 0)
-                _rounds = RoundsForAccept;
+                _turns.Await(PollTurns.ForAccept);
             return;
         }
 
         if ((events & SocketEvents.Connected) != 0)
         {
+            if (entry.Established)
+                entry.Owner.Tell(new HandshakeDone(entry.Id));
+            else
+                entry.Owner.Tell(new Connected(entry.Id, socket.Local, socket.Remote, socket.SendRoom, socket.IsEarly));
             entry.Established = true;
-            entry.Owner.Tell(new Connected(entry.Id, socket.Local, socket.Remote, socket.SendRoom));
             if (entry.Hold)
             {
                 entry.Owner = ActorRefs.Nobody;
@@ -199,7 +202,7 @@ public sealed partial class StackActor
             if (bytes > 0 || endOfStream)
             {
                 entry.Owner.Tell(ReadReady.Of(chain, bytes, endOfStream));
-                _rounds = Math.Max(_rounds, RoundsForAnswer);
+                _turns.Await(PollTurns.ForAnswer);
             }
         }
 

@@ -19,6 +19,9 @@ public sealed record StackContext(NetworkStack Stack, IActorRef Tap, BufferPool 
 {
     /// <summary>As the tap actor reckons. One for each frame, unless told otherwise.</summary>
     internal EgressCost Cost { get; init; }
+
+    /// <summary>Null: memory is not watched.</summary>
+    public MemoryWatch? Memory { get; init; }
 }
 
 /// <summary>
@@ -30,33 +33,27 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     /// <summary>Of a frame that the engine fails on, so many bytes are logged: all headers.</summary>
     private const int FaultBytes = 128;
 
-    /// <summary>
-    /// Rounds that output waits after bytes were handed to a socket's owner: what it answers, and the acknowledgement, then leave in one frame.
-    /// </summary>
-    private const int RoundsForAnswer = 1;
-
-    /// <summary>The same where the connection is new and has no owner yet: the listener makes an actor, that attaches, that reads, that answers.</summary>
-    private const int RoundsForAccept = 3;
-
     /// <summary>Comes behind whoever was told something before, so that they have had their turn to answer.</summary>
     private static readonly Action<object?> TellAnswered = static stack => ((IActorRef)stack!).Tell(Poll.Answered, ActorRefs.NoSender);
 
     private static readonly TimeSpan FaultPause = TimeSpan.FromMilliseconds(10);
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly RefusalLog _refusals = new(Context.System.Scheduler);
     private readonly StackContext _context;
     private readonly NetworkStack _stack;
     private readonly FrameQueue _frames;
     private readonly SocketTable _sockets = new();
     private readonly long _origin;
-    private bool _pollPosted;
-    private bool _goingRound;
-    private int _rounds;
+    private readonly PollTurns _turns = new();
     private int _credit;
     private long _frameQueueDrops;
     private long _engineFaults;
     private ICancelable? _tick;
     private Instant _tickAt = Instant.Never;
+
+    /// <summary>The latest time that the engine has been told with a frame or a poll: it must not go back.</summary>
+    private Instant _engineTime;
 
     public StackActor(StackContext context)
     {
@@ -147,42 +144,27 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
 
     private void PostPoll()
     {
-        if (_pollPosted || _goingRound)
-            return;
-        _pollPosted = true;
-        Self.Tell(Poll.Now, ActorRefs.NoSender);
+        if (_turns.TryPost())
+            Self.Tell(Poll.Now, ActorRefs.NoSender);
     }
 
-    /// <summary>
-    /// First come the frames and what they mean to sockets. Then, where owners have been told of something that they may answer, a poll goes round behind them,
-    /// so that output follows their answers instead of running ahead of them with bare acknowledgements.
-    /// </summary>
+    /// <summary>A turn, or the next round of one: <see cref="PollTurns"/> has the picture.</summary>
     private void HandlePoll(Poll poll)
     {
-        if (ReferenceEquals(poll, Poll.Answered))
-        {
-            _goingRound = false;
-            _rounds--;
-        }
-        else
-        {
-            if (ReferenceEquals(poll, Poll.Due))
-                _tickAt = Instant.Never;
-            else
-                _pollPosted = false;
-            if (_goingRound)
-                return; // the poll that goes round does all
-        }
+        if (ReferenceEquals(poll, Poll.Due))
+            _tickAt = Instant.Never;
+        if (!_turns.TryBegin(poll))
+            return;
 
         var now = Now;
+        WatchMemory(now);
         if (!ReferenceEquals(poll, Poll.Answered))
             Digest(now);
 
-        if (_rounds > 0)
+        if (_turns.TryGoRound())
         {
             // What the engine has answered by itself (a SYN, an echo request) has nothing to wait for.
             SendQueued();
-            _goingRound = true;
             Context.GoOnLater(TellAnswered);
             return;
         }
@@ -204,7 +186,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
             ResetConnections(now);
         var notBefore = PollEngine(now) ? now : now + FaultPause;
         TellEvents(now);
-        _rounds = 0;
+        _turns.Output();
         Emit(now);
         PassOn();
         if (_frames.Count > 0)
@@ -219,7 +201,12 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         var bytes = frame.Span[..Math.Min(frame.Length, FaultBytes)];
         try
         {
-            _stack.Receive(frame, now);
+            _stack.Receive(frame, _engineTime = ArrivalOf(frame, now));
+        }
+        catch (Exception e) when (MemoryFaults.IsOne(e))
+        {
+            _engineFaults++;
+            _refusals.Warn(_log, "Out of memory: a frame is dropped");
         }
         catch (Exception e)
         {
@@ -228,13 +215,29 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         }
     }
 
+    /// <summary>When a frame has come. Round trips are measured by that, and losses told by them: the time that a frame has waited for its turn is not the path's.</summary>
+    private Instant ArrivalOf(PacketBuffer frame, Instant now)
+    {
+        if (frame.ReceivedAt == 0)
+            return now;
+        var arrival = new Instant(_context.Clock.GetElapsedTime(_origin, frame.ReceivedAt).Ticks);
+        return Instant.Max(_engineTime, Instant.Min(arrival, now));
+    }
+
     /// <summary>Timers and output. What throws there costs that turn, and a pause, so that a fault that stays does not become a loop.</summary>
     private bool PollEngine(Instant now)
     {
         try
         {
+            _engineTime = now;
             _stack.Poll(now);
             return true;
+        }
+        catch (Exception e) when (MemoryFaults.IsOne(e))
+        {
+            _engineFaults++;
+            _refusals.Warn(_log, "Out of memory: output waits");
+            return false;
         }
         catch (Exception e)
         {

@@ -13,7 +13,7 @@ namespace Tapwire.Actors;
 /// <param name="Open">Opens the wire again after a failure; throws <see cref="WireException"/>.</param>
 /// <param name="ReadBatch">Frames read before the stack has its turn, 1..1024.</param>
 /// <param name="QueueFrames">Frames that wait for a wire that is full; one more is dropped and counted.</param>
-public sealed record TapContext(IWire Wire, Func<IWire> Open, IReactor Reactor, BufferPool Pool, int ReadBatch, int QueueFrames,
+public sealed record TapContext(IWire Wire, Func<IWire> Open, IReactor Reactor, BufferPool Pool, TimeProvider Clock, int ReadBatch, int QueueFrames,
     TimeSpan ReopenMinimum, TimeSpan ReopenMaximum);
 
 /// <summary>
@@ -28,6 +28,9 @@ public sealed class TapActor : OwningActor, IWithTimers
 {
     /// <summary>Credit goes back to the stack in lots of this many frames: a message less per frame, far below the stack's whole credit.</summary>
     internal const int CreditLot = 32;
+
+    /// <summary>How long a wire is left alone that could not be read for want of memory.</summary>
+    internal static readonly TimeSpan MemoryPause = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Of a frame that the wire's code fails on, so many bytes are logged: all headers.</summary>
     private const int FaultBytes = 128;
@@ -117,6 +120,13 @@ public sealed class TapActor : OwningActor, IWithTimers
             if ((readiness & ~Readiness.Writable) != 0)
                 Read();
         }
+        catch (Exception e) when (MemoryFaults.IsOne(e))
+        {
+            // The wire is in order. What was read so far is lost, as where a device's queue is full, and what is there waits.
+            MemoryFaults.Of(Context.System).Warn(_log, "Out of memory: wire {Wire} is not read for {Pause}", _wire.Name, Duration.Format(MemoryPause));
+            ReleaseBatch();
+            Timers.StartSingleTimer(WireReady.Readable, WireReady.Readable, MemoryPause);
+        }
         catch (Exception e)
         {
             Fail(e);
@@ -127,10 +137,12 @@ public sealed class TapActor : OwningActor, IWithTimers
     private void Read()
     {
         var count = _wire.Read(_tap.Pool, _batch, out var more);
+        var now = _tap.Clock.GetTimestamp();
         for (var i = 0; i < count; i++)
         {
             var frame = _batch[i];
             _batch[i] = null!;
+            frame.ReceivedAt = now;
             _framesReceived++;
             _bytesReceived += frame.TotalLength;
             _stack.Tell(Frame.Of(frame));
@@ -198,10 +210,16 @@ public sealed class TapActor : OwningActor, IWithTimers
 
     private void DropFaulty(PacketBuffer frame, Exception cause)
     {
-        _log.Error(cause, "Wire {Wire} failed on a frame that begins with {FrameBytes}", _wire.Name,
-            Convert.ToHexString(frame.Span[..Math.Min(frame.Length, FaultBytes)]));
+        if (MemoryFaults.IsOne(cause))
+            MemoryFaults.Of(Context.System).Warn(_log, "Out of memory: a frame is not written to wire {Wire}", _wire.Name);
+        else
+            LogFaulty(frame, cause);
         Drop(frame);
     }
+
+    private void LogFaulty(PacketBuffer frame, Exception cause) =>
+        _log.Error(cause, "Wire {Wire} failed on a frame that begins with {FrameBytes}", _wire.Name,
+            Convert.ToHexString(frame.Span[..Math.Min(frame.Length, FaultBytes)]));
 
     private void Drop(PacketBuffer frame)
     {
@@ -227,18 +245,26 @@ public sealed class TapActor : OwningActor, IWithTimers
             _log.Error(cause, "Wire {Wire} failed by a fault; trying again in {Pause}", _wire.Name, Duration.Format(_tap.ReopenMinimum));
         _refusedBefore += _wire.Refused;
         _wire.Dispose();
+
+        // Before all that could go wrong once more: an actor that still takes a closed wire for its own would never open another one.
+        Become(() => Down(_tap.ReopenMinimum));
+        _stack.Tell(new WireDown(_wire.Name, cause.Message));
         ReleaseBatch();
         while (_waiting.TryDequeue(out var frame))
             Drop(frame);
-        _stack.Tell(new WireDown(_wire.Name, cause.Message));
-        Become(() => Down(_tap.ReopenMinimum));
     }
 
     /// <summary>What a read had filled in when it threw.</summary>
     private void ReleaseBatch()
     {
         foreach (var frame in _batch)
-            frame?.Release();
+        {
+            if (frame is null)
+                continue;
+            _framesDropped++;
+            frame.Release();
+        }
+
         Array.Clear(_batch);
     }
 

@@ -74,7 +74,7 @@ internal static class ActorHost
 
         if (failure is not null)
         {
-            await StopAsync(host);
+            await StopQuietlyAsync(host);
             if (failure is ConfigurationException or FormatException or TargetInvocationException)
                 throw Refused(failure);
             ExceptionDispatchInfo.Throw(failure);
@@ -111,12 +111,27 @@ internal static class ActorHost
         await ((IAsyncDisposable)host).DisposeAsync();
     }
 
+    /// <summary>What has failed to start may fail to stop; the first of both is the one to be told.</summary>
+    private static async Task StopQuietlyAsync(IHost host)
+    {
+        try
+        {
+            await StopAsync(host);
+        }
+        catch (Exception e)
+        {
+            Log.Debug(e, "What did not start did not stop in order, either");
+        }
+    }
+
     /// <summary>Before the host starts, since that would log a failure with its trace. The runtime judges its settings here, each with an exception of its own kind.</summary>
     private static void CreateSystem(IHost host)
     {
         try
         {
-            host.Services.GetRequiredService<ActorSystem>();
+            var system = host.Services.GetRequiredService<ActorSystem>();
+            // Its phases are settings, too.
+            CoordinatedShutdown.Get(system);
         }
         catch (Exception e)
         {
@@ -124,7 +139,8 @@ internal static class ActorHost
         }
     }
 
-    private static SettingsException Refused(Exception e) => new($"The actor system does not start: {e.GetBaseException().Message}", e);
+    private static SettingsException Refused(Exception e) =>
+        new($"The actor system does not start: {e.GetBaseException().Message.TrimEnd().TrimEnd('.')}; correct what is set below akka.", e);
 
     /// <summary>The host alone decides when the actor system stops, and the program when it exits: this goes before what users set.</summary>
     private static Config Shutdown(TimeSpan stop) => ConfigurationFactory.ParseString(string.Create(CultureInfo.InvariantCulture, $$"""

@@ -11,6 +11,15 @@ internal static class ExitCode
     /// <summary>The command line, or a setting, is wrong.</summary>
     public const int Usage = 2;
 
+    /// <summary>A program that was to be run is there and cannot be; as shells have it.</summary>
+    public const int NotExecutable = 126;
+
+    /// <summary>A program that was to be run is not there; as shells have it.</summary>
+    public const int NotFound = 127;
+
+    /// <summary>The terminal has hung up: 128 and the number of SIGHUP, as a shell says it.</summary>
+    public const int HungUp = 129;
+
     /// <summary>Ctrl-C.</summary>
     public const int Interrupted = 130;
 }

@@ -12,17 +12,23 @@ internal static class HostLog
     /// <summary>The origin comes last, where it does not push aside what happened.</summary>
     internal const string Template = "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj} [{" + LogOrigin.Property + "}]{NewLine}{Exception}";
 
-    public static Logger Create(LogEventLevel level, string? file)
+    public static Logger Create(LogEventLevel level, string? file) => Create(new LoggingLevelSwitch(level), file);
+
+    /// <param name="level">Can be changed at any time.</param>
+    public static Logger Create(LoggingLevelSwitch level, string? file)
     {
-        var configuration = new LoggerConfiguration().MinimumLevel.Is(level).Enrich.With<LogOrigin>()
+        var configuration = new LoggerConfiguration().MinimumLevel.ControlledBy(level).Enrich.With<LogOrigin>().Enrich.With<LogWords>()
             .WriteTo.Console(outputTemplate: Template, formatProvider: CultureInfo.InvariantCulture, standardErrorFromLevel: LogEventLevel.Verbose);
         if (file is not null)
             configuration = configuration.WriteTo.File(file, outputTemplate: Template, formatProvider: CultureInfo.InvariantCulture, shared: true);
         // It says at each stop why it stops, and an exit code that is not the program's. Only who looks for a fault wants its phases.
-        if (level > LogEventLevel.Debug)
-            configuration = configuration.MinimumLevel.Override(typeof(CoordinatedShutdown).FullName!, LogEventLevel.Warning);
-        return configuration.CreateLogger();
+        var shutdown = new LoggingLevelSwitch(OfShutdown(level.MinimumLevel));
+        level.MinimumLevelChanged += (_, change) => shutdown.MinimumLevel = OfShutdown(change.NewLevel);
+        return configuration.MinimumLevel.Override(typeof(CoordinatedShutdown).FullName!, shutdown).CreateLogger();
     }
+
+    private static LogEventLevel OfShutdown(LogEventLevel level) =>
+        level > LogEventLevel.Debug ? (LogEventLevel)Math.Max((int)level, (int)LogEventLevel.Warning) : level;
 
     /// <summary>Serilog's level for the actor system's name of one. OFF lets only what is fatal through.</summary>
     public static LogEventLevel SerilogLevel(string? akkaLevel) => akkaLevel?.ToUpperInvariant() switch
@@ -40,6 +46,7 @@ internal static class HostLog
         LogEventLevel.Verbose or LogEventLevel.Debug => "DEBUG",
         LogEventLevel.Information => "INFO",
         LogEventLevel.Warning => "WARNING",
-        _ => "ERROR",
+        LogEventLevel.Error => "ERROR",
+        _ => "OFF",
     };
 }

@@ -12,20 +12,13 @@ internal static unsafe class ProgramStart
 {
     private const int SignalInterrupt = 2;
     private const int SignalQuit = 3;
-    private const string Library = "libtapwire.so";
-    private const int NotExecutable = 126;
-    private const int NotFound = 127;
+    private const string Shell = "/bin/sh";
 
     /// <summary>What the library is told: docs/link-protocol.md.</summary>
-    /// <exception cref="CommandFailedException">The library is not there, or cannot be named in LD_PRELOAD.</exception>
+    /// <exception cref="CommandFailedException">There is no library for this machine, or it cannot be named in LD_PRELOAD.</exception>
     public static IReadOnlyDictionary<string, string> Environment(string link, IReadOnlyList<IpPrefix> routes)
     {
-        var library = Path.Combine(AppContext.BaseDirectory, Library);
-        if (!File.Exists(library))
-            throw new CommandFailedException($"{library} is not there: it is built with the project where a C compiler is. Install one (gcc or clang) and build again.");
-        if (library.AsSpan().IndexOfAny(' ', ':') >= 0)
-            throw new CommandFailedException($"The path '{library}' has a blank or a colon in it, which LD_PRELOAD cannot name; move the program elsewhere.");
-
+        var library = InterceptLibrary.Find();
         var before = System.Environment.GetEnvironmentVariable("LD_PRELOAD");
         return new Dictionary<string, string>
         {
@@ -35,40 +28,53 @@ internal static unsafe class ProgramStart
         };
     }
 
-    /// <summary>Runs the program in this process's place. Returns only if that is not possible, with the exit code that a shell would give.</summary>
-    public static int Replace(string[] program, IReadOnlyDictionary<string, string> environment)
+    /// <summary>Runs the program in this process's place. Returns only if that is not possible.</summary>
+    /// <param name="file">What <see cref="ProgramFile.Find"/> has found.</param>
+    /// <returns>Why not, with the exit code that a shell would give.</returns>
+    public static CommandFailedException Replace(string file, string[] program, IReadOnlyDictionary<string, string> environment)
     {
         var all = System.Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
             .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
         foreach (var (name, value) in environment)
             all[name] = value;
 
-        var file = Bytes(program[0]);
+        var path = Bytes(file);
         var arguments = Vector(program);
         var variables = Vector(all.Select(variable => $"{variable.Key}={variable.Value}"));
         // This runtime ignores SIGPIPE, and has raised the limit on open files: neither is for others to inherit.
         _ = Libc.signal(Libc.SIGPIPE, 0);
         using var limit = new InheritedLimit();
-        _ = Libc.execvpe(file, arguments, variables);
-        return Refused(program[0], Libc.Errno);
+        _ = Libc.execvpe(path, arguments, variables);
+        return ProgramFile.NotRun(program[0], Libc.Errno);
     }
 
     /// <summary>Runs the program beside this process, with its terminal and streams.</summary>
+    /// <param name="file">What <see cref="ProgramFile.Find"/> has found.</param>
     /// <exception cref="CommandFailedException">It cannot be started.</exception>
-    public static Process Start(string[] program, IReadOnlyDictionary<string, string> environment)
+    public static Process Start(string file, string[] program, IReadOnlyDictionary<string, string> environment)
     {
-        var start = new ProcessStartInfo(program[0], program.Skip(1)) { UseShellExecute = false };
-        foreach (var (name, value) in environment)
-            start.Environment[name] = value;
-        using var limit = new InheritedLimit();
         try
         {
-            return Process.Start(start)!;
+            return Start(file, program.Skip(1), environment);
+        }
+        catch (Win32Exception e) when (e.NativeErrorCode == Errors.ENOEXEC)
+        {
+            // As execvp(3) does with a script that names no interpreter.
+            return Start(Shell, program.Skip(1).Prepend(file), environment);
         }
         catch (Win32Exception e)
         {
-            throw new CommandFailedException($"'{program[0]}' cannot be run: {e.Message}.", e);
+            throw ProgramFile.NotRun(program[0], e.NativeErrorCode);
         }
+    }
+
+    private static Process Start(string file, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
+    {
+        var start = new ProcessStartInfo(file, arguments) { UseShellExecute = false };
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        using var limit = new InheritedLimit();
+        return Process.Start(start)!;
     }
 
     /// <summary>Passes a signal on, unless the terminal has given it to the program, too.</summary>
@@ -85,12 +91,6 @@ internal static unsafe class ProgramStart
         if (number is SignalInterrupt or SignalQuit && Libc.isatty(0) == 1)
             return;
         _ = Libc.kill(child.Id, number);
-    }
-
-    private static int Refused(string program, int errno)
-    {
-        Console.Error.WriteLine($"tapwire: '{program}' cannot be run: {Errors.Describe(errno)}");
-        return errno == Errors.ENOENT ? NotFound : NotExecutable;
     }
 
     // Never freed: the program that follows has another memory.
@@ -130,16 +130,8 @@ internal static unsafe class ProgramStart
 
         private static nuint? ParentsLimit()
         {
-            try
-            {
-                var line = File.ReadLines($"/proc/{Libc.getppid()}/limits").FirstOrDefault(line => line.StartsWith("Max open files", StringComparison.Ordinal));
-                var soft = line?["Max open files".Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
-                return nuint.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) ? limit : null;
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                return null;
-            }
+            var soft = ProcFile.Field($"/proc/{Libc.getppid()}/limits", "Max open files")?.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
+            return nuint.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) ? limit : null;
         }
     }
 }

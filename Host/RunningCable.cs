@@ -4,6 +4,7 @@ using Akka.Hosting;
 using Microsoft.Extensions.Hosting;
 using Tapwire.Actors;
 using Tapwire.Actors.Settings;
+using Tapwire.Host.Configuration;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
@@ -45,7 +46,7 @@ internal sealed class RunningCable : IAsyncDisposable
         void Create(ActorSystem system, IActorRegistry registry)
         {
             var reactor = RunningDriver.ReactorOf(system, RunningDriver.DispatcherId);
-            var pool = new BufferPool(PoolBytes);
+            var pool = new BufferPool(MemoryShares.OfProcess.Pool(PoolBytes));
             CablePort Port((IWire Wire, Func<IWire> Open) device, IWire end) => new(device.Wire, device.Open, end, reactor, pool,
                 settings.ReadBatch, settings.ReopenMinimum, settings.ReopenMaximum);
             actor = system.ActorOf(CableActor.Props(Port(a, cable.A), Port(b, cable.B), RunningDriver.DispatcherId), "cable");

@@ -11,10 +11,12 @@ using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
 using Tapwire.Wires.Offload;
+using Tapwire.Wires.Posix;
 
 namespace Tapwire.Host;
 
@@ -28,12 +30,19 @@ internal sealed class RunningDriver : IAsyncDisposable
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    // Its parts have their own, one after the other.
+    private static readonly TimeSpan LongestChange = TimeSpan.FromMinutes(2);
+
     private readonly IHost _host;
+    private readonly IActorRef _driver;
+    private readonly StopPatience _patience;
     private Task? _stopped;
 
-    private RunningDriver(IHost host, IActorRef driver, DriverReady ready)
+    private RunningDriver(IHost host, IActorRef driver, DriverReady ready, StopPatience patience)
     {
+        _patience = patience;
         _host = host;
+        _driver = driver;
         Ready = ready;
         Ended = driver.WatchAsync();
     }
@@ -59,15 +68,14 @@ internal sealed class RunningDriver : IAsyncDisposable
     {
         hostPorts ??= [];
         wires = [.. wires.Select(Offloading)];
-        // The driver's own patience, and time enough for last words and for closing everything.
-        var patience = settings.ShutdownTimeout + Patience;
+        var patience = new StopPatience(settings.ShutdownTimeout);
         IActorRef driver = ActorRefs.Nobody;
         DriverReady? ready = null;
         try
         {
-            var host = await ActorHost.StartAsync(name, WithDispatchers(config, wires.Count), patience, interrupt, Create, WaitUntilReadyAsync,
+            var host = await ActorHost.StartAsync(name, WithDispatchers(config, wires.Count), StopPatience.Longest, interrupt, Create, WaitUntilReadyAsync,
                 akka => akka.WithLivenessCheck<DriverActor>("driver").WithDriverReadinessCheck());
-            return new RunningDriver(host, driver, ready!);
+            return new RunningDriver(host, driver, ready!, patience);
         }
         catch
         {
@@ -87,6 +95,8 @@ internal sealed class RunningDriver : IAsyncDisposable
             var context = new DriverContext(settings, [.. shards], link, pool, TimeProvider.System, secret ?? RandomNumberGenerator.GetBytes(32))
             {
                 HostPorts = hostPorts,
+                Descriptors = DescriptorsLeft(),
+                Memory = new MemoryWatch(new HeapLimit(MemoryLimit.OfProcess, pool).Left, MemoryLimit.OfProcess.Bytes),
             };
             driver = system.ActorOf(DriverActor.Props(context), "driver");
             registry.Register<DriverActor>(driver);
@@ -103,6 +113,34 @@ internal sealed class RunningDriver : IAsyncDisposable
 
     public Task<T> AskStack<T>(object question) => Ready.Stack.Ask<T>(question, Patience);
 
+    /// <summary>How the driver is.</summary>
+    /// <exception cref="CommandFailedException">It stops, or does not answer.</exception>
+    public Task<DriverStatus> StatusAsync(CancellationToken cancel = default) => AskAsync<DriverStatus>(GetStatus.Instance, Patience, cancel);
+
+    /// <summary>Whether the driver, with all the actors that it asks, still answers.</summary>
+    public async Task<bool> AnswersAsync(CancellationToken cancel)
+    {
+        try
+        {
+            await StatusAsync(cancel);
+            return true;
+        }
+        catch (Exception e) when (e is CommandFailedException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Gives a driver that runs other settings. One that is told so before the last has been done refuses.</summary>
+    /// <param name="users">The ids of the users that the settings name.</param>
+    /// <exception cref="CommandFailedException">It stops, is busy, or does not answer.</exception>
+    public async Task<Reconfigured> ReconfigureAsync(DriverSettings settings, IReadOnlyCollection<uint> users, CancellationToken cancel = default)
+    {
+        var done = await AskAsync<Reconfigured>(new Reconfigure(settings, users), LongestChange, cancel);
+        _patience.ShutdownTimeout = done.Settings.ShutdownTimeout;
+        return done;
+    }
+
     /// <summary>Ends when the driver is to stop: somebody interrupts it, or it has ended by itself.</summary>
     public Task WaitForShutdownAsync() => ActorHost.WaitForShutdownAsync(_host);
 
@@ -115,6 +153,12 @@ internal sealed class RunningDriver : IAsyncDisposable
     internal static IReactor ReactorOf(ActorSystem system, string dispatcher) => system.Dispatchers.Lookup(dispatcher) is ReactorDispatcher found
         ? found.Reactor
         : throw new SettingsException($"{DispatcherId}.type must be \"Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors\".");
+
+    private static DescriptorRoom DescriptorsLeft()
+    {
+        var limit = OpenFileLimit.OfProcess;
+        return new DescriptorRoom(Math.Max(limit.Ceiling - OpenFileLimit.Used(), 0), limit.Limit);
+    }
 
     /// <summary>The first shard's dispatcher is the one that is set; each further one has one of its own like it.</summary>
     private static string DispatcherOf(int shard) => shard == 0 ? DispatcherId : $"{DispatcherId}-shard{shard}";
@@ -148,10 +192,33 @@ internal sealed class RunningDriver : IAsyncDisposable
         }
     }
 
-    private static async Task<Done> StopInOrderAsync(ActorSystem system, IActorRef driver, TimeSpan patience)
+    private async Task<T> AskAsync<T>(object question, TimeSpan patience, CancellationToken cancel)
     {
-        if (!await driver.GracefulStop(patience, StopDriver.Instance))
-            system.Log.Warning("The driver did not stop in order within {Patience}", patience);
+        try
+        {
+            return await _driver.Ask<T>(question, patience, cancel);
+        }
+        catch (Exception e) when (e is AskTimeoutException or InvalidOperationException)
+        {
+            throw new CommandFailedException(e is AskTimeoutException ? "The driver does not answer." : e.Message, e);
+        }
+    }
+
+    private static async Task<Done> StopInOrderAsync(ActorSystem system, IActorRef driver, StopPatience patience)
+    {
+        if (!await driver.GracefulStop(patience.Now, StopDriver.Instance))
+            system.Log.Warning("The driver did not stop in order within {Patience}", patience.Now);
         return Done.Instance;
+    }
+
+    /// <summary>How long a stop may take: the driver's own patience, which changes with its settings, and time enough for last words and for closing everything.</summary>
+    private sealed class StopPatience(TimeSpan shutdownTimeout)
+    {
+        /// <summary>What the host, whose patience does not change, has to allow.</summary>
+        public static TimeSpan Longest => DriverSettings.LongestShutdownTimeout + Patience;
+
+        public TimeSpan ShutdownTimeout { get; set; } = shutdownTimeout;
+
+        public TimeSpan Now => ShutdownTimeout + Patience;
     }
 }

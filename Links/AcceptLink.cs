@@ -53,12 +53,18 @@ public sealed class AcceptLink : DriverEnd
         {
             // Unread bytes, the stream link's kept one at least, would turn end of file into ECONNRESET.
             var scratch = stackalloc byte[4096];
-            for (var i = 0; i < MaxDrains && recv(Descriptor, scratch, 4096, MSG_DONTWAIT) > 0; i++)
+            for (var i = 0; i < MaxDrains && (recv(Descriptor, scratch, 4096, MSG_DONTWAIT) > 0 || HasUnread()); i++)
             {
             }
         }
 
         base.Dispose();
+    }
+
+    private unsafe bool HasUnread()
+    {
+        int queued;
+        return ioctl(Descriptor, FIONREAD, &queued) == 0 && queued > 0;
     }
 
     /// <summary>The application has closed its listening descriptor. What it had not accepted by then is closed by the kernel.</summary>

@@ -27,6 +27,9 @@ public sealed unsafe class DatagramLink : DriverEnd
     [ThreadStatic]
     private static byte[]? t_overflow;
 
+    // The last read has found something: that the next one finds nothing is as it should be.
+    private bool _isReading;
+
     private DatagramLink(int descriptor, ulong handle)
         : base(descriptor, handle)
     {
@@ -66,13 +69,20 @@ public sealed unsafe class DatagramLink : DriverEnd
             {
                 var errno = length < 0 ? Errno : 0;
                 buffer.Release();
-                if (errno is Errors.EAGAIN)
+                if (errno is Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM)
+                {
+                    if (errno != Errors.EAGAIN || !_isReading)
+                        ReportAnew();
+                    _isReading = false;
                     return LinkRead.Empty;
+                }
+
                 NoteInput();
                 return LinkRead.Closed;
             }
 
             NoteInput();
+            _isReading = true;
             length -= DatagramHeader.Size;
             if (length is >= 0 and <= DatagramHeader.MaxPayload && LinkAddress.TryRead(new ReadOnlySpan<byte>(header, DatagramHeader.Size), out to))
             {

@@ -64,6 +64,16 @@ public abstract class DriverEnd : WatchedDescriptor
     /// <summary>Notes that there may be more input than has been taken.</summary>
     private protected void NoteInput() => _mayHaveInput = true;
 
+    /// <summary>
+    /// Has what is ready reported anew: a read has failed though there is something to be read (no memory), or was told that there is nothing where there is. No change of the
+    /// descriptor would be reported then.
+    /// </summary>
+    private protected void ReportAnew()
+    {
+        NoteInput();
+        ChangeInterest(_interest);
+    }
+
     /// <summary>What a failed write means.</summary>
     private protected LinkWrite WriteFailed(int errno)
     {

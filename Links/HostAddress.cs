@@ -28,8 +28,15 @@ internal static unsafe class HostAddress
 {
     private const uint V4Size = 16;
 
-    public static int Open(IpAddress address, int type) =>
-        Errors.Check(socket(address.IsV4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
+    /// <exception cref="PosixException">EMFILE: none is left for what peers cause; or the host has none of that kind.</exception>
+    public static int Open(IpAddress address, int type)
+    {
+        var descriptor = Errors.Check(socket(address.IsV4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
+        if (OpenFileLimit.OfProcess.Admits(descriptor))
+            return descriptor;
+        Close(descriptor);
+        throw Errors.Exception("socket", Errors.EMFILE);
+    }
 
     /// <summary>Binds a socket to what is named and to nothing else: an IPv6 wildcard does not take IPv4 connections.</summary>
     /// <exception cref="PosixException">The address is in use, or not the host's.</exception>

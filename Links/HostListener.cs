@@ -10,11 +10,14 @@ public sealed unsafe class HostListener : WatchedDescriptor
 {
     private const int Backlog = 1024;
 
-    // Given up for the moment that it takes to refuse a connection when no other descriptor is left.
-    private int _spare = open("/dev/null", O_RDONLY | O_CLOEXEC, 0);
+    private readonly Accepting _accepting;
 
     private HostListener(int descriptor)
-        : base(descriptor) => Local = HostAddress.Local(descriptor);
+        : base(descriptor)
+    {
+        Local = HostAddress.Local(descriptor);
+        _accepting = new Accepting(descriptor, OpenFileLimit.OfProcess.Admits, () => ChangeInterest(Readiness.Readable));
+    }
 
     /// <summary>Where it listens; with port 0 asked for, the one that the kernel chose.</summary>
     public IpEndpoint Local { get; }
@@ -43,34 +46,16 @@ public sealed unsafe class HostListener : WatchedDescriptor
         var address = stackalloc byte[Protocol.LinkAddress.Size];
         stream = null;
         peer = default;
-        while (true)
-        {
-            uint length = Protocol.LinkAddress.Size;
-            var descriptor = accept4(Descriptor, address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-            if (descriptor >= 0)
-            {
-                peer = HostAddress.Read(address);
-                stream = new HostStream(descriptor);
-                return LinkAccept.Accepted;
-            }
-
-            switch (Errno)
-            {
-                case Errors.EMFILE or Errors.ENFILE:
-                    return RefuseWithSpare();
-                case Errors.EINTR or Errors.ECONNABORTED:
-                    continue; // that one has gone; others may wait
-                default:
-                    return LinkAccept.None;
-            }
-        }
+        if (_accepting.TryAccept(address, Protocol.LinkAddress.Size, out var descriptor) is not LinkAccept.Accepted and var other)
+            return other;
+        peer = HostAddress.Read(address);
+        stream = new HostStream(descriptor);
+        return LinkAccept.Accepted;
     }
 
     public override void Dispose()
     {
-        if (_spare >= 0)
-            Close(_spare);
-        _spare = -1;
+        _accepting.Dispose();
         base.Dispose();
     }
 
@@ -89,16 +74,5 @@ public sealed unsafe class HostListener : WatchedDescriptor
             Close(descriptor);
             throw;
         }
-    }
-
-    private LinkAccept RefuseWithSpare()
-    {
-        if (_spare >= 0)
-            Close(_spare);
-        var descriptor = accept4(Descriptor, null, null, SOCK_CLOEXEC);
-        if (descriptor >= 0)
-            Close(descriptor);
-        _spare = open("/dev/null", O_RDONLY | O_CLOEXEC, 0);
-        return descriptor >= 0 ? LinkAccept.Exhausted : LinkAccept.None;
     }
 }

@@ -12,6 +12,9 @@ namespace Tapwire.Links;
 /// </summary>
 public sealed unsafe class HostStream : StreamEnd
 {
+    // Bytes at the head of the receive queue that have been taken after a look, and could not be taken away.
+    private int _taken;
+
     internal HostStream(int descriptor)
         : base(descriptor, SocketPair.Cookie(descriptor))
     {
@@ -42,7 +45,7 @@ public sealed unsafe class HostStream : StreamEnd
         {
             var made = new HostStream(HostAddress.Open(remote.Address, SOCK_STREAM));
             var error = HostAddress.Connect(made.Descriptor, remote);
-            if (error is 0 or Errors.EINPROGRESS)
+            if (error is 0 or Errors.EINPROGRESS or Errors.EALREADY)
             {
                 stream = made;
                 return StackError.None;
@@ -71,24 +74,19 @@ public sealed unsafe class HostStream : StreamEnd
     /// <param name="count">With <see cref="LinkRead.Data"/>: how many, at least one.</param>
     public LinkRead Peek(Span<byte> bytes, out int count)
     {
+        count = 0;
+        if (_taken > 0 && !TakeAway())
+            return FailedRead(Errno);
         fixed (byte* start = bytes)
             count = (int)recv(Descriptor, start, (nuint)bytes.Length, MSG_PEEK | MSG_DONTWAIT);
-        if (count > 0)
-            return LinkRead.Data;
-        return count < 0 && !NoteFailure(Errno) ? LinkRead.Empty : State();
+        return count > 0 ? LinkRead.Data : count < 0 ? FailedRead(Errno) : State();
     }
 
     /// <summary>Takes away bytes that have been looked at.</summary>
     public void Take(int count)
     {
-        var scratch = stackalloc byte[1024];
-        while (count > 0)
-        {
-            var taken = (int)recv(Descriptor, scratch, (nuint)Math.Min(count, 1024), MSG_DONTWAIT);
-            if (taken <= 0)
-                return;
-            count -= taken;
-        }
+        _taken += count;
+        TakeAway();
     }
 
     /// <summary>Writes a short answer. False: the client does not take it, though it is the first that it gets.</summary>
@@ -99,7 +97,7 @@ public sealed unsafe class HostStream : StreamEnd
     }
 
     /// <summary>The same connection for another owner, who is to watch it anew. This one is closed by that, the connection is not.</summary>
-    public HostStream HandOver() => new(Detach());
+    public HostStream HandOver() => new(Detach()) { _taken = _taken };
 
     /// <inheritdoc/>
     public override LinkRead Read(BufferPool pool, int max, out PacketBuffer? data)
@@ -111,6 +109,8 @@ public sealed unsafe class HostStream : StreamEnd
         if (!TakeInputNote() && !MayBeHungUp)
             return LinkRead.Empty;
 
+        if (_taken > 0 && !TakeAway())
+            return FailedRead(Errno);
         while (true)
         {
             var queued = Queued();
@@ -135,7 +135,23 @@ public sealed unsafe class HostStream : StreamEnd
     }
 
     /// <summary>A broken pipe, too: nobody writes after the end of the stream, so that only a reset can have broken it.</summary>
-    private protected override bool MeansReset(int errno) => errno is not (Errors.EAGAIN or Errors.EINTR or Errors.ENOBUFS or Errors.ENOMEM);
+    private protected override bool MeansReset(int errno) => errno is not (Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM);
+
+    /// <summary>False, and errno: bytes that have been taken are still in the queue, before all others.</summary>
+    private bool TakeAway()
+    {
+        var scratch = stackalloc byte[1024];
+        while (_taken > 0)
+        {
+            var taken = (int)recv(Descriptor, scratch, (nuint)Math.Min(_taken, 1024), MSG_DONTWAIT);
+            if (taken < 0)
+                return false;
+            // They have been there: only an end of the connection can have removed them.
+            _taken = taken == 0 ? 0 : _taken - taken;
+        }
+
+        return true;
+    }
 
     private LinkRead Receive(BufferPool pool, int take, out PacketBuffer? data)
     {
@@ -153,7 +169,7 @@ public sealed unsafe class HostStream : StreamEnd
         var errno = Errno;
         buffer.Release();
         data = null;
-        return got < 0 && !NoteFailure(errno) ? LinkRead.Empty : State();
+        return got < 0 ? FailedRead(errno) : State();
     }
 
     /// <summary>Bytes in the receive queue.</summary>

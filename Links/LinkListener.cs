@@ -1,4 +1,3 @@
-using Tapwire.Stack;
 using Tapwire.Wires;
 using Tapwire.Wires.Posix;
 using static Tapwire.Wires.Posix.Libc;
@@ -39,56 +38,69 @@ public enum LinkAccept
     Exhausted,
 }
 
-/// <summary>A driver's control socket: owner-only, one per path.</summary>
+/// <summary>A driver's control socket: its own, owner-only and one per path, or one that a service manager has made.</summary>
 public sealed unsafe class LinkListener : WatchedDescriptor
 {
-    private const int Backlog = 128;
-    private const uint OwnerOnly = 0x180;
-    private const uint Everybody = 0x1B6;
-    private const uint OwnerOnlyDirectory = 0x1C0;
-    private const int ENFILE = 23;
-
     private readonly uint _owner;
-    private readonly IReadOnlyCollection<uint> _users;
-    private readonly ulong _inode;
 
-    // Given up for the moment that it takes to refuse a connection when no other descriptor is left.
-    private int _spare;
+    // Others may be admitted while it listens.
+    private IReadOnlyCollection<uint> _users;
 
-    private LinkListener(int descriptor, string path, IReadOnlyCollection<uint> users)
+    // The file to be removed in the end; null if it is not ours to remove.
+    private readonly FileStatus? _file;
+
+    private readonly Accepting _accepting;
+
+    private LinkListener(int descriptor, string path, IReadOnlyCollection<uint> users, FileStatus? file)
         : base(descriptor)
     {
         Path = path;
         _owner = geteuid();
         _users = users;
-        _inode = FileStatus.Of(path)?.Inode ?? 0;
-        _spare = OpenSpare();
+        _file = file;
+        _accepting = new Accepting(descriptor, OpenFileLimit.OfProcess.AdmitsSession, () => ChangeInterest(Readiness.Readable));
     }
 
     public string Path { get; }
 
     /// <summary>
-    /// Opens the control socket with mode 0600, in a directory that is made with mode 0700 if it is not there. The socket file of a driver that is gone
-    /// is replaced.
+    /// Opens the control socket with mode 0600. If its directory is not there, it is made with mode 0700; the directory above must be there. The socket file of
+    /// a driver that is gone is replaced, if it was the same user's.
     /// </summary>
-    /// <param name="users">Ids of further users who are admitted. If there are any, the file has mode 0666, and each is judged by his credentials.</param>
+    /// <param name="users">Ids of further users who are admitted. If there are any, the file has mode 0666 and a directory that is made 0711, and each is judged
+    /// by his credentials.</param>
     /// <exception cref="LinkListenException">Another driver listens there; or the path cannot, or must not, be used.</exception>
     public static LinkListener Listen(string path, IReadOnlyCollection<uint>? users = null)
     {
         users ??= [];
-        path = System.IO.Path.GetFullPath(path);
-        var address = new UnixAddress(path);
-        var directory = System.IO.Path.GetDirectoryName(path) ?? throw new LinkListenException($"The link path '{path}' is a directory.");
+        path = FullPath(path);
+        var descriptor = LinkSocketFile.Listen(path, users.Count > 0);
+        return new LinkListener(descriptor, path, users, FileStatus.TryOf(path));
+    }
+
+    /// <summary>
+    /// Takes over the control socket that a service manager has made and passed to this process (sd_listen_fds(3)): descriptor 3, if LISTEN_PID is this process
+    /// and LISTEN_FDS at least 1. These variables are cleared, so that no child takes them for its own. The socket's file stays when the driver ends, with
+    /// the mode that it has; who connects is judged by his credentials all the same.
+    /// </summary>
+    /// <param name="path">Where the driver was told to listen; empty if nowhere. It must be where the socket is.</param>
+    /// <param name="users">Ids of users who are admitted beside the driver's own and root.</param>
+    /// <returns>Null if no socket was passed.</returns>
+    /// <exception cref="LinkListenException">What was passed is no listening AF_UNIX stream socket with a path, or not the one at <paramref name="path"/>.</exception>
+    public static LinkListener? Adopt(string path, IReadOnlyCollection<uint>? users = null) =>
+        PassedSocket.Take() is { } descriptor ? Adopt(descriptor, path, users) : null;
+
+    /// <param name="descriptor">Passes to the listener; closed if it cannot be used.</param>
+    internal static LinkListener Adopt(int descriptor, string path, IReadOnlyCollection<uint>? users)
+    {
         try
         {
-            PrepareDirectory(directory);
-            using var startLock = new DirectoryLock(directory);
-            RemoveStale(path, address);
-            return new LinkListener(Open(path, address, users.Count == 0 ? OwnerOnly : Everybody), path, users);
+            return new LinkListener(descriptor, PassedSocket.Check(descriptor, path), users ?? [], file: null);
         }
-        catch (Exception e) when (e is PosixException or UnauthorizedAccessException || (e is IOException and not LinkListenException))
+        catch (LinkListenException)
         {
-            throw new LinkListenException($"The link socket '{path}' cannot be opened: {e.Message}", e);
+            Close(descriptor);
+            throw;
         }
     }
 
@@ -102,10 +114,8 @@ public sealed unsafe class LinkListener : WatchedDescriptor
     {
         session = null;
         peer = default;
-        var descriptor = accept4(Descriptor, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (descriptor < 0)
-            return Errno is Errors.EMFILE or ENFILE ? RefuseWithSpare() : LinkAccept.None;
-
+        if (_accepting.TryAccept(null, 0, out var descriptor) is not LinkAccept.Accepted and var other)
+            return other;
         peer = PeerCredentials.Of(descriptor);
         if (!IsAdmitted(peer, _owner) && !_users.Contains(peer.UserId))
         {
@@ -117,16 +127,26 @@ public sealed unsafe class LinkListener : WatchedDescriptor
         return LinkAccept.Accepted;
     }
 
+    /// <summary>
+    /// Lets in other users than before, from the next connection on. The file's mode goes with it, as <see cref="Listen"/> has it, unless a service manager has made
+    /// the file; the directory has to let them through as it is.
+    /// </summary>
+    /// <exception cref="LinkListenException">The mode cannot be changed; then nothing has.</exception>
+    public void Admit(IReadOnlyCollection<uint> users)
+    {
+        if (_file is { } file && FileStatus.TryOf(Path) is { } current && current.IsSameAs(file) && chmod(Path, LinkSocketFile.ModeFor(users.Count > 0)) != 0)
+            throw new LinkListenException($"The mode of the link socket '{Path}' cannot be changed: {Errors.Describe(Errno)}.");
+        _users = users;
+    }
+
     /// <summary>Closes the socket and removes its file, unless another driver has put its own in that place.</summary>
     public override void Dispose()
     {
         if (!IsClosed)
         {
-            if (_inode != 0 && CurrentInode() == _inode)
+            if (_file is { } file && FileStatus.TryOf(Path) is { } current && current.IsSameAs(file))
                 _ = unlink(Path);
-            if (_spare >= 0)
-                Close(_spare);
-            _spare = -1;
+            _accepting.Dispose();
         }
 
         base.Dispose();
@@ -134,109 +154,15 @@ public sealed unsafe class LinkListener : WatchedDescriptor
 
     internal static bool IsAdmitted(PeerCredentials peer, uint owner) => peer.UserId == owner || peer.UserId == 0;
 
-    private static void PrepareDirectory(string directory)
-    {
-        if (!Directory.Exists(directory))
-        {
-            if (System.IO.Path.GetDirectoryName(directory) is { } parent)
-                Directory.CreateDirectory(parent);
-            if (mkdir(directory, OwnerOnlyDirectory) != 0 && Errno != Errors.EEXIST)
-                throw Errors.Exception($"making {directory}", Errno);
-        }
-
-        // In a directory that is not ours, or that others can write, somebody else could put his socket in our place.
-        var status = FileStatus.Of(directory);
-        if (status is { IsDirectory: true } && ((status.Value.Owner != geteuid() && status.Value.Owner != 0) || status.Value.IsOpenToOthers))
-            throw new LinkListenException($"The directory '{directory}' of the link socket belongs to another user or can be written by others; choose another.");
-    }
-
-    private static void RemoveStale(string path, UnixAddress address)
-    {
-        if (FileStatus.Of(path) is not { } status)
-            return;
-        if (!status.IsSocket)
-            throw new LinkListenException($"'{path}' exists and is not a socket; remove it or choose another link path.");
-
-        var probe = Errors.Check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
-        var error = address.Connect(probe);
-        Close(probe);
-        switch (error)
-        {
-            case (int)StackError.ConnectionRefused:
-                if (unlink(path) != 0)
-                    throw Errors.Exception($"removing {path}", Errno);
-                break;
-            case Errors.ENOENT:
-                break;
-            case 0 or Errors.EAGAIN:
-                throw new LinkListenException($"Another driver is running on '{path}'; stop it or choose another link path.");
-            default:
-                throw Errors.Exception($"connecting to {path}", error);
-        }
-    }
-
-    private static int Open(string path, UnixAddress address, uint mode)
-    {
-        var descriptor = Errors.Check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
-        try
-        {
-            // Set before bind, the mode is the file's from its first moment on.
-            Errors.Check(fchmod(descriptor, mode), "fchmod");
-            var error = address.Bind(descriptor);
-            if (error != 0)
-                throw Errors.Exception($"binding {path}", error);
-            // The umask has taken from it what others are to have.
-            if (mode != OwnerOnly)
-                Errors.Check(chmod(path, mode), $"chmod {path}");
-            Errors.Check(listen(descriptor, Backlog), "listen");
-            return descriptor;
-        }
-        catch (PosixException)
-        {
-            Close(descriptor);
-            throw;
-        }
-    }
-
-    private static int OpenSpare() => open("/dev/null", O_RDONLY | O_CLOEXEC, 0);
-
-    private LinkAccept RefuseWithSpare()
-    {
-        if (_spare >= 0)
-            Close(_spare);
-        var descriptor = accept4(Descriptor, null, null, SOCK_CLOEXEC);
-        if (descriptor >= 0)
-            Close(descriptor);
-        _spare = OpenSpare();
-        return descriptor >= 0 ? LinkAccept.Exhausted : LinkAccept.None;
-    }
-
-    private ulong CurrentInode()
+    private static string FullPath(string path)
     {
         try
         {
-            return FileStatus.Of(Path)?.Inode ?? 0;
+            return System.IO.Path.GetFullPath(path);
         }
-        catch (PosixException)
+        catch (FileNotFoundException e)
         {
-            return 0;
+            throw new LinkListenException($"The link path '{path}' is a relative one, and the current directory is gone; give one that begins with '/'.", e);
         }
-    }
-
-    /// <summary>Keeps two drivers from looking for, removing and making the socket file at the same time.</summary>
-    private sealed class DirectoryLock : IDisposable
-    {
-        private readonly int _descriptor;
-
-        public DirectoryLock(string directory)
-        {
-            _descriptor = Errors.Check(open(directory, O_RDONLY | O_CLOEXEC, 0), $"opening {directory}");
-            if (flock(_descriptor, LOCK_EX | LOCK_NB) == 0)
-                return;
-            Close(_descriptor);
-            throw new LinkListenException($"Another driver is just starting in '{directory}'; try again.");
-        }
-
-        public void Dispose() => Close(_descriptor);
     }
 }

@@ -28,6 +28,8 @@ public sealed unsafe class LinkSession : WatchedDescriptor
     private int _headSent;
     private int _unanswered;
     private Readiness _interest = Readiness.Readable;
+    // The last read has found something: that the next one finds nothing is as it should be.
+    private bool _isReading;
     private bool _greeted;
     private bool _held;
     private bool _broken;
@@ -36,6 +38,7 @@ public sealed unsafe class LinkSession : WatchedDescriptor
         : base(descriptor)
     {
         Peer = peer;
+        IsInReserve = !OpenFileLimit.OfProcess.Admits(descriptor);
         var hello = new byte[LinkProtocol.HelloSize];
         LinkProtocol.WriteHello(hello);
         Queue(hello, null);
@@ -54,6 +57,9 @@ public sealed unsafe class LinkSession : WatchedDescriptor
     }
 
     public PeerCredentials Peer { get; }
+
+    /// <summary>Its descriptor is one of those that are kept for need: it has been let in to ask how the driver is.</summary>
+    public bool IsInReserve { get; }
 
     /// <summary>Requests that have been read and not answered yet.</summary>
     public int Unanswered => _unanswered;
@@ -113,8 +119,16 @@ public sealed unsafe class LinkSession : WatchedDescriptor
             return;
         while (!_broken && _output.TryPeek(out var next))
         {
-            if (!TrySend(next))
-                break;
+            if (TrySend(next))
+                continue;
+            if (!_broken)
+            {
+                // Room may have been reported before, and it may have been memory that was missing: then no change of the socket would be reported.
+                _interest |= Readiness.Writable;
+                ChangeInterest(_interest);
+            }
+
+            break;
         }
 
         Rearm();
@@ -174,10 +188,16 @@ public sealed unsafe class LinkSession : WatchedDescriptor
             if (read > 0)
             {
                 _inputEnd += read;
+                _isReading = true;
                 return LinkRead.Data;
             }
 
-            return read < 0 && Errno is Errors.EAGAIN or Errors.EINTR ? LinkRead.Empty : LinkRead.Closed;
+            if (read == 0 || Errno is not (Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM))
+                return LinkRead.Closed;
+            if (Errno != Errors.EAGAIN || !_isReading)
+                ChangeInterest(_interest);
+            _isReading = false;
+            return LinkRead.Empty;
         }
     }
 
@@ -217,8 +237,13 @@ public sealed unsafe class LinkSession : WatchedDescriptor
 
         if (sent < 0)
         {
-            if (Errno is not (Errors.EAGAIN or Errors.EINTR or Errors.ENOBUFS or Errors.ENOMEM))
+            if (Errno is not (Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM))
+            {
+                // The owner hears of it by a report, as of a client that has gone.
                 Break();
+                _ = shutdown(Descriptor, SHUT_RDWR);
+            }
+
             return false;
         }
 

@@ -20,6 +20,8 @@ internal static unsafe class SocketPair
         var (driver, application) = (descriptors[0], descriptors[1]);
         try
         {
+            if (!OpenFileLimit.OfProcess.Admits(Math.Max(driver, application)))
+                throw Errors.Exception("socketpair", Errors.EMFILE);
             SetOption(driver, SO_SNDBUF, bufferBytes);
             SetOption(application, SO_SNDBUF, bufferBytes);
             Errors.Check(fcntl(driver, F_SETFL, O_RDWR | O_NONBLOCK), "fcntl");

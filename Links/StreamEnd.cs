@@ -56,6 +56,11 @@ public abstract unsafe class StreamEnd : DriverEnd
         return (events & POLLRDHUP) != 0 ? LinkRead.EndOfStream : LinkRead.Empty;
     }
 
+    /// <summary>Half of the memory is used, or no longer: how much may wait for the program to read it.</summary>
+    public virtual void Narrow(bool isNarrow)
+    {
+    }
+
     /// <summary>
     /// Writes a chain of buffers to the application, as much as it takes, and releases the buffers that are through.
     /// </summary>
@@ -97,6 +102,15 @@ public abstract unsafe class StreamEnd : DriverEnd
 
     /// <summary>Looks at the error of a call. True: the stream has been reset.</summary>
     private protected bool NoteFailure(int errno) => IsReset |= MeansReset(errno);
+
+    /// <summary>What a failed read means, where there is something to be read: a reset, or no memory.</summary>
+    private protected LinkRead FailedRead(int errno)
+    {
+        if (NoteFailure(errno))
+            return State();
+        ReportAnew();
+        return LinkRead.Empty;
+    }
 
     private int Gather(PacketBuffer chain, IoVector* vectors, out long bytes)
     {

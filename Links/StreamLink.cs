@@ -20,10 +20,21 @@ public sealed unsafe class StreamLink : StreamEnd
     /// doubling: the kept byte can hold on to a 36 KiB piece, and the kernel reports room only below a quarter.</summary>
     public const int DefaultBufferBytes = 212_992;
 
+    /// <summary>What waits for the application when half of the memory is used, before the kernel doubles it: one piece of bulk.</summary>
+    private const int NarrowBufferBytes = 32_768;
+
     private const int DiscardPiece = 32_768;
+
+    // A byte that is there can be taken; a read that says otherwise is made again, but not for ever.
+    private const int MostTries = 8;
+
+    private bool _isNarrow;
 
     // The byte at the head of the receive queue has been delivered already.
     private bool _keptDelivered = true;
+
+    // Bytes still to be discarded, before all others.
+    private uint _discard;
 
     private StreamLink(int descriptor, ulong handle)
         : base(descriptor, handle)
@@ -37,11 +48,30 @@ public sealed unsafe class StreamLink : StreamEnd
     {
         var (driver, other) = SocketPair.Create(SOCK_STREAM, bufferBytes);
         application = new ApplicationEnd(other);
-        byte kept = 0;
-        Errors.Check((int)send(other, &kept, 1, MSG_DONTWAIT | MSG_NOSIGNAL), "send");
-        // An urgent byte of the application travels in its place among the others.
-        SocketPair.SetOption(driver, SO_OOBINLINE, 1);
-        return new StreamLink(driver, application.Handle);
+        try
+        {
+            byte kept = 0;
+            Errors.Check((int)send(other, &kept, 1, MSG_DONTWAIT | MSG_NOSIGNAL), "send");
+            // An urgent byte of the application travels in its place among the others.
+            SocketPair.SetOption(driver, SO_OOBINLINE, 1);
+            return new StreamLink(driver, application.Handle);
+        }
+        catch (PosixException)
+        {
+            application.Dispose();
+            Close(driver);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>What waits already goes on waiting; nothing is added until most of it has been read.</remarks>
+    public override void Narrow(bool isNarrow)
+    {
+        if (isNarrow == _isNarrow)
+            return;
+        _isNarrow = isNarrow;
+        SocketPair.SetOption(Descriptor, SO_SNDBUF, isNarrow ? NarrowBufferBytes : DefaultBufferBytes);
     }
 
     /// <summary>The application has written something that has not been read.</summary>
@@ -60,6 +90,8 @@ public sealed unsafe class StreamLink : StreamEnd
 
         while (true)
         {
+            if (_discard > 0 && !DiscardNow())
+                return FailedRead(Errno);
             var fresh = FreshBytes();
             if (fresh == 0)
             {
@@ -74,13 +106,17 @@ public sealed unsafe class StreamLink : StreamEnd
 
             var take = Math.Min(fresh, Math.Min(max, MaxRead));
             var buffer = pool.Rent(take);
-            if (Fill(buffer, take, leavesMore: take < fresh))
+            var errno = Fill(buffer, take, leavesMore: take < fresh);
+            var failed = errno != 0 ? FailedRead(errno) : LinkRead.Data;
+            if (buffer.Length > 0)
             {
                 data = buffer;
                 return LinkRead.Data;
             }
 
             buffer.Release();
+            if (failed != LinkRead.Data)
+                return failed;
         }
     }
 
@@ -90,25 +126,10 @@ public sealed unsafe class StreamLink : StreamEnd
     /// </summary>
     public void Discard(uint count)
     {
-        var scratch = stackalloc byte[DiscardPiece];
         NoteInput();
-        while (count > 0 && FreshBytes() is var fresh and > 0)
-        {
-            if (!_keptDelivered)
-            {
-                // The byte at the head is kept from now on, as one that has been dealt with.
-                _keptDelivered = true;
-                count--;
-                continue;
-            }
-
-            // The byte that was kept goes, the last one discarded is kept in its place.
-            var take = (int)Math.Min(Math.Min((uint)fresh, count), DiscardPiece);
-            var taken = (int)recv(Descriptor, scratch, (nuint)take, MSG_DONTWAIT);
-            if (taken <= 0)
-                return;
-            count -= (uint)taken;
-        }
+        _discard = count;
+        if (!DiscardNow())
+            FailedRead(Errno);
     }
 
     /// <summary>
@@ -133,7 +154,9 @@ public sealed unsafe class StreamLink : StreamEnd
         if (!IsClosed && _keptDelivered && FreshBytes() == 0)
         {
             byte kept;
-            _ = recv(Descriptor, &kept, 1, MSG_DONTWAIT);
+            for (var tries = 0; tries < MostTries && recv(Descriptor, &kept, 1, MSG_DONTWAIT) < 0 && !MeansReset(Errno); tries++)
+            {
+            }
         }
 
         base.Dispose();
@@ -143,6 +166,34 @@ public sealed unsafe class StreamLink : StreamEnd
     internal int DetachForListening() => Detach();
 
     private protected override bool MeansReset(int errno) => errno == Errors.ECONNRESET;
+
+    /// <summary>False, and errno: bytes to be discarded are still in the queue.</summary>
+    private bool DiscardNow()
+    {
+        var scratch = stackalloc byte[DiscardPiece];
+        while (_discard > 0 && FreshBytes() is var fresh and > 0)
+        {
+            if (!_keptDelivered)
+            {
+                // The byte at the head is kept from now on, as one that has been dealt with.
+                _keptDelivered = true;
+                _discard--;
+                continue;
+            }
+
+            // The byte that was kept goes, the last one discarded is kept in its place.
+            var take = (int)Math.Min(Math.Min((uint)fresh, _discard), DiscardPiece);
+            var taken = (int)recv(Descriptor, scratch, (nuint)take, MSG_DONTWAIT);
+            if (taken < 0)
+                return false;
+            if (taken == 0)
+                break;
+            _discard -= (uint)taken;
+        }
+
+        _discard = 0;
+        return true;
+    }
 
     /// <summary>Bytes in the receive queue that have not been delivered.</summary>
     private int FreshBytes()
@@ -154,24 +205,27 @@ public sealed unsafe class StreamLink : StreamEnd
     }
 
     /// <summary>Moves <paramref name="take"/> bytes into the buffer and sees to it that one byte stays in the queue.</summary>
-    /// <returns>False if nothing came, after all.</returns>
-    private bool Fill(PacketBuffer buffer, int take, bool leavesMore)
+    /// <returns>0 or an errno: then what has come by then is in the buffer, and the rest in the queue.</returns>
+    private int Fill(PacketBuffer buffer, int take, bool leavesMore)
     {
         var consume = leavesMore ? take : take - 1;
-        var got = Consume(buffer, consume);
-        if (leavesMore || got < consume)
+        var errno = Consume(buffer, consume);
+        if (errno != 0)
+            return errno;
+        if (leavesMore || buffer.Length < consume)
         {
             NoteInput();
-            return got > 0;
+            return 0;
         }
 
         // The end may have been reported together with these bytes: the next read is to find it.
         if (MayBeHungUp)
             NoteInput();
-        return PeekLast(buffer) || got > 0;
+        return PeekLast(buffer);
     }
 
     /// <summary>Takes the kept byte, if it has been delivered, and up to <paramref name="count"/> bytes after it out of the queue.</summary>
+    /// <returns>0 or an errno.</returns>
     private int Consume(PacketBuffer buffer, int count)
     {
         byte kept;
@@ -185,21 +239,25 @@ public sealed unsafe class StreamLink : StreamEnd
         if (used == 0)
             return 0;
 
-        var read = (int)readv(Descriptor, vectors, used) - skip;
+        var read = (int)readv(Descriptor, vectors, used);
         if (read < 0)
+            return Errno;
+        if (read < skip)
             return 0;
         _keptDelivered = false;
-        buffer.Append(read);
-        return read;
+        buffer.Append(read - skip);
+        return 0;
     }
 
-    private bool PeekLast(PacketBuffer buffer)
+    /// <returns>0 or an errno.</returns>
+    private int PeekLast(PacketBuffer buffer)
     {
         byte last;
-        if (recv(Descriptor, &last, 1, MSG_PEEK | MSG_DONTWAIT) != 1)
-            return false;
+        var read = recv(Descriptor, &last, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (read != 1)
+            return read < 0 ? Errno : 0;
         buffer.Append(1)[0] = last;
         _keptDelivered = true;
-        return true;
+        return 0;
     }
 }

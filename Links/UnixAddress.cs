@@ -16,7 +16,7 @@ internal readonly unsafe struct UnixAddress
     {
         var length = Encoding.UTF8.GetByteCount(path);
         if (length is 0 or > UnixPathMax)
-            throw new LinkListenException($"The link path '{path}' has {length} bytes; 1 to {UnixPathMax} are allowed.");
+            throw new LinkListenException($"The link path '{path}' has {length} bytes; 1 to {UnixPathMax} are allowed. Choose another with --link.");
         _bytes = new byte[PathAt + length + 1];
         _bytes[0] = AF_UNIX;
         Encoding.UTF8.GetBytes(path, _bytes.AsSpan(PathAt));

@@ -18,10 +18,15 @@ public sealed record Connect(IpEndpoint Remote, SocketId? Binding, TcpSocketOpti
 }
 
 /// <summary>StackActor → ConnectionActor: the handshake has begun. <see cref="Abort"/> gives it up.</summary>
-public sealed record Connecting(SocketId Id, IpEndpoint Local);
+/// <param name="IsEarly">Fast Open has a cookie for the peer: <see cref="Connected"/> follows at once.</param>
+public sealed record Connecting(SocketId Id, IpEndpoint Local, bool IsEarly = false);
 
 /// <summary>StackActor → ConnectionActor: the handshake is done. The actor may write <paramref name="SendRoom"/> bytes.</summary>
-public sealed record Connected(SocketId Id, IpEndpoint Local, IpEndpoint Remote, int SendRoom);
+/// <param name="IsEarly">It is not done, but what the actor writes goes with the SYN (RFC 7413). <see cref="HandshakeDone"/> follows, or <see cref="Closed"/> with the reason.</param>
+public sealed record Connected(SocketId Id, IpEndpoint Local, IpEndpoint Remote, int SendRoom, bool IsEarly = false);
+
+/// <summary>StackActor → ConnectionActor: the handshake of a connection that was <see cref="Connected"/> early is done.</summary>
+public sealed record HandshakeDone(SocketId Id);
 
 /// <summary>StackActor → ConnectionActor: the connection did not come about. A binding given with the request is free again.</summary>
 public sealed record ConnectFailed(StackError Error);

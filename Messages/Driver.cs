@@ -44,6 +44,29 @@ public sealed class Stopping : IDeadLetterSuppression
 }
 
 /// <summary>
+/// DriverActor → a service's listener, ProxyActor → the actor of a port: it is no longer in the settings. Accept nothing any more, let the connections go on to
+/// their end, and stop then. Answered by <see cref="AcceptingStopped"/>; the actor's termination follows.
+/// </summary>
+public sealed class StopAccepting : IDeadLetterSuppression
+{
+    public static readonly StopAccepting Instance = new();
+
+    private StopAccepting()
+    {
+    }
+}
+
+/// <summary>The answer to <see cref="StopAccepting"/>: what the port was bound to is free, for whoever asks the stack, or the host, from now on.</summary>
+public sealed class AcceptingStopped : IDeadLetterSuppression
+{
+    public static readonly AcceptingStopped Instance = new();
+
+    private AcceptingStopped()
+    {
+    }
+}
+
+/// <summary>
 /// DriverActor → StackActor, once every socket's actor has gone: let what is closing finish, within <paramref name="Patience"/>, reset the rest, and stop.
 /// The answer is the actor's termination.
 /// </summary>

@@ -12,8 +12,8 @@ public sealed record Siblings(IReadOnlyList<IActorRef> Stacks);
 /// StackActor → another one with the same addresses: a packet between own addresses whose socket is there, or one off the wire that has found no socket on the way and may
 /// find one there. No answer. A frame that is known to be another's goes to it as the <see cref="Frame"/> that it is.
 /// </summary>
-/// <param name="Hops">See <see cref="CrossingPacket.Hops"/>.</param>
-public sealed record Crossing(PacketBuffer Packet, int Hops) : IOwnsBuffers, IDeadLetterSuppression
+/// <param name="ShardsTried">See <see cref="CrossingPacket.ShardsTried"/>.</param>
+public sealed record Crossing(PacketBuffer Packet, int ShardsTried) : IOwnsBuffers, IDeadLetterSuppression
 {
     public void Release() => Packet.Release();
 }

@@ -10,6 +10,9 @@ namespace Tapwire.Messages;
 /// <param name="Defaults">What an option reads as that the application has not set.</param>
 public sealed record SocketContext(IActorRef Stack, IReactor Reactor, BufferPool Pool, TcpSocketOptions Defaults = default)
 {
+    /// <summary>How much memory there is left for what waits in the sockets of applications.</summary>
+    public MemoryState Memory { get; init; } = MemoryState.Unwatched;
+
     /// <summary>The dispatcher whose thread is the shard's.</summary>
     public string Dispatcher { get; init; } = "";
 

@@ -4,9 +4,9 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Messages;
 
 /// <summary>
-/// Anyone → StackActor, TapActor, ProxyActor or CableActor: how are you? Answered by <see cref="StackStatus"/>, <see cref="TapStatus"/>,
-/// <see cref="ProxyStatus"/> or <see cref="CableStatus"/>, in every state. The last two ask the actors of their ports the same. An actor that is gone does not
-/// answer: who asks sets himself a time.
+/// Anyone → DriverActor, StackActor, TapActor, LinkActor, ProxyActor or CableActor: how are you? Answered by <see cref="DriverStatus"/>,
+/// <see cref="StackStatus"/>, <see cref="TapStatus"/>, <see cref="LinkStatus"/>, <see cref="ProxyStatus"/> or <see cref="CableStatus"/>, in every state. Driver,
+/// proxy and cable ask their children the same; a driver that stops refuses. An actor that is gone does not answer: who asks sets himself a time.
 /// </summary>
 public sealed class GetStatus
 {
@@ -19,6 +19,11 @@ public sealed class GetStatus
 
 /// <summary>TapActor's answer.</summary>
 public sealed record TapStatus(WireStatus Wire);
+
+/// <summary>LinkActor's answer.</summary>
+/// <param name="Sessions">Control connections of applications.</param>
+/// <param name="Sockets">Sockets of applications.</param>
+public sealed record LinkStatus(int Sessions, int Sockets);
 
 /// <summary>StackActor's answer.</summary>
 /// <param name="Counters">The engine's counters by name, without those that are zero.</param>

@@ -53,6 +53,13 @@ public sealed class NetworkStack
 
     public StackCounters Counters { get; } = new();
 
+    /// <summary>How much memory there is left where the stack runs. Its owner, who can look, says so; until then there is enough.</summary>
+    public MemoryLevel MemoryLevel
+    {
+        get => Tcp.MemoryLevel;
+        set => Tcp.MemoryLevel = Udp.MemoryLevel = value;
+    }
+
     public TcpLayer Tcp { get; }
 
     public UdpLayer Udp { get; }
@@ -169,7 +176,7 @@ public sealed class NetworkStack
     }
 
     /// <summary>Takes a packet that a sibling gave away by <see cref="TryDequeueCrossing"/>.</summary>
-    public void ReceiveCrossing(PacketBuffer packet, int hops, Instant now) => _ipv4.ReceiveLoopback(packet, now, hops);
+    public void ReceiveCrossing(PacketBuffer packet, int shardsTried, Instant now) => _ipv4.ReceiveLoopback(packet, now, shardsTried);
 
     /// <summary>Runs due timers, delivers packets to own addresses, and lets sockets emit while the egress queue has room. Work per call is bounded.</summary>
     public void Poll(Instant now)

@@ -153,6 +153,9 @@ public sealed class StackCounters
     public long UdpInCsumErrors;
     public long UdpInBadPort;
     public long UdpRcvbufErrors;
+
+    /// <summary>Datagrams dropped because the machine, or the control group, is out of memory.</summary>
+    public long UdpMemErrors;
     public long UdpSndbufErrors;
 
     private static readonly FieldInfo[] Fields = typeof(StackCounters).GetFields(BindingFlags.Public | BindingFlags.Instance);

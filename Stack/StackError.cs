@@ -14,6 +14,9 @@ public enum StackError
     /// <summary>EPIPE: the sending side has been shut down.</summary>
     BrokenPipe = 32,
 
+    /// <summary>ENONET: a router said that this host is cut off (ICMP source host isolated).</summary>
+    NotOnNetwork = 64,
+
     /// <summary>EPROTO: somebody on the path refused a header field (ICMP parameter problem).</summary>
     ProtocolError = 71,
 
@@ -23,10 +26,10 @@ public enum StackError
     /// <summary>EMSGSIZE: the datagram is larger than the protocol can carry.</summary>
     MessageTooLong = 90,
 
-    /// <summary>ENOPROTOOPT: no such option at that level.</summary>
+    /// <summary>ENOPROTOOPT: no such option at that level, or the host does not speak the protocol (ICMP protocol unreachable).</summary>
     NoSuchOption = 92,
 
-    /// <summary>EOPNOTSUPP: the operation is not supported on this type of socket.</summary>
+    /// <summary>EOPNOTSUPP: the operation is not supported on this type of socket, or a router could not follow a source route.</summary>
     NotSupported = 95,
 
     /// <summary>EAFNOSUPPORT: the address's family does not fit the socket's.</summary>
@@ -61,6 +64,9 @@ public enum StackError
 
     /// <summary>ECONNREFUSED: the peer answered the SYN with RST, or a datagram with port unreachable.</summary>
     ConnectionRefused = 111,
+
+    /// <summary>EHOSTDOWN: a router does not know of the host.</summary>
+    HostDown = 112,
 
     /// <summary>EHOSTUNREACH: a router said so, or the next hop does not answer ARP or neighbour discovery.</summary>
     HostUnreachable = 113,

@@ -49,25 +49,36 @@ public sealed class StackOptions
     internal void Validate()
     {
         Check(Link is LinkKind.Ip || (!HardwareAddress.IsGroup && HardwareAddress.Value != 0), nameof(HardwareAddress), HardwareAddress, "a unicast address");
-        Range(Mtu, 68, 65535, nameof(Mtu));
+        Ranges.Mtu.Check(Mtu, nameof(Mtu));
         Check(SuperFrame == 0 || (SuperFrame >= Mtu && SuperFrame <= 65535), nameof(SuperFrame), SuperFrame, "0 or Mtu..65535");
         Check(SuperFrame == 0 || ChecksumOffload, nameof(SuperFrame), SuperFrame, "0 without ChecksumOffload");
-        Range(HopLimit, 1, 255, nameof(HopLimit));
-        Range(EgressFrames, 1, 1 << 20, nameof(EgressFrames));
-        Range(EgressBytes, 64 << 10, 1 << 30, nameof(EgressBytes));
-        Range(LoopbackFrames, 1, 1 << 20, nameof(LoopbackFrames));
+        Ranges.HopLimit.Check(HopLimit, nameof(HopLimit));
+        Ranges.EgressFrames.Check(EgressFrames, nameof(EgressFrames));
+        Ranges.EgressBytes.Check(EgressBytes, nameof(EgressBytes));
+        Ranges.LoopbackFrames.Check(LoopbackFrames, nameof(LoopbackFrames));
         Check(Shard is null || (Shard.Index >= 0 && Shard.Index < Shard.Steering.Shards), nameof(Shard), Shard?.Index ?? 0, "below the number of shards");
         Neighbors.Validate();
         Icmp.Validate();
         Udp.Validate();
     }
 
-    internal static void Range(int value, int least, int most, string name) =>
-        Check(value >= least && value <= most, name, value, $"{least}..{most}");
-
-    internal static void Check(bool good, string name, object value, string accepted)
+    private static void Check(bool good, string name, object value, string accepted)
     {
         if (!good)
             throw new ArgumentOutOfRangeException(name, value, $"{name} must be {accepted}.");
+    }
+
+    /// <summary>What each option may be.</summary>
+    public static class Ranges
+    {
+        public static ValueRange<int> Mtu { get; } = new(68, 65535);
+
+        public static ValueRange<byte> HopLimit { get; } = new(1, 255);
+
+        public static ValueRange<int> EgressFrames { get; } = new(1, 1 << 20);
+
+        public static ValueRange<int> EgressBytes { get; } = new(64 << 10, 1 << 30);
+
+        public static ValueRange<int> LoopbackFrames { get; } = new(1, 1 << 20);
     }
 }

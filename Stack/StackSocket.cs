@@ -12,7 +12,7 @@ public enum SocketEvents : byte
     /// <summary>Room in the send queue has become free.</summary>
     Writable = 2,
 
-    /// <summary>An active open has finished its handshake.</summary>
+    /// <summary>An active open has finished its handshake. With Fast Open it comes twice: when data may be written, and when the handshake is done.</summary>
     Connected = 4,
 
     /// <summary>A listener has a connection to accept.</summary>

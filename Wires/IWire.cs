@@ -61,7 +61,7 @@ public interface IWire : IDisposable
 
     /// <summary>Takes frames off the wire, at most as many as fit.</summary>
     /// <param name="pool">Where buffers are rented. A wire may keep what the next frame is to be read into, until it is disposed.</param>
-    /// <param name="frames">Filled from the start; the caller owns what is in it.</param>
+    /// <param name="frames">All null. Filled from the start; the caller owns what is in it, also when this throws.</param>
     /// <param name="more">There may be more, and no report will come: it is to be read again. Otherwise a report comes as soon as there is something, if
     /// need be at once.</param>
     /// <returns>How many; it may be none, or fewer than asked for, although there is more.</returns>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;
 using Tapwire.Wires.Posix;
 using static Tapwire.Wires.Posix.Libc;
@@ -16,6 +17,12 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
     // while it is in the first-level cache, and leaves the large one for the next read. Vectors that would put each where it belongs cost more. Frames of a
     // device that has none larger are read into a small buffer and stay there.
     private const int SmallLength = 2048;
+
+    /// <summary>Frames that wait for this wire in the kernel: 100 ms of 40,000 a second.</summary>
+    private const int QueueLength = 4096;
+
+    /// <summary>Of a TUN device (TUN_READQ_SIZE), and of any Ethernet device (DEFAULT_TX_QUEUE_LEN).</summary>
+    private static readonly int[] DefaultQueueLengths = [500, 1000];
 
     private readonly int _descriptor;
     private readonly int _linkHeader;
@@ -103,25 +110,16 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         var repeats = BeginRead();
         var limit = repeats ? Math.Min(frames.Length, _burst.Limit) : frames.Length;
         var read = 0;
-        try
+        while (read < limit)
         {
-            while (read < limit)
-            {
-                var room = _room ??= pool.RentFilled(_smallOnly ? SmallLength : BufferPool.MaxCapacity);
-                var length = ReadPlain(room.Pointer, room.Length);
-                if (length < 0)
-                    break;
-                if (Finish(room, length, pool) is { } frame)
-                    frames[read++] = frame;
-                else
-                    Refused++;
-            }
-        }
-        catch
-        {
-            foreach (var frame in frames[..read])
-                frame.Release();
-            throw;
+            var room = _room ??= pool.RentFilled(_smallOnly ? SmallLength : BufferPool.MaxCapacity);
+            var length = ReadPlain(room.Pointer, room.Length);
+            if (length < 0)
+                break;
+            if (Finish(room, length, pool) is { } frame)
+                frames[read++] = frame;
+            else
+                Refused++;
         }
 
         if (repeats)
@@ -198,8 +196,40 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
 
         if (options.BringUp && !control.IsUp)
             Configure(control.SetUp, $"{name} is down", $"ip link set {name} up");
+        foreach (var address in options.PeerAddresses)
+            AddAddress(control.Index, name, address);
+        LengthenQueue(control);
         return mtu;
     }
+
+    /// <summary>
+    /// The kernel's default is full within 12 ms under 40,000 frames a second, and so long may a process wait for a processor that it shares: the connections that
+    /// are then lost with the flood begin anew after a second. Another length than the default somebody has chosen; and it is no more than a help.
+    /// </summary>
+    private static void LengthenQueue(InterfaceControl control)
+    {
+        if (!DefaultQueueLengths.Contains(control.QueueLength))
+            return;
+        try
+        {
+            control.SetQueueLength(QueueLength);
+        }
+        catch (PosixException e) when (e.Errno == Errors.EPERM)
+        {
+        }
+    }
+
+    /// <summary>Who must not add it can still use the interface that root has given it to.</summary>
+    private static void AddAddress(int index, string name, IpPrefix address) => Configure(() =>
+    {
+        try
+        {
+            AddressControl.Add(name, index, address);
+        }
+        catch (PosixException e) when (e.Errno == Errors.EPERM && AddressControl.Has(index, address))
+        {
+        }
+    }, $"{name} has no address {address}", $"ip addr add {address} dev {name}");
 
     private static void Configure(Action change, string state, string remedy)
     {
@@ -238,22 +268,10 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
     /// <summary>Reads one frame, its virtio header first; -1 if there is none.</summary>
     private int ReadPlain(byte* start, int room)
     {
-        nint count;
-        int errno;
-        do
-            count = Libc.Read(_descriptor, start, (nuint)room, out errno);
-        while (count < 0 && IsToBeRepeated(errno));
-        return (int)count;
-    }
-
-    /// <summary>Says of a read that gave nothing whether it was only interrupted; otherwise there is nothing to be read.</summary>
-    private bool IsToBeRepeated(int errno)
-    {
-        if (errno == Errors.EINTR)
-            return true;
-        if (errno == Errors.EAGAIN && _watch is not { HasHungUp: true })
-            return false;
-        throw Gone(errno, "read");
+        var count = (int)Libc.Read(_descriptor, start, (nuint)room, out var errno);
+        if (count < 0 && (errno != Errors.EAGAIN || _watch is { HasHungUp: true }))
+            throw Gone(errno, "read");
+        return count;
     }
 
     /// <summary>Whether what has been read is a frame, and a whole one: the kernel cuts it to the room without saying so, and one that fills it is taken for cut. In a
@@ -302,14 +320,9 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
     /// <summary>Writes one frame, or counts it as refused; false if the device is full.</summary>
     private bool TryWrite(PacketBuffer frame, ReadOnlySpan<byte> header)
     {
-        int errno;
-        do
-        {
-            errno = frame.FragmentCount == 0 && frame.Headroom >= header.Length && frame.IsExclusive
-                ? WritePlain(frame, header)
-                : WriteGathered(frame, header);
-        }
-        while (errno == Errors.EINTR);
+        var errno = frame.FragmentCount == 0 && frame.Headroom >= header.Length && frame.IsExclusive
+            ? WritePlain(frame, header)
+            : WriteGathered(frame, header);
         switch (errno)
         {
             case 0:

@@ -1,4 +1,5 @@
 using System.Text;
+using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;
 using Tapwire.Wires.Posix;
 
@@ -30,6 +31,9 @@ public sealed record TapWireOptions
 
     /// <summary>The address of this end on Ethernet, other than the interface's own. When not given, a random locally administered one.</summary>
     public MacAddress? HardwareAddress { get; init; }
+
+    /// <summary>Addresses for the interface, which is the kernel's end; added to those that it has. It keeps them if it outlives the wire.</summary>
+    public IReadOnlyList<IpPrefix> PeerAddresses { get; init; } = [];
 
     /// <exception cref="ArgumentException">The message names the option, what is wrong and what is accepted.</exception>
     internal void Validate()

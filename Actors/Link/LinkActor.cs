@@ -13,13 +13,9 @@ namespace Tapwire.Actors.Link;
 
 /// <summary>What the link's actor works with.</summary>
 /// <param name="Sockets">One for each shard of the driver; sockets are dealt out among them. Sessions are the first one's.</param>
-/// <param name="Taps">The shards' tap actors, in the same order.</param>
-internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketContext> Sockets, IReadOnlyList<IActorRef> Taps, int MaxSessions, int MaxSockets)
+internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketContext> Sockets, int MaxSessions, int MaxSockets)
 {
     public SocketContext Home => Sockets[0];
-
-    /// <summary>Asked for its part of the status; nobody if there is none.</summary>
-    public IActorRef Proxy { get; init; } = ActorRefs.Nobody;
 }
 
 /// <summary>
@@ -28,6 +24,9 @@ internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketCo
 /// </summary>
 internal sealed class LinkActor : OwningActor
 {
+    /// <summary>Sessions for which there is no room, and which are let in all the same to ask how the driver is.</summary>
+    private const int MaxGuests = 4;
+
     private static readonly TimeSpan StatusPatience = TimeSpan.FromSeconds(5);
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
@@ -35,11 +34,18 @@ internal sealed class LinkActor : OwningActor
     private readonly Props[] _connections;
     private readonly Dictionary<ulong, IActorRef> _sockets = [];
     private readonly HashSet<IActorRef> _sessions = [];
+
+    // Those of the sessions for which there was no room, by number or by descriptors, the oldest first. They can ask how the driver is.
+    private readonly List<IActorRef> _guests = [];
+    private readonly RefusalLog _refusals = new(Context.System.Scheduler);
+    private int _maxSessions;
+    private int _maxSockets;
     private int _nextShard;
 
     public LinkActor(LinkContext context)
     {
         _context = context;
+        (_maxSessions, _maxSockets) = (context.MaxSessions, context.MaxSockets);
         _connections = [.. context.Sockets.Select(static shard => ConnectionActor.Props.WithDispatcher(shard.Dispatcher))];
         Serving();
     }
@@ -67,7 +73,13 @@ internal sealed class LinkActor : OwningActor
             if (_sockets.TryGetValue(ended.Handle, out var actor) && actor.Equals(Sender))
                 _sockets.Remove(ended.Handle);
         });
-        Receive<Terminated>(gone => _sessions.Remove(gone.ActorRef));
+        Receive<Terminated>(gone =>
+        {
+            _sessions.Remove(gone.ActorRef);
+            _guests.Remove(gone.ActorRef);
+        });
+        ReceiveStatus();
+        Receive<ReconfigureLink>(wanted => Sender.Tell(new LinkReconfigured(Reconfigure(wanted))));
         Receive<Stopping>(_ => Stop());
     }
 
@@ -80,33 +92,52 @@ internal sealed class LinkActor : OwningActor
                 case LinkAccept.None:
                     return;
                 case LinkAccept.Refused:
-                    _log.Warning("Refused link client of user id {UserId}, process id {ProcessId}: not the driver's user", peer.UserId, peer.ProcessId);
+                    _refusals.Warn(_log, "Refused link client of user id {UserId}, process id {ProcessId}: not the driver's user", peer.UserId, peer.ProcessId);
                     break;
                 case LinkAccept.Exhausted:
-                    _log.Warning("Refused a link client: the driver has no descriptor left (raise the limit on open files)");
-                    break;
-                case LinkAccept.Accepted when !HasRoomForSession(peer):
-                    session!.Dispose();
+                    _refusals.Warn(_log, "Refused a link client: the driver has no descriptor left (raise the limit on open files)");
                     break;
                 case LinkAccept.Accepted:
                     _log.Debug("Link client with process id {ProcessId} connected", peer.ProcessId);
-                    Add(session!);
+                    var isGuest = session!.IsInReserve || !HasRoomForSession(peer);
+                    var actor = Add(session);
+                    if (isGuest)
+                        AddGuest(actor);
                     break;
             }
         }
     }
 
+    /// <summary>Whether there is room for one more, with sockets and all.</summary>
     private bool HasRoomForSession(PeerCredentials peer)
     {
-        if (_sessions.Count < _context.MaxSessions)
+        if (_sessions.Count - _guests.Count < _maxSessions)
             return true;
-        _log.Warning("Refused link client with process id {ProcessId}: {MaxSessions} are connected (tapwire.link.max-sessions)",
-            peer.ProcessId, _context.MaxSessions);
+        _refusals.Warn(_log, "Refused link client with process id {ProcessId}: {MaxSessions} are connected (tapwire.link.max-sessions)",
+            peer.ProcessId, _maxSessions);
         return false;
     }
 
-    private void Add(LinkSession session) =>
-        _sessions.Add(Context.Watch(Context.ActorOf(LinkSessionActor.Props(session, _context.Home.Reactor).WithDispatcher(_context.Home.Dispatcher))));
+    private IActorRef Add(LinkSession session)
+    {
+        var actor = Context.Watch(Context.ActorOf(LinkSessionActor.Props(session, _refusals, _context.Home.Reactor).WithDispatcher(_context.Home.Dispatcher)));
+        _sessions.Add(actor);
+        return actor;
+    }
+
+    /// <summary>Whoever has come last has its turn: those who hold on to the last places must not keep out the one who asks what is the matter.</summary>
+    private void AddGuest(IActorRef session)
+    {
+        _guests.Add(session);
+        if (_guests.Count <= MaxGuests)
+            return;
+        Context.Stop(_guests[0]);
+        _sessions.Remove(_guests[0]);
+        _guests.RemoveAt(0);
+    }
+
+    /// <summary>Whether a session may ask for a socket; a guest may when there is room by now. Once it has got it, it is a guest no longer.</summary>
+    private bool MayHaveSocket(IActorRef session, PeerCredentials peer) => !_guests.Contains(session) || HasRoomForSession(peer);
 
     /// <summary>An application waits for its answer, a fault or not.</summary>
     private void Answer(LinkCall call)
@@ -126,6 +157,9 @@ internal sealed class LinkActor : OwningActor
     {
         switch (call.Request)
         {
+            case SocketRequest when !MayHaveSocket(Sender, call.Peer):
+                Sender.Tell(new LinkReply(call.Request.Failed(StackError.NoBufferSpace)));
+                break;
             case SocketRequest socket:
                 MakeSocket(socket);
                 break;
@@ -163,13 +197,13 @@ internal sealed class LinkActor : OwningActor
 
         try
         {
-            Add(LinkSession.Create(peer, out var application));
+            _ = Add(LinkSession.Create(peer, out var application));
             Sender.Tell(new LinkReply(request.Opened(), application));
         }
         catch (PosixException e)
         {
-            _log.Warning("No further session for a link client: {Reason}", e.Message);
-            Sender.Tell(new LinkReply(request.Failed(LinkErrno.TooManyDescriptors)));
+            _refusals.Warn(_log, "No further session for a link client: {Reason}", e.Message);
+            Sender.Tell(new LinkReply(request.Failed(e.Errno)));
         }
     }
 
@@ -196,19 +230,26 @@ internal sealed class LinkActor : OwningActor
                 Add(link.Handle, DatagramActor.Props(context, link, request.Family).WithDispatcher(context.Dispatcher));
             }
 
+            _guests.Remove(Sender);
             Sender.Tell(new LinkReply(request.Created(application.Handle), application));
         }
         catch (PosixException e)
         {
-            _log.Warning("No socket for a link client: {Reason}", e.Message);
-            Sender.Tell(new LinkReply(request.Failed(LinkErrno.TooManyDescriptors)));
+            _refusals.Warn(_log, "No socket for a link client: {Reason}", e.Message);
+            Sender.Tell(new LinkReply(request.Failed(e.Errno)));
         }
     }
 
     private int Refusal(SocketRequest request)
     {
-        if (_sockets.Count >= _context.MaxSockets)
+        if (_sockets.Count >= _maxSockets)
             return (int)StackError.NoBufferSpace;
+        if (_context.Home.Memory.Level == MemoryLevel.Exhausted)
+        {
+            _refusals.Warn(_log, "No socket for a link client: memory is exhausted");
+            return (int)StackError.NoBufferSpace;
+        }
+
         if (request.Family is not (LinkFamily.V4 or LinkFamily.V6))
             return (int)StackError.AddressFamilyNotSupported;
         return (request.SocketType, request.Protocol) switch
@@ -248,30 +289,34 @@ internal sealed class LinkActor : OwningActor
             _ => new LinkReply(ping.Failed(StackError.TimedOut)));
     }
 
-    private void Status(StatusRequest request)
-    {
-        var sockets = _sockets.Count;
-        var sessions = _sessions.Count;
-        Collect().PipeTo(Sender, Self,
-            status => new LinkReply(request.Status(StatusJson.Write(status))),
-            _ => new LinkReply(request.Failed(StackError.TimedOut)));
-
-        async Task<DriverStatus> Collect()
-        {
-            var stacks = Task.WhenAll(_context.Sockets.Select(static shard => shard.Stack.Ask<StackStatus>(GetStatus.Instance, StatusPatience)));
-            var taps = Task.WhenAll(_context.Taps.Select(static tap => tap.Ask<TapStatus>(GetStatus.Instance, StatusPatience)));
-            var ports = _context.Proxy.IsNobody() ? new ProxyStatus([]) : await _context.Proxy.Ask<ProxyStatus>(GetStatus.Instance, StatusPatience);
-            var stack = StatusTotals.Of(await stacks);
-            return new DriverStatus(stack.Uptime, StatusTotals.Of(await taps), stack.Addresses, sessions, sockets, ports.Ports, stack.ConnectionCount, stack.Connections,
-                stack.BuffersRented, stack.Counters);
-        }
-    }
+    /// <summary>The driver asks all its actors, this one too.</summary>
+    private void Status(StatusRequest request) => Context.Parent.Ask<DriverStatus>(GetStatus.Instance, StatusPatience).PipeTo(Sender, Self,
+        status => new LinkReply(request.Status(StatusJson.Write(status))),
+        _ => new LinkReply(request.Failed(StackError.TimedOut)));
 
     /// <summary>All shards have the same addresses, and so give the same answer.</summary>
     private void ChangeAddress(object question, LinkRequest request, LinkAnswer done) =>
         Task.WhenAll(_context.Sockets.Select(shard => shard.Stack.Ask<AddressAnswer>(question, StatusPatience))).PipeTo(Sender, Self,
             answers => new LinkReply(answers[0].Error == StackError.None ? done : request.Failed(answers[0].Error)),
             _ => new LinkReply(request.Failed(StackError.TimedOut)));
+
+    /// <summary>Null, or why nothing has changed. Whoever is connected stays.</summary>
+    private string? Reconfigure(ReconfigureLink wanted)
+    {
+        try
+        {
+            _context.Listener.Admit(wanted.Users);
+        }
+        catch (LinkListenException e)
+        {
+            return e.Message;
+        }
+
+        (_maxSessions, _maxSockets) = (wanted.Settings.MaxSessions, wanted.Settings.MaxSockets);
+        return null;
+    }
+
+    private void ReceiveStatus() => Receive<GetStatus>(_ => Sender.Tell(new LinkStatus(_sessions.Count, _sockets.Count)));
 
     private void Stop()
     {
@@ -291,6 +336,7 @@ internal sealed class LinkActor : OwningActor
             if (children.IsDone)
                 Context.Stop(Self);
         });
+        ReceiveStatus();
         Receive<Stopping>(_ => children.Hurry());
         Receive<LinkCall>(call => Sender.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted))));
         Receive<JoinSocket>(join => join.Refuse());

@@ -23,6 +23,7 @@ internal sealed class LinkListenerActor : ListenerActor
     private TcpSocketOptions _options;
     private SocketHints _hints;
     private readonly ListenRequest _request;
+    private readonly RefusalLog _refusals = new(Context.System.Scheduler);
 
     // Waits for the answer to the request; null once it has one.
     private IActorRef? _session;
@@ -66,6 +67,8 @@ internal sealed class LinkListenerActor : ListenerActor
         Context.Parent.Tell(new SocketEnded(_link.Handle));
     }
 
+    protected override LogLevel Level => LogLevel.DebugLevel;
+
     protected override void OnListening(Listening listening)
     {
         Answer(_request.Listening(LinkAddress.From(listening.Local, _family)));
@@ -96,7 +99,7 @@ internal sealed class LinkListenerActor : ListenerActor
         }
         catch (PosixException e)
         {
-            Log.Warning("A connection from {Remote} is reset: {Reason}", accepted.Remote, e.Message);
+            _refusals.Warn(Log, "A connection from {Remote} is reset: {Reason}", accepted.Remote, e.Message);
             Stack.Tell(new Abort(accepted.Id));
             Stack.Tell(new Accept(listener, 1));
         }

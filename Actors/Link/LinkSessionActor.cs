@@ -16,12 +16,14 @@ internal sealed class LinkSessionActor : OwningActor
 {
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly LinkSession _session;
+    private readonly RefusalLog _refusals;
     private readonly IReactor _reactor;
     private readonly List<LinkRequest> _requests = [];
 
-    public LinkSessionActor(LinkSession session, IReactor reactor)
+    public LinkSessionActor(LinkSession session, RefusalLog refusals, IReactor reactor)
     {
         _session = session;
+        _refusals = refusals;
         _reactor = reactor;
         Receive<LinkReady>(_ =>
         {
@@ -32,7 +34,9 @@ internal sealed class LinkSessionActor : OwningActor
         Receive<Stopping>(_ => Context.Stop(Self));
     }
 
-    public static Props Props(LinkSession session, IReactor reactor) => Akka.Actor.Props.Create(() => new LinkSessionActor(session, reactor));
+    /// <param name="refusals">Shared by all sessions: a client that is disconnected comes again as another one.</param>
+    public static Props Props(LinkSession session, RefusalLog refusals, IReactor reactor) =>
+        Akka.Actor.Props.Create(() => new LinkSessionActor(session, refusals, reactor));
 
     protected override void PreStart()
     {
@@ -50,7 +54,7 @@ internal sealed class LinkSessionActor : OwningActor
         }
         catch (LinkProtocolException e)
         {
-            _log.Warning("Link client with process id {ProcessId} is disconnected: {Reason}", _session.Peer.ProcessId, e.Message);
+            _refusals.Warn(_log, "Link client with process id {ProcessId} is disconnected: {Reason}", _session.Peer.ProcessId, e.Message);
             _requests.Clear();
             Context.Stop(Self);
             return;

@@ -14,7 +14,7 @@ internal sealed class ExposeActor : ListenerActor
     /// <summary>Connections asked for ahead: accepting one costs no round trip to the stack.</summary>
     private const int Ahead = 64;
 
-    private readonly ProxyContext _context;
+    private ProxyContext _context;
     private readonly ExposeSpec _spec;
     private int _opened;
     private long _accepted;
@@ -41,16 +41,19 @@ internal sealed class ExposeActor : ListenerActor
 
     protected override void OnListenFailed(StackError error)
     {
-        Context.Parent.Tell(new PortOpened($"The port of --expose {_spec} cannot listen: {error}."));
+        Context.Parent.Tell(new PortOpened($"The port of --expose {_spec} cannot listen: {error.Describe()}."));
         Context.Stop(Self);
     }
 
     protected override void WhileListening(Listening listening)
     {
-        Receive<Terminated>(_ => _opened--);
+        Receive<UseContext>(use => _context = use.Context);
+        Receive<Terminated>(_ => OnEnded());
         Receive<ConnectionFailed>(_ => _failed++);
         Receive<GetStatus>(_ => Sender.Tell(new PortStatus($"expose {_spec}", _opened, _accepted, _refused, _failed, 0)));
     }
+
+    protected override void OnEnded() => _opened--;
 
     protected override void OnAccepted(SocketId listener, Accepted accepted)
     {
@@ -59,7 +62,7 @@ internal sealed class ExposeActor : ListenerActor
         if (_opened >= most)
         {
             _refused++;
-            Log.Warning("Refused {Remote} on exposed port {Port}: {MaxConnections} are connected (tapwire.proxy.max-connections)", accepted.Remote, _spec, most);
+            _context.Refusals.Warn(Log, "Refused {Remote} on exposed port {Port}: {MaxConnections} are connected (tapwire.proxy.max-connections)", accepted.Remote, _spec, most);
             Stack.Tell(new Abort(accepted.Id));
             return;
         }

@@ -15,7 +15,7 @@ internal sealed class ExposeDatagramActor : ReceiveActor
     private const int Ahead = 64;
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
-    private readonly ProxyContext _context;
+    private ProxyContext _context;
     private readonly ExposeSpec _spec;
     private readonly FlowTable _flows;
     private SocketId? _socket;
@@ -35,7 +35,7 @@ internal sealed class ExposeDatagramActor : ReceiveActor
         });
         Receive<DatagramOpenFailed>(failed =>
         {
-            Context.Parent.Tell(new PortOpened($"The port of --expose {_spec} cannot be opened: {failed.Error}."));
+            Context.Parent.Tell(new PortOpened($"The port of --expose {_spec} cannot be opened: {failed.Error.Describe()}."));
             Context.Stop(Self);
         });
         Receive<Stopping>(_ => Context.Stop(Self));
@@ -71,6 +71,19 @@ internal sealed class ExposeDatagramActor : ReceiveActor
         Receive<ConnectionFailed>(_ => _flows.Fail());
         Receive<Terminated>(gone => _flows.Remove(gone.ActorRef));
         Receive<GetStatus>(_ => Sender.Tell(_flows.Status($"expose {_spec}")));
+        Receive<UseContext>(use =>
+        {
+            _context = use.Context;
+            _flows.Limit = _context.Settings.Proxy.MaxFlows;
+        });
+        // Its clients have no port to get their answers from: they end with it.
+        Receive<StopAccepting>(_ =>
+        {
+            _socket = null;
+            _context.Stack.Tell(new CloseDatagram(id));
+            Sender.Tell(AcceptingStopped.Instance);
+            Context.Stop(Self);
+        });
         Receive<Closed>(closed =>
         {
             _socket = null;

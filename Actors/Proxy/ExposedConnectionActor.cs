@@ -80,7 +80,7 @@ internal sealed class ExposedConnectionActor : OwningActor, IWithTimers
             return;
         }
 
-        Fail($"{failure}");
+        Fail(failure.Describe());
     }
 
     private void Connecting(IReadOnlyList<IpAddress> addresses, int index)
@@ -130,7 +130,7 @@ internal sealed class ExposedConnectionActor : OwningActor, IWithTimers
     private void Fail(string reason)
     {
         Context.Parent.Tell(ConnectionFailed.Instance);
-        _log.Info("Reset {Remote}: the service {Target} cannot be reached: {Reason}", _accepted.Remote, _target, reason);
+        _context.Refusals.Inform(_log, "Reset {Remote}: the service {Target} cannot be reached: {Reason}", _accepted.Remote, _target, reason);
         Context.Stop(Self);
     }
 }

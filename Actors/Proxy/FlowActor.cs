@@ -87,7 +87,7 @@ internal abstract class FlowActor : OwningActor
 
     protected void Fail(string reason)
     {
-        Log.Info("No datagrams from {Client} to {Target}: {Reason}", Client, _target, reason);
+        Proxy.Refusals.Inform(Log, "No datagrams from {Client} to {Target}: {Reason}", Client, _target, reason);
         Context.Parent.Tell(ConnectionFailed.Instance);
         if (_waiting.Count > 0)
             Context.Parent.Tell(new DatagramsDropped(_waiting.Count));

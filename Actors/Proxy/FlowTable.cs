@@ -18,6 +18,9 @@ internal sealed class FlowTable(IActorContext context, int limit)
     private long _failed;
     private long _dropped;
 
+    /// <summary>Clients at a time. Those that are there stay when it becomes smaller.</summary>
+    public int Limit { get; set; } = limit;
+
     public void Drop(int count = 1) => _dropped += count;
 
     public void Fail() => _failed++;
@@ -29,7 +32,7 @@ internal sealed class FlowTable(IActorContext context, int limit)
     {
         if (!_flows.TryGetValue(client, out var actor))
         {
-            if (_flows.Count >= limit)
+            if (_flows.Count >= Limit)
             {
                 _refused++;
                 _dropped++;

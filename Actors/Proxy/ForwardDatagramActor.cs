@@ -18,7 +18,7 @@ internal sealed class ForwardDatagramActor : OwningActor
     private const int ReadsPerTurn = 64;
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
-    private readonly ProxyContext _context;
+    private ProxyContext _context;
     private readonly string _name;
     private readonly HostDatagramSocket _port;
     private readonly Destination _target;
@@ -42,6 +42,18 @@ internal sealed class ForwardDatagramActor : OwningActor
         Receive<ConnectionFailed>(_ => _flows.Fail());
         Receive<Terminated>(gone => _flows.Remove(gone.ActorRef));
         Receive<GetStatus>(_ => Sender.Tell(_flows.Status(_name)));
+        Receive<UseContext>(use =>
+        {
+            _context = use.Context;
+            _flows.Limit = _context.Settings.Proxy.MaxFlows;
+        });
+        // Its clients have no port to get their answers from: they end with it.
+        Receive<StopAccepting>(_ =>
+        {
+            _port.Dispose();
+            Sender.Tell(AcceptingStopped.Instance);
+            Context.Stop(Self);
+        });
         Receive<Stopping>(_ => Context.Stop(Self));
     }
 

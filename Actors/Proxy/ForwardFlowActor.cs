@@ -26,12 +26,12 @@ internal sealed class ForwardFlowActor : FlowActor
             _socket = opened.Id;
             Proxy.Stack.Tell(new ConnectDatagram(opened.Id, _remote));
         });
-        Receive<DatagramOpenFailed>(failed => Fail($"{failed.Error}"));
+        Receive<DatagramOpenFailed>(failed => Fail(failed.Error.Describe()));
         Receive<DatagramConnected>(connected =>
         {
             if (connected.Error != StackError.None)
             {
-                Fail($"{connected.Error}");
+                Fail(connected.Error.Describe());
                 return;
             }
 

@@ -21,14 +21,9 @@ public abstract record HostPort : IDisposable
         try
         {
             foreach (var spec in settings.Socks.Listen)
-                ports.Add(new SocksPort(spec, HostListener.Listen(spec.Listen)));
+                ports.Add(Open(spec));
             foreach (var spec in settings.Forward)
-            {
-                ports.Add(spec.Transport == Transport.Tcp
-                    ? new ForwardPort(spec, HostListener.Listen(spec.Listen))
-                    : new ForwardDatagramPort(spec, HostDatagramSocket.Bind(spec.Listen)));
-            }
-
+                ports.Add(Open(spec));
             return ports;
         }
         catch
@@ -37,6 +32,16 @@ public abstract record HostPort : IDisposable
             throw;
         }
     }
+
+    /// <summary>Opens the port of a SOCKS proxy.</summary>
+    /// <exception cref="HostSocketException">It cannot be opened: in use, or not the host's address.</exception>
+    public static HostPort Open(SocksSpec spec) => new SocksPort(spec, HostListener.Listen(spec.Listen));
+
+    /// <summary>Opens a port that is forwarded.</summary>
+    /// <inheritdoc cref="Open(SocksSpec)" path="/exception"/>
+    public static HostPort Open(ForwardSpec spec) => spec.Transport == Transport.Tcp
+        ? new ForwardPort(spec, HostListener.Listen(spec.Listen))
+        : new ForwardDatagramPort(spec, HostDatagramSocket.Bind(spec.Listen));
 
     public abstract void Dispose();
 }

@@ -6,6 +6,7 @@ using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Links.Proxy;
 using Tapwire.Messages;
+using Tapwire.Stack;
 using Tapwire.Wires;
 
 namespace Tapwire.Actors.Proxy;
@@ -20,11 +21,10 @@ internal sealed class HostPortActor : OwningActor
     private const int AcceptsPerTurn = 64;
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
-    private readonly ProxyContext _context;
+    private ProxyContext _context;
     private readonly string _name;
     private readonly HostListener _listener;
     private readonly Destination? _target;
-    private readonly ProxyUser? _user;
     private int _open;
     private long _accepted;
     private long _refused;
@@ -37,13 +37,11 @@ internal sealed class HostPortActor : OwningActor
         _name = name;
         _listener = listener;
         _target = target;
-        _user = context.Settings.Socks.ProxyUser;
         Receive<LinkReady>(_ => AcceptAll());
         Receive<Terminated>(_ => _open--);
-        Receive<ConnectionFailed>(_ => _failed++);
-        Receive<DatagramsDropped>(dropped => _dropped += dropped.Count);
-        Receive<GetStatus>(_ => Sender.Tell(new PortStatus(_name, _open, _accepted, _refused, _failed, _dropped)));
-        Receive<Stopping>(_ => Stop());
+        Receive<UseContext>(use => _context = use.Context);
+        Receive<StopAccepting>(_ => Retire());
+        ReceiveAlways();
     }
 
     /// <param name="listener">The actor's from now on.</param>
@@ -71,7 +69,7 @@ internal sealed class HostPortActor : OwningActor
                     return;
                 case LinkAccept.Exhausted:
                     _refused++;
-                    _log.Warning("Refused a client of {PortName}: the driver has no descriptor left (raise the limit on open files)", _name);
+                    _context.Refusals.Warn(_log, "Refused a client of {PortName}: the driver has no descriptor left (raise the limit on open files)", _name);
                     break;
                 default:
                     Serve(stream!, $"{peer}");
@@ -84,12 +82,20 @@ internal sealed class HostPortActor : OwningActor
 
     private void Serve(HostStream stream, string peer)
     {
+        if (_context.Sockets.Memory.Level == MemoryLevel.Exhausted)
+        {
+            _refused++;
+            _context.Refusals.Warn(_log, "Refused client {Peer} of {PortName}: memory is exhausted", peer, _name);
+            stream.Reset();
+            return;
+        }
+
         var most = _context.Settings.Proxy.MaxConnections;
         var isBusy = _open >= most;
         if (isBusy)
         {
             _refused++;
-            _log.Warning("Refused client {Peer} of {PortName}: {MaxConnections} are connected (tapwire.proxy.max-connections)", peer, _name, most);
+            _context.Refusals.Warn(_log, "Refused client {Peer} of {PortName}: {MaxConnections} are connected (tapwire.proxy.max-connections)", peer, _name, most);
             if (_target is not null || _open >= most + MaxTurnedAway)
             {
                 stream.Reset();
@@ -105,7 +111,39 @@ internal sealed class HostPortActor : OwningActor
         _open++;
         Context.Watch(Context.ActorOf((_target is { } target
             ? ProxySessionActor.Props(_context, stream, peer, target)
-            : ProxySessionActor.Props(_context, stream, peer, new ProxyHandshake(_user), isBusy)).WithDispatcher(_context.Dispatcher)));
+            : ProxySessionActor.Props(_context, stream, peer, new ProxyHandshake(_context.Settings.Socks.ProxyUser), isBusy)).WithDispatcher(_context.Dispatcher)));
+    }
+
+    private void ReceiveAlways()
+    {
+        Receive<ConnectionFailed>(_ => _failed++);
+        Receive<DatagramsDropped>(dropped => _dropped += dropped.Count);
+        Receive<GetStatus>(_ => Sender.Tell(new PortStatus(_name, _open, _accepted, _refused, _failed, _dropped)));
+        Receive<Stopping>(_ => Stop());
+    }
+
+    /// <summary>The port is free at once; its connections go on to their end.</summary>
+    private void Retire()
+    {
+        _listener.Dispose();
+        Sender.Tell(AcceptingStopped.Instance);
+        if (_open == 0)
+        {
+            Context.Stop(Self);
+            return;
+        }
+
+        Become(() =>
+        {
+            Receive<Terminated>(_ =>
+            {
+                if (--_open == 0)
+                    Context.Stop(Self);
+            });
+            Receive<LinkReady>(_ => { });
+            Receive<UseContext>(_ => { });
+            ReceiveAlways();
+        });
     }
 
     private void Stop()

@@ -7,13 +7,16 @@ using Tapwire.Messages;
 namespace Tapwire.Actors.Proxy;
 
 /// <summary>The ways into and out of Tapwire's network that need no library of ours: the SOCKS proxy and forwarded ports. One child for each port.</summary>
-internal sealed class ProxyActor : ReceiveActor
+internal sealed partial class ProxyActor : ReceiveActor
 {
     private static readonly TimeSpan StatusPatience = TimeSpan.FromSeconds(5);
 
-    private readonly ProxyContext _context;
     private readonly IReadOnlyList<HostPort> _hostPorts;
     private readonly List<IActorRef> _ports = [];
+
+    // The ports by what the settings have of them: SocksSpec, ForwardSpec, ExposeSpec. One that accepts nothing any more is not among them.
+    private readonly Dictionary<object, IActorRef> _open = [];
+    private ProxyContext _context;
     private int _unopened;
 
     public ProxyActor(ProxyContext context, IReadOnlyList<HostPort> hostPorts)
@@ -32,24 +35,42 @@ internal sealed class ProxyActor : ReceiveActor
     {
         var settings = _context.Settings;
         foreach (var port in _hostPorts)
-        {
-            Add(port switch
-            {
-                SocksPort socks => HostPortActor.Props(_context, port.Name, socks.Listener, target: null),
-                ForwardPort forward => HostPortActor.Props(_context, port.Name, forward.Listener, forward.Spec.Target),
-                ForwardDatagramPort forward => ForwardDatagramActor.Props(_context, port.Name, forward.Socket, forward.Spec.Target),
-                _ => throw new ArgumentException($"A port of unknown kind: {port}."),
-            });
-        }
-
+            Add(port);
         foreach (var spec in settings.Expose)
-            Add(spec.Transport == Transport.Tcp ? ExposeActor.Props(_context, spec) : ExposeDatagramActor.Props(_context, spec));
+            Add(spec);
         _unopened = settings.Expose.Count;
         if (_unopened == 0)
             Context.Parent.Tell(new ProxyOpened(null));
     }
 
-    private void Add(Props port) => _ports.Add(Context.Watch(Context.ActorOf(port.WithDispatcher(_context.Dispatcher))));
+    private void Add(HostPort port)
+    {
+        switch (port)
+        {
+            case SocksPort socks:
+                Add(socks.Spec, HostPortActor.Props(_context, port.Name, socks.Listener, target: null));
+                break;
+            case ForwardPort forward:
+                Add(forward.Spec, HostPortActor.Props(_context, port.Name, forward.Listener, forward.Spec.Target));
+                break;
+            case ForwardDatagramPort forward:
+                Add(forward.Spec, ForwardDatagramActor.Props(_context, port.Name, forward.Socket, forward.Spec.Target));
+                break;
+            default:
+                throw new ArgumentException($"A port of unknown kind: {port}.");
+        }
+    }
+
+    private IActorRef Add(ExposeSpec spec) =>
+        Add(spec, spec.Transport == Transport.Tcp ? ExposeActor.Props(_context, spec) : ExposeDatagramActor.Props(_context, spec));
+
+    private IActorRef Add(object spec, Props props)
+    {
+        var port = Context.Watch(Context.ActorOf(props.WithDispatcher(_context.Dispatcher)));
+        _ports.Add(port);
+        _open[spec] = port;
+        return port;
+    }
 
     private void Serving()
     {
@@ -60,16 +81,22 @@ internal sealed class ProxyActor : ReceiveActor
             else if (--_unopened == 0)
                 Context.Parent.Tell(new ProxyOpened(null));
         });
+        Receive<ReconfigureProxy>(wanted => Reconfigure(wanted.Settings));
+        Receive<Terminated>(gone =>
+        {
+            Forget(gone.ActorRef);
+            if (_unopened > 0)
+                Context.Parent.Tell(new ProxyOpened("An exposed port has stopped before it was open."));
+        });
+        ReceiveAlways();
+    }
+
+    private void ReceiveAlways()
+    {
         Receive<GetStatus>(_ =>
         {
             var asked = _ports.Select(static port => port.Ask<PortStatus>(GetStatus.Instance, StatusPatience));
             Task.WhenAll(asked).PipeTo(Sender, Self, static ports => new ProxyStatus(ports));
-        });
-        Receive<Terminated>(gone =>
-        {
-            _ports.Remove(gone.ActorRef);
-            if (_unopened > 0)
-                Context.Parent.Tell(new ProxyOpened("An exposed port has stopped before it was open."));
         });
         Receive<Stopping>(_ =>
         {
@@ -79,6 +106,16 @@ internal sealed class ProxyActor : ReceiveActor
             else
                 Become(() => Finishing(ports));
         });
+    }
+
+    private void Forget(IActorRef gone)
+    {
+        _ports.Remove(gone);
+        foreach (var (spec, port) in _open)
+        {
+            if (port.Equals(gone))
+                _open.Remove(spec);
+        }
     }
 
     private void Finishing(Dismissal ports)

@@ -7,7 +7,8 @@ namespace Tapwire.Actors.Proxy;
 
 /// <summary>What the proxy's actors work with.</summary>
 /// <param name="Resolver">Answers <see cref="Resolve"/>.</param>
-internal sealed record ProxyContext(SocketContext Sockets, IActorRef Resolver, DriverSettings Settings)
+/// <param name="Refusals">What clients and peers can cause to be logged. All of the proxy's actors are on one dispatcher.</param>
+internal sealed record ProxyContext(SocketContext Sockets, IActorRef Resolver, DriverSettings Settings, RefusalLog Refusals)
 {
     public IActorRef Stack => Sockets.Stack;
 

@@ -21,7 +21,7 @@ internal sealed partial class ProxySessionActor
             var socket = HostDatagramSocket.Bind(new IpEndpoint(_client.Local.Address, 0));
             var client = new IpEndpoint(_client.Remote.Address, from.Port);
             var relay = Context.Watch(Context.ActorOf(AssociationActor.Props(_context, socket, client).WithDispatcher(_context.Dispatcher)));
-            Become(() => Associating(from, relay));
+            Become(() => Associating(relay));
         }
         catch (HostSocketException e)
         {
@@ -29,14 +29,13 @@ internal sealed partial class ProxySessionActor
         }
     }
 
-    private void Associating(Destination from, IActorRef relay)
+    private void Associating(IActorRef relay)
     {
         Receive<AssociationOpened>(opened =>
         {
             if (opened.Error != Stack.StackError.None)
             {
-                Context.Unwatch(relay);
-                Fail(ProxyOutcomes.Of(opened.Error), $"the stack has no UDP socket: {opened.Error}");
+                FailWithout(relay, ProxyOutcomes.Of(opened.Error), $"the stack has no UDP socket: {opened.Error.Describe()}");
             }
             else if (Answer(_handshake!.Reply(ProxyOutcome.Succeeded, opened.Relay)))
             {
@@ -46,7 +45,17 @@ internal sealed partial class ProxySessionActor
             }
         });
         Receive<Terminated>(_ => Context.Stop(Self));
-        ReceiveImpatience(from);
+        Receive<TookTooLong>(_ => FailWithout(relay, ProxyOutcome.TimedOut, "the stack gives no UDP socket (tapwire.proxy.connect-timeout)"));
+        ReceiveClientGone();
+        ReceiveStopping();
+    }
+
+    /// <summary>The client is told, and has time to read it; the relay goes at once, and its end is nothing new.</summary>
+    private void FailWithout(IActorRef relay, ProxyOutcome outcome, string reason)
+    {
+        Context.Unwatch(relay);
+        Context.Stop(relay);
+        Fail(outcome, reason);
     }
 
     private void Associated(IActorRef relay)

@@ -36,7 +36,7 @@ internal sealed partial class ProxySessionActor
             _context.Stack.Tell(new Accept(listening.Id, 1));
             Become(() => Awaiting(listening.Id, expected));
         });
-        Receive<ListenFailed>(failed => Fail(ProxyOutcomes.Of(failed.Error), $"no port to listen on: {failed.Error}"));
+        Receive<ListenFailed>(failed => Fail(ProxyOutcomes.Of(failed.Error), $"no port to listen on: {failed.Error.Describe()}"));
         ReceiveImpatience(expected);
     }
 
@@ -46,7 +46,7 @@ internal sealed partial class ProxySessionActor
         {
             if (!IsExpected(accepted.Remote.Address, expected))
             {
-                _log.Info("Reset a connection of {Remote}: client {Peer} awaits {Destination}", accepted.Remote, _peer, expected);
+                _context.Refusals.Inform(_log, "Reset a connection of {Remote}: client {Peer} awaits {Destination}", accepted.Remote, _peer, expected);
                 _context.Stack.Tell(new Abort(accepted.Id));
                 _context.Stack.Tell(new Accept(listener, 1));
                 return;

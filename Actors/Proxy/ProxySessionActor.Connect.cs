@@ -66,7 +66,7 @@ internal sealed partial class ProxySessionActor
             if (index + 1 < addresses.Count)
                 Connect(destination, addresses, index + 1, first);
             else
-                Fail(ProxyOutcomes.Of(first), $"{destination} cannot be reached: {first}");
+                Fail(ProxyOutcomes.Of(first), $"{destination} cannot be reached: {first.Describe()}");
         });
         ReceiveImpatience(destination);
     }

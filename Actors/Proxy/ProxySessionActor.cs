@@ -115,9 +115,9 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
             {
                 Context.Parent.Tell(ConnectionFailed.Instance);
                 if (step.IsWrongPassword)
-                    _log.Warning("Refused client {Peer}: {Reason}", _peer, refusal);
+                    _context.Refusals.Warn(_log, "Refused client {Peer}: {Reason}", _peer, refusal);
                 else
-                    _log.Info("Refused client {Peer}: {Reason}", _peer, refusal);
+                    _context.Refusals.Inform(_log, "Refused client {Peer}: {Reason}", _peer, refusal);
                 SayFarewell();
                 return;
             }
@@ -128,8 +128,18 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
                 return;
             }
 
-            if (step.Consumed == 0)
-                return; // more has to come
+            if (step.Consumed > 0)
+                continue;
+
+            // More has to come. The bytes that are still there hide the client's end from every look at them; what came before that end is looked at once more.
+            if (_client.State() is LinkRead.Empty or LinkRead.Data)
+                return;
+            if (_client.Peek(input, out var all) == LinkRead.Data && all > count)
+                continue;
+            Context.Parent.Tell(ConnectionFailed.Instance);
+            _log.Debug("Client {Peer} has gone in the middle of what it asked for", _peer);
+            Context.Stop(Self);
+            return;
         }
     }
 
@@ -162,7 +172,7 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
     private void Fail(ProxyOutcome? outcome, string reason)
     {
         Context.Parent.Tell(ConnectionFailed.Instance);
-        _log.Info("Nothing came of client {Peer}: {Reason}", _peer, reason);
+        _context.Refusals.Inform(_log, "Nothing came of client {Peer}: {Reason}", _peer, reason);
         if (_handshake is null || outcome is null)
             Context.Stop(Self);
         else if (Answer(_handshake.Reply(outcome.Value)))
@@ -193,6 +203,7 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
         Receive<Connecting>(connecting => _context.Stack.Tell(new Abort(connecting.Id)));
         Receive<Accepted>(accepted => _context.Stack.Tell(new Abort(accepted.Id)));
         Receive<Listening>(listening => _context.Stack.Tell(new Unlisten(listening.Id)));
+        Receive<AssociationOpened>(_ => { }); // of a relay that has been stopped
         ReceiveStopping();
     }
 

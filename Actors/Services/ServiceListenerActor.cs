@@ -58,6 +58,14 @@ public sealed class ServiceListenerActor : ListenerActor
             Context.Stop(Sender);
     });
 
+    protected override void BeforeRetiring()
+    {
+        while (_idle.TryPop(out var connection))
+            Context.Stop(connection);
+    }
+
+    protected override void WhileRetiring(Listening listening) => Receive<ConnectionServed>(_ => Context.Stop(Sender));
+
     protected override void OnListenFailed(StackError error)
     {
         Context.Parent.Tell(new ServiceOpened(_name, default, error));

@@ -9,6 +9,8 @@ namespace Tapwire.Actors.Settings;
 /// <summary>Everything below <c>tapwire</c> in <c>akka.hocon</c>, typed. The command line replaces single values with <c>with</c>.</summary>
 public sealed record DriverSettings
 {
+    public static readonly TimeSpan LongestShutdownTimeout = TimeSpan.FromMinutes(5);
+
     public required WireSpec Wire { get; init; }
 
     public required IReadOnlyList<IpPrefix> Addresses { get; init; }
@@ -25,6 +27,7 @@ public sealed record DriverSettings
     /// <summary>Threads that share the work, each with a queue of the wire and a stack, 1..<see cref="FlowSteering.MaxShards"/>.</summary>
     public required int Shards { get; init; }
 
+    /// <summary>Up to <see cref="LongestShutdownTimeout"/>.</summary>
     public required TimeSpan ShutdownTimeout { get; init; }
 
     public required TapSettings Tap { get; init; }
@@ -54,10 +57,39 @@ public sealed record DriverSettings
     public required IReadOnlyList<ExposeSpec> Expose { get; init; }
 
     public required ProxySettings Proxy { get; init; }
+
+    /// <summary>The same, with no more sessions, sockets, connections and flows than there are descriptors: each has one of the driver's.</summary>
+    /// <param name="descriptors">How many there are for all of these together.</param>
+    public DriverSettings Within(int descriptors)
+    {
+        descriptors = Math.Max(descriptors, 1);
+        return this with
+        {
+            Link = Link with { MaxSessions = Math.Min(Link.MaxSessions, descriptors), MaxSockets = Math.Min(Link.MaxSockets, descriptors) },
+            Proxy = Proxy with { MaxConnections = Math.Min(Proxy.MaxConnections, descriptors), MaxFlows = Math.Min(Proxy.MaxFlows, descriptors) },
+        };
+    }
 }
 
 /// <summary>Section <c>tapwire.tap</c>.</summary>
-public sealed record TapSettings(bool Offload, bool SoftwareOffload, int ReadBatch, int QueueFrames, TimeSpan ReopenMinimum, TimeSpan ReopenMaximum);
+/// <param name="PeerAddresses">Given to the kernel's end of the device.</param>
+public sealed record TapSettings(bool Offload, bool SoftwareOffload, int ReadBatch, int QueueFrames, TimeSpan ReopenMinimum, TimeSpan ReopenMaximum,
+    IReadOnlyList<IpPrefix> PeerAddresses)
+{
+    /// <summary>The other end of the wire is on the stack's network, and another one than the stack.</summary>
+    /// <exception cref="SettingsException">An address of it is not.</exception>
+    public void Check(IReadOnlyList<IpPrefix> stack)
+    {
+        foreach (var peer in PeerAddresses)
+        {
+            var address = peer.Address;
+            if (stack.Any(own => own.Address == address))
+                throw new SettingsException($"The peer address {peer} is the stack's own; the kernel's end of the wire needs another one of that network.");
+            if (stack.Count > 0 && !stack.Any(own => own.Contains(address)))
+                throw new SettingsException($"The peer address {peer} is not in the stack's network, {string.Join(", ", stack)}: neither end would find the other.");
+        }
+    }
+}
 
 /// <summary>Section <c>tapwire.stack</c>: the stack actor's queues.</summary>
 public sealed record QueueSettings(int Frames, int Bytes, int FramesPerPoll, int EgressCredit, TimeSpan MaximumTick);

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Serilog;
-using Serilog.Events;
 using Tapwire.Actors.Settings;
 using Tapwire.Host.Configuration;
 using Tapwire.Wires;
@@ -17,34 +16,33 @@ internal static class CableCommand
     // Bandwidth times delay of 10 Gbit/s at 200 ms; what is more stays in the sending device's own queue.
     private const long InFlightBytes = 512L << 20;
 
-    private const int SIGUSR1 = 10;
+    private static readonly Flag<WireSpec> A = Wire("--a", "The device at one end, as in tap:left or tun:left; made if it is not there.");
 
-    private static readonly Option<WireSpec> A = Wire("--a", "The device at one end.");
+    private static readonly Flag<WireSpec> B = Wire("--b", "The device at the other end, of the same kind.");
 
-    private static readonly Option<WireSpec> B = Wire("--b", "The device at the other end, of the same kind.");
+    private static readonly Flag<int> Mtu = Flags.Number("--mtu", "Largest IP packet in bytes, set on both devices; theirs when not given.",
+        DriverSettingsReader.MinMtu, DriverSettingsReader.MaxMtu, 0);
 
-    private static readonly Option<int> Mtu = Flags.Number("--mtu", "Set on both devices; their own when not given.", 68, 65521, 0);
-
-    private static readonly Option<TimeSpan> For = Flags.Time("--duration", "Ends after that time; at Ctrl-C when not given.",
+    private static readonly Flag<TimeSpan> For = Flags.Time("--duration", "Ends after this time; at Ctrl-C when not given.",
         TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(20), Timeout.InfiniteTimeSpan);
 
-    private static readonly Option<TimeSpan> Interval = Flags.Time("--interval", "Prints the counters that often, not only at the end and on SIGUSR1.",
+    private static readonly Flag<TimeSpan> Interval = Flags.Time("--interval", "Prints the counters that often; only at the end and on SIGUSR1 when not given.",
         TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(20), Timeout.InfiniteTimeSpan);
 
-    private static readonly Option<string?> Config = new("--config") { Description = "Settings that differ from akka.hocon.", HelpName = "FILE" };
-
-    private static readonly Option<LogEventLevel?> Level = new("--log-level") { Description = "What is logged, instead of what akka.loglevel says." };
+    private static readonly Flag<string?> Config = Flags.File("--config", "Settings that differ from akka.hocon.");
 
     public static Command Create()
     {
-        var command = new Command("cable", "Joins two devices by a cable that delays, limits, loses, reorders, duplicates and corrupts frames, until Ctrl-C. "
-            + "A value holds for both directions; a-b:VALUE or b-a:VALUE for one.")
+        var command = new ExampledCommand("cable", "Joins two devices by a cable that delays, limits, loses, reorders, duplicates and corrupts frames, until Ctrl-C. "
+            + "A value holds for both directions; a-b:VALUE or b-a:VALUE for one.",
+            "tapwire cable --a tap:left --b tap:right --latency 20ms --loss 1%",
+            "tapwire cable --a tap:left --b tap:right --bandwidth a-b:100M --bandwidth b-a:10M")
         {
             A, B,
         };
         foreach (var option in CableLine.Options)
             command.Add(option);
-        foreach (var option in new Option[] { Mtu, For, Interval, Config, Level })
+        foreach (var option in new Option[] { For, Interval, Mtu, Config, LogFlags.Level })
             command.Add(option);
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
@@ -52,27 +50,25 @@ internal static class CableCommand
 
     private static async Task<int> RunAsync(ParseResult parsed)
     {
-        var asked = parsed.GetValue(Level);
-        var configuration = HostConfiguration.Load(parsed.GetValue(Config), asked is { } given ? $"akka.loglevel = {HostLog.AkkaLevel(given)}" : "");
-        var (a, b) = (parsed.GetValue(A)!, parsed.GetValue(B)!);
+        var (configuration, level) = LogFlags.LoadSettings(parsed, parsed.Read(Config));
+        var (a, b) = (parsed.Read(A), parsed.Read(B));
         if (a.Medium != b.Medium)
             throw new SettingsException($"{a} and {b} do not go together: a tap device carries Ethernet frames, a tun device IP packets.");
         if (a.Name == b.Name)
             throw new SettingsException($"--a and --b are the same device, {a.Name}: a cable needs two.");
         var options = CableLine.Read(parsed);
 
-        await using var log = HostLog.Create(asked ?? HostLog.SerilogLevel(configuration.Config.GetString("akka.loglevel")), null);
-        Log.Logger = log;
+        Log.Logger = HostLog.Create(level, null);
         using var interrupt = new Interrupt();
 
-        await using var cable = await StartAsync(configuration, options, a, b, parsed.GetValue(Mtu), interrupt);
-        using var show = PosixSignalRegistration.Create((PosixSignal)SIGUSR1, context =>
+        await using var cable = await StartAsync(configuration, options, a, b, parsed.Read(Mtu), interrupt);
+        using var show = PosixSignalRegistration.Create(LinuxSignals.SIGUSR1, context =>
         {
             context.Cancel = true;
             _ = PrintAsync(cable);
         });
         Console.WriteLine($"tapwire cable is up: {a} to {b}, seed {options.Seed}");
-        var code = await RunAsync(cable, interrupt, parsed.GetValue(For), parsed.GetValue(Interval));
+        var code = await RunAsync(cable, interrupt, parsed.Read(For), parsed.Read(Interval));
         await PrintAsync(cable);
         return code;
     }
@@ -132,12 +128,11 @@ internal static class CableCommand
 
     private static async Task PrintAsync(RunningCable cable) => Console.WriteLine(await cable.ReportAsync());
 
-    private static Option<WireSpec> Wire(string name, string description)
+    private static Flag<WireSpec> Wire(string name, string description)
     {
-        var option = Flags.Value<WireSpec>(name, description, "tap:NAME",
+        var option = Flags.Value<WireSpec>(name, description, "KIND:NAME",
             (string text, out WireSpec value) => (value = WireSpec.Parse(text)!) is not null, WireSpec.Accepted, null!);
         option.Required = true;
-        option.DefaultValueFactory = null;
         return option;
     }
 }

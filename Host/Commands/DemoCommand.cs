@@ -3,6 +3,7 @@ using System.Globalization;
 using Serilog;
 using Serilog.Events;
 using Spectre.Console;
+using Tapwire.Actors.Settings;
 using Tapwire.Host.Configuration;
 using Tapwire.Host.Demo;
 using Tapwire.Messages;
@@ -15,43 +16,46 @@ internal static class DemoCommand
 {
     private static readonly TimeSpan Redraw = TimeSpan.FromMilliseconds(100);
 
-    private static readonly Option<long> Size = Flags.Size("--size", "How much is sent.", 1, 1L << 40, 256 << 20);
-    private static readonly Option<int> Connections = Flags.Number("--connections", "Over how many connections at once.", 1, 10_000, 1);
-    private static readonly Option<TimeSpan> Latency = Flags.Time("--latency", "One way.", TimeSpan.Zero, TimeSpan.FromMinutes(1), TimeSpan.Zero);
-    private static readonly Option<TimeSpan> Jitter = Flags.Time("--jitter", "Added to the latency at random, up to this.", TimeSpan.Zero, TimeSpan.FromMinutes(1), TimeSpan.Zero);
-    private static readonly Option<long> Bandwidth = Flags.Value("--bandwidth", "Bits per second in each direction; unlimited when not given.", "RATE",
+    private static readonly Flag<long> Size = Flags.Size("--size", "How much is sent; 256MiB when not given.", 1, 1L << 40, 256 << 20);
+    private static readonly Flag<int> Connections = Flags.Number("--connections", "Over how many connections at once; 1 when not given.", 1, 10_000, 1);
+    private static readonly Flag<TimeSpan> Latency = Flags.Time("--latency", "How long a frame is under way, one way; 0 when not given.", TimeSpan.Zero, TimeSpan.FromMinutes(1), TimeSpan.Zero);
+    private static readonly Flag<TimeSpan> Jitter = Flags.Time("--jitter", "Added to the latency at random, up to this; 0 when not given.", TimeSpan.Zero, TimeSpan.FromMinutes(1), TimeSpan.Zero);
+    private static readonly Flag<long> Bandwidth = Flags.Value("--bandwidth", "Bits per second in each direction, as in 100M; unlimited when not given.", "RATE",
         Flags.TryParseRate, Flags.AcceptedRate, 0L);
-    private static readonly Option<double> Loss = Flags.Fraction("--loss", "Part of the frames that is lost.");
-    private static readonly Option<double> Reorder = Flags.Fraction("--reorder", "Part of the frames that is late.");
-    private static readonly Option<double> Duplicate = Flags.Fraction("--duplicate", "Part of the frames that comes twice.");
-    private static readonly Option<double> Corrupt = Flags.Fraction("--corrupt", "Part of the frames with a flipped bit.");
-    private static readonly Option<ulong> Seed = Flags.Value("--seed", "Repeats a run's dice.", "N",
-        (string text, out ulong value) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value), "a number", 1UL);
+    private static readonly Flag<double> Loss = Flags.Fraction("--loss", "Part of the frames that is lost, as in 0.01; 0 when not given.");
+    private static readonly Flag<double> Reorder = Flags.Fraction("--reorder", "Part of the frames that is late; 0 when not given.");
+    private static readonly Flag<double> Duplicate = Flags.Fraction("--duplicate", "Part of the frames that comes twice; 0 when not given.");
+    private static readonly Flag<double> Corrupt = Flags.Fraction("--corrupt", "Part of the frames with a flipped bit; 0 when not given.");
+    private static readonly Flag<ulong> Seed = Flags.Value("--seed", "Repeats a run's dice; 1 when not given.", "N",
+        (string text, out ulong value) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value), "a number from 0 to 18446744073709551615", 1UL);
 
     public static Command Create()
     {
-        var command = new Command("demo", "Sends a file between two hosts on an in-memory cable and compares its SHA-256. Needs no privileges.")
+        var command = new ExampledCommand("demo", "Sends a file between two hosts on an in-memory cable and compares its SHA-256. Needs no privileges.",
+            "tapwire demo",
+            "tapwire demo --size 10MiB --latency 20ms --loss 0.01")
         {
             Size, Connections, Latency, Jitter, Bandwidth, Loss, Reorder, Duplicate, Corrupt, Seed,
         };
-        command.SetAction((parsed, _) => RunAsync(new DemoOptions(parsed.GetValue(Size), parsed.GetValue(Connections), parsed.GetValue(Seed), new CableImpairments
+        command.SetAction((parsed, _) => Interrupt.RunAsync(interrupt => RunAsync(new DemoOptions(parsed.Read(Size), parsed.Read(Connections), parsed.Read(Seed), new CableImpairments
         {
-            Latency = parsed.GetValue(Latency),
-            Jitter = parsed.GetValue(Jitter),
-            BitsPerSecond = parsed.GetValue(Bandwidth),
-            Loss = parsed.GetValue(Loss),
-            Reorder = parsed.GetValue(Reorder),
-            Duplicate = parsed.GetValue(Duplicate),
-            Corrupt = parsed.GetValue(Corrupt),
-        })));
+            Latency = parsed.Read(Latency),
+            Jitter = parsed.Read(Jitter),
+            BitsPerSecond = parsed.Read(Bandwidth),
+            Loss = parsed.Read(Loss),
+            Reorder = parsed.Read(Reorder),
+            Duplicate = parsed.Read(Duplicate),
+            Corrupt = parsed.Read(Corrupt),
+        }), interrupt)));
         return command;
     }
 
-    private static async Task<int> RunAsync(DemoOptions options)
+    private static async Task<int> RunAsync(DemoOptions options, Interrupt interrupt)
     {
-        await using var log = HostLog.Create(LogEventLevel.Warning, null);
-        Log.Logger = log;
-        using var interrupt = new Interrupt();
+        // Bits are flipped where a checksum sees it, so that a damaged frame is as good as lost.
+        if (options.Impairments is { Loss: 1 } or { Corrupt: 1 })
+            throw new SettingsException($"With {(options.Impairments.Loss == 1 ? "--loss" : "--corrupt")} 1 nothing can ever arrive; give less than 1.");
+        Log.Logger = HostLog.Create(LogEventLevel.Warning, null);
         var run = new DemoRun(options);
         var result = await ShowAsync(run, options.Size, interrupt.Token);
         Report(options, result);

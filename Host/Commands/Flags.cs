@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Text;
 using Tapwire.Actors.Settings;
 using Tapwire.Host.Configuration;
 
@@ -15,91 +17,117 @@ internal static class Flags
 
     public const string AcceptedRate = "a rate from 1k to 1000G bits per second, as in 100M";
 
+    public const string AcceptedLink = "a path of 1 to 107 bytes";
+
+    /// <summary>sockaddr_un has room for so many bytes of a path.</summary>
+    private const int MaxLinkPath = 107;
+
     /// <summary>One value.</summary>
-    public static Option<T> Value<T>(string name, string description, string argument, Parser<T> parse, string accepted, T whenAbsent) => new(name)
-    {
-        Description = description,
-        HelpName = argument,
-        DefaultValueFactory = _ => whenAbsent,
-        CustomParser = result => parse(result.Tokens[0].Value, out var value) ? value : Refuse<T>(result, accepted),
-    };
+    public static Flag<T> Value<T>(string name, string description, string argument, Parser<T> parse, string accepted, T whenAbsent) =>
+        One(name, description, argument, (string text, out T value) => parse(text, out value) ? null : accepted, accepted, whenAbsent);
+
+    /// <summary>The same, with a parser that says what is wrong with a value; null when it is not given.</summary>
+    public static Flag<T?> Value<T>(string name, string description, string argument, ItemParser<T> parse, string accepted)
+        where T : struct => One<T?>(name, description, argument, (string text, out T? value) =>
+        {
+            var isGood = parse(text, out var item, out var problem);
+            value = item;
+            return isGood ? null : SettingsReader.Because(accepted, problem!);
+        }, accepted, null);
 
     /// <summary>Several values, by repeating the flag or separated by commas.</summary>
-    public static Option<IReadOnlyList<T>> List<T>(string name, string description, string argument, Parser<T> parse, string accepted) =>
-        Items(name, description, argument, (string text, out T value) => parse(text, out value) ? null : accepted);
+    public static Flag<IReadOnlyList<T>> List<T>(string name, string description, string argument, Parser<T> parse, string accepted) =>
+        Items(name, description, argument, (string text, out T value) => parse(text, out value) ? null : accepted, accepted);
 
     /// <summary>The same, with a parser that says what is wrong with a value.</summary>
-    public static Option<IReadOnlyList<T>> List<T>(string name, string description, string argument, ItemParser<T> parse, string accepted)
-        where T : class =>
+    public static Flag<IReadOnlyList<T>> List<T>(string name, string description, string argument, ItemParser<T> parse, string accepted) =>
         Items(name, description, argument, (string text, out T value) =>
         {
             var isGood = parse(text, out var item, out var problem);
             value = item!;
-            return isGood ? null : $"{accepted}: {problem}";
-        });
+            return isGood ? null : SettingsReader.Because(accepted, problem!);
+        }, accepted);
 
-    public static Option<long> Size(string name, string description, long least, long most, long whenAbsent) => Value(name, description, "SIZE",
+    public static Flag<long> Size(string name, string description, long least, long most, long whenAbsent) => Value(name, description, "SIZE",
         (string text, out long value) => ByteSize.TryParse(text, out value) && value >= least && value <= most,
         $"a size from {ByteSize.Format(least)} to {ByteSize.Format(most)}, as in 64KiB", whenAbsent);
 
-    public static Option<TimeSpan> Time(string name, string description, TimeSpan least, TimeSpan most, TimeSpan whenAbsent) => Value(name, description, "TIME",
+    public static Flag<TimeSpan> Time(string name, string description, TimeSpan least, TimeSpan most, TimeSpan whenAbsent) => Value(name, description, "TIME",
         (string text, out TimeSpan value) => Duration.TryParse(text, out value) && value >= least && value <= most,
         $"a time from {Duration.Format(least)} to {Duration.Format(most)}, as in 20ms", whenAbsent);
 
     public static bool TryParseRate(string text, out long value) => BitRate.TryParse(text, out value) && value is >= 1000 and <= 1_000_000_000_000;
 
     /// <summary>One value for both directions of a cable, or one for each: "a-b:VALUE" and "b-a:VALUE", by repeating the flag. What comes later counts.</summary>
-    public static Option<Directed<T>> Directed<T>(string name, string description, string argument, Parser<T> parse, string accepted, T whenAbsent) => new(name)
-    {
-        Description = description,
-        HelpName = argument,
-        AllowMultipleArgumentsPerToken = false,
-        Arity = ArgumentArity.OneOrMore,
-        DefaultValueFactory = _ => new Directed<T>(whenAbsent, whenAbsent),
-        CustomParser = result =>
+    public static Flag<Directed<T>> Directed<T>(string name, string description, string argument, Parser<T> parse, string accepted, T whenAbsent) =>
+        new(name, accepted, new Directed<T>(whenAbsent, whenAbsent))
         {
-            var values = new Directed<T>(whenAbsent, whenAbsent);
-            foreach (var text in result.Tokens.Select(token => token.Value))
+            Description = description,
+            HelpName = argument,
+            AllowMultipleArgumentsPerToken = false,
+            Arity = ArgumentArity.OneOrMore,
+            CustomParser = result =>
             {
-                var direction = text is ['a', '-', 'b', ':', ..] or ['b', '-', 'a', ':', ..] ? text[..3] : "";
-                if (!parse(direction.Length > 0 ? text[4..] : text, out var value))
-                    return Refuse<Directed<T>>(result, accepted, text);
-                values = direction switch
+                var values = new Directed<T>(whenAbsent, whenAbsent);
+                foreach (var text in result.Tokens.Select(token => token.Value))
                 {
-                    "a-b" => values with { AToB = value },
-                    "b-a" => values with { BToA = value },
-                    _ => new Directed<T>(value, value),
-                };
-            }
+                    var direction = text is ['a', '-', 'b', ':', ..] or ['b', '-', 'a', ':', ..] ? text[..3] : "";
+                    if (!parse(direction.Length > 0 ? text[4..] : text, out var value))
+                        return Refuse<Directed<T>>(result, accepted, text);
+                    values = direction switch
+                    {
+                        "a-b" => values with { AToB = value },
+                        "b-a" => values with { BToA = value },
+                        _ => new Directed<T>(value, value),
+                    };
+                }
 
-            return values;
-        },
-    };
+                return values;
+            },
+        };
 
-    public static Option<double> Fraction(string name, string description) => Value(name, description, "PART",
-        (string text, out double value) => double.TryParse(text, System.Globalization.NumberStyles.AllowDecimalPoint,
-            System.Globalization.CultureInfo.InvariantCulture, out value) && value is >= 0 and <= 1,
+    public static Flag<double> Fraction(string name, string description) => Value(name, description, "PART",
+        (string text, out double value) => double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out value) && value is >= 0 and <= 1,
         "a part of 1 from 0 to 1, as in 0.01", 0.0);
 
-    public static Option<int> Number(string name, string description, int least, int most, int whenAbsent) => Value(name, description, "N",
-        (string text, out int value) => int.TryParse(text, System.Globalization.NumberStyles.None,
-            System.Globalization.CultureInfo.InvariantCulture, out value) && value >= least && value <= most,
+    public static Flag<int> Number(string name, string description, int least, int most, int whenAbsent) => Value(name, description, "N",
+        (string text, out int value) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= least && value <= most,
         $"a number from {least} to {most}", whenAbsent);
 
-    private static Option<IReadOnlyList<T>> Items<T>(string name, string description, string argument, Reader<T> read) => new(name)
+    /// <summary>A file or a directory; null when it is not given.</summary>
+    public static Flag<string?> File(string name, string description) => Value<string?>(name, description, "FILE",
+        static (string text, out string? value) => (value = text).Length > 0, "the name of a file", null);
+
+    /// <summary>A socket of the AF_UNIX family; null when it is not given.</summary>
+    public static Flag<string?> Socket(string name, string description) => Value<string?>(name, description, "PATH",
+        static (string text, out string? value) => (value = text).Length > 0 && Encoding.UTF8.GetByteCount(text) <= MaxLinkPath, AcceptedLink, null);
+
+    /// <summary>True when it is given; takes no value.</summary>
+    public static Option<bool> Switch(string name, string description) => new(name) { Description = description, Arity = ArgumentArity.Zero };
+
+    private static Flag<T> One<T>(string name, string description, string argument, Reader<T> read, string accepted, T whenAbsent) => new(name, accepted, whenAbsent)
+    {
+        Description = description,
+        HelpName = argument,
+        Arity = ArgumentArity.ExactlyOne,
+        CustomParser = result => read(result.Tokens[0].Value, out var value) is { } problem || (problem = IsOption(result) ? accepted : null) is not null
+            ? Refuse<T>(result, problem)
+            : value,
+    };
+
+    private static Flag<IReadOnlyList<T>> Items<T>(string name, string description, string argument, Reader<T> read, string accepted) => new(name, accepted, [])
     {
         Description = description,
         HelpName = argument,
         AllowMultipleArgumentsPerToken = false,
         Arity = ArgumentArity.OneOrMore,
-        DefaultValueFactory = _ => [],
         CustomParser = result =>
         {
             var values = new List<T>();
             foreach (var text in result.Tokens.SelectMany(token => token.Value.Split(',')))
             {
-                if (read(text, out var value) is { } accepted)
-                    return Refuse<IReadOnlyList<T>>(result, accepted, text);
+                if (read(text, out var value) is { } problem)
+                    return Refuse<IReadOnlyList<T>>(result, problem, text);
                 values.Add(value);
             }
 
@@ -110,9 +138,14 @@ internal static class Flags
     private static T Refuse<T>(ArgumentResult result, string accepted, string? text = null)
     {
         var flag = result.Parent is OptionResult option ? option.IdentifierToken?.Value ?? option.Option.Name : result.Argument.Name;
-        result.AddError($"{flag} is \"{text ?? result.Tokens[0].Value}\"; it must be {accepted}.");
+        var given = IsOption(result) ? "has no value" : $"is {Complaint.Quote(text ?? result.Tokens[0].Value)}";
+        result.AddError($"{flag} {given}; it must be {accepted}.");
         return default!;
     }
+
+    /// <summary>What stands where the value belongs is the next option's name.</summary>
+    private static bool IsOption(ArgumentResult result) => result.Tokens is [{ Value: ['-', ..] next }] && result.Parent is { Parent: CommandResult command }
+        && command.Command.Options.Any(option => option.Name == next || option.Aliases.Contains(next));
 }
 
 /// <summary>What holds for each direction of a cable.</summary>

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Tapwire.Links.Client;
+using Tapwire.Links.Protocol;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Host.Commands;
@@ -12,69 +13,78 @@ internal static class PingCommand
 {
     private static readonly Argument<IPAddress> Host = new("HOST")
     {
-        Description = "The address to ping.",
+        Description = "The IPv4 address to ping.",
         CustomParser = result =>
         {
-            if (IpAddress.TryParse(result.Tokens[0].Value, out var address))
+            var text = result.Tokens[0].Value;
+            var isAddress = IpAddress.TryParse(text, out var address);
+            if (isAddress && address.IsV4)
                 return address.ToSystem();
-            result.AddError($"HOST is \"{result.Tokens[0].Value}\"; it must be an IP address.");
+            result.AddError($"HOST is {Complaint.Quote(text)}; it must be an IPv4 address{(isAddress ? ": the stack has no IPv6" : ", as in 10.99.0.1")}.");
             return null;
         },
     };
 
-    private static readonly Option<int> Count = Flags.Number("--count", "Requests to send.", 1, 65535, 4);
-    private static readonly Option<TimeSpan> Interval = Flags.Time("--interval", "Between requests.", TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), TimeSpan.FromSeconds(1));
-    private static readonly Option<int> Size = Flags.Number("--size", "Payload bytes.", 0, 65507, 56);
-    private static readonly Option<TimeSpan> Timeout = Flags.Time("--timeout", "How long a reply may take.", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1));
+    private static readonly Flag<int> Count = Flags.Number("--count", "Requests to send; 4 when not given.", 1, 65535, 4);
+    private static readonly Flag<TimeSpan> Interval = Flags.Time("--interval", "Time between requests; 1s when not given.", TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), TimeSpan.FromSeconds(1));
+    private static readonly Flag<int> Size = Flags.Number("--size", "Payload in bytes; 56 when not given.", 0, 65507, 56);
+    private static readonly Flag<TimeSpan> Timeout = Flags.Time("--timeout", "How long a reply may take; 1s when not given.", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1));
 
     public static Command Create()
     {
         Count.Aliases.Add("-c");
         Interval.Aliases.Add("-i");
         Size.Aliases.Add("-s");
-        var command = new Command("ping", "Sends ICMP echo requests through a running driver. Fails when nothing answers.")
+        var command = new ExampledCommand("ping", "Sends ICMP echo requests through a running driver. Fails when nothing answers.",
+            "tapwire ping 10.99.0.1",
+            "tapwire ping 10.99.0.1 -c 100 -i 100ms")
         {
             Host, Count, Interval, Size, Timeout, LinkOption.Path,
         };
-        command.SetAction((parsed, _) => RunAsync(parsed));
+        command.SetAction((parsed, _) => Interrupt.RunAsync(interrupt => RunAsync(parsed, interrupt)));
         return command;
     }
 
-    private static async Task<int> RunAsync(ParseResult parsed)
+    private static async Task<int> RunAsync(ParseResult parsed, Interrupt interrupt)
     {
-        using var interrupt = new Interrupt();
-        using var client = await LinkOption.ConnectAsync(parsed, interrupt.Token);
+        var path = LinkOption.PathOf(parsed);
+        using var client = await LinkOption.ConnectAsync(path, LinkOption.Patience, interrupt.Token);
         var host = parsed.GetValue(Host)!;
-        var count = parsed.GetValue(Count);
-        var size = parsed.GetValue(Size);
+        var count = parsed.Read(Count);
+        var size = parsed.Read(Size);
+        var timeout = parsed.Read(Timeout);
         var trips = new List<double>();
         var sent = 0;
         Console.WriteLine($"PING {host}: {size} data bytes");
         try
         {
-            using var timer = new PeriodicTimer(parsed.GetValue(Interval));
+            using var timer = new PeriodicTimer(parsed.Read(Interval));
             do
             {
                 sent++;
-                await PingOnceAsync(client, host, (ushort)sent, size, parsed.GetValue(Timeout), trips, interrupt.Token);
+                var sequence = (ushort)sent;
+                await PingOnceAsync(
+                    // The driver itself says when the reply has not come in time.
+                    token => LinkOption.AskAsync(limited => client.PingAsync(host, sequence, size, timeout, limited), path, timeout + LinkOption.Patience, token),
+                    sequence, size, trips, interrupt.Token);
             }
             while (sent < count && await timer.WaitForNextTickAsync(interrupt.Token));
         }
         catch (OperationCanceledException)
         {
             Summarize(host, sent, trips);
-            return ExitCode.Interrupted;
+            return interrupt.CancelledCode;
         }
 
         Summarize(host, sent, trips);
         return trips.Count > 0 ? ExitCode.Done : throw new CommandFailedException($"{host} does not answer.");
     }
 
-    private static async Task PingOnceAsync(TapwireClient client, IPAddress host, ushort sequence, int size, TimeSpan timeout, List<double> trips, CancellationToken cancel)
+    private static async Task PingOnceAsync(Func<CancellationToken, Task<PingReply>> ping, ushort sequence, int size, List<double> trips, CancellationToken cancel)
     {
         try
         {
-            var reply = await client.PingAsync(host, sequence, size, timeout, cancel);
+            var reply = await ping(cancel);
             trips.Add(reply.RoundTrip.TotalMilliseconds);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{size} bytes from {reply.From.Endpoint.Address}: seq={sequence} ttl={reply.HopLimit} time={reply.RoundTrip.TotalMilliseconds:0.000} ms"));

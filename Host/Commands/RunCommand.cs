@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Serilog.Events;
+using Tapwire.Actors.Settings;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Host.Commands;
@@ -12,11 +13,11 @@ namespace Tapwire.Host.Commands;
 /// </summary>
 internal static class RunCommand
 {
-    private static readonly Option<IReadOnlyList<IpPrefix>> Routes = Flags.List<IpPrefix>("--route",
-        "Destinations that go by Tapwire; others go by the host's network. All but loopback when not given.", "CIDR",
+    private static readonly Flag<IReadOnlyList<IpPrefix>> Routes = Flags.List<IpPrefix>("--route",
+        "A network that goes by Tapwire, others by the host's network; repeatable. All but loopback when not given.", "CIDR",
         (string text, out IpPrefix value) => IpPrefix.TryParse(text, null, out value), "ADDRESS/LENGTH, as in 10.99.0.0/24");
 
-    private static readonly Argument<string[]> Program = new("command")
+    private static readonly Argument<string[]> Program = new("PROGRAM")
     {
         Description = "The program and its arguments, after --.",
         Arity = ArgumentArity.OneOrMore,
@@ -24,11 +25,14 @@ internal static class RunCommand
 
     public static Command Create()
     {
-        var command = new Command("run", "Runs a program on Tapwire's sockets: on a running driver, or with --wire and --address on one of its own.")
+        var command = new ExampledCommand("run", "Runs a program on Tapwire's sockets: on a running driver, or with --wire and --address on one of its own.",
+            "tapwire run -- curl http://10.99.0.1/",
+            "tapwire run --wire tap:tw0 --address 10.99.0.2/24 -- iperf3 -c 10.99.0.1")
         {
-            LinkOption.Path, Routes, Program,
+            Usage = "tapwire run [options] -- <PROGRAM> [argument]...",
         };
-        foreach (var option in UpCommand.DriverOptions)
+        command.Arguments.Add(Program);
+        foreach (var option in (Option[])[LinkOption.Path, Routes, .. UpCommand.DriverOptions])
             command.Options.Add(option);
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
@@ -37,22 +41,37 @@ internal static class RunCommand
     private static async Task<int> RunAsync(ParseResult parsed)
     {
         var program = parsed.GetValue(Program)!;
+        var file = ProgramFile.Find(program[0]);
         if (!UpCommand.NamesDriver(parsed))
         {
-            string path;
-            using (var client = await LinkOption.ConnectAsync(parsed, CancellationToken.None))
-                path = Path.GetFullPath(parsed.GetValue(LinkOption.Path) ?? Links.LinkEndpointPath.Default);
-            return ProgramStart.Replace(program, ProgramStart.Environment(path, parsed.GetValue(Routes)!));
+            if (UpCommand.DriverOptions.FirstOrDefault(option => parsed.GetResult(option) is not null) is { } stray)
+                throw new SettingsException($"{stray.Name} is for a driver of the program's own; begin one with --wire and --address, too, or leave it away.");
+            // Whether the driver answers is found out here, where it can be said.
+            var path = LinkOption.PathOf(parsed);
+            using (await LinkOption.ConnectAsync(path, LinkOption.Patience, CancellationToken.None))
+            {
+            }
+
+            throw ProgramStart.Replace(file, program, ProgramStart.Environment(path, parsed.Read(Routes)));
         }
 
-        if (parsed.GetValue(LinkOption.Path) is not null)
-            throw new Actors.Settings.SettingsException("--link names a running driver, --wire and --address begin a new one; give one or the other.");
-        var directory = Directory.CreateTempSubdirectory("tapwire-");
+        if (parsed.Read(LinkOption.Path) is not null)
+            throw new SettingsException("--link names a running driver, --wire and --address begin a new one; give one or the other.");
+        // Only a program that takes this process's place is the service itself, and tells so.
+        var manager = ServiceManager.Take();
+        var directory = FileProblem.CreateTemporary("tapwire-");
         try
         {
             var path = Path.Combine(directory.FullName, "link.sock");
+            // Registered before there is a driver, whose device and directory a signal would leave behind; one that comes early waits for the program.
+            using var signals = new PassedSignals();
             await using var driver = await UpCommand.OpenAsync(parsed, path, LogEventLevel.Warning);
-            return await RunBesideAsync(program, ProgramStart.Environment(path, parsed.GetValue(Routes)!));
+            using var child = ProgramStart.Start(file, program, ProgramStart.Environment(path, parsed.Read(Routes)));
+            signals.PassTo(child);
+            manager.Ready($"running {program[0]}");
+            await child.WaitForExitAsync();
+            manager.Stopping();
+            return child.ExitCode;
         }
         finally
         {
@@ -60,30 +79,29 @@ internal static class RunCommand
         }
     }
 
-    /// <summary>Runs the program as a child, which gets the signals that this process gets.</summary>
-    private static async Task<int> RunBesideAsync(string[] program, IReadOnlyDictionary<string, string> environment)
+    /// <summary>The signals that a child gets as this process gets them. What is ignored from the start stays so, and the child inherits it.</summary>
+    private sealed class PassedSignals : IDisposable
     {
-        // Registered before there is a child, so that none is lost: one that comes early waits for it.
-        var started = new TaskCompletionSource<Process>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var registrations = new List<PosixSignalRegistration>();
-        foreach (var signal in (PosixSignal[])[PosixSignal.SIGHUP, PosixSignal.SIGINT, PosixSignal.SIGQUIT, PosixSignal.SIGTERM, (PosixSignal)10, (PosixSignal)12])
-            registrations.Add(PosixSignalRegistration.Create(signal, Pass));
-        try
+        private readonly TaskCompletionSource<Process> _child = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly List<PosixSignalRegistration> _registrations = [];
+
+        public PassedSignals()
         {
-            using var child = ProgramStart.Start(program, environment);
-            started.SetResult(child);
-            await child.WaitForExitAsync();
-            return child.ExitCode;
-        }
-        finally
-        {
-            registrations.ForEach(registration => registration.Dispose());
+            foreach (var signal in (PosixSignal[])[PosixSignal.SIGHUP, PosixSignal.SIGINT, PosixSignal.SIGQUIT, PosixSignal.SIGTERM, LinuxSignals.SIGUSR1, LinuxSignals.SIGUSR2])
+            {
+                if (signal != PosixSignal.SIGHUP || !IgnoredSignals.HangUp)
+                    _registrations.Add(PosixSignalRegistration.Create(signal, Pass));
+            }
         }
 
-        void Pass(PosixSignalContext context)
+        public void PassTo(Process child) => _child.SetResult(child);
+
+        public void Dispose() => _registrations.ForEach(static registration => registration.Dispose());
+
+        private void Pass(PosixSignalContext context)
         {
             context.Cancel = true;
-            _ = started.Task.ContinueWith(child => ProgramStart.Signal(child.Result, context.Signal), TaskScheduler.Default);
+            _ = _child.Task.ContinueWith(child => ProgramStart.Signal(child.Result, context.Signal), TaskScheduler.Default);
         }
     }
 }

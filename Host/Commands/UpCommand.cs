@@ -1,10 +1,12 @@
 using System.CommandLine;
 using Serilog;
+using Serilog.Core;
 using Serilog.Events;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
 using Tapwire.Host.Configuration;
 using Tapwire.Links;
+using Tapwire.Links.Protocol;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -16,57 +18,56 @@ namespace Tapwire.Host.Commands;
 /// <summary><c>tapwire up</c>: the driver on a real wire, until Ctrl-C.</summary>
 internal static class UpCommand
 {
-    private static readonly Option<WireSpec?> Wire = Flags.Value<WireSpec?>("--wire", "The network side.", "tap:NAME",
+    private static readonly Flag<WireSpec?> Wire = Flags.Value<WireSpec?>("--wire", "The network side: a TAP or TUN device, made if it is not there. tap:tw0 when not given.", "KIND:NAME",
         (string text, out WireSpec? value) => (value = WireSpec.Parse(text)) is not null, WireSpec.Accepted, null);
 
-    private static readonly Option<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address", "An address of the stack; repeatable.", "CIDR",
-        (string text, out IpPrefix value) => IpPrefix.TryParse(text, null, out value), "ADDRESS/LENGTH, as in 10.99.0.2/24");
+    private static readonly Flag<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address",
+        "An IPv4 address of the stack with the length of its prefix, as in 10.99.0.2/24; repeatable. At least one is needed.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
 
-    private static readonly Option<IpAddress?> Gateway = Flags.Value<IpAddress?>("--gateway", "Where packets to other networks go.", "IP",
-        (string text, out IpAddress? value) =>
-        {
-            value = IpAddress.TryParse(text, out var address) ? address : null;
-            return value is not null;
-        }, "an IP address", null);
+    private static readonly Flag<IReadOnlyList<IpPrefix>> PeerAddresses = Flags.List<IpPrefix>("--peer-address",
+        "An address for the kernel's end of the device, as in 10.99.0.1/24, which also brings it up; repeatable.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
 
-    private static readonly Option<MacAddress?> Mac = Flags.Value<MacAddress?>("--mac", "The stack's Ethernet address.", "MAC",
-        (string text, out MacAddress? value) =>
-        {
-            value = MacAddress.TryParse(text, null, out var mac) && !mac.IsGroup ? mac : null;
-            return value is not null;
-        }, "a unicast address, as in 02:00:5e:10:00:01", null);
+    private static readonly Flag<IpAddress?> Gateway = Flags.Value<IpAddress>("--gateway", "Where packets to other networks go; nowhere when not given.", "IP",
+        OwnAddress.TryParseGateway, "an IPv4 address, as in 10.99.0.1");
 
-    private static readonly Option<int> Mtu = Flags.Number("--mtu", "Largest IP packet in bytes; the wire's when not given.", 68, 65535, 0);
+    private static readonly Flag<MacAddress?> Mac = Flags.Value<MacAddress>("--mac", "The stack's Ethernet address; the device's, or one at random, when not given.", "MAC",
+        DriverSettingsReader.TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01");
 
-    private static readonly Option<int> Shards = Flags.Number("--shards", "Threads that share the work, each with a queue of the wire.", 1, FlowSteering.MaxShards, 0);
+    private static readonly Flag<int> Mtu = Flags.Number("--mtu", "Largest IP packet in bytes; the device's when not given.",
+        DriverSettingsReader.MinMtu, DriverSettingsReader.MaxMtu, 0);
 
-    private static readonly Option<string?> Link = new("--link") { Description = "The socket that applications use; \"off\" for none.", HelpName = "PATH" };
+    private static readonly Flag<int> Shards = Flags.Number("--shards", "Threads that share the work, each with a queue of the device; 1 when not given.",
+        1, FlowSteering.MaxShards, 0);
 
-    private static readonly Option<string?> Config = new("--config") { Description = "Settings that differ from akka.hocon.", HelpName = "FILE" };
+    private static readonly Flag<string?> Link = Flags.Socket("--link", "The socket that applications use; off: none. A path of the user's own when not given.");
 
-    private static readonly Option<IReadOnlyList<ServiceSpec>> Serve = Flags.List<ServiceSpec>("--serve", "Services within the driver.", "NAME:PORT,...",
+    internal static readonly Flag<string?> Config = Flags.File("--config", "Settings that differ from akka.hocon.");
+
+    private static readonly Flag<IReadOnlyList<ServiceSpec>> Serve = Flags.List<ServiceSpec>("--serve",
+        "A service within the driver: echo, discard, source or http, and its port, as in echo:7; repeatable.", "NAME:PORT",
         (string text, out ServiceSpec value) => (value = ServiceSpec.Parse(text)!) is not null, ServiceSpec.Accepted);
 
-    private static readonly Option<IReadOnlyList<SocksSpec>> Socks = Flags.List<SocksSpec>("--socks",
-        "A SOCKS5 and HTTP CONNECT proxy into Tapwire's network; user and password are settings.", "ADDRESS:PORT", SocksSpec.TryParse, SocksSpec.Accepted);
+    private static readonly Flag<IReadOnlyList<SocksSpec>> Socks = Flags.List<SocksSpec>("--socks",
+        "Where the host listens for SOCKS5 and HTTP CONNECT into Tapwire's network, as in 127.0.0.1:1080; repeatable. User and password are settings.",
+        "ADDRESS:PORT", SocksSpec.TryParse, SocksSpec.Accepted);
 
-    private static readonly Option<IReadOnlyList<ForwardSpec>> Forward = Flags.List<ForwardSpec>("--forward",
-        "A port of the host that leads into Tapwire's network; repeatable.", "tcp:ADDRESS:PORT=HOST:PORT", ForwardSpec.TryParse, ForwardSpec.Accepted);
+    private static readonly Flag<IReadOnlyList<ForwardSpec>> Forward = Flags.List<ForwardSpec>("--forward",
+        "A port of the host that leads into Tapwire's network, as in tcp:127.0.0.1:8080=10.99.0.1:80; repeatable.", "PORT=TARGET", ForwardSpec.TryParse, ForwardSpec.Accepted);
 
-    private static readonly Option<IReadOnlyList<ExposeSpec>> Expose = Flags.List<ExposeSpec>("--expose",
-        "A port of the stack that leads to a service of the host; repeatable.", "tcp:PORT=HOST:PORT", ExposeSpec.TryParse, ExposeSpec.Accepted);
+    private static readonly Flag<IReadOnlyList<ExposeSpec>> Expose = Flags.List<ExposeSpec>("--expose",
+        "A port of the stack that leads to a service of the host, as in tcp:80=127.0.0.1:8080; repeatable.", "PORT=TARGET", ExposeSpec.TryParse, ExposeSpec.Accepted);
 
-    private static readonly Option<LogEventLevel?> Level = new("--log-level") { Description = "What is logged, instead of what akka.loglevel says." };
-
-    private static readonly Option<string?> LogFile = new("--log-file") { Description = "Log to this file, too.", HelpName = "FILE" };
-
-    /// <summary>What a driver takes, whatever it runs for.</summary>
-    public static readonly IReadOnlyList<Option> DriverOptions = [Wire, Addresses, Gateway, Mac, Mtu, Shards, Config, Level, LogFile];
+    /// <summary>What a driver takes, whatever it runs for, the most used first.</summary>
+    public static readonly IReadOnlyList<Option> DriverOptions = [Wire, Addresses, PeerAddresses, Gateway, Config, Mtu, Mac, Shards, LogFlags.Level, LogFlags.File];
 
     public static Command Create()
     {
-        var command = new Command("up", "Runs the driver on a wire, until Ctrl-C.") { Link, Serve, Socks, Forward, Expose };
-        foreach (var option in DriverOptions)
+        var command = new ExampledCommand("up", "Runs the driver on a device, until Ctrl-C.",
+            "tapwire up --address 10.99.0.2/24 --peer-address 10.99.0.1/24 --serve http:80",
+            "tapwire up --wire tap:tw0 --address 10.99.0.2/24 --gateway 10.99.0.1 --socks 1080",
+            "tapwire up --config /etc/tapwire/tapwire.hocon --log-file /var/log/tapwire.log");
+        Option[] first = [Wire, Addresses, PeerAddresses, Gateway, Link, Serve, Socks, Forward, Expose];
+        foreach (var option in first.Concat(DriverOptions.Except(first)))
             command.Options.Add(option);
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
@@ -74,7 +75,7 @@ internal static class UpCommand
 
     /// <summary>The command line says that there is to be a driver.</summary>
     public static bool NamesDriver(ParseResult parsed) =>
-        parsed.GetValue(Wire) is not null || parsed.GetValue(Addresses) is { Count: > 0 } || parsed.GetValue(Config) is not null;
+        parsed.Read(Wire) is not null || parsed.Read(Addresses).Count > 0 || parsed.Read(Config) is not null;
 
     /// <summary>Starts the driver that the command line describes. Its log ends with the program.</summary>
     /// <param name="link">Where applications connect, whatever is said elsewhere; or null.</param>
@@ -82,17 +83,16 @@ internal static class UpCommand
     /// <param name="interrupt">What asks the driver to stop; null if the caller alone does.</param>
     public static async Task<OpenedDriver> OpenAsync(ParseResult parsed, string? link, LogEventLevel? level, Interrupt? interrupt = null)
     {
-        var asked = parsed.GetValue(Level) ?? level;
-        var configuration = HostConfiguration.Load(parsed.GetValue(Config), asked is { } given ? $"akka.loglevel = {HostLog.AkkaLevel(given)}" : "");
-        var logged = asked ?? HostLog.SerilogLevel(configuration.Config.GetString("akka.loglevel"));
-        var settings = Merge(configuration.Settings, parsed);
-        if (link is not null)
-            settings = settings with { Link = settings.Link with { Path = link } };
-        if (settings.Addresses.Count == 0)
-            throw new SettingsException("The stack has no address; give one with --address, as in --address 10.99.0.2/24, or in tapwire.addresses.");
-
-        Log.Logger = HostLog.Create(logged, parsed.GetValue(LogFile));
-        var pool = new BufferPool();
+        if (MemoryShares.OfProcess.Problem is { } problem)
+            throw new CommandFailedException(problem);
+        var loaded = LoadedSettings.Load(parsed, link, level);
+        var (configuration, settings) = (loaded.Configuration, loaded.Settings);
+        var file = parsed.Read(LogFlags.File);
+        if (file is not null)
+            LogFlags.CheckFile(file);
+        var logged = new LoggingLevelSwitch(loaded.Level);
+        Log.Logger = HostLog.Create(logged, file);
+        var pool = new BufferPool(MemoryShares.OfProcess.Pool());
         IWire Open() => OpenWire(settings);
         var wires = new List<IWire>();
         LinkListener? listener = null;
@@ -101,8 +101,7 @@ internal static class UpCommand
         {
             while (wires.Count < settings.Shards)
                 wires.Add(Open());
-            listener = settings.Link.IsOff ? null : LinkListener.Listen(
-                settings.Link.Path.Length > 0 ? settings.Link.Path : LinkEndpointPath.Default, UserNames.Resolve(settings.Link.Users));
+            listener = OpenLink(settings.Link, loaded.LinkUsers, mayBePassed: link is null);
             ports = HostPort.Open(settings);
         }
         catch
@@ -115,60 +114,100 @@ internal static class UpCommand
 
         var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wires, Open, listener, pool, hostPorts: ports,
             interrupt: interrupt);
-        return new OpenedDriver(driver, settings, listener?.Path, ports);
+        return new OpenedDriver(driver, loaded, logged, listener?.Path);
+    }
+
+    /// <summary>Where applications connect: the socket that a service manager has passed, or one of our own, or none.</summary>
+    private static LinkListener? OpenLink(LinkSettings settings, IReadOnlyCollection<uint> users, bool mayBePassed)
+    {
+        if (mayBePassed && LinkListener.Adopt(settings.Path, users) is { } passed)
+            return passed;
+        return settings.IsOff ? null : LinkListener.Listen(settings.Path.Length > 0 ? settings.Path : LinkEndpointPath.Default, users);
     }
 
     private static async Task<int> RunAsync(ParseResult parsed)
     {
-        using var interrupt = new Interrupt();
+        var manager = ServiceManager.Take();
+        // Before there is a driver: what comes while it starts is not to kill it, with its device and socket left behind.
+        using var signals = new DriverSignals();
+        using var interrupt = new Interrupt(() => signals.Add(DriverRequests.Reload));
         await using var opened = await OpenAsync(parsed, null, null, interrupt);
-        var (driver, settings) = (opened.Driver, opened.Settings);
-        Console.WriteLine($"tapwire is up: {string.Join(", ", settings.Addresses)} on {settings.Wire}"
-            + (opened.Link is null ? "" : $", link {opened.Link}")
-            + (settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", settings.Serve)}")
-            + string.Concat(opened.Ports.Select(port => $", {port.Name}"))
-            + string.Concat(settings.Expose.Select(spec => $", expose {spec}")));
+        var driver = opened.Driver;
+        Console.WriteLine($"tapwire is up: {opened.Summary}");
+        manager.Ready(opened.Summary);
+        using var ending = new CancellationTokenSource();
+        var reload = new DriverReload(opened, manager, () => LoadedSettings.Load(parsed));
+        var attending = Task.WhenAll(AttendAsync(opened, reload, signals, ending.Token), manager.KeepAliveAsync(driver.AnswersAsync, ending.Token));
         await driver.WaitForShutdownAsync();
+        manager.Stopping();
+        await ending.CancelAsync();
+        await attending;
         if (interrupt.ExitCode is not { } code)
             throw new CommandFailedException("The driver has ended; the log says why.");
         await driver.StopAsync();
         return code;
     }
 
-    private static DriverSettings Merge(DriverSettings settings, ParseResult parsed)
+    /// <summary>Does what signals ask, one after the other, until the driver is to end.</summary>
+    private static async Task AttendAsync(OpenedDriver opened, DriverReload reload, DriverSignals signals, CancellationToken ending)
     {
-        if (parsed.GetValue(Wire) is { } wire)
-            settings = settings with { Wire = wire };
-        if (parsed.GetValue(Addresses) is { Count: > 0 } addresses)
-            settings = settings with { Addresses = addresses };
-        if (parsed.GetValue(Gateway) is { } gateway)
-            settings = settings with { Gateway = gateway };
-        if (parsed.GetValue(Mac) is { } mac)
-            settings = settings with { HardwareAddress = mac };
-        if (parsed.GetValue(Mtu) is > 0 and var mtu)
-            settings = settings with { Mtu = mtu };
-        if (parsed.GetValue(Shards) is > 0 and var shards)
-            settings = settings with { Shards = shards };
-        if (parsed.GetValue(Link) is { } link)
-            settings = settings with { Link = settings.Link with { Path = link } };
-        if (parsed.GetValue(Serve) is { Count: > 0 } serve)
-            settings = settings with { Serve = serve };
-        if (parsed.GetValue(Socks) is { Count: > 0 } socks)
-            settings = settings with { Socks = settings.Socks with { Listen = socks } };
-        if (parsed.GetValue(Forward) is { Count: > 0 } forward)
-            settings = settings with { Forward = forward };
-        if (parsed.GetValue(Expose) is { Count: > 0 } expose)
-            settings = settings with { Expose = expose };
-        settings.Socks.Check();
-        var twice = settings.Serve.GroupBy(service => service.Port).FirstOrDefault(group => group.Count() > 1);
-        if (twice is not null)
-            throw new SettingsException($"Two services on port {twice.Key}: {string.Join(", ", twice)}.");
-        foreach (var spec in settings.Expose)
+        try
         {
-            if (spec.Transport == Transport.Tcp && settings.Serve.FirstOrDefault(service => service.Port == spec.Listen.Port) is { } service)
-                throw new SettingsException($"The service {service} and the exposed port {spec} have the same port.");
+            while (true)
+            {
+                var asked = await signals.TakeAsync(ending);
+                if (asked.HasFlag(DriverRequests.Reload))
+                    await reload.RunAsync(ending);
+                if (asked.HasFlag(DriverRequests.Show))
+                    await ShowAsync(opened.Driver, ending);
+            }
         }
+        catch (OperationCanceledException)
+        {
+            // The driver is to end.
+        }
+    }
 
+    /// <summary>Prints the driver's counters. That they cannot be had, or printed, is no reason to end.</summary>
+    private static async Task ShowAsync(RunningDriver driver, CancellationToken ending)
+    {
+        try
+        {
+            StatusText.Print(StatusJson.Write(await driver.StatusAsync(ending)));
+        }
+        catch (Exception e) when (e is CommandFailedException or IOException)
+        {
+            Log.Warning("The counters cannot be shown: {Reason}", e.Message);
+        }
+    }
+
+    /// <summary>The settings with what the command line says instead.</summary>
+    public static DriverSettings Merge(DriverSettings settings, ParseResult parsed)
+    {
+        if (parsed.Read(Wire) is { } wire)
+            settings = settings with { Wire = wire };
+        if (parsed.Read(Addresses) is { Count: > 0 } addresses)
+            settings = settings with { Addresses = addresses };
+        if (parsed.Read(PeerAddresses) is { Count: > 0 } peers)
+            settings = settings with { Tap = settings.Tap with { PeerAddresses = peers } };
+        if (parsed.Read(Gateway) is { } gateway)
+            settings = settings with { Gateway = gateway };
+        if (parsed.Read(Mac) is { } mac)
+            settings = settings with { HardwareAddress = mac };
+        if (parsed.Read(Mtu) is > 0 and var mtu)
+            settings = settings with { Mtu = mtu };
+        if (parsed.Read(Shards) is > 0 and var shards)
+            settings = settings with { Shards = shards };
+        if (parsed.Read(Link) is { } link)
+            settings = settings with { Link = settings.Link with { Path = link } };
+        if (parsed.Read(Serve) is { Count: > 0 } serve)
+            settings = settings with { Serve = serve };
+        if (parsed.Read(Socks) is { Count: > 0 } socks)
+            settings = settings with { Socks = settings.Socks with { Listen = socks } };
+        if (parsed.Read(Forward) is { Count: > 0 } forward)
+            settings = settings with { Forward = forward };
+        if (parsed.Read(Expose) is { Count: > 0 } expose)
+            settings = settings with { Expose = expose };
         return settings;
     }
 
@@ -181,19 +220,28 @@ internal static class UpCommand
             MultiQueue = settings.Shards > 1,
             Mtu = settings.Mtu == 0 ? null : settings.Mtu,
             HardwareAddress = settings.HardwareAddress,
+            PeerAddresses = settings.Tap.PeerAddresses,
         };
         return TapWire.Open(settings.Tap.Offload ? options : options with { Offloads = WireOffloads.None });
     }
 }
 
-/// <summary>A driver that has been started from a command line. Disposing stops it and ends the log.</summary>
+/// <summary>A driver that has been started from a command line. Disposing stops it.</summary>
+/// <param name="Start">What it has been started with.</param>
+/// <param name="Level">What is logged.</param>
 /// <param name="Link">Where applications connect; null if nowhere.</param>
-/// <param name="Ports">What listens on the host.</param>
-internal sealed record OpenedDriver(RunningDriver Driver, DriverSettings Settings, string? Link, IReadOnlyList<HostPort> Ports) : IAsyncDisposable
+internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, LoggingLevelSwitch Level, string? Link) : IAsyncDisposable
 {
-    public async ValueTask DisposeAsync()
-    {
-        await Driver.DisposeAsync();
-        await Log.CloseAndFlushAsync();
-    }
+    /// <summary>What it has now.</summary>
+    public DriverSettings Settings { get; set; } = Start.Settings;
+
+    /// <summary>What it is, on one line.</summary>
+    public string Summary => $"{string.Join(", ", Settings.Addresses)} on {Settings.Wire}"
+        + (Link is null ? "" : $", link {Link}")
+        + (Settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", Settings.Serve)}")
+        + string.Concat(Settings.Socks.Listen.Select(spec => $", socks {spec}"))
+        + string.Concat(Settings.Forward.Select(spec => $", forward {spec}"))
+        + string.Concat(Settings.Expose.Select(spec => $", expose {spec}"));
+
+    public ValueTask DisposeAsync() => Driver.DisposeAsync();
 }

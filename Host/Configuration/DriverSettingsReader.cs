@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Akka.Configuration;
 using Tapwire.Actors.Settings;
 using Tapwire.Links.Proxy;
@@ -12,6 +13,14 @@ namespace Tapwire.Host.Configuration;
 /// <summary>Reads everything below <c>tapwire</c> and checks it.</summary>
 internal static class DriverSettingsReader
 {
+    /// <summary>What every link carries (RFC 791).</summary>
+    public const int MinMtu = 68;
+
+    /// <summary>What the kernel's devices take: an Ethernet frame of 65535 bytes.</summary>
+    public const int MaxMtu = 65521;
+
+    private const string Dispatcher = "Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors";
+
     /// <exception cref="SettingsException">A value that cannot be used, or a key that is not a setting.</exception>
     public static DriverSettings Read(Config config, IReadOnlyList<SettingsSource> sources)
     {
@@ -20,23 +29,22 @@ internal static class DriverSettingsReader
         var settings = new DriverSettings
         {
             Wire = WireSpec.Parse(read.Text("wire")) ?? throw read.Bad("wire", read.Text("wire"), WireSpec.Accepted),
-            Addresses = Prefixes(read, "addresses", "10.99.0.2/24"),
-            Gateway = Optional(read, "gateway", static (string? text, out IpAddress address) => IpAddress.TryParse(text, out address), "an IP address or empty"),
-            HardwareAddress = Optional(read, "mac", static (string? text, out MacAddress mac) => MacAddress.TryParse(text, null, out mac) && !mac.IsGroup,
-                "a unicast address, as in 02:00:5e:10:00:01, or empty"),
-            Mtu = read.Number("mtu", 0, 65535) is var mtu && mtu is 0 or >= 68 ? mtu : throw read.Bad("mtu", read.Text("mtu"), "0 or 68..65535"),
+            Addresses = read.List<IpPrefix>("addresses", OwnAddress.TryParse, OwnAddress.Accepted),
+            Gateway = Optional<IpAddress>(read, "gateway", OwnAddress.TryParseGateway, "an IPv4 address or empty"),
+            HardwareAddress = Optional<MacAddress>(read, "mac", TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01, or empty"),
+            Mtu = read.Number("mtu", 0, MaxMtu) is var mtu && mtu is 0 or >= MinMtu ? mtu : throw read.Bad("mtu", read.Text("mtu"), $"0 or {MinMtu}..{MaxMtu}"),
             Shards = read.Number("shards", 1, FlowSteering.MaxShards),
-            ShutdownTimeout = read.Time("shutdown-timeout", TimeSpan.Zero, TimeSpan.FromMinutes(5)),
+            ShutdownTimeout = read.Time("shutdown-timeout", TimeSpan.Zero, DriverSettings.LongestShutdownTimeout),
             Tap = ReadTap(read),
             Queues = ReadQueues(read),
-            HopLimit = (byte)read.Number("stack.hop-limit", 1, 255),
+            HopLimit = (byte)read.Number("stack.hop-limit", StackOptions.Ranges.HopLimit.Least, StackOptions.Ranges.HopLimit.Most),
             Neighbors = ReadNeighbors(read),
             Icmp = new IcmpOptions
             {
-                ErrorsPerSecond = read.Number("icmp.errors-per-second", 1, 1_000_000),
-                ErrorBurst = read.Number("icmp.error-burst", 1, 1_000_000),
+                ErrorsPerSecond = read.Number("icmp.errors-per-second", IcmpOptions.Ranges.ErrorsPerSecond),
+                ErrorBurst = read.Number("icmp.error-burst", IcmpOptions.Ranges.ErrorBurst),
             },
-            Udp = new UdpOptions { Sockets = read.Number("udp.sockets", 1, 1 << 20) },
+            Udp = new UdpOptions { Sockets = read.Number("udp.sockets", UdpOptions.Ranges.Sockets) },
             Tcp = ReadTcp(read),
             Link = ReadLink(read),
             Serve = read.List("serve", ServiceSpec.Parse, ServiceSpec.Accepted),
@@ -53,48 +61,48 @@ internal static class DriverSettingsReader
     /// <summary>The runtime reads this section itself when it makes the dispatcher.</summary>
     private static void CheckDispatcher(SettingsReader read)
     {
-        read.Text("dispatcher.type");
+        // The actors use descriptors, for which no other has a reactor.
+        if (read.Text("dispatcher.type") is var type && type != Dispatcher)
+            throw read.Bad("dispatcher.type", type, $"\"{Dispatcher}\"");
         read.Number("dispatcher.throughput", 1, 1_000_000);
         read.Time("dispatcher.spin", TimeSpan.Zero, TimeSpan.FromMilliseconds(1));
     }
 
     private static NeighborOptions ReadNeighbors(SettingsReader read) => new()
     {
-        Entries = read.Number("neighbor.entries", 1, 1 << 20),
-        QueuedPackets = read.Number("neighbor.queued-packets", 1, 65536),
-        QueuedBytes = read.Size("neighbor.queued-bytes", 2048, 1 << 30),
-        Probes = read.Number("neighbor.probes", 1, 100),
-        RetransmitTime = read.Time("neighbor.retransmit-time", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1)),
-        ReachableTime = read.Time("neighbor.reachable-time", TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)),
+        Entries = read.Number("neighbor.entries", NeighborOptions.Ranges.Entries),
+        QueuedPackets = read.Number("neighbor.queued-packets", NeighborOptions.Ranges.QueuedPackets),
+        QueuedBytes = read.Size("neighbor.queued-bytes", NeighborOptions.Ranges.QueuedBytes),
+        Probes = read.Number("neighbor.probes", NeighborOptions.Ranges.Probes),
+        RetransmitTime = read.Time("neighbor.retransmit-time", NeighborOptions.Ranges.RetransmitTime),
+        ReachableTime = read.Time("neighbor.reachable-time", NeighborOptions.Ranges.ReachableTime),
     };
 
     private static readonly Dictionary<string, EcnMode> EcnModes = new() { ["off"] = EcnMode.Off, ["passive"] = EcnMode.Passive, ["on"] = EcnMode.On };
 
     private static TcpOptions ReadTcp(SettingsReader read)
     {
-        var millisecond = TimeSpan.FromMilliseconds(1);
-        var hour = TimeSpan.FromHours(1);
         var options = new TcpOptions
         {
-            ReceiveBuffer = read.Size("tcp.receive-buffer", 128 << 10, 1 << 30),
-            SendBuffer = read.Size("tcp.send-buffer", 128 << 10, 1 << 30),
-            MaxReceiveBuffer = read.Size("tcp.max-receive-buffer", 0, 1 << 30),
-            MaxSendBuffer = read.Size("tcp.max-send-buffer", 0, 1 << 30),
-            Memory = read.LongSize("tcp.memory", 16 << 20, 1L << 50),
-            MaxSockets = read.Number("tcp.max-sockets", 1, 1 << 26),
-            MaxEmbryonic = read.Number("tcp.max-embryonic", 1, 1 << 24),
+            ReceiveBuffer = read.Size("tcp.receive-buffer", TcpOptions.Ranges.ReceiveBuffer with { Least = MemoryShares.LeastBuffer }, MemoryShares.OfProcess.ReceiveBuffer),
+            SendBuffer = read.Size("tcp.send-buffer", TcpOptions.Ranges.SendBuffer with { Least = MemoryShares.LeastBuffer }),
+            MaxReceiveBuffer = read.Size("tcp.max-receive-buffer", TcpOptions.Ranges.MaxReceiveBuffer),
+            MaxSendBuffer = read.Size("tcp.max-send-buffer", TcpOptions.Ranges.MaxSendBuffer),
+            Memory = read.LongSize("tcp.memory", TcpOptions.Ranges.Memory with { Least = MemoryShares.LeastTcp }, MemoryShares.OfProcess.Tcp),
+            MaxSockets = read.Number("tcp.max-sockets", TcpOptions.Ranges.MaxSockets, MemoryShares.OfProcess.TcpSockets),
+            MaxEmbryonic = read.Number("tcp.max-embryonic", TcpOptions.Ranges.MaxEmbryonic),
             SynCookies = read.Switch("tcp.syn-cookies"),
             FastOpen = read.Switch("tcp.fast-open"),
-            MaxTimeWait = read.Number("tcp.max-time-wait", 1, 1 << 24),
-            TimeWait = read.Time("tcp.time-wait", millisecond, hour),
-            FinWait2 = read.Time("tcp.fin-wait-2", millisecond, hour),
-            InitialRto = read.Time("tcp.initial-rto", millisecond, hour),
-            MinRto = read.Time("tcp.min-rto", millisecond, hour),
-            MaxRto = read.Time("tcp.max-rto", millisecond, hour),
-            SynRetries = read.Number("tcp.syn-retries", 0, 127),
-            SynAckRetries = read.Number("tcp.syn-ack-retries", 0, 127),
-            Retries = read.Number("tcp.retries", 1, 127),
-            DelayedAck = read.Time("tcp.delayed-ack", TimeSpan.Zero, TimeSpan.FromMilliseconds(499)),
+            MaxTimeWait = read.Number("tcp.max-time-wait", TcpOptions.Ranges.MaxTimeWait),
+            TimeWait = read.Time("tcp.time-wait", TcpOptions.Ranges.TimeWait),
+            FinWait2 = read.Time("tcp.fin-wait-2", TcpOptions.Ranges.FinWait2),
+            InitialRto = read.Time("tcp.initial-rto", TcpOptions.Ranges.InitialRto),
+            MinRto = read.Time("tcp.min-rto", TcpOptions.Ranges.MinRto),
+            MaxRto = read.Time("tcp.max-rto", TcpOptions.Ranges.MaxRto),
+            SynRetries = read.Number("tcp.syn-retries", TcpOptions.Ranges.SynRetries),
+            SynAckRetries = read.Number("tcp.syn-ack-retries", TcpOptions.Ranges.SynAckRetries),
+            Retries = read.Number("tcp.retries", TcpOptions.Ranges.Retries),
+            DelayedAck = read.Time("tcp.delayed-ack", TcpOptions.Ranges.DelayedAck),
             CongestionControl = read.Choice("tcp.congestion-control", CongestionAlgorithms.ByName),
             Ecn = read.Choice("tcp.ecn", EcnModes),
             MtuProbing = read.Switch("tcp.mtu-probing"),
@@ -112,7 +120,8 @@ internal static class DriverSettingsReader
         var least = TimeSpan.FromMilliseconds(1);
         var minimum = read.Time("tap.reopen-minimum", least, TimeSpan.FromHours(1));
         return new TapSettings(read.Switch("tap.offload"), read.Switch("tap.software-offload"), read.Number("tap.read-batch", 1, 1024),
-            read.Number("tap.queue-frames", 1, 1 << 20), minimum, read.Time("tap.reopen-maximum", minimum, TimeSpan.FromHours(1)));
+            read.Number("tap.queue-frames", 1, 1 << 20), minimum, read.Time("tap.reopen-maximum", minimum, TimeSpan.FromHours(1)),
+            read.List<IpPrefix>("tap.peer-address", OwnAddress.TryParse, OwnAddress.Accepted, orOne: true));
     }
 
     private static QueueSettings ReadQueues(SettingsReader read) => new(
@@ -123,7 +132,7 @@ internal static class DriverSettingsReader
         read.Time("stack.maximum-tick", TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), infinite: true));
 
     private static LinkSettings ReadLink(SettingsReader read) => new(
-        read.Text("link.path"), read.Number("link.max-sessions", 1, 65536), read.Number("link.max-sockets", 1, 1 << 20),
+        read.Text("link.path"), read.Number("link.max-sessions", 1, 65536), read.Number("link.max-sockets", 1, 1 << 20, MemoryShares.OfProcess.LinkSockets),
         read.List("link.users", text => text.Length > 0 ? text : null, "names or numbers of users"));
 
     private static SocksSettings ReadSocks(SettingsReader read)
@@ -135,7 +144,7 @@ internal static class DriverSettingsReader
         if (password.Length > 0 && !ProxyUser.IsUsable(password, isName: false))
             throw read.Bad("socks.password", "...", "empty or from 1 to 255 bytes");
         return new SocksSettings(read.List<SocksSpec>("socks.listen", SocksSpec.TryParse, SocksSpec.Accepted), user, password, read.Switch("socks.allow-remote"),
-            Prefixes(read, "socks.destinations", "10.99.0.0/24"));
+            read.List<IpPrefix>("socks.destinations", TryParseDestination, "ADDRESS/LENGTH, as in 10.99.0.0/24"));
     }
 
     private static ProxySettings ReadProxy(SettingsReader read)
@@ -146,19 +155,29 @@ internal static class DriverSettingsReader
             read.Time("proxy.connect-timeout", least, most), read.Number("proxy.max-flows", 1, 65536), read.Time("proxy.flow-idle", least, TimeSpan.FromDays(1)));
     }
 
-    private delegate bool TryParser<T>(string? text, out T value);
+    /// <summary>Neither a group's address nor none.</summary>
+    /// <param name="problem">With false: why it cannot be; empty where it is no address at all.</param>
+    public static bool TryParseHardware(string text, out MacAddress mac, [NotNullWhen(false)] out string? problem)
+    {
+        problem = !MacAddress.TryParse(text, null, out mac) ? ""
+            : mac.IsGroup ? $"{mac} is the address of a group; its first byte must be even"
+            : mac.Value == 0 ? $"{mac} stands for no address"
+            : null;
+        return problem is null;
+    }
 
-    private static T? Optional<T>(SettingsReader read, string key, TryParser<T> parse, string accepted)
+    private static bool TryParseDestination(string text, out IpPrefix prefix, [NotNullWhen(false)] out string? problem)
+    {
+        problem = !IpPrefix.TryParse(text, null, out prefix) ? "" : prefix.Address.IsV4 ? null : "the stack has IPv4 only; give an IPv4 network";
+        return problem is null;
+    }
+
+    private static T? Optional<T>(SettingsReader read, string key, ItemParser<T> parse, string accepted)
         where T : struct
     {
         var text = read.Text(key);
         if (text.Length == 0)
             return null;
-        return parse(text, out var value) ? value : throw read.Bad(key, text, accepted);
+        return parse(text, out var value, out var problem) ? value : throw read.Bad(key, text, SettingsReader.Because(accepted, problem));
     }
-
-    private static IReadOnlyList<IpPrefix> Prefixes(SettingsReader read, string key, string example) =>
-        [.. read.List(key, static text => IpPrefix.TryParse(text, null, out var prefix) ? new Boxed(prefix) : null, $"ADDRESS/LENGTH, as in {example}").Select(box => box.Prefix)];
-
-    private sealed record Boxed(IpPrefix Prefix);
 }

@@ -132,7 +132,7 @@ internal sealed class HoconText(string name, string text)
     public static string Show(char c) =>
         char.IsLetterOrDigit(c) || char.IsPunctuation(c) || char.IsSymbol(c) ? $"'{c}'" : string.Create(CultureInfo.InvariantCulture, $"the character U+{(int)c:X4}");
 
-    public static string Short(string text) => text.Length <= 60 ? text : text[..57] + "...";
+    public static string Short(string text) => Complaint.Short(text);
 
     public SettingsException Error(string what) => Error(Here, what);
 

@@ -89,20 +89,22 @@ internal sealed class KnownKeys
         }
     }
 
-    /// <summary>Levenshtein distance.</summary>
-    private static int Distance(string a, string b)
+    /// <summary>Letters that are wrong, missing, too many, or exchanged with the next (Damerau and Levenshtein).</summary>
+    public static int Distance(string a, string b)
     {
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
+        var (before, row) = (new int[b.Length + 1], Enumerable.Range(0, b.Length + 1).ToArray());
         for (var i = 1; i <= a.Length; i++)
         {
-            var diagonal = row[0];
-            row[0] = i;
+            var next = new int[b.Length + 1];
+            next[0] = i;
             for (var j = 1; j <= b.Length; j++)
             {
-                var above = row[j];
-                row[j] = Math.Min(Math.Min(row[j] + 1, row[j - 1] + 1), diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
-                diagonal = above;
+                next[j] = Math.Min(Math.Min(row[j], next[j - 1]) + 1, row[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1));
+                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                    next[j] = Math.Min(next[j], before[j - 2] + 1);
             }
+
+            (before, row) = (row, next);
         }
 
         return row[^1];

@@ -3,12 +3,13 @@ using System.Globalization;
 using Akka.Configuration;
 using Akka.Configuration.Hocon;
 using Tapwire.Actors.Settings;
+using Tapwire.Stack;
 
 namespace Tapwire.Host.Configuration;
 
 /// <summary>Parses one item.</summary>
-/// <param name="problem">With false: the offending part, and what it must be.</param>
-internal delegate bool ItemParser<T>(string text, [NotNullWhen(true)] out T? value, [NotNullWhen(false)] out string? problem);
+/// <param name="problem">With false: the offending part, and what it must be; empty where what is accepted says it all.</param>
+internal delegate bool ItemParser<T>(string text, [MaybeNullWhen(false)] out T value, [NotNullWhen(false)] out string? problem);
 
 /// <summary>
 /// Reads typed values below one root key and keeps count of the keys: what nobody has read is unknown. A bad value, or an unknown key, is refused with
@@ -28,19 +29,38 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
         var other => throw Bad(key, other, "on or off"),
     };
 
-    public int Number(string key, int least, int most) =>
-        int.TryParse(Raw(key), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
+    /// <param name="auto">What "auto" stands for; null where the word is not accepted.</param>
+    public int Number(string key, int least, int most, int? auto = null) =>
+        auto is { } chosen && IsAuto(key) ? chosen
+        : int.TryParse(Raw(key), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
             ? value
-            : throw Bad(key, Raw(key), $"a number from {least} to {most}");
+            : throw Bad(key, Raw(key), $"{(auto is null ? "" : "auto, or ")}a number from {least} to {most}");
+
+    /// <inheritdoc cref="Number(string, int, int, int?)"/>
+    public int Number(string key, ValueRange<int> range, int? auto = null) => Number(key, range.Least, range.Most, auto);
 
     /// <summary>Bytes, written as 65536, 64KiB, 64KB, 1MiB, ...</summary>
-    public int Size(string key, int least, int most) => (int)LongSize(key, least, most);
+    /// <inheritdoc cref="Number(string, int, int, int?)" path="/param"/>
+    public int Size(string key, int least, int most, int? auto = null) => (int)LongSize(key, least, most, auto);
 
-    /// <inheritdoc cref="Size"/>
-    public long LongSize(string key, long least, long most) =>
-        ByteSize.TryParse(Raw(key), out var value) && value >= least && value <= most
+    /// <inheritdoc cref="Size(string, int, int, int?)"/>
+    public int Size(string key, ValueRange<int> range, int? auto = null) => Size(key, range.Least, range.Most, auto);
+
+    /// <inheritdoc cref="Size(string, int, int, int?)"/>
+    public long LongSize(string key, ValueRange<long> range, long? auto = null) => LongSize(key, range.Least, range.Most, auto);
+
+    /// <inheritdoc cref="Size(string, int, int, int?)"/>
+    /// <inheritdoc cref="Number(string, int, int, int?)" path="/param"/>
+    public long LongSize(string key, long least, long most, long? auto = null) =>
+        auto is { } chosen && IsAuto(key) ? chosen
+        : ByteSize.TryParse(Raw(key), out var value) && value >= least && value <= most
             ? value
-            : throw Bad(key, Raw(key), $"a size from {ByteSize.Format(least)} to {ByteSize.Format(most)}, as in 64KiB");
+            : throw Bad(key, Raw(key), $"{(auto is null ? "" : "auto, or ")}a size from {ByteSize.Format(least)} to {ByteSize.Format(most)}, as in 64KiB");
+
+    /// <summary>Whether a value is left to the program.</summary>
+    private bool IsAuto(string key) => "auto".Equals(Raw(key), StringComparison.OrdinalIgnoreCase);
+
+    public TimeSpan Time(string key, ValueRange<TimeSpan> range) => Time(key, range.Least, range.Most);
 
     public TimeSpan Time(string key, TimeSpan least, TimeSpan most, bool infinite = false) =>
         Duration.TryParse(Raw(key), out var value) && ((value >= least && value <= most) || (infinite && value == Timeout.InfiniteTimeSpan))
@@ -59,21 +79,25 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
         Array.Find(words, word => word.Equals(Raw(key), StringComparison.OrdinalIgnoreCase)) ?? throw Bad(key, Raw(key), $"one of {string.Join(", ", words)}");
 
     public IReadOnlyList<T> List<T>(string key, Func<string, T?> parse, string accepted)
-        where T : class
-    {
-        var value = Value(key);
-        if (!IsList(value))
-            throw Bad(key, Shown(value), $"a list of {accepted}");
-        return [.. value.GetArray().Select(item => item.GetString() is { } text && parse(text) is { } parsed ? parsed : throw Bad(key, Shown(item), $"a list of {accepted}"))];
-    }
+        where T : class =>
+        [.. Items(key, accepted).Select(item => item.GetString() is { } text && parse(text) is { } parsed ? parsed : throw Bad(key, Shown(item), $"a list of {accepted}"))];
 
     /// <summary>A list whose parser says what is wrong with an item.</summary>
-    public IReadOnlyList<T> List<T>(string key, ItemParser<T> parse, string accepted)
-        where T : class =>
-        List(key, item => parse(item, out var value, out var problem) ? value : throw Bad(key, item, $"{accepted}: {problem}"), accepted);
+    /// <param name="orOne">A single value is a list of it, and an empty one a list of none.</param>
+    public IReadOnlyList<T> List<T>(string key, ItemParser<T> parse, string accepted, bool orOne = false)
+    {
+        if (orOne && Value(key) is var single && single.IsString() && !IsList(single))
+            return single.GetString() is { Length: > 0 } text ? [Parsed(text)] : [];
+        return [.. Items(key, accepted).Select(item => Parsed(item.GetString() ?? throw Bad(key, Shown(item), $"a list of {accepted}")))];
+
+        T Parsed(string text) => parse(text, out var value, out var problem) ? value! : throw Bad(key, text, Because(accepted, problem));
+    }
+
+    /// <summary>What is accepted, and why something is not.</summary>
+    public static string Because(string accepted, string problem) => problem.Length == 0 ? accepted : $"{accepted}: {problem}";
 
     public SettingsException Bad(string key, string? value, string accepted) =>
-        new($"{Where(key)}: {root}.{key} is \"{HoconText.Short(value ?? "")}\"; it must be {accepted}.");
+        new($"{Where(key)}: {root}.{key} is {Complaint.Quote(value ?? "")}; it must be {accepted}.");
 
     /// <exception cref="SettingsException">A key below the root that nothing has read.</exception>
     public void RefuseUnknownKeys()
@@ -86,6 +110,12 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
                     throw new SettingsException($"{source.Name} line {key.Line}: {path} is not a setting.");
             }
         }
+    }
+
+    private IList<HoconValue> Items(string key, string accepted)
+    {
+        var value = Value(key);
+        return IsList(value) ? value.GetArray() : throw Bad(key, Shown(value), $"a list of {accepted}");
     }
 
     private string? Raw(string key)

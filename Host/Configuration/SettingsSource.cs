@@ -26,16 +26,18 @@ internal sealed class SettingsSource
     {
         try
         {
+            if (path.Length == 0)
+                throw new SettingsException("The configuration file has no name; write it after --config.");
             using var reader = new StreamReader(path);
             var text = new char[MaxLength + 1];
             var length = reader.ReadBlock(text);
             return length <= MaxLength
                 ? Parse(name, new string(text, 0, length))
-                : throw new SettingsException($"The configuration file '{path}' is larger than {ByteSize.Format(MaxLength)}; name one that has settings in it.");
+                : throw new SettingsException($"The configuration file '{Complaint.Short(path)}' is larger than {ByteSize.Format(MaxLength)}; name one that has settings in it.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new SettingsException($"The configuration file '{path}' cannot be read: {e.Message}", e);
+            throw new SettingsException($"The configuration file '{Complaint.Short(path)}' cannot be read: {FileProblem.Describe(e, path)}; name a file that can.", e);
         }
     }
 

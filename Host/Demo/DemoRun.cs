@@ -36,9 +36,10 @@ internal sealed class DemoRun(DemoOptions options)
 
     public async Task<DemoResult> RunAsync(CancellationToken cancel)
     {
-        var directory = Directory.CreateTempSubdirectory("tapwire-demo-");
+        var directory = FileProblem.CreateTemporary("tapwire-demo-");
         try
         {
+            CheckRoom(directory);
             var sent = Path.Combine(directory.FullName, "sent");
             var received = Path.Combine(directory.FullName, "received");
             var sentHash = await MakeFileAsync(sent, cancel);
@@ -53,7 +54,7 @@ internal sealed class DemoRun(DemoOptions options)
             await using var left = await StartAsync("left", Left, cable.A, directory.FullName);
             await using var right = await StartAsync("right", Right, cable.B, directory.FullName);
 
-            var elapsed = await TransferAsync(directory.FullName, sent, received, cancel);
+            var elapsed = await TransferInTimeAsync(directory.FullName, sent, received, cancel);
 
             return new DemoResult(sentHash, await HashAsync(received, cancel), elapsed,
                 await left.AskStack<StackStatus>(GetStatus.Instance), await right.AskStack<StackStatus>(GetStatus.Instance),
@@ -62,6 +63,36 @@ internal sealed class DemoRun(DemoOptions options)
         finally
         {
             directory.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>What is sent and what is received are files.</summary>
+    /// <exception cref="CommandFailedException">There is no room for both.</exception>
+    private void CheckRoom(DirectoryInfo directory)
+    {
+        var free = new DriveInfo(directory.FullName).AvailableFreeSpace;
+        if (free / 2 < options.Size)
+        {
+            throw new CommandFailedException($"The file is made and received in {directory.Parent}, which has {ByteSize.Format(free)} left, less than twice "
+                + $"{ByteSize.Format(options.Size)}; give a smaller --size, or have TMPDIR name a directory with more room.");
+        }
+    }
+
+    /// <exception cref="CommandFailedException">A connection was given up before all had arrived.</exception>
+    private async Task<TimeSpan> TransferInTimeAsync(string directory, string sent, string received, CancellationToken cancel)
+    {
+        try
+        {
+            return await TransferAsync(directory, sent, received, cancel);
+        }
+        catch (Exception e) when ((e as SocketException ?? e.InnerException as SocketException) is { } cause)
+        {
+            throw new CommandFailedException($"The transfer has ended after {ByteSize.Format(Received)} of {ByteSize.Format(options.Size)}: {cause.Message}; "
+                + "the cable lets too little through, give less of --loss, --corrupt or --latency.", e);
+        }
+        catch (EndOfStreamException e)
+        {
+            throw new CommandFailedException("The transfer has ended before it began; the cable lets too little through, give less of --loss, --corrupt or --latency.", e);
         }
     }
 

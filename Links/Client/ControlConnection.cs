@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Tapwire.Links.Protocol;
+using Tapwire.Wires.Posix;
 
 namespace Tapwire.Links.Client;
 
@@ -13,6 +14,8 @@ internal readonly record struct Answer(LinkAnswer Message, SafeSocketHandle? Des
 /// </summary>
 internal sealed class ControlConnection : IDisposable
 {
+    private static readonly TimeSpan QueuePause = TimeSpan.FromMilliseconds(20);
+
     private readonly Socket _socket;
     private readonly SemaphoreSlim _sending = new(1);
     private readonly ConcurrentDictionary<uint, TaskCompletionSource<Answer>> _pending = new();
@@ -24,16 +27,25 @@ internal sealed class ControlConnection : IDisposable
 
     private ControlConnection(Socket socket) => _socket = socket;
 
-    /// <exception cref="SocketException">No driver listens at that path, or it is another user's.</exception>
+    /// <summary>Connects, and waits until the driver has said hello: as long as it takes, if the driver is stopped or its queue of connections is full.</summary>
+    /// <exception cref="SocketException">No driver can be reached there, or one that is not to be trusted, to which nothing has been sent; its message says why and what
+    /// to do.</exception>
     /// <exception cref="LinkProtocolException">What listens there is no Tapwire driver, or one of another version.</exception>
     public static async Task<ControlConnection> OpenAsync(string path, CancellationToken cancellationToken)
     {
+        if (LinkDiagnosis.OfPath(path) is { } impossible)
+            throw impossible;
+        // Before anything is waited for: Linux keeps a user for each thread.
+        var self = (Libc.geteuid(), Libc.getuid());
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken).ConfigureAwait(false);
+            await ConnectAsync(socket, path, cancellationToken).ConfigureAwait(false);
+            var peer = PeerCredentials.Of((int)socket.SafeHandle.DangerousGetHandle());
+            if (LinkTrust.Weakness(path, peer.UserId, self) is { } weakness)
+                throw LinkDiagnosis.OfStranger(path, peer.UserId, weakness);
             var connection = new ControlConnection(socket);
-            await connection.GreetAsync(cancellationToken).ConfigureAwait(false);
+            await connection.GreetAsync(path, cancellationToken).ConfigureAwait(false);
             _ = connection.ReadAnswersAsync();
             return connection;
         }
@@ -69,6 +81,12 @@ internal sealed class ControlConnection : IDisposable
             _ = DiscardAsync(completion.Task);
             throw;
         }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.NoBufferSpaceAvailable)
+        {
+            // Nothing has been asked, and others go on.
+            _pending.TryRemove(request.Id, out _);
+            throw;
+        }
 
         if (answer.Message.Error == 0)
             return answer;
@@ -95,32 +113,88 @@ internal sealed class ControlConnection : IDisposable
         }
     }
 
-    private async Task GreetAsync(CancellationToken cancellationToken)
+    private static async Task ConnectAsync(Socket socket, string path, CancellationToken cancellationToken)
+    {
+        var endPoint = new UnixDomainSocketEndPoint(path);
+        while (true)
+        {
+            try
+            {
+                await socket.ConnectAsync(endPoint, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (SocketException e) when (e.SocketErrorCode is SocketError.WouldBlock or SocketError.TryAgain)
+            {
+                // The driver's queue of connections is full, and nothing tells when it is not any more.
+                await Task.Delay(QueuePause, cancellationToken).ConfigureAwait(false);
+            }
+            catch (SocketException e)
+            {
+                throw LinkDiagnosis.OfConnect(path, e);
+            }
+        }
+    }
+
+    private async Task GreetAsync(string path, CancellationToken cancellationToken)
     {
         var hello = new byte[LinkProtocol.HelloSize];
         LinkProtocol.WriteHello(hello);
-        await SendAsync(hello, cancellationToken).ConfigureAwait(false);
-        for (var read = 0; read < hello.Length;)
+        try
         {
-            var count = await _socket.ReceiveAsync(hello.AsMemory(read), cancellationToken).ConfigureAwait(false);
-            if (count == 0)
-                throw new SocketException((int)SocketError.AccessDenied);
-            read += count;
+            await _socket.SendAsync(hello, SocketFlags.None, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SocketException e) when (e.SocketErrorCode != SocketError.NoBufferSpaceAvailable)
+        {
+            // Closed already; what the other side has said before that can still be read.
         }
 
+        var read = await ReadHelloAsync(hello, cancellationToken).ConfigureAwait(false);
+        if (read == 0)
+        {
+            var listener = PeerCredentials.Of((int)_socket.SafeHandle.DangerousGetHandle());
+            throw LinkDiagnosis.OfClosed(path, LinkDiagnosis.OwnerOf(path) ?? listener.UserId, Libc.geteuid());
+        }
+
+        if (read < hello.Length || !hello.AsSpan().StartsWith(LinkProtocol.Magic))
+            throw new LinkProtocolException($"What listens at '{path}' is no Tapwire driver: it does not speak the link protocol; name the driver's socket with --link.");
         var version = LinkProtocol.ReadHello(hello);
         if (version != LinkProtocol.Version)
-            throw new LinkProtocolException($"The driver speaks version {version} of the link protocol, this library {LinkProtocol.Version}.");
+        {
+            throw new LinkProtocolException($"The driver at '{path}' speaks version {version} of the link protocol, this program version {LinkProtocol.Version}: "
+                + "use the same release on both sides, and restart the driver after an update.");
+        }
+    }
+
+    /// <summary>Bytes that the other side has said before it closed, at most as many as there is room for.</summary>
+    private async Task<int> ReadHelloAsync(Memory<byte> hello, CancellationToken cancellationToken)
+    {
+        var read = 0;
+        try
+        {
+            while (read < hello.Length && await _socket.ReceiveAsync(hello[read..], cancellationToken).ConfigureAwait(false) is > 0 and var count)
+                read += count;
+        }
+        catch (SocketException)
+        {
+            // Closed with our hello unread: an end like any other.
+        }
+
+        return read;
     }
 
     private async Task SendAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken)
     {
         await _sending.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var whole = frame.Length;
         try
         {
             // Not to be cancelled half-way: what follows would be taken for the rest of this frame.
             while (frame.Length > 0)
                 frame = frame[await _socket.SendAsync(frame, SocketFlags.None, CancellationToken.None).ConfigureAwait(false)..];
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.NoBufferSpaceAvailable && frame.Length == whole)
+        {
+            throw;
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {

@@ -9,7 +9,7 @@ internal static unsafe class DescriptorReceiver
 {
     /// <summary>Reads what is there, without waiting.</summary>
     /// <param name="descriptor">The descriptor that came along, close-on-exec; null if none did.</param>
-    /// <returns>Bytes read; 0 at the end of the stream; -1 if nothing is there.</returns>
+    /// <returns>Bytes read; 0 at the end of the stream; -1 if nothing is there, or nothing can be had at the moment.</returns>
     /// <exception cref="SocketException">The connection has failed.</exception>
     public static int Receive(Socket socket, Span<byte> buffer, out SafeSocketHandle? descriptor)
     {
@@ -26,7 +26,7 @@ internal static unsafe class DescriptorReceiver
                 var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = OneDescriptorSpace };
                 var read = recvmsg((int)handle.DangerousGetHandle(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
                 if (read < 0)
-                    return Errno is Errors.EAGAIN or Errors.EINTR ? -1 : throw LinkErrors.ToException(Errno);
+                    return Errno is Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM ? -1 : throw LinkErrors.ToException(Errno);
                 if (message.ControlLength > 0 && control is { Level: SOL_SOCKET, Type: SCM_RIGHTS })
                     descriptor = new SafeSocketHandle(control.Descriptor, ownsHandle: true);
                 return (int)read;

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Tapwire.Links.Protocol;
 using Tapwire.Stack;
+using Tapwire.Wires.Posix;
 
 namespace Tapwire.Links.Client;
 
@@ -14,7 +15,8 @@ internal static class LinkErrors
         0 => SocketError.Success,
         LinkErrno.BadHandle => SocketError.NotSocket,
         1 or 13 => SocketError.AccessDenied,
-        LinkErrno.TooManyDescriptors or LinkErrno.TooManyInFlight => SocketError.TooManyOpenSockets,
+        Errors.ENOMEM => SocketError.NoBufferSpaceAvailable,
+        Errors.ENFILE or LinkErrno.TooManyDescriptors or LinkErrno.TooManyInFlight => SocketError.TooManyOpenSockets,
         LinkErrno.UnknownRequest => SocketError.OperationNotSupported,
         LinkErrno.ProtocolNotSupported => SocketError.ProtocolNotSupported,
         LinkErrno.SocketTypeNotSupported => SocketError.SocketNotSupported,
@@ -36,6 +38,7 @@ internal static class LinkErrors
         (int)StackError.NotConnected => SocketError.NotConnected,
         (int)StackError.TimedOut => SocketError.TimedOut,
         (int)StackError.ConnectionRefused => SocketError.ConnectionRefused,
+        (int)StackError.HostDown => SocketError.HostDown,
         (int)StackError.HostUnreachable => SocketError.HostUnreachable,
         _ => SocketError.SocketError,
     };

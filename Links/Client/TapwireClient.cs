@@ -15,12 +15,14 @@ public sealed class TapwireClient : IDisposable
 
     private TapwireClient(ControlConnection control) => _control = control;
 
-    /// <summary>Connects to a driver.</summary>
-    /// <param name="path">Its control socket; null for <see cref="LinkEndpointPath.Default"/>.</param>
-    /// <exception cref="SocketException">No driver listens there, or it is another user's.</exception>
+    /// <summary>Connects to a driver. A driver that is stopped, or has too much to do, is waited for until the call is cancelled.</summary>
+    /// <param name="path">Its control socket; null for <see cref="LinkEndpointPath.Find"/>: that of the user's own driver or, if no socket is there, the system's.</param>
+    /// <exception cref="SocketException">No driver can be reached there. The message says, in one line, what is there, whose it is and what to do: EACCES, it
+    /// belongs to another user and does not admit this one, or anybody may have put it there (it is neither root's nor this user's, and the path leads through a directory
+    /// such as /tmp); ECONNREFUSED and others, none listens; EINVAL, the path is empty or longer than 107 bytes.</exception>
     /// <exception cref="LinkProtocolException">What listens there is no Tapwire driver, or one of another version.</exception>
     public static async Task<TapwireClient> ConnectAsync(string? path = null, CancellationToken cancellationToken = default) =>
-        new(await ControlConnection.OpenAsync(path ?? LinkEndpointPath.Default, cancellationToken).ConfigureAwait(false));
+        new(await ControlConnection.OpenAsync(path ?? LinkEndpointPath.Find(), cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc cref="ConnectAsync"/>
     public static TapwireClient Connect(string? path = null) => ConnectAsync(path).GetAwaiter().GetResult();

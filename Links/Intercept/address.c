@@ -11,8 +11,10 @@
 int tw_address_in(const struct sockaddr *address, socklen_t length, struct tw_address *result)
 {
     memset(result, 0, sizeof *result);
-    if (address == NULL || length < sizeof(sa_family_t))
+    if (length < sizeof(sa_family_t) || length > sizeof(struct sockaddr_storage)) /* a negative one is a large one here */
         return EINVAL;
+    if (!tw_can_read(address, length))
+        return EFAULT;
     switch (address->sa_family) {
     case AF_INET:
         if (length < sizeof(struct sockaddr_in))

@@ -1,11 +1,13 @@
 /* Datagram sockets: each message on the descriptor is an address and the payload. */
 #define _GNU_SOURCE
+#include "syscall.h"
 #include "tapwire.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -13,64 +15,108 @@ DEFINE_REAL(sendmsg)
 DEFINE_REAL(recvmsg)
 
 #define LARGEST 65507
-#define MAX_VECTORS 64
+#define FEW_VECTORS 64
 
-/* Puts the address before the application's own vectors. Those that do not fit the array are given as they are: -1 for too many of them. */
-static int put_before(struct iovec *vectors, struct tw_address *address, const struct msghdr *message)
+/*
+ * A message on the pair: the address, and the application's own vectors behind it. Where these are so many that there may be no room for one more, the payload goes
+ * by way of a buffer of its own.
+ */
+struct framed {
+    struct tw_address address;
+    struct msghdr message;
+    struct iovec vectors[FEW_VECTORS];
+    uint8_t *buffer; /* NULL, or as long as the longest datagram */
+};
+
+/* 0, or ENOBUFS. */
+static int frame(struct framed *framed, const struct msghdr *message, size_t bytes)
 {
-    if (message->msg_iovlen >= MAX_VECTORS)
-        return -1;
-    vectors[0] = (struct iovec){ .iov_base = address, .iov_len = sizeof *address };
-    memcpy(vectors + 1, message->msg_iov, message->msg_iovlen * sizeof *vectors);
-    return (int)message->msg_iovlen + 1;
+    memset(&framed->address, 0, sizeof framed->address);
+    framed->buffer = NULL;
+    framed->vectors[0] = (struct iovec){ .iov_base = &framed->address, .iov_len = sizeof framed->address };
+    framed->message = (struct msghdr){ .msg_iov = framed->vectors, .msg_iovlen = 1 + message->msg_iovlen };
+    if (message->msg_iovlen < FEW_VECTORS) {
+        if (message->msg_iovlen > 0)
+            memcpy(framed->vectors + 1, message->msg_iov, message->msg_iovlen * sizeof *framed->vectors);
+        return 0;
+    }
+
+    long buffer = RAW(mmap, NULL, LARGEST, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (buffer == -1)
+        return ENOBUFS;
+    framed->buffer = (uint8_t *)buffer;
+    framed->vectors[1] = (struct iovec){ .iov_base = framed->buffer, .iov_len = bytes < LARGEST ? bytes : LARGEST };
+    framed->message.msg_iovlen = 2;
+    return 0;
 }
 
-/* Another process may have connected a socket that this one has inherited. */
-static bool has_peer(int fd)
+static void end_frame(struct framed *framed)
+{
+    int before = errno;
+    if (framed->buffer != NULL)
+        RAW(munmap, framed->buffer, LARGEST);
+    errno = before;
+}
+
+/* Another process may have connected a socket that this one has inherited. 0, or what sending to nobody is answered with. */
+static int check_peer(int fd)
 {
     struct tw_answer answer;
-    if (tw_known(fd) != TW_DATAGRAM_CONNECTED && tw_ask_number(fd, TW_GET_PEER_NAME, 0, &answer) == 0)
+    int error = tw_known(fd) == TW_DATAGRAM_CONNECTED ? 0 : tw_ask_number(fd, TW_GET_PEER_NAME, 0, &answer);
+    if (error == 0)
         tw_note(fd, TW_DATAGRAM_CONNECTED);
-    return tw_known(fd) == TW_DATAGRAM_CONNECTED;
+    return error == ENOTCONN || error == EINVAL ? EDESTADDRREQ : error;
 }
 
-ssize_t tw_datagram_send(int fd, const struct msghdr *message, int flags)
+/* Where the message is to go. -1 and errno, 0 by Tapwire, 1 by the socket of the host's that this one has become. */
+static int choose_way(int fd, const struct msghdr *message, struct tw_address *address)
 {
-    struct tw_address address = { { 0 } };
-    struct iovec vectors[MAX_VECTORS];
-    size_t bytes = 0;
-    for (size_t i = 0; i < message->msg_iovlen; i++)
-        bytes += message->msg_iov[i].iov_len;
-    if (bytes > LARGEST)
-        return tw_result(EMSGSIZE);
-
-    if (message->msg_name != NULL && message->msg_namelen > 0) {
-        const struct sockaddr *to = message->msg_name;
-        int error = tw_address_in(to, message->msg_namelen, &address);
-        if (error != 0)
-            return tw_result(error);
-        if (to->sa_family != AF_UNSPEC && !tw_goes_by_tapwire(to)) {
-            if (tw_known(fd) != TW_DATAGRAM_FRESH)
-                return tw_result(ENETUNREACH);
-            error = tw_become_host(fd, TW_DATAGRAM_FRESH);
-            return error != 0 ? tw_result(error) : REAL(sendmsg)(fd, message, flags);
+    const struct sockaddr *to = message->msg_name;
+    socklen_t length = message->msg_namelen;
+    if (to == NULL || length == 0)
+        return tw_result(check_peer(fd));
+    if (length > sizeof(struct sockaddr_storage))
+        length = sizeof(struct sockaddr_storage);
+    int error = tw_address_in(to, length, address);
+    if (error != 0)
+        return tw_result(error);
+    if (to->sa_family != AF_UNSPEC) {
+        if (((const struct sockaddr_in *)to)->sin_port == 0) /* at the same place in sockaddr_in6 */
+            return tw_result(EINVAL);
+        if (!tw_goes_by_tapwire(to)) {
+            error = tw_known(fd) != TW_DATAGRAM_FRESH ? ENETUNREACH : tw_become_host(fd, TW_DATAGRAM_FRESH);
+            return error != 0 ? tw_result(error) : 1;
         }
+    }
 
-        if (tw_known(fd) == TW_DATAGRAM_FRESH)
-            tw_note(fd, TW_DATAGRAM);
-    } else if (!has_peer(fd))
-        return tw_result(EDESTADDRREQ);
+    if (tw_known(fd) == TW_DATAGRAM_FRESH)
+        tw_note(fd, TW_DATAGRAM);
+    return 0;
+}
 
-    int count = put_before(vectors, &address, message);
-    if (count < 0)
-        return tw_result(EMSGSIZE);
-    struct msghdr framed = { .msg_iov = vectors, .msg_iovlen = count };
-    ssize_t sent = REAL(sendmsg)(fd, &framed, (flags & MSG_DONTWAIT) | MSG_NOSIGNAL);
-    if (sent >= 0)
-        return sent - (ssize_t)sizeof address;
-    if (errno == EPIPE || errno == ECONNRESET)
-        errno = ENETDOWN; /* the driver has ended */
-    return -1;
+ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int flags)
+{
+    struct framed framed;
+    int error = tw_check_control(message);
+    if (error == 0)
+        error = bytes > LARGEST ? EMSGSIZE : (flags & MSG_OOB) != 0 ? EOPNOTSUPP : frame(&framed, message, bytes);
+    if (error != 0)
+        return tw_result(error);
+
+    ssize_t sent = choose_way(fd, message, &framed.address);
+    if (sent == 0) {
+        if (framed.buffer != NULL && tw_copy_in(framed.buffer, message->msg_iov, message->msg_iovlen, bytes) != bytes)
+            sent = tw_result(EFAULT);
+        else
+            sent = REAL(sendmsg)(fd, &framed.message, (flags & MSG_DONTWAIT) | MSG_NOSIGNAL);
+        if (sent >= 0)
+            sent -= (ssize_t)sizeof framed.address;
+        else if (errno == EPIPE || errno == ECONNRESET)
+            errno = ENETDOWN; /* the driver has ended */
+    } else if (sent > 0)
+        sent = REAL(sendmsg)(fd, message, flags);
+    end_frame(&framed);
+    return sent;
 }
 
 /* The end of a pair is the end of the driver, unless the application has shut its own side down. */
@@ -82,18 +128,31 @@ static ssize_t end_of_pair(int fd, int flags)
     return (flags & MSG_DONTWAIT) != 0 || (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 ? tw_result(EAGAIN) : 0;
 }
 
-ssize_t tw_datagram_receive(int fd, struct msghdr *message, int flags)
+/* The application gets the sender and the payload. 0 or an errno. */
+static int give(const struct framed *framed, struct msghdr *message, size_t payload)
 {
-    struct tw_address address;
-    struct iovec vectors[MAX_VECTORS];
-    if (flags & MSG_ERRQUEUE)
-        return tw_result(EAGAIN);
-    int count = put_before(vectors, &address, message);
-    if (count < 0)
-        return tw_result(EMSGSIZE);
+    if (framed->buffer != NULL) {
+        size_t room = framed->vectors[1].iov_len, bytes = payload < room ? payload : room;
+        if (tw_copy_out(message->msg_iov, message->msg_iovlen, framed->buffer, bytes) != bytes)
+            return EFAULT;
+    }
 
-    struct msghdr framed = { .msg_iov = vectors, .msg_iovlen = count };
-    ssize_t received = REAL(recvmsg)(fd, &framed, flags & (MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC));
+    message->msg_flags = framed->message.msg_flags & MSG_TRUNC;
+    message->msg_controllen = 0;
+    if (message->msg_name == NULL)
+        message->msg_namelen = 0;
+    else if ((int)message->msg_namelen < 0)
+        return EINVAL;
+    else if (!tw_can_read(message->msg_name, message->msg_namelen < sizeof framed->address ? message->msg_namelen : sizeof framed->address))
+        return EFAULT;
+    else
+        message->msg_namelen = tw_address_out(&framed->address, message->msg_name, message->msg_namelen);
+    return 0;
+}
+
+static ssize_t receive_framed(int fd, struct framed *framed, struct msghdr *message, int flags)
+{
+    ssize_t received = REAL(recvmsg)(fd, &framed->message, flags & (MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC));
     if (received < 0) {
         if (errno == ECONNRESET)
             errno = ENETDOWN;
@@ -102,24 +161,36 @@ ssize_t tw_datagram_receive(int fd, struct msghdr *message, int flags)
 
     if (received == 0)
         return end_of_pair(fd, flags);
-    if (received < (ssize_t)sizeof address)
+    size_t payload = (size_t)received - sizeof framed->address;
+    if ((size_t)received < sizeof framed->address)
         return tw_result(EPROTO);
 
     sa_family_t family;
-    memcpy(&family, address.bytes, sizeof family);
+    memcpy(&family, framed->address.bytes, sizeof family);
     if (family == AF_UNSPEC) {
         /* The socket's pending error, which is reported once. */
         int error;
-        memcpy(&error, address.bytes + 4, sizeof error);
-        if (flags & MSG_PEEK)
-            (void)!REAL(recvmsg)(fd, &(struct msghdr){ .msg_iov = vectors, .msg_iovlen = 1 }, MSG_DONTWAIT);
+        memcpy(&error, framed->address.bytes + 4, sizeof error);
+        if ((flags & MSG_PEEK) != 0)
+            (void)!REAL(recvmsg)(fd, &(struct msghdr){ .msg_iov = framed->vectors, .msg_iovlen = 1 }, MSG_DONTWAIT);
         return tw_result(error);
     }
 
-    message->msg_flags = framed.msg_flags & MSG_TRUNC;
-    message->msg_controllen = 0;
-    message->msg_namelen = message->msg_name != NULL ? tw_address_out(&address, message->msg_name, message->msg_namelen) : 0;
-    return received - (ssize_t)sizeof address;
+    int error = give(framed, message, payload);
+    return error != 0 ? tw_result(error) : (ssize_t)payload;
+}
+
+ssize_t tw_datagram_receive(int fd, struct msghdr *message, size_t bytes, int flags)
+{
+    struct framed framed;
+    if ((flags & MSG_ERRQUEUE) != 0)
+        return tw_result(EAGAIN);
+    int error = frame(&framed, message, bytes);
+    if (error != 0)
+        return tw_result(error);
+    ssize_t received = receive_framed(fd, &framed, message, flags);
+    end_frame(&framed);
+    return received;
 }
 
 int tw_datagram_waiting(int fd)
@@ -129,6 +200,8 @@ int tw_datagram_waiting(int fd)
     struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
     int before = errno;
     ssize_t length = REAL(recvmsg)(fd, &message, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+    if (length < 0 && errno == ENOTSOCK)
+        return -1;
     errno = before;
     return length > (ssize_t)sizeof address ? (int)(length - (ssize_t)sizeof address) : 0;
 }

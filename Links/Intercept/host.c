@@ -84,7 +84,7 @@ static int find_registrations(int fd, struct registration *found)
         snprintf(path, sizeof path, "/proc/self/fd/%s", entry->d_name);
         ssize_t length = readlink(path, target, sizeof target);
         static const char epoll[] = "anon_inode:[eventpoll]";
-        if (length == sizeof epoll - 1 && memcmp(target, epoll, length) == 0)
+        if (length == sizeof epoll - 1 && memcmp(target, epoll, sizeof epoll - 1) == 0)
             count += find_in(atoi(entry->d_name), fd, found + count, MAX_REGISTRATIONS - count);
     }
 
@@ -115,7 +115,7 @@ int tw_become_host(int fd, enum tw_kind kind)
         return error;
 
     int flags = fcntl(fd, F_GETFL), descriptor_flags = fcntl(fd, F_GETFD);
-    int host = RAW(socket, domain, type | SOCK_CLOEXEC, 0);
+    int host = (int)RAW(socket, domain, type | SOCK_CLOEXEC, 0);
     if (host < 0)
         return errno;
     copy_options(fd, host, type);

@@ -28,7 +28,7 @@ EXPORT int close(int fd)
 static void forget(unsigned first, unsigned last)
 {
     for (unsigned fd = first; fd <= last && fd < 1u << 20; fd++)
-        tw_note(fd, TW_UNKNOWN);
+        tw_note((int)fd, TW_UNKNOWN);
 }
 
 EXPORT int close_range(unsigned first, unsigned last, int flags)
@@ -40,7 +40,7 @@ EXPORT int close_range(unsigned first, unsigned last, int flags)
 
 EXPORT void closefrom(int first)
 {
-    forget(first < 0 ? 0 : first, ~0u);
+    forget(first < 0 ? 0 : (unsigned)first, ~0u);
     REAL(closefrom)(first);
 }
 

@@ -26,25 +26,19 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 {
     if (!tw_is_ours(tw_kind(fd)) || is_native(level, name))
         return REAL(setsockopt)(fd, level, name, value, length);
-    return tw_result(value == NULL && length > 0 ? EFAULT : tw_set_option(fd, level, name, value, length));
+    return tw_result((int)length < 0 ? EINVAL : tw_set_option(fd, level, name, value, length));
 }
 
 /* The driver knows why a connection failed; when it has forgotten the socket, or is gone, the descriptor still knows that it did. */
-static int pending_error(int fd, void *value, socklen_t *length)
+static int pending_error(int fd)
 {
     int known = 0, native = 0;
     socklen_t size = sizeof known;
-    if (*length < sizeof known)
-        return tw_result(EINVAL);
     if (tw_get_option(fd, SOL_SOCKET, SO_ERROR, &known, &size) != 0)
         known = 0;
     size = sizeof native;
     REAL(getsockopt)(fd, SOL_SOCKET, SO_ERROR, &native, &size);
-    if (known == 0)
-        known = native;
-    memcpy(value, &known, sizeof known);
-    *length = sizeof known;
-    return 0;
+    return known == 0 ? native : known;
 }
 
 EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
@@ -52,11 +46,23 @@ EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *lengt
     bool no_device = level == SOL_SOCKET && name == SO_BINDTODEVICE; /* empty, as the pair says */
     if (!tw_is_ours(tw_kind(fd)) || is_native(level, name) || no_device)
         return REAL(getsockopt)(fd, level, name, value, length);
-    if (value == NULL || length == NULL)
-        return tw_result(EFAULT);
+    socklen_t room, whole = sizeof(int);
+    uint8_t result[TW_LONGEST_OPTION];
+    int error = tw_read_length(length, &room);
+    if (error != 0)
+        return tw_result(error);
+    if (level == SOL_SOCKET && name == SO_ERROR && tw_handle(fd) == 0)
+        return -1;
     if (level == SOL_SOCKET && name == SO_ERROR)
-        return pending_error(fd, value, length);
-    return tw_result(tw_get_option(fd, level, name, value, length));
+        memcpy(result, &(int){ pending_error(fd) }, sizeof(int));
+    else {
+        whole = room < sizeof result ? room : sizeof result;
+        error = tw_get_option(fd, level, name, result, &whole);
+        if (error != 0)
+            return tw_result(error);
+    }
+
+    return tw_result(tw_write_value(value, room, length, result, whole, room < whole ? room : whole));
 }
 
 EXPORT int ioctl(int fd, unsigned long request, ...)
@@ -67,8 +73,11 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
     va_end(arguments);
     if (request != FIONREAD || !tw_is_datagram(tw_known(fd)))
         return REAL(ioctl)(fd, request, argument);
-    *(int *)argument = tw_datagram_waiting(fd);
-    return 0;
+    int waiting = tw_datagram_waiting(fd);
+    if (waiting < 0)
+        return REAL(ioctl)(fd, request, argument);
+    struct iovec vector = { .iov_base = argument, .iov_len = sizeof waiting };
+    return tw_result(tw_copy_out(&vector, 1, &waiting, sizeof waiting) == sizeof waiting ? 0 : EFAULT);
 }
 
 EXPORT int fcntl(int fd, int command, ...)

@@ -34,7 +34,7 @@ static bool parse_prefix(char *text, struct prefix *prefix)
 
     unsigned longest = is_v4 ? 32 : 128;
     unsigned long length = slash == NULL ? longest : strtoul(slash + 1, &end, 10);
-    prefix->length = length + (is_v4 ? 96 : 0);
+    prefix->length = (unsigned)length + (is_v4 ? 96 : 0);
     return length <= longest && (slash == NULL || (slash[1] >= '0' && slash[1] <= '9' && *end == 0));
 }
 

@@ -32,6 +32,7 @@ struct address_request {
 };
 
 #define NO_WAIT 1u
+#define AWAIT_HANDSHAKE 2u
 
 EXPORT int socket(int domain, int type, int protocol)
 {
@@ -49,7 +50,7 @@ EXPORT int socket(int domain, int type, int protocol)
         uint16_t family;
         uint16_t type;
         int32_t protocol;
-    } request = { .family = domain, .type = kind, .protocol = protocol };
+    } request = { .family = (uint16_t)domain, .type = (uint16_t)kind, .protocol = protocol };
     struct tw_answer answer;
     int error = tw_ask(&request.header, sizeof request, TW_SOCKET, &answer);
     if (error != 0)
@@ -70,8 +71,8 @@ static uint32_t fill(int fd)
     static const uint8_t filler[32768];
     uint32_t filled = 0;
     ssize_t sent;
-    while ((sent = REAL(send)(fd, filler, sizeof filler, MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
-        filled += sent;
+    while ((sent = REAL(send)(fd, filler, sizeof filler, MSG_DONTWAIT | MSG_NOSIGNAL)) > 0 || (sent < 0 && errno == EINTR))
+        filled += sent > 0 ? (uint32_t)sent : 0;
     return filled;
 }
 
@@ -80,6 +81,8 @@ static int state_of(int fd)
 {
     struct tw_answer answer;
     struct address_request request = { .handle = tw_handle(fd) }; /* no address: changes nothing */
+    if (request.handle == 0)
+        return errno;
     int error = tw_ask(&request.header, sizeof request, TW_CONNECT, &answer);
     return error == 0 || error == EALREADY || error == EISCONN ? error : ECONNABORTED;
 }
@@ -93,7 +96,7 @@ static int send_timeout(int fd)
     return timeout.tv_sec > 2000000 ? -1 : (int)(timeout.tv_sec * 1000 + timeout.tv_usec / 1000 + 1);
 }
 
-static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *address)
+static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *address, bool no_wait)
 {
     struct tw_answer answer;
     struct address_request request = { .handle = tw_handle(fd), .address = *address };
@@ -105,9 +108,11 @@ static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *ad
             return error;
     }
 
+    if (request.handle == 0)
+        return errno;
     tw_note(fd, TW_STREAM);
     int flags = fcntl(fd, F_GETFL), error;
-    if (flags >= 0 && (flags & O_NONBLOCK) != 0) {
+    if (no_wait || (flags >= 0 && (flags & O_NONBLOCK) != 0)) {
         request.flags = NO_WAIT;
         request.discard = fill(fd);
         error = tw_ask(&request.header, sizeof request, TW_CONNECT, &answer);
@@ -125,7 +130,23 @@ static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *ad
     return error;
 }
 
+int tw_await_handshake(int fd)
+{
+    struct tw_answer answer;
+    struct address_request request = { .handle = tw_handle(fd), .flags = AWAIT_HANDSHAKE };
+    if (request.handle == 0)
+        return errno;
+    int timeout = send_timeout(fd);
+    int error = tw_ask_patiently(&request.header, sizeof request, TW_CONNECT, &answer, timeout);
+    return error == EISCONN || error == EINTR || (error == ETIMEDOUT && timeout > 0) ? 0 : error;
+}
+
 EXPORT int connect(int fd, const struct sockaddr *to, socklen_t length)
+{
+    return tw_connect(fd, to, length, false);
+}
+
+int tw_connect(int fd, const struct sockaddr *to, socklen_t length, bool no_wait)
 {
     struct tw_address address;
     enum tw_kind kind = tw_kind(fd);
@@ -143,10 +164,10 @@ EXPORT int connect(int fd, const struct sockaddr *to, socklen_t length)
     }
 
     if (tw_is_stream(kind))
-        return tw_result(connect_stream(fd, kind, &address));
+        return tw_result(connect_stream(fd, kind, &address, no_wait));
     struct tw_answer answer;
     struct address_request request = { .handle = tw_handle(fd), .address = address };
-    error = tw_ask(&request.header, sizeof request, TW_CONNECT, &answer);
+    error = request.handle == 0 ? errno : tw_ask(&request.header, sizeof request, TW_CONNECT, &answer);
     if (error == 0)
         tw_note(fd, to->sa_family == AF_UNSPEC ? TW_DATAGRAM : TW_DATAGRAM_CONNECTED);
     return tw_result(error);
@@ -169,7 +190,7 @@ EXPORT int bind(int fd, const struct sockaddr *local, socklen_t length)
     }
 
     request.handle = tw_handle(fd);
-    return tw_result(tw_ask(&request.header, offsetof(struct address_request, flags), TW_BIND, &answer));
+    return tw_result(request.handle == 0 ? errno : tw_ask(&request.header, offsetof(struct address_request, flags), TW_BIND, &answer));
 }
 
 EXPORT int listen(int fd, int backlog)
@@ -199,6 +220,15 @@ static bool listens(int fd, enum tw_kind kind)
     return kind == TW_LISTENER;
 }
 
+/* The caller gets an address, cut to his room. 0, EFAULT or EINVAL. */
+static int give_name(const struct tw_address *name, struct sockaddr *to, socklen_t *length)
+{
+    struct sockaddr_storage whole = { .ss_family = AF_UNSPEC };
+    socklen_t room, bytes = tw_address_out(name, (struct sockaddr *)&whole, sizeof whole);
+    int error = tw_read_length(length, &room);
+    return error != 0 ? error : tw_write_value(to, room, length, &whole, bytes, bytes);
+}
+
 /* One record, with one descriptor, is one connection. */
 static int accept_record(int fd, struct sockaddr *peer, socklen_t *length, int flags)
 {
@@ -224,11 +254,15 @@ static int accept_record(int fd, struct sockaddr *peer, socklen_t *length, int f
 
     int connection;
     memcpy(&connection, CMSG_DATA(first), sizeof connection);
+    int error = peer == NULL ? 0 : give_name(&record.peer, peer, length);
+    if (error != 0) {
+        RAW(close, connection); /* lost to the caller, as Linux has it */
+        return tw_result(error);
+    }
+
     tw_note(connection, TW_STREAM);
     if ((flags & SOCK_NONBLOCK) != 0)
         fcntl(connection, F_SETFL, O_RDWR | O_NONBLOCK);
-    if (peer != NULL && length != NULL)
-        *length = tw_address_out(&record.peer, peer, *length);
     return connection;
 }
 
@@ -261,10 +295,14 @@ static int name_of(int fd, enum tw_request which, struct sockaddr *name, socklen
 {
     struct tw_answer answer;
     int error = tw_ask_number(fd, which, 0, &answer);
-    if (error == EBADF && which == TW_GET_PEER_NAME)
+    if (error == EBADF && which == TW_GET_PEER_NAME && tw_handle(fd) != 0)
         error = ENOTCONN; /* the driver has forgotten a connection that has ended */
-    if (error == 0)
-        *length = tw_address_out((const struct tw_address *)answer.body, name, *length);
+    if (error == 0) {
+        struct tw_address address;
+        memcpy(&address, answer.body, sizeof address);
+        error = give_name(&address, name, length);
+    }
+
     return tw_result(error);
 }
 

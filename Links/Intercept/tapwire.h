@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -61,6 +62,33 @@ static inline bool tw_is_stream(enum tw_kind kind) { return kind == TW_STREAM_FR
 static inline bool tw_is_datagram(enum tw_kind kind) { return kind >= TW_DATAGRAM_FRESH; }
 static inline bool tw_is_ours(enum tw_kind kind) { return kind >= TW_STREAM_FRESH; }
 
+/* ---- memory.c: the application's pointers ---- */
+
+/* UIO_MAXIOV, MAX_RW_COUNT, and net.core.optmem_max as Linux has it by default. */
+#define TW_MOST_VECTORS 1024u
+#define TW_MOST_BYTES 0x7ffff000ul
+#define TW_MOST_CONTROL 131072u
+
+/* Whether all of it is mapped and may be read: a system call for each page that this thread has not asked about lately. What is unmapped meanwhile is not noticed. */
+bool tw_can_read(const void *address, size_t length);
+
+/* Copies between this library's memory and the application's. Bytes copied: fewer where the application's ends before. */
+size_t tw_copy_in(void *to, const struct iovec *from, size_t count, size_t length);
+size_t tw_copy_out(const struct iovec *to, size_t count, const void *from, size_t length);
+
+/* The room that a caller says there is. 0, EFAULT, or EINVAL for a negative one. */
+int tw_read_length(const socklen_t *length, socklen_t *value);
+
+/* Gives a caller a value, cut to his room, and says how long it is. 0 or EFAULT. */
+int tw_write_value(void *to, socklen_t room, socklen_t *length, const void *from, socklen_t whole, socklen_t said);
+
+/* What Linux finds wrong with a message or its vectors whatever the socket is: 0 or an errno. The bytes that they have room for, at most TW_MOST_BYTES. */
+int tw_check_message(const struct msghdr *message, size_t *bytes);
+int tw_check_vectors(const struct iovec *vectors, size_t count, size_t *bytes);
+
+/* Likewise with the control messages of one that is to be sent. */
+int tw_check_control(const struct msghdr *message);
+
 /* ---- route.c: which destinations are Tapwire's ---- */
 
 /* Reads TAPWIRE_ROUTES. */
@@ -110,12 +138,22 @@ struct tw_answer {
 /* Reads TAPWIRE_LINK, or finds the path that the driver of this user has when it is not told otherwise. */
 void tw_find_link(void);
 
-/* Sends a request and waits for its answer. 0, or an errno: the driver's, or ENETDOWN if there is none. A signal does not end it. */
+/* The inode of this user namespace; 0 in the one that the machine starts with. */
+unsigned long tw_user_namespace(void);
+
+/* Sends a request and waits for its answer. 0, or an errno: the driver's; ENETDOWN if there is none, or none that answers within ten seconds; EACCES if what
+   listens is not to be trusted; what the kernel says when it has no memory or descriptors. A signal does not end it: these calls know no EINTR. */
 int tw_ask(struct tw_header *request, uint32_t length, enum tw_request type, struct tw_answer *answer);
 
 /* As above for a request whose answer takes as long as the network does: EINTR if a signal handler has run that does not restart calls, ETIMEDOUT after
    the given milliseconds (-1: never). The driver goes on with it. */
 int tw_ask_patiently(struct tw_header *request, uint32_t length, enum tw_request type, struct tw_answer *answer, int milliseconds);
+
+/* connect(); no_wait: as if the descriptor were non-blocking. */
+int tw_connect(int fd, const struct sockaddr *to, socklen_t length, bool no_wait);
+
+/* Waits for the handshake of a connection that Fast Open has let the program write to already. 0, or the errno of its failure. */
+int tw_await_handshake(int fd);
 
 /* Sees to it that children of fork can reach the driver, whoever they run as. */
 void tw_watch_forks(void);
@@ -123,13 +161,24 @@ void tw_watch_forks(void);
 /* poll for one descriptor (none if negative): not intercepted, no point of cancellation. */
 int tw_poll(int fd, short *events, int milliseconds);
 
-/* The name of a socket in requests. 0 if the descriptor is no socket. */
+/* The name of a socket in requests. 0 if the descriptor is no socket, or none at all: then errno says which. */
 uint64_t tw_handle(int fd);
 
 /* Requests that consist of a handle, and perhaps a number. */
 int tw_ask_number(int fd, enum tw_request type, int number, struct tw_answer *answer);
+/* The value is this library's own memory. */
 int tw_get_option(int fd, int level, int name, void *value, socklen_t *length);
+
+/* The value is the application's. */
 int tw_set_option(int fd, int level, int name, const void *value, socklen_t length);
+
+/* LinkProtocol.MaxOptionValue. */
+#define TW_LONGEST_OPTION 512u
+
+/* ---- trust.c ---- */
+
+/* Whether the connected descriptor's other end is root's or this user's own, or that of a user in whose place nobody else can have put a socket. */
+bool tw_trusts_driver(int fd, const char *path);
 
 /* ---- address.c ---- */
 
@@ -146,10 +195,11 @@ int tw_become_host(int fd, enum tw_kind kind);
 
 /* ---- datagram.c ---- */
 
-ssize_t tw_datagram_send(int fd, const struct msghdr *message, int flags);
-ssize_t tw_datagram_receive(int fd, struct msghdr *message, int flags);
+/* A message, and its bytes, that have been checked. ENOTSOCK: the descriptor is none of ours any more. */
+ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int flags);
+ssize_t tw_datagram_receive(int fd, struct msghdr *message, size_t bytes, int flags);
 
-/* Bytes of the next datagram, 0 if none is there: FIONREAD. */
+/* Bytes of the next datagram, 0 if none is there: FIONREAD. -1 and errno if the descriptor is none of ours any more. */
 int tw_datagram_waiting(int fd);
 
 /* Sets errno and returns -1, or returns 0. */

@@ -3,6 +3,7 @@
 #include "tapwire.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -22,29 +23,65 @@ DEFINE_REAL(readv)
 DEFINE_REAL(write)
 DEFINE_REAL(writev)
 
+/* A number that was noted as a datagram socket's, and was closed behind this library's back (fclose): it is what it is. */
+static bool is_stale(int fd, ssize_t result)
+{
+    if (result >= 0 || errno != ENOTSOCK)
+        return false;
+    tw_note(fd, TW_UNKNOWN);
+    return true;
+}
+
 static ssize_t send_one(int fd, const void *bytes, size_t length, int flags, const struct sockaddr *to, socklen_t to_length)
 {
     struct iovec vector = { .iov_base = (void *)bytes, .iov_len = length };
     struct msghdr message = { .msg_name = (void *)to, .msg_namelen = to_length, .msg_iov = &vector, .msg_iovlen = 1 };
-    return tw_datagram_send(fd, &message, flags);
+    if (to != NULL && (to_length == 0 || to_length > sizeof(struct sockaddr_storage))) /* a negative one is a large one here */
+        return tw_result(EINVAL);
+    return tw_datagram_send(fd, &message, length, flags);
 }
 
 static ssize_t receive_one(int fd, void *bytes, size_t length, int flags, struct sockaddr *from, socklen_t *from_length)
 {
-    struct iovec vector = { .iov_base = bytes, .iov_len = length };
-    struct msghdr message = { .msg_name = from_length != NULL ? from : NULL, .msg_namelen = from_length != NULL ? *from_length : 0, .msg_iov = &vector, .msg_iovlen = 1 };
-    ssize_t received = tw_datagram_receive(fd, &message, flags);
-    if (received >= 0 && from_length != NULL)
-        *from_length = message.msg_namelen;
+    struct iovec vector = { .iov_base = bytes, .iov_len = length < TW_MOST_BYTES ? length : TW_MOST_BYTES };
+    struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
+    struct sockaddr_storage sender;
+    if (from != NULL)
+        message.msg_name = &sender, message.msg_namelen = sizeof sender;
+    ssize_t received = tw_datagram_receive(fd, &message, length, flags);
+    if (received < 0 || from == NULL)
+        return received;
+
+    /* What is wrong with the caller's room is found after the datagram has been taken, as in Linux. */
+    if (!tw_can_read(from_length, sizeof *from_length))
+        return tw_result(EFAULT);
+    socklen_t room = *from_length < message.msg_namelen ? *from_length : message.msg_namelen;
+    if ((int)*from_length < 0)
+        return tw_result(EINVAL);
+    if (!tw_can_read(from, room))
+        return tw_result(EFAULT);
+    memcpy(from, &sender, room);
+    *from_length = message.msg_namelen;
     return received;
 }
 
-/* MSG_FASTOPEN connects with the first bytes. */
-static int open_fast(int fd, const struct sockaddr *to, socklen_t length)
+/* MSG_FASTOPEN connects with the first bytes, where a cookie is known; without any, as connect() does. 0, or -1 with errno. */
+static int open_fast(int fd, const struct sockaddr *to, socklen_t length, size_t bytes, int flags)
 {
     int on = 1;
-    return tw_known(fd) != TW_STREAM_FRESH ? 0
-        : setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on) != 0 ? -1 : connect(fd, to, length);
+    if (bytes > 0 && setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on) != 0)
+        return -1;
+    return tw_connect(fd, to, length, (flags & MSG_DONTWAIT) != 0);
+}
+
+/* As in Linux, a call that may wait does so until it is known whether anybody takes the first bytes. */
+static ssize_t opened_fast(int fd, ssize_t sent, int flags)
+{
+    int status = fcntl(fd, F_GETFL);
+    if (sent <= 0 || (flags & MSG_DONTWAIT) != 0 || status < 0 || (status & O_NONBLOCK) != 0 || !tw_is_stream(tw_known(fd)))
+        return sent;
+    int error = tw_await_handshake(fd);
+    return error != 0 ? tw_result(error) : sent;
 }
 
 EXPORT ssize_t send(int fd, const void *bytes, size_t length, int flags)
@@ -58,9 +95,11 @@ EXPORT ssize_t sendto(int fd, const void *bytes, size_t length, int flags, const
     if (tw_is_datagram(kind))
         return send_one(fd, bytes, length, flags, to, to_length);
     if (tw_is_stream(kind)) {
-        if ((flags & MSG_FASTOPEN) != 0 && open_fast(fd, to, to_length) != 0)
+        bool opens = (flags & MSG_FASTOPEN) != 0 && kind == TW_STREAM_FRESH;
+        if (opens && open_fast(fd, to, to_length, length, flags) != 0)
             return -1;
-        return REAL(send)(fd, bytes, length, flags & ~MSG_FASTOPEN); /* TCP does not look at the address */
+        ssize_t sent = REAL(send)(fd, bytes, length, flags & ~MSG_FASTOPEN); /* TCP does not look at the address */
+        return opens ? opened_fast(fd, sent, flags) : sent;
     }
 
     return REAL(sendto)(fd, bytes, length, flags, to, to_length);
@@ -69,14 +108,29 @@ EXPORT ssize_t sendto(int fd, const void *bytes, size_t length, int flags, const
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     enum tw_kind kind = tw_known(fd);
-    if (tw_is_datagram(kind))
-        return tw_datagram_send(fd, message, flags);
-    if (tw_is_stream(kind) && (message->msg_name != NULL || message->msg_controllen > 0 || (flags & MSG_FASTOPEN) != 0)) {
-        if ((flags & MSG_FASTOPEN) != 0 && open_fast(fd, message->msg_name, message->msg_namelen) != 0)
+    size_t bytes;
+    if (tw_is_datagram(kind)) {
+        int error = tw_check_message(message, &bytes);
+        ssize_t sent = error != 0 ? tw_result(error) : tw_datagram_send(fd, message, bytes, flags);
+        return is_stale(fd, sent) ? REAL(sendmsg)(fd, message, flags) : sent;
+    }
+
+    if (tw_is_stream(kind) && tw_can_read(message, sizeof *message)
+        && (message->msg_name != NULL || message->msg_controllen > 0 || (flags & MSG_FASTOPEN) != 0)) {
+        int error = tw_check_control(message);
+        if (error == 0 && message->msg_name != NULL && (int)message->msg_namelen < 0)
+            error = EINVAL;
+        if (error != 0)
+            return tw_result(error);
+        bool opens = (flags & MSG_FASTOPEN) != 0 && kind == TW_STREAM_FRESH;
+        if (opens && ((error = tw_check_message(message, &bytes)) != 0))
+            return tw_result(error);
+        if (opens && open_fast(fd, message->msg_name, message->msg_namelen, bytes, flags) != 0)
             return -1;
         /* Neither address nor control messages mean to TCP what they would mean to the pair. */
         struct msghdr plain = { .msg_iov = message->msg_iov, .msg_iovlen = message->msg_iovlen };
-        return REAL(sendmsg)(fd, &plain, flags & ~MSG_FASTOPEN);
+        ssize_t sent = REAL(sendmsg)(fd, &plain, flags & ~MSG_FASTOPEN);
+        return opens ? opened_fast(fd, sent, flags) : sent;
     }
 
     return REAL(sendmsg)(fd, message, flags);
@@ -87,11 +141,13 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
     if (!tw_is_ours(tw_known(fd)))
         return REAL(sendmmsg)(fd, messages, count, flags);
     unsigned sent = 0;
+    if (count > TW_MOST_VECTORS)
+        count = TW_MOST_VECTORS;
     for (; sent < count; sent++) {
-        ssize_t length = sendmsg(fd, &messages[sent].msg_hdr, flags);
+        ssize_t length = tw_can_read(&messages[sent], sizeof *messages) ? sendmsg(fd, &messages[sent].msg_hdr, flags) : tw_result(EFAULT);
         if (length < 0)
             break;
-        messages[sent].msg_len = length;
+        messages[sent].msg_len = (unsigned)length;
     }
 
     return sent > 0 || count == 0 ? (int)sent : -1;
@@ -123,11 +179,21 @@ static void look_at_descriptors(struct msghdr *message)
     }
 }
 
+static ssize_t receive_message(int fd, struct msghdr *message, int flags)
+{
+    size_t bytes;
+    int error = tw_check_message(message, &bytes);
+    return error != 0 ? tw_result(error) : tw_datagram_receive(fd, message, bytes, flags);
+}
+
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
     enum tw_kind kind = tw_known(fd);
-    if (tw_is_datagram(kind))
-        return tw_datagram_receive(fd, message, flags);
+    if (tw_is_datagram(kind)) {
+        ssize_t received = receive_message(fd, message, flags);
+        return is_stale(fd, received) ? REAL(recvmsg)(fd, message, flags) : received;
+    }
+
     if (tw_is_stream(kind) && (flags & MSG_ERRQUEUE) != 0)
         return tw_result(EAGAIN); /* the pair would give data */
     ssize_t received = REAL(recvmsg)(fd, message, flags);
@@ -149,6 +215,10 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
     if (!tw_is_datagram(tw_known(fd)))
         return REAL(recvmmsg)(fd, messages, count, flags, timeout);
     if (timeout != NULL) {
+        if (!tw_can_read(timeout, sizeof *timeout))
+            return tw_result(EFAULT);
+        if (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= 1000000000)
+            return tw_result(EINVAL);
         clock_gettime(CLOCK_MONOTONIC, &end);
         end.tv_nsec += timeout->tv_nsec;
         end.tv_sec += timeout->tv_sec + end.tv_nsec / 1000000000;
@@ -158,10 +228,10 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
     unsigned received = 0;
     while (received < count) {
         int how = (flags & ~MSG_WAITFORONE) | (received > 0 && (flags & MSG_WAITFORONE) != 0 ? MSG_DONTWAIT : 0);
-        ssize_t length = tw_datagram_receive(fd, &messages[received].msg_hdr, how);
+        ssize_t length = tw_can_read(&messages[received], sizeof *messages) ? receive_message(fd, &messages[received].msg_hdr, how) : tw_result(EFAULT);
         if (length < 0)
             break;
-        messages[received++].msg_len = length;
+        messages[received++].msg_len = (unsigned)length;
         if (timeout != NULL && has_passed(&end)) /* as the kernel does: after each datagram */
             break;
     }
@@ -171,28 +241,51 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 
 EXPORT ssize_t read(int fd, void *bytes, size_t length)
 {
-    return tw_is_datagram(tw_known(fd)) ? receive_one(fd, bytes, length, 0, NULL, NULL) : REAL(read)(fd, bytes, length);
+    if (!tw_is_datagram(tw_known(fd)) || length == 0) /* which takes no datagram: only recv does */
+        return REAL(read)(fd, bytes, length);
+    ssize_t received = receive_one(fd, bytes, length, 0, NULL, NULL);
+    return is_stale(fd, received) ? REAL(read)(fd, bytes, length) : received;
 }
 
 EXPORT ssize_t write(int fd, const void *bytes, size_t length)
 {
-    return tw_is_datagram(tw_known(fd)) ? send_one(fd, bytes, length, 0, NULL, 0) : REAL(write)(fd, bytes, length);
+    if (!tw_is_datagram(tw_known(fd)))
+        return REAL(write)(fd, bytes, length);
+    ssize_t sent = send_one(fd, bytes, length, 0, NULL, 0);
+    return is_stale(fd, sent) ? REAL(write)(fd, bytes, length) : sent;
+}
+
+/* 0 or an errno: where messages with too many vectors are too long, readv and writev are wrong. */
+static int check_vectors(const struct iovec *vectors, int count, size_t *bytes)
+{
+    *bytes = 0;
+    return count < 0 || (unsigned)count > TW_MOST_VECTORS ? EINVAL : tw_check_vectors(vectors, (size_t)count, bytes);
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *vectors, int count)
 {
-    if (!tw_is_datagram(tw_known(fd)))
+    size_t bytes;
+    int error = tw_is_datagram(tw_known(fd)) ? check_vectors(vectors, count, &bytes) : 0;
+    if (error != 0)
+        return tw_result(error);
+    if (!tw_is_datagram(tw_known(fd)) || bytes == 0)
         return REAL(readv)(fd, vectors, count);
-    struct msghdr message = { .msg_iov = (struct iovec *)vectors, .msg_iovlen = count };
-    return tw_datagram_receive(fd, &message, 0);
+    struct msghdr message = { .msg_iov = (struct iovec *)vectors, .msg_iovlen = (size_t)count };
+    ssize_t received = tw_datagram_receive(fd, &message, bytes, 0);
+    return is_stale(fd, received) ? REAL(readv)(fd, vectors, count) : received;
 }
 
 EXPORT ssize_t writev(int fd, const struct iovec *vectors, int count)
 {
-    if (!tw_is_datagram(tw_known(fd)))
+    size_t bytes;
+    int error = tw_is_datagram(tw_known(fd)) ? check_vectors(vectors, count, &bytes) : 0;
+    if (error != 0)
+        return tw_result(error);
+    if (!tw_is_datagram(tw_known(fd)) || bytes == 0) /* which sends nothing: only send and write do */
         return REAL(writev)(fd, vectors, count);
-    struct msghdr message = { .msg_iov = (struct iovec *)vectors, .msg_iovlen = count };
-    return tw_datagram_send(fd, &message, 0);
+    struct msghdr message = { .msg_iov = (struct iovec *)vectors, .msg_iovlen = (size_t)count };
+    ssize_t sent = tw_datagram_send(fd, &message, bytes, 0);
+    return is_stale(fd, sent) ? REAL(writev)(fd, vectors, count) : sent;
 }
 
 /* What programs built with _FORTIFY_SOURCE call. */

@@ -73,8 +73,9 @@ public sealed record SocketRequest(uint Id, LinkFamily Family, LinkSocketType So
 /// <param name="Discard">Bytes that the client has written to the descriptor so that it is not writable while connecting. The driver takes them away
 /// when the connection stands.</param>
 /// <param name="NoWait">Answer EINPROGRESS at once (or an error that is known at once). Then the descriptor tells: writable means connected;
-/// on failure the pair is reset, and SO_ERROR asked of the driver says why.</param>
-public sealed record ConnectRequest(uint Id, ulong Handle, LinkAddress Remote, uint Discard, bool NoWait)
+/// on failure the pair is reset, and SO_ERROR asked of the driver says why. With Fast Open and a cookie the answer is success, as in Linux: the data goes with the SYN.</param>
+/// <param name="AwaitHandshake">Connects nothing: answered when the handshake of a connection that Fast Open has let the client write to is done, with EISCONN, or has failed.</param>
+public sealed record ConnectRequest(uint Id, ulong Handle, LinkAddress Remote, uint Discard, bool NoWait, bool AwaitHandshake = false)
     : LinkSocketRequest(LinkMessageType.Connect, Id, Handle)
 {
     public LinkAnswer Connected(LinkAddress local) => Succeeded(local);

@@ -8,6 +8,10 @@ namespace Tapwire.Links.Protocol;
 public static class LinkRequestCodec
 {
     // Offsets of fields that several requests have; docs/link-protocol.md has the tables.
+    // Flags of a connect.
+    private const int NoWait = 1;
+    private const int AwaitHandshake = 2;
+
     private const int HandleAt = 16;
     private const int AfterHandle = 24;
 
@@ -112,7 +116,7 @@ public static class LinkRequestCodec
             LinkMessageType.Socket => new SocketRequest(
                 id, (LinkFamily)ReadUInt16LittleEndian(frame[16..]), (LinkSocketType)ReadUInt16LittleEndian(frame[18..]), ReadInt32LittleEndian(frame[20..])),
             LinkMessageType.Connect => new ConnectRequest(
-                id, handle, address, ReadUInt32LittleEndian(frame[52..]), Flag(ReadUInt32LittleEndian(frame[56..]))),
+                id, handle, address, ReadUInt32LittleEndian(frame[52..]), (ConnectFlags(frame) & NoWait) != 0, (ConnectFlags(frame) & AwaitHandshake) != 0),
             LinkMessageType.Bind => new BindRequest(id, handle, address),
             LinkMessageType.Listen => new ListenRequest(id, handle, ReadInt32LittleEndian(frame[AfterHandle..])),
             LinkMessageType.GetSockName => new GetSockNameRequest(id, handle),
@@ -151,6 +155,8 @@ public static class LinkRequestCodec
     private static AddAddressRequest ReadAddAddress(uint id, IpAddress address, ReadOnlySpan<byte> frame) =>
         new(id, address, AtMost(ReadUInt32LittleEndian(frame[44..]), (uint)address.Length * 8, "prefix length"));
 
+    private static int ConnectFlags(ReadOnlySpan<byte> frame) => AtMost(ReadUInt32LittleEndian(frame[56..]), NoWait | AwaitHandshake, "flags of a connect");
+
     private static void WriteBody(LinkRequest request, Span<byte> frame)
     {
         switch (request)
@@ -163,7 +169,7 @@ public static class LinkRequestCodec
             case ConnectRequest connect:
                 connect.Remote.WriteTo(frame[AfterHandle..]);
                 WriteUInt32LittleEndian(frame[52..], connect.Discard);
-                WriteUInt32LittleEndian(frame[56..], connect.NoWait ? 1u : 0);
+                WriteUInt32LittleEndian(frame[56..], (uint)((connect.NoWait ? NoWait : 0) | (connect.AwaitHandshake ? AwaitHandshake : 0)));
                 break;
             case BindRequest bind:
                 bind.Local.WriteTo(frame[AfterHandle..]);

@@ -41,7 +41,7 @@ public static class ProxyOutcomes
         StackError.None => ProxyOutcome.Succeeded,
         StackError.ConnectionRefused => ProxyOutcome.ConnectionRefused,
         StackError.NetworkUnreachable => ProxyOutcome.NetworkUnreachable,
-        StackError.HostUnreachable => ProxyOutcome.HostUnreachable,
+        StackError.HostUnreachable or StackError.HostDown => ProxyOutcome.HostUnreachable,
         StackError.TimedOut => ProxyOutcome.TimedOut,
         StackError.AccessDenied => ProxyOutcome.NotAllowed,
         StackError.AddressFamilyNotSupported => ProxyOutcome.AddressTypeNotSupported,

@@ -66,7 +66,14 @@ public class BufferPool
         return buffer;
     }
 
-    /// <summary>Called with every buffer that is handed out.</summary>
+    /// <summary>Lets go of free buffers beyond those that are kept in any case, as if there had been no load lately. Any thread may call it.</summary>
+    public void Trim()
+    {
+        foreach (var sizeClass in _classes)
+            sizeClass.Trim();
+    }
+
+    /// <summary>Called with every buffer that is handed out; what it throws comes out of the call that rents, and nothing is handed out.</summary>
     protected virtual void OnRented(PacketBuffer buffer)
     {
     }
@@ -88,8 +95,8 @@ public class BufferPool
     {
         var buffer = OfThisThread().TryPop(index) ?? _classes[index].TryPop() ?? new PacketBuffer(this, index, Sizes[index]);
         buffer.Rented(headroom);
-        Interlocked.Increment(ref _rented);
         OnRented(buffer);
+        Interlocked.Increment(ref _rented);
         return buffer;
     }
 
@@ -210,6 +217,16 @@ public class BufferPool
                 buffer.Next = _top;
                 _top = buffer;
                 _count++;
+            }
+        }
+
+        public void Trim()
+        {
+            lock (_lock)
+            {
+                _peak = _used;
+                while (_count > limit)
+                    Pop();
             }
         }
 

@@ -44,6 +44,9 @@ public sealed class PacketBuffer
     /// <summary>What the wire says, or is asked to do, about checksum and segmentation.</summary>
     public OffloadNote Offload;
 
+    /// <summary>When it was read from its wire, as a timestamp of the driver's clock; 0: it was not. The frame may wait before the engine sees it.</summary>
+    public long ReceivedAt { get; set; }
+
     /// <summary>Number of bytes in the buffer itself, without fragments.</summary>
     public int Length => _length;
 
@@ -235,6 +238,7 @@ public sealed class PacketBuffer
         _start = headroom;
         _length = 0;
         Offload = default;
+        ReceivedAt = 0;
         Volatile.Write(ref _references, 1);
     }
 

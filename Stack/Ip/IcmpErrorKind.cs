@@ -9,6 +9,15 @@ internal enum IcmpErrorKind
     /// <summary>No route to the host, or it does not answer ARP.</summary>
     HostUnreachable,
 
+    /// <summary>The last router does not know of the host.</summary>
+    HostUnknown,
+
+    /// <summary>The host that has sent the packet is cut off from the network.</summary>
+    HostIsolated,
+
+    /// <summary>A router could not follow the source route.</summary>
+    SourceRouteFailed,
+
     /// <summary>The host does not speak the transport protocol.</summary>
     ProtocolUnreachable,
 
@@ -26,4 +35,23 @@ internal enum IcmpErrorKind
 
     /// <summary>The packet did not fit the next link and must not be fragmented; comes with that link's MTU.</summary>
     PacketTooBig,
+}
+
+/// <summary>What sockets call an ICMP error.</summary>
+internal static class IcmpErrorKinds
+{
+    /// <summary>The errno values of Linux (icmp_err_convert, and for the last three tcp_v4_err).</summary>
+    public static StackError ToStackError(this IcmpErrorKind kind) => kind switch
+    {
+        IcmpErrorKind.NetworkUnreachable => StackError.NetworkUnreachable,
+        IcmpErrorKind.HostUnknown => StackError.HostDown,
+        IcmpErrorKind.HostIsolated => StackError.NotOnNetwork,
+        IcmpErrorKind.SourceRouteFailed => StackError.NotSupported,
+        IcmpErrorKind.ProtocolUnreachable => StackError.NoSuchOption,
+        IcmpErrorKind.PortUnreachable => StackError.ConnectionRefused,
+        IcmpErrorKind.PacketTooBig => StackError.MessageTooLong,
+        IcmpErrorKind.ParameterProblem => StackError.ProtocolError,
+        IcmpErrorKind.HostUnreachable or IcmpErrorKind.AdminProhibited or IcmpErrorKind.TimeExceeded => StackError.HostUnreachable,
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
+    };
 }

@@ -206,7 +206,7 @@ public sealed class IcmpLayer
                 break;
             case IpProtocol.Icmp when Icmpv4View.TryParse(transport, out var echo) && echo.Type == Icmpv4Type.Echo
                 && _sockets.TryGetValue(echo.Identifier, out var socket):
-                socket.Refused(from, sent.Destination, echo.Sequence, ErrorOf(kind), now);
+                socket.Refused(from, sent.Destination, echo.Sequence, kind.ToStackError(), now);
                 break;
             default:
                 _counters.IcmpInBadQuotes++;
@@ -214,25 +214,18 @@ public sealed class IcmpLayer
         }
     }
 
-    /// <summary>What sockets call it (RFC 1122, 4.2.3.9; errno values as Linux's icmp_err_convert has them).</summary>
-    internal static StackError ErrorOf(IcmpErrorKind kind) => kind switch
-    {
-        IcmpErrorKind.NetworkUnreachable => StackError.NetworkUnreachable,
-        IcmpErrorKind.PortUnreachable => StackError.ConnectionRefused,
-        IcmpErrorKind.PacketTooBig => StackError.MessageTooLong,
-        IcmpErrorKind.ProtocolUnreachable => StackError.NoSuchOption,
-        _ => StackError.HostUnreachable,
-    };
-
     private static IcmpErrorKind? KindOf(byte code) => code switch
     {
-        Icmpv4Unreachable.Network or Icmpv4Unreachable.NetworkUnknown or Icmpv4Unreachable.NetworkForService => IcmpErrorKind.NetworkUnreachable,
-        Icmpv4Unreachable.Host or Icmpv4Unreachable.HostUnknown or Icmpv4Unreachable.HostForService or Icmpv4Unreachable.SourceRouteFailed =>
-            IcmpErrorKind.HostUnreachable,
+        Icmpv4Unreachable.Network or Icmpv4Unreachable.NetworkUnknown or Icmpv4Unreachable.NetworkProhibited or Icmpv4Unreachable.NetworkForService =>
+            IcmpErrorKind.NetworkUnreachable,
+        Icmpv4Unreachable.Host or Icmpv4Unreachable.HostForService => IcmpErrorKind.HostUnreachable,
+        Icmpv4Unreachable.HostUnknown => IcmpErrorKind.HostUnknown,
+        Icmpv4Unreachable.HostIsolated => IcmpErrorKind.HostIsolated,
+        Icmpv4Unreachable.SourceRouteFailed => IcmpErrorKind.SourceRouteFailed,
         Icmpv4Unreachable.Protocol => IcmpErrorKind.ProtocolUnreachable,
         Icmpv4Unreachable.Port => IcmpErrorKind.PortUnreachable,
         Icmpv4Unreachable.FragmentationNeeded => IcmpErrorKind.PacketTooBig,
-        Icmpv4Unreachable.NetworkProhibited or Icmpv4Unreachable.HostProhibited or Icmpv4Unreachable.Prohibited =>
+        Icmpv4Unreachable.HostProhibited or Icmpv4Unreachable.Prohibited or Icmpv4Unreachable.PrecedenceViolation or Icmpv4Unreachable.PrecedenceCutoff =>
             IcmpErrorKind.AdminProhibited,
         _ => null,
     };

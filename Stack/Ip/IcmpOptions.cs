@@ -14,8 +14,18 @@ public sealed class IcmpOptions
 
     internal void Validate()
     {
-        StackOptions.Range(ErrorsPerSecond, 0, 1_000_000, nameof(ErrorsPerSecond));
-        StackOptions.Range(ErrorBurst, 1, 10_000, nameof(ErrorBurst));
-        StackOptions.Range(EchoOutstanding, 1, 65536, nameof(EchoOutstanding));
+        Ranges.ErrorsPerSecond.Check(ErrorsPerSecond, nameof(ErrorsPerSecond));
+        Ranges.ErrorBurst.Check(ErrorBurst, nameof(ErrorBurst));
+        Ranges.EchoOutstanding.Check(EchoOutstanding, nameof(EchoOutstanding));
+    }
+
+    /// <summary>What each option may be.</summary>
+    public static class Ranges
+    {
+        public static ValueRange<int> ErrorsPerSecond { get; } = new(0, 1_000_000);
+
+        public static ValueRange<int> ErrorBurst { get; } = new(1, 10_000);
+
+        public static ValueRange<int> EchoOutstanding { get; } = new(1, 65536);
     }
 }

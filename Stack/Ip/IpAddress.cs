@@ -50,9 +50,6 @@ public readonly struct IpAddress : IEquatable<IpAddress>, IComparable<IpAddress>
     /// <summary>127.0.0.0/8 or ::1.</summary>
     public bool IsLoopback => IsV4 ? V4 >> 24 == 127 : _high == 0 && _low == 1;
 
-    /// <summary>169.254.0.0/16 or fe80::/10.</summary>
-    public bool IsLinkLocal => IsV4 ? V4 >> 16 == 0xA9FE : _high >> 54 == 0x3FA;
-
     /// <summary>4 or 16.</summary>
     public int Length => IsV4 ? 4 : 16;
 

@@ -7,8 +7,8 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Ip;
 
 /// <summary>A packet for another shard, which begins with its IP header.</summary>
-/// <param name="Hops">Shards in which it has found no socket; more where it can only be that one's.</param>
-public readonly record struct CrossingPacket(PacketBuffer Packet, int Shard, int Hops);
+/// <param name="ShardsTried">Shards in which it has found no socket; more where it can only be that one's.</param>
+public readonly record struct CrossingPacket(PacketBuffer Packet, int Shard, int ShardsTried);
 
 /// <summary>IP output: finds the way, finishes the transport checksum, writes the header and hands the packet to the link, or back to this stack.</summary>
 internal sealed class IpLayer : IIpOutput
@@ -123,7 +123,7 @@ internal sealed class IpLayer : IIpOutput
     /// <summary>The next packet that is another shard's.</summary>
     public bool TryTakeCrossing(out CrossingPacket crossing) => _crossing.TryDequeue(out crossing);
 
-    public void PassOn(PacketBuffer packet, int hops) => Cross(packet, (_options.Shard!.Index + 1) % _options.Shard.Steering.Shards, hops + 1);
+    public void PassOn(PacketBuffer packet, int shardsTried) => Cross(packet, (_options.Shard!.Index + 1) % _options.Shard.Steering.Shards, shardsTried + 1);
 
     /// <summary>An address or a route has changed.</summary>
     public void Changed()
@@ -207,12 +207,12 @@ internal sealed class IpLayer : IIpOutput
             _loopback.Enqueue(packet);
     }
 
-    private void Cross(PacketBuffer packet, int shard, int hops)
+    private void Cross(PacketBuffer packet, int shard, int shardsTried)
     {
         if (_crossing.Count > LoopbackLimit)
             Drop(packet, ref _counters.LoopbackOverflow);
         else
-            _crossing.Enqueue(new CrossingPacket(packet, shard, hops));
+            _crossing.Enqueue(new CrossingPacket(packet, shard, shardsTried));
     }
 
     private static void Drop(PacketBuffer packet, ref long counter)

@@ -36,13 +36,13 @@ internal sealed class Ipv4Input(
     }
 
     /// <summary>Takes a packet that this stack has sent to itself, or that a sibling has validated, and so needs no validation.</summary>
-    /// <param name="hops">See <see cref="IpReceiveInfo.Hops"/>.</param>
-    public void ReceiveLoopback(PacketBuffer packet, Instant now, int hops = IpReceiveInfo.Settled)
+    /// <param name="shardsTried">See <see cref="IpReceiveInfo.ShardsTried"/>.</param>
+    public void ReceiveLoopback(PacketBuffer packet, Instant now, int shardsTried = IpReceiveInfo.Settled)
     {
         counters.IpInReceives++;
         if (Ipv4View.TryParse(packet.Span, out var header))
         {
-            Deliver(packet, header, toGroup: false, now, hops);
+            Deliver(packet, header, toGroup: false, now, shardsTried);
             return;
         }
 
@@ -67,13 +67,13 @@ internal sealed class Ipv4Input(
         }
     }
 
-    private void Deliver(PacketBuffer packet, in Ipv4View header, bool toGroup, Instant now, int hops = 0)
+    private void Deliver(PacketBuffer packet, in Ipv4View header, bool toGroup, Instant now, int shardsTried = 0)
     {
         var info = new IpReceiveInfo(
             IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), header.HopLimit, header.TrafficClass, toGroup)
         {
             HeaderLength = header.HeaderLength,
-            Hops = hops,
+            ShardsTried = shardsTried,
         };
         var protocol = header.Protocol;
         packet.Truncate(header.TotalLength);

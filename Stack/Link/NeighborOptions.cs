@@ -29,16 +29,33 @@ public sealed class NeighborOptions
 
     internal void Validate()
     {
-        StackOptions.Range(Entries, 1, 1 << 20, nameof(Entries));
-        StackOptions.Range(QueuedPackets, 1, 4096, nameof(QueuedPackets));
-        StackOptions.Range(QueuedBytes, 2 << 10, 16 << 20, nameof(QueuedBytes));
-        StackOptions.Range(AllQueuedBytes, 64 << 10, 1 << 30, nameof(AllQueuedBytes));
-        StackOptions.Range(Probes, 1, 20, nameof(Probes));
-        Range(RetransmitTime, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1), nameof(RetransmitTime));
-        Range(ReachableTime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), nameof(ReachableTime));
-        Range(UnusedTime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), nameof(UnusedTime));
+        Ranges.Entries.Check(Entries, nameof(Entries));
+        Ranges.QueuedPackets.Check(QueuedPackets, nameof(QueuedPackets));
+        Ranges.QueuedBytes.Check(QueuedBytes, nameof(QueuedBytes));
+        Ranges.AllQueuedBytes.Check(AllQueuedBytes, nameof(AllQueuedBytes));
+        Ranges.Probes.Check(Probes, nameof(Probes));
+        Ranges.RetransmitTime.Check(RetransmitTime, nameof(RetransmitTime));
+        Ranges.ReachableTime.Check(ReachableTime, nameof(ReachableTime));
+        Ranges.UnusedTime.Check(UnusedTime, nameof(UnusedTime));
     }
 
-    private static void Range(TimeSpan value, TimeSpan least, TimeSpan most, string name) =>
-        StackOptions.Check(value >= least && value <= most, name, value, $"{least}..{most}");
+    /// <summary>What each option may be.</summary>
+    public static class Ranges
+    {
+        public static ValueRange<int> Entries { get; } = new(1, 1 << 20);
+
+        public static ValueRange<int> QueuedPackets { get; } = new(1, 4096);
+
+        public static ValueRange<int> QueuedBytes { get; } = new(2 << 10, 16 << 20);
+
+        public static ValueRange<int> AllQueuedBytes { get; } = new(64 << 10, 1 << 30);
+
+        public static ValueRange<int> Probes { get; } = new(1, 20);
+
+        public static ValueRange<TimeSpan> RetransmitTime { get; } = new(TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1));
+
+        public static ValueRange<TimeSpan> ReachableTime { get; } = new(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
+
+        public static ValueRange<TimeSpan> UnusedTime { get; } = new(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
+    }
 }

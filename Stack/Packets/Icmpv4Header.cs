@@ -25,11 +25,14 @@ public static class Icmpv4Unreachable
     public const byte SourceRouteFailed = 5;
     public const byte NetworkUnknown = 6;
     public const byte HostUnknown = 7;
+    public const byte HostIsolated = 8;
     public const byte NetworkProhibited = 9;
     public const byte HostProhibited = 10;
     public const byte NetworkForService = 11;
     public const byte HostForService = 12;
     public const byte Prohibited = 13;
+    public const byte PrecedenceViolation = 14;
+    public const byte PrecedenceCutoff = 15;
 }
 
 /// <summary>An ICMP header as its bytes.</summary>

@@ -26,9 +26,6 @@ internal static class Octets
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Put8(ref byte start, int offset, byte value) => Unsafe.Add(ref start, offset) = value;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put16(ref byte start, int offset, ushort value) =>
         Unsafe.WriteUnaligned(ref Unsafe.Add(ref start, offset), BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(value) : value);
 

@@ -8,19 +8,19 @@ internal sealed partial class BbrCongestionControl
         AdaptLongTerm(report);
         switch (_mode)
         {
-            case Mode.ProbeDown:
+            case BbrMode.ProbeDown:
                 if (!CheckTimeToProbe(report) && report.InFlight <= InflightWithHeadroom && report.InFlight <= Inflight(1))
                     StartCruise();
                 break;
-            case Mode.ProbeCruise:
+            case BbrMode.ProbeCruise:
                 CheckTimeToProbe(report);
                 break;
-            case Mode.ProbeRefill when _roundStart:
+            case BbrMode.ProbeRefill when _rounds.IsStart:
                 // One round has filled the pipe: what is lost from now on tells about more than that.
                 _samplesProbe = true;
                 StartUp(report);
                 break;
-            case Mode.ProbeUp when IsTimeToGoDown(report):
+            case BbrMode.ProbeUp when IsTimeToGoDown(report):
                 StartDown(report.Now);
                 break;
         }
@@ -28,12 +28,12 @@ internal sealed partial class BbrCongestionControl
 
     private void AdaptLongTerm(in AckReport report)
     {
-        if (_phase == AckPhase.ProbeStarting && _roundStart)
-            _phase = AckPhase.ProbeFeedback;
-        if (_phase == AckPhase.ProbeStopping && _roundStart)
+        if (_phase == BbrAckPhase.ProbeStarting && _rounds.IsStart)
+            _phase = BbrAckPhase.ProbeFeedback;
+        if (_phase == BbrAckPhase.ProbeStopping && _rounds.IsStart)
         {
             _samplesProbe = false;
-            _phase = AckPhase.Init;
+            _phase = BbrAckPhase.Init;
             if (IsInProbeBandwidth && !report.IsApplicationLimited)
                 AdvanceBandwidthFilter();
         }
@@ -45,11 +45,11 @@ internal sealed partial class BbrCongestionControl
             return;
         }
 
-        if (_inflightLongTerm == long.MaxValue)
+        if (_bounds.InflightLongTerm == long.MaxValue)
             return;
         if (report.HasRate)
-            _inflightLongTerm = Math.Max(_inflightLongTerm, report.InFlightWhenSent);
-        if (_mode == Mode.ProbeUp)
+            _bounds.InflightLongTerm = Math.Max(_bounds.InflightLongTerm, report.InFlightWhenSent);
+        if (_mode == BbrMode.ProbeUp)
             ProbeUpward(report);
     }
 
@@ -65,33 +65,18 @@ internal sealed partial class BbrCongestionControl
     {
         _samplesProbe = false;
         if (!applicationLimited)
-            _inflightLongTerm = Math.Max(inFlight, (long)(Beta * TargetInflight));
-        if (_mode == Mode.ProbeUp)
+            _bounds.InflightLongTerm = Math.Max(inFlight, (long)(BbrBounds.Beta * TargetInflight));
+        if (_mode == BbrMode.ProbeUp)
             StartDown(now);
     }
 
     private void ProbeUpward(in AckReport report)
     {
-        if (!report.IsWindowLimited || Window < _inflightLongTerm)
+        if (!report.IsWindowLimited || Window < _bounds.InflightLongTerm)
             return;
-        _upAcked += report.Delivered;
-        if (_upAcked >= _upPerSegment)
-        {
-            var segments = _upAcked / _upPerSegment;
-            _upAcked -= segments * _upPerSegment;
-            _inflightLongTerm += segments * _segmentSize;
-        }
-
-        if (_roundStart)
-            RaiseSlope();
-    }
-
-    /// <summary>Twice as many segments per round trip with each round (4.3.3.5.2).</summary>
-    private void RaiseSlope()
-    {
-        var growth = 1L << _upRounds;
-        _upRounds = Math.Min(_upRounds + 1, 30);
-        _upPerSegment = Math.Max(Window / growth, _segmentSize);
+        _bounds.InflightLongTerm += _upward.Acknowledged(report.Delivered, _segmentSize);
+        if (_rounds.IsStart)
+            _upward.Steepen(Window, _segmentSize);
     }
 
     private bool CheckTimeToProbe(in AckReport report)
@@ -101,13 +86,12 @@ internal sealed partial class BbrCongestionControl
         var renoRounds = found ? RoundsAfterSuccess : Math.Min(MaxRounds, TargetInflight / _segmentSize);
         if (report.Now <= _cycleAt + _probeWait && _roundsSinceProbe < renoRounds)
             return false;
-        ResetLowerBounds();
+        _bounds.ResetShortTerm();
         _bandwidthBeforeProbe = MaxBandwidth;
-        _upRounds = 0;
-        _upAcked = 0;
-        _phase = AckPhase.Refilling;
-        StartRound(report.TotalDelivered);
-        _mode = Mode.ProbeRefill;
+        _upward.Reset();
+        _phase = BbrAckPhase.Refilling;
+        _rounds.Start(report.TotalDelivered);
+        _mode = BbrMode.ProbeRefill;
         _pacingGain = 1;
         _windowGain = DefaultWindowGain;
         return true;
@@ -115,57 +99,54 @@ internal sealed partial class BbrCongestionControl
 
     private bool IsTimeToGoDown(in AckReport report)
     {
-        if (report.IsWindowLimited && Window >= _inflightLongTerm)
+        if (report.IsWindowLimited && Window >= _bounds.InflightLongTerm)
         {
             // What holds it back is its own bound, which is being raised.
-            ResetFull();
-            _fullBandwidth = report.DeliveryRate;
+            _fullPipe.Reset(report.DeliveryRate);
             return false;
         }
 
-        if (_roundStart && _phase == AckPhase.ProbeFeedback)
+        if (_rounds.IsStart && _phase == BbrAckPhase.ProbeFeedback)
             _feedbackRounds++;
-        var isVain = _roundStart && _feedbackRounds > 1 && MaxBandwidth < ProbeSuccess * _bandwidthBeforeProbe
-            && report.TotalLost - _lostAtProbe > ProbeLoss * (report.TotalDelivered - _deliveredAtProbe);
-        return _fullNow || isVain;
+        var isVain = _rounds.IsStart && _feedbackRounds > 1 && MaxBandwidth < ProbeSuccess * _bandwidthBeforeProbe
+            && report.TotalLost - _lostAtProbe > BbrPathLoss.DraftThreshold * (report.TotalDelivered - _deliveredAtProbe);
+        return _fullPipe.IsNow || isVain;
     }
 
     private void StartDown(Instant now)
     {
-        _bandwidthLatest = 0;
-        _inflightLatest = 0;
-        _upPerSegment = long.MaxValue;
+        _bounds.ResetLatest();
+        _upward.Stop();
         // 4.3.3.5: 2 to 3 seconds, at random, so that flows do not probe together.
         _roundsSinceProbe = random.Next(2);
         _probeWait = TimeSpan.FromMilliseconds(2000 + random.Next(1001));
         _cycleAt = now;
-        _phase = AckPhase.ProbeStopping;
-        StartRound(_totalDelivered);
-        _mode = Mode.ProbeDown;
+        _phase = BbrAckPhase.ProbeStopping;
+        _rounds.Start(_totalDelivered);
+        _mode = BbrMode.ProbeDown;
         _pacingGain = 0.9;
         _windowGain = DefaultWindowGain;
     }
 
     private void StartCruise()
     {
-        _mode = Mode.ProbeCruise;
+        _mode = BbrMode.ProbeCruise;
         _pacingGain = 1;
         _windowGain = DefaultWindowGain;
     }
 
     private void StartUp(in AckReport report)
     {
-        _phase = AckPhase.ProbeStarting;
+        _phase = BbrAckPhase.ProbeStarting;
         _feedbackRounds = 0;
         _lostAtProbe = report.TotalLost;
         _deliveredAtProbe = report.TotalDelivered;
-        StartRound(report.TotalDelivered);
-        ResetFull();
-        _fullBandwidth = report.DeliveryRate;
+        _rounds.Start(report.TotalDelivered);
+        _fullPipe.Reset(report.DeliveryRate);
         _cycleAt = report.Now;
-        _mode = Mode.ProbeUp;
+        _mode = BbrMode.ProbeUp;
         _pacingGain = 1.25;
         _windowGain = 2.25;
-        RaiseSlope();
+        _upward.Steepen(Window, _segmentSize);
     }
 }

@@ -5,8 +5,7 @@ namespace Tapwire.Stack.Tcp;
 /// without much loss) sets the pace and the window. Names are the draft's; section numbers are those of its version 01.
 /// </summary>
 /// <remarks>
-/// <para>Losses are heeded where the draft heeds them, but not from its 2 % on: from 2 % more than twice what the path loses anyway, which is learnt while cruising, and
-/// if there are <see cref="LeastLosses"/> of them. On a path that loses 2 % of all packets whatever is sent, or changes their order, so that PAWS drops
+/// <para>Losses are heeded where the draft heeds them, but not from its 2 % on: from a share on that is learnt (<see cref="BbrPathLoss"/>). On a path that loses 2 % of all packets whatever is sent, or changes their order, so that PAWS drops
 /// some, the draft's values find the path full at each probe and ratchet down to a thirtieth of it; Linux's version 1 does not heed losses at all.</para>
 /// <para>Probes come more often than the draft's (<see cref="MaxRounds"/>), sooner still after one that has found much, and end when two rounds have brought nothing but
 /// losses. A fast recovery holds the window back for a round only if its losses are heeded.</para>
@@ -16,11 +15,6 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
     private const double StartupPacingGain = 2.773;
     private const double DrainPacingGain = 0.5;
     private const double DefaultWindowGain = 2;
-    private const double LossThreshold = 0.15;
-
-    /// <summary>Segments: fewer are chance.</summary>
-    private const int LeastLosses = 4;
-    private const double Beta = 0.7;
     private const double Headroom = 0.15;
 
     /// <summary>BBRPacingMarginPercent: so much slower than the measured rate, lest a queue stands.</summary>
@@ -29,31 +23,16 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
     private const int MinPipeSegments = 4;
     private const int MaxQuantum = 64 << 10;
 
-    private static readonly TimeSpan MinRttFilter = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan ProbeRttInterval = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ProbeRttDuration = TimeSpan.FromMilliseconds(200);
 
-    private enum Mode : byte
-    {
-        Startup,
-        Drain,
-        ProbeDown,
-        ProbeCruise,
-        ProbeRefill,
-        ProbeUp,
-        ProbeRtt,
-    }
-
-    private Mode _mode;
+    private BbrMode _mode;
     private int _segmentSize;
     private double _pacingGain;
     private double _windowGain;
     private double _pacingRate;
 
     // Rounds (4.5.1)
-    private long _nextRoundDelivered;
-    private long _rounds;
-    private bool _roundStart;
+    private BbrRounds _rounds;
 
     // Bandwidth, in bytes per second (4.5.2)
     private double _maxBandwidthNow;
@@ -61,10 +40,7 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
     private double _bandwidth;
 
     // Round trip (4.5.3)
-    private TimeSpan _minRtt;
-    private Instant _minRttAt;
-    private TimeSpan _probeRttMin;
-    private Instant _probeRttMinAt;
+    private BbrRoundTrip _roundTrip;
     private Instant _probeRttDoneAt;
     private bool _probeRttRoundDone;
     private bool _idleRestart;
@@ -79,7 +55,7 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
 
     private long MinPipe => (long)MinPipeSegments * _segmentSize;
 
-    private bool IsInProbeBandwidth => _mode is Mode.ProbeDown or Mode.ProbeCruise or Mode.ProbeRefill or Mode.ProbeUp;
+    private bool IsInProbeBandwidth => _mode is BbrMode.ProbeDown or BbrMode.ProbeCruise or BbrMode.ProbeRefill or BbrMode.ProbeUp;
 
     /// <summary>BBR.send_quantum (4.6.3): a millisecond's worth, for what waits on its way through both hosts; two segments at least.</summary>
     private long Quantum => Math.Max(2L * _segmentSize, Math.Min(MaxQuantum, (long)(_pacingRate / 1000)));
@@ -102,13 +78,9 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
         _segmentSize = segmentSize;
         Window = InitialWindow(segmentSize);
         SlowStartThreshold = long.MaxValue;
-        _minRtt = roundTrip;
-        _minRttAt = now;
-        _probeRttMin = roundTrip;
-        _probeRttMinAt = now;
-        _extraSince = now;
-        _inflightLongTerm = long.MaxValue;
-        ResetLowerBounds();
+        _roundTrip.Begin(roundTrip, now);
+        _aggregation.Restart(now);
+        _bounds.Begin();
         EnterStartup();
         var seconds = roundTrip > TimeSpan.Zero ? roundTrip.TotalSeconds : 0.001;
         _pacingRate = StartupPacingGain * Window / seconds;
@@ -122,14 +94,14 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
         UpdateMinRtt(report);
         CheckProbeRtt(report);
         AdvanceLatestSignals(report);
-        _bandwidth = Math.Min(MaxBandwidth, _bandwidthShortTerm);
+        _bandwidth = Math.Min(MaxBandwidth, _bounds.Bandwidth);
         SetPacingRate(_pacingGain);
         SetWindow(report);
     }
 
     public override void LossDetected(int inFlight, int segmentSize, Instant now)
     {
-        RememberModel();
+        _bounds.Remember();
         SaveWindow();
         _recovering = true;
         // 4.6.4.3: for a round trip no more leaves than arrives; but losses that are not heeded do not stop its growth either.
@@ -152,7 +124,7 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
     {
         if (first)
         {
-            RememberModel();
+            _bounds.Remember();
             SaveWindow();
         }
 
@@ -166,18 +138,17 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
         _recovering = false;
         _conservation = false;
         RestoreWindow();
-        RestoreModel();
+        _bounds.Restore();
     }
 
     public override void Restarted(TimeSpan idle, TimeSpan timeout, int segmentSize, Instant now)
     {
         // 4.4.3: after an idle time the model still holds; the pace keeps the queue empty.
         _idleRestart = true;
-        _extraSince = now;
-        _extraDelivered = 0;
+        _aggregation.Restart(now);
         if (IsInProbeBandwidth)
             SetPacingRate(1);
-        else if (_mode == Mode.ProbeRtt)
+        else if (_mode == BbrMode.ProbeRtt)
             CheckProbeRttDone(now);
     }
 
@@ -187,7 +158,7 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
         if (_bandwidth == 0)
             return;
         var rate = gain * _bandwidth * PacingMargin;
-        if (_fullReached || rate > _pacingRate)
+        if (_fullPipe.WasReached || rate > _pacingRate)
             _pacingRate = Math.Max(rate, _segmentSize);
     }
 
@@ -195,13 +166,13 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
 
     /// <summary>So many bytes are in flight when the path is full, times a gain.</summary>
     private long Product(double gain, double bandwidth) =>
-        _minRtt == TimeSpan.Zero || bandwidth == 0 ? InitialWindow(_segmentSize) : (long)(gain * bandwidth * _minRtt.TotalSeconds);
+        _roundTrip.Least == TimeSpan.Zero || bandwidth == 0 ? InitialWindow(_segmentSize) : (long)(gain * bandwidth * _roundTrip.Least.TotalSeconds);
 
     /// <summary>Room for super-frames on their way through both hosts.</summary>
     private long Quantize(long inflight)
     {
         inflight = Math.Max(Math.Max(inflight, 3 * Quantum), MinPipe);
-        return _mode == Mode.ProbeUp ? inflight + 2 * _segmentSize : inflight;
+        return _mode == BbrMode.ProbeUp ? inflight + 2 * _segmentSize : inflight;
     }
 
     private long Inflight(double gain) => Quantize(Product(gain, _bandwidth));
@@ -219,15 +190,15 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
         else
             GrowWindow(report);
         Window = Math.Max(Window, MinPipe);
-        if (_mode == Mode.ProbeRtt)
+        if (_mode == BbrMode.ProbeRtt)
             Window = Math.Min(Window, ProbeRttWindow);
         BoundWindow();
     }
 
     private void GrowWindow(in AckReport report)
     {
-        var most = Quantize(Product(_windowGain, _bandwidth) + MaxExtra);
-        if (_fullReached)
+        var most = Quantize(Product(_windowGain, _bandwidth) + _aggregation.Most);
+        if (_fullPipe.WasReached)
             Window = Math.Min(Window + report.Delivered, most);
         else if (Window < most || report.TotalDelivered < InitialWindow(_segmentSize))
             Window += report.Delivered;
@@ -236,16 +207,16 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
     private void BoundWindow()
     {
         var bound = long.MaxValue;
-        if (_mode is Mode.ProbeDown or Mode.ProbeRefill or Mode.ProbeUp)
-            bound = _inflightLongTerm;
-        else if (_mode is Mode.ProbeRtt or Mode.ProbeCruise)
+        if (_mode is BbrMode.ProbeDown or BbrMode.ProbeRefill or BbrMode.ProbeUp)
+            bound = _bounds.InflightLongTerm;
+        else if (_mode is BbrMode.ProbeRtt or BbrMode.ProbeCruise)
             bound = InflightWithHeadroom;
-        bound = Math.Max(Math.Min(bound, _inflightShortTerm), MinPipe);
+        bound = Math.Max(Math.Min(bound, _bounds.Inflight), MinPipe);
         Window = Math.Min(Window, bound);
     }
 
     private void SaveWindow() =>
-        _savedWindow = !_recovering && _mode != Mode.ProbeRtt ? Window : Math.Max(_savedWindow, Window);
+        _savedWindow = !_recovering && _mode != BbrMode.ProbeRtt ? Window : Math.Max(_savedWindow, Window);
 
     private void RestoreWindow() => Window = Math.Max(Window, _savedWindow);
 
@@ -255,43 +226,30 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
 
     private void UpdateMinRtt(in AckReport report)
     {
-        var expired = report.Now > _probeRttMinAt + ProbeRttInterval;
-        if (report.RoundTrip > TimeSpan.Zero && (report.RoundTrip < _probeRttMin || expired || _probeRttMin == TimeSpan.Zero))
-        {
-            _probeRttMin = report.RoundTrip;
-            _probeRttMinAt = report.Now;
-        }
-
-        if (_probeRttMin < _minRtt || _minRtt == TimeSpan.Zero || report.Now > _minRttAt + MinRttFilter)
-        {
-            _minRtt = _probeRttMin;
-            _minRttAt = _probeRttMinAt;
-        }
-
-        if (!expired || _idleRestart || _mode == Mode.ProbeRtt)
+        if (!_roundTrip.Update(report) || _idleRestart || _mode == BbrMode.ProbeRtt)
             return;
         SaveWindow();
-        _mode = Mode.ProbeRtt;
+        _mode = BbrMode.ProbeRtt;
         _pacingGain = 1;
         _windowGain = ProbeRttWindowGain;
         _probeRttDoneAt = Instant.Zero;
-        _phase = AckPhase.ProbeStopping;
-        StartRound(report.TotalDelivered);
+        _phase = BbrAckPhase.ProbeStopping;
+        _rounds.Start(report.TotalDelivered);
     }
 
     private void CheckProbeRtt(in AckReport report)
     {
-        if (_mode == Mode.ProbeRtt)
+        if (_mode == BbrMode.ProbeRtt)
         {
             if (_probeRttDoneAt == Instant.Zero && report.InFlight <= ProbeRttWindow)
             {
                 _probeRttDoneAt = report.Now + ProbeRttDuration;
                 _probeRttRoundDone = false;
-                StartRound(report.TotalDelivered);
+                _rounds.Start(report.TotalDelivered);
             }
             else if (_probeRttDoneAt != Instant.Zero)
             {
-                _probeRttRoundDone |= _roundStart;
+                _probeRttRoundDone |= _rounds.IsStart;
                 if (_probeRttRoundDone)
                     CheckProbeRttDone(report.Now);
             }
@@ -305,10 +263,10 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
     {
         if (_probeRttDoneAt == Instant.Zero || now <= _probeRttDoneAt)
             return;
-        _probeRttMinAt = now;
+        _roundTrip.Probed(now);
         RestoreWindow();
-        ResetLowerBounds();
-        if (_fullReached)
+        _bounds.ResetShortTerm();
+        if (_fullPipe.WasReached)
         {
             StartDown(now);
             StartCruise();

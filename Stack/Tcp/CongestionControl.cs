@@ -48,7 +48,7 @@ internal abstract class CongestionControl
     public virtual void Begin(int segmentSize, bool synLost, TimeSpan roundTrip, Instant now) =>
         Window = FirstWindow(segmentSize, synLost);
 
-    /// <summary>As after the other Begin, or before it, with that window.</summary>
+    /// <summary>Resets to the initial state with this window.</summary>
     public void Begin(long window) => Window = window;
 
     /// <summary>Nothing has changed since <see cref="Begin(long)"/>: as good as a new one.</summary>
@@ -104,6 +104,13 @@ internal abstract class CongestionControl
 
     /// <summary>min(10 SMSS, max(2 SMSS, 14600)) (RFC 6928, 2).</summary>
     public static int InitialWindow(int segmentSize) => Math.Min(10 * segmentSize, Math.Max(2 * segmentSize, 14600));
+
+    /// <summary>What a socket has chosen, or its stack, or what everybody has.</summary>
+    public static CongestionAlgorithm Choose(CongestionAlgorithm socket, CongestionAlgorithm stack)
+    {
+        var chosen = socket == CongestionAlgorithm.Default ? stack : socket;
+        return chosen == CongestionAlgorithm.Default ? CongestionAlgorithm.Cubic : chosen;
+    }
 
     public static CongestionControl Create(CongestionAlgorithm algorithm, TcpLayer layer) => algorithm switch
     {

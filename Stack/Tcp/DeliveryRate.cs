@@ -16,9 +16,11 @@ internal struct DeliveryRate
     public long Delivered { get; private set; }
 
     /// <summary>Bytes that have counted as lost since the connection began.</summary>
-    public long Lost { get; set; }
+    public long Lost { get; private set; }
 
     public readonly bool IsApplicationLimited => _applicationLimitedUntil > 0;
+
+    public void CountLost(int bytes) => Lost += bytes;
 
     /// <summary>Notes with a transmission what it is to be measured by.</summary>
     /// <param name="pipe">Bytes in flight before it.</param>
@@ -82,6 +84,12 @@ internal struct AckReport
 {
     public Instant Now;
     public int SegmentSize;
+
+    /// <summary>FlightSize before it: bytes between SND.UNA and SND.NXT.</summary>
+    public int FlightSize;
+
+    /// <summary>Bytes of those that were known to have arrived before it.</summary>
+    public int AlreadyArrived;
 
     /// <summary>Bytes by which SND.UNA has moved.</summary>
     public int Acknowledged;

@@ -48,11 +48,15 @@ internal struct RackDetector
         _end = end;
     }
 
+    /// <summary>Step 4: what was in flight when a duplicate was reported is acknowledged, and the next report counts.</summary>
+    public void Acknowledged(uint sndUna) => _hasDuplicateRound &= Seq.Lt(sndUna, _duplicateRound);
+
     /// <summary>Step 4: a duplicate was reported, so the window was too short; at most once in a round trip.</summary>
     public void DuplicateReported(uint sndUna, uint sndNxt)
     {
         IsReordering = true;
-        if (_hasDuplicateRound && Seq.Lt(sndUna, _duplicateRound))
+        Acknowledged(sndUna);
+        if (_hasDuplicateRound)
             return;
         _hasDuplicateRound = true;
         _duplicateRound = sndNxt;

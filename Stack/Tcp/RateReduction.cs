@@ -13,6 +13,7 @@ internal struct RateReduction
     /// <summary>The congestion window of the recovery, in bytes.</summary>
     public long Window { get; private set; }
 
+    /// <param name="inFlight">RecoverFS: bytes that were in flight before the acknowledgement that has begun the recovery.</param>
     public void Begin(int inFlight, long window)
     {
         _delivered = 0;
@@ -23,8 +24,8 @@ internal struct RateReduction
 
     /// <summary>An acknowledgement has come (RFC 9937, 6).</summary>
     /// <param name="delivered">Bytes that it newly reports, cumulatively or selectively.</param>
-    /// <param name="advances">It moved SND.UNA.</param>
-    public void Acknowledged(int delivered, int pipe, long threshold, int segmentSize, bool advances)
+    /// <param name="isSafe">SafeACK: it moved SND.UNA and shows no further loss.</param>
+    public void Acknowledged(int delivered, int pipe, long threshold, int segmentSize, bool isSafe)
     {
         _delivered += delivered;
         long send;
@@ -35,9 +36,7 @@ internal struct RateReduction
         else
         {
             // Below the target: as much as has arrived, and while recovery makes progress one segment more.
-            long limit = _delivered - _sent;
-            if (advances)
-                limit = Math.Max(limit, delivered) + segmentSize;
+            var limit = Math.Max(_delivered - _sent, delivered) + (isSafe ? segmentSize : 0);
             send = Math.Min(threshold - pipe, limit);
         }
 

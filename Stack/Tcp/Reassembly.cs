@@ -4,19 +4,14 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>A contiguous range of bytes that arrived ahead of a gap.</summary>
-internal sealed class ReassemblyRange
+internal sealed class ReassemblyRange : SequenceNode<ReassemblyRange>
 {
-    public uint Start;
     public uint End;
 
     /// <summary>When it last grew, in insertions.</summary>
-    public uint Touched;
+    public ulong Touched;
 
     public ReceiveQueue Payloads;
-
-    /// <summary>Neighbours by sequence number.</summary>
-    public ReassemblyRange? Next;
-    public ReassemblyRange? Previous;
 
     /// <summary>Neighbours in the order of growth: SACK reports the latest first (RFC 2018, 4).</summary>
     public ReassemblyRange? Older;
@@ -24,13 +19,18 @@ internal sealed class ReassemblyRange
 }
 
 /// <summary>Ranges and lists of them that are not in use, shared by the connections of a layer.</summary>
-internal sealed class ReassemblyRangePool
+/// <param name="seed">Not to be guessed: see <see cref="TreePriorities"/>.</param>
+internal sealed class ReassemblyRangePool(ulong seed)
 {
     private const int Limit = 4096;
 
     private readonly Stack<ReassemblyList> _lists = new();
+    private TreePriorities _priorities = new(seed);
     private ReassemblyRange? _free;
     private int _count;
+
+    /// <summary>Ranges that all lists have looked at to find a place: what specs count where others would measure time.</summary>
+    public long Steps { get; set; }
 
     public ReassemblyList RentList() => _lists.TryPop(out var list) ? list : new ReassemblyList();
 
@@ -45,10 +45,17 @@ internal sealed class ReassemblyRangePool
     {
         var range = _free;
         if (range is null)
-            return new ReassemblyRange();
-        _free = range.Next;
-        range.Next = null;
-        _count--;
+        {
+            range = new ReassemblyRange();
+        }
+        else
+        {
+            _free = range.Newer;
+            range.Newer = null;
+            _count--;
+        }
+
+        range.Priority = _priorities.Next();
         return range;
     }
 
@@ -57,10 +64,8 @@ internal sealed class ReassemblyRangePool
         range.Payloads.Clear();
         if (_count == Limit)
             return;
-        range.Previous = null;
         range.Older = null;
-        range.Newer = null;
-        range.Next = _free;
+        range.Newer = _free;
         _free = range;
         _count++;
     }
@@ -88,13 +93,13 @@ internal struct Reassembly
         (_list ??= ranges.RentList()).Insert(start, payload, pool, ranges);
 
     /// <inheritdoc cref="ReassemblyList.TakeInOrder"/>
-    public uint TakeInOrder(uint expected, ref ReceiveQueue queue, ReassemblyRangePool ranges)
+    public SackBlock TakeInOrder(ref uint expected, ref ReceiveQueue queue, ReassemblyRangePool ranges)
     {
         if (_list is null)
-            return expected;
-        expected = _list.TakeInOrder(expected, ref queue, ranges);
+            return default;
+        var duplicate = _list.TakeInOrder(ref expected, ref queue, ranges);
         Leave(ranges);
-        return expected;
+        return duplicate;
     }
 
     /// <inheritdoc cref="ReassemblyList.DropLast"/>
@@ -115,7 +120,7 @@ internal struct Reassembly
 
     private void Leave(ReassemblyRangePool ranges)
     {
-        if (_list is not { IsIdle: true })
+        if (_list is not { IsEmpty: true })
             return;
         ranges.Return(_list);
         _list = null;
@@ -123,34 +128,28 @@ internal struct Reassembly
 }
 
 /// <summary>
-/// The bytes that arrived ahead of a gap, as a sorted list of ranges with gaps between them. Its length is the number of gaps, not of segments. A place in it is
-/// sought from the nearest of three: the front, where gaps are filled, the end, where data is new, and where something arrived last.
+/// The bytes that arrived ahead of a gap, as a tree of ranges with gaps between them. Their number is that of gaps, not of segments. Where something arrived last,
+/// and at the end, where data is new, a place is found at once; anywhere else, in the tree.
 /// </summary>
 internal sealed class ReassemblyList
 {
     /// <summary>More gaps than that mean an attack or a hopeless path; the farthest range goes.</summary>
     public const int MaxRanges = 2048;
 
-    private ReassemblyRange? _first;
-    private ReassemblyRange? _last;
+    private SequenceTree<ReassemblyRange> _ranges;
 
     /// <summary>What grew last.</summary>
     private ReassemblyRange? _newest;
-    private uint _touched;
-    private uint _reported;
+    private ulong _touched;
+    private ulong _reported;
 
-    public bool IsEmpty => _first is null;
-
-    /// <summary>Empty, and nothing is left to report: any connection may have it next.</summary>
-    public bool IsIdle => _first is null && Unreported == 0;
+    public bool IsEmpty => _ranges.First is null;
 
     /// <summary>Contiguous ranges held.</summary>
-    public int Ranges { get; private set; }
+    public int Ranges => _ranges.Count;
 
-    /// <summary>Ranges that have come or grown since the last report.</summary>
+    /// <summary>Ranges here that have come or grown since the last report.</summary>
     public int Unreported { get; private set; }
-
-    public uint FirstStart => _first!.Start;
 
     /// <summary>Capacity of all buffers held.</summary>
     public long Memory { get; private set; }
@@ -160,7 +159,7 @@ internal sealed class ReassemblyList
     public SackBlock Insert(uint start, PacketBuffer payload, BufferPool pool, ReassemblyRangePool ranges)
     {
         var end = start + (uint)payload.Length;
-        var previous = Preceding(start);
+        var previous = Preceding(start, ranges);
         var duplicate = default(SackBlock);
         if (previous is not null && Seq.Gt(previous.End, start))
         {
@@ -176,13 +175,13 @@ internal sealed class ReassemblyList
             start = previous.End;
         }
 
-        var next = previous is null ? _first : previous.Next;
+        var next = previous is null ? _ranges.First : previous.Next;
         while (next is not null && Seq.Le(next.End, end))
         {
             // The new payload covers the whole range: it replaces it.
             duplicate = new SackBlock(next.Start, next.End);
             Remove(next, ranges);
-            next = previous is null ? _first : previous.Next;
+            next = previous is null ? _ranges.First : previous.Next;
         }
 
         if (next is not null && Seq.Lt(next.Start, end))
@@ -197,11 +196,16 @@ internal sealed class ReassemblyList
     }
 
     /// <summary>Moves what follows the expected byte without a gap to the receive queue.</summary>
-    /// <returns>The byte expected next.</returns>
-    public uint TakeInOrder(uint expected, ref ReceiveQueue queue, ReassemblyRangePool ranges)
+    /// <param name="expected">The byte that is expected next: before the call, and after it.</param>
+    /// <returns>Bytes that were here and have come in order again, the first range of them: for a duplicate report (RFC 2883).</returns>
+    public SackBlock TakeInOrder(ref uint expected, ref ReceiveQueue queue, ReassemblyRangePool ranges)
     {
-        while (_first is { } range && Seq.Le(range.Start, expected))
+        var arrived = expected;
+        var duplicate = default(SackBlock);
+        while (_ranges.First is { } range && Seq.Le(range.Start, expected))
         {
+            if (duplicate.IsEmpty && Seq.Lt(range.Start, arrived))
+                duplicate = new SackBlock(range.Start, Seq.Min(range.End, arrived));
             Memory -= range.Payloads.Memory;
             var skip = (int)(expected - range.Start);
             if (skip < (int)(range.End - range.Start))
@@ -215,19 +219,19 @@ internal sealed class ReassemblyList
             Remove(range, ranges);
         }
 
-        return expected;
+        return duplicate;
     }
 
     /// <summary>Drops the range farthest away.</summary>
     public void DropLast(ReassemblyRangePool ranges)
     {
-        Remove(_last!, ranges);
+        Remove(_ranges.Last!, ranges);
     }
 
     public void Clear(ReassemblyRangePool ranges)
     {
-        while (_first is not null)
-            Remove(_first, ranges);
+        while (_ranges.First is { } first)
+            Remove(first, ranges);
     }
 
     /// <summary>Writes up to <paramref name="room"/> blocks, the range that grew last first.</summary>
@@ -269,20 +273,17 @@ internal sealed class ReassemblyList
     }
 
     /// <summary>The last range that begins at or below a sequence number.</summary>
-    private ReassemblyRange? Preceding(uint start)
+    private ReassemblyRange? Preceding(uint start, ReassemblyRangePool ranges)
     {
-        if (_first is null || Seq.Gt(_first.Start, start))
-            return null;
-        var from = _first;
-        if ((int)(_last!.Start - start) < (int)(start - _first.Start))
-            from = _last;
-        if (Math.Abs((int)(_newest!.Start - start)) < Math.Abs((int)(from.Start - start)))
-            from = _newest;
-        while (Seq.Gt(from.Start, start))
-            from = from.Previous!;
-        while (from.Next is { } next && Seq.Le(next.Start, start))
-            from = next;
-        return from;
+        if (_newest is { } newest && Seq.Le(newest.Start, start) && (newest.Next is null || Seq.Gt(newest.Next.Start, start)))
+        {
+            ranges.Steps++;
+            return newest;
+        }
+
+        var found = _ranges.Find(start, out var steps);
+        ranges.Steps += steps;
+        return found;
     }
 
     private void Place(
@@ -299,17 +300,7 @@ internal sealed class ReassemblyList
             range = ranges.Rent();
             range.Start = start;
             range.Touched = 0;
-            range.Next = next;
-            range.Previous = previous;
-            if (previous is null)
-                _first = range;
-            else
-                previous.Next = range;
-            if (next is null)
-                _last = range;
-            else
-                next.Previous = range;
-            Ranges++;
+            _ranges.InsertAfter(previous, range);
         }
 
         Memory -= range.Payloads.Memory;
@@ -326,7 +317,7 @@ internal sealed class ReassemblyList
 
     private void Touch(ReassemblyRange range)
     {
-        if (range.Touched <= _reported)
+        if (IsReported(range))
             Unreported++;
         range.Touched = ++_touched;
         if (_newest == range)
@@ -337,6 +328,9 @@ internal sealed class ReassemblyList
             _newest.Newer = range;
         _newest = range;
     }
+
+    /// <summary>It has not grown since the last report.</summary>
+    private bool IsReported(ReassemblyRange range) => range.Touched <= _reported;
 
     private void LeaveOrder(ReassemblyRange range)
     {
@@ -352,19 +346,11 @@ internal sealed class ReassemblyList
 
     private void Remove(ReassemblyRange range, ReassemblyRangePool ranges)
     {
+        if (!IsReported(range))
+            Unreported--;
         LeaveOrder(range);
-        if (range.Previous is null)
-            _first = range.Next;
-        else
-            range.Previous.Next = range.Next;
-        if (range.Next is null)
-            _last = range.Previous;
-        else
-            range.Next.Previous = range.Previous;
-        range.Next = null;
-        range.Previous = null;
+        _ranges.Remove(range);
         Memory -= range.Payloads.Memory;
-        Ranges--;
         ranges.Return(range);
     }
 }

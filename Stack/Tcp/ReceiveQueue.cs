@@ -20,8 +20,9 @@ internal struct ReceiveQueue
     public int Memory { get; private set; }
 
     /// <summary>Takes over a payload of at least one byte.</summary>
+    /// <param name="isTight">Memory is short: what is large and mostly empty is copied at once.</param>
     /// <returns>True if it was copied behind the last one.</returns>
-    public bool Append(PacketBuffer payload, BufferPool pool)
+    public bool Append(PacketBuffer payload, BufferPool pool, bool isTight = false)
     {
         var length = payload.Length;
         if (_last is not null && length <= _last.Tailroom && length * 2 < payload.Capacity && _last.IsExclusive)
@@ -32,7 +33,7 @@ internal struct ReceiveQueue
             return true;
         }
 
-        if (length * 2 < payload.Capacity && Memory + payload.Capacity > 2 * (Bytes + length) + Slack)
+        if (length * 2 < payload.Capacity && Memory + payload.Capacity > 2 * (Bytes + length) + (isTight ? 0 : Slack))
             payload = Compact(payload, pool);
         Link(payload);
         return false;

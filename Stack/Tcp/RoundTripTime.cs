@@ -6,6 +6,12 @@ namespace Tapwire.Stack.Tcp;
 /// </summary>
 internal struct RoundTripTime
 {
+    /// <summary>
+    /// No segment lives longer (the MSL of RFC 9293, 3.4.2), and after the largest time-out it has been sent again, so that nothing is measured. Whoever measures more was
+    /// stopped himself: a process (SIGSTOP), or a virtual machine. One hour taken for a round trip would pace a connection at a few bytes per second for days.
+    /// </summary>
+    public static readonly TimeSpan Longest = TimeSpan.FromMinutes(2);
+
     private long _srtt;
     private long _variation;
 
@@ -17,9 +23,11 @@ internal struct RoundTripTime
     /// <summary>RTTVAR.</summary>
     public readonly TimeSpan Variation => new(_variation);
 
-    /// <summary>Takes a measurement that Karn's algorithm allows (RFC 6298, 3).</summary>
+    /// <summary>Takes a measurement that Karn's algorithm allows (RFC 6298, 3), unless it is over the <see cref="Longest"/>.</summary>
     public void Sample(TimeSpan roundTrip)
     {
+        if (roundTrip > Longest)
+            return;
         var sample = Math.Max(roundTrip.Ticks, 1);
         if (_srtt == 0)
         {

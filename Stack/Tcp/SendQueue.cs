@@ -23,11 +23,21 @@ internal struct SendQueue
     /// <summary>Bytes held.</summary>
     public int Bytes { get; private set; }
 
+    /// <summary>Capacity of all buffers held.</summary>
+    public int Memory { get; private set; }
+
     /// <summary>Sequence number after the last byte held.</summary>
     public readonly uint End => Start + (uint)Bytes;
 
+    /// <summary>With <see cref="CrowdedBytes"/> held, writes up to this size that find no room are copied to a buffer that has some for those that follow: a place
+    /// in the chain is found by a walk, and single bytes by the million must not make it long.</summary>
+    private const int TinyWrite = 256;
+
+    private const int CrowdedBytes = 4096;
+    private const int SharedCapacity = 16384;
+
     /// <summary>Takes over a buffer with data.</summary>
-    public void Append(PacketBuffer data)
+    public void Append(PacketBuffer data, BufferPool pool)
     {
         var length = data.Length;
         Bytes += length;
@@ -38,11 +48,22 @@ internal struct SendQueue
             return;
         }
 
+        if (length <= TinyWrite && Bytes >= CrowdedBytes && data.Capacity < SharedCapacity)
+            data = WithRoom(data, pool);
         if (_tail is null)
             _head = data;
         else
             _tail.Next = data;
         _tail = data;
+        Memory += data.Capacity;
+    }
+
+    private static PacketBuffer WithRoom(PacketBuffer data, BufferPool pool)
+    {
+        var larger = pool.Rent(SharedCapacity);
+        data.Span.CopyTo(larger.Append(data.Length));
+        data.Release();
+        return larger;
     }
 
     /// <summary>Releases <paramref name="count"/> bytes from the front, at most <see cref="Bytes"/>.</summary>
@@ -62,6 +83,7 @@ internal struct SendQueue
             }
 
             count -= head.Length;
+            Memory -= head.Capacity;
             _head = head.Next;
             if (_head is null)
                 _tail = null;
@@ -78,6 +100,7 @@ internal struct SendQueue
         _head = null;
         _tail = null;
         Bytes = 0;
+        Memory = 0;
     }
 
     /// <summary>A buffer with header room whose payload is the given bytes of the queue.</summary>

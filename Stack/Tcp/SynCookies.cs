@@ -62,7 +62,7 @@ internal sealed class SynCookies(KeyedRandom random)
         var index = sizes.Length - 1;
         while (index > 0 && sizes[index] > peerMss)
             index--;
-        var pairHash = TcpLayer.HashOf(_pairKey, pair);
+        var pairHash = TcpSecrets.HashOf(_pairKey, pair);
         var period = PeriodOf(now);
         var tag = (Tag(pairHash, period, irs) + (uint)index) & TagMask;
         return (uint)pairHash + ((uint)(period << PeriodShift) | (Tag(pairHash, period, NoSequence) & PairMask) << TagBits | tag);
@@ -73,7 +73,7 @@ internal sealed class SynCookies(KeyedRandom random)
     public SynCookieMatch Read(uint cookie, in TcpPair pair, uint irs, Instant now, out ushort peerMss)
     {
         peerMss = 0;
-        var pairHash = TcpLayer.HashOf(_pairKey, pair);
+        var pairHash = TcpSecrets.HashOf(_pairKey, pair);
         cookie -= (uint)pairHash;
         var period = PeriodOf(now);
         var age = (uint)(period - (cookie >> PeriodShift)) & ((1u << PeriodBits) - 1);

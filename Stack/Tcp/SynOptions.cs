@@ -1,3 +1,4 @@
+using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Tcp;
@@ -5,6 +6,16 @@ namespace Tapwire.Stack.Tcp;
 /// <summary>What a peer's SYN offers and this end wants too.</summary>
 internal struct SynOptions
 {
+    /// <summary>Peers that announce less are sent that much, or headers would be most of the traffic (TCP_MIN_SND_MSS).</summary>
+    public const int MinMss = 48;
+
+    /// <summary>RFC 7323, 2.3: more counts as 14.</summary>
+    public const byte MaxWindowScale = 14;
+
+    /// <summary>What a peer is assumed to take that does not say (RFC 9293, 3.7.1; for IPv6 1220).</summary>
+    private const int DefaultMssV4 = 536;
+    private const int DefaultMssV6 = 1220;
+
     /// <summary>0: the peer did not say.</summary>
     public ushort PeerMss;
     public byte PeerWindowScale;
@@ -26,4 +37,28 @@ internal struct SynOptions
         TsRecent = syn.TimestampValue,
         Ecn = options.Ecn != EcnMode.Off && syn.Has(TcpFlags.Ece) && syn.Has(TcpFlags.Cwr),
     };
+
+    /// <summary>The MSS that a SYN announces (RFC 9293, 3.7.1; RFC 6691).</summary>
+    /// <param name="mtu">Of the link.</param>
+    /// <param name="bound">What the application allows; 0: it has set nothing.</param>
+    public static ushort AnnouncedMss(int mtu, IpAddress peer, ushort bound)
+    {
+        var mss = Math.Clamp(mtu - IpHeaderLength(peer) - TcpHeader.MinLength, MinMss, ushort.MaxValue);
+        return (ushort)(bound > 0 ? Math.Clamp(bound, MinMss, mss) : mss);
+    }
+
+    /// <summary>The MSS of a peer that does not announce one.</summary>
+    public static int DefaultMss(IpAddress peer) => peer.IsV4 ? DefaultMssV4 : DefaultMssV6;
+
+    /// <summary>The least shift with which a buffer can be announced (RFC 7323, 2.3).</summary>
+    public static byte WindowScaleFor(int buffer)
+    {
+        byte shift = 0;
+        while (shift < MaxWindowScale && buffer >> shift > ushort.MaxValue)
+            shift++;
+        return shift;
+    }
+
+    /// <summary>Without options.</summary>
+    public static int IpHeaderLength(IpAddress address) => address.IsV4 ? 20 : 40;
 }

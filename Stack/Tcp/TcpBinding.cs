@@ -21,7 +21,7 @@ public sealed class TcpBinding : StackSocket
         if (_used)
             return;
         _used = true;
-        _place.Layer.Remove(_place);
+        _place.Layer.Ports.Remove(_place);
     }
 
     /// <summary>Begins an active open from the port, which is used up by it, also if it fails.</summary>

@@ -100,6 +100,9 @@ public sealed class TcpCounters
     public long TcpExtTCPSackRecoveryFail;
     public long TcpExtTCPSACKDiscard;
 
+    /// <summary>The peer had let go of what it had reported as arrived (RFC 2018, 8).</summary>
+    public long TcpExtTCPSACKReneging;
+
     /// <summary>What had been sent again was lost again.</summary>
     public long TcpExtTCPLostRetransmit;
 

@@ -19,5 +19,5 @@ internal sealed class TcpEmbryo(TcpListener listener, in TcpPair pair, uint hash
     /// <summary>The answer hands out a Fast Open cookie.</summary>
     public bool GivesFastOpenCookie;
 
-    protected internal override void Fire(Instant now) => Listener.Layer.EmbryoTimedOut(this, now);
+    protected internal override void Fire(Instant now) => Listener.Layer.SynCache.TimedOut(this, now);
 }

@@ -29,11 +29,3 @@ internal abstract class TcpEntry : Timer
 
 /// <summary>The two endpoints that name a connection (RFC 9293, 3.4.1).</summary>
 internal readonly record struct TcpPair(IpEndpoint Local, IpEndpoint Remote);
-
-/// <summary>A connection with a socket.</summary>
-internal sealed class TcpConnection(in TcpPair pair, uint hash) : TcpEntry(pair, hash)
-{
-    public TcpSocket Socket = null!;
-
-    protected internal override void Fire(Instant now) => Socket.TimerFired(now);
-}

@@ -27,7 +27,7 @@ public sealed partial class TcpLayer
             new IpEndpoint(quoted.Destination, BinaryPrimitives.ReadUInt16BigEndian(quotedHeader[2..])));
         var sequence = BinaryPrimitives.ReadUInt32BigEndian(quotedHeader[4..]);
         // RFC 5927, 4.1: only what could be in flight can have caused an error.
-        if (_table.Find(pair) is not TcpConnection { Socket: var socket } || Seq.Lt(sequence, socket.SndUna) || Seq.Ge(sequence, socket.SndNxt))
+        if (Table.Find(pair) is not TcpConnection { Socket: var socket } || Seq.Lt(sequence, socket.SndUna) || Seq.Ge(sequence, socket.SndNxt))
         {
             Counters.TcpInIcmpIgnored++;
             return;
@@ -35,10 +35,8 @@ public sealed partial class TcpLayer
 
         if (kind == IcmpErrorKind.PacketTooBig)
             socket.PathMtuReduced(Math.Max(mtu, LeastPathMtu(pair.Remote.Address)), now);
-        else if (ErrorFor(kind) is var error and not StackError.None)
-            socket.Unreachable(error, now);
         else
-            Counters.TcpInIcmpIgnored++;
+            socket.Unreachable(kind.ToStackError(), now);
     }
 
     /// <summary>What routers may press a path down to.</summary>
@@ -47,7 +45,7 @@ public sealed partial class TcpLayer
     /// <summary>An address is no longer ours: what is bound to it ends. No reset is sent, there is no address to send it from.</summary>
     internal void AddressRemoved(IpAddress address, Instant now)
     {
-        foreach (var entry in _table.Snapshot())
+        foreach (var entry in Table.Snapshot())
         {
             if (entry.LocalAddress != address)
                 continue;
@@ -57,22 +55,12 @@ public sealed partial class TcpLayer
                     connection.Socket.End(StackError.ConnectionAborted);
                     break;
                 case TcpEmbryo embryo:
-                    Remove(embryo);
+                    SynCache.Remove(embryo);
                     break;
                 case TcpTimeWait timeWait:
-                    Remove(timeWait);
+                    TimeWaits.Remove(timeWait);
                     break;
             }
         }
     }
-
-    /// <summary>As Linux maps them (icmp_err_convert).</summary>
-    private static StackError ErrorFor(IcmpErrorKind kind) => kind switch
-    {
-        IcmpErrorKind.NetworkUnreachable => StackError.NetworkUnreachable,
-        IcmpErrorKind.HostUnreachable or IcmpErrorKind.AdminProhibited or IcmpErrorKind.TimeExceeded => StackError.HostUnreachable,
-        IcmpErrorKind.PortUnreachable or IcmpErrorKind.ProtocolUnreachable => StackError.ConnectionRefused,
-        IcmpErrorKind.ParameterProblem => StackError.ProtocolError,
-        _ => StackError.None,
-    };
 }

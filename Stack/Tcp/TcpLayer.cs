@@ -1,13 +1,18 @@
+using System.Runtime.CompilerServices;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
+using Tapwire.Stack.Tcp.Connection;
 
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// TCP of one stack (RFC 9293): it knows all connections and listeners, gives each segment to the one it belongs to, and lets those with something
-/// to send take turns.
+/// TCP of one stack (RFC 9293): OPEN calls, the parts that connections of a stack have together, and the turns that those with something to send take.
 /// </summary>
+/// <remarks>
+/// A segment goes from <see cref="TcpDemultiplexer"/> to the socket of its connection, to <see cref="SynCache"/> while the handshake of a passive open lasts, to
+/// <see cref="TimeWaits"/> when the connection is over, and to <see cref="PassiveOpen"/> if it belongs to none.
+/// </remarks>
 public sealed partial class TcpLayer
 {
     internal const byte Protocol = 6;
@@ -16,19 +21,29 @@ public sealed partial class TcpLayer
     internal readonly IIpOutput Ip;
     internal readonly SocketEventQueue Events;
     internal readonly TimerWheel Timers;
-    internal readonly ReassemblyRangePool Ranges = new();
-    internal readonly TransmissionPool Transmissions = new();
+    internal readonly ReassemblyRangePool Ranges;
+    internal readonly TransmissionPool Transmissions;
     internal readonly SenderStatePool Senders;
     internal readonly PathMtuCache PathMtu = new();
     internal readonly KeyedRandom Random;
 
-    private readonly TcpTable _table;
-    private readonly SipHash _sequenceKey;
-    private readonly SipHash _timestampKey;
-    private readonly EphemeralPorts _ephemeral;
-    private readonly StackShard? _shard;
-    private RateLimit _resets;
-    private RateLimit _challenges;
+    /// <summary>Everything that has a pair of endpoints: connections, embryos and records in TIME-WAIT.</summary>
+    internal readonly TcpTable Table;
+    internal readonly TcpPorts Ports;
+    internal readonly TcpSecrets Secrets;
+    internal readonly ControlSegments Control;
+    internal readonly SynCache SynCache;
+    internal readonly PassiveOpen Passive;
+    internal readonly TimeWaits TimeWaits;
+
+    /// <summary>Servers that a client remembers.</summary>
+    private const int FastOpenCacheCapacity = 1024;
+
+    private readonly TcpDemultiplexer _demultiplexer;
+    private FastOpenCache? _fastOpenCache;
+
+    /// <summary>What was asked for last.</summary>
+    private StrongBox<TcpSocketOptions> _options = new(default);
     private TcpSocket? _firstOutput;
     private TcpSocket? _lastOutput;
 
@@ -43,19 +58,23 @@ public sealed partial class TcpLayer
         Timers = timers;
         Counters = counters;
         Random = random;
-        _shard = shard;
         Senders = new SenderStatePool(this);
-        _table = new TcpTable(random);
-        _sequenceKey = random.NextHash();
-        _timestampKey = random.NextHash();
-        _ephemeral = new EphemeralPorts(random, shard);
-        _resets = new RateLimit(options.ResetsPerSecond);
-        // Half of the allowance at random, so that nobody can learn about other connections by counting (CVE-2016-5696).
-        _challenges = new RateLimit(options.ChallengeAcksPerSecond - random.Next(options.ChallengeAcksPerSecond / 2 + 1));
-        _cookies = new SynCookies(random);
+        Table = new TcpTable(random);
+        var sequenceKey = random.NextHash();
+        var timestampKey = random.NextHash();
 
-        // A client's next connection may be another shard's: what is handed out is to count there, too.
-        _fastOpenKey = (shared ?? random).NextHash();
+        // No secret of their own, so that the numbers that others draw stay as they are.
+        Ranges = new ReassemblyRangePool(sequenceKey.Hash(0, 0, 1));
+        Transmissions = new TransmissionPool(sequenceKey.Hash(0, 0, 2));
+        Ports = new TcpPorts(Table, new EphemeralPorts(random, shard));
+        Control = new ControlSegments(options, ip, counters, random);
+        Passive = new PassiveOpen(this, new SynCookies(random), shard);
+
+        // A client's next connection may be another shard's: the Fast Open cookies that are handed out are to count there, too.
+        Secrets = new TcpSecrets(sequenceKey, timestampKey, (shared ?? random).NextHash());
+        SynCache = new SynCache(this);
+        TimeWaits = new TimeWaits(this);
+        _demultiplexer = new TcpDemultiplexer(this);
     }
 
     public TcpCounters Counters { get; }
@@ -64,46 +83,91 @@ public sealed partial class TcpLayer
     public int Count { get; private set; }
 
     /// <summary>Connections in SYN-RECEIVED after a passive open.</summary>
-    public int EmbryonicCount { get; private set; }
+    public int EmbryonicCount => SynCache.Count;
 
     /// <summary>Connections in TIME-WAIT.</summary>
-    public int TimeWaitCount { get; private set; }
+    public int TimeWaitCount => TimeWaits.Count;
 
     /// <summary>A socket waits for its turn to send.</summary>
     internal bool OutputPending => _firstOutput is not null;
 
-    /// <summary>Takes a segment, and its buffer.</summary>
-    /// <param name="segment">Begins with the TCP header and ends with the payload.</param>
-    internal void Receive(PacketBuffer segment, in IpReceiveInfo info, Instant now)
+    /// <summary>What the client side of Fast Open knows of servers; made when a socket asks for it first.</summary>
+    internal FastOpenCache FastOpenCache => _fastOpenCache ??= new FastOpenCache(FastOpenCacheCapacity);
+
+    /// <summary>Begins an active open. The result comes as an event of the socket: Connected, or Closed with its <see cref="TcpSocket.Error"/>.</summary>
+    /// <param name="local">Unspecified address or port 0: the stack chooses.</param>
+    /// <param name="options">With <see cref="TcpSocketOptions.FastOpen"/>, and a cookie at hand, Connected comes at once, and the first Write sends the SYN.</param>
+    /// <param name="socket">Null unless None is returned.</param>
+    /// <returns>None; NetworkUnreachable; AddressNotAvailable: the local address is not ours, or the same connection exists or is in TIME-WAIT;
+    /// AddressInUse: no ephemeral port is free; NoBufferSpace: too many sockets; InvalidArgument: no host can have that remote endpoint.</returns>
+    public StackError Connect(IpEndpoint remote, IpEndpoint local, in TcpSocketOptions options, Instant now, out TcpSocket? socket)
     {
-        Counters.TcpInSegs++;
-        var start = segment.Headroom - info.HeaderLength;
-        if (segment.FragmentCount > 0)
-            segment = Linear(segment);
-        if (!Accept(segment, info, out var header))
+        socket = null;
+        if (remote.Port == 0 || remote.Address.IsUnspecified)
+            return StackError.InvalidArgument;
+        if (remote.Address.IsMulticast || remote.Address.IsLimitedBroadcast)
+            return StackError.NetworkUnreachable;
+        if (Count >= Options.MaxSockets)
         {
-            segment.Release();
-            return;
+            Counters.TcpSocketsRefused++;
+            return StackError.NoBufferSpace;
         }
 
-        header.IsMarked = (info.TrafficClass & EcnField.Mask) == EcnField.Experienced;
-        var pair = new TcpPair(new IpEndpoint(info.Destination, header.DestinationPort), new IpEndpoint(info.Source, header.SourcePort));
-        switch (_table.Find(pair))
+        if (RefusesMore())
+            return StackError.NoBufferSpace;
+
+        var error = Ip.Route(remote.Address, local.Address, out var route);
+        if (error != StackError.None)
+            return error;
+        if (route.ToGroup)
+            return StackError.NetworkUnreachable;
+        var pair = new TcpPair(new IpEndpoint(route.Source, local.Port), remote);
+        TcpTimeWait? replaced = null;
+        if (local.Port == 0 ? !Ports.TryChoose(ref pair) : !Ports.IsFree(pair, now, out replaced))
+            return local.Port == 0 ? StackError.AddressInUse : StackError.AddressNotAvailable;
+
+        var sequence = Secrets.InitialSequence(pair, now);
+        if (replaced is not null)
         {
-            case TcpConnection connection:
-                connection.Socket.SegmentArrives(ref header, segment, now);
-                break;
-            case TcpEmbryo embryo:
-                EmbryoReceives(embryo, ref header, segment, now);
-                break;
-            case TcpTimeWait timeWait:
-                TimeWaitReceives(timeWait, header, segment, now);
-                break;
-            default:
-                ListenerReceives(pair, ref header, segment, start, info.Hops, now);
-                break;
+            Counters.TcpExtTWRecycled++;
+            sequence = replaced.SndNxt + TimeWaits.RecycledDistance;
+            TimeWaits.Remove(replaced);
         }
+
+        var connection = new TcpConnection(pair, Table.HashOf(pair));
+        Table.Add(connection);
+        socket = Adopt(connection, Shared(options));
+        Counters.TcpActiveOpens++;
+        socket.BeginActive(sequence, route, now);
+        return StackError.None;
     }
+
+    /// <summary>Opens a port.</summary>
+    /// <param name="local">An own address or a wildcard (:: serves both families); port 0: the stack chooses.</param>
+    /// <param name="backlog">How many finished connections may wait to be accepted; at least 1 is taken.</param>
+    /// <param name="options">What the connections inherit. With <see cref="TcpSocketOptions.FastOpenQueue"/> above 0 (or after
+    /// <see cref="TcpListener.SetFastOpenQueue"/>) a connection whose SYN has a valid Fast Open cookie is Acceptable at once, in SYN-RECEIVED, with its data.</param>
+    /// <param name="listener">Null unless None is returned.</param>
+    /// <returns>None; AddressInUse: another listener has the port, or connections use it and <see cref="TcpSocketOptions.ReuseAddress"/> is not set;
+    /// AddressNotAvailable: the address is not ours.</returns>
+    public StackError Listen(IpEndpoint local, int backlog, in TcpSocketOptions options, out TcpListener? listener)
+    {
+        var error = Reserve(local, options, out listener);
+        listener?.BeginListening(backlog, options);
+        return error;
+    }
+
+    /// <summary>Reserves a port before it is known what for, as bind(2) does, under the rules of <see cref="Listen"/>.</summary>
+    /// <param name="binding">Null unless None is returned.</param>
+    public StackError Bind(IpEndpoint local, bool reuseAddress, out TcpBinding? binding)
+    {
+        var error = Reserve(local, new TcpSocketOptions { ReuseAddress = reuseAddress }, out var place);
+        binding = place is null ? null : new TcpBinding(place);
+        return error;
+    }
+
+    /// <inheritdoc cref="TcpDemultiplexer.Receive"/>
+    internal void Receive(PacketBuffer segment, in IpReceiveInfo info, Instant now) => _demultiplexer.Receive(segment, info, now);
 
     /// <summary>Lets sockets emit while there is room, each a bounded number of segments per turn.</summary>
     internal void Output(Instant now)
@@ -133,70 +197,48 @@ public sealed partial class TcpLayer
         _lastOutput = socket;
     }
 
-    internal bool TryTakeChallenge(Instant now) => _challenges.TryTake(now);
+    /// <summary>A connection that is in the table gets its socket, and counts.</summary>
+    internal TcpSocket Adopt(TcpConnection connection, StrongBox<TcpSocketOptions> options)
+    {
+        Count++;
+        return new TcpSocket(this, connection, options);
+    }
 
-    /// <summary>The initial sequence number of a connection: a clock of 4 µs plus a keyed hash of the endpoints (RFC 6528, 3).</summary>
-    internal uint InitialSequence(in TcpPair pair, Instant now) => (uint)(now.Microseconds / 4) + (uint)HashOf(_sequenceKey, pair);
+    /// <summary>The connection has ended without TIME-WAIT.</summary>
+    internal void Remove(TcpConnection connection)
+    {
+        Timers.Cancel(connection);
+        Table.Remove(connection);
+        Count--;
+    }
 
-    /// <summary>What is added to the clock for a connection's timestamps, so that they tell neither the uptime nor one connection from another.</summary>
-    internal uint TimestampOffset(in TcpPair pair) => (uint)HashOf(_timestampKey, pair);
+    /// <summary>The connection has ended, and its endpoints wait until nothing of it can be under way any more.</summary>
+    internal void EnterTimeWait(TcpConnection connection, TcpTimeWait record, Instant now)
+    {
+        Count--;
+        TimeWaits.Enter(connection, record, now);
+    }
+
+    /// <summary>Options are not changed but replaced: sockets with the same ones may have them together.</summary>
+    internal StrongBox<TcpSocketOptions> Shared(in TcpSocketOptions options)
+    {
+        if (_options.Value != options)
+            _options = new(options);
+        return _options;
+    }
 
     /// <summary>The timestamp clock: 1 ms (RFC 7323, 5.4).</summary>
     internal static uint TimestampClock(Instant now) => (uint)now.Milliseconds;
 
-    internal static ulong HashOf(in SipHash key, in TcpPair pair)
+    private StackError Reserve(IpEndpoint local, in TcpSocketOptions options, out TcpListener? listener)
     {
-        var (localHigh, localLow) = pair.Local.Address.Halves;
-        var (remoteHigh, remoteLow) = pair.Remote.Address.Halves;
-        return key.Hash(localHigh, localLow, remoteHigh, remoteLow, (ulong)pair.Local.Port << 16 | pair.Remote.Port);
-    }
-
-    /// <summary>A packet of this stack to itself may come with its payload in fragments that belong to the sender's queue.</summary>
-    private PacketBuffer Linear(PacketBuffer segment)
-    {
-        var copy = Ip.Pool.Rent(segment.TotalLength);
-        segment.CopyTo(copy.Append(segment.TotalLength));
-        copy.Offload = segment.Offload;
-        segment.Release();
-        return copy;
-    }
-
-    /// <summary>Checks everything that does not depend on a connection, and removes the header.</summary>
-    private bool Accept(PacketBuffer segment, in IpReceiveInfo info, out TcpHeader header)
-    {
-        var result = TcpHeader.TryParse(segment.Span, out header, out var headerLength);
-        if (result != TcpParseResult.Ok)
-            return Refuse(ref ReasonFor(result));
-        if (segment.Offload.Checksum == ChecksumState.None
-            && Checksum.Sum(segment.Span, Checksum.PseudoHeader(info.Source, info.Destination, Protocol, segment.Length)) != 0xFFFF)
-            return Refuse(ref Counters.TcpInCsumErrors);
-        if (info.ToGroup)
-            return Refuse(ref Counters.TcpInToGroup);
-        if (info.Source.IsUnspecified || info.Source.IsMulticast || info.Source.IsLimitedBroadcast || header.SourcePort == 0 || header.DestinationPort == 0)
-            return Refuse(ref Counters.TcpInBadAddress);
-        if (!header.Has(TcpFlags.Syn | TcpFlags.Ack | TcpFlags.Rst) || (header.Has(TcpFlags.Syn) && header.Has(TcpFlags.Fin)))
-            return Refuse(ref Counters.TcpInBadFlags);
-        segment.TrimStart(headerLength);
-        return true;
-    }
-
-    private bool Refuse(ref long reason)
-    {
-        reason++;
-        Counters.TcpInErrs++;
-        return false;
-    }
-
-    private ref long ReasonFor(TcpParseResult result)
-    {
-        switch (result)
-        {
-            case TcpParseResult.Truncated:
-                return ref Counters.TcpInTruncated;
-            case TcpParseResult.BadOffset:
-                return ref Counters.TcpInBadOffset;
-            default:
-                return ref Counters.TcpInBadOptions;
-        }
+        listener = null;
+        if (!local.Address.IsUnspecified && Ip.Route(local.Address, local.Address, out _) == StackError.AddressNotAvailable)
+            return StackError.AddressNotAvailable;
+        if (local.Port == 0 ? !Ports.TryChoose(ref local) : !Ports.CanListen(local, options.ReuseAddress))
+            return StackError.AddressInUse;
+        listener = new TcpListener(this, local, options);
+        Ports.Add(listener);
+        return StackError.None;
     }
 }

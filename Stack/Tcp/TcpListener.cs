@@ -68,8 +68,8 @@ public sealed class TcpListener : StackSocket
         if (IsClosed)
             return;
         IsClosed = true;
-        Layer.Remove(this);
-        Layer.ResetEmbryos(this, now);
+        Layer.Ports.Remove(this);
+        Layer.SynCache.Reset(this, now);
         while (Dequeue() is { } socket)
             socket.Abort(now);
     }

@@ -16,7 +16,7 @@ public sealed record TcpOptions
     /// <summary>What <see cref="SendBuffer"/> may grow to with the congestion window (tcp_wmem); 0: it does not grow. Up to 1 GiB.</summary>
     public int MaxSendBuffer { get; init; }
 
-    /// <summary>Bytes that all connections together may hold (tcp_mem), 64 KiB and more. From three quarters on windows stay small, above it new connections
+    /// <summary>Bytes that all connections together may hold (tcp_mem), 64 KiB..1 PiB. From three quarters on windows stay small, above it new connections
     /// and new data are refused.</summary>
     public long Memory { get; init; } = 1L << 30;
 
@@ -99,37 +99,77 @@ public sealed record TcpOptions
     /// <exception cref="ArgumentOutOfRangeException">A value is out of its range; the exception's parameter names it.</exception>
     public void Validate()
     {
-        Require(ReceiveBuffer is >= 2048 and <= 1 << 30, nameof(ReceiveBuffer));
-        Require(SendBuffer is >= 2048 and <= 1 << 30, nameof(SendBuffer));
-        Require(MaxReceiveBuffer is >= 0 and <= 1 << 30, nameof(MaxReceiveBuffer));
-        Require(MaxSendBuffer is >= 0 and <= 1 << 30, nameof(MaxSendBuffer));
-        Require(Memory >= 64 << 10, nameof(Memory));
-        Require(MaxSockets >= 1, nameof(MaxSockets));
-        Require(MaxEmbryonic >= 1, nameof(MaxEmbryonic));
-        Require(MaxEmbryonicPerListener >= 1, nameof(MaxEmbryonicPerListener));
-        Require(MaxTimeWait >= 1, nameof(MaxTimeWait));
-        RequireTime(TimeWait, nameof(TimeWait));
-        RequireTime(FinWait2, nameof(FinWait2));
-        RequireTime(InitialRto, nameof(InitialRto));
-        RequireTime(MinRto, nameof(MinRto));
-        RequireTime(MaxRto, nameof(MaxRto));
-        Require(MaxRto >= InitialRto && MaxRto >= MinRto, nameof(MaxRto));
-        Require(SynRetries is >= 0 and <= 127, nameof(SynRetries));
-        Require(SynAckRetries is >= 0 and <= 127, nameof(SynAckRetries));
-        Require(Retries is >= 1 and <= 127, nameof(Retries));
-        Require(OrphanRetries is >= 1 and <= 127, nameof(OrphanRetries));
-        Require(DelayedAck >= TimeSpan.Zero && DelayedAck < TimeSpan.FromMilliseconds(500), nameof(DelayedAck));
-        Require(ChallengeAcksPerSecond >= 1, nameof(ChallengeAcksPerSecond));
-        Require(ResetsPerSecond >= 1, nameof(ResetsPerSecond));
-        Require(InvalidRateLimit >= TimeSpan.Zero, nameof(InvalidRateLimit));
+        Ranges.ReceiveBuffer.Check(ReceiveBuffer, nameof(ReceiveBuffer));
+        Ranges.SendBuffer.Check(SendBuffer, nameof(SendBuffer));
+        Ranges.MaxReceiveBuffer.Check(MaxReceiveBuffer, nameof(MaxReceiveBuffer));
+        Ranges.MaxSendBuffer.Check(MaxSendBuffer, nameof(MaxSendBuffer));
+        Ranges.Memory.Check(Memory, nameof(Memory));
+        Ranges.MaxSockets.Check(MaxSockets, nameof(MaxSockets));
+        Ranges.MaxEmbryonic.Check(MaxEmbryonic, nameof(MaxEmbryonic));
+        Ranges.MaxEmbryonicPerListener.Check(MaxEmbryonicPerListener, nameof(MaxEmbryonicPerListener));
+        Ranges.MaxTimeWait.Check(MaxTimeWait, nameof(MaxTimeWait));
+        Ranges.TimeWait.Check(TimeWait, nameof(TimeWait));
+        Ranges.FinWait2.Check(FinWait2, nameof(FinWait2));
+        Ranges.InitialRto.Check(InitialRto, nameof(InitialRto));
+        Ranges.MinRto.Check(MinRto, nameof(MinRto));
+        Ranges.MaxRto.Check(MaxRto, nameof(MaxRto));
+        Ranges.SynRetries.Check(SynRetries, nameof(SynRetries));
+        Ranges.SynAckRetries.Check(SynAckRetries, nameof(SynAckRetries));
+        Ranges.Retries.Check(Retries, nameof(Retries));
+        Ranges.OrphanRetries.Check(OrphanRetries, nameof(OrphanRetries));
+        Ranges.DelayedAck.Check(DelayedAck, nameof(DelayedAck));
+        Ranges.ChallengeAcksPerSecond.Check(ChallengeAcksPerSecond, nameof(ChallengeAcksPerSecond));
+        Ranges.ResetsPerSecond.Check(ResetsPerSecond, nameof(ResetsPerSecond));
+        Ranges.InvalidRateLimit.Check(InvalidRateLimit, nameof(InvalidRateLimit));
+        if (MaxRto < InitialRto || MaxRto < MinRto)
+            throw new ArgumentOutOfRangeException(nameof(MaxRto), MaxRto, $"{nameof(MaxRto)} must be no less than {nameof(InitialRto)} and {nameof(MinRto)}.");
     }
 
-    private static void RequireTime(TimeSpan value, string name) =>
-        Require(value >= TimeSpan.FromMilliseconds(1) && value <= TimeSpan.FromHours(1), name);
-
-    private static void Require(bool holds, string name)
+    /// <summary>What each option may be.</summary>
+    public static class Ranges
     {
-        if (!holds)
-            throw new ArgumentOutOfRangeException(name, $"{name} of TCP is out of its range.");
+        public static ValueRange<int> ReceiveBuffer { get; } = new(2048, 1 << 30);
+
+        public static ValueRange<int> SendBuffer { get; } = new(2048, 1 << 30);
+
+        public static ValueRange<int> MaxReceiveBuffer { get; } = new(0, 1 << 30);
+
+        public static ValueRange<int> MaxSendBuffer { get; } = new(0, 1 << 30);
+
+        public static ValueRange<long> Memory { get; } = new(64 << 10, 1L << 50);
+
+        public static ValueRange<int> MaxSockets { get; } = new(1, 1 << 26);
+
+        public static ValueRange<int> MaxEmbryonic { get; } = new(1, 1 << 24);
+
+        public static ValueRange<int> MaxEmbryonicPerListener { get; } = new(1, 1 << 24);
+
+        public static ValueRange<int> MaxTimeWait { get; } = new(1, 1 << 24);
+
+        public static ValueRange<TimeSpan> TimeWait { get; } = new(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1));
+
+        public static ValueRange<TimeSpan> FinWait2 { get; } = new(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1));
+
+        public static ValueRange<TimeSpan> InitialRto { get; } = new(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1));
+
+        public static ValueRange<TimeSpan> MinRto { get; } = new(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1));
+
+        public static ValueRange<TimeSpan> MaxRto { get; } = new(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1));
+
+        public static ValueRange<int> SynRetries { get; } = new(0, 127);
+
+        public static ValueRange<int> SynAckRetries { get; } = new(0, 127);
+
+        public static ValueRange<int> Retries { get; } = new(1, 127);
+
+        public static ValueRange<int> OrphanRetries { get; } = new(1, 127);
+
+        public static ValueRange<TimeSpan> DelayedAck { get; } = new(TimeSpan.Zero, TimeSpan.FromMilliseconds(499));
+
+        public static ValueRange<int> ChallengeAcksPerSecond { get; } = new(1, 1_000_000);
+
+        public static ValueRange<int> ResetsPerSecond { get; } = new(1, 1_000_000);
+
+        public static ValueRange<TimeSpan> InvalidRateLimit { get; } = new(TimeSpan.Zero, TimeSpan.FromHours(1));
     }
 }

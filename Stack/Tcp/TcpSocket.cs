@@ -1,111 +1,89 @@
 using System.Runtime.CompilerServices;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Packets;
+using Tapwire.Stack.Tcp.Connection;
 
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>
-/// A TCP connection: what its owner sees of it. The protocol stands in the other parts of this class, one file per role; variables have their names
-/// from RFC 9293, 3.3.1.
-/// </summary>
+/// <summary>A TCP connection: what its owner sees of it. The protocol stands in <see cref="TcpConnection"/> and its parts.</summary>
 /// <remarks>
 /// Receiving: <see cref="Read"/> gives bytes away, which count against the window until <see cref="Consumed"/> is told of them. Sending:
 /// <see cref="Write"/> takes buffers within <see cref="SendRoom"/>; <see cref="TakeAcknowledged"/> says how much of that has become free again. The
 /// event Closed comes exactly once.
 /// </remarks>
-public sealed partial class TcpSocket : StackSocket
+public sealed class TcpSocket : StackSocket
 {
     internal TcpSocket? NextOutput;
     internal TcpSocket? NextAccept;
     internal bool IsInOutput;
 
-    private readonly TcpLayer _layer;
-    private readonly TcpConnection _entry;
-    private StrongBox<TcpSocketOptions> _options;
-    private TcpState _state;
-    private StackError _error;
-
-    /// <summary>What ICMP has said; it names the reason if the connection times out (RFC 9293, 3.9.2.2).</summary>
-    private StackError _softError;
-
+    private readonly TcpConnection _connection;
     private bool _waitsForAccept;
-    private bool _closedByOwner;
     private bool _closedRaised;
 
-    internal TcpSocket(TcpLayer layer, TcpConnection entry, StrongBox<TcpSocketOptions> options)
+    internal TcpSocket(TcpLayer layer, TcpConnection connection, StrongBox<TcpSocketOptions> options)
     {
-        _layer = layer;
-        _entry = entry;
-        entry.Socket = this;
-        _options = options;
-        SetBuffers(options.Value);
-        if (!CongestionControl.CanBeginLater(Algorithm))
-            BeginSending();
+        _connection = connection;
+        connection.Attach(layer, this, options);
     }
 
-    public TcpState State => _state;
+    public TcpState State => _connection.State;
 
-    public IpEndpoint Local => _entry.Pair.Local;
+    /// <inheritdoc cref="TcpConnection.IsEarly"/>
+    public bool IsEarly => _connection.IsEarly;
 
-    public IpEndpoint Remote => _entry.Pair.Remote;
+    public IpEndpoint Local => _connection.Pair.Local;
+
+    public IpEndpoint Remote => _connection.Pair.Remote;
 
     /// <summary>Why the connection has ended; None while it lives, and after both FINs were exchanged.</summary>
-    public StackError Error => _error;
+    public StackError Error => _connection.Error;
 
     /// <summary>What is set on this socket.</summary>
-    public TcpSocketOptions Options => _options.Value;
+    public TcpSocketOptions Options => _connection.Options;
 
     /// <summary>Bytes that <see cref="Read"/> would give.</summary>
-    public int Available => _received.Bytes;
+    public int Available => Receiver.Available;
 
     /// <summary>Bytes that <see cref="Write"/> takes at this moment, 0..the send buffer.</summary>
-    public int SendRoom => Math.Max(0, _sendBuffer - _send.Bytes);
+    public int SendRoom => Math.Max(0, SendBuffer - Sender.QueuedBytes);
 
     /// <summary>Bytes that the send queue may hold.</summary>
-    public int SendBuffer => _sendBuffer;
+    public int SendBuffer => Sender.BufferLimit;
 
     public TcpInfo Info => new()
     {
-        State = _state,
-        SegmentSize = _segmentSize,
-        Rto = CurrentRto,
-        RoundTrip = _rtt.Smoothed,
-        RoundTripVariation = _rtt.Variation,
-        CongestionWindow = CongestionWindow,
-        SlowStartThreshold = _sender?.Congestion.SlowStartThreshold ?? long.MaxValue,
-        SendWindow = SndWnd,
-        ReceiveWindow = ReceiveWindow,
-        BytesInFlight = Flight,
-        SendQueue = _send.Bytes,
-        ReceiveQueue = _received.Bytes,
-        Retransmits = _retransmits,
-        Backoff = _backoff,
-        Timestamps = _timestamps,
-        SelectiveAck = _selectiveAck,
-        Ecn = _ecn,
-        CongestionControl = Algorithm,
-        PacingRate = _sender?.Congestion.PacingRate(_rtt.Smoothed) ?? CongestionControl.PaceOf(_initialWindow, doubles: true, _rtt.Smoothed),
-        MinRoundTrip = _minRoundTrip,
-        BytesLost = _rate.Lost,
-        BytesDelivered = _rate.Delivered,
-        ReorderingSeen = _sender is { Rack.IsReordering: true },
-        UrgentMark = UrgentMark,
-        SoftError = _softError,
+        State = State,
+        SegmentSize = Sender.SegmentSize,
+        Rto = _connection.CurrentRto,
+        RoundTrip = Sender.RoundTrips.Smoothed,
+        RoundTripVariation = Sender.RoundTrips.Variation,
+        CongestionWindow = Sender.CongestionWindow,
+        SlowStartThreshold = Sender.SlowStartThreshold,
+        SendWindow = Sender.SndWnd,
+        ReceiveWindow = Receiver.Window,
+        BytesInFlight = Sender.Flight,
+        SendQueue = Sender.QueuedBytes,
+        ReceiveQueue = Receiver.Available,
+        Retransmits = Sender.Retransmits,
+        Backoff = _connection.Backoff,
+        Timestamps = _connection.Timestamps.AreUsed,
+        SelectiveAck = _connection.UsesSelectiveAck,
+        Ecn = _connection.UsesEcn,
+        CongestionControl = Sender.Algorithm,
+        PacingRate = Sender.PacingRate,
+        MinRoundTrip = Sender.RoundTrips.Min,
+        BytesLost = Sender.Rate.Lost,
+        BytesDelivered = Sender.Rate.Delivered,
+        ReorderingSeen = Sender.IsReorderingSeen,
+        UrgentMark = Receiver.UrgentMark,
+        SoftError = _connection.SoftError,
     };
 
     /// <summary>Sets options on a living connection. A changed buffer, NoDelay, keepalive or user time-out takes effect at once;
     /// ReuseAddress and MaxSegment are of no use after the handshake.</summary>
-    public void SetOptions(in TcpSocketOptions options, Instant now)
-    {
-        var algorithm = Algorithm;
-        _options = _layer.Shared(options);
-        if (algorithm != Algorithm)
-            ChangeCongestionControl(now);
-        SetBuffers(options);
-        if (IsSynchronized)
-            ArmKeepAlive(now);
-        WantOutput();
-    }
+    public void SetOptions(in TcpSocketOptions options, Instant now) => _connection.SetOptions(options, now);
 
     /// <summary>Gives the received bytes away, as a chain linked by <see cref="PacketBuffer.Next"/> which then belongs to the caller.</summary>
     /// <param name="bytes">Bytes in the chain; they take up window until <see cref="Consumed"/>.</param>
@@ -113,44 +91,17 @@ public sealed partial class TcpSocket : StackSocket
     /// <returns>Null if there are none.</returns>
     public PacketBuffer? Read(out int bytes, out bool endOfStream)
     {
-        bytes = _received.Bytes;
-        _lent += bytes;
-        endOfStream = _finReceived && !_endDelivered;
-        _endDelivered |= endOfStream;
-        var chain = _received.Take();
-        PassUrgent();
-        Charge();
+        var chain = Receiver.Read(out bytes, out endOfStream);
+        _connection.Charge();
         return chain;
     }
 
     /// <summary>The application has taken bytes that <see cref="Read"/> gave away: the window opens by them.</summary>
     /// <exception cref="ArgumentOutOfRangeException">More than were given away.</exception>
-    public void Consumed(int bytes, Instant now)
-    {
-        if (_receiveShutdown)
-            return;
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)bytes, (uint)_lent, nameof(bytes));
-        _lent -= bytes;
-        Taken(bytes, now);
-        Charge();
-        WindowOpened();
-    }
+    public void Consumed(int bytes, Instant now) => Receiver.Consumed(bytes, now);
 
     /// <summary>SHUT_RD: what is there, and what comes, is acknowledged and thrown away, as Linux does.</summary>
-    public void ShutdownReceive(Instant now)
-    {
-        if (_receiveShutdown)
-            return;
-        _receiveShutdown = true;
-        _layer.Counters.TcpInDiscarded += _received.Bytes;
-        _received.Clear();
-        _hearsUrgent = false;
-
-        // Nobody will take what was given away: it must not keep the window closed.
-        _lent = 0;
-        Charge();
-        WindowOpened();
-    }
+    public void ShutdownReceive(Instant now) => Receiver.ShutDown();
 
     /// <summary>Takes a buffer with bytes to send; no fragments, no chain. It belongs to the socket from now on, also if the call fails.</summary>
     /// <param name="urgent">The last byte ends urgent data: the peer is told at once that it is on its way (RFC 9293, 3.8.5). New applications should
@@ -167,38 +118,91 @@ public sealed partial class TcpSocket : StackSocket
         }
 
         data.Next = null;
-        _send.Append(data);
-        if (urgent)
-            MarkUrgent();
-        Charge();
-        WantOutput();
+        Sender.Write(data, urgent);
+        _connection.Charge();
+        _connection.WantOutput();
         return StackError.None;
     }
 
     /// <summary>What <see cref="TakeAcknowledged"/> would give now.</summary>
-    public int Acknowledged => _acknowledgedCredit;
+    public int Acknowledged => Sender.WriterCredit;
 
     /// <summary>Bytes that the peer has acknowledged since the last call: so much more may be written.</summary>
-    public int TakeAcknowledged()
-    {
-        var bytes = _acknowledgedCredit;
-        _acknowledgedCredit = 0;
-        return bytes;
-    }
+    public int TakeAcknowledged() => Sender.TakeWriterCredit();
 
     /// <summary>What ICMP has said since data was last acknowledged, or since the last call: as SO_ERROR tells it in Linux while a connection lives.</summary>
-    public StackError TakeSoftError()
+    public StackError TakeSoftError() => _connection.TakeSoftError();
+
+    /// <summary>
+    /// Bytes from the next one that <see cref="Read"/> gives up to the end of the peer's urgent data; 0: none is outstanding. It may be more than
+    /// <see cref="Available"/>: announced and not here yet. Asked before Read, it is where in the chain the urgent data ends (RFC 9293, 3.9.1.3).
+    /// </summary>
+    public int UrgentMark => Receiver.UrgentMark;
+
+    /// <summary>SHUT_WR: a FIN follows what has been written. Reading goes on.</summary>
+    public void ShutdownSend(Instant now) => _connection.ShutDownSend();
+
+    /// <summary>
+    /// The application is gone. What it has written is sent, with a FIN behind; what the peer sends from now on is answered with a reset. Bytes
+    /// that are unread, or given away and not <see cref="Consumed"/>, or <see cref="TcpSocketOptions.ResetOnClose"/>, reset the connection at once
+    /// (RFC 2525, 2.17). The event Closed comes when it is over.
+    /// </summary>
+    public void Close(Instant now) => _connection.Close(now);
+
+    /// <summary>Resets the connection and forgets everything, read or unread (RFC 9293, 3.10.5).</summary>
+    public void Abort(Instant now) => _connection.Abort(now);
+
+    internal TcpConnection Connection => _connection;
+
+    /// <summary>Bytes that the receive side may hold.</summary>
+    internal int BufferLimit => Receiver.BufferLimit;
+
+    /// <summary>Memory of the buffers that the receive side holds.</summary>
+    internal long MemoryHeld => Receiver.Memory;
+
+    /// <summary>Largest <see cref="SendBuffer"/> that it grows to.</summary>
+    internal int SendBufferMaximum => Sender.BufferMaximum;
+
+    internal uint SndUna => Sender.SndUna;
+
+    internal uint SndNxt => Sender.SndNxt;
+
+    private TcpReceiver Receiver => _connection.Receiver;
+
+    private TcpSender Sender => _connection.Sender;
+
+    internal void SegmentArrives(ref TcpHeader segment, PacketBuffer payload, Instant now) => _connection.SegmentArrives(ref segment, payload, now);
+
+    internal bool Output(Instant now) => _connection.Output(now);
+
+    internal void BeginActive(uint iss, in IpRoute route, Instant now) => _connection.BeginActive(iss, route, now);
+
+    internal void BeginFastOpen(TcpListener listener, in TcpHeader syn, PacketBuffer payload, uint iss, in IpRoute route, Instant now)
     {
-        var error = _softError == StackError.TimedOut ? StackError.None : _softError;
-        if (error != StackError.None)
-            _softError = StackError.None;
-        return error;
+        _waitsForAccept = true;
+        _connection.BeginFastOpen(listener, syn, payload, iss, route, now);
     }
+
+    internal void BeginPassive(TcpEmbryo embryo, in TcpHeader ack, Instant now)
+    {
+        _waitsForAccept = true;
+        _connection.BeginPassive(embryo, ack, now);
+    }
+
+    internal void PathMtuReduced(int mtu, Instant now)
+    {
+        if (_connection.IsSynchronized)
+            Sender.PathMtuReduced(mtu, now);
+    }
+
+    internal void Unreachable(StackError error, Instant now) => _connection.Unreachable(error, now);
+
+    internal void End(StackError error) => _connection.End(error);
 
     internal void Accepted()
     {
         _waitsForAccept = false;
-        if (_received.Bytes > 0 || _finReceived)
+        if (Available > 0 || Receiver.HasEnded)
             Raise(SocketEvents.Readable);
         if (UrgentMark > 0)
             Raise(SocketEvents.Urgent);
@@ -206,37 +210,24 @@ public sealed partial class TcpSocket : StackSocket
             Raise(SocketEvents.Closed);
     }
 
-    /// <summary>Bytes that the receive side may hold.</summary>
-    internal int BufferLimit => _receiveBuffer;
-
-    /// <summary>Memory of the buffers that the receive side holds.</summary>
-    internal long MemoryHeld => _received.Memory + _ahead.Memory;
-
-    /// <summary>Largest <see cref="SendBuffer"/> that it grows to.</summary>
-    internal int SendBufferMaximum => _sendBufferMaximum;
-
-    private bool IsSynchronized => _state is not (TcpState.Closed or TcpState.SynSent or TcpState.TimeWait);
-
     private StackError CanWrite(int length)
     {
-        if (_finQueued || _state is TcpState.Closed or TcpState.TimeWait)
+        if (Sender.IsShutDown || State is TcpState.Closed or TcpState.TimeWait)
             return StackError.BrokenPipe;
         return length > SendRoom ? StackError.NoBufferSpace : StackError.None;
     }
 
-    private void Raise(SocketEvents events)
+    internal void Raise(SocketEvents events)
     {
         if (!_waitsForAccept)
-            _layer.Events.Raise(this, events);
+            _connection.Layer.Events.Raise(this, events);
     }
 
-    private void RaiseClosed()
+    internal void RaiseClosed()
     {
         if (_closedRaised)
             return;
         _closedRaised = true;
         Raise(SocketEvents.Closed);
     }
-
-    private void WantOutput() => _layer.WantOutput(this);
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Tcp;
@@ -17,6 +18,9 @@ internal sealed class TcpTable(KeyedRandom random)
     private TcpEntry?[] _chains = new TcpEntry?[InitialSize];
     private TcpEntry?[]? _old;
     private int _moved;
+
+    /// <summary>How many entries have a local port.</summary>
+    private readonly Dictionary<ushort, int> _portUse = [];
 
     public int Count { get; private set; }
 
@@ -56,6 +60,7 @@ internal sealed class TcpTable(KeyedRandom random)
         entry.Chain = chain;
         chain = entry;
         Count++;
+        CollectionsMarshal.GetValueRefOrAddDefault(_portUse, entry.LocalPort, out _)++;
     }
 
     public void Remove(TcpEntry entry)
@@ -64,7 +69,13 @@ internal sealed class TcpTable(KeyedRandom random)
         link = entry.Chain;
         entry.Chain = null;
         Count--;
+        ref var uses = ref CollectionsMarshal.GetValueRefOrNullRef(_portUse, entry.LocalPort);
+        if (--uses == 0)
+            _portUse.Remove(entry.LocalPort);
     }
+
+    /// <summary>Whether an entry has that local port.</summary>
+    public bool UsesPort(ushort port) => _portUse.ContainsKey(port);
 
     /// <summary>Puts an entry in the place of another one for the same pair.</summary>
     public void Replace(TcpEntry entry, TcpEntry with)

@@ -13,5 +13,5 @@ internal sealed class TcpTimeWait(TcpLayer layer, in TcpPair pair, uint hash) : 
     public byte TrafficClass;
     public bool Timestamps;
 
-    protected internal override void Fire(Instant now) => layer.Remove(this);
+    protected internal override void Fire(Instant now) => layer.TimeWaits.Remove(this);
 }

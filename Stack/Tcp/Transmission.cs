@@ -17,11 +17,22 @@ internal enum TransmissionState : byte
 /// Bytes that lie together and were last sent at the same time: what must be known of them to tell when they are lost (RFC 8985) and how quickly
 /// they were delivered (draft-ietf-ccwg-bbr, 4.1.1). The names of the latter's variables are C.delivered, C.delivered_time and so on there.
 /// </summary>
-internal sealed class Transmission
+internal sealed class Transmission : SequenceNode<Transmission>
 {
-    /// <summary>First sequence number, and the one after the last; a FIN counts.</summary>
-    public uint Start;
+    /// <summary>A <see cref="SegmentSize"/> that says: no bound within is known.</summary>
+    public const uint Undivided = 1 << 30;
+
+    /// <summary>The sequence number after the last; a FIN counts.</summary>
     public uint End;
+
+    /// <summary>Where its segments are counted from: at or below <see cref="SequenceNode{T}.Start"/>.</summary>
+    public uint Origin;
+
+    /// <summary>A segment ends after every so many bytes from <see cref="Origin"/> on, 1 and more, and at the end.</summary>
+    public uint SegmentSize;
+
+    /// <summary>Its last number is the FIN's, which receivers need not report with the bytes before it.</summary>
+    public bool HasFin;
 
     public Instant SentAt;
 
@@ -55,20 +66,46 @@ internal sealed class Transmission
 
     public int Length => (int)(End - Start);
 
+    /// <summary>The first bound of a segment at or after a sequence number, within this.</summary>
+    public uint BoundFrom(uint sequence)
+    {
+        if (Seq.Le(sequence, Start))
+            return Start;
+        var rest = (sequence - Origin) % SegmentSize;
+        var bound = rest == 0 ? sequence : sequence + (SegmentSize - rest);
+        var fin = HasFin && Seq.Lt(sequence, End) ? End - 1 : End;
+        return Seq.Min(bound, fin);
+    }
+
+    /// <summary>The last bound of a segment at or before a sequence number, within this.</summary>
+    public uint BoundTo(uint sequence)
+    {
+        if (Seq.Ge(sequence, End))
+            return End;
+        if (HasFin && sequence == End - 1)
+            return sequence;
+        return Seq.Max(sequence - ((sequence - Origin) % SegmentSize), Start);
+    }
+
     /// <summary>Whether the first of two transmissions was sent after the second: by time, then by sequence number (RFC 8985, 6.2, RACK_sent_after).</summary>
     public static bool IsAfter(Instant sentAt, uint end, Instant otherSentAt, uint otherEnd) =>
         sentAt > otherSentAt || (sentAt == otherSentAt && Seq.Gt(end, otherEnd));
 }
 
 /// <summary>Logs and their entries that are not in use, shared by the connections of a layer: what is in flight allocates nothing in the long run.</summary>
-internal sealed class TransmissionPool
+/// <param name="seed">Not to be guessed: see <see cref="TreePriorities"/>.</param>
+internal sealed class TransmissionPool(ulong seed)
 {
     private const int EntryLimit = 1 << 16;
     private const int LogLimit = 1 << 10;
 
     private readonly Stack<TransmissionLog> _logs = new();
+    private TreePriorities _priorities = new(seed);
     private Transmission? _free;
     private int _count;
+
+    /// <summary>Entries that all logs have looked at or changed: what specs count where others would measure time.</summary>
+    public long Steps { get; set; }
 
     public TransmissionLog RentLog() => _logs.TryPop(out var log) ? log : new TransmissionLog(this);
 
@@ -84,10 +121,17 @@ internal sealed class TransmissionPool
     {
         var entry = _free;
         if (entry is null)
-            return new Transmission();
-        _free = entry.Later;
-        _count--;
-        entry.Later = null;
+        {
+            entry = new Transmission();
+        }
+        else
+        {
+            _free = entry.Later;
+            _count--;
+            entry.Later = null;
+        }
+
+        entry.Priority = _priorities.Next();
         return entry;
     }
 

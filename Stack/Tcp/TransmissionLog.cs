@@ -1,30 +1,25 @@
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// All bytes between SND.UNA and SND.NXT, as entries in two orders: by sequence number, in a ring that is searched by halves, and by the time of
-/// sending, so that what is lost is found at the front without a walk. What is sent in one turn is one entry until reports tell its parts apart, and what
-/// has arrived side by side is one entry again: their number is that of batches and gaps, not of segments. A connection has a log only while something is
-/// in flight.
+/// All bytes between SND.UNA and SND.NXT, as entries in two orders: by sequence number, in a tree, and by the time of sending, so that what is lost is found at
+/// the front without a walk. What is sent in one turn is one entry until reports tell its parts apart, and what has arrived side by side is one entry again: their
+/// number is that of batches and gaps, never more than that of segments. A connection has a log only while something is in flight.
 /// </summary>
 internal sealed class TransmissionLog(TransmissionPool pool)
 {
+    /// <summary>With more entries, reports that would divide one further are not heard.</summary>
+    public const int MaxEntries = 1 << 13;
+
     /// <summary>Bytes that one entry may cover when it is extended: one super-frame.</summary>
     private const int MaxLength = 1 << 16;
-
-    /// <summary>With more entries, reports that would divide one further are not heard.</summary>
-    private const int MaxEntries = 1 << 15;
 
     /// <summary>With more entries, what is sent is added to the last one even if that was sent earlier: an application that sends single bytes by the
     /// thousand loses precision, not memory.</summary>
     private const int CrowdedEntries = 1 << 12;
 
-    private const int LeastCapacity = 16;
-    private const int CapacityKept = 256;
+    private SequenceTree<Transmission> _entries;
 
-    private Transmission[] _ring = new Transmission[LeastCapacity];
-    private int _head;
-
-    public int Count { get; private set; }
+    public int Count => _entries.Count;
 
     /// <summary>Bytes that have been reported as arrived.</summary>
     public int ArrivedBytes { get; private set; }
@@ -41,64 +36,76 @@ internal sealed class TransmissionLog(TransmissionPool pool)
     /// <summary>What was sent last, and is in flight.</summary>
     public Transmission? Newest { get; private set; }
 
-    public Transmission First => this[0];
+    public Transmission First => _entries.First!;
 
-    public Transmission Last => this[Count - 1];
+    public Transmission Last => _entries.Last!;
 
-    public Transmission this[int index] => _ring[(_head + index) & (_ring.Length - 1)];
+    /// <summary>What counts as lost and has the lowest sequence number.</summary>
+    public Transmission? FirstLost => _entries.FirstMarked();
 
     /// <summary>Whether bytes sent now belong to the last entry.</summary>
-    public bool CanExtend(uint start, Instant now, int length)
+    /// <param name="length">Sequence numbers.</param>
+    /// <param name="segmentSize">All segments of what is sent now have so many bytes, but for the last.</param>
+    public bool CanExtend(uint start, Instant now, int length, int segmentSize)
     {
         if (Count == 0)
             return false;
         var last = Last;
-        return last == Newest && !last.IsRepeated && !last.IsProbe && last.End == start && (last.SentAt == now || Count >= CrowdedEntries) && last.Length + length <= MaxLength;
+        if (last != Newest || last.IsRepeated || last.IsProbe || last.End != start || last.Length + length > MaxLength)
+            return false;
+        return Count >= CrowdedEntries || (last.SentAt == now && IsDividedAlike(last, length, segmentSize));
+    }
+
+    /// <summary>Bytes sent now are part of the last entry.</summary>
+    public void Extend(uint end, int segmentSize, bool hasFin)
+    {
+        var last = Last;
+        if (!IsDividedAlike(last, (int)(end - last.End), segmentSize))
+            last.SegmentSize = Transmission.Undivided;
+        last.End = end;
+        last.HasFin = hasFin;
     }
 
     /// <summary>New data has been sent.</summary>
-    public Transmission Append(uint start, uint end, Instant now)
+    /// <param name="segmentSize">All its segments have so many bytes, but for the last.</param>
+    public Transmission Append(uint start, uint end, Instant now, int segmentSize, bool hasFin = false)
     {
         var entry = pool.Rent();
         entry.Start = start;
         entry.End = end;
+        entry.Origin = start;
+        entry.SegmentSize = (uint)Math.Max(1, Math.Min(segmentSize, (int)(end - start)));
+        entry.HasFin = hasFin;
         entry.SentAt = now;
         entry.State = TransmissionState.InFlight;
         entry.IsRepeated = false;
         entry.IsProbe = false;
-        InsertAt(Count, entry);
-        LinkNewest(entry);
+        _entries.InsertAfter(_entries.Last, entry);
+        LinkAfter(Newest, entry);
         return entry;
     }
 
-    /// <summary>The index of the entry that contains a sequence number, which must be within the log.</summary>
-    public int IndexOf(uint sequence)
+    /// <summary>The entry that contains a sequence number, which must be within the log.</summary>
+    public Transmission Find(uint sequence)
     {
-        var low = 0;
-        var high = Count - 1;
-        while (low < high)
-        {
-            var middle = (low + high + 1) / 2;
-            if (Seq.Le(this[middle].Start, sequence))
-                low = middle;
-            else
-                high = middle - 1;
-        }
-
-        return low;
+        var entry = _entries.Find(sequence, out var steps)!;
+        pool.Steps += steps;
+        return entry;
     }
 
     /// <summary>Divides an entry; the second part follows the first in both orders.</summary>
     /// <param name="isForSending">A part is about to be sent again: that is never refused, for it makes no more entries than there are segments.</param>
     /// <returns>False if there are too many entries already.</returns>
-    public bool TrySplit(int index, uint at, bool isForSending = false)
+    public bool TrySplit(Transmission first, uint at, bool isForSending = false)
     {
         if (Count >= MaxEntries && !isForSending)
             return false;
-        var first = this[index];
         var second = pool.Rent();
         second.Start = at;
         second.End = first.End;
+        second.Origin = first.Origin;
+        second.SegmentSize = first.SegmentSize;
+        second.HasFin = first.HasFin;
         second.SentAt = first.SentAt;
         second.FirstSentAt = first.FirstSentAt;
         second.Delivered = first.Delivered;
@@ -110,31 +117,28 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         second.IsApplicationLimited = first.IsApplicationLimited;
         second.IsProbe = false;
         first.End = at;
-        InsertAt(index + 1, second);
+        first.HasFin = false;
+        _entries.InsertAfter(first, second);
         if (first.State == TransmissionState.InFlight)
             LinkAfter(first, second);
+        else if (first.State == TransmissionState.Lost)
+            SequenceTree<Transmission>.Mark(second, true);
         return true;
     }
 
     /// <summary>An entry has arrived. It is joined with neighbours that have.</summary>
-    /// <returns>The index of the entry that it is part of now.</returns>
-    public int MarkArrived(int index)
+    /// <returns>The entry that it is part of now.</returns>
+    public Transmission MarkArrived(Transmission entry)
     {
-        var entry = this[index];
         Leave(entry);
         entry.State = TransmissionState.Arrived;
         ArrivedBytes += entry.Length;
-        if (index + 1 < Count && this[index + 1].State == TransmissionState.Arrived)
-        {
-            entry.End = this[index + 1].End;
-            RemoveAt(index + 1);
-        }
-
-        if (index == 0 || this[index - 1].State != TransmissionState.Arrived)
-            return index;
-        this[index - 1].End = entry.End;
-        RemoveAt(index);
-        return index - 1;
+        if (entry.Next is { State: TransmissionState.Arrived } next)
+            Join(entry, next);
+        if (entry.Previous is not { State: TransmissionState.Arrived } previous)
+            return entry;
+        Join(previous, entry);
+        return previous;
     }
 
     public void MarkLost(Transmission entry)
@@ -142,44 +146,34 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         Leave(entry);
         entry.State = TransmissionState.Lost;
         LostBytes += entry.Length;
+        SequenceTree<Transmission>.Mark(entry, true);
     }
 
     /// <summary>What was lost, or seemed to be in flight, is sent once more.</summary>
-    public void MarkSent(Transmission entry, Instant now)
+    /// <param name="segmentSize">All its segments have so many bytes now, but for the last.</param>
+    public void MarkSent(Transmission entry, Instant now, int segmentSize)
     {
         Leave(entry);
         entry.State = TransmissionState.InFlight;
         entry.IsRepeated = true;
         entry.SentAt = now;
+        entry.Origin = entry.Start;
+        entry.SegmentSize = (uint)Math.Max(1, segmentSize);
         RepeatedBytes += entry.Length;
-        LinkNewest(entry);
+        LinkAfter(Newest, entry);
     }
 
     /// <summary>What counted as lost was not: it is in flight, and was sent when it was sent.</summary>
-    public void ForgetLosses()
-    {
-        for (var i = 0; i < Count && LostBytes > 0; i++)
-        {
-            if (this[i].State == TransmissionState.Lost)
-                Revive(this[i]);
-        }
-    }
+    public void ForgetLosses() => Revive(TransmissionState.Lost);
 
     /// <summary>The peer has let go of what it had reported (RFC 2018, 8).</summary>
-    public void ForgetArrivals()
-    {
-        for (var i = 0; i < Count && ArrivedBytes > 0; i++)
-        {
-            if (this[i].State == TransmissionState.Arrived)
-                Revive(this[i]);
-        }
-    }
+    public void ForgetArrivals() => Revive(TransmissionState.Arrived);
 
     /// <summary>Removes the first entry: it is acknowledged.</summary>
     public void RemoveFirst()
     {
         Leave(First);
-        RemoveAt(0);
+        Remove(First);
     }
 
     /// <summary>Bytes at the front of the first entry are acknowledged.</summary>
@@ -204,40 +198,127 @@ internal sealed class TransmissionLog(TransmissionPool pool)
 
     public void Clear()
     {
-        while (Count > 0)
+        for (var entry = _entries.First; entry is not null;)
         {
-            pool.Return(this[--Count]);
-            this.SlotOf(Count) = null!;
+            var next = entry.Next;
+            pool.Return(entry);
+            entry = next;
         }
 
-        _head = 0;
+        _entries = default;
         Oldest = null;
         Newest = null;
         ArrivedBytes = 0;
         LostBytes = 0;
         RepeatedBytes = 0;
-        if (_ring.Length > CapacityKept)
-            _ring = new Transmission[LeastCapacity];
     }
 
-    private ref Transmission SlotOf(int index) => ref _ring[(_head + index) & (_ring.Length - 1)];
+    /// <summary>The last entry ends with a whole segment, and what follows has segments of the same size.</summary>
+    private static bool IsDividedAlike(Transmission last, int length, int segmentSize) =>
+        !last.HasFin && (last.SegmentSize == segmentSize || length <= last.SegmentSize) && (last.End - last.Origin) % last.SegmentSize == 0;
 
-    private void Revive(Transmission entry)
+    private void Join(Transmission first, Transmission second)
     {
-        Leave(entry);
-        entry.State = TransmissionState.InFlight;
-        if (entry.IsRepeated)
-            RepeatedBytes += entry.Length;
-        // In its place by time: from the end, where most that follows was sent.
-        var after = Newest;
-        while (after is not null && Transmission.IsAfter(after.SentAt, after.End, entry.SentAt, entry.End))
-            after = after.Earlier;
-        LinkAfter(after, entry);
+        first.End = second.End;
+        first.HasFin = second.HasFin;
+        Remove(second);
+    }
+
+    private void Remove(Transmission entry)
+    {
+        _entries.Remove(entry);
+        pool.Return(entry);
+    }
+
+    /// <summary>All entries of a state are in flight again, each in its place by time. There may be thousands, with times as the peer has chosen: so they
+    /// are sorted by themselves, and then merged with what is in flight.</summary>
+    private void Revive(TransmissionState state)
+    {
+        Transmission? revived = null;
+        var count = 0;
+        for (var entry = _entries.Last; entry is not null && (state == TransmissionState.Lost ? LostBytes : ArrivedBytes) > 0; entry = entry.Previous)
+        {
+            pool.Steps++;
+            if (entry.State != state)
+                continue;
+            Leave(entry);
+            entry.State = TransmissionState.InFlight;
+            if (entry.IsRepeated)
+                RepeatedBytes += entry.Length;
+            entry.Later = revived;
+            revived = entry;
+            count++;
+        }
+
+        if (count > 0)
+            Relink(Merge(Oldest, Sort(ref revived, count)));
+    }
+
+    /// <summary>Takes so many entries, 1 and more, off a chain through <see cref="Transmission.Later"/>, and sorts them by time.</summary>
+    private Transmission? Sort(ref Transmission? chain, int count)
+    {
+        if (count == 1)
+        {
+            var single = chain!;
+            chain = single.Later;
+            single.Later = null;
+            return single;
+        }
+
+        var first = Sort(ref chain, count / 2);
+        return Merge(first, Sort(ref chain, count - count / 2));
+    }
+
+    /// <summary>Merges two chains that are sorted by time.</summary>
+    private Transmission? Merge(Transmission? one, Transmission? other)
+    {
+        Transmission? merged = null;
+        Transmission? last = null;
+        while (one is not null || other is not null)
+        {
+            pool.Steps++;
+            Transmission next;
+            if (other is null || (one is not null && !Transmission.IsAfter(one.SentAt, one.End, other.SentAt, other.End)))
+            {
+                next = one!;
+                one = next.Later;
+            }
+            else
+            {
+                next = other;
+                other = next.Later;
+            }
+
+            if (last is null)
+                merged = next;
+            else
+                last.Later = next;
+            last = next;
+        }
+
+        if (last is not null)
+            last.Later = null;
+        return merged;
+    }
+
+    /// <summary>A chain becomes the list of what is in flight.</summary>
+    private void Relink(Transmission? chain)
+    {
+        Oldest = chain;
+        Transmission? earlier = null;
+        for (; chain is not null; chain = chain.Later)
+        {
+            chain.Earlier = earlier;
+            earlier = chain;
+        }
+
+        Newest = earlier;
     }
 
     /// <summary>Takes an entry out of the account of its state.</summary>
     private void Leave(Transmission entry)
     {
+        pool.Steps++;
         switch (entry.State)
         {
             case TransmissionState.InFlight:
@@ -250,11 +331,10 @@ internal sealed class TransmissionLog(TransmissionPool pool)
                 break;
             case TransmissionState.Lost:
                 LostBytes -= entry.Length;
+                SequenceTree<Transmission>.Mark(entry, false);
                 break;
         }
     }
-
-    private void LinkNewest(Transmission entry) => LinkAfter(Newest, entry);
 
     /// <param name="earlier">Null: the entry becomes the oldest.</param>
     private void LinkAfter(Transmission? earlier, Transmission entry)
@@ -284,55 +364,5 @@ internal sealed class TransmissionLog(TransmissionPool pool)
             entry.Later.Earlier = entry.Earlier;
         entry.Earlier = null;
         entry.Later = null;
-    }
-
-    /// <summary>Makes room in the ring by moving the shorter side.</summary>
-    private void InsertAt(int index, Transmission entry)
-    {
-        if (Count == _ring.Length)
-            Grow();
-        if (index < Count - index)
-        {
-            _head = (_head - 1) & (_ring.Length - 1);
-            for (var i = 0; i < index; i++)
-                SlotOf(i) = SlotOf(i + 1);
-        }
-        else
-        {
-            for (var i = Count; i > index; i--)
-                SlotOf(i) = SlotOf(i - 1);
-        }
-
-        SlotOf(index) = entry;
-        Count++;
-    }
-
-    private void RemoveAt(int index)
-    {
-        pool.Return(this[index]);
-        if (index < Count - 1 - index)
-        {
-            for (var i = index; i > 0; i--)
-                SlotOf(i) = SlotOf(i - 1);
-            SlotOf(0) = null!;
-            _head = (_head + 1) & (_ring.Length - 1);
-        }
-        else
-        {
-            for (var i = index; i < Count - 1; i++)
-                SlotOf(i) = SlotOf(i + 1);
-            SlotOf(Count - 1) = null!;
-        }
-
-        Count--;
-    }
-
-    private void Grow()
-    {
-        var larger = new Transmission[_ring.Length * 2];
-        for (var i = 0; i < Count; i++)
-            larger[i] = this[i];
-        _ring = larger;
-        _head = 0;
     }
 }

@@ -28,6 +28,9 @@ public sealed class UdpLayer
         Counters = counters;
     }
 
+    /// <summary>How much memory there is left where the stack runs: once it is exhausted, what comes is dropped.</summary>
+    public MemoryLevel MemoryLevel { get; internal set; }
+
     /// <summary>Sockets there are.</summary>
     public int Count => Table.Count;
 
@@ -98,12 +101,12 @@ public sealed class UdpLayer
     internal void ErrorReceived(in IpReceiveInfo sent, ReadOnlySpan<byte> transport, IcmpErrorKind kind)
     {
         // RFC 1122, 4.1.3.3: errors go up. What may pass by itself (a hop limit that ran out in a loop) would only confuse a caller.
-        if (kind is IcmpErrorKind.TimeExceeded or IcmpErrorKind.ParameterProblem || !UdpView.TryParse(transport, out var header))
+        if (kind is IcmpErrorKind.TimeExceeded || !UdpView.TryParse(transport, out var header))
             return;
         var local = new IpEndpoint(sent.Source, header.SourcePort);
         var remote = new IpEndpoint(sent.Destination, header.DestinationPort);
         if (Table.TryFindConnected(local, remote, out var socket))
-            socket.Fail(IcmpLayer.ErrorOf(kind));
+            socket.Fail(kind.ToStackError());
     }
 
     internal void AddressRemoved(IpAddress address)

@@ -11,8 +11,16 @@ public sealed class UdpOptions
 
     internal void Validate()
     {
-        StackOptions.Range(Sockets, 1, 1 << 22, nameof(Sockets));
-        StackOptions.Range(QueuedDatagrams, 1, 1 << 20, nameof(QueuedDatagrams));
+        Ranges.Sockets.Check(Sockets, nameof(Sockets));
+        Ranges.QueuedDatagrams.Check(QueuedDatagrams, nameof(QueuedDatagrams));
+    }
+
+    /// <summary>What each option may be.</summary>
+    public static class Ranges
+    {
+        public static ValueRange<int> Sockets { get; } = new(1, 1 << 22);
+
+        public static ValueRange<int> QueuedDatagrams { get; } = new(1, 1 << 20);
     }
 }
 

@@ -189,6 +189,13 @@ public sealed class UdpSocket : StackSocket
     /// <summary>Takes a received payload over.</summary>
     internal void Enqueue(PacketBuffer payload, IpEndpoint from)
     {
+        if (_udp.MemoryLevel == MemoryLevel.Exhausted)
+        {
+            _udp.Counters.UdpMemErrors++;
+            payload.Release();
+            return;
+        }
+
         // The first one always fits, as on Linux: a small buffer makes a slow socket, not a deaf one.
         if (_received.Count >= _queueLimit || (_received.Count != 0 && _receivedMemory + payload.Capacity > _receiveBuffer))
         {

@@ -54,12 +54,12 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
     /// <summary>News and farewells, and questions about a status: nothing is lost with them but themselves.</summary>
     private static readonly Type[] Lost =
     [
-        typeof(Accept), typeof(AddressAnswer), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
+        typeof(Accept), typeof(AcceptingStopped), typeof(AddressAnswer), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
         typeof(Tapwire.Messages.Closed), typeof(ConnectFailed), typeof(Connected), typeof(ConnectionFailed), typeof(ConnectionServed), typeof(DatagramConnected), typeof(DatagramError),
         typeof(DatagramOpenFailed), typeof(DatagramSent), typeof(DatagramsDropped), typeof(DriverFailed), typeof(DriverReady), typeof(FramesWritten),
-        typeof(GetStatus), typeof(LinkReady), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PingAnswer), typeof(Poll), typeof(PortOpened),
+        typeof(GetStatus), typeof(HandshakeDone), typeof(LinkReady), typeof(LinkStatus), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PingAnswer), typeof(Poll), typeof(PortOpened),
         typeof(ProxyOpened), typeof(ProxyStatus), typeof(ReadDone), typeof(ReceiveDatagrams), typeof(Resolved), typeof(ServiceOpened), typeof(Shutdown),
-        typeof(Siblings), typeof(SocketEnded), typeof(StackStatus), typeof(StopDriver), typeof(StopStack), typeof(Stopping), typeof(TapStatus), typeof(TcpInfoAnswer),
+        typeof(Siblings), typeof(SocketEnded), typeof(StackStatus), typeof(StopAccepting), typeof(StopDriver), typeof(StopStack), typeof(Stopping), typeof(TapStatus), typeof(TcpInfoAnswer),
         typeof(TookTooLong), typeof(Unbind), typeof(Unlisten), typeof(WireDown), typeof(WireUp), typeof(WriteDone),
     ];
 

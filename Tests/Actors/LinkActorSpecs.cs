@@ -85,6 +85,9 @@ public sealed class LinkActorSpecs : DriverSetup
         });
         Assert.Equal(LinkHarness.Hello(), future.ReadAll());
         Assert.Null(future.TryRead());
+
+        // One line a second of a kind.
+        Advance(TimeSpan.FromSeconds(1));
         using var web = Connect();
         EventFilter.Warning(contains: "no magic").ExpectOne(() =>
         {
@@ -94,24 +97,55 @@ public sealed class LinkActorSpecs : DriverSetup
     }
 
     [Fact]
-    public void More_sessions_than_allowed_are_refused_and_one_that_ends_makes_room()
+    public void More_sessions_than_allowed_get_no_socket_but_the_status_and_one_that_ends_makes_room()
     {
         var first = Greet();
         using var second = Greet();
-        Socket refused = null!;
-        EventFilter.Warning(contains: "max-sessions").ExpectOne(() => refused = Connect());
-        using (refused)
+        Socket third = null!;
+        EventFilter.Warning(contains: "max-sessions").ExpectOne(() => third = Greet());
+        using (third)
         {
-            refused.ReadAll();
-            Assert.Null(refused.TryRead());
+            Assert.Equal((int)StackError.NoBufferSpace, Ask(third, new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 0)));
+            Assert.Equal((int)StackError.NoBufferSpace, Ask(third, new SessionRequest(2)));
+            Assert.Equal(0, Ask(third, new StatusRequest(3)));
+            first.Dispose();
+            Run();
+            Assert.Equal(0, Ask(third, new SocketRequest(4, LinkFamily.V4, LinkSocketType.Stream, 0)));
+        }
+    }
+
+    [Fact]
+    public void Whoever_holds_on_to_a_place_beyond_those_allowed_leaves_it_to_the_one_who_comes_last()
+    {
+        using var first = Greet();
+        using var second = Greet();
+        var guests = new List<Socket>();
+        for (var i = 0; i < 12; i++)
+        {
+            guests.Add(Greet());
+            Assert.Equal(0, Ask(guests[i], new StatusRequest(3)));
         }
 
-        first.Dispose();
-        Run();
-        using var third = Greet();
-        third.Send(LinkHarness.Frame(new GetSockNameRequest(1, 0xDEAD)));
-        Run();
-        Assert.Single(LinkHarness.Answers(third.ReadAll()));
+        var left = guests.Where(static guest => guest.TryRead() is not null).ToList();
+        Assert.Equal(4, left.Count);
+        Assert.Contains(guests[^1], left);
+        guests.ForEach(static guest => guest.Dispose());
+    }
+
+    /// <summary>Asks in this session, and returns the answer's error.</summary>
+    private int Ask(Socket session, LinkRequest request)
+    {
+        session.Send(LinkHarness.Frame(request));
+        var answers = new List<LinkAnswer>();
+
+        // The status is put together by actors that ask each other, which a thread of the pool may carry on.
+        AwaitCondition(() =>
+        {
+            Run();
+            answers.AddRange(LinkHarness.Answers(session.ReadAll()));
+            return answers.Count > 0;
+        });
+        return Assert.Single(answers).Error;
     }
 
     [Fact]

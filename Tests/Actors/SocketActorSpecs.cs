@@ -28,6 +28,8 @@ public sealed class SocketActorSpecs : ActorSpec
     private readonly SocketContext _context;
     private ApplicationEnd? _application;
 
+    private static ConnectRequest AwaitHandshake { get; } = new(2, 1, LinkAddress.None, 0, NoWait: false, AwaitHandshake: true);
+
     public SocketActorSpecs()
     {
         _stack = CreateTestProbe("stack");
@@ -54,6 +56,62 @@ public sealed class SocketActorSpecs : ActorSpec
         Assert.Equal(Local, named.Address.Endpoint);
         Assert.Equal((3u, (int)StackError.InvalidArgument), Answered(out _));
         Assert.Equal(Id, _stack.ExpectMsg<Connect>().Binding);
+    }
+
+    /// <summary>As in Linux: with a cookie a connect that does not wait has succeeded, and the data goes with the SYN.</summary>
+    [Fact]
+    public void A_connect_that_fast_open_has_a_cookie_for_is_done_at_once()
+    {
+        var actor = Connection();
+        Ask(actor, new ConnectRequest(1, 1, LinkAddress.From(Remote), 0, NoWait: true));
+        _stack.ExpectMsg<Connect>();
+        _stack.Send(actor, new Connecting(Id, Local, IsEarly: true));
+        Assert.False(_session.HasMessages);
+        _stack.Send(actor, new Connected(Id, Local, Remote, 1000, IsEarly: true));
+        Assert.Equal((1u, 0), Answered(out _));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Who_waits_for_the_handshake_of_an_early_connection_learns_what_has_come_of_it(bool asksFirst)
+    {
+        var actor = Early();
+        if (asksFirst)
+        {
+            Ask(actor, AwaitHandshake);
+            Assert.False(_session.HasMessages);
+        }
+
+        _stack.Send(actor, new HandshakeDone(Id));
+        if (!asksFirst)
+            Ask(actor, AwaitHandshake);
+        Assert.Equal((2u, (int)StackError.AlreadyConnected), Answered(out _));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Who_waits_for_the_handshake_of_an_early_connection_that_is_refused_takes_the_error(bool asksFirst)
+    {
+        var actor = Early();
+        if (asksFirst)
+            Ask(actor, AwaitHandshake);
+        _stack.Send(actor, new Closed(StackError.ConnectionRefused));
+        if (!asksFirst)
+            Ask(actor, AwaitHandshake);
+        Assert.Equal((2u, (int)StackError.ConnectionRefused), Answered(out _));
+        Ask(actor, new GetOptionRequest(3, 1, LinkOption.SolSocket, LinkOption.SoError, 4));
+        Assert.Equal((3u, 0), Answered(out var error));
+        Assert.Equal(new byte[4], error.Body.ToArray());
+    }
+
+    [Fact]
+    public void Nobody_waits_for_the_handshake_of_a_socket_that_is_not_connecting()
+    {
+        var actor = Connection();
+        Ask(actor, AwaitHandshake);
+        Assert.Equal((2u, (int)StackError.NotConnected), Answered(out _));
     }
 
     [Fact]
@@ -195,6 +253,18 @@ public sealed class SocketActorSpecs : ActorSpec
         _application?.Dispose();
         _pool.AssertAllReturned();
         Assert.Equal(0, _reactor.Count);
+    }
+
+    /// <summary>A connection that may be written to and whose handshake is not done.</summary>
+    private IActorRef Early()
+    {
+        var actor = Connection();
+        Ask(actor, new ConnectRequest(1, 1, LinkAddress.From(Remote), 0, NoWait: false));
+        _stack.ExpectMsg<Connect>();
+        _stack.Send(actor, new Connecting(Id, Local, IsEarly: true));
+        _stack.Send(actor, new Connected(Id, Local, Remote, 1000, IsEarly: true));
+        Assert.Equal((1u, 0), Answered(out _));
+        return actor;
     }
 
     private IActorRef Connection(Accepted? accepted = null)

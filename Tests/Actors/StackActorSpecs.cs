@@ -264,6 +264,39 @@ public sealed class StackActorSpecs : StackSetup
         Assert.False(Owner.HasMessages);
     }
 
+    /// <summary>A frame may wait for its turn, behind others or for a core that others have: that time is not the path's.</summary>
+    [Fact]
+    public void A_round_trip_ends_when_the_frame_came_and_not_when_its_turn_has_come()
+    {
+        Start();
+        Stack.Tell(Arriving(Question));
+        Emitted();
+        Owner.Send(Stack, new Ping(StackHarness.PeerIp, 56, TimeSpan.FromSeconds(1)));
+        var request = Assert.Single(Emitted());
+        Advance(TimeSpan.FromMilliseconds(30));
+        var reply = Arriving(EchoReplyTo(request));
+        reply.Buffer.ReceivedAt = Clock.GetTimestamp();
+        Advance(TimeSpan.FromMilliseconds(20));
+        Stack.Tell(reply);
+        Assert.Equal(30.0, Owner.ExpectMsg<PingAnswer>().RoundTrip.TotalMilliseconds);
+    }
+
+    [Fact]
+    public void Time_does_not_go_back_for_a_frame_that_came_before_the_engine_s_last_turn()
+    {
+        Start();
+        Stack.Tell(Arriving(Question));
+        Emitted();
+        var before = Clock.GetTimestamp() + 1;
+        Advance(TimeSpan.FromMilliseconds(20));
+        Owner.Send(Stack, new Ping(StackHarness.PeerIp, 56, TimeSpan.FromSeconds(1)));
+        var request = Assert.Single(Emitted());
+        var reply = Arriving(EchoReplyTo(request));
+        reply.Buffer.ReceivedAt = before;
+        Stack.Tell(reply);
+        Assert.Equal(TimeSpan.Zero, Owner.ExpectMsg<PingAnswer>().RoundTrip);
+    }
+
     [Fact]
     public void A_ping_that_nobody_answers_times_out_when_it_should_and_a_late_reply_is_ignored()
     {

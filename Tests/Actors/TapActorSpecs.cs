@@ -29,7 +29,7 @@ public sealed class TapActorSpecs : ActorSpec
     public TapActorSpecs()
     {
         _stack = CreateTestProbe("stack");
-        _tap = Sys.ActorOf(TapActor.Props(new TapContext(_wire, Reopen, new ManualReactor(), _pool, ReadBatch, QueueFrames,
+        _tap = Sys.ActorOf(TapActor.Props(new TapContext(_wire, Reopen, new ManualReactor(), _pool, TimeProvider.System, ReadBatch, QueueFrames,
             TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(800))).WithDispatcher(VirtualTime.Dispatcher), "tap");
     }
 
@@ -371,7 +371,7 @@ public sealed class TapActorSpecs : ActorSpec
 
     private IActorRef OpenOffloading()
     {
-        var tap = Sys.ActorOf(TapActor.Props(new TapContext(SoftwareOffloadWire.Over(_wire, _pool), Reopen, new ManualReactor(), _pool, ReadBatch, QueueFrames,
+        var tap = Sys.ActorOf(TapActor.Props(new TapContext(SoftwareOffloadWire.Over(_wire, _pool), Reopen, new ManualReactor(), _pool, TimeProvider.System, ReadBatch, QueueFrames,
             TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(800))).WithDispatcher(VirtualTime.Dispatcher));
         tap.Tell(OpenWire.Instance, _stack);
         _stack.ExpectMsg<WireUp>();
@@ -399,5 +399,18 @@ public sealed class TapActorSpecs : ActorSpec
             Receive<TapStatus>(status => readWhenAsked.Add(status.Wire.FramesReceived));
             Receive<WireUp>(_ => { });
         }
+    }
+
+    [Fact]
+    public void A_read_that_finds_no_memory_costs_what_it_has_read_and_the_wire_is_read_again_after_a_moment()
+    {
+        Open();
+        _wire.ReadFault = new OutOfMemoryException("A refusal on purpose.");
+        EventFilter.Warning(start: "Out of memory: wire").ExpectOne(() => _wire.DeliverAll([Numbered(1), Numbered(2)]));
+        Assert.False(_wire.Disposed);
+        Assert.False(_stack.HasMessages);
+        Advance(Tapwire.Actors.TapActor.MemoryPause);
+        Assert.Equal(2, TakeFrame()[0]);
+        Assert.Equal((1, true), (Status().FramesDropped, Status().Up));
     }
 }

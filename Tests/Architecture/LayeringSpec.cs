@@ -21,7 +21,7 @@ public class LayeringSpec
             "Serilog", "Serilog.Extensions.Hosting", "Serilog.Extensions.Logging", "Serilog.Sinks.Console", "Serilog.Sinks.File",
             "Microsoft.Extensions.DependencyInjection", "Microsoft.Extensions.DependencyInjection.Abstractions",
             "Microsoft.Extensions.Diagnostics.HealthChecks", "Microsoft.Extensions.Diagnostics.HealthChecks.Abstractions",
-            "Microsoft.Extensions.Hosting", "Microsoft.Extensions.Hosting.Abstractions", "Microsoft.Extensions.Options",
+            "Microsoft.Extensions.Hosting", "Microsoft.Extensions.Hosting.Abstractions", "Microsoft.Extensions.Hosting.Systemd", "Microsoft.Extensions.Options",
         ],
     };
 

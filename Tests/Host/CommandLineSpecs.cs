@@ -1,7 +1,5 @@
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
-using Spectre.Console;
-using Tapwire.Host;
 using Tapwire.Links.Protocol;
 using Xunit;
 
@@ -22,13 +20,14 @@ public sealed partial class CommandLineSpecs : IDisposable
     [InlineData("demo --latency 5", "--latency is \"5\"; it must be a time from 0 to 1m, as in 20ms.")]
     [InlineData("demo --connections 0", "--connections is \"0\"; it must be a number from 1 to 10000.")]
     [InlineData("demo --bandwidth 5", "--bandwidth is \"5\"; it must be a rate from 1k to 1000G bits per second, as in 100M.")]
-    [InlineData("demo --seed -1", "--seed is \"-1\"; it must be a number.")]
+    [InlineData("demo --seed -1", "--seed is \"-1\"; it must be a number from 0 to 18446744073709551615.")]
     [InlineData("up --wire eth0", "--wire is \"eth0\"; it must be tap:NAME or tun:NAME")]
     [InlineData("up --address 10.0.0.1", "--address is \"10.0.0.1\"; it must be ADDRESS/LENGTH")]
     [InlineData("up --address 10.0.0.1/24,x", "--address is \"x\"; it must be ADDRESS/LENGTH")]
-    [InlineData("up --gateway x", "--gateway is \"x\"; it must be an IP address.")]
+    [InlineData("up --peer-address 10.0.0.1", "--peer-address is \"10.0.0.1\"; it must be ADDRESS/LENGTH")]
+    [InlineData("up --gateway x", "--gateway is \"x\"; it must be an IPv4 address, as in 10.99.0.1.")]
     [InlineData("up --mac 01:00:00:00:00:00", "--mac is \"01:00:00:00:00:00\"; it must be a unicast address")]
-    [InlineData("up --mtu 67", "--mtu is \"67\"; it must be a number from 68 to 65535.")]
+    [InlineData("up --mtu 67", "--mtu is \"67\"; it must be a number from 68 to 65521.")]
     [InlineData("up --serve telnet:23", "--serve is \"telnet:23\"; it must be NAME:PORT")]
     [InlineData("up --socks here:1080", "--socks is \"here:1080\"; it must be ADDRESS:PORT, as in 127.0.0.1:1080: the address \"here\" to listen on must be an IP address.")]
     [InlineData("up --forward sctp:80=a:80", "the transport \"sctp\" must be tcp or udp.")]
@@ -36,7 +35,7 @@ public sealed partial class CommandLineSpecs : IDisposable
     [InlineData("up --forward tcp:8080=10.99.0.1", "\"10.99.0.1\" must be HOST:PORT.")]
     [InlineData("up --expose tcp:80=127.0.0.1:", "the port \"\" must be from 1 to 65535.")]
     [InlineData("up --expose tcp:80=a=b", "\"80=a=b\" must have one \"=\" between where to listen and where to.")]
-    [InlineData("cable --a tap:x", "'--b'")]
+    [InlineData("cable --a tap:x", "--b is missing; it must be tap:NAME or tun:NAME")]
     [InlineData("cable --a eth0 --b tap:y", "--a is \"eth0\"; it must be tap:NAME or tun:NAME")]
     [InlineData("cable --a tap:x --b tap:y --loss 2", "--loss is \"2\"; it must be a share from 0 to 1, as in 0.01 or 1%.")]
     [InlineData("cable --a tap:x --b tap:y --loss 101%", "--loss is \"101%\"; it must be a share from 0 to 1")]
@@ -47,7 +46,7 @@ public sealed partial class CommandLineSpecs : IDisposable
     [InlineData("cable --a tap:x --b tap:y --queue 0", "--queue is \"0\"; it must be frames from 1, as in 100, bytes, as in 64KiB, or a time, as in 20ms")]
     [InlineData("cable --a tap:x --b tap:y --queue 5GiB", "--queue is \"5GiB\"; it must be frames")]
     [InlineData("cable --a tap:x --b tap:y --duration 0", "--duration is \"0\"; it must be a time from 1ms to 480h, as in 20ms.")]
-    [InlineData("ping nobody", "HOST is \"nobody\"; it must be an IP address.")]
+    [InlineData("ping nobody", "HOST is \"nobody\"; it must be an IPv4 address, as in 10.99.0.1.")]
     [InlineData("ping 10.0.0.1 --count 0", "--count is \"0\"; it must be a number from 1 to 65535.")]
     [InlineData("fly", "'fly'")]
     [InlineData("demo --fly", "'--fly'")]
@@ -76,10 +75,18 @@ public sealed partial class CommandLineSpecs : IDisposable
     [InlineData("cable --help", "--loss-burst")]
     [InlineData("status --help", "--json")]
     [InlineData("ping --help", "--interval")]
+    [InlineData("doctor --help", "--config")]
+    [InlineData("run --help", "tapwire run [options] -- <PROGRAM> [argument]...")]
+    [InlineData("demo --help", "256MiB when not given")]
+    [InlineData("up --help", "Examples:")]
+    [InlineData("", "demo")]
+    [InlineData("demo --size nonsense --help", "--loss")]
     public async Task Help_is_0_and_names_what_there_is(string line, string mentions)
     {
-        var run = await RunAsync(line.Split(' '));
+        var run = await RunAsync(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal(0, run.Code);
+        Assert.All(run.Output.Split(Environment.NewLine), text => Assert.True(text.Length <= 88, text));
+        Assert.DoesNotContain("[default", run.Output, StringComparison.Ordinal);
         Assert.Contains(mentions, run.Output, StringComparison.Ordinal);
         Assert.Empty(run.Error);
     }
@@ -117,6 +124,27 @@ public sealed partial class CommandLineSpecs : IDisposable
         await driver;
         Assert.Equal(1, run.Code);
         Assert.Equal("tapwire: The driver has ended the connection: it has stopped, or is stopping.", Assert.Single(run.ErrorLines));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_driver_that_does_not_answer_in_time_is_1_with_what_to_do(bool greets)
+    {
+        var path = Path.Combine(_directory.FullName, "silent.sock");
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(path));
+        listener.Listen(1);
+        var running = RunAsync("status", "--timeout", "100ms", "--link", path);
+        using var session = await listener.AcceptAsync();
+        var hello = new byte[LinkProtocol.HelloSize];
+        LinkProtocol.WriteHello(hello);
+        if (greets)
+            await session.SendAsync(hello);
+        var run = await running;
+        Assert.Equal(1, run.Code);
+        Assert.StartsWith($"tapwire: The driver at '{path}' has not answered within 100ms: ", Assert.Single(run.ErrorLines), StringComparison.Ordinal);
+        Assert.Empty(run.Output);
     }
 
     [Fact]
@@ -180,6 +208,14 @@ public sealed partial class CommandLineSpecs : IDisposable
     }
 
     [Fact]
+    public async Task Up_with_the_stacks_own_address_for_the_kernels_end_is_2()
+    {
+        var run = await RunAsync("up", "--address", "10.0.0.1/24", "--peer-address", "10.0.0.1/24");
+        Assert.Equal((2, "tapwire: The peer address 10.0.0.1/24 is the stack's own; the kernel's end of the wire needs another one of that network."),
+            (run.Code, Assert.Single(run.ErrorLines)));
+    }
+
+    [Fact]
     public async Task Demo_sends_a_file_and_it_arrives_intact()
     {
         var run = await RunAsync("demo", "--size", "1MiB");
@@ -208,28 +244,5 @@ public sealed partial class CommandLineSpecs : IDisposable
     [GeneratedRegex("[0-9a-f]{64}")]
     private static partial Regex Sha256();
 
-    private static async Task<Outcome> RunAsync(params string[] args)
-    {
-        var (output, error) = (Console.Out, Console.Error);
-        using var newOutput = new StringWriter();
-        using var newError = new StringWriter();
-        Console.SetOut(newOutput);
-        Console.SetError(newError);
-        AnsiConsole.Console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(newOutput) });
-        try
-        {
-            var code = await TapwireCommandLine.RunAsync(args);
-            return new Outcome(code, newOutput.ToString(), newError.ToString());
-        }
-        finally
-        {
-            Console.SetOut(output);
-            Console.SetError(error);
-        }
-    }
-
-    private sealed record Outcome(int Code, string Output, string Error)
-    {
-        public string[] ErrorLines => Error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
-    }
+    private static Task<CommandLineRun> RunAsync(params string[] args) => CommandLineRun.OfAsync(args);
 }

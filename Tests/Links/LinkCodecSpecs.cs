@@ -151,7 +151,7 @@ public sealed class LinkCodecSpecs
         var (request, at, value) = field switch
         {
             "shutdown" => ((LinkRequest)new ShutdownRequest(1, 1, ShutdownHow.Both), 24, 3u),
-            "connect flag" => (new ConnectRequest(1, 1, V4, 0, false), 56, 2u),
+            "connect flag" => (new ConnectRequest(1, 1, V4, 0, false), 56, 4u),
             "option length" => (new SetOptionRequest(1, 1, 1, 1, new byte[4]), 32, 5u),
             "prefix" => (new AddAddressRequest(1, IpAddress.AnyV4, 8), 44, 33u),
             "ping size" => (new PingRequest(1, V4, 1, 1, 1), 48, 65_508u),

@@ -17,12 +17,79 @@ public sealed class LinkListenerSpecs : IDisposable
     [Fact]
     public void The_socket_is_its_owners_alone_and_so_is_the_directory_made_for_it()
     {
-        var path = System.IO.Path.Combine(_directory, "a", "b", "link.sock");
+        var path = System.IO.Path.Combine(_directory, "a", "link.sock");
         using var listener = LinkListener.Listen(path);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
         Assert.Equal(
             UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
             File.GetUnixFileMode(System.IO.Path.GetDirectoryName(path)!));
+    }
+
+    [Fact]
+    public void A_directory_that_is_made_for_other_users_too_lets_them_through()
+    {
+        var directory = System.IO.Path.Combine(_directory, "a");
+        using var listener = LinkListener.Listen(System.IO.Path.Combine(directory, "link.sock"), [65_534]);
+        Assert.Equal((UnixFileMode)0b111_001_001, File.GetUnixFileMode(directory));
+    }
+
+    [Fact]
+    public void The_directories_above_are_not_made()
+    {
+        var directory = System.IO.Path.Combine(_directory, "a");
+        var e = Assert.Throws<LinkListenException>(() => LinkListener.Listen(System.IO.Path.Combine(directory, "b", "link.sock")));
+        Assert.Equal($"The directory '{directory}' is not there, and '{directory}/b' for the link socket is not made without it; make it, or choose another path with --link.", e.Message);
+        Assert.False(Directory.Exists(directory));
+    }
+
+    [Fact]
+    public void What_is_no_directory_is_refused()
+    {
+        var file = System.IO.Path.Combine(_directory, "file");
+        File.WriteAllText(file, "");
+        var e = Assert.Throws<LinkListenException>(() => LinkListener.Listen(System.IO.Path.Combine(file, "link.sock")));
+        Assert.Contains("is not a directory", e.Message, StringComparison.Ordinal);
+        File.CreateSymbolicLink(System.IO.Path.Combine(_directory, "dangling"), "nowhere");
+        e = Assert.Throws<LinkListenException>(() => LinkListener.Listen(System.IO.Path.Combine(_directory, "dangling", "link.sock")));
+        Assert.Contains("is not a directory", e.Message, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void A_directory_or_a_link_to_one_that_somebody_else_has_put_there_is_refused_by_his_name()
+    {
+        const uint squatter = 12_345;
+        var directory = System.IO.Path.Combine(_directory, "squatted");
+        Directory.CreateDirectory(directory);
+        Skip.IfNot(OtherUser.TryOwn(directory, squatter), "needs the right to give files away");
+        var e = Assert.Throws<LinkListenException>(() => LinkListener.Listen(System.IO.Path.Combine(directory, "link.sock")));
+        Assert.Equal($"The directory '{directory}' of the link socket belongs to user 12345, not to root; have it removed, or choose another path with --link.", e.Message);
+
+        var own = Directory.CreateDirectory(System.IO.Path.Combine(_directory, "own")).FullName;
+        var link = System.IO.Path.Combine(_directory, "link");
+        File.CreateSymbolicLink(link, own);
+        LinkListener.Listen(System.IO.Path.Combine(link, "link.sock")).Dispose();
+        Assert.True(OtherUser.TryOwn(link, squatter));
+        e = Assert.Throws<LinkListenException>(() => LinkListener.Listen(System.IO.Path.Combine(link, "link.sock")));
+        Assert.Contains("belongs to user 12345", e.Message, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void A_socket_that_somebody_else_has_left_is_refused_by_his_name_and_not_removed()
+    {
+        LeaveStale();
+        Skip.IfNot(OtherUser.TryOwn(Path, 12_345), "needs the right to give files away");
+        var e = Assert.Throws<LinkListenException>(() => LinkListener.Listen(Path));
+        Assert.Equal($"The socket '{Path}' was left by user 12345, not by root; have it removed, or choose another path with --link.", e.Message);
+        Assert.True(File.Exists(Path));
+    }
+
+    [SkippableFact]
+    public void The_driver_of_another_user_is_told_from_ones_own()
+    {
+        using var first = LinkListener.Listen(Path);
+        Skip.IfNot(OtherUser.TryOwn(Path, 12_345), "needs the right to give files away");
+        var e = Assert.Throws<LinkListenException>(() => LinkListener.Listen(Path));
+        Assert.Equal($"A driver of user 12345 is running on '{Path}'; have it stopped, or choose another path with --link.", e.Message);
     }
 
     [Fact]
@@ -110,14 +177,7 @@ public sealed class LinkListenerSpecs : IDisposable
     [Fact]
     public void The_socket_of_a_driver_that_is_gone_is_replaced()
     {
-        using (var dead = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
-        {
-            dead.Bind(new UnixDomainSocketEndPoint(Path));
-            // .NET removes the file of a socket that it closes; a driver that was killed leaves it.
-            File.Move(Path, Path + ".kept");
-        }
-
-        File.Move(Path + ".kept", Path);
+        LeaveStale();
         using var listener = LinkListener.Listen(Path);
         using var client = Connect();
         Assert.Equal(LinkAccept.Accepted, listener.TryAccept(out var session, out _));
@@ -150,6 +210,7 @@ public sealed class LinkListenerSpecs : IDisposable
     {
         var e = Assert.ThrowsAny<Exception>(() => LinkListener.Listen(System.IO.Path.Combine(_directory, name)));
         Assert.IsType<LinkListenException>(e);
+        Assert.Contains("--link", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -165,13 +226,17 @@ public sealed class LinkListenerSpecs : IDisposable
         second.Dispose();
     }
 
-    [Theory]
-    [InlineData("/run/x", true, "/run/x/tapwire.sock")]
-    [InlineData("relative", true, "/run/user/1000/tapwire.sock")]
-    [InlineData("", true, "/run/user/1000/tapwire.sock")]
-    [InlineData(null, false, "/tmp/tapwire-1000/link.sock")]
-    public void Driver_and_application_agree_on_a_path(string? runtimeDirectory, bool exists, string expected) =>
-        Assert.Equal(expected, LinkEndpointPath.Choose(runtimeDirectory, 1000, _ => exists));
+    private void LeaveStale()
+    {
+        using (var dead = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            dead.Bind(new UnixDomainSocketEndPoint(Path));
+            // .NET removes the file of a socket that it closes; a driver that was killed leaves it.
+            File.Move(Path, Path + ".kept");
+        }
+
+        File.Move(Path + ".kept", Path);
+    }
 
     private Socket Connect()
     {

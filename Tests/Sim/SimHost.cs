@@ -57,7 +57,7 @@ internal sealed class SimHost : IIpOutput
 
     public void Send(PacketBuffer packet, in IpSendInfo info, Instant now) => _egress.Enqueue((packet, info));
 
-    public void PassOn(PacketBuffer packet, int hops) => packet.Release();
+    public void PassOn(PacketBuffer packet, int shardsTried) => packet.Release();
 
     public void ConfirmReachable(IpAddress destination, Instant now)
     {

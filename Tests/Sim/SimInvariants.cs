@@ -15,7 +15,7 @@ internal static class SimInvariants
         if (socket.State is TcpState.Closed or TcpState.TimeWait or TcpState.SynSent)
             return;
         // A FIN takes a number, but no room.
-        if (Seq.Gt(socket.RcvNxt, socket.RcvAdv + 1))
+        if (Seq.Gt(socket.Connection.Receiver.RcvNxt, socket.Connection.Receiver.RcvAdv + 1))
             throw new InvalidOperationException("RCV.NXT is beyond RCV.ADV.");
         if (socket.Available > socket.BufferLimit)
             throw new InvalidOperationException($"{socket.Available} bytes are in a buffer of {socket.BufferLimit}.");

@@ -89,7 +89,7 @@ internal sealed class SimStream(SimHost host, TcpSocket socket, Random random, l
     public bool IsAtRest => Gone || WakeAt == Instant.Never;
 
     public string Report => $"written {_written}/{_toSend}, read {_read}/{Expected}, end {_endSeen}, {Ending} at {EndAt}, gone {Gone}, closed {ClosedEvents}, "
-        + $"state {socket.State}, error {socket.Error}, una {socket.SndUna} nxt {socket.SndNxt} wnd {socket.SndWnd}, rcv {socket.RcvNxt}, info {socket.Info}";
+        + $"state {socket.State}, error {socket.Error}, una {socket.SndUna} nxt {socket.SndNxt} wnd {socket.Connection.Sender.SndWnd}, rcv {socket.Connection.Receiver.RcvNxt}, info {socket.Info}";
 
     private long Expected => toReceive >= 0 ? toReceive : Peer is { _shutdown: true } ? Peer._written : -1;
 

@@ -60,7 +60,7 @@ public sealed class HostileFramesSpec
         Assert.Equal(StackError.None, h.Stack.Icmp.Open(out var ping));
         ping!.Send(StackHarness.PeerIp, 1, [1, 2, 3], h.Now);
         var random = new Random(seed);
-        var templates = Templates(ping.Identifier);
+        var templates = HostileTemplates.Make(ping.Identifier);
         templates.AddRange(h.Frames());
         for (var i = 0; i < 60_000; i++)
         {
@@ -86,7 +86,7 @@ public sealed class HostileFramesSpec
                 }
 
                 if (random.Next(50) == 0)
-                    templates = [.. Templates(ping.Identifier), .. answers];
+                    templates = [.. HostileTemplates.Make(ping.Identifier), .. answers];
             }
         }
 
@@ -198,57 +198,6 @@ public sealed class HostileFramesSpec
         Tampering.FixIpChecksum(ip);
     }
 
-    private static List<byte[]> Templates(ushort identifier)
-    {
-        var quote = new byte[28];
-        new Ipv4Header { Source = StackHarness.OwnIp, Destination = StackHarness.PeerIp, Protocol = 6, HopLimit = 64, PayloadLength = 8 }.Emit(quote);
-        return
-        [
-            Build.Arp(new ArpPacket(ArpOperation.Request, StackHarness.PeerMac, StackHarness.PeerIp, default, StackHarness.OwnIp), MacAddress.Broadcast),
-            Build.Arp(new ArpPacket(ArpOperation.Reply, StackHarness.PeerMac, StackHarness.PeerIp, StackHarness.OwnMac, StackHarness.OwnIp)),
-            Build.Icmp(Icmpv4Header.EchoRequest(1, 2), new byte[56]),
-            Build.Icmp(Icmpv4Header.EchoReply(identifier, 1), [1, 2, 3]),
-            Build.Icmp(Icmpv4Header.Unreachable(3), quote),
-            Build.Icmp(Icmpv4Header.TooBig(576), quote),
-            Build.Udp(4000, 53, new byte[20]),
-            Build.Udp(4000, 54, new byte[20]),
-            Build.Udp(4000, 55, new byte[20]),
-            Build.Udp(67, 68, new byte[300], destination: IpAddress.BroadcastV4, to: MacAddress.Broadcast),
-            Build.Ipv4WithOptions(IpProtocol.Udp, [7, 7, 4, 0, 0, 0, 0, 1], Build.Udp(4000, 53, new byte[4]).AsSpan(34)),
-            Tcp(80, TcpFlag.Syn, [2, 4, 5, 0xB4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7]),
-            Tcp(80, TcpFlag.Ack, []),
-            Tcp(80, TcpFlag.Ack | TcpFlag.Psh, [1, 1, 8, 10, 0, 0, 0, 2, 0, 0, 0, 1], 100),
-            Tcp(80, TcpFlag.Fin | TcpFlag.Ack, []),
-            Tcp(80, TcpFlag.Rst, []),
-            Tcp(82, TcpFlag.Syn, [2, 4, 5, 0xB4]),
-        ];
-    }
-
-    [Flags]
-    private enum TcpFlag : byte
-    {
-        Fin = 1,
-        Syn = 2,
-        Rst = 4,
-        Psh = 8,
-        Ack = 16,
-    }
-
-    private static byte[] Tcp(ushort port, TcpFlag flags, byte[] options, int payload = 0)
-    {
-        var segment = new byte[20 + options.Length + payload];
-        BinaryPrimitives.WriteUInt16BigEndian(segment, 4000);
-        BinaryPrimitives.WriteUInt16BigEndian(segment.AsSpan(2), port);
-        BinaryPrimitives.WriteUInt32BigEndian(segment.AsSpan(4), 1000);
-        segment[12] = (byte)((20 + options.Length) / 4 << 4);
-        segment[13] = (byte)flags;
-        segment[14] = 0xFF;
-        options.CopyTo(segment.AsSpan(20));
-        var frame = Build.Ipv4(IpProtocol.Tcp, segment);
-        Tampering.Repair(frame);
-        return frame;
-    }
-
     /// <summary>The frame as the peer would answer it: addresses, ports and TCP numbers change places.</summary>
     private static byte[] Reversed(byte[] frame)
     {
@@ -266,7 +215,7 @@ public sealed class HostileFramesSpec
         frame.AsSpan(42, 4).CopyTo(answer.AsSpan(38));
         var acknowledged = BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(38)) + ((frame[47] & 3) != 0 ? 1u : 0);
         BinaryPrimitives.WriteUInt32BigEndian(answer.AsSpan(42), acknowledged);
-        answer[47] |= (byte)TcpFlag.Ack;
+        answer[47] |= (byte)TcpFlags.Ack;
         Tampering.Repair(answer);
         return answer;
     }

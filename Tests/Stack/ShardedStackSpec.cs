@@ -60,8 +60,8 @@ public sealed class ShardedStackSpec : IDisposable
     public void Shards_hand_out_the_same_fast_open_cookies()
     {
         var pair = new TcpPair(new IpEndpoint(StackHarness.OwnIp, 80), new IpEndpoint(StackHarness.PeerIp, 1234));
-        Assert.Single(_shards.Select(shard => shard.Stack.Tcp.FastOpenCookieFor(pair)).Distinct());
-        Assert.Equal(Shards, _shards.Select(shard => shard.Stack.Tcp.InitialSequence(pair, Instant.Zero)).Distinct().Count());
+        Assert.Single(_shards.Select(shard => shard.Stack.Tcp.Secrets.FastOpenCookieFor(pair)).Distinct());
+        Assert.Equal(Shards, _shards.Select(shard => shard.Stack.Tcp.Secrets.InitialSequence(pair, Instant.Zero)).Distinct().Count());
     }
 
     [Fact]
@@ -136,7 +136,7 @@ public sealed class ShardedStackSpec : IDisposable
                 {
                     moved = true;
                     hops.Add(crossing.Shard);
-                    _shards[crossing.Shard].Stack.ReceiveCrossing(crossing.Packet, crossing.Hops, shard.Now);
+                    _shards[crossing.Shard].Stack.ReceiveCrossing(crossing.Packet, crossing.ShardsTried, shard.Now);
                 }
             }
         }

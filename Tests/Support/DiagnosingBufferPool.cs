@@ -27,8 +27,14 @@ public sealed class DiagnosingBufferPool : BufferPool
         _traces = traces;
     }
 
+    /// <summary>As where there is no memory: whoever rents gets the runtime's exception.</summary>
+    public bool IsExhausted { get; set; }
+
     protected override void OnRented(PacketBuffer buffer)
     {
+        if (IsExhausted)
+            throw new OutOfMemoryException("A refusal on purpose.");
+
         // Whoever reads a byte that it has not written shall notice.
         MemoryOf(buffer).Fill(0xA5);
         lock (_lock)

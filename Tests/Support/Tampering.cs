@@ -8,49 +8,69 @@ namespace Tapwire.Tests.Support;
 /// <summary>Changes frames as chance or malice would.</summary>
 internal static class Tampering
 {
+    /// <summary>What up to four changes can add to a frame, in bytes, unless the end of a longer one is put to it.</summary>
+    public const int MaxGrowth = 4 * 99;
+
     /// <summary>A frame with up to four changes: bits, bytes, lengths, or the end of another frame.</summary>
     public static byte[] Mutated(byte[] template, List<byte[]> all, Random random)
     {
-        var frame = (byte[])template.Clone();
-        for (var changes = random.Next(5); changes > 0 && frame.Length > 0; changes--)
+        var other = all[random.Next(all.Count)];
+        var room = new byte[Math.Max(template.Length, other.Length) + MaxGrowth];
+        template.CopyTo(room, 0);
+        return room[..Mutate(room, template.Length, other, random)];
+    }
+
+    /// <summary>Makes up to four changes where the frame is; most of them in its headers, where they tell.</summary>
+    /// <param name="room">Begins with the frame; what is behind it gives the frame room to grow, and is its limit.</param>
+    /// <param name="other">Another frame, whose end it may get.</param>
+    /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
+    /// <returns>The new length.</returns>
+    public static int Mutate(Span<byte> room, int length, ReadOnlySpan<byte> other, Random random, int linkHeader = EthernetHeader.Length)
+    {
+        for (var changes = random.Next(5); changes > 0 && length > 0; changes--)
         {
-            var at = random.Next(3) == 0 ? random.Next(frame.Length) : Math.Min(frame.Length - 1, random.Next(14, 74));
+            var at = random.Next(3) == 0 ? random.Next(length) : Math.Min(length - 1, random.Next(linkHeader, linkHeader + 60));
             switch (random.Next(7))
             {
                 case 0:
-                    frame[at] ^= (byte)(1 << random.Next(8));
+                    room[at] ^= (byte)(1 << random.Next(8));
                     break;
                 case 1:
-                    frame[at] = (byte)random.Next(256);
+                    room[at] = (byte)random.Next(256);
                     break;
                 case 2:
-                    frame[at] = random.Next(2) == 0 ? (byte)0 : (byte)0xFF;
+                    room[at] = random.Next(2) == 0 ? (byte)0 : (byte)0xFF;
                     break;
                 case 3:
-                    frame = frame[..at];
+                    length = at;
                     break;
                 case 4:
-                    frame = [.. frame, .. new byte[random.Next(100)]];
+                    var grown = Math.Min(room.Length, length + random.Next(100));
+                    room[length..grown].Clear();
+                    length = grown;
                     break;
                 case 5:
-                    var other = all[random.Next(all.Count)];
-                    frame = [.. frame[..at], .. other[Math.Min(at, other.Length)..]];
+                    var end = other[Math.Min(at, other.Length)..];
+                    end = end[..Math.Min(end.Length, room.Length - at)];
+                    end.CopyTo(room[at..]);
+                    length = at + end.Length;
                     break;
                 default:
-                    frame[at]++;
+                    room[at]++;
                     break;
             }
         }
 
-        return frame;
+        return length;
     }
 
     /// <summary>Makes lengths and checksums of a changed frame right, so that what lies behind them is reached.</summary>
-    public static void Repair(byte[] frame)
+    /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
+    public static void Repair(Span<byte> frame, int linkHeader = EthernetHeader.Length)
     {
-        if (frame.Length < 34 || frame[12] != 8 || frame[13] != 0)
+        if (frame.Length < linkHeader + Ipv4Header.Length || (linkHeader != 0 && BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) != EtherType.Ipv4))
             return;
-        var ip = frame.AsSpan(14);
+        var ip = frame[linkHeader..];
         var header = (ip[0] & 15) * 4;
         BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)ip.Length);
         FixIpChecksum(ip);

@@ -141,10 +141,14 @@ internal sealed class OpenSuperFrame(int linkHeader)
 
     private PacketBuffer Fitted(BufferPool pool, PacketBuffer merged)
     {
-        merged.Truncate(_length);
         if (_length > SmallLength)
+        {
+            merged.Truncate(_length);
             return merged;
-        var small = pool.RentCopy(merged.Span);
+        }
+
+        // Where no buffer can be had, nothing has changed: it is finished later.
+        var small = pool.RentCopy(merged.Span[.._length]);
         merged.Release();
         return small;
     }

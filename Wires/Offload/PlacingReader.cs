@@ -34,15 +34,10 @@ internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) :
             while ((length = ReadFrame(ref output)) > 0 && ++read < limit)
             {
             }
-
-            coalescer.Flush(ref output);
         }
-        catch
+        finally
         {
             coalescer.Flush(ref output);
-            foreach (var frame in frames[..output.Count])
-                frame.Release();
-            throw;
         }
 
         if (repeats)
@@ -81,10 +76,21 @@ internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) :
 
         if (coalescer.TryTakePlaced(place[..length], ref _large, ref output))
             return length;
-        var frame = output.Pool.RentCopy(place[..length]);
-        open.Uncover();
-        coalescer.Take(frame, ref output);
+        coalescer.Take(TakeAway(open, place[..length], output.Pool), ref output);
         return length;
+    }
+
+    /// <summary>Copies a frame that is something else, and makes the super-frame what it was; also where there is no buffer for the copy.</summary>
+    private static PacketBuffer TakeAway(OpenSuperFrame open, ReadOnlySpan<byte> frame, BufferPool pool)
+    {
+        try
+        {
+            return pool.RentCopy(frame);
+        }
+        finally
+        {
+            open.Uncover();
+        }
     }
 
     private int ReadAlone(ref TcpCoalescer.Output output)

@@ -15,17 +15,31 @@ internal static class Errors
     public const int ENOMEM = 12;
     public const int EACCES = 13;
     public const int E2BIG = 7;
+    public const int ENOEXEC = 8;
     public const int EBUSY = 16;
     public const int EEXIST = 17;
     public const int ENODEV = 19;
+    public const int ENOTDIR = 20;
+    public const int EISDIR = 21;
     public const int EINVAL = 22;
     public const int ENFILE = 23;
     public const int EMFILE = 24;
     public const int EPIPE = 32;
+    public const int ENAMETOOLONG = 36;
+    public const int ENONET = 64;
+    public const int EPROTO = 71;
     public const int EBADFD = 77;
+    public const int EPROTOTYPE = 91;
+    public const int ENOPROTOOPT = 92;
+    public const int EOPNOTSUPP = 95;
+    public const int ENETDOWN = 100;
+    public const int ENETUNREACH = 101;
     public const int ENOBUFS = 105;
     public const int ECONNABORTED = 103;
     public const int ECONNRESET = 104;
+    public const int EHOSTDOWN = 112;
+    public const int EHOSTUNREACH = 113;
+    public const int EALREADY = 114;
     public const int EINPROGRESS = 115;
 
     /// <summary>What the system calls an error, as in "Too many open files".</summary>

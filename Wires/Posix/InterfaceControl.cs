@@ -18,6 +18,9 @@ internal sealed unsafe class InterfaceControl : IDisposable
     private const nuint SIOCGIFMTU = 0x8921;
     private const nuint SIOCSIFMTU = 0x8922;
     private const nuint SIOCGIFHWADDR = 0x8927;
+    private const nuint SIOCGIFINDEX = 0x8933;
+    private const nuint SIOCGIFTXQLEN = 0x8942;
+    private const nuint SIOCSIFTXQLEN = 0x8943;
 
     // Any socket gives access to the interfaces of its namespace; this family exists in every kernel.
     private readonly Socket _socket = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
@@ -80,9 +83,20 @@ internal sealed unsafe class InterfaceControl : IDisposable
 
     public bool IsUp => (Call(SIOCGIFFLAGS, "reading the flags").Flags & IFF_UP) != 0;
 
+    public int Index => Call(SIOCGIFINDEX, "reading the index").Integer;
+
     public int Mtu => Call(SIOCGIFMTU, "reading the MTU").Integer;
 
     public MacAddress HardwareAddress => Call(SIOCGIFHWADDR, "reading the hardware address").HardwareAddress;
+
+    /// <summary>Frames that wait for whoever reads the device.</summary>
+    public int QueueLength => Call(SIOCGIFTXQLEN, "reading the length of the queue").Integer;
+
+    public void SetQueueLength(int frames)
+    {
+        var request = new Request(_name) { Integer = frames };
+        Call(SIOCSIFTXQLEN, $"setting the length of the queue to {frames}", ref request);
+    }
 
     public void SetUp()
     {

@@ -7,6 +7,8 @@ internal static unsafe partial class Libc
 {
     public const int SIGPIPE = 13;
     public const int RLIMIT_NOFILE = 7;
+    public const int AT_EACCESS = 0x200;
+    public const int X_OK = 1;
 
     /// <summary>struct rlimit.</summary>
     public struct ResourceLimit
@@ -28,6 +30,13 @@ internal static unsafe partial class Libc
     [LibraryImport("libc")]
     public static partial PasswordEntry* getpwnam(byte* name);
 
+    /// <param name="entry">Room for a whole struct passwd, which is at most 64 bytes.</param>
+    /// <param name="buffer">Room for the texts that the entry refers to.</param>
+    /// <param name="result">The entry; null if there is no such user, or not enough room.</param>
+    /// <returns>0, or an errno.</returns>
+    [LibraryImport("libc")]
+    public static partial int getpwuid_r(uint userId, void* entry, byte* buffer, nuint length, PasswordEntry** result);
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial int execvpe(byte* file, byte** arguments, byte** environment);
 
@@ -43,6 +52,14 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int setrlimit(int resource, ResourceLimit* limit);
+
+    /// <summary>With the rights of the process, as in running a file.</summary>
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int faccessat(int directory, string path, int mode, int flags);
+
+    /// <summary>Ends the process at once.</summary>
+    [LibraryImport("libc")]
+    public static partial void _exit(int code);
 
     [LibraryImport("libc")]
     public static partial int isatty(int descriptor);

@@ -12,11 +12,14 @@ internal static unsafe partial class Libc
     public const int SOCK_CLOEXEC = O_CLOEXEC;
 
     public const int SOL_SOCKET = 1;
+    public const int SO_TYPE = 3;
     public const int SO_ERROR = 4;
     public const int SO_SNDBUF = 7;
     public const int SO_RCVBUF = 8;
     public const int SO_OOBINLINE = 10;
     public const int SO_PEERCRED = 17;
+    public const int SO_ACCEPTCONN = 30;
+    public const int SO_DOMAIN = 39;
     public const int SO_COOKIE = 57;
 
     public const int SCM_RIGHTS = 1;
@@ -26,7 +29,6 @@ internal static unsafe partial class Libc
     public const int SHUT_RDWR = 2;
 
     public const int MSG_PEEK = 0x2;
-    public const int MSG_CTRUNC = 0x8;
     public const int MSG_TRUNC = 0x20;
     public const int MSG_DONTWAIT = 0x40;
     public const int MSG_NOSIGNAL = 0x4000;
@@ -94,6 +96,12 @@ internal static unsafe partial class Libc
 
         [FieldOffset(32)]
         public ulong Inode;
+
+        [FieldOffset(136)]
+        public uint DeviceMajor;
+
+        [FieldOffset(140)]
+        public uint DeviceMinor;
     }
 
     [LibraryImport("libc", SetLastError = true)]
@@ -108,11 +116,24 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int listen(int descriptor, int backlog);
 
-    [LibraryImport("libc", SetLastError = true)]
-    public static partial int connect(int descriptor, void* address, uint length);
+    /// <summary>Where a signal has come in between, EALREADY means that it goes on.</summary>
+    public static int connect(int descriptor, void* address, uint length)
+    {
+        int result;
+        do
+            result = ConnectOnce(descriptor, address, length);
+        while (IsInterrupted(result));
+        return result;
+    }
 
-    [LibraryImport("libc", SetLastError = true)]
-    public static partial int accept4(int descriptor, void* address, uint* length, int flags);
+    public static int accept4(int descriptor, void* address, uint* length, int flags)
+    {
+        int result;
+        do
+            result = AcceptOnce(descriptor, address, length, flags);
+        while (IsInterrupted(result));
+        return result;
+    }
 
     [LibraryImport("libc", SetLastError = true)]
     public static partial int shutdown(int descriptor, int how);
@@ -123,20 +144,47 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int setsockopt(int descriptor, int level, int name, void* value, uint length);
 
-    [LibraryImport("libc", SetLastError = true)]
-    public static partial nint recv(int descriptor, void* buffer, nuint count, int flags);
+    public static nint recv(int descriptor, void* buffer, nuint count, int flags)
+    {
+        nint result;
+        do
+            result = ReceiveOnce(descriptor, buffer, count, flags);
+        while (IsInterrupted(result));
+        return result;
+    }
 
-    [LibraryImport("libc", SetLastError = true)]
-    public static partial nint send(int descriptor, void* buffer, nuint count, int flags);
+    public static nint send(int descriptor, void* buffer, nuint count, int flags)
+    {
+        nint result;
+        do
+            result = SendOnce(descriptor, buffer, count, flags);
+        while (IsInterrupted(result));
+        return result;
+    }
 
-    [LibraryImport("libc", SetLastError = true)]
-    public static partial nint recvmsg(int descriptor, MessageHeader* message, int flags);
+    public static nint recvmsg(int descriptor, MessageHeader* message, int flags)
+    {
+        nint result;
+        do
+            result = ReceiveMessageOnce(descriptor, message, flags);
+        while (IsInterrupted(result));
+        return result;
+    }
 
-    [LibraryImport("libc", SetLastError = true)]
-    public static partial nint sendmsg(int descriptor, MessageHeader* message, int flags);
+    public static nint sendmsg(int descriptor, MessageHeader* message, int flags)
+    {
+        nint result;
+        do
+            result = SendMessageOnce(descriptor, message, flags);
+        while (IsInterrupted(result));
+        return result;
+    }
 
     [LibraryImport("libc")]
     public static partial uint geteuid();
+
+    [LibraryImport("libc")]
+    public static partial uint getuid();
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int mkdir(string path, uint mode);
@@ -144,8 +192,14 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int fchmod(int descriptor, uint mode);
 
-    [LibraryImport("libc", SetLastError = true)]
-    public static partial int flock(int descriptor, int operation);
+    public static int flock(int descriptor, int operation)
+    {
+        int result;
+        do
+            result = LockOnce(descriptor, operation);
+        while (IsInterrupted(result));
+        return result;
+    }
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int statx(int directory, string path, int flags, uint mask, out FileStatistics status);
@@ -169,4 +223,25 @@ internal static unsafe partial class Libc
         message.Control = control;
         message.ControlLength = OneDescriptorSpace;
     }
+
+    [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
+    private static partial int ConnectOnce(int descriptor, void* address, uint length);
+
+    [LibraryImport("libc", EntryPoint = "accept4", SetLastError = true)]
+    private static partial int AcceptOnce(int descriptor, void* address, uint* length, int flags);
+
+    [LibraryImport("libc", EntryPoint = "recv", SetLastError = true)]
+    private static partial nint ReceiveOnce(int descriptor, void* buffer, nuint count, int flags);
+
+    [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
+    private static partial nint SendOnce(int descriptor, void* buffer, nuint count, int flags);
+
+    [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
+    private static partial nint ReceiveMessageOnce(int descriptor, MessageHeader* message, int flags);
+
+    [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
+    private static partial nint SendMessageOnce(int descriptor, MessageHeader* message, int flags);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int LockOnce(int descriptor, int operation);
 }

@@ -41,12 +41,15 @@ internal static unsafe class TunDevice
         });
     }
 
-    /// <summary>The device is able to put a virtio header before each frame.</summary>
-    public static bool HasVirtioHeader(int descriptor)
+    /// <summary>What the kernel's devices are able to do.</summary>
+    public static TunFeatures FeaturesOf(int descriptor)
     {
         uint features = 0;
-        return ioctl(descriptor, TUNGETFEATURES, &features) == 0 && (features & IFF_VNET_HDR) != 0;
+        return ioctl(descriptor, TUNGETFEATURES, &features) == 0 ? (TunFeatures)features & (TunFeatures.VirtioHeader | TunFeatures.MultiQueue) : TunFeatures.None;
     }
+
+    /// <summary>The device is able to put a virtio header before each frame.</summary>
+    public static bool HasVirtioHeader(int descriptor) => (FeaturesOf(descriptor) & TunFeatures.VirtioHeader) != 0;
 
     /// <summary>Attaches to an interface, which is created if there is none of that name.</summary>
     /// <param name="multiQueue">As one queue of an interface that can have several (Linux's Documentation/networking/tuntap).</param>
@@ -107,8 +110,21 @@ internal static unsafe class TunDevice
             Errors.EBUSY => $"The {mode} device {name} is in use: another program is attached to it.",
             Errors.E2BIG => $"The {mode} device {name} has no queue left: another program is attached to it, or more are asked for than the kernel has.",
             Errors.EINVAL => $"{name} exists and is not a {(multiQueue ? "multi-queue" : "single-queue")} {mode} device, or cannot be an interface's name"
-                + (multiQueue ? $"; 'ip tuntap add dev {name} mode {mode}{queues}' makes one." : "."),
+                + (multiQueue ? $"; 'ip tuntap add dev {name} mode {mode}{queues}' makes one." : "; choose another name."),
             _ => $"The {mode} device {name} cannot be attached: {Errors.Describe(errno)} (errno {errno}).",
         });
     }
+}
+
+/// <summary>Features of the kernel's TAP and TUN devices, with the numbers of linux/if_tun.h.</summary>
+[Flags]
+internal enum TunFeatures : uint
+{
+    None = 0,
+
+    /// <summary>IFF_MULTI_QUEUE.</summary>
+    MultiQueue = 0x0100,
+
+    /// <summary>IFF_VNET_HDR.</summary>
+    VirtioHeader = 0x4000,
 }

@@ -14,13 +14,17 @@ using Xunit;
 namespace Tapwire.Tests.Actors.Proxy;
 
 /// <summary>A driver in virtual time whose proxy and forwarded ports are real ones on loopback, at ports of the kernel's choice.</summary>
-public abstract class ProxySetup(string settings) : DriverSetup(settings + "\nproxy { max-connections = 2, max-flows = 2 }")
+public abstract class ProxySetup(string settings) : DriverSetup("proxy { max-connections = 2, max-flows = 2 }\n" + settings)
 {
     private static readonly IpEndpoint Loopback = new(IpAddress.Parse("127.0.0.1"), 0);
 
     private HostListener _socks = null!;
     private HostListener _forward = null!;
     private HostDatagramSocket _datagrams = null!;
+
+    internal IpEndpoint SocksEnd => _socks.Local;
+
+    internal IpEndpoint ForwardEnd => _forward.Local;
 
     internal HostClient Socks() => new(this, _socks.Local);
 

@@ -1,13 +1,19 @@
 using System.Collections;
 using System.Reflection;
 using System.Text;
+using System.Text.RegularExpressions;
+using Tapwire.Actors;
 using Tapwire.Actors.Settings;
 using Tapwire.Host.Configuration;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Link;
+using Tapwire.Wires;
 using Xunit;
 
 namespace Tapwire.Tests.Host.Configuration;
 
-public sealed class DriverSettingsSpecs
+public sealed partial class DriverSettingsSpecs
 {
     private static readonly SettingsSource Defaults = HostConfiguration.Defaults;
 
@@ -25,6 +31,7 @@ public sealed class DriverSettingsSpecs
         { "tap.software-offload", "off" },
         { "tap.read-batch", "32" },
         { "tap.queue-frames", "99" },
+        { "tap.peer-address", "\"10.99.0.1/24\"" },
         { "tap.reopen-minimum", "50ms" },
         { "tap.reopen-maximum", "9s" },
         { "stack.queue-frames", "99" },
@@ -114,6 +121,51 @@ public sealed class DriverSettingsSpecs
     }
 
     [Fact]
+    public void The_table_of_what_can_differ_is_that_of_the_file() =>
+        Assert.Equal(Keys.Select(row => $"tapwire.{row[0]}").Order(StringComparer.Ordinal), SettingKeys.All.Select(key => key.Name).Order(StringComparer.Ordinal));
+
+    [Theory]
+    [MemberData(nameof(Keys))]
+    public void Every_key_that_has_changed_is_taken_by_a_driver_that_runs_or_named(string key, string value)
+    {
+        var (before, wanted) = (Read(""), Read($"tapwire.{key} = {value}"));
+        var changed = Assert.Single(SettingKeys.Differences(before, wanted));
+        Assert.Equal($"tapwire.{key}", changed.Name);
+        var taken = SettingKeys.TakeLive(before, wanted);
+        Assert.Equal(changed.IsLive ? [] : [changed], SettingKeys.Differences(taken, wanted));
+        Assert.Equal(changed.IsLive ? [changed] : [], SettingKeys.Differences(before, taken));
+    }
+
+    [Fact]
+    public void What_differs_of_the_actor_system_is_named_all_but_its_log_level()
+    {
+        static HostConfiguration Of(string text) => HostConfiguration.Combine(SettingsSource.Parse("mine.conf", text), Defaults);
+        var before = Of("akka { loglevel = INFO, log-dead-letters = off }");
+        Assert.Empty(before.RuntimeDifferences(Of("akka { loglevel = DEBUG }")));
+        Assert.Equal(["akka.actor.creation-timeout", "akka.log-dead-letters", "tapwire.dispatcher.spin"],
+            before.RuntimeDifferences(Of("akka { log-dead-letters = 5, actor.creation-timeout = 5s }\ntapwire { dispatcher.spin = 0, mtu = 1400 }")));
+    }
+
+    [Theory]
+    [InlineData("\"\"", new string[0])]
+    [InlineData("[]", new string[0])]
+    [InlineData("10.99.0.1/24", new[] { "10.99.0.1/24" })]
+    [InlineData("[\"10.99.0.1/24\", \"10.98.0.1/16\"]", new[] { "10.99.0.1/24", "10.98.0.1/16" })]
+    public void Peer_addresses_are_one_or_a_list(string value, string[] expected) =>
+        Assert.Equal(expected, Read($"tapwire.tap.peer-address = {value}").Tap.PeerAddresses.Select(address => address.ToString()));
+
+    [Theory]
+    [InlineData("10.99.0.2/24", "is the stack's own")]
+    [InlineData("10.98.0.1/24", "is not in the stack's network, 10.99.0.2/24")]
+    public void A_peer_address_that_the_stack_could_not_reach_is_refused(string address, string complaint)
+    {
+        var settings = Read($"tapwire.tap.peer-address = \"{address}\"");
+        var refused = Assert.Throws<SettingsException>(() => settings.Tap.Check([Tapwire.Stack.Ip.IpPrefix.Parse("10.99.0.2/24")]));
+        Assert.StartsWith($"The peer address {address} ", refused.Message, StringComparison.Ordinal);
+        Assert.Contains(complaint, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_same_settings_read_the_same() => Assert.Equal(Describe(Read("")), Describe(Read("")));
 
     [Theory]
@@ -121,11 +173,11 @@ public sealed class DriverSettingsSpecs
     [InlineData("wire", "\"tap:a-name-that-is-too-long\"", "tap:NAME or tun:NAME")]
     [InlineData("addresses", "[\"10.0.0.1\"]", "ADDRESS/LENGTH")]
     [InlineData("addresses", "\"10.0.0.1/24\"", "a list of ADDRESS/LENGTH")]
-    [InlineData("gateway", "\"somewhere\"", "an IP address or empty")]
+    [InlineData("gateway", "\"somewhere\"", "an IPv4 address or empty")]
     [InlineData("mac", "\"01:00:5e:00:00:01\"", "a unicast address")]
-    [InlineData("mtu", "67", "0 or 68..65535")]
-    [InlineData("mtu", "65536", "from 0 to 65535")]
-    [InlineData("mtu", "many", "from 0 to 65535")]
+    [InlineData("mtu", "67", "0 or 68..65521")]
+    [InlineData("mtu", "65536", "from 0 to 65521")]
+    [InlineData("mtu", "many", "from 0 to 65521")]
     [InlineData("shards", "0", "from 1 to 64")]
     [InlineData("shards", "65", "from 1 to 64")]
     [InlineData("shutdown-timeout", "6m", "from 0 to 5m")]
@@ -136,6 +188,13 @@ public sealed class DriverSettingsSpecs
     [InlineData("tap.read-batch", "0", "from 1 to 1024")]
     [InlineData("tap.read-batch", "1025", "from 1 to 1024")]
     [InlineData("tap.reopen-maximum", "10ms", "from 100ms to 1h")]
+    [InlineData("tap.peer-address", "10.99.0.1", "ADDRESS/LENGTH, as in 10.99.0.2/24: the length of the prefix is missing, as in 10.99.0.1/24")]
+    [InlineData("tap.peer-address", "[\"10.99.0.1/33\"]", "ADDRESS/LENGTH, as in 10.99.0.2/24")]
+    [InlineData("tap.peer-address", "\"10.99.0.0/24\"", "10.99.0.0 is the address of the network itself")]
+    [InlineData("tap.peer-address", "\"10.99.0.255/24\"", "10.99.0.255 is the broadcast address of its network")]
+    [InlineData("tap.peer-address", "\"0.0.0.0/24\"", "stands for no address")]
+    [InlineData("tap.peer-address", "\"224.0.0.1/24\"", "is a multicast address")]
+    [InlineData("tap.peer-address", "\"127.0.0.1/8\"", "is a loopback address")]
     [InlineData("stack.queue-bytes", "1KiB", "from 64 KiB to 1 GiB")]
     [InlineData("stack.queue-bytes", "a lot", "from 64 KiB to 1 GiB")]
     [InlineData("stack.egress-credit", "63", "from 64 to")]
@@ -173,12 +232,40 @@ public sealed class DriverSettingsSpecs
         Assert.DoesNotContain('\n', message);
     }
 
+    /// <summary>Each end of the range that a complaint names, alone and divided among the most shards: what is read, the engine takes.</summary>
+    [Theory]
+    [MemberData(nameof(Keys))]
+    public void What_is_accepted_as_a_setting_is_accepted_by_the_engine(string key, string value)
+    {
+        _ = value;
+        var complaint = Record.Exception(() => Read($"tapwire.{key} = \"?\""))?.Message ?? "";
+        if (RangeIn().Match(complaint) is not { Success: true } range)
+            return;
+        foreach (var end in new[] { range.Groups["least"].Value, range.Groups["most"].Value })
+        {
+            // Some ends are refused beside another setting's default.
+            if (Record.Exception(() => Read($"tapwire.{key} = \"{end}\"")) is { } refused)
+            {
+                Assert.IsType<SettingsException>(refused);
+                continue;
+            }
+
+            var settings = Read($"tapwire.{key} = \"{end}\"");
+            using var cable = new Cable(new CableOptions(), TimeProvider.System);
+            Make(shard: null);
+            Make(new StackShard(FlowSteering.MaxShards - 1, new FlowSteering(FlowSteering.MaxShards, new byte[32])));
+
+            void Make(StackShard? shard) =>
+                new NetworkStack(DriverEngines.OptionsOf(settings, cable.A, new MacAddress(0x02_00_00_00_00_01), shard), new BufferPool(), new byte[32]).Close(default);
+        }
+    }
+
     [Theory]
     [InlineData("tapwire.tcp.recieve-buffer = 1MiB", "tcp.recieve-buffer", " Did you mean tapwire.tcp.receive-buffer?")]
     [InlineData("tapwire.adresses = []", "adresses", " Did you mean tapwire.addresses?")]
     [InlineData("tapwire.stack.queue-frame = 5", "stack.queue-frame", " Did you mean tapwire.stack.queue-frames?")]
     [InlineData("tapwire.colour = blue", "colour", "")]
-    [InlineData("tapwire.tpc { retries = 5 }", "tpc", "")]
+    [InlineData("tapwire.tpc { retries = 5 }", "tpc", " Did you mean tapwire.tcp?")]
     public void An_unknown_key_is_refused_with_its_line_and_the_one_that_was_perhaps_meant(string text, string key, string hint)
     {
         var message = Assert.Throws<SettingsException>(() => Read("\n" + text)).Message;
@@ -264,6 +351,9 @@ public sealed class DriverSettingsSpecs
         var defaults = SettingsSource.Parse("akka.hocon", $"tapwire.colour = blue\n{text}");
         Assert.Equal("akka.hocon line 1: tapwire.colour is not a setting.", Assert.Throws<SettingsException>(() => HostConfiguration.Combine(null, defaults)).Message);
     }
+
+    [GeneratedRegex(@"from (?<least>\S+( [KMGTP]iB)?) to (?<most>\S+( [KMGTP]iB)?)[,. ]")]
+    private static partial Regex RangeIn();
 
     private static DriverSettings Read(string text) => HostConfiguration.Combine(SettingsSource.Parse("mine.conf", text), Defaults).Settings;
 

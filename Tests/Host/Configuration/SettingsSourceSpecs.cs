@@ -63,13 +63,16 @@ public sealed class SettingsSourceSpecs
     [InlineData("/dev/zero", "is larger than 1 MiB")]
     [InlineData("/nowhere/mine.conf", "cannot be read")]
     [InlineData("/", "cannot be read")]
-    [InlineData("", "cannot be read")]
     public void A_file_that_cannot_be_one_of_settings_is_refused_by_its_name(string path, string complaint)
     {
         var message = Assert.Throws<SettingsException>(() => SettingsSource.Read(path, path)).Message;
         Assert.StartsWith($"The configuration file '{path}' ", message, StringComparison.Ordinal);
         Assert.Contains(complaint, message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_file_without_a_name_is_refused() =>
+        Assert.Equal("The configuration file has no name; write it after --config.", Assert.Throws<SettingsException>(() => SettingsSource.Read("", "")).Message);
 
     [Fact]
     public void A_program_is_no_file_of_settings() =>

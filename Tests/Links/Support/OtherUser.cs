@@ -31,6 +31,12 @@ internal static partial class OtherUser
         return changed;
     }
 
+    /// <summary>Gives a file away; of a symbolic link, the link itself. False if this process may not do that.</summary>
+    public static bool TryOwn(string path, uint userId) => ChangeOwner(path, userId, userId) == 0;
+
+    [LibraryImport("libc", EntryPoint = "lchown", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int ChangeOwner(string path, uint userId, uint groupId);
+
     [LibraryImport("libc", EntryPoint = "syscall")]
     private static partial nint SetResUid(nint number, nuint real, nuint effective, nuint saved);
 }

@@ -125,6 +125,32 @@ public sealed partial class LifecycleSpec(ITestOutputHelper output)
         Assert.Contains(" WRN Wire tw0 failed: ", ended.Error, StringComparison.Ordinal);
     }
 
+    [SkippableTheory]
+    [InlineData("tap")]
+    [InlineData("tun")]
+    public async Task The_kernels_end_has_its_address_again_after_the_device_was_made_again(string kind)
+    {
+        using var network = NetworkNamespace.Create();
+        var program = TapwireProgram.Start(network, "up", "--wire", $"{kind}:{LiveDriver.Device}", "--address", $"{LiveDriver.Address}/24",
+            "--peer-address", $"{LiveDriver.KernelAddress}/24", "--link", "off", "--serve", $"echo:{LiveDriver.Echo}");
+        program.WaitForLine("tapwire is up");
+        await ReachAsync(network);
+        network.Ip($"link del {LiveDriver.Device}");
+        await LiveDriver.EventuallyAsync(
+            () => Task.FromResult(network.TryExec("ip", "addr", "show", "dev", LiveDriver.Device).Output.Contains($" {LiveDriver.KernelAddress}/24 ", StringComparison.Ordinal)),
+            () => "The device has not got its address again.");
+        await ReachAsync(network);
+        Assert.Equal(0, program.Stop().ExitCode);
+    }
+
+    private static async Task ReachAsync(NetworkNamespace network)
+    {
+        using var socket = network.OpenSocket();
+        await socket.ConnectAsync(IPAddress.Parse(LiveDriver.Address), LiveDriver.Echo).WaitAsync(Patience);
+        await using var connection = new NetworkStream(socket);
+        await Transfer.EchoAsync(connection, 1000);
+    }
+
     [SkippableFact]
     public async Task A_device_that_vanishes_in_mid_transfer_costs_no_byte()
     {

@@ -38,7 +38,7 @@ public sealed class RunCommandSpec(CleanPath path) : IClassFixture<CleanPath>
     {
         var ended = Run("--", "no-such-program");
         Assert.Equal(127, ended.ExitCode);
-        Assert.Equal("tapwire: 'no-such-program' cannot be run: No such file or directory\n", ended.Error);
+        Assert.Equal("tapwire: 'no-such-program' cannot be run: there is no such program in PATH; write its path, as in ./no-such-program.\n", ended.Error);
     }
 
     [SkippableFact]

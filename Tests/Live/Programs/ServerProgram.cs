@@ -7,7 +7,7 @@ namespace Tapwire.Tests.Live.Programs;
 /// <summary>A program that runs beside a spec, ended with what it has started itself when the spec has done.</summary>
 internal sealed class ServerProgram : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();

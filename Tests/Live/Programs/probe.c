@@ -657,6 +657,428 @@ static void moving_data(void)
     free(got);
 }
 
+/* Memory that is not there, and the last bytes of a page before it. */
+static char *edge(size_t bytes)
+{
+    static char *pages;
+    if (pages == NULL) {
+        pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        munmap(pages + 4096, 4096);
+        mmap(pages + 4096, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    }
+
+    return pages + 4096 - bytes;
+}
+
+#define BAD ((void *)edge(0))
+
+/* Two datagram sockets that are connected to each other. */
+static void datagram_pair(int pair[2])
+{
+    for (int i = 0; i < 2; i++) {
+        pair[i] = socket(AF_INET, SOCK_DGRAM, 0);
+        call_bind(pair[i], own, 0);
+    }
+
+    call_connect(pair[0], own, port_of(pair[1]));
+    call_connect(pair[1], own, port_of(pair[0]));
+}
+
+static void wait_until_readable(int fd) { poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 1000); }
+
+/* Throws away what has come, and what may still come. */
+static void drain(int fd)
+{
+    static char rest[65536];
+    while (poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 50) > 0 && recv(fd, rest, sizeof rest, MSG_DONTWAIT) >= 0)
+        ;
+}
+
+static void many_vectors(void)
+{
+    static const int counts[] = { 1, 62, 63, 64, 65, 512, 1023, 1024, 1025, 5000 };
+    static char bytes[8192], got[8192];
+    static struct iovec out[5000], in[5000];
+    int pair[2];
+    datagram_pair(pair);
+    for (int i = 0; i < 8192; i++)
+        bytes[i] = (char)(i * 7);
+    for (int i = 0; i < 5000; i++) {
+        out[i] = (struct iovec){ .iov_base = bytes + i, .iov_len = 1 };
+        in[i] = (struct iovec){ .iov_base = got + i, .iov_len = 1 };
+    }
+
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        struct msghdr message = { .msg_iov = out, .msg_iovlen = counts[i] }, answer = { .msg_iov = in, .msg_iovlen = counts[i] };
+        printf("%d: sendmsg %s", counts[i], said(sendmsg(pair[0], &message, 0)));
+        printf(", writev %s", said(writev(pair[0], out, counts[i])));
+        int there = counts[i] <= 1024;
+        if (!there) /* for the calls that refuse the count whether or not something is there */
+            send(pair[0], "x", 1, 0);
+        memset(got, 0, sizeof got);
+        wait_until_readable(pair[1]);
+        printf(", recvmsg %s", said(recvmsg(pair[1], &answer, MSG_DONTWAIT)));
+        printf(" flags %x same %d", answer.msg_flags, memcmp(bytes, got, there ? counts[i] : 0) == 0);
+        memset(got, 0, sizeof got);
+        wait_until_readable(pair[1]);
+        printf(", readv %s", said(readv(pair[1], in, counts[i])));
+        printf(" same %d\n", memcmp(bytes, got, there ? counts[i] : 0) == 0);
+        drain(pair[1]);
+    }
+
+    for (int i = 0; i < 1024; i++)
+        out[i] = (struct iovec){ .iov_base = bytes + i % 1000, .iov_len = 64 };
+    struct msghdr message = { .msg_iov = out, .msg_iovlen = 1024 };
+    printf("65536 bytes: %s", said(sendmsg(pair[0], &message, 0)));
+    out[1023].iov_len = 35;
+    printf(", 65507: %s", said(sendmsg(pair[0], &message, 0)));
+    struct msghdr part = { .msg_iov = in, .msg_iovlen = 100 };
+    printf(", the first hundred: %s", said(recvmsg(pair[1], &part, MSG_TRUNC)));
+    printf(" flags %x same %d\n", part.msg_flags, memcmp(got, bytes, 64) == 0 && memcmp(got + 64, bytes + 1, 36) == 0);
+
+    /* The last vector is where nothing is. */
+    for (int i = 0; i < 100; i++)
+        out[i] = (struct iovec){ .iov_base = i == 99 ? BAD : bytes, .iov_len = 1 };
+    message.msg_iovlen = 100;
+    printf("bad last: sendmsg %s", said(sendmsg(pair[0], &message, 0)));
+    send(pair[0], bytes, 100, 0);
+    memcpy(in, out, 100 * sizeof *in);
+    printf(", recvmsg %s", said(recvmsg(pair[1], &part, 0)));
+    printf(", then %s\n", said(recv(pair[1], got, sizeof got, MSG_DONTWAIT)));
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void malformed_messages(void)
+{
+    char text[64] = "text";
+    int pair[2];
+    datagram_pair(pair);
+    struct sockaddr_in to = at(own, port_of(pair[1])), nowhere_at_all = at(own, 0);
+    struct iovec vector = { .iov_base = text, .iov_len = 4 }, negative = { .iov_base = text, .iov_len = -1 }, bad = { .iov_base = BAD, .iov_len = 4 };
+    struct both b = connected();
+    for (int i = 0; i < 2; i++) {
+        int fd = i == 0 ? pair[0] : b.client, other = i == 0 ? pair[1] : b.server;
+        printf("%s\n", i == 0 ? "UDP" : "TCP");
+        struct msghdr message = { .msg_iov = &vector, .msg_iovlen = -1 };
+        printf("msg_iovlen -1: sendmsg %s", said(sendmsg(fd, &message, 0)));
+        printf(", recvmsg %s\n", said(recvmsg(fd, &message, MSG_DONTWAIT)));
+        message = (struct msghdr){ .msg_iov = &negative, .msg_iovlen = 1 };
+        printf("iov_len -1: sendmsg %s", said(sendmsg(fd, &message, 0)));
+        printf(", writev %s", said(writev(fd, &negative, 1)));
+        printf(", recvmsg %s", said(recvmsg(fd, &message, MSG_DONTWAIT)));
+        printf(", readv %s\n", said(readv(fd, &negative, 1)));
+        message = (struct msghdr){ .msg_iov = BAD, .msg_iovlen = 1 };
+        printf("bad vectors: sendmsg %s", said(sendmsg(fd, &message, 0)));
+        printf(", writev %s", said(writev(fd, BAD, 1)));
+        printf(", recvmsg %s", said(recvmsg(fd, &message, MSG_DONTWAIT)));
+        printf(", readv %s\n", said(readv(fd, BAD, 1)));
+        message = (struct msghdr){ .msg_iov = &bad, .msg_iovlen = 1 };
+        printf("bad bytes: sendmsg %s", said(sendmsg(fd, &message, 0)));
+        printf(", send %s", said(send(fd, BAD, 4, 0)));
+        printf(", write %s", said(write(fd, BAD, 4)));
+        printf(", sendto %s", said(sendto(fd, BAD, 4, 0, (struct sockaddr *)&to, sizeof to)));
+        send(other, text, 4, 0);
+        wait_until_readable(fd);
+        printf(", recvmsg %s", said(recvmsg(fd, &message, 0)));
+        recv(fd, text, 4, MSG_DONTWAIT);
+        send(other, text, 4, 0);
+        wait_until_readable(fd);
+        printf(", recv %s", said(recv(fd, BAD, 4, 0)));
+        recv(fd, text, 4, MSG_DONTWAIT);
+        send(other, text, 4, 0);
+        wait_until_readable(fd);
+        printf(", read %s\n", said(read(fd, BAD, 4)));
+        recv(fd, text, 4, MSG_DONTWAIT);
+        printf("no message: sendmsg %s", said(sendmsg(fd, NULL, 0)));
+        printf(", bad %s", said(sendmsg(fd, BAD, 0)));
+        printf(", its first half %s", said(sendmsg(fd, (struct msghdr *)edge(24), 0)));
+        printf(", recvmsg %s", said(recvmsg(fd, NULL, MSG_DONTWAIT)));
+        printf(", bad %s\n", said(recvmsg(fd, BAD, MSG_DONTWAIT)));
+        message = (struct msghdr){ .msg_iov = &vector, .msg_iovlen = 1, .msg_name = &to, .msg_namelen = -1 };
+        printf("msg_namelen -1: sendmsg %s", said(sendmsg(fd, &message, 0)));
+        message.msg_namelen = -1;
+        printf(", recvmsg %s\n", said(recvmsg(fd, &message, MSG_DONTWAIT)));
+        printf("count: writev -1 %s", said(writev(fd, &vector, -1)));
+        printf(", readv -1 %s", said(readv(fd, &vector, -1)));
+        printf(", writev 0 %s", said(writev(fd, &vector, 0)));
+        printf(", readv 0 %s", said(readv(fd, &vector, 0)));
+        printf(", read of nothing %s\n", said(read(fd, text, 0)));
+        printf("sendmmsg: none %s", said(sendmmsg(fd, NULL, 0, 0)));
+        printf(", bad %s", said(sendmmsg(fd, BAD, 1, 0)));
+        printf(", recvmmsg: none %s", said(recvmmsg(fd, NULL, 0, MSG_DONTWAIT, NULL)));
+        printf(", bad %s", said(recvmmsg(fd, BAD, 1, MSG_DONTWAIT, NULL)));
+        printf(", time-out -1 %s\n", said(recvmmsg(fd, NULL, 0, MSG_DONTWAIT, &(struct timespec){ .tv_sec = -1 })));
+        struct cmsghdr control = { .cmsg_len = 3, .cmsg_level = SOL_SOCKET, .cmsg_type = 9999 };
+        message = (struct msghdr){ .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+        printf("cmsg_len 3: %s", said(sendmsg(fd, &message, 0)));
+        control.cmsg_len = 1000;
+        printf(", 1000: %s", said(sendmsg(fd, &message, 0)));
+        control.cmsg_len = -1;
+        printf(", -1: %s", said(sendmsg(fd, &message, 0)));
+        message.msg_controllen = -1;
+        printf(", msg_controllen -1: %s", said(sendmsg(fd, &message, 0)));
+        message.msg_controllen = 64, message.msg_control = BAD;
+        printf(", bad: %s\n", said(sendmsg(fd, &message, 0)));
+        drain(other);
+    }
+
+    struct mmsghdr *all = calloc(2000, sizeof *all);
+    for (int i = 0; i < 2000; i++)
+        all[i].msg_hdr = (struct msghdr){ .msg_iov = &vector, .msg_iovlen = 1 };
+    printf("sendmmsg of 2000: %s\n", said(sendmmsg(pair[0], all, 2000, 0)));
+    free(all);
+    end(b);
+    printf("sendto: length 0 %s", said(sendto(pair[0], text, 4, 0, (struct sockaddr *)&to, 0)));
+    printf(", 4 %s", said(sendto(pair[0], text, 4, 0, (struct sockaddr *)&to, 4)));
+    printf(", -1 %s", said(sendto(pair[0], text, 4, 0, (struct sockaddr *)&to, -1)));
+    printf(", 129 %s", said(sendto(pair[0], text, 4, 0, (struct sockaddr *)edge(16), 129)));
+    printf(", bad address %s", said(sendto(pair[0], text, 4, 0, BAD, sizeof to)));
+    printf(", port 0 %s", said(sendto(pair[0], text, 4, 0, (struct sockaddr *)&nowhere_at_all, sizeof to)));
+    printf(", MSG_OOB %s\n", said(sendto(pair[0], text, 4, MSG_OOB, (struct sockaddr *)&to, sizeof to)));
+    drain(pair[1]);
+    socklen_t lengths[] = { 0, 4, 16, 100, -1 };
+    for (int i = 0; i < 6; i++) {
+        struct sockaddr_in from;
+        send(pair[0], text, 4, 0);
+        socklen_t length = i < 5 ? lengths[i] : sizeof from;
+        memset(&from, 0x55, sizeof from);
+        printf("recvfrom, room %d: %s", (int)length, said(recvfrom(pair[1], text, 4, 0, i < 5 ? (struct sockaddr *)&from : BAD, &length)));
+        printf(" length %d family %x\n", (int)length, from.sin_family);
+    }
+
+    send(pair[0], text, 4, 0);
+    printf("recvfrom, no length: %s", said(recvfrom(pair[1], text, 4, 0, (struct sockaddr *)&to, NULL)));
+    send(pair[0], text, 4, 0);
+    printf(", no address: %s\n", said(recvfrom(pair[1], text, 4, 0, NULL, BAD)));
+    send(pair[0], text, 4, 0);
+    poll(&(struct pollfd){ .fd = pair[1], .events = POLLIN }, 1, 1000);
+    printf("FIONREAD: %s\n", said(ioctl(pair[1], FIONREAD, BAD)));
+    printf("more than there can be: recv %s", said(recv(pair[1], edge(64), 0x7ffffffffffffff0, MSG_DONTWAIT)));
+    printf(", send %s\n", said(send(pair[0], edge(64), 0x7ffffffffffffff0, 0)));
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void lengths_and_pointers(void)
+{
+    static const struct { const char *name; int level, option; } table[] = {
+        { "SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE }, { "SO_REUSEADDR", SOL_SOCKET, SO_REUSEADDR }, { "TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY },
+        { "TCP_KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE }, { "SO_LINGER", SOL_SOCKET, SO_LINGER }, { "SO_PRIORITY", SOL_SOCKET, SO_PRIORITY },
+    };
+    static char value[1000];
+    struct sockaddr_storage name;
+    socklen_t length;
+    int fd = stream(0), udp = socket(AF_INET, SOCK_DGRAM, 0);
+    value[0] = 1;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        int level = table[i].level, option = table[i].option;
+        printf("%s: set -1 %s", table[i].name, said(setsockopt(fd, level, option, value, -1)));
+        printf(", INT_MIN %s", said(setsockopt(fd, level, option, value, 0x80000000u)));
+        printf(", 0 %s", said(setsockopt(fd, level, option, value, 0)));
+        printf(", 3 %s", said(setsockopt(fd, level, option, value, 3)));
+        printf(", 8 %s", said(setsockopt(fd, level, option, value, 8)));
+        printf(", 600 %s", said(setsockopt(fd, level, option, value, 600)));
+        memset(edge(8), 0, 8);
+        printf(", huge at the end of memory %s", said(setsockopt(fd, level, option, edge(8), 0x7fffffff)));
+        printf(", bad %s", said(setsockopt(fd, level, option, BAD, 8)));
+        printf(", NULL %s\n", said(setsockopt(fd, level, option, NULL, 8)));
+        static const socklen_t rooms[] = { 0, 2, 4, 8, 600 };
+        for (size_t j = 0; j < sizeof rooms / sizeof *rooms; j++) {
+            memset(value, 0x55, sizeof value);
+            length = rooms[j];
+            printf("  get %u %s", length, said(getsockopt(fd, level, option, value, &length)));
+            printf(" length %u bytes %02x%02x%02x%02x%02x;", length, value[0] & 255, value[1] & 255, value[2] & 255, value[3] & 255, value[8] & 255);
+        }
+
+        length = -1;
+        printf("  get -1 %s", said(getsockopt(fd, level, option, value, &length)));
+        length = 8;
+        printf(", bad value %s", said(getsockopt(fd, level, option, BAD, &length)));
+        printf(", bad length %s", said(getsockopt(fd, level, option, value, BAD)));
+        printf(", no length %s\n", said(getsockopt(fd, level, option, value, NULL)));
+        memset(value, 0, sizeof value);
+        value[0] = 1;
+    }
+
+    printf("unknown: -1 %s", said(setsockopt(fd, SOL_SOCKET, 9999, value, -1)));
+    printf(", 600 %s\n", said(setsockopt(fd, SOL_SOCKET, 9999, value, 600)));
+    length = 0;
+    printf("SO_ERROR: 0 %s", said(getsockopt(fd, SOL_SOCKET, SO_ERROR, value, &length)));
+    length = 2;
+    printf(", 2 %s", said(getsockopt(fd, SOL_SOCKET, SO_ERROR, value, &length)));
+    printf(" %u", length);
+    length = -1;
+    printf(", -1 %s\n", said(getsockopt(fd, SOL_SOCKET, SO_ERROR, value, &length)));
+
+    struct sockaddr_in to = at(own, 0);
+    for (int i = 0; i < 2; i++) {
+        int s = i == 0 ? fd : udp;
+        printf("bind: -1 %s", said(bind(s, (struct sockaddr *)&to, -1)));
+        printf(", 0 %s", said(bind(s, (struct sockaddr *)&to, 0)));
+        printf(", 129 %s", said(bind(s, (struct sockaddr *)&name, 129)));
+        printf(", bad %s", said(bind(s, BAD, sizeof to)));
+        printf(", NULL %s", said(bind(s, NULL, sizeof to)));
+        printf(", half %s", said(bind(s, (struct sockaddr *)edge(8), sizeof to)));
+        memset(&name, 0, sizeof name);
+        memcpy(&name, &to, sizeof to);
+        printf(", longer %s\n", said(bind(s, (struct sockaddr *)&name, sizeof name)));
+        printf("connect: -1 %s", said(connect(s, (struct sockaddr *)&to, -1)));
+        printf(", 0 %s", said(connect(s, (struct sockaddr *)&to, 0)));
+        printf(", 129 %s", said(connect(s, (struct sockaddr *)&name, 129)));
+        printf(", bad %s", said(connect(s, BAD, sizeof to)));
+        printf(", NULL %s\n", said(connect(s, NULL, sizeof to)));
+        printf("getpeername: -1 %s", said(getpeername(s, (struct sockaddr *)&name, &(socklen_t){ -1 })));
+        printf(", getsockname: -1 %s", said(getsockname(s, (struct sockaddr *)&name, &(socklen_t){ -1 })));
+        length = 0;
+        printf(", 0 %s", said(getsockname(s, NULL, &length)));
+        printf(" %u", length);
+        length = 4;
+        printf(", 4 %s", said(getsockname(s, (struct sockaddr *)&name, &length)));
+        printf(" %u", length);
+        length = sizeof name;
+        printf(", bad name %s", said(getsockname(s, BAD, &length)));
+        printf(", NULL %s", said(getsockname(s, NULL, &length)));
+        printf(", bad length %s", said(getsockname(s, (struct sockaddr *)&name, BAD)));
+        printf(", no length %s\n", said(getsockname(s, (struct sockaddr *)&name, NULL)));
+    }
+
+    printf("listen: -1 %s\n", said(listen(fd, -1)));
+    static const char *const kinds[] = { "length -1", "no length", "bad name", "name without room", "no name, bad length" };
+    for (int i = 0; i < 5; i++) {
+        int client = stream(0), server = -1;
+        socklen_t room = i == 0 ? -1 : i == 3 ? 0 : sizeof name;
+        call_connect(client, own, port_of(fd));
+        server = accept(fd, i == 2 ? BAD : i == 4 ? NULL : (struct sockaddr *)&name, i == 1 ? NULL : i == 4 ? BAD : &room);
+        printf("accept, %s: %s", kinds[i], server >= 0 ? "accepted" : said(server));
+        printf(", room %d, ", i == 2 ? 0 : (int)room); /* kernels differ in what they write first */
+        fcntl(fd, F_SETFL, O_NONBLOCK);
+        printf("then %s\n", said(accept(fd, NULL, NULL)));
+        fcntl(fd, F_SETFL, 0);
+        if (server >= 0)
+            close(server);
+        close(client);
+    }
+
+    printf("type with other bits: %s\n", said(socket(AF_INET, SOCK_STREAM | 0x10000000, 0)));
+    close(fd);
+    close(udp);
+}
+
+/* Descriptors that libc closes without a word to anybody: what has their number next is what it is. */
+static void closed_behind(void)
+{
+    char text[64] = "";
+    int udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = stream(0), waiting = 0;
+    call_bind(udp, own, 0);
+    fclose(fdopen(udp, "r+"));
+    printf("closed: %s", said(getsockname(udp, (struct sockaddr *)&(struct sockaddr_in){ 0 }, &(socklen_t){ 16 })));
+    printf(" %s", said(send(udp, "x", 1, 0)));
+    printf(" %s", said(read(udp, text, 1)));
+    printf(" %s\n", said(setsockopt(udp, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, 4)));
+    int file = memfd_create("file", 0);
+    printf("the same number: %d, write %s", file == udp, said(write(file, "0123456789", 10)));
+    lseek(file, 0, SEEK_SET);
+    struct iovec vector = { .iov_base = text, .iov_len = 4 };
+    printf(", readv %s", said(readv(file, &vector, 1)));
+    printf(", read %s", said(read(file, text + 4, 60)));
+    printf(" %s", text);
+    printf(", recv %s", said(recv(file, text, 1, 0)));
+    printf(", getsockopt %s", said(option(file, SOL_SOCKET, SO_ERROR)));
+    printf(", connect %s\n", said(call_connect(file, far, 7)));
+    close(file);
+
+    udp = socket(AF_INET, SOCK_DGRAM, 0);
+    call_connect(udp, far, 7);
+    fclose(fdopen(udp, "r+"));
+    int pipes[2];
+    pipe(pipes);
+    printf("a pipe: %d, write %s", pipes[0] == udp || pipes[1] == udp, said(write(pipes[1], "abc", 3)));
+    ioctl(pipes[0], FIONREAD, &waiting);
+    printf(", FIONREAD %d, read %s\n", waiting, said(read(pipes[0], text, 64)));
+    close(pipes[0]);
+    close(pipes[1]);
+
+    fclose(fdopen(tcp, "r+"));
+    int again = open("/dev/null", O_RDWR);
+    printf("a stream's: %d, connect %s", again == tcp, said(call_connect(again, far, 7)));
+    printf(", listen %s", said(listen(again, 1)));
+    printf(", getpeername %s\n", said(getpeername(again, (struct sockaddr *)&(struct sockaddr_in){ 0 }, &(socklen_t){ 16 })));
+    close(again);
+
+    int a = socket(AF_INET, SOCK_DGRAM, 0), other = open("/dev/zero", O_RDONLY);
+    dup2(other, a);
+    printf("dup2 over it: read %s\n", said(read(a, text, 8)));
+    close(a);
+    close(other);
+    a = socket(AF_INET, SOCK_DGRAM, 0);
+    close_range(a, a, 0);
+    other = open("/dev/zero", O_RDONLY);
+    printf("close_range: %d, read %s\n", a == other, said(read(other, text, 8)));
+    close(other);
+
+    /* In a child that posix_spawn makes, numbers are closed and taken; here they stay what they are. */
+    pid_t child;
+    posix_spawn_file_actions_t actions;
+    datagram_pair(pipes);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addclose(&actions, pipes[0]);
+    posix_spawn_file_actions_addopen(&actions, pipes[1], "/dev/null", O_RDWR, 0);
+    char *arguments[] = { "true", NULL };
+    printf("posix_spawn: %d", posix_spawn(&child, "/bin/true", &actions, NULL, arguments, environ));
+    printf(" %d", wait_status(child));
+    printf(", write %s", said(write(pipes[0], "x", 1)));
+    printf(", read %s\n", said(read(pipes[1], text, 8)));
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
+static void *fork_often(void *unused)
+{
+    long good = 0;
+    (void)unused;
+    for (int i = 0; i < 15; i++) {
+        int fd = stream(0);
+        call_connect(fd, far, 7);
+        pid_t child = fork();
+        if (child == 0)
+            _exit(judge(fd));
+        good += wait_status(child) == 0;
+        close(fd);
+    }
+
+    return (void *)good;
+}
+
+/* Threads that fork at once; as another user with root's driver, too, whose children get their connections from them. */
+static long forks_of_threads(void)
+{
+    pthread_t all[4];
+    long good = 0;
+    for (int i = 0; i < 4; i++)
+        pthread_create(&all[i], NULL, fork_often, NULL);
+    for (int i = 0; i < 4; i++) {
+        void *result;
+        pthread_join(all[i], &result);
+        good += (long)result;
+    }
+
+    return good;
+}
+
+static void forking_threads(void)
+{
+    printf("root: %ld\n", forks_of_threads());
+    pid_t child = fork();
+    if (child == 0) {
+        if (setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0)
+            _exit(255);
+        _exit((int)forks_of_threads());
+    }
+
+    printf("another user: %d\n", wait_status(child));
+}
+
 int main(int count, char **arguments)
 {
     static const struct { const char *name; void (*run)(void); } all[] = {
@@ -665,6 +1087,8 @@ int main(int count, char **arguments)
         { "half-close", half_close }, { "reset", reset }, { "other processes", other_processes }, { "another user", another_user }, { "datagrams", datagrams },
         { "options", options }, { "interrupted", interrupted }, { "bindings", bindings }, { "threads", threads }, { "mapped", mapped },
         { "loopback", loopback }, { "moving data", moving_data },
+        { "many vectors", many_vectors }, { "malformed messages", malformed_messages }, { "lengths and pointers", lengths_and_pointers },
+        { "closed behind", closed_behind }, { "forking threads", forking_threads },
     };
     self = arguments[0];
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -20,13 +20,15 @@ internal sealed class LiveDriver : IDisposable
     public const int Source = 19;
     public const int Http = 80;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly DirectoryInfo _directory;
+    private readonly string[] _launcher;
     private readonly string[] _arguments;
 
-    private LiveDriver(NetworkNamespace network, DirectoryInfo directory, string[] arguments)
+    private LiveDriver(NetworkNamespace network, DirectoryInfo directory, string[] launcher, string[] arguments)
     {
+        _launcher = launcher;
         Namespace = network;
         _directory = directory;
         _arguments = arguments;
@@ -42,13 +44,18 @@ internal sealed class LiveDriver : IDisposable
 
     /// <param name="settings">HOCON for a file that --config names; empty for none.</param>
     /// <param name="arguments">More arguments of <c>tapwire up</c>.</param>
-    public static LiveDriver Start(string settings = "", string wire = $"tap:{Device}", params string[] arguments)
+    public static LiveDriver Start(string settings = "", string wire = $"tap:{Device}", params string[] arguments) => Start([], settings, wire, arguments);
+
+    /// <summary>Starts it by another program that runs what follows its own arguments, as prlimit does, by becoming it.</summary>
+    public static LiveDriver StartBy(string[] launcher, params string[] arguments) => Start(launcher, "", $"tap:{Device}", arguments);
+
+    private static LiveDriver Start(string[] launcher, string settings, string wire, string[] arguments)
     {
         var network = NetworkNamespace.Create();
         var directory = Directory.CreateTempSubdirectory("tapwire-live-");
         try
         {
-            return new LiveDriver(network, directory, ["--wire", wire, .. LiveSettings.WriteTo(directory, settings), .. arguments]);
+            return new LiveDriver(network, directory, launcher, ["--wire", wire, .. LiveSettings.WriteTo(directory, settings), .. arguments]);
         }
         catch
         {
@@ -145,11 +152,12 @@ internal sealed class LiveDriver : IDisposable
 
     private TapwireProgram StartProgram()
     {
-        var program = TapwireProgram.Start(Namespace,
+        string[] arguments =
         [
             "up", "--address", $"{Address}/24", "--link", LinkPath,
             "--serve", $"echo:{Echo},discard:{Discard},source:{Source},http:{Http}", .. _arguments,
-        ]);
+        ];
+        var program = _launcher.Length == 0 ? TapwireProgram.Start(Namespace, arguments) : TapwireProgram.StartBy(Namespace, _launcher, arguments);
         program.WaitForLine("tapwire is up");
         Namespace.Ip($"addr add {KernelAddress}/24 dev {Device}");
         return program;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
+using Tapwire.Wires.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Live.Support;
@@ -9,6 +10,7 @@ namespace Tapwire.Tests.Live.Support;
 /// <summary>The real <c>tapwire</c> program as a process of its own, inside a namespace.</summary>
 internal sealed partial class TapwireProgram
 {
+    public const int SIGHUP = 1;
     public const int SIGINT = 2;
     public const int SIGKILL = 9;
     public const int SIGTERM = 15;
@@ -36,8 +38,14 @@ internal sealed partial class TapwireProgram
 
     public static string Assembly => Path.Combine(AppContext.BaseDirectory, "tapwire.dll");
 
+    /// <summary>Whether the process has ended, by itself or not.</summary>
+    public bool HasEnded => _process.HasExited;
+
     /// <summary>Descriptors that the process has open.</summary>
     public int Descriptors => Directory.EnumerateFileSystemEntries($"/proc/{Pid}/fd").Count();
+
+    /// <summary>The command has taken the signals that stop it: SIGHUP is the last of them, and nothing else of the runtime's.</summary>
+    public bool HandlesSignals => (ProcFile.Set($"{Pid}", "SigCgt:") & 1) != 0;
 
     /// <summary>Memory of the process that is in RAM, in bytes.</summary>
     public long ResidentBytes => long.Parse(File.ReadAllText($"/proc/{Pid}/statm").Split(' ')[1], CultureInfo.InvariantCulture) * Environment.SystemPageSize;
@@ -55,19 +63,12 @@ internal sealed partial class TapwireProgram
         }
     }
 
-    /// <summary>A shell lets what it starts in the background ignore SIGINT, and so does everything started from there, unless told otherwise.</summary>
-    private static bool IsInterruptIgnored
-    {
-        get
-        {
-            var ignored = File.ReadLines("/proc/self/status").First(static line => line.StartsWith("SigIgn:", StringComparison.Ordinal));
-            return (ulong.Parse(ignored.AsSpan("SigIgn:".Length).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) & (1UL << (SIGINT - 1))) != 0;
-        }
-    }
+    /// <summary>A shell lets what it starts in the background ignore SIGINT, nohup lets it ignore SIGHUP, and so does everything started from there, unless told otherwise.</summary>
+    private static bool AreSignalsIgnored => (ProcFile.Set("self", "SigIgn:") & (1UL << (SIGINT - 1) | 1UL << (SIGHUP - 1))) != 0;
 
     public static TapwireProgram Start(NetworkNamespace network, params string[] arguments) =>
-        IsInterruptIgnored
-            ? StartBy(network, ["env", "--default-signal=INT"], arguments)
+        AreSignalsIgnored
+            ? StartBy(network, ["env", "--default-signal=INT", "--default-signal=HUP"], arguments)
             : new(network.Start(Host, ["exec", Assembly, .. arguments]));
 
     /// <summary>Starts the program by another one that runs what follows its own arguments, as setpriv and unshare do, by becoming it.</summary>

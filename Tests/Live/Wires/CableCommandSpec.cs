@@ -153,7 +153,7 @@ public sealed partial class CableCommandSpec(ITestOutputHelper output)
         using var network = NetworkNamespace.Create();
         network.Ip("link add ca type veth peer name other");
         var ended = TapwireProgram.Run(network, "cable", "--a", "tap:cb", "--b", "tap:ca");
-        Assert.Equal((1, "tapwire: ca exists and is not a single-queue tap device, or cannot be an interface's name.\n"), (ended.ExitCode, ended.Error));
+        Assert.Equal((1, "tapwire: ca exists and is not a single-queue tap device, or cannot be an interface's name; choose another name.\n"), (ended.ExitCode, ended.Error));
         Assert.NotEqual(0, network.TryExec("ip", "link", "show", "cb").ExitCode);
     }
 

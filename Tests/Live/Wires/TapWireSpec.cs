@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;
 using Tapwire.Tests.Live.Support;
 using Tapwire.Wires;
@@ -257,6 +258,20 @@ public sealed class TapWireSpec
         Assert.Contains(",UP", link, StringComparison.Ordinal);
     }
 
+    [SkippableTheory]
+    [InlineData("tap", "", "qlen 4096")]
+    [InlineData("tun", "", "qlen 4096")]
+    [InlineData("tap", "txqueuelen 77", "qlen 77")]
+    public void The_queue_of_a_device_is_lengthened_unless_somebody_has_chosen_its_length(string mode, string chosen, string expected)
+    {
+        using var space = NetworkNamespace.Create();
+        space.Ip($"tuntap add dev tw0 mode {mode}");
+        if (chosen.Length > 0)
+            space.Ip($"link set tw0 {chosen}");
+        using var wire = space.OpenTap(new TapWireOptions { Name = "tw0", Medium = mode == "tap" ? Medium.Ethernet : Medium.Ip });
+        Assert.Contains(expected, space.Ip("link show dev tw0"), StringComparison.Ordinal);
+    }
+
     [SkippableFact]
     public void A_jumbo_frame_is_read_whole()
     {
@@ -274,7 +289,7 @@ public sealed class TapWireSpec
         using var space = NetworkNamespace.Create();
         using var first = space.OpenTap(Plain);
         Assert.Equal("The tap device tw0 is in use: another program is attached to it.", Failure(() => space.OpenTap(Plain)));
-        Assert.Equal("lo exists and is not a single-queue tap device, or cannot be an interface's name.", Failure(() => space.OpenTap(Plain with { Name = "lo" })));
+        Assert.Equal("lo exists and is not a single-queue tap device, or cannot be an interface's name; choose another name.", Failure(() => space.OpenTap(Plain with { Name = "lo" })));
         space.Ip("tuntap add dev tw1 mode tap");
         var address = MacAddress.Parse(space.Exec("cat", "/sys/class/net/tw1/address").Trim());
         Assert.Equal(
@@ -303,8 +318,35 @@ public sealed class TapWireSpec
             "tw0 has MTU 1500, and changing that needs CAP_NET_ADMIN: run 'ip link set tw0 mtu 9000' as root.",
             Failure(() => space.RunUnprivileged(() => TapWire.Open(Plain with { Mtu = 9000 }))));
 
+        var addressed = Plain with { PeerAddresses = [IpPrefix.Parse("10.99.0.1/24")] };
+        Assert.Equal(
+            "tw0 has no address 10.99.0.1/24, and changing that needs CAP_NET_ADMIN: run 'ip addr add 10.99.0.1/24 dev tw0' as root.",
+            Failure(() => space.RunUnprivileged(() => TapWire.Open(addressed))));
+
+        space.Ip("addr add 10.99.0.1/24 dev tw0");
+        space.RunUnprivileged(() => TapWire.Open(addressed)).Dispose();
+
         using var wire = space.RunUnprivileged(() => TapWire.Open(Offloaded with { Mtu = 1500 }));
         Assert.Equal(Everywhere, wire.Offloads & Everywhere);
+    }
+
+    [SkippableTheory]
+    [InlineData(Medium.Ethernet)]
+    [InlineData(Medium.Ip)]
+    public void The_kernels_end_gets_the_addresses_that_it_is_to_have_and_keeps_its_own(Medium medium)
+    {
+        using var space = NetworkNamespace.Create();
+        space.Ip($"tuntap add dev tw0 mode {(medium == Medium.Ethernet ? "tap" : "tun")}");
+        space.Ip("addr add 10.98.0.1/16 dev tw0");
+        var options = Plain with { Medium = medium, PeerAddresses = [IpPrefix.Parse("10.99.0.1/24"), IpPrefix.Parse("fd00::1/64"), IpPrefix.Parse("10.98.0.1/16")] };
+        for (var i = 0; i < 2; i++)
+        {
+            space.OpenTap(options).Dispose();
+            var shown = space.Ip("addr show dev tw0");
+            Assert.All(["inet 10.99.0.1/24 ", "inet6 fd00::1/64 ", "inet 10.98.0.1/16 "], address => Assert.Contains(address, shown, StringComparison.Ordinal));
+        }
+
+        Assert.Contains("10.99.0.0/24 ", space.Ip("route"), StringComparison.Ordinal);
     }
 
     [SkippableFact]

@@ -203,9 +203,23 @@ public sealed class IcmpSpec : IDisposable
 
     [Theory]
     [InlineData(Icmpv4Type.TimeExceeded, 0, StackError.HostUnreachable)]
-    [InlineData(Icmpv4Type.DestinationUnreachable, Icmpv4Unreachable.Network, StackError.NetworkUnreachable)]
-    [InlineData(Icmpv4Type.DestinationUnreachable, Icmpv4Unreachable.Prohibited, StackError.HostUnreachable)]
-    public void A_ping_hears_from_routers(byte type, byte code, StackError expected)
+    [InlineData(Icmpv4Type.ParameterProblem, 0, StackError.ProtocolError)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 0, StackError.NetworkUnreachable)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 1, StackError.HostUnreachable)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 2, StackError.NoSuchOption)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 3, StackError.ConnectionRefused)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 5, StackError.NotSupported)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 6, StackError.NetworkUnreachable)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 7, StackError.HostDown)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 8, StackError.NotOnNetwork)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 9, StackError.NetworkUnreachable)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 10, StackError.HostUnreachable)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 11, StackError.NetworkUnreachable)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 12, StackError.HostUnreachable)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 13, StackError.HostUnreachable)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 14, StackError.HostUnreachable)]
+    [InlineData(Icmpv4Type.DestinationUnreachable, 15, StackError.HostUnreachable)]
+    public void A_ping_hears_from_routers_what_Linux_would_call_it(byte type, byte code, StackError expected)
     {
         _h.Stack.AddRoute(IpPrefix.Parse("0.0.0.0/0"), StackHarness.PeerIp);
         var target = IpAddress.Parse("203.0.113.1");

@@ -107,6 +107,20 @@ public class BbrSpec
     }
 
     /// <summary>What the application left unused says nothing about the path (4.1.2.4): the pace stays, and the next bulk finds it.</summary>
+    /// <summary>Four of a hundred segments are lost, and two of them are as many as are heeded.</summary>
+    [Fact]
+    public void Losses_never_raise_the_bound_above_what_was_in_flight()
+    {
+        var loss = default(BbrPathLoss);
+        for (var round = 0; round < 16; round++)
+            loss.Learn(lost: 0, delivered: 100_000);
+        Assert.True(loss.IsExceeded(4000, 100_000, 1000));
+        Assert.Equal(99_000, loss.InflightAtThreshold(100_000, lost: 4000, size: 1000));
+        Assert.Equal(97_959, loss.InflightAtThreshold(100_000, lost: 4000, size: 4000));
+        for (var lost = 2000; lost < 20_000; lost += 500)
+            Assert.InRange(loss.InflightAtThreshold(100_000, lost, size: 1500), 98_500, 100_000);
+    }
+
     [Fact]
     public void A_pause_of_the_application_does_not_lower_the_pace()
     {

@@ -55,6 +55,24 @@ public class FastOpenClientSpec
         """).AssertNoLeak();
 
     [Fact]
+    public void Whoever_was_told_of_a_connection_early_is_told_when_it_is_there()
+    {
+        var script = Run(Cookie + """
+            +0 connect
+            +0 connected
+            +0 write 100
+            +0 > S 0:100(100) <mss 1460,sackOK,wscale 5,FO 0102030405060708>
+            """);
+        Assert.True(script.Socket.IsEarly);
+        script.Run("""
+            +10ms < S. 0:0(0) ack 101 win 65535 <mss 1400,sackOK>
+            +0 > . 101:101(0) ack 1
+            +0 connected
+            """).AssertNoLeak();
+        Assert.False(script.Socket.IsEarly);
+    }
+
+    [Fact]
     public void The_data_of_the_syn_fills_at_most_what_the_server_said_it_takes() => Run(
         """
         +0 connect

@@ -290,10 +290,10 @@ public class ListenerSpec
         var tcp = Start();
         var pair = new TcpPair(new IpEndpoint(Ours, 1), new IpEndpoint(Theirs, 2));
         var other = new TcpPair(new IpEndpoint(Ours, 1), new IpEndpoint(Theirs, 3));
-        var first = tcp.InitialSequence(pair, _now);
-        Assert.Equal(250_000u, tcp.InitialSequence(pair, _now + TimeSpan.FromSeconds(1)) - first);
-        Assert.NotInRange(tcp.InitialSequence(other, _now) - first, 0u, 1_000_000u);
-        Assert.NotEqual(first, new SimHost(Ours, _pool, 2).Tcp.InitialSequence(pair, _now));
+        var first = tcp.Secrets.InitialSequence(pair, _now);
+        Assert.Equal(250_000u, tcp.Secrets.InitialSequence(pair, _now + TimeSpan.FromSeconds(1)) - first);
+        Assert.NotInRange(tcp.Secrets.InitialSequence(other, _now) - first, 0u, 1_000_000u);
+        Assert.NotEqual(first, new SimHost(Ours, _pool, 2).Tcp.Secrets.InitialSequence(pair, _now));
     }
 
     [Fact]

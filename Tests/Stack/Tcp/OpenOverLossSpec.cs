@@ -62,7 +62,7 @@ public class OpenOverLossSpec
             var world = World(seed, random, options => options);
             world.Listen(new TcpSocketOptions { FastOpenQueue = 4 });
             // Sometimes the cookie is stale.
-            var cookie = random.Next(8) == 0 ? new FastOpenCookie(1, 0, 8) : world.Right.Tcp.FastOpenCookieFor(AtServer);
+            var cookie = random.Next(8) == 0 ? new FastOpenCookie(1, 0, 8) : world.Right.Tcp.Secrets.FastOpenCookieFor(AtServer);
             world.Left.Tcp.FastOpenCache.Answered(SimWorld.LeftAddress, SimWorld.RightAddress, cookie, 1460);
             Run(world, seed, random);
             opened += world.Right.Counters.TcpExtTCPFastOpenPassive;

@@ -1,4 +1,5 @@
 using System.Text;
+using Tapwire.Stack.Tcp;
 using Tapwire.Tests.Sim;
 using Xunit;
 
@@ -45,6 +46,46 @@ public class RackSpec
         script.AssertNoLeak();
     }
 
+    /// <summary>Blocks come with the latest first (RFC 2018, 4), which is no order of arrival.</summary>
+    [Fact]
+    public void Blocks_of_one_acknowledgement_show_no_reordering()
+    {
+        var script = new TcpScript().Run(TcpScript.AcceptedWithSack + TcpScript.TenSegments + """
+            +20ms < . 1:1(0) ack 1 win 65535 <sack 7301:14601 1461:5841>
+            +0 > . 1:1461(1460) ack 1
+            +0 > . 5841:7301(1460) ack 1
+            +20ms < . 1:1(0) ack 14601 win 65535
+            """);
+        Assert.False(script.Socket.Info.ReorderingSeen);
+        script.AssertNoLeak();
+    }
+
+    /// <summary>Sequence numbers come round again after 4 GiB; a round that is over must not.</summary>
+    [Fact]
+    public void A_duplicate_counts_again_once_the_flight_in_which_the_last_one_came_is_acknowledged()
+    {
+        var rack = default(RackDetector);
+        rack.DuplicateReported(sndUna: 0, sndNxt: 1000);
+        rack.DuplicateReported(sndUna: 500, sndNxt: 1500);
+        Assert.Equal(2, Quarters());
+        rack.Acknowledged(1000);
+        rack.DuplicateReported(sndUna: 3u << 30, sndNxt: (3u << 30) + 1000);
+        Assert.Equal(3, Quarters());
+
+        double Quarters() => rack.ReorderingWindow(TimeSpan.FromMilliseconds(20), TimeSpan.FromSeconds(1), isCertain: false) / TimeSpan.FromMilliseconds(5);
+    }
+
+    /// <summary>No acknowledgement sets the pace then (RFC 9937, 6): one segment leaves, as in Linux, and each that arrives lets out another.</summary>
+    [Fact]
+    public void A_recovery_that_the_reordering_window_begins_is_no_burst() => new TcpScript().Run(TcpScript.AcceptedWithSack + TcpScript.TenSegments + """
+        +20ms < . 1:1(0) ack 1 win 65535 <sack 11681:14601>
+        +5ms > . 1:1461(1460) ack 1
+        +0 ssthresh 7300
+        +20ms < . 1:1(0) ack 1461 win 65535 <sack 11681:14601>
+        +0 > . 1461:2921(1460) ack 1
+        +0 > . 2921:4381(1460) ack 1
+        """).AssertNoLeak();
+
     [Fact]
     public void Three_segments_behind_a_gap_are_proof_unless_the_path_changes_the_order() => new TcpScript().Run(TcpScript.AcceptedWithSack + TwoSegments + """
         +20ms < . 1:1(0) ack 1 win 65535 <sack 1461:2921>
@@ -55,6 +96,7 @@ public class RackSpec
         +20ms < . 1:1(0) ack 2921 win 65535 <sack 7301:13141>
         +4ms counter TcpRetransSegs 0
         +1ms > . 2921:4381(1460) ack 1
+        +20ms < . 1:1(0) ack 4381 win 65535 <sack 7301:13141>
         +0 > . 4381:5841(1460) ack 1
         """).AssertNoLeak();
 
@@ -111,7 +153,8 @@ public class RackSpec
         +20ms < . 1:1(0) ack 1 win 65535 <sack 1461:14601>
         +0 > . 1:1461(1460) ack 1
         +20ms < . 1:1(0) ack 1461 win 65535
-        +220ms > . 1461:2921(1460) ack 1
+        +10ms > . 1461:2921(1460) ack 1
+        +0 counter TcpExtTCPSACKReneging 1
         +20ms < . 1:1(0) ack 2921 win 65535
         +0 > . 2921:4381(1460) ack 1
         +0 > . 4381:5841(1460) ack 1

@@ -1,3 +1,4 @@
+using System.Text;
 using Tapwire.Stack.Tcp;
 using Tapwire.Tests.Sim;
 using Xunit;
@@ -38,6 +39,36 @@ public class ReceiverSpec
         +20ms write 5
         +0 > P. 11:16(5) ack 201
         +100ms counter TcpExtDelayedACKs 0
+        """).AssertNoLeak();
+
+    /// <summary>What was ahead of a gap and is in order now needs no report any more.</summary>
+    [Fact]
+    public void Segments_that_change_places_within_a_batch_get_one_acknowledgement_each_time()
+    {
+        var script = new StringBuilder(TcpScript.AcceptedWithSack);
+        for (var i = 0; i < 6; i++)
+        {
+            var at = 1 + 200 * i;
+            script.AppendLine($"+1ms < . {at + 100}:{at + 200}(100) ack 1 win 65535")
+                .AppendLine($"+0 < . {at}:{at + 100}(100) ack 1 win 65535")
+                .AppendLine($"+0 > . 1:1(0) ack {at + 200}");
+        }
+
+        new TcpScript().Run(script.AppendLine("+0 read 1200").ToString()).AssertNoLeak();
+    }
+
+    /// <summary>RFC 2883, 4: also where the segment that repeats is one that fills the gap.</summary>
+    [Fact]
+    public void What_was_ahead_of_a_gap_and_comes_again_in_order_is_reported_as_a_duplicate() => new TcpScript().Run(TcpScript.AcceptedWithSack + """
+        +0 < . 501:901(400) ack 1 win 65535
+        +0 > . 1:1(0) ack 1 <sack 501:901>
+        +0 < . 3001:3401(400) ack 1 win 65535
+        +0 > . 1:1(0) ack 1 <sack 3001:3401 501:901>
+        +0 < . 1:1401(1400) ack 1 win 65535
+        +0 > . 1:1(0) ack 1401 <sack 501:901 3001:3401>
+        +0 < . 1401:3201(1800) ack 1 win 65535
+        +0 > . 1:1(0) ack 3401 <sack 3001:3201>
+        +0 read 3400
         """).AssertNoLeak();
 
     [Fact]
@@ -139,7 +170,8 @@ public class ReceiverSpec
         +0 < . 3001:4001(1000) ack 1 win 65535
         +0 < . 501:3501(3000) ack 1 win 65535
         +0 < . 1:801(800) ack 1 win 65535
-        +0 > . 1:1(0) ack 4001
+        +0 > . 1:1(0) ack 4001 <sack 3001:3501>
+        +0 > . 1:1(0) ack 4001 <sack 501:801>
         +0 read 4000
         """).AssertNoLeak();
 

@@ -38,6 +38,20 @@ public class RecoverySpec
         +0 counter TcpExtTCPTimeouts 0
         """).AssertNoLeak();
 
+    /// <summary>As in Linux: acknowledgements overtake each other, and what the earlier one reports is still true.</summary>
+    [Fact]
+    public void Reports_of_an_acknowledgement_that_has_been_overtaken_count() => new TcpScript().Run(TcpScript.AcceptedWithSack + TenSegments + """
+        +20ms < . 1:1(0) ack 2921 win 65535
+        +1ms < . 1:1(0) ack 1461 win 100 <sack 4381:14601>
+        +0 > . 2921:4381(1460) ack 1
+        +0 counter TcpExtTCPSackRecovery 1
+        +20ms < . 1:1(0) ack 14601 win 65535
+        +0 < . 1:1(0) ack 13141 win 65535 <sack 2921:4381>
+        +0 counter TcpExtTCPDSACKRecv 1
+        +0 write 100
+        +0 > P. 14601:14701(100) ack 1
+        """).AssertNoLeak();
+
     [Fact]
     public void A_partial_acknowledgement_brings_the_next_lost_segment_at_once() => new TcpScript().Run(TcpScript.Accepted + TenSegments + """
         +10ms < . 1:1(0) ack 1 win 65535

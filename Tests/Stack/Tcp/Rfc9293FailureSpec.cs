@@ -72,7 +72,10 @@ public class Rfc9293FailureSpec
     [InlineData("AdminProhibited", "HostUnreachable")]
     [InlineData("ParameterProblem", "ProtocolError")]
     [InlineData("PortUnreachable", "ConnectionRefused")]
-    [InlineData("ProtocolUnreachable", "ConnectionRefused")]
+    [InlineData("ProtocolUnreachable", "NoSuchOption")]
+    [InlineData("SourceRouteFailed", "NotSupported")]
+    [InlineData("HostUnknown", "HostDown")]
+    [InlineData("HostIsolated", "NotOnNetwork")]
     public void An_icmp_error_is_reported_and_does_not_end_a_connection(string kind, string error) => new TcpScript().Run(TcpScript.Accepted + $"""
         +0 write 10
         +0 > P. 1:11(10) ack 1

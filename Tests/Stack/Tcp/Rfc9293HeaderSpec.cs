@@ -106,13 +106,13 @@ public class Rfc9293HeaderSpec
     [Fact]
     public void The_announced_segment_size_is_what_the_interface_receives()
     {
-        Assert.Equal(1460, TcpSocket.AnnouncedMss(1500, V4, 0));
-        Assert.Equal(1440, TcpSocket.AnnouncedMss(1500, V6, 0));
-        Assert.Equal(8960, TcpSocket.AnnouncedMss(9000, V4, 0));
-        Assert.Equal(536, TcpSocket.AnnouncedMss(576, V4, 0));
-        Assert.Equal(1000, TcpSocket.AnnouncedMss(1500, V4, 1000));
-        Assert.Equal(65495, TcpSocket.AnnouncedMss(65535, V4, 0));
-        Assert.Equal(65535, TcpSocket.AnnouncedMss(1 << 20, V6, 0));
+        Assert.Equal(1460, SynOptions.AnnouncedMss(1500, V4, 0));
+        Assert.Equal(1440, SynOptions.AnnouncedMss(1500, V6, 0));
+        Assert.Equal(8960, SynOptions.AnnouncedMss(9000, V4, 0));
+        Assert.Equal(536, SynOptions.AnnouncedMss(576, V4, 0));
+        Assert.Equal(1000, SynOptions.AnnouncedMss(1500, V4, 1000));
+        Assert.Equal(65495, SynOptions.AnnouncedMss(65535, V4, 0));
+        Assert.Equal(65535, SynOptions.AnnouncedMss(1 << 20, V6, 0));
     }
 
     [Theory]

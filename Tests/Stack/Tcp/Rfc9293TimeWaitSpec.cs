@@ -47,6 +47,33 @@ public class Rfc9293TimeWaitSpec
         +0 time-waits 0
         """).AssertNoLeak();
 
+    /// <summary>The third connection that we close ends in order, though nothing is remembered of it.</summary>
+    [Fact]
+    public void Records_are_bounded_and_above_that_a_connection_ends_without_one()
+    {
+        var script = new TcpScript { Options = new TcpOptions { Timestamps = false, MaxTimeWait = 2 } }.Run("+0 listen");
+        for (var port = 50_000; port < 50_003; port++)
+        {
+            script.Run($"+0 peer {port}\n" + """
+                +0 < S 0:0(0) win 65535 <mss 1460>
+                +0 > S. 0:0(0) ack 1
+                +0 < . 1:1(0) ack 1 win 65535
+                +0 accept
+                +0 shutdown
+                +0 > F. 1:1(0) ack 1
+                +0 < F. 1:1(0) ack 2 win 65535
+                +0 > . 2:2(0) ack 2
+                +0 closed none
+                """);
+        }
+
+        script.Run("""
+            +0 time-waits 2
+            +0 sockets 0
+            +0 counter TcpExtTCPTimeWaitOverflow 1
+            """).AssertNoLeak();
+    }
+
     [Theory]
     [InlineData(500, false)]
     [InlineData(1001, true)]

@@ -93,7 +93,7 @@ public class RobustnessSpec
         var random = new Random(seed);
         var now = Instant.FromMilliseconds(1000);
         _host.Tcp.Listen(new IpEndpoint(Ours, 80), 4, new TcpSocketOptions { FastOpenQueue = 2 }, out var listener);
-        var cookie = _host.Tcp.FastOpenCookieFor(new TcpPair(new IpEndpoint(Ours, 80), new IpEndpoint(Theirs, 5000)));
+        var cookie = _host.Tcp.Secrets.FastOpenCookieFor(new TcpPair(new IpEndpoint(Ours, 80), new IpEndpoint(Theirs, 5000)));
         var sockets = new List<TcpSocket>();
         uint theirs = 0;
         uint ours = 0;

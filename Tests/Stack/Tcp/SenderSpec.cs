@@ -1,3 +1,4 @@
+using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Tcp;
 using Tapwire.Tests.Sim;
 using Xunit;
@@ -163,6 +164,42 @@ public class SenderSpec
         """).AssertNoLeak();
 
     [Fact]
+    public void A_peer_that_answers_every_probe_does_not_keep_a_connection_whose_application_is_gone() => new TcpScript
+    {
+        Options = new TcpOptions { Timestamps = false, OrphanRetries = 3, MaxRto = TimeSpan.FromSeconds(1) },
+    }.Run(TcpScript.Accepted + """
+        +0 < . 1:1(0) ack 1 win 0
+        +0 write 100
+        +0 close
+        +200ms > . 0:0(0) ack 1
+        +0 < . 1:1(0) ack 1 win 0
+        +400ms > . 0:0(0) ack 1
+        +0 < . 1:1(0) ack 1 win 0
+        +800ms > . 0:0(0) ack 1
+        +0 < . 1:1(0) ack 1 win 0
+        +1s closed TimedOut
+        +0 sockets 0
+        """).AssertNoLeak();
+
+    [Fact]
+    public void A_window_that_shrinks_over_what_is_in_flight_does_not_keep_it_either() => new TcpScript
+    {
+        Options = new TcpOptions { Timestamps = false, OrphanRetries = 2, MaxRto = TimeSpan.FromSeconds(1) },
+    }.Run(TcpScript.Accepted + """
+        +0 write 100
+        +0 > P. 1:101(100) ack 1
+        +0 close
+        +0 > F. 101:101(0) ack 1
+        +0 < . 1:1(0) ack 1 win 0
+        +200ms > FP. 1:101(100) ack 1
+        +0 < . 1:1(0) ack 1 win 0
+        +400ms > FP. 1:101(100) ack 1
+        +0 < . 1:1(0) ack 1 win 0
+        +801ms closed TimedOut
+        +0 sockets 0
+        """).AssertNoLeak();
+
+    [Fact]
     public void A_fin_waits_for_the_window_as_a_byte_does() => new TcpScript().Run(TcpScript.Accepted + """
         +0 < . 1:1(0) ack 1 win 0
         +0 shutdown
@@ -259,4 +296,42 @@ public class SenderSpec
         +10ms < . 1:1(0) ack 1001 win 1
         +0 > F. 1001:1001(0) ack 1
         """).AssertNoLeak();
+
+    /// <summary>A place in what is queued is sought from buffer to buffer: an application that writes little at a time must not make that long.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(200)]
+    [InlineData(1100)]
+    public void Small_writes_by_the_hundred_thousand_share_few_buffers(int size)
+    {
+        const int Bytes = 1 << 20;
+        const int Segment = 1460;
+        var pool = new BufferPool();
+        var queue = default(SendQueue);
+        for (var at = 0; at < Bytes; at += size)
+        {
+            var data = pool.Rent(size);
+            var span = data.Append(size);
+            for (var i = 0; i < size; i++)
+                span[i] = Pattern(at + i);
+            queue.Append(data, pool);
+        }
+
+        Assert.InRange(pool.Rented, 1, 1100);
+        var places = default(SendPlaces);
+        var bytes = new byte[Segment];
+        for (var at = 0; at + Segment <= Bytes; at += Segment)
+        {
+            var segment = queue.Segment(pool, (uint)at, Segment, ref places.Next);
+            segment.CopyTo(bytes);
+            segment.Release();
+            for (var i = 0; i < Segment; i++)
+                Assert.Equal(Pattern(at + i), bytes[i]);
+        }
+
+        queue.Clear();
+        Assert.Equal(0, pool.Rented);
+    }
+
+    private static byte Pattern(int at) => (byte)(at * 31 + (at >> 8));
 }

@@ -48,6 +48,29 @@ public class TailProbeSpec
         +20ms > P. 1:101(100) ack 1
         """).AssertNoLeak();
 
+    /// <summary>7.2: on a steady path two round trips and that time end later than the time-out does. The probe takes its place, and the window stays as it was.</summary>
+    [Fact]
+    public void A_probe_that_would_come_after_the_time_out_comes_in_its_place() => new TcpScript().Run(TcpScript.AcceptedWithSack + """
+        +0 write 100
+        +0 > P. 1:101(100) ack 1
+        +220ms > P. 1:101(100) ack 1
+        +0 counter TcpExtTCPLossProbes 1
+        +0 counter TcpExtTCPTimeouts 0
+        +20ms < . 1:1(0) ack 101 win 65535
+        +0 write 14600
+
+        """ + TcpScript.Burst(101, 10)).AssertNoLeak();
+
+    [Fact]
+    public void A_single_segment_whose_probe_is_lost_too_times_out() => new TcpScript().Run(TcpScript.AcceptedWithSack + """
+        +0 write 100
+        +0 > P. 1:101(100) ack 1
+        +220ms > P. 1:101(100) ack 1
+        +220ms > P. 1:101(100) ack 1
+        +0 counter TcpExtTCPLossProbes 1
+        +0 counter TcpExtTCPTimeouts 1
+        """).AssertNoLeak();
+
     /// <summary>7.4.2: an acknowledgement of the end alone may answer the first copy; it is the next one that tells.</summary>
     [Fact]
     public void A_probe_that_made_good_for_a_loss_counts_as_one_once_something_later_is_acknowledged() => new TcpScript().Run(Probed + """

@@ -7,7 +7,7 @@ namespace Tapwire.Tests.Stack.Tcp;
 /// <summary>The log of transmissions against a model that keeps each byte by itself.</summary>
 public class TransmissionLogSpec
 {
-    private const int MaxEntries = 1 << 15;
+    private const int Size = 1460;
 
     /// <summary>Sequence numbers wrap in the middle of it.</summary>
     [Theory]
@@ -30,30 +30,30 @@ public class TransmissionLogSpec
     [Fact]
     public void However_it_is_divided_its_entries_are_bounded_and_its_bytes_stay()
     {
-        var log = new TransmissionLog(new TransmissionPool());
+        var log = new TransmissionLog(new TransmissionPool(1));
         for (var i = 0u; i < 2; i++)
-            log.Append(i * 50_000, (i + 1) * 50_000, Instant.FromMilliseconds(i));
+            log.Append(i * 50_000, (i + 1) * 50_000, Instant.FromMilliseconds(i), Size);
         var refused = 0;
         for (var at = 1u; at < 100_000; at++)
         {
             if (at == 50_000)
                 continue;
-            var index = log.IndexOf(at);
-            if (log[index].Start != at && !log.TrySplit(index, at))
+            var entry = log.Find(at);
+            if (entry.Start != at && !log.TrySplit(entry, at))
                 refused++;
         }
 
-        Assert.Equal(MaxEntries, log.Count);
-        Assert.Equal(100_000 - MaxEntries, refused);
+        Assert.Equal(TransmissionLog.MaxEntries, log.Count);
+        Assert.Equal(100_000 - TransmissionLog.MaxEntries, refused);
         var last = log.Last;
         Assert.True(last.Length > 1000);
-        Assert.False(log.TrySplit(log.Count - 1, last.End - 1000));
-        Assert.True(log.TrySplit(log.Count - 1, last.End - 1000, isForSending: true));
+        Assert.False(log.TrySplit(last, last.End - 1000));
+        Assert.True(log.TrySplit(last, last.End - 1000, isForSending: true));
         Assert.Equal(1000, log.Last.Length);
         Assert.Equal(0u, log.First.Start);
         Assert.Equal(100_000u, log.Last.End);
-        for (var i = 1; i < log.Count; i++)
-            Assert.Equal(log[i - 1].End, log[i].Start);
+        for (var entry = log.First; entry.Next is { } next; entry = next)
+            Assert.Equal(entry.End, next.Start);
         while (log.Count > 0)
             log.RemoveFirst();
         Assert.Null(log.Oldest);
@@ -63,14 +63,14 @@ public class TransmissionLogSpec
     [Fact]
     public void Bytes_sent_one_by_one_do_not_make_an_entry_each_for_ever()
     {
-        var log = new TransmissionLog(new TransmissionPool());
+        var log = new TransmissionLog(new TransmissionPool(1));
         for (var i = 0u; i < 50_000; i++)
         {
             var now = Instant.FromMilliseconds(i);
-            if (log.CanExtend(i, now, 1))
-                log.Last.End++;
+            if (log.CanExtend(i, now, 1, Size))
+                log.Extend(i + 1, Size, hasFin: false);
             else
-                log.Append(i, i + 1, now);
+                log.Append(i, i + 1, now, Size);
         }
 
         Assert.InRange(log.Count, 1, 1 << 13);
@@ -80,12 +80,12 @@ public class TransmissionLogSpec
     [Fact]
     public void What_is_returned_is_empty_and_used_again()
     {
-        var pool = new TransmissionPool();
+        var pool = new TransmissionPool(1);
         var log = pool.RentLog();
         for (var i = 0u; i < 1000; i++)
-            log.Append(i, i + 1, Instant.FromMilliseconds(i));
-        log.MarkArrived(500);
-        log.MarkLost(log[0]);
+            log.Append(i, i + 1, Instant.FromMilliseconds(i), Size);
+        log.MarkArrived(log.Find(500));
+        log.MarkLost(log.First);
         pool.Return(log);
         var again = pool.RentLog();
         Assert.Same(log, again);
@@ -94,10 +94,56 @@ public class TransmissionLogSpec
         Assert.Null(again.Newest);
     }
 
+    /// <summary>The peer reports every second segment, in an order of its own, and lets go of it all; or all seems lost, and is not. With times as mixed as that, to
+    /// find each one's place by a walk would take the square of their number.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Thousands_of_entries_that_are_in_flight_again_are_put_in_order_in_few_steps(bool reported)
+    {
+        const uint Count = TransmissionLog.MaxEntries;
+        var pool = new TransmissionPool(1);
+        var log = pool.RentLog();
+        for (uint i = 0; i < Count; i++)
+            log.Append(i * Size, (i + 1) * Size, Instant.FromMilliseconds(i), Size);
+        var random = new Random(1);
+        var order = Enumerable.Range(0, (int)Count).Select(i => (uint)i).ToArray();
+        random.Shuffle(order);
+        // Sent again in random order, so that time and sequence have nothing to do with each other.
+        for (var i = 0; i < order.Length; i++)
+            log.MarkSent(log.Find(order[i] * Size), Instant.FromMilliseconds(10_000 + i / 3), Size);
+        foreach (var i in order)
+        {
+            if (i % 2 != 0)
+                continue;
+            var entry = log.Find(i * Size);
+            if (reported)
+                log.MarkArrived(entry);
+            else
+                log.MarkLost(entry);
+        }
+
+        var before = pool.Steps;
+        if (reported)
+            log.ForgetArrivals();
+        else
+            log.ForgetLosses();
+        Assert.InRange(pool.Steps - before, 1, Count * 20);
+        var left = Count;
+        for (var entry = log.Oldest; entry is not null; entry = entry.Later, left--)
+        {
+            Assert.True(entry.Later is null || !Transmission.IsAfter(entry.SentAt, entry.End, entry.Later.SentAt, entry.Later.End) || entry.SentAt == entry.Later.SentAt);
+            Assert.Same(entry, entry.Later is null ? log.Newest : entry.Later.Earlier);
+        }
+
+        Assert.Equal(0u, left);
+        Assert.Equal((0, 0), (log.ArrivedBytes, log.LostBytes));
+    }
+
     private sealed class Model(int seed, int inFlight)
     {
         private readonly Random _random = new(seed);
-        private readonly TransmissionLog _log = new(new TransmissionPool());
+        private readonly TransmissionLog _log = new(new TransmissionPool(1));
         private readonly List<Byte> _bytes = [];
         private uint _una = uint.MaxValue - 5000;
         private Instant _now = Instant.FromMilliseconds(1000);
@@ -140,10 +186,10 @@ public class TransmissionLogSpec
         {
             if (_bytes.Count + count > inFlight)
                 return;
-            if (_log.CanExtend(End, _now, count))
-                _log.Last.End += (uint)count;
+            if (_log.CanExtend(End, _now, count, Size))
+                _log.Extend(End + (uint)count, Size, hasFin: false);
             else
-                _log.Append(End, End + (uint)count, _now);
+                _log.Append(End, End + (uint)count, _now, Size);
             for (var i = 0; i < count; i++)
                 _bytes.Add(new Byte(TransmissionState.InFlight, false, _now));
         }
@@ -156,25 +202,19 @@ public class TransmissionLogSpec
             var from = _random.Next(_bytes.Count);
             var to = Math.Min(_bytes.Count, from + _random.Next(1, 40));
             var (start, end) = (_una + (uint)from, _una + (uint)to);
-            var index = _log.IndexOf(start);
-            while (index < _log.Count && Seq.Lt(_log[index].Start, end))
+            for (var entry = _log.Find(start); entry is not null && Seq.Lt(entry.Start, end); entry = entry.Next)
             {
-                var entry = _log[index];
                 if (entry.State == TransmissionState.Arrived)
-                {
-                    index++;
                     continue;
-                }
-
                 if (Seq.Lt(entry.Start, start))
                 {
-                    Assert.True(_log.TrySplit(index, start));
-                    entry = _log[++index];
+                    Assert.True(_log.TrySplit(entry, start));
+                    entry = entry.Next!;
                 }
 
                 if (Seq.Gt(entry.End, end))
-                    Assert.True(_log.TrySplit(index, end));
-                index = _log.MarkArrived(index) + 1;
+                    Assert.True(_log.TrySplit(entry, end));
+                entry = _log.MarkArrived(entry);
             }
 
             for (var i = from; i < to; i++)
@@ -194,13 +234,16 @@ public class TransmissionLogSpec
         {
             if (_log.LostBytes == 0)
                 return;
-            var index = _random.Next(_log.Count);
-            while (_log[index].State != TransmissionState.Lost)
-                index = (index + 1) % _log.Count;
-            var entry = _log[index];
+            var entry = _log.FirstLost!;
+            for (var other = entry; _random.Next(3) != 0 && other is not null; other = other.Next)
+            {
+                if (other.State == TransmissionState.Lost)
+                    entry = other;
+            }
+
             if (entry.Length > 1 && _random.Next(2) == 0)
-                _log.TrySplit(index, entry.Start + (uint)_random.Next(1, entry.Length));
-            _log.MarkSent(entry, _now);
+                _log.TrySplit(entry, entry.Start + (uint)_random.Next(1, entry.Length));
+            _log.MarkSent(entry, _now, Size);
             for (var i = entry.Start; i != entry.End; i++)
                 Set(i, new Byte(TransmissionState.InFlight, true, _now));
         }
@@ -223,9 +266,8 @@ public class TransmissionLogSpec
         /// <summary>What has been forgotten is in flight. What lay side by side and arrived is one entry, sent when its first part was.</summary>
         private void Change(TransmissionState from)
         {
-            for (var i = 0; i < _log.Count; i++)
+            for (var entry = _log.Count == 0 ? null : _log.First; entry is not null; entry = entry.Next)
             {
-                var entry = _log[i];
                 for (var at = entry.Start; at != entry.End; at++)
                 {
                     if (Get(at).State == from)
@@ -242,9 +284,15 @@ public class TransmissionLogSpec
         {
             var at = _una;
             var inFlight = 0;
-            for (var i = 0; i < _log.Count; i++)
+            var count = 0;
+            Transmission? firstLost = null;
+            Transmission? previous = null;
+            for (var entry = _log.Count == 0 ? null : _log.First; entry is not null; entry = entry.Next)
             {
-                var entry = _log[i];
+                count++;
+                Assert.Same(previous, entry.Previous);
+                previous = entry;
+                firstLost ??= entry.State == TransmissionState.Lost ? entry : null;
                 Assert.Equal(at, entry.Start);
                 Assert.True(entry.Length > 0);
                 for (; at != entry.End; at++)
@@ -259,6 +307,8 @@ public class TransmissionLogSpec
             }
 
             Assert.Equal(End, at);
+            Assert.Equal(count, _log.Count);
+            Assert.Same(firstLost, _log.FirstLost);
             Assert.Equal(_bytes.Count(value => value.State == TransmissionState.Arrived), _log.ArrivedBytes);
             Assert.Equal(_bytes.Count(value => value.State == TransmissionState.Lost), _log.LostBytes);
             Assert.Equal(_bytes.Count(value => value is { State: TransmissionState.InFlight, IsRepeated: true }), _log.RepeatedBytes);
@@ -266,7 +316,7 @@ public class TransmissionLogSpec
             if (_bytes.Count == 0)
                 return;
             var any = _una + (uint)_random.Next(_bytes.Count);
-            var found = _log[_log.IndexOf(any)];
+            var found = _log.Find(any);
             Assert.True(Seq.Le(found.Start, any) && Seq.Gt(found.End, any));
         }
 
@@ -278,7 +328,7 @@ public class TransmissionLogSpec
                 Assert.Equal(TransmissionState.InFlight, entry.State);
                 Assert.Same(earlier, entry.Earlier);
                 Assert.True(earlier is null || earlier.SentAt <= entry.SentAt);
-                Assert.Same(entry, _log[_log.IndexOf(entry.Start)]);
+                Assert.Same(entry, _log.Find(entry.Start));
                 earlier = entry;
                 inFlight--;
             }

@@ -1,5 +1,6 @@
 using Tapwire.Stack;
 using Tapwire.Stack.Tcp;
+using Tapwire.Tests.Sim;
 using Xunit;
 
 namespace Tapwire.Tests.Stack.Tcp;
@@ -109,6 +110,24 @@ public class WindowSpec
         Assert.Equal(Segment, _reno.Window);
     }
 
+    /// <summary>Each attempt to send looks at the idle time; a window that has been halved for it is not halved again.</summary>
+    [Fact]
+    public void An_idle_time_counts_once_however_often_sending_is_tried_into_a_closed_window() => new TcpScript().Run(TcpScript.AcceptedWithSack + TcpScript.TenSegments + """
+        +20ms < . 1:1(0) ack 14601 win 65535
+        +0 write 29200
+
+        """ + TcpScript.Burst(14601, 20) + """
+        +20ms < . 1:1(0) ack 43801 win 0
+        +0 cwnd 58400
+        +300ms write 100
+        +0 cwnd 29200
+        +10ms write 100
+        +10ms write 100
+        +0 cwnd 29200
+        +0 < . 1:1(0) ack 43801 win 65535
+        +0 > P. 43801:44101(300) ack 1
+        """).AssertNoLeak();
+
     /// <summary>One of twenty segments is lost; each arrival is one acknowledgement.</summary>
     [Fact]
     public void A_reduction_sends_one_for_two_that_arrive_and_ends_at_the_threshold()
@@ -119,7 +138,7 @@ public class WindowSpec
         for (var i = 0; i < 19; i++)
         {
             pipe -= Segment;
-            reduction.Acknowledged(Segment, pipe, 10 * Segment, Segment, advances: false);
+            reduction.Acknowledged(Segment, pipe, 10 * Segment, Segment, isSafe: false);
             while (reduction.Window - pipe >= Segment)
             {
                 reduction.Sent(Segment);
@@ -138,13 +157,26 @@ public class WindowSpec
     {
         var reduction = default(RateReduction);
         reduction.Begin(20 * Segment, 10 * Segment);
-        reduction.Acknowledged(Segment, 4 * Segment, 10 * Segment, Segment, advances: false);
+        reduction.Acknowledged(Segment, 4 * Segment, 10 * Segment, Segment, isSafe: false);
         Assert.Equal(5 * Segment, reduction.Window);
         reduction.Sent(Segment);
-        reduction.Acknowledged(Segment, 4 * Segment, 10 * Segment, Segment, advances: true);
+        reduction.Acknowledged(Segment, 4 * Segment, 10 * Segment, Segment, isSafe: true);
         Assert.Equal(6 * Segment, reduction.Window);
-        reduction.Acknowledged(100 * Segment, 9 * Segment, 10 * Segment, Segment, advances: true);
+        reduction.Acknowledged(100 * Segment, 9 * Segment, 10 * Segment, Segment, isSafe: true);
         Assert.Equal(10 * Segment, reduction.Window);
+    }
+
+    /// <summary>What has left beyond what arrived is not held against what arrives now; but only progress without a further loss allows one segment more.</summary>
+    [Fact]
+    public void Below_the_threshold_an_acknowledgement_lets_out_what_it_reports()
+    {
+        var reduction = default(RateReduction);
+        reduction.Begin(20 * Segment, 10 * Segment);
+        reduction.Sent(5 * Segment);
+        reduction.Acknowledged(Segment, 4 * Segment, 10 * Segment, Segment, isSafe: false);
+        Assert.Equal(5 * Segment, reduction.Window);
+        reduction.Acknowledged(Segment, 4 * Segment, 10 * Segment, Segment, isSafe: true);
+        Assert.Equal(6 * Segment, reduction.Window);
     }
 
     [Theory]
@@ -154,7 +186,7 @@ public class WindowSpec
     {
         var reduction = default(RateReduction);
         reduction.Begin(inFlight, 2 * Segment);
-        reduction.Acknowledged(0, 10 * Segment, 2 * Segment, Segment, advances: false);
+        reduction.Acknowledged(0, 10 * Segment, 2 * Segment, Segment, isSafe: false);
         Assert.Equal(10 * Segment, reduction.Window);
     }
 }

@@ -1,0 +1,71 @@
+using System.Diagnostics.CodeAnalysis;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Actors.Settings;
+
+/// <summary>The stack's own addresses, and the gateway that goes with them: what no host can have is refused with the reason.</summary>
+public static class OwnAddress
+{
+    public const string Accepted = "ADDRESS/LENGTH, as in 10.99.0.2/24";
+
+    /// <summary>An address that a host can have, with its prefix.</summary>
+    /// <param name="problem">With false: why it cannot be; empty where it is no address at all.</param>
+    public static bool TryParse(string text, out IpPrefix prefix, [NotNullWhen(false)] out string? problem)
+    {
+        problem = IpPrefix.TryParse(text, null, out prefix) ? Problem(prefix) : MissesLength(text);
+        return problem is null;
+    }
+
+    /// <summary>An IPv4 address that another host can have.</summary>
+    /// <param name="problem">With false: why it cannot be; empty where it is no address at all.</param>
+    public static bool TryParseGateway(string text, out IpAddress gateway, [NotNullWhen(false)] out string? problem)
+    {
+        problem = IpAddress.TryParse(text, null, out gateway) ? Problem(gateway) : "";
+        return problem is null;
+    }
+
+    /// <summary>What single values do not show: that an address is there twice, or that the gateway cannot be reached by any of them.</summary>
+    /// <exception cref="SettingsException">It is so.</exception>
+    public static void Check(IReadOnlyList<IpPrefix> addresses, IpAddress? gateway)
+    {
+        if (addresses.GroupBy(static prefix => prefix.Address).FirstOrDefault(static group => group.Count() > 1) is { } twice)
+            throw new SettingsException($"The address {twice.Key} is there twice, as {string.Join(" and ", twice)}; give it once.");
+        if (gateway is not { } router)
+            return;
+        if (addresses.Any(prefix => prefix.Address == router))
+            throw new SettingsException($"The gateway {router} is the stack's own address; name the router's.");
+        var near = addresses.Where(prefix => prefix.Contains(router)).ToList();
+        if (near.Count == 0)
+            throw new SettingsException($"The gateway {router} is on no network of the stack's addresses, {string.Join(", ", addresses)}; name a router on one of them.");
+        if (near.FirstOrDefault(prefix => prefix.Length < 31 && (router == prefix.Network || router == prefix.Broadcast)) is { Length: > 0 } network)
+            throw new SettingsException($"The gateway {router} is the {(router == network.Network ? "network" : "broadcast")} address of {network.Network}/{network.Length}; name the router's.");
+    }
+
+    private static string? Problem(IpPrefix prefix)
+    {
+        if (Problem(prefix.Address) is { } problem)
+            return problem;
+        // Both are addresses of hosts where there are only two, or one (RFC 3021).
+        if (prefix.Length >= 31)
+            return null;
+        if (prefix.Address == prefix.Network)
+            return $"{prefix.Address} is the address of the network itself; take one of a host in it, as in {IpAddress.FromV4(prefix.Address.V4 + 2)}/{prefix.Length}";
+        return prefix.Address == prefix.Broadcast ? $"{prefix.Address} is the broadcast address of its network; take one of a host in it" : null;
+    }
+
+    private static string? Problem(IpAddress address)
+    {
+        if (address.IsV6)
+            return "the stack has IPv4 only; give an IPv4 address";
+        if (address.IsUnspecified)
+            return $"{address} stands for no address; take one of a host";
+        if (address.IsLoopback)
+            return $"{address} is a loopback address, which never leaves a host; take another";
+        if (address.IsMulticast)
+            return $"{address} is a multicast address, which is a group's; take one of a host";
+        return address.IsLimitedBroadcast ? $"{address} is the broadcast address, which is everybody's; take one of a host" : null;
+    }
+
+    private static string MissesLength(string text) =>
+        IpAddress.TryParse(text, null, out var address) && address.IsV4 ? $"the length of the prefix is missing, as in {address}/24" : "";
+}

@@ -1,0 +1,105 @@
+namespace Tapwire.Actors.Settings;
+
+/// <summary>One setting.</summary>
+/// <param name="Value">What compares with what it was.</param>
+/// <param name="IsLive">A driver that runs takes it; any other waits for the next start.</param>
+public sealed record SettingKey(string Name, Func<DriverSettings, object?> Value, bool IsLive = false);
+
+/// <summary>Every setting below <c>tapwire</c>, for telling two sets of them apart. The section <c>dispatcher</c> is the actor system's.</summary>
+public static class SettingKeys
+{
+    public static readonly IReadOnlyList<SettingKey> All =
+    [
+        new("tapwire.wire", static settings => settings.Wire),
+        new("tapwire.addresses", static settings => Text(settings.Addresses), IsLive: true),
+        new("tapwire.gateway", static settings => settings.Gateway),
+        new("tapwire.mac", static settings => settings.HardwareAddress),
+        new("tapwire.mtu", static settings => settings.Mtu),
+        new("tapwire.shards", static settings => settings.Shards),
+        new("tapwire.shutdown-timeout", static settings => settings.ShutdownTimeout, IsLive: true),
+        new("tapwire.tap.offload", static settings => settings.Tap.Offload),
+        new("tapwire.tap.software-offload", static settings => settings.Tap.SoftwareOffload),
+        new("tapwire.tap.read-batch", static settings => settings.Tap.ReadBatch),
+        new("tapwire.tap.queue-frames", static settings => settings.Tap.QueueFrames),
+        new("tapwire.tap.peer-address", static settings => Text(settings.Tap.PeerAddresses)),
+        new("tapwire.tap.reopen-minimum", static settings => settings.Tap.ReopenMinimum),
+        new("tapwire.tap.reopen-maximum", static settings => settings.Tap.ReopenMaximum),
+        new("tapwire.stack.queue-frames", static settings => settings.Queues.Frames),
+        new("tapwire.stack.queue-bytes", static settings => settings.Queues.Bytes),
+        new("tapwire.stack.frames-per-poll", static settings => settings.Queues.FramesPerPoll),
+        new("tapwire.stack.egress-credit", static settings => settings.Queues.EgressCredit),
+        new("tapwire.stack.maximum-tick", static settings => settings.Queues.MaximumTick),
+        new("tapwire.stack.hop-limit", static settings => settings.HopLimit),
+        new("tapwire.neighbor.entries", static settings => settings.Neighbors.Entries),
+        new("tapwire.neighbor.queued-packets", static settings => settings.Neighbors.QueuedPackets),
+        new("tapwire.neighbor.queued-bytes", static settings => settings.Neighbors.QueuedBytes),
+        new("tapwire.neighbor.probes", static settings => settings.Neighbors.Probes),
+        new("tapwire.neighbor.retransmit-time", static settings => settings.Neighbors.RetransmitTime),
+        new("tapwire.neighbor.reachable-time", static settings => settings.Neighbors.ReachableTime),
+        new("tapwire.icmp.errors-per-second", static settings => settings.Icmp.ErrorsPerSecond),
+        new("tapwire.icmp.error-burst", static settings => settings.Icmp.ErrorBurst),
+        new("tapwire.udp.sockets", static settings => settings.Udp.Sockets),
+        new("tapwire.tcp.receive-buffer", static settings => settings.Tcp.ReceiveBuffer),
+        new("tapwire.tcp.send-buffer", static settings => settings.Tcp.SendBuffer),
+        new("tapwire.tcp.max-receive-buffer", static settings => settings.Tcp.MaxReceiveBuffer),
+        new("tapwire.tcp.max-send-buffer", static settings => settings.Tcp.MaxSendBuffer),
+        new("tapwire.tcp.memory", static settings => settings.Tcp.Memory),
+        new("tapwire.tcp.max-sockets", static settings => settings.Tcp.MaxSockets),
+        new("tapwire.tcp.max-embryonic", static settings => settings.Tcp.MaxEmbryonic),
+        new("tapwire.tcp.syn-cookies", static settings => settings.Tcp.SynCookies),
+        new("tapwire.tcp.fast-open", static settings => settings.Tcp.FastOpen),
+        new("tapwire.tcp.max-time-wait", static settings => settings.Tcp.MaxTimeWait),
+        new("tapwire.tcp.time-wait", static settings => settings.Tcp.TimeWait),
+        new("tapwire.tcp.fin-wait-2", static settings => settings.Tcp.FinWait2),
+        new("tapwire.tcp.initial-rto", static settings => settings.Tcp.InitialRto),
+        new("tapwire.tcp.min-rto", static settings => settings.Tcp.MinRto),
+        new("tapwire.tcp.max-rto", static settings => settings.Tcp.MaxRto),
+        new("tapwire.tcp.syn-retries", static settings => settings.Tcp.SynRetries),
+        new("tapwire.tcp.syn-ack-retries", static settings => settings.Tcp.SynAckRetries),
+        new("tapwire.tcp.retries", static settings => settings.Tcp.Retries),
+        new("tapwire.tcp.delayed-ack", static settings => settings.Tcp.DelayedAck),
+        new("tapwire.tcp.congestion-control", static settings => settings.Tcp.CongestionControl),
+        new("tapwire.tcp.ecn", static settings => settings.Tcp.Ecn),
+        new("tapwire.tcp.mtu-probing", static settings => settings.Tcp.MtuProbing),
+        new("tapwire.tcp.timestamps", static settings => settings.Tcp.Timestamps),
+        new("tapwire.tcp.selective-ack", static settings => settings.Tcp.SelectiveAck),
+        new("tapwire.tcp.window-scaling", static settings => settings.Tcp.WindowScaling),
+        new("tapwire.link.path", static settings => settings.Link.Path),
+        new("tapwire.link.users", static settings => Text(settings.Link.Users), IsLive: true),
+        new("tapwire.link.max-sessions", static settings => settings.Link.MaxSessions, IsLive: true),
+        new("tapwire.link.max-sockets", static settings => settings.Link.MaxSockets, IsLive: true),
+        new("tapwire.serve", static settings => Text(settings.Serve), IsLive: true),
+        new("tapwire.serve-backlog", static settings => settings.ServeBacklog),
+        new("tapwire.socks.listen", static settings => Text(settings.Socks.Listen), IsLive: true),
+        new("tapwire.socks.user", static settings => settings.Socks.User, IsLive: true),
+        new("tapwire.socks.password", static settings => settings.Socks.Password, IsLive: true),
+        new("tapwire.socks.allow-remote", static settings => settings.Socks.AllowRemote, IsLive: true),
+        new("tapwire.socks.destinations", static settings => Text(settings.Socks.Destinations), IsLive: true),
+        new("tapwire.forward", static settings => Text(settings.Forward), IsLive: true),
+        new("tapwire.expose", static settings => Text(settings.Expose), IsLive: true),
+        new("tapwire.proxy.max-connections", static settings => settings.Proxy.MaxConnections, IsLive: true),
+        new("tapwire.proxy.handshake-timeout", static settings => settings.Proxy.HandshakeTimeout, IsLive: true),
+        new("tapwire.proxy.connect-timeout", static settings => settings.Proxy.ConnectTimeout, IsLive: true),
+        new("tapwire.proxy.max-flows", static settings => settings.Proxy.MaxFlows, IsLive: true),
+        new("tapwire.proxy.flow-idle", static settings => settings.Proxy.FlowIdle, IsLive: true),
+    ];
+
+    /// <summary>The settings that differ.</summary>
+    public static IReadOnlyList<SettingKey> Differences(DriverSettings one, DriverSettings other) =>
+        [.. All.Where(key => !Equals(key.Value(one), key.Value(other)))];
+
+    /// <summary>What a driver that runs with some settings can take of others.</summary>
+    public static DriverSettings TakeLive(DriverSettings current, DriverSettings wanted) => current with
+    {
+        Addresses = wanted.Addresses,
+        ShutdownTimeout = wanted.ShutdownTimeout,
+        Link = wanted.Link with { Path = current.Link.Path },
+        Serve = wanted.Serve,
+        Socks = wanted.Socks,
+        Forward = wanted.Forward,
+        Expose = wanted.Expose,
+        Proxy = wanted.Proxy,
+    };
+
+    private static string Text<T>(IEnumerable<T> items) => string.Join(", ", items);
+}

@@ -1,0 +1,133 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using Tapwire.Host.Configuration;
+
+namespace Tapwire.Host.Commands;
+
+/// <summary>What is wrong with a command line, a line for each problem, in the words of who types it.</summary>
+internal static class UsageErrors
+{
+    private const int MaxListed = 8;
+
+    public static IEnumerable<string> Of(ParseResult parsed)
+    {
+        var command = parsed.CommandResult.Command;
+        var unknown = Unknown(parsed, command).ToList();
+        foreach (var error in parsed.Errors)
+        {
+            // An option that there is not has been taken for the argument, and has been told of.
+            if (error.SymbolResult is ArgumentResult { Parent: CommandResult } argument && StrayOption(parsed) is { } stray && argument.Tokens.Any(token => token.Value == stray))
+                continue;
+            // The library says no more of unknown words than that they are unknown, and without them it may miss what they were meant to be.
+            if (parsed.UnmatchedTokens.Any(token => error.Message.Contains($"'{token}'", StringComparison.Ordinal)))
+                continue;
+            if (Reworded(error) is { } line && !(unknown.Count > 0 && IsMissing(error)))
+                unknown.Add(line);
+        }
+
+        return unknown.Distinct();
+    }
+
+    private static IEnumerable<string> Unknown(ParseResult parsed, Command command)
+    {
+        // A word too many is often the consequence of another mistake, which says more.
+        var isAfterUnknown = command.Arguments.Count == 0 && parsed.Errors.Any(error => !parsed.UnmatchedTokens.Any(token => error.Message.Contains($"'{token}'", StringComparison.Ordinal)));
+        if (StrayOption(parsed) is { } stray)
+        {
+            yield return UnknownOption(stray, command);
+            isAfterUnknown = true;
+        }
+
+        foreach (var token in parsed.UnmatchedTokens)
+        {
+            var isOption = token is ['-', _, ..];
+            // What follows an unknown option is its value; what follows an unknown command is its own.
+            if (isOption)
+                yield return UnknownOption(token, command);
+            else if (!isAfterUnknown)
+                yield return command.Subcommands.Count > 0 ? UnknownCommand(token, command) : UnknownArgument(token, command);
+            if (command.Subcommands.Count > 0)
+                yield break;
+            isAfterUnknown = true;
+        }
+    }
+
+    /// <summary>What has been taken for the first argument and looks like an option; after -- it may look so.</summary>
+    public static string? StrayOption(ParseResult parsed) =>
+        parsed.CommandResult.Command.Arguments is [var argument, ..] && parsed.GetResult(argument)?.Tokens is [{ Value: ['-', _, ..] first }, ..]
+            && parsed.Tokens.TakeWhile(static token => token.Type != TokenType.DoubleDash).Any(token => token.Value == first)
+                ? first
+                : null;
+
+    private static string UnknownCommand(string token, Command root)
+    {
+        var names = root.Subcommands.Where(static command => !command.Hidden).Select(static command => command.Name).ToList();
+        var closest = Closest(token, names);
+        return $"'{Complaint.Short(token)}' is no command; {(closest is null ? $"there are {string.Join(", ", names)}." : $"did you mean '{closest}'?")}";
+    }
+
+    private static string UnknownOption(string token, Command command)
+    {
+        var name = token.Split('=', ':')[0];
+        var path = Path(command);
+        var head = $"'{Complaint.Short(name)}' is no option of '{path}'";
+        var own = Names(command).ToList();
+        var elsewhere = Root(command).Subcommands.Where(other => other != command && Names(other).Contains(name)).Select(Path).ToList();
+        if (elsewhere.Count > 0)
+            return $"{head}; {string.Join(" and ", elsewhere.Select(static other => $"'{other}'"))} {(elsewhere.Count == 1 ? "has" : "have")} it.";
+        if (Closest(name, own) is { } closest)
+            return $"{head}; did you mean '{closest}'?";
+        if (command.Arguments.Any(static argument => argument.Arity.MaximumNumberOfValues > 1))
+            return $"{head}; write -- before the program, and its own options after its name.";
+        var whole = own.Where(static option => option.StartsWith("--", StringComparison.Ordinal)).ToList();
+        return $"{head}; it has {string.Join(", ", whole.Take(MaxListed))}{(whole.Count > MaxListed ? " and others" : "")}.";
+    }
+
+    private static string UnknownArgument(string token, Command command) => command.Arguments.Count == 0
+        ? $"'{Complaint.Short(token)}' is too much: '{Path(command)}' takes options only, each with its name before it."
+        : $"'{Complaint.Short(token)}' is too much: '{Path(command)}' takes one {command.Arguments[0].Name}; leave it away.";
+
+    /// <summary>Null for what is said otherwise.</summary>
+    private static string? Reworded(ParseError error) => error.SymbolResult switch
+    {
+        OptionResult { Option: var option, IdentifierTokenCount: > 1 and var count } when option.Arity.MaximumNumberOfValues <= 1 =>
+            string.Create(CultureInfo.InvariantCulture, $"{option.Name} is given {count} times; give it once."),
+        OptionResult { Option: var option, Tokens.Count: 0 } when option.Arity.MinimumNumberOfValues > 0 => IsGiven(error)
+            ? $"{option.Name} has no value; it must be {Accepted(option)}."
+            : $"{option.Name} is missing; it must be {Accepted(option)}.",
+        ArgumentResult { Argument: var argument, Tokens.Count: 0 } => $"{argument.Name} is missing; give {Article(argument)}.",
+        CommandResult { Command: { Arguments: [var argument, ..] } command } when IsMissing(error) && !command.Options.Any(option => error.Message.Contains(option.Name, StringComparison.Ordinal)) =>
+            $"{argument.Name} is missing; give {Article(argument)}.",
+        CommandResult { Command: var command } when command.Options.FirstOrDefault(option => error.Message.Contains($"'{option.Name}'", StringComparison.Ordinal)) is { } option =>
+            $"{option.Name} is missing; it must be {Accepted(option)}.",
+        _ => error.Message,
+    };
+
+    private static bool IsMissing(ParseError error) => error.SymbolResult is CommandResult or ArgumentResult { Tokens.Count: 0 }
+        || (error.SymbolResult is OptionResult && !IsGiven(error));
+
+    private static bool IsGiven(ParseError error) => error.SymbolResult is OptionResult { IdentifierTokenCount: > 0 };
+
+    private static string Article(Argument argument) => argument.Description is { Length: > 0 } text ? $"{char.ToLowerInvariant(text[0])}{text[1..].TrimEnd('.')}" : argument.Name;
+
+    private static string Accepted(Option option) => option is IFlag flag ? flag.Accepted : option.HelpName ?? "a value";
+
+    private static IEnumerable<string> Names(Command command) => command.Options.SelectMany(static option => option.Aliases.Prepend(option.Name))
+        .Concat(command is RootCommand ? [] : Root(command).Options.Where(static option => option.Recursive).SelectMany(static option => option.Aliases.Prepend(option.Name)));
+
+    private static Command Root(Command command) => command.Parents.OfType<Command>().FirstOrDefault() ?? command;
+
+    public static string Path(Command command) => command is RootCommand ? "tapwire" : $"tapwire {command.Name}";
+
+    /// <summary>The name that was perhaps meant: one that begins so, or has a typing error or two.</summary>
+    private static string? Closest(string token, IReadOnlyList<string> names)
+    {
+        var bare = token.TrimStart('-').ToLowerInvariant();
+        var whole = names.Where(static name => name.TrimStart('-').Length > 1).ToList();
+        if (bare.Length > 1 && whole.Where(name => name.TrimStart('-').StartsWith(bare, StringComparison.Ordinal)).ToList() is [var only])
+            return only;
+        var closest = whole.MinBy(name => KnownKeys.Distance(name.TrimStart('-'), bare));
+        return closest is not null && KnownKeys.Distance(closest.TrimStart('-'), bare) <= Math.Min(2, bare.Length / 2) ? closest : null;
+    }
+}

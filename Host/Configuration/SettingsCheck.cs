@@ -1,0 +1,43 @@
+using Tapwire.Actors.Settings;
+
+namespace Tapwire.Host.Configuration;
+
+/// <summary>What single settings do not show: that some do not go together. To be asked when the command line has had its say.</summary>
+internal static class SettingsCheck
+{
+    /// <exception cref="SettingsException">Two of them do not go together.</exception>
+    public static void Check(DriverSettings settings)
+    {
+        OwnAddress.Check(settings.Addresses, settings.Gateway);
+        settings.Tap.Check(settings.Addresses);
+        settings.Socks.Check();
+        CheckPorts(settings);
+        foreach (var spec in settings.Forward)
+        {
+            if (spec.Target is { Name: null, Address.IsV6: true })
+                throw new SettingsException($"The port {spec} leads to an IPv6 address of Tapwire's network, and the stack has IPv4 only; give an IPv4 address or a name.");
+        }
+
+        if (settings.Forward.GroupBy(static spec => (spec.Transport, spec.Listen)).FirstOrDefault(static group => group.Count() > 1) is { } same)
+            throw new SettingsException($"The forwarded ports {string.Join(" and ", same)} are one port of the host; give each one of its own.");
+    }
+
+    private static void CheckPorts(DriverSettings settings)
+    {
+        var twice = settings.Serve.GroupBy(service => service.Port).FirstOrDefault(group => group.Count() > 1);
+        if (twice is not null)
+            throw new SettingsException($"Two services on port {twice.Key}: {string.Join(", ", twice)}; give each a port of its own.");
+        foreach (var spec in settings.Expose)
+        {
+            if (spec.Listen.Address.IsV6 && !spec.Listen.Address.IsUnspecified)
+                throw new SettingsException($"The exposed port {spec} is on an IPv6 address, and the stack has IPv4 only; give one of its addresses, or the port alone.");
+            if (!spec.Listen.Address.IsUnspecified && !settings.Addresses.Any(prefix => prefix.Address == spec.Listen.Address))
+                throw new SettingsException($"The exposed port {spec} is on no address of the stack; give one of {string.Join(", ", settings.Addresses)}, or the port alone.");
+            if (spec.Transport == Transport.Tcp && settings.Serve.FirstOrDefault(service => service.Port == spec.Listen.Port) is { } service)
+                throw new SettingsException($"The service {service} and the exposed port {spec} have the same port; give each one of its own.");
+        }
+
+        if (settings.Expose.GroupBy(static spec => (spec.Transport, spec.Listen)).FirstOrDefault(static group => group.Count() > 1) is { } same)
+            throw new SettingsException($"The exposed ports {string.Join(" and ", same)} are one port of the stack; give each one of its own.");
+    }
+}

@@ -1,0 +1,67 @@
+using Akka.Event;
+using Serilog;
+using Tapwire.Actors.Settings;
+using Tapwire.Host.Commands;
+using Tapwire.Host.Configuration;
+
+namespace Tapwire.Host;
+
+/// <summary>
+/// Reads the settings of a driver again, and gives it what a driver that runs can take. Settings that are wrong change nothing. What has changed, what has not,
+/// and what waits for the next start is logged, each on one line.
+/// </summary>
+/// <param name="load">Reads defaults, file and command line as at the start.</param>
+internal sealed class DriverReload(OpenedDriver driver, ServiceManager manager, Func<LoadedSettings> load)
+{
+    /// <exception cref="OperationCanceledException">The driver is to end.</exception>
+    public async Task RunAsync(CancellationToken ending)
+    {
+        manager.Reloading();
+        try
+        {
+            await ApplyAsync(load(), ending);
+        }
+        catch (Exception e) when (e is SettingsException or CommandFailedException)
+        {
+            Log.Error("The settings stay as they are: {Reason:l}", e.Message);
+        }
+
+        manager.Ready(driver.Summary);
+    }
+
+    private async Task ApplyAsync(LoadedSettings wanted, CancellationToken ending)
+    {
+        var before = driver.Settings;
+        var live = SettingKeys.TakeLive(before, wanted.Settings);
+        var outcome = await driver.Driver.ReconfigureAsync(live, wanted.LinkUsers, ending);
+        driver.Settings = outcome.Settings;
+
+        var done = outcome.Done.ToList();
+        // What these keys have opened and closed has been said item by item.
+        done.AddRange(SettingKeys.Differences(before, outcome.Settings).Select(static key => key.Name).Except(ItemKeys));
+        if (driver.Level.MinimumLevel != wanted.Level)
+            done.Add(HostConfiguration.LogLevel);
+
+        // Whichever level is the lower: that of a log which says less from now on does not hide that.
+        var isLouder = wanted.Level < driver.Level.MinimumLevel;
+        if (isLouder)
+            SetLevel(wanted);
+        Log.Information("Settings read again: {Changes:l}", done.Count == 0 ? "nothing has changed" : string.Join(", ", done));
+        foreach (var problem in outcome.Problems)
+            Log.Warning("Not changed: {Reason:l}", problem);
+        var waiting = SettingKeys.Differences(live, wanted.Settings).Select(static key => key.Name).Concat(driver.Start.Configuration.RuntimeDifferences(wanted.Configuration)).ToList();
+        if (waiting.Count > 0)
+            Log.Warning("These settings take effect at the next start: {Keys:l}", string.Join(", ", waiting));
+        if (!isLouder)
+            SetLevel(wanted);
+    }
+
+    /// <summary>Actors ask for the level when they are made: those of before go on with theirs where that said less.</summary>
+    private void SetLevel(LoadedSettings wanted)
+    {
+        driver.Level.MinimumLevel = wanted.Level;
+        driver.Driver.System.EventStream.SetLogLevel(Logging.LogLevelFor(wanted.Configuration.Config.GetString(HostConfiguration.LogLevel)));
+    }
+
+    private static readonly string[] ItemKeys = ["tapwire.addresses", "tapwire.serve", "tapwire.socks.listen", "tapwire.forward", "tapwire.expose"];
+}

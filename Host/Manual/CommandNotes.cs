@@ -1,0 +1,190 @@
+namespace Tapwire.Host.Manual;
+
+/// <summary>What a command's manual page says beyond its help.</summary>
+internal sealed record CommandNotes
+{
+    private const string Capability = "The network device /dev/net/tun needs the capability CAP_NET_ADMIN, or a device that root has made for the user with "
+        + "'ip tuntap add dev tw0 mode tap user NAME'. Within 'unshare -Urn' everybody has that capability, for a network of his own.";
+
+    private static readonly (string Code, string Meaning) Failed = ("1", "Failed. One line on standard error says what, and what to do.");
+    private static readonly (string Code, string Meaning) Wrong = ("2", "The command line or a setting is wrong.");
+    private static readonly (string Code, string Meaning) Interrupted = ("130", "Interrupted by Ctrl-C.");
+
+    /// <summary>Of all commands that have none of their own.</summary>
+    public static readonly IReadOnlyList<(string Code, string Meaning)> ExitStatus =
+    [
+        ("0", "Done."),
+        Failed,
+        Wrong,
+        Interrupted,
+    ];
+
+    private static readonly (string Path, string Meaning) Settings =
+        ("/etc/tapwire/tapwire.hocon", "The settings of the system's service, read where --config names it. See tapwire.hocon(5).");
+
+    private static readonly (string Path, string Meaning) Link =
+        ("/run/tapwire/link.sock", "The link of the system's service, and of a driver that root runs: where programs and other commands find it.");
+
+    private static readonly Dictionary<string, CommandNotes> All = new()
+    {
+        ["tapwire"] = new()
+        {
+            Paragraphs =
+            [
+                "A driver takes frames off a network device. A TCP/IP stack in user space turns them into byte streams. Programs read and write ordinary sockets, and "
+                + "know nothing of all this.",
+                "'tapwire up' is the driver, 'tapwire run' starts unmodified programs on it, and 'tapwire demo' shows all of it without privileges.",
+            ],
+            Files = [Settings, Link],
+            Examples =
+            [
+                ("See it work, without privileges:", "tapwire demo"),
+                ("A driver with a web page, and the kernel as the other host, in two shells:",
+                    "tapwire up --wire tap:tw0 --address 10.99.0.2/24 \\\n    --peer-address 10.99.0.1/24 --serve http:80\n\ncurl http://10.99.0.2/"),
+            ],
+            Related = null,
+        },
+        ["demo"] = new()
+        {
+            Paragraphs = ["The cable is in memory and repeats its dice from a seed. It can delay, lose, reorder, duplicate and corrupt frames; the file arrives intact all the same."],
+            Examples = [("Over a bad network:", "tapwire demo --size 64MiB --loss 0.02 \\\n    --latency 5ms --connections 20 --seed 7")],
+            Related = ["tapwire", "cable"],
+        },
+        ["up"] = new()
+        {
+            Paragraphs =
+            [
+                Capability,
+                "An option goes before the file that --config names, and that file goes before the defaults. SIGTERM and Ctrl-C stop the driver in order: applications see "
+                + "the end of their streams, connections are ended or reset, and the wire closes last.",
+                "SIGHUP reads the settings again: what can change while the driver runs does, and what takes effect at the next start is named in the log. Where the terminal "
+                + "has hung up it stops the driver in order. SIGUSR1 prints the driver's counters.",
+            ],
+            Files = [Settings, Link],
+            ExitCodes =
+            [
+                ("0", "Stopped by SIGTERM."),
+                Failed,
+                Wrong,
+                ("129", "The terminal has hung up."),
+                Interrupted,
+            ],
+            Examples =
+            [
+                ("A driver with services of its own:", "tapwire up --wire tap:tw0 --address 10.99.0.2/24 \\\n    --peer-address 10.99.0.1/24 --serve echo:7,http:80"),
+                ("With a SOCKS proxy, and a port of this machine that leads into the network:",
+                    "tapwire up --wire tap:tw0 --address 10.99.0.2/24 \\\n    --socks 127.0.0.1:1080 \\\n    --forward tcp:127.0.0.1:8080=10.99.0.1:80"),
+                ("As a service:", "systemctl enable --now tapwire"),
+            ],
+            Related = ["tapwire", "run", "status", "ping"],
+        },
+        ["run"] = new()
+        {
+            Paragraphs =
+            [
+                "The library libtapwire.so goes into the program by LD_PRELOAD. The program's IPv4 and IPv6 stream and datagram sockets are then Tapwire's, and so are those "
+                + "of the programs that it starts. Loopback is the host's, unless --route names it.",
+                "Programs that do not go through the C library have the host's network: statically linked ones, most of Go's, and those that are setuid.",
+                "A driver of the program's own, with --wire and --address, needs what tapwire-up(1) says of the network device.",
+            ],
+            Files =
+            [
+                Link,
+                ("~/.cache/tapwire", "Where libtapwire.so is put when Tapwire is a single file and has none beside it; root's is /var/cache/tapwire."),
+            ],
+            ExitCodes =
+            [
+                ("126", "The program cannot be run."),
+                ("127", "The program is not there."),
+                ("1", "Failed before the program was run. One line on standard error says what, and what to do."),
+                Wrong,
+                ("other", "The program's own."),
+            ],
+            Examples =
+            [
+                ("On the driver that runs:", "tapwire run -- curl http://10.99.0.1/"),
+                ("On a driver of its own, for as long as the program runs:", "tapwire run --wire tap:tw9 --address 10.98.0.2/24 -- sh"),
+            ],
+            Related = ["tapwire", "up"],
+        },
+        ["cable"] = new()
+        {
+            Paragraphs =
+            [
+                Capability,
+                "Frames are of MTU size, as on a wire. SIGUSR1 prints the counters of both directions, and so does the end.",
+            ],
+            ExitCodes =
+            [
+                ("0", "Stopped by SIGTERM, or the time of --duration is over."),
+                Failed,
+                Wrong,
+                ("129", "The terminal has hung up."),
+                Interrupted,
+            ],
+            Examples =
+            [
+                ("A slow line that loses one frame in a hundred, three in a row:",
+                    "tapwire cable --a tap:ca --b tap:cb --latency 20ms \\\n    --bandwidth 100mbit --queue 50 --loss 1% --loss-burst 3"),
+                ("Loss in one direction only:", "tapwire cable --a tap:ca --b tap:cb --loss b-a:1%"),
+            ],
+            Related = ["tapwire", "demo"],
+        },
+        ["ping"] = new()
+        {
+            Files = [Link],
+            Examples = [("Three requests:", "tapwire ping 10.99.0.1 --count 3")],
+            Related = ["tapwire", "up", "status"],
+        },
+        ["status"] = new()
+        {
+            Files = [Link],
+            Examples = [("For a program to read:", "tapwire status --json"), ("To look on:", "tapwire status --watch")],
+            Related = ["tapwire", "up", "ping"],
+        },
+        ["doctor"] = new()
+        {
+            Paragraphs =
+            [
+                "Each line has one verdict: 'ok', 'limited' where it works with less than there could be, 'missing' where something cannot work. What to do stands below it. "
+                + "No device is made, and nothing is changed.",
+            ],
+            ExitCodes =
+            [
+                ("0", "Nothing is missing."),
+                ("1", "Something is missing."),
+                ("2", "The command line is wrong."),
+            ],
+            Files = [Settings, Link],
+            Examples = [("With the settings of the service:", "tapwire doctor --config /etc/tapwire/tapwire.hocon"), ("For a program to read:", "tapwire doctor --json")],
+            Related = ["tapwire", "up"],
+        },
+        ["completion"] = new()
+        {
+            Paragraphs = ["The Debian package installs these scripts. Elsewhere they are put where the shell looks for them, or read for one session."],
+            Examples =
+            [
+                ("For one session of bash:", "source <(tapwire completion bash)"),
+                ("For fish, for good:", "tapwire completion fish > ~/.config/fish/completions/tapwire.fish"),
+            ],
+            Related = ["tapwire"],
+        },
+    };
+
+    /// <summary>After the command's own description.</summary>
+    public IReadOnlyList<string> Paragraphs { get; private init; } = [];
+
+    /// <summary>Empty: <see cref="ExitStatus"/>.</summary>
+    public IReadOnlyList<(string Code, string Meaning)> ExitCodes { get; private init; } = [];
+
+    public IReadOnlyList<(string Path, string Meaning)> Files { get; private init; } = [];
+
+    public IReadOnlyList<(string Meaning, string Lines)> Examples { get; private init; } = [];
+
+    /// <summary>Commands under SEE ALSO; null: all.</summary>
+    private IReadOnlyList<string>? Related { get; init; } = ["tapwire"];
+
+    public static CommandNotes Of(string command) => All.GetValueOrDefault(command) ?? new CommandNotes();
+
+    public bool IsRelatedTo(string command) => Related?.Contains(command) ?? true;
+}

@@ -1,0 +1,59 @@
+using System.Globalization;
+using System.Text.Json;
+using Spectre.Console;
+
+namespace Tapwire.Host;
+
+/// <summary>A driver's status as a person reads it: what <c>tapwire status</c> prints, and a driver itself on SIGUSR1.</summary>
+internal static class StatusText
+{
+    /// <summary>Prints it on standard output.</summary>
+    /// <param name="json">As the driver answers it: docs/link-protocol.md.</param>
+    public static void Print(string json)
+    {
+        using var document = JsonDocument.Parse(json);
+        var status = document.RootElement;
+        var wire = status.GetProperty("wire");
+        Console.WriteLine($"up           {TimeSpan.FromSeconds(status.GetProperty("uptimeSeconds").GetDouble()):d\\.hh\\:mm\\:ss}");
+        Console.WriteLine($"wire         {wire.GetProperty("name")} {(wire.GetProperty("up").GetBoolean() ? "up" : "DOWN")}, MTU {wire.GetProperty("mtu")}, offloads {wire.GetProperty("offloads")}");
+        Console.WriteLine($"received     {wire.GetProperty("framesReceived")} frames, {wire.GetProperty("bytesReceived")} bytes");
+        Console.WriteLine($"sent         {wire.GetProperty("framesSent")} frames, {wire.GetProperty("bytesSent")} bytes");
+        Console.WriteLine($"addresses    {string.Join(", ", status.GetProperty("addresses").EnumerateArray())}");
+        Console.WriteLine($"link         {status.GetProperty("link").GetProperty("sessions")} sessions, {status.GetProperty("link").GetProperty("sockets")} sockets");
+        foreach (var port in status.GetProperty("ports").EnumerateArray())
+        {
+            Console.WriteLine($"port         {port.GetProperty("name")}: {port.GetProperty("open")} open, {port.GetProperty("accepted")} accepted, "
+                + $"{port.GetProperty("refused")} refused, {port.GetProperty("failed")} failed, {port.GetProperty("datagramsDropped")} datagrams dropped");
+        }
+
+        Console.WriteLine($"connections  {status.GetProperty("connectionCount")}");
+        Console.WriteLine();
+        var connections = status.GetProperty("connections");
+        if (connections.GetArrayLength() > 0)
+        {
+            var table = Plain("state", "local", "remote", "send queue", "receive queue");
+            foreach (var connection in connections.EnumerateArray())
+            {
+                table.AddRow(Cell(connection, "state"), Cell(connection, "local"), Cell(connection, "remote"), Cell(connection, "sendQueue"), Cell(connection, "receiveQueue"));
+            }
+
+            AnsiConsole.Write(table);
+            Console.WriteLine();
+        }
+
+        var counters = Plain("counter", "value");
+        foreach (var counter in status.GetProperty("counters").EnumerateObject())
+            counters.AddRow(counter.Name, counter.Value.GetInt64().ToString(CultureInfo.InvariantCulture));
+        AnsiConsole.Write(counters);
+    }
+
+    private static Table Plain(params string[] columns)
+    {
+        var table = new Table().Border(TableBorder.None);
+        foreach (var column in columns)
+            table.AddColumn(column);
+        return table;
+    }
+
+    private static string Cell(JsonElement row, string name) => Markup.Escape(row.GetProperty(name).ToString());
+}

@@ -1,0 +1,29 @@
+using Tapwire.Stack.Buffers;
+
+namespace Tapwire.Stack.Ip;
+
+/// <summary>The IP layer as the transports see it.</summary>
+internal interface IIpOutput
+{
+    /// <summary>False while the egress queue is full: a transport keeps what it has and is asked again (<c>Output</c>) when there is room.</summary>
+    bool HasRoom { get; }
+
+    BufferPool Pool { get; }
+
+    /// <summary>Finds the way to a destination, and the source address for it unless the caller has one.</summary>
+    /// <param name="source">Unspecified (of either family) lets the stack choose.</param>
+    /// <returns>None; NetworkUnreachable: no route; AddressNotAvailable: the source is not ours.</returns>
+    StackError Route(IpAddress destination, IpAddress source, out IpRoute route);
+
+    /// <summary>Sends one packet and takes over its buffer, which begins with the transport header and has
+    /// <see cref="BufferPool.HeaderRoom"/> minus the transport header of headroom; payload may be in fragments.</summary>
+    void Send(PacketBuffer packet, in IpSendInfo info, Instant now);
+
+    /// <summary>Gives a packet that has found no socket here to the next shard.</summary>
+    /// <param name="packet">Begins with its IP header.</param>
+    /// <param name="shardsTried">Shards in which it has found none before this one; fewer than there are others.</param>
+    void PassOn(PacketBuffer packet, int shardsTried);
+
+    /// <summary>A peer has shown that it is alive (an ACK of new data): the neighbour entry need not be probed (RFC 4861, 7.3.1).</summary>
+    void ConfirmReachable(IpAddress destination, Instant now);
+}

@@ -1,0 +1,24 @@
+namespace Tapwire.Stack.Ip;
+
+/// <summary>What a transport asks of the IP layer for one packet.</summary>
+internal readonly record struct IpSendInfo
+{
+    public required IpAddress Source { get; init; }
+
+    public required IpAddress Destination { get; init; }
+
+    /// <summary>The IP protocol number.</summary>
+    public required byte Protocol { get; init; }
+
+    /// <summary>0 takes the stack's default.</summary>
+    public byte HopLimit { get; init; }
+
+    public byte TrafficClass { get; init; }
+
+    /// <summary>Where the 16-bit transport checksum is in the transport header; it is zero there and the IP layer fills it in, or leaves it to the
+    /// device. Negative: no checksum is wanted.</summary>
+    public required int ChecksumOffset { get; init; }
+
+    /// <summary>TCP payload bytes per segment when the packet is to be cut by the device; 0 for a packet that fits the MTU.</summary>
+    public int SegmentSize { get; init; }
+}

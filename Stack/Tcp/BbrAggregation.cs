@@ -1,0 +1,44 @@
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>How much more arrives at once than the bandwidth explains: acknowledgements come in clumps (draft-ietf-ccwg-bbr, 4.5.5).</summary>
+internal struct BbrAggregation
+{
+    private Instant _since;
+    private long _delivered;
+    private long _most;
+    private long _mostBefore;
+    private long _round;
+
+    /// <summary>BBR.extra_acked: the most of late, in bytes.</summary>
+    public readonly long Most => Math.Max(_most, _mostBefore);
+
+    /// <summary>Counts from now on.</summary>
+    public void Restart(Instant now)
+    {
+        _since = now;
+        _delivered = 0;
+    }
+
+    /// <param name="bandwidth">Bytes per second.</param>
+    /// <param name="rounds">Rounds so far.</param>
+    /// <param name="filter">So many rounds a maximum is remembered, and then once more.</param>
+    public void Update(in AckReport report, double bandwidth, long window, long rounds, int filter)
+    {
+        var expected = (long)(bandwidth * (report.Now - _since).TotalSeconds);
+        if (_delivered <= expected)
+        {
+            Restart(report.Now);
+            expected = 0;
+        }
+
+        _delivered += report.Delivered;
+        if (rounds - _round >= filter)
+        {
+            _round = rounds;
+            _mostBefore = _most;
+            _most = 0;
+        }
+
+        _most = Math.Max(_most, Math.Min(_delivered - expected, window));
+    }
+}

@@ -1,0 +1,40 @@
+namespace Tapwire.Stack.Tcp;
+
+/// <summary>How the long-term bound rises while a probe finds room: by twice as many segments per round trip with each round (draft-ietf-ccwg-bbr, 4.3.3.5.2).</summary>
+internal struct BbrUpwardProbe
+{
+    /// <summary>More rounds do not steepen it: by then each acknowledged segment raises the bound by one.</summary>
+    private const int MaxRounds = 30;
+
+    private long _acknowledged;
+    private long _bytesPerSegment;
+    private int _rounds;
+
+    /// <summary>A new probe is ahead.</summary>
+    public void Reset()
+    {
+        _rounds = 0;
+        _acknowledged = 0;
+    }
+
+    /// <summary>The bound does not rise until the next <see cref="Steepen"/>.</summary>
+    public void Stop() => _bytesPerSegment = long.MaxValue;
+
+    public void Steepen(long window, int segmentSize)
+    {
+        var growth = 1L << _rounds;
+        _rounds = Math.Min(_rounds + 1, MaxRounds);
+        _bytesPerSegment = Math.Max(window / growth, segmentSize);
+    }
+
+    /// <returns>Bytes by which the bound rises.</returns>
+    public long Acknowledged(int bytes, int segmentSize)
+    {
+        _acknowledged += bytes;
+        if (_acknowledged < _bytesPerSegment)
+            return 0;
+        var segments = _acknowledged / _bytesPerSegment;
+        _acknowledged -= segments * _bytesPerSegment;
+        return segments * segmentSize;
+    }
+}

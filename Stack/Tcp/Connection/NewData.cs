@@ -1,0 +1,179 @@
+using Tapwire.Stack.Packets;
+
+namespace Tapwire.Stack.Tcp.Connection;
+
+/// <summary>
+/// Sends what was never sent: when windows, pace and Nagle's algorithm allow it, in segments of what size (RFC 9293, 3.7.4, 3.8.6.2.1; RFC 1122, 4.2.3.4).
+/// </summary>
+internal sealed class NewData(SenderState state)
+{
+    /// <summary>End of the last segment sent that was not full-sized (RFC 9293, 3.7.4, in Minshall's variant); follows SND.UNA, lest it seem to lie
+    /// ahead after 2 GiB.</summary>
+    private uint _lastSmall;
+
+    /// <summary>What was in flight below this when the congestion window held the sender back.</summary>
+    private uint _congestionLimitedTo;
+
+    /// <summary>When new data was last sent, or the window was adapted to the time that has passed since. A fresh state has been idle for ever.</summary>
+    private Instant _idleSince;
+
+    /// <summary>The peer's window is why the next segment does not leave.</summary>
+    public bool IsPeerLimited { get; private set; }
+
+    /// <summary>Congestion control, and neither the application nor the peer, has held the sender back. In slow start a window that was used by half counts, for it is
+    /// to double.</summary>
+    public bool IsCongestionLimited =>
+        Seq.Gt(_congestionLimitedTo, Sender.SndUna) || state.Recovery.State == LossState.Loss
+        || (state.Congestion.IsInSlowStart && 2L * Sender.Flight >= state.Congestion.Window);
+
+    private TcpSender Sender => state.Sender;
+
+    /// <summary>Nagle's algorithm, in Minshall's variant as in Linux: a small segment waits while another small one is unacknowledged.</summary>
+    private bool MaySendSmall =>
+        Sender.Connection.Options.NoDelay || Sender.IsShutDown || Sender.IsUrgent || Seq.Le(_lastSmall, Sender.SndUna);
+
+    /// <summary>Begins with everything below <paramref name="sndUna"/> acknowledged.</summary>
+    public void Begin(uint sndUna)
+    {
+        _lastSmall = sndUna;
+        _congestionLimitedTo = sndUna;
+    }
+
+    /// <summary>The idle time of the congestion window begins anew.</summary>
+    public void RestartIdleTime(Instant now) => _idleSince = now;
+
+    /// <summary>Everything below <paramref name="ack"/> is acknowledged.</summary>
+    public void Acknowledged(uint ack)
+    {
+        _lastSmall = Seq.Max(_lastSmall, ack);
+        _congestionLimitedTo = Seq.Max(_congestionLimitedTo, ack);
+    }
+
+    /// <summary>Payload of the largest packet that may be handed down: whole segments that the device cuts.</summary>
+    /// <param name="full">Payload of one segment.</param>
+    public int MaxPayload(int full)
+    {
+        var sender = Sender;
+        // A device repeats the urgent pointer in each segment, where it would be wrong.
+        if (sender.Path.SuperFrame == 0 || sender.IsUrgent)
+            return full;
+        var room = Math.Min(sender.Path.SuperFrame, ushort.MaxValue) - SynOptions.IpHeaderLength(sender.Connection.RemoteAddress) - TcpHeader.MaxLength;
+        room = (int)Math.Min(room, state.Pacer.Burst);
+        return Math.Max(full, room - room % full);
+    }
+
+    /// <summary>Sends new data, or the FIN.</summary>
+    /// <returns>False if nothing may leave now.</returns>
+    public bool Send(Instant now)
+    {
+        var sender = Sender;
+        IsPeerLimited = false;
+        if (!sender.HasUnsent)
+        {
+            LimitedByOthers();
+            return false;
+        }
+
+        if (state.MtuProbe.IsWaiting)
+            return false;
+        if (sender.SndNxt == sender.SndUna)
+            RestartAfterIdle(now);
+
+        // The FIN takes a place in the window as a byte does, but none in the congestion window.
+        var unsent = sender.Unsent;
+        var window = sender.UsableWindow;
+        if (unsent == 0)
+        {
+            IsPeerLimited = window < 1;
+            return !IsPeerLimited && Emit(0, now);
+        }
+
+        var allowed = (int)Math.Min(window, state.Recovery.Window - sender.Pipe);
+        var full = sender.CurrentSegmentSize;
+        if (Math.Min(unsent, full) <= allowed && !state.Pacer.Allows(now))
+            return false;
+        var length = Math.Min(unsent, Math.Min(allowed, MaxPayload(full)));
+        if (length >= full)
+        {
+            // Whole segments; the rest with them only if it may go by itself.
+            var rest = length % full;
+            if (rest > 0 && (length < unsent || !MaySendSmall))
+                length -= rest;
+            return Emit(length, now);
+        }
+
+        if (length == unsent && MaySendSmall)
+            return Emit(length, now);
+        if (length < unsent && window <= allowed && length > 0 && length >= sender.LargestWindow / 2)
+            return Emit(length, now);
+        IsPeerLimited = window < unsent && window < full;
+        if (allowed < window && allowed < full)
+            _congestionLimitedTo = sender.SndNxt;
+        else if (IsPeerLimited)
+            LimitedByOthers();
+        return false;
+    }
+
+    /// <summary>Sends bytes for the first time, and the FIN with the last of them.</summary>
+    /// <param name="length">Bytes, not more than are unsent.</param>
+    /// <param name="isProbe">A path-MTU probe: one packet, however large.</param>
+    /// <returns>True.</returns>
+    public bool Emit(int length, Instant now, bool isProbe = false)
+    {
+        var sender = Sender;
+        var sequence = sender.SndNxt;
+        var pipe = sender.Pipe;
+        var end = sequence + (uint)length;
+        var flags = TcpFlags.Ack;
+        if (length > 0 && end == state.Queue.End)
+            flags |= TcpFlags.Psh;
+        if (sender.IsShutDown && end == state.Queue.End && Seq.Lt(end, sender.SndUna + sender.SndWnd))
+            flags |= TcpFlags.Fin;
+        var full = sender.CurrentSegmentSize;
+        if (length % full != 0 && !isProbe)
+            _lastSmall = end;
+        if (sequence == sender.SndUna)
+            sender.Connection.UserTimeout.Restart(now);
+        sender.Connection.Receiver.DataSent(now);
+        state.Recovery.Sent(length);
+        sender.MoveNext((flags & TcpFlags.Fin) != 0 ? end + 1 : end);
+        state.Board.Sent(sequence, pipe, full, isProbe, now);
+        state.Pacer.Sent(length, now);
+        sender.Emit(new SegmentSpan(sequence, length, flags, Again: false, isProbe), now);
+        _idleSince = now;
+        if (!sender.Connection.IsInHandshake)
+            RunTimer(sequence, now);
+        return true;
+    }
+
+    public void Clear()
+    {
+        _idleSince = default;
+        IsPeerLimited = false;
+    }
+
+    /// <summary>Nothing is in flight. The window shrinks once for each time-out that has passed, however often something is tried while the peer's window is closed.</summary>
+    private void RestartAfterIdle(Instant now)
+    {
+        var idle = now - _idleSince;
+        var timeout = Sender.Connection.CurrentRto;
+        state.Congestion.Restarted(idle, timeout, Sender.SegmentSize, now);
+        if (idle >= timeout)
+            _idleSince = now;
+    }
+
+    /// <summary>The application, or the peer's window, is why no more is in flight, not the network.</summary>
+    private void LimitedByOthers()
+    {
+        if (state.Board.Log is { LostBytes: 0 } && Sender.Pipe < state.Recovery.Window)
+            Sender.Rate.ApplicationHasNothing(Sender.Pipe);
+    }
+
+    /// <summary>New data has left from <paramref name="sequence"/> on. A tail loss probe waits longer for a single segment than for several.</summary>
+    private void RunTimer(uint sequence, Instant now)
+    {
+        var isSecond = sequence != Sender.SndUna && (int)(sequence - Sender.SndUna) <= Sender.SegmentSize;
+        if (state.Timer.At == Instant.Never || (isSecond && state.TailProbe.At(now) < state.Timer.At))
+            state.Timer.Restart(now);
+    }
+}

@@ -1,0 +1,80 @@
+namespace Tapwire.Stack.Tcp.Connection;
+
+/// <summary>The pace at which segments leave.</summary>
+internal sealed class Pacer(SenderState state)
+{
+    /// <summary>What has not been sent for other reasons than the pace may leave at once, up to so much time's worth.</summary>
+    private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(0.25);
+
+    /// <summary>What a late timer has missed is made up for, up to so much: otherwise the true rate stays below the pace, and a congestion control that measures it
+    /// lowers the pace after it.</summary>
+    private static readonly TimeSpan TimerSlack = TimeSpan.FromMilliseconds(4);
+
+    /// <summary>When the next segment may leave.</summary>
+    private Instant _at;
+
+    /// <summary>The next segment waits for the pace.</summary>
+    private bool _isHolding;
+
+    /// <summary>The pace was what held back the last turn, too.</summary>
+    private bool _isCatchingUp;
+
+    /// <summary>When to look again; Never if the pace holds nothing back.</summary>
+    public Instant WakeAt => _isHolding ? _at : Instant.Never;
+
+    /// <summary>
+    /// Bytes that may leave as one packet without filling a queue on the way: half a millisecond's worth. While other sockets wait for their turn, the wire is
+    /// full whoever sends: then up to half a window, so that a thousand slow connections do not make as many small packets of what few would send in large ones.
+    /// </summary>
+    public long Burst
+    {
+        get
+        {
+            var congestion = state.Congestion;
+            var rate = Rate;
+            if (rate == 0)
+                return long.MaxValue;
+            var burst = Math.Max((long)congestion.BurstSegments * state.Sender.SegmentSize, rate / 2000);
+            return congestion.LeavesInBatches && state.Sender.Layer.OutputPending ? Math.Max(burst, congestion.Window / 2) : burst;
+        }
+    }
+
+    private long Rate => state.Congestion.PacingRate(state.Sender.RoundTrips.Smoothed);
+
+    /// <summary>A turn of output begins.</summary>
+    public void BeginTurn() => _isHolding = false;
+
+    /// <param name="hasMore">It was cut short, not at its end.</param>
+    public void EndTurn(bool hasMore) => _isCatchingUp = _isHolding || (hasMore && _isCatchingUp);
+
+    public bool Allows(Instant now)
+    {
+        _isHolding = _at > now && Rate > 0;
+        return !_isHolding;
+    }
+
+    /// <summary>So many bytes have left.</summary>
+    public void Sent(int bytes, Instant now)
+    {
+        var rate = Rate;
+        if (rate == 0)
+            return;
+        var slack = TimeSpan.FromTicks((long)state.Congestion.BurstSegments * state.Sender.SegmentSize * TimeSpan.TicksPerSecond / rate);
+        var least = _isCatchingUp ? TimerSlack : Slack;
+        var earliest = now - (slack > least ? slack : least);
+        _at = Instant.Max(_at, earliest) + TimeSpan.FromTicks(bytes * TimeSpan.TicksPerSecond / rate);
+    }
+
+    /// <summary>A time-out begins anew: what is lost does not wait for what was sent before.</summary>
+    public void Reset() => _at = Instant.Zero;
+
+    /// <summary>The pace would hold back what is sent now.</summary>
+    public bool IsAhead(Instant now) => _at > now;
+
+    public void Clear()
+    {
+        _at = Instant.Zero;
+        _isHolding = false;
+        _isCatchingUp = false;
+    }
+}

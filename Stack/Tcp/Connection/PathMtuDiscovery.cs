@@ -1,0 +1,152 @@
+using Tapwire.Stack.Packets;
+
+namespace Tapwire.Stack.Tcp.Connection;
+
+/// <summary>
+/// The largest packet that the path takes: told by ICMP (RFC 1191, RFC 8201, with the checks of RFC 5927), or, where ICMP is swallowed, found by trying (RFC 4821;
+/// RFC 8899): after repeated time-outs of large segments they become small, and single larger ones then find out what does pass.
+/// </summary>
+/// <remarks>The probe that is under way is a <see cref="MtuProbe"/>.</remarks>
+internal struct PathMtuDiscovery
+{
+    /// <summary>After so many time-outs in a row the path may be a black hole for large packets.</summary>
+    private const int BlackHoleTimeouts = 4;
+
+    /// <summary>What every path takes, or nearly (BASE_PLPMTU, RFC 8899, 5.1.2; tcp_base_mss is a little less).</summary>
+    private const int BaseMtuV4 = 1064;
+    private const int BaseMtuV6 = 1280;
+
+    /// <summary>The search ends when no more than that could be won.</summary>
+    private const int SearchPrecision = 32;
+
+    /// <summary>Largest IP packet that is sent.</summary>
+    private int _mtu;
+
+    /// <summary>What the way out takes.</summary>
+    private int _linkMtu;
+
+    /// <summary>The search: what is known not to pass, one more than what may; 0 while there is none.</summary>
+    private int _searchBelow;
+
+    /// <summary>The MSS that the peer has announced.</summary>
+    private ushort _peerMss;
+
+    /// <summary>When it is time to try larger packets anew; the path may have changed (RFC 1191, 6.3).</summary>
+    private Instant _searchAgainAt;
+
+    /// <summary>Less is sent than the link takes.</summary>
+    public readonly bool IsReduced => _mtu < _linkMtu;
+
+    /// <summary>Largest packet that the device cuts into segments; 0 where it does not.</summary>
+    public int SuperFrame { get; private set; }
+
+    /// <summary>Payload of a full-sized segment without SACK blocks.</summary>
+    public int SegmentSize { get; private set; }
+
+    /// <summary>Begins with a segment size for a peer that has not said what it takes.</summary>
+    public void Begin(TcpConnection connection, int linkMtu, int superFrame, int segmentSize, Instant now)
+    {
+        _linkMtu = linkMtu;
+        SuperFrame = superFrame > linkMtu ? superFrame : 0;
+        _mtu = connection.Layer.PathMtu.Find(connection.RemoteAddress, linkMtu, now);
+        _searchAgainAt = _mtu < _linkMtu ? now + PathMtuCache.Lifetime : Instant.Never;
+        SegmentSize = segmentSize;
+    }
+
+    public void SetPeerMss(TcpConnection connection, int mss)
+    {
+        _peerMss = (ushort)mss;
+        UpdateSegmentSize(connection);
+    }
+
+    /// <summary>A router says that a packet was too big.</summary>
+    /// <returns>True if segments are smaller from now on.</returns>
+    public bool Reduce(TcpConnection connection, int mtu, Instant now)
+    {
+        if (mtu >= _mtu)
+            return false;
+        EndSearch(connection, mtu, now);
+        SetMtu(connection, mtu);
+        return true;
+    }
+
+    /// <summary>The timer has run out again and again while large segments were in flight.</summary>
+    /// <param name="timeouts">So often in a row.</param>
+    public void SuspectBlackHole(TcpConnection connection, int timeouts)
+    {
+        var layer = connection.Layer;
+        var peer = connection.RemoteAddress;
+        var size = SegmentSize + HeadersLength(connection);
+        if (timeouts < BlackHoleTimeouts || !layer.Options.MtuProbing || size <= TcpLayer.LeastPathMtu(peer))
+            return;
+        // What is larger than the floor is cut to it first; if that does not help, to what every router must take.
+        var floor = peer.IsV4 ? BaseMtuV4 : BaseMtuV6;
+        _searchBelow = _mtu;
+        _searchAgainAt = Instant.Never;
+        layer.Counters.TcpMtuBlackHoles++;
+        SetMtu(connection, size > floor ? floor : TcpLayer.LeastPathMtu(peer));
+    }
+
+    /// <summary>The packet size that is to be tried next, if the search goes on.</summary>
+    /// <param name="isQuiet">Nothing is reported as missing.</param>
+    /// <returns>0: none.</returns>
+    public int NextProbe(TcpConnection connection, bool isQuiet, Instant now)
+    {
+        if (_mtu >= _linkMtu)
+            return 0;
+        if (_searchAgainAt <= now)
+        {
+            _searchAgainAt = Instant.Never;
+            _searchBelow = _linkMtu + 1;
+        }
+
+        if (_searchBelow == 0 || !isQuiet)
+            return 0;
+        var least = SegmentSize + HeadersLength(connection);
+        var most = Math.Min(_searchBelow - 1, _peerMss + SynOptions.IpHeaderLength(connection.RemoteAddress) + TcpHeader.MinLength);
+        if (most - least < SearchPrecision)
+        {
+            EndSearch(connection, least, now);
+            return 0;
+        }
+
+        // The whole first: most black holes are gone when the search begins anew, and most paths take what the link takes.
+        return _searchBelow > _linkMtu ? most : (least + most + 1) / 2;
+    }
+
+    /// <summary>A packet of that size has passed.</summary>
+    /// <returns>True if it is larger than what was sent so far.</returns>
+    public bool ProbeArrived(TcpConnection connection, int size)
+    {
+        if (size <= _mtu)
+            return false;
+        SetMtu(connection, size);
+        return true;
+    }
+
+    /// <summary>A packet of that size has not passed.</summary>
+    public void ProbeLost(int size) => _searchBelow = Math.Min(_searchBelow, size);
+
+    /// <summary>Bytes of a full-sized packet that are no payload.</summary>
+    public static int HeadersLength(TcpConnection connection) =>
+        SynOptions.IpHeaderLength(connection.RemoteAddress) + TcpHeader.MinLength + (connection.Timestamps.AreUsed ? TcpHeader.TimestampLength : 0);
+
+    private void EndSearch(TcpConnection connection, int mtu, Instant now)
+    {
+        _searchBelow = 0;
+        _searchAgainAt = now + PathMtuCache.Lifetime;
+        connection.Layer.PathMtu.Set(connection.RemoteAddress, mtu, now);
+    }
+
+    private void SetMtu(TcpConnection connection, int mtu)
+    {
+        _mtu = mtu;
+        UpdateSegmentSize(connection);
+    }
+
+    private void UpdateSegmentSize(TcpConnection connection)
+    {
+        var mss = Math.Min(_peerMss, SynOptions.AnnouncedMss(_mtu, connection.RemoteAddress, connection.Options.MaxSegment));
+        SegmentSize = mss - (connection.Timestamps.AreUsed ? TcpHeader.TimestampLength : 0);
+    }
+}

@@ -1,0 +1,73 @@
+namespace Tapwire.Stack.Tcp.Connection;
+
+/// <summary>
+/// The size of the receive buffer. It grows with what the application takes per round trip, as in Linux (tcp_rcv_space_adjust): in a round trip twice as much must
+/// fit as was taken in the last one, or the window holds the sender back while its own window still grows.
+/// </summary>
+internal struct ReceiveBuffer
+{
+    /// <summary>What the first round trip brings in any case (TCP_INIT_CWND). Measured by less, the growth in the second round trip would seem huge.</summary>
+    private const int InitialSegments = 10;
+
+    /// <summary>Milliseconds beyond which an echoed timestamp measures no round trip.</summary>
+    private const uint LongestRoundTrip = 60_000;
+
+    private BufferSize _size;
+
+    /// <summary>Bytes that the application has taken in this round trip.</summary>
+    private int _taken;
+
+    /// <summary>The most that it has taken in an earlier one.</summary>
+    private int _takenBefore;
+    private Instant _takenSince;
+
+    /// <summary>Round trip as a receiver sees it: from an acknowledgement to what it lets out.</summary>
+    private TimeSpan _roundTrip;
+    private uint _lastEcho;
+
+    public readonly int Size => _size.Current;
+
+    public readonly int Maximum => _size.Maximum;
+
+    public void Set(int named, TcpOptions stack, bool isUnderPressure) => _size.Set(named, stack.ReceiveBuffer, stack.MaxReceiveBuffer, isUnderPressure);
+
+    /// <summary>The application has taken bytes.</summary>
+    /// <param name="smoothed">The sender's measure of the round trip, for as long as the receiver has none.</param>
+    /// <param name="segmentSize">The peer's.</param>
+    /// <param name="share">As much of the memory as it may grow to.</param>
+    public void Taken(int bytes, TimeSpan smoothed, int segmentSize, int share, Instant now)
+    {
+        _taken += bytes;
+        if (now - _takenSince < (_roundTrip > TimeSpan.Zero ? _roundTrip : smoothed))
+            return;
+        _takenBefore = Math.Max(_takenBefore, InitialSegments * segmentSize);
+        if (_taken > _takenBefore && _size.MayGrow)
+        {
+            var wanted = 2L * _taken + 16 * segmentSize;
+            wanted += 2 * wanted * (_taken - _takenBefore) / _takenBefore;
+            _size.GrowTo(Math.Min(wanted, share));
+        }
+
+        _takenBefore = Math.Max(_takenBefore, _taken);
+        _taken = 0;
+        _takenSince = now;
+    }
+
+    /// <summary>An echoed timestamp would measure a round trip that is worth knowing.</summary>
+    public bool Measures(uint echo)
+    {
+        if (echo == _lastEcho || !_size.MayGrow)
+            return false;
+        _lastEcho = echo;
+        return true;
+    }
+
+    /// <summary>So many milliseconds have passed between an acknowledgement and a full-sized segment that it has let out.</summary>
+    public void Measured(uint elapsed)
+    {
+        if (elapsed > LongestRoundTrip)
+            return;
+        var sample = TimeSpan.FromMilliseconds(Math.Max(1, elapsed));
+        _roundTrip = _roundTrip == TimeSpan.Zero || sample < _roundTrip ? sample : (7 * _roundTrip + sample) / 8;
+    }
+}

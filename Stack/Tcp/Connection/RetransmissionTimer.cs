@@ -1,0 +1,88 @@
+namespace Tapwire.Stack.Tcp.Connection;
+
+/// <summary>The retransmission timer (RFC 6298), which is also the timer of tail loss probes (RFC 8985, 7.2).</summary>
+internal sealed class RetransmissionTimer(SenderState state)
+{
+    /// <summary>R1 of RFC 9293, 3.8.3: so many retransmissions in a row are reported.</summary>
+    private const int ReportedRetries = 3;
+
+    /// <summary>It is set for a tail loss probe.</summary>
+    private bool _isTailProbe;
+
+    /// <summary>When it runs out; Never while it does not run.</summary>
+    public Instant At { get; private set; } = Instant.Never;
+
+    /// <summary>Time-outs in a row.</summary>
+    public byte Backoff { get; private set; }
+
+    private TcpSender Sender => state.Sender;
+
+    private TcpConnection Connection => state.Sender.Connection;
+
+    /// <summary>New data is acknowledged.</summary>
+    public void Progress() => Backoff = 0;
+
+    public void Stop() => At = Instant.Never;
+
+    public void Restart(Instant now)
+    {
+        var connection = Connection;
+        var timeoutAt = now + connection.CurrentRto;
+        // RFC 8985, 7.2: a probe that would come later than the time-out takes its place: it shows what is lost without shrinking the window to one segment.
+        var probeAt = state.TailProbe.At(now);
+        _isTailProbe = probeAt != Instant.Never;
+        At = connection.UserTimeout.Bound(connection.Options, Instant.Min(timeoutAt, probeAt), now);
+    }
+
+    /// <summary>Runs out earlier, as a time-out.</summary>
+    public void Hasten(Instant at)
+    {
+        At = at;
+        _isTailProbe = false;
+    }
+
+    /// <summary>A tail loss probe has no use any more.</summary>
+    public void ProbeEnded(Instant now)
+    {
+        if (_isTailProbe && At != Instant.Never)
+            Restart(now);
+    }
+
+    public void TimedOut(Instant now)
+    {
+        Stop();
+        if (Sender.SndUna == Sender.SndNxt)
+            return;
+        if (_isTailProbe && !Connection.UserTimeout.IsOver(Connection.Options, now) && state.Recovery.State == LossState.Open)
+        {
+            state.TailProbe.TimedOut();
+            Restart(now);
+            return;
+        }
+
+        // While the peer is heard and has closed its window over what is in flight, this is a probe: it may go on for ever, if an application waits for it.
+        var probing = Sender.SndWnd == 0 && !Connection.IsClosedByOwner && Connection.IsPeerHeard(now);
+        if ((Backoff >= Connection.MaxRetries && !probing) || Connection.UserTimeout.IsOver(Connection.Options, now))
+        {
+            Connection.GiveUp();
+            return;
+        }
+
+        Sender.Layer.Counters.TcpExtTCPTimeouts++;
+        state.Recovery.TimedOut(isFirst: Backoff == 0, now);
+        if (Backoff < byte.MaxValue)
+            Backoff++;
+        if (Sender.SndWnd > 0)
+            Sender.Path.SuspectBlackHole(Connection, Backoff);
+        if (Backoff == ReportedRetries)
+            Connection.ReportRetries();
+        Restart(now);
+    }
+
+    public void Clear()
+    {
+        At = Instant.Never;
+        Backoff = 0;
+        _isTailProbe = false;
+    }
+}

@@ -1,0 +1,163 @@
+namespace Tapwire.Stack.Tcp.Connection;
+
+/// <summary>
+/// What a sender has to know while something of it is under way, and what it has learnt about the path by that. A connection without either has none: of a million
+/// connections most are idle, and what they are made of is what a million costs.
+/// </summary>
+/// <remarks>Each part has fields of its own, which only it writes.</remarks>
+internal sealed class SenderState
+{
+    public readonly Scoreboard Board;
+    public readonly NewData NewData;
+    public readonly LossRecovery Recovery;
+    public readonly SpuriousLoss Undo;
+    public readonly TailLossProbe TailProbe;
+    public readonly MtuProbe MtuProbe;
+    public readonly Pacer Pacer;
+    public readonly RetransmissionTimer Timer;
+    public readonly PersistTimer Persist;
+
+    /// <summary>What is written and not acknowledged.</summary>
+    public SendQueue Queue;
+    public SendPlaces Places;
+
+    public UrgentSender Urgent;
+
+    /// <summary>The next in the pool.</summary>
+    public SenderState? NextFree;
+
+    private TcpSender? _sender;
+    private CongestionControl? _congestion;
+
+    /// <summary>The window was reduced: CWR on the next new data (RFC 3168, 6.1.2).</summary>
+    private bool _owesCwr;
+
+    public SenderState()
+    {
+        Board = new Scoreboard(this);
+        NewData = new NewData(this);
+        Recovery = new LossRecovery(this);
+        Undo = new SpuriousLoss(this);
+        TailProbe = new TailLossProbe(this);
+        MtuProbe = new MtuProbe(this);
+        Pacer = new Pacer(this);
+        Timer = new RetransmissionTimer(this);
+        Persist = new PersistTimer(this);
+    }
+
+    /// <summary>Whose it is.</summary>
+    public TcpSender Sender => _sender!;
+
+    public CongestionControl Congestion => _congestion!;
+
+    /// <summary>Takes a congestion control of that algorithm: the one that is left of an earlier connection, or a new one.</summary>
+    public void ReserveCongestion(CongestionAlgorithm algorithm, TcpLayer layer)
+    {
+        if (_congestion is null || _congestion.Algorithm != algorithm)
+            ReplaceCongestion(algorithm, layer);
+    }
+
+    public void ReplaceCongestion(CongestionAlgorithm algorithm, TcpLayer layer) => _congestion = CongestionControl.Create(algorithm, layer);
+
+    /// <summary>The congestion window was reduced; a peer that marks have made known is told (RFC 3168, 6.1.2).</summary>
+    public void WindowReduced() => _owesCwr = Sender.Connection.UsesEcn;
+
+    /// <summary>New data leaves: it says once that the window was reduced.</summary>
+    public bool TakeCwr()
+    {
+        var owesCwr = _owesCwr;
+        _owesCwr = false;
+        return owesCwr;
+    }
+
+    /// <summary>A connection begins to send.</summary>
+    /// <param name="next">Sequence number of the next byte that is written.</param>
+    public void Begin(TcpSender sender, uint next)
+    {
+        _sender = sender;
+        // All that lies below SND.UNA has arrived.
+        Recovery.Begin(sender.SndUna);
+        Board.Begin(sender.SndUna);
+        Queue.Start = next;
+        NewData.Begin(sender.SndUna);
+    }
+
+    /// <summary>Nothing is under way, and nothing has been learnt: another state, fresh from the pool, would do the same.</summary>
+    /// <param name="initialWindow">The congestion window with which the connection began.</param>
+    public bool IsDispensable(long initialWindow, Instant now) =>
+        Queue.Bytes == 0 && Board.Log is null && Recovery.IsIdle && !Undo.IsPossible && TailProbe.IsIdle && !MtuProbe.IsUnderWay
+        && !Pacer.IsAhead(now) && Congestion.IsFresh(initialWindow);
+
+    /// <summary>When a timer runs out.</summary>
+    public Instant NextTimeout => Instant.Min(Instant.Min(Timer.At, Persist.At), Instant.Min(Recovery.ReorderingTimeoutAt, Pacer.WakeAt));
+
+    /// <summary>Runs the timers that are due. One may end the connection, and none follows then: cleared ones are never due.</summary>
+    public void TimerFired(Instant now)
+    {
+        if (Timer.At <= now)
+            Timer.TimedOut(now);
+        if (Recovery.ReorderingTimeoutAt <= now)
+            Recovery.ReorderingTimedOut(now);
+        if (Persist.At <= now)
+            Persist.TimedOut(now);
+    }
+
+    /// <summary>Forgets a connection. Its congestion control serves the next one, if it is as it was at the beginning.</summary>
+    public void Clear(bool keepsCongestion)
+    {
+        Queue.Clear();
+        Board.Drop();
+        if (!keepsCongestion)
+            _congestion = null;
+        Places = default;
+        Urgent = default;
+        _owesCwr = false;
+        NewData.Clear();
+        Recovery.Clear();
+        Undo.Clear();
+        TailProbe.Clear();
+        MtuProbe.Clear();
+        Pacer.Clear();
+        Timer.Clear();
+        Persist.Clear();
+        _sender = null;
+    }
+}
+
+/// <summary>Sender states that nobody has, shared by the connections of a layer: a request and its answer on an idle connection allocate nothing.</summary>
+internal sealed class SenderStatePool(TcpLayer layer)
+{
+    private const int Limit = 4096;
+
+    private SenderState? _free;
+    private int _count;
+
+    public SenderState Rent(CongestionAlgorithm algorithm)
+    {
+        var state = _free;
+        if (state is null)
+        {
+            state = new SenderState();
+        }
+        else
+        {
+            _free = state.NextFree;
+            state.NextFree = null;
+            _count--;
+        }
+
+        state.ReserveCongestion(algorithm, layer);
+        return state;
+    }
+
+    /// <param name="keepsCongestion">Its congestion control is fresh (<see cref="CongestionControl.IsFresh"/>).</param>
+    public void Return(SenderState state, bool keepsCongestion)
+    {
+        state.Clear(keepsCongestion);
+        if (_count == Limit)
+            return;
+        state.NextFree = _free;
+        _free = state;
+        _count++;
+    }
+}

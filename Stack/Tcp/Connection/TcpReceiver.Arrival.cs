@@ -1,0 +1,232 @@
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Packets;
+
+namespace Tapwire.Stack.Tcp.Connection;
+
+/// <content>What an acceptable segment brings, in the order of RFC 9293, 3.10.7.4: the sixth check (URG), the seventh (segment text) and the eighth (FIN).</content>
+internal sealed partial class TcpReceiver
+{
+    /// <summary>The sixth to eighth check: URG, segment text and FIN. Takes the buffer.</summary>
+    public void Receive(in TcpHeader segment, PacketBuffer payload, Instant now)
+    {
+        CheckUrgent(segment);
+        var start = segment.Sequence;
+        var fin = segment.Has(TcpFlags.Fin);
+        if (payload.Length == 0 && !fin)
+        {
+            payload.Release();
+            return;
+        }
+
+        if (connection.State is not (TcpState.SynReceived or TcpState.Established or TcpState.FinWait1 or TcpState.FinWait2))
+        {
+            // The peer's FIN has come: nothing can follow it; it is repeated because our acknowledgement was lost.
+            _acknowledgment.Demand();
+            payload.Release();
+            return;
+        }
+
+        if (connection.IsClosedByOwner && payload.Length > 0 && Seq.Gt(start + (uint)payload.Length, RcvNxt))
+        {
+            // RFC 9293, 3.6.1: nobody is there to take it.
+            Layer.Counters.TcpExtTCPAbortOnData++;
+            payload.Release();
+            connection.Reset(StackError.ConnectionAborted, now);
+            return;
+        }
+
+        if (MustRefuse(payload.Length))
+        {
+            Layer.Counters.TcpExtTCPRcvQDrop++;
+            _acknowledgment.Demand();
+            payload.Release();
+            return;
+        }
+
+        MeasureRoundTrip(segment, payload.Length, now);
+        var hasAnswered = _acknowledgment.TakeEarly(now);
+        if (hasAnswered)
+            AcknowledgeAtOnce(now);
+        if (!Trim(ref start, ref fin, payload, now))
+            return;
+        Take(start, payload, now);
+        // The rest of the batch does not wait for more, as it would not if one acknowledgement answered all.
+        if (hasAnswered)
+            _acknowledgment.Demand();
+        _acknowledgment.Count();
+        if (_end != StreamEnd.Unknown && RcvNxt == _peerFin)
+            TakeFin(now);
+        else if (fin)
+            _acknowledgment.Demand();
+    }
+
+    /// <summary>What an acceptable segment says about marks (RFC 3168, 6.1.3): CWR first, for the mark may be newer.</summary>
+    public void MarksArrived(in TcpHeader segment, int length)
+    {
+        if (!connection.UsesEcn)
+            return;
+        if (segment.Has(TcpFlags.Cwr))
+            _echoesMark = false;
+        if (!segment.IsMarked || length == 0)
+            return;
+        Layer.Counters.TcpInMarked++;
+        if (!_echoesMark)
+            _acknowledgment.Demand();
+        _echoesMark = true;
+    }
+
+    /// <summary>The sixth check (RFC 9293, 3.10.7.4). Each advance is told while its end lies ahead of the reader (3.8.5).</summary>
+    private void CheckUrgent(in TcpHeader segment)
+    {
+        if (!segment.Has(TcpFlags.Urg) || connection.IsClosedByOwner || _isShutDown
+            || connection.State is not (TcpState.Established or TcpState.FinWait1 or TcpState.FinWait2))
+            return;
+        var end = segment.Sequence + segment.UrgentPointer;
+        // Behind a FIN nothing comes.
+        if (_end != StreamEnd.Unknown)
+            end = Seq.Min(end, _peerFin);
+        if (!_urgent.Announced(end, NextToRead))
+            return;
+        Layer.Counters.TcpInUrgent++;
+        connection.Raise(SocketEvents.Urgent);
+    }
+
+    /// <summary>Memory is used up: what comes is not taken, and not acknowledged, until some is free again; the sender will repeat it. Before that, the last quarter is for those who
+    /// have less than their share: who has more was told of a window when there was memory for it.</summary>
+    private bool MustRefuse(int length)
+    {
+        if (length == 0 || !Layer.IsUnderPressure)
+            return false;
+        if (_received.Bytes + _lent > LeastSegments * _segmentSize && _received.Memory + _lentMemory > Layer.ReceiveShare)
+            return true;
+        if (!Layer.IsOutOfMemory)
+            return false;
+
+        // A super-frame has a large buffer however full it is; what its sender repeats comes as one segment. What waits to be sent must not count: two that
+        // refuse each other until they have got rid of theirs never do.
+        if (length <= connection.OwnMss && _received.Bytes + _lent + _ahead.Memory < LeastSegments * _segmentSize)
+            return false;
+        while (!_ahead.IsEmpty)
+            PruneAhead();
+        connection.Charge();
+        return Layer.IsOutOfMemory;
+    }
+
+    /// <summary>A full-sized segment measures the round trip by the timestamp that it echoes.</summary>
+    private void MeasureRoundTrip(in TcpHeader segment, int length, Instant now)
+    {
+        if (connection.Timestamps.AreUsed && length >= _segmentSize && _buffer.Measures(segment.TimestampEcho))
+            _buffer.Measured(connection.Timestamps.Age(segment.TimestampEcho, now));
+    }
+
+    /// <summary>Cuts off what is old, what is beyond the window, and what would follow a FIN.</summary>
+    /// <returns>False if nothing is left; the payload is released then.</returns>
+    private bool Trim(ref uint start, ref bool fin, PacketBuffer payload, Instant now)
+    {
+        var end = start + (uint)payload.Length;
+        if (Seq.Lt(start, RcvNxt))
+        {
+            var old = (int)Math.Min(RcvNxt - start, (uint)payload.Length);
+            ReportDuplicate(start, start + (uint)old, now);
+            payload.TrimStart(old);
+            start += (uint)old;
+            _acknowledgment.Demand();
+            if (Seq.Lt(end, RcvNxt))
+            {
+                payload.Release();
+                return false;
+            }
+        }
+
+        if (Seq.Gt(end, RcvAdv) && payload.Length > 0)
+        {
+            // A closed window is probed: the answer is the acknowledgement.
+            Layer.Counters.TcpInBeyondWindow++;
+            _acknowledgment.Demand();
+            fin = false;
+            payload.Truncate(Math.Clamp((int)(RcvAdv - start), 0, payload.Length));
+        }
+
+        if (fin && _end == StreamEnd.Unknown)
+        {
+            _end = StreamEnd.Announced;
+            _peerFin = end;
+        }
+
+        if (_end != StreamEnd.Unknown && Seq.Gt(start + (uint)payload.Length, _peerFin))
+            payload.Truncate(Math.Max(0, (int)(_peerFin - start)));
+        if (payload.Length > 0 || fin)
+            return true;
+        payload.Release();
+        return false;
+    }
+
+    private void Take(uint start, PacketBuffer payload, Instant now)
+    {
+        var length = payload.Length;
+        if (length == 0)
+            payload.Release();
+        else if (start == RcvNxt)
+            TakeInOrder(payload, length, now);
+        else
+            TakeAhead(start, payload, now);
+    }
+
+    private void TakeInOrder(PacketBuffer payload, int length, Instant now)
+    {
+        _segmentSize = (ushort)Math.Max(_segmentSize, Math.Min(length, (int)connection.OwnMss));
+        if (_received.Append(payload, Layer.Ip.Pool, isTight: Layer.IsUnderPressure))
+            Layer.Counters.TcpExtTCPRcvCoalesce++;
+        RcvNxt += (uint)length;
+        if (!_ahead.IsEmpty)
+            FillGap(now);
+        if (_isShutDown)
+            DiscardReceived();
+        else
+            connection.Raise(SocketEvents.Readable);
+        _acknowledgment.DataArrived((int)(RcvNxt - LastAckSent), _segmentSize, IsWindowNarrow, Layer.Options.DelayedAck, now);
+    }
+
+    /// <summary>RFC 5681, 4.2: what fills a gap, or leaves one, is acknowledged at once.</summary>
+    private void FillGap(Instant now)
+    {
+        var next = RcvNxt;
+        var duplicate = _ahead.TakeInOrder(ref next, ref _received, Layer.Ranges);
+        RcvNxt = next;
+        if (!duplicate.IsEmpty)
+            ReportDuplicate(duplicate.Start, duplicate.End, now);
+        _acknowledgment.Demand();
+    }
+
+    private void TakeAhead(uint start, PacketBuffer payload, Instant now)
+    {
+        Layer.Counters.TcpExtTCPOFOQueue++;
+        if (connection.UsesSelectiveAck && _ahead.Unreported >= SackRoom)
+            AcknowledgeAtOnce(now);
+        var duplicate = _ahead.Insert(start, payload, Layer.Ip.Pool, Layer.Ranges);
+        if (!duplicate.IsEmpty)
+            ReportDuplicate(duplicate.Start, duplicate.End, now);
+        // Memory, not bytes: small segments in large buffers. What is acknowledged selectively may be dropped (RFC 2018, 8), from the far end.
+        while (!_ahead.IsEmpty && (_ahead.Ranges > ReassemblyList.MaxRanges || _ahead.Memory + _received.Memory > 2L * _buffer.Size + (64 << 10)))
+            PruneAhead();
+        _acknowledgment.AheadArrived(connection.UsesSelectiveAck);
+    }
+
+    private void PruneAhead()
+    {
+        Layer.Counters.TcpExtOfoPruned++;
+        _ahead.DropLast(Layer.Ranges);
+    }
+
+    private void TakeFin(Instant now)
+    {
+        RcvNxt++;
+        _end = StreamEnd.Arrived;
+        _acknowledgment.Demand();
+        _ahead.Clear(Layer.Ranges);
+        PassUrgent();
+        if (!connection.IsClosedByOwner)
+            connection.Raise(SocketEvents.Readable);
+        connection.FinArrived(now);
+    }
+}

@@ -1,0 +1,293 @@
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Packets;
+
+namespace Tapwire.Stack.Tcp.Connection;
+
+/// <summary>
+/// The sending half of a connection: the SND variables of RFC 9293, 3.3.1, what the owner has written, and the congestion control. What an acknowledgement says, and what
+/// goes out next, stand in the other two parts of this class.
+/// </summary>
+/// <remarks>Whatever is of use only while something is under way is in a <see cref="SenderState"/>.</remarks>
+internal sealed partial class TcpSender(TcpConnection connection)
+{
+    /// <summary>How quickly the network takes what is sent.</summary>
+    public DeliveryRate Rate;
+
+    public RoundTrips RoundTrips;
+
+    /// <summary>What the path takes, and the segment size that follows.</summary>
+    public PathMtuDiscovery Path;
+
+    private SenderState? _state;
+    private SendBuffer _buffer;
+    private SendWindow _window;
+
+    /// <summary>The congestion window at the beginning; 0 before.</summary>
+    private int _initialWindow;
+
+    /// <summary>Bytes sent more than once, less those reported as received twice, since the connection began.</summary>
+    private long _unreportedRepeats;
+
+    /// <summary>A FIN follows what was written.</summary>
+    private bool _finQueued;
+
+    /// <summary>A probe of the peer's window, or of the peer, is to be sent.</summary>
+    private bool _probeDue;
+
+    public TcpConnection Connection => connection;
+
+    public TcpLayer Layer => connection.Layer;
+
+    /// <summary>SND.UNA.</summary>
+    public uint SndUna { get; private set; }
+
+    /// <summary>SND.NXT: never moves back; what is sent again lies below it.</summary>
+    public uint SndNxt { get; private set; }
+
+    /// <summary>SND.WND in bytes.</summary>
+    public uint SndWnd => _window.SndWnd;
+
+    /// <summary>SND.WIND.SHIFT; 0 without window scaling (RFC 7323, 2.3).</summary>
+    public byte WindowShift { get; private set; }
+
+    /// <summary>The largest SND.WND that the peer has announced.</summary>
+    public uint LargestWindow => _window.Largest;
+
+    /// <summary>Bytes between SND.UNA and SND.NXT.</summary>
+    public int Flight => (int)(SndNxt - SndUna);
+
+    /// <summary>RFC 6675's pipe: bytes that are in the network as far as is known.</summary>
+    public int Pipe => _state is null ? Flight : Flight - AlreadyArrived - _state.Board.LostBytes;
+
+    /// <summary>Bytes in flight that have arrived, by the peer's reports or as many as its duplicate acknowledgements stand for.</summary>
+    public int AlreadyArrived => _state is null ? 0 : _state.Board.ArrivedBytes + _state.Recovery.RenoBytes;
+
+    /// <summary>Bytes that the peer's window still takes; negative after it has shrunk.</summary>
+    public int UsableWindow => (int)(SndUna + SndWnd - SndNxt);
+
+    /// <summary>Bytes written and never sent; -1 once the FIN is sent.</summary>
+    public int Unsent => _state is null ? 0 : (int)(_state.Queue.End - SndNxt);
+
+    /// <summary>Something is written, data or the end of it, and was never sent.</summary>
+    public bool HasUnsent => _state is not null && (_finQueued ? !FinSent : Unsent > 0);
+
+    /// <summary>Something is in flight, or waits to be sent.</summary>
+    public bool HasWork => SndNxt != SndUna || HasUnsent;
+
+    public bool FinSent => _finQueued && (_state is null || SndNxt == _state.Queue.End + 1);
+
+    public bool IsShutDown => _finQueued;
+
+    /// <summary>Urgent data is written and not acknowledged.</summary>
+    public bool IsUrgent => _state is not null && _state.Urgent.IsOutstanding(SndUna);
+
+    /// <summary>Bytes written and not acknowledged.</summary>
+    public int QueuedBytes => _state?.Queue.Bytes ?? 0;
+
+    /// <summary>Memory of the buffers that these are in.</summary>
+    public int QueuedMemory => _state?.Queue.Memory ?? 0;
+
+    /// <summary>Bytes that the send queue may hold.</summary>
+    public int BufferLimit => _buffer.Size;
+
+    public int BufferMaximum => _buffer.Maximum;
+
+    /// <summary>Bytes by which the writer's room has grown since it was last told.</summary>
+    public int WriterCredit => _buffer.Credit;
+
+    /// <summary>Segments sent again since the connection began.</summary>
+    public int Retransmits { get; private set; }
+
+    /// <summary>Time-outs in a row.</summary>
+    public byte Backoff => _state?.Timer.Backoff ?? 0;
+
+    public long SlowStartThreshold => _state?.Congestion.SlowStartThreshold ?? long.MaxValue;
+
+    /// <summary>Bytes per second; 0: as fast as the window allows.</summary>
+    public long PacingRate =>
+        _state?.Congestion.PacingRate(RoundTrips.Smoothed) ?? CongestionControl.PaceOf(_initialWindow, doubles: true, RoundTrips.Smoothed);
+
+    public bool IsReorderingSeen => _state is { Recovery.IsReorderingSeen: true };
+
+    /// <summary>cwnd, or what a recovery makes of it.</summary>
+    public long CongestionWindow => _state?.Recovery.Window ?? _initialWindow;
+
+    /// <summary>Payload of a full-sized segment without SACK blocks.</summary>
+    public int SegmentSize => Path.SegmentSize;
+
+    /// <summary>Payload of a full-sized segment at this moment: SACK blocks take their part.</summary>
+    public int CurrentSegmentSize => Path.SegmentSize - connection.Receiver.SackOptionLength;
+
+    public CongestionAlgorithm Algorithm => CongestionControl.Choose(connection.Options.CongestionControl, Layer.Options.CongestionControl);
+
+    private SenderState State => _state ?? BeginSending();
+
+    public void SetBuffer(in TcpSocketOptions options) =>
+        _buffer.Set(options.SendBuffer, Layer.Options, Layer.IsUnderPressure, Layer.FirstSendShare);
+
+    /// <summary>The connection begins; nothing is known of the peer.</summary>
+    /// <param name="sndUna">The SYN's sequence number, or the next one if the state stands for the SYN.</param>
+    public void Begin(uint iss, uint sndUna, in IpRoute route, int segmentSize, Instant now)
+    {
+        SndUna = sndUna;
+        SndNxt = iss + 1;
+        Path.Begin(connection, route.Mtu, route.SuperFrame, segmentSize, now);
+        if (!CongestionControl.CanBeginLater(Algorithm))
+            BeginSending();
+    }
+
+    /// <summary>What the peer has offered is in use from now on.</summary>
+    public void TakeSyn(in SynOptions agreed)
+    {
+        if (agreed.WindowScaling)
+            WindowShift = Math.Min(agreed.PeerWindowScale, SynOptions.MaxWindowScale);
+        Path.SetPeerMss(connection, agreed.PeerMss == 0 ? SynOptions.DefaultMss(connection.RemoteAddress) : Math.Max((int)agreed.PeerMss, SynOptions.MinMss));
+    }
+
+    /// <summary>Takes an acknowledgement of the SYN, and of the data in it.</summary>
+    public void SynAcknowledged(uint ack)
+    {
+        var data = (int)(ack - SndNxt);
+        SndUna = ack;
+        SndNxt = ack;
+        if (data == 0)
+            return;
+        ReleaseAcknowledged(data);
+        CreditWriter(data);
+    }
+
+    /// <summary>Data may be sent, for the handshake is done or need not be waited for.</summary>
+    /// <param name="segment">It sets the window.</param>
+    /// <param name="roundTrip">Of the handshake; zero: not measured.</param>
+    public void Open(in TcpHeader segment, bool synLost, TimeSpan roundTrip, Instant now)
+    {
+        _window.Open(segment, WindowShift);
+        BeginCongestionControl(synLost, roundTrip, now);
+    }
+
+    /// <summary>The connection stands.</summary>
+    public void Established(in TcpHeader segment, bool synLost, Instant now)
+    {
+        Open(segment, synLost, RoundTrips.Smoothed, now);
+        RoundTrips.Established(now);
+        if (_state is null)
+            return;
+        _state.NewData.RestartIdleTime(now);
+        if (SndUna != SndNxt)
+            _state.Timer.Restart(now);
+    }
+
+    /// <summary>Data for a SYN, from the beginning of the stream. It stays in the send queue.</summary>
+    public PacketBuffer? FirstData(int most, out int length)
+    {
+        length = Math.Min(most, QueuedBytes);
+        return length == 0 ? null : State.Queue.Segment(Layer.Ip.Pool, SndNxt, length, ref State.Places.Next);
+    }
+
+    /// <summary>Takes over a buffer with bytes to send.</summary>
+    /// <param name="urgent">The last byte ends urgent data.</param>
+    public void Write(PacketBuffer data, bool urgent)
+    {
+        State.Queue.Append(data, Layer.Ip.Pool);
+        if (urgent)
+            State.Urgent.Mark(State.Queue.End);
+    }
+
+    /// <summary>A FIN follows what was written.</summary>
+    public void ShutDown()
+    {
+        if (_state is null)
+            BeginSending();
+        _finQueued = true;
+    }
+
+    /// <summary>The writer has heard of its room.</summary>
+    public int TakeWriterCredit() => _buffer.TakeCredit();
+
+    /// <summary>A probe of the peer's window, or of the peer, is to be sent.</summary>
+    public void DemandProbe() => _probeDue = true;
+
+    /// <summary>A SYN, or a SYN-ACK, leaves.</summary>
+    public void SynSent(Instant now)
+    {
+        if (_state is not null)
+            _state.NewData.RestartIdleTime(now);
+    }
+
+    /// <summary>A SYN, or a SYN-ACK, has to be sent again.</summary>
+    public void CountRetransmit()
+    {
+        Retransmits++;
+        Layer.Counters.TcpRetransSegs++;
+    }
+
+    /// <summary>A router says that a packet was too big: smaller segments from now on, and what is in flight again (RFC 1191, 6).</summary>
+    public void PathMtuReduced(int mtu, Instant now)
+    {
+        if (!Path.Reduce(connection, mtu, now) || SndUna == SndNxt)
+            return;
+        State.Recovery.SendAllAgain(now);
+        connection.WantOutput();
+    }
+
+    /// <summary>Another congestion control begins as on a new connection.</summary>
+    public void ChangeCongestionControl(Instant now)
+    {
+        if (_state is not null)
+            _state.ReplaceCongestion(Algorithm, Layer);
+        else if (!CongestionControl.CanBeginLater(Algorithm))
+            BeginSending();
+        if (connection.IsSynchronized)
+            BeginCongestionControl(synLost: false, RoundTrips.Min, now);
+    }
+
+    /// <summary>When a timer of the sender runs out.</summary>
+    public Instant NextTimeout => _state?.NextTimeout ?? Instant.Never;
+
+    /// <summary>Runs the timers that are due.</summary>
+    public void TimerFired(Instant now) => _state?.TimerFired(now);
+
+    /// <summary>New data leaves, up to <paramref name="next"/>.</summary>
+    public void MoveNext(uint next) => SndNxt = next;
+
+    /// <summary>The connection has ended.</summary>
+    public void End()
+    {
+        if (_state is null)
+            return;
+        Layer.Senders.Return(_state, _state.Congestion.IsFresh(_initialWindow));
+        _state = null;
+    }
+
+    /// <summary>Something is to be sent.</summary>
+    /// <remarks>A connection that has sent its FIN, and had it acknowledged, writes no more: the FIN has taken the number before SND.NXT.</remarks>
+    private SenderState BeginSending()
+    {
+        _state = Layer.Senders.Rent(Algorithm);
+        _state.Congestion.Begin(_initialWindow);
+        _state.Begin(this, _finQueued ? SndNxt - 1 : SndNxt);
+        return _state;
+    }
+
+    /// <summary>After each turn: if nothing is under way any more, and what remains is as at the beginning, the state goes back.</summary>
+    private void LeaveSending(Instant now)
+    {
+        if (_state is null || SndUna != SndNxt || HasUnsent || !_state.IsDispensable(_initialWindow, now))
+            return;
+        Layer.Senders.Return(_state, keepsCongestion: true);
+        _state = null;
+    }
+
+    private void BeginCongestionControl(bool synLost, TimeSpan roundTrip, Instant now)
+    {
+        if (_state is null)
+        {
+            _initialWindow = CongestionControl.FirstWindow(SegmentSize, synLost);
+            return;
+        }
+
+        _state.Congestion.Begin(SegmentSize, synLost, roundTrip, now);
+        _initialWindow = (int)_state.Congestion.Window;
+    }
+}

@@ -1,0 +1,89 @@
+using Tapwire.Stack;
+using Tapwire.Stack.Link;
+using Tapwire.Stack.Tcp;
+
+namespace Tapwire.Tests.Hostile;
+
+/// <summary>How frames come to a stack.</summary>
+internal enum FramePath
+{
+    /// <summary>As they are; every checksum is verified by the stack.</summary>
+    Plain,
+
+    /// <summary>As from a device with offloads: super-frames and partial checksums, each with a virtio-net header before it, which is tampered with, too.</summary>
+    Virtio,
+
+    /// <summary>Through software offload: super-frames are cut, segments are merged.</summary>
+    Merging,
+
+    /// <summary>The same over a device that places frames behind each other.</summary>
+    Placing,
+}
+
+/// <summary>What one round is about; all of it comes from its seed.</summary>
+internal sealed record FrameCase
+{
+    public const int PathCount = 4;
+
+    public required ulong Seed { get; init; }
+
+    public LinkKind Link { get; init; }
+
+    public FramePath Path { get; init; }
+
+    /// <summary>Hostile frames to send.</summary>
+    public int Frames { get; init; }
+
+    /// <summary>Bytes that an honest application writes at once, at most.</summary>
+    public int MaxWrite { get; init; }
+
+    public TcpOptions Tcp { get; init; } = new();
+
+    /// <summary>False lets hostile frames into honest connections: what must hold then cannot.</summary>
+    public bool Spares { get; init; } = true;
+
+    public bool IsSoftware => Path is FramePath.Merging or FramePath.Placing;
+
+    public static FrameCase Draw(ulong seed)
+    {
+        var random = new SeededRandom(seed);
+        return new FrameCase
+        {
+            Seed = seed,
+            Link = random.OneIn(4) ? LinkKind.Ip : LinkKind.Ethernet,
+            Path = (FramePath)random.Next(PathCount),
+            Frames = random.Next(20_000, 100_000),
+            MaxWrite = random.Next(1, 4000),
+            Tcp = new TcpOptions
+            {
+                // Small, so that they are reached.
+                Memory = 32 << 20,
+                MaxSockets = random.Next(32, 256),
+                MaxEmbryonic = random.Next(16, 256),
+                MaxEmbryonicPerListener = random.Next(16, 128),
+                MaxTimeWait = random.Next(1, 64),
+                ReceiveBuffer = random.Next(4096, 1 << 20),
+                SendBuffer = random.Next(4096, 1 << 20),
+                Timestamps = !random.OneIn(4),
+                SelectiveAck = !random.OneIn(4),
+                WindowScaling = !random.OneIn(4),
+                SynCookies = !random.OneIn(4),
+                Ecn = (EcnMode)random.Next(3),
+                CongestionControl = (CongestionAlgorithm)random.Next(4),
+            },
+        };
+    }
+
+    /// <param name="host">1 or 2.</param>
+    public StackOptions OptionsOf(int host) => new()
+    {
+        Link = Link,
+        HardwareAddress = Link == LinkKind.Ethernet ? new MacAddress(0x02_00_00_00_00_00UL + (uint)host) : default,
+        ChecksumOffload = Path != FramePath.Plain,
+        SuperFrame = Path == FramePath.Plain ? 0 : 65535,
+        Neighbors = new NeighborOptions { Entries = 64, AllQueuedBytes = 256 << 10 },
+        Tcp = Tcp,
+    };
+
+    public override string ToString() => $"round 0x{Seed:X16}: {Frames} frames, {Link}, {Path}, writes up to {MaxWrite}, {Tcp}";
+}
