@@ -3,6 +3,7 @@ using Akka.Event;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Settings;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
 

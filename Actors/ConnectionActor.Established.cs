@@ -5,6 +5,7 @@ using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
@@ -146,15 +147,15 @@ internal sealed partial class ConnectionActor
         }
 
         // Nobody takes what the application writes now; that it closes is to be seen.
-        for (var reads = 0; _link.Read(_context.Pool, StreamLink.MaxRead, out var data) is var read and not LinkRead.Empty; reads++)
+        for (var reads = 0; _link.Read(_context.Pool, StreamLink.MaxRead, out var data) is var read and not ReadResult.Empty; reads++)
         {
-            if (read is LinkRead.Closed or LinkRead.Reset)
+            if (read is ReadResult.Closed or ReadResult.Reset)
             {
                 Context.Stop(Self);
                 return;
             }
 
-            if (read == LinkRead.EndOfStream)
+            if (read == ReadResult.EndOfStream)
                 return;
             data!.Release();
             if (reads == ReadsPerTurn)
@@ -234,7 +235,7 @@ internal sealed partial class ConnectionActor
             return true;
         _link.Narrow(_context.Memory.IsHalfUsed);
         var result = _link.Write(ref _head, out var written);
-        if (result == LinkWrite.Closed)
+        if (result == WriteResult.Closed)
         {
             // It reads no more, though it may go on writing.
             PacketBuffer.ReleaseChain(_head);
@@ -262,10 +263,10 @@ internal sealed partial class ConnectionActor
         // No credit, or nothing more to read: a close is seen all the same. What is unread then waits for credit.
         switch (_link.State())
         {
-            case LinkRead.Reset:
+            case ReadResult.Reset:
                 AbandonBy(new Abort(_socket!.Value));
                 break;
-            case LinkRead.Closed when app == AppSide.Finished:
+            case ReadResult.Closed when app == AppSide.Finished:
                 AbandonBy(new Close(_socket!.Value));
                 break;
         }
@@ -284,21 +285,21 @@ internal sealed partial class ConnectionActor
 
             switch (_link.Read(_context.Pool, Math.Min(_credit, StreamLink.MaxRead), out var data))
             {
-                case LinkRead.Data:
+                case ReadResult.Data:
                     _credit -= data!.Length;
                     _context.Stack.Tell(WriteRequest.Of(id, data));
                     break;
-                case not LinkRead.Reset when app == AppSide.Stopping:
+                case not ReadResult.Reset when app == AppSide.Stopping:
                     StopInOrder();
                     return;
-                case LinkRead.EndOfStream:
+                case ReadResult.EndOfStream:
                     _context.Stack.Tell(new Shutdown(id, ShutdownDirection.Send));
                     EnterEstablished(AppSide.Finished, endOfStream);
                     return;
-                case LinkRead.Closed:
+                case ReadResult.Closed:
                     AbandonBy(new Close(id));
                     return;
-                case LinkRead.Reset:
+                case ReadResult.Reset:
                     AbandonBy(new Abort(id));
                     return;
                 default:

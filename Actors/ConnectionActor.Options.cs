@@ -2,6 +2,7 @@ using Akka.Actor;
 using Tapwire.Actors.Link;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
@@ -94,7 +95,7 @@ internal sealed partial class ConnectionActor
         value != 0 || option is SocketOption.Linger or SocketOption.Error ? value : SocketOptions.Get(_context.Defaults, option);
 
     /// <summary>An address as the application's socket sees it.</summary>
-    private LinkAddress Named(IpEndpoint endpoint) => LinkAddress.From(endpoint, _family);
+    private Sockaddr Named(IpEndpoint endpoint) => Sockaddr.From(endpoint, _family);
 
     /// <summary>Asks the stack; its answer will be the application's.</summary>
     private void AskStack(LinkSocketRequest request, object question)

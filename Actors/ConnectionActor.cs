@@ -4,6 +4,7 @@ using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -38,7 +39,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     // As the first message says; null only before it.
     private SocketContext _context = null!;
     private StreamEnd _link = null!;
-    private LinkFamily _family;
+    private SocketFamily _family;
     private StackError _error;
     private IpEndpoint _local;
     private IpEndpoint _remote;
@@ -103,7 +104,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
             Enter(static (self, message) => self.Unconnected(message));
         }
 
-        _link.Start(_context.Reactor, Wires.Readiness.Readable, LinkReady.Tell, Self);
+        _link.Start(_context.Reactor, Readiness.Readable, LinkReady.Tell, Self);
         if (_socket is { } id)
             _context.Stack.Tell(new Attach(id));
         return true;
@@ -144,7 +145,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     {
         switch (asked)
         {
-            case BindRequest { Local.Family: LinkFamily.V6, Local.Endpoint.Address.IsV4: false } bind when _settings?.Hints.IsV6Only == true:
+            case BindRequest { Local.Family: SocketFamily.V6, Local.Endpoint.Address.IsV4: false } bind when _settings?.Hints.IsV6Only == true:
                 Reply(bind.Failed(StackError.AddressNotAvailable));
                 break;
             case BindRequest bind when _binding is null:
@@ -159,7 +160,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
             case ConnectRequest { AwaitHandshake: true } connect:
                 Reply(connect.Failed(StackError.NotConnected));
                 break;
-            case ConnectRequest { Remote.Family: LinkFamily.Unspecified } connect:
+            case ConnectRequest { Remote.Family: SocketFamily.Unspecified } connect:
                 Reply(connect.Connected(Named(_local)));
                 break;
             case ConnectRequest connect:
@@ -314,7 +315,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     /// <summary>The application may have closed a socket that is not connected.</summary>
     private void StopIfHungUp(LinkReady ready)
     {
-        if ((ready.Readiness & Wires.Readiness.HangUp) != 0 && _link.State() is LinkRead.Closed or LinkRead.Reset)
+        if ((ready.Readiness & Readiness.HangUp) != 0 && _link.State() is ReadResult.Closed or ReadResult.Reset)
             Context.Stop(Self);
     }
 

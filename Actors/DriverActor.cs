@@ -7,6 +7,7 @@ using Tapwire.Actors.Services;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tapwire.Posix;
 using Tapwire.Stack;
 
 namespace Tapwire.Actors;

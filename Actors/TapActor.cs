@@ -1,9 +1,10 @@
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Dispatch;
-using Tapwire.Links.Protocol;
 using Tapwire.Actors.Settings;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
 

@@ -3,6 +3,7 @@ using Akka.Hosting;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Tapwire.Actors;
 using Tapwire.Messages;
+using Tapwire.Posix;
 
 namespace Tapwire.Host;
 

@@ -1,6 +1,6 @@
 using Tapwire.Actors;
 using Tapwire.Stack.Buffers;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Host;
 

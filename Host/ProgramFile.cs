@@ -1,5 +1,5 @@
 using System.Text;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Host;
 

@@ -16,7 +16,7 @@ using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
 using Tapwire.Wires.Offload;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Host;
 

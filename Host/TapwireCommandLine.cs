@@ -6,7 +6,7 @@ using Tapwire.Actors.Settings;
 using Tapwire.Host.Commands;
 using Tapwire.Links;
 using Tapwire.Wires;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Host;
 

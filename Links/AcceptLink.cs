@@ -1,6 +1,6 @@
 using Tapwire.Links.Protocol;
-using Tapwire.Wires.Posix;
-using static Tapwire.Wires.Posix.Libc;
+using Tapwire.Posix;
+using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Links;
 
@@ -30,9 +30,9 @@ public sealed class AcceptLink : DriverEnd
     }
 
     /// <summary>Passes an accepted connection to the application, and with it the only descriptor of its end.</summary>
-    /// <returns><see cref="LinkWrite.Full"/> and <see cref="LinkWrite.Closed"/> leave the connection's end to the caller. After Full, room is
+    /// <returns><see cref="WriteResult.Full"/> and <see cref="WriteResult.Closed"/> leave the connection's end to the caller. After Full, room is
     /// reported as Writable when the application has taken all but one.</returns>
-    public LinkWrite TrySend(in AcceptRecord record, ApplicationEnd connection)
+    public WriteResult TrySend(in AcceptRecord record, ApplicationEnd connection)
     {
         Span<byte> bytes = stackalloc byte[AcceptRecord.Size];
         record.WriteTo(bytes);
@@ -40,7 +40,7 @@ public sealed class AcceptLink : DriverEnd
         if (SocketPair.SendWithDescriptor(Descriptor, bytes, connection.Descriptor) == AcceptRecord.Size)
         {
             connection.Dispose();
-            return LinkWrite.Done;
+            return WriteResult.Done;
         }
 
         return WriteFailed(Errno);

@@ -1,8 +1,8 @@
 using Tapwire.Links.Protocol;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Wires.Posix;
-using static Tapwire.Wires.Posix.Libc;
+using Tapwire.Posix;
+using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Links;
 
@@ -50,15 +50,15 @@ public sealed unsafe class DatagramLink : DriverEnd
 
     /// <summary>Takes the next datagram of the application.</summary>
     /// <param name="headroom">Bytes to leave free before the payload.</param>
-    /// <param name="payload">With <see cref="LinkRead.Data"/>: 0 to 65,507 bytes, the caller's.</param>
-    /// <param name="to">The destination, or <see cref="LinkAddress.None"/> for the connected peer.</param>
+    /// <param name="payload">With <see cref="ReadResult.Data"/>: 0 to 65,507 bytes, the caller's.</param>
+    /// <param name="to">The destination, or <see cref="Sockaddr.None"/> for the connected peer.</param>
     /// <returns>Data, Empty or Closed.</returns>
-    public LinkRead Read(BufferPool pool, int headroom, out PacketBuffer? payload, out LinkAddress to)
+    public ReadResult Read(BufferPool pool, int headroom, out PacketBuffer? payload, out Sockaddr to)
     {
         payload = null;
-        to = LinkAddress.None;
+        to = Sockaddr.None;
         if (!TakeInputNote())
-            return LinkRead.Empty;
+            return ReadResult.Empty;
 
         var header = stackalloc byte[DatagramHeader.Size];
         for (var malformed = 0; malformed < MaxMalformed; malformed++)
@@ -74,32 +74,32 @@ public sealed unsafe class DatagramLink : DriverEnd
                     if (errno != Errors.EAGAIN || !_isReading)
                         ReportAnew();
                     _isReading = false;
-                    return LinkRead.Empty;
+                    return ReadResult.Empty;
                 }
 
                 NoteInput();
-                return LinkRead.Closed;
+                return ReadResult.Closed;
             }
 
             NoteInput();
             _isReading = true;
             length -= DatagramHeader.Size;
-            if (length is >= 0 and <= DatagramHeader.MaxPayload && LinkAddress.TryRead(new ReadOnlySpan<byte>(header, DatagramHeader.Size), out to))
+            if (length is >= 0 and <= DatagramHeader.MaxPayload && Sockaddr.TryRead(new ReadOnlySpan<byte>(header, DatagramHeader.Size), out to))
             {
                 payload = Complete(pool, headroom, buffer, overflow, length);
-                return LinkRead.Data;
+                return ReadResult.Data;
             }
 
             buffer.Release();
             Malformed++;
         }
 
-        return LinkRead.Closed;
+        return ReadResult.Closed;
     }
 
     /// <summary>Gives the application a datagram. The payload stays the caller's, whatever the result.</summary>
     /// <param name="payload">Up to 65,507 bytes, fragments included.</param>
-    public LinkWrite Write(PacketBuffer payload, LinkAddress from)
+    public WriteResult Write(PacketBuffer payload, Sockaddr from)
     {
         var header = stackalloc byte[DatagramHeader.Size];
         from.WriteTo(new Span<byte>(header, DatagramHeader.Size));
@@ -116,7 +116,7 @@ public sealed unsafe class DatagramLink : DriverEnd
     }
 
     /// <summary>Tells the application of an error that is pending on its socket, such as ECONNREFUSED after a port unreachable message.</summary>
-    public LinkWrite WriteError(int errno)
+    public WriteResult WriteError(int errno)
     {
         var header = stackalloc byte[DatagramHeader.Size];
         DatagramHeader.WriteError(new Span<byte>(header, DatagramHeader.Size), errno);
@@ -127,11 +127,11 @@ public sealed unsafe class DatagramLink : DriverEnd
     /// <summary>The application has closed its last descriptor, whatever is unread.</summary>
     public bool IsHungUp() => (SocketPair.Poll(Descriptor, POLLRDHUP) & (POLLHUP | POLLERR)) != 0;
 
-    private LinkWrite Send(IoVector* vectors, int count)
+    private WriteResult Send(IoVector* vectors, int count)
     {
         var message = new MessageHeader { Vectors = vectors, VectorCount = (nuint)count };
         if (sendmsg(Descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-            return LinkWrite.Done;
+            return WriteResult.Done;
         return WriteFailed(Errno);
     }
 

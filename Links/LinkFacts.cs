@@ -1,5 +1,5 @@
 using System.Globalization;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Links;
 

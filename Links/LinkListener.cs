@@ -1,6 +1,5 @@
-using Tapwire.Wires;
-using Tapwire.Wires.Posix;
-using static Tapwire.Wires.Posix.Libc;
+using Tapwire.Posix;
+using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Links;
 
@@ -20,22 +19,6 @@ public sealed class LinkListenException : IOException
         : base(message, innerException)
     {
     }
-}
-
-/// <summary>What became of a connection to the control socket.</summary>
-public enum LinkAccept
-{
-    /// <summary>None is waiting.</summary>
-    None,
-
-    /// <summary>A session has begun.</summary>
-    Accepted,
-
-    /// <summary>It was made by another user, and has been closed.</summary>
-    Refused,
-
-    /// <summary>There is no descriptor left for it, and it has been closed.</summary>
-    Exhausted,
 }
 
 /// <summary>A driver's control socket: its own, owner-only and one per path, or one that a service manager has made.</summary>
@@ -110,21 +93,21 @@ public sealed unsafe class LinkListener : WatchedDescriptor
     /// <summary>Takes a waiting connection, if its process runs as the driver's user, as root, or as one of the users named.</summary>
     /// <param name="session">With Accepted: the caller's, to be started.</param>
     /// <param name="peer">With Accepted and Refused: who it is.</param>
-    public LinkAccept TryAccept(out LinkSession? session, out PeerCredentials peer)
+    public AcceptResult TryAccept(out LinkSession? session, out PeerCredentials peer)
     {
         session = null;
         peer = default;
-        if (_accepting.TryAccept(null, 0, out var descriptor) is not LinkAccept.Accepted and var other)
+        if (_accepting.TryAccept(null, 0, out var descriptor) is not AcceptResult.Accepted and var other)
             return other;
         peer = PeerCredentials.Of(descriptor);
         if (!IsAdmitted(peer, _owner) && !_users.Contains(peer.UserId))
         {
             Close(descriptor);
-            return LinkAccept.Refused;
+            return AcceptResult.Refused;
         }
 
         session = new LinkSession(descriptor, peer);
-        return LinkAccept.Accepted;
+        return AcceptResult.Accepted;
     }
 
     /// <summary>

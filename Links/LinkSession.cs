@@ -1,7 +1,6 @@
 using Tapwire.Links.Protocol;
-using Tapwire.Wires;
-using Tapwire.Wires.Posix;
-using static Tapwire.Wires.Posix.Libc;
+using Tapwire.Posix;
+using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Links;
 
@@ -77,16 +76,16 @@ public sealed unsafe class LinkSession : WatchedDescriptor
     /// <returns>Data: there may be more, call again when others have had their turn. Empty: wait for a report; requests may have been added all the
     /// same. Closed: the client has gone; the session is to be disposed.</returns>
     /// <exception cref="LinkProtocolException">The client does not speak the protocol; the session is to be disposed.</exception>
-    public LinkRead ReadRequests(ICollection<LinkRequest> requests)
+    public ReadResult ReadRequests(ICollection<LinkRequest> requests)
     {
         for (var handled = 0; handled < MaxBatch;)
         {
             if (_broken)
-                return LinkRead.Closed;
+                return ReadResult.Closed;
             if (_unanswered >= MaxUnanswered || _queuedBytes > MaxQueuedBytes)
             {
                 _held = true;
-                return LinkRead.Empty;
+                return ReadResult.Empty;
             }
 
             if (TryParse(requests))
@@ -96,11 +95,11 @@ public sealed unsafe class LinkSession : WatchedDescriptor
             }
 
             var read = Fill();
-            if (read != LinkRead.Data)
+            if (read != ReadResult.Data)
                 return read;
         }
 
-        return LinkRead.Data;
+        return ReadResult.Data;
     }
 
     /// <summary>Sends an answer, now or when the client has taken those before it. On a session whose client has gone it does nothing.</summary>
@@ -173,7 +172,7 @@ public sealed unsafe class LinkSession : WatchedDescriptor
         return true;
     }
 
-    private LinkRead Fill()
+    private ReadResult Fill()
     {
         if (_inputStart > 0)
         {
@@ -189,15 +188,15 @@ public sealed unsafe class LinkSession : WatchedDescriptor
             {
                 _inputEnd += read;
                 _isReading = true;
-                return LinkRead.Data;
+                return ReadResult.Data;
             }
 
             if (read == 0 || Errno is not (Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM))
-                return LinkRead.Closed;
+                return ReadResult.Closed;
             if (Errno != Errors.EAGAIN || !_isReading)
                 ChangeInterest(_interest);
             _isReading = false;
-            return LinkRead.Empty;
+            return ReadResult.Empty;
         }
     }
 

@@ -1,5 +1,5 @@
-using Tapwire.Wires.Posix;
-using static Tapwire.Wires.Posix.Libc;
+using Tapwire.Posix;
+using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Links;
 

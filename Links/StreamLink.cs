@@ -1,7 +1,6 @@
 using Tapwire.Stack.Buffers;
-using Tapwire.Wires;
-using Tapwire.Wires.Posix;
-using static Tapwire.Wires.Posix.Libc;
+using Tapwire.Posix;
+using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Links;
 
@@ -78,15 +77,15 @@ public sealed unsafe class StreamLink : StreamEnd
     public bool HasUnread => FreshBytes() > 0;
 
     /// <inheritdoc/>
-    public override LinkRead Read(BufferPool pool, int max, out PacketBuffer? data)
+    public override ReadResult Read(BufferPool pool, int max, out PacketBuffer? data)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(max);
         data = null;
         if (IsReset)
-            return LinkRead.Reset;
+            return ReadResult.Reset;
         // A hang-up is reported once, maybe long before the last byte before it is read: from then on every look counts.
         if (!TakeInputNote() && !MayBeHungUp)
-            return LinkRead.Empty;
+            return ReadResult.Empty;
 
         while (true)
         {
@@ -95,11 +94,11 @@ public sealed unsafe class StreamLink : StreamEnd
             var fresh = FreshBytes();
             if (fresh == 0)
             {
-                var state = MayBeHungUp ? State() : LinkRead.Empty;
-                if (state != LinkRead.Empty)
+                var state = MayBeHungUp ? State() : ReadResult.Empty;
+                if (state != ReadResult.Empty)
                     NoteInput();
                 // What was written between the look at the queue and the look at the state comes first.
-                if (state is LinkRead.Empty or LinkRead.Reset || FreshBytes() == 0)
+                if (state is ReadResult.Empty or ReadResult.Reset || FreshBytes() == 0)
                     return state;
                 continue;
             }
@@ -107,15 +106,15 @@ public sealed unsafe class StreamLink : StreamEnd
             var take = Math.Min(fresh, Math.Min(max, MaxRead));
             var buffer = pool.Rent(take);
             var errno = Fill(buffer, take, leavesMore: take < fresh);
-            var failed = errno != 0 ? FailedRead(errno) : LinkRead.Data;
+            var failed = errno != 0 ? FailedRead(errno) : ReadResult.Data;
             if (buffer.Length > 0)
             {
                 data = buffer;
-                return LinkRead.Data;
+                return ReadResult.Data;
             }
 
             buffer.Release();
-            if (failed != LinkRead.Data)
+            if (failed != ReadResult.Data)
                 return failed;
         }
     }
@@ -165,7 +164,7 @@ public sealed unsafe class StreamLink : StreamEnd
     /// <summary>Hands the pair over to a listener, once the application has called listen(). This link is closed by that, the pair is not.</summary>
     internal int DetachForListening() => Detach();
 
-    private protected override bool MeansReset(int errno) => errno == Errors.ECONNRESET;
+    protected override bool MeansReset(int errno) => errno == Errors.ECONNRESET;
 
     /// <summary>False, and errno: bytes to be discarded are still in the queue.</summary>
     private bool DiscardNow()

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Event;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Tcp;
 using Tapwire.Wires;
@@ -38,7 +39,7 @@ public sealed record LinkReply(LinkAnswer Answer, ApplicationEnd? Descriptor = n
 
 /// <summary>ConnectionActor → LinkActor: this socket is to listen. Its descriptor is the message's, and goes over to a listener's actor; then the sender is told to stop.</summary>
 /// <param name="Context">Of the shard that has the port.</param>
-public sealed record BecomeListener(SocketContext Context, AcceptLink Link, LinkFamily Family, SocketId? Binding, TcpSocketOptions Options, ListenRequest Request,
+public sealed record BecomeListener(SocketContext Context, AcceptLink Link, SocketFamily Family, SocketId? Binding, TcpSocketOptions Options, ListenRequest Request,
     IActorRef Session)
 {
     /// <summary>For whoever finds that there is to be no listener.</summary>
@@ -59,7 +60,7 @@ public sealed record SocketEnded(ulong Handle) : IDeadLetterSuppression;
 /// socket of the stack. The descriptor is the actor's from now on. No answer but the socket's end, which the parent is told.
 /// </summary>
 /// <param name="Accepted">The connection to attach to; null for a socket that an application has just made.</param>
-public sealed record JoinSocket(SocketContext Context, StreamEnd Link, LinkFamily Family, TcpSocketOptions Options = default, Accepted? Accepted = null)
+public sealed record JoinSocket(SocketContext Context, StreamEnd Link, SocketFamily Family, TcpSocketOptions Options = default, Accepted? Accepted = null)
 {
     /// <summary>For whoever finds that there is no actor to take it: both sides are reset.</summary>
     public void Refuse()

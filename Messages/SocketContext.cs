@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Tcp;

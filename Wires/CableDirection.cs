@@ -1,5 +1,5 @@
 using Tapwire.Stack.Buffers;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Wires;
 

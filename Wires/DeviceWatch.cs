@@ -1,3 +1,5 @@
+using Tapwire.Posix;
+
 namespace Tapwire.Wires;
 
 /// <summary>

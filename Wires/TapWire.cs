@@ -3,8 +3,8 @@ using System.Security.Cryptography;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;
-using Tapwire.Wires.Posix;
-using static Tapwire.Wires.Posix.Libc;
+using Tapwire.Posix;
+using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Wires;
 

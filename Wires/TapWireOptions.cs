@@ -1,7 +1,7 @@
 using System.Text;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Wires;
 

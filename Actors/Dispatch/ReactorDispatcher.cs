@@ -2,7 +2,7 @@ using Akka.Configuration;
 using Akka.Dispatch;
 using Akka.Event;
 using Tapwire.Actors.Settings;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Actors.Dispatch;
 

@@ -4,6 +4,7 @@ using Tapwire.Actors.Dispatch;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -28,7 +29,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private SocketContext _context;
     private readonly DatagramLink _link;
-    private readonly LinkFamily _family;
+    private readonly SocketFamily _family;
     private readonly Queue<DatagramReceived> _received = new();
     private readonly Queue<(LinkSocketRequest Request, IActorRef Session)> _calls = new();
     private SocketId? _socket;
@@ -37,7 +38,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     private UdpSocketOptions _options = new();
     private SocketHints _hints;
 
-    public DatagramActor(SocketContext context, DatagramLink link, LinkFamily family)
+    public DatagramActor(SocketContext context, DatagramLink link, SocketFamily family)
     {
         _context = context;
         _link = link;
@@ -47,7 +48,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
 
     public IStash Stash { get; set; } = null!;
 
-    public static Props Props(SocketContext context, DatagramLink link, LinkFamily family) =>
+    public static Props Props(SocketContext context, DatagramLink link, SocketFamily family) =>
         Akka.Actor.Props.Create(() => new DatagramActor(context, link, family));
 
     protected override void PreStart() => _link.Start(_context.Reactor, Readiness.Readable, LinkReady.Tell, Self);
@@ -77,14 +78,14 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         {
             switch (call.Request)
             {
-                case BindRequest { Local.Family: LinkFamily.V6, Local.Endpoint.Address.IsV4: false } bind when _hints.IsV6Only:
+                case BindRequest { Local.Family: SocketFamily.V6, Local.Endpoint.Address.IsV4: false } bind when _hints.IsV6Only:
                     Sender.Tell(new LinkReply(bind.Failed(StackError.AddressNotAvailable)));
                     break;
                 case BindRequest bind:
                     Open(bind.Local.Endpoint, (bind, Sender));
                     break;
                 case ConnectRequest:
-                    Open(LinkAddress.Wildcard(_family), null);
+                    Open(Sockaddr.Wildcard(_family), null);
                     Stash.Stash();
                     break;
                 case SetOptionRequest set when LinkOptions.IsReuseAddress(set.Level, set.Name):
@@ -111,7 +112,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 return;
             }
 
-            Open(LinkAddress.Wildcard(_family), null);
+            Open(Sockaddr.Wildcard(_family), null);
             Self.Tell(ready);
         });
         Receive<Stopping>(_ => Context.Stop(Self));
@@ -162,11 +163,11 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
             {
                 switch (_link.Read(_context.Pool, BufferPool.HeaderRoom, out var payload, out var _))
                 {
-                    case LinkRead.Data:
+                    case ReadResult.Data:
                         payload!.Release();
                         _link.WriteError((int)error);
                         continue;
-                    case LinkRead.Empty:
+                    case ReadResult.Empty:
                         Become(Unbound);
                         return;
                     default:
@@ -227,8 +228,8 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         var delivered = 0;
         while (_received.TryPeek(out var datagram))
         {
-            var result = _link.Write(datagram.Data, LinkAddress.From(datagram.From, _family));
-            if (result == LinkWrite.Full)
+            var result = _link.Write(datagram.Data, Sockaddr.From(datagram.From, _family));
+            if (result == WriteResult.Full)
                 break;
             _received.Dequeue();
             datagram.Release();
@@ -246,10 +247,10 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         {
             switch (_link.Read(_context.Pool, BufferPool.HeaderRoom, out var payload, out var to))
             {
-                case LinkRead.Data:
-                    _context.Stack.Tell(SendDatagram.Of(id, payload!, to.Family == LinkFamily.Unspecified ? null : to.Endpoint));
+                case ReadResult.Data:
+                    _context.Stack.Tell(SendDatagram.Of(id, payload!, to.Family == SocketFamily.Unspecified ? null : to.Endpoint));
                     break;
-                case LinkRead.Empty:
+                case ReadResult.Empty:
                     return;
                 default:
                     Context.Stop(Self);
@@ -266,7 +267,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         {
             case ConnectRequest connect:
                 _calls.Enqueue((connect, Sender));
-                _context.Stack.Tell(new ConnectDatagram(id, connect.Remote.Family == LinkFamily.Unspecified ? null : connect.Remote.Endpoint));
+                _context.Stack.Tell(new ConnectDatagram(id, connect.Remote.Family == SocketFamily.Unspecified ? null : connect.Remote.Endpoint));
                 break;
             case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is { } option:
                 if (!LinkOptions.TryDecode(option, set.Value.Span, out var value))
@@ -349,7 +350,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
             return;
         }
 
-        _remote = connect.Remote.Family == LinkFamily.Unspecified ? null : connect.Remote.Endpoint;
+        _remote = connect.Remote.Family == SocketFamily.Unspecified ? null : connect.Remote.Endpoint;
         session.Tell(new LinkReply(connect.Connected(Named(_local))));
     }
 
@@ -361,5 +362,5 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         _ => request.Failed(StackError.InvalidArgument),
     };
 
-    private LinkAddress Named(IpEndpoint endpoint) => LinkAddress.From(endpoint, _family);
+    private Sockaddr Named(IpEndpoint endpoint) => Sockaddr.From(endpoint, _family);
 }

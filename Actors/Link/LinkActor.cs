@@ -3,11 +3,11 @@ using Akka.Event;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Tcp;
 using Tapwire.Wires;
-using Tapwire.Wires.Posix;
 
 namespace Tapwire.Actors.Link;
 
@@ -89,15 +89,15 @@ internal sealed class LinkActor : OwningActor
         {
             switch (_context.Listener.TryAccept(out var session, out var peer))
             {
-                case LinkAccept.None:
+                case AcceptResult.None:
                     return;
-                case LinkAccept.Refused:
+                case AcceptResult.Refused:
                     _refusals.Warn(_log, "Refused link client of user id {UserId}, process id {ProcessId}: not the driver's user", peer.UserId, peer.ProcessId);
                     break;
-                case LinkAccept.Exhausted:
+                case AcceptResult.Exhausted:
                     _refusals.Warn(_log, "Refused a link client: the driver has no descriptor left (raise the limit on open files)");
                     break;
-                case LinkAccept.Accepted:
+                case AcceptResult.Accepted:
                     _log.Debug("Link client with process id {ProcessId} connected", peer.ProcessId);
                     var isGuest = session!.IsInReserve || !HasRoomForSession(peer);
                     var actor = Add(session);
@@ -250,7 +250,7 @@ internal sealed class LinkActor : OwningActor
             return (int)StackError.NoBufferSpace;
         }
 
-        if (request.Family is not (LinkFamily.V4 or LinkFamily.V6))
+        if (request.Family is not (SocketFamily.V4 or SocketFamily.V6))
             return (int)StackError.AddressFamilyNotSupported;
         return (request.SocketType, request.Protocol) switch
         {
@@ -284,7 +284,7 @@ internal sealed class LinkActor : OwningActor
         var family = ping.Destination.Family;
         _context.Home.Stack.Ask<PingAnswer>(question, question.Timeout + StatusPatience).PipeTo(Sender, Self,
             answer => new LinkReply(answer.Error == StackError.None
-                ? ping.Replied(answer.RoundTrip, LinkAddress.From(new(answer.From, 0), family), answer.HopLimit)
+                ? ping.Replied(answer.RoundTrip, Sockaddr.From(new(answer.From, 0), family), answer.HopLimit)
                 : ping.Failed(answer.Error)),
             _ => new LinkReply(ping.Failed(StackError.TimedOut)));
     }

@@ -6,7 +6,7 @@ using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Tcp;
 using Tapwire.Wires;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Actors.Link;
 
@@ -19,7 +19,7 @@ internal sealed class LinkListenerActor : ListenerActor
     private readonly SocketContext _context;
     private readonly IReactor _reactor;
     private readonly AcceptLink _link;
-    private readonly LinkFamily _family;
+    private readonly SocketFamily _family;
     private TcpSocketOptions _options;
     private SocketHints _hints;
     private readonly ListenRequest _request;
@@ -30,7 +30,7 @@ internal sealed class LinkListenerActor : ListenerActor
     private Waiting? _waiting;
 
     public LinkListenerActor(BecomeListener listen, IReactor reactor)
-        : base(listen.Context.Stack, new Listen(LinkAddress.Wildcard(listen.Family), Math.Clamp(listen.Request.Backlog, 1, 65535), listen.Binding, listen.Options))
+        : base(listen.Context.Stack, new Listen(Sockaddr.Wildcard(listen.Family), Math.Clamp(listen.Request.Backlog, 1, 65535), listen.Binding, listen.Options))
     {
         _context = listen.Context;
         _reactor = reactor;
@@ -71,7 +71,7 @@ internal sealed class LinkListenerActor : ListenerActor
 
     protected override void OnListening(Listening listening)
     {
-        Answer(_request.Listening(LinkAddress.From(listening.Local, _family)));
+        Answer(_request.Listening(Sockaddr.From(listening.Local, _family)));
         Stack.Tell(new Accept(listening.Id, 1));
     }
 
@@ -121,16 +121,16 @@ internal sealed class LinkListenerActor : ListenerActor
     private void Pass(SocketId listener)
     {
         var (accepted, link, application) = _waiting!;
-        var record = new AcceptRecord(LinkAddress.From(accepted.Remote, _family), LinkAddress.From(accepted.Local, _family));
+        var record = new AcceptRecord(Sockaddr.From(accepted.Remote, _family), Sockaddr.From(accepted.Local, _family));
         switch (_link.TrySend(record, application))
         {
-            case LinkWrite.Done:
+            case WriteResult.Done:
                 _waiting = null;
                 _link.SetInterest(Readiness.Readable);
                 Context.Parent.Tell(new JoinSocket(_context, link, _family, _options, accepted));
                 Stack.Tell(new Accept(listener, 1));
                 break;
-            case LinkWrite.Full:
+            case WriteResult.Full:
                 _link.SetInterest(Readiness.Readable | Readiness.Writable);
                 break;
             default:
@@ -146,11 +146,11 @@ internal sealed class LinkListenerActor : ListenerActor
             case LinkSocketRequest about when _hints.Answer(about) is { } hint:
                 return hint;
             case GetSockNameRequest name:
-                return name.Named(LinkAddress.From(listening.Local, _family));
+                return name.Named(Sockaddr.From(listening.Local, _family));
             case GetPeerNameRequest peer:
                 return peer.Failed(StackError.NotConnected);
             case ListenRequest again:
-                return again.Listening(LinkAddress.From(listening.Local, _family));
+                return again.Listening(Sockaddr.From(listening.Local, _family));
             case CloseRequest close:
                 StopListening(); // before the answer, which says that the port is free
                 Context.Stop(Self);

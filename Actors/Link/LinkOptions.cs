@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Actors.Link;
@@ -40,7 +41,7 @@ internal static class LinkOptions
     public static bool IsReuseAddress(int level, int name) => (level, name) == (LinkOption.SolSocket, LinkOption.SoReuseAddr);
 
     /// <summary>Options that are answered from what the socket is: its type, family, protocol, whether it listens, and that urgent bytes stay in line.</summary>
-    public static int? Fixed(int level, int name, LinkFamily family, LinkSocketType type, bool listens) => level != LinkOption.SolSocket ? null : name switch
+    public static int? Fixed(int level, int name, SocketFamily family, LinkSocketType type, bool listens) => level != LinkOption.SolSocket ? null : name switch
     {
         LinkOption.SoType => (int)type,
         LinkOption.SoDomain => (int)family,

@@ -4,6 +4,7 @@ using Tapwire.Actors.Dispatch;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Wires;
 
 namespace Tapwire.Actors.Link;
@@ -47,7 +48,7 @@ internal sealed class LinkSessionActor : OwningActor
 
     private void ReadRequests()
     {
-        LinkRead read;
+        ReadResult read;
         try
         {
             read = _session.ReadRequests(_requests);
@@ -63,9 +64,9 @@ internal sealed class LinkSessionActor : OwningActor
         foreach (var request in _requests)
             Context.Parent.Tell(new LinkCall(request, _session.Peer));
         _requests.Clear();
-        if (read == LinkRead.Data)
+        if (read == ReadResult.Data)
             Context.GoOnLater(LinkReady.TellReadable);
-        else if (read == LinkRead.Closed)
+        else if (read == ReadResult.Closed)
             Context.Stop(Self);
     }
 }

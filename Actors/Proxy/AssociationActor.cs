@@ -3,8 +3,9 @@ using Akka.Event;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
-using Tapwire.Links.Proxy;
 using Tapwire.Messages;
+using Tapwire.Posix;
+using Tapwire.Proxy;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -107,10 +108,10 @@ internal sealed class AssociationActor : OwningActor, IWithTimers
         {
             switch (_relay.Read(_context.Sockets.Pool, BufferPool.HeaderRoom, out var data, out var from))
             {
-                case LinkRead.Data:
+                case ReadResult.Data:
                     Relay(id, data!, from);
                     break;
-                case LinkRead.Empty:
+                case ReadResult.Empty:
                     return;
             }
         }

@@ -3,8 +3,9 @@ using Akka.Event;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
-using Tapwire.Links.Proxy;
 using Tapwire.Messages;
+using Tapwire.Posix;
+using Tapwire.Proxy;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -56,10 +57,10 @@ internal sealed class ExposeFlowActor(ProxyContext context, IpEndpoint client, D
         {
             switch (_socket!.Read(Proxy.Sockets.Pool, BufferPool.HeaderRoom, out var data, out var _))
             {
-                case LinkRead.Data:
+                case ReadResult.Data:
                     Answer(data!);
                     break;
-                case LinkRead.Empty:
+                case ReadResult.Empty:
                     return;
                 default:
                     Log.Debug("Datagrams of {Client}: the service does not take them", Client);

@@ -3,8 +3,9 @@ using Akka.Event;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
-using Tapwire.Links.Proxy;
 using Tapwire.Messages;
+using Tapwire.Posix;
+using Tapwire.Proxy;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
@@ -117,7 +118,7 @@ internal sealed class ExposedConnectionActor : OwningActor, IWithTimers
         _stream = null;
         _isJoined = true;
         var connection = Context.Watch(Context.ActorOf(_context.Connection));
-        connection.Tell(new JoinSocket(_context.Sockets, stream, LinkFamily.V4, default, _accepted));
+        connection.Tell(new JoinSocket(_context.Sockets, stream, SocketFamily.V4, default, _accepted));
         Become(() =>
         {
             Receive<Terminated>(_ => Context.Stop(Self));

@@ -3,8 +3,9 @@ using Akka.Event;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
-using Tapwire.Links.Proxy;
 using Tapwire.Messages;
+using Tapwire.Posix;
+using Tapwire.Proxy;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -77,11 +78,11 @@ internal sealed class ForwardDatagramActor : OwningActor
         {
             switch (_port.Read(_context.Sockets.Pool, BufferPool.HeaderRoom, out var data, out var from))
             {
-                case LinkRead.Data:
+                case ReadResult.Data:
                     if (!_flows.Pass(from, data!, Flow))
                         _log.Warning("Refused UDP client {Peer} of {PortName}, and others until one has gone (tapwire.proxy.max-flows)", from, _name);
                     break;
-                case LinkRead.Empty:
+                case ReadResult.Empty:
                     return;
             }
         }

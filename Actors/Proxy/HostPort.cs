@@ -1,5 +1,6 @@
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
+using Tapwire.Proxy;
 
 namespace Tapwire.Actors.Proxy;
 

@@ -4,8 +4,9 @@ using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
-using Tapwire.Links.Proxy;
 using Tapwire.Messages;
+using Tapwire.Posix;
+using Tapwire.Proxy;
 using Tapwire.Stack;
 using Tapwire.Wires;
 
@@ -65,9 +66,9 @@ internal sealed class HostPortActor : OwningActor
         {
             switch (_listener.TryAccept(out var stream, out var peer))
             {
-                case LinkAccept.None:
+                case AcceptResult.None:
                     return;
-                case LinkAccept.Exhausted:
+                case AcceptResult.Exhausted:
                     _refused++;
                     _context.Refusals.Warn(_log, "Refused a client of {PortName}: the driver has no descriptor left (raise the limit on open files)", _name);
                     break;

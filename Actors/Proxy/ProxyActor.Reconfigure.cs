@@ -2,6 +2,7 @@ using Akka.Actor;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Messages;
+using Tapwire.Proxy;
 
 namespace Tapwire.Actors.Proxy;
 

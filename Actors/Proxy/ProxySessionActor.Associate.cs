@@ -2,8 +2,9 @@ using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
-using Tapwire.Links.Proxy;
 using Tapwire.Messages;
+using Tapwire.Posix;
+using Tapwire.Proxy;
 using Tapwire.Stack.Ip;
 using Tapwire.Wires;
 

@@ -1,6 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
-using Tapwire.Links.Proxy;
+using Tapwire.Proxy;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;

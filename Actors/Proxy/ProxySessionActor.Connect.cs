@@ -1,5 +1,5 @@
 using Akka.Actor;
-using Tapwire.Links.Proxy;
+using Tapwire.Proxy;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;

@@ -4,8 +4,9 @@ using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
-using Tapwire.Links.Proxy;
 using Tapwire.Messages;
+using Tapwire.Posix;
+using Tapwire.Proxy;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
 using Tapwire.Wires;
@@ -97,9 +98,9 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
     private void ReadHandshake()
     {
         Span<byte> input = stackalloc byte[ProxyHandshake.MaxInput];
-        while (_client.Peek(input, out var count) is var read and not LinkRead.Empty)
+        while (_client.Peek(input, out var count) is var read and not ReadResult.Empty)
         {
-            if (read != LinkRead.Data)
+            if (read != ReadResult.Data)
             {
                 Context.Parent.Tell(ConnectionFailed.Instance);
                 _log.Debug("Client {Peer} has gone before it asked for anything", _peer);
@@ -132,9 +133,9 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
                 continue;
 
             // More has to come. The bytes that are still there hide the client's end from every look at them; what came before that end is looked at once more.
-            if (_client.State() is LinkRead.Empty or LinkRead.Data)
+            if (_client.State() is ReadResult.Empty or ReadResult.Data)
                 return;
-            if (_client.Peek(input, out var all) == LinkRead.Data && all > count)
+            if (_client.Peek(input, out var all) == ReadResult.Data && all > count)
                 continue;
             Context.Parent.Tell(ConnectionFailed.Instance);
             _log.Debug("Client {Peer} has gone in the middle of what it asked for", _peer);
@@ -214,8 +215,8 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
         for (var reads = 0; reads < ReadsPerTurn; reads++)
         {
             var read = _client.Peek(input, out var count);
-            if (read != LinkRead.Data)
-                return read != LinkRead.Empty;
+            if (read != ReadResult.Data)
+                return read != ReadResult.Empty;
             _client.Take(count);
         }
 
@@ -235,7 +236,7 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
         Timers.CancelAll();
         _socket = null;
         var connection = Context.Watch(Context.ActorOf(_context.Connection));
-        connection.Tell(new JoinSocket(_context.Sockets, _client.HandOver(), LinkFamily.V4, Options, new Accepted(id, local, remote)));
+        connection.Tell(new JoinSocket(_context.Sockets, _client.HandOver(), SocketFamily.V4, Options, new Accepted(id, local, remote)));
         Become(() => Joined(connection));
     }
 
@@ -250,7 +251,7 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
     /// <summary>The client may go away while it waits. That it has sent its last byte does not mean that it has.</summary>
     private void ReceiveClientGone() => Receive<LinkReady>(ready =>
     {
-        if ((ready.Readiness & Readiness.HangUp) == 0 || _client.State() is LinkRead.Empty or LinkRead.EndOfStream)
+        if ((ready.Readiness & Readiness.HangUp) == 0 || _client.State() is ReadResult.Empty or ReadResult.EndOfStream)
             return;
         Context.Parent.Tell(ConnectionFailed.Instance);
         _log.Debug("Client {Peer} has gone before it had a connection", _peer);

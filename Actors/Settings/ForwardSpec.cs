@@ -1,5 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
-using Tapwire.Links.Proxy;
+using Tapwire.Proxy;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Settings;

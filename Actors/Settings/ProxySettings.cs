@@ -1,4 +1,4 @@
-using Tapwire.Links.Proxy;
+using Tapwire.Proxy;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Settings;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using BenchmarkDotNet.Attributes;
+using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;

@@ -2,7 +2,7 @@ using System.CommandLine;
 using Serilog.Events;
 using Tapwire.Actors.Settings;
 using Tapwire.Host.Configuration;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Host.Commands;
 

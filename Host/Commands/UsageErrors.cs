@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using Tapwire.Host.Configuration;
+using Tapwire.Posix;
 
 namespace Tapwire.Host.Commands;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Akka.Configuration;
 using Tapwire.Actors.Settings;
-using Tapwire.Links.Proxy;
+using Tapwire.Proxy;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;

@@ -9,7 +9,7 @@ using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Stack.Ip;
 using Tapwire.Wires;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 using LinkOption = Tapwire.Host.Commands.LinkOption;
 
 namespace Tapwire.Host.Diagnosis;

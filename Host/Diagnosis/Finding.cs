@@ -1,6 +1,6 @@
 using Tapwire.Host.Configuration;
 using Tapwire.Links;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Host.Diagnosis;
 

@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using Tapwire.Links.Protocol;
 using Tapwire.Stack;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Links.Client;
 

@@ -1,4 +1,4 @@
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Links.Client;
 

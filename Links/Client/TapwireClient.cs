@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Links.Client;
@@ -110,7 +111,7 @@ public sealed class TapwireClient : IDisposable
     public async Task<PingReply> PingAsync(
         IPAddress destination, ushort sequence, int size, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
-        var address = LinkAddress.From(new IpEndpoint(IpAddress.FromSystem(destination), 0));
+        var address = Sockaddr.From(new IpEndpoint(IpAddress.FromSystem(destination), 0));
         var milliseconds = (int)Math.Clamp(timeout.TotalMilliseconds, 1, 60_000);
         var request = new PingRequest(_control.NextId(), address, sequence, size, milliseconds);
         return (await _control.AskAsync(request, cancellationToken).ConfigureAwait(false)).Message.PingReply;

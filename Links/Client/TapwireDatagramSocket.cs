@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 
 namespace Tapwire.Links.Client;
 
@@ -35,7 +36,7 @@ public sealed class TapwireDatagramSocket : IDisposable
 
     /// <summary>Sends one datagram to the connected peer. Waits while the driver has no room.</summary>
     public ValueTask SendAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken = default) =>
-        SendAsync(payload, LinkAddress.None, cancellationToken);
+        SendAsync(payload, Sockaddr.None, cancellationToken);
 
     /// <summary>Sends one datagram, of up to 65,507 bytes.</summary>
     /// <exception cref="SocketException">EMSGSIZE: it is longer.</exception>
@@ -68,9 +69,9 @@ public sealed class TapwireDatagramSocket : IDisposable
     {
         if (message.Length == 0)
             throw new SocketException((int)SocketError.ConnectionReset);
-        if (message.Length < DatagramHeader.Size || !LinkAddress.TryRead(message, out var from))
+        if (message.Length < DatagramHeader.Size || !Sockaddr.TryRead(message, out var from))
             throw new LinkProtocolException("What came on the datagram descriptor is no datagram.");
-        if (from.Family == LinkFamily.Unspecified)
+        if (from.Family == SocketFamily.Unspecified)
             throw LinkErrors.ToException(DatagramHeader.ReadError(message));
 
         var payload = message[DatagramHeader.Size..];
@@ -79,7 +80,7 @@ public sealed class TapwireDatagramSocket : IDisposable
         return new DatagramResult(payload.Length, TapwireSocket.ToEndPoint(from));
     }
 
-    private async ValueTask SendAsync(ReadOnlyMemory<byte> payload, LinkAddress to, CancellationToken cancellationToken)
+    private async ValueTask SendAsync(ReadOnlyMemory<byte> payload, Sockaddr to, CancellationToken cancellationToken)
     {
         if (payload.Length > DatagramHeader.MaxPayload)
             throw new SocketException((int)SocketError.MessageSize);

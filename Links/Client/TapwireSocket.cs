@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Links.Client;
@@ -13,7 +14,7 @@ public sealed class TapwireSocket : IDisposable
 {
     private readonly ControlConnection _control;
 
-    private TapwireSocket(ControlConnection control, Socket data, ulong handle, LinkFamily family)
+    private TapwireSocket(ControlConnection control, Socket data, ulong handle, SocketFamily family)
     {
         _control = control;
         Data = data;
@@ -27,7 +28,7 @@ public sealed class TapwireSocket : IDisposable
     /// <summary>The socket's name in requests to the driver.</summary>
     public ulong Handle { get; }
 
-    internal LinkFamily Family { get; }
+    internal SocketFamily Family { get; }
 
     /// <summary>The local address, known to the driver once the socket is bound or connected.</summary>
     public async Task<IPEndPoint> GetLocalEndPointAsync(CancellationToken cancellationToken = default) =>
@@ -81,14 +82,14 @@ public sealed class TapwireSocket : IDisposable
     public void Dispose() => Data.Dispose();
 
     internal static async Task<TapwireSocket> OpenAsync(
-        ControlConnection control, LinkFamily family, LinkSocketType type, CancellationToken cancellationToken)
+        ControlConnection control, SocketFamily family, LinkSocketType type, CancellationToken cancellationToken)
     {
         var answer = await control.AskAsync(new SocketRequest(control.NextId(), family, type, 0), cancellationToken).ConfigureAwait(false);
         return new TapwireSocket(control, new Socket(answer.Descriptor!), answer.Message.Handle, family);
     }
 
     /// <summary>Takes over a descriptor that came with an accept record.</summary>
-    internal static TapwireSocket Adopt(ControlConnection control, SafeSocketHandle descriptor, LinkFamily family)
+    internal static TapwireSocket Adopt(ControlConnection control, SafeSocketHandle descriptor, SocketFamily family)
     {
         var handle = SocketPair.Cookie((int)descriptor.DangerousGetHandle());
         return new TapwireSocket(control, new Socket(descriptor), handle, family);
@@ -109,21 +110,21 @@ public sealed class TapwireSocket : IDisposable
     internal Task ShutdownAsync(ShutdownHow how, CancellationToken cancellationToken) =>
         AskAsync(new ShutdownRequest(_control.NextId(), Handle, how), cancellationToken);
 
-    internal static LinkFamily FamilyOf(IPEndPoint endPoint) => endPoint.AddressFamily switch
+    internal static SocketFamily FamilyOf(IPEndPoint endPoint) => endPoint.AddressFamily switch
     {
-        AddressFamily.InterNetwork => LinkFamily.V4,
-        AddressFamily.InterNetworkV6 => LinkFamily.V6,
+        AddressFamily.InterNetwork => SocketFamily.V4,
+        AddressFamily.InterNetworkV6 => SocketFamily.V6,
         _ => throw new SocketException((int)SocketError.AddressFamilyNotSupported),
     };
 
-    internal static IPEndPoint ToEndPoint(LinkAddress address) => new(
-        address.Family == LinkFamily.V6 && address.Endpoint.Address.IsV4
+    internal static IPEndPoint ToEndPoint(Sockaddr address) => new(
+        address.Family == SocketFamily.V6 && address.Endpoint.Address.IsV4
             ? address.Endpoint.Address.ToSystem().MapToIPv6()
             : address.Endpoint.Address.ToSystem(),
         address.Endpoint.Port);
 
-    internal LinkAddress ToAddress(IPEndPoint endPoint) =>
-        LinkAddress.From(new IpEndpoint(IpAddress.FromSystem(endPoint.Address), (ushort)endPoint.Port), Family);
+    internal Sockaddr ToAddress(IPEndPoint endPoint) =>
+        Sockaddr.From(new IpEndpoint(IpAddress.FromSystem(endPoint.Address), (ushort)endPoint.Port), Family);
 
     private async Task<LinkAnswer> AskAsync(LinkRequest request, CancellationToken cancellationToken) =>
         (await _control.AskAsync(request, cancellationToken).ConfigureAwait(false)).Message;

@@ -1,3 +1,5 @@
+using Tapwire.Posix;
+
 namespace Tapwire.Links.Protocol;
 
 /// <summary>
@@ -6,7 +8,7 @@ namespace Tapwire.Links.Protocol;
 /// </summary>
 /// <param name="Peer">Who has connected.</param>
 /// <param name="Local">The address it has connected to.</param>
-public readonly record struct AcceptRecord(LinkAddress Peer, LinkAddress Local)
+public readonly record struct AcceptRecord(Sockaddr Peer, Sockaddr Local)
 {
     /// <summary>Bytes of a record: peer address, u32 zero, local address, u32 zero.</summary>
     public const int Size = 64;
@@ -25,8 +27,8 @@ public readonly record struct AcceptRecord(LinkAddress Peer, LinkAddress Local)
     /// <summary>Reads <see cref="Size"/> bytes. False for addresses of unknown families.</summary>
     public static bool TryRead(ReadOnlySpan<byte> source, out AcceptRecord record)
     {
-        var read = LinkAddress.TryRead(source, out var peer);
-        read &= LinkAddress.TryRead(source[LocalAt..], out var local);
+        var read = Sockaddr.TryRead(source, out var peer);
+        read &= Sockaddr.TryRead(source[LocalAt..], out var local);
         record = new(peer, local);
         return read;
     }

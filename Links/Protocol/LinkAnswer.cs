@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Tapwire.Posix;
 
 namespace Tapwire.Links.Protocol;
 
@@ -20,7 +21,7 @@ public sealed record LinkAnswer(LinkMessageType Type, uint Id, int Error, ReadOn
     public ulong Handle => BinaryPrimitives.ReadUInt64LittleEndian(Sized(sizeof(ulong)));
 
     /// <summary>The address, in answers that carry one.</summary>
-    public LinkAddress Address => LinkAddress.TryRead(Sized(AddressBodySize), out var address)
+    public Sockaddr Address => Sockaddr.TryRead(Sized(AddressBodySize), out var address)
         ? address
         : throw new LinkProtocolException($"The answer to {Type} has an address of an unknown family.");
 
@@ -67,7 +68,7 @@ public sealed record LinkAnswer(LinkMessageType Type, uint Id, int Error, ReadOn
 
 /// <summary>What came of an ICMP echo request.</summary>
 /// <param name="HopLimit">As received in the reply; 0 if not known.</param>
-public readonly record struct PingReply(TimeSpan RoundTrip, LinkAddress From, byte HopLimit)
+public readonly record struct PingReply(TimeSpan RoundTrip, Sockaddr From, byte HopLimit)
 {
     /// <summary>Bytes on the link: i64 round trip in ns, address, u32 hop limit.</summary>
     public const int Size = 40;
@@ -81,7 +82,7 @@ public readonly record struct PingReply(TimeSpan RoundTrip, LinkAddress From, by
 
     internal static PingReply Read(ReadOnlySpan<byte> source)
     {
-        if (!LinkAddress.TryRead(source[8..], out var from))
+        if (!Sockaddr.TryRead(source[8..], out var from))
             throw new LinkProtocolException("A ping reply comes from an address of an unknown family.");
         var ticks = BinaryPrimitives.ReadInt64LittleEndian(source) / TimeSpan.NanosecondsPerTick;
         return new(new TimeSpan(ticks), from, source[36]);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Tapwire.Posix;
 
 namespace Tapwire.Links.Protocol;
 

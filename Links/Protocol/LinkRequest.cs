@@ -1,3 +1,4 @@
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 
@@ -38,7 +39,7 @@ public abstract record LinkRequest(LinkMessageType Type, uint Id)
     protected LinkAnswer Succeeded() => new(Type, Id, 0, default);
 
     /// <summary>The answer of a request that returns an address.</summary>
-    protected LinkAnswer Succeeded(LinkAddress address)
+    protected LinkAnswer Succeeded(Sockaddr address)
     {
         var body = new byte[LinkAnswer.AddressBodySize];
         address.WriteTo(body);
@@ -60,7 +61,7 @@ public abstract record LinkSocketRequest(LinkMessageType Type, uint Id, ulong Ha
 
 /// <summary>Makes a socket. Answered with its handle and the application's descriptor.</summary>
 /// <param name="Protocol">IPPROTO_TCP, IPPROTO_UDP or 0.</param>
-public sealed record SocketRequest(uint Id, LinkFamily Family, LinkSocketType SocketType, int Protocol)
+public sealed record SocketRequest(uint Id, SocketFamily Family, LinkSocketType SocketType, int Protocol)
     : LinkRequest(LinkMessageType.Socket, Id)
 {
     /// <summary>To be sent together with the descriptor that has this handle.</summary>
@@ -75,19 +76,19 @@ public sealed record SocketRequest(uint Id, LinkFamily Family, LinkSocketType So
 /// <param name="NoWait">Answer EINPROGRESS at once (or an error that is known at once). Then the descriptor tells: writable means connected;
 /// on failure the pair is reset, and SO_ERROR asked of the driver says why. With Fast Open and a cookie the answer is success, as in Linux: the data goes with the SYN.</param>
 /// <param name="AwaitHandshake">Connects nothing: answered when the handshake of a connection that Fast Open has let the client write to is done, with EISCONN, or has failed.</param>
-public sealed record ConnectRequest(uint Id, ulong Handle, LinkAddress Remote, uint Discard, bool NoWait, bool AwaitHandshake = false)
+public sealed record ConnectRequest(uint Id, ulong Handle, Sockaddr Remote, uint Discard, bool NoWait, bool AwaitHandshake = false)
     : LinkSocketRequest(LinkMessageType.Connect, Id, Handle)
 {
-    public LinkAnswer Connected(LinkAddress local) => Succeeded(local);
+    public LinkAnswer Connected(Sockaddr local) => Succeeded(local);
 
     /// <summary>The one answer of a request with <see cref="NoWait"/> whose handshake has begun.</summary>
     public LinkAnswer InProgress() => Failed(LinkErrno.InProgress);
 }
 
 /// <summary>Gives a socket its local address. Port 0 lets the driver choose.</summary>
-public sealed record BindRequest(uint Id, ulong Handle, LinkAddress Local) : LinkSocketRequest(LinkMessageType.Bind, Id, Handle)
+public sealed record BindRequest(uint Id, ulong Handle, Sockaddr Local) : LinkSocketRequest(LinkMessageType.Bind, Id, Handle)
 {
-    public LinkAnswer Bound(LinkAddress local) => Succeeded(local);
+    public LinkAnswer Bound(Sockaddr local) => Succeeded(local);
 }
 
 /// <summary>
@@ -96,17 +97,17 @@ public sealed record BindRequest(uint Id, ulong Handle, LinkAddress Local) : Lin
 /// </summary>
 public sealed record ListenRequest(uint Id, ulong Handle, int Backlog) : LinkSocketRequest(LinkMessageType.Listen, Id, Handle)
 {
-    public LinkAnswer Listening(LinkAddress local) => Succeeded(local);
+    public LinkAnswer Listening(Sockaddr local) => Succeeded(local);
 }
 
 public sealed record GetSockNameRequest(uint Id, ulong Handle) : LinkSocketRequest(LinkMessageType.GetSockName, Id, Handle)
 {
-    public LinkAnswer Named(LinkAddress local) => Succeeded(local);
+    public LinkAnswer Named(Sockaddr local) => Succeeded(local);
 }
 
 public sealed record GetPeerNameRequest(uint Id, ulong Handle) : LinkSocketRequest(LinkMessageType.GetPeerName, Id, Handle)
 {
-    public LinkAnswer Named(LinkAddress remote) => Succeeded(remote);
+    public LinkAnswer Named(Sockaddr remote) => Succeeded(remote);
 }
 
 /// <summary>
@@ -147,11 +148,11 @@ public sealed record GetOptionRequest(uint Id, ulong Handle, int Level, int Name
 /// <summary>Sends one ICMP echo request. ETIMEDOUT if no reply comes in time; an ICMP error is answered as the error it means.</summary>
 /// <param name="Size">Payload in bytes, 0 to 65,507.</param>
 /// <param name="TimeoutMilliseconds">1 to 60,000.</param>
-public sealed record PingRequest(uint Id, LinkAddress Destination, ushort Sequence, int Size, int TimeoutMilliseconds)
+public sealed record PingRequest(uint Id, Sockaddr Destination, ushort Sequence, int Size, int TimeoutMilliseconds)
     : LinkRequest(LinkMessageType.Ping, Id)
 {
     /// <param name="hopLimit">As received in the reply; 0 if not known.</param>
-    public LinkAnswer Replied(TimeSpan roundTrip, LinkAddress from, byte hopLimit)
+    public LinkAnswer Replied(TimeSpan roundTrip, Sockaddr from, byte hopLimit)
     {
         var body = new byte[PingReply.Size];
         new PingReply(roundTrip, from, hopLimit).WriteTo(body);

@@ -1,3 +1,4 @@
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using static System.Buffers.Binary.BinaryPrimitives;
@@ -52,8 +53,8 @@ public static class LinkRequestCodec
         if (type == LinkMessageType.SetOption ? frame.Length < size : frame.Length != size)
             throw new LinkProtocolException($"A {type} of {frame.Length} bytes; it has {size}.");
 
-        var address = LinkAddress.None;
-        if (AddressAt(type) is var at and > 0 && !LinkAddress.TryRead(frame[at..], out address))
+        var address = Sockaddr.None;
+        if (AddressAt(type) is var at and > 0 && !Sockaddr.TryRead(frame[at..], out address))
         {
             refusal = new LinkAnswer(type, id, (int)StackError.AddressFamilyNotSupported, default);
             return null;
@@ -108,13 +109,13 @@ public static class LinkRequestCodec
         _ => 0,
     };
 
-    private static LinkRequest Read(LinkMessageType type, uint id, LinkAddress address, ReadOnlySpan<byte> frame)
+    private static LinkRequest Read(LinkMessageType type, uint id, Sockaddr address, ReadOnlySpan<byte> frame)
     {
         var handle = frame.Length >= AfterHandle ? ReadUInt64LittleEndian(frame[HandleAt..]) : 0;
         return type switch
         {
             LinkMessageType.Socket => new SocketRequest(
-                id, (LinkFamily)ReadUInt16LittleEndian(frame[16..]), (LinkSocketType)ReadUInt16LittleEndian(frame[18..]), ReadInt32LittleEndian(frame[20..])),
+                id, (SocketFamily)ReadUInt16LittleEndian(frame[16..]), (LinkSocketType)ReadUInt16LittleEndian(frame[18..]), ReadInt32LittleEndian(frame[20..])),
             LinkMessageType.Connect => new ConnectRequest(
                 id, handle, address, ReadUInt32LittleEndian(frame[52..]), (ConnectFlags(frame) & NoWait) != 0, (ConnectFlags(frame) & AwaitHandshake) != 0),
             LinkMessageType.Bind => new BindRequest(id, handle, address),
@@ -144,7 +145,7 @@ public static class LinkRequestCodec
         return new(id, handle, ReadInt32LittleEndian(frame[24..]), ReadInt32LittleEndian(frame[28..]), frame[40..].ToArray());
     }
 
-    private static PingRequest ReadPing(uint id, LinkAddress destination, ReadOnlySpan<byte> frame)
+    private static PingRequest ReadPing(uint id, Sockaddr destination, ReadOnlySpan<byte> frame)
     {
         var sequence = AtMost(ReadUInt32LittleEndian(frame[44..]), ushort.MaxValue, "ping sequence number");
         var size = AtMost(ReadUInt32LittleEndian(frame[48..]), 65_507, "ping size");
@@ -198,11 +199,11 @@ public static class LinkRequestCodec
                 WriteUInt32LittleEndian(frame[52..], (uint)ping.TimeoutMilliseconds);
                 break;
             case AddAddressRequest add:
-                LinkAddress.From(new(add.Address, 0)).WriteTo(frame[16..]);
+                Sockaddr.From(new(add.Address, 0)).WriteTo(frame[16..]);
                 WriteUInt32LittleEndian(frame[44..], (uint)add.PrefixLength);
                 break;
             case RemoveAddressRequest remove:
-                LinkAddress.From(new(remove.Address, 0)).WriteTo(frame[16..]);
+                Sockaddr.From(new(remove.Address, 0)).WriteTo(frame[16..]);
                 break;
         }
     }

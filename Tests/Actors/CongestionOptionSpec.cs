@@ -1,5 +1,6 @@
 using System.Text;
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
@@ -25,7 +26,7 @@ public sealed class CongestionOptionSpec : DriverSetup
     private void Connect(App app)
     {
         Peer.Listen(80);
-        Assert.Equal(0, Ask(new ConnectRequest(3, app.Handle, LinkAddress.From(new IpEndpoint(Peer.Address, 80)), 0, false)).Error);
+        Assert.Equal(0, Ask(new ConnectRequest(3, app.Handle, Sockaddr.From(new IpEndpoint(Peer.Address, 80)), 0, false)).Error);
     }
 
     [Theory]

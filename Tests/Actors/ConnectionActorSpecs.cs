@@ -1,4 +1,5 @@
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
@@ -9,7 +10,7 @@ namespace Tapwire.Tests.Actors;
 
 public sealed class ConnectionActorSpecs : DriverSetup
 {
-    private static LinkAddress PeerAt(ushort port) => LinkAddress.From(new IpEndpoint(Peer.Address, port));
+    private static Sockaddr PeerAt(ushort port) => Sockaddr.From(new IpEndpoint(Peer.Address, port));
 
     private static byte[] Pattern(int length, int seed = 1)
     {
@@ -40,7 +41,7 @@ public sealed class ConnectionActorSpecs : DriverSetup
     public void P12_connect_to_a_host_that_is_not_there_is_EHOSTUNREACH()
     {
         using var app = Open();
-        var nobody = LinkAddress.From(new IpEndpoint(IpAddress.Parse("10.99.0.77"), 80));
+        var nobody = Sockaddr.From(new IpEndpoint(IpAddress.Parse("10.99.0.77"), 80));
         Assert.Equal((int)StackError.HostUnreachable, Ask(new ConnectRequest(7, app.Handle, nobody, 0, false)).Error);
     }
 
@@ -48,7 +49,7 @@ public sealed class ConnectionActorSpecs : DriverSetup
     public void P12_connect_without_a_route_is_ENETUNREACH()
     {
         using var app = Open();
-        var elsewhere = LinkAddress.From(new IpEndpoint(IpAddress.Parse("192.0.2.1"), 80));
+        var elsewhere = Sockaddr.From(new IpEndpoint(IpAddress.Parse("192.0.2.1"), 80));
         Assert.Equal((int)StackError.NetworkUnreachable, Ask(new ConnectRequest(7, app.Handle, elsewhere, 0, false)).Error);
     }
 
@@ -105,7 +106,7 @@ public sealed class ConnectionActorSpecs : DriverSetup
         using var app = Open();
         Assert.Equal(0, Ask(new GetSockNameRequest(1, app.Handle)).Address.Endpoint.Port);
         Assert.Equal((int)StackError.NotConnected, Ask(new GetPeerNameRequest(1, app.Handle)).Error);
-        var local = Ask(new BindRequest(1, app.Handle, LinkAddress.From(new IpEndpoint(Address, 4000)))).Address.Endpoint;
+        var local = Ask(new BindRequest(1, app.Handle, Sockaddr.From(new IpEndpoint(Address, 4000)))).Address.Endpoint;
         Assert.Equal(new IpEndpoint(Address, 4000), local);
         Assert.Equal(local, Ask(new GetSockNameRequest(1, app.Handle)).Address.Endpoint);
         Ask(new ConnectRequest(1, app.Handle, PeerAt(80), 0, false));
@@ -118,7 +119,7 @@ public sealed class ConnectionActorSpecs : DriverSetup
     {
         var first = Open();
         using var second = Open();
-        var port = LinkAddress.From(new IpEndpoint(Address, 4000));
+        var port = Sockaddr.From(new IpEndpoint(Address, 4000));
         Assert.Equal(0, Ask(new BindRequest(1, first.Handle, port)).Error);
         Assert.Equal((int)StackError.AddressInUse, Ask(new BindRequest(2, second.Handle, port)).Error);
         Assert.Equal((int)StackError.InvalidArgument, Ask(new BindRequest(3, first.Handle, port)).Error);
@@ -131,7 +132,7 @@ public sealed class ConnectionActorSpecs : DriverSetup
     public void P13_an_address_that_is_not_ours_is_EADDRNOTAVAIL()
     {
         using var app = Open();
-        var foreign = LinkAddress.From(new IpEndpoint(IpAddress.Parse("10.99.0.200"), 4000));
+        var foreign = Sockaddr.From(new IpEndpoint(IpAddress.Parse("10.99.0.200"), 4000));
         Assert.Equal((int)StackError.AddressNotAvailable, Ask(new BindRequest(1, app.Handle, foreign)).Error);
     }
 

@@ -3,6 +3,7 @@ using Akka.TestKit;
 using Tapwire.Actors.Link;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;
@@ -19,7 +20,7 @@ public sealed class ConnectionFaultSpecs : DriverSetup
 {
     private static readonly IpAddress Second = IpAddress.Parse("192.0.2.2");
 
-    private static LinkAddress PeerAt(ushort port) => LinkAddress.From(new IpEndpoint(Support.Peer.Address, port));
+    private static Sockaddr PeerAt(ushort port) => Sockaddr.From(new IpEndpoint(Support.Peer.Address, port));
 
     [Fact]
     public void An_exception_in_a_connections_actor_resets_that_connection_and_nothing_else()

@@ -1,4 +1,5 @@
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -69,7 +70,7 @@ public sealed class DatagramActorSpecs : DriverSetup
         var peer = Bind(53);
         var stranger = Bind(54);
         using var app = Open(LinkSocketType.Datagram);
-        var local = Ask(new ConnectRequest(1, app.Handle, LinkAddress.From(PeerAt(53)), 0, false)).Address.Endpoint;
+        var local = Ask(new ConnectRequest(1, app.Handle, Sockaddr.From(PeerAt(53)), 0, false)).Address.Endpoint;
         Assert.Equal(Address, local.Address);
         Assert.Equal(PeerAt(53), Ask(new GetPeerNameRequest(1, app.Handle)).Address.Endpoint);
         Send(app, "hello"u8, null);
@@ -88,8 +89,8 @@ public sealed class DatagramActorSpecs : DriverSetup
     {
         var stranger = Bind(54);
         using var app = Open(LinkSocketType.Datagram);
-        var local = Ask(new ConnectRequest(1, app.Handle, LinkAddress.From(PeerAt(53)), 0, false)).Address.Endpoint;
-        Assert.Equal(0, Ask(new ConnectRequest(2, app.Handle, LinkAddress.None, 0, false)).Error);
+        var local = Ask(new ConnectRequest(1, app.Handle, Sockaddr.From(PeerAt(53)), 0, false)).Address.Endpoint;
+        Assert.Equal(0, Ask(new ConnectRequest(2, app.Handle, Sockaddr.None, 0, false)).Error);
         Assert.Equal((int)StackError.NotConnected, Ask(new GetPeerNameRequest(1, app.Handle)).Error);
         Send(stranger, "now?"u8, local);
         Run();
@@ -109,7 +110,7 @@ public sealed class DatagramActorSpecs : DriverSetup
     public void P17_port_unreachable_is_ECONNREFUSED_on_a_connected_socket()
     {
         using var app = Open(LinkSocketType.Datagram);
-        Ask(new ConnectRequest(1, app.Handle, LinkAddress.From(PeerAt(9)), 0, false));
+        Ask(new ConnectRequest(1, app.Handle, Sockaddr.From(PeerAt(9)), 0, false));
         Send(app, "anybody?"u8, null);
         Run();
         Assert.Equal((int)StackError.ConnectionRefused, ErrorIn(app));
@@ -131,7 +132,7 @@ public sealed class DatagramActorSpecs : DriverSetup
         const int Sent = 5000;
         var peer = Bind(53);
         using var app = Open(LinkSocketType.Datagram);
-        var local = Ask(new BindRequest(1, app.Handle, LinkAddress.From(new IpEndpoint(Address, 4000)))).Address.Endpoint;
+        var local = Ask(new BindRequest(1, app.Handle, Sockaddr.From(new IpEndpoint(Address, 4000)))).Address.Endpoint;
         for (var i = 0; i < Sent; i++)
         {
             Send(peer, BitConverter.GetBytes(i), local);
@@ -162,7 +163,7 @@ public sealed class DatagramActorSpecs : DriverSetup
     {
         var first = Open(LinkSocketType.Datagram);
         using var second = Open(LinkSocketType.Datagram);
-        var port = LinkAddress.From(new IpEndpoint(Address, 4000));
+        var port = Sockaddr.From(new IpEndpoint(Address, 4000));
         Assert.Equal(0, Ask(new BindRequest(1, first.Handle, port)).Error);
         Assert.Equal((int)StackError.AddressInUse, Ask(new BindRequest(2, second.Handle, port)).Error);
         first.Dispose();
@@ -211,7 +212,7 @@ public sealed class DatagramActorSpecs : DriverSetup
     public void An_address_that_is_removed_ends_the_sockets_bound_to_it()
     {
         using var app = Open(LinkSocketType.Datagram);
-        Ask(new BindRequest(1, app.Handle, LinkAddress.From(new IpEndpoint(Address, 4000))));
+        Ask(new BindRequest(1, app.Handle, Sockaddr.From(new IpEndpoint(Address, 4000))));
         StackActor.Tell(new Tapwire.Messages.RemoveAddress(Address), Akka.Actor.ActorRefs.NoSender);
         Run();
         Assert.Equal((int)StackError.ConnectionAborted, ErrorIn(app));
@@ -241,7 +242,7 @@ public sealed class DatagramActorSpecs : DriverSetup
     private static void Send(App app, ReadOnlySpan<byte> payload, IpEndpoint? to)
     {
         var message = new byte[DatagramHeader.Size + payload.Length];
-        (to is { } endpoint ? LinkAddress.From(endpoint) : LinkAddress.None).WriteTo(message);
+        (to is { } endpoint ? Sockaddr.From(endpoint) : Sockaddr.None).WriteTo(message);
         payload.CopyTo(message.AsSpan(DatagramHeader.Size));
         Assert.Equal(message.Length, app.TryWrite(message));
     }
@@ -250,7 +251,7 @@ public sealed class DatagramActorSpecs : DriverSetup
     {
         var message = app.ReadMessage();
         Assert.NotNull(message);
-        Assert.True(LinkAddress.TryRead(message, out var from));
+        Assert.True(Sockaddr.TryRead(message, out var from));
         return (System.Text.Encoding.UTF8.GetString(message.AsSpan(DatagramHeader.Size)), from.Endpoint);
     }
 

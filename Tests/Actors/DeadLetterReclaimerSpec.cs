@@ -6,6 +6,7 @@ using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -145,7 +146,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         Assert.Equal((5u, LinkErrno.BadHandle), (_sender.ExpectMsg<LinkReply>().Answer is var answer ? answer.Id : 0, answer.Error));
 
         using var link = StreamLink.Create(out var application);
-        _sender.Send(_nobody, new LinkReply(new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 0).Created(application.Handle), application));
+        _sender.Send(_nobody, new LinkReply(new SocketRequest(1, SocketFamily.V4, LinkSocketType.Stream, 0).Created(application.Handle), application));
         Assert.Throws<ObjectDisposedException>(() => application.Descriptor);
     }
 
@@ -154,7 +155,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
     {
         var link = StreamLink.Create(out var application);
         using (application)
-            _sender.Send(_nobody, new JoinSocket(_context, link, LinkFamily.V4, default, new Accepted(Id, Local, Local)));
+            _sender.Send(_nobody, new JoinSocket(_context, link, SocketFamily.V4, default, new Accepted(Id, Local, Local)));
         Assert.True(link.IsClosed);
         Assert.Equal(Id, _stack.ExpectMsg<Abort>().Id);
     }
@@ -164,7 +165,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
     {
         var link = AcceptLink.From(StreamLink.Create(out var application));
         using (application)
-            _sender.Send(_nobody, new BecomeListener(_context, link, LinkFamily.V4, Id, default, new ListenRequest(7, 1, 5), _sender.Ref));
+            _sender.Send(_nobody, new BecomeListener(_context, link, SocketFamily.V4, Id, default, new ListenRequest(7, 1, 5), _sender.Ref));
         Assert.Equal(Id, _stack.ExpectMsg<Unbind>().Id);
         Assert.Equal((7u, (int)StackError.ConnectionAborted), (_sender.ExpectMsg<LinkReply>().Answer is var answer ? answer.Id : 0, answer.Error));
     }

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Tapwire.Actors;
 using Tapwire.Actors.Settings;
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
@@ -44,7 +45,7 @@ public sealed class DescriptorRoomSpecs() : ProxySetup("")
     private void AssertOneOfEach(TcpListener listener)
     {
         using (Open())
-            Assert.Equal((int)StackError.NoBufferSpace, Ask(new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 0)).Error);
+            Assert.Equal((int)StackError.NoBufferSpace, Ask(new SocketRequest(1, SocketFamily.V4, LinkSocketType.Stream, 0)).Error);
         using (var first = Socks())
         {
             Assert.Equal([5, 0, 5, 0], first.Ask(ToPeer));

@@ -5,6 +5,7 @@ using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Actors.Support;
 using Tapwire.Tests.Support;
@@ -97,7 +98,7 @@ public sealed class IdleConnectionCostSpec : ActorSpec
     {
         var link = StreamLink.Create(out var application);
         var id = new SocketId(_actors.Count, 0);
-        _link.Tell(new JoinSocket(_context, link, LinkFamily.V4, default, new Accepted(id, Local, Remote)), ActorRefs.NoSender);
+        _link.Tell(new JoinSocket(_context, link, SocketFamily.V4, default, new Accepted(id, Local, Remote)), ActorRefs.NoSender);
         _actors[^1].Tell(new Connected(id, Local, Remote, 1000), ActorRefs.NoSender);
         _applications.Add(application);
     }

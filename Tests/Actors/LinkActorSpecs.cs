@@ -3,6 +3,7 @@ using System.Text.Json;
 using Tapwire.Actors.Link;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Actors.Support;
@@ -26,7 +27,7 @@ public sealed class LinkActorSpecs : DriverSetup
     public void P19_a_request_may_come_byte_by_byte()
     {
         using var client = Greet();
-        foreach (var part in LinkHarness.Frame(new SocketRequest(5, LinkFamily.V4, LinkSocketType.Stream, 0)))
+        foreach (var part in LinkHarness.Frame(new SocketRequest(5, SocketFamily.V4, LinkSocketType.Stream, 0)))
         {
             Assert.Empty(client.ReadAll());
             client.Send([part]);
@@ -37,7 +38,7 @@ public sealed class LinkActorSpecs : DriverSetup
         var answer = Assert.Single(LinkHarness.Answers(bytes));
         Assert.Equal((5u, 0), (answer.Id, answer.Error));
         using var app = new App(this, answer.Handle, descriptor);
-        Assert.Equal(0, Ask(new BindRequest(1, app.Handle, LinkAddress.From(new IpEndpoint(Address, 80)))).Error);
+        Assert.Equal(0, Ask(new BindRequest(1, app.Handle, Sockaddr.From(new IpEndpoint(Address, 80)))).Error);
     }
 
     [Fact]
@@ -56,7 +57,7 @@ public sealed class LinkActorSpecs : DriverSetup
     {
         using var good = Greet();
         using var bad = Greet();
-        bad.Send(LinkHarness.Frame(new SocketRequest(5, LinkFamily.V4, LinkSocketType.Stream, 0)));
+        bad.Send(LinkHarness.Frame(new SocketRequest(5, SocketFamily.V4, LinkSocketType.Stream, 0)));
         Run();
         var (bytes, descriptor) = bad.ReceiveWithDescriptor(4096);
         using var app = new App(this, Assert.Single(LinkHarness.Answers(bytes)).Handle, descriptor);
@@ -105,12 +106,12 @@ public sealed class LinkActorSpecs : DriverSetup
         EventFilter.Warning(contains: "max-sessions").ExpectOne(() => third = Greet());
         using (third)
         {
-            Assert.Equal((int)StackError.NoBufferSpace, Ask(third, new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 0)));
+            Assert.Equal((int)StackError.NoBufferSpace, Ask(third, new SocketRequest(1, SocketFamily.V4, LinkSocketType.Stream, 0)));
             Assert.Equal((int)StackError.NoBufferSpace, Ask(third, new SessionRequest(2)));
             Assert.Equal(0, Ask(third, new StatusRequest(3)));
             first.Dispose();
             Run();
-            Assert.Equal(0, Ask(third, new SocketRequest(4, LinkFamily.V4, LinkSocketType.Stream, 0)));
+            Assert.Equal(0, Ask(third, new SocketRequest(4, SocketFamily.V4, LinkSocketType.Stream, 0)));
         }
     }
 
@@ -154,7 +155,7 @@ public sealed class LinkActorSpecs : DriverSetup
         var first = Open();
         using var second = Open(LinkSocketType.Datagram);
         using var third = Open();
-        Assert.Equal((int)StackError.NoBufferSpace, Ask(new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 0)).Error);
+        Assert.Equal((int)StackError.NoBufferSpace, Ask(new SocketRequest(1, SocketFamily.V4, LinkSocketType.Stream, 0)).Error);
         first.Dispose();
         Run();
         using var fourth = Open();
@@ -170,7 +171,7 @@ public sealed class LinkActorSpecs : DriverSetup
     [InlineData(10, 1, 0, 0)]
     public void A_socket_is_made_of_a_family_type_and_protocol_that_there_are(int family, int type, int protocol, int error)
     {
-        var reply = AskReply(new SocketRequest(1, (LinkFamily)family, (LinkSocketType)type, protocol));
+        var reply = AskReply(new SocketRequest(1, (SocketFamily)family, (LinkSocketType)type, protocol));
         Assert.Equal(error, reply.Answer.Error);
         Assert.Equal(error == 0, reply.Descriptor is not null);
         reply.Descriptor?.Dispose();
@@ -182,7 +183,7 @@ public sealed class LinkActorSpecs : DriverSetup
         var registered = Reactor.Count;
         using (var client = Connect())
         {
-            client.Send([.. LinkHarness.Hello(), .. LinkHarness.Frame(new SocketRequest(5, LinkFamily.V4, LinkSocketType.Stream, 0))]);
+            client.Send([.. LinkHarness.Hello(), .. LinkHarness.Frame(new SocketRequest(5, SocketFamily.V4, LinkSocketType.Stream, 0))]);
         }
 
         Run();
@@ -228,11 +229,11 @@ public sealed class LinkActorSpecs : DriverSetup
     [Fact]
     public void A_ping_goes_out_and_its_answer_comes_back()
     {
-        var reply = AskLater(new PingRequest(3, LinkAddress.From(new IpEndpoint(Support.Peer.Address, 0)), 1, 56, 1000));
+        var reply = AskLater(new PingRequest(3, Sockaddr.From(new IpEndpoint(Support.Peer.Address, 0)), 1, 56, 1000));
         Assert.Equal((3u, 0), (reply.Id, reply.Error));
         Assert.Equal(Support.Peer.Address, reply.PingReply.From.Endpoint.Address);
         Assert.Equal(64, reply.PingReply.HopLimit);
-        var far = AskLater(new PingRequest(4, LinkAddress.From(new IpEndpoint(IpAddress.Parse("192.0.2.1"), 0)), 1, 56, 1000));
+        var far = AskLater(new PingRequest(4, Sockaddr.From(new IpEndpoint(IpAddress.Parse("192.0.2.1"), 0)), 1, 56, 1000));
         Assert.Equal((int)StackError.NetworkUnreachable, far.Error);
     }
 

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
@@ -148,10 +149,10 @@ public sealed class ListenerActorSpecs : DriverSetup
     {
         using var first = OpenListening(80);
         using var second = Open();
-        Assert.Equal((int)StackError.AddressInUse, Ask(new BindRequest(1, second.Handle, LinkAddress.From(new IpEndpoint(Address, 80)))).Error);
+        Assert.Equal((int)StackError.AddressInUse, Ask(new BindRequest(1, second.Handle, Sockaddr.From(new IpEndpoint(Address, 80)))).Error);
         using var third = Open();
         Ask(new SetOptionRequest(1, third.Handle, 1, 2, BitConverter.GetBytes(1))); // SO_REUSEADDR does not share a listening port
-        Assert.Equal((int)StackError.AddressInUse, Ask(new BindRequest(1, third.Handle, LinkAddress.From(new IpEndpoint(IpAddress.AnyV4, 80)))).Error);
+        Assert.Equal((int)StackError.AddressInUse, Ask(new BindRequest(1, third.Handle, Sockaddr.From(new IpEndpoint(IpAddress.AnyV4, 80)))).Error);
     }
 
     [Fact]
@@ -176,7 +177,7 @@ public sealed class ListenerActorSpecs : DriverSetup
         Assert.Equal(new IpEndpoint(Address, 80), Ask(new GetSockNameRequest(1, listener.Handle)).Address.Endpoint);
         Assert.Equal((int)StackError.NotConnected, Ask(new GetPeerNameRequest(1, listener.Handle)).Error);
         Assert.Equal(new IpEndpoint(Address, 80), Ask(new ListenRequest(1, listener.Handle, 99)).Address.Endpoint);
-        var elsewhere = LinkAddress.From(new IpEndpoint(Support.Peer.Address, 80));
+        var elsewhere = Sockaddr.From(new IpEndpoint(Support.Peer.Address, 80));
         Assert.Equal((int)StackError.InvalidArgument, Ask(new ConnectRequest(1, listener.Handle, elsewhere, 0, false)).Error);
     }
 
@@ -195,7 +196,7 @@ public sealed class ListenerActorSpecs : DriverSetup
     {
         using var listener = Open();
         Assert.Equal(0, Ask(new SetOptionRequest(1, listener.Handle, 6, 1, BitConverter.GetBytes(1))).Error); // TCP_NODELAY
-        Assert.Equal(0, Ask(new BindRequest(1, listener.Handle, LinkAddress.From(new IpEndpoint(Address, 80)))).Error);
+        Assert.Equal(0, Ask(new BindRequest(1, listener.Handle, Sockaddr.From(new IpEndpoint(Address, 80)))).Error);
         Assert.Equal(0, Ask(new ListenRequest(1, listener.Handle, 5)).Error);
         Peer.Connect(80);
         Run();

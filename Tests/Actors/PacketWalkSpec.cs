@@ -1,3 +1,4 @@
+using Tapwire.Posix;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
 using Tapwire.Tests.Actors.Support;

@@ -5,6 +5,8 @@ using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
+using Tapwire.Proxy;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
 using Tapwire.Tests.Actors.Support;
@@ -110,7 +112,7 @@ public sealed class ReconfigureSpecs() : DriverSetup("""serve = ["echo:7", "disc
         Assert.Empty(answer.Problems);
         Assert.Equal(Everybody, ModeOf(LinkPath));
         using var first = Open();
-        Assert.Equal((int)Tapwire.Stack.StackError.NoBufferSpace, Ask(new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 0)).Error);
+        Assert.Equal((int)Tapwire.Stack.StackError.NoBufferSpace, Ask(new SocketRequest(1, SocketFamily.V4, LinkSocketType.Stream, 0)).Error);
 
         Reconfigure(Settings);
         Assert.Equal(OwnerOnly, ModeOf(LinkPath));

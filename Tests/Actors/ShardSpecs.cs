@@ -5,6 +5,7 @@ using Tapwire.Actors;
 using Tapwire.Actors.Link;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
@@ -135,7 +136,7 @@ public sealed class ShardSpecs() : DriverSetup("""
             using var app = Open();
             Assert.Equal(0, Ask(new SetOptionRequest(5, app.Handle, 1, 2, BitConverter.GetBytes(1))).Error);
             Assert.Equal(0, Bind(app, 5000).Error);
-            Assert.Equal(0, Ask(new ConnectRequest(6, app.Handle, LinkAddress.From(new IpEndpoint(Peer.Address, port)), 0, false)).Error);
+            Assert.Equal(0, Ask(new ConnectRequest(6, app.Handle, Sockaddr.From(new IpEndpoint(Peer.Address, port)), 0, false)).Error);
             app.Write("x"u8);
         }
     }
@@ -162,7 +163,7 @@ public sealed class ShardSpecs() : DriverSetup("""
         for (var i = 0; i < Shards; i++)
         {
             using var client = Open();
-            Assert.Equal(0, Ask(new ConnectRequest(2, client.Handle, LinkAddress.From(new IpEndpoint(Address, 9000)), 0, false)).Error);
+            Assert.Equal(0, Ask(new ConnectRequest(2, client.Handle, Sockaddr.From(new IpEndpoint(Address, 9000)), 0, false)).Error);
             using var server = listener.Accept(out _)!;
             var bytes = new byte[300_000];
             new Random(i).NextBytes(bytes);
@@ -183,7 +184,7 @@ public sealed class ShardSpecs() : DriverSetup("""
         for (var i = 0; i < 6; i++)
         {
             using var app = Open();
-            Assert.Equal(0, Ask(new ConnectRequest(2, app.Handle, LinkAddress.From(Echo), 0, false)).Error);
+            Assert.Equal(0, Ask(new ConnectRequest(2, app.Handle, Sockaddr.From(Echo), 0, false)).Error);
             app.Write("ping"u8);
             var received = new List<byte>();
             RunUntil(() => Take(app, received).Count == 4);
@@ -267,7 +268,7 @@ public sealed class ShardSpecs() : DriverSetup("""
         RunUntil(() => sockets.All(socket => Peer.ReceivedCount(socket) == 100));
     }
 
-    private LinkAnswer Bind(App app, ushort port) => Ask(new BindRequest(2, app.Handle, LinkAddress.From(new IpEndpoint(Address, port))));
+    private LinkAnswer Bind(App app, ushort port) => Ask(new BindRequest(2, app.Handle, Sockaddr.From(new IpEndpoint(Address, port))));
 
     private static List<byte> Take(App app, List<byte> received)
     {

@@ -9,7 +9,7 @@ using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Actors.Support;
 using Tapwire.Tests.Support;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Actors;
@@ -28,7 +28,7 @@ public sealed class SocketActorSpecs : ActorSpec
     private readonly SocketContext _context;
     private ApplicationEnd? _application;
 
-    private static ConnectRequest AwaitHandshake { get; } = new(2, 1, LinkAddress.None, 0, NoWait: false, AwaitHandshake: true);
+    private static ConnectRequest AwaitHandshake { get; } = new(2, 1, Sockaddr.None, 0, NoWait: false, AwaitHandshake: true);
 
     public SocketActorSpecs()
     {
@@ -41,10 +41,10 @@ public sealed class SocketActorSpecs : ActorSpec
     public void Requests_that_come_while_binding_wait_and_are_answered_in_their_order()
     {
         var actor = Connection();
-        Ask(actor, new BindRequest(1, 1, LinkAddress.From(Local)));
+        Ask(actor, new BindRequest(1, 1, Sockaddr.From(Local)));
         Ask(actor, new GetSockNameRequest(2, 1));
-        Ask(actor, new BindRequest(3, 1, LinkAddress.From(Local)));
-        Ask(actor, new ConnectRequest(4, 1, LinkAddress.From(Remote), 0, false));
+        Ask(actor, new BindRequest(3, 1, Sockaddr.From(Local)));
+        Ask(actor, new ConnectRequest(4, 1, Sockaddr.From(Remote), 0, false));
         _stack.ExpectMsg<Bind>();
         Assert.False(_session.HasMessages);
         Assert.False(_stack.HasMessages);
@@ -63,7 +63,7 @@ public sealed class SocketActorSpecs : ActorSpec
     public void A_connect_that_fast_open_has_a_cookie_for_is_done_at_once()
     {
         var actor = Connection();
-        Ask(actor, new ConnectRequest(1, 1, LinkAddress.From(Remote), 0, NoWait: true));
+        Ask(actor, new ConnectRequest(1, 1, Sockaddr.From(Remote), 0, NoWait: true));
         _stack.ExpectMsg<Connect>();
         _stack.Send(actor, new Connecting(Id, Local, IsEarly: true));
         Assert.False(_session.HasMessages);
@@ -118,11 +118,11 @@ public sealed class SocketActorSpecs : ActorSpec
     public void A_bind_that_fails_leaves_a_socket_that_can_be_bound_again()
     {
         var actor = Connection();
-        Ask(actor, new BindRequest(1, 1, LinkAddress.From(Local)));
+        Ask(actor, new BindRequest(1, 1, Sockaddr.From(Local)));
         _stack.ExpectMsg<Bind>();
         _stack.Send(actor, new BindFailed(StackError.AddressInUse));
         Assert.Equal((1u, (int)StackError.AddressInUse), Answered(out _));
-        Ask(actor, new BindRequest(2, 1, LinkAddress.From(Local)));
+        Ask(actor, new BindRequest(2, 1, Sockaddr.From(Local)));
         _stack.ExpectMsg<Bind>();
     }
 
@@ -196,7 +196,7 @@ public sealed class SocketActorSpecs : ActorSpec
         Sys.Stop(actor);
         ExpectTerminated(actor);
         var link = StreamLink.Create(out _application);
-        actor.Tell(new JoinSocket(_context, link, LinkFamily.V4, default, new Accepted(Id, Local, Remote)), ActorRefs.NoSender);
+        actor.Tell(new JoinSocket(_context, link, SocketFamily.V4, default, new Accepted(Id, Local, Remote)), ActorRefs.NoSender);
         Assert.Equal(Id, _stack.ExpectMsg<Abort>().Id);
         using var app = new Application(_application);
         Assert.Equal(-1, app.Read());
@@ -235,14 +235,14 @@ public sealed class SocketActorSpecs : ActorSpec
     public void A_datagram_request_that_is_under_way_when_the_socket_ends_is_answered()
     {
         var link = DatagramLink.Create(out _application);
-        var actor = Sys.ActorOf(DatagramActor.Props(_context, link, LinkFamily.V4).WithDispatcher(VirtualTime.Dispatcher));
-        Ask(actor, new BindRequest(1, 1, LinkAddress.From(Local)));
+        var actor = Sys.ActorOf(DatagramActor.Props(_context, link, SocketFamily.V4).WithDispatcher(VirtualTime.Dispatcher));
+        Ask(actor, new BindRequest(1, 1, Sockaddr.From(Local)));
         _stack.ExpectMsg<OpenDatagram>();
         Ask(actor, new GetSockNameRequest(2, 1));
         _stack.Send(actor, new DatagramOpened(Id, Local));
         Assert.Equal((1u, 0), Answered(out _));
         Assert.Equal((2u, 0), Answered(out _));
-        Ask(actor, new ConnectRequest(3, 1, LinkAddress.From(Remote), 0, false));
+        Ask(actor, new ConnectRequest(3, 1, Sockaddr.From(Remote), 0, false));
         Assert.False(_session.HasMessages);
         _stack.Send(actor, new Closed(StackError.AddressNotAvailable));
         Assert.Equal((3u, (int)StackError.ConnectionAborted), Answered(out _));
@@ -259,7 +259,7 @@ public sealed class SocketActorSpecs : ActorSpec
     private IActorRef Early()
     {
         var actor = Connection();
-        Ask(actor, new ConnectRequest(1, 1, LinkAddress.From(Remote), 0, NoWait: false));
+        Ask(actor, new ConnectRequest(1, 1, Sockaddr.From(Remote), 0, NoWait: false));
         _stack.ExpectMsg<Connect>();
         _stack.Send(actor, new Connecting(Id, Local, IsEarly: true));
         _stack.Send(actor, new Connected(Id, Local, Remote, 1000, IsEarly: true));
@@ -271,14 +271,14 @@ public sealed class SocketActorSpecs : ActorSpec
     {
         var link = StreamLink.Create(out _application);
         var actor = Sys.ActorOf(ConnectionActor.Props.WithDispatcher(VirtualTime.Dispatcher));
-        actor.Tell(new JoinSocket(_context, link, LinkFamily.V4, default, accepted));
+        actor.Tell(new JoinSocket(_context, link, SocketFamily.V4, default, accepted));
         return actor;
     }
 
     private IActorRef Listener()
     {
         var link = StreamLink.Create(out _application);
-        var listen = new BecomeListener(_context, AcceptLink.From(link), LinkFamily.V4, null, default, new ListenRequest(7, 1, 5), _session.Ref);
+        var listen = new BecomeListener(_context, AcceptLink.From(link), SocketFamily.V4, null, default, new ListenRequest(7, 1, 5), _session.Ref);
         return Sys.ActorOf(LinkListenerActor.Props(listen, _reactor).WithDispatcher(VirtualTime.Dispatcher));
     }
 

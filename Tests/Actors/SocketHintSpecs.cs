@@ -3,7 +3,7 @@ using Tapwire.Links.Protocol;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Actors.Support;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Actors;
@@ -11,7 +11,7 @@ namespace Tapwire.Tests.Actors;
 /// <summary>What unmodified programs set and ask of their sockets, beside what changes anything.</summary>
 public sealed class SocketHintSpecs() : DriverSetup("")
 {
-    private static readonly LinkAddress AnyV6 = new(LinkFamily.V6, new IpEndpoint(IpAddress.Unspecified, 80));
+    private static readonly Sockaddr AnyV6 = new(SocketFamily.V6, new IpEndpoint(IpAddress.Unspecified, 80));
 
     [Theory]
     [InlineData(LinkSocketType.Stream, LinkOption.IpProtoTcp, LinkOption.TcpCork)]
@@ -44,7 +44,7 @@ public sealed class SocketHintSpecs() : DriverSetup("")
     [InlineData(LinkSocketType.Datagram)]
     public void A_socket_for_ipv6_alone_finds_no_address(LinkSocketType type)
     {
-        var reply = AskReply(new SocketRequest(1, LinkFamily.V6, type, 0));
+        var reply = AskReply(new SocketRequest(1, SocketFamily.V6, type, 0));
         using var app = new App(this, reply.Descriptor!);
         Assert.Equal(0, Set(app, LinkOption.IpProtoIpV6, LinkOption.IpV6V6Only, 1));
         Assert.Equal((int)StackError.AddressNotAvailable, Ask(new BindRequest(2, app.Handle, AnyV6)).Error);
@@ -59,7 +59,7 @@ public sealed class SocketHintSpecs() : DriverSetup("")
         Assert.Equal(0, Set(app, LinkOption.IpProtoIp, LinkOption.IpTtl, 9));
         Assert.Equal(0, Set(app, LinkOption.SolSocket, LinkOption.SoRcvBuf, 50_000));
         Assert.Equal(0, Ask(new GetSockNameRequest(4, app.Handle)).Address.Endpoint.Port);
-        Assert.Equal(0, Ask(new BindRequest(5, app.Handle, LinkAddress.From(new IpEndpoint(Address, 53)))).Error);
+        Assert.Equal(0, Ask(new BindRequest(5, app.Handle, Sockaddr.From(new IpEndpoint(Address, 53)))).Error);
         Assert.Equal(9, OptionOf(app, LinkOption.IpProtoIp, LinkOption.IpTtl));
         Assert.Equal(50_000, OptionOf(app, LinkOption.SolSocket, LinkOption.SoRcvBuf));
         Assert.Equal((int)StackError.InvalidArgument, Set(app, LinkOption.IpProtoIp, LinkOption.IpTtl, 256));
@@ -81,7 +81,7 @@ public sealed class SocketHintSpecs() : DriverSetup("")
         Peer.Listen(80);
         using var app = Open();
         Assert.Equal(7, Info(app)[0]); // TCP_CLOSE
-        Assert.Equal(0, Ask(new ConnectRequest(2, app.Handle, LinkAddress.From(new IpEndpoint(Support.Peer.Address, 80)), 0, false)).Error);
+        Assert.Equal(0, Ask(new ConnectRequest(2, app.Handle, Sockaddr.From(new IpEndpoint(Support.Peer.Address, 80)), 0, false)).Error);
         var info = Info(app);
         Assert.Equal(1, info[0]); // TCP_ESTABLISHED
         Assert.InRange(BitConverter.ToInt32(info, 16), 500, 1500);

@@ -10,7 +10,7 @@ using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
 using Tapwire.Tests.Actors.Support;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Actors;
@@ -55,7 +55,7 @@ public sealed class SupervisionSpecs() : DriverSetup("serve = [\"echo:7\"]")
     public void A_listener_that_cannot_be_watched_refuses_its_application_and_leaves_the_port_free()
     {
         using var app = Open();
-        var local = LinkAddress.From(new IpEndpoint(Address, 80));
+        var local = Sockaddr.From(new IpEndpoint(Address, 80));
         Assert.Equal(0, Ask(new BindRequest(2, app.Handle, local)).Error);
         Assert.Equal((int)StackError.ConnectionAborted, FailsToBegin(() => Ask(new ListenRequest(3, app.Handle, 5))).Error);
         app.Read();
@@ -88,7 +88,7 @@ public sealed class SupervisionSpecs() : DriverSetup("serve = [\"echo:7\"]")
         StreamLink.Create(out var end).Dispose();
         end.Dispose();
         EventFilter.Exception<ObjectDisposedException>().ExpectOne(() =>
-            session.Tell(new LinkReply(new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 0).Created(1), end)));
+            session.Tell(new LinkReply(new SocketRequest(1, SocketFamily.V4, LinkSocketType.Stream, 0).Created(1), end)));
         Run();
         app.Read();
         Assert.True(app.SawEndOfFile);

@@ -4,20 +4,22 @@ using Xunit;
 
 namespace Tapwire.Tests.Architecture;
 
-/// <summary>The arrows of the design, read from the compiled assemblies: Stack ← Messages ← Actors → Wires, Links; Host → all.</summary>
+/// <summary>The arrows of the design, read from the compiled assemblies: Stack ← Messages ← Actors → Wires, Links, Proxy → Posix; Host → all.</summary>
 public class LayeringSpec
 {
     /// <summary>What each assembly may refer to, of Tapwire's own, of the actor runtime, and of the host.</summary>
     private static readonly Dictionary<string, string[]> Allowed = new()
     {
         ["Tapwire.Stack"] = [],
-        ["Tapwire.Wires"] = ["Tapwire.Stack"],
-        ["Tapwire.Links"] = ["Tapwire.Stack", "Tapwire.Wires"],
-        ["Tapwire.Messages"] = ["Tapwire.Stack", "Tapwire.Wires", "Tapwire.Links", "Akka"],
-        ["Tapwire.Actors"] = ["Tapwire.Stack", "Tapwire.Messages", "Tapwire.Wires", "Tapwire.Links", "Akka"],
+        ["Tapwire.Posix"] = ["Tapwire.Stack"],
+        ["Tapwire.Wires"] = ["Tapwire.Stack", "Tapwire.Posix"],
+        ["Tapwire.Links"] = ["Tapwire.Stack", "Tapwire.Posix"],
+        ["Tapwire.Proxy"] = ["Tapwire.Stack", "Tapwire.Posix"],
+        ["Tapwire.Messages"] = ["Tapwire.Stack", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Akka"],
+        ["Tapwire.Actors"] = ["Tapwire.Stack", "Tapwire.Messages", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Proxy", "Akka"],
         ["tapwire"] =
         [
-            "Tapwire.Stack", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Wires", "Tapwire.Links", "Akka", "Akka.Hosting", "Akka.Logger.Serilog",
+            "Tapwire.Stack", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Proxy", "Akka", "Akka.Hosting", "Akka.Logger.Serilog",
             "Serilog", "Serilog.Extensions.Hosting", "Serilog.Extensions.Logging", "Serilog.Sinks.Console", "Serilog.Sinks.File",
             "Microsoft.Extensions.DependencyInjection", "Microsoft.Extensions.DependencyInjection.Abstractions",
             "Microsoft.Extensions.Diagnostics.HealthChecks", "Microsoft.Extensions.Diagnostics.HealthChecks.Abstractions",

@@ -1,5 +1,6 @@
 using Tapwire.Actors.Settings;
 using Tapwire.Host.Commands;
+using Tapwire.Posix;
 using Tapwire.Wires;
 using Xunit;
 

@@ -4,6 +4,7 @@ using Tapwire.Host;
 using Tapwire.Host.Commands;
 using Tapwire.Host.Configuration;
 using Tapwire.Host.Manual;
+using Tapwire.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Host;

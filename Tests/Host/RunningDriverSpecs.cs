@@ -10,6 +10,7 @@ using Tapwire.Host.Configuration;
 using Tapwire.Links;
 using Tapwire.Links.Client;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Wires;

@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Host;

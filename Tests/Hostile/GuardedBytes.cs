@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Tests.Hostile;
 

@@ -5,7 +5,7 @@ using Tapwire.Stack.Ip;
 using Tapwire.Tests.Actors.Support;
 using Tapwire.Tests.Links;
 using Tapwire.Tests.Links.Support;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Hostile;
@@ -39,11 +39,11 @@ public sealed class HostileLinkSpec : DriverSetup
         Peer.Listen(80);
         using var honest = new HostileClient(this);
         honest.Greet();
-        honest.Socket.Send(LinkHarness.Frame(new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 0)));
+        honest.Socket.Send(LinkHarness.Frame(new SocketRequest(1, SocketFamily.V4, LinkSocketType.Stream, 0)));
         Run();
         var (bytes, descriptor) = honest.Socket.ReceiveWithDescriptor(4096);
         using var app = new App(this, Assert.Single(LinkHarness.Answers(bytes)).Handle, descriptor);
-        Assert.Equal(0, Ask(new BindRequest(1, app.Handle, LinkAddress.From(new IpEndpoint(Address, 7)))).Error);
+        Assert.Equal(0, Ask(new BindRequest(1, app.Handle, Sockaddr.From(new IpEndpoint(Address, 7)))).Error);
         Play(random, 100, () => Ask(honest, app));
         var before = Descriptors.Count;
         Play(random, 800, () => Ask(honest, app));

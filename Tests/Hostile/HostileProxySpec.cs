@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Akka.TestKit;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;

@@ -1,4 +1,5 @@
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Links.Support;
 
@@ -16,7 +17,7 @@ internal sealed class HostileRequests(Random random, List<ulong> handles)
         return random.Next(16) switch
         {
             < 4 => new SocketRequest(
-                id, random.Next(4) == 0 ? (LinkFamily)random.Next(65536) : LinkFamily.V4, random.Next(4) == 0 ? (LinkSocketType)random.Next(8) : (LinkSocketType)random.Next(1, 3),
+                id, random.Next(4) == 0 ? (SocketFamily)random.Next(65536) : SocketFamily.V4, random.Next(4) == 0 ? (LinkSocketType)random.Next(8) : (LinkSocketType)random.Next(1, 3),
                 random.Next(4) == 0 ? Number() : 0),
             4 => new ConnectRequest(id, Handle(), Address(), random.Next(2) == 0 ? 0 : (uint)Number(), random.Next(2) == 0),
             5 => new BindRequest(id, Handle(), Address()),
@@ -66,7 +67,7 @@ internal sealed class HostileRequests(Random random, List<ulong> handles)
 
     private ulong Handle() => handles.Count == 0 || random.Next(6) == 0 ? (ulong)random.NextInt64() : handles[random.Next(handles.Count)];
 
-    private LinkAddress Address() => LinkAddress.From(new IpEndpoint(
+    private Sockaddr Address() => Sockaddr.From(new IpEndpoint(
         random.Next(6) switch
         {
             0 => default,

@@ -3,7 +3,8 @@ using System.Text;
 using Tapwire.Actors.Settings;
 using Tapwire.Host.Configuration;
 using Tapwire.Links.Protocol;
-using Tapwire.Links.Proxy;
+using Tapwire.Posix;
+using Tapwire.Proxy;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -231,11 +232,11 @@ internal static class ParserTargets
 
     private static void LinkRecords(Span<byte> input)
     {
-        if (input.Length >= LinkAddress.Size && LinkAddress.TryRead(input, out var address))
+        if (input.Length >= Sockaddr.Size && Sockaddr.TryRead(input, out var address))
         {
-            var written = new byte[LinkAddress.Size];
+            var written = new byte[Sockaddr.Size];
             address.WriteTo(written);
-            Require(LinkAddress.TryRead(written, out var again) && again == address, $"An address differs after it was written: {address}, {again}.");
+            Require(Sockaddr.TryRead(written, out var again) && again == address, $"An address differs after it was written: {address}, {again}.");
         }
 
         if (input.Length < AcceptRecord.Size || !AcceptRecord.TryRead(input, out var record))

@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using Tapwire.Wires.Posix;
-using static Tapwire.Wires.Posix.Libc;
+using Tapwire.Posix;
+using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Tests.Hostile;
 

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Links.Support;
@@ -35,7 +36,7 @@ public sealed class AcceptLinkSpecs : IDisposable
     {
         Assert.False(_app.Poll(0, SelectMode.SelectRead));
         using var connection = Send(1, out var result);
-        Assert.Equal(LinkWrite.Done, result);
+        Assert.Equal(WriteResult.Done, result);
         Assert.True(_app.Poll(0, SelectMode.SelectRead));
         using var accepted = Accept(1);
         Assert.False(_app.Poll(0, SelectMode.SelectRead));
@@ -64,7 +65,7 @@ public sealed class AcceptLinkSpecs : IDisposable
         while (true)
         {
             connections.Add(Send(waiting, out var result));
-            if (result == LinkWrite.Full)
+            if (result == WriteResult.Full)
                 break;
             waiting++;
         }
@@ -73,7 +74,7 @@ public sealed class AcceptLinkSpecs : IDisposable
         for (var i = 0; i < waiting; i++)
             Accept(i).Dispose();
         connections.Add(Send(100, out var again));
-        Assert.Equal(LinkWrite.Done, again);
+        Assert.Equal(WriteResult.Done, again);
         Accept(100).Dispose();
         connections.ForEach(c => c.Dispose());
     }
@@ -82,13 +83,13 @@ public sealed class AcceptLinkSpecs : IDisposable
     public void A_connection_that_the_application_never_accepts_is_closed_with_the_listener()
     {
         using var connection = Send(1, out _);
-        Assert.Equal(LinkRead.Empty, connection.State());
+        Assert.Equal(ReadResult.Empty, connection.State());
         Assert.False(_link.IsHungUp());
         _app.Close();
         Assert.True(_link.IsHungUp());
-        Assert.Equal(LinkRead.Closed, connection.State());
+        Assert.Equal(ReadResult.Closed, connection.State());
         using var refused = Send(2, out var result);
-        Assert.Equal(LinkWrite.Closed, result);
+        Assert.Equal(WriteResult.Closed, result);
     }
 
     [Fact]
@@ -114,14 +115,14 @@ public sealed class AcceptLinkSpecs : IDisposable
     }
 
     private static AcceptRecord Record(int number) => new(
-        LinkAddress.From(new IpEndpoint(IpAddress.Parse("10.99.0.1"), (ushort)(40_000 + number))),
-        LinkAddress.From(new IpEndpoint(IpAddress.Parse("10.99.0.2"), 80)));
+        Sockaddr.From(new IpEndpoint(IpAddress.Parse("10.99.0.1"), (ushort)(40_000 + number))),
+        Sockaddr.From(new IpEndpoint(IpAddress.Parse("10.99.0.2"), 80)));
 
-    private StreamLink Send(int number, out LinkWrite result)
+    private StreamLink Send(int number, out WriteResult result)
     {
         var connection = StreamLink.Create(out var end);
         result = _link.TrySend(Record(number), end);
-        if (result != LinkWrite.Done)
+        if (result != WriteResult.Done)
             end.Dispose();
         return connection;
     }

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Links.Support;
@@ -10,7 +11,7 @@ namespace Tapwire.Tests.Links;
 
 public sealed class DatagramLinkSpecs : IDisposable
 {
-    private static readonly LinkAddress Peer = LinkAddress.From(new IpEndpoint(IpAddress.Parse("10.99.0.1"), 53));
+    private static readonly Sockaddr Peer = Sockaddr.From(new IpEndpoint(IpAddress.Parse("10.99.0.1"), 53));
 
     private readonly BufferPool _pool = new();
     private readonly DatagramLink _link;
@@ -42,12 +43,12 @@ public sealed class DatagramLinkSpecs : IDisposable
     public void A_datagram_keeps_its_bytes_and_destination_on_the_way_out(int length)
     {
         Assert.Equal(28 + length, _app.Send(Message(Peer, Bytes.Pattern(length))));
-        Assert.Equal(LinkRead.Data, _link.Read(_pool, 128, out var payload, out var to));
+        Assert.Equal(ReadResult.Data, _link.Read(_pool, 128, out var payload, out var to));
         Assert.Equal(Bytes.Pattern(length), payload!.Span.ToArray());
         Assert.Equal(128, payload.Headroom);
         Assert.Equal(Peer, to);
         payload.Release();
-        Assert.Equal(LinkRead.Empty, _link.Read(_pool, 128, out _, out _));
+        Assert.Equal(ReadResult.Empty, _link.Read(_pool, 128, out _, out _));
     }
 
     [Theory]
@@ -59,7 +60,7 @@ public sealed class DatagramLinkSpecs : IDisposable
     {
         var payload = _pool.Rent(length);
         Bytes.Pattern(length).CopyTo(payload.Append(length));
-        Assert.Equal(LinkWrite.Done, _link.Write(payload, Peer));
+        Assert.Equal(WriteResult.Done, _link.Write(payload, Peer));
         payload.Release();
         var buffer = new byte[70_000];
         Assert.Equal(28 + length, _app.Receive(buffer));
@@ -74,7 +75,7 @@ public sealed class DatagramLinkSpecs : IDisposable
         for (var at = 0; at < 6000; at += 1500)
             payload.AddFragment(source, at, 1500);
         source.Release();
-        Assert.Equal(LinkWrite.Done, _link.Write(payload, Peer));
+        Assert.Equal(WriteResult.Done, _link.Write(payload, Peer));
         payload.Release();
         var buffer = new byte[70_000];
         Assert.Equal(6028, _app.Receive(buffer));
@@ -85,21 +86,21 @@ public sealed class DatagramLinkSpecs : IDisposable
     public void Two_datagrams_sent_back_to_back_stay_two()
     {
         _app.Send(Message(Peer, [1, 2]));
-        _app.Send(Message(LinkAddress.None, [3]));
+        _app.Send(Message(Sockaddr.None, [3]));
         Assert.Equal([1, 2], ReadOne(out var first));
         Assert.Equal([3], ReadOne(out var second));
         Assert.Equal(Peer, first);
-        Assert.Equal(LinkAddress.None, second);
+        Assert.Equal(Sockaddr.None, second);
     }
 
     [Fact]
     public void A_pending_error_reaches_the_application_as_a_message_of_no_family()
     {
-        Assert.Equal(LinkWrite.Done, _link.WriteError(111));
+        Assert.Equal(WriteResult.Done, _link.WriteError(111));
         var buffer = new byte[100];
         Assert.Equal(28, _app.Receive(buffer));
-        Assert.True(LinkAddress.TryRead(buffer, out var from));
-        Assert.Equal(LinkAddress.None, from);
+        Assert.True(Sockaddr.TryRead(buffer, out var from));
+        Assert.Equal(Sockaddr.None, from);
         Assert.Equal(111, DatagramHeader.ReadError(buffer));
     }
 
@@ -122,7 +123,7 @@ public sealed class DatagramLinkSpecs : IDisposable
     {
         for (var i = 0; i < 64; i++)
             _app.Send(new byte[1]);
-        Assert.Equal(LinkRead.Closed, _link.Read(_pool, 0, out _, out _));
+        Assert.Equal(ReadResult.Closed, _link.Read(_pool, 0, out _, out _));
     }
 
     [Fact]
@@ -132,18 +133,18 @@ public sealed class DatagramLinkSpecs : IDisposable
         _app.Close();
         Assert.True(_link.IsHungUp());
         Assert.Equal([1], ReadOne(out _));
-        Assert.Equal(LinkRead.Closed, _link.Read(_pool, 0, out _, out _));
+        Assert.Equal(ReadResult.Closed, _link.Read(_pool, 0, out _, out _));
         var payload = _pool.Rent(1);
-        Assert.Equal(LinkWrite.Closed, _link.Write(payload, Peer));
+        Assert.Equal(WriteResult.Closed, _link.Write(payload, Peer));
         payload.Release();
     }
 
     [Fact]
     public void A_close_with_datagrams_unread_is_a_close()
     {
-        Assert.Equal(LinkWrite.Done, _link.WriteError(1));
+        Assert.Equal(WriteResult.Done, _link.WriteError(1));
         _app.Close();
-        Assert.Equal(LinkRead.Closed, _link.Read(_pool, 0, out _, out _));
+        Assert.Equal(ReadResult.Closed, _link.Read(_pool, 0, out _, out _));
     }
 
     [Fact]
@@ -152,7 +153,7 @@ public sealed class DatagramLinkSpecs : IDisposable
         var payload = _pool.Rent(1000);
         payload.Append(1000).Clear();
         var taken = 0;
-        while (_link.Write(payload, Peer) == LinkWrite.Done)
+        while (_link.Write(payload, Peer) == WriteResult.Done)
             payload.Span[0] = (byte)++taken;
         payload.Release();
         Assert.InRange(taken, 50, 1000);
@@ -175,10 +176,10 @@ public sealed class DatagramLinkSpecs : IDisposable
         Assert.Equal(SocketError.WouldBlock, error);
         for (var i = 0; i < taken; i++)
             Assert.Equal(60_000, ReadOne(out _).Length);
-        Assert.Equal(LinkRead.Empty, _link.Read(_pool, 0, out _, out _));
+        Assert.Equal(ReadResult.Empty, _link.Read(_pool, 0, out _, out _));
     }
 
-    private static byte[] Message(LinkAddress address, byte[] payload)
+    private static byte[] Message(Sockaddr address, byte[] payload)
     {
         var message = new byte[28 + payload.Length];
         address.WriteTo(message);
@@ -186,9 +187,9 @@ public sealed class DatagramLinkSpecs : IDisposable
         return message;
     }
 
-    private byte[] ReadOne(out LinkAddress to)
+    private byte[] ReadOne(out Sockaddr to)
     {
-        Assert.Equal(LinkRead.Data, _link.Read(_pool, 0, out var payload, out to));
+        Assert.Equal(ReadResult.Data, _link.Read(_pool, 0, out var payload, out to));
         var bytes = payload!.Span.ToArray();
         payload.Release();
         return bytes;

@@ -2,7 +2,7 @@ using System.Net.Sockets;
 using Tapwire.Links;
 using Tapwire.Stack.Buffers;
 using Tapwire.Tests.Links.Support;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Links;
@@ -74,7 +74,7 @@ public sealed unsafe class EpollTruthSpecs : IDisposable
         using var accept = AcceptLink.From(_link);
         Events();
         using var connection = StreamLink.Create(out var end);
-        Assert.Equal(LinkWrite.Done, accept.TrySend(default, end));
+        Assert.Equal(WriteResult.Done, accept.TrySend(default, end));
         Assert.Equal(Libc.EPOLLIN, Events() & Libc.EPOLLIN);
         Assert.Equal(0u, Events());
         Descriptors.Adopt(_app.ReceiveWithDescriptor(64).Descriptor).Dispose();

@@ -3,11 +3,12 @@ using System.Net.Sockets;
 using Tapwire.Links;
 using Tapwire.Links.Client;
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
+using Tapwire.Proxy;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Links.Support;
 using Tapwire.Wires;
-using Tapwire.Wires.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Links;
@@ -47,7 +48,7 @@ public sealed class FaultyCallSpecs : IDisposable
         using var app = calls.Spare(AppSocket.Open(end));
         Exchange(link, app, new Random(seed));
         app.Shutdown(SocketShutdown.Send);
-        Assert.Equal(LinkRead.EndOfStream, Last(link));
+        Assert.Equal(ReadResult.EndOfStream, Last(link));
 
         // In order: end of file, and no reset.
         link.Dispose();
@@ -73,14 +74,14 @@ public sealed class FaultyCallSpecs : IDisposable
         using var app = calls.Spare(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
         app.Connect(new IPEndPoint(IPAddress.Loopback, listener.Local.Port));
         app.Blocking = false;
-        Assert.Equal(LinkAccept.Accepted, listener.TryAccept(out var first, out _));
+        Assert.Equal(AcceptResult.Accepted, listener.TryAccept(out var first, out _));
         app.Send(handshake);
         var looked = new MemoryStream();
         var room = new byte[500];
         for (var turns = 0; looked.Length < handshake.Length; turns++)
         {
             Assert.InRange(turns, 0, MaxTurns);
-            if (first!.Peek(room, out var count) != LinkRead.Data)
+            if (first!.Peek(room, out var count) != ReadResult.Data)
                 continue;
             looked.Write(room, 0, count);
             first.Take(count);
@@ -90,7 +91,7 @@ public sealed class FaultyCallSpecs : IDisposable
         using var link = first!.HandOver();
         Exchange(link, app, new Random(seed));
         app.Shutdown(SocketShutdown.Send);
-        Assert.Equal(LinkRead.EndOfStream, Last(link));
+        Assert.Equal(ReadResult.EndOfStream, Last(link));
     });
 
     /// <summary>The kernel moves a message whole or not at all.</summary>
@@ -99,7 +100,7 @@ public sealed class FaultyCallSpecs : IDisposable
     public void Datagrams(int seed) => FaultyCalls.Run(seed, cuts: false, NoMemory, calls =>
     {
         var random = new Random(seed);
-        var peer = LinkAddress.From(new IpEndpoint(IpAddress.Parse("10.99.0.1"), 53));
+        var peer = Sockaddr.From(new IpEndpoint(IpAddress.Parse("10.99.0.1"), 53));
         var header = new byte[DatagramHeader.Size];
         peer.WriteTo(header);
         using var link = DatagramLink.Create(out var end);
@@ -119,7 +120,7 @@ public sealed class FaultyCallSpecs : IDisposable
             }
 
             Assert.Equal(forth, taken!.Span.ToArray());
-            while (link.Write(taken, peer) != LinkWrite.Done)
+            while (link.Write(taken, peer) != WriteResult.Done)
             {
                 // No memory for the moment.
             }
@@ -138,7 +139,7 @@ public sealed class FaultyCallSpecs : IDisposable
         using var receiving = Duplicate(client);
         using var reports = new Reports();
         session.Start(reports.Reactor, reports.Note);
-        byte[] asked = [.. LinkHarness.Hello(), .. Enumerable.Range(1, Descriptors).SelectMany(i => LinkHarness.Frame(new SocketRequest((uint)i, LinkFamily.V4, LinkSocketType.Stream, 0)))];
+        byte[] asked = [.. LinkHarness.Hello(), .. Enumerable.Range(1, Descriptors).SelectMany(i => LinkHarness.Frame(new SocketRequest((uint)i, SocketFamily.V4, LinkSocketType.Stream, 0)))];
         var (random, links, requests, answers) = (new Random(seed), new List<StreamLink>(), new List<LinkRequest>(), new MemoryStream());
         var got = new List<Socket>();
         var expected = LinkProtocol.HelloSize;
@@ -152,7 +153,7 @@ public sealed class FaultyCallSpecs : IDisposable
             if (reports.Take())
             {
                 session.Flush();
-                while (session.ReadRequests(requests) == LinkRead.Data)
+                while (session.ReadRequests(requests) == ReadResult.Data)
                 {
                     // More may be there.
                 }
@@ -187,9 +188,9 @@ public sealed class FaultyCallSpecs : IDisposable
         var (links, records, got) = (new List<StreamLink>(), new MemoryStream(), new List<Socket>());
         for (var i = 0; i < Descriptors; i++)
         {
-            var from = LinkAddress.From(new IpEndpoint(IpAddress.Parse("10.99.0.1"), (ushort)(i + 1)));
+            var from = Sockaddr.From(new IpEndpoint(IpAddress.Parse("10.99.0.1"), (ushort)(i + 1)));
             links.Add(CreateStream(out var application));
-            for (var turns = 0; link.TrySend(new AcceptRecord(from, from), application) != LinkWrite.Done; turns++)
+            for (var turns = 0; link.TrySend(new AcceptRecord(from, from), application) != WriteResult.Done; turns++)
             {
                 Assert.InRange(turns, 0, MaxTurns);
                 Receive(receiving, records, got);
@@ -300,7 +301,7 @@ public sealed class FaultyCallSpecs : IDisposable
                 given += piece;
             }
 
-            Assert.NotEqual(LinkWrite.Closed, link.Write(ref chain, out _));
+            Assert.NotEqual(WriteResult.Closed, link.Write(ref chain, out _));
             received.Write(app.ReadAll());
         }
 
@@ -311,26 +312,26 @@ public sealed class FaultyCallSpecs : IDisposable
 
     private void ReadAll(StreamEnd link, MemoryStream taken, Random random)
     {
-        LinkRead read;
-        while ((read = link.Read(_pool, random.Next(1, 5000), out var data)) == LinkRead.Data)
+        ReadResult read;
+        while ((read = link.Read(_pool, random.Next(1, 5000), out var data)) == ReadResult.Data)
         {
             taken.Write(data!.Span);
             data.Release();
         }
 
-        Assert.Equal(LinkRead.Empty, read);
+        Assert.Equal(ReadResult.Empty, read);
     }
 
     /// <summary>What is read in the end, when the other side has ended its direction.</summary>
-    private static LinkRead Last(StreamEnd link)
+    private static ReadResult Last(StreamEnd link)
     {
         for (var turns = 0; turns < MaxTurns; turns++)
         {
-            if (link.State() is var state and not LinkRead.Empty)
+            if (link.State() is var state and not ReadResult.Empty)
                 return state;
         }
 
-        return LinkRead.Empty;
+        return ReadResult.Empty;
     }
 
     /// <summary>What a reactor, which is edge-triggered, reports of one descriptor.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Xunit;
@@ -8,8 +9,8 @@ namespace Tapwire.Tests.Links;
 
 public sealed class LinkCodecSpecs
 {
-    private static readonly LinkAddress V4 = LinkAddress.From(new IpEndpoint(IpAddress.Parse("10.99.0.1"), 80));
-    private static readonly LinkAddress V6 = LinkAddress.From(new IpEndpoint(IpAddress.Parse("fd00::1"), 443));
+    private static readonly Sockaddr V4 = Sockaddr.From(new IpEndpoint(IpAddress.Parse("10.99.0.1"), 80));
+    private static readonly Sockaddr V6 = Sockaddr.From(new IpEndpoint(IpAddress.Parse("fd00::1"), 443));
 
     private const string V4Bytes = "0200 0050 0A630001 0000000000000000 000000000000000000000000";
     private const string V6Bytes = "0A00 01BB 00000000 FD000000000000000000000000000001 00000000";
@@ -17,7 +18,7 @@ public sealed class LinkCodecSpecs
 
     public static TheoryData<LinkRequest, string> Requests => new()
     {
-        { new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 6), "18000000 0100 0000 01000000 00000000 0200 0100 06000000" },
+        { new SocketRequest(1, SocketFamily.V4, LinkSocketType.Stream, 6), "18000000 0100 0000 01000000 00000000 0200 0100 06000000" },
         {
             new ConnectRequest(2, 0x1122334455667788, V4, 300_000, NoWait: true),
             $"40000000 0200 0000 02000000 00000000 {Handle} {V4Bytes} E0930400 01000000 00000000"
@@ -67,7 +68,7 @@ public sealed class LinkCodecSpecs
     [Fact]
     public void Answers_have_their_documented_bytes_and_are_read_from_them()
     {
-        AssertAnswer(new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 0).Created(0x1122334455667788), $"18000000 0180 0000 01000000 00000000 {Handle}");
+        AssertAnswer(new SocketRequest(1, SocketFamily.V4, LinkSocketType.Stream, 0).Created(0x1122334455667788), $"18000000 0180 0000 01000000 00000000 {Handle}");
         AssertAnswer(new ConnectRequest(2, 1, V4, 0, false).Connected(V4), $"30000000 0280 0000 02000000 00000000 {V4Bytes} 00000000");
         AssertAnswer(new ConnectRequest(3, 1, V4, 0, false).Failed(StackError.ConnectionRefused), "10000000 0280 0000 03000000 6F000000");
         AssertAnswer(new ConnectRequest(3, 1, V4, 0, true).InProgress(), "10000000 0280 0000 03000000 73000000");
@@ -83,7 +84,7 @@ public sealed class LinkCodecSpecs
     [Fact]
     public void What_an_answer_says_is_what_it_was_made_of()
     {
-        Assert.Equal(5ul, Again(new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 0).Created(5)).Handle);
+        Assert.Equal(5ul, Again(new SocketRequest(1, SocketFamily.V4, LinkSocketType.Stream, 0).Created(5)).Handle);
         Assert.Equal(V6, Again(new BindRequest(1, 2, V6).Bound(V6)).Address);
         Assert.Equal("{\"ä\":1}", Again(new StatusRequest(1).Status("{\"ä\":1}")).Text);
         Assert.Equal(new PingReply(TimeSpan.FromTicks(1234), V6, 63), Again(new PingRequest(1, V6, 1, 8, 1000).Replied(TimeSpan.FromTicks(1234), V6, 63)).PingReply);
@@ -186,14 +187,14 @@ public sealed class LinkCodecSpecs
     {
         Assert.Equal(V4Bytes.Replace(" ", "", StringComparison.Ordinal), Hex(V4));
         Assert.Equal(V6Bytes.Replace(" ", "", StringComparison.Ordinal), Hex(V6));
-        var mapped = LinkAddress.From(V4.Endpoint, LinkFamily.V6);
+        var mapped = Sockaddr.From(V4.Endpoint, SocketFamily.V6);
         Assert.Equal("0A000050" + "00000000" + "00000000000000000000FFFF0A630001" + "00000000", Hex(mapped));
-        Assert.Equal("0A000050" + new string('0', 48), Hex(LinkAddress.From(new IpEndpoint(IpAddress.AnyV4, 80), LinkFamily.V6)));
-        Assert.Equal("02000050" + new string('0', 48), Hex(LinkAddress.From(new IpEndpoint(IpAddress.Unspecified, 80), LinkFamily.V4)));
-        Assert.Equal(new string('0', 56), Hex(LinkAddress.None));
-        foreach (var address in new[] { V4, V6, mapped, LinkAddress.None })
+        Assert.Equal("0A000050" + new string('0', 48), Hex(Sockaddr.From(new IpEndpoint(IpAddress.AnyV4, 80), SocketFamily.V6)));
+        Assert.Equal("02000050" + new string('0', 48), Hex(Sockaddr.From(new IpEndpoint(IpAddress.Unspecified, 80), SocketFamily.V4)));
+        Assert.Equal(new string('0', 56), Hex(Sockaddr.None));
+        foreach (var address in new[] { V4, V6, mapped, Sockaddr.None })
         {
-            Assert.True(LinkAddress.TryRead(Convert.FromHexString(Hex(address)), out var read));
+            Assert.True(Sockaddr.TryRead(Convert.FromHexString(Hex(address)), out var read));
             Assert.Equal(address, read);
         }
     }
@@ -277,9 +278,9 @@ public sealed class LinkCodecSpecs
         Assert.Equal(golden.Replace(" ", "", StringComparison.Ordinal), Convert.ToHexString(frame));
     }
 
-    private static string Hex(LinkAddress address)
+    private static string Hex(Sockaddr address)
     {
-        var bytes = new byte[LinkAddress.Size];
+        var bytes = new byte[Sockaddr.Size];
         bytes.AsSpan().Fill(0xA5);
         address.WriteTo(bytes);
         return Convert.ToHexString(bytes);

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Tapwire.Links;
+using Tapwire.Posix;
 using Tapwire.Tests.Links.Support;
 using Xunit;
 
@@ -96,7 +97,7 @@ public sealed class LinkListenerSpecs : IDisposable
     public void No_connection_is_no_session()
     {
         using var listener = LinkListener.Listen(Path);
-        Assert.Equal(LinkAccept.None, listener.TryAccept(out var session, out _));
+        Assert.Equal(AcceptResult.None, listener.TryAccept(out var session, out _));
         Assert.Null(session);
     }
 
@@ -105,7 +106,7 @@ public sealed class LinkListenerSpecs : IDisposable
     {
         using var listener = LinkListener.Listen(Path);
         using var client = Connect();
-        Assert.Equal(LinkAccept.Accepted, listener.TryAccept(out var session, out var peer));
+        Assert.Equal(AcceptResult.Accepted, listener.TryAccept(out var session, out var peer));
         Assert.Equal(Environment.ProcessId, peer.ProcessId);
         Assert.Equal(peer, session!.Peer);
         session.Dispose();
@@ -127,11 +128,11 @@ public sealed class LinkListenerSpecs : IDisposable
         using var listener = LinkListener.Listen(Path, [nobody]);
         File.SetUnixFileMode(_directory, (UnixFileMode)0b111_101_101);
         using var admitted = ConnectAs(nobody);
-        Assert.Equal(LinkAccept.Accepted, listener.TryAccept(out var session, out var peer));
+        Assert.Equal(AcceptResult.Accepted, listener.TryAccept(out var session, out var peer));
         Assert.Equal(nobody, peer.UserId);
         session!.Dispose();
         using var refused = ConnectAs(third);
-        Assert.Equal(LinkAccept.Refused, listener.TryAccept(out _, out peer));
+        Assert.Equal(AcceptResult.Refused, listener.TryAccept(out _, out peer));
         Assert.Equal(third, peer.UserId);
 
         Socket ConnectAs(uint user)
@@ -152,12 +153,12 @@ public sealed class LinkListenerSpecs : IDisposable
         var changed = OtherUser.TryRun(nobody, () => error = Assert.ThrowsAny<SocketException>(() => Connect()).SocketErrorCode);
         Skip.IfNot(changed, "needs the right to change users");
         Assert.Equal(SocketError.AccessDenied, error);
-        Assert.Equal(LinkAccept.None, listener.TryAccept(out _, out _));
+        Assert.Equal(AcceptResult.None, listener.TryAccept(out _, out _));
 
         File.SetUnixFileMode(Path, (UnixFileMode)0b110_110_110);
         Socket? client = null;
         OtherUser.TryRun(nobody, () => client = Connect());
-        Assert.Equal(LinkAccept.Refused, listener.TryAccept(out var session, out var peer));
+        Assert.Equal(AcceptResult.Refused, listener.TryAccept(out var session, out var peer));
         Assert.Null(session);
         Assert.Equal(nobody, peer.UserId);
         Assert.Equal(0, client!.Receive(new byte[16]));
@@ -180,7 +181,7 @@ public sealed class LinkListenerSpecs : IDisposable
         LeaveStale();
         using var listener = LinkListener.Listen(Path);
         using var client = Connect();
-        Assert.Equal(LinkAccept.Accepted, listener.TryAccept(out var session, out _));
+        Assert.Equal(AcceptResult.Accepted, listener.TryAccept(out var session, out _));
         session!.Dispose();
     }
 

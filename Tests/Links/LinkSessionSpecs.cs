@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -11,7 +12,7 @@ namespace Tapwire.Tests.Links;
 
 public sealed class LinkSessionSpecs : IDisposable
 {
-    private static readonly LinkAddress Remote = LinkAddress.From(new IpEndpoint(IpAddress.Parse("10.99.0.1"), 80));
+    private static readonly Sockaddr Remote = Sockaddr.From(new IpEndpoint(IpAddress.Parse("10.99.0.1"), 80));
 
     private readonly LinkHarness _harness = new();
     private readonly List<LinkRequest> _requests = [];
@@ -20,7 +21,7 @@ public sealed class LinkSessionSpecs : IDisposable
 
     private static readonly LinkRequest[] Conversation =
     [
-        new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 0),
+        new SocketRequest(1, SocketFamily.V4, LinkSocketType.Stream, 0),
         new ConnectRequest(2, 99, Remote, 1, false),
         new StatusRequest(3),
         new GetOptionRequest(4, 99, 1, 4, 4),
@@ -33,7 +34,7 @@ public sealed class LinkSessionSpecs : IDisposable
         var (client, session) = _harness.Open();
         Assert.Equal(LinkHarness.Hello(), client.ReadAll());
         client.Send(LinkHarness.Hello());
-        Assert.Equal(LinkRead.Empty, session.ReadRequests(_requests));
+        Assert.Equal(ReadResult.Empty, session.ReadRequests(_requests));
         Assert.Empty(_requests);
         Assert.Equal((uint)Environment.ProcessId, (uint)session.Peer.ProcessId);
         session.Dispose();
@@ -52,7 +53,7 @@ public sealed class LinkSessionSpecs : IDisposable
             {
                 if (piece.Length > 0)
                     client.Send(piece);
-                Assert.Equal(LinkRead.Empty, session.ReadRequests(_requests));
+                Assert.Equal(ReadResult.Empty, session.ReadRequests(_requests));
             }
 
             Assert.Equal(Conversation, _requests);
@@ -68,7 +69,7 @@ public sealed class LinkSessionSpecs : IDisposable
         foreach (var one in LinkHarness.Hello().Concat(Conversation.SelectMany(LinkHarness.Frame)))
         {
             client.Send([one]);
-            Assert.Equal(LinkRead.Empty, session.ReadRequests(_requests));
+            Assert.Equal(ReadResult.Empty, session.ReadRequests(_requests));
         }
 
         Assert.Equal(Conversation, _requests);
@@ -82,7 +83,7 @@ public sealed class LinkSessionSpecs : IDisposable
         var (client, session) = _harness.OpenGreeted();
         for (uint i = 0; i < 100; i++)
             client.Send(LinkHarness.Frame(new StatusRequest(i)));
-        for (var calls = 0; session.ReadRequests(_requests) == LinkRead.Data; calls++)
+        for (var calls = 0; session.ReadRequests(_requests) == ReadResult.Data; calls++)
             Assert.Equal((calls + 1) * LinkSession.MaxBatch, _requests.Count);
         Assert.Equal(Enumerable.Range(0, 100).Select(i => (uint)i), _requests.Select(r => r.Id));
         session.Dispose();
@@ -132,7 +133,7 @@ public sealed class LinkSessionSpecs : IDisposable
         app.Send([5]);
         Assert.Equal([5], link.Drain(pool).Data);
         app.Close();
-        Assert.Equal(LinkRead.Closed, link.Drain(pool).End);
+        Assert.Equal(ReadResult.Closed, link.Drain(pool).End);
     }
 
     [Fact]
@@ -146,7 +147,7 @@ public sealed class LinkSessionSpecs : IDisposable
             session.Send(new StatusRequest(i).Status("{}"));
             links.Add(StreamLink.Create(out var end));
             handles.Add(end.Handle);
-            session.Send(new SocketRequest(100 + i, LinkFamily.V4, LinkSocketType.Stream, 0).Created(end.Handle), end);
+            session.Send(new SocketRequest(100 + i, SocketFamily.V4, LinkSocketType.Stream, 0).Created(end.Handle), end);
         }
 
         var bytes = new MemoryStream();
@@ -175,8 +176,8 @@ public sealed class LinkSessionSpecs : IDisposable
         var (client, session) = _harness.OpenGreeted();
         client.Dispose();
         using var link = StreamLink.Create(out var end);
-        session.Send(new SocketRequest(1, LinkFamily.V4, LinkSocketType.Stream, 0).Created(end.Handle), end);
-        Assert.Equal(LinkRead.Closed, link.Read(new BufferPool(), 1, out _));
+        session.Send(new SocketRequest(1, SocketFamily.V4, LinkSocketType.Stream, 0).Created(end.Handle), end);
+        Assert.Equal(ReadResult.Closed, link.Read(new BufferPool(), 1, out _));
         session.Dispose();
         session.Send(new StatusRequest(1).Status("{}"));
     }
@@ -187,7 +188,7 @@ public sealed class LinkSessionSpecs : IDisposable
         var (client, session) = _harness.OpenGreeted();
         client.Send(LinkHarness.Frame(Conversation[1]));
         client.Dispose();
-        Assert.Equal(LinkRead.Closed, session.ReadRequests(_requests));
+        Assert.Equal(ReadResult.Closed, session.ReadRequests(_requests));
         Assert.Single(_requests);
         session.Dispose();
         Assert.True(session.IsClosed);
@@ -281,7 +282,7 @@ public sealed class LinkSessionSpecs : IDisposable
         var family = LinkHarness.Frame(new BindRequest(8, 1, Remote));
         family[24] = 44;
         client.Send([.. unknown, .. family, .. LinkHarness.Frame(Conversation[2])]);
-        Assert.Equal(LinkRead.Empty, session.ReadRequests(_requests));
+        Assert.Equal(ReadResult.Empty, session.ReadRequests(_requests));
         Assert.Equal(Conversation[2], Assert.Single(_requests));
         Assert.Equal([(7u, 38), (8u, 97)], LinkHarness.Answers(client.ReadAll()).Select(a => (a.Id, a.Error)));
         session.Dispose();
@@ -319,7 +320,7 @@ public sealed class LinkSessionSpecs : IDisposable
                 client.Send(bytes);
                 try
                 {
-                    while (session.ReadRequests(_requests) == LinkRead.Data)
+                    while (session.ReadRequests(_requests) == ReadResult.Data)
                     {
                     }
                 }

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Tapwire.Links;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Links;
@@ -45,9 +45,9 @@ public sealed class PassedSocketSpecs : IDisposable
         using (var listener = LinkListener.Adopt(Passed(), "", null))
         {
             Assert.Equal(Path, listener.Path);
-            Assert.Equal(LinkAccept.None, listener.TryAccept(out _, out _));
+            Assert.Equal(AcceptResult.None, listener.TryAccept(out _, out _));
             using var client = Connect();
-            Assert.Equal(LinkAccept.Accepted, listener.TryAccept(out var session, out var peer));
+            Assert.Equal(AcceptResult.Accepted, listener.TryAccept(out var session, out var peer));
             Assert.Equal(Environment.ProcessId, peer.ProcessId);
             session!.Dispose();
         }
@@ -70,7 +70,7 @@ public sealed class PassedSocketSpecs : IDisposable
         var descriptor = Passed();
         using var early = Connect();
         using var listener = LinkListener.Adopt(descriptor, "", null);
-        Assert.Equal(LinkAccept.Accepted, listener.TryAccept(out var session, out _));
+        Assert.Equal(AcceptResult.Accepted, listener.TryAccept(out var session, out _));
         session!.Dispose();
     }
 

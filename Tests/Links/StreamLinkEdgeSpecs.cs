@@ -1,8 +1,9 @@
 using Tapwire.Links;
+using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
 using Xunit;
-using static Tapwire.Wires.Posix.Libc;
+using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Tests.Links;
 
@@ -24,9 +25,9 @@ public sealed class StreamLinkEdgeSpecs
         reactor.Report(Readiness.Readable | Readiness.HangUp);
 
         // Credit for a part, then for the rest: nothing more is reported in between.
-        Assert.Equal(LinkRead.Data, link.Read(pool, 84, out var first));
-        Assert.Equal(LinkRead.Data, link.Read(pool, 1000, out var second));
-        Assert.Equal(LinkRead.EndOfStream, link.Read(pool, 1000, out _));
+        Assert.Equal(ReadResult.Data, link.Read(pool, 84, out var first));
+        Assert.Equal(ReadResult.Data, link.Read(pool, 1000, out var second));
+        Assert.Equal(ReadResult.EndOfStream, link.Read(pool, 1000, out _));
         Assert.Equal((84, 16), (first!.Length, second!.Length));
         first.Release();
         second.Release();

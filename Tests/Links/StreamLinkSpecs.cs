@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Tapwire.Links;
+using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Tests.Links.Support;
 using Tapwire.Wires;
@@ -29,9 +30,9 @@ public sealed class StreamLinkSpecs : IDisposable
     [Fact]
     public void Nothing_is_read_from_an_application_that_has_written_nothing()
     {
-        Assert.Equal(LinkRead.Empty, _link.Read(_pool, 1000, out var data));
+        Assert.Equal(ReadResult.Empty, _link.Read(_pool, 1000, out var data));
         Assert.Null(data);
-        Assert.Equal(LinkRead.Empty, _link.State());
+        Assert.Equal(ReadResult.Empty, _link.State());
     }
 
     [Theory]
@@ -48,7 +49,7 @@ public sealed class StreamLinkSpecs : IDisposable
             Assert.Equal(length, _app.Send(sent));
             var (data, end) = _link.Drain(_pool);
             Assert.Equal(sent, data);
-            Assert.Equal(LinkRead.Empty, end);
+            Assert.Equal(ReadResult.Empty, end);
         }
     }
 
@@ -63,7 +64,7 @@ public sealed class StreamLinkSpecs : IDisposable
             var piece = Bytes.Pattern(random.Next(1, 300), i);
             Assert.Equal(piece.Length, _app.Send(piece));
             sent.Write(piece);
-            for (var reads = random.Next(0, 3); reads > 0 && _link.Read(_pool, random.Next(1, 400), out var buffer) == LinkRead.Data; reads--)
+            for (var reads = random.Next(0, 3); reads > 0 && _link.Read(_pool, random.Next(1, 400), out var buffer) == ReadResult.Data; reads--)
             {
                 got.Write(buffer!.Span);
                 buffer.Release();
@@ -81,7 +82,7 @@ public sealed class StreamLinkSpecs : IDisposable
     public void A_read_takes_no_more_than_its_credit()
     {
         _app.Send(new byte[5000]);
-        Assert.Equal(LinkRead.Data, _link.Read(_pool, 1234, out var data));
+        Assert.Equal(ReadResult.Data, _link.Read(_pool, 1234, out var data));
         Assert.Equal(1234, data!.Length);
         data.Release();
         Assert.Equal(5000 - 1234, _link.Drain(_pool).Data.Length);
@@ -92,13 +93,13 @@ public sealed class StreamLinkSpecs : IDisposable
     {
         _app.Send(Bytes.Pattern(10));
         _app.Shutdown(SocketShutdown.Send);
-        Assert.Equal(LinkRead.EndOfStream, _link.State());
+        Assert.Equal(ReadResult.EndOfStream, _link.State());
         var (data, end) = _link.Drain(_pool);
         Assert.Equal(Bytes.Pattern(10), data);
-        Assert.Equal(LinkRead.EndOfStream, end);
+        Assert.Equal(ReadResult.EndOfStream, end);
         // And the other direction goes on.
         var chain = _pool.Chain(Bytes.Pattern(99, 2), 50);
-        Assert.Equal(LinkWrite.Done, _link.Write(ref chain, out _));
+        Assert.Equal(WriteResult.Done, _link.Write(ref chain, out _));
         Assert.Equal(Bytes.Pattern(99, 2), _app.ReadAll());
     }
 
@@ -107,13 +108,13 @@ public sealed class StreamLinkSpecs : IDisposable
     {
         var reactor = new ManualReactor();
         _link.Start(reactor, Readiness.Readable, _ => { });
-        Assert.Equal(LinkRead.Empty, _link.Read(_pool, 10, out _));
+        Assert.Equal(ReadResult.Empty, _link.Read(_pool, 10, out _));
         _app.Send(Bytes.Pattern(3));
         _app.Shutdown(SocketShutdown.Send);
         reactor.Report(Readiness.Readable | Readiness.HangUp);
         var (data, end) = _link.Drain(_pool);
         Assert.Equal(Bytes.Pattern(3), data);
-        Assert.Equal(LinkRead.EndOfStream, end);
+        Assert.Equal(ReadResult.EndOfStream, end);
     }
 
     [Fact]
@@ -121,20 +122,20 @@ public sealed class StreamLinkSpecs : IDisposable
     {
         var reactor = new ManualReactor();
         _link.Start(reactor, Readiness.Readable, _ => { });
-        Assert.Equal(LinkRead.Empty, _link.Read(_pool, 10, out _));
+        Assert.Equal(ReadResult.Empty, _link.Read(_pool, 10, out _));
         _app.Send([1]);
-        Assert.Equal(LinkRead.Empty, _link.Read(_pool, 10, out _));
+        Assert.Equal(ReadResult.Empty, _link.Read(_pool, 10, out _));
         reactor.Report(Readiness.Readable);
         Assert.Equal([1], _link.Drain(_pool).Data);
         _app.Send(new byte[3000]);
         reactor.Report(Readiness.Readable);
-        Assert.Equal(LinkRead.Data, _link.Read(_pool, 1000, out var first));
+        Assert.Equal(ReadResult.Data, _link.Read(_pool, 1000, out var first));
         first!.Release();
         Assert.Equal(2000, _link.Drain(_pool).Data.Length);
         _app.Close();
-        Assert.Equal(LinkRead.Empty, _link.Read(_pool, 10, out _));
+        Assert.Equal(ReadResult.Empty, _link.Read(_pool, 10, out _));
         reactor.Report(Readiness.HangUp);
-        Assert.Equal(LinkRead.Closed, _link.Read(_pool, 10, out _));
+        Assert.Equal(ReadResult.Closed, _link.Read(_pool, 10, out _));
     }
 
     [Fact]
@@ -156,7 +157,7 @@ public sealed class StreamLinkSpecs : IDisposable
     public void A_shutdown_without_any_data_is_end_of_stream()
     {
         _app.Shutdown(SocketShutdown.Send);
-        Assert.Equal(LinkRead.EndOfStream, _link.Read(_pool, 10, out _));
+        Assert.Equal(ReadResult.EndOfStream, _link.Read(_pool, 10, out _));
     }
 
     [Fact]
@@ -164,18 +165,18 @@ public sealed class StreamLinkSpecs : IDisposable
     {
         _app.Send(Bytes.Pattern(3000));
         _app.Close();
-        Assert.Equal(LinkRead.Closed, _link.State());
+        Assert.Equal(ReadResult.Closed, _link.State());
         var (data, end) = _link.Drain(_pool, 100);
         Assert.Equal(Bytes.Pattern(3000), data);
-        Assert.Equal(LinkRead.Closed, end);
-        Assert.Equal(LinkRead.Closed, _link.Read(_pool, 10, out _));
+        Assert.Equal(ReadResult.Closed, end);
+        Assert.Equal(ReadResult.Closed, _link.Read(_pool, 10, out _));
     }
 
     [Fact]
     public void A_shutdown_of_both_directions_is_a_close()
     {
         _app.Shutdown(SocketShutdown.Both);
-        Assert.Equal(LinkRead.Closed, _link.Read(_pool, 10, out _));
+        Assert.Equal(ReadResult.Closed, _link.Read(_pool, 10, out _));
     }
 
     [Fact]
@@ -185,9 +186,9 @@ public sealed class StreamLinkSpecs : IDisposable
         _link.Write(ref chain, out _);
         _app.Send(Bytes.Pattern(3000));
         _app.Close();
-        Assert.Equal(LinkRead.Reset, _link.State());
-        Assert.Equal(LinkRead.Reset, _link.State());
-        Assert.Equal(LinkRead.Reset, _link.Read(_pool, 10, out _));
+        Assert.Equal(ReadResult.Reset, _link.State());
+        Assert.Equal(ReadResult.Reset, _link.State());
+        Assert.Equal(ReadResult.Reset, _link.Read(_pool, 10, out _));
     }
 
     [Fact]
@@ -199,16 +200,16 @@ public sealed class StreamLinkSpecs : IDisposable
         _app.Close();
         var (data, end) = _link.Drain(_pool);
         Assert.Equal(Bytes.Pattern(3000), data);
-        Assert.Equal(LinkRead.Reset, end);
+        Assert.Equal(ReadResult.Reset, end);
     }
 
     [Fact]
     public void An_application_that_reads_no_more_is_told_to_the_writer()
     {
         _app.Shutdown(SocketShutdown.Receive);
-        Assert.Equal(LinkRead.Empty, _link.State());
+        Assert.Equal(ReadResult.Empty, _link.State());
         var chain = _pool.Chain(new byte[10], 10);
-        Assert.Equal(LinkWrite.Closed, _link.Write(ref chain, out var written));
+        Assert.Equal(WriteResult.Closed, _link.Write(ref chain, out var written));
         Assert.Equal(0, written);
         PacketBuffer.ReleaseChain(chain);
         _app.Send(new byte[5]);
@@ -220,7 +221,7 @@ public sealed class StreamLinkSpecs : IDisposable
     {
         _app.Close();
         var chain = _pool.Chain(new byte[10], 10);
-        Assert.Equal(LinkWrite.Closed, _link.Write(ref chain, out _));
+        Assert.Equal(WriteResult.Closed, _link.Write(ref chain, out _));
         PacketBuffer.ReleaseChain(chain);
     }
 
@@ -228,7 +229,7 @@ public sealed class StreamLinkSpecs : IDisposable
     public void End_of_stream_comes_after_the_last_byte_and_leaves_the_other_direction_open()
     {
         var chain = _pool.Chain(Bytes.Pattern(70_000), 1460);
-        Assert.Equal(LinkWrite.Done, _link.Write(ref chain, out var written));
+        Assert.Equal(WriteResult.Done, _link.Write(ref chain, out var written));
         Assert.Equal(70_000, written);
         _link.EndOfStream();
         Assert.Equal(Bytes.Pattern(70_000), _app.ReadAll());
@@ -263,7 +264,7 @@ public sealed class StreamLinkSpecs : IDisposable
     {
         _app.Send(new byte[10]);
         _app.Shutdown(SocketShutdown.Send);
-        Assert.Equal(LinkRead.EndOfStream, _link.Drain(_pool).End);
+        Assert.Equal(ReadResult.EndOfStream, _link.Drain(_pool).End);
         _link.Reset();
         Assert.Equal(SocketError.ConnectionReset, _app.TryRead());
     }
@@ -321,7 +322,7 @@ public sealed class StreamLinkSpecs : IDisposable
         Assert.False(_app.Poll(0, SelectMode.SelectWrite));
         _link.Discard((uint)filler);
         Assert.True(_app.Poll(0, SelectMode.SelectWrite));
-        Assert.Equal(LinkRead.Empty, _link.Read(_pool, 10, out _));
+        Assert.Equal(ReadResult.Empty, _link.Read(_pool, 10, out _));
         _app.Send(Bytes.Pattern(300));
         Assert.Equal(Bytes.Pattern(300), _link.Drain(_pool).Data);
     }
@@ -344,7 +345,7 @@ public sealed class StreamLinkSpecs : IDisposable
     {
         var sent = Bytes.Pattern(3_000_000);
         var chain = _pool.Chain(sent, 60_000);
-        Assert.Equal(LinkWrite.Full, _link.Write(ref chain, out var written));
+        Assert.Equal(WriteResult.Full, _link.Write(ref chain, out var written));
         Assert.InRange(written, 100_000, 1_000_000);
         var got = new MemoryStream();
         for (var total = written; ; total += written)
@@ -427,7 +428,7 @@ public sealed class StreamLinkSpecs : IDisposable
         _app.Send(Bytes.Pattern(10, 2));
         var (data, end) = _link.Drain(_pool);
         Assert.Equal([.. Bytes.Pattern(10), 42, .. Bytes.Pattern(10, 2)], data);
-        Assert.Equal(LinkRead.Empty, end);
+        Assert.Equal(ReadResult.Empty, end);
     }
 
     [Fact]
@@ -437,7 +438,7 @@ public sealed class StreamLinkSpecs : IDisposable
         Assert.NotEqual(_link.Handle, end.Handle);
         Assert.Equal(other.Handle, end.Handle);
         end.Dispose();
-        Assert.Equal(LinkRead.Closed, other.Read(_pool, 1, out _));
+        Assert.Equal(ReadResult.Closed, other.Read(_pool, 1, out _));
     }
 
     private byte[] ReadExactly(int count)

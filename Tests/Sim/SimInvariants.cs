@@ -1,3 +1,4 @@
+using Tapwire.Posix;
 using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Tests.Sim;

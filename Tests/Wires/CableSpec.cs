@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Tests.Support;
 using Tapwire.Wires;

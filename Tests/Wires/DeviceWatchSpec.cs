@@ -1,3 +1,4 @@
+using Tapwire.Posix;
 using Tapwire.Tests.Links.Support;
 using Tapwire.Wires;
 using Xunit;

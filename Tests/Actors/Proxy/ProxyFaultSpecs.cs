@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Akka.Actor;
+using Tapwire.Posix;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Actors.Support;
 using Xunit;

@@ -7,6 +7,7 @@ using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Messages;
+using Tapwire.Proxy;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Actors.Support;
 using Xunit;
@@ -54,7 +55,7 @@ public abstract class ProxySetup(string settings) : DriverSetup("proxy { max-con
         _socks = HostListener.Listen(Loopback);
         _forward = HostListener.Listen(Loopback);
         _datagrams = HostDatagramSocket.Bind(Loopback);
-        var target = new Tapwire.Links.Proxy.Destination(default, "peer", 80);
+        var target = new Tapwire.Proxy.Destination(default, "peer", 80);
         return context with
         {
             HostPorts =

@@ -1,6 +1,6 @@
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
-using static Tapwire.Wires.Posix.Libc;
+using static Tapwire.Posix.Libc;
 using Xunit;
 
 namespace Tapwire.Tests.Actors.Support;

@@ -7,6 +7,7 @@ using Tapwire.Host.Configuration;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -133,7 +134,7 @@ public abstract class DriverSetup : ActorSpec
 
     internal App Open(LinkSocketType type = LinkSocketType.Stream)
     {
-        var reply = AskReply(new SocketRequest(1, LinkFamily.V4, type, 0));
+        var reply = AskReply(new SocketRequest(1, SocketFamily.V4, type, 0));
         Assert.Equal(0, reply.Answer.Error);
         return new App(this, reply.Descriptor!);
     }
@@ -142,7 +143,7 @@ public abstract class DriverSetup : ActorSpec
     internal App OpenConnected(ushort port)
     {
         var app = Open();
-        Assert.Equal(0, Ask(new ConnectRequest(2, app.Handle, LinkAddress.From(new IpEndpoint(Support.Peer.Address, port)), 0, false)).Error);
+        Assert.Equal(0, Ask(new ConnectRequest(2, app.Handle, Sockaddr.From(new IpEndpoint(Support.Peer.Address, port)), 0, false)).Error);
         return app;
     }
 
@@ -150,7 +151,7 @@ public abstract class DriverSetup : ActorSpec
     internal App OpenListening(ushort port, int backlog = 16)
     {
         var app = Open();
-        Assert.Equal(0, Ask(new BindRequest(2, app.Handle, LinkAddress.From(new IpEndpoint(Address, port)))).Error);
+        Assert.Equal(0, Ask(new BindRequest(2, app.Handle, Sockaddr.From(new IpEndpoint(Address, port)))).Error);
         Assert.Equal(0, Ask(new ListenRequest(3, app.Handle, backlog)).Error);
         return app;
     }

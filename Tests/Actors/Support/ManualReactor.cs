@@ -1,6 +1,6 @@
 using Tapwire.Wires;
-using Tapwire.Wires.Posix;
-using static Tapwire.Wires.Posix.Libc;
+using Tapwire.Posix;
+using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Tests.Actors.Support;
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Link;
 using Tapwire.Wires;

@@ -1,4 +1,5 @@
 using Tapwire.Links;
+using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 
 namespace Tapwire.Tests.Links.Support;
@@ -34,13 +35,13 @@ internal static class Bytes
     }
 
     /// <summary>Reads the link until it gives no more data, and returns the bytes and what came instead.</summary>
-    public static (byte[] Data, LinkRead End) Drain(this StreamLink link, BufferPool pool, int max = int.MaxValue)
+    public static (byte[] Data, ReadResult End) Drain(this StreamLink link, BufferPool pool, int max = int.MaxValue)
     {
         using var bytes = new MemoryStream();
         while (true)
         {
             var result = link.Read(pool, max, out var buffer);
-            if (result != LinkRead.Data)
+            if (result != ReadResult.Data)
                 return (bytes.ToArray(), result);
             bytes.Write(buffer!.Span);
             buffer.Release();

@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 
 namespace Tapwire.Tests.Links.Support;
 

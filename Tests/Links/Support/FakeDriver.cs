@@ -1,10 +1,10 @@
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Wires;
-using Tapwire.Wires.Posix;
 
 namespace Tapwire.Tests.Links.Support;
 
@@ -114,10 +114,10 @@ internal sealed class FakeDriver : IDisposable
 
     private void Accept()
     {
-        LinkAccept result;
-        while ((result = _harness.Listener.TryAccept(out var session, out var peer)) != LinkAccept.None)
+        AcceptResult result;
+        while ((result = _harness.Listener.TryAccept(out var session, out var peer)) != AcceptResult.None)
         {
-            if (result != LinkAccept.Accepted)
+            if (result != AcceptResult.Accepted)
                 continue;
             Peers.Add(peer);
             _sessions.Add(session!);
@@ -132,7 +132,7 @@ internal sealed class FakeDriver : IDisposable
         try
         {
             session.Flush();
-            LinkRead read;
+            ReadResult read;
             do
             {
                 var requests = new List<LinkRequest>();
@@ -140,8 +140,8 @@ internal sealed class FakeDriver : IDisposable
                 foreach (var request in requests)
                     Handle(session, request);
             }
-            while (read == LinkRead.Data);
-            if (read != LinkRead.Closed)
+            while (read == ReadResult.Data);
+            if (read != ReadResult.Closed)
                 return;
         }
         catch (LinkProtocolException)
@@ -156,7 +156,7 @@ internal sealed class FakeDriver : IDisposable
     {
         switch (request)
         {
-            case SocketRequest { Family: LinkFamily.V6 }:
+            case SocketRequest { Family: SocketFamily.V6 }:
                 session.Send(request.Failed(StackError.AddressFamilyNotSupported));
                 break;
             case SocketRequest make:
@@ -205,7 +205,7 @@ internal sealed class FakeDriver : IDisposable
                 session.Send(name.Named(socket.Local));
                 break;
             case GetPeerNameRequest name:
-                session.Send(socket.Remote == LinkAddress.None ? name.Failed(StackError.NotConnected) : name.Named(socket.Remote));
+                session.Send(socket.Remote == Sockaddr.None ? name.Failed(StackError.NotConnected) : name.Named(socket.Remote));
                 break;
             case SetOptionRequest { Level: 999 }:
                 session.Send(request.Failed(StackError.NoSuchOption));
@@ -239,7 +239,7 @@ internal sealed class FakeDriver : IDisposable
         var port = bind.Local.Endpoint.Port == 0 ? _nextPort++ : bind.Local.Endpoint.Port;
         if (_listeners.ContainsKey(port) || _datagrams.ContainsKey(port))
             return bind.Failed(StackError.AddressInUse);
-        socket.Local = LinkAddress.From(new IpEndpoint(Address, port));
+        socket.Local = Sockaddr.From(new IpEndpoint(Address, port));
         if (socket.Datagram is not null)
             _datagrams.Add(port, socket);
         return bind.Bound(socket.Local);
@@ -259,9 +259,9 @@ internal sealed class FakeDriver : IDisposable
         var port = connect.Remote.Endpoint.Port;
         if (socket.Datagram is not null)
         {
-            if (socket.Local == LinkAddress.None)
+            if (socket.Local == Sockaddr.None)
             {
-                socket.Local = LinkAddress.From(new IpEndpoint(Address, _nextPort++));
+                socket.Local = Sockaddr.From(new IpEndpoint(Address, _nextPort++));
                 _datagrams.Add(socket.Local.Endpoint.Port, socket);
             }
 
@@ -285,8 +285,8 @@ internal sealed class FakeDriver : IDisposable
 
         if (port == HangingPort)
             return;
-        if (socket.Local == LinkAddress.None)
-            socket.Local = LinkAddress.From(new IpEndpoint(Address, _nextPort++));
+        if (socket.Local == Sockaddr.None)
+            socket.Local = Sockaddr.From(new IpEndpoint(Address, _nextPort++));
         socket.Remote = connect.Remote;
         socket.Stream!.Discard(connect.Discard);
         session.Send(connect.NoWait ? connect.InProgress() : connect.Connected(socket.Local));
@@ -344,7 +344,7 @@ internal sealed class FakeDriver : IDisposable
         }
 
         while (listener.Backlog.TryPeek(out var next)
-            && listener.Accept.TrySend(new AcceptRecord(next.Socket.Remote, next.Socket.Local), next.End) == LinkWrite.Done)
+            && listener.Accept.TrySend(new AcceptRecord(next.Socket.Remote, next.Socket.Local), next.End) == WriteResult.Done)
             listener.Backlog.Dequeue();
     }
 
@@ -360,7 +360,7 @@ internal sealed class FakeDriver : IDisposable
     {
         Move(socket.Peer, socket);
         Move(socket, socket.Peer);
-        if (socket.Stream is { IsClosed: false } stream && stream.State() is LinkRead.Closed or LinkRead.Reset && (socket.Ended || socket.Peer is null))
+        if (socket.Stream is { IsClosed: false } stream && stream.State() is ReadResult.Closed or ReadResult.Reset && (socket.Ended || socket.Peer is null))
             Remove(socket);
     }
 
@@ -370,7 +370,7 @@ internal sealed class FakeDriver : IDisposable
             return;
         while (true)
         {
-            if (to.Pending is not null && !to.Stream.IsClosed && to.Stream.Write(ref to.Pending, out _) == LinkWrite.Full)
+            if (to.Pending is not null && !to.Stream.IsClosed && to.Stream.Write(ref to.Pending, out _) == WriteResult.Full)
                 return;
             PacketBuffer.ReleaseChain(to.Pending);
             to.Pending = null;
@@ -379,11 +379,11 @@ internal sealed class FakeDriver : IDisposable
 
             switch (source.Read(Pool, StreamLink.MaxRead, out to.Pending))
             {
-                case LinkRead.Empty:
+                case ReadResult.Empty:
                     return;
-                case LinkRead.Data:
+                case ReadResult.Data:
                     break;
-                case LinkRead.Reset:
+                case ReadResult.Reset:
                     from.Ended = true;
                     to.Error = StackError.ConnectionReset;
                     to.Stream.Reset();
@@ -403,17 +403,17 @@ internal sealed class FakeDriver : IDisposable
         {
             switch (socket.Datagram!.Read(Pool, BufferPool.HeaderRoom, out var payload, out var to))
             {
-                case LinkRead.Empty:
+                case ReadResult.Empty:
                     return;
-                case LinkRead.Closed:
+                case ReadResult.Closed:
                     Remove(socket);
                     return;
             }
 
-            var destination = to == LinkAddress.None ? socket.Remote : to;
+            var destination = to == Sockaddr.None ? socket.Remote : to;
             if (_datagrams.TryGetValue(destination.Endpoint.Port, out var other))
                 other.Datagram!.Write(payload!, socket.Local);
-            else if (socket.Remote != LinkAddress.None)
+            else if (socket.Remote != Sockaddr.None)
                 socket.Datagram.WriteError((int)StackError.ConnectionRefused);
             payload!.Release();
         }
@@ -456,11 +456,11 @@ internal sealed class FakeSocket : IDisposable
 
     public required ulong Handle { get; init; }
 
-    public required LinkFamily Family { get; init; }
+    public required SocketFamily Family { get; init; }
 
-    public LinkAddress Local { get; set; }
+    public Sockaddr Local { get; set; }
 
-    public LinkAddress Remote { get; set; }
+    public Sockaddr Remote { get; set; }
 
     public StackError Error { get; set; }
 
@@ -471,7 +471,7 @@ internal sealed class FakeSocket : IDisposable
 
     public Queue<(FakeSocket Socket, ApplicationEnd End)> Backlog { get; } = new();
 
-    public static FakeSocket Create(LinkSocketType type, LinkFamily family, out ApplicationEnd end)
+    public static FakeSocket Create(LinkSocketType type, SocketFamily family, out ApplicationEnd end)
     {
         if (type == LinkSocketType.Datagram)
         {

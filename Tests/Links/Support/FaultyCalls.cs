@@ -1,9 +1,9 @@
 using System.Net.Sockets;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 using Xunit;
-using static Tapwire.Wires.Posix.Libc;
+using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Tests.Links.Support;
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Net.Sockets;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
+using Tapwire.Posix;
 
 namespace Tapwire.Tests.Links.Support;
 
@@ -31,7 +32,7 @@ internal sealed class LinkHarness : IDisposable
     public (Socket Client, LinkSession Session) Open()
     {
         var client = Connect();
-        Xunit.Assert.Equal(LinkAccept.Accepted, Listener.TryAccept(out var session, out _));
+        Xunit.Assert.Equal(AcceptResult.Accepted, Listener.TryAccept(out var session, out _));
         return (client, session!);
     }
 
@@ -40,7 +41,7 @@ internal sealed class LinkHarness : IDisposable
     {
         var (client, session) = Open();
         client.Send(Hello());
-        Xunit.Assert.Equal(LinkRead.Empty, session.ReadRequests([]));
+        Xunit.Assert.Equal(ReadResult.Empty, session.ReadRequests([]));
         Xunit.Assert.Equal(Hello(), client.ReadAll());
         return (client, session);
     }

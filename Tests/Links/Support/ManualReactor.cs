@@ -1,3 +1,4 @@
+using Tapwire.Posix;
 using Tapwire.Wires;
 
 namespace Tapwire.Tests.Links.Support;

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using Tapwire.Links.Client;
 using Tapwire.Tests.Live.Support;
 using Tapwire.Tests.Support;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 using Xunit;
 using Xunit.Abstractions;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Live.Support;

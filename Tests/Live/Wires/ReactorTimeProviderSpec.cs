@@ -3,7 +3,7 @@ using System.Diagnostics;
 using Tapwire.Stack.Buffers;
 using Tapwire.Tests.Live.Support;
 using Tapwire.Wires;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Live.Wires;

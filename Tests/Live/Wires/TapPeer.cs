@@ -5,7 +5,7 @@ using Tapwire.Stack.Link;
 using Tapwire.Tests.Live.Support;
 using Tapwire.Wires;
 using Tapwire.Wires.Offload;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Live.Wires;

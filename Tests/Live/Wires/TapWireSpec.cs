@@ -6,7 +6,7 @@ using Tapwire.Stack.Ip;
 using Tapwire.Stack.Link;
 using Tapwire.Tests.Live.Support;
 using Tapwire.Wires;
-using Tapwire.Wires.Posix;
+using Tapwire.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Live.Wires;

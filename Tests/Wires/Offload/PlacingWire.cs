@@ -1,3 +1,4 @@
+using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Link;
 using Tapwire.Wires;

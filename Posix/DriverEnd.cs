@@ -1,0 +1,97 @@
+namespace Tapwire.Posix;
+
+/// <summary>The driver's end of a pair whose other end an application has.</summary>
+public abstract class DriverEnd : WatchedDescriptor
+{
+    private volatile bool _mayHaveInput = true;
+    private volatile bool _mayBeHungUp = true;
+    private bool _awaitsRoom;
+    private Readiness _interest;
+
+    protected DriverEnd(int descriptor, ulong handle)
+        : base(descriptor) => Handle = handle;
+
+    /// <summary>SO_COOKIE of the application's end: the socket's name in requests.</summary>
+    public ulong Handle { get; }
+
+    /// <summary>A hang-up has been reported, or nobody would report one.</summary>
+    protected bool MayBeHungUp => _mayBeHungUp;
+
+    /// <summary>
+    /// Begins to report readiness, edge-triggered. A report of <see cref="Readiness.Readable"/> may be spurious; <see cref="Readiness.HangUp"/> is
+    /// reported whatever the interest.
+    /// </summary>
+    /// <param name="ready">Called on the reactor's thread; short, and must not throw.</param>
+    public void Start(IReactor reactor, Readiness interest, Action<Readiness> ready) => Start(reactor, interest, ReactorExtensions.Invoke, ready);
+
+    /// <inheritdoc cref="Start(IReactor, Readiness, Action{Readiness})"/>
+    /// <param name="state">Given to <paramref name="ready"/>, so that one handler can serve any number of descriptors.</param>
+    public void Start(IReactor reactor, Readiness interest, Action<object?, Readiness> ready, object? state)
+    {
+        _mayBeHungUp = false;
+        _interest = interest;
+        Watch(reactor, interest, ready, state);
+    }
+
+    /// <summary>Has room to write reported, beside input, or no longer. Costs a system call only where that changes.</summary>
+    public void AwaitRoom(bool wanted)
+    {
+        if (_awaitsRoom == wanted)
+            return;
+        _awaitsRoom = wanted;
+        SetInterest(wanted ? Readiness.Readable | Readiness.Writable : Readiness.Readable);
+    }
+
+    /// <summary>Changes what is reported; what is ready at that moment is reported anew.</summary>
+    public void SetInterest(Readiness interest)
+    {
+        _interest = interest;
+        ChangeInterest(interest);
+    }
+
+    /// <summary>False if no report of input has come since all input was taken. Clears the note, so that a report that comes from now on counts.</summary>
+    protected bool TakeInputNote()
+    {
+        if (!_mayHaveInput)
+            return false;
+        _mayHaveInput = !IsWatched;
+        return true;
+    }
+
+    /// <summary>Notes that there may be more input than has been taken.</summary>
+    protected void NoteInput() => _mayHaveInput = true;
+
+    /// <summary>
+    /// Has what is ready reported anew: a read has failed though there is something to be read (no memory), or was told that there is nothing where there is. No change of the
+    /// descriptor would be reported then.
+    /// </summary>
+    protected void ReportAnew()
+    {
+        NoteInput();
+        ChangeInterest(_interest);
+    }
+
+    /// <summary>What a failed write means.</summary>
+    protected WriteResult WriteFailed(int errno)
+    {
+        switch (errno)
+        {
+            case Errors.EPIPE or Errors.ECONNRESET:
+                return WriteResult.Closed;
+            case Errors.ENOBUFS or Errors.ENOMEM:
+                // There is room in the pair but no memory: no change of the pair will be reported, so that what is ready now has to be.
+                ChangeInterest(_interest);
+                return WriteResult.Full;
+            default:
+                return WriteResult.Full;
+        }
+    }
+
+    protected sealed override void Note(Readiness readiness)
+    {
+        if ((readiness & (Readiness.Readable | Readiness.HangUp)) != 0)
+            _mayHaveInput = true;
+        if ((readiness & Readiness.HangUp) != 0)
+            _mayBeHungUp = true;
+    }
+}

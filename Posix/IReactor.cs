@@ -1,0 +1,59 @@
+namespace Tapwire.Posix;
+
+/// <summary>What a descriptor is ready for.</summary>
+[Flags]
+public enum Readiness
+{
+    None = 0,
+
+    Readable = 1,
+
+    Writable = 2,
+
+    /// <summary>The other end has closed, or shut down its sending side (EPOLLRDHUP, EPOLLHUP) or an error is pending (EPOLLERR): a read tells which.</summary>
+    HangUp = 4,
+
+    /// <summary>Of an interest only: a report is repeated, each time the reactor looks, for as long as the descriptor is ready.</summary>
+    Level = 8,
+
+    /// <summary>
+    /// Of an interest only: where a read costs no more than asking the kernel whether there is something to be read. A reactor that looks for work instead of
+    /// sleeping then reports <see cref="Readable"/> with this flag without having asked: somebody is to try.
+    /// </summary>
+    Presumed = 16,
+}
+
+/// <summary>
+/// Tells of descriptors that have become ready. Edge-triggered, unless <see cref="Readiness.Level"/> is asked for: a report is not repeated until the descriptor
+/// was found not ready.
+/// </summary>
+public interface IReactor
+{
+    /// <summary>Watches a non-blocking descriptor.</summary>
+    /// <param name="descriptor">An open descriptor; it stays the caller's and must outlive the registration.</param>
+    /// <param name="interest">Readable, Writable or both, and Level and Presumed or not; hang-ups are always reported.</param>
+    /// <param name="ready">Called on the reactor's thread, with short work only. What it throws is reported to the reactor's owner.</param>
+    /// <param name="state">Given to <paramref name="ready"/>, so that one handler can serve any number of descriptors.</param>
+    IRegistration Register(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state);
+}
+
+/// <summary>Handlers without a state.</summary>
+public static class ReactorExtensions
+{
+    /// <summary>For a handler that is its own state.</summary>
+    internal static readonly Action<object?, Readiness> Invoke = static (ready, readiness) => ((Action<Readiness>)ready!)(readiness);
+
+    /// <inheritdoc cref="IReactor.Register"/>
+    public static IRegistration Register(this IReactor reactor, int descriptor, Readiness interest, Action<Readiness> ready)
+    {
+        ArgumentNullException.ThrowIfNull(ready);
+        return reactor.Register(descriptor, interest, Invoke, ready);
+    }
+}
+
+/// <summary>A watched descriptor. Disposing ends the watch; after that call, made on the reactor's own thread, no report comes.</summary>
+public interface IRegistration : IDisposable
+{
+    /// <summary>Changes what is watched for; what is ready at that moment is reported anew.</summary>
+    void SetInterest(Readiness interest);
+}

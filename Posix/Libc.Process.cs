@@ -1,0 +1,72 @@
+using System.Runtime.InteropServices;
+
+namespace Tapwire.Posix;
+
+// Other programs: running one in the place of this one, signals, limits.
+internal static unsafe partial class Libc
+{
+    public const int SIGPIPE = 13;
+    public const int RLIMIT_NOFILE = 7;
+    public const int AT_EACCESS = 0x200;
+    public const int X_OK = 1;
+
+    /// <summary>struct rlimit.</summary>
+    public struct ResourceLimit
+    {
+        public nuint Current;
+        public nuint Maximum;
+    }
+
+    /// <summary>struct passwd, as far as it is looked at.</summary>
+    public struct PasswordEntry
+    {
+        public byte* Name;
+        public byte* Password;
+        public uint UserId;
+        public uint GroupId;
+    }
+
+    /// <summary>Not for two threads at once; null if there is no such user.</summary>
+    [LibraryImport("libc")]
+    public static partial PasswordEntry* getpwnam(byte* name);
+
+    /// <param name="entry">Room for a whole struct passwd, which is at most 64 bytes.</param>
+    /// <param name="buffer">Room for the texts that the entry refers to.</param>
+    /// <param name="result">The entry; null if there is no such user, or not enough room.</param>
+    /// <returns>0, or an errno.</returns>
+    [LibraryImport("libc")]
+    public static partial int getpwuid_r(uint userId, void* entry, byte* buffer, nuint length, PasswordEntry** result);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int execvpe(byte* file, byte** arguments, byte** environment);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int kill(int process, int signal);
+
+    /// <param name="handler">0: the default action.</param>
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint signal(int number, nint handler);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int getrlimit(int resource, ResourceLimit* limit);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int setrlimit(int resource, ResourceLimit* limit);
+
+    /// <summary>With the rights of the process, as in running a file.</summary>
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int faccessat(int directory, string path, int mode, int flags);
+
+    /// <summary>Ends the process at once.</summary>
+    [LibraryImport("libc")]
+    public static partial void _exit(int code);
+
+    [LibraryImport("libc")]
+    public static partial int isatty(int descriptor);
+
+    [LibraryImport("libc")]
+    public static partial int getppid();
+
+    [LibraryImport("libc")]
+    public static partial int sched_yield();
+}

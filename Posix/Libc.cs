@@ -1,0 +1,179 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+[module: SkipLocalsInit]
+
+namespace Tapwire.Posix;
+
+/// <summary>
+/// The C library's functions as they are: a negative result means that <see cref="Errno"/> tells why. Constants have the kernel's names and the values of
+/// the generic Linux ABI, which x86_64 and aarch64 share; what differs between the two is computed.
+/// </summary>
+/// <remarks>
+/// The variadic functions (open, ioctl, fcntl) are declared with fixed arguments: on both architectures' Linux ABI these travel alike.
+/// A call that a signal has ended before it did anything is made again, here and nowhere else: those of signal(7) that move data, wait, or may wait for a device. Close is not among
+/// them, and <see cref="epoll_wait"/> is not, since whoever waits looks at more than descriptors.
+/// No call is marked SuppressGCTransition: even a non-blocking write to a TAP device may run the whole receive path of the kernel.
+/// Of the calls that are made for each frame the error is fetched only when there is one; SetLastError would clear and fetch it around each.
+/// </remarks>
+internal static unsafe partial class Libc
+{
+    public const int O_RDONLY = 0;
+    public const int O_WRONLY = 1;
+    public const int O_RDWR = 2;
+    public const int O_ACCMODE = 3;
+    public const int O_CREAT = 0x40;
+    public const int O_NOCTTY = 0x100;
+    public const int O_APPEND = 0x400;
+    public const int O_NONBLOCK = 0x800;
+    public const int O_CLOEXEC = 0x80000;
+
+    public const int F_SETFD = 2;
+    public const int F_GETFL = 3;
+    public const int F_SETFL = 4;
+
+    public const int FD_CLOEXEC = 1;
+
+    public const short POLLIN = 1;
+    public const short POLLOUT = 4;
+
+    // Those of x64, and those that Linux has given all architectures since.
+    private static readonly nint SYS_read = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 0 : 63;
+    private static readonly nint SYS_write = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 1 : 64;
+
+    /// <summary>One piece of a scattered read or gathered write.</summary>
+    public struct IoVector
+    {
+        public void* Base;
+        public nuint Length;
+    }
+
+    public struct PollDescriptor
+    {
+        public int Descriptor;
+        public short Events;
+        public short Returned;
+    }
+
+    /// <summary>Why the last call on this thread failed.</summary>
+    public static int Errno => Marshal.GetLastPInvokeError();
+
+    public static int open(string path, int flags, int mode)
+    {
+        int result;
+        do
+            result = OpenOnce(path, flags, mode);
+        while (IsInterrupted(result));
+        return result;
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int close(int descriptor);
+
+    /// <summary>
+    /// read(2) for a call per frame: past the C library, which prepares each for the cancellation of the thread, and without <see cref="Errno"/>.
+    /// </summary>
+    /// <param name="errno">Why it failed; 0 if it has not.</param>
+    public static nint Read(int descriptor, void* buffer, nuint count, out int errno) => Call(SYS_read, descriptor, buffer, count, out errno);
+
+    /// <inheritdoc cref="Read"/>
+    public static nint Write(int descriptor, void* buffer, nuint count, out int errno) => Call(SYS_write, descriptor, buffer, count, out errno);
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial nint pread(int descriptor, void* buffer, nuint count, nint offset);
+
+    public static nint write(int descriptor, void* buffer, nuint count)
+    {
+        nint result;
+        do
+            result = WriteOnce(descriptor, buffer, count);
+        while (IsInterrupted(result));
+        return result;
+    }
+
+    public static nint readv(int descriptor, IoVector* vectors, int count)
+    {
+        nint result;
+        do
+            result = Checked(ReadVectorsUnchecked(descriptor, vectors, count));
+        while (IsInterrupted(result));
+        return result;
+    }
+
+    public static nint writev(int descriptor, IoVector* vectors, int count)
+    {
+        nint result;
+        do
+            result = Checked(WriteVectorsUnchecked(descriptor, vectors, count));
+        while (IsInterrupted(result));
+        return result;
+    }
+
+    public static int ioctl(int descriptor, nuint request, void* argument)
+    {
+        int result;
+        do
+            result = ControlOnce(descriptor, request, argument);
+        while (IsInterrupted(result));
+        return result;
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    public static partial int fcntl(int descriptor, int command, nint argument);
+
+    /// <summary>After a signal the time begins anew.</summary>
+    public static int poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds)
+    {
+        int result;
+        do
+            result = PollOnce(descriptors, count, timeoutMilliseconds);
+        while (IsInterrupted(result));
+        return result;
+    }
+
+    [LibraryImport("libc")]
+    private static partial nint syscall(nint number, nint descriptor, void* buffer, nuint count);
+
+    /// <summary>Closes a descriptor where nobody could act on a failure. EINTR is not repeated: Linux has closed the descriptor by then.</summary>
+    public static void Close(int descriptor) => _ = close(descriptor);
+
+    private static nint Call(nint number, int descriptor, void* buffer, nuint count, out int errno)
+    {
+        nint result;
+        do
+        {
+            result = syscall(number, descriptor, buffer, count);
+            errno = result < 0 ? Marshal.GetLastSystemError() : 0;
+        }
+        while (errno == Errors.EINTR);
+        return result;
+    }
+
+    /// <summary>Whether a call that sets <see cref="Errno"/> has been ended by a signal before it did anything.</summary>
+    private static bool IsInterrupted(nint result) => result < 0 && Errno == Errors.EINTR;
+
+    private static nint Checked(nint result)
+    {
+        if (result < 0)
+            Marshal.SetLastPInvokeError(Marshal.GetLastSystemError());
+        return result;
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int OpenOnce(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static partial nint WriteOnce(int descriptor, void* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    private static partial int ControlOnce(int descriptor, nuint request, void* argument);
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    private static partial int PollOnce(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);
+
+    [LibraryImport("libc", EntryPoint = "readv")]
+    private static partial nint ReadVectorsUnchecked(int descriptor, IoVector* vectors, int count);
+
+    [LibraryImport("libc", EntryPoint = "writev")]
+    private static partial nint WriteVectorsUnchecked(int descriptor, IoVector* vectors, int count);
+}

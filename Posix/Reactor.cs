@@ -1,0 +1,366 @@
+using System.Diagnostics;
+using static Tapwire.Posix.Libc;
+
+namespace Tapwire.Posix;
+
+/// <summary>
+/// One thread that waits for descriptors (epoll) and runs posted work: when actors' mailboxes are posted here, a frame goes from its
+/// descriptor to the application's without crossing a thread. With nothing to do it sleeps in the kernel and uses no CPU.
+/// </summary>
+/// <remarks>
+/// Order: work posted by one thread runs in the order of its posting. Fairness: while there is work, waiting or found by trials, descriptors are looked at
+/// after every 256 items or some 100 µs, whichever comes first; each report's handler runs once, then work goes on.
+/// </remarks>
+public sealed unsafe class Reactor : IReactor, IDisposable
+{
+    private const int BatchItems = 256;
+    private const int BatchMicroseconds = 100;
+    private const int EventsPerWait = 128;
+
+    // So many trials may be in vain, one after the other, before the kernel is asked about all descriptors: one at first, one more for every four that have found
+    // something, and one again after a report on a descriptor that nobody tries.
+    private const int MostTrials = 8;
+    private const int FindsPerTrial = 4;
+    private const ulong WakeData = ulong.MaxValue;
+
+    private static readonly long BatchTicks = Stopwatch.Frequency * BatchMicroseconds / 1_000_000;
+
+    [ThreadStatic]
+    private static Reactor? t_current;
+
+    private readonly Action<Exception> _failed;
+    private readonly Thread _thread;
+    private readonly long _spinTicks;
+    private SpinGauge _gauge;
+    private int _finds;
+
+    // Items that have run since the kernel was asked about all descriptors, and when to ask again, 0 while that is not known.
+    private int _ran;
+    private long _askAt;
+    private readonly int _epoll;
+    private readonly int _wakeDescriptor;
+    private readonly RegistrationTable _registrations;
+    private readonly RunQueue _queue = new();
+
+    // Guards what other threads touch: _posted, _hasPosted, _sleeping, _stopping, _ended. Held for a few instructions.
+    private readonly Lock _postLock = new();
+    private readonly RunQueue _posted = new();
+    private volatile bool _hasPosted;
+    private bool _sleeping;
+    private volatile bool _stopping;
+    private bool _ended;
+
+    // Held while the wake descriptor is written or closed, so that a late wake-up never writes to somebody else's descriptor.
+    private readonly Lock _wakeLock = new();
+    private bool _closed;
+
+    /// <summary>Starts the loop on a background thread.</summary>
+    /// <param name="name">The thread's name.</param>
+    /// <param name="failed">Told, on the loop's thread, what posted work or a handler has thrown; the loop goes on. It must not throw.</param>
+    /// <param name="spin">How long to look for work without sleeping once there is none, 0 to 1 ms. It saves the cost of waking a core (8 to 30 µs)
+    /// when the next event comes that soon. It is done only while events do come that soon (<see cref="SpinGauge"/>), and others who want the processor get
+    /// it; an idle reactor sleeps.</param>
+    /// <exception cref="PosixException">No descriptors left.</exception>
+    public Reactor(string name, Action<Exception> failed, TimeSpan spin = default)
+    {
+        ArgumentNullException.ThrowIfNull(failed);
+        ArgumentOutOfRangeException.ThrowIfLessThan(spin, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(spin, TimeSpan.FromMilliseconds(1));
+        _failed = failed;
+        _spinTicks = (long)(spin.TotalSeconds * Stopwatch.Frequency);
+        _gauge = new SpinGauge(_spinTicks);
+        _epoll = Errors.Check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+        _wakeDescriptor = OpenWakeDescriptor(_epoll);
+        _registrations = new RegistrationTable(_epoll);
+        _thread = new Thread(Run) { Name = name, IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>The calling code runs on this reactor's thread.</summary>
+    public bool IsCurrent => t_current == this;
+
+    /// <summary>How often the thread has gone to sleep in the kernel.</summary>
+    internal long Sleeps { get; private set; }
+
+    /// <summary>Runs work on the loop's thread, after what this thread has posted before. Any thread may call; nothing is allocated once the queue has
+    /// its size, and the kernel is called only if the loop sleeps.</summary>
+    /// <exception cref="ObjectDisposedException">The loop has ended.</exception>
+    public void Post(Action<object?> work, object? state) => ObjectDisposedException.ThrowIf(!TryPost(work, state), this);
+
+    /// <summary>As <see cref="Post"/>; false if the loop has ended.</summary>
+    public bool TryPost(Action<object?> work, object? state)
+    {
+        if (t_current == this)
+        {
+            _queue.Enqueue(new WorkItem(work, state));
+            return true;
+        }
+
+        bool wake;
+        lock (_postLock)
+        {
+            if (_ended)
+                return false;
+            _posted.Enqueue(new WorkItem(work, state));
+            _hasPosted = true;
+            wake = _sleeping;
+            _sleeping = false;
+        }
+
+        if (wake)
+            Wake();
+        return true;
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="PosixException">The descriptor cannot be watched: it is a file, is not open, or is registered already.</exception>
+    /// <exception cref="ObjectDisposedException">The loop has ended.</exception>
+    public IRegistration Register(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state) =>
+        _registrations.Add(descriptor, interest, ready, state);
+
+    /// <summary>
+    /// Ends the loop once all posted work, and what that has posted, is done; then closes its descriptors. Waits for that, unless called on the loop's
+    /// own thread. Descriptors that are still registered are no longer watched.
+    /// </summary>
+    public void Dispose()
+    {
+        _stopping = true;
+        if (IsCurrent)
+            return;
+
+        Wake();
+        _thread.Join();
+    }
+
+    private static int OpenWakeDescriptor(int epoll)
+    {
+        var descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (descriptor >= 0 && EpollControl(epoll, EPOLL_CTL_ADD, descriptor, EPOLLIN | EPOLLET, WakeData) == 0)
+            return descriptor;
+
+        var errno = Errno;
+        if (descriptor >= 0)
+            Close(descriptor);
+        Close(epoll);
+        throw Errors.Exception("eventfd", errno);
+    }
+
+    private void Run()
+    {
+        t_current = this;
+        var events = stackalloc byte[EventsPerWait * EpollEventSize];
+        while (true)
+        {
+            TakePosted();
+            RunBatch();
+            if (_queue.Count > 0 || _hasPosted)
+                Dispatch(events, WaitFor(events, 0));
+            else if (!_stopping)
+                Idle(events);
+            else if (TryEnd())
+                break;
+        }
+
+        _registrations.Close();
+        lock (_wakeLock)
+        {
+            _closed = true;
+            Close(_wakeDescriptor);
+        }
+
+        Close(_epoll);
+    }
+
+    private void TakePosted()
+    {
+        if (!_hasPosted)
+            return;
+        lock (_postLock)
+        {
+            _posted.MoveTo(_queue);
+            _hasPosted = false;
+        }
+    }
+
+    /// <summary>Runs what there is, until it is time to ask about descriptors.</summary>
+    /// <returns>How many items.</returns>
+    private int RunBatch()
+    {
+        var count = 0;
+        for (; _queue.Count > 0 && !IsTimeToAsk(); count++)
+        {
+            var item = _queue.Dequeue();
+            try
+            {
+                item.Work(item.State);
+            }
+            catch (Exception e)
+            {
+                _failed(e);
+            }
+        }
+
+        return count;
+    }
+
+    /// <summary>Asked before each item. The clock costs as much as a small one: it is read at every fourth, and the time counts from the first of these.</summary>
+    private bool IsTimeToAsk()
+    {
+        if (_ran < BatchItems && _ran++ % 4 == 3)
+        {
+            var now = Stopwatch.GetTimestamp();
+            if (_askAt == 0)
+                _askAt = now + BatchTicks;
+            else if (now > _askAt)
+                _ran = BatchItems;
+        }
+
+        return _ran >= BatchItems;
+    }
+
+    /// <summary>Nothing to run: spins for a while if that pays, then sleeps until something happens.</summary>
+    private void Idle(byte* events)
+    {
+        if (_gauge.IsWorthwhile)
+        {
+            var found = Spin(events);
+            _gauge.Looked(found);
+            if (found)
+                return;
+        }
+
+        // Poster and sleeper decide under one lock: either the poster is seen here, or the sleeper is seen there and woken.
+        lock (_postLock)
+        {
+            if (_hasPosted || _stopping)
+                return;
+            _sleeping = true;
+        }
+
+        Sleeps++;
+        var begin = Stopwatch.GetTimestamp();
+        var count = WaitFor(events, -1);
+        _gauge.Slept(Stopwatch.GetTimestamp() - begin);
+        lock (_postLock)
+            _sleeping = false;
+        Dispatch(events, count);
+    }
+
+    private bool Spin(byte* events)
+    {
+        var end = 0L;
+        while (true)
+        {
+            if (Try())
+                return true;
+            var count = WaitFor(events, 0);
+            if (count > 0)
+            {
+                Dispatch(events, count);
+                return true;
+            }
+
+            if (_hasPosted || _stopping)
+                return true;
+
+            // The clock is not asked before it matters: the first look often finds something.
+            var now = Stopwatch.GetTimestamp();
+            if (end == 0)
+                end = now + _spinTicks;
+            else if (now >= end)
+                return false;
+            _ = sched_yield();
+        }
+    }
+
+    /// <summary>Has them try until one finds something, instead of asking the kernel.</summary>
+    private bool Try()
+    {
+        var trials = Math.Max(_finds / FindsPerTrial, 1);
+        for (var i = 0; i < trials && _ran < BatchItems && !_hasPosted; i++)
+        {
+            if (!Presume())
+                continue;
+            _finds = Math.Min(_finds + 1, MostTrials * FindsPerTrial);
+            return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>
+    /// Has those try who would rather read than have the kernel asked. True: one has found something, which has made more work than the trial itself. One
+    /// whose trial is not this thread's work is not asked again: a thread that sleeps is not woken to try.
+    /// </summary>
+    private bool Presume()
+    {
+        var trials = 0;
+        foreach (var registration in _registrations.Presumed)
+        {
+            var before = _queue.Count;
+            Report(registration, Readiness.Readable | Readiness.Presumed);
+            if (_queue.Count > before)
+                trials++;
+            else
+                _registrations.StopPresuming(registration);
+        }
+
+        return RunBatch() > trials || _queue.Count > 0;
+    }
+
+    private int WaitFor(byte* events, int timeout)
+    {
+        _ran = 0;
+        _askAt = 0;
+        var count = epoll_wait(_epoll, events, EventsPerWait, timeout);
+        if (count >= 0)
+            return count;
+        if (Errno != Errors.EINTR)
+            Environment.FailFast($"epoll_wait: {Errors.Describe(Errno)}: somebody has closed the reactor's descriptor.");
+        return 0;
+    }
+
+    private void Dispatch(byte* events, int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            var (bits, data) = EpollEventAt(events, i);
+
+            // The wake descriptor is edge-triggered: each write reports anew, so that it need not be read.
+            if (data == WakeData || _registrations.Find(data) is not { } registration)
+                continue;
+            if (!registration.IsPresumed)
+                _finds = 0;
+            Report(registration, RegistrationTable.ReadinessOf(bits));
+        }
+    }
+
+    private void Report(RegistrationTable.Registration registration, Readiness readiness)
+    {
+        try
+        {
+            registration.Report(readiness);
+        }
+        catch (Exception e)
+        {
+            _failed(e);
+        }
+    }
+
+    private bool TryEnd()
+    {
+        lock (_postLock)
+            return _ended = !_hasPosted;
+    }
+
+    private void Wake()
+    {
+        lock (_wakeLock)
+        {
+            if (_closed)
+                return;
+            ulong one = 1;
+            _ = write(_wakeDescriptor, &one, sizeof(ulong));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using static Tapwire.Posix.Libc;
+
+namespace Tapwire.Posix;
+
+/// <summary>Makes the two connected AF_UNIX sockets that stand between an application and the driver.</summary>
+internal static unsafe class SocketPair
+{
+    /// <summary>
+    /// Makes a pair. Only the driver's end is non-blocking; both are close-on-exec. An application that wants its end to survive exec clears the flag
+    /// when it has received it.
+    /// </summary>
+    /// <param name="type">SOCK_STREAM or SOCK_SEQPACKET.</param>
+    /// <param name="bufferBytes">SO_SNDBUF of both ends; the kernel doubles it and cuts it to net.core.wmem_max first.</param>
+    /// <exception cref="PosixException">No descriptor or memory is left.</exception>
+    public static (int Driver, int Application) Create(int type, int bufferBytes)
+    {
+        var descriptors = stackalloc int[2];
+        Errors.Check(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, descriptors), "socketpair");
+        var (driver, application) = (descriptors[0], descriptors[1]);
+        try
+        {
+            if (!OpenFileLimit.OfProcess.Admits(Math.Max(driver, application)))
+                throw Errors.Exception("socketpair", Errors.EMFILE);
+            SetOption(driver, SO_SNDBUF, bufferBytes);
+            SetOption(application, SO_SNDBUF, bufferBytes);
+            Errors.Check(fcntl(driver, F_SETFL, O_RDWR | O_NONBLOCK), "fcntl");
+            return (driver, application);
+        }
+        catch (PosixException)
+        {
+            Close(driver);
+            Close(application);
+            throw;
+        }
+    }
+
+    public static void SetOption(int descriptor, int name, int value) =>
+        Errors.Check(setsockopt(descriptor, SOL_SOCKET, name, &value, sizeof(int)), $"setsockopt {name}");
+
+    /// <summary>The kernel's unique number of a socket.</summary>
+    public static ulong Cookie(int descriptor)
+    {
+        ulong cookie;
+        uint length = sizeof(ulong);
+        Errors.Check(getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, &cookie, &length), "getsockopt SO_COOKIE");
+        return cookie;
+    }
+
+    /// <summary>Returns and clears the pending error of a socket.</summary>
+    public static int TakeError(int descriptor)
+    {
+        int error;
+        uint length = sizeof(int);
+        return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : Errno;
+    }
+
+    /// <summary>What a descriptor is ready for at this moment, of what poll(2) reports.</summary>
+    public static short Poll(int descriptor, short events)
+    {
+        var entry = new PollDescriptor { Descriptor = descriptor, Events = events };
+        return poll(&entry, 1, 0) < 0 ? (short)0 : entry.Returned;
+    }
+
+    /// <summary>Sends bytes and a descriptor in one message on a stream socket.</summary>
+    /// <returns>How many bytes were taken; negative if the call failed.</returns>
+    public static nint SendWithDescriptor(int descriptor, ReadOnlySpan<byte> bytes, int passed)
+    {
+        fixed (byte* start = bytes)
+        {
+            var vector = new IoVector { Base = start, Length = (nuint)bytes.Length };
+            var message = new MessageHeader { Vectors = &vector, VectorCount = 1 };
+            DescriptorMessage control;
+            if (passed >= 0)
+                PutDescriptor(ref message, &control, passed);
+            return sendmsg(descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+    }
+}

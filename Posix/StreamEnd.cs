@@ -1,0 +1,154 @@
+using Tapwire.Stack.Buffers;
+using static Tapwire.Posix.Libc;
+
+namespace Tapwire.Posix;
+
+/// <summary>
+/// The driver's end of a byte stream to a program: a socket pair that an application has the other end of, or a TCP connection of the host's kernel.
+/// </summary>
+public abstract unsafe class StreamEnd : DriverEnd
+{
+    /// <summary>The most that one read takes: what fits the largest pooled buffer.</summary>
+    public const int MaxRead = 65_536;
+
+    private const int MaxVectors = 64;
+
+    // Bytes of the first buffer of the chain given to Write that the application has taken.
+    private int _headWritten;
+
+    protected StreamEnd(int descriptor, ulong handle)
+        : base(descriptor, handle)
+    {
+    }
+
+    /// <summary>The kernel tells of a reset only once; from then on it is known here.</summary>
+    protected bool IsReset { get; private set; }
+
+    /// <summary>
+    /// Reads what the application has written, after looking how much there is: a buffer of fitting size is rented only when there is something.
+    /// </summary>
+    /// <param name="max">The most to take: the caller's credit, above 0. One call takes at most <see cref="MaxRead"/> bytes.</param>
+    /// <param name="data">With <see cref="ReadResult.Data"/>: at least one byte, the caller's.</param>
+    public abstract ReadResult Read(BufferPool pool, int max, out PacketBuffer? data);
+
+    /// <summary>The connection is reset: the application reads what is queued and then gets ECONNRESET. Closes this end.</summary>
+    public abstract void Reset();
+
+    /// <summary>
+    /// How the application's side stands, whatever is unread: for an owner that has no credit to read. <see cref="ReadResult.Empty"/> means that it is
+    /// open; <see cref="ReadResult.Closed"/> and <see cref="ReadResult.EndOfStream"/> say nothing about bytes still to be read.
+    /// </summary>
+    public ReadResult State()
+    {
+        if (IsReset)
+            return ReadResult.Reset;
+        var events = SocketPair.Poll(Descriptor, POLLRDHUP);
+        if ((events & POLLERR) != 0 && SocketPair.TakeError(Descriptor) != 0)
+        {
+            IsReset = true;
+            return ReadResult.Reset;
+        }
+
+        if ((events & POLLHUP) != 0)
+            return ReadResult.Closed;
+        return (events & POLLRDHUP) != 0 ? ReadResult.EndOfStream : ReadResult.Empty;
+    }
+
+    /// <summary>Half of the memory is used, or no longer: how much may wait for the program to read it.</summary>
+    public virtual void Narrow(bool isNarrow)
+    {
+    }
+
+    /// <summary>
+    /// Writes a chain of buffers to the application, as much as it takes, and releases the buffers that are through.
+    /// </summary>
+    /// <param name="chain">What is left on return; null if nothing. The first one may be partly written: it is to be given again, before all
+    /// others.</param>
+    /// <param name="written">Bytes taken by this call.</param>
+    /// <returns><see cref="WriteResult.Closed"/> leaves the rest to the caller.</returns>
+    public WriteResult Write(ref PacketBuffer? chain, out int written)
+    {
+        written = 0;
+        var vectors = stackalloc IoVector[MaxVectors];
+        while (chain is not null)
+        {
+            var count = Gather(chain, vectors, out var bytes);
+            nint taken = 0;
+            if (bytes > 0)
+            {
+                var message = new MessageHeader { Vectors = vectors, VectorCount = (nuint)count };
+                taken = sendmsg(Descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+                if (taken < 0)
+                {
+                    var errno = Errno;
+                    return NoteFailure(errno) ? WriteResult.Closed : WriteFailed(errno);
+                }
+            }
+
+            written += (int)taken;
+            Advance(ref chain, (int)taken);
+        }
+
+        return WriteResult.Done;
+    }
+
+    /// <summary>The peer has sent its last byte: the application reads end of file after what is queued. It may go on writing.</summary>
+    public void EndOfStream() => _ = shutdown(Descriptor, SHUT_WR);
+
+    /// <summary>Whether an error of a call means that the stream has been reset.</summary>
+    protected abstract bool MeansReset(int errno);
+
+    /// <summary>Looks at the error of a call. True: the stream has been reset.</summary>
+    protected bool NoteFailure(int errno) => IsReset |= MeansReset(errno);
+
+    /// <summary>What a failed read means, where there is something to be read: a reset, or no memory.</summary>
+    protected ReadResult FailedRead(int errno)
+    {
+        if (NoteFailure(errno))
+            return State();
+        ReportAnew();
+        return ReadResult.Empty;
+    }
+
+    private int Gather(PacketBuffer chain, IoVector* vectors, out long bytes)
+    {
+        var count = 0;
+        var skip = _headWritten;
+        bytes = 0;
+        for (var buffer = chain; buffer is not null && count < MaxVectors; buffer = buffer.Next)
+        {
+            Add(buffer.Pointer, buffer.Length, ref bytes);
+            for (var i = 0; i < buffer.FragmentCount && count < MaxVectors; i++)
+            {
+                var start = buffer.GetFragmentPointer(i, out var length);
+                Add(start, length, ref bytes);
+            }
+        }
+
+        return count;
+
+        void Add(byte* start, int length, ref long total)
+        {
+            var skipped = Math.Min(skip, length);
+            skip -= skipped;
+            if (length == skipped)
+                return;
+            vectors[count++] = new IoVector { Base = start + skipped, Length = (nuint)(length - skipped) };
+            total += length - skipped;
+        }
+    }
+
+    /// <summary>Releases the buffers that are through.</summary>
+    private void Advance(ref PacketBuffer? chain, int taken)
+    {
+        _headWritten += taken;
+        while (chain is not null && _headWritten >= chain.TotalLength)
+        {
+            _headWritten -= chain.TotalLength;
+            var next = chain.Next;
+            chain.Next = null;
+            chain.Release();
+            chain = next;
+        }
+    }
+}

@@ -1,0 +1,131 @@
+using Tapwire.Posix;
+using static Tapwire.Posix.Libc;
+
+namespace Tapwire.Wires;
+
+/// <summary>The control calls of /dev/net/tun (linux/if_tun.h).</summary>
+internal static unsafe class TunDevice
+{
+    public const string Path = "/dev/net/tun";
+
+    private const int IFF_TUN = 0x0001;
+    private const int IFF_TAP = 0x0002;
+    private const int IFF_MULTI_QUEUE = 0x0100;
+    private const int IFF_NO_PI = 0x1000;
+    private const int IFF_VNET_HDR = 0x4000;
+
+    private const nuint TUNSETIFF = 0x4004_54CA;
+    private const nuint TUNGETFEATURES = 0x8004_54CF;
+    private const nuint TUNSETOFFLOAD = 0x4004_54D0;
+    private const nuint TUNSETVNETHDRSZ = 0x4004_54D8;
+
+    private const uint TUN_F_CSUM = 0x01;
+    private const uint TUN_F_TSO4 = 0x02;
+    private const uint TUN_F_TSO6 = 0x04;
+    private const uint TUN_F_TSO_ECN = 0x08;
+    private const uint TUN_F_USO4 = 0x20;
+    private const uint TUN_F_USO6 = 0x40;
+
+    /// <summary>Opens a descriptor that is not attached to an interface yet.</summary>
+    public static int Open()
+    {
+        var descriptor = open(Path, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
+        if (descriptor >= 0)
+            return descriptor;
+        var errno = Errno;
+        throw new WireException(errno switch
+        {
+            Errors.ENOENT or Errors.ENODEV or Errors.ENXIO =>
+                $"There is no {Path}: load the kernel's tun module (modprobe tun), or give the container that device.",
+            Errors.EACCES or Errors.EPERM => $"{Path} may not be opened: {Errors.Describe(errno)}; run as root, or have root give it back its usual mode ('chmod 666 {Path}'); a container must be allowed the device.",
+            _ => $"{Path} cannot be opened: {Errors.Describe(errno)} (errno {errno}).",
+        });
+    }
+
+    /// <summary>What the kernel's devices are able to do.</summary>
+    public static TunFeatures FeaturesOf(int descriptor)
+    {
+        uint features = 0;
+        return ioctl(descriptor, TUNGETFEATURES, &features) == 0 ? (TunFeatures)features & (TunFeatures.VirtioHeader | TunFeatures.MultiQueue) : TunFeatures.None;
+    }
+
+    /// <summary>The device is able to put a virtio header before each frame.</summary>
+    public static bool HasVirtioHeader(int descriptor) => (FeaturesOf(descriptor) & TunFeatures.VirtioHeader) != 0;
+
+    /// <summary>Attaches to an interface, which is created if there is none of that name.</summary>
+    /// <param name="multiQueue">As one queue of an interface that can have several (Linux's Documentation/networking/tuntap).</param>
+    /// <returns>The interface's name.</returns>
+    public static string Attach(int descriptor, string name, Medium medium, bool virtioHeader, bool multiQueue)
+    {
+        var request = new InterfaceControl.Request(name)
+        {
+            Flags = (short)((medium == Medium.Ethernet ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (virtioHeader ? IFF_VNET_HDR : 0)
+                | (multiQueue ? IFF_MULTI_QUEUE : 0)),
+        };
+        if (ioctl(descriptor, TUNSETIFF, &request) == 0)
+            return request.Name;
+        throw AttachFailed(name, medium, multiQueue, Errno);
+    }
+
+    /// <summary>Sets the length of the virtio header, which an earlier user of a persistent interface may have left different.</summary>
+    public static void SetVirtioHeaderLength(int descriptor, string name, int length) =>
+        Errors.Check(ioctl(descriptor, TUNSETVNETHDRSZ, &length), $"{name}: setting the length of the virtio header");
+
+    /// <summary>Tells the device what this end can take, from all that is wanted downwards until it agrees.</summary>
+    /// <returns>What is on. UDP segmentation came with Linux 6.2.</returns>
+    public static WireOffloads SetOffloads(int descriptor, WireOffloads wanted)
+    {
+        ReadOnlySpan<WireOffloads> attempts = [wanted, wanted & ~WireOffloads.UdpSegmentation, wanted & WireOffloads.Checksum];
+        foreach (var attempt in attempts)
+        {
+            // The argument is the value itself.
+            if (ioctl(descriptor, TUNSETOFFLOAD, (void*)Bits(attempt)) == 0)
+                return attempt;
+        }
+
+        return WireOffloads.None;
+    }
+
+    private static nuint Bits(WireOffloads offloads)
+    {
+        uint bits = 0;
+        if ((offloads & WireOffloads.Checksum) != 0)
+            bits |= TUN_F_CSUM;
+        if ((offloads & WireOffloads.TcpSegmentationV4) != 0)
+            bits |= TUN_F_TSO4 | TUN_F_TSO_ECN;
+        if ((offloads & WireOffloads.TcpSegmentationV6) != 0)
+            bits |= TUN_F_TSO6 | TUN_F_TSO_ECN;
+        if ((offloads & WireOffloads.UdpSegmentation) != 0)
+            bits |= TUN_F_USO4 | TUN_F_USO6;
+        return bits;
+    }
+
+    private static WireException AttachFailed(string name, Medium medium, bool multiQueue, int errno)
+    {
+        var mode = medium == Medium.Ethernet ? "tap" : "tun";
+        var queues = multiQueue ? " multi_queue" : "";
+        return new WireException(errno switch
+        {
+            Errors.EPERM => $"No permission for the {mode} device {name}: it needs CAP_NET_ADMIN; or run once as root "
+                + $"'ip tuntap add dev {name} mode {mode} user $USER{queues}'; or run inside 'unshare -Urn'.",
+            Errors.EBUSY => $"The {mode} device {name} is in use: another program is attached to it.",
+            Errors.E2BIG => $"The {mode} device {name} has no queue left: another program is attached to it, or more are asked for than the kernel has.",
+            Errors.EINVAL => $"{name} exists and is not a {(multiQueue ? "multi-queue" : "single-queue")} {mode} device, or cannot be an interface's name"
+                + (multiQueue ? $"; 'ip tuntap add dev {name} mode {mode}{queues}' makes one." : "; choose another name."),
+            _ => $"The {mode} device {name} cannot be attached: {Errors.Describe(errno)} (errno {errno}).",
+        });
+    }
+}
+
+/// <summary>Features of the kernel's TAP and TUN devices, with the numbers of linux/if_tun.h.</summary>
+[Flags]
+internal enum TunFeatures : uint
+{
+    None = 0,
+
+    /// <summary>IFF_MULTI_QUEUE.</summary>
+    MultiQueue = 0x0100,
+
+    /// <summary>IFF_VNET_HDR.</summary>
+    VirtioHeader = 0x4000,
+}
