@@ -3,7 +3,7 @@ using Tapwire.Actors.Link;
 using Tapwire.Actors.Settings;
 using Tapwire.Messages;
 using Tapwire.Stack;
-using Tapwire.Stack.Ip;
+using Tapwire.Wires;
 
 namespace Tapwire.Actors;
 
@@ -13,7 +13,7 @@ namespace Tapwire.Actors;
 /// </summary>
 public sealed partial class DriverActor
 {
-    private static readonly TimeSpan ChangePatience = TimeSpan.FromSeconds(20);
+    internal static readonly TimeSpan ChangePatience = TimeSpan.FromSeconds(20);
 
     private void Begin(Reconfigure wanted)
     {
@@ -98,30 +98,86 @@ public sealed partial class DriverActor
         }
     }
 
-    /// <summary>What others do: proxy, link and stacks are asked, and answer the driver.</summary>
+    /// <summary>What others do: proxy, link and stacks are asked, and answer the driver. Interfaces that go do so before others come, which may need their devices.</summary>
     private void Settle(Change change)
     {
         var wanted = change.Wanted;
         if (_proxy.IsNobody() && wanted.Socks.Listen.Count + wanted.Forward.Count + wanted.Expose.Count > 0)
             StartProxy();
-        AskOthersAsync(change.Request, Allowed(wanted), _settings.Addresses, _stacks, _link, _proxy).PipeTo(Self);
+        var going = new List<InterfaceTaps>();
+        foreach (var old in _settings.Interfaces.Where(old => !wanted.Interfaces.Any(kept => kept.Name == old.Name && kept.Fixed == old.Fixed)))
+        {
+            var taps = _interfaces.Take(old.Name);
+            _retired.UnionWith(taps);
+            going.Add(new InterfaceTaps(old.Name, taps));
+        }
+
+        change.Interfaces = [.. _settings.Interfaces.Where(kept => !going.Exists(gone => gone.Name == kept.Name))];
+        InterfaceChanges.RemoveAsync([.. _stacks], going).PipeTo(Self);
+        Become(() => Changing(change, static _ => { }, () => Receive<InterfacesRemoved>(removed =>
+        {
+            change.Take(removed.Outcome);
+            OpenInterfaces(change);
+        })));
+    }
+
+    private void OpenInterfaces(Change change)
+    {
+        var coming = new List<(InterfaceSettings Settings, IReadOnlyList<AttachInterface> Questions)>();
+        foreach (var added in change.Wanted.Interfaces.Where(added => !change.Interfaces.Any(kept => kept.Name == added.Name)))
+        {
+            try
+            {
+                coming.Add((added, _interfaces.Open(added)));
+            }
+            catch (WireException e)
+            {
+                change.Problems.Add($"The interface {added.Name} does not come: {e.Message}");
+            }
+        }
+
+        InterfaceChanges.AddAsync([.. _stacks], coming).PipeTo(Self);
+        Become(() => Changing(change, static _ => { }, () => Receive<InterfacesAdded>(added =>
+        {
+            change.Take(added.Outcome);
+            foreach (var refused in added.Refused)
+            {
+                var taps = _interfaces.Take(refused.Name);
+                _retired.UnionWith(taps);
+                foreach (var tap in taps)
+                    tap.Tell(PoisonPill.Instance);
+            }
+
+            change.Interfaces = [.. change.Interfaces, .. coming.Select(static each => each.Settings).Except(added.Refused)];
+            AskOthers(change);
+        })));
+    }
+
+    private void AskOthers(Change change)
+    {
+        AskOthersAsync(change.Request, Allowed(change.Wanted), _settings with { Interfaces = change.Interfaces }, [.. _stacks], _link, _proxy).PipeTo(Self);
         Become(() => Changing(change, static _ => { }, () => Receive<ChangeSettled>(settled => Finish(change, settled))));
     }
 
     private void Finish(Change change, ChangeSettled settled)
     {
         var wanted = change.Wanted;
+        change.Take(settled.Outcome);
+        var main = settled.Interfaces[0];
         _settings = _settings with
         {
             Serve = [.. wanted.Serve.Where(_listeners.ContainsKey)],
-            Addresses = settled.Addresses,
+            Addresses = main.Addresses,
+            Gateway = main.Gateway,
+            Routes = main.Routes,
+            Interfaces = [.. settled.Interfaces.Skip(1)],
             Link = settled.LinkIsDone ? wanted.Link : _settings.Link,
             Socks = settled.Proxy.Settings.Socks,
             Forward = settled.Proxy.Settings.Forward,
             Expose = settled.Proxy.Settings.Expose,
             Proxy = wanted.Proxy,
         };
-        change.Asker.Tell(new Reconfigured(_settings, [.. change.Done, .. settled.Proxy.Done, .. settled.Done], [.. change.Problems, .. settled.Proxy.Problems, .. settled.Problems]));
+        change.Asker.Tell(new Reconfigured(_settings, change.Done, change.Problems));
         Become(Starting);
     }
 
@@ -153,72 +209,53 @@ public sealed partial class DriverActor
 
     /// <summary>Apart from the actor: it only asks.</summary>
     /// <param name="allowed">What of the settings that are asked for the driver's parts get.</param>
-    private static async Task<ChangeSettled> AskOthersAsync(Reconfigure request, DriverSettings allowed, IReadOnlyList<IpPrefix> addresses, IReadOnlyList<IActorRef> stacks,
+    /// <param name="current">With the interfaces that there are now.</param>
+    private static async Task<ChangeSettled> AskOthersAsync(Reconfigure request, DriverSettings allowed, DriverSettings current, IReadOnlyList<IActorRef> stacks,
         IActorRef link, IActorRef proxy)
     {
         var (wanted, users) = request;
-        var (done, problems) = (new List<string>(), new List<string>());
-        stacks = [.. stacks];
+        var outcome = new ChangeOutcome();
         var proxied = new Reconfigured(wanted, [], []);
         var linkProblem = (string?)null;
-        var own = addresses.ToList();
+        var interfaces = current.AllInterfaces;
         try
         {
             if (!proxy.IsNobody())
                 proxied = await proxy.Ask<Reconfigured>(new ReconfigureProxy(allowed), ChangePatience);
             if (!link.IsNobody())
                 linkProblem = (await link.Ask<LinkReconfigured>(new ReconfigureLink(allowed.Link, users), ChangePatience)).Problem;
-
-            // One with another prefix than before goes first: it is the same address. Others come first, so that there is always one.
-            foreach (var old in addresses.Except(wanted.Addresses).Where(old => wanted.Addresses.Any(added => added.Address == old.Address)))
-                await RemoveAsync(old);
-            foreach (var added in wanted.Addresses.Except(addresses))
-            {
-                if (await AskAsync(stacks, new AddAddress(added)) is not StackError.None and var error)
-                {
-                    problems.Add($"The address {added} cannot be added: {error.Describe()}.");
-                    continue;
-                }
-
-                own.Add(added);
-                done.Add($"address {added} added");
-            }
-
-            foreach (var old in own.Except(wanted.Addresses).ToList())
-                await RemoveAsync(old);
+            interfaces = await InterfaceChanges.ChangeAsync(stacks, interfaces, wanted.AllInterfaces, outcome);
         }
         catch (AskTimeoutException)
         {
-            problems.Add("A part of the driver has not answered; read the settings again.");
+            outcome.Problems.Add("A part of the driver has not answered; read the settings again.");
         }
 
         if (linkProblem is not null)
-            problems.Add(linkProblem);
-        return new ChangeSettled(proxied, linkProblem is null, own, done, problems);
-
-        async Task RemoveAsync(IpPrefix old)
-        {
-            own.Remove(old);
-            // One that is gone already has been removed over the link.
-            await AskAsync(stacks, new RemoveAddress(old.Address));
-            done.Add($"address {old} removed");
-        }
+            outcome.Problems.Add(linkProblem);
+        outcome = new ChangeOutcome([.. proxied.Done, .. outcome.Done], [.. proxied.Problems, .. outcome.Problems]);
+        return new ChangeSettled(proxied, linkProblem is null, interfaces, outcome);
     }
-
-    /// <summary>All shards have the same addresses, and so give the same answer.</summary>
-    private static async Task<StackError> AskAsync(IReadOnlyList<IActorRef> stacks, object question) =>
-        (await Task.WhenAll(stacks.Select(stack => stack.Ask<AddressAnswer>(question, ChangePatience))))[0].Error;
 
     /// <summary>What has been asked for, and what has come of it so far.</summary>
     private sealed record Change(IActorRef Asker, Reconfigure Request)
     {
         public DriverSettings Wanted => Request.Settings;
 
+        /// <summary>The further interfaces that there are by now.</summary>
+        public IReadOnlyList<InterfaceSettings> Interfaces { get; set; } = [];
+
         public List<string> Done { get; } = [];
 
         public List<string> Problems { get; } = [];
+
+        public void Take(ChangeOutcome outcome)
+        {
+            Done.AddRange(outcome.Done);
+            Problems.AddRange(outcome.Problems);
+        }
     }
 
     /// <summary>The driver → itself: proxy, link and stacks have done what they could.</summary>
-    private sealed record ChangeSettled(Reconfigured Proxy, bool LinkIsDone, IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<string> Done, IReadOnlyList<string> Problems);
+    private sealed record ChangeSettled(Reconfigured Proxy, bool LinkIsDone, IReadOnlyList<InterfaceSettings> Interfaces, ChangeOutcome Outcome);
 }

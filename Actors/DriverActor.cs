@@ -11,20 +11,24 @@ using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Tcp;
 using Tapwire.Wires;
 
 namespace Tapwire.Actors;
 
-/// <summary>A queue of the wire with the thread that serves it: tap, stack, and the connections that are its own.</summary>
+/// <summary>A wire, or a queue of one.</summary>
 /// <param name="Wire">The driver's from now on.</param>
-/// <param name="ReopenWire">Opens it again after a failure; throws <see cref="WireException"/>.</param>
+/// <param name="Reopen">Opens it again after a failure; throws <see cref="WireException"/>.</param>
+public sealed record DriverWire(IWire Wire, Func<IWire> Reopen);
+
+/// <summary>A queue of each wire with the thread that serves it: taps, stack, and the connections that are its own.</summary>
+/// <param name="Wires">One for each of <see cref="DriverSettings.AllInterfaces"/>, in that order.</param>
 /// <param name="Dispatcher">The id of the dispatcher for the shard's actors.</param>
-public sealed record DriverShard(IWire Wire, Func<IWire> ReopenWire, IReactor Reactor, string Dispatcher);
+public sealed record DriverShard(IReadOnlyList<DriverWire> Wires, IReactor Reactor, string Dispatcher);
 
 /// <summary>What a driver is made of. The caller opens the wire and the link's socket, since it can tell the user why one does not open.</summary>
-/// <param name="Shards">One, or several whose wires are queues of one interface.</param>
+/// <param name="Shards">One, or several whose wires are queues of the same devices.</param>
 /// <param name="Link">The listening socket for applications, or null for none; the driver's from now on.</param>
 /// <param name="Secret">32 bytes that the engines' random numbers derive from.</param>
 public sealed record DriverContext(DriverSettings Settings, IReadOnlyList<DriverShard> Shards, LinkListener? Link, BufferPool Pool, TimeProvider Clock,
@@ -35,6 +39,9 @@ public sealed record DriverContext(DriverSettings Settings, IReadOnlyList<Driver
 
     /// <summary>The ports of the host that lead into the stack's network; the driver's from now on.</summary>
     public IReadOnlyList<HostPort> HostPorts { get; init; } = [];
+
+    /// <summary>Opens the wire of an interface that comes while the driver runs, a queue for each shard; throws <see cref="WireException"/>. Null: none can come.</summary>
+    public Func<InterfaceSettings, IReadOnlyList<DriverWire>>? OpenWires { get; init; }
 
     /// <summary>Looks how much memory is left; null: nobody does.</summary>
     public MemoryWatch? Memory { get; init; }
@@ -66,7 +73,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     // Actors whose end is nothing new: what they served is no longer in the settings, or has not been opened.
     private readonly HashSet<IActorRef> _retired = [];
     private readonly HashSet<IActorRef> _front = [];
-    private readonly List<IActorRef> _taps = [];
+    private readonly DriverInterfaces _interfaces;
     private readonly List<IActorRef> _stacks = [];
     private SocketContext[] _sockets = [];
     private DriverSettings _settings;
@@ -86,6 +93,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         _context = context;
         _settings = context.Settings;
         _engines = engines;
+        _interfaces = new DriverInterfaces(context, Watched);
         Starting();
     }
 
@@ -134,20 +142,15 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     private void StartShard(int index)
     {
         var settings = _settings;
-        var shard = _context.Shards[index];
-        var tap = Watched(TapActor.Props(new TapContext(shard.Wire, shard.ReopenWire, shard.Reactor, _context.Pool, _context.Clock, settings.Tap.ReadBatch,
-            settings.Tap.QueueFrames, settings.Tap.ReopenMinimum, settings.Tap.ReopenMaximum)), Named("tap", index), shard);
-        _taps.Add(tap);
-        _stacks.Add(Watched(StackActor.Props(new StackContext(_engines[index], tap, _context.Pool, _context.Clock, settings.Queues.Frames,
+        _stacks.Add(Watched(StackActor.Props(new StackContext(_engines[index], _interfaces.Start(index), _context.Pool, _context.Clock, settings.Queues.Frames,
             settings.Queues.Bytes, settings.Queues.FramesPerPoll, settings.Queues.EgressCredit, settings.Queues.MaximumTick)
         {
-            Cost = new EgressCost(shard.Wire),
             Memory = _context.Memory,
-        }), Named("stack", index), shard));
+        }), Named("stack", index), _context.Shards[index]));
     }
 
     /// <summary>The first shard's actors have the plain names.</summary>
-    private static string Named(string name, int index) => index == 0 ? name : $"{name}-shard{index}";
+    internal static string Named(string name, int index) => index == 0 ? name : $"{name}-shard{index}";
 
     private SocketContext[] Sockets()
     {
@@ -260,7 +263,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// <summary>Until it stops.</summary>
     private void ReceiveAlways()
     {
-        Receive<GetStatus>(_ => DriverStatuses.AskAsync(_stacks, _taps, _link, _proxy).PipeTo(Sender, Self));
+        Receive<GetStatus>(_ => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, _link, _proxy).PipeTo(Sender, Self));
         Receive<Terminated>(gone =>
         {
             Forget(gone.ActorRef);
@@ -349,20 +352,19 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// <summary>A poison pill, not a stop: the frames that the stack sent last go out first.</summary>
     private void StopTap()
     {
-        if (_taps.Count == 0)
+        if (_interfaces.IsEmpty)
         {
             End();
             return;
         }
 
-        foreach (var tap in _taps)
-            tap.Tell(PoisonPill.Instance);
+        _interfaces.Stop();
         Become(() =>
         {
             Receive<Terminated>(gone =>
             {
                 Forget(gone.ActorRef);
-                if (_taps.Count == 0)
+                if (_interfaces.IsEmpty)
                     End();
             });
             AnswerLateAskers();
@@ -393,7 +395,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     {
         _front.Remove(gone);
         _stacks.Remove(gone);
-        _taps.Remove(gone);
+        _interfaces.Forget(gone);
     }
 
     private void AnswerLateAskers()
@@ -405,6 +407,8 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         });
         Receive<GetStatus>(_ => Refuse("The driver is stopping."));
         Receive<Reconfigure>(_ => Refuse("The driver is stopping."));
+        Receive<InterfacesRemoved>(_ => { });
+        Receive<InterfacesAdded>(_ => { });
         Receive<ChangeSettled>(_ => { });
         Receive<ServiceOpened>(_ => { });
         Receive<ProxyOpened>(_ => { });

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using Tapwire.Actors.Settings;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Tcp;
 using Tapwire.Wires;
 
@@ -15,16 +15,20 @@ internal static class DriverEngines
     public static IReadOnlyList<NetworkStack> Make(DriverContext context)
     {
         var settings = context.Settings;
+        var interfaces = settings.AllInterfaces;
         var count = context.Shards.Count;
         var steering = count == 1 ? null : Steering(context);
-        var hardware = settings.HardwareAddress ?? context.Home.Wire.HardwareAddress ?? RandomAddress();
+        var hardware = interfaces.Select((each, i) => HardwareOf(each, context.Home.Wires[i].Wire)).ToList();
         var engines = new List<NetworkStack>();
         for (var i = 0; i < count; i++)
         {
-            var options = OptionsOf(settings, context.Shards[i].Wire, hardware, steering is null ? null : new StackShard(i, steering));
+            var wires = context.Shards[i].Wires;
+            var options = OptionsOf(settings, [.. interfaces.Select((each, k) => InterfaceOf(each, wires[k].Wire, hardware[k]))],
+                steering is null ? null : new StackShard(i, steering));
             var engine = new NetworkStack(options, context.Pool, context.Secret);
             engines.Add(engine);
-            if (Configure(engine, settings) is not { } refusal)
+            if (interfaces.Select((each, k) => engine.Configure(engine.Interfaces[k], each.Addresses, each.AllRoutes, Instant.Zero)).FirstOrDefault(static problem => problem is not null)
+                is not { } refusal)
                 continue;
             foreach (var made in engines)
                 Discard(made);
@@ -34,26 +38,36 @@ internal static class DriverEngines
         return engines;
     }
 
-    /// <summary>What the settings make of an engine on a wire.</summary>
+    /// <summary>What the settings make of an engine.</summary>
     /// <param name="shard">Null: it is the only one.</param>
-    internal static StackOptions OptionsOf(DriverSettings settings, IWire wire, MacAddress hardware, StackShard? shard)
+    internal static StackOptions OptionsOf(DriverSettings settings, IReadOnlyList<InterfaceOptions> interfaces, StackShard? shard) => new()
+    {
+        Interfaces = interfaces,
+        HopLimit = settings.HopLimit,
+        Shard = shard,
+        Neighbors = settings.Neighbors,
+        Icmp = settings.Icmp,
+        Udp = settings.Udp,
+        Tcp = shard is null ? settings.Tcp : PartOf(settings.Tcp, shard.Steering.Shards),
+    };
+
+    /// <summary>What the settings make of an interface on a wire.</summary>
+    internal static InterfaceOptions InterfaceOf(InterfaceSettings settings, IWire wire, MacAddress hardware)
     {
         var superFrames = WireOffloads.TcpSegmentationV4 | WireOffloads.Checksum;
-        return new StackOptions
+        return new InterfaceOptions
         {
-            Link = wire.Medium == Medium.Ethernet ? LinkKind.Ethernet : LinkKind.Ip,
+            Name = settings.Name,
+            Medium = wire.Medium,
             HardwareAddress = hardware,
             Mtu = settings.Mtu == 0 ? wire.Mtu : Math.Min(settings.Mtu, wire.Mtu),
             SuperFrame = (wire.Offloads & superFrames) == superFrames ? 65535 : 0,
             ChecksumOffload = (wire.Offloads & WireOffloads.Checksum) != 0,
-            HopLimit = settings.HopLimit,
-            Shard = shard,
-            Neighbors = settings.Neighbors,
-            Icmp = settings.Icmp,
-            Udp = settings.Udp,
-            Tcp = shard is null ? settings.Tcp : PartOf(settings.Tcp, shard.Steering.Shards),
         };
     }
+
+    /// <summary>The address of an interface on all its queues: as it is set, or the wire's, or one at random.</summary>
+    internal static MacAddress HardwareOf(InterfaceSettings settings, IWire wire) => settings.HardwareAddress ?? wire.HardwareAddress ?? RandomAddress();
 
     /// <summary>Services are everybody's; a port that is exposed belongs to the shard of the proxies.</summary>
     private static FlowSteering Steering(DriverContext context)
@@ -86,23 +100,11 @@ internal static class DriverEngines
     private static void Discard(NetworkStack engine)
     {
         engine.Close(Instant.Zero);
-        while (engine.TryDequeueFrame(out var frame))
-            frame.Release();
-    }
-
-    /// <summary>Null, or what the stack does not take.</summary>
-    private static string? Configure(NetworkStack stack, DriverSettings settings)
-    {
-        foreach (var address in settings.Addresses)
+        foreach (var each in engine.Interfaces)
         {
-            if (stack.AddAddress(address, Instant.Zero) is not StackError.None and var error)
-                return $"The stack refuses the address {address}: {error.Describe()}.";
+            while (each.TryDequeueFrame(out var frame))
+                frame.Release();
         }
-
-        return settings.Gateway is { } gateway
-            && stack.AddRoute(new IpPrefix(gateway.IsV4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), gateway) is not StackError.None and var refused
-            ? $"The stack refuses the gateway {gateway}: {refused.Describe()}; it must be on the network of one of the addresses."
-            : null;
     }
 
     /// <summary>A locally administered unicast address (IEEE 802).</summary>

@@ -11,21 +11,26 @@ internal static class DriverStatuses
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <param name="stacks">The shards' stack actors; at least one.</param>
-    /// <param name="taps">Their tap actors.</param>
+    /// <param name="taps">Of each interface the shards' tap actors.</param>
     /// <param name="link">Nobody, if there is no link.</param>
     /// <param name="proxy">Nobody, if no port is served.</param>
     /// <exception cref="AskTimeoutException">One of them does not answer.</exception>
-    public static async Task<DriverStatus> AskAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<IActorRef> taps, IActorRef link, IActorRef proxy)
+    public static async Task<DriverStatus> AskAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceTaps> taps, IActorRef link, IActorRef proxy)
     {
         var askedStacks = AskAllAsync<StackStatus>(stacks);
-        var askedTaps = AskAllAsync<TapStatus>(taps);
+        var askedTaps = Task.WhenAll(taps.Select(static each => WireOfAsync(each)));
         var askedLink = AskAsync(link, new LinkStatus(0, 0));
         var ports = await AskAsync(proxy, new ProxyStatus([]));
         var stack = StatusTotals.Of(await askedStacks);
         var (sessions, sockets) = await askedLink;
-        return new DriverStatus(stack.Uptime, StatusTotals.Of(await askedTaps), stack.Addresses, sessions, sockets, ports.Ports, stack.ConnectionCount,
+        // An interface that comes or goes meanwhile is left out.
+        var interfaces = (await askedTaps).Join(stack.Interfaces, static wire => wire.Name, static part => part.Name,
+            static (wire, part) => new InterfaceStatus(part.Name, wire.Status, part.Addresses, part.Routes));
+        return new DriverStatus(stack.Uptime, [.. interfaces], sessions, sockets, ports.Ports, stack.ConnectionCount,
             stack.Connections, stack.BuffersRented, stack.Counters);
     }
+
+    private static async Task<(string Name, WireStatus Status)> WireOfAsync(InterfaceTaps taps) => (taps.Name, StatusTotals.Of(await AskAllAsync<TapStatus>(taps.Taps)));
 
     private static Task<T[]> AskAllAsync<T>(IReadOnlyList<IActorRef> actors) =>
         Task.WhenAll(actors.Select(static actor => actor.Ask<T>(GetStatus.Instance, Patience)));

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Sockets;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Tcp;
@@ -38,7 +39,7 @@ public sealed partial class StackActor
             _refusals.Warn(_log, "Out of memory: the message {MessageType} is lost, and the socket that it is about is reset", message.GetType().Name);
         else
             _log.Error(cause, "The engine failed on the message {MessageType}", message.GetType().Name);
-        var entry = _telling ?? (About(message) is { } id ? _sockets.Find(id) : null);
+        var entry = _telling ?? (About(message) is { } id ? _desk.Sockets.Find(id) : null);
         _telling = null;
         if (entry is not null)
             GiveUp(entry);
@@ -70,7 +71,7 @@ public sealed partial class StackActor
     {
         if (entry.Socket is not (TcpSocket or UdpSocket))
             return;
-        _sockets.Remove(entry);
+        _desk.Sockets.Remove(entry);
         entry.Owner.Tell(entry.Socket is UdpSocket || entry.Established
             ? new Closed(StackError.ConnectionAborted)
             : new ConnectFailed(StackError.ConnectionAborted));

@@ -24,7 +24,7 @@ public sealed partial class StackActor
     private bool _stopping;
     private bool _resets;
 
-    private bool IsOfStop(object message)
+    private bool HandleStop(object message)
     {
         switch (message)
         {
@@ -43,7 +43,7 @@ public sealed partial class StackActor
     {
         _stopping = true;
         Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, patience);
-        PostPoll();
+        _desk.PostPoll();
     }
 
     private void LosePatience()
@@ -56,13 +56,13 @@ public sealed partial class StackActor
 
         _resets = true;
         Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, LastWords);
-        PostPoll();
+        _desk.PostPoll();
     }
 
     /// <summary>After each poll: nothing left to finish, and nothing to be said.</summary>
     private void StopWhenDone()
     {
-        if (_stopping && !_resets && _stack.Tcp.Count == 0 && !_stack.HasFrames)
+        if (_stopping && !_resets && _stack.Tcp.Count == 0 && !_wires.HaveFrames)
             Context.Stop(Self);
     }
 
@@ -71,15 +71,13 @@ public sealed partial class StackActor
     /// </summary>
     private void ResetConnections(Instant now)
     {
-        SendQueued();
-        foreach (var entry in _sockets.All())
+        _wires.SendQueued();
+        foreach (var entry in _desk.Sockets.All())
         {
-            if (!_stack.HasRoom)
-                break;
-            if (entry.Socket is TcpSocket socket)
+            if (entry.Socket is TcpSocket socket && _stack.HasRoomFor(socket))
                 socket.Abort(now);
         }
 
-        TellEvents(now);
+        TellEvents();
     }
 }

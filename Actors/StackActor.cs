@@ -1,28 +1,34 @@
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Dispatch;
+using Tapwire.Actors.Sockets;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Tcp;
+using Tapwire.Stack.Udp;
 
 namespace Tapwire.Actors;
 
 /// <summary>What a stack actor works with.</summary>
+/// <param name="Wires">One for each interface that the stack has from the beginning, in the same order.</param>
 /// <param name="Clock">Monotonic time for the engine; a test gives its own.</param>
-/// <param name="QueueFrames">Frames that wait for a poll, 1 or more; one more is dropped and counted.</param>
+/// <param name="QueueFrames">Frames of each wire that wait for a poll, 1 or more; one more is dropped and counted.</param>
 /// <param name="QueueBytes">Memory that those frames may hold on to.</param>
 /// <param name="FramesPerPoll">Frames digested per <see cref="Poll"/>; the rest waits for the next.</param>
-/// <param name="EgressCredit">Frames that may be on their way to the wire; see <see cref="Cost"/>.</param>
+/// <param name="EgressCredit">Frames that may be on their way to each wire; see <see cref="EgressCost"/>.</param>
 /// <param name="MaximumTick">Longest time between two polls, or infinite: no tick while nothing is due.</param>
-public sealed record StackContext(NetworkStack Stack, IActorRef Tap, BufferPool Pool, TimeProvider Clock,
+public sealed record StackContext(NetworkStack Stack, IReadOnlyList<WireTap> Wires, BufferPool Pool, TimeProvider Clock,
     int QueueFrames, long QueueBytes, int FramesPerPoll, int EgressCredit, TimeSpan MaximumTick)
 {
-    /// <summary>As the tap actor reckons. One for each frame, unless told otherwise.</summary>
-    internal EgressCost Cost { get; init; }
-
     /// <summary>Null: memory is not watched.</summary>
     public MemoryWatch? Memory { get; init; }
 }
+
+/// <summary>The tap actor of a wire.</summary>
+/// <param name="CutsSuperFrames">See <see cref="AttachInterface.CutsSuperFrames"/>.</param>
+public readonly record struct WireTap(IActorRef Tap, bool CutsSuperFrames = false);
 
 /// <summary>
 /// Owns one <see cref="NetworkStack"/> and is the only one who calls it. Frames are queued; the first one in an empty queue posts <see cref="Poll"/>, and so
@@ -41,13 +47,17 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly RefusalLog _refusals = new(Context.System.Scheduler);
     private readonly StackContext _context;
+    private readonly StackDesk _desk;
     private readonly NetworkStack _stack;
-    private readonly FrameQueue _frames;
-    private readonly SocketTable _sockets = new();
-    private readonly long _origin;
-    private readonly PollTurns _turns = new();
-    private int _credit;
-    private long _frameQueueDrops;
+    private readonly PollTurns _turns;
+    private readonly StackWires _wires;
+    private readonly StackMemory _memory;
+    private readonly ShardSiblings _siblings;
+    private readonly StreamSockets _streams;
+    private readonly ListeningSockets _listeners;
+    private readonly DatagramSockets _datagrams;
+    private readonly EchoRequests _echoes;
+    private readonly OptionRequests _options;
     private long _engineFaults;
     private ICancelable? _tick;
     private Instant _tickAt = Instant.Never;
@@ -59,94 +69,81 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     {
         _context = context;
         _stack = context.Stack;
-        _frames = new FrameQueue(context.QueueFrames, context.QueueBytes);
-        _credit = context.EgressCredit;
-        _origin = context.Clock.GetTimestamp();
+        _desk = new StackDesk(context, Self, _log, _refusals);
+        _turns = _desk.Turns;
+        _wires = new StackWires(_desk);
+        _memory = new StackMemory(_desk);
+        _siblings = new ShardSiblings(_desk, _wires, this);
+        _listeners = new ListeningSockets(_desk, _siblings);
+        _streams = new StreamSockets(_desk, _listeners);
+        _datagrams = new DatagramSockets(_desk, _siblings);
+        _echoes = new EchoRequests(_desk, this);
+        _options = new OptionRequests(_desk);
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    private Instant Now => new(_context.Clock.GetElapsedTime(_origin).Ticks);
+    private Instant Now => _desk.Now;
 
     public static Props Props(StackContext context) => Akka.Actor.Props.Create(() => new StackActor(context));
 
-    /// <summary>What comes for every packet is asked for first; every conversation has a file of its own.</summary>
+    /// <summary>What comes for every packet is asked for first; every conversation has an object of its own.</summary>
     protected override void OnReceive(object message)
     {
         switch (message)
         {
             case Frame frame:
                 if (_stack.Options.Shard is { } shard)
-                    TakeFrame(frame, shard);
+                    _siblings.TakeFrame(frame.Buffer, shard, Sender);
                 else
-                    Enqueue(frame.Buffer);
+                    _wires.Enqueue(frame.Buffer);
                 break;
             case Poll poll:
                 HandlePoll(poll);
                 break;
             case FramesWritten written:
-                AddCredit(written.Count);
+                // Only output that has waited for room, or a reset of the last connections, has something to do with it.
+                if (_wires.AddCredit(written) || _resets)
+                    _desk.PostPoll();
                 break;
-            case WireUp:
-                _stack.Announce(Now);
-                PostPoll();
-                break;
-            case WireDown:
-                _stack.LinkDown();
+            case GetStatus:
+                Sender.Tell(StackStatuses.Of(_desk, OwnCounters));
                 break;
             default:
-                if (!(IsOfStream(message) || IsOfListener(message) || IsOfDatagrams(message) || IsOfManagement(message) || IsOfStop(message) || IsOfShards(message)))
+                if (!HandleRare(message))
                     Unhandled(message);
                 break;
         }
     }
 
-    /// <summary>One of several waits for its siblings.</summary>
+    /// <summary>One of several shards opens its wires when it knows the others.</summary>
     protected override void PreStart()
     {
         if (_stack.Options.Shard is null)
-            _context.Tap.Tell(OpenWire.Instance);
+            _wires.Open();
     }
 
     protected override void PostStop()
     {
         _tick?.Cancel();
-        RefusePings();
-        _frames.Clear();
+        _echoes.Refuse();
         _stack.Close(Now);
 
-        // The last words go out as far as the wire takes them.
-        SendQueued();
-        while (_stack.TryDequeueFrame(out var frame))
-            frame.Release();
+        // The last words go out as far as the wires take them.
+        _wires.SendQueued();
+        _wires.Clear();
     }
 
-    private void Enqueue(PacketBuffer frame)
-    {
-        if (_frames.TryEnqueue(frame))
-        {
-            PostPoll();
-            return;
-        }
+    private IEnumerable<KeyValuePair<string, long>> OwnCounters =>
+    [
+        new("FrameQueueDrops", _wires.Dropped),
+        new("EngineFaults", _engineFaults),
+        new("ShardCrossings", _siblings.Crossings),
+    ];
 
-        _frameQueueDrops++;
-        frame.Release();
-    }
-
-    /// <summary>The wire has room again. Only output that has waited for it, or a reset of the last connections, has something to do with it.</summary>
-    private void AddCredit(int frames)
-    {
-        var waited = _credit <= 0 || _resets;
-        _credit += frames;
-        if (waited)
-            PostPoll();
-    }
-
-    private void PostPoll()
-    {
-        if (_turns.TryPost())
-            Self.Tell(Poll.Now, ActorRefs.NoSender);
-    }
+    private bool HandleRare(object message) =>
+        _streams.Handle(message, Sender) || _datagrams.Handle(message, Sender) || _listeners.Handle(message, Sender) || _options.Handle(message, Sender)
+        || _echoes.Handle(message, Sender) || _wires.Handle(message, Sender) || HandleStop(message) || _siblings.Handle(message);
 
     /// <summary>A turn, or the next round of one: <see cref="PollTurns"/> has the picture.</summary>
     private void HandlePoll(Poll poll)
@@ -157,14 +154,14 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
             return;
 
         var now = Now;
-        WatchMemory(now);
+        _memory.Watch(now);
         if (!ReferenceEquals(poll, Poll.Answered))
             Digest(now);
 
         if (_turns.TryGoRound())
         {
             // What the engine has answered by itself (a SYN, an echo request) has nothing to wait for.
-            SendQueued();
+            _wires.SendQueued();
             Context.GoOnLater(TellAnswered);
             return;
         }
@@ -175,9 +172,9 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
 
     private void Digest(Instant now)
     {
-        for (var budget = _context.FramesPerPoll; budget > 0 && _frames.TryDequeue(out var frame); budget--)
+        for (var budget = _context.FramesPerPoll; budget > 0 && _wires.TryDequeue(out var frame); budget--)
             Digest(frame, now);
-        TellEvents(now);
+        TellEvents();
     }
 
     private void Output(Instant now)
@@ -185,12 +182,12 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         if (_resets)
             ResetConnections(now);
         var notBefore = PollEngine(now) ? now : now + FaultPause;
-        TellEvents(now);
+        TellEvents();
         _turns.Output();
         Emit(now);
-        PassOn();
-        if (_frames.Count > 0)
-            PostPoll();
+        _siblings.PassOn();
+        if (_wires.HaveReceived)
+            _desk.PostPoll();
         else
             Arm(now, notBefore);
     }
@@ -220,8 +217,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     {
         if (frame.ReceivedAt == 0)
             return now;
-        var arrival = new Instant(_context.Clock.GetElapsedTime(_origin, frame.ReceivedAt).Ticks);
-        return Instant.Max(_engineTime, Instant.Min(arrival, now));
+        return Instant.Max(_engineTime, Instant.Min(_desk.InstantOf(frame.ReceivedAt), now));
     }
 
     /// <summary>Timers and output. What throws there costs that turn, and a pause, so that a fault that stays does not become a loop.</summary>
@@ -247,32 +243,42 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         }
     }
 
-    /// <summary>Hands frames to the wire within its credit, and lets sockets fill the room that this makes.</summary>
+    /// <summary>Hands frames to the wires within their credit, and lets sockets fill the room that this makes.</summary>
     private void Emit(Instant now)
     {
-        SendQueued();
-        while (_credit > 0 && _stack.PollAt <= now)
+        _wires.SendQueued();
+        while (_stack.PollAt <= now)
         {
-            var before = _credit;
-            if (!PollEngine(now))
-                return;
-            SendQueued();
-            if (_credit == before)
+            if (!PollEngine(now) || !_wires.SendQueued())
                 return;
         }
     }
 
-    private void SendQueued()
+    /// <summary>Tells the sockets' owners what has come of the engine's work.</summary>
+    private void TellEvents()
     {
-        while (_credit > 0 && _stack.TryDequeueFrame(out var frame))
-            Send(frame);
-    }
+        while (_stack.TryDequeueEvent(out var socket, out var events))
+        {
+            if (socket is IcmpEchoSocket echo)
+                _echoes.Tell(echo);
+            if (socket.Owner is not SocketEntry entry)
+                continue;
+            _telling = entry;
+            switch (socket)
+            {
+                case TcpSocket stream:
+                    _streams.Tell(entry, stream, events);
+                    break;
+                case TcpListener listener:
+                    _listeners.Tell(entry, listener);
+                    break;
+                case UdpSocket datagrams:
+                    _datagrams.Tell(entry, datagrams, events);
+                    break;
+            }
+        }
 
-    /// <summary>The last frame that the credit allows may overdraw it.</summary>
-    private void Send(PacketBuffer frame)
-    {
-        _credit -= _context.Cost.Of(frame);
-        _context.Tap.Tell(Frame.Of(frame));
+        _telling = null;
     }
 
     /// <summary>
@@ -282,15 +288,13 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     private void Arm(Instant now, Instant notBefore)
     {
         var due = Instant.Max(_stack.PollAt, notBefore);
-        if (_credit <= 0 && due <= now)
-            return; // the wire's credit, when it comes back, posts the poll
         if (_context.MaximumTick != Timeout.InfiniteTimeSpan)
             due = Instant.Min(due, now + _context.MaximumTick);
         if (due == Instant.Never || _tickAt <= due)
             return;
         if (due <= now)
         {
-            PostPoll();
+            _desk.PostPoll();
             return;
         }
 

@@ -44,6 +44,7 @@ public sealed class TapActor : OwningActor, IWithTimers
     private readonly Queue<PacketBuffer> _waiting = new();
     private IWire _wire;
     private IActorRef _stack = ActorRefs.Nobody;
+    private byte _interface;
     private int _credit;
     private long _framesReceived;
     private long _bytesReceived;
@@ -76,9 +77,9 @@ public sealed class TapActor : OwningActor, IWithTimers
     {
         Receive<Frame>(frame => Write(frame.Buffer));
         Receive<WireReady>(ready => Handle(ready.Readiness));
-        Receive<OpenWire>(_ =>
+        Receive<OpenWire>(open =>
         {
-            _stack = Sender;
+            Belong(open);
             Start();
         });
         Receive<GetStatus>(_ => Sender.Tell(Status(up: true)));
@@ -90,8 +91,14 @@ public sealed class TapActor : OwningActor, IWithTimers
         Receive<Reopen>(_ => TryReopen(pause));
         Receive<Frame>(frame => Drop(frame.Buffer));
         Receive<WireReady>(_ => { });
-        Receive<OpenWire>(_ => _stack = Sender);
+        Receive<OpenWire>(Belong);
         Receive<GetStatus>(_ => Sender.Tell(Status(up: false)));
+    }
+
+    private void Belong(OpenWire open)
+    {
+        _stack = Sender;
+        _interface = open.Interface;
     }
 
     private void Start()
@@ -108,7 +115,7 @@ public sealed class TapActor : OwningActor, IWithTimers
             return;
         }
 
-        _stack.Tell(new WireUp(_wire.Name, _wire.HardwareAddress, _wire.Mtu));
+        _stack.Tell(new WireUp(_interface, _wire.Name, _wire.HardwareAddress, _wire.Mtu));
         _log.Info("Wire {Wire} is up: MTU {Mtu}, offloads {Offloads}", _wire.Name, _wire.Mtu, OffloadsOf(_wire));
     }
 
@@ -144,6 +151,7 @@ public sealed class TapActor : OwningActor, IWithTimers
             var frame = _batch[i];
             _batch[i] = null!;
             frame.ReceivedAt = now;
+            frame.Interface = _interface;
             _framesReceived++;
             _bytesReceived += frame.TotalLength;
             _stack.Tell(Frame.Of(frame));
@@ -234,7 +242,7 @@ public sealed class TapActor : OwningActor, IWithTimers
         _credit += _cost.Of(frame);
         if (_credit < CreditLot)
             return;
-        _stack.Tell(FramesWritten.Of(_credit));
+        _stack.Tell(FramesWritten.Of(_interface, _credit));
         _credit = 0;
     }
 
@@ -249,7 +257,7 @@ public sealed class TapActor : OwningActor, IWithTimers
 
         // Before all that could go wrong once more: an actor that still takes a closed wire for its own would never open another one.
         Become(() => Down(_tap.ReopenMinimum));
-        _stack.Tell(new WireDown(_wire.Name, cause.Message));
+        _stack.Tell(new WireDown(_interface, _wire.Name, cause.Message));
         ReleaseBatch();
         while (_waiting.TryDequeue(out var frame))
             Drop(frame);

@@ -59,28 +59,29 @@ internal sealed class RunningDriver : IAsyncDisposable
 
     /// <summary>Starts a driver. Wires, link and ports are its own from now on, also when it does not start. What the wires' device does not offload is done in
     /// software, if the settings have it so.</summary>
-    /// <param name="wires">The queues of one wire, as many as the settings have shards.</param>
-    /// <param name="reopen">Opens a queue again.</param>
+    /// <param name="wires">Of each of <see cref="DriverSettings.AllInterfaces"/>, in that order, the queues of its wire, as many as the settings have shards.</param>
+    /// <param name="open">Opens a queue of an interface's wire: again, or of one that comes while the driver runs.</param>
     /// <param name="interrupt">What asks it to stop; null if the caller alone does. See <see cref="WaitForShutdownAsync"/>.</param>
     /// <exception cref="CommandFailedException">It does not come up, and why.</exception>
-    public static async Task<RunningDriver> StartAsync(string name, Config config, DriverSettings settings, IReadOnlyList<IWire> wires, Func<IWire> reopen, LinkListener? link,
+    public static async Task<RunningDriver> StartAsync(string name, Config config, DriverSettings settings, IReadOnlyList<IReadOnlyList<IWire>> wires, Func<InterfaceSettings, IWire> open,
+        LinkListener? link,
         BufferPool pool, byte[]? secret = null, IReadOnlyList<HostPort>? hostPorts = null, Interrupt? interrupt = null)
     {
         hostPorts ??= [];
-        wires = [.. wires.Select(Offloading)];
+        var queues = wires.Zip(settings.AllInterfaces, (wire, of) => wire.Select(queue => QueueOf(queue, of)).ToList()).ToList();
         var patience = new StopPatience(settings.ShutdownTimeout);
         IActorRef driver = ActorRefs.Nobody;
         DriverReady? ready = null;
         try
         {
-            var host = await ActorHost.StartAsync(name, WithDispatchers(config, wires.Count), StopPatience.Longest, interrupt, Create, WaitUntilReadyAsync,
+            var host = await ActorHost.StartAsync(name, WithDispatchers(config, settings.Shards), StopPatience.Longest, interrupt, Create, WaitUntilReadyAsync,
                 akka => akka.WithLivenessCheck<DriverActor>("driver").WithDriverReadinessCheck());
             return new RunningDriver(host, driver, ready!, patience);
         }
         catch
         {
-            foreach (var wire in wires)
-                wire.Dispose();
+            foreach (var queue in queues.SelectMany(static wire => wire))
+                queue.Wire.Dispose();
             link?.Dispose();
             foreach (var port in hostPorts)
                 port.Dispose();
@@ -89,12 +90,16 @@ internal sealed class RunningDriver : IAsyncDisposable
 
         IWire Offloading(IWire device) => settings.Tap.SoftwareOffload ? SoftwareOffloadWire.Over(device, pool) : device;
 
+        DriverWire QueueOf(IWire queue, InterfaceSettings of) => new(Offloading(queue), () => Offloading(open(of)));
+
         void Create(ActorSystem system, IActorRegistry registry)
         {
-            var shards = wires.Select((wire, index) => new DriverShard(wire, () => Offloading(reopen()), ReactorOf(system, DispatcherOf(index)), DispatcherOf(index)));
+            var shards = Enumerable.Range(0, settings.Shards).Select(i =>
+                new DriverShard([.. queues.Select(wire => wire[i])], ReactorOf(system, DispatcherOf(i)), DispatcherOf(i)));
             var context = new DriverContext(settings, [.. shards], link, pool, TimeProvider.System, secret ?? RandomNumberGenerator.GetBytes(32))
             {
                 HostPorts = hostPorts,
+                OpenWires = added => [.. OpenAll(settings.Shards, () => open(added)).Select(queue => QueueOf(queue, added))],
                 Descriptors = DescriptorsLeft(),
                 Memory = new MemoryWatch(new HeapLimit(MemoryLimit.OfProcess, pool).Left, MemoryLimit.OfProcess.Bytes),
             };
@@ -148,6 +153,25 @@ internal sealed class RunningDriver : IAsyncDisposable
     public Task StopAsync() => _stopped ??= ActorHost.StopAsync(_host);
 
     public async ValueTask DisposeAsync() => await StopAsync();
+
+    /// <summary>Opens that many queues of a wire, or none.</summary>
+    /// <exception cref="WireException">One does not open.</exception>
+    internal static IReadOnlyList<IWire> OpenAll(int count, Func<IWire> open)
+    {
+        var wires = new List<IWire>();
+        try
+        {
+            while (wires.Count < count)
+                wires.Add(open());
+            return wires;
+        }
+        catch
+        {
+            foreach (var wire in wires)
+                wire.Dispose();
+            throw;
+        }
+    }
 
     /// <exception cref="SettingsException">The dispatcher is not one that has a reactor.</exception>
     internal static IReactor ReactorOf(ActorSystem system, string dispatcher) => system.Dispatchers.Lookup(dispatcher) is ReactorDispatcher found

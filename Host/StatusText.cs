@@ -13,12 +13,18 @@ internal static class StatusText
     {
         using var document = JsonDocument.Parse(json);
         var status = document.RootElement;
-        var wire = status.GetProperty("wire");
         Console.WriteLine($"up           {TimeSpan.FromSeconds(status.GetProperty("uptimeSeconds").GetDouble()):d\\.hh\\:mm\\:ss}");
-        Console.WriteLine($"wire         {wire.GetProperty("name")} {(wire.GetProperty("up").GetBoolean() ? "up" : "DOWN")}, MTU {wire.GetProperty("mtu")}, offloads {wire.GetProperty("offloads")}");
-        Console.WriteLine($"received     {wire.GetProperty("framesReceived")} frames, {wire.GetProperty("bytesReceived")} bytes");
-        Console.WriteLine($"sent         {wire.GetProperty("framesSent")} frames, {wire.GetProperty("bytesSent")} bytes");
-        Console.WriteLine($"addresses    {string.Join(", ", status.GetProperty("addresses").EnumerateArray())}");
+        // A driver of before 0.14 has one interface, and says of it at the top what others say of each.
+        if (status.TryGetProperty("interfaces", out var interfaces))
+        {
+            foreach (var each in interfaces.EnumerateArray())
+                PrintInterface(each);
+        }
+        else
+        {
+            PrintInterface(status);
+        }
+
         Console.WriteLine($"link         {status.GetProperty("link").GetProperty("sessions")} sessions, {status.GetProperty("link").GetProperty("sockets")} sockets");
         foreach (var port in status.GetProperty("ports").EnumerateArray())
         {
@@ -45,6 +51,19 @@ internal static class StatusText
         foreach (var counter in status.GetProperty("counters").EnumerateObject())
             counters.AddRow(counter.Name, counter.Value.GetInt64().ToString(CultureInfo.InvariantCulture));
         AnsiConsole.Write(counters);
+    }
+
+    private static void PrintInterface(JsonElement each)
+    {
+        var wire = each.GetProperty("wire");
+        Console.WriteLine($"wire         {wire.GetProperty("name")} {(wire.GetProperty("up").GetBoolean() ? "up" : "DOWN")}, MTU {wire.GetProperty("mtu")}, offloads {wire.GetProperty("offloads")}");
+        Console.WriteLine($"received     {wire.GetProperty("framesReceived")} frames, {wire.GetProperty("bytesReceived")} bytes");
+        Console.WriteLine($"sent         {wire.GetProperty("framesSent")} frames, {wire.GetProperty("bytesSent")} bytes");
+        Console.WriteLine($"addresses    {string.Join(", ", each.GetProperty("addresses").EnumerateArray())}");
+        if (!each.TryGetProperty("routes", out var routes))
+            return;
+        foreach (var route in routes.EnumerateArray().Where(static route => route.GetProperty("gateway").GetString() is { Length: > 0 }))
+            Console.WriteLine($"route        {route.GetProperty("destination")} via {route.GetProperty("gateway")}");
     }
 
     private static Table Plain(params string[] columns)

@@ -4,7 +4,7 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Messages;
 
 /// <summary>
-/// One link frame, or one super-frame with its checksum and segmentation note, in a pooled buffer.
+/// One frame, or one super-frame with its checksum and segmentation note, in a pooled buffer that names its interface.
 /// TapActor → StackActor: received; owned by the stack from then on. StackActor → TapActor: to be written; answered, a batch at a time, by
 /// <see cref="FramesWritten"/>. Sent in every state; frames for an actor that has stopped go back to the pool.
 /// </summary>
@@ -25,12 +25,13 @@ public sealed class Frame : IOwnsBuffers, IDeadLetterSuppression
 /// TapActor → StackActor: that many frames have left the actor, written or dropped and counted; as many may follow. A super-frame that the driver cuts itself
 /// counts for each of its segments.
 /// </summary>
-public sealed record FramesWritten(int Count) : IDeadLetterSuppression
+/// <param name="Interface">See <see cref="OpenWire"/>.</param>
+public sealed record FramesWritten(byte Interface, int Count) : IDeadLetterSuppression
 {
     /// <inheritdoc cref="WriteDone.Of"/>
-    public static FramesWritten Of(int count)
+    public static FramesWritten Of(byte interfaceIndex, int count)
     {
         ref var recent = ref Recent<FramesWritten>.At(count);
-        return recent?.Count == count ? recent : recent = new FramesWritten(count);
+        return recent?.Count == count && recent.Interface == interfaceIndex ? recent : recent = new FramesWritten(interfaceIndex, count);
     }
 }

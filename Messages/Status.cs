@@ -26,15 +26,14 @@ public sealed record TapStatus(WireStatus Wire);
 public sealed record LinkStatus(int Sessions, int Sockets);
 
 /// <summary>StackActor's answer.</summary>
+/// <param name="Interfaces">What the stack has of each, in the order in which they were added.</param>
 /// <param name="Counters">The engine's counters by name, without those that are zero.</param>
-public sealed record StackStatus(IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<ConnectionStatus> Connections,
-    int ConnectionCount, IReadOnlyDictionary<string, long> Counters, long BuffersRented, TimeSpan Uptime);
+public sealed record StackStatus(IReadOnlyList<StackInterfaceStatus> Interfaces, IReadOnlyList<ConnectionStatus> Connections,
+    int ConnectionCount, IReadOnlyDictionary<string, long> Counters, long BuffersRented, TimeSpan Uptime)
+{
+    /// <summary>Those of all interfaces.</summary>
+    public IEnumerable<IpPrefix> Addresses() => Interfaces.SelectMany(static each => each.Addresses);
+}
 
-/// <summary>Anyone → StackActor: add or remove an address at run time. Answered by <see cref="AddressAnswer"/>.</summary>
-public sealed record AddAddress(IpPrefix Prefix);
-
-/// <inheritdoc cref="AddAddress"/>
-public sealed record RemoveAddress(IpAddress Address);
-
-/// <summary>StackActor → who asked for an address to be added or removed: done, or why not.</summary>
-public sealed record AddressAnswer(Tapwire.Stack.StackError Error);
+/// <summary>An interface as the stack has it; its <see cref="WireStatus"/> is the tap actor's.</summary>
+public sealed record StackInterfaceStatus(string Name, IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<RouteStatus> Routes);

@@ -1,4 +1,4 @@
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 
 namespace Tapwire.Messages;
 
@@ -6,17 +6,13 @@ namespace Tapwire.Messages;
 /// StackActor → TapActor, once: begin. Frames off the wire come to the sender from now on. Answered by <see cref="WireUp"/> at once, or, if the wire has failed
 /// meanwhile, by <see cref="WireDown"/>, and by <see cref="WireUp"/> when it is there.
 /// </summary>
-public sealed class OpenWire
-{
-    public static readonly OpenWire Instance = new();
-
-    private OpenWire()
-    {
-    }
-}
+/// <param name="Interface">The index of the stack's interface that the wire belongs to; every message about the wire names it.</param>
+public sealed record OpenWire(byte Interface);
 
 /// <summary>TapActor → StackActor: the wire is there (again); the stack announces its addresses on it. No answer.</summary>
-public sealed record WireUp(string Name, MacAddress? HardwareAddress, int Mtu);
+/// <param name="Interface">See <see cref="OpenWire"/>.</param>
+public sealed record WireUp(byte Interface, string Name, MacAddress? HardwareAddress, int Mtu);
 
 /// <summary>TapActor → StackActor: the wire has failed. Sockets stay; TCP retransmits when it is back. No answer.</summary>
-public sealed record WireDown(string Name, string Reason);
+/// <param name="Interface">See <see cref="OpenWire"/>.</param>
+public sealed record WireDown(byte Interface, string Name, string Reason);

@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Text;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Posix;

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
 using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack;
@@ -59,9 +59,9 @@ public sealed class FlowSteering
 
     /// <summary>The shard that a frame off the wire is for, or <see cref="All"/>. One that makes no sense is somebody's, too, to be counted and dropped.</summary>
     /// <param name="here">On whose queue it has come.</param>
-    public int OwnerOfFrame(ReadOnlySpan<byte> frame, LinkKind link, int here)
+    public int OwnerOfFrame(ReadOnlySpan<byte> frame, Medium link, int here)
     {
-        if (link == LinkKind.Ip)
+        if (link == Medium.Ip)
             return OwnerOfArrival(frame, here);
         if (!EthernetView.TryParse(frame, out var header))
             return 0;

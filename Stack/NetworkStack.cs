@@ -1,28 +1,30 @@
 using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
 
 namespace Tapwire.Stack;
 
 /// <summary>
-/// A TCP/IP stack with one interface, without I/O: frames, time and socket calls go in; frames and socket events come out. One owner calls it, from
+/// A TCP/IP stack with any number of interfaces, without I/O: frames, time and socket calls go in; frames and socket events come out. One owner calls it, from
 /// one thread at a time; it calls nobody back.
 /// </summary>
 public sealed class NetworkStack
 {
+    /// <summary>Interfaces that a stack may have at once.</summary>
+    public const int MaxInterfaces = InterfaceTable.Capacity;
+
     /// <summary>Packets to own addresses handled by one <see cref="Poll"/>; more wait for the next.</summary>
     private const int LoopbackBudget = 1024;
 
     private readonly BufferPool _pool;
-    private readonly AddressTable _addresses = new();
+    private readonly InterfaceTable _interfaces = new();
     private readonly RouteTable _routes;
     private readonly TimerWheel _timers = new();
     private readonly SocketEventQueue _events = new();
-    private readonly EgressQueue _egress;
-    private readonly LinkLayer _link;
+    private readonly KeyedRandom _random;
     private readonly IpLayer _ip;
     private readonly Ipv4Input _ipv4;
 
@@ -36,17 +38,16 @@ public sealed class NetworkStack
         Options = options;
         _pool = pool;
         var (random, shared) = Numbers(secret, options.Shard);
-        _egress = new EgressQueue(options, Counters);
-        _routes = new RouteTable(_addresses);
-        _link = options.Link == LinkKind.Ip
-            ? new RawIpLink(_egress, Counters)
-            : new EthernetLink(options, pool, _addresses, _routes, _egress, _timers, random, Counters);
-        _ip = new IpLayer(options, pool, _addresses, _routes, _link, _egress, Counters);
+        _random = random;
+        _routes = new RouteTable(_interfaces);
+        _ip = new IpLayer(options, pool, _interfaces, _routes, Counters);
+        foreach (var added in options.Interfaces)
+            AddInterface(added);
         var errors = new IcmpErrors(options.Icmp, _ip, random, Counters);
-        Udp = new UdpLayer(options.Udp, _ip, _addresses, errors, _events, random, Counters, options.Shard);
+        Udp = new UdpLayer(options.Udp, _ip, _interfaces.Addresses, errors, _events, random, Counters, options.Shard);
         Tcp = new TcpLayer(options.Tcp, _ip, _events, _timers, random, Counters.Tcp, options.Shard, shared);
         Icmp = new IcmpLayer(options.Icmp, _ip, Udp, Tcp, _events, random, Counters);
-        _ipv4 = new Ipv4Input(_addresses, Icmp, errors, Udp, Tcp, Counters);
+        _ipv4 = new Ipv4Input(_interfaces, Icmp, errors, Udp, Tcp, Counters);
     }
 
     public StackOptions Options { get; }
@@ -66,126 +67,159 @@ public sealed class NetworkStack
 
     public IcmpLayer Icmp { get; }
 
-    /// <summary>The interface's addresses with their prefixes, in the order in which they were added.</summary>
-    public IReadOnlyList<IpPrefix> Addresses => _addresses.Prefixes;
+    /// <summary>The interfaces, in the order in which they were added.</summary>
+    public IReadOnlyList<NetworkInterface> Interfaces => _interfaces.All;
 
-    /// <summary>The routes, longest prefix first, those of the interface's own prefixes included.</summary>
+    /// <summary>The addresses of all interfaces with their prefixes, in the order in which they were added.</summary>
+    public IReadOnlyList<IpPrefix> Addresses => _interfaces.Addresses.Prefixes;
+
+    /// <summary>The routes, longest prefix first, those of the interfaces' own prefixes included.</summary>
     public IReadOnlyList<Route> Routes => _routes.Routes;
 
-    /// <summary>A snapshot of the neighbour table, in the order of the addresses.</summary>
-    public IReadOnlyList<NeighborInfo> Neighbors => _link.Neighbors;
+    /// <summary>Adds an interface, without an address yet.</summary>
+    /// <returns>Null: there are <see cref="MaxInterfaces"/> already.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    public NetworkInterface? AddInterface(InterfaceOptions options)
+    {
+        options.Validate();
+        var index = _interfaces.FreeIndex();
+        if (index < 0)
+            return null;
+        var added = new NetworkInterface((byte)index, options, Counters);
+        added.Framing = options.Medium == Medium.Ip
+            ? new RawIpFraming(added.Egress, Counters)
+            : new EthernetFraming(added, Options.Neighbors, _pool, _routes, _timers, _random, Counters, speaks: Options.Shard is null or { Index: 0 });
+        _interfaces.Add(added);
+        _ip.Changed();
+        return added;
+    }
 
-    /// <summary>Gives the interface an address and the route to its prefix, and announces it on the link (RFC 5227, 2.3).</summary>
-    /// <returns>None; AddressInUse: it has it already; InvalidArgument: no host can have it; AddressFamilyNotSupported.</returns>
-    public StackError AddAddress(IpPrefix address, Instant now)
+    /// <summary>
+    /// Takes an interface away with its addresses and routes. Connections on it are reset, as far as there is room for that to be said, and end with
+    /// <see cref="StackError.ConnectionAborted"/>; sockets bound to its addresses end likewise; listeners and sockets of all addresses stay. Frames that wait for the wire can still
+    /// be taken from it.
+    /// </summary>
+    /// <returns>False: it is none of this stack's, or no longer.</returns>
+    public bool RemoveInterface(NetworkInterface removed, Instant now)
+    {
+        if (_interfaces[removed.Index] != removed)
+            return false;
+        while (removed.Addresses.Count != 0)
+            Remove(removed.Addresses[^1].Address, removed, tellsPeers: true, now);
+        _routes.RemoveAll(removed);
+        removed.Framing.ForgetNeighbors();
+        _interfaces.Remove(removed);
+        _ip.Changed();
+        return true;
+    }
+
+    /// <summary>Gives an interface an address and the route to its prefix, and announces it there (RFC 5227, 2.3).</summary>
+    /// <returns>None; AddressInUse: an interface of this stack has it already; InvalidArgument: no host can have it; AddressFamilyNotSupported.</returns>
+    public StackError AddAddress(NetworkInterface to, IpPrefix address, Instant now)
     {
         var host = address.Address;
         if (!host.IsV4)
             return StackError.AddressFamilyNotSupported;
         if (host.IsUnspecified || host.IsMulticast || host.IsLimitedBroadcast || host == address.Broadcast)
             return StackError.InvalidArgument;
-        if (!_addresses.TryAdd(address))
+        if (!_interfaces.Addresses.TryAdd(address))
             return StackError.AddressInUse;
-        _routes.Set(address, IpAddress.Unspecified);
+        to.Own.TryAdd(address);
+        _routes.Set(address, IpAddress.Unspecified, to);
         _ip.Changed();
-        _link.AddressAdded(host, now);
+        to.Framing.AddressAdded(host, now);
         return StackError.None;
     }
 
-    /// <summary>The link has come up again: announces all addresses on it.</summary>
-    public void Announce(Instant now)
-    {
-        foreach (var prefix in _addresses.Prefixes)
-            _link.AddressAdded(prefix.Address, now);
-    }
-
-    /// <summary>
-    /// The link has gone down: what is on it when it comes up again is not known, so its neighbours are asked anew then. Packets that wait for one are dropped,
-    /// as those on the link are.
-    /// </summary>
-    public void LinkDown() => _link.ForgetNeighbors();
-
-    /// <summary>Takes an address away. Connections bound to it end with <see cref="StackError.ConnectionAborted"/>.</summary>
-    /// <returns>False: the interface does not have it.</returns>
+    /// <summary>Takes an address away from the interface that has it. Connections bound to it end with <see cref="StackError.ConnectionAborted"/>.</summary>
+    /// <returns>False: no interface has it.</returns>
     public bool RemoveAddress(IpAddress address, Instant now)
     {
-        if (!_addresses.IsOwn(address))
+        if (_interfaces.OwnerOf(address) is not { } from)
             return false;
-        // While the address is still there, so that what a transport may have to send on the way finds it.
-        Tcp.AddressRemoved(address, now);
-        Udp.AddressRemoved(address);
-        _addresses.TryRemove(address, out var prefix);
-        if (!_addresses.Prefixes.Any(p => p.Length == prefix.Length && p.Network == prefix.Network))
-            _routes.Remove(prefix, onLink: true);
-        _ip.Changed();
-        _link.AddressRemoved(address);
+        Remove(address, from, tellsPeers: false, now);
         return true;
     }
 
-    /// <summary>Adds a route, or replaces the one to the same destination.</summary>
+    /// <summary>Adds a route, or replaces the one to the same destination by the same interface.</summary>
     /// <param name="gateway">Reached on the link; unspecified when the destinations are on the link themselves.</param>
-    /// <returns>None; NetworkUnreachable: the gateway is not on the link; InvalidArgument: the gateway is one of the stack's own addresses or no
+    /// <param name="by">Where packets leave; null: by the interface on whose link the gateway is, the first one if it is on none.</param>
+    /// <returns>None; NetworkUnreachable: the gateway is not on the link, or there is no such interface; InvalidArgument: the gateway is one of the stack's own addresses or no
     /// host's; AddressFamilyNotSupported.</returns>
-    public StackError AddRoute(IpPrefix destination, IpAddress gateway)
+    public StackError AddRoute(IpPrefix destination, IpAddress gateway, NetworkInterface? by = null)
     {
         if (!destination.Address.IsV4 || (!gateway.IsUnspecified && !gateway.IsV4))
             return StackError.AddressFamilyNotSupported;
-        if (!gateway.IsUnspecified && _addresses.KindOf(gateway) != AddressKind.Other)
+        if (!gateway.IsUnspecified && _interfaces.Addresses.KindOf(gateway) != AddressKind.Other)
             return StackError.InvalidArgument;
-        if (!gateway.IsUnspecified && !_routes.IsOnLink(gateway))
+        by ??= Interfaces.FirstOrDefault(each => !gateway.IsUnspecified && _routes.IsOnLink(gateway, each)) ?? Interfaces.FirstOrDefault();
+        if (by is null || _interfaces[by.Index] != by || (!gateway.IsUnspecified && !_routes.IsOnLink(gateway, by)))
             return StackError.NetworkUnreachable;
-        _routes.Set(destination, gateway);
+        _routes.Set(destination, gateway, by);
         _ip.Changed();
         return StackError.None;
     }
 
-    /// <summary>Removes a route that was added; those of the interface's own prefixes go with their addresses.</summary>
+    /// <summary>Removes a route that was added; those of an interface's own prefixes go with their addresses.</summary>
+    /// <param name="by">The interface of the route; null: of every interface.</param>
     /// <returns>False: there is no such route.</returns>
-    public bool RemoveRoute(IpPrefix destination)
+    public bool RemoveRoute(IpPrefix destination, NetworkInterface? by = null)
     {
-        var ofPrefix = _addresses.Prefixes.Any(p => p.Length == destination.Length && p.Network == destination.Network);
-        var removed = _routes.Remove(destination, onLink: false) || (!ofPrefix && _routes.Remove(destination, onLink: true));
+        var removed = false;
+        foreach (var each in by is null ? Interfaces : [by])
+            removed |= _routes.Remove(destination, onLink: false, each) || (!HasPrefix(each, destination) && _routes.Remove(destination, onLink: true, each));
         _ip.Changed();
         return removed;
     }
 
     /// <summary>
-    /// Takes all addresses away, and drops what waits for neighbours and for this stack itself. Connections end as with <see cref="RemoveAddress"/>;
-    /// the frames and events of that are still to be taken. Sockets stay to be closed by their owners.
+    /// Takes all interfaces away, and drops what waits for this stack itself. Connections end with <see cref="StackError.ConnectionAborted"/>, without a word to their
+    /// peers; the events of that, and the frames of the interfaces, are still to be taken. Sockets stay to be closed by their owners.
     /// </summary>
     public void Close(Instant now)
     {
-        while (_addresses.Prefixes.Count != 0)
-            RemoveAddress(_addresses.Prefixes[^1].Address, now);
+        while (Addresses.Count != 0)
+            RemoveAddress(Addresses[^1].Address, now);
         while (_ip.TryTakeLoopback(out var packet))
             packet.Release();
         while (_ip.TryTakeCrossing(out var crossing))
             crossing.Packet.Release();
-        _link.ForgetNeighbors();
+        foreach (var each in Interfaces)
+            each.Framing.ForgetNeighbors();
     }
 
-    /// <summary>Takes one frame from the wire, and its buffer. Never throws for what is in it.</summary>
+    /// <summary>Takes one frame from the wire of the interface that it names, and its buffer. Never throws for what is in it.</summary>
     public void Receive(PacketBuffer frame, Instant now)
     {
+        if (_interfaces[frame.Interface] is not { } from)
+        {
+            Counters.InNoInterface++;
+            frame.Release();
+            return;
+        }
+
         Counters.InFrames++;
         Counters.InBytes += frame.TotalLength;
         frame = Own(frame);
-        var delivery = _link.Receive(frame, now);
-        if (delivery != LinkDelivery.Consumed)
-            _ipv4.Receive(frame, delivery, now);
+        var delivery = from.Framing.Receive(frame, now);
+        if (delivery != FrameDelivery.Consumed)
+            _ipv4.Receive(frame, from, delivery, now);
     }
 
     /// <summary>Takes a packet that a sibling gave away by <see cref="TryDequeueCrossing"/>.</summary>
     public void ReceiveCrossing(PacketBuffer packet, int shardsTried, Instant now) => _ipv4.ReceiveLoopback(packet, now, shardsTried);
 
-    /// <summary>Runs due timers, delivers packets to own addresses, and lets sockets emit while the egress queue has room. Work per call is bounded.</summary>
+    /// <summary>Runs due timers, delivers packets to own addresses, and lets sockets emit while their interfaces have room. Work per call is bounded.</summary>
     public void Poll(Instant now)
     {
         _timers.Advance(now);
-        while (_link.TryTakeUndeliverable(out var packet))
+        for (var i = 0; i < _interfaces.All.Count; i++)
         {
-            Icmp.NextHopUnreachable(packet, now);
-            packet.Release();
+            while (_interfaces.All[i].Framing.TryTakeUndeliverable(out var packet))
+            {
+                Icmp.NextHopUnreachable(packet, now);
+                packet.Release();
+            }
         }
 
         var budget = LoopbackBudget;
@@ -197,29 +231,21 @@ public sealed class NetworkStack
                 _ipv4.ReceiveLoopback(Own(packet), now);
             }
 
-            if (Tcp.OutputPending)
-                Tcp.Output(now);
-            if (Udp.OutputPending)
-                Udp.Output(now);
+            Tcp.Turns.Run(now);
+            Udp.Output(now);
         }
         while (budget > 0 && _ip.HasLoopback);
     }
 
     /// <summary>
     /// When <see cref="Poll"/> has something to do again: <see cref="Instant.Zero"/> at once, <see cref="Instant.Never"/> only after a call from outside.
-    /// After a <c>Poll(t)</c> that left no work, with room on the egress queue, it is later than t.
+    /// After a <c>Poll(t)</c> that left no work, with every interface taking output, it is later than t.
     /// </summary>
     public Instant PollAt =>
-        _ip.HasLoopback || ((Tcp.OutputPending || Udp.OutputPending) && _ip.HasRoom) ? Instant.Zero : _timers.NextDeadline;
+        _ip.HasLoopback || _ip.TakeOutput(Tcp.Turns.Waiting | Udp.Waiting) ? Instant.Zero : _timers.NextDeadline;
 
-    /// <summary>There is room for what can wait: transports do not hold back.</summary>
-    public bool HasRoom => _ip.HasRoom;
-
-    /// <summary>Frames wait to be taken.</summary>
-    public bool HasFrames => !_egress.IsEmpty;
-
-    /// <summary>Takes the next frame for the wire; the caller owns it.</summary>
-    public bool TryDequeueFrame([NotNullWhen(true)] out PacketBuffer? frame) => _egress.TryDequeue(out frame);
+    /// <summary>There is room for what this connection has to say: its transport does not hold back.</summary>
+    public bool HasRoomFor(TcpSocket socket) => _ip.HasRoom(socket.Interface);
 
     /// <summary>Takes the next packet that is another shard's; the caller owns it, and nobody else its memory.</summary>
     public bool TryDequeueCrossing(out CrossingPacket crossing)
@@ -232,6 +258,22 @@ public sealed class NetworkStack
 
     /// <summary>Takes the next socket with news.</summary>
     public bool TryDequeueEvent([NotNullWhen(true)] out StackSocket? socket, out SocketEvents events) => _events.TryDequeue(out socket, out events);
+
+    private void Remove(IpAddress address, NetworkInterface from, bool tellsPeers, Instant now)
+    {
+        // While the address is still there, so that what a transport may have to send on the way finds it.
+        Tcp.AddressRemoved(address, tellsPeers, now);
+        Udp.AddressRemoved(address);
+        _interfaces.Addresses.TryRemove(address, out _);
+        from.Own.TryRemove(address, out var prefix);
+        if (!HasPrefix(from, prefix))
+            _routes.Remove(prefix, onLink: true, from);
+        _ip.Changed();
+        from.Framing.AddressRemoved(address);
+    }
+
+    private static bool HasPrefix(NetworkInterface owner, IpPrefix prefix) =>
+        owner.Addresses.Any(p => p.Length == prefix.Length && p.Network == prefix.Network);
 
     /// <summary>A stack's own random numbers, and those that it shares with its siblings. Of a stack without any they are the same.</summary>
     private static (KeyedRandom Own, KeyedRandom Shared) Numbers(ReadOnlySpan<byte> secret, StackShard? shard)
@@ -258,6 +300,7 @@ public sealed class NetworkStack
         var copy = _pool.Rent(frame.TotalLength, Math.Min(BufferPool.HeaderRoom, BufferPool.MaxCapacity - frame.TotalLength));
         frame.CopyTo(copy.Append(frame.TotalLength));
         copy.Offload = frame.Offload;
+        copy.Interface = frame.Interface;
         frame.Release();
         return copy;
     }

@@ -13,6 +13,9 @@ public sealed class StackCounters
     // Frames
     public long InFrames;
     public long InBytes;
+
+    /// <summary>Frames of an interface that has been removed.</summary>
+    public long InNoInterface;
     public long OutFrames;
     public long OutBytes;
 
@@ -98,6 +101,9 @@ public sealed class StackCounters
 
     /// <summary>Packets to other hosts: this stack does not forward.</summary>
     public long IpInAddrErrors;
+
+    /// <summary>Packets to an own address of another interface than the one on which they came (RFC 1122, 3.3.4.2: strong host model).</summary>
+    public long IpInOtherInterface;
 
     /// <summary>Unicast packets that came in a link-layer broadcast (RFC 1122, 3.3.6).</summary>
     public long IpInLinkBroadcast;

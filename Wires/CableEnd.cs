@@ -1,6 +1,6 @@
 using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 
 namespace Tapwire.Wires;
 

@@ -1,3 +1,4 @@
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Buffers;
 
 namespace Tapwire.Wires;

@@ -1,18 +1,8 @@
 using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 
 namespace Tapwire.Wires;
-
-/// <summary>What a frame on the wire begins with.</summary>
-public enum Medium
-{
-    /// <summary>An Ethernet header.</summary>
-    Ethernet,
-
-    /// <summary>An IPv4 or IPv6 header.</summary>
-    Ip,
-}
 
 /// <summary>Work that a wire takes from the stack.</summary>
 [Flags]

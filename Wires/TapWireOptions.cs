@@ -1,6 +1,6 @@
 using System.Text;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Posix;
 
 namespace Tapwire.Wires;

@@ -1,3 +1,4 @@
+using Tapwire.Stack.Interfaces;
 using Tapwire.Posix;
 using static Tapwire.Posix.Libc;
 

@@ -16,7 +16,7 @@ internal static class StatusTotals
             counters[name] = counters.GetValueOrDefault(name) + value;
         return shards[0] with
         {
-            Connections = [.. shards.SelectMany(static shard => shard.Connections).Take(StackActor.StatusConnections)],
+            Connections = [.. shards.SelectMany(static shard => shard.Connections).Take(StackStatuses.MaxConnections)],
             ConnectionCount = shards.Sum(static shard => shard.ConnectionCount),
             Counters = counters,
         };

@@ -20,7 +20,7 @@ internal sealed partial class ProxySessionActor
     {
         Receive<StackStatus>(status =>
         {
-            var own = status.Addresses.FirstOrDefault(prefix => prefix.Contains(expected.Address), status.Addresses.FirstOrDefault());
+            var own = status.Addresses().FirstOrDefault(prefix => prefix.Contains(expected.Address), status.Addresses().FirstOrDefault());
             if (own == default)
                 Fail(ProxyOutcome.NetworkUnreachable, "the stack has no address to listen on");
             else if (expected.Name is null && !expected.Address.IsUnspecified && !_context.Allows(expected.Address))

@@ -211,7 +211,7 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
         var text = new StringBuilder()
             .Append("tapwire\n\n")
             .Append(CultureInfo.InvariantCulture, $"you are      {remote}\n")
-            .Append(CultureInfo.InvariantCulture, $"addresses    {string.Join(", ", status.Addresses)}\n")
+            .Append(CultureInfo.InvariantCulture, $"addresses    {string.Join(", ", status.Addresses())}\n")
             .Append(CultureInfo.InvariantCulture, $"up           {status.Uptime:d\\.hh\\:mm\\:ss}\n")
             .Append(CultureInfo.InvariantCulture, $"connections  {status.ConnectionCount}\n\n");
         foreach (var (name, value) in status.Counters)

@@ -1,6 +1,8 @@
+using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Neighbors;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
 
@@ -15,7 +17,7 @@ public sealed record DriverSettings
 
     public required IReadOnlyList<IpPrefix> Addresses { get; init; }
 
-    /// <summary>Null: packets leave the interface's own prefixes nowhere.</summary>
+    /// <summary>Of the first interface. Null: packets leave by its own prefixes and routes only.</summary>
     public required IpAddress? Gateway { get; init; }
 
     /// <summary>Null: the wire's, or one made at random.</summary>
@@ -23,6 +25,16 @@ public sealed record DriverSettings
 
     /// <summary>Bytes; 0 takes the wire's.</summary>
     public required int Mtu { get; init; }
+
+    /// <summary>Routes through other gateways than <see cref="Gateway"/>.</summary>
+    public IReadOnlyList<GatewayRoute> Routes { get; init; } = [];
+
+    /// <summary>Attachments to further networks; the first is made of what is above, and of <see cref="TapSettings.PeerAddresses"/>.</summary>
+    public IReadOnlyList<InterfaceSettings> Interfaces { get; init; } = [];
+
+    /// <summary>All attachments to networks, the first included. Its name is that of its device.</summary>
+    public IReadOnlyList<InterfaceSettings> AllInterfaces =>
+        [new InterfaceSettings(Wire.Name, Wire, Addresses, Gateway, HardwareAddress, Mtu, Routes, Tap.PeerAddresses), .. Interfaces];
 
     /// <summary>Threads that share the work, each with a queue of the wire and a stack, 1..<see cref="FlowSteering.MaxShards"/>.</summary>
     public required int Shards { get; init; }
@@ -74,22 +86,7 @@ public sealed record DriverSettings
 /// <summary>Section <c>tapwire.tap</c>.</summary>
 /// <param name="PeerAddresses">Given to the kernel's end of the device.</param>
 public sealed record TapSettings(bool Offload, bool SoftwareOffload, int ReadBatch, int QueueFrames, TimeSpan ReopenMinimum, TimeSpan ReopenMaximum,
-    IReadOnlyList<IpPrefix> PeerAddresses)
-{
-    /// <summary>The other end of the wire is on the stack's network, and another one than the stack.</summary>
-    /// <exception cref="SettingsException">An address of it is not.</exception>
-    public void Check(IReadOnlyList<IpPrefix> stack)
-    {
-        foreach (var peer in PeerAddresses)
-        {
-            var address = peer.Address;
-            if (stack.Any(own => own.Address == address))
-                throw new SettingsException($"The peer address {peer} is the stack's own; the kernel's end of the wire needs another one of that network.");
-            if (stack.Count > 0 && !stack.Any(own => own.Contains(address)))
-                throw new SettingsException($"The peer address {peer} is not in the stack's network, {string.Join(", ", stack)}: neither end would find the other.");
-        }
-    }
-}
+    IReadOnlyList<IpPrefix> PeerAddresses);
 
 /// <summary>Section <c>tapwire.stack</c>: the stack actor's queues.</summary>
 public sealed record QueueSettings(int Frames, int Bytes, int FramesPerPoll, int EgressCredit, TimeSpan MaximumTick);

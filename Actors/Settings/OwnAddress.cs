@@ -30,8 +30,14 @@ public static class OwnAddress
     {
         if (addresses.GroupBy(static prefix => prefix.Address).FirstOrDefault(static group => group.Count() > 1) is { } twice)
             throw new SettingsException($"The address {twice.Key} is there twice, as {string.Join(" and ", twice)}; give it once.");
-        if (gateway is not { } router)
-            return;
+        if (gateway is { } router)
+            CheckGateway(router, addresses);
+    }
+
+    /// <summary>The router can be reached by one of the addresses.</summary>
+    /// <exception cref="SettingsException">It cannot.</exception>
+    public static void CheckGateway(IpAddress router, IReadOnlyList<IpPrefix> addresses)
+    {
         if (addresses.Any(prefix => prefix.Address == router))
             throw new SettingsException($"The gateway {router} is the stack's own address; name the router's.");
         var near = addresses.Where(prefix => prefix.Contains(router)).ToList();

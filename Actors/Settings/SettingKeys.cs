@@ -12,9 +12,11 @@ public static class SettingKeys
     [
         new("tapwire.wire", static settings => settings.Wire),
         new("tapwire.addresses", static settings => Text(settings.Addresses), IsLive: true),
-        new("tapwire.gateway", static settings => settings.Gateway),
+        new("tapwire.gateway", static settings => settings.Gateway, IsLive: true),
         new("tapwire.mac", static settings => settings.HardwareAddress),
         new("tapwire.mtu", static settings => settings.Mtu),
+        new("tapwire.routes", static settings => Text(settings.Routes.Select(RouteSpec.Format)), IsLive: true),
+        new("tapwire.interfaces", static settings => string.Join('\n', settings.Interfaces), IsLive: true),
         new("tapwire.shards", static settings => settings.Shards),
         new("tapwire.shutdown-timeout", static settings => settings.ShutdownTimeout, IsLive: true),
         new("tapwire.tap.offload", static settings => settings.Tap.Offload),
@@ -92,6 +94,9 @@ public static class SettingKeys
     public static DriverSettings TakeLive(DriverSettings current, DriverSettings wanted) => current with
     {
         Addresses = wanted.Addresses,
+        Gateway = wanted.Gateway,
+        Routes = wanted.Routes,
+        Interfaces = wanted.Interfaces,
         ShutdownTimeout = wanted.ShutdownTimeout,
         Link = wanted.Link with { Path = current.Link.Path },
         Serve = wanted.Serve,

@@ -1,5 +1,5 @@
 using System.Text;
-using Tapwire.Wires;
+using Tapwire.Stack.Interfaces;
 
 namespace Tapwire.Actors.Settings;
 

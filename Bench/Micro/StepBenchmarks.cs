@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using BenchmarkDotNet.Attributes;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
@@ -32,12 +33,12 @@ public class StepBenchmarks
     [GlobalSetup]
     public void Connect()
     {
-        _stack = new NetworkStack(new StackOptions { Link = LinkKind.Ip, ChecksumOffload = true }, _pool, new byte[32]);
-        _stack.AddAddress(new IpPrefix(Own, 24), _now);
+        _stack = new NetworkStack(new StackOptions { Interfaces = [new() { Medium = Medium.Ip, ChecksumOffload = true }] }, _pool, new byte[32]);
+        _stack.AddAddress(_stack.Interfaces[0], new IpPrefix(Own, 24), _now);
         _stack.Tcp.Listen(new IpEndpoint(default, OwnPort), 1, default, out var listener);
         Receive(Emit(TcpFlags.Syn, PeerSequence, 0, 0));
         _stack.Poll(_now);
-        if (!_stack.TryDequeueFrame(out var answer))
+        if (!_stack.Interfaces[0].TryDequeueFrame(out var answer))
             throw new InvalidOperationException("A SYN is not answered.");
         var own = BinaryPrimitives.ReadUInt32BigEndian(answer.Span[SequenceOffset..]);
         answer.Release();
@@ -59,7 +60,7 @@ public class StepBenchmarks
         PacketBuffer.ReleaseChain(_socket.Read(out var bytes, out _));
         _socket.Consumed(bytes, _now);
         _stack.Poll(_now);
-        while (_stack.TryDequeueFrame(out var frame))
+        while (_stack.Interfaces[0].TryDequeueFrame(out var frame))
             frame.Release();
         _sequence += (uint)bytes;
         _now += TimeSpan.FromMicroseconds(10);

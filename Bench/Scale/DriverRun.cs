@@ -77,7 +77,7 @@ internal sealed class DriverRun : IScaleRun
             tapwire.tcp.max-sockets = {{Math.Max(1 << 20, connections + 1024)}}
             """);
         var settings = configuration.Settings with { Addresses = [new IpPrefix(address, 24)], Serve = serve };
-        return RunningDriver.StartAsync(name, configuration.Config, settings, [wire], () => throw new WireException("The cable is cut."), link: null, _pool)
+        return RunningDriver.StartAsync(name, configuration.Config, settings, [[wire]], _ => throw new WireException("The cable is cut."), link: null, _pool)
             .GetAwaiter().GetResult();
     }
 }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Bench.Scale;
@@ -35,9 +35,9 @@ internal sealed class EngineRun : IScaleRun
         var options = new TcpOptions { MaxSockets = Math.Max(1 << 20, connections + 16), MaxEmbryonic = 1 << 16, MaxTimeWait = 1 << 16 };
         _client = Make(options, 1);
         _server = Make(options, 2);
-        _server.AddAddress(new IpPrefix(IpAddress.Parse("10.0.0.2"), 8), Now);
+        _server.AddAddress(_server.Interfaces[0], new IpPrefix(IpAddress.Parse("10.0.0.2"), 8), Now);
         for (var i = 0; i <= connections / PortsPerAddress / Ports; i++)
-            _client.AddAddress(new IpPrefix(IpAddress.FromV4(0x0A000100u + (uint)i), 8), Now);
+            _client.AddAddress(_client.Interfaces[0], new IpPrefix(IpAddress.FromV4(0x0A000100u + (uint)i), 8), Now);
         for (ushort port = 0; port < Ports; port++)
         {
             if (_server.Tcp.Listen(new IpEndpoint(IpAddress.Unspecified, (ushort)(FirstPort + port)), Batch * 2, new TcpSocketOptions { NoDelay = true }, out _) != StackError.None)
@@ -135,7 +135,7 @@ internal sealed class EngineRun : IScaleRun
     {
         var secret = new byte[32];
         secret.AsSpan().Fill(host);
-        return new NetworkStack(new StackOptions { Link = LinkKind.Ip, Tcp = tcp }, _pool, secret);
+        return new NetworkStack(new StackOptions { Interfaces = [new() { Medium = Medium.Ip }], Tcp = tcp }, _pool, secret);
     }
 
     private void Open()
@@ -172,7 +172,7 @@ internal sealed class EngineRun : IScaleRun
 
     private static void Carry(NetworkStack from, NetworkStack to, Instant now)
     {
-        while (from.TryDequeueFrame(out var frame))
+        while (from.Interfaces[0].TryDequeueFrame(out var frame))
             to.Receive(frame, now);
     }
 

@@ -98,7 +98,7 @@ internal sealed class LinkRun : IScaleRun
     {
         var configuration = HostConfiguration.Load(null, "akka.loglevel = WARNING");
         var settings = configuration.Settings with { Addresses = [new IpPrefix(address, 24)], Serve = serve };
-        return RunningDriver.StartAsync(name, configuration.Config, settings, [wire], () => throw new WireException("The cable is cut."), link, _pool)
+        return RunningDriver.StartAsync(name, configuration.Config, settings, [[wire]], _ => throw new WireException("The cable is cut."), link, _pool)
             .GetAwaiter().GetResult();
     }
 }

@@ -1,3 +1,4 @@
+using Tapwire.Stack.Interfaces;
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Serilog;

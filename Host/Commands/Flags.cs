@@ -105,6 +105,11 @@ internal static class Flags
     /// <summary>True when it is given; takes no value.</summary>
     public static Option<bool> Switch(string name, string description) => new(name) { Description = description, Arity = ArgumentArity.Zero };
 
+    /// <summary>Several numbers.</summary>
+    public static Flag<IReadOnlyList<int>> Numbers(string name, string description, int least, int most) => List<int>(name, description, "N",
+        (string text, out int value) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= least && value <= most,
+        $"a number from {least} to {most}");
+
     private static Flag<T> One<T>(string name, string description, string argument, Reader<T> read, string accepted, T whenAbsent) => new(name, accepted, whenAbsent)
     {
         Description = description,

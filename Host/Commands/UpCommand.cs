@@ -10,7 +10,7 @@ using Tapwire.Links.Protocol;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Wires;
 
 namespace Tapwire.Host.Commands;
@@ -18,24 +18,6 @@ namespace Tapwire.Host.Commands;
 /// <summary><c>tapwire up</c>: the driver on a real wire, until Ctrl-C.</summary>
 internal static class UpCommand
 {
-    private static readonly Flag<WireSpec?> Wire = Flags.Value<WireSpec?>("--wire", "The network side: a TAP or TUN device, made if it is not there. tap:tw0 when not given.", "KIND:NAME",
-        (string text, out WireSpec? value) => (value = WireSpec.Parse(text)) is not null, WireSpec.Accepted, null);
-
-    private static readonly Flag<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address",
-        "An IPv4 address of the stack with the length of its prefix, as in 10.99.0.2/24; repeatable. At least one is needed.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
-
-    private static readonly Flag<IReadOnlyList<IpPrefix>> PeerAddresses = Flags.List<IpPrefix>("--peer-address",
-        "An address for the kernel's end of the device, as in 10.99.0.1/24, which also brings it up; repeatable.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
-
-    private static readonly Flag<IpAddress?> Gateway = Flags.Value<IpAddress>("--gateway", "Where packets to other networks go; nowhere when not given.", "IP",
-        OwnAddress.TryParseGateway, "an IPv4 address, as in 10.99.0.1");
-
-    private static readonly Flag<MacAddress?> Mac = Flags.Value<MacAddress>("--mac", "The stack's Ethernet address; the device's, or one at random, when not given.", "MAC",
-        DriverSettingsReader.TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01");
-
-    private static readonly Flag<int> Mtu = Flags.Number("--mtu", "Largest IP packet in bytes; the device's when not given.",
-        DriverSettingsReader.MinMtu, DriverSettingsReader.MaxMtu, 0);
-
     private static readonly Flag<int> Shards = Flags.Number("--shards", "Threads that share the work, each with a queue of the device; 1 when not given.",
         1, FlowSteering.MaxShards, 0);
 
@@ -58,15 +40,16 @@ internal static class UpCommand
         "A port of the stack that leads to a service of the host, as in tcp:80=127.0.0.1:8080; repeatable.", "PORT=TARGET", ExposeSpec.TryParse, ExposeSpec.Accepted);
 
     /// <summary>What a driver takes, whatever it runs for, the most used first.</summary>
-    public static readonly IReadOnlyList<Option> DriverOptions = [Wire, Addresses, PeerAddresses, Gateway, Config, Mtu, Mac, Shards, LogFlags.Level, LogFlags.File];
+    public static readonly IReadOnlyList<Option> DriverOptions = [.. WireFlags.Main, Config, .. WireFlags.Further, Shards, LogFlags.Level, LogFlags.File];
 
     public static Command Create()
     {
         var command = new ExampledCommand("up", "Runs the driver on a device, until Ctrl-C.",
             "tapwire up --address 10.99.0.2/24 --peer-address 10.99.0.1/24 --serve http:80",
             "tapwire up --wire tap:tw0 --address 10.99.0.2/24 --gateway 10.99.0.1 --socks 1080",
+            "tapwire up --wire tap:tw0 --address 10.99.0.2/24 --wire tun:tw1 --address 10.98.0.2/24",
             "tapwire up --config /etc/tapwire/tapwire.hocon --log-file /var/log/tapwire.log");
-        Option[] first = [Wire, Addresses, PeerAddresses, Gateway, Link, Serve, Socks, Forward, Expose];
+        Option[] first = [.. WireFlags.Main, Link, Serve, Socks, Forward, Expose];
         foreach (var option in first.Concat(DriverOptions.Except(first)))
             command.Options.Add(option);
         command.SetAction((parsed, _) => RunAsync(parsed));
@@ -75,7 +58,7 @@ internal static class UpCommand
 
     /// <summary>The command line says that there is to be a driver.</summary>
     public static bool NamesDriver(ParseResult parsed) =>
-        parsed.Read(Wire) is not null || parsed.Read(Addresses).Count > 0 || parsed.Read(Config) is not null;
+        WireFlags.AreGiven(parsed) || parsed.Read(Config) is not null;
 
     /// <summary>Starts the driver that the command line describes. Its log ends with the program.</summary>
     /// <param name="link">Where applications connect, whatever is said elsewhere; or null.</param>
@@ -93,26 +76,25 @@ internal static class UpCommand
         var logged = new LoggingLevelSwitch(loaded.Level);
         Log.Logger = HostLog.Create(logged, file);
         var pool = new BufferPool(MemoryShares.OfProcess.Pool());
-        IWire Open() => OpenWire(settings);
-        var wires = new List<IWire>();
+        var wires = new List<IReadOnlyList<IWire>>();
         LinkListener? listener = null;
         IReadOnlyList<HostPort> ports;
         try
         {
-            while (wires.Count < settings.Shards)
-                wires.Add(Open());
+            foreach (var each in settings.AllInterfaces)
+                wires.Add(RunningDriver.OpenAll(settings.Shards, () => OpenWire(settings, each)));
             listener = OpenLink(settings.Link, loaded.LinkUsers, mayBePassed: link is null);
             ports = HostPort.Open(settings);
         }
         catch
         {
             listener?.Dispose();
-            foreach (var wire in wires)
+            foreach (var wire in wires.SelectMany(static queues => queues))
                 wire.Dispose();
             throw;
         }
 
-        var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wires, Open, listener, pool, hostPorts: ports,
+        var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wires, each => OpenWire(settings, each), listener, pool, hostPorts: ports,
             interrupt: interrupt);
         return new OpenedDriver(driver, loaded, logged, listener?.Path);
     }
@@ -184,18 +166,7 @@ internal static class UpCommand
     /// <summary>The settings with what the command line says instead.</summary>
     public static DriverSettings Merge(DriverSettings settings, ParseResult parsed)
     {
-        if (parsed.Read(Wire) is { } wire)
-            settings = settings with { Wire = wire };
-        if (parsed.Read(Addresses) is { Count: > 0 } addresses)
-            settings = settings with { Addresses = addresses };
-        if (parsed.Read(PeerAddresses) is { Count: > 0 } peers)
-            settings = settings with { Tap = settings.Tap with { PeerAddresses = peers } };
-        if (parsed.Read(Gateway) is { } gateway)
-            settings = settings with { Gateway = gateway };
-        if (parsed.Read(Mac) is { } mac)
-            settings = settings with { HardwareAddress = mac };
-        if (parsed.Read(Mtu) is > 0 and var mtu)
-            settings = settings with { Mtu = mtu };
+        settings = WireFlags.Merge(settings, parsed);
         if (parsed.Read(Shards) is > 0 and var shards)
             settings = settings with { Shards = shards };
         if (parsed.Read(Link) is { } link)
@@ -211,16 +182,16 @@ internal static class UpCommand
         return settings;
     }
 
-    private static TapWire OpenWire(DriverSettings settings)
+    private static TapWire OpenWire(DriverSettings settings, InterfaceSettings each)
     {
         var options = new TapWireOptions
         {
-            Name = settings.Wire.Name,
-            Medium = settings.Wire.Medium,
+            Name = each.Wire.Name,
+            Medium = each.Wire.Medium,
             MultiQueue = settings.Shards > 1,
-            Mtu = settings.Mtu == 0 ? null : settings.Mtu,
-            HardwareAddress = settings.HardwareAddress,
-            PeerAddresses = settings.Tap.PeerAddresses,
+            Mtu = each.Mtu == 0 ? null : each.Mtu,
+            HardwareAddress = each.HardwareAddress,
+            PeerAddresses = each.PeerAddresses,
         };
         return TapWire.Open(settings.Tap.Offload ? options : options with { Offloads = WireOffloads.None });
     }
@@ -236,7 +207,7 @@ internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, 
     public DriverSettings Settings { get; set; } = Start.Settings;
 
     /// <summary>What it is, on one line.</summary>
-    public string Summary => $"{string.Join(", ", Settings.Addresses)} on {Settings.Wire}"
+    public string Summary => string.Join("; ", Settings.AllInterfaces.Select(static each => $"{string.Join(", ", each.Addresses)} on {each.Wire}"))
         + (Link is null ? "" : $", link {Link}")
         + (Settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", Settings.Serve)}")
         + string.Concat(Settings.Socks.Listen.Select(spec => $", socks {spec}"))

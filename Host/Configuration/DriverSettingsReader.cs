@@ -1,10 +1,12 @@
 using System.Diagnostics.CodeAnalysis;
 using Akka.Configuration;
 using Tapwire.Actors.Settings;
+using Tapwire.Messages;
 using Tapwire.Proxy;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Neighbors;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
 
@@ -32,7 +34,9 @@ internal static class DriverSettingsReader
             Addresses = read.List<IpPrefix>("addresses", OwnAddress.TryParse, OwnAddress.Accepted),
             Gateway = Optional<IpAddress>(read, "gateway", OwnAddress.TryParseGateway, "an IPv4 address or empty"),
             HardwareAddress = Optional<MacAddress>(read, "mac", TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01, or empty"),
-            Mtu = read.Number("mtu", 0, MaxMtu) is var mtu && mtu is 0 or >= MinMtu ? mtu : throw read.Bad("mtu", read.Text("mtu"), $"0 or {MinMtu}..{MaxMtu}"),
+            Mtu = ReadMtu(read, "mtu"),
+            Routes = read.List<GatewayRoute>("routes", RouteSpec.TryParse, RouteSpec.Accepted),
+            Interfaces = [.. read.Sections("interfaces").Select(name => ReadInterface(read, name))],
             Shards = read.Number("shards", 1, FlowSteering.MaxShards),
             ShutdownTimeout = read.Time("shutdown-timeout", TimeSpan.Zero, DriverSettings.LongestShutdownTimeout),
             Tap = ReadTap(read),
@@ -57,6 +61,26 @@ internal static class DriverSettingsReader
         read.RefuseUnknownKeys();
         return settings;
     }
+
+    /// <summary>A section of <c>tapwire.interfaces</c>: only the wire must be there.</summary>
+    private static InterfaceSettings ReadInterface(SettingsReader read, string name)
+    {
+        var at = HoconKeys.Join("interfaces", name) + ".";
+        if (!read.Has(at + "wire"))
+            throw read.Missing(at + "wire", WireSpec.Accepted);
+        return new InterfaceSettings(
+            name,
+            WireSpec.Parse(read.Text(at + "wire")) ?? throw read.Bad(at + "wire", read.Text(at + "wire"), WireSpec.Accepted),
+            read.Has(at + "addresses") ? read.List<IpPrefix>(at + "addresses", OwnAddress.TryParse, OwnAddress.Accepted) : [],
+            read.Has(at + "gateway") ? Optional<IpAddress>(read, at + "gateway", OwnAddress.TryParseGateway, "an IPv4 address or empty") : null,
+            read.Has(at + "mac") ? Optional<MacAddress>(read, at + "mac", TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01, or empty") : null,
+            read.Has(at + "mtu") ? ReadMtu(read, at + "mtu") : 0,
+            read.Has(at + "routes") ? read.List<GatewayRoute>(at + "routes", RouteSpec.TryParse, RouteSpec.Accepted) : [],
+            read.Has(at + "peer-address") ? read.List<IpPrefix>(at + "peer-address", OwnAddress.TryParse, OwnAddress.Accepted, orOne: true) : []);
+    }
+
+    private static int ReadMtu(SettingsReader read, string key) =>
+        read.Number(key, 0, MaxMtu) is var mtu && mtu is 0 or >= MinMtu ? mtu : throw read.Bad(key, read.Text(key), $"0 or {MinMtu}..{MaxMtu}");
 
     /// <summary>The runtime reads this section itself when it makes the dispatcher.</summary>
     private static void CheckDispatcher(SettingsReader read)

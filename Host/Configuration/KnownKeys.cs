@@ -13,7 +13,7 @@ internal sealed class KnownKeys
     private static readonly HashSet<string> FreeSections =
     [
         "akka.actor.deployment", "akka.actor.mailbox", "akka.actor.router.type-mapping", "akka.actor.serializers", "akka.actor.serialization-bindings",
-        "akka.actor.serialization-identifiers", "akka.actor.serialization-settings", "akka.coordinated-shutdown.phases", "akka.io.dns",
+        "akka.actor.serialization-identifiers", "akka.actor.serialization-settings", "akka.coordinated-shutdown.phases", "akka.io.dns", "tapwire.interfaces",
     ];
 
     /// <summary>A key that only sections have which users name themselves: dispatchers and mailboxes.</summary>

@@ -8,8 +8,7 @@ internal static class SettingsCheck
     /// <exception cref="SettingsException">Two of them do not go together.</exception>
     public static void Check(DriverSettings settings)
     {
-        OwnAddress.Check(settings.Addresses, settings.Gateway);
-        settings.Tap.Check(settings.Addresses);
+        InterfacesCheck.Check(settings.AllInterfaces);
         settings.Socks.Check();
         CheckPorts(settings);
         foreach (var spec in settings.Forward)
@@ -31,8 +30,8 @@ internal static class SettingsCheck
         {
             if (spec.Listen.Address.IsV6 && !spec.Listen.Address.IsUnspecified)
                 throw new SettingsException($"The exposed port {spec} is on an IPv6 address, and the stack has IPv4 only; give one of its addresses, or the port alone.");
-            if (!spec.Listen.Address.IsUnspecified && !settings.Addresses.Any(prefix => prefix.Address == spec.Listen.Address))
-                throw new SettingsException($"The exposed port {spec} is on no address of the stack; give one of {string.Join(", ", settings.Addresses)}, or the port alone.");
+            if (!spec.Listen.Address.IsUnspecified && !settings.AllInterfaces.SelectMany(each => each.Addresses).Any(prefix => prefix.Address == spec.Listen.Address))
+                throw new SettingsException($"The exposed port {spec} is on no address of the stack; give one of {string.Join(", ", settings.AllInterfaces.SelectMany(each => each.Addresses))}, or the port alone.");
             if (spec.Transport == Transport.Tcp && settings.Serve.FirstOrDefault(service => service.Port == spec.Listen.Port) is { } service)
                 throw new SettingsException($"The service {service} and the exposed port {spec} have the same port; give each one of its own.");
         }

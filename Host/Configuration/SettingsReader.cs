@@ -93,6 +93,23 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
         T Parsed(string text) => parse(text, out var value, out var problem) ? value! : throw Bad(key, text, Because(accepted, problem));
     }
 
+    /// <summary>The names of the sections within a section, which are the user's own, in the order of their first lines.</summary>
+    public IReadOnlyList<string> Sections(string key)
+    {
+        _known.Add(key);
+        var section = $"{root}.{key}";
+        var names = sources.SelectMany(static source => source.Keys).Where(found => found.Value.IsSection && found.Value.Parent == section).OrderBy(static found => found.Value.Line)
+            .Select(found => found.Key[(section.Length + 1)..].Trim('"')).Distinct().ToList();
+        foreach (var name in names.Where(static name => !IsName(name)))
+            throw new SettingsException($"{Where(HoconKeys.Join(key, name))}: {Complaint.Quote(name)} cannot be the name of a section of {section}; it must be of letters, digits, '-', '_' and '.'.");
+        return names;
+    }
+
+    /// <summary>The key has a value.</summary>
+    public bool Has(string key) => config.HasPath($"{root}.{key}");
+
+    public SettingsException Missing(string key, string accepted) => new($"{Where(key[..key.LastIndexOf('.')])}: {root}.{key} is missing; it must be {accepted}.");
+
     /// <summary>What is accepted, and why something is not.</summary>
     public static string Because(string accepted, string problem) => problem.Length == 0 ? accepted : $"{accepted}: {problem}";
 
@@ -139,6 +156,8 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
             HoconSubstitution other => IsList(other.ResolvedValue),
             _ => false,
         });
+
+    private static bool IsName(string text) => text.Length is > 0 and <= 64 && text.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
 
     private static string Shown(HoconValue value) => value.ToString().ReplaceLineEndings(" ").Trim();
 

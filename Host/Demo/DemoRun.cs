@@ -126,7 +126,7 @@ internal sealed class DemoRun(DemoOptions options)
     {
         var configuration = HostConfiguration.Load(null, "akka.loglevel = WARNING");
         var settings = configuration.Settings with { Addresses = [new IpPrefix(address, 24)], Serve = [] };
-        return RunningDriver.StartAsync(name, configuration.Config, settings, [wire], () => throw new WireException("The cable is cut."),
+        return RunningDriver.StartAsync(name, configuration.Config, settings, [[wire]], _ => throw new WireException("The cable is cut."),
             LinkListener.Listen(LinkPath(directory, name)), new BufferPool());
     }
 

@@ -4,15 +4,27 @@ using Tapwire.Stack.Tcp;
 namespace Tapwire.Links.Protocol;
 
 /// <summary>How a driver is, in the answer to <see cref="StatusRequest"/>. Counters are totals since its start.</summary>
+/// <param name="Interfaces">In the order of the settings; at least one.</param>
 /// <param name="Sessions">Control connections of applications.</param>
 /// <param name="Sockets">Sockets of applications.</param>
 /// <param name="Connections">A bounded number of its sockets; the count is of all.</param>
 /// <param name="BuffersRented">Packet buffers that are in use.</param>
 /// <param name="Counters">The engine's by name, without those that are zero.</param>
-public sealed record DriverStatus(TimeSpan Uptime, WireStatus Wire, IReadOnlyList<IpPrefix> Addresses, int Sessions, int Sockets, IReadOnlyList<PortStatus> Ports,
-    int ConnectionCount, IReadOnlyList<ConnectionStatus> Connections, long BuffersRented, IReadOnlyDictionary<string, long> Counters);
+public sealed record DriverStatus(TimeSpan Uptime, IReadOnlyList<InterfaceStatus> Interfaces, int Sessions, int Sockets, IReadOnlyList<PortStatus> Ports,
+    int ConnectionCount, IReadOnlyList<ConnectionStatus> Connections, long BuffersRented, IReadOnlyDictionary<string, long> Counters)
+{
+    /// <summary>Those of all interfaces.</summary>
+    public IEnumerable<IpPrefix> Addresses() => Interfaces.SelectMany(static each => each.Addresses);
+}
 
-/// <summary>The network side of a driver.</summary>
+/// <summary>An attachment to a network.</summary>
+/// <param name="Routes">Longest prefix first, those to the addresses' own prefixes included.</param>
+public sealed record InterfaceStatus(string Name, WireStatus Wire, IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<RouteStatus> Routes);
+
+/// <param name="Gateway">Unspecified where destinations are on the link themselves.</param>
+public sealed record RouteStatus(IpPrefix Destination, IpAddress Gateway);
+
+/// <summary>The network side of an interface.</summary>
 /// <param name="Up">The device is there.</param>
 public sealed record WireStatus(string Name, bool Up, int Mtu, string? HardwareAddress, string Offloads,
     long FramesReceived, long BytesReceived, long FramesSent, long BytesSent, long FramesRefused, long FramesDropped);

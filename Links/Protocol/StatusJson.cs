@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Links.Protocol;
@@ -18,11 +19,10 @@ public static class StatusJson
         {
             json.WriteStartObject();
             json.WriteNumber("uptimeSeconds", Math.Round(driver.Uptime.TotalSeconds, 3));
-            WriteWire(json, driver.Wire);
-            json.WriteStartArray("addresses");
-            foreach (var address in driver.Addresses)
-                json.WriteStringValue(address.ToString());
-            json.WriteEndArray();
+            // From when there was one interface.
+            WriteWire(json, driver.Interfaces[0].Wire);
+            WriteAddresses(json, driver.Addresses());
+            WriteInterfaces(json, driver.Interfaces);
             json.WriteStartObject("link");
             json.WriteNumber("sessions", driver.Sessions);
             json.WriteNumber("sockets", driver.Sockets);
@@ -70,6 +70,39 @@ public static class StatusJson
             json.WriteEndObject();
         }
 
+        json.WriteEndArray();
+    }
+
+    private static void WriteInterfaces(Utf8JsonWriter json, IReadOnlyList<InterfaceStatus> interfaces)
+    {
+        json.WriteStartArray("interfaces");
+        foreach (var each in interfaces)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", each.Name);
+            WriteWire(json, each.Wire);
+            WriteAddresses(json, each.Addresses);
+            json.WriteStartArray("routes");
+            foreach (var (destination, gateway) in each.Routes)
+            {
+                json.WriteStartObject();
+                json.WriteString("destination", destination.ToString());
+                json.WriteString("gateway", gateway.IsUnspecified ? "" : gateway.ToString());
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static void WriteAddresses(Utf8JsonWriter json, IEnumerable<IpPrefix> addresses)
+    {
+        json.WriteStartArray("addresses");
+        foreach (var address in addresses)
+            json.WriteStringValue(address.ToString());
         json.WriteEndArray();
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Tapwire.Stack.Interfaces;
 
 namespace Tapwire.Stack.Buffers;
 
@@ -46,6 +47,9 @@ public sealed class PacketBuffer
 
     /// <summary>When it was read from its wire, as a timestamp of the driver's clock; 0: it was not. The frame may wait before the engine sees it.</summary>
     public long ReceivedAt { get; set; }
+
+    /// <summary>Of a frame: the index of the interface (<see cref="NetworkInterface.Index"/>) by whose wire it came.</summary>
+    public byte Interface { get; set; }
 
     /// <summary>Number of bytes in the buffer itself, without fragments.</summary>
     public int Length => _length;
@@ -239,6 +243,7 @@ public sealed class PacketBuffer
         _length = 0;
         Offload = default;
         ReceivedAt = 0;
+        Interface = 0;
         Volatile.Write(ref _references, 1);
     }
 

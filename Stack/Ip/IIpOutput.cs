@@ -5,8 +5,13 @@ namespace Tapwire.Stack.Ip;
 /// <summary>The IP layer as the transports see it.</summary>
 internal interface IIpOutput
 {
-    /// <summary>False while the egress queue is full: a transport keeps what it has and is asked again (<c>Output</c>) when there is room.</summary>
-    bool HasRoom { get; }
+    /// <summary>False while the interface's egress queue is full: a transport keeps what it has and is asked again (<c>Output</c>) when there is room.</summary>
+    /// <param name="interfaceIndex">As <see cref="IpRoute.Interface"/> has it.</param>
+    bool HasRoom(int interfaceIndex);
+
+    /// <summary>Its wire takes frames, too: transports have their turn.</summary>
+    /// <param name="interfaceIndex">As for <see cref="HasRoom"/>.</param>
+    bool TakesOutput(int interfaceIndex);
 
     BufferPool Pool { get; }
 
@@ -25,5 +30,6 @@ internal interface IIpOutput
     void PassOn(PacketBuffer packet, int shardsTried);
 
     /// <summary>A peer has shown that it is alive (an ACK of new data): the neighbour entry need not be probed (RFC 4861, 7.3.1).</summary>
-    void ConfirmReachable(IpAddress destination, Instant now);
+    /// <param name="source">Our address towards it.</param>
+    void ConfirmReachable(IpAddress destination, IpAddress source, Instant now);
 }

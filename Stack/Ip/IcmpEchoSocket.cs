@@ -1,4 +1,5 @@
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Ip;
@@ -58,7 +59,7 @@ public sealed class IcmpEchoSocket : StackSocket
             return error;
         if (payload.Length > route.Mtu - Ipv4Header.Length - Icmpv4Header.Length)
             return StackError.MessageTooLong;
-        if (!_ip.HasRoom)
+        if (!_ip.HasRoom(route.Interface))
             return StackError.NoBufferSpace;
 
         var length = Icmpv4Header.Length + payload.Length;

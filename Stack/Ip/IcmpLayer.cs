@@ -98,7 +98,7 @@ public sealed class IcmpLayer
     private void Answer(PacketBuffer packet, in Icmpv4View header, in IpReceiveInfo info, Instant now)
     {
         var checksum = Checksum.Update(header.Checksum, Icmpv4Type.Echo << 8, Icmpv4Type.EchoReply << 8);
-        if (!packet.IsExclusive || packet.Headroom < _ip.HeaderRoom)
+        if (!packet.IsExclusive || packet.Headroom < IpLayer.HeaderRoom)
             packet = Copy(packet);
         packet.Span[0] = Icmpv4Type.EchoReply;
         BinaryPrimitives.WriteUInt16BigEndian(packet.Span[2..], checksum);
@@ -169,7 +169,7 @@ public sealed class IcmpLayer
             || quote.Length < quoted.HeaderLength + 8
             || quoted.TotalLength < quoted.HeaderLength + 8
             || quoted.FragmentOffset != 0
-            || !_ip.Addresses.IsOwn(IpAddress.FromV4(quoted.Source)))
+            || !_ip.IsOwnOn(IpAddress.FromV4(quoted.Source), info.Interface))
         {
             _counters.IcmpInBadQuotes++;
             return;

@@ -1,7 +1,8 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 using Tapwire.Stack.Buffers;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Ip;
@@ -10,78 +11,96 @@ namespace Tapwire.Stack.Ip;
 /// <param name="ShardsTried">Shards in which it has found no socket; more where it can only be that one's.</param>
 public readonly record struct CrossingPacket(PacketBuffer Packet, int Shard, int ShardsTried);
 
-/// <summary>IP output: finds the way, finishes the transport checksum, writes the header and hands the packet to the link, or back to this stack.</summary>
+/// <summary>IP output: finds the way, finishes the transport checksum, writes the header and hands the packet to an interface, or back to this stack.</summary>
 internal sealed class IpLayer : IIpOutput
 {
     /// <summary>MTU towards own addresses: the largest packet there is, as on Linux's lo.</summary>
     private const int LoopbackMtu = 65535;
 
     private readonly StackOptions _options;
-    private readonly LinkLayer _link;
-    private readonly EgressQueue _egress;
+    private readonly InterfaceTable _interfaces;
     private readonly StackCounters _counters;
-    private readonly int _superFrame;
     private BufferQueue _loopback;
     private readonly Queue<CrossingPacket> _crossing = new();
     private Hop _hop;
     private IpAddress _hopDestination;
+    private IpAddress _hopSource;
 
-    public IpLayer(
-        StackOptions options, BufferPool pool, AddressTable addresses, RouteTable routes, LinkLayer link, EgressQueue egress, StackCounters counters)
+    public IpLayer(StackOptions options, BufferPool pool, InterfaceTable interfaces, RouteTable routes, StackCounters counters)
     {
         _options = options;
-        Pool = pool;
-        Addresses = addresses;
-        Routes = routes;
-        _link = link;
-        _egress = egress;
+        _interfaces = interfaces;
         _counters = counters;
-        _superFrame = Math.Max(options.SuperFrame, options.Mtu);
+        Pool = pool;
+        Routes = routes;
     }
 
     public BufferPool Pool { get; }
 
-    public AddressTable Addresses { get; }
+    /// <summary>The addresses of all interfaces.</summary>
+    public AddressTable Addresses => _interfaces.Addresses;
 
     public RouteTable Routes { get; }
 
-    public bool HasRoom => _egress.HasRoom && _loopback.Count + _crossing.Count < _options.LoopbackFrames;
+    /// <summary>Headroom that a packet needs in front of its transport header.</summary>
+    public static int HeaderRoom => EthernetHeader.Length + Ipv4Header.Length;
+
+    public bool HasLoopback => !_loopback.IsEmpty;
 
     /// <summary>What a transport sends in spite of <see cref="HasRoom"/> is taken, too, up to this; more is dropped and counted.</summary>
     private int LoopbackLimit => _options.LoopbackFrames + (_options.LoopbackFrames >> 3);
 
-    /// <summary>Headroom that a packet needs in front of its transport header.</summary>
-    public int HeaderRoom => _link.HeaderLength + Ipv4Header.Length;
+    /// <summary>An interface that is gone has room for everything: what goes there is dropped.</summary>
+    public bool HasRoom(int interfaceIndex) => interfaceIndex == InterfaceTable.Loopback
+        ? _loopback.Count + _crossing.Count < _options.LoopbackFrames
+        : _interfaces[interfaceIndex] is not { } egress || egress.Egress.HasRoom;
 
-    public bool HasLoopback => !_loopback.IsEmpty;
+    public bool TakesOutput(int interfaceIndex) => HasRoom(interfaceIndex) && _interfaces[interfaceIndex] is not { IsHeldBack: true };
+
+    /// <summary>One of these interfaces takes output.</summary>
+    /// <param name="interfaces">A bit for each index.</param>
+    public bool TakeOutput(ulong interfaces)
+    {
+        for (; interfaces != 0; interfaces &= interfaces - 1)
+        {
+            if (TakesOutput(BitOperations.TrailingZeroCount(interfaces)))
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>An address is one of that interface's own; of any, for what this stack has sent to itself.</summary>
+    public bool IsOwnOn(IpAddress address, int interfaceIndex) =>
+        interfaceIndex == InterfaceTable.Loopback ? Addresses.IsOwn(address) : _interfaces[interfaceIndex]?.Own.IsOwn(address) == true;
 
     public StackError Route(IpAddress destination, IpAddress source, out IpRoute route)
     {
         route = default;
         if (!source.IsUnspecified && !Addresses.IsOwn(source))
             return StackError.AddressNotAvailable;
-        if (!TryFindHop(destination, out var hop))
+        if (!TryFindHop(destination, source, out var hop))
             return StackError.NetworkUnreachable;
         if (source.IsUnspecified)
             source = hop.Source;
-        route = hop.Kind == AddressKind.Own
-            ? new IpRoute(source, LoopbackMtu, LoopbackMtu)
-            : new IpRoute(source, _options.Mtu, _superFrame, hop.Kind is AddressKind.Broadcast or AddressKind.Multicast);
+        route = hop.Egress is { } egress
+            ? new IpRoute(source, egress.Mtu, egress.SuperFrame, egress.Index, hop.Kind is AddressKind.Broadcast or AddressKind.Multicast)
+            : new IpRoute(source, LoopbackMtu, LoopbackMtu, InterfaceTable.Loopback);
         return StackError.None;
     }
 
     public void Send(PacketBuffer packet, in IpSendInfo info, Instant now)
     {
         _counters.IpOutRequests++;
-        if (!TryFindHop(info.Destination, out var hop))
+        if (!TryFindHop(info.Destination, info.Source, out var hop))
         {
             Drop(packet, ref _counters.IpOutNoRoutes);
             return;
         }
 
-        var local = hop.Kind == AddressKind.Own;
+        var egress = hop.Egress;
         var payloadLength = packet.TotalLength;
-        var limit = local ? LoopbackMtu : info.SegmentSize == 0 ? _options.Mtu : _superFrame;
+        var limit = egress is null ? LoopbackMtu : info.SegmentSize == 0 ? egress.Mtu : egress.SuperFrame;
         if (payloadLength + Ipv4Header.Length > limit)
         {
             Drop(packet, ref _counters.IpOutTooBig);
@@ -90,10 +109,10 @@ internal sealed class IpLayer : IIpOutput
 
         // The buffer may have come off a wire, with that wire's note.
         packet.Offload = default;
-        if (local)
+        if (egress is null)
             packet.Offload.Checksum = ChecksumState.Verified;
         else if (info.ChecksumOffset >= 0)
-            PutChecksum(packet, info);
+            PutChecksum(packet, info, egress);
 
         // A datagram that must not be fragmented needs no identification (RFC 6864, 4.1).
         new Ipv4Header
@@ -106,16 +125,16 @@ internal sealed class IpLayer : IIpOutput
             DontFragment = true,
             PayloadLength = (ushort)payloadLength,
         }.Emit(packet.Prepend(Ipv4Header.Length));
-        if (local)
+        if (egress is null)
             SendToOwn(packet);
         else
-            _link.Send(packet, hop.NextHop, hop.Kind, now);
+            egress.Framing.Send(packet, hop.NextHop, hop.Kind, now);
     }
 
-    public void ConfirmReachable(IpAddress destination, Instant now)
+    public void ConfirmReachable(IpAddress destination, IpAddress source, Instant now)
     {
-        if (TryFindHop(destination, out var hop) && hop.Kind == AddressKind.Other)
-            _link.ConfirmReachable(hop.NextHop, now);
+        if (TryFindHop(destination, source, out var hop) && hop.Kind == AddressKind.Other)
+            hop.Egress!.Framing.ConfirmReachable(hop.NextHop, now);
     }
 
     public bool TryTakeLoopback([NotNullWhen(true)] out PacketBuffer? packet) => _loopback.TryDequeue(out packet);
@@ -125,17 +144,18 @@ internal sealed class IpLayer : IIpOutput
 
     public void PassOn(PacketBuffer packet, int shardsTried) => Cross(packet, (_options.Shard!.Index + 1) % _options.Shard.Steering.Shards, shardsTried + 1);
 
-    /// <summary>An address or a route has changed.</summary>
+    /// <summary>An interface, an address or a route has changed.</summary>
     public void Changed()
     {
         Routes.Rebuild();
         _hopDestination = default;
     }
 
-    private bool TryFindHop(IpAddress destination, out Hop hop)
+    /// <param name="source">An own address, by whose interface the packet leaves; unspecified: by any.</param>
+    private bool TryFindHop(IpAddress destination, IpAddress source, out Hop hop)
     {
         // Packets come in trains: the last destination is mostly the next one, too.
-        if (_hopDestination == destination && !destination.IsUnspecified)
+        if (_hopDestination == destination && _hopSource == source && !destination.IsUnspecified)
         {
             hop = _hop;
             return true;
@@ -144,34 +164,37 @@ internal sealed class IpLayer : IIpOutput
         hop = default;
         if (destination.IsUnspecified || !destination.IsV4)
             return false;
+        var by = source.IsUnspecified ? null : _interfaces.OwnerOf(source);
+        if (!source.IsUnspecified && by is null)
+            return false;
         var kind = Addresses.KindOf(destination);
         if (kind == AddressKind.Own)
         {
-            hop = new Hop(destination, destination, kind);
+            hop = new Hop(destination, destination, kind, null);
         }
-        else if (Routes.TryFind(destination, out var nextHop, out var source))
+        else if (Routes.TryFind(destination, by, out var nextHop, out var preferred, out var egress))
         {
-            hop = new Hop(kind == AddressKind.Other ? nextHop : destination, source, kind);
+            hop = new Hop(kind == AddressKind.Other ? nextHop : destination, preferred, kind, egress);
         }
         else
         {
             // Groups on the link need no route.
-            source = Addresses.SourceTowards(destination);
-            if (kind == AddressKind.Other || source.IsUnspecified)
+            if (kind == AddressKind.Other || (by ?? _interfaces.FirstWithAddress(destination)) is not { } first)
                 return false;
-            hop = new Hop(destination, source, kind);
+            hop = new Hop(destination, first.Own.SourceTowards(destination), kind, first);
         }
 
         _hop = hop;
         _hopDestination = destination;
+        _hopSource = source;
         return true;
     }
 
     /// <summary>Fills the transport checksum in, or its pseudo-header's part with a note for the device.</summary>
-    private void PutChecksum(PacketBuffer packet, in IpSendInfo info)
+    private static void PutChecksum(PacketBuffer packet, in IpSendInfo info, NetworkInterface egress)
     {
         var sum = Checksum.PseudoHeader(info.Source, info.Destination, info.Protocol, packet.TotalLength);
-        if (!_options.ChecksumOffload)
+        if (!egress.Options.ChecksumOffload)
         {
             var checksum = Checksum.Finish(Checksum.Sum(packet, 0, sum));
             // Zero means "none" in UDP; its complement is the same number (RFC 768).
@@ -183,12 +206,12 @@ internal sealed class IpLayer : IIpOutput
 
         var transport = packet.Span;
         BinaryPrimitives.WriteUInt16BigEndian(transport[info.ChecksumOffset..], (ushort)sum);
-        var start = _link.HeaderLength + Ipv4Header.Length;
+        var start = egress.Framing.HeaderLength + Ipv4Header.Length;
         ref var note = ref packet.Offload;
         note.Checksum = ChecksumState.Partial;
         note.ChecksumStart = (ushort)start;
         note.ChecksumOffset = (ushort)info.ChecksumOffset;
-        if (info.SegmentSize == 0 || packet.TotalLength + Ipv4Header.Length <= _options.Mtu)
+        if (info.SegmentSize == 0 || packet.TotalLength + Ipv4Header.Length <= egress.Mtu)
             return;
         note.Segmentation = Segmentation.TcpV4;
         note.SegmentSize = (ushort)info.SegmentSize;
@@ -222,5 +245,6 @@ internal sealed class IpLayer : IIpOutput
     }
 
     /// <summary>Where packets to one destination go.</summary>
-    private readonly record struct Hop(IpAddress NextHop, IpAddress Source, AddressKind Kind);
+    /// <param name="Egress">Null: they stay in this stack.</param>
+    private readonly record struct Hop(IpAddress NextHop, IpAddress Source, AddressKind Kind, NetworkInterface? Egress);
 }

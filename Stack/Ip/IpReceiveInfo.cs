@@ -1,3 +1,4 @@
+
 namespace Tapwire.Stack.Ip;
 
 /// <summary>What the IP layer tells a transport about a packet that it hands up.</summary>
@@ -8,6 +9,9 @@ internal readonly record struct IpReceiveInfo(
 {
     /// <summary>Bytes of IP header that stand, trimmed but unchanged, before the transport header: an ICMP error quotes them. 0: not there.</summary>
     public int HeaderLength { get; init; }
+
+    /// <summary>The index of the interface on which it came, or <see cref="Interfaces.InterfaceTable.Loopback"/>.</summary>
+    public byte Interface { get; init; }
 
     /// <summary>Shards in which the packet has found no socket; more where it can only be this one's.</summary>
     public int ShardsTried { get; init; }

@@ -1,3 +1,4 @@
+
 namespace Tapwire.Stack.Ip;
 
 /// <summary>What a transport asks of the IP layer for one packet.</summary>

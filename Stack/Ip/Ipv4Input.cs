@@ -1,5 +1,5 @@
 using Tapwire.Stack.Buffers;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
@@ -8,7 +8,7 @@ namespace Tapwire.Stack.Ip;
 
 /// <summary>IPv4 input: validation (RFC 1122 3.2.1, RFC 1812 5.2.2 and 5.3.7) and demultiplexing to the transports.</summary>
 internal sealed class Ipv4Input(
-    AddressTable addresses, IcmpLayer icmp, IcmpErrors errors, UdpLayer udp, TcpLayer tcp, StackCounters counters)
+    InterfaceTable interfaces, IcmpLayer icmp, IcmpErrors errors, UdpLayer udp, TcpLayer tcp, StackCounters counters)
 {
     /// <summary>224.0.0.1, all hosts on the link: every host is in that group (RFC 1112, 4).</summary>
     private const uint AllHosts = 0xE000_0001;
@@ -18,17 +18,17 @@ internal sealed class Ipv4Input(
     private const byte OptionLooseSourceRoute = 131;
     private const byte OptionStrictSourceRoute = 137;
 
-    /// <summary>Takes a packet that came over the link.</summary>
-    /// <param name="packet">Begins with the IP header; may have link padding at its end. Taken over.</param>
-    /// <param name="delivery">To whom the link's header said it was sent.</param>
-    public void Receive(PacketBuffer packet, LinkDelivery delivery, Instant now)
+    /// <summary>Takes a packet that came by an interface.</summary>
+    /// <param name="packet">Begins with the IP header; may have the frame's padding at its end. Taken over.</param>
+    /// <param name="delivery">To whom the frame's header said it was sent.</param>
+    public void Receive(PacketBuffer packet, NetworkInterface from, FrameDelivery delivery, Instant now)
     {
         counters.IpInReceives++;
         if (!Ipv4View.TryParse(packet.Span, out var header))
             counters.IpInTruncated++;
-        else if (IsWellFormed(packet, header) && IsForUs(header, delivery, out var toGroup) && HasPlausibleSource(header))
+        else if (IsWellFormed(packet, header) && IsForUs(header, from, delivery, out var toGroup) && HasPlausibleSource(header))
         {
-            Accept(packet, header, toGroup, now);
+            Accept(packet, header, from.Index, toGroup, now);
             return;
         }
 
@@ -42,7 +42,7 @@ internal sealed class Ipv4Input(
         counters.IpInReceives++;
         if (Ipv4View.TryParse(packet.Span, out var header))
         {
-            Deliver(packet, header, toGroup: false, now, shardsTried);
+            Deliver(packet, header, InterfaceTable.Loopback, toGroup: false, now, shardsTried);
             return;
         }
 
@@ -50,7 +50,7 @@ internal sealed class Ipv4Input(
         packet.Release();
     }
 
-    private void Accept(PacketBuffer packet, in Ipv4View header, bool toGroup, Instant now)
+    private void Accept(PacketBuffer packet, in Ipv4View header, byte from, bool toGroup, Instant now)
     {
         if (header.HeaderLength != Ipv4Header.Length && !HasValidOptions(packet, header, toGroup, now))
         {
@@ -63,16 +63,17 @@ internal sealed class Ipv4Input(
         }
         else
         {
-            Deliver(packet, header, toGroup, now);
+            Deliver(packet, header, from, toGroup, now);
         }
     }
 
-    private void Deliver(PacketBuffer packet, in Ipv4View header, bool toGroup, Instant now, int shardsTried = 0)
+    private void Deliver(PacketBuffer packet, in Ipv4View header, byte from, bool toGroup, Instant now, int shardsTried = 0)
     {
         var info = new IpReceiveInfo(
             IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), header.HopLimit, header.TrafficClass, toGroup)
         {
             HeaderLength = header.HeaderLength,
+            Interface = from,
             ShardsTried = shardsTried,
         };
         var protocol = header.Protocol;
@@ -112,21 +113,24 @@ internal sealed class Ipv4Input(
         return Checksum.Sum(packet.Span[..headerLength]) == 0xFFFF || Refuse(ref counters.IpInBadChecksum);
     }
 
-    private bool IsForUs(in Ipv4View header, LinkDelivery delivery, out bool toGroup)
+    private bool IsForUs(in Ipv4View header, NetworkInterface from, FrameDelivery delivery, out bool toGroup)
     {
         var destination = header.Destination;
-        var kind = addresses.KindOf(IpAddress.FromV4(destination));
+        var kind = from.Own.KindOf(IpAddress.FromV4(destination));
         toGroup = kind != AddressKind.Own;
         switch (kind)
         {
             case AddressKind.Own:
                 // A unicast packet in a broadcast frame is somebody's mistake or an attack (RFC 1122, 3.3.6).
-                return delivery != LinkDelivery.Ipv4Group || Refuse(ref counters.IpInLinkBroadcast);
+                return delivery != FrameDelivery.Ipv4Group || Refuse(ref counters.IpInLinkBroadcast);
             case AddressKind.Broadcast:
                 return true;
             case AddressKind.Multicast:
                 return destination == AllHosts || Refuse(ref counters.IpInAddrErrors);
             default:
+                // The strong host model: an address of another interface is not reached by this one.
+                if (interfaces.Only is null && interfaces.Addresses.IsOwn(IpAddress.FromV4(destination)))
+                    return Refuse(ref counters.IpInOtherInterface);
                 return destination >> 24 is 0 or 127 or >= 240
                     ? Refuse(ref counters.IpInMartianDestination)
                     : Refuse(ref counters.IpInAddrErrors);
@@ -138,7 +142,7 @@ internal sealed class Ipv4Input(
         var source = header.Source;
         if (source >> 24 is 0 or 127 or >= 224)
             return Refuse(ref counters.IpInMartianSource);
-        return addresses.KindOf(IpAddress.FromV4(source)) switch
+        return interfaces.Addresses.KindOf(IpAddress.FromV4(source)) switch
         {
             AddressKind.Other => true,
             AddressKind.Own => Refuse(ref counters.IpInOwnSource),

@@ -1,81 +1,94 @@
+using Tapwire.Stack.Interfaces;
+
 namespace Tapwire.Stack.Ip;
 
 /// <summary>
 /// Routes, longest prefix first. A host has a handful, so the first match of a scan is found faster than any tree would find it.
 /// </summary>
-internal sealed class RouteTable
+internal sealed class RouteTable(InterfaceTable interfaces)
 {
     private readonly List<Route> _routes = [];
-    private readonly AddressTable _addresses;
-    private Entry[] _entries = [];
+    private Hop[] _hops = [];
     private Route[] _snapshot = [];
-
-    public RouteTable(AddressTable addresses) => _addresses = addresses;
 
     public IReadOnlyList<Route> Routes => _snapshot;
 
+    /// <param name="by">Leave by this interface only; null: by any.</param>
     /// <param name="nextHop">Who gets the frames: the destination itself, or the gateway.</param>
     /// <param name="source">The address to use towards it.</param>
-    public bool TryFind(IpAddress destination, out IpAddress nextHop, out IpAddress source)
+    /// <param name="egress">The interface that leads there.</param>
+    public bool TryFind(IpAddress destination, NetworkInterface? by, out IpAddress nextHop, out IpAddress source, out NetworkInterface egress)
     {
         var (high, low) = destination.Halves;
-        foreach (ref readonly var entry in _entries.AsSpan())
+        foreach (ref readonly var hop in _hops.AsSpan())
         {
-            if ((high & entry.MaskHigh) == entry.High && (low & entry.MaskLow) == entry.Low)
+            if ((high & hop.MaskHigh) == hop.High && (low & hop.MaskLow) == hop.Low && (by is null || by == hop.Interface))
             {
-                nextHop = entry.OnLink ? destination : entry.Gateway;
-                source = entry.Source;
+                nextHop = hop.OnLink ? destination : hop.Gateway;
+                source = hop.Source;
+                egress = hop.Interface;
                 return true;
             }
         }
 
         nextHop = default;
         source = default;
+        egress = null!;
         return false;
     }
 
-    /// <summary>The address can be reached without a gateway.</summary>
-    public bool IsOnLink(IpAddress address) => TryFind(address, out var nextHop, out _) && nextHop == address;
+    /// <summary>The address can be reached on that interface without a gateway.</summary>
+    public bool IsOnLink(IpAddress address, NetworkInterface on) => TryFind(address, on, out var nextHop, out _, out _) && nextHop == address;
 
-    /// <summary>Adds a route, or replaces the one to the same destination.</summary>
-    public void Set(IpPrefix destination, IpAddress gateway)
+    /// <summary>Adds a route, or replaces the one to the same destination by the same interface.</summary>
+    public void Set(IpPrefix destination, IpAddress gateway, NetworkInterface egress)
     {
-        destination = new IpPrefix(destination.Network, destination.Length);
-        _routes.RemoveAll(r => r.Destination == destination && r.Gateway.IsUnspecified == gateway.IsUnspecified);
-        _routes.Add(new Route(destination, gateway));
+        var route = new Route(new IpPrefix(destination.Network, destination.Length), gateway, egress.Index);
+        _routes.RemoveAll(r => r.Destination == route.Destination && r.Interface == route.Interface && r.Gateway.IsUnspecified == gateway.IsUnspecified);
+        _routes.Add(route);
         Rebuild();
     }
 
     /// <param name="onLink">Remove the route of an interface's prefix, rather than the one through a gateway.</param>
+    /// <param name="egress">Of this interface only; null: of every one.</param>
     /// <returns>False: there was none.</returns>
-    public bool Remove(IpPrefix destination, bool onLink)
+    public bool Remove(IpPrefix destination, bool onLink, NetworkInterface? egress)
     {
         destination = new IpPrefix(destination.Network, destination.Length);
-        var removed = _routes.RemoveAll(r => r.Destination == destination && r.Gateway.IsUnspecified == onLink) > 0;
+        var removed = _routes.RemoveAll(r =>
+            r.Destination == destination && r.Gateway.IsUnspecified == onLink && (egress is null || r.Interface == egress.Index)) > 0;
         Rebuild();
         return removed;
     }
 
-    /// <summary>Works out the table again: a route, or one of the interface's addresses, has changed.</summary>
+    /// <summary>Removes all routes of an interface.</summary>
+    public void RemoveAll(NetworkInterface egress)
+    {
+        _routes.RemoveAll(r => r.Interface == egress.Index);
+        Rebuild();
+    }
+
+    /// <summary>Works out the table again: a route, or an address of an interface, has changed.</summary>
     public void Rebuild()
     {
         // Stable: of two equally long ones the route on the link comes first, then the older one.
         _snapshot = [.. _routes.OrderByDescending(r => r.Destination.Length + (r.Destination.Address.IsV4 ? 96 : 0)).ThenByDescending(r => r.Gateway.IsUnspecified)];
-        _entries = [.. _snapshot
-            .Select(r => Entry.From(r, _addresses.SourceTowards(r.Gateway.IsUnspecified ? r.Destination.Address : r.Gateway)))
-            .Where(e => !e.Source.IsUnspecified)];
+        _hops = [.. _snapshot.Select(r => Hop.From(r, interfaces[r.Interface]!)).Where(hop => !hop.Source.IsUnspecified)];
     }
 
     /// <summary>A route as masks over both halves of an address. An IPv4 prefix of n bits is one of 96 + n bits of the mapped form.</summary>
-    private readonly record struct Entry(ulong MaskHigh, ulong MaskLow, ulong High, ulong Low, IpAddress Gateway, bool OnLink, IpAddress Source)
+    private readonly record struct Hop(
+        ulong MaskHigh, ulong MaskLow, ulong High, ulong Low, IpAddress Gateway, bool OnLink, IpAddress Source, NetworkInterface Interface)
     {
-        public static Entry From(Route route, IpAddress source)
+        public static Hop From(Route route, NetworkInterface egress)
         {
             var bits = route.Destination.Length + (route.Destination.Address.IsV4 ? 96 : 0);
             var maskHigh = bits == 0 ? 0 : ulong.MaxValue << (64 - Math.Min(bits, 64));
             var maskLow = bits <= 64 ? 0 : ulong.MaxValue << (128 - bits);
             var (high, low) = route.Destination.Network.Halves;
-            return new Entry(maskHigh, maskLow, high & maskHigh, low & maskLow, route.Gateway, route.Gateway.IsUnspecified, source);
+            var onLink = route.Gateway.IsUnspecified;
+            var source = egress.Own.SourceTowards(onLink ? route.Destination.Address : route.Gateway);
+            return new Hop(maskHigh, maskLow, high & maskHigh, low & maskLow, route.Gateway, onLink, source, egress);
         }
     }
 }

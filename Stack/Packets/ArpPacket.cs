@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 
 namespace Tapwire.Stack.Packets;
 

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 
 namespace Tapwire.Stack.Packets;
 

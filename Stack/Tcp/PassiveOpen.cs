@@ -188,7 +188,8 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
 
         var embryo = new TcpEmbryo(listener, pair, tcp.Table.HashOf(pair))
         {
-            Iss = iss, Irs = irs, Since = now, Mtu = route.Mtu, SuperFrame = route.SuperFrame, Agreed = agreed, AnsweredOften = true,
+            Iss = iss, Irs = irs, Since = now, Mtu = route.Mtu, SuperFrame = route.SuperFrame, Interface = route.Interface, Agreed = agreed,
+            AnsweredOften = true,
         };
         var connection = new TcpConnection(pair, embryo.Hash);
         tcp.Table.Add(connection);

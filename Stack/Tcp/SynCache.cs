@@ -26,6 +26,7 @@ internal sealed class SynCache(TcpLayer tcp)
             Since = now,
             Mtu = route.Mtu,
             SuperFrame = route.SuperFrame,
+            Interface = route.Interface,
             Agreed = SynOptions.Of(syn, tcp.Options),
             GivesFastOpenCookie = givesCookie,
         };

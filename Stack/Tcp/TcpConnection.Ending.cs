@@ -75,6 +75,14 @@ internal sealed partial class TcpConnection
         }
     }
 
+    /// <summary>The local address is taken away.</summary>
+    public void AddressRemoved(bool tellsPeer, Instant now)
+    {
+        if (tellsPeer && State is not (TcpState.Closed or TcpState.TimeWait) && ResetTells)
+            SegmentWriter.Reset(this, Sender.SndNxt, now);
+        Socket.End(StackError.ConnectionAborted);
+    }
+
     /// <summary>Once both FINs are sent, the peer has all that a reset would tell it (RFC 9293, 3.10.5; Linux does the same).</summary>
     private bool ResetTells => State switch
     {
@@ -233,6 +241,6 @@ internal sealed partial class TcpConnection
         if (now - _confirmedAt < TimeSpan.FromSeconds(1))
             return;
         _confirmedAt = now;
-        Layer.Ip.ConfirmReachable(RemoteAddress, now);
+        Layer.Ip.ConfirmReachable(RemoteAddress, LocalAddress, now);
     }
 }

@@ -57,6 +57,9 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
     /// <summary>What is set on the socket.</summary>
     public ref readonly TcpSocketOptions Options => ref _options.Value;
 
+    /// <summary>The index of the interface by which segments leave: that of the local address, which stays the same.</summary>
+    public byte Interface { get; private set; }
+
     /// <summary>MSS that we announced.</summary>
     public ushort OwnMss { get; private set; }
 
@@ -143,7 +146,7 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
     /// <summary>Takes over from SYN-RECEIVED; the segment that ended it follows as any other.</summary>
     public void BeginPassive(TcpEmbryo embryo, in TcpHeader ack, Instant now)
     {
-        Begin(embryo.Iss, embryo.Iss + 1, new IpRoute { Mtu = embryo.Mtu, SuperFrame = embryo.SuperFrame }, now);
+        Begin(embryo.Iss, embryo.Iss + 1, new IpRoute { Mtu = embryo.Mtu, SuperFrame = embryo.SuperFrame, Interface = embryo.Interface }, now);
         AgreeOn(embryo.Irs, embryo.Agreed, embryo.Since);
         if (embryo.Retries == 0 && !embryo.AnsweredOften)
             Sender.RoundTrips.Measured(now - embryo.Since);
@@ -219,7 +222,7 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
             WantOutput();
     }
 
-    public void WantOutput() => Layer.WantOutput(Socket);
+    public void WantOutput() => Layer.Turns.Add(Socket);
 
     public void Raise(SocketEvents events) => Socket.Raise(events);
 
@@ -243,6 +246,7 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
 
     private void Begin(uint iss, uint sndUna, in IpRoute route, Instant now)
     {
+        Interface = route.Interface;
         var assumedMss = SynOptions.DefaultMss(RemoteAddress);
         OwnMss = SynOptions.AnnouncedMss(route.Mtu, RemoteAddress, Options.MaxSegment);
         var segmentSize = (ushort)Math.Min(assumedMss, OwnMss);

@@ -11,6 +11,7 @@ internal sealed class TcpEmbryo(TcpListener listener, in TcpPair pair, uint hash
     public SynOptions Agreed;
     public int Mtu;
     public int SuperFrame;
+    public byte Interface;
     public byte Retries;
 
     /// <summary>The answer may not be the first one: how long the acknowledgement took tells nothing (Karn).</summary>

@@ -42,8 +42,9 @@ public sealed partial class TcpLayer
     /// <summary>What routers may press a path down to.</summary>
     internal static int LeastPathMtu(IpAddress destination) => destination.IsV4 ? MinPathMtuV4 : MinPathMtuV6;
 
-    /// <summary>An address is no longer ours: what is bound to it ends. No reset is sent, there is no address to send it from.</summary>
-    internal void AddressRemoved(IpAddress address, Instant now)
+    /// <summary>An address is no longer ours: what is bound to it ends.</summary>
+    /// <param name="tellsPeers">The address goes with its interface, which another host will not take over: peers are sent a reset.</param>
+    internal void AddressRemoved(IpAddress address, bool tellsPeers, Instant now)
     {
         foreach (var entry in Table.Snapshot())
         {
@@ -52,7 +53,7 @@ public sealed partial class TcpLayer
             switch (entry)
             {
                 case TcpConnection connection:
-                    connection.Socket.End(StackError.ConnectionAborted);
+                    connection.AddressRemoved(tellsPeers, now);
                     break;
                 case TcpEmbryo embryo:
                     SynCache.Remove(embryo);

@@ -36,6 +36,9 @@ public sealed partial class TcpLayer
     internal readonly PassiveOpen Passive;
     internal readonly TimeWaits TimeWaits;
 
+    /// <summary>The sockets that wait for their turn to send.</summary>
+    internal readonly OutputTurns Turns;
+
     /// <summary>Servers that a client remembers.</summary>
     private const int FastOpenCacheCapacity = 1024;
 
@@ -44,8 +47,6 @@ public sealed partial class TcpLayer
 
     /// <summary>What was asked for last.</summary>
     private StrongBox<TcpSocketOptions> _options = new(default);
-    private TcpSocket? _firstOutput;
-    private TcpSocket? _lastOutput;
 
     /// <param name="shared">What all shards of a driver have alike; for a stack of its own, <paramref name="random"/> again.</param>
     internal TcpLayer(TcpOptions options, IIpOutput ip, SocketEventQueue events, TimerWheel timers, KeyedRandom random, TcpCounters counters,
@@ -58,6 +59,7 @@ public sealed partial class TcpLayer
         Timers = timers;
         Counters = counters;
         Random = random;
+        Turns = new OutputTurns(ip);
         Senders = new SenderStatePool(this);
         Table = new TcpTable(random);
         var sequenceKey = random.NextHash();
@@ -87,9 +89,6 @@ public sealed partial class TcpLayer
 
     /// <summary>Connections in TIME-WAIT.</summary>
     public int TimeWaitCount => TimeWaits.Count;
-
-    /// <summary>A socket waits for its turn to send.</summary>
-    internal bool OutputPending => _firstOutput is not null;
 
     /// <summary>What the client side of Fast Open knows of servers; made when a socket asks for it first.</summary>
     internal FastOpenCache FastOpenCache => _fastOpenCache ??= new FastOpenCache(FastOpenCacheCapacity);
@@ -168,34 +167,6 @@ public sealed partial class TcpLayer
 
     /// <inheritdoc cref="TcpDemultiplexer.Receive"/>
     internal void Receive(PacketBuffer segment, in IpReceiveInfo info, Instant now) => _demultiplexer.Receive(segment, info, now);
-
-    /// <summary>Lets sockets emit while there is room, each a bounded number of segments per turn.</summary>
-    internal void Output(Instant now)
-    {
-        while (_firstOutput is { } socket && Ip.HasRoom)
-        {
-            _firstOutput = socket.NextOutput;
-            if (_firstOutput is null)
-                _lastOutput = null;
-            socket.NextOutput = null;
-            socket.IsInOutput = false;
-            if (socket.Output(now))
-                WantOutput(socket);
-        }
-    }
-
-    /// <summary>Puts a socket into the queue of those that may have something to send.</summary>
-    internal void WantOutput(TcpSocket socket)
-    {
-        if (socket.IsInOutput)
-            return;
-        socket.IsInOutput = true;
-        if (_lastOutput is null)
-            _firstOutput = socket;
-        else
-            _lastOutput.NextOutput = socket;
-        _lastOutput = socket;
-    }
 
     /// <summary>A connection that is in the table gets its socket, and counts.</summary>
     internal TcpSocket Adopt(TcpConnection connection, StrongBox<TcpSocketOptions> options)

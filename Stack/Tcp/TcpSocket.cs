@@ -43,6 +43,9 @@ public sealed class TcpSocket : StackSocket
     /// <summary>What is set on this socket.</summary>
     public TcpSocketOptions Options => _connection.Options;
 
+    /// <summary>The index of the interface by which segments leave, or <see cref="Interfaces.InterfaceTable.Loopback"/>.</summary>
+    internal byte Interface => _connection.Interface;
+
     /// <summary>Bytes that <see cref="Read"/> would give.</summary>
     public int Available => Receiver.Available;
 

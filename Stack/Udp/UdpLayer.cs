@@ -1,4 +1,6 @@
+using System.Numerics;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
 
@@ -12,7 +14,7 @@ public sealed class UdpLayer
     private readonly IcmpErrors _errors;
     private readonly KeyedRandom _random;
     private readonly StackShard? _shard;
-    private readonly Queue<UdpSocket> _sending = new();
+    private readonly Queue<UdpSocket>?[] _sending = new Queue<UdpSocket>?[InterfaceTable.Capacity + 1];
 
     internal UdpLayer(
         UdpOptions options, IIpOutput ip, AddressTable addresses, IcmpErrors errors, SocketEventQueue events, KeyedRandom random, StackCounters counters,
@@ -42,7 +44,8 @@ public sealed class UdpLayer
 
     internal UdpSocketTable Table { get; } = new();
 
-    internal bool OutputPending => _sending.Count != 0;
+    /// <summary>The interfaces for which sockets wait to send, a bit for each index.</summary>
+    internal ulong Waiting { get; private set; }
 
     /// <summary>Makes a socket on a local address.</summary>
     /// <param name="local">One of the stack's addresses or unspecified for all; port 0 lets the stack choose.</param>
@@ -115,19 +118,30 @@ public sealed class UdpLayer
             socket.End(StackError.ConnectionAborted);
     }
 
-    /// <summary>Sends what waits, a datagram of each socket in turn, while there is room.</summary>
+    /// <summary>Sends what waits, a datagram of each socket in turn, while there is room on the interface that it waits for.</summary>
     internal void Output(Instant now)
     {
-        while (Ip.HasRoom && _sending.TryDequeue(out var socket))
-        {
-            if (socket.SendWaiting(now))
-                _sending.Enqueue(socket);
-        }
+        for (var left = Waiting; left != 0; left &= left - 1)
+            Output(BitOperations.TrailingZeroCount(left), now);
     }
 
     internal bool IsBroadcast(IpAddress address) => _addresses.KindOf(address) == AddressKind.Broadcast;
 
-    internal void WaitToSend(UdpSocket socket) => _sending.Enqueue(socket);
+    /// <summary>Puts a socket in line for an interface, on which its oldest datagram is to leave.</summary>
+    internal void WaitToSend(UdpSocket socket, int interfaceIndex)
+    {
+        (_sending[interfaceIndex] ??= new Queue<UdpSocket>()).Enqueue(socket);
+        Waiting |= 1UL << interfaceIndex;
+    }
+
+    private void Output(int interfaceIndex, Instant now)
+    {
+        var line = _sending[interfaceIndex]!;
+        while (Ip.TakesOutput(interfaceIndex) && line.TryDequeue(out var socket))
+            socket.SendWaiting(now);
+        if (line.Count == 0)
+            Waiting &= ~(1UL << interfaceIndex);
+    }
 
     private static bool HasValidChecksum(PacketBuffer packet, in UdpView header, in IpReceiveInfo info)
     {

@@ -129,22 +129,22 @@ public sealed class UdpSocket : StackSocket
     /// NetworkUnreachable; AccessDenied: broadcast; NoBufferSpace: the send buffer is full, Writable follows; InvalidArgument.</returns>
     public StackError Send(PacketBuffer payload, IpEndpoint? to, Instant now)
     {
-        var error = CheckSend(payload, to ?? Remote, to is null);
+        var error = CheckSend(payload, to ?? Remote, to is null, out var egress);
         if (error != StackError.None)
         {
             payload.Release();
             return error;
         }
 
-        var datagram = new Datagram(payload, to ?? Remote);
-        if (_waiting.Count == 0 && _udp.Ip.HasRoom)
+        var datagram = new Datagram(payload, to ?? Remote, egress);
+        if (_waiting.Count == 0 && _udp.Ip.HasRoom(egress))
         {
             Transmit(datagram, now);
             return StackError.None;
         }
 
         if (_waiting.Count == 0)
-            _udp.WaitToSend(this);
+            _udp.WaitToSend(this, egress);
         _waitingBytes += payload.TotalLength;
         _waiting.Enqueue(datagram);
         return StackError.None;
@@ -205,7 +205,7 @@ public sealed class UdpSocket : StackSocket
         }
 
         _receivedMemory += payload.Capacity;
-        _received.Enqueue(new Datagram(payload, from));
+        _received.Enqueue(new Datagram(payload, from, 0));
         _udp.Events.Raise(this, SocketEvents.Readable);
     }
 
@@ -226,12 +226,11 @@ public sealed class UdpSocket : StackSocket
         _udp.Events.Raise(this, SocketEvents.Closed);
     }
 
-    /// <summary>Sends the oldest waiting datagram.</summary>
-    /// <returns>More are waiting.</returns>
-    internal bool SendWaiting(Instant now)
+    /// <summary>Sends the oldest waiting datagram, and waits for the next one's turn.</summary>
+    internal void SendWaiting(Instant now)
     {
         if (!_waiting.TryDequeue(out var datagram))
-            return false;
+            return;
         _waitingBytes -= datagram.Payload.TotalLength;
         Transmit(datagram, now);
         if (_refused && _waitingBytes <= _sendBuffer / 2)
@@ -240,11 +239,13 @@ public sealed class UdpSocket : StackSocket
             _udp.Events.Raise(this, SocketEvents.Writable);
         }
 
-        return _waiting.Count != 0;
+        if (_waiting.TryPeek(out var next))
+            _udp.WaitToSend(this, next.Interface);
     }
 
-    private StackError CheckSend(PacketBuffer payload, IpEndpoint to, bool needsPeer)
+    private StackError CheckSend(PacketBuffer payload, IpEndpoint to, bool needsPeer, out byte egress)
     {
+        egress = 0;
         if (!_open)
             return _error != StackError.None ? TakeError() : StackError.InvalidArgument;
         if (_error != StackError.None)
@@ -256,6 +257,7 @@ public sealed class UdpSocket : StackSocket
         var error = FindRoute(to.Address, out var route);
         if (error != StackError.None)
             return error;
+        egress = route.Interface;
         if (payload.TotalLength > route.Mtu - Ipv4Header.Length - UdpHeader.Length)
             return StackError.MessageTooLong;
         if (_waiting.Count == 0 || _waitingBytes + payload.TotalLength <= _sendBuffer)
@@ -341,5 +343,6 @@ public sealed class UdpSocket : StackSocket
             datagram.Payload.Release();
     }
 
-    private readonly record struct Datagram(PacketBuffer Payload, IpEndpoint Peer);
+    /// <param name="Interface">By which it is to leave; of no meaning for one that has come.</param>
+    private readonly record struct Datagram(PacketBuffer Payload, IpEndpoint Peer, byte Interface);
 }

@@ -6,7 +6,7 @@ using Tapwire.Messages;
 using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Tests.Actors.Support;

@@ -243,7 +243,7 @@ public sealed class LinkActorSpecs : DriverSetup
         var second = IpAddress.Parse("192.0.2.2");
         Assert.Equal(0, AskLater(new AddAddressRequest(1, second, 24)).Error);
         Assert.Equal((int)StackError.AddressInUse, AskLater(new AddAddressRequest(2, second, 24)).Error);
-        Assert.Contains(new IpPrefix(second, 24), StackStatus().Addresses);
+        Assert.Contains(new IpPrefix(second, 24), StackStatus().Addresses());
         Assert.Equal(0, AskLater(new RemoveAddressRequest(3, second)).Error);
         Assert.Equal((int)StackError.AddressNotAvailable, AskLater(new RemoveAddressRequest(4, second)).Error);
     }

@@ -91,7 +91,7 @@ public sealed class ReconfigureSpecs() : DriverSetup("""serve = ["echo:7", "disc
         var second = IpPrefix.Parse("10.99.0.3/24");
         var answer = Reconfigure(Settings with { Addresses = [second] });
         Assert.Equal(["address 10.99.0.3/24 added", "address 10.99.0.2/24 removed"], answer.Done);
-        Assert.Equal([second], StackStatus().Addresses);
+        Assert.Equal([second], StackStatus().Addresses());
         Assert.Equal([second], answer.Settings.Addresses);
         Assert.Equal(["address 10.99.0.3/24 removed", "address 10.99.0.3/16 added"], Reconfigure(answer.Settings with { Addresses = [IpPrefix.Parse("10.99.0.3/16")] }).Done);
     }

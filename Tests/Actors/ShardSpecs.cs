@@ -32,7 +32,7 @@ public sealed class ShardSpecs() : DriverSetup("""
         _queues.Add(Wire);
         while (_queues.Count < Shards)
             _queues.Add(Wire.AddQueue());
-        return context with { Shards = [.. _queues.Select(queue => context.Home with { Wire = queue })] };
+        return context with { Shards = [.. _queues.Select(queue => context.Home with { Wires = [context.Home.Wires[0] with { Wire = queue }] })] };
     }
 
     [Fact]

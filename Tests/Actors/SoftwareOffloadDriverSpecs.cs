@@ -17,7 +17,10 @@ public sealed class SoftwareOffloadDriverSpecs : DriverSetup
         : base("tap.queue-frames = 8") => new Random(1).NextBytes(_bytes);
 
     protected override DriverContext Adapted(DriverContext context) =>
-        context with { Shards = [context.Home with { Wire = SoftwareOffloadWire.Over(context.Home.Wire, Pool) }] };
+        context with
+        {
+            Shards = [context.Home with { Wires = [context.Home.Wires[0] with { Wire = SoftwareOffloadWire.Over(context.Home.Wires[0].Wire, Pool) }] }],
+        };
 
     [Fact]
     public void The_credit_of_super_frames_comes_back_whole()

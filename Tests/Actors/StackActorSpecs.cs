@@ -1,3 +1,4 @@
+using Tapwire.Stack.Interfaces;
 using Akka.Actor;
 using Akka.TestKit.TestActors;
 using Tapwire.Links.Protocol;
@@ -110,11 +111,11 @@ public sealed class StackActorSpecs : StackSetup
         Start(egressCredit: 4);
         Burst(Enumerable.Range(1, 11).Select(AskFrom));
         Assert.Equal(new byte[] { 1, 2, 3, 4 }, Emitted().Select(AnsweredTo));
-        Stack.Tell(new FramesWritten(2));
+        Stack.Tell(new FramesWritten(0, 2));
         Assert.Equal(new byte[] { 5, 6 }, Emitted().Select(AnsweredTo));
-        Stack.Tell(new FramesWritten(4));
+        Stack.Tell(new FramesWritten(0, 4));
         Assert.Equal(new byte[] { 7, 8, 9, 10 }, Emitted().Select(AnsweredTo));
-        Stack.Tell(new FramesWritten(4));
+        Stack.Tell(new FramesWritten(0, 4));
         Assert.Equal(new byte[] { 11 }, Emitted().Select(AnsweredTo));
     }
 
@@ -236,7 +237,7 @@ public sealed class StackActorSpecs : StackSetup
         Owner.Send(Stack, new AddAddress(second));
         Assert.Equal(StackError.None, Owner.ExpectMsg<AddressAnswer>().Error);
         Assert.NotEmpty(Emitted()); // it is announced
-        Assert.Equal([IpPrefix.Parse("10.0.0.1/24"), second], Status().Addresses);
+        Assert.Equal([IpPrefix.Parse("10.0.0.1/24"), second], Status().Addresses());
         Owner.Send(Stack, new AddAddress(second));
         Assert.Equal(StackError.AddressInUse, Owner.ExpectMsg<AddressAnswer>().Error);
         Owner.Send(Stack, new RemoveAddress(second.Address));
@@ -370,7 +371,7 @@ public sealed class StackActorSpecs : StackSetup
     }
 
     private static byte[] AskFrom(int number) => Build.Arp(new ArpPacket(
-        ArpOperation.Request, StackHarness.PeerMac, IpAddress.FromBytes([10, 0, 0, (byte)(number + 100)]), default, StackHarness.OwnIp), Tapwire.Stack.Link.MacAddress.Broadcast);
+        ArpOperation.Request, StackHarness.PeerMac, IpAddress.FromBytes([10, 0, 0, (byte)(number + 100)]), default, StackHarness.OwnIp), MacAddress.Broadcast);
 
     /// <summary>Which question an ARP reply answers.</summary>
     private static byte AnsweredTo(byte[] frame) => (byte)(frame[EthernetHeader.Length + 27] - 100);

@@ -19,7 +19,7 @@ public sealed class StackStreamSpecs : StackSetup
 
     public StackStreamSpecs()
     {
-        _peer = new NetworkStack(new StackOptions { HardwareAddress = StackHarness.PeerMac }, Pool, Peer.Secret(4));
+        _peer = new NetworkStack(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.PeerMac }] }, Pool, Peer.Secret(4));
         _peer.AddAddress(new IpPrefix(StackHarness.PeerIp, 24), Instant.Zero);
     }
 
@@ -192,7 +192,7 @@ public sealed class StackStreamSpecs : StackSetup
             var frame = Pool.Rent(bytes.Length);
             bytes.CopyTo(frame.Append(bytes.Length));
             _peer.Receive(frame, Time);
-            Stack.Tell(new FramesWritten(1));
+            Stack.Tell(new FramesWritten(0, 1));
         }
     }
 

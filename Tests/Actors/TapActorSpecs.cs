@@ -57,7 +57,7 @@ public sealed class TapActorSpecs : ActorSpec
         Open();
         var readWhenAsked = new List<long>();
         var asking = Sys.ActorOf(Props.Create(() => new AskingStack(_tap, readWhenAsked)).WithDispatcher(VirtualTime.Dispatcher));
-        _tap.Tell(OpenWire.Instance, asking);
+        _tap.Tell(new OpenWire(0), asking);
         _wire.DeliverAll(Enumerable.Range(0, 10).Select(Numbered));
         Assert.Equal([ReadBatch, ReadBatch, 2], _wire.Reads);
         Assert.Equal([4, 4, 4, 4, 8, 8, 8, 8, 10, 10], readWhenAsked);
@@ -226,7 +226,7 @@ public sealed class TapActorSpecs : ActorSpec
         Open();
         _wire.Break();
         var later = CreateTestProbe();
-        later.Send(_tap, OpenWire.Instance);
+        later.Send(_tap, new OpenWire(0));
         Assert.False(later.HasMessages);
         _next.Enqueue(new MemoryWire("second"));
         Advance(TimeSpan.FromMilliseconds(100));
@@ -332,8 +332,8 @@ public sealed class TapActorSpecs : ActorSpec
 
     private void Open()
     {
-        _stack.Send(_tap, OpenWire.Instance);
-        Assert.Equal(new WireUp("memory", null, 1500), _stack.ExpectMsg<WireUp>());
+        _stack.Send(_tap, new OpenWire(0));
+        Assert.Equal(new WireUp(0, "memory", null, 1500), _stack.ExpectMsg<WireUp>());
     }
 
     private void Send(int first, int count)
@@ -373,7 +373,7 @@ public sealed class TapActorSpecs : ActorSpec
     {
         var tap = Sys.ActorOf(TapActor.Props(new TapContext(SoftwareOffloadWire.Over(_wire, _pool), Reopen, new ManualReactor(), _pool, TimeProvider.System, ReadBatch, QueueFrames,
             TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(800))).WithDispatcher(VirtualTime.Dispatcher));
-        tap.Tell(OpenWire.Instance, _stack);
+        tap.Tell(new OpenWire(0), _stack);
         _stack.ExpectMsg<WireUp>();
         return tap;
     }

@@ -104,7 +104,7 @@ public sealed class ActorHealthSpecs : IDisposable
             Addresses = [IpPrefix.Parse(name == "left" ? "10.99.0.1/24" : "10.99.0.2/24")],
             Serve = [ServiceSpec.Parse("echo:7")!],
         };
-        return RunningDriver.StartAsync(name, configuration.Config, settings, [wire], () => throw new WireException("The cable is cut."),
+        return RunningDriver.StartAsync(name, configuration.Config, settings, [[wire]], _ => throw new WireException("The cable is cut."),
             LinkListener.Listen(LinkPath(name)), new BufferPool()).WaitAsync(Soon);
     }
 }

@@ -31,7 +31,7 @@ public sealed class HostLogSpecs
             var configuration = HostConfiguration.Load(null, "akka.loglevel = INFO");
             var settings = configuration.Settings with { Addresses = [IpPrefix.Parse("10.99.0.1/24")] };
             var path = Path.Combine(directory.FullName, "link.sock");
-            await using (await RunningDriver.StartAsync("spec", configuration.Config, settings, [cable.A], () => throw new WireException("The cable is cut."),
+            await using (await RunningDriver.StartAsync("spec", configuration.Config, settings, [[cable.A]], _ => throw new WireException("The cable is cut."),
                 LinkListener.Listen(path), new BufferPool()))
             {
                 // What actors say goes by a mailbox to the log, and a driver that stops at once can be faster.

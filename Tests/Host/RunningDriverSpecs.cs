@@ -123,6 +123,6 @@ public sealed class RunningDriverSpecs : IDisposable
     private string LinkPath => Path.Combine(_directory.FullName, "link.sock");
 
     private Task<RunningDriver> StartAsync(HostConfiguration configuration, DriverSettings settings, params IWire[] wires) =>
-        RunningDriver.StartAsync("spec", configuration.Config, settings, wires.Length > 0 ? wires : [_cable.A], () => throw new WireException("The cable is cut."),
+        RunningDriver.StartAsync("spec", configuration.Config, settings, [wires.Length > 0 ? wires : [_cable.A]], _ => throw new WireException("The cable is cut."),
             LinkListener.Listen(LinkPath), new BufferPool());
 }

@@ -1,5 +1,6 @@
+using Tapwire.Stack.Neighbors;
 using Tapwire.Stack;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Tests.Hostile;
@@ -27,7 +28,7 @@ internal sealed record FrameCase
 
     public required ulong Seed { get; init; }
 
-    public LinkKind Link { get; init; }
+    public Medium Link { get; init; }
 
     public FramePath Path { get; init; }
 
@@ -50,7 +51,7 @@ internal sealed record FrameCase
         return new FrameCase
         {
             Seed = seed,
-            Link = random.OneIn(4) ? LinkKind.Ip : LinkKind.Ethernet,
+            Link = random.OneIn(4) ? Medium.Ip : Medium.Ethernet,
             Path = (FramePath)random.Next(PathCount),
             Frames = random.Next(20_000, 100_000),
             MaxWrite = random.Next(1, 4000),
@@ -77,10 +78,16 @@ internal sealed record FrameCase
     /// <param name="host">1 or 2.</param>
     public StackOptions OptionsOf(int host) => new()
     {
-        Link = Link,
-        HardwareAddress = Link == LinkKind.Ethernet ? new MacAddress(0x02_00_00_00_00_00UL + (uint)host) : default,
-        ChecksumOffload = Path != FramePath.Plain,
-        SuperFrame = Path == FramePath.Plain ? 0 : 65535,
+        Interfaces =
+        [
+            new()
+            {
+                Medium = Link,
+                HardwareAddress = Link == Medium.Ethernet ? new MacAddress(0x02_00_00_00_00_00UL + (uint)host) : default,
+                ChecksumOffload = Path != FramePath.Plain,
+                SuperFrame = Path == FramePath.Plain ? 0 : 65535,
+            },
+        ],
         Neighbors = new NeighborOptions { Entries = 64, AllQueuedBytes = 256 << 10 },
         Tcp = Tcp,
     };

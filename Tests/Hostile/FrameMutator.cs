@@ -1,3 +1,4 @@
+using Tapwire.Stack.Interfaces;
 using System.Buffers.Binary;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
@@ -31,7 +32,7 @@ internal sealed class FrameMutator(FrameCase @case, SeededRandom random)
     /// <summary>Far outside of any window, and no further than half the numbers.</summary>
     private const uint Far = 0x4000_0000;
 
-    private readonly int _link = @case.Link == LinkKind.Ip ? 0 : EthernetHeader.Length;
+    private readonly int _link = @case.Link == Medium.Ip ? 0 : EthernetHeader.Length;
     private readonly byte[] _frame = new byte[FrameMemory.MaxLength + Tampering.MaxGrowth];
     private readonly byte[] _header = new byte[VirtioNetHeader.Length];
     private int _length;

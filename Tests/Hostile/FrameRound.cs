@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 using Tapwire.Tests.Support;
 
@@ -272,7 +272,7 @@ internal sealed class FrameRound
         var unanswered = _client.Exchange.Unanswered + _server.Exchange.Unanswered;
         // A forged answer to ARP takes frames to nowhere on every network that believes ARP; streams then send again, datagrams are lost. One that is not asked for is
         // not believed, but after days a neighbour has been forgotten, and whoever answers first is.
-        if (_refusing is null && (_case.Link == LinkKind.Ip || (!_wasSuspended && Counters.All(c => c.ArpMoves == 0))))
+        if (_refusing is null && (_case.Link == Medium.Ip || (!_wasSuspended && Counters.All(c => c.ArpMoves == 0))))
             HostileException.Require((missing, unanswered) == (0, 0), $"{missing} honest datagrams and {unanswered} pings went missing.");
         HostileException.Require(HonestBytes > 0 && HonestDatagrams > 0, "Nothing honest came about.");
         _client.Exchange.Forgive();
@@ -328,7 +328,7 @@ internal sealed class FrameRound
             if (to == _server)
                 Swap(frame);
             Tampering.Repair(frame);
-            if (_case.Link == LinkKind.Ethernet)
+            if (_case.Link == Medium.Ethernet)
                 memory.Remember(frame);
             else if (BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(12)) == EtherType.Ipv4)
                 memory.Remember(frame.AsSpan(EthernetHeader.Length));

@@ -1,7 +1,8 @@
+using Tapwire.Tests.Support;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Tcp;
 using Tapwire.Wires;
 using Tapwire.Wires.Offload;
@@ -32,7 +33,7 @@ internal sealed class HostileHost : IDisposable
         Options = @case.OptionsOf(host);
         if (@case.IsSoftware)
         {
-            var medium = @case.Link == LinkKind.Ip ? Medium.Ip : Medium.Ethernet;
+            var medium = @case.Link;
             _device = @case.Path == FramePath.Placing ? new PlacingFrameQueueWire(pool, medium) : new FrameQueueWire(pool, medium);
             _wire = SoftwareOffloadWire.Over(_device, pool);
         }

@@ -1,7 +1,8 @@
+using Tapwire.Tests.Support;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Tests.Sim;
@@ -159,7 +160,7 @@ internal sealed class HostileWorld
     {
         var secret = new byte[32];
         BitConverter.TryWriteBytes(secret, seed);
-        var stack = new NetworkStack(new StackOptions { HardwareAddress = mac, Tcp = tcp }, Pool, secret);
+        var stack = new NetworkStack(new StackOptions { Interfaces = [new() { HardwareAddress = mac }], Tcp = tcp }, Pool, secret);
         var error = stack.AddAddress(new IpPrefix(address, 24), Now);
         return error == StackError.None ? stack : throw new InvalidOperationException($"{error}");
     }

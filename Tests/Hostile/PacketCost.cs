@@ -1,9 +1,10 @@
+using Tapwire.Tests.Support;
 using System.Buffers.Binary;
 using System.Diagnostics;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 
@@ -32,7 +33,7 @@ internal sealed class PacketCost
 
     private PacketCost(ushort service)
     {
-        _stack = new NetworkStack(new StackOptions { HardwareAddress = Mac }, _pool, new byte[32]);
+        _stack = new NetworkStack(new StackOptions { Interfaces = [new() { HardwareAddress = Mac }] }, _pool, new byte[32]);
         _stack.AddAddress(new IpPrefix(Ip, 24), _now);
         _stack.Tcp.Listen(new IpEndpoint(Ip, service), 64, default, out var listener);
         _listener = listener!;

@@ -8,7 +8,7 @@ using Tapwire.Proxy;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 using Tapwire.Tests.Links.Support;
 using Tapwire.Tests.Support;

@@ -1,7 +1,7 @@
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 

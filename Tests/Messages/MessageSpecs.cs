@@ -109,7 +109,7 @@ public sealed class MessageSpecs
             var id = new SocketId(bytes % 7, 1);
             Assert.Equal(new WriteDone(bytes), WriteDone.Of(bytes));
             Assert.Equal(new ReadDone(id, bytes), ReadDone.Of(id, bytes));
-            Assert.Equal(new FramesWritten(bytes), FramesWritten.Of(bytes));
+            Assert.Equal(new FramesWritten(0, bytes), FramesWritten.Of(0, bytes));
             Assert.Same(WriteDone.Of(bytes), WriteDone.Of(bytes));
             Assert.Same(ReadDone.Of(id, bytes), ReadDone.Of(id, bytes));
         }

@@ -37,7 +37,9 @@ internal sealed class SimHost : IIpOutput
 
     public int EgressLimit { get; set; } = 64;
 
-    public bool HasRoom => _egress.Count < EgressLimit;
+    public bool HasRoom(int interfaceIndex = 0) => _egress.Count < EgressLimit;
+
+    public bool TakesOutput(int interfaceIndex) => HasRoom();
 
     public int Waiting => _egress.Count;
 
@@ -45,13 +47,13 @@ internal sealed class SimHost : IIpOutput
     public TimeSpan TimerDelay { get; set; }
 
     public Instant PollAt =>
-        Tcp.OutputPending && HasRoom ? Instant.Zero : Timers.NextDeadline == Instant.Never ? Instant.Never : Timers.NextDeadline + TimerDelay;
+        Tcp.Turns.Waiting != 0 && HasRoom() ? Instant.Zero : Timers.NextDeadline == Instant.Never ? Instant.Never : Timers.NextDeadline + TimerDelay;
 
     public StackError RouteError { get; set; }
 
     public StackError Route(IpAddress destination, IpAddress source, out IpRoute route)
     {
-        route = new IpRoute(Address, Mtu, SuperFrame);
+        route = new IpRoute(Address, Mtu, SuperFrame, 0);
         return !source.IsUnspecified && source != Address ? StackError.AddressNotAvailable : RouteError;
     }
 
@@ -59,14 +61,14 @@ internal sealed class SimHost : IIpOutput
 
     public void PassOn(PacketBuffer packet, int shardsTried) => packet.Release();
 
-    public void ConfirmReachable(IpAddress destination, Instant now)
+    public void ConfirmReachable(IpAddress destination, IpAddress source, Instant now)
     {
     }
 
     public void Poll(Instant now)
     {
         Timers.Advance(now);
-        Tcp.Output(now);
+        Tcp.Turns.Run(now);
     }
 
     public bool TryDequeue(out PacketBuffer packet, out IpSendInfo info)

@@ -235,7 +235,7 @@ internal sealed class SimWorld
     private void Poll(SimHost host)
     {
         host.Poll(Now);
-        if (!host.HasRoom)
+        if (!host.HasRoom())
             return;
         if (host.PollAt <= Now)
             throw new InvalidOperationException($"After Poll({Now}) the next deadline is {host.PollAt}.");

@@ -333,7 +333,7 @@ internal sealed partial class TcpScript
     private void Poll()
     {
         // Again if the way out was full: that is no deadline.
-        for (var turn = 0; turn == 0 || (turn < 100 && _host.Tcp.OutputPending); turn++)
+        for (var turn = 0; turn == 0 || (turn < 100 && _host.Tcp.Turns.Waiting != 0); turn++)
         {
             _host.Poll(_now);
             Collect();

@@ -1,3 +1,4 @@
+using Tapwire.Stack.Interfaces;
 using System.Buffers.Binary;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
@@ -102,7 +103,7 @@ public sealed class FlowSteeringSpec
         Assert.Equal(0, Owner(fragment, here: 2));
     }
 
-    private int Owner(byte[] frame, int here) => _steering.OwnerOfFrame(frame, LinkKind.Ethernet, here);
+    private int Owner(byte[] frame, int here) => _steering.OwnerOfFrame(frame, Medium.Ethernet, here);
 
     private static byte[] Packet(byte[] frame) => frame[EthernetHeader.Length..];
 

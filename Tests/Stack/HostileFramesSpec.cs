@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Tests.Support;
@@ -25,11 +25,11 @@ public sealed class HostileFramesSpec
     ];
 
     [Theory]
-    [InlineData(1, LinkKind.Ethernet)]
-    [InlineData(2, LinkKind.Ip)]
-    public void Random_bytes_do_no_harm(int seed, LinkKind link)
+    [InlineData(1, Medium.Ethernet)]
+    [InlineData(2, Medium.Ip)]
+    public void Random_bytes_do_no_harm(int seed, Medium link)
     {
-        using var h = new StackHarness(new StackOptions { Link = link, HardwareAddress = StackHarness.OwnMac });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { Medium = link, HardwareAddress = StackHarness.OwnMac }] });
         var random = new Random(seed);
         var frame = new byte[1600];
         for (var i = 0; i < 50_000; i++)
@@ -97,7 +97,7 @@ public sealed class HostileFramesSpec
         PacketBuffer.ReleaseChain(active!.Read(out _, out _));
         active.Abort(h.Now);
         listener!.Close(h.Now);
-        Survived(h, LinkKind.Ethernet);
+        Survived(h, Medium.Ethernet);
         Assert.Empty(h.Counters.All().Where(c => c.Value == 0).Select(c => c.Name).Intersect(Reached));
         // A connection that nobody has closed lives as long as its peer says; the address takes it along.
         Assert.InRange(h.Stack.Neighbors.Count, 0, 4096);
@@ -106,7 +106,7 @@ public sealed class HostileFramesSpec
     [Fact]
     public void A_flood_of_pings_from_everywhere_is_answered_within_bounds()
     {
-        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, Neighbors = new() { Entries = 64, AllQueuedBytes = 64 << 10 } });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Neighbors = new() { Entries = 64, AllQueuedBytes = 64 << 10 } });
         for (var i = 0; i < 20_000; i++)
         {
             h.Receive(Build.Icmp(Icmpv4Header.EchoRequest(1, 1), new byte[100], source: IpAddress.FromV4(0x0A00_0000u + (uint)(i % 253) + 2)));
@@ -179,10 +179,10 @@ public sealed class HostileFramesSpec
             socket.ShutdownSend(pair.Now);
     }
 
-    private static void Disguise(Span<byte> frame, LinkKind link, Random random)
+    private static void Disguise(Span<byte> frame, Medium link, Random random)
     {
-        var ip = link == LinkKind.Ip ? frame : frame.Length >= 14 ? frame[14..] : [];
-        if (link == LinkKind.Ethernet && frame.Length >= 14 && random.Next(8) != 0)
+        var ip = link == Medium.Ip ? frame : frame.Length >= 14 ? frame[14..] : [];
+        if (link == Medium.Ethernet && frame.Length >= 14 && random.Next(8) != 0)
             new EthernetHeader(
                 random.Next(4) == 0 ? MacAddress.Broadcast : StackHarness.OwnMac, StackHarness.PeerMac,
                 random.Next(3) == 0 ? EtherType.Arp : EtherType.Ipv4).Emit(frame);
@@ -239,14 +239,14 @@ public sealed class HostileFramesSpec
         }
     }
 
-    private static void Survived(StackHarness h, LinkKind link)
+    private static void Survived(StackHarness h, Medium link)
     {
         h.Frames();
         Drain(h);
         h.Advance(TimeSpan.FromMinutes(1));
         h.Frames();
         var request = Build.Icmp(Icmpv4Header.EchoRequest(7, 7), "still there"u8);
-        if (link == LinkKind.Ip)
+        if (link == Medium.Ip)
             request = request[EthernetHeader.Length..];
         else
             h.Answers(Build.Arp(new ArpPacket(ArpOperation.Reply, StackHarness.PeerMac, StackHarness.PeerIp, StackHarness.OwnMac, StackHarness.OwnIp)));

@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
 using Tapwire.Stack.Packets;
 using Tapwire.Tests.Support;
 using Xunit;
@@ -14,22 +14,22 @@ public sealed class NetworkStackSpec
     [Fact]
     public void Options_out_of_range_are_refused_by_name()
     {
-        Refused(new() { HardwareAddress = default }, "HardwareAddress");
-        Refused(new() { HardwareAddress = MacAddress.Broadcast }, "HardwareAddress");
-        Refused(new() { HardwareAddress = StackHarness.OwnMac, Mtu = 67 }, "Mtu");
-        Refused(new() { HardwareAddress = StackHarness.OwnMac, Mtu = 65536 }, "Mtu");
-        Refused(new() { HardwareAddress = StackHarness.OwnMac, SuperFrame = 65535 }, "SuperFrame");
-        Refused(new() { HardwareAddress = StackHarness.OwnMac, SuperFrame = 1499, ChecksumOffload = true }, "SuperFrame");
-        Refused(new() { HardwareAddress = StackHarness.OwnMac, HopLimit = 0 }, "HopLimit");
-        Refused(new() { HardwareAddress = StackHarness.OwnMac, EgressFrames = 0 }, "EgressFrames");
-        Refused(new() { HardwareAddress = StackHarness.OwnMac, EgressBytes = 1 }, "EgressBytes");
-        Refused(new() { HardwareAddress = StackHarness.OwnMac, LoopbackFrames = 0 }, "LoopbackFrames");
-        Refused(new() { HardwareAddress = StackHarness.OwnMac, Neighbors = new() { Probes = 0 } }, "Probes");
-        Refused(new() { HardwareAddress = StackHarness.OwnMac, Neighbors = new() { RetransmitTime = TimeSpan.Zero } }, "RetransmitTime");
-        Refused(new() { HardwareAddress = StackHarness.OwnMac, Icmp = new() { ErrorBurst = 0 } }, "ErrorBurst");
-        Refused(new() { HardwareAddress = StackHarness.OwnMac, Udp = new() { Sockets = 0 } }, "Sockets");
-        _ = new NetworkStack(new StackOptions { Link = LinkKind.Ip }, new BufferPool(), new byte[32]);
-        Assert.Throws<ArgumentException>(() => new NetworkStack(new StackOptions { Link = LinkKind.Ip }, new BufferPool(), new byte[31]));
+        Refused(new() { Interfaces = [new() { HardwareAddress = default }] }, "HardwareAddress");
+        Refused(new() { Interfaces = [new() { HardwareAddress = MacAddress.Broadcast }] }, "HardwareAddress");
+        Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac, Mtu = 67 }] }, "Mtu");
+        Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac, Mtu = 65536 }] }, "Mtu");
+        Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac, SuperFrame = 65535 }] }, "SuperFrame");
+        Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac, SuperFrame = 1499, ChecksumOffload = true }] }, "SuperFrame");
+        Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], HopLimit = 0 }, "HopLimit");
+        Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac, EgressFrames = 0 }] }, "EgressFrames");
+        Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac, EgressBytes = 1 }] }, "EgressBytes");
+        Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], LoopbackFrames = 0 }, "LoopbackFrames");
+        Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Neighbors = new() { Probes = 0 } }, "Probes");
+        Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Neighbors = new() { RetransmitTime = TimeSpan.Zero } }, "RetransmitTime");
+        Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Icmp = new() { ErrorBurst = 0 } }, "ErrorBurst");
+        Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Udp = new() { Sockets = 0 } }, "Sockets");
+        _ = new NetworkStack(new StackOptions { Interfaces = [new() { Medium = Medium.Ip }] }, new BufferPool(), new byte[32]);
+        Assert.Throws<ArgumentException>(() => new NetworkStack(new StackOptions { Interfaces = [new() { Medium = Medium.Ip }] }, new BufferPool(), new byte[31]));
     }
 
     [Fact]
@@ -82,7 +82,7 @@ public sealed class NetworkStackSpec
     [Fact]
     public void The_loopback_queue_is_bounded_and_senders_wait()
     {
-        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, LoopbackFrames = 8 });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], LoopbackFrames = 8 });
         Assert.Equal(StackError.None, h.Stack.Udp.Bind(new IpEndpoint(default, 53), new(), out var server));
         Assert.Equal(StackError.None, h.Stack.Udp.Bind(default, new(), out var client));
         for (byte i = 0; i < 100; i++)
@@ -101,7 +101,7 @@ public sealed class NetworkStackSpec
     [Fact]
     public void Egress_is_bounded_in_frames_and_answers_beyond_are_counted()
     {
-        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, EgressFrames = 16 });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac, EgressFrames = 16 }] });
         h.TeachPeer();
         for (var i = 0; i < 100; i++)
             h.Receive(Build.Icmp(Icmpv4Header.EchoRequest(1, (ushort)i), []));
@@ -114,7 +114,7 @@ public sealed class NetworkStackSpec
     [Fact]
     public void Egress_is_bounded_in_bytes()
     {
-        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, EgressBytes = 64 << 10 });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac, EgressBytes = 64 << 10 }] });
         h.TeachPeer();
         for (var i = 0; i < 100; i++)
             h.Receive(Build.Icmp(Icmpv4Header.EchoRequest(1, (ushort)i), new byte[1400]));
@@ -124,7 +124,7 @@ public sealed class NetworkStackSpec
     [Fact]
     public void With_checksum_offload_the_pseudo_header_sum_and_a_note_go_out()
     {
-        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, ChecksumOffload = true });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac, ChecksumOffload = true }] });
         h.TeachPeer();
         Assert.Equal(StackError.None, h.Stack.Udp.Bind(default, new(), out var socket));
         Assert.Equal(StackError.None, socket!.Send(h.Payload(1, 2, 3), new IpEndpoint(StackHarness.PeerIp, 9), h.Now));
@@ -145,7 +145,7 @@ public sealed class NetworkStackSpec
     [Fact]
     public void A_super_frame_carries_a_segmentation_note()
     {
-        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, ChecksumOffload = true, SuperFrame = 65535 });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac, ChecksumOffload = true, SuperFrame = 65535 }] });
         h.TeachPeer();
         var (route, send) = Transport(h.Stack);
         Assert.Equal((StackError.None, 1500, 65535), route);
@@ -186,7 +186,7 @@ public sealed class NetworkStackSpec
     [Fact]
     public void Packets_are_sent_with_the_default_hop_limit_and_must_not_be_fragmented()
     {
-        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, HopLimit = 33 });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], HopLimit = 33 });
         h.TeachPeer();
         Assert.Equal(StackError.None, h.Stack.Udp.Bind(default, new(), out var socket));
         socket!.Send(h.Payload(1), new IpEndpoint(StackHarness.PeerIp, 9), h.Now);

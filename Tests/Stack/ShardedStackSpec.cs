@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Tests.Support;
@@ -19,7 +19,7 @@ public sealed class ShardedStackSpec : IDisposable
     private readonly StackHarness[] _shards;
 
     public ShardedStackSpec() => _shards = [.. Enumerable.Range(0, Shards).Select(index =>
-        new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, Shard = new StackShard(index, _steering) }))];
+        new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Shard = new StackShard(index, _steering) }))];
 
     public void Dispose()
     {
@@ -31,7 +31,7 @@ public sealed class ShardedStackSpec : IDisposable
     public void A_shard_out_of_range_is_refused_by_name() => Assert.Equal(
         "Shard",
         Assert.ThrowsAny<ArgumentOutOfRangeException>(() => new NetworkStack(
-            new StackOptions { Link = LinkKind.Ip, Shard = new StackShard(Shards, _steering) }, new BufferPool(), new byte[32])).ParamName);
+            new StackOptions { Interfaces = [new() { Medium = Medium.Ip }], Shard = new StackShard(Shards, _steering) }, new BufferPool(), new byte[32])).ParamName);
 
     [Fact]
     public void Each_shard_chooses_only_its_own_ephemeral_ports_and_chooses_for_itself()
@@ -106,7 +106,7 @@ public sealed class ShardedStackSpec : IDisposable
     [Fact]
     public void Packets_for_a_sibling_that_does_not_take_them_are_bounded_and_counted()
     {
-        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, LoopbackFrames = 8, Shard = new StackShard(0, _steering) });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], LoopbackFrames = 8, Shard = new StackShard(0, _steering) });
         Assert.Equal(1, _steering.ClaimUdp(53, 1));
         Assert.Equal(StackError.None, h.Stack.Udp.Bind(default, new(), out var client));
         for (byte i = 0; i < 20; i++)

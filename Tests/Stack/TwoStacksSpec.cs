@@ -107,7 +107,7 @@ public sealed class TwoStacksSpec
     [Fact]
     public void A_hundred_connections_share_a_small_egress_queue()
     {
-        StackOptions Small(int host) => new() { HardwareAddress = StackPair.Ethernet(host).HardwareAddress, EgressFrames = 8 };
+        StackOptions Small(int host) => new() { Interfaces = [new() { HardwareAddress = StackPair.Ethernet(host).Interfaces[0].HardwareAddress, EgressFrames = 8 }] };
         using var pair = new StackPair(Small) { FramesPerMoment = 4 };
         var apps = new List<(TcpApp Client, TcpApp Server)>();
         for (var i = 0; i < 100; i++)

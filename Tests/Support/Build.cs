@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
 using Tapwire.Stack.Packets;
 
 namespace Tapwire.Tests.Support;

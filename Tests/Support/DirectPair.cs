@@ -1,7 +1,7 @@
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Tests.Support;
@@ -62,11 +62,12 @@ public sealed class DirectPair
     /// <summary>Small buffers that do not grow: what is in flight has reached its bound soon.</summary>
     private static TcpOptions Tcp { get; } = new() { SendBuffer = 128 << 10, ReceiveBuffer = 128 << 10, MaxSendBuffer = 0, MaxReceiveBuffer = 0 };
 
-    public static StackOptions Ethernet(int host) => new() { HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + (uint)host), Tcp = Tcp };
+    public static StackOptions Ethernet(int host) => new() { Interfaces = [new() { HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + (uint)host) }], Tcp = Tcp };
 
     public static StackOptions Offloading(int host) => new()
     {
-        HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + (uint)host), Tcp = Tcp, ChecksumOffload = true, SuperFrame = 65535,
+        Interfaces = [new() { HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + (uint)host), ChecksumOffload = true, SuperFrame = 65535 }],
+        Tcp = Tcp,
     };
 
     /// <summary>Sends from A to B, in writes of so many bytes, until B has read them all.</summary>

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
 using Tapwire.Stack.Packets;
 
 namespace Tapwire.Tests.Support;

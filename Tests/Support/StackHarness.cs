@@ -1,7 +1,8 @@
+using Tapwire.Stack.Neighbors;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 using Xunit;
 
@@ -34,7 +35,7 @@ public sealed class StackHarness : IDisposable
 
     public Instant Now { get; private set; } = Instant.FromMilliseconds(1000);
 
-    public static StackOptions Ethernet() => new() { HardwareAddress = OwnMac };
+    public static StackOptions Ethernet() => new() { Interfaces = [new() { HardwareAddress = OwnMac }] };
 
     /// <summary>Gives a frame to the stack.</summary>
     public void Receive(ReadOnlySpan<byte> frame, ChecksumState checksum = ChecksumState.None)

@@ -1,7 +1,7 @@
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Xunit;
 
 namespace Tapwire.Tests.Support;
@@ -51,13 +51,13 @@ public sealed class StackPair : IDisposable
     /// <summary>Applications: called whenever something may have changed.</summary>
     public Action? Act { get; set; }
 
-    public static StackOptions Ethernet(int host) => new() { HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + (uint)host) };
+    public static StackOptions Ethernet(int host) => new() { Interfaces = [new() { HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + (uint)host) }] };
 
-    public static StackOptions RawIp(int host) => new() { Link = LinkKind.Ip };
+    public static StackOptions RawIp(int host) => new() { Interfaces = [new() { Medium = Medium.Ip }] };
 
     public static StackOptions Offloading(int host) => new()
     {
-        HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + (uint)host), ChecksumOffload = true, SuperFrame = 65535,
+        Interfaces = [new() { HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + (uint)host), ChecksumOffload = true, SuperFrame = 65535 }],
     };
 
     /// <summary>Takes what happened to a socket since the last call.</summary>

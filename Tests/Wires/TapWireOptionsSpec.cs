@@ -1,4 +1,4 @@
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Wires;
 using Xunit;
 

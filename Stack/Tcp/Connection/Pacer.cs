@@ -35,7 +35,7 @@ internal sealed class Pacer(SenderState state)
             if (rate == 0)
                 return long.MaxValue;
             var burst = Math.Max((long)congestion.BurstSegments * state.Sender.SegmentSize, rate / 2000);
-            return congestion.LeavesInBatches && state.Sender.Layer.OutputPending ? Math.Max(burst, congestion.Window / 2) : burst;
+            return congestion.LeavesInBatches && state.Sender.Layer.Turns.Waiting != 0 ? Math.Max(burst, congestion.Window / 2) : burst;
         }
     }
 

@@ -325,7 +325,7 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
     /// <summary>One acknowledgement answers a batch; but not if it cannot say all: what the sender does not hear of it takes for lost.</summary>
     private void AcknowledgeAtOnce(Instant now)
     {
-        if (Layer.Ip.HasRoom)
+        if (Layer.Ip.HasRoom(connection.Interface))
             connection.Sender.SendAcknowledgment(now);
     }
 }

@@ -16,7 +16,7 @@ internal sealed partial class TcpSender
         var more = true;
         _state?.Pacer.BeginTurn();
         var from = SndNxt;
-        for (var sent = 0; sent < Quantum && SndNxt - from < QuantumBytes && Layer.Ip.HasRoom; sent++)
+        for (var sent = 0; sent < Quantum && SndNxt - from < QuantumBytes && Layer.Ip.HasRoom(connection.Interface); sent++)
         {
             more = connection.SendNext(now);
             if (!more)

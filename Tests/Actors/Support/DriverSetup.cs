@@ -1,3 +1,4 @@
+using Tapwire.Stack.Interfaces;
 using Akka.Actor;
 using Akka.TestKit;
 using Tapwire.Actors;
@@ -37,7 +38,7 @@ public abstract class DriverSetup : ActorSpec
     protected DriverSetup(string settings)
     {
         var read = HostConfiguration.Combine(SettingsSource.Parse("spec", $"tapwire {{\n{settings}\n}}"), HostConfiguration.Defaults).Settings;
-        Settings = read with { Addresses = [new IpPrefix(Address, 24)], HardwareAddress = Tapwire.Stack.Link.MacAddress.Parse("02:00:00:00:00:02") };
+        Settings = read with { Addresses = [new IpPrefix(Address, 24)], HardwareAddress = MacAddress.Parse("02:00:00:00:00:02") };
         var clock = new VirtualClock(Scheduler);
         Peer = new Peer(Wire, new BufferPool(), () => new Instant(clock.GetTimestamp()));
         LinkPath = Path.Combine(_directory.FullName, "link.sock");
@@ -78,7 +79,7 @@ public abstract class DriverSetup : ActorSpec
 
     /// <summary>Starts a driver; the harness has one already.</summary>
     internal IActorRef StartDriver(string name, DriverSettings settings, MemoryWire wire, LinkListener? listener) =>
-        Sys.ActorOf(DriverActor.Props(Adapted(new DriverContext(settings, [new DriverShard(wire, ReopenWire, Reactor, VirtualTime.Dispatcher)], listener, Pool, _clock,
+        Sys.ActorOf(DriverActor.Props(Adapted(new DriverContext(settings, [new DriverShard([new DriverWire(wire, ReopenWire)], Reactor, VirtualTime.Dispatcher)], listener, Pool, _clock,
             Peer.Secret(2)))).WithDispatcher(VirtualTime.Dispatcher), name);
 
     /// <summary>What a spec's driver has that others have not. Called by the constructor.</summary>

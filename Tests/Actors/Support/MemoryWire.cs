@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Wires;
 
 namespace Tapwire.Tests.Actors.Support;

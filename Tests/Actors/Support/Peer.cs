@@ -1,7 +1,8 @@
+using Tapwire.Tests.Support;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Tcp;
 using Xunit;
 
@@ -21,7 +22,7 @@ internal sealed class Peer
         Wire = wire;
         _pool = pool;
         _now = now;
-        Stack = new NetworkStack(new StackOptions { HardwareAddress = MacAddress.Parse("02:00:00:00:00:01") }, pool, Secret(1));
+        Stack = new NetworkStack(new StackOptions { Interfaces = [new() { HardwareAddress = MacAddress.Parse("02:00:00:00:00:01") }] }, pool, Secret(1));
         Stack.AddAddress(new IpPrefix(Address, 24), now());
     }
 

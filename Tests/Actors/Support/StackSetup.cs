@@ -1,3 +1,4 @@
+using Tapwire.Stack.Interfaces;
 using Akka.Actor;
 using Akka.TestKit;
 using Tapwire.Actors;
@@ -40,20 +41,20 @@ public abstract class StackSetup : ActorSpec
 
     /// <summary>An ARP request of the peer, which a stack answers.</summary>
     protected static byte[] Question { get; } = Build.Arp(
-        new ArpPacket(ArpOperation.Request, StackHarness.PeerMac, StackHarness.PeerIp, default, StackHarness.OwnIp), Tapwire.Stack.Link.MacAddress.Broadcast);
+        new ArpPacket(ArpOperation.Request, StackHarness.PeerMac, StackHarness.PeerIp, default, StackHarness.OwnIp), MacAddress.Broadcast);
 
     /// <summary>Starts the actor, and lets the announcements of its address pass.</summary>
     protected void Start(int queueFrames = 64, long queueBytes = 1 << 20, int framesPerPoll = 64, int egressCredit = 64, TimeSpan? maximumTick = null)
     {
-        Stack = Sys.ActorOf(Props.Create(() => new StackActor(new StackContext(Engine, Tap.Ref, Pool, Clock, queueFrames, queueBytes, framesPerPoll,
+        Stack = Sys.ActorOf(Props.Create(() => new StackActor(new StackContext(Engine, new[] { new WireTap(Tap.Ref, false) }, Pool, Clock, queueFrames, queueBytes, framesPerPoll,
             egressCredit, maximumTick ?? Timeout.InfiniteTimeSpan))).WithDispatcher(VirtualTime.Dispatcher), "stack");
         Tap.ExpectMsg<OpenWire>();
-        Stack.Tell(new WireUp("probe", null, 1500));
+        Stack.Tell(new WireUp(0, "probe", null, 1500));
         for (var second = 0; second < 5; second++)
         {
             Advance(TimeSpan.FromSeconds(1));
             while (Emitted().Count is > 0 and var count)
-                Stack.Tell(new FramesWritten(count));
+                Stack.Tell(new FramesWritten(0, count));
         }
 
         Clock.Looks = 0;

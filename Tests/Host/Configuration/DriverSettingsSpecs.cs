@@ -7,7 +7,7 @@ using Tapwire.Actors.Settings;
 using Tapwire.Host.Configuration;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Wires;
 using Xunit;
 
@@ -25,6 +25,8 @@ public sealed partial class DriverSettingsSpecs
         { "gateway", "\"10.0.0.254\"" },
         { "mac", "\"02:00:5e:10:00:01\"" },
         { "mtu", "1400" },
+        { "routes", "[\"10.20.0.0/16 via 10.0.0.9\"]" },
+        { "interfaces", "{ lab { wire = \"tap:tw9\", addresses = [\"10.98.0.2/24\"] } }" },
         { "shards", "3" },
         { "shutdown-timeout", "3s" },
         { "tap.offload", "off" },
@@ -112,7 +114,7 @@ public sealed partial class DriverSettingsSpecs
             {
                 if (name == "dispatcher")
                     continue; // the actor system's
-                if (value.IsObject())
+                if (value.IsObject() && name != "interfaces")
                     Collect(value.GetObject(), prefix + name + ".");
                 else
                     keys.Add(prefix + name);
@@ -160,7 +162,7 @@ public sealed partial class DriverSettingsSpecs
     public void A_peer_address_that_the_stack_could_not_reach_is_refused(string address, string complaint)
     {
         var settings = Read($"tapwire.tap.peer-address = \"{address}\"");
-        var refused = Assert.Throws<SettingsException>(() => settings.Tap.Check([Tapwire.Stack.Ip.IpPrefix.Parse("10.99.0.2/24")]));
+        var refused = Assert.Throws<SettingsException>(() => SettingsCheck.Check(settings with { Addresses = [Tapwire.Stack.Ip.IpPrefix.Parse("10.99.0.2/24")] }));
         Assert.StartsWith($"The peer address {address} ", refused.Message, StringComparison.Ordinal);
         Assert.Contains(complaint, refused.Message, StringComparison.Ordinal);
     }
@@ -256,7 +258,8 @@ public sealed partial class DriverSettingsSpecs
             Make(new StackShard(FlowSteering.MaxShards - 1, new FlowSteering(FlowSteering.MaxShards, new byte[32])));
 
             void Make(StackShard? shard) =>
-                new NetworkStack(DriverEngines.OptionsOf(settings, cable.A, new MacAddress(0x02_00_00_00_00_01), shard), new BufferPool(), new byte[32]).Close(default);
+                new NetworkStack(DriverEngines.OptionsOf(settings, [DriverEngines.InterfaceOf(settings.AllInterfaces[0], cable.A, new MacAddress(0x02_00_00_00_00_01))], shard),
+                    new BufferPool(), new byte[32]).Close(default);
         }
     }
 

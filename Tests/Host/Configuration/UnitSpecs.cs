@@ -1,3 +1,4 @@
+using Tapwire.Stack.Interfaces;
 using Tapwire.Actors.Settings;
 using Tapwire.Host.Commands;
 using Tapwire.Host.Configuration;

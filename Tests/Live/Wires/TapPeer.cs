@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using Tapwire.Stack.Buffers;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Tests.Live.Support;
 using Tapwire.Wires;
 using Tapwire.Wires.Offload;

@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Tests.Live.Support;
 using Tapwire.Wires;
 using Tapwire.Posix;

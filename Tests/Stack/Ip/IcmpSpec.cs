@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
 using Tapwire.Stack.Packets;
 using Tapwire.Tests.Support;
 using Xunit;
@@ -159,7 +159,7 @@ public sealed class IcmpSpec : IDisposable
     [Fact]
     public void No_errors_are_sent_at_a_rate_of_zero()
     {
-        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, Icmp = new IcmpOptions { ErrorsPerSecond = 0 } });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Icmp = new IcmpOptions { ErrorsPerSecond = 0 } });
         h.Receive(Build.Udp(1, 2, new byte[4]));
         h.Silent();
         Assert.Equal(1, h.Counters.IcmpOutRateLimited);
@@ -261,7 +261,7 @@ public sealed class IcmpSpec : IDisposable
     [Fact]
     public void A_ping_keeps_a_bounded_number_of_requests_and_results()
     {
-        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, Icmp = new IcmpOptions { EchoOutstanding = 4 } });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Icmp = new IcmpOptions { EchoOutstanding = 4 } });
         h.TeachPeer();
         Assert.Equal(StackError.None, h.Stack.Icmp.Open(out var ping));
         for (ushort i = 0; i < 10; i++)

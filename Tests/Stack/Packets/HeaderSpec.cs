@@ -1,5 +1,5 @@
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
 using Tapwire.Stack.Packets;
 using Xunit;
 

@@ -1,7 +1,7 @@
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Tcp;
 using Tapwire.Tests.Support;
 using Xunit;
@@ -88,7 +88,7 @@ public sealed class IdleCostSpec
     {
         var secret = new byte[32];
         secret.AsSpan().Fill(host);
-        var stack = new NetworkStack(new StackOptions { Link = LinkKind.Ip }, _pool, secret);
+        var stack = new NetworkStack(new StackOptions { Interfaces = [new() { Medium = Medium.Ip }] }, _pool, secret);
         Assert.Equal(StackError.None, stack.AddAddress(new IpPrefix(host == 1 ? Client : Server, 24), _now));
         return stack;
     }

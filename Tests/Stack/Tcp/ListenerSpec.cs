@@ -257,7 +257,7 @@ public class ListenerSpec
         {
         }
 
-        tcp.AddressRemoved(Ours, _now);
+        tcp.AddressRemoved(Ours, tellsPeers: false, _now);
         Assert.Equal(StackError.ConnectionAborted, socket.Error);
         Assert.True(_host.Events.TryDequeue(out var closed, out var events));
         Assert.Same(socket, closed);

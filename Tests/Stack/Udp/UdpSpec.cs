@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Udp;
 using Tapwire.Tests.Support;
@@ -257,7 +257,7 @@ public sealed class UdpSpec : IDisposable
     [Fact]
     public void The_number_of_sockets_is_limited()
     {
-        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, Udp = new UdpOptions { Sockets = 1 } });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Udp = new UdpOptions { Sockets = 1 } });
         Assert.Equal(StackError.None, h.Stack.Udp.Bind(default, new(), out var first));
         Assert.Equal(StackError.NoBufferSpace, h.Stack.Udp.Bind(default, new(), out _));
         first!.Close();
@@ -343,7 +343,7 @@ public sealed class UdpSpec : IDisposable
     [Fact]
     public void The_number_of_waiting_datagrams_is_limited_too()
     {
-        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, Udp = new UdpOptions { QueuedDatagrams = 3 } });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Udp = new UdpOptions { QueuedDatagrams = 3 } });
         Assert.Equal(StackError.None, h.Stack.Udp.Bind(new IpEndpoint(default, 53), new(), out var socket));
         for (byte i = 0; i < 5; i++)
             h.Receive(Build.Udp(4000, 53, [i]));
@@ -406,7 +406,7 @@ public sealed class UdpSpec : IDisposable
     [Fact]
     public void Datagrams_wait_while_egress_is_full_then_go_out_in_order()
     {
-        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, EgressFrames = 4 });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac, EgressFrames = 4 }] });
         h.TeachPeer();
         Assert.Equal(StackError.None, h.Stack.Udp.Bind(default, new() { SendBuffer = 2048 }, out var socket));
         var sent = 0;
@@ -428,7 +428,7 @@ public sealed class UdpSpec : IDisposable
     [Fact]
     public void Sockets_take_turns_when_egress_is_short()
     {
-        using var h = new StackHarness(new StackOptions { HardwareAddress = StackHarness.OwnMac, EgressFrames = 2 });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac, EgressFrames = 2 }] });
         h.TeachPeer();
         Assert.Equal(StackError.None, h.Stack.Udp.Bind(default, new(), out var greedy));
         Assert.Equal(StackError.None, h.Stack.Udp.Bind(default, new(), out var modest));

@@ -1,3 +1,4 @@
+using Tapwire.Stack.Interfaces;
 using System.Buffers.Binary;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Packets;

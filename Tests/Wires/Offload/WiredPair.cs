@@ -2,7 +2,7 @@ using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Tcp;
 using Tapwire.Tests.Support;
 using Tapwire.Wires;
@@ -103,7 +103,7 @@ internal sealed class WiredPair : IDisposable
             _pool = pool;
             Stack = new NetworkStack(new StackOptions
             {
-                HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + host), ChecksumOffload = offloads, SuperFrame = offloads ? 65535 : 0,
+                Interfaces = [new() { HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + host), ChecksumOffload = offloads, SuperFrame = offloads ? 65535 : 0 }],
             }, pool, Enumerable.Repeat(host, 32).ToArray());
             Assert.Equal(StackError.None, Stack.AddAddress(new IpPrefix(IpAddress.FromV4(0x0A000000u + host), 24), now));
             _wire.Start(NoReactor.Instance, readiness =>

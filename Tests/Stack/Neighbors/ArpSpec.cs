@@ -1,11 +1,12 @@
+using Tapwire.Stack.Neighbors;
 using Tapwire.Stack;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
 using Tapwire.Stack.Packets;
 using Tapwire.Tests.Support;
 using Xunit;
 
-namespace Tapwire.Tests.Stack.Link;
+namespace Tapwire.Tests.Stack.Neighbors;
 
 public sealed class ArpSpec : IDisposable
 {
@@ -136,7 +137,7 @@ public sealed class ArpSpec : IDisposable
     {
         var options = new StackOptions
         {
-            HardwareAddress = StackHarness.OwnMac,
+            Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }],
             Neighbors = new NeighborOptions { QueuedBytes = 4096, AllQueuedBytes = 64 << 10 },
         };
         using var h = new StackHarness(options);
@@ -154,7 +155,7 @@ public sealed class ArpSpec : IDisposable
     [Fact]
     public void The_table_is_bounded_and_forgets_what_was_not_used_for_longest()
     {
-        var options = new StackOptions { HardwareAddress = StackHarness.OwnMac, Neighbors = new NeighborOptions { Entries = 10 } };
+        var options = new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Neighbors = new NeighborOptions { Entries = 10 } };
         using var h = new StackHarness(options);
         Assert.Equal(StackError.None, h.Stack.Udp.Bind(default, new(), out var socket));
         socket!.Send(h.Payload(1), Peer(9), h.Now);
@@ -259,7 +260,7 @@ public sealed class ArpSpec : IDisposable
     public void After_the_link_was_down_neighbours_are_asked_anew()
     {
         var socket = Reach();
-        _h.Stack.LinkDown();
+        _h.Stack.Interface.WireDown();
         Assert.Empty(_h.Stack.Neighbors);
         socket.Send(_h.Payload(1), Peer(9), _h.Now);
         Arp(_h.Single(), out var to);

@@ -6,26 +6,30 @@ using Tapwire.Stack.Buffers;
 
 namespace Tapwire.Actors;
 
-// One of several with the same addresses: the conversation of Messages/Shards.cs.
-public sealed partial class StackActor
+/// <summary>The other stack actors of a driver with several shards: the conversation of Messages/Shards.cs. A stack that is alone has none.</summary>
+/// <param name="actor">Has the timers.</param>
+internal sealed class ShardSiblings(StackDesk desk, StackWires wires, IWithTimers actor)
 {
     /// <summary>The thread of another shard may still have to hear that an application has closed the socket which had the port.</summary>
     private static readonly TimeSpan CloseIsHeardWithin = TimeSpan.FromMilliseconds(20);
 
     private IReadOnlyList<IActorRef> _siblings = [];
-    private long _crossings;
 
-    private bool IsOfShards(object message)
+    /// <summary>Frames and packets that went to another shard.</summary>
+    public long Crossings { get; private set; }
+
+    /// <returns>False: the message is none of these.</returns>
+    public bool Handle(object message)
     {
         switch (message)
         {
             case Crossing crossing:
-                _stack.ReceiveCrossing(crossing.Packet, crossing.ShardsTried, Now);
-                PostPoll();
+                desk.Stack.ReceiveCrossing(crossing.Packet, crossing.ShardsTried, desk.Now);
+                desk.PostPoll();
                 return true;
             case Siblings siblings:
                 _siblings = siblings.Stacks;
-                _context.Tap.Tell(OpenWire.Instance);
+                wires.Open();
                 return true;
             case Again again:
                 again.Try();
@@ -36,12 +40,12 @@ public sealed partial class StackActor
     }
 
     /// <summary>A frame that comes from a sibling, and not off the wire, is known to be for this one.</summary>
-    private void TakeFrame(Frame frame, StackShard shard)
+    public void TakeFrame(PacketBuffer frame, StackShard shard, IActorRef sender)
     {
-        if (Sender.Equals(_context.Tap))
-            Steer(frame.Buffer, shard);
+        if (wires.IsTap(sender))
+            Steer(frame, shard);
         else
-            Enqueue(frame.Buffer);
+            wires.Enqueue(frame);
     }
 
     /// <summary>
@@ -49,25 +53,25 @@ public sealed partial class StackActor
     /// before.
     /// </summary>
     /// <param name="attempt">Tries to take the port; true for the last time, and then it answers whatever comes of it. False: try again later.</param>
-    private void TryTwice(Func<bool, bool> attempt)
+    public void TryTwice(Func<bool, bool> attempt)
     {
-        if (attempt(_stack.Options.Shard is null))
+        if (attempt(desk.Stack.Options.Shard is null))
             return;
         var again = new Again(() => attempt(true));
-        Timers.StartSingleTimer(again, again, CloseIsHeardWithin);
+        actor.Timers.StartSingleTimer(again, again, CloseIsHeardWithin);
     }
 
     /// <summary>Takes a frame off this shard's queue of the wire to the shard that it is for.</summary>
     private void Steer(PacketBuffer frame, StackShard shard)
     {
-        var owner = shard.Steering.OwnerOfFrame(frame.Span, _stack.Options.Link, shard.Index);
+        var owner = shard.Steering.OwnerOfFrame(frame.Span, wires.MediumOf(frame), shard.Index);
         if (owner == shard.Index)
         {
-            Enqueue(frame);
+            wires.Enqueue(frame);
             return;
         }
 
-        _crossings++;
+        Crossings++;
         if (owner != FlowSteering.All)
         {
             _siblings[owner].Tell(Frame.Of(frame));
@@ -76,19 +80,22 @@ public sealed partial class StackActor
 
         for (var i = 0; i < _siblings.Count; i++)
         {
-            if (i != shard.Index)
-                _siblings[i].Tell(Frame.Of(_context.Pool.RentCopy(frame.Span)));
+            if (i == shard.Index)
+                continue;
+            var copy = desk.Context.Pool.RentCopy(frame.Span);
+            copy.Interface = frame.Interface;
+            _siblings[i].Tell(Frame.Of(copy));
         }
 
-        Enqueue(frame);
+        wires.Enqueue(frame);
     }
 
     /// <summary>Hands packets to the shards that they are for.</summary>
-    private void PassOn()
+    public void PassOn()
     {
-        while (_stack.TryDequeueCrossing(out var crossing))
+        while (desk.Stack.TryDequeueCrossing(out var crossing))
         {
-            _crossings++;
+            Crossings++;
             _siblings[crossing.Shard].Tell(new Crossing(crossing.Packet, crossing.ShardsTried));
         }
     }

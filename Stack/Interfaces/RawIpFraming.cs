@@ -1,17 +1,17 @@
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 
-namespace Tapwire.Stack.Link;
+namespace Tapwire.Stack.Interfaces;
 
-/// <summary>A medium whose frames are IP packets: there is one other end, and it takes everything.</summary>
-internal sealed class RawIpLink(EgressQueue egress, StackCounters counters) : LinkLayer
+/// <summary>A frame is an IP packet.</summary>
+internal sealed class RawIpFraming(EgressQueue egress, StackCounters counters) : Framing
 {
     public override int HeaderLength => 0;
 
-    public override LinkDelivery Receive(PacketBuffer frame, Instant now)
+    public override FrameDelivery Receive(PacketBuffer frame, Instant now)
     {
         if (frame.Length > 0 && frame.Span[0] >> 4 == 4)
-            return LinkDelivery.Ipv4;
+            return FrameDelivery.Ipv4;
         if (frame.Length == 0)
             counters.IpInTruncated++;
         else if (frame.Span[0] >> 4 == 6)
@@ -19,7 +19,7 @@ internal sealed class RawIpLink(EgressQueue egress, StackCounters counters) : Li
         else
             counters.IpInBadVersion++;
         frame.Release();
-        return LinkDelivery.Consumed;
+        return FrameDelivery.Consumed;
     }
 
     public override void Send(PacketBuffer packet, IpAddress nextHop, AddressKind destination, Instant now) => egress.Enqueue(packet);

@@ -1,7 +1,8 @@
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 
-namespace Tapwire.Stack.Link;
+namespace Tapwire.Stack.Neighbors;
 
 /// <summary>One entry of the neighbour table. Its timer is what its state waits for.</summary>
 internal sealed class Neighbor(NeighborTable table, IpAddress address) : Timer

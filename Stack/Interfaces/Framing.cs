@@ -1,13 +1,14 @@
 using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Neighbors;
 
-namespace Tapwire.Stack.Link;
+namespace Tapwire.Stack.Interfaces;
 
 /// <summary>What came of a received frame.</summary>
-internal enum LinkDelivery
+internal enum FrameDelivery
 {
-    /// <summary>Nothing is left of it: it was the link's own, or it was dropped.</summary>
+    /// <summary>Nothing is left of it: it was for the medium itself (ARP), or it was dropped.</summary>
     Consumed,
 
     /// <summary>The buffer now begins with an IPv4 packet that was sent to this station alone.</summary>
@@ -17,16 +18,16 @@ internal enum LinkDelivery
     Ipv4Group,
 }
 
-/// <summary>The interface's link: takes frames apart, and puts packets into frames for a next hop.</summary>
-internal abstract class LinkLayer
+/// <summary>The medium of an interface: takes frames apart, and puts packets into frames for a next hop.</summary>
+internal abstract class Framing
 {
     /// <summary>Bytes before the IP header.</summary>
     public abstract int HeaderLength { get; }
 
     /// <summary>Takes the header off a frame. Unless it is consumed, the buffer stays the caller's.</summary>
-    public abstract LinkDelivery Receive(PacketBuffer frame, Instant now);
+    public abstract FrameDelivery Receive(PacketBuffer frame, Instant now);
 
-    /// <summary>Sends an IP packet to a station on the link, and takes its buffer over.</summary>
+    /// <summary>Sends an IP packet to a station on the medium, and takes its buffer over.</summary>
     /// <param name="destination">Where it goes: own addresses never come here.</param>
     public abstract void Send(PacketBuffer packet, IpAddress nextHop, AddressKind destination, Instant now);
 

@@ -1,16 +1,16 @@
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
 
-namespace Tapwire.Stack.Link;
+namespace Tapwire.Stack.Neighbors;
 
 /// <summary>
 /// ARP (RFC 826, RFC 1122 2.3.2, RFC 5227): answers for own addresses, teaches the neighbour table, announces and defends.
 /// </summary>
 /// <param name="speaks">Announces, defends and answers; a shard that does not leaves that to another, and asks and learns for itself.</param>
 internal sealed class ArpProtocol(
-    MacAddress own, BufferPool pool, AddressTable addresses, RouteTable routes, NeighborTable neighbors, EgressQueue egress, TimerWheel timers,
-    StackCounters counters, bool speaks = true)
+    NetworkInterface owner, BufferPool pool, RouteTable routes, NeighborTable neighbors, TimerWheel timers, StackCounters counters, bool speaks)
 {
     /// <summary>ANNOUNCE_NUM and ANNOUNCE_INTERVAL of RFC 5227.</summary>
     private const int Announcements = 2;
@@ -20,6 +20,8 @@ internal sealed class ArpProtocol(
     private static readonly TimeSpan DefendInterval = TimeSpan.FromSeconds(10);
 
     private readonly Dictionary<IpAddress, Announcer> _announcers = [];
+
+    private readonly MacAddress _own = owner.Options.HardwareAddress;
 
     private TimerWheel Timers { get; } = timers;
 
@@ -47,7 +49,7 @@ internal sealed class ArpProtocol(
 
         var sender = arp.SenderProtocol;
         var hardware = arp.SenderHardware;
-        var kind = addresses.KindOf(sender);
+        var kind = owner.Own.KindOf(sender);
         if (hardware.IsGroup || hardware.Value == 0 || sender.IsLoopback || kind is AddressKind.Broadcast or AddressKind.Multicast)
         {
             counters.ArpBadSender++;
@@ -56,7 +58,7 @@ internal sealed class ArpProtocol(
 
         if (kind == AddressKind.Own)
         {
-            if (hardware != own)
+            if (hardware != _own)
                 Defend(sender, now);
             return;
         }
@@ -72,7 +74,7 @@ internal sealed class ArpProtocol(
     public void Request(IpAddress target, MacAddress to)
     {
         counters.ArpOutRequests++;
-        Send(new ArpPacket(ArpOperation.Request, own, addresses.SourceTowards(target), default, target), to);
+        Send(new ArpPacket(ArpOperation.Request, _own, owner.Own.SourceTowards(target), default, target), to);
     }
 
     /// <summary>Tells the link of a new address: now, and once more after two seconds.</summary>
@@ -96,7 +98,7 @@ internal sealed class ArpProtocol(
     {
         counters.ArpInRequests++;
         var target = arp.TargetProtocol;
-        if (!addresses.IsOwn(target))
+        if (!owner.Own.IsOwn(target))
         {
             // What RFC 826 calls the merge: anything heard brings a known entry up to date, but makes none. So does Linux (arp_accept = 0).
             counters.ArpNotForUs++;
@@ -105,18 +107,18 @@ internal sealed class ArpProtocol(
         }
 
         // A sender of 0.0.0.0 probes whether the address is free (RFC 5227, 2.1.1); it is told, and nothing is learnt from it.
-        if (!sender.IsUnspecified && routes.IsOnLink(sender))
+        if (!sender.IsUnspecified && routes.IsOnLink(sender, owner))
             neighbors.HeardRequest(sender, hardware, now);
         if (!speaks)
             return;
         counters.ArpOutReplies++;
-        Send(new ArpPacket(ArpOperation.Reply, own, target, hardware, sender), hardware);
+        Send(new ArpPacket(ArpOperation.Reply, _own, target, hardware, sender), hardware);
     }
 
     private void ReceiveReply(in ArpView arp, IpAddress sender, MacAddress hardware, bool toUs, Instant now)
     {
         counters.ArpInReplies++;
-        if (toUs && addresses.IsOwn(arp.TargetProtocol))
+        if (toUs && owner.Own.IsOwn(arp.TargetProtocol))
         {
             if (!neighbors.HeardReply(sender, hardware, now))
                 counters.ArpUnsolicited++;
@@ -138,15 +140,15 @@ internal sealed class ArpProtocol(
     private void SendAnnouncement(IpAddress address)
     {
         counters.ArpOutAnnouncements++;
-        Send(new ArpPacket(ArpOperation.Request, own, address, default, address), MacAddress.Broadcast);
+        Send(new ArpPacket(ArpOperation.Request, _own, address, default, address), MacAddress.Broadcast);
     }
 
     private void Send(in ArpPacket packet, MacAddress destination)
     {
         var buffer = pool.Rent(ArpPacket.Length, BufferPool.HeaderRoom);
         packet.Emit(buffer.Append(ArpPacket.Length));
-        new EthernetHeader(destination, own, EtherType.Arp).Emit(buffer.Prepend(EthernetHeader.Length));
-        egress.Enqueue(buffer);
+        new EthernetHeader(destination, _own, EtherType.Arp).Emit(buffer.Prepend(EthernetHeader.Length));
+        owner.Egress.Enqueue(buffer);
     }
 
     /// <summary>The announcements of one own address.</summary>

@@ -1,13 +1,13 @@
 using Tapwire.Stack;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Link;
 using Tapwire.Stack.Packets;
 using Tapwire.Tests.Support;
 using Xunit;
 
-namespace Tapwire.Tests.Stack.Link;
+namespace Tapwire.Tests.Stack.Interfaces;
 
-public sealed class EthernetLinkSpec : IDisposable
+public sealed class EthernetFramingSpec : IDisposable
 {
     private readonly StackHarness _h = new();
 
@@ -66,7 +66,7 @@ public sealed class EthernetLinkSpec : IDisposable
     [Fact]
     public void On_a_raw_ip_link_frames_begin_with_the_ip_header()
     {
-        using var h = new StackHarness(new StackOptions { Link = LinkKind.Ip });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { Medium = Medium.Ip }] });
         var request = Build.Icmp(Icmpv4Header.EchoRequest(1, 1), [7, 8, 9])[EthernetHeader.Length..];
         var reply = h.Exchange(request);
         Assert.True(Ipv4View.TryParse(reply, out var header));

@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
-namespace Tapwire.Stack.Link;
+namespace Tapwire.Stack.Interfaces;
 
 /// <summary>A 48-bit Ethernet address.</summary>
 public readonly record struct MacAddress : ISpanParsable<MacAddress>

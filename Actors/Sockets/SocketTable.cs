@@ -2,7 +2,7 @@ using Akka.Actor;
 using Tapwire.Messages;
 using Tapwire.Stack;
 
-namespace Tapwire.Actors;
+namespace Tapwire.Actors.Sockets;
 
 /// <summary>What the stack actor knows of one socket beside the engine's own state: its name, and the actor that it belongs to.</summary>
 internal sealed class SocketEntry(SocketId id)

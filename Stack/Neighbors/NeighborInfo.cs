@@ -1,6 +1,7 @@
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 
-namespace Tapwire.Stack.Link;
+namespace Tapwire.Stack.Neighbors;
 
 /// <summary>Where a neighbour entry is in its life (RFC 4861, 7.3.2, for ARP too).</summary>
 public enum NeighborState

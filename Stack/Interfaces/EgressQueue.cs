@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
 
-namespace Tapwire.Stack;
+namespace Tapwire.Stack.Interfaces;
 
 /// <summary>
 /// Frames that wait for the wire. Beyond the limit transports hold back (<see cref="HasRoom"/>); what cannot wait (answers, errors, resets, ARP) may
@@ -14,7 +14,7 @@ internal sealed class EgressQueue
     private readonly StackCounters _counters;
     private BufferQueue _queue;
 
-    public EgressQueue(StackOptions options, StackCounters counters)
+    public EgressQueue(InterfaceOptions options, StackCounters counters)
     {
         _frames = options.EgressFrames;
         _bytes = options.EgressBytes;

@@ -7,12 +7,13 @@ using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
 
-namespace Tapwire.Actors;
+namespace Tapwire.Actors.Sockets;
 
-// Connections: the conversation of Messages/Connect.cs and Messages/Stream.cs.
-public sealed partial class StackActor
+/// <summary>The connections of a stack actor: the conversations of Messages/Connect.cs and Messages/Stream.cs.</summary>
+internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
 {
-    private bool IsOfStream(object message)
+    /// <returns>False: the message is none of these.</returns>
+    public bool Handle(object message, IActorRef sender)
     {
         switch (message)
         {
@@ -23,7 +24,7 @@ public sealed partial class StackActor
                 Write(request);
                 return true;
             case Attach attach:
-                Attach(attach);
+                Attach(attach, sender);
                 return true;
             case Shutdown shutdown:
                 Shutdown(shutdown);
@@ -32,7 +33,7 @@ public sealed partial class StackActor
                 Close(close);
                 return true;
             case Connect connect:
-                Connect(connect);
+                Connect(connect, sender);
                 return true;
             case Abort abort:
                 Abort(abort);
@@ -43,14 +44,14 @@ public sealed partial class StackActor
     }
 
     /// <summary>The socket, while it is there. A message about one that is gone has crossed its <see cref="Closed"/> on the way.</summary>
-    private TcpSocket? Stream(SocketId id) => _sockets.Find(id)?.Socket as TcpSocket;
+    private TcpSocket? Stream(SocketId id) => desk.Sockets.Find(id)?.Socket as TcpSocket;
 
     private void Consume(ReadDone done)
     {
         if (Stream(done.Id) is not { } socket)
             return;
-        socket.Consumed(done.Bytes, Now);
-        PostPoll();
+        socket.Consumed(done.Bytes, desk.Now);
+        desk.PostPoll();
     }
 
     private void Shutdown(Shutdown shutdown)
@@ -58,29 +59,29 @@ public sealed partial class StackActor
         if (Stream(shutdown.Id) is not { } socket)
             return;
         if (shutdown.Direction == ShutdownDirection.Send)
-            socket.ShutdownSend(Now);
+            socket.ShutdownSend(desk.Now);
         else
-            socket.ShutdownReceive(Now);
-        PostPoll();
+            socket.ShutdownReceive(desk.Now);
+        desk.PostPoll();
     }
 
     private void Close(Close close)
     {
         if (Stream(close.Id) is not { } socket)
             return;
-        socket.Close(Now);
-        PostPoll();
+        socket.Close(desk.Now);
+        desk.PostPoll();
     }
 
     private void Abort(Abort abort)
     {
-        if (_sockets.Find(abort.Id) is not { Socket: TcpSocket socket } entry)
+        if (desk.Sockets.Find(abort.Id) is not { Socket: TcpSocket socket } entry)
             return;
         // Nobody has attached to it: nobody waits for the news that would remove it.
         if (entry.Owner.IsNobody())
-            _sockets.Remove(entry);
-        socket.Abort(Now);
-        PostPoll();
+            desk.Sockets.Remove(entry);
+        socket.Abort(desk.Now);
+        desk.PostPoll();
     }
 
     private void Write(WriteRequest request)
@@ -88,8 +89,8 @@ public sealed partial class StackActor
         if (Stream(request.Id) is { } socket)
         {
             // A refusal is a stream that is ending: its Closed is on the way and says why.
-            socket.Write(request.Data, Now);
-            PostPoll();
+            socket.Write(request.Data, desk.Now);
+            desk.PostPoll();
         }
         else
         {
@@ -97,87 +98,62 @@ public sealed partial class StackActor
         }
     }
 
-    private void Connect(Connect request)
+    private void Connect(Connect request, IActorRef sender)
     {
         StackError error;
         TcpSocket? socket;
         if (request.Binding is { } bindingId)
         {
-            if (TakeBinding(bindingId) is not { } binding)
+            if (listeners.TakeBinding(bindingId) is not { } binding)
             {
-                Sender.Tell(new ConnectFailed(StackError.InvalidArgument));
+                sender.Tell(new ConnectFailed(StackError.InvalidArgument));
                 return;
             }
 
-            error = binding.Connect(request.Remote, request.Options, Now, out socket);
+            error = binding.Connect(request.Remote, request.Options, desk.Now, out socket);
         }
         else
         {
-            error = _stack.Tcp.Connect(request.Remote, default(IpEndpoint), request.Options, Now, out socket);
+            error = desk.Stack.Tcp.Connect(request.Remote, default(IpEndpoint), request.Options, desk.Now, out socket);
         }
 
         if (socket is null)
         {
-            _log.Debug("Connection to {Remote} refused by the stack: {Error}", request.Remote, error);
-            Sender.Tell(new ConnectFailed(error));
+            desk.Log.Debug("Connection to {Remote} refused by the stack: {Error}", request.Remote, error);
+            sender.Tell(new ConnectFailed(error));
             return;
         }
 
-        var entry = _sockets.Add(socket, Sender);
+        var entry = desk.Sockets.Add(socket, sender);
         entry.Hold = request.Hold;
-        Sender.Tell(new Connecting(entry.Id, socket.Local, socket.IsEarly));
-        PostPoll();
+        sender.Tell(new Connecting(entry.Id, socket.Local, socket.IsEarly));
+        desk.PostPoll();
     }
 
-    private void Attach(Attach request)
+    private void Attach(Attach request, IActorRef sender)
     {
-        if (_sockets.Find(request.Id) is not { Socket: TcpSocket socket } entry)
+        if (desk.Sockets.Find(request.Id) is not { Socket: TcpSocket socket } entry)
         {
-            Sender.Tell(new Closed(StackError.ConnectionAborted));
+            sender.Tell(new Closed(StackError.ConnectionAborted));
             return;
         }
 
-        entry.Owner = Sender;
+        entry.Owner = sender;
         entry.Owner.Tell(new Connected(entry.Id, socket.Local, socket.Remote, socket.SendRoom));
         var deferred = entry.Deferred;
         entry.Deferred = SocketEvents.None;
         if (deferred != SocketEvents.None)
-            TellStream(entry, socket, deferred);
+            Tell(entry, socket, deferred);
     }
 
-    private void TellEvents(Instant now)
-    {
-        while (_stack.TryDequeueEvent(out var socket, out var events))
-        {
-            if (socket is IcmpEchoSocket echo)
-                TellEchoes(echo);
-            if (socket.Owner is not SocketEntry entry)
-                continue;
-            _telling = entry;
-            switch (socket)
-            {
-                case TcpSocket stream:
-                    TellStream(entry, stream, events);
-                    break;
-                case TcpListener listener:
-                    TellAccepted(entry, listener);
-                    break;
-                case UdpSocket datagrams:
-                    TellDatagrams(entry, datagrams, events);
-                    break;
-            }
-        }
-
-        _telling = null;
-    }
-
-    private void TellStream(SocketEntry entry, TcpSocket socket, SocketEvents events)
+    /// <summary>The connection has news.</summary>
+    public void Tell(SocketEntry entry, TcpSocket socket, SocketEvents events)
     {
         if (entry.Owner.IsNobody())
         {
             entry.Deferred |= events;
             if ((events & SocketEvents.Readable) != 0)
-                _turns.Await(PollTurns.ForAccept);
+                desk.Turns.Await(PollTurns.ForAccept);
             return;
         }
 
@@ -202,7 +178,7 @@ public sealed partial class StackActor
             if (bytes > 0 || endOfStream)
             {
                 entry.Owner.Tell(ReadReady.Of(chain, bytes, endOfStream));
-                _turns.Await(PollTurns.ForAnswer);
+                desk.Turns.Await(PollTurns.ForAnswer);
             }
         }
 
@@ -210,7 +186,7 @@ public sealed partial class StackActor
             entry.Owner.Tell(WriteDone.Of(socket.TakeAcknowledged()));
         if ((events & SocketEvents.Closed) != 0)
         {
-            _sockets.Remove(entry);
+            desk.Sockets.Remove(entry);
             entry.Owner.Tell(entry.Established ? new Closed(socket.Error) : new ConnectFailed(socket.Error));
         }
     }

@@ -1,4 +1,6 @@
-namespace Tapwire.Stack.Ip;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Stack.Interfaces;
 
 /// <summary>What an address is to this stack.</summary>
 internal enum AddressKind : byte
@@ -6,17 +8,17 @@ internal enum AddressKind : byte
     /// <summary>Somebody else's, as far as is known.</summary>
     Other,
 
-    /// <summary>One of the interface's own.</summary>
+    /// <summary>One of the stack's own.</summary>
     Own,
 
-    /// <summary>255.255.255.255 or a broadcast address of one of the interface's prefixes.</summary>
+    /// <summary>255.255.255.255 or a broadcast address of one of its prefixes.</summary>
     Broadcast,
 
     /// <summary>A multicast address.</summary>
     Multicast,
 }
 
-/// <summary>The interface's addresses. A few are compared one by one, which is cheaper than hashing; many are hashed.</summary>
+/// <summary>Addresses with their prefixes, of one interface or of all. A few are compared one by one, which is cheaper than hashing; many are hashed.</summary>
 internal sealed class AddressTable
 {
     private const int ScanLimit = 4;

@@ -1,8 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 
-namespace Tapwire.Stack.Link;
+namespace Tapwire.Stack.Neighbors;
 
 /// <summary>How the table asks, and sends what it has resolved: ARP for IPv4.</summary>
 internal interface INeighborProtocol

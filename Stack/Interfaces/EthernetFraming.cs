@@ -1,12 +1,13 @@
 using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Neighbors;
 using Tapwire.Stack.Packets;
 
-namespace Tapwire.Stack.Link;
+namespace Tapwire.Stack.Interfaces;
 
 /// <summary>Ethernet: demultiplexing of frames, and framing of packets for resolved neighbours (RFC 894, RFC 1112 6.4).</summary>
-internal sealed class EthernetLink : LinkLayer, INeighborProtocol
+internal sealed class EthernetFraming : Framing, INeighborProtocol
 {
     private readonly MacAddress _own;
     private readonly EgressQueue _egress;
@@ -14,22 +15,22 @@ internal sealed class EthernetLink : LinkLayer, INeighborProtocol
     private readonly NeighborTable _neighbors;
     private readonly ArpProtocol _arp;
 
-    public EthernetLink(
-        StackOptions options, BufferPool pool, AddressTable addresses, RouteTable routes, EgressQueue egress, TimerWheel timers, KeyedRandom random,
-        StackCounters counters)
+    /// <param name="speaks">See <see cref="ArpProtocol"/>.</param>
+    public EthernetFraming(
+        NetworkInterface owner, NeighborOptions neighbors, BufferPool pool, RouteTable routes, TimerWheel timers, KeyedRandom random, StackCounters counters, bool speaks)
     {
-        _own = options.HardwareAddress;
-        _egress = egress;
+        _own = owner.Options.HardwareAddress;
+        _egress = owner.Egress;
         _counters = counters;
-        _neighbors = new NeighborTable(options.Neighbors, this, timers, random, counters);
-        _arp = new ArpProtocol(_own, pool, addresses, routes, _neighbors, egress, timers, counters, speaks: options.Shard is null or { Index: 0 });
+        _neighbors = new NeighborTable(neighbors, this, timers, random, counters);
+        _arp = new ArpProtocol(owner, pool, routes, _neighbors, timers, counters, speaks);
     }
 
     public override int HeaderLength => EthernetHeader.Length;
 
     public override IReadOnlyList<NeighborInfo> Neighbors => _neighbors.Snapshot();
 
-    public override LinkDelivery Receive(PacketBuffer frame, Instant now)
+    public override FrameDelivery Receive(PacketBuffer frame, Instant now)
     {
         if (!EthernetView.TryParse(frame.Span, out var header))
             return Drop(frame, ref _counters.EthernetTooShort);
@@ -44,11 +45,11 @@ internal sealed class EthernetLink : LinkLayer, INeighborProtocol
         switch (type)
         {
             case EtherType.Ipv4:
-                return destination.IsGroup ? LinkDelivery.Ipv4Group : LinkDelivery.Ipv4;
+                return destination.IsGroup ? FrameDelivery.Ipv4Group : FrameDelivery.Ipv4;
             case EtherType.Arp:
                 _arp.Receive(frame.Span, destination == _own, now);
                 frame.Release();
-                return LinkDelivery.Consumed;
+                return FrameDelivery.Consumed;
             case EtherType.Ipv6:
                 return Drop(frame, ref _counters.Ip6InUnsupported);
             case EtherType.Vlan or EtherType.ServiceVlan:
@@ -92,10 +93,10 @@ internal sealed class EthernetLink : LinkLayer, INeighborProtocol
 
     public void Solicit(IpAddress target, MacAddress? knownAddress) => _arp.Request(target, knownAddress ?? MacAddress.Broadcast);
 
-    private static LinkDelivery Drop(PacketBuffer frame, ref long counter)
+    private static FrameDelivery Drop(PacketBuffer frame, ref long counter)
     {
         counter++;
         frame.Release();
-        return LinkDelivery.Consumed;
+        return FrameDelivery.Consumed;
     }
 }

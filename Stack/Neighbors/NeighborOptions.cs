@@ -1,4 +1,4 @@
-namespace Tapwire.Stack.Link;
+namespace Tapwire.Stack.Neighbors;
 
 /// <summary>Limits and times of the neighbour table (RFC 4861, 10; RFC 1122, 2.3.2).</summary>
 public sealed class NeighborOptions

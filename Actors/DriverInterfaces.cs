@@ -1,0 +1,89 @@
+using Akka.Actor;
+using Tapwire.Actors.Settings;
+using Tapwire.Messages;
+using Tapwire.Wires;
+
+namespace Tapwire.Actors;
+
+/// <summary>The tap actors of a driver, by the interfaces that they serve: one for each shard. Only the driver's actor calls it.</summary>
+/// <param name="start">Makes an actor of that name on a shard's thread, and watches it.</param>
+internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string, DriverShard, IActorRef> start)
+{
+    // In the order of the settings; of each interface a tap for each shard.
+    private readonly List<(string Name, List<IActorRef> Taps)> _all = [];
+    private int _started;
+
+    /// <summary>The taps of each interface.</summary>
+    public IReadOnlyList<InterfaceTaps> Taps => [.. _all.Select(static each => new InterfaceTaps(each.Name, [.. each.Taps]))];
+
+    public bool IsEmpty => _all.TrueForAll(static each => each.Taps.Count == 0);
+
+    /// <summary>Makes the taps of one shard for the wires that the driver has from the beginning.</summary>
+    public IReadOnlyList<WireTap> Start(int shard)
+    {
+        var taps = new List<WireTap>();
+        foreach (var (settings, wire) in driver.Settings.AllInterfaces.Zip(driver.Shards[shard].Wires))
+            taps.Add(Add(settings.Name, wire, shard, isFirst: taps.Count == 0));
+        return taps;
+    }
+
+    /// <summary>Opens the wire of an interface, and makes its taps, which wait for their stacks to have them open it.</summary>
+    /// <returns>What each shard's stack is to be asked.</returns>
+    /// <exception cref="WireException">It does not open.</exception>
+    public IReadOnlyList<AttachInterface> Open(InterfaceSettings settings)
+    {
+        if (driver.OpenWires is not { } open)
+            throw new WireException("No wire can be added to this driver.");
+        var wires = open(settings);
+        var hardware = DriverEngines.HardwareOf(settings, wires[0].Wire);
+        return [.. wires.Select((wire, shard) =>
+        {
+            var options = DriverEngines.InterfaceOf(settings, wire.Wire, hardware);
+            var tap = Add(settings.Name, wire, shard, isFirst: false);
+            return new AttachInterface(options, settings.Addresses, settings.AllRoutes, tap.Tap) { CutsSuperFrames = tap.CutsSuperFrames };
+        })];
+    }
+
+    /// <summary>The taps of an interface, which is no longer the driver's; empty if there is none of that name.</summary>
+    public IReadOnlyList<IActorRef> Take(string name)
+    {
+        var index = _all.FindIndex(each => each.Name == name);
+        if (index < 0)
+            return [];
+        var taps = _all[index].Taps;
+        _all.RemoveAt(index);
+        return taps;
+    }
+
+    /// <summary>A poison pill, not a stop: the frames that the stacks sent last go out first.</summary>
+    public void Stop()
+    {
+        foreach (var tap in _all.SelectMany(static each => each.Taps))
+            tap.Tell(PoisonPill.Instance);
+    }
+
+    /// <summary>The actor has ended.</summary>
+    public void Forget(IActorRef gone)
+    {
+        foreach (var (_, taps) in _all)
+            taps.Remove(gone);
+    }
+
+    private WireTap Add(string name, DriverWire wire, int shard, bool isFirst)
+    {
+        var tap = driver.Settings.Tap;
+        var place = driver.Shards[shard];
+        // Names of actors are used once: an interface may come back while its last tap has not quite gone.
+        var actor = start(
+            TapActor.Props(new TapContext(wire.Wire, wire.Reopen, place.Reactor, driver.Pool, driver.Clock, tap.ReadBatch, tap.QueueFrames, tap.ReopenMinimum, tap.ReopenMaximum)),
+            DriverActor.Named(isFirst ? "tap" : $"tap-{++_started}", shard), place);
+        if (_all.FindIndex(each => each.Name == name) is var index and >= 0)
+            _all[index].Taps.Add(actor);
+        else
+            _all.Add((name, [actor]));
+        return new WireTap(actor, EgressCost.Cuts(wire.Wire));
+    }
+}
+
+/// <summary>The tap actors of an interface, one for each shard.</summary>
+internal sealed record InterfaceTaps(string Name, IReadOnlyList<IActorRef> Taps);

@@ -1,0 +1,194 @@
+using Akka.Actor;
+using Tapwire.Actors.Settings;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Actors;
+
+/// <summary>What has changed, each in a few words, and what could not and why, a sentence each.</summary>
+internal sealed record ChangeOutcome(List<string> Done, List<string> Problems)
+{
+    public ChangeOutcome()
+        : this([], [])
+    {
+    }
+}
+
+/// <summary>The driver → itself: these interfaces are gone, with their taps.</summary>
+internal sealed record InterfacesRemoved(ChangeOutcome Outcome);
+
+/// <summary>The driver → itself: the stacks have been asked.</summary>
+/// <param name="Refused">No stack has these.</param>
+internal sealed record InterfacesAdded(IReadOnlyList<InterfaceSettings> Refused, ChangeOutcome Outcome);
+
+/// <summary>
+/// Interfaces, addresses and routes that come and go while a driver runs. All of it only asks actors, and runs apart from them. The shards of a driver have the same interfaces,
+/// and so give the same answers.
+/// </summary>
+internal static class InterfaceChanges
+{
+    private const string NoAnswer = "A part of the driver has not answered; read the settings again.";
+
+    private static TimeSpan Patience => DriverActor.ChangePatience;
+
+    /// <summary>Takes interfaces away, and ends their taps when the last frames have gone out.</summary>
+    public static async Task<InterfacesRemoved> RemoveAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceTaps> going)
+    {
+        var outcome = new ChangeOutcome();
+        foreach (var (name, taps) in going)
+        {
+            try
+            {
+                await Task.WhenAll(stacks.Select(stack => stack.Ask<InterfaceDetached>(new DetachInterface(name), Patience)));
+                await Task.WhenAll(taps.Select(tap => tap.GracefulStop(Patience)));
+                outcome.Done.Add($"interface {name} removed");
+            }
+            catch (Exception e) when (e is AskTimeoutException or TaskCanceledException)
+            {
+                outcome.Problems.Add(NoAnswer);
+            }
+        }
+
+        return new InterfacesRemoved(outcome);
+    }
+
+    /// <summary>Gives interfaces to the stacks: to each, or none.</summary>
+    /// <param name="coming">Of each interface what each stack is asked.</param>
+    public static async Task<InterfacesAdded> AddAsync(
+        IReadOnlyList<IActorRef> stacks, IReadOnlyList<(InterfaceSettings Settings, IReadOnlyList<AttachInterface> Questions)> coming)
+    {
+        var outcome = new ChangeOutcome();
+        var refused = new List<InterfaceSettings>();
+        foreach (var (settings, questions) in coming)
+        {
+            if (await RefusalAsync(stacks, questions) is { } reason)
+            {
+                refused.Add(settings);
+                outcome.Problems.Add($"The interface {settings.Name} does not come: {reason}");
+            }
+            else
+            {
+                outcome.Done.Add($"interface {settings.Name} added");
+            }
+        }
+
+        return new InterfacesAdded(refused, outcome);
+    }
+
+    /// <summary>Brings addresses and routes of the interfaces that there are to what is wanted.</summary>
+    /// <returns>The interfaces as they are then.</returns>
+    /// <exception cref="AskTimeoutException">A stack does not answer.</exception>
+    public static async Task<IReadOnlyList<InterfaceSettings>> ChangeAsync(
+        IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceSettings> current, IReadOnlyList<InterfaceSettings> wanted, ChangeOutcome outcome)
+    {
+        var pairs = current.Select(each => (Current: each, Wanted: wanted.FirstOrDefault(other => other.Name == each.Name) ?? each)).ToList();
+        var changes = pairs.ConvertAll(pair => new AddressChange(stacks, pair.Current, pair.Wanted, outcome));
+
+        // An address may move from one interface to another, so that those which go from an interface for good go first there.
+        foreach (var change in changes)
+            await change.LeaveAsync([.. changes.Where(other => other != change).SelectMany(static other => other.Coming)]);
+        var settled = new List<InterfaceSettings>();
+        foreach (var change in changes)
+            settled.Add(await change.ArriveAsync());
+        return settled;
+    }
+
+    private static async Task<string?> RefusalAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<AttachInterface> questions)
+    {
+        try
+        {
+            var answers = await Task.WhenAll(stacks.Zip(questions, static (stack, question) => stack.Ask<object>(question, Patience)));
+            if (answers.OfType<InterfaceRefused>().FirstOrDefault() is not { } refusal)
+                return null;
+            await Task.WhenAll(stacks.Select(stack => stack.Ask<InterfaceDetached>(new DetachInterface(questions[0].Options.Name), Patience)));
+            return refusal.Reason;
+        }
+        catch (AskTimeoutException)
+        {
+            return NoAnswer;
+        }
+    }
+
+    /// <summary>The addresses and routes of one interface.</summary>
+    private sealed class AddressChange(IReadOnlyList<IActorRef> stacks, InterfaceSettings current, InterfaceSettings wanted, ChangeOutcome outcome)
+    {
+        private readonly List<IpPrefix> _own = [.. current.Addresses];
+
+        /// <summary>The addresses that are to come.</summary>
+        public IEnumerable<IpPrefix> Coming => wanted.Addresses.Except(current.Addresses);
+
+        /// <summary>Addresses go that come with another prefix, or to another interface: it is the same address.</summary>
+        public async Task LeaveAsync(IReadOnlyList<IpPrefix> elsewhere)
+        {
+            foreach (var old in current.Addresses.Except(wanted.Addresses).Where(old => Coming.Concat(elsewhere).Any(added => added.Address == old.Address)))
+                await RemoveAsync(old);
+        }
+
+        /// <summary>Everything else: what comes does so first, so that there is always an address, and a gateway's network.</summary>
+        public async Task<InterfaceSettings> ArriveAsync()
+        {
+            foreach (var added in Coming)
+            {
+                if (await AskAsync(new AddAddress(added, current.Name)) is not StackError.None and var error)
+                {
+                    outcome.Problems.Add($"The address {added} cannot be added: {error.Describe()}.");
+                    continue;
+                }
+
+                _own.Add(added);
+                outcome.Done.Add($"address {added} added");
+            }
+
+            var routes = await ChangeRoutesAsync();
+            foreach (var old in _own.Except(wanted.Addresses).ToList())
+                await RemoveAsync(old);
+            var everywhere = routes.Find(static route => route.Destination.Length == 0);
+            return current with
+            {
+                Addresses = _own,
+                Gateway = everywhere == default ? null : everywhere.Gateway,
+                Routes = [.. routes.Where(static route => route.Destination.Length != 0)],
+            };
+        }
+
+        /// <returns>The routes that there are then.</returns>
+        private async Task<List<GatewayRoute>> ChangeRoutesAsync()
+        {
+            var routes = current.AllRoutes.ToList();
+            foreach (var added in wanted.AllRoutes.Except(current.AllRoutes))
+            {
+                if (await AskAsync(new AddRoute(added, current.Name)) is not StackError.None and var error)
+                {
+                    outcome.Problems.Add($"The route {RouteSpec.Format(added)} cannot be added: {error.Describe()}.");
+                    continue;
+                }
+
+                // One to the same destination has been replaced.
+                routes.RemoveAll(route => route.Destination == added.Destination);
+                routes.Add(added);
+                outcome.Done.Add($"route {RouteSpec.Format(added)} added");
+            }
+
+            foreach (var old in routes.Where(route => !wanted.AllRoutes.Any(kept => kept.Destination == route.Destination)).ToList())
+            {
+                routes.Remove(old);
+                await AskAsync(new RemoveRoute(old.Destination, current.Name));
+                outcome.Done.Add($"route {RouteSpec.Format(old)} removed");
+            }
+
+            return routes;
+        }
+
+        private async Task RemoveAsync(IpPrefix old)
+        {
+            _own.Remove(old);
+            // One that is gone already has been removed over the link.
+            await AskAsync(new RemoveAddress(old.Address));
+            outcome.Done.Add($"address {old} removed");
+        }
+
+        private async Task<StackError> AskAsync(object question) =>
+            (await Task.WhenAll(stacks.Select(stack => stack.Ask<AddressAnswer>(question, Patience))))[0].Error;
+    }
+}

@@ -1,0 +1,29 @@
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Actors;
+
+/// <summary>Gives an interface what its settings say.</summary>
+internal static class InterfaceSetup
+{
+    /// <returns>Null, or what the stack does not take, in a sentence.</returns>
+    public static string? Configure(
+        this NetworkStack stack, NetworkInterface owner, IReadOnlyList<IpPrefix> addresses, IReadOnlyList<GatewayRoute> routes, Instant now)
+    {
+        foreach (var address in addresses)
+        {
+            if (stack.AddAddress(owner, address, now) is not StackError.None and var error)
+                return $"The stack refuses the address {address}: {error.Describe()}.";
+        }
+
+        foreach (var (destination, gateway) in routes)
+        {
+            if (stack.AddRoute(destination, gateway, owner) is not StackError.None and var refused)
+                return $"The stack refuses the gateway {gateway}: {refused.Describe()}; it must be on the network of one of the addresses.";
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,65 @@
+using System.Diagnostics.CodeAnalysis;
+using Tapwire.Messages;
+using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Actors.Settings;
+
+/// <summary>An attachment to a network: the keys <c>wire</c>, <c>addresses</c> and their like, of <c>tapwire</c> itself or of a section of <c>tapwire.interfaces</c>.</summary>
+/// <param name="Name">What messages, status and other settings call it.</param>
+/// <param name="Gateway">Null: packets leave by its own prefixes and routes only.</param>
+/// <param name="HardwareAddress">Null: the wire's, or one made at random.</param>
+/// <param name="Mtu">Bytes; 0 takes the wire's.</param>
+/// <param name="Routes">Those through other gateways.</param>
+/// <param name="PeerAddresses">Given to the kernel's end of the device.</param>
+public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList<IpPrefix> Addresses, IpAddress? Gateway, MacAddress? HardwareAddress, int Mtu,
+    IReadOnlyList<GatewayRoute> Routes, IReadOnlyList<IpPrefix> PeerAddresses)
+{
+    private static readonly IpPrefix Everywhere = new(IpAddress.AnyV4, 0);
+
+    /// <summary>The routes through gateways, that of <see cref="Gateway"/> included.</summary>
+    public IReadOnlyList<GatewayRoute> AllRoutes => Gateway is { } gateway ? [.. Routes, new GatewayRoute(Everywhere, gateway)] : Routes;
+
+    /// <summary>What cannot change while the interface exists, as one text: another one makes it another interface.</summary>
+    public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}";
+
+    /// <summary>Everything, as one text that compares.</summary>
+    public override string ToString() => $"{Name}: {Fixed}; {string.Join(", ", Addresses)}; {string.Join(", ", AllRoutes.Select(RouteSpec.Format))}";
+}
+
+/// <summary>A route as users write it: "10.20.0.0/16 via 10.99.0.9".</summary>
+public static class RouteSpec
+{
+    public const string Accepted = "NETWORK/LENGTH via GATEWAY, as in 10.20.0.0/16 via 10.99.0.9";
+
+    private static readonly string[] Between = [" via ", "="];
+
+    /// <summary>Also with '=' in the middle, which needs no quotes in a shell.</summary>
+    /// <param name="problem">With false: the offending part; empty where it is no route at all.</param>
+    public static bool TryParse(string text, out GatewayRoute route, [NotNullWhen(false)] out string? problem)
+    {
+        route = default;
+        problem = "";
+        if (text.Split(Between, 2, StringSplitOptions.TrimEntries) is not [var to, var by] || !IpPrefix.TryParse(to == "default" ? "0.0.0.0/0" : to, null, out var destination))
+            return false;
+        if (!destination.Address.IsV4)
+        {
+            problem = "the stack has IPv4 only; give an IPv4 network";
+            return false;
+        }
+
+        if (!OwnAddress.TryParseGateway(by, out var gateway, out problem))
+            return false;
+        if (destination.Address != destination.Network)
+        {
+            problem = $"{destination.Address} is a host's address; the network is {destination.Network}/{destination.Length}";
+            return false;
+        }
+
+        route = new GatewayRoute(destination, gateway);
+        problem = null;
+        return true;
+    }
+
+    public static string Format(GatewayRoute route) => $"{route.Destination} via {route.Gateway}";
+}

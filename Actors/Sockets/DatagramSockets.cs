@@ -1,0 +1,95 @@
+using Akka.Actor;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Udp;
+
+namespace Tapwire.Actors.Sockets;
+
+/// <summary>The UDP sockets of a stack actor: the conversation of Messages/Datagram.cs.</summary>
+internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
+{
+    /// <returns>False: the message is none of these.</returns>
+    public bool Handle(object message, IActorRef sender)
+    {
+        switch (message)
+        {
+            case SendDatagram send:
+                Send(send, sender);
+                return true;
+            case ReceiveDatagrams demand:
+                Receive(demand);
+                return true;
+            case OpenDatagram open:
+                Open(open, sender);
+                return true;
+            case ConnectDatagram connect:
+                Connect(connect, sender);
+                return true;
+            case CloseDatagram close:
+                Close(close);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>The socket has news.</summary>
+    public void Tell(SocketEntry entry, UdpSocket socket, SocketEvents events)
+    {
+        if (socket.TakeError() is not StackError.None and var error)
+            entry.Owner.Tell(new DatagramError(error));
+        for (; entry.Demand > 0 && socket.TryReceive(out var data, out var from); entry.Demand--)
+            entry.Owner.Tell(DatagramReceived.Of(data, from));
+        if ((events & SocketEvents.Closed) == 0)
+            return;
+        desk.Sockets.Remove(entry);
+        entry.Owner.Tell(new Closed(StackError.AddressNotAvailable));
+    }
+
+    private void Open(OpenDatagram open, IActorRef asker) =>
+        siblings.TryTwice(last =>
+        {
+            var error = desk.Stack.Udp.Bind(open.Local, open.Options, out var socket);
+            if (error == StackError.AddressInUse && !last)
+                return false;
+            asker.Tell(socket is null ? new DatagramOpenFailed(error) : new DatagramOpened(desk.Sockets.Add(socket, asker).Id, socket.Local));
+            return true;
+        });
+
+    private void Connect(ConnectDatagram connect, IActorRef sender)
+    {
+        if (desk.Sockets.Find(connect.Id)?.Socket is not UdpSocket socket)
+            return;
+        var error = socket.Connect(connect.Remote ?? default);
+        sender.Tell(new DatagramConnected(error, socket.Local));
+    }
+
+    private void Receive(ReceiveDatagrams demand)
+    {
+        if (desk.Sockets.Find(demand.Id) is not { Socket: UdpSocket socket } entry)
+            return;
+        entry.Demand += demand.Count;
+        Tell(entry, socket, SocketEvents.Readable);
+    }
+
+    private void Send(SendDatagram send, IActorRef sender)
+    {
+        if (desk.Sockets.Find(send.Id)?.Socket is not UdpSocket socket)
+        {
+            send.Release();
+            sender.Tell(new DatagramSent(StackError.NotConnected));
+            return;
+        }
+
+        sender.Tell(new DatagramSent(socket.Send(send.Data, send.To, desk.Now)));
+        desk.PostPoll();
+    }
+
+    private void Close(CloseDatagram close)
+    {
+        if (desk.Sockets.Find(close.Id) is not { Socket: UdpSocket socket } entry)
+            return;
+        socket.Close();
+        desk.Sockets.Remove(entry);
+    }
+}

@@ -1,0 +1,70 @@
+using Akka.Actor;
+using Tapwire.Messages;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
+
+namespace Tapwire.Actors;
+
+/// <summary>
+/// The wire of one interface as the stack actor sees it: the tap actor, the frames off the wire that wait for a turn, and the credit for frames to it. One that is full, or
+/// flooded, costs the others nothing.
+/// </summary>
+/// <param name="credit">Frames that may be on their way to the wire, as <paramref name="cost"/> reckons.</param>
+internal sealed class StackWire(NetworkInterface owner, IActorRef tap, EgressCost cost, int credit, FrameQueue received)
+{
+    private int _credit = credit;
+
+    public NetworkInterface Interface => owner;
+
+    public IActorRef Tap => tap;
+
+    /// <summary>Frames off the wire that wait for a turn.</summary>
+    public FrameQueue Received => received;
+
+    /// <summary>Frames off the wire for which there was no room.</summary>
+    public long Dropped { get; private set; }
+
+    /// <summary>Takes a frame over.</summary>
+    /// <returns>False: there was no room, and it has been dropped and counted.</returns>
+    public bool TryEnqueue(PacketBuffer frame)
+    {
+        if (received.TryEnqueue(frame))
+            return true;
+        Dropped++;
+        frame.Release();
+        return false;
+    }
+
+    /// <summary>The wire has room again.</summary>
+    /// <returns>True: output has waited for it.</returns>
+    public bool AddCredit(int frames)
+    {
+        var waited = _credit <= 0;
+        _credit += frames;
+        owner.IsHeldBack = _credit <= 0;
+        return waited;
+    }
+
+    /// <summary>Hands frames to the wire within its credit. The last one that the credit allows may overdraw it.</summary>
+    /// <returns>True: it has handed over at least one.</returns>
+    public bool SendQueued()
+    {
+        var before = _credit;
+        while (_credit > 0 && owner.TryDequeueFrame(out var frame))
+        {
+            _credit -= cost.Of(frame);
+            tap.Tell(Frame.Of(frame));
+        }
+
+        owner.IsHeldBack = _credit <= 0;
+        return _credit != before;
+    }
+
+    /// <summary>Nobody takes any more: what waits in either direction goes back to the pool.</summary>
+    public void Clear()
+    {
+        received.Clear();
+        while (owner.TryDequeueFrame(out var frame))
+            frame.Release();
+    }
+}

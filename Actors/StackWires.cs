@@ -1,0 +1,206 @@
+using System.Diagnostics.CodeAnalysis;
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Actors;
+
+/// <summary>The wires of a stack actor, one for each interface: the conversations of Messages/Wire.cs and Messages/Interface.cs.</summary>
+internal sealed class StackWires
+{
+    /// <summary>Frames of one wire that are digested before the next one has its turn.</summary>
+    private const int Share = 16;
+
+    private readonly StackDesk _desk;
+    private readonly StackWire?[] _byIndex = new StackWire?[NetworkStack.MaxInterfaces];
+    private readonly List<StackWire> _all = [];
+
+    // Whose turn it is, and how much is left of it.
+    private int _turn;
+    private int _share = Share;
+    private long _droppedBefore;
+
+    public StackWires(StackDesk desk)
+    {
+        _desk = desk;
+        for (var i = 0; i < desk.Context.Wires.Count; i++)
+        {
+            var (tap, cuts) = desk.Context.Wires[i];
+            Add(desk.Stack.Interfaces[i], tap, new EgressCost(cuts));
+        }
+    }
+
+    /// <summary>Frames off a wire wait for a turn.</summary>
+    public bool HaveReceived => _all.Exists(static wire => wire.Received.Count > 0);
+
+    /// <summary>Frames wait to be written.</summary>
+    public bool HaveFrames => _all.Exists(static wire => wire.Interface.HasFrames);
+
+    /// <summary>Frames off wires for which there was no room.</summary>
+    public long Dropped => _droppedBefore + _all.Sum(static wire => wire.Dropped);
+
+    /// <returns>False: the message is none of these.</returns>
+    public bool Handle(object message, IActorRef sender)
+    {
+        switch (message)
+        {
+            case WireUp up:
+                _desk.Stack.Interfaces.FirstOrDefault(each => each.Index == up.Interface)?.Announce(_desk.Now);
+                _desk.PostPoll();
+                return true;
+            case WireDown down:
+                _byIndex[down.Interface]?.Interface.WireDown();
+                return true;
+            case AttachInterface attach:
+                sender.Tell(Attach(attach) is { } reason ? new InterfaceRefused(attach.Options.Name, reason) : new InterfaceAttached(attach.Options.Name));
+                return true;
+            case DetachInterface detach:
+                Detach(detach.Name);
+                sender.Tell(new InterfaceDetached(detach.Name));
+                return true;
+            case AddAddress add:
+                Answer(sender, Owner(add) is { } owner ? _desk.Stack.AddAddress(owner, add.Prefix, _desk.Now) : StackError.AddressNotAvailable);
+                return true;
+            case RemoveAddress remove:
+                Answer(sender, _desk.Stack.RemoveAddress(remove.Address, _desk.Now) ? StackError.None : StackError.AddressNotAvailable);
+                return true;
+            case AddRoute add:
+                Answer(sender, Find(add.Interface) is { } by ? _desk.Stack.AddRoute(add.Route.Destination, add.Route.Gateway, by.Interface) : StackError.NetworkUnreachable);
+                return true;
+            case RemoveRoute remove:
+                Answer(sender, Find(remove.Interface) is { } from && _desk.Stack.RemoveRoute(remove.Destination, from.Interface) ? StackError.None : StackError.NetworkUnreachable);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>Has the tap actors open their wires.</summary>
+    public void Open()
+    {
+        foreach (var wire in _all)
+            wire.Tap.Tell(new OpenWire(wire.Interface.Index));
+    }
+
+    /// <summary>A frame comes from a wire itself, not from a sibling.</summary>
+    public bool IsTap(IActorRef sender) => _all.Exists(wire => wire.Tap.Equals(sender));
+
+    /// <summary>What frames of that interface begin with.</summary>
+    public Medium MediumOf(PacketBuffer frame) => _byIndex[frame.Interface]?.Interface.Options.Medium ?? Medium.Ethernet;
+
+    /// <summary>Takes a frame off a wire over.</summary>
+    public void Enqueue(PacketBuffer frame)
+    {
+        if (_byIndex[frame.Interface] is not { } wire)
+        {
+            _droppedBefore++;
+            frame.Release();
+        }
+        else if (wire.TryEnqueue(frame))
+        {
+            _desk.PostPoll();
+        }
+    }
+
+    /// <summary>The next frame to be digested: a few of each wire in turn.</summary>
+    public bool TryDequeue([NotNullWhen(true)] out PacketBuffer? frame)
+    {
+        for (var tried = 0; tried <= _all.Count; tried++)
+        {
+            if (_turn < _all.Count && _share > 0 && _all[_turn].Received.TryDequeue(out frame))
+            {
+                _share--;
+                return true;
+            }
+
+            _turn = _turn + 1 < _all.Count ? _turn + 1 : 0;
+            _share = Share;
+        }
+
+        frame = null;
+        return false;
+    }
+
+    /// <summary>The wire has room again.</summary>
+    /// <returns>True: output has waited for it.</returns>
+    public bool AddCredit(FramesWritten written) => _byIndex[written.Interface]?.AddCredit(written.Count) == true;
+
+    /// <summary>Hands frames to the wires within their credit.</summary>
+    /// <returns>True: at least one.</returns>
+    public bool SendQueued()
+    {
+        var any = false;
+        for (var i = 0; i < _all.Count; i++)
+            any |= _all[i].SendQueued();
+        return any;
+    }
+
+    /// <summary>The actor ends.</summary>
+    public void Clear()
+    {
+        foreach (var wire in _all)
+            wire.Clear();
+    }
+
+    private StackWire? Find(string name) => _all.Find(wire => wire.Interface.Options.Name == name);
+
+    private NetworkInterface? Owner(AddAddress add) => add.Interface is { } name
+        ? Find(name)?.Interface
+        : (_all.Find(wire => wire.Interface.Addresses.Any(own => own.Contains(add.Prefix.Address))) ?? _all.FirstOrDefault())?.Interface;
+
+    private void Answer(IActorRef asker, StackError error)
+    {
+        asker.Tell(new AddressAnswer(error));
+        _desk.PostPoll();
+    }
+
+    private StackWire Add(NetworkInterface added, IActorRef tap, EgressCost cost)
+    {
+        var context = _desk.Context;
+        var wire = new StackWire(added, tap, cost, context.EgressCredit, new FrameQueue(context.QueueFrames, context.QueueBytes));
+        _byIndex[added.Index] = wire;
+        _all.Add(wire);
+        return wire;
+    }
+
+    /// <returns>Null, or why not.</returns>
+    private string? Attach(AttachInterface attach)
+    {
+        var stack = _desk.Stack;
+        if (stack.AddInterface(attach.Options) is not { } added)
+            return $"The stack has no room for the interface {attach.Options.Name}: it has {NetworkStack.MaxInterfaces} already.";
+        if (stack.Configure(added, attach.Addresses, attach.Routes, _desk.Now) is { } problem)
+        {
+            stack.RemoveInterface(added, _desk.Now);
+            Drop(added);
+            return problem;
+        }
+
+        Add(added, attach.Tap, new EgressCost(attach.CutsSuperFrames)).Tap.Tell(new OpenWire(added.Index));
+        _desk.PostPoll();
+        return null;
+    }
+
+    private void Detach(string name)
+    {
+        if (Find(name) is not { } wire)
+            return;
+        _desk.Stack.RemoveInterface(wire.Interface, _desk.Now);
+        wire.SendQueued();
+        wire.Clear();
+        _droppedBefore += wire.Dropped;
+        _byIndex[wire.Interface.Index] = null;
+        _all.Remove(wire);
+        _desk.PostPoll();
+    }
+
+    private static void Drop(NetworkInterface removed)
+    {
+        while (removed.TryDequeueFrame(out var frame))
+            frame.Release();
+    }
+}

@@ -1,0 +1,122 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Tapwire.Actors.Settings;
+using Tapwire.Host.Configuration;
+using Tapwire.Messages;
+using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Host.Commands;
+
+/// <summary>
+/// The wires of a driver on the command line. <c>--wire</c> can be repeated; addresses and all else that belongs to a wire follow it. What stands before the first one is the
+/// first one's.
+/// </summary>
+internal static class WireFlags
+{
+    private static readonly Flag<IReadOnlyList<WireSpec>> Wire = Flags.List<WireSpec>("--wire",
+        "The network side: a TAP or TUN device, made if it is not there; repeatable, each followed by what belongs to it. tap:tw0 when not given.", "KIND:NAME",
+        (string text, out WireSpec value) => (value = WireSpec.Parse(text)!) is not null, WireSpec.Accepted);
+
+    private static readonly Flag<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address",
+        "An IPv4 address of the stack with the length of its prefix, as in 10.99.0.2/24; repeatable. At least one is needed.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
+
+    private static readonly Flag<IReadOnlyList<IpPrefix>> PeerAddresses = Flags.List<IpPrefix>("--peer-address",
+        "An address for the kernel's end of the device, as in 10.99.0.1/24, which also brings it up; repeatable.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
+
+    private static readonly Flag<IReadOnlyList<IpAddress>> Gateway = Flags.List<IpAddress>("--gateway", "Where packets to other networks go; nowhere when not given.", "IP",
+        OwnAddress.TryParseGateway, "an IPv4 address, as in 10.99.0.1");
+
+    private static readonly Flag<IReadOnlyList<GatewayRoute>> Routes = Flags.List<GatewayRoute>("--via",
+        "A route to another network than the gateway's, as in 10.20.0.0/16=10.99.0.9; repeatable.", "NETWORK=GATEWAY", RouteSpec.TryParse, "NETWORK/LENGTH=GATEWAY, as in 10.20.0.0/16=10.99.0.9");
+
+    private static readonly Flag<IReadOnlyList<MacAddress>> Mac = Flags.List<MacAddress>("--mac", "The stack's Ethernet address; the device's, or one at random, when not given.",
+        "MAC", DriverSettingsReader.TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01");
+
+    private static readonly Flag<IReadOnlyList<int>> Mtu = Flags.Numbers("--mtu", "Largest IP packet in bytes; the device's when not given.",
+        DriverSettingsReader.MinMtu, DriverSettingsReader.MaxMtu);
+
+    /// <summary>The most used.</summary>
+    public static IReadOnlyList<Option> Main { get; } = [Wire, Addresses, PeerAddresses, Gateway];
+
+    public static IReadOnlyList<Option> Further { get; } = [Mtu, Mac, Routes];
+
+    /// <summary>The command line names a wire or an address.</summary>
+    public static bool AreGiven(ParseResult parsed) => parsed.Read(Wire).Count > 0 || parsed.Read(Addresses).Count > 0;
+
+    /// <summary>The settings with what the command line says instead.</summary>
+    /// <exception cref="SettingsException">A wire has been given two of what it has one of.</exception>
+    public static DriverSettings Merge(DriverSettings settings, ParseResult parsed)
+    {
+        var lines = parsed.Read(Wire).Select(static wire => new Line(wire)).DefaultIfEmpty(new Line(null)).ToList();
+        Deal(parsed, Addresses, lines, static (line, value) => line.Addresses.Add(value));
+        Deal(parsed, PeerAddresses, lines, static (line, value) => line.PeerAddresses.Add(value));
+        Deal(parsed, Routes, lines, static (line, value) => line.Routes.Add(value));
+        Deal(parsed, Gateway, lines, static (line, value) => line.Gateway = line.Once("--gateway", line.Gateway, value));
+        Deal(parsed, Mac, lines, static (line, value) => line.Mac = line.Once("--mac", line.Mac, value));
+        Deal(parsed, Mtu, lines, static (line, value) => line.Mtu = line.Once("--mtu", line.Mtu, value));
+        return lines.Skip(1).Aggregate(lines[0].MergeMain(settings), static (merged, line) => line.MergeFurther(merged));
+    }
+
+    /// <summary>Gives each value of a flag to the last wire before it.</summary>
+    private static void Deal<T>(ParseResult parsed, Flag<IReadOnlyList<T>> flag, List<Line> lines, Action<Line, T> take)
+    {
+        var values = parsed.Read(flag);
+        if (values.Count == 0)
+            return;
+        var (wires, next, current) = (0, 0, "");
+        foreach (var token in parsed.Tokens)
+        {
+            if (token.Type == TokenType.Option)
+                current = token.Value;
+            if (token.Type != TokenType.Argument)
+                continue;
+            var count = token.Value.Split(',').Length;
+            if (current == Wire.Name)
+                wires += count;
+            for (var i = 0; current == flag.Name && i < count && next < values.Count; i++)
+                take(lines[Math.Max(wires - 1, 0)], values[next++]);
+            current = "";
+        }
+    }
+
+    /// <summary>A wire of the command line with what belongs to it.</summary>
+    /// <param name="wire">Null: none was named.</param>
+    private sealed class Line(WireSpec? wire)
+    {
+        public List<IpPrefix> Addresses { get; } = [];
+
+        public List<IpPrefix> PeerAddresses { get; } = [];
+
+        public List<GatewayRoute> Routes { get; } = [];
+
+        public IpAddress? Gateway { get; set; }
+
+        public MacAddress? Mac { get; set; }
+
+        public int? Mtu { get; set; }
+
+        public T Once<T>(string flag, T? before, T value)
+            where T : struct => before is null
+            ? value
+            : throw new SettingsException($"{flag} is given 2 times{(wire is null ? "" : $" for the wire {wire}")}: {before} and {value}; give it once, behind the --wire that it is for.");
+
+        public DriverSettings MergeMain(DriverSettings settings) => settings with
+        {
+            Wire = wire ?? settings.Wire,
+            Addresses = Addresses.Count > 0 ? Addresses : settings.Addresses,
+            Tap = PeerAddresses.Count > 0 ? settings.Tap with { PeerAddresses = PeerAddresses } : settings.Tap,
+            Routes = Routes.Count > 0 ? Routes : settings.Routes,
+            Gateway = Gateway ?? settings.Gateway,
+            HardwareAddress = Mac ?? settings.HardwareAddress,
+            Mtu = Mtu ?? settings.Mtu,
+        };
+
+        /// <summary>It has the name of its device, and takes the place of one that settings call so.</summary>
+        public DriverSettings MergeFurther(DriverSettings settings)
+        {
+            var added = new InterfaceSettings(wire!.Name, wire, Addresses, Gateway, Mac, Mtu ?? 0, Routes, PeerAddresses);
+            return settings with { Interfaces = [.. settings.Interfaces.Where(other => other.Name != added.Name), added] };
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using Tapwire.Actors.Settings;
+using Tapwire.Stack;
+
+namespace Tapwire.Host.Configuration;
+
+/// <summary>The attachments to networks: each is complete, and none is in another's way.</summary>
+internal static class InterfacesCheck
+{
+    /// <exception cref="SettingsException">It is not so.</exception>
+    public static void Check(IReadOnlyList<InterfaceSettings> interfaces)
+    {
+        if (interfaces.Count > NetworkStack.MaxInterfaces)
+            throw new SettingsException($"There are {interfaces.Count} wires; a driver has {NetworkStack.MaxInterfaces} at most.");
+        if (interfaces.GroupBy(static each => each.Wire.Name).FirstOrDefault(static group => group.Count() > 1) is { } device)
+            throw new SettingsException($"The device {device.Key} is there twice; give each wire one of its own.");
+        if (interfaces.GroupBy(static each => each.Name).FirstOrDefault(static group => group.Count() > 1) is { } name)
+            throw new SettingsException($"Two interfaces are called {name.Key}; the first one has the name of its device.");
+        foreach (var each in interfaces)
+            Check(each);
+        foreach (var each in interfaces.Skip(1))
+        {
+            if (each.Addresses.Count == 0)
+                throw new SettingsException($"The interface {each.Name} has no address; give it one, as in --wire {each.Wire} --address 10.99.0.2/24, or in tapwire.interfaces.{each.Name}.addresses.");
+        }
+
+        if (interfaces.SelectMany(static each => each.Addresses).GroupBy(static prefix => prefix.Address).FirstOrDefault(static group => group.Count() > 1) is { } twice)
+            throw new SettingsException($"The address {twice.Key} is on two interfaces; give each one of its own.");
+    }
+
+    private static void Check(InterfaceSettings settings)
+    {
+        OwnAddress.Check(settings.Addresses, settings.Gateway);
+        foreach (var route in settings.Routes)
+            OwnAddress.CheckGateway(route.Gateway, settings.Addresses);
+        foreach (var peer in settings.PeerAddresses)
+        {
+            var (own, address) = (settings.Addresses, peer.Address);
+            if (own.Any(prefix => prefix.Address == address))
+                throw new SettingsException($"The peer address {peer} is the stack's own; the kernel's end of the wire needs another one of that network.");
+            if (own.Count > 0 && !own.Any(prefix => prefix.Contains(address)))
+                throw new SettingsException($"The peer address {peer} is not in the stack's network, {string.Join(", ", own)}: neither end would find the other.");
+        }
+    }
+}

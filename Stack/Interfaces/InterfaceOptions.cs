@@ -1,0 +1,55 @@
+namespace Tapwire.Stack.Interfaces;
+
+/// <summary>Everything about an interface that does not change while it exists. Values out of range are refused by <see cref="NetworkStack.AddInterface"/>.</summary>
+public sealed record InterfaceOptions
+{
+    /// <summary>What messages call it. Any text; it need not be unique.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>What frames begin with.</summary>
+    public Medium Medium { get; init; } = Medium.Ethernet;
+
+    /// <summary>The interface's own Ethernet address: a unicast address, needed for <see cref="Medium.Ethernet"/> only.</summary>
+    public MacAddress HardwareAddress { get; init; }
+
+    /// <summary>Largest IP packet in one frame, in bytes, 68..65535.</summary>
+    public int Mtu { get; init; } = 1500;
+
+    /// <summary>Largest TCP/IPv4 packet that the device cuts into segments, in bytes, up to 65535; 0 where it does not. Needs <see cref="ChecksumOffload"/>.</summary>
+    public int SuperFrame { get; init; }
+
+    /// <summary>The device completes partial TCP and UDP checksums.</summary>
+    public bool ChecksumOffload { get; init; }
+
+    /// <summary>Frames that may wait for the wire before transports are told to hold back, 1..1048576.</summary>
+    public int EgressFrames { get; init; } = 1024;
+
+    /// <summary>Bytes that may wait for the wire before transports are told to hold back, 64 KiB..1 GiB.</summary>
+    public int EgressBytes { get; init; } = 8 << 20;
+
+    internal void Validate()
+    {
+        Check(Medium is Medium.Ip || (!HardwareAddress.IsGroup && HardwareAddress.Value != 0), nameof(HardwareAddress), HardwareAddress, "a unicast address");
+        Ranges.Mtu.Check(Mtu, nameof(Mtu));
+        Check(SuperFrame == 0 || (SuperFrame >= Mtu && SuperFrame <= 65535), nameof(SuperFrame), SuperFrame, "0 or Mtu..65535");
+        Check(SuperFrame == 0 || ChecksumOffload, nameof(SuperFrame), SuperFrame, "0 without ChecksumOffload");
+        Ranges.EgressFrames.Check(EgressFrames, nameof(EgressFrames));
+        Ranges.EgressBytes.Check(EgressBytes, nameof(EgressBytes));
+    }
+
+    private static void Check(bool good, string name, object value, string accepted)
+    {
+        if (!good)
+            throw new ArgumentOutOfRangeException(name, value, $"{name} must be {accepted}.");
+    }
+
+    /// <summary>What each option may be.</summary>
+    public static class Ranges
+    {
+        public static ValueRange<int> Mtu { get; } = new(68, 65535);
+
+        public static ValueRange<int> EgressFrames { get; } = new(1, 1 << 20);
+
+        public static ValueRange<int> EgressBytes { get; } = new(64 << 10, 1 << 30);
+    }
+}

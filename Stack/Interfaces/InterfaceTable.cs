@@ -1,0 +1,85 @@
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Stack.Interfaces;
+
+/// <summary>The interfaces of a stack by their index, and which of them has an address.</summary>
+internal sealed class InterfaceTable
+{
+    /// <summary>Interfaces that a stack may have at once. One more index stands for the stack itself, so that all fit the bits of a word.</summary>
+    public const int Capacity = 63;
+
+    /// <summary>The index of what a stack sends to itself.</summary>
+    public const byte Loopback = Capacity;
+
+    private readonly NetworkInterface?[] _byIndex = new NetworkInterface?[Capacity];
+    private readonly List<NetworkInterface> _all = [];
+    private int _next;
+
+    /// <summary>In the order in which they were added.</summary>
+    public IReadOnlyList<NetworkInterface> All => _all;
+
+    /// <summary>The addresses of all interfaces.</summary>
+    public AddressTable Addresses { get; } = new();
+
+    /// <summary>Null: there is none of that index, or no longer.</summary>
+    public NetworkInterface? this[int index] => (uint)index < Capacity ? _byIndex[index] : null;
+
+    /// <summary>The only interface, if there is exactly one: it then has every address.</summary>
+    public NetworkInterface? Only { get; private set; }
+
+    /// <summary>The index that has been free for the longest time, so that late frames of a removed interface do not become another one's; -1 if none is free.</summary>
+    public int FreeIndex()
+    {
+        for (var i = 0; i < Capacity; i++)
+        {
+            var index = (_next + i) % Capacity;
+            if (_byIndex[index] is null)
+                return index;
+        }
+
+        return -1;
+    }
+
+    public void Add(NetworkInterface added)
+    {
+        _byIndex[added.Index] = added;
+        _next = added.Index + 1;
+        _all.Add(added);
+        Changed();
+    }
+
+    public void Remove(NetworkInterface removed)
+    {
+        _byIndex[removed.Index] = null;
+        _all.Remove(removed);
+        Changed();
+    }
+
+    /// <summary>The interface that has an address as its own, or null.</summary>
+    public NetworkInterface? OwnerOf(IpAddress address)
+    {
+        if (Only is { } only)
+            return only.Own.IsOwn(address) ? only : null;
+        foreach (var candidate in _all)
+        {
+            if (candidate.Own.IsOwn(address))
+                return candidate;
+        }
+
+        return null;
+    }
+
+    /// <summary>The first interface with an address of that family: for groups that no route leads to. Null if there is none.</summary>
+    public NetworkInterface? FirstWithAddress(IpAddress likeThis)
+    {
+        foreach (var candidate in _all)
+        {
+            if (!candidate.Own.SourceTowards(likeThis).IsUnspecified)
+                return candidate;
+        }
+
+        return null;
+    }
+
+    private void Changed() => Only = _all.Count == 1 ? _all[0] : null;
+}
