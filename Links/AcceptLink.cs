@@ -53,20 +53,11 @@ public sealed class AcceptLink : DriverEnd
         {
             // Unread bytes, the stream link's kept one at least, would turn end of file into ECONNRESET.
             var scratch = stackalloc byte[4096];
-            for (var i = 0; i < MaxDrains && (recv(Descriptor, scratch, 4096, MSG_DONTWAIT) > 0 || HasUnread()); i++)
+            for (var i = 0; i < MaxDrains && (recv(Descriptor, scratch, 4096, MSG_DONTWAIT) > 0 || QueuedBytes() > 0); i++)
             {
             }
         }
 
         base.Dispose();
     }
-
-    private unsafe bool HasUnread()
-    {
-        int queued;
-        return ioctl(Descriptor, FIONREAD, &queued) == 0 && queued > 0;
-    }
-
-    /// <summary>The application has closed its listening descriptor. What it had not accepted by then is closed by the kernel.</summary>
-    public bool IsHungUp() => (SocketPair.Poll(Descriptor, POLLRDHUP) & (POLLHUP | POLLERR)) != 0;
 }

@@ -124,9 +124,6 @@ public sealed unsafe class DatagramLink : DriverEnd
         return Send(&vector, 1);
     }
 
-    /// <summary>The application has closed its last descriptor, whatever is unread.</summary>
-    public bool IsHungUp() => (SocketPair.Poll(Descriptor, POLLRDHUP) & (POLLHUP | POLLERR)) != 0;
-
     private WriteResult Send(IoVector* vectors, int count)
     {
         var message = new MessageHeader { Vectors = vectors, VectorCount = (nuint)count };

@@ -24,9 +24,6 @@ public sealed unsafe class StreamLink : StreamEnd
 
     private const int DiscardPiece = 32_768;
 
-    // A byte that is there can be taken; a read that says otherwise is made again, but not for ever.
-    private const int MostTries = 8;
-
     private bool _isNarrow;
 
     // The byte at the head of the receive queue has been delivered already.
@@ -74,50 +71,7 @@ public sealed unsafe class StreamLink : StreamEnd
     }
 
     /// <summary>The application has written something that has not been read.</summary>
-    public bool HasUnread => FreshBytes() > 0;
-
-    /// <inheritdoc/>
-    public override ReadResult Read(BufferPool pool, int max, out PacketBuffer? data)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(max);
-        data = null;
-        if (IsReset)
-            return ReadResult.Reset;
-        // A hang-up is reported once, maybe long before the last byte before it is read: from then on every look counts.
-        if (!TakeInputNote() && !MayBeHungUp)
-            return ReadResult.Empty;
-
-        while (true)
-        {
-            if (_discard > 0 && !DiscardNow())
-                return FailedRead(Errno);
-            var fresh = FreshBytes();
-            if (fresh == 0)
-            {
-                var state = MayBeHungUp ? State() : ReadResult.Empty;
-                if (state != ReadResult.Empty)
-                    NoteInput();
-                // What was written between the look at the queue and the look at the state comes first.
-                if (state is ReadResult.Empty or ReadResult.Reset || FreshBytes() == 0)
-                    return state;
-                continue;
-            }
-
-            var take = Math.Min(fresh, Math.Min(max, MaxRead));
-            var buffer = pool.Rent(take);
-            var errno = Fill(buffer, take, leavesMore: take < fresh);
-            var failed = errno != 0 ? FailedRead(errno) : ReadResult.Data;
-            if (buffer.Length > 0)
-            {
-                data = buffer;
-                return ReadResult.Data;
-            }
-
-            buffer.Release();
-            if (failed != ReadResult.Data)
-                return failed;
-        }
-    }
+    public bool HasUnread => UnreadBytes() > 0;
 
     /// <summary>
     /// Takes away bytes that the application's library has written so that the descriptor is not writable while connecting: as many of
@@ -127,7 +81,7 @@ public sealed unsafe class StreamLink : StreamEnd
     {
         NoteInput();
         _discard = count;
-        if (!DiscardNow())
+        if (!TryDiscard())
             FailedRead(Errno);
     }
 
@@ -150,7 +104,7 @@ public sealed unsafe class StreamLink : StreamEnd
     /// </summary>
     public override void Dispose()
     {
-        if (!IsClosed && _keptDelivered && FreshBytes() == 0)
+        if (!IsClosed && _keptDelivered && UnreadBytes() == 0)
         {
             byte kept;
             for (var tries = 0; tries < MostTries && recv(Descriptor, &kept, 1, MSG_DONTWAIT) < 0 && !MeansReset(Errno); tries++)
@@ -166,11 +120,12 @@ public sealed unsafe class StreamLink : StreamEnd
 
     protected override bool MeansReset(int errno) => errno == Errors.ECONNRESET;
 
-    /// <summary>False, and errno: bytes to be discarded are still in the queue.</summary>
-    private bool DiscardNow()
+    protected override bool TryDiscard()
     {
+        if (_discard == 0)
+            return true;
         var scratch = stackalloc byte[DiscardPiece];
-        while (_discard > 0 && FreshBytes() is var fresh and > 0)
+        while (_discard > 0 && UnreadBytes() is var unread and > 0)
         {
             if (!_keptDelivered)
             {
@@ -181,7 +136,7 @@ public sealed unsafe class StreamLink : StreamEnd
             }
 
             // The byte that was kept goes, the last one discarded is kept in its place.
-            var take = (int)Math.Min(Math.Min((uint)fresh, _discard), DiscardPiece);
+            var take = (int)Math.Min(Math.Min((uint)unread, _discard), DiscardPiece);
             var taken = (int)recv(Descriptor, scratch, (nuint)take, MSG_DONTWAIT);
             if (taken < 0)
                 return false;
@@ -194,20 +149,13 @@ public sealed unsafe class StreamLink : StreamEnd
         return true;
     }
 
-    /// <summary>Bytes in the receive queue that have not been delivered.</summary>
-    private int FreshBytes()
-    {
-        int queued;
-        if (ioctl(Descriptor, FIONREAD, &queued) != 0)
-            return 0;
-        return Math.Max(0, queued - (_keptDelivered ? 1 : 0));
-    }
+    protected override int UnreadBytes() => Math.Max(0, QueuedBytes() - (_keptDelivered ? 1 : 0));
 
-    /// <summary>Moves <paramref name="take"/> bytes into the buffer and sees to it that one byte stays in the queue.</summary>
-    /// <returns>0 or an errno: then what has come by then is in the buffer, and the rest in the queue.</returns>
-    private int Fill(PacketBuffer buffer, int take, bool leavesMore)
+    /// <inheritdoc/>
+    /// <remarks>Sees to it that one byte stays in the queue.</remarks>
+    protected override int Receive(PacketBuffer buffer, int count, bool leavesMore)
     {
-        var consume = leavesMore ? take : take - 1;
+        var consume = leavesMore ? count : count - 1;
         var errno = Consume(buffer, consume);
         if (errno != 0)
             return errno;

@@ -1,3 +1,5 @@
+using static Tapwire.Posix.Libc;
+
 namespace Tapwire.Posix;
 
 /// <summary>The driver's end of a pair whose other end an application has.</summary>
@@ -47,6 +49,16 @@ public abstract class DriverEnd : WatchedDescriptor
     {
         _interest = interest;
         ChangeInterest(interest);
+    }
+
+    /// <summary>The other end is closed: its last descriptor is gone. Says nothing about bytes still to be read.</summary>
+    public bool IsHungUp() => (SocketPair.Poll(Descriptor, POLLRDHUP) & (POLLHUP | POLLERR)) != 0;
+
+    /// <summary>Unread bytes in the kernel's receive queue.</summary>
+    protected unsafe int QueuedBytes()
+    {
+        int queued;
+        return ioctl(Descriptor, FIONREAD, &queued) == 0 ? queued : 0;
     }
 
     /// <summary>False if no report of input has come since all input was taken. Clears the note, so that a report that comes from now on counts.</summary>

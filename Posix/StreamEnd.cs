@@ -11,6 +11,9 @@ public abstract unsafe class StreamEnd : DriverEnd
     /// <summary>The most that one read takes: what fits the largest pooled buffer.</summary>
     public const int MaxRead = 65_536;
 
+    /// <summary>Bytes that are there can be read. A call that gives none all the same is made again, but not for ever.</summary>
+    protected const int MostTries = 8;
+
     private const int MaxVectors = 64;
 
     // Bytes of the first buffer of the chain given to Write that the application has taken.
@@ -29,7 +32,50 @@ public abstract unsafe class StreamEnd : DriverEnd
     /// </summary>
     /// <param name="max">The most to take: the caller's credit, above 0. One call takes at most <see cref="MaxRead"/> bytes.</param>
     /// <param name="data">With <see cref="ReadResult.Data"/>: at least one byte, the caller's.</param>
-    public abstract ReadResult Read(BufferPool pool, int max, out PacketBuffer? data);
+    public ReadResult Read(BufferPool pool, int max, out PacketBuffer? data)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(max);
+        data = null;
+        if (IsReset)
+            return ReadResult.Reset;
+        // A hang-up is reported once, maybe long before the last byte before it is read: from then on every look counts.
+        if (!TakeInputNote() && !MayBeHungUp)
+            return ReadResult.Empty;
+
+        for (var tries = 0; tries < MostTries; tries++)
+        {
+            if (!TryDiscard())
+                return FailedRead(Errno);
+            var unread = UnreadBytes();
+            if (unread == 0)
+            {
+                var state = MayBeHungUp ? State() : ReadResult.Empty;
+                if (state != ReadResult.Empty)
+                    NoteInput();
+                // What was written between the look at the queue and the look at the state comes first.
+                if (state is ReadResult.Empty or ReadResult.Reset || UnreadBytes() == 0)
+                    return state;
+                continue;
+            }
+
+            var take = Math.Min(unread, Math.Min(max, MaxRead));
+            var buffer = pool.Rent(take);
+            var errno = Receive(buffer, take, leavesMore: take < unread);
+            var failed = errno != 0 ? FailedRead(errno) : ReadResult.Data;
+            if (buffer.Length > 0)
+            {
+                data = buffer;
+                return ReadResult.Data;
+            }
+
+            buffer.Release();
+            if (failed != ReadResult.Data)
+                return failed;
+        }
+
+        ReportAnew();
+        return State();
+    }
 
     /// <summary>The connection is reset: the application reads what is queued and then gets ECONNRESET. Closes this end.</summary>
     public abstract void Reset();
@@ -94,6 +140,18 @@ public abstract unsafe class StreamEnd : DriverEnd
 
     /// <summary>The peer has sent its last byte: the application reads end of file after what is queued. It may go on writing.</summary>
     public void EndOfStream() => _ = shutdown(Descriptor, SHUT_WR);
+
+    /// <summary>Takes bytes out of the receive queue that were dealt with while they were still in it. False, and errno: some are there still, before all others.</summary>
+    protected abstract bool TryDiscard();
+
+    /// <summary>Bytes in the receive queue that have not been delivered.</summary>
+    protected abstract int UnreadBytes();
+
+    /// <summary>Moves bytes from the receive queue into a buffer. Notes that there may be more input, unless all that has come by now has been taken.</summary>
+    /// <param name="count">The most, at least one, and no more than there are unread.</param>
+    /// <param name="leavesMore">More than <paramref name="count"/> bytes are unread.</param>
+    /// <returns>0 or an errno. The buffer holds what was moved before the error; the rest is still in the queue.</returns>
+    protected abstract int Receive(PacketBuffer buffer, int count, bool leavesMore);
 
     /// <summary>Whether an error of a call means that the stream has been reset.</summary>
     protected abstract bool MeansReset(int errno);

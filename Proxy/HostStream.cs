@@ -12,8 +12,8 @@ namespace Tapwire.Proxy;
 /// </summary>
 public sealed unsafe class HostStream : StreamEnd
 {
-    // Bytes at the head of the receive queue that have been taken after a look, and could not be taken away.
-    private int _taken;
+    // Bytes at the head of the receive queue that were taken after a look at them, and that are still to be discarded.
+    private int _discard;
 
     internal HostStream(int descriptor)
         : base(descriptor, SocketPair.Cookie(descriptor))
@@ -75,7 +75,7 @@ public sealed unsafe class HostStream : StreamEnd
     public ReadResult Peek(Span<byte> bytes, out int count)
     {
         count = 0;
-        if (_taken > 0 && !TakeAway())
+        if (!TryDiscard())
             return FailedRead(Errno);
         fixed (byte* start = bytes)
             count = (int)recv(Descriptor, start, (nuint)bytes.Length, MSG_PEEK | MSG_DONTWAIT);
@@ -85,8 +85,8 @@ public sealed unsafe class HostStream : StreamEnd
     /// <summary>Takes away bytes that have been looked at.</summary>
     public void Take(int count)
     {
-        _taken += count;
-        TakeAway();
+        _discard += count;
+        TryDiscard();
     }
 
     /// <summary>Writes a short answer. False: the client does not take it, though it is the first that it gets.</summary>
@@ -97,34 +97,7 @@ public sealed unsafe class HostStream : StreamEnd
     }
 
     /// <summary>The same connection for another owner, who is to watch it anew. This one is closed by that, the connection is not.</summary>
-    public HostStream HandOver() => new(Detach()) { _taken = _taken };
-
-    /// <inheritdoc/>
-    public override ReadResult Read(BufferPool pool, int max, out PacketBuffer? data)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(max);
-        data = null;
-        if (IsReset)
-            return ReadResult.Reset;
-        if (!TakeInputNote() && !MayBeHungUp)
-            return ReadResult.Empty;
-
-        if (_taken > 0 && !TakeAway())
-            return FailedRead(Errno);
-        while (true)
-        {
-            var queued = Queued();
-            if (queued > 0)
-                return Receive(pool, Math.Min(queued, Math.Min(max, MaxRead)), out data);
-
-            var state = MayBeHungUp ? State() : ReadResult.Empty;
-            if (state != ReadResult.Empty)
-                NoteInput();
-            // What came between the look at the queue and the look at the state comes first.
-            if (state is ReadResult.Empty or ReadResult.Reset || Queued() == 0)
-                return state;
-        }
-    }
+    public HostStream HandOver() => new(Detach()) { _discard = _discard };
 
     /// <summary>RST to the peer; what it has not taken is forgotten. Closes this end.</summary>
     public override void Reset()
@@ -137,45 +110,33 @@ public sealed unsafe class HostStream : StreamEnd
     /// <summary>A broken pipe, too: nobody writes after the end of the stream, so that only a reset can have broken it.</summary>
     protected override bool MeansReset(int errno) => errno is not (Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM);
 
-    /// <summary>False, and errno: bytes that have been taken are still in the queue, before all others.</summary>
-    private bool TakeAway()
+    protected override bool TryDiscard()
     {
+        if (_discard == 0)
+            return true;
         var scratch = stackalloc byte[1024];
-        while (_taken > 0)
+        while (_discard > 0)
         {
-            var taken = (int)recv(Descriptor, scratch, (nuint)Math.Min(_taken, 1024), MSG_DONTWAIT);
-            if (taken < 0)
+            var discarded = (int)recv(Descriptor, scratch, (nuint)Math.Min(_discard, 1024), MSG_DONTWAIT);
+            if (discarded < 0)
                 return false;
             // They have been there: only an end of the connection can have removed them.
-            _taken = taken == 0 ? 0 : _taken - taken;
+            _discard = discarded == 0 ? 0 : _discard - discarded;
         }
 
         return true;
     }
 
-    private ReadResult Receive(BufferPool pool, int take, out PacketBuffer? data)
-    {
-        var buffer = pool.Rent(take);
-        var got = (int)recv(Descriptor, buffer.Pointer, (nuint)take, MSG_DONTWAIT);
-        if (got > 0)
-        {
-            buffer.Append(got);
-            // The rest, or the end that was reported together with these bytes, is for the next read to find.
-            NoteInput();
-            data = buffer;
-            return ReadResult.Data;
-        }
+    protected override int UnreadBytes() => QueuedBytes();
 
-        var errno = Errno;
-        buffer.Release();
-        data = null;
-        return got < 0 ? FailedRead(errno) : State();
-    }
-
-    /// <summary>Bytes in the receive queue.</summary>
-    private int Queued()
+    protected override int Receive(PacketBuffer buffer, int count, bool leavesMore)
     {
-        int queued;
-        return ioctl(Descriptor, FIONREAD, &queued) == 0 ? queued : 0;
+        var got = (int)recv(Descriptor, buffer.Pointer, (nuint)count, MSG_DONTWAIT);
+        if (got < 0)
+            return Errno;
+        buffer.Append(got);
+        // The rest, or the end that was reported together with these bytes, is for the next read to find.
+        NoteInput();
+        return 0;
     }
 }
