@@ -32,7 +32,7 @@ public sealed unsafe class LinkListener : WatchedDescriptor
     // The file to be removed in the end; null if it is not ours to remove.
     private readonly FileStatus? _file;
 
-    private readonly Accepting _accepting;
+    private readonly Acceptor _acceptor;
 
     private LinkListener(int descriptor, string path, IReadOnlyCollection<uint> users, FileStatus? file)
         : base(descriptor)
@@ -41,7 +41,7 @@ public sealed unsafe class LinkListener : WatchedDescriptor
         _owner = geteuid();
         _users = users;
         _file = file;
-        _accepting = new Accepting(descriptor, OpenFileLimit.OfProcess.AdmitsSession, () => ChangeInterest(Readiness.Readable));
+        _acceptor = new Acceptor(descriptor, OpenFileLimit.OfProcess.AdmitsSession, () => ChangeInterest(Readiness.Readable));
     }
 
     public string Path { get; }
@@ -97,7 +97,7 @@ public sealed unsafe class LinkListener : WatchedDescriptor
     {
         session = null;
         peer = default;
-        if (_accepting.TryAccept(null, 0, out var descriptor) is not AcceptResult.Accepted and var other)
+        if (_acceptor.TryAccept(null, 0, out var descriptor) is not AcceptResult.Accepted and var other)
             return other;
         peer = PeerCredentials.Of(descriptor);
         if (!IsAdmitted(peer, _owner) && !_users.Contains(peer.UserId))
@@ -129,7 +129,7 @@ public sealed unsafe class LinkListener : WatchedDescriptor
         {
             if (_file is { } file && FileStatus.TryOf(Path) is { } current && current.IsSameAs(file))
                 _ = unlink(Path);
-            _accepting.Dispose();
+            _acceptor.Dispose();
         }
 
         base.Dispose();

@@ -19,12 +19,12 @@ public sealed unsafe class StreamLink : StreamEnd
     /// doubling: the kept byte can hold on to a 36 KiB piece, and the kernel reports room only below a quarter.</summary>
     public const int DefaultBufferBytes = 212_992;
 
-    /// <summary>What waits for the application when half of the memory is used, before the kernel doubles it: one piece of bulk.</summary>
-    private const int NarrowBufferBytes = 32_768;
+    /// <summary>Buffer towards the application while memory is short, before the kernel doubles it: one piece of a bulk transfer.</summary>
+    private const int SmallBufferBytes = 32_768;
 
     private const int DiscardPiece = 32_768;
 
-    private bool _isNarrow;
+    private bool _isBufferSmall;
 
     // The byte at the head of the receive queue has been delivered already.
     private bool _keptDelivered = true;
@@ -61,13 +61,13 @@ public sealed unsafe class StreamLink : StreamEnd
     }
 
     /// <inheritdoc/>
-    /// <remarks>What waits already goes on waiting; nothing is added until most of it has been read.</remarks>
-    public override void Narrow(bool isNarrow)
+    /// <remarks>Bytes beyond a smaller size stay; the kernel takes more only when most of them have been read.</remarks>
+    public override void ShrinkBuffer(bool isSmall)
     {
-        if (isNarrow == _isNarrow)
+        if (isSmall == _isBufferSmall)
             return;
-        _isNarrow = isNarrow;
-        SocketPair.SetOption(Descriptor, SO_SNDBUF, isNarrow ? NarrowBufferBytes : DefaultBufferBytes);
+        _isBufferSmall = isSmall;
+        SocketPair.SetOption(Descriptor, SO_SNDBUF, isSmall ? SmallBufferBytes : DefaultBufferBytes);
     }
 
     /// <summary>The application has written something that has not been read.</summary>

@@ -16,7 +16,7 @@ internal static unsafe class UserName
     /// <summary>"root", "alice (user 1000)", or "user 1000" where the name is not known.</summary>
     public static string Describe(uint user)
     {
-        if (user == Unmapped && !LinkFacts.IsUserNamespaceInitial)
+        if (user == Unmapped && !LinkEnvironment.IsUserNamespaceInitial)
             return "somebody outside this user namespace";
         if (user == 0)
             return "root";

@@ -17,8 +17,8 @@ internal sealed class OpenFileLimit
     private const int LeastReserve = 48;
     private const int MostReserve = 1024;
 
-    /// <summary>Not even for somebody who asks: a new thread needs two for a moment.</summary>
-    private const int Last = 12;
+    /// <summary>The runtime's alone, out of reach even of a status session: a new thread needs two for a moment.</summary>
+    private const int RuntimeReserve = 12;
 
     private readonly Func<int> _read;
     private volatile int _limit;
@@ -40,7 +40,7 @@ internal sealed class OpenFileLimit
     public int Ceiling => _limit - Reserve;
 
     /// <summary>Descriptors from this number on are not for sessions of the link either: the reserve lets somebody in who asks for the status.</summary>
-    public int SessionCeiling => _limit - Last;
+    public int SessionCeiling => _limit - RuntimeReserve;
 
     private int Reserve => Math.Clamp(_limit / 64, LeastReserve, MostReserve);
 

@@ -17,8 +17,8 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     private const int BatchMicroseconds = 100;
     private const int EventsPerWait = 128;
 
-    // So many trials may be in vain, one after the other, before the kernel is asked about all descriptors: one at first, one more for every four that have found
-    // something, and one again after a report on a descriptor that nobody tries.
+    // How many rounds of speculative reads may find nothing, one after the other, before the kernel is asked about all descriptors. It begins with one round, grows by
+    // one for every four that have found something, and falls back to one when a descriptor that is not speculative had to wait for the kernel to be asked.
     private const int MostTrials = 8;
     private const int FindsPerTrial = 4;
     private const ulong WakeData = ulong.MaxValue;
@@ -251,7 +251,7 @@ public sealed unsafe class Reactor : IReactor, IDisposable
         var end = 0L;
         while (true)
         {
-            if (Try())
+            if (Speculate())
                 return true;
             var count = WaitFor(events, 0);
             if (count > 0)
@@ -273,13 +273,13 @@ public sealed unsafe class Reactor : IReactor, IDisposable
         }
     }
 
-    /// <summary>Has them try until one finds something, instead of asking the kernel.</summary>
-    private bool Try()
+    /// <summary>Tries speculative reads instead of asking the kernel. True: one has found something.</summary>
+    private bool Speculate()
     {
         var trials = Math.Max(_finds / FindsPerTrial, 1);
         for (var i = 0; i < trials && _ran < BatchItems && !_hasPosted; i++)
         {
-            if (!Presume())
+            if (!SpeculateOnce())
                 continue;
             _finds = Math.Min(_finds + 1, MostTrials * FindsPerTrial);
             return true;
@@ -289,20 +289,20 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     }
 
     /// <summary>
-    /// Has those try who would rather read than have the kernel asked. True: one has found something, which has made more work than the trial itself. One
-    /// whose trial is not this thread's work is not asked again: a thread that sleeps is not woken to try.
+    /// One round: each owner of a speculative descriptor tries to read. True: one has found something, since there was more work than the trials themselves. An owner that
+    /// runs on another thread is left out from now on: a thread that sleeps is not woken for a mere trial.
     /// </summary>
-    private bool Presume()
+    private bool SpeculateOnce()
     {
         var trials = 0;
-        foreach (var registration in _registrations.Presumed)
+        foreach (var registration in _registrations.Speculative)
         {
             var before = _queue.Count;
-            Report(registration, Readiness.Readable | Readiness.Presumed);
+            Report(registration, Readiness.Readable | Readiness.Speculative);
             if (_queue.Count > before)
                 trials++;
             else
-                _registrations.StopPresuming(registration);
+                _registrations.StopSpeculating(registration);
         }
 
         return RunBatch() > trials || _queue.Count > 0;
@@ -329,7 +329,7 @@ public sealed unsafe class Reactor : IReactor, IDisposable
             // The wake descriptor is edge-triggered: each write reports anew, so that it need not be read.
             if (data == WakeData || _registrations.Find(data) is not { } registration)
                 continue;
-            if (!registration.IsPresumed)
+            if (!registration.IsSpeculative)
                 _finds = 0;
             Report(registration, RegistrationTable.ReadinessOf(bits));
         }

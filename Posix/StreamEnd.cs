@@ -100,8 +100,8 @@ public abstract unsafe class StreamEnd : DriverEnd
         return (events & POLLRDHUP) != 0 ? ReadResult.EndOfStream : ReadResult.Empty;
     }
 
-    /// <summary>Half of the memory is used, or no longer: how much may wait for the program to read it.</summary>
-    public virtual void Narrow(bool isNarrow)
+    /// <summary>Makes the buffer small that holds what the program has not read, or as large as usual again. For when memory is short.</summary>
+    public virtual void ShrinkBuffer(bool isSmall)
     {
     }
 

@@ -9,13 +9,13 @@ public sealed unsafe class HostListener : WatchedDescriptor
 {
     private const int Backlog = 1024;
 
-    private readonly Accepting _accepting;
+    private readonly Acceptor _acceptor;
 
     private HostListener(int descriptor)
         : base(descriptor)
     {
         Local = HostAddress.Local(descriptor);
-        _accepting = new Accepting(descriptor, OpenFileLimit.OfProcess.Admits, () => ChangeInterest(Readiness.Readable));
+        _acceptor = new Acceptor(descriptor, OpenFileLimit.OfProcess.Admits, () => ChangeInterest(Readiness.Readable));
     }
 
     /// <summary>Where it listens; with port 0 asked for, the one that the kernel chose.</summary>
@@ -45,7 +45,7 @@ public sealed unsafe class HostListener : WatchedDescriptor
         var address = stackalloc byte[Sockaddr.Size];
         stream = null;
         peer = default;
-        if (_accepting.TryAccept(address, Sockaddr.Size, out var descriptor) is not AcceptResult.Accepted and var other)
+        if (_acceptor.TryAccept(address, Sockaddr.Size, out var descriptor) is not AcceptResult.Accepted and var other)
             return other;
         peer = HostAddress.Read(address);
         stream = new HostStream(descriptor);
@@ -54,7 +54,7 @@ public sealed unsafe class HostListener : WatchedDescriptor
 
     public override void Dispose()
     {
-        _accepting.Dispose();
+        _acceptor.Dispose();
         base.Dispose();
     }
 

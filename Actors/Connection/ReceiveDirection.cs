@@ -41,7 +41,7 @@ internal struct ReceiveDirection
     {
         if (_head is null)
             return true;
-        link.Narrow(context.Memory.IsHalfUsed);
+        link.ShrinkBuffer(context.Memory.IsHalfUsed);
         if (link.Write(ref _head, out var written) == WriteResult.Closed)
         {
             // The application reads no more, though it may go on writing.

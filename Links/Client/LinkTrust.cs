@@ -25,7 +25,7 @@ internal static class LinkTrust
     /// <returns>Null if that user is to be trusted there; or else the first file on the way that may be of anybody's making.</returns>
     public static string? Weakness(string path, uint peer, (uint Effective, uint Real) self)
     {
-        var ownNamespace = LinkFacts.IsUserNamespaceInitial;
+        var ownNamespace = LinkEnvironment.IsUserNamespaceInitial;
         return peer == 0 || IsSelf(peer) ? null : FirstWeakness(path, user => user == 0 || IsSelf(user), peer);
 
         bool IsSelf(uint user) => (user == self.Effective || user == self.Real) && (user != Unmapped || ownNamespace);

@@ -4,9 +4,10 @@ using Tapwire.Posix;
 namespace Tapwire.Links;
 
 /// <summary>
-/// What decides where a driver's control socket is when nothing is said. Owners are user ids as this process sees them; null where there is no such directory.
+/// What a process's default link path depends on: its user, its user namespace, and whose the usual directories are. Owners are user ids as this process sees them; null:
+/// there is no such directory.
 /// </summary>
-internal sealed record LinkFacts
+internal sealed record LinkEnvironment
 {
     /// <summary>The inode of the user namespace that the machine starts with: PROC_USER_INIT_INO.</summary>
     public const ulong InitialNamespace = 0xEFFFFFFD;
@@ -37,12 +38,12 @@ internal sealed record LinkFacts
     /// <summary>Whether this process is where every id has its own meaning.</summary>
     public static bool IsUserNamespaceInitial => NamespaceOf(LinkTarget("/proc/self/ns/user")) == InitialNamespace;
 
-    public static LinkFacts OfThisProcess()
+    public static LinkEnvironment OfThisProcess()
     {
         var user = Libc.geteuid();
         var real = RealUserOf(user, ProcFile.Text("/proc/self/uid_map"));
         var runtime = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
-        return new LinkFacts
+        return new LinkEnvironment
         {
             EffectiveUser = user,
             RealUser = real,
