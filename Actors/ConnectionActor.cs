@@ -12,18 +12,19 @@ using Tapwire.Wires;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// Joins one TCP socket of the stack to one application's descriptor, or to a TCP connection of the host. It reads the application only while the stack has room, writes it only what it takes,
-/// and never waits: unread bytes close the TCP window, a full send queue fills the application's own socket. Its first message is <see cref="JoinSocket"/>.
+/// Joins one TCP socket of the stack to one application's descriptor, or to a TCP connection of the host. It never blocks: it reads the application only while
+/// the stack has room, and writes only what the application takes. Bytes that the application does not read close the TCP window; a full send queue fills the
+/// application's own socket. The first message is <see cref="JoinSocket"/>.
 /// <para>States: Unconnected → Established → Draining → Failed; Unconnected → Failed; Unconnected → HandedOver, to a listener; Established → Closing. An accepted connection
 /// begins in Attaching.</para>
 /// </summary>
 /// <remarks>
-/// A driver may have very many of these, most of them idle. So all have the same props, a state is one method, and nothing is made before it is needed. The state
-/// is kept here, not by <c>Context.Become</c>, which costs a cell 150 bytes from its first use on.
+/// A driver may have very many of these, most of them idle. So all share one Props, a state is one method, and nothing is made before it is needed. The state is
+/// a field here: <c>Context.Become</c> costs an actor 150 bytes from its first use on.
 /// </remarks>
 internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
 {
-    /// <summary>Of all such actors: what tells them apart comes with <see cref="JoinSocket"/>.</summary>
+    /// <summary>The same for all: what differs comes with <see cref="JoinSocket"/>.</summary>
     public static readonly Props Props = Props.Create<ConnectionActor>();
 
     /// <summary>How long an application can ask why its connection has failed: the descriptor itself says no more than ECONNRESET.</summary>
@@ -48,13 +49,12 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     private SendDirection _send;
     private OptionCalls _options;
 
-    // Ends the actor once the reason of a failure has been kept long enough. Not by IWithTimers, for which Akka.NET makes a scheduler for every actor: few connections
-    // fail, and all would pay.
+    // Ends the actor once the reason of a failure has been kept long enough. IWithTimers would cost every actor a timer scheduler, and few connections fail.
     private ICancelable? _expiry;
 
     public IStash Stash { get; set; } = null!;
 
-    /// <summary>Null where nothing is logged at this level, so that no logger is made.</summary>
+    /// <summary>Null if the debug level is off: then no logger is made.</summary>
     public static ILoggingAdapter? DebugLog => Context.System.Log.IsDebugEnabled ? Context.GetLogger() : null;
 
     public IActorRef Stack => _context.Stack;
@@ -89,7 +89,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         return true;
     }
 
-    /// <summary>Gives back whatever the actor still has: a connection that it leaves behind is reset, on both sides.</summary>
+    /// <summary>Releases what the actor still has. A connection that is still open is reset on both sides.</summary>
     protected override void PostStop()
     {
         if (_link is null)
@@ -106,7 +106,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         _receive.Release();
     }
 
-    /// <summary>An accepted connection, which the stack hands over with all that has happened to it.</summary>
+    /// <summary>An accepted connection, until the stack hands it over with all that has happened to it.</summary>
     private bool Attaching(object message)
     {
         switch (message)
@@ -202,10 +202,10 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         }
     }
 
-    // A method of its own so that the delegate, with the state's data, is made only when the state changes.
+    // A method of its own: the compiler allocates the closure at the beginning of the method that has it.
     private void EnterDraining(StackError reason) => Enter((self, message) => self.Draining(message, reason));
 
-    /// <summary>The connection has ended, the application has still to read.</summary>
+    /// <summary>The connection has ended, and bytes wait for the application to read them.</summary>
     private bool Draining(object message, StackError reason)
     {
         switch (message)
@@ -252,7 +252,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         Enter(static (self, message) => self.Closing(message));
     }
 
-    /// <summary>The application has closed; the stack finishes on its own and says when.</summary>
+    /// <summary>The application has closed. The stack finishes the connection and says when.</summary>
     private bool Closing(object message)
     {
         switch (message)
@@ -275,12 +275,12 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         }
     }
 
-    /// <summary>Everything has been given to the application: it reads end of file, or ECONNRESET.</summary>
+    /// <summary>The application has taken all bytes. Next it reads end of file, or ECONNRESET.</summary>
     private void End(StackError reason)
     {
         _socket = null;
         LogEnd(reason);
-        // Whoever has waited for the handshake takes the error by that.
+        // A request that waits for the handshake takes the error, as SO_ERROR would.
         if (!_early.TryFail(reason == StackError.None ? StackError.NotConnected : reason))
             Properties.SetError(reason);
         if (reason == StackError.None)
@@ -293,7 +293,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
             KeepError();
     }
 
-    /// <summary>An application that has not waited for its connect is told by its descriptor that it has failed.</summary>
+    /// <summary>A non-blocking connect has failed: the reset of the descriptor tells the application.</summary>
     public void FailConnecting(StackError error)
     {
         _unconnected = null;
@@ -302,7 +302,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         KeepError();
     }
 
-    /// <summary>The descriptor is reset, and that is all that it can say; for a while the true reason can be asked for.</summary>
+    /// <summary>Keeps the reason of a failure for a while: the descriptor can only say that it was reset, and the application may ask.</summary>
     private void KeepError()
     {
         _expiry = Context.System.Scheduler.ScheduleTellOnceCancelable(ErrorKept, Self, PoisonPill.Instance, ActorRefs.NoSender);
@@ -334,7 +334,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         return true;
     }
 
-    /// <summary>What is left to hear for a socket whose descriptor is reset or another actor's: late reports mean nothing.</summary>
+    /// <summary>For a socket whose descriptor is reset, or another actor's. Late reports are ignored.</summary>
     private bool HasNoDescriptor(object message)
     {
         if (message is Stopping)
@@ -342,7 +342,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         return message is Stopping or LinkReady;
     }
 
-    /// <summary>The driver stops: the application gets a reset if there is something that it has not read, since that is lost.</summary>
+    /// <summary>The driver stops. The application reads end of file, or ECONNRESET if bytes that it has not read are lost.</summary>
     public void StopInOrder()
     {
         if (_socket is { } socket)

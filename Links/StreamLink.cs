@@ -8,10 +8,10 @@ namespace Tapwire.Links;
 /// The driver's end of an application's TCP socket: a stream pair with nothing but the application's bytes in it.
 /// </summary>
 /// <remarks>
-/// A reset must reach the application as ECONNRESET after what is queued for it. The kernel does that if the driver's end is closed while it has unread
-/// bytes in its own receive queue. So one byte is always kept back there: at first one that was put in before the application got its end,
-/// later the application's last byte so far, which has been peeked at and delivered. The application's shutdown leaves it there too, and an
-/// orderly <see cref="Dispose"/> takes it out first.
+/// A reset must reach the application as ECONNRESET, behind the bytes that are queued for it. The kernel does that when the driver's end is closed with unread
+/// bytes in its receive queue. So one byte is always kept there. At first it is one that was put in before the application got its end; later it is the
+/// application's last byte so far, which was peeked at and delivered. It stays when the application shuts down its side. An orderly <see cref="Dispose"/> takes
+/// it out first.
 /// </remarks>
 public sealed unsafe class StreamLink : StreamEnd
 {
@@ -26,7 +26,7 @@ public sealed unsafe class StreamLink : StreamEnd
 
     private bool _isBufferSmall;
 
-    // The byte at the head of the receive queue has been delivered already.
+    // The byte at the head of the receive queue is the kept one: it has been delivered.
     private bool _keptDelivered = true;
 
     // Bytes still to be discarded, before all others.
@@ -48,7 +48,7 @@ public sealed unsafe class StreamLink : StreamEnd
         {
             byte kept = 0;
             Errors.Check((int)send(other, &kept, 1, MSG_DONTWAIT | MSG_NOSIGNAL), "send");
-            // An urgent byte of the application travels in its place among the others.
+            // An urgent byte is read in line, in its place among the others.
             SocketPair.SetOption(driver, SO_OOBINLINE, 1);
             return new StreamLink(driver, application.Handle);
         }
@@ -74,8 +74,8 @@ public sealed unsafe class StreamLink : StreamEnd
     public bool HasUnread => UnreadBytes() > 0;
 
     /// <summary>
-    /// Takes away bytes that the application's library has written so that the descriptor is not writable while connecting: as many of
-    /// <paramref name="count"/> as are there.
+    /// Discards the filler that the application's library has written, so that the descriptor was not writable while connecting: as many of
+    /// <paramref name="count"/> bytes as are there.
     /// </summary>
     public void Discard(uint count)
     {
@@ -86,7 +86,7 @@ public sealed unsafe class StreamLink : StreamEnd
     }
 
     /// <summary>
-    /// The application can write no more: it gets EPIPE. What it has written is still to be read; after that, <see cref="Read"/> says that there is no more.
+    /// The application can write no more: it gets EPIPE. Bytes that it has written can still be read; after them <see cref="StreamEnd.Read"/> returns the end.
     /// </summary>
     public void EndOfInput()
     {
@@ -115,7 +115,7 @@ public sealed unsafe class StreamLink : StreamEnd
         base.Dispose();
     }
 
-    /// <summary>Hands the pair over to a listener, once the application has called listen(). This link is closed by that, the pair is not.</summary>
+    /// <summary>Gives up the descriptor for a listener, once the application has called listen(). Closes this link, not the pair.</summary>
     internal int DetachForListening() => Detach();
 
     protected override bool MeansReset(int errno) => errno == Errors.ECONNRESET;
@@ -129,13 +129,13 @@ public sealed unsafe class StreamLink : StreamEnd
         {
             if (!_keptDelivered)
             {
-                // The byte at the head is kept from now on, as one that has been dealt with.
+                // The byte at the head is filler: from now on it is the kept one.
                 _keptDelivered = true;
                 _discard--;
                 continue;
             }
 
-            // The byte that was kept goes, the last one discarded is kept in its place.
+            // The read takes the kept byte and all but the last of these: the last becomes the kept one.
             var take = (int)Math.Min(Math.Min((uint)unread, _discard), DiscardPiece);
             var taken = (int)recv(Descriptor, scratch, (nuint)take, MSG_DONTWAIT);
             if (taken < 0)
@@ -152,7 +152,7 @@ public sealed unsafe class StreamLink : StreamEnd
     protected override int UnreadBytes() => Math.Max(0, QueuedBytes() - (_keptDelivered ? 1 : 0));
 
     /// <inheritdoc/>
-    /// <remarks>Sees to it that one byte stays in the queue.</remarks>
+    /// <remarks>Leaves one byte in the queue.</remarks>
     protected override int Receive(PacketBuffer buffer, int count, bool leavesMore)
     {
         var consume = leavesMore ? count : count - 1;
@@ -165,13 +165,13 @@ public sealed unsafe class StreamLink : StreamEnd
             return 0;
         }
 
-        // The end may have been reported together with these bytes: the next read is to find it.
+        // The end may have been reported together with these bytes, and no other report will come: the next read finds it.
         if (MayBeHungUp)
             NoteInput();
         return PeekLast(buffer);
     }
 
-    /// <summary>Takes the kept byte, if it has been delivered, and up to <paramref name="count"/> bytes after it out of the queue.</summary>
+    /// <summary>Takes the kept byte out of the queue, if there is one, and up to <paramref name="count"/> bytes after it.</summary>
     /// <returns>0 or an errno.</returns>
     private int Consume(PacketBuffer buffer, int count)
     {

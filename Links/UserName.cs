@@ -4,10 +4,10 @@ using Tapwire.Posix;
 
 namespace Tapwire.Links;
 
-/// <summary>Users in messages to people.</summary>
+/// <summary>Names users in messages to people.</summary>
 internal static unsafe class UserName
 {
-    // What the kernel shows where an id has no counterpart in this user namespace: overflowuid.
+    // overflowuid: the id that the kernel shows for users without a counterpart in this user namespace.
     private const uint Unmapped = 65_534;
 
     private const int EntrySize = 64;

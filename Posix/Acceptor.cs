@@ -36,7 +36,7 @@ internal sealed unsafe class Acceptor(int listening, Func<int, bool> admits, Act
                     return RefuseWithSpare();
                 case Errors.ECONNABORTED or Errors.EPROTO or Errors.ENONET or Errors.ENOPROTOOPT or Errors.EOPNOTSUPP or Errors.ENETDOWN or Errors.ENETUNREACH
                     or Errors.EHOSTDOWN or Errors.EHOSTUNREACH:
-                    continue; // that one has gone (accept(2), "Error handling"); others may wait
+                    continue; // this connection has failed (accept(2), "Error handling"); others may wait
                 case Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM:
                     reportAnew();
                     return AcceptResult.None;

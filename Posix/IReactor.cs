@@ -25,7 +25,7 @@ public enum Readiness
 }
 
 /// <summary>
-/// Tells of descriptors that have become ready. Edge-triggered, unless <see cref="Readiness.Level"/> is asked for: a report is not repeated until the descriptor
+/// Reports descriptors that have become ready. Edge-triggered, unless <see cref="Readiness.Level"/> is asked for: a report is not repeated before the descriptor
 /// was found not ready.
 /// </summary>
 public interface IReactor
@@ -41,7 +41,7 @@ public interface IReactor
 /// <summary>Handlers without a state.</summary>
 public static class ReactorExtensions
 {
-    /// <summary>For a handler that is its own state.</summary>
+    /// <summary>Calls the handler that is passed as the state.</summary>
     internal static readonly Action<object?, Readiness> Invoke = static (ready, readiness) => ((Action<Readiness>)ready!)(readiness);
 
     /// <inheritdoc cref="IReactor.Register"/>
@@ -55,6 +55,6 @@ public static class ReactorExtensions
 /// <summary>A watched descriptor. Disposing ends the watch; after that call, made on the reactor's own thread, no report comes.</summary>
 public interface IRegistration : IDisposable
 {
-    /// <summary>Changes what is watched for; what is ready at that moment is reported anew.</summary>
+    /// <summary>Changes what is reported. Whatever is ready at that moment is reported anew.</summary>
     void SetInterest(Readiness interest);
 }

@@ -3,8 +3,8 @@ using static Tapwire.Posix.Libc;
 namespace Tapwire.Posix;
 
 /// <summary>
-/// The descriptors that a reactor watches. The kernel is given slot and generation, not the descriptor's number: an event that was fetched before its
-/// registration ended finds nothing, even if slot and number have been taken again.
+/// The descriptors that a reactor watches. epoll is given slot and generation, not the descriptor's number. So an event that was fetched before its registration
+/// ended finds nothing, even if slot and number are used again.
 /// </summary>
 internal sealed class RegistrationTable(int epoll)
 {
@@ -51,7 +51,7 @@ internal sealed class RegistrationTable(int epoll)
         }
     }
 
-    /// <summary>Whom an event is for; null if that registration has ended. Called by the loop, without the lock.</summary>
+    /// <summary>The registration that an event is for; null if it has ended. Called by the loop, without the lock.</summary>
     public Registration? Find(ulong data)
     {
         var slots = Volatile.Read(ref _slots);

@@ -9,19 +9,19 @@ using Tapwire.Stack;
 namespace Tapwire.Actors.Connection;
 
 /// <summary>
-/// An application's socket before it has a connection: it can be bound, and it begins to connect or to listen. The actor forgets it when it is connected, has failed, or
-/// listens.
-/// <para>States, by the request that the stack is at: none; binding; connecting.</para>
+/// An application's socket before it has a connection: it can be bound, and it can begin to connect or to listen. The actor drops this part once the socket is
+/// connected, has failed, or listens.
+/// <para>States, by the request that waits for the stack: idle, binding, connecting.</para>
 /// </summary>
 internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
 {
-    // The bind or connect that the stack is at; null: none.
+    // The bind or connect that waits for the stack; null: none.
     private LinkSocketRequest? _request;
 
-    // Is told what becomes of the request; null once it was told.
+    // Gets the answer to the request; null once it has it.
     private IActorRef? _session;
 
-    // What the stack has for this socket. It is given back if the actor ends first.
+    // What the stack keeps for this socket: a reserved port, a handshake under way. Released if the actor ends first.
     private SocketId? _binding;
     private SocketId? _socket;
 
@@ -33,7 +33,7 @@ internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
         var connect => WhileConnecting(message, (ConnectRequest)connect),
     };
 
-    /// <summary>The actor ends: gives back what the stack has, and answers whoever waits.</summary>
+    /// <summary>The actor ends: releases what the stack keeps, and answers the request that waits.</summary>
     public void Release()
     {
         Unbind();
@@ -141,7 +141,7 @@ internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
         }
     }
 
-    /// <summary>What ends a socket that has no connection: its application, or the driver.</summary>
+    /// <summary>The application has closed its descriptor, or the driver stops.</summary>
     private bool Ends(object message)
     {
         switch (message)
@@ -172,7 +172,7 @@ internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
             return;
         }
 
-        // Without the client's filler the descriptor is writable again, as that of an unconnected socket is.
+        // The client had filled the pair so that it was not writable. An unconnected socket is writable again.
         link.Discard(connect.Discard);
         Answer(connect.Failed(error));
         BackToIdle();
