@@ -27,7 +27,7 @@ internal sealed partial class ConnectionActor
             case GetPeerNameRequest peer:
                 Reply(peer.Named(Properties.RemoteName));
                 break;
-            case ConnectRequest { AwaitHandshake: true } connect when _early.TryAwait(connect, Sender):
+            case ConnectRequest { AwaitHandshake: true } connect when _early?.TryAwait(connect, Sender) == true:
                 break;
             case ConnectRequest connect:
                 Reply(connect.Failed(StackError.AlreadyConnected));
@@ -77,10 +77,10 @@ internal sealed partial class ConnectionActor
             case GetOptionRequest get:
                 Reply(Properties.Get(get, _context.Defaults));
                 break;
-            case ConnectRequest { AwaitHandshake: true } connect when !_early.IsUnderWay || Properties.Error != StackError.None:
+            case ConnectRequest { AwaitHandshake: true } connect when _early is null || Properties.Error != StackError.None:
                 // The connection is over: the handshake was done before, or failed.
                 var error = Properties.TakeError();
-                Reply(connect.Failed(_early.IsUnderWay ? error : StackError.AlreadyConnected));
+                Reply(connect.Failed(_early is not null ? error : StackError.AlreadyConnected));
                 break;
             default:
                 Reply(request.Failed(StackError.NotConnected));

@@ -44,7 +44,9 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
 
     // The connection in the stack. It is reset if the actor ends first.
     private SocketId? _socket;
-    private EarlyHandshake _early;
+
+    // Null unless the application was told of the connection before its handshake is done; stays if the connection ends before that.
+    private EarlyHandshake? _early;
     private ReceiveDirection _receive;
     private SendDirection _send;
     private OptionCalls _options;
@@ -98,7 +100,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         _unconnected?.Release();
         if (_socket is { } socket)
             _context.Stack.Tell(new Abort(socket));
-        _ = _early.TryFail(StackError.ConnectionAborted);
+        _early?.TryFail(StackError.ConnectionAborted);
         _options.Fail(StackError.ConnectionAborted);
         if (!_link.IsClosed)
             _link.Reset();
@@ -134,7 +136,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         _socket = connected.Id;
         Properties.SetEnds(connected.Local, connected.Remote);
         _send.Grant(connected.SendRoom);
-        _early = new EarlyHandshake(connected.IsEarly);
+        _early = connected.IsEarly ? new EarlyHandshake() : null;
         DebugLog?.Debug("Connected: {Local} to {Remote}", connected.Local, connected.Remote);
         Enter(static (self, message) => self.Established(message));
         Stash.UnstashAll();
@@ -168,7 +170,8 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
                     EnterDraining(closed.Reason);
                 return true;
             case HandshakeDone:
-                _early.Complete();
+                _early?.Complete();
+                _early = null;
                 return true;
             case LinkCall call:
                 AnswerConnected(call.Request);
@@ -281,7 +284,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         _socket = null;
         LogEnd(reason);
         // A request that waits for the handshake takes the error, as SO_ERROR would.
-        if (!_early.TryFail(reason == StackError.None ? StackError.NotConnected : reason))
+        if (_early?.TryFail(reason == StackError.None ? StackError.NotConnected : reason) != true)
             Properties.SetError(reason);
         if (reason == StackError.None)
             _link.Dispose();

@@ -7,28 +7,21 @@ namespace Tapwire.Actors.Connection;
 /// <summary>
 /// The handshake of a connection that the application may write before the peer has answered (Fast Open, RFC 7413). One request can wait for its outcome.
 /// </summary>
-internal struct EarlyHandshake(bool isUnderWay)
+internal sealed class EarlyHandshake
 {
     private Question? _waiting;
 
-    /// <summary>It is not known yet whether the peer is there. Stays true if the connection ends before that is known.</summary>
-    public bool IsUnderWay { get; private set; } = isUnderWay;
-
-    /// <summary>Has a request wait for the outcome. False: there is nothing to wait for, or another request waits.</summary>
+    /// <summary>Has a request wait for the outcome. False: another request waits.</summary>
     public bool TryAwait(ConnectRequest request, IActorRef session)
     {
-        if (!IsUnderWay || _waiting is not null)
+        if (_waiting is not null)
             return false;
         _waiting = new Question(request, session);
         return true;
     }
 
     /// <summary>The peer has answered: the connection is established.</summary>
-    public void Complete()
-    {
-        IsUnderWay = false;
-        _ = TryFail(StackError.AlreadyConnected);
-    }
+    public void Complete() => _ = TryFail(StackError.AlreadyConnected);
 
     /// <summary>Answers the request that waits. False: none does.</summary>
     public bool TryFail(StackError error)
