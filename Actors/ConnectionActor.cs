@@ -1,82 +1,65 @@
 using Akka.Actor;
 using Akka.Event;
-using Tapwire.Actors.Link;
+using Tapwire.Actors.Connection;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Posix;
 using Tapwire.Stack;
-using Tapwire.Stack.Buffers;
-using Tapwire.Stack.Ip;
-using Tapwire.Stack.Tcp;
+using Tapwire.Wires;
 
 namespace Tapwire.Actors;
 
 /// <summary>
-/// Joins one TCP socket of the stack to one application's descriptor, or to a TCP connection of the host. It reads the application only while the stack has room, writes it only what it takes,
-/// and never waits: unread bytes close the TCP window, a full send queue fills the application's own socket. Its first message is <see cref="JoinSocket"/>.
-/// <para>States: Unconnected → Binding → Unconnected; Unconnected → Opening → Established → Draining; an accepted connection begins in Attaching. From
-/// Unconnected it may hand its descriptor over to a listener.</para>
+/// Joins one TCP socket of the stack to one application's descriptor, or to a TCP connection of the host. It never blocks: it reads the application only while
+/// the stack has room, and writes only what the application takes. Bytes that the application does not read close the TCP window; a full send queue fills the
+/// application's own socket. The first message is <see cref="JoinSocket"/>.
+/// <para>States: Unconnected → Established → Draining → Failed; Unconnected → Failed; Unconnected → HandedOver, to a listener; Established → Closing. An accepted connection
+/// begins in Attaching.</para>
 /// </summary>
 /// <remarks>
-/// A driver may have very many of these, most of them idle. So all have the same props, a state is one method, and nothing is made before it is needed. The state
-/// is kept here, not by <c>Context.Become</c>, which costs a cell 150 bytes from its first use on.
+/// A driver may have very many of these, most of them idle. So all share one Props, a state is one method, and nothing is made before it is needed. The state is
+/// a field here: <c>Context.Become</c> costs an actor 150 bytes from its first use on.
 /// </remarks>
 internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
 {
-    /// <summary>Of all such actors: what tells them apart comes with <see cref="JoinSocket"/>.</summary>
+    /// <summary>The same for all: what differs comes with <see cref="JoinSocket"/>.</summary>
     public static readonly Props Props = Props.Create<ConnectionActor>();
 
-    /// <summary>
-    /// Reads of the application per message, up to 256 KiB. What there is beyond it reads in the same turn, as far as its credit goes: of a thousand writers each in turn
-    /// is a quarter slower where they change after every message, because what they write leaves the caches in between.
-    /// </summary>
-    private const int ReadsPerTurn = 4;
-
-    /// <summary>How long an application can ask why its non-blocking connect has failed: its descriptor says no more when it is closed.</summary>
+    /// <summary>How long an application can ask why its connection has failed: the descriptor itself says no more than ECONNRESET.</summary>
     private static readonly TimeSpan ErrorKept = TimeSpan.FromSeconds(60);
 
-    // As the first message says; null only before it.
+    public SocketProperties Properties;
+
+    // From the first message; null only before it.
     private SocketContext _context = null!;
     private StreamEnd _link = null!;
-    private SocketFamily _family;
-    private StackError _error;
-    private IpEndpoint _local;
-    private IpEndpoint _remote;
-
-    // What the application has set; null: nothing.
-    private SocketSettings? _settings;
-
-    // A bind or connect that is not answered yet, and options asked of the stack; null: none.
-    private Question? _asked;
-    private Queue<Question>? _optionCalls;
-
-    // Ends the actor once the reason of a failure has been kept long enough. Not by IWithTimers, for which Akka.NET makes a scheduler for every actor: few connections
-    // fail, and all would pay.
-    private ICancelable? _expiry;
-
-    // What the stack has for this actor, to be given back if the actor goes first.
-    private SocketId? _binding;
-    private SocketId? _socket;
-
-    // Bytes on their way to the application, the first buffer possibly in part.
-    private PacketBuffer? _head;
-    private PacketBuffer? _tail;
-    private int _credit;
 
     // The handler of the present state, with the state's data; null before the first message.
     private Func<ConnectionActor, object, bool>? _state;
 
-    // Fast Open: the application may write, but it is not known whether the peer is there.
-    private bool _isEarly;
+    // Null once there is, or was, a connection.
+    private UnconnectedSocket? _unconnected;
+
+    // The connection in the stack. It is reset if the actor ends first.
+    private SocketId? _socket;
+
+    // Null unless the application was told of the connection before its handshake is done; stays if the connection ends before that.
+    private EarlyHandshake? _early;
+    private ReceiveDirection _receive;
+    private SendDirection _send;
+    private OptionCalls _options;
+
+    // Ends the actor once the reason of a failure has been kept long enough. IWithTimers would cost every actor a timer scheduler, and few connections fail.
+    private ICancelable? _expiry;
 
     public IStash Stash { get; set; } = null!;
 
-    /// <summary>Null where nothing is logged at this level, so that no logger is made.</summary>
-    private static ILoggingAdapter? DebugLog => Context.System.Log.IsDebugEnabled ? Context.GetLogger() : null;
+    /// <summary>Null if the debug level is off: then no logger is made.</summary>
+    public static ILoggingAdapter? DebugLog => Context.System.Log.IsDebugEnabled ? Context.GetLogger() : null;
 
-    /// <summary>Only what an application has is ever unconnected.</summary>
-    private StreamLink Pair => (StreamLink)_link;
+    public IActorRef Stack => _context.Stack;
 
     protected override bool Receive(object message) => _state is { } state ? state(this, message) : Join(message);
 
@@ -89,19 +72,17 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
             return false;
         _context = join.Context;
         _link = join.Link;
-        _family = join.Family;
-        if (join.Options != default)
-            _settings = new SocketSettings { Options = join.Options };
+        Properties = new SocketProperties(join.Family, join.Options);
         if (join.Accepted is { } accepted)
         {
             _socket = accepted.Id;
-            _local = accepted.Local;
-            _remote = accepted.Remote;
+            Properties.SetEnds(accepted.Local, accepted.Remote);
             Enter(static (self, message) => self.Attaching(message));
         }
         else
         {
-            Enter(static (self, message) => self.Unconnected(message));
+            _unconnected = new UnconnectedSocket(this, (StreamLink)_link);
+            Enter(static (self, message) => self._unconnected!.Receive(message));
         }
 
         _link.Start(_context.Reactor, Readiness.Readable, LinkReady.Tell, Self);
@@ -110,90 +91,36 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         return true;
     }
 
-    /// <summary>Gives back whatever the actor still has: a connection that it leaves behind is reset, on both sides.</summary>
+    /// <summary>Releases what the actor still has. A connection that is still open is reset on both sides.</summary>
     protected override void PostStop()
     {
         if (_link is null)
             return;
         _expiry?.Cancel();
-        Unbind();
+        _unconnected?.Release();
         if (_socket is { } socket)
             _context.Stack.Tell(new Abort(socket));
-        if (_asked is { } asked)
-            Answer(asked.Request.Failed(StackError.ConnectionAborted));
-        while (NextOptionCall() is { } call)
-            call.Session.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted)));
+        _early?.TryFail(StackError.ConnectionAborted);
+        _options.Fail(StackError.ConnectionAborted);
         if (!_link.IsClosed)
             _link.Reset();
         Context.Parent.Tell(new SocketEnded(_link.Handle));
-        PacketBuffer.ReleaseChain(_head);
+        _receive.Release();
     }
 
-    private bool Unconnected(object message)
+    /// <summary>An accepted connection, until the stack hands it over with all that has happened to it.</summary>
+    private bool Attaching(object message)
     {
         switch (message)
         {
-            case LinkCall call:
-                AnswerCall(call.Request);
-                return true;
-            default:
-                return EndsBeforeConnection(message);
-        }
-    }
-
-    private void AnswerCall(LinkRequest asked)
-    {
-        switch (asked)
-        {
-            case BindRequest { Local.Family: SocketFamily.V6, Local.Endpoint.Address.IsV4: false } bind when _settings?.Hints.IsV6Only == true:
-                Reply(bind.Failed(StackError.AddressNotAvailable));
+            case Connected connected:
+                Establish(connected);
                 break;
-            case BindRequest bind when _binding is null:
-                _context = _context.ForTcp(bind.Local.Endpoint.Port);
-                _context.Stack.Tell(new Bind(bind.Local.Endpoint, Options.ReuseAddress));
-                _asked = new Question(bind, Sender);
-                Enter((self, next) => self.Binding(next, bind));
+            case Closed closed:
+                End(closed.Reason);
                 break;
-            case BindRequest bind:
-                Reply(bind.Failed(StackError.InvalidArgument));
-                break;
-            case ConnectRequest { AwaitHandshake: true } connect:
-                Reply(connect.Failed(StackError.NotConnected));
-                break;
-            case ConnectRequest { Remote.Family: SocketFamily.Unspecified } connect:
-                Reply(connect.Connected(Named(_local)));
-                break;
-            case ConnectRequest connect:
-                _error = StackError.None;
-                _context.Stack.Tell(new Connect(connect.Remote.Endpoint, _binding, Options));
-                _binding = null;
-                _asked = new Question(connect, Sender);
-                Enter((self, next) => self.Opening(next, connect));
-                break;
-            case ListenRequest listen:
-                Context.Parent.Tell(new BecomeListener(_context, AcceptLink.From(Pair), _family, _binding, Options, listen, Sender));
-                _binding = null;
-                Enter(static (self, message) => self.HandedOver(message));
-                break;
-            case LinkSocketRequest request:
-                AnswerUnconnected(request);
-                break;
-        }
-    }
-
-    private bool Binding(object message, BindRequest bind)
-    {
-        switch (message)
-        {
-            case Bound bound:
-                _binding = bound.Id;
-                _local = bound.Local;
-                Answer(bind.Bound(Named(_local)));
-                BackToUnconnected();
-                break;
-            case BindFailed failed:
-                Answer(bind.Failed(failed.Error));
-                BackToUnconnected();
+            case Stopping:
+                StopInOrder();
                 break;
             default:
                 Stash.Stash();
@@ -203,83 +130,188 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         return true;
     }
 
-    private bool Opening(object message, ConnectRequest connect)
+    public void Establish(Connected connected)
+    {
+        _unconnected = null;
+        _socket = connected.Id;
+        Properties.SetEnds(connected.Local, connected.Remote);
+        _send.Grant(connected.SendRoom);
+        _early = connected.IsEarly ? new EarlyHandshake() : null;
+        DebugLog?.Debug("Connected: {Local} to {Remote}", connected.Local, connected.Remote);
+        Enter(static (self, message) => self.Established(message));
+        Stash.UnstashAll();
+        Self.Tell(LinkReady.Of(Readiness.Readable));
+    }
+
+    private bool Established(object message)
     {
         switch (message)
         {
-            case Connecting connecting:
-                _socket = connecting.Id;
-                _local = connecting.Local;
-                _remote = connect.Remote.Endpoint;
-                if (connect.NoWait && !connecting.IsEarly)
-                    Answer(connect.InProgress());
+            case ReadReady ready:
+                _receive.Enqueue(ready);
+                if (Deliver() && ready.EndOfStream)
+                    _link.EndOfStream();
                 return true;
-            case Connected connected:
-                Pair.Discard(connect.Discard);
-                Establish(connected);
-                Answer(connect.Connected(Named(_local)));
+            case WriteDone done:
+                _send.Grant(done.Bytes);
+                GoOn(_send.Read(_link, _context, _socket!.Value));
                 return true;
-            case ConnectFailed failed:
-                FailToOpen(connect, failed.Error);
+            case LinkReady ready:
+                if ((ready.Readiness & Readiness.Writable) != 0 && !_receive.IsEmpty && Deliver() && _receive.HasEnded)
+                    _link.EndOfStream();
+                if ((ready.Readiness & ~Readiness.Writable) != 0)
+                    GoOn(_send.Look(_link, _context, _socket!.Value));
                 return true;
-            case LinkCall { Request: ConnectRequest again }:
-                Reply(again.Failed(LinkErrno.AlreadyConnecting));
+            case Closed closed:
+                _socket = null;
+                if (_receive.IsEmpty)
+                    End(closed.Reason);
+                else
+                    EnterDraining(closed.Reason);
                 return true;
-            case LinkCall { Request: BindRequest or ListenRequest } call:
-                Reply(call.Request.Failed(StackError.InvalidArgument));
+            case HandshakeDone:
+                _early?.Complete();
+                _early = null;
+                return true;
+            case LinkCall call:
+                AnswerConnected(call.Request);
+                return true;
+            case Stopping when _send.IsOpen && _link is StreamLink link:
+                GoOn(_send.Stop(link, _context, _socket!.Value));
+                return true;
+            default:
+                return AnswersOptionOrStops(message);
+        }
+    }
+
+    private bool Deliver() => _receive.Deliver(_link, _context, _socket);
+
+    private void GoOn(SendOutcome outcome)
+    {
+        switch (outcome)
+        {
+            case SendOutcome.HasMore:
+                Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
+                break;
+            case SendOutcome.Drained:
+                StopInOrder();
+                break;
+            case SendOutcome.Closed:
+                AbandonBy(new Close(_socket!.Value));
+                break;
+            case SendOutcome.Reset:
+                AbandonBy(new Abort(_socket!.Value));
+                break;
+        }
+    }
+
+    // A method of its own: the compiler allocates the closure at the beginning of the method that has it.
+    private void EnterDraining(StackError reason) => Enter((self, message) => self.Draining(message, reason));
+
+    /// <summary>The connection has ended, and bytes wait for the application to read them.</summary>
+    private bool Draining(object message, StackError reason)
+    {
+        switch (message)
+        {
+            case LinkReady ready:
+                Drain(ready, reason);
+                return true;
+            case LinkCall { Request: GetPeerNameRequest peer }:
+                Reply(peer.Failed(StackError.NotConnected));
                 return true;
             case LinkCall call:
                 AnswerUnconnected((LinkSocketRequest)call.Request);
                 return true;
             default:
-                return EndsBeforeConnection(message);
+                return AnswersOptionOrStops(message);
         }
     }
 
-    /// <summary>What ends a socket that has no connection: its application, or the driver.</summary>
-    private bool EndsBeforeConnection(object message)
+    private void Drain(LinkReady ready, StackError reason)
     {
-        switch (message)
+        if ((ready.Readiness & Readiness.Writable) != 0 && Deliver())
         {
-            case LinkReady ready:
-                StopIfHungUp(ready);
-                return true;
-            case Stopping:
-                StopInOrder();
-                return true;
-            default:
-                return false;
-        }
-    }
-
-    private void FailToOpen(ConnectRequest connect, StackError error)
-    {
-        var atOnce = _socket is null;
-        _socket = null;
-        _error = error;
-        DebugLog?.Debug("Connection to {Remote} failed: {Error}", connect.Remote, error);
-        if (!connect.NoWait || atOnce)
-        {
-            // Without the client's filler the descriptor is writable again, as that of an unconnected socket is.
-            _error = StackError.None;
-            Pair.Discard(connect.Discard);
-            Answer(connect.Failed(error));
-            BackToUnconnected();
+            End(reason);
             return;
         }
 
-        _link.Reset();
-        Fail();
+        switch (SendDirection.Discard(_link, _context.Pool))
+        {
+            case SendOutcome.Closed:
+                Stop();
+                break;
+            case SendOutcome.HasMore:
+                Context.GoOnLater(LinkReady.TellReadable);
+                break;
+        }
     }
 
-    /// <summary>The descriptor is reset, and that is all that it can say; for a while the true reason can be asked for.</summary>
-    private void Fail()
+    /// <summary>The application has closed its descriptor.</summary>
+    private void AbandonBy(object farewell)
+    {
+        _context.Stack.Tell(farewell);
+        _receive.Release();
+        _link.Dispose();
+        Enter(static (self, message) => self.Closing(message));
+    }
+
+    /// <summary>The application has closed. The stack finishes the connection and says when.</summary>
+    private bool Closing(object message)
+    {
+        switch (message)
+        {
+            case ReadReady ready:
+                ready.Release();
+                return true;
+            case Closed closed:
+                _socket = null;
+                LogEnd(closed.Reason);
+                Stop();
+                return true;
+            case WriteDone or LinkReady:
+                return true;
+            case LinkCall call:
+                Reply(call.Request.Failed(LinkErrno.BadHandle));
+                return true;
+            default:
+                return AnswersOptionOrStops(message);
+        }
+    }
+
+    /// <summary>The application has taken all bytes. Next it reads end of file, or ECONNRESET.</summary>
+    private void End(StackError reason)
+    {
+        _socket = null;
+        LogEnd(reason);
+        // A request that waits for the handshake takes the error, as SO_ERROR would.
+        if (_early?.TryFail(reason == StackError.None ? StackError.NotConnected : reason) != true)
+            Properties.SetError(reason);
+        if (reason == StackError.None)
+            _link.Dispose();
+        else
+            _link.Reset();
+        if (reason is StackError.None or StackError.ConnectionReset || _link is not StreamLink)
+            Stop();
+        else
+            KeepError();
+    }
+
+    /// <summary>A non-blocking connect has failed: the reset of the descriptor tells the application.</summary>
+    public void FailConnecting(StackError error)
+    {
+        _unconnected = null;
+        Properties.SetError(error);
+        _link.Reset();
+        KeepError();
+    }
+
+    /// <summary>Keeps the reason of a failure for a while: the descriptor can only say that it was reset, and the application may ask.</summary>
+    private void KeepError()
     {
         _expiry = Context.System.Scheduler.ScheduleTellOnceCancelable(ErrorKept, Self, PoisonPill.Instance, ActorRefs.NoSender);
         Enter(static (self, message) => self.Failed(message));
     }
 
-    /// <summary>A non-blocking connect, or a connection, has failed and its descriptor is reset; the application may ask why.</summary>
     private bool Failed(object message)
     {
         if (message is not LinkCall call)
@@ -288,7 +320,15 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         return true;
     }
 
-    /// <summary>The descriptor belongs to a listener's actor; requests that came here meanwhile go there.</summary>
+    /// <summary>The socket becomes a listener: another actor has its descriptor and its port from now on.</summary>
+    public void HandOver(AcceptLink link, ListenRequest request, SocketId? binding)
+    {
+        _unconnected = null;
+        Context.Parent.Tell(new BecomeListener(_context, link, Properties.Family, binding, Properties.Options, request, Sender));
+        Enter(static (self, message) => self.HandedOver(message));
+    }
+
+    /// <summary>Requests that have come here meanwhile go to the listener.</summary>
     private bool HandedOver(object message)
     {
         if (message is not LinkCall call)
@@ -297,7 +337,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         return true;
     }
 
-    /// <summary>What is left to hear for a socket whose descriptor is reset or another actor's: late reports mean nothing.</summary>
+    /// <summary>For a socket whose descriptor is reset, or another actor's. Late reports are ignored.</summary>
     private bool HasNoDescriptor(object message)
     {
         if (message is Stopping)
@@ -305,47 +345,18 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         return message is Stopping or LinkReady;
     }
 
-    private void Unbind()
-    {
-        if (_binding is { } binding)
-            _context.Stack.Tell(new Unbind(binding));
-        _binding = null;
-    }
-
-    /// <summary>The application may have closed a socket that is not connected.</summary>
-    private void StopIfHungUp(LinkReady ready)
-    {
-        if ((ready.Readiness & Readiness.HangUp) != 0 && _link.State() is ReadResult.Closed or ReadResult.Reset)
-            Context.Stop(Self);
-    }
-
-    private void BackToUnconnected()
-    {
-        Enter(static (self, message) => self.Unconnected(message));
-        Stash.UnstashAll();
-    }
-
-    /// <summary>Answers the bind or connect that is under way, once.</summary>
-    private void Answer(LinkAnswer answer)
-    {
-        _asked?.Session.Tell(new LinkReply(answer));
-        _asked = null;
-    }
-
-    /// <summary>Answers the request that is being handled.</summary>
-    private void Reply(LinkAnswer answer) => Sender.Tell(new LinkReply(answer));
-
-    /// <summary>The driver stops: what the application has not read cannot be given to it any more, and it is to know.</summary>
-    private void StopInOrder()
+    /// <summary>The driver stops. The application reads end of file, or ECONNRESET if bytes that it has not read are lost.</summary>
+    public void StopInOrder()
     {
         if (_socket is { } socket)
             _context.Stack.Tell(new Close(socket));
         _socket = null;
-        if (_head is null && !_link.IsClosed)
+        if (_receive.IsEmpty && !_link.IsClosed)
             _link.Dispose();
-        Context.Stop(Self);
+        Stop();
     }
 
-    /// <summary>A request that waits for an answer of the stack, and whom that goes to.</summary>
-    private sealed record Question(LinkSocketRequest Request, IActorRef Session);
+    public void Stop() => Context.Stop(Self);
+
+    private void LogEnd(StackError reason) => DebugLog?.Debug("Connection {Local} to {Remote} ended: {Reason}", Properties.Local, Properties.Remote, reason);
 }

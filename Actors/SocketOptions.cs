@@ -124,6 +124,10 @@ internal static class SocketOptions
         _ => 0,
     };
 
+    /// <summary>The value of a TCP option as an application reads it: the stack's default where the socket has none of its own.</summary>
+    public static int OrDefault(SocketOption option, int value, in TcpSocketOptions defaults) =>
+        value != 0 || option is SocketOption.Linger or SocketOption.Error ? value : Get(defaults, option);
+
     /// <summary>Changes one option of a UDP socket in a record.</summary>
     public static StackError Set(ref UdpSocketOptions options, SocketOption option, int value)
     {

@@ -5,13 +5,13 @@ using static Tapwire.Posix.Libc;
 namespace Tapwire.Links;
 
 /// <summary>
-/// The driver's end of an application's listening TCP socket. Accepted connections go over the pair as <see cref="AcceptRecord"/>s with a
-/// descriptor each, so that poll and epoll on the application's descriptor tell the truth and accept() is one recvmsg. The pair holds only a
-/// handful of them; the others stay in the stack's backlog.
+/// The driver's end of an application's listening TCP socket. Each accepted connection goes over the pair as an <see cref="AcceptRecord"/> with a descriptor. So
+/// accept() is one recvmsg, and poll and epoll on the application's descriptor are right. The pair holds a handful of records; other connections stay in the
+/// stack's backlog.
 /// </summary>
 public sealed class AcceptLink : DriverEnd
 {
-    // An application has no business writing here: at most what its buffer holds is taken away.
+    // An application is not to write here. What it writes all the same is discarded, up to what its buffer holds.
     private const int MaxDrains = 256;
 
     private AcceptLink(int descriptor, ulong handle)
@@ -19,7 +19,7 @@ public sealed class AcceptLink : DriverEnd
     {
     }
 
-    /// <summary>Turns a stream socket into a listener. The stream link is used up; this one is to be started anew.</summary>
+    /// <summary>Turns a stream socket into a listener. The stream link is closed by that; this one is to be started.</summary>
     public static AcceptLink From(StreamLink stream)
     {
         var handle = stream.Handle;
@@ -29,7 +29,7 @@ public sealed class AcceptLink : DriverEnd
         return new AcceptLink(descriptor, handle);
     }
 
-    /// <summary>Passes an accepted connection to the application, and with it the only descriptor of its end.</summary>
+    /// <summary>Passes an accepted connection to the application, with the only descriptor of the application's end.</summary>
     /// <returns><see cref="WriteResult.Full"/> and <see cref="WriteResult.Closed"/> leave the connection's end to the caller. After Full, room is
     /// reported as Writable when the application has taken all but one.</returns>
     public WriteResult TrySend(in AcceptRecord record, ApplicationEnd connection)
@@ -46,27 +46,18 @@ public sealed class AcceptLink : DriverEnd
         return WriteFailed(Errno);
     }
 
-    /// <summary>Closes the listener's end: the application's accept() finds end of file. What it has not accepted by then waits before that.</summary>
+    /// <summary>Closes the listener's end: the application's accept() gets the records that are queued, and then end of file.</summary>
     public override unsafe void Dispose()
     {
         if (!IsClosed)
         {
             // Unread bytes, the stream link's kept one at least, would turn end of file into ECONNRESET.
             var scratch = stackalloc byte[4096];
-            for (var i = 0; i < MaxDrains && (recv(Descriptor, scratch, 4096, MSG_DONTWAIT) > 0 || HasUnread()); i++)
+            for (var i = 0; i < MaxDrains && (recv(Descriptor, scratch, 4096, MSG_DONTWAIT) > 0 || QueuedBytes() > 0); i++)
             {
             }
         }
 
         base.Dispose();
     }
-
-    private unsafe bool HasUnread()
-    {
-        int queued;
-        return ioctl(Descriptor, FIONREAD, &queued) == 0 && queued > 0;
-    }
-
-    /// <summary>The application has closed its listening descriptor. What it had not accepted by then is closed by the kernel.</summary>
-    public bool IsHungUp() => (SocketPair.Poll(Descriptor, POLLRDHUP) & (POLLHUP | POLLERR)) != 0;
 }

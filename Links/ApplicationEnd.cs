@@ -3,8 +3,8 @@ using Tapwire.Posix;
 namespace Tapwire.Links;
 
 /// <summary>
-/// The application's end of a pair, from its making until it has been passed on. Whoever holds it disposes it; passing it to an application
-/// disposes it too, so that the application has the only descriptor and its close is seen.
+/// The application's end of a pair, until it is passed to the application. Its holder disposes it. Passing it disposes it, too: the driver notices that the
+/// application closes only if nobody else has a descriptor of that end.
 /// </summary>
 public sealed class ApplicationEnd : IDisposable
 {

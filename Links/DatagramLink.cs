@@ -7,27 +7,28 @@ using static Tapwire.Posix.Libc;
 namespace Tapwire.Links;
 
 /// <summary>
-/// The driver's end of an application's UDP socket: a SOCK_SEQPACKET pair, which keeps boundaries as a datagram pair does but shows the
-/// application's close. Every message begins with a <see cref="DatagramHeader"/>.
+/// The driver's end of an application's UDP socket: a SOCK_SEQPACKET pair. Like a datagram pair it keeps boundaries; unlike one it shows that the application
+/// has closed. Every message begins with a <see cref="DatagramHeader"/>.
 /// </summary>
 public sealed unsafe class DatagramLink : DriverEnd
 {
     /// <summary>Default for the buffers of a pair, per direction; the kernel doubles it. It must exceed the largest message.</summary>
     public const int DefaultBufferBytes = 212_992;
 
-    // What most datagrams fit; the rest of a longer one comes by way of the scratch memory below.
+    // Room for most datagrams. The rest of a longer one is read into the overflow buffer below.
     private const int FirstRead = 2048;
 
-    // Enough that a message longer than any datagram is recognised as such.
+    // One byte more than the longest datagram, so that a longer message is noticed.
     private const int Longest = DatagramHeader.MaxPayload + 1;
 
-    // An application that sends this many malformed messages on end does not speak this protocol.
+    // An application that sends this many malformed messages in a row does not speak this protocol.
     private const int MaxMalformed = 64;
 
     [ThreadStatic]
     private static byte[]? t_overflow;
 
-    // The last read has found something: that the next one finds nothing is as it should be.
+    // The last read has found something, so that the next one may well find nothing. Otherwise a read that finds nothing was called for by a report, and asks
+    // for another.
     private bool _isReading;
 
     private DatagramLink(int descriptor, ulong handle)
@@ -48,7 +49,7 @@ public sealed unsafe class DatagramLink : DriverEnd
         return new DatagramLink(driver, application.Handle);
     }
 
-    /// <summary>Takes the next datagram of the application.</summary>
+    /// <summary>Reads the application's next datagram.</summary>
     /// <param name="headroom">Bytes to leave free before the payload.</param>
     /// <param name="payload">With <see cref="ReadResult.Data"/>: 0 to 65,507 bytes, the caller's.</param>
     /// <param name="to">The destination, or <see cref="Sockaddr.None"/> for the connected peer.</param>
@@ -97,7 +98,7 @@ public sealed unsafe class DatagramLink : DriverEnd
         return ReadResult.Closed;
     }
 
-    /// <summary>Gives the application a datagram. The payload stays the caller's, whatever the result.</summary>
+    /// <summary>Writes the application a datagram. The payload stays the caller's, whatever the result.</summary>
     /// <param name="payload">Up to 65,507 bytes, fragments included.</param>
     public WriteResult Write(PacketBuffer payload, Sockaddr from)
     {
@@ -115,7 +116,7 @@ public sealed unsafe class DatagramLink : DriverEnd
         return Send(vectors, 2 + payload.FragmentCount);
     }
 
-    /// <summary>Tells the application of an error that is pending on its socket, such as ECONNREFUSED after a port unreachable message.</summary>
+    /// <summary>Tells the application a pending error of its socket, such as ECONNREFUSED after an ICMP port unreachable message.</summary>
     public WriteResult WriteError(int errno)
     {
         var header = stackalloc byte[DatagramHeader.Size];
@@ -123,9 +124,6 @@ public sealed unsafe class DatagramLink : DriverEnd
         var vector = new IoVector { Base = header, Length = DatagramHeader.Size };
         return Send(&vector, 1);
     }
-
-    /// <summary>The application has closed its last descriptor, whatever is unread.</summary>
-    public bool IsHungUp() => (SocketPair.Poll(Descriptor, POLLRDHUP) & (POLLHUP | POLLERR)) != 0;
 
     private WriteResult Send(IoVector* vectors, int count)
     {
@@ -135,7 +133,7 @@ public sealed unsafe class DatagramLink : DriverEnd
         return WriteFailed(Errno);
     }
 
-    /// <summary>Takes one message: header, first part and the rest. The result is the length of all of it, negative if there is none.</summary>
+    /// <summary>Reads one message into header, buffer and overflow. Returns the length of the whole, negative if the call has failed.</summary>
     private int Receive(byte* header, PacketBuffer buffer, out byte[] overflow)
     {
         overflow = t_overflow ??= GC.AllocateUninitializedArray<byte>(Longest, pinned: true);

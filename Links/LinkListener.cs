@@ -21,18 +21,18 @@ public sealed class LinkListenException : IOException
     }
 }
 
-/// <summary>A driver's control socket: its own, owner-only and one per path, or one that a service manager has made.</summary>
+/// <summary>A driver's control socket: one that it has made, for its owner only unless others are admitted, or one that a service manager has made.</summary>
 public sealed unsafe class LinkListener : WatchedDescriptor
 {
     private readonly uint _owner;
 
-    // Others may be admitted while it listens.
+    // Changes while it listens: Admit.
     private IReadOnlyCollection<uint> _users;
 
-    // The file to be removed in the end; null if it is not ours to remove.
+    // The socket's file, which Dispose removes; null if a service manager has made it.
     private readonly FileStatus? _file;
 
-    private readonly Accepting _accepting;
+    private readonly Acceptor _acceptor;
 
     private LinkListener(int descriptor, string path, IReadOnlyCollection<uint> users, FileStatus? file)
         : base(descriptor)
@@ -41,7 +41,7 @@ public sealed unsafe class LinkListener : WatchedDescriptor
         _owner = geteuid();
         _users = users;
         _file = file;
-        _accepting = new Accepting(descriptor, OpenFileLimit.OfProcess.AdmitsSession, () => ChangeInterest(Readiness.Readable));
+        _acceptor = new Acceptor(descriptor, OpenFileLimit.OfProcess.AdmitsSession, () => ChangeInterest(Readiness.Readable));
     }
 
     public string Path { get; }
@@ -50,8 +50,8 @@ public sealed unsafe class LinkListener : WatchedDescriptor
     /// Opens the control socket with mode 0600. If its directory is not there, it is made with mode 0700; the directory above must be there. The socket file of
     /// a driver that is gone is replaced, if it was the same user's.
     /// </summary>
-    /// <param name="users">Ids of further users who are admitted. If there are any, the file has mode 0666 and a directory that is made 0711, and each is judged
-    /// by his credentials.</param>
+    /// <param name="users">Ids of further users who are admitted. If there are any, the file has mode 0666, a directory that is made has mode 0711, and the
+    /// credentials of each client decide.</param>
     /// <exception cref="LinkListenException">Another driver listens there; or the path cannot, or must not, be used.</exception>
     public static LinkListener Listen(string path, IReadOnlyCollection<uint>? users = null)
     {
@@ -63,8 +63,8 @@ public sealed unsafe class LinkListener : WatchedDescriptor
 
     /// <summary>
     /// Takes over the control socket that a service manager has made and passed to this process (sd_listen_fds(3)): descriptor 3, if LISTEN_PID is this process
-    /// and LISTEN_FDS at least 1. These variables are cleared, so that no child takes them for its own. The socket's file stays when the driver ends, with
-    /// the mode that it has; who connects is judged by his credentials all the same.
+    /// and LISTEN_FDS at least 1. These variables are cleared, so that no child takes them for its own. The socket's file keeps its mode, and stays when the
+    /// driver ends. The credentials of each client decide all the same.
     /// </summary>
     /// <param name="path">Where the driver was told to listen; empty if nowhere. It must be where the socket is.</param>
     /// <param name="users">Ids of users who are admitted beside the driver's own and root.</param>
@@ -90,14 +90,14 @@ public sealed unsafe class LinkListener : WatchedDescriptor
     /// <summary>Begins to report waiting connections: call <see cref="TryAccept"/> until it returns None.</summary>
     public void Start(IReactor reactor, Action<Readiness> ready) => Watch(reactor, Readiness.Readable, ready);
 
-    /// <summary>Takes a waiting connection, if its process runs as the driver's user, as root, or as one of the users named.</summary>
+    /// <summary>Accepts a waiting connection if the client runs as the driver's user, as root, or as one of the admitted users.</summary>
     /// <param name="session">With Accepted: the caller's, to be started.</param>
-    /// <param name="peer">With Accepted and Refused: who it is.</param>
+    /// <param name="peer">With Accepted and Refused: the client.</param>
     public AcceptResult TryAccept(out LinkSession? session, out PeerCredentials peer)
     {
         session = null;
         peer = default;
-        if (_accepting.TryAccept(null, 0, out var descriptor) is not AcceptResult.Accepted and var other)
+        if (_acceptor.TryAccept(null, 0, out var descriptor) is not AcceptResult.Accepted and var other)
             return other;
         peer = PeerCredentials.Of(descriptor);
         if (!IsAdmitted(peer, _owner) && !_users.Contains(peer.UserId))
@@ -111,10 +111,10 @@ public sealed unsafe class LinkListener : WatchedDescriptor
     }
 
     /// <summary>
-    /// Lets in other users than before, from the next connection on. The file's mode goes with it, as <see cref="Listen"/> has it, unless a service manager has made
-    /// the file; the directory has to let them through as it is.
+    /// Replaces the admitted users, from the next connection on. Also sets the file's mode, as <see cref="Listen"/> does, unless a service manager has made the
+    /// file. The directory's mode stays.
     /// </summary>
-    /// <exception cref="LinkListenException">The mode cannot be changed; then nothing has.</exception>
+    /// <exception cref="LinkListenException">The mode cannot be changed. Then nothing was changed.</exception>
     public void Admit(IReadOnlyCollection<uint> users)
     {
         if (_file is { } file && FileStatus.TryOf(Path) is { } current && current.IsSameAs(file) && chmod(Path, LinkSocketFile.ModeFor(users.Count > 0)) != 0)
@@ -129,7 +129,7 @@ public sealed unsafe class LinkListener : WatchedDescriptor
         {
             if (_file is { } file && FileStatus.TryOf(Path) is { } current && current.IsSameAs(file))
                 _ = unlink(Path);
-            _accepting.Dispose();
+            _acceptor.Dispose();
         }
 
         base.Dispose();

@@ -5,18 +5,18 @@ using static Tapwire.Posix.Libc;
 namespace Tapwire.Links;
 
 /// <summary>
-/// The driver's side of one control connection. Requests come out as records, answers go in; pieces, several frames at once and a client that does
-/// not read are dealt with here. The sockets that a client has made do not end with its session.
+/// The driver's side of one control connection: reads requests and sends answers. Deals with partial frames, several frames at once, and a client that does not
+/// read. The sockets that a client has made outlive its session.
 /// </summary>
 public sealed unsafe class LinkSession : WatchedDescriptor
 {
-    /// <summary>Requests that one call of <see cref="ReadRequests"/> gives at most.</summary>
+    /// <summary>The most requests that one call of <see cref="ReadRequests"/> returns.</summary>
     public const int MaxBatch = 16;
 
-    /// <summary>Requests that may wait for their answers; while there are so many, no more are read.</summary>
+    /// <summary>The most unanswered requests. While there are that many, no more are read.</summary>
     public const int MaxUnanswered = 1024;
 
-    /// <summary>While the client leaves this many bytes of answers unread, no more requests are read.</summary>
+    /// <summary>The most bytes of answers that wait for the client. While there are more, no requests are read.</summary>
     public const int MaxQueuedBytes = 256 << 10;
 
     private readonly byte[] _input = new byte[4 * LinkProtocol.MaxRequest];
@@ -27,7 +27,8 @@ public sealed unsafe class LinkSession : WatchedDescriptor
     private int _headSent;
     private int _unanswered;
     private Readiness _interest = Readiness.Readable;
-    // The last read has found something: that the next one finds nothing is as it should be.
+    // The last read has found something, so that the next one may well find nothing. Otherwise a read that finds nothing was called for by a report, and asks
+    // for another.
     private bool _isReading;
     private bool _greeted;
     private bool _held;
@@ -44,9 +45,9 @@ public sealed unsafe class LinkSession : WatchedDescriptor
         Flush();
     }
 
-    /// <summary>A session beside another one, over a pair instead of the control socket.</summary>
-    /// <param name="peer">Who asked for it.</param>
-    /// <param name="application">The other end, to be passed to him.</param>
+    /// <summary>Makes a further session for a client, over a pair instead of the control socket.</summary>
+    /// <param name="peer">The client.</param>
+    /// <param name="application">The other end, to be passed to the client.</param>
     /// <exception cref="PosixException">No descriptor or memory is left.</exception>
     public static LinkSession Create(PeerCredentials peer, out ApplicationEnd application)
     {
@@ -57,10 +58,10 @@ public sealed unsafe class LinkSession : WatchedDescriptor
 
     public PeerCredentials Peer { get; }
 
-    /// <summary>Its descriptor is one of those that are kept for need: it has been let in to ask how the driver is.</summary>
+    /// <summary>Its descriptor is from the reserve: it is let in only to ask for the driver's status.</summary>
     public bool IsInReserve { get; }
 
-    /// <summary>Requests that have been read and not answered yet.</summary>
+    /// <summary>Requests that are not answered yet.</summary>
     public int Unanswered => _unanswered;
 
     /// <summary>Bytes of answers that the client has not taken yet.</summary>
@@ -71,7 +72,7 @@ public sealed unsafe class LinkSession : WatchedDescriptor
     /// </summary>
     public void Start(IReactor reactor, Action<Readiness> ready) => Watch(reactor, _interest, ready);
 
-    /// <summary>Reads what the client asks, at most <see cref="MaxBatch"/> requests.</summary>
+    /// <summary>Reads at most <see cref="MaxBatch"/> requests.</summary>
     /// <param name="requests">Requests are added to it; each is to be answered with <see cref="Send"/>.</param>
     /// <returns>Data: there may be more, call again when others have had their turn. Empty: wait for a report; requests may have been added all the
     /// same. Closed: the client has gone; the session is to be disposed.</returns>
@@ -102,8 +103,8 @@ public sealed unsafe class LinkSession : WatchedDescriptor
         return ReadResult.Data;
     }
 
-    /// <summary>Sends an answer, now or when the client has taken those before it. On a session whose client has gone it does nothing.</summary>
-    /// <param name="descriptor">The application's end of a new socket; it passes to the session, whatever comes of it.</param>
+    /// <summary>Sends an answer, at once or after those before it. Does nothing if the client has gone.</summary>
+    /// <param name="descriptor">The application's end of a new socket. It passes to the session in any case.</param>
     public void Send(LinkAnswer answer, ApplicationEnd? descriptor = null)
     {
         ArgumentNullException.ThrowIfNull(answer);
@@ -111,7 +112,7 @@ public sealed unsafe class LinkSession : WatchedDescriptor
         SendFrame(answer, descriptor);
     }
 
-    /// <summary>Goes on sending what the client has not taken yet.</summary>
+    /// <summary>Sends queued answers, as far as the client takes them.</summary>
     public void Flush()
     {
         if (IsClosed)
@@ -122,7 +123,7 @@ public sealed unsafe class LinkSession : WatchedDescriptor
                 continue;
             if (!_broken)
             {
-                // Room may have been reported before, and it may have been memory that was missing: then no change of the socket would be reported.
+                // Set anew even if it was set: the send may have failed for want of memory, and then no change of the socket would be reported.
                 _interest |= Readiness.Writable;
                 ChangeInterest(_interest);
             }
@@ -133,14 +134,14 @@ public sealed unsafe class LinkSession : WatchedDescriptor
         Rearm();
     }
 
-    /// <summary>Ends the session, not the sockets made in it; descriptors still on their way to the client are closed.</summary>
+    /// <summary>Ends the session, not its sockets. Descriptors that are still queued are closed.</summary>
     public override void Dispose()
     {
         Break();
         base.Dispose();
     }
 
-    /// <summary>Takes one frame, or the hello, out of what has been read. False if it is not there yet.</summary>
+    /// <summary>Parses one frame, or the hello. False: it is not complete yet.</summary>
     private bool TryParse(ICollection<LinkRequest> requests)
     {
         var bytes = _input.AsSpan(_inputStart, _inputEnd - _inputStart);
@@ -223,7 +224,7 @@ public sealed unsafe class LinkSession : WatchedDescriptor
         _queuedBytes += frame.Length;
     }
 
-    /// <summary>Sends the oldest frame, or goes on with it. False if the client has to read first, or is gone.</summary>
+    /// <summary>Sends the oldest frame, or its rest. False: the client has to read first, or has gone.</summary>
     private bool TrySend(Outgoing next)
     {
         var descriptor = _headSent == 0 ? next.Descriptor?.Descriptor ?? -1 : -1;
@@ -238,7 +239,7 @@ public sealed unsafe class LinkSession : WatchedDescriptor
         {
             if (Errno is not (Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM))
             {
-                // The owner hears of it by a report, as of a client that has gone.
+                // The shutdown is reported to the owner as a hang-up, like a client that has gone.
                 Break();
                 _ = shutdown(Descriptor, SHUT_RDWR);
             }
@@ -257,7 +258,7 @@ public sealed unsafe class LinkSession : WatchedDescriptor
     }
 
     /// <summary>
-    /// The kernel passes no more descriptors between this user's processes until some are taken (RLIMIT_NOFILE): the socket is answered with that error.
+    /// ETOOMANYREFS: too many of this user's descriptors are in flight (RLIMIT_NOFILE), so that the kernel passes no more. The request is answered with that error.
     /// </summary>
     private void RefuseDescriptor(Outgoing head)
     {
@@ -270,8 +271,8 @@ public sealed unsafe class LinkSession : WatchedDescriptor
     }
 
     /// <summary>
-    /// Sets what is to be reported. If reading was held back and need not be any more, room to write (which there is) brings the report that makes
-    /// the owner read on.
+    /// Sets what is to be reported. If reading was held back and may go on, it asks for Writable: there is room, so that a report comes at once and makes the owner
+    /// read.
     /// </summary>
     private void Rearm()
     {

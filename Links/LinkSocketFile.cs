@@ -5,8 +5,8 @@ using static Tapwire.Posix.Libc;
 namespace Tapwire.Links;
 
 /// <summary>
-/// The file of a control socket, and the directory that it is in. Whoever else could put a socket there could take the driver's place, so that what belongs to
-/// somebody else is neither used nor removed, not even by root.
+/// The file of a control socket, and its directory. Anybody who could put a socket there could impersonate the driver. So files and directories of other users
+/// are neither used nor removed, not even by root.
 /// </summary>
 internal static class LinkSocketFile
 {
@@ -18,11 +18,11 @@ internal static class LinkSocketFile
     private const string ChooseAnother = "choose another path with --link";
 
     /// <summary>
-    /// Opens a listening socket there. A missing directory is made, its parents are not; what a driver that is gone has left is replaced.
+    /// Opens a listening socket at the path. A missing directory is made, its parents are not. The socket file of a driver that is gone is replaced.
     /// </summary>
     /// <param name="path">Absolute.</param>
-    /// <param name="forOthers">Other users are to get through: file and new directory have modes 0666 and 0711 instead of 0600 and 0700.</param>
-    /// <returns>Its descriptor, non-blocking and close-on-exec.</returns>
+    /// <param name="forOthers">Other users may connect: file and new directory have modes 0666 and 0711 instead of 0600 and 0700.</param>
+    /// <returns>The descriptor, non-blocking and close-on-exec.</returns>
     /// <exception cref="LinkListenException">Another driver listens there; or the path cannot, or must not, be used.</exception>
     public static int Listen(string path, bool forOthers)
     {
@@ -51,7 +51,7 @@ internal static class LinkSocketFile
         if (FileStatus.Of(directory) is not { } status)
             return;
         CheckOwner(directory, status);
-        // A link of our own may lead anywhere; what it leads to is looked at as well.
+        // A symbolic link of this user may lead anywhere: its target is checked as well.
         if (status.IsSymbolicLink && FileStatus.Of(directory, followLinks: true) is { } target)
             CheckOwner(directory, status = target);
         if (!status.IsDirectory)
@@ -81,7 +81,7 @@ internal static class LinkSocketFile
                 : Errors.Exception($"making {directory}", Errno);
         }
 
-        // The umask would take from it what others are to have.
+        // The umask may have removed rights that others need.
         if (forOthers && chmod(directory, PassableDirectory) != 0)
             throw Errors.Exception($"chmod {directory}", Errno);
     }
@@ -133,12 +133,12 @@ internal static class LinkSocketFile
         var descriptor = Errors.Check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
         try
         {
-            // Set before bind, the mode is the file's from its first moment on.
+            // Set before bind, so that the file has the mode from the beginning.
             Errors.Check(fchmod(descriptor, mode), "fchmod");
             var error = address.Bind(descriptor);
             if (error != 0)
                 throw Errors.Exception($"binding {path}", error);
-            // The umask has taken from it what others are to have.
+            // The umask may have removed rights that others need.
             if (mode != OwnerOnly)
                 Errors.Check(chmod(path, mode), $"chmod {path}");
             Errors.Check(listen(descriptor, Backlog), "listen");

@@ -5,7 +5,7 @@ using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Links;
 
-/// <summary>A listening socket that a service manager has made and passes to the program that it starts: sd_listen_fds(3).</summary>
+/// <summary>Socket activation: a listening socket that a service manager passes to the program that it starts (sd_listen_fds(3)).</summary>
 internal static unsafe class PassedSocket
 {
     /// <summary>SD_LISTEN_FDS_START.</summary>
@@ -16,7 +16,7 @@ internal static unsafe class PassedSocket
     private const string CountVariable = "LISTEN_FDS";
     private const string NamesVariable = "LISTEN_FDNAMES";
 
-    /// <summary>The first descriptor that was passed to this process; null if none was. All that were passed are close-on-exec from now on.</summary>
+    /// <summary>The first descriptor that was passed to this process; null if none was. Makes all passed descriptors close-on-exec.</summary>
     public static int? Take()
     {
         var count = CountFor(Environment.ProcessId, Environment.GetEnvironmentVariable(ProcessVariable), Environment.GetEnvironmentVariable(CountVariable));
@@ -24,23 +24,23 @@ internal static unsafe class PassedSocket
             return null;
         foreach (var name in (string[])[ProcessVariable, CountVariable, NamesVariable])
             Environment.SetEnvironmentVariable(name, null);
-        // What is not open is found out later, by name.
+        // Fails for one that is not open. Check says so.
         for (var i = 0; i < count; i++)
             _ = fcntl(First + i, F_SETFD, FD_CLOEXEC);
         return First;
     }
 
-    /// <summary>How many descriptors the variables give to a process.</summary>
+    /// <summary>The number of descriptors that the variables pass to a process.</summary>
     internal static int CountFor(int process, string? processVariable, string? countVariable) =>
         int.TryParse(processVariable, NumberStyles.None, CultureInfo.InvariantCulture, out var addressee) && addressee == process
         && int.TryParse(countVariable, NumberStyles.None, CultureInfo.InvariantCulture, out var count)
             ? count
             : 0;
 
-    /// <summary>Makes sure that it can be a driver's control socket, and makes it non-blocking and close-on-exec.</summary>
+    /// <summary>Checks that a descriptor can be a driver's control socket, and makes it non-blocking and close-on-exec.</summary>
     /// <param name="path">Where the driver was told to listen; empty if nowhere.</param>
-    /// <returns>Where the socket is.</returns>
-    /// <exception cref="LinkListenException">It cannot be, or it is elsewhere.</exception>
+    /// <returns>The socket's path.</returns>
+    /// <exception cref="LinkListenException">The socket is unsuitable, or has another path.</exception>
     public static string Check(int descriptor, string path)
     {
         var family = Option(descriptor, SO_DOMAIN);
@@ -88,7 +88,7 @@ internal static unsafe class PassedSocket
         return Path.GetFullPath(Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]));
     }
 
-    /// <summary>The same path, or another one of the same file.</summary>
+    /// <summary>Whether two paths lead to the same file.</summary>
     private static bool IsSame(string one, string other) => Path.GetFullPath(one) == other
         || (FileStatus.TryOf(one, followLinks: true) is { } file && FileStatus.TryOf(other, followLinks: true) is { } passed && file.IsSameAs(passed));
 }

@@ -8,10 +8,10 @@ namespace Tapwire.Links;
 /// The driver's end of an application's TCP socket: a stream pair with nothing but the application's bytes in it.
 /// </summary>
 /// <remarks>
-/// A reset must reach the application as ECONNRESET after what is queued for it. The kernel does that if the driver's end is closed while it has unread
-/// bytes in its own receive queue. So one byte is always kept back there: at first one that was put in before the application got its end,
-/// later the application's last byte so far, which has been peeked at and delivered. The application's shutdown leaves it there too, and an
-/// orderly <see cref="Dispose"/> takes it out first.
+/// A reset must reach the application as ECONNRESET, behind the bytes that are queued for it. The kernel does that when the driver's end is closed with unread
+/// bytes in its receive queue. So one byte is always kept there. At first it is one that was put in before the application got its end; later it is the
+/// application's last byte so far, which was peeked at and delivered. It stays when the application shuts down its side. An orderly <see cref="Dispose"/> takes
+/// it out first.
 /// </remarks>
 public sealed unsafe class StreamLink : StreamEnd
 {
@@ -19,17 +19,14 @@ public sealed unsafe class StreamLink : StreamEnd
     /// doubling: the kept byte can hold on to a 36 KiB piece, and the kernel reports room only below a quarter.</summary>
     public const int DefaultBufferBytes = 212_992;
 
-    /// <summary>What waits for the application when half of the memory is used, before the kernel doubles it: one piece of bulk.</summary>
-    private const int NarrowBufferBytes = 32_768;
+    /// <summary>Buffer towards the application while memory is short, before the kernel doubles it: one piece of a bulk transfer.</summary>
+    private const int SmallBufferBytes = 32_768;
 
     private const int DiscardPiece = 32_768;
 
-    // A byte that is there can be taken; a read that says otherwise is made again, but not for ever.
-    private const int MostTries = 8;
+    private bool _isBufferSmall;
 
-    private bool _isNarrow;
-
-    // The byte at the head of the receive queue has been delivered already.
+    // The byte at the head of the receive queue is the kept one: it has been delivered.
     private bool _keptDelivered = true;
 
     // Bytes still to be discarded, before all others.
@@ -51,7 +48,7 @@ public sealed unsafe class StreamLink : StreamEnd
         {
             byte kept = 0;
             Errors.Check((int)send(other, &kept, 1, MSG_DONTWAIT | MSG_NOSIGNAL), "send");
-            // An urgent byte of the application travels in its place among the others.
+            // An urgent byte is read in line, in its place among the others.
             SocketPair.SetOption(driver, SO_OOBINLINE, 1);
             return new StreamLink(driver, application.Handle);
         }
@@ -64,75 +61,32 @@ public sealed unsafe class StreamLink : StreamEnd
     }
 
     /// <inheritdoc/>
-    /// <remarks>What waits already goes on waiting; nothing is added until most of it has been read.</remarks>
-    public override void Narrow(bool isNarrow)
+    /// <remarks>Bytes beyond a smaller size stay; the kernel takes more only when most of them have been read.</remarks>
+    public override void ShrinkBuffer(bool isSmall)
     {
-        if (isNarrow == _isNarrow)
+        if (isSmall == _isBufferSmall)
             return;
-        _isNarrow = isNarrow;
-        SocketPair.SetOption(Descriptor, SO_SNDBUF, isNarrow ? NarrowBufferBytes : DefaultBufferBytes);
+        _isBufferSmall = isSmall;
+        SocketPair.SetOption(Descriptor, SO_SNDBUF, isSmall ? SmallBufferBytes : DefaultBufferBytes);
     }
 
     /// <summary>The application has written something that has not been read.</summary>
-    public bool HasUnread => FreshBytes() > 0;
-
-    /// <inheritdoc/>
-    public override ReadResult Read(BufferPool pool, int max, out PacketBuffer? data)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(max);
-        data = null;
-        if (IsReset)
-            return ReadResult.Reset;
-        // A hang-up is reported once, maybe long before the last byte before it is read: from then on every look counts.
-        if (!TakeInputNote() && !MayBeHungUp)
-            return ReadResult.Empty;
-
-        while (true)
-        {
-            if (_discard > 0 && !DiscardNow())
-                return FailedRead(Errno);
-            var fresh = FreshBytes();
-            if (fresh == 0)
-            {
-                var state = MayBeHungUp ? State() : ReadResult.Empty;
-                if (state != ReadResult.Empty)
-                    NoteInput();
-                // What was written between the look at the queue and the look at the state comes first.
-                if (state is ReadResult.Empty or ReadResult.Reset || FreshBytes() == 0)
-                    return state;
-                continue;
-            }
-
-            var take = Math.Min(fresh, Math.Min(max, MaxRead));
-            var buffer = pool.Rent(take);
-            var errno = Fill(buffer, take, leavesMore: take < fresh);
-            var failed = errno != 0 ? FailedRead(errno) : ReadResult.Data;
-            if (buffer.Length > 0)
-            {
-                data = buffer;
-                return ReadResult.Data;
-            }
-
-            buffer.Release();
-            if (failed != ReadResult.Data)
-                return failed;
-        }
-    }
+    public bool HasUnread => UnreadBytes() > 0;
 
     /// <summary>
-    /// Takes away bytes that the application's library has written so that the descriptor is not writable while connecting: as many of
-    /// <paramref name="count"/> as are there.
+    /// Discards the filler that the application's library has written, so that the descriptor was not writable while connecting: as many of
+    /// <paramref name="count"/> bytes as are there.
     /// </summary>
     public void Discard(uint count)
     {
         NoteInput();
         _discard = count;
-        if (!DiscardNow())
+        if (!TryDiscard())
             FailedRead(Errno);
     }
 
     /// <summary>
-    /// The application can write no more: it gets EPIPE. What it has written is still to be read; after that, <see cref="Read"/> says that there is no more.
+    /// The application can write no more: it gets EPIPE. Bytes that it has written can still be read; after them <see cref="StreamEnd.Read"/> returns the end.
     /// </summary>
     public void EndOfInput()
     {
@@ -150,7 +104,7 @@ public sealed unsafe class StreamLink : StreamEnd
     /// </summary>
     public override void Dispose()
     {
-        if (!IsClosed && _keptDelivered && FreshBytes() == 0)
+        if (!IsClosed && _keptDelivered && UnreadBytes() == 0)
         {
             byte kept;
             for (var tries = 0; tries < MostTries && recv(Descriptor, &kept, 1, MSG_DONTWAIT) < 0 && !MeansReset(Errno); tries++)
@@ -161,27 +115,28 @@ public sealed unsafe class StreamLink : StreamEnd
         base.Dispose();
     }
 
-    /// <summary>Hands the pair over to a listener, once the application has called listen(). This link is closed by that, the pair is not.</summary>
+    /// <summary>Gives up the descriptor for a listener, once the application has called listen(). Closes this link, not the pair.</summary>
     internal int DetachForListening() => Detach();
 
     protected override bool MeansReset(int errno) => errno == Errors.ECONNRESET;
 
-    /// <summary>False, and errno: bytes to be discarded are still in the queue.</summary>
-    private bool DiscardNow()
+    protected override bool TryDiscard()
     {
+        if (_discard == 0)
+            return true;
         var scratch = stackalloc byte[DiscardPiece];
-        while (_discard > 0 && FreshBytes() is var fresh and > 0)
+        while (_discard > 0 && UnreadBytes() is var unread and > 0)
         {
             if (!_keptDelivered)
             {
-                // The byte at the head is kept from now on, as one that has been dealt with.
+                // The byte at the head is filler: from now on it is the kept one.
                 _keptDelivered = true;
                 _discard--;
                 continue;
             }
 
-            // The byte that was kept goes, the last one discarded is kept in its place.
-            var take = (int)Math.Min(Math.Min((uint)fresh, _discard), DiscardPiece);
+            // The read takes the kept byte and all but the last of these: the last becomes the kept one.
+            var take = (int)Math.Min(Math.Min((uint)unread, _discard), DiscardPiece);
             var taken = (int)recv(Descriptor, scratch, (nuint)take, MSG_DONTWAIT);
             if (taken < 0)
                 return false;
@@ -194,20 +149,13 @@ public sealed unsafe class StreamLink : StreamEnd
         return true;
     }
 
-    /// <summary>Bytes in the receive queue that have not been delivered.</summary>
-    private int FreshBytes()
-    {
-        int queued;
-        if (ioctl(Descriptor, FIONREAD, &queued) != 0)
-            return 0;
-        return Math.Max(0, queued - (_keptDelivered ? 1 : 0));
-    }
+    protected override int UnreadBytes() => Math.Max(0, QueuedBytes() - (_keptDelivered ? 1 : 0));
 
-    /// <summary>Moves <paramref name="take"/> bytes into the buffer and sees to it that one byte stays in the queue.</summary>
-    /// <returns>0 or an errno: then what has come by then is in the buffer, and the rest in the queue.</returns>
-    private int Fill(PacketBuffer buffer, int take, bool leavesMore)
+    /// <inheritdoc/>
+    /// <remarks>Leaves one byte in the queue.</remarks>
+    protected override int Receive(PacketBuffer buffer, int count, bool leavesMore)
     {
-        var consume = leavesMore ? take : take - 1;
+        var consume = leavesMore ? count : count - 1;
         var errno = Consume(buffer, consume);
         if (errno != 0)
             return errno;
@@ -217,13 +165,13 @@ public sealed unsafe class StreamLink : StreamEnd
             return 0;
         }
 
-        // The end may have been reported together with these bytes: the next read is to find it.
+        // The end may have been reported together with these bytes, and no other report will come: the next read finds it.
         if (MayBeHungUp)
             NoteInput();
         return PeekLast(buffer);
     }
 
-    /// <summary>Takes the kept byte, if it has been delivered, and up to <paramref name="count"/> bytes after it out of the queue.</summary>
+    /// <summary>Takes the kept byte out of the queue, if there is one, and up to <paramref name="count"/> bytes after it.</summary>
     /// <returns>0 or an errno.</returns>
     private int Consume(PacketBuffer buffer, int count)
     {

@@ -4,10 +4,10 @@ using Tapwire.Posix;
 
 namespace Tapwire.Links;
 
-/// <summary>Users in messages to people.</summary>
+/// <summary>Names users in messages to people.</summary>
 internal static unsafe class UserName
 {
-    // What the kernel shows where an id has no counterpart in this user namespace: overflowuid.
+    // overflowuid: the id that the kernel shows for users without a counterpart in this user namespace.
     private const uint Unmapped = 65_534;
 
     private const int EntrySize = 64;
@@ -16,7 +16,7 @@ internal static unsafe class UserName
     /// <summary>"root", "alice (user 1000)", or "user 1000" where the name is not known.</summary>
     public static string Describe(uint user)
     {
-        if (user == Unmapped && !LinkFacts.IsUserNamespaceInitial)
+        if (user == Unmapped && !LinkEnvironment.IsUserNamespaceInitial)
             return "somebody outside this user namespace";
         if (user == 0)
             return "root";

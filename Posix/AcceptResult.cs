@@ -1,17 +1,17 @@
 namespace Tapwire.Posix;
 
-/// <summary>What came of taking a connection off a listening socket.</summary>
+/// <summary>The outcome of accepting a connection.</summary>
 public enum AcceptResult
 {
     /// <summary>None is waiting.</summary>
     None,
 
-    /// <summary>It is the caller's.</summary>
+    /// <summary>The connection is the caller's.</summary>
     Accepted,
 
-    /// <summary>Its client is not admitted, and it has been closed.</summary>
+    /// <summary>The client is not admitted: its connection has been closed.</summary>
     Refused,
 
-    /// <summary>There is no descriptor left for it, and it has been closed.</summary>
+    /// <summary>No descriptor is left: the connection has been closed.</summary>
     Exhausted,
 }

@@ -31,11 +31,11 @@ internal static unsafe class AddressControl
     private const int AttributeHeader = 4;
     private const int LongestRequest = MessageHeader + AddressHeader + 2 * (AttributeHeader + 16);
 
-    // The kernel fills no larger one when it lists addresses.
+    // The largest buffer that the kernel fills when it lists addresses.
     private const int LargestAnswer = 32768;
 
-    /// <summary>Adds an address, unless the interface has it.</summary>
-    /// <param name="index">The interface's.</param>
+    /// <summary>Adds an address, unless the interface has it already.</summary>
+    /// <param name="index">The interface's index.</param>
     /// <exception cref="PosixException">The kernel refuses it.</exception>
     public static void Add(string name, int index, IpPrefix address)
     {
@@ -71,7 +71,7 @@ internal static unsafe class AddressControl
         return found;
     }
 
-    /// <summary>Takes one message of an answer; true if it is the last.</summary>
+    /// <summary>Handles one message of an answer. True: it is the last.</summary>
     private delegate bool Taker(ushort type, ReadOnlySpan<byte> body);
 
     private static int FamilyOf(IpPrefix address) => address.Address.IsV4 ? AF_INET : AF_INET6;

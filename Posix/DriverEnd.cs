@@ -1,6 +1,8 @@
+using static Tapwire.Posix.Libc;
+
 namespace Tapwire.Posix;
 
-/// <summary>The driver's end of a pair whose other end an application has.</summary>
+/// <summary>The driver's end of a socket pair whose other end an application has, or of a host's connection. Keeps track of what the reactor has reported.</summary>
 public abstract class DriverEnd : WatchedDescriptor
 {
     private volatile bool _mayHaveInput = true;
@@ -14,7 +16,7 @@ public abstract class DriverEnd : WatchedDescriptor
     /// <summary>SO_COOKIE of the application's end: the socket's name in requests.</summary>
     public ulong Handle { get; }
 
-    /// <summary>A hang-up has been reported, or nobody would report one.</summary>
+    /// <summary>A hang-up has been reported; or no reactor watches that would report one.</summary>
     protected bool MayBeHungUp => _mayBeHungUp;
 
     /// <summary>
@@ -33,7 +35,7 @@ public abstract class DriverEnd : WatchedDescriptor
         Watch(reactor, interest, ready, state);
     }
 
-    /// <summary>Has room to write reported, beside input, or no longer. Costs a system call only where that changes.</summary>
+    /// <summary>Turns reports of room to write on or off, beside those of input. Costs a system call only where that changes.</summary>
     public void AwaitRoom(bool wanted)
     {
         if (_awaitsRoom == wanted)
@@ -42,14 +44,24 @@ public abstract class DriverEnd : WatchedDescriptor
         SetInterest(wanted ? Readiness.Readable | Readiness.Writable : Readiness.Readable);
     }
 
-    /// <summary>Changes what is reported; what is ready at that moment is reported anew.</summary>
+    /// <summary>Changes what is reported. Whatever is ready at that moment is reported anew.</summary>
     public void SetInterest(Readiness interest)
     {
         _interest = interest;
         ChangeInterest(interest);
     }
 
-    /// <summary>False if no report of input has come since all input was taken. Clears the note, so that a report that comes from now on counts.</summary>
+    /// <summary>The other end is closed: its last descriptor is gone. Says nothing about bytes still to be read.</summary>
+    public bool IsHungUp() => (SocketPair.Poll(Descriptor, POLLRDHUP) & (POLLHUP | POLLERR)) != 0;
+
+    /// <summary>Unread bytes in the kernel's receive queue.</summary>
+    protected unsafe int QueuedBytes()
+    {
+        int queued;
+        return ioctl(Descriptor, FIONREAD, &queued) == 0 ? queued : 0;
+    }
+
+    /// <summary>Whether there may be input: false if none was reported since all input was taken. Clears the note, so that only a later report counts.</summary>
     protected bool TakeInputNote()
     {
         if (!_mayHaveInput)
@@ -62,8 +74,8 @@ public abstract class DriverEnd : WatchedDescriptor
     protected void NoteInput() => _mayHaveInput = true;
 
     /// <summary>
-    /// Has what is ready reported anew: a read has failed though there is something to be read (no memory), or was told that there is nothing where there is. No change of the
-    /// descriptor would be reported then.
+    /// Has the reactor report what is ready once more. For a read that has failed for want of memory, or that found nothing where there is something: the
+    /// descriptor's state has not changed, so that an edge-triggered watch would report nothing.
     /// </summary>
     protected void ReportAnew()
     {
@@ -79,7 +91,7 @@ public abstract class DriverEnd : WatchedDescriptor
             case Errors.EPIPE or Errors.ECONNRESET:
                 return WriteResult.Closed;
             case Errors.ENOBUFS or Errors.ENOMEM:
-                // There is room in the pair but no memory: no change of the pair will be reported, so that what is ready now has to be.
+                // The pair has room, but the kernel has no memory. The pair's state does not change, so that only a renewed interest brings a report.
                 ChangeInterest(_interest);
                 return WriteResult.Full;
             default:

@@ -42,11 +42,11 @@ internal static class Errors
     public const int EALREADY = 114;
     public const int EINPROGRESS = 115;
 
-    /// <summary>What the system calls an error, as in "Too many open files".</summary>
+    /// <summary>The system's text for an error, as in "Too many open files".</summary>
     public static string Describe(int errno) => Marshal.GetPInvokeErrorMessage(errno);
 
     /// <summary>An exception for a failed call.</summary>
-    /// <param name="operation">What was being done, as the subject of the message: "epoll_create1", "setting the MTU of tw0".</param>
+    /// <param name="operation">The operation, as the subject of the message: "epoll_create1", "setting the MTU of tw0".</param>
     public static PosixException Exception(string operation, int errno) => new(operation, errno);
 
     /// <summary>Returns the result of a call, or throws if it failed.</summary>

@@ -1,6 +1,6 @@
 namespace Tapwire.Posix;
 
-/// <summary>Whose a file or directory is, and what it is.</summary>
+/// <summary>Owner, kind and mode of a file or directory.</summary>
 internal readonly record struct FileStatus(uint Owner, ushort Mode, ulong Inode, ulong Device)
 {
     private const int TypeMask = 0xF000;
@@ -19,18 +19,18 @@ internal readonly record struct FileStatus(uint Owner, ushort Mode, ulong Inode,
     /// <summary>Others than the owner can put files here, and remove those of anybody.</summary>
     public bool IsOpenToOthers => IsWritableByOthers && (Mode & 0x200) == 0;
 
-    /// <param name="followLinks">Look at what a symbolic link leads to.</param>
+    /// <param name="followLinks">Of a symbolic link, looks at its target.</param>
     /// <returns>Null if there is nothing at that path.</returns>
     /// <exception cref="PosixException">It cannot be looked at.</exception>
     public static FileStatus? Of(string path, bool followLinks = false) =>
         TryOf(path, followLinks, out var errno) ?? (errno == Errors.ENOENT ? null : throw Errors.Exception($"looking at {path}", errno));
 
-    /// <summary>For those to whom what cannot be looked at is as good as not there.</summary>
+    /// <summary>As <see cref="Of"/>, for callers to whom a file that cannot be looked at is as good as missing.</summary>
     /// <inheritdoc cref="Of" path="/param"/>
     /// <returns>Null if there is nothing at that path, or it cannot be looked at.</returns>
     public static FileStatus? TryOf(string path, bool followLinks = false) => TryOf(path, followLinks, out _);
 
-    /// <param name="errno">With null: why.</param>
+    /// <param name="errno">With null: the reason.</param>
     /// <inheritdoc cref="TryOf(string, bool)"/>
     public static FileStatus? TryOf(string path, bool followLinks, out int errno)
     {

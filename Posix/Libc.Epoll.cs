@@ -32,7 +32,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int eventfd(uint initial, int flags);
 
-    /// <summary>Adds, changes or removes what is watched of a descriptor.</summary>
+    /// <summary>epoll_ctl(2).</summary>
     public static int EpollControl(int epoll, int operation, int descriptor, uint events, ulong data)
     {
         var record = stackalloc byte[16];

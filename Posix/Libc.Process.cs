@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Tapwire.Posix;
 
-// Other programs: running one in the place of this one, signals, limits.
+// Processes: exec, signals, users, limits.
 internal static unsafe partial class Libc
 {
     public const int SIGPIPE = 13;
@@ -17,7 +17,7 @@ internal static unsafe partial class Libc
         public nuint Maximum;
     }
 
-    /// <summary>struct passwd, as far as it is looked at.</summary>
+    /// <summary>The first fields of struct passwd.</summary>
     public struct PasswordEntry
     {
         public byte* Name;
@@ -26,7 +26,7 @@ internal static unsafe partial class Libc
         public uint GroupId;
     }
 
-    /// <summary>Not for two threads at once; null if there is no such user.</summary>
+    /// <summary>Null if there is no such user. Not thread-safe.</summary>
     [LibraryImport("libc")]
     public static partial PasswordEntry* getpwnam(byte* name);
 
@@ -53,7 +53,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int setrlimit(int resource, ResourceLimit* limit);
 
-    /// <summary>With the rights of the process, as in running a file.</summary>
+    /// <summary>With AT_EACCESS it checks the effective ids, as running a file does.</summary>
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int faccessat(int directory, string path, int mode, int flags);
 

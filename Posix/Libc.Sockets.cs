@@ -84,7 +84,7 @@ internal static unsafe partial class Libc
         public uint GroupId;
     }
 
-    /// <summary>The part of struct statx that is looked at; it is the same on all architectures.</summary>
+    /// <summary>The fields of struct statx that are used. Its layout is the same on all architectures.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     public struct FileStatistics
     {
@@ -116,7 +116,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int listen(int descriptor, int backlog);
 
-    /// <summary>Where a signal has come in between, EALREADY means that it goes on.</summary>
+    /// <summary>EALREADY may also mean that a signal has interrupted the first call: the connect goes on.</summary>
     public static int connect(int descriptor, void* address, uint length)
     {
         int result;

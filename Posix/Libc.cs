@@ -6,15 +6,15 @@ using System.Runtime.InteropServices;
 namespace Tapwire.Posix;
 
 /// <summary>
-/// The C library's functions as they are: a negative result means that <see cref="Errno"/> tells why. Constants have the kernel's names and the values of
+/// The C library's functions: a negative result means failure, and <see cref="Errno"/> has the reason. Constants have the kernel's names and the values of
 /// the generic Linux ABI, which x86_64 and aarch64 share; what differs between the two is computed.
 /// </summary>
 /// <remarks>
-/// The variadic functions (open, ioctl, fcntl) are declared with fixed arguments: on both architectures' Linux ABI these travel alike.
-/// A call that a signal has ended before it did anything is made again, here and nowhere else: those of signal(7) that move data, wait, or may wait for a device. Close is not among
-/// them, and <see cref="epoll_wait"/> is not, since whoever waits looks at more than descriptors.
+/// The variadic functions (open, ioctl, fcntl) are declared with fixed arguments, which both architectures' Linux ABI passes in the same way.
+/// A call that a signal has interrupted (EINTR) is repeated, here and nowhere else: those of signal(7) that move data, wait, or may wait for a device. close is
+/// not among them, since Linux closes the descriptor all the same; nor is <see cref="epoll_wait"/>, whose caller looks at more than descriptors.
 /// No call is marked SuppressGCTransition: even a non-blocking write to a TAP device may run the whole receive path of the kernel.
-/// Of the calls that are made for each frame the error is fetched only when there is one; SetLastError would clear and fetch it around each.
+/// Calls that are made for each frame fetch the error only if they have failed; SetLastError would clear and fetch it around every call.
 /// </remarks>
 internal static unsafe partial class Libc
 {
@@ -37,7 +37,7 @@ internal static unsafe partial class Libc
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
 
-    // Those of x64, and those that Linux has given all architectures since.
+    // x64 has numbers of its own; newer architectures share the generic ones.
     private static readonly nint SYS_read = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 0 : 63;
     private static readonly nint SYS_write = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 1 : 64;
 
@@ -55,7 +55,7 @@ internal static unsafe partial class Libc
         public short Returned;
     }
 
-    /// <summary>Why the last call on this thread failed.</summary>
+    /// <summary>The error of the last call on this thread that has failed.</summary>
     public static int Errno => Marshal.GetLastPInvokeError();
 
     public static int open(string path, int flags, int mode)
@@ -71,9 +71,10 @@ internal static unsafe partial class Libc
     public static partial int close(int descriptor);
 
     /// <summary>
-    /// read(2) for a call per frame: past the C library, which prepares each for the cancellation of the thread, and without <see cref="Errno"/>.
+    /// read(2) for calls that are made for each frame. A direct system call: the C library's is a cancellation point, which costs time. Does not set
+    /// <see cref="Errno"/>.
     /// </summary>
-    /// <param name="errno">Why it failed; 0 if it has not.</param>
+    /// <param name="errno">The error; 0 on success.</param>
     public static nint Read(int descriptor, void* buffer, nuint count, out int errno) => Call(SYS_read, descriptor, buffer, count, out errno);
 
     /// <inheritdoc cref="Read"/>
@@ -121,7 +122,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     public static partial int fcntl(int descriptor, int command, nint argument);
 
-    /// <summary>After a signal the time begins anew.</summary>
+    /// <summary>After a signal the time-out begins anew.</summary>
     public static int poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds)
     {
         int result;
@@ -149,7 +150,7 @@ internal static unsafe partial class Libc
         return result;
     }
 
-    /// <summary>Whether a call that sets <see cref="Errno"/> has been ended by a signal before it did anything.</summary>
+    /// <summary>Whether a signal has interrupted a call that sets <see cref="Errno"/>.</summary>
     private static bool IsInterrupted(nint result) => result < 0 && Errno == Errors.EINTR;
 
     private static nint Checked(nint result)

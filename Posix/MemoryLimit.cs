@@ -4,19 +4,20 @@ using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Posix;
 
-/// <summary>What memory this process may use: the machine's, or less where a control group above it has a limit (cgroups(7), of version 1 or 2).</summary>
+/// <summary>How much memory this process may use: the machine's, or less if a control group that it is in has a limit (cgroups(7), version 1 or 2).</summary>
 /// <remarks>
-/// Files that tell what is used are opened once and kept open: looking needs no descriptor. What the kernel would give back by itself, the pages of files, does
-/// not count as used.
+/// The files that show the usage are kept open, so that looking works when no descriptor is left. Pages of files do not count as used, since the kernel reclaims
+/// them by itself.
 /// </remarks>
 internal sealed class MemoryLimit
 {
     private const string MachineFile = "/proc/meminfo";
 
-    /// <summary>A limit of a control group is for little else than this process; a machine is used by all, and well used before it is in need.</summary>
+    /// <summary>The machine is short of memory only when less than a quarter is available: others use it, too, and well. A control group's limit is mostly for
+    /// this process alone.</summary>
     private const double MachineShare = 4;
 
-    /// <summary>Bytes: of the longest of the files, memory.stat, twice what Linux 6.18 has to tell.</summary>
+    /// <summary>Bytes: twice the length of memory.stat, the longest of the files, under Linux 6.18.</summary>
     private const int Room = 8192;
 
     private static readonly Lazy<MemoryLimit> ThisProcess =
@@ -25,8 +26,8 @@ internal sealed class MemoryLimit
     private readonly List<Group> _groups;
     private readonly int _machine;
 
-    /// <param name="memberships">As /proc/self/cgroup.</param>
-    /// <param name="mounts">As /proc/self/mountinfo.</param>
+    /// <param name="memberships">The text of /proc/self/cgroup.</param>
+    /// <param name="mounts">The text of /proc/self/mountinfo.</param>
     /// <param name="machine">The path of a file like /proc/meminfo.</param>
     internal MemoryLimit(string memberships, string mounts, string machine)
     {
@@ -36,17 +37,16 @@ internal sealed class MemoryLimit
         Bytes = _groups.Select(static group => group.Limit).Append(Machine).Min();
     }
 
-    /// <summary>This process's, as it is when it is first asked for.</summary>
+    /// <summary>This process's limits, read at the first use.</summary>
     public static MemoryLimit OfProcess => ThisProcess.Value;
 
-    /// <summary>The least of the limits that hold, in bytes; <see cref="long.MaxValue"/> if nobody can tell.</summary>
+    /// <summary>The smallest of the limits, in bytes; <see cref="long.MaxValue"/> if none is known.</summary>
     public long Bytes { get; }
 
     private long Machine { get; }
 
     /// <summary>
-    /// What is left until the first limit is met, as a part of that limit, 0 to 1. The least of all that hold. The machine counts as a limit of which a quarter of
-    /// its memory is all.
+    /// The share of a limit that is left, 0 to 1: the smallest of all limits. For the machine, the share of a quarter of its memory.
     /// </summary>
     public double Left()
     {
@@ -56,7 +56,7 @@ internal sealed class MemoryLimit
         {
             var used = Number(Read(group.Usage, room));
 
-            // To tell how much of it are pages of files costs more, and matters only when it could be much.
+            // Subtracting the pages of files costs another read, and matters only when much is used.
             if (used > group.Limit / 2)
                 used -= FilePages(group, room);
             left = Math.Min(left, 1 - used / (double)group.Limit);
@@ -74,7 +74,7 @@ internal sealed class MemoryLimit
             + (Field(text, group.IsUnified ? "active_file "u8 : "total_active_file "u8) ?? 0);
     }
 
-    /// <summary>Files of the kernel tell anew what they have to tell each time that they are read from the start.</summary>
+    /// <summary>Reads a file of the kernel from its start, which makes the kernel write it anew.</summary>
     private static unsafe ReadOnlySpan<byte> Read(int descriptor, Span<byte> room)
     {
         fixed (byte* start = room)
@@ -87,7 +87,7 @@ internal sealed class MemoryLimit
     private static long Number(ReadOnlySpan<byte> text) =>
         long.TryParse(Encoding.ASCII.GetString(text).Trim(), CultureInfo.InvariantCulture, out var number) ? number : 0;
 
-    /// <summary>The number behind a name that begins a line.</summary>
+    /// <summary>The number behind a name at the beginning of a line; null if there is none.</summary>
     private static long? Field(ReadOnlySpan<byte> text, ReadOnlySpan<byte> name)
     {
         while (!text.IsEmpty)
@@ -105,7 +105,7 @@ internal sealed class MemoryLimit
     /// <summary>A control group that has a limit.</summary>
     private sealed record Group(long Limit, int Usage, int Statistics, bool IsUnified)
     {
-        /// <summary>Null: it has none, or its files cannot be read.</summary>
+        /// <summary>Null: the group has no limit, or its files cannot be read.</summary>
         public static Group? Open((string Directory, bool IsUnified) place)
         {
             string[] limits = place.IsUnified ? ["memory.max", "memory.high"] : ["memory.limit_in_bytes"];
@@ -121,10 +121,10 @@ internal sealed class MemoryLimit
     }
 }
 
-/// <summary>Where the control groups of a process are in the file system.</summary>
+/// <summary>Finds the control groups of a process in the file system.</summary>
 internal static class ControlGroups
 {
-    /// <summary>The directories of the group that accounts for the process's memory and of all above it that can be seen, the innermost first.</summary>
+    /// <summary>The directories of the group that accounts for the process's memory and of all visible groups above it, the innermost first.</summary>
     /// <inheritdoc cref="MemoryLimit(string, string, string)"/>
     public static IEnumerable<(string Directory, bool IsUnified)> OfMemory(string memberships, string mounts)
     {
@@ -137,7 +137,7 @@ internal static class ControlGroups
             if (Mount(mounts, isUnified) is not var (root, point))
                 continue;
 
-            // In a namespace of control groups the mount's root may lie beside or below the path: then the mount is all that can be seen.
+            // In a cgroup namespace the mount's root may lie beside or below the path: then only the mount's own group is visible.
             var path = membership[2];
             var below = root == "/" ? path : path == root || path.StartsWith(root + '/', StringComparison.Ordinal) ? path[root.Length..] : "";
             for (below = below.TrimEnd('/'); ; below = below[..Math.Max(below.LastIndexOf('/'), 0)])

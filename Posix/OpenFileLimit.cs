@@ -3,57 +3,56 @@ using static Tapwire.Posix.Libc;
 namespace Tapwire.Posix;
 
 /// <summary>
-/// The limit on this process's open files (RLIMIT_NOFILE), and who may use the last of them. What peers and applications cause stays below a ceiling. What is
-/// above it is kept for what must go on in need: threads and libraries of the runtime, which ends the process where it gets no descriptor for them, a wire that is
-/// opened again, and somebody who asks how the driver is.
+/// The limit on this process's open files (RLIMIT_NOFILE), and a reserve of the last of them. Descriptors for peers and applications stay below a ceiling. Those
+/// above it are for what must go on even then: threads and libraries of the runtime, which kills the process if it gets no descriptor for them; a wire that is
+/// opened again; and a session that asks for the driver's status.
 /// </summary>
 /// <remarks>
-/// Nobody counts. The kernel gives every new descriptor the lowest number that is free, so that one whose number has reached the ceiling says that all below
-/// are in use.
+/// Descriptors are not counted. The kernel gives a new descriptor the lowest number that is free: if that reaches the ceiling, all numbers below are in use.
 /// </remarks>
 internal sealed class OpenFileLimit
 {
-    /// <summary>Some 25 are what the runtime was seen to open late: libraries for the status, for a trace in the log, for an orderly stop.</summary>
+    /// <summary>The runtime was seen to open some 25 late: libraries for the status, for a stack trace in the log, for an orderly stop.</summary>
     private const int LeastReserve = 48;
     private const int MostReserve = 1024;
 
-    /// <summary>Not even for somebody who asks: a new thread needs two for a moment.</summary>
-    private const int Last = 12;
+    /// <summary>The runtime's alone, out of reach even of a status session: a new thread needs two for a moment.</summary>
+    private const int RuntimeReserve = 12;
 
     private readonly Func<int> _read;
     private volatile int _limit;
 
-    /// <param name="read">Tells the limit as it is now.</param>
+    /// <param name="read">Reads the current limit.</param>
     internal OpenFileLimit(Func<int> read)
     {
         _read = read;
         _limit = read();
     }
 
-    /// <summary>This process's. The runtime has raised the soft limit to the hard one when the process began.</summary>
+    /// <summary>This process's limit. The runtime raises the soft limit to the hard one when it starts.</summary>
     public static OpenFileLimit OfProcess { get; } = new(Read);
 
     /// <summary>How many files the process may have open at once.</summary>
     public int Limit => _limit;
 
-    /// <summary>Descriptors from this number on are not for what peers and applications cause.</summary>
+    /// <summary>Descriptors from this number on are not for peers and applications.</summary>
     public int Ceiling => _limit - Reserve;
 
-    /// <summary>Descriptors from this number on are not for sessions of the link either: the reserve lets somebody in who asks for the status.</summary>
-    public int SessionCeiling => _limit - Last;
+    /// <summary>Descriptors from this number on are not for sessions of the link either. A session above <see cref="Ceiling"/> can ask for the status.</summary>
+    public int SessionCeiling => _limit - RuntimeReserve;
 
     private int Reserve => Math.Clamp(_limit / 64, LeastReserve, MostReserve);
 
-    /// <summary>Whether a descriptor that has just been made may be kept. Whoever made it closes it if not.</summary>
+    /// <summary>Whether a new descriptor may be kept. If not, the caller closes it.</summary>
     public bool Admits(int descriptor) => IsBelow(descriptor, static limit => limit.Ceiling);
 
     /// <summary>As <see cref="Admits"/>, for a session of the link.</summary>
     public bool AdmitsSession(int descriptor) => IsBelow(descriptor, static limit => limit.SessionCeiling);
 
-    /// <summary>How many files are open now, as /proc/self/fd has it; the one that this takes itself is not counted.</summary>
+    /// <summary>The number of open files, from /proc/self/fd, without the one that looking there takes.</summary>
     public static int Used() => Directory.EnumerateFileSystemEntries("/proc/self/fd").Count() - 1;
 
-    /// <summary>Somebody may have raised the limit of a process that runs (prlimit(1)): that is looked at when it matters.</summary>
+    /// <summary>Reads the limit again before it refuses: somebody may have raised it meanwhile (prlimit(1)).</summary>
     private bool IsBelow(int descriptor, Func<OpenFileLimit, int> ceiling)
     {
         if (descriptor < ceiling(this))

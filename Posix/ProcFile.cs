@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Tapwire.Posix;
 
-/// <summary>Files below /proc (proc(5)). Where one cannot be read, nobody can tell what it would say.</summary>
+/// <summary>Reads files below /proc (proc(5)). One that cannot be read counts as empty.</summary>
 internal static class ProcFile
 {
     /// <summary>The whole file; empty if it cannot be read.</summary>
@@ -18,7 +18,7 @@ internal static class ProcFile
         }
     }
 
-    /// <summary>What stands behind a field's name at the beginning of a line, without blanks around it; null if no line begins so.</summary>
+    /// <summary>The trimmed text behind a field's name at the beginning of a line; null if no line begins so.</summary>
     public static string? Field(string path, string name) =>
         Text(path).Split('\n').FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))?[name.Length..].Trim();
 

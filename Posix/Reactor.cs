@@ -4,12 +4,12 @@ using static Tapwire.Posix.Libc;
 namespace Tapwire.Posix;
 
 /// <summary>
-/// One thread that waits for descriptors (epoll) and runs posted work: when actors' mailboxes are posted here, a frame goes from its
-/// descriptor to the application's without crossing a thread. With nothing to do it sleeps in the kernel and uses no CPU.
+/// One thread that waits for descriptors (epoll) and runs posted work. With the actors' mailboxes posted here, a frame goes from the device's descriptor to the
+/// application's without crossing threads. With nothing to do the thread sleeps in the kernel.
 /// </summary>
 /// <remarks>
-/// Order: work posted by one thread runs in the order of its posting. Fairness: while there is work, waiting or found by trials, descriptors are looked at
-/// after every 256 items or some 100 µs, whichever comes first; each report's handler runs once, then work goes on.
+/// Order: work that one thread posts runs in the order of its posting. Fairness: while there is work, posted or found by speculative reads, the kernel is asked
+/// about descriptors after every 256 items or some 100 µs, whichever comes first. The handler of each report runs once, then work goes on.
 /// </remarks>
 public sealed unsafe class Reactor : IReactor, IDisposable
 {
@@ -17,8 +17,8 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     private const int BatchMicroseconds = 100;
     private const int EventsPerWait = 128;
 
-    // So many trials may be in vain, one after the other, before the kernel is asked about all descriptors: one at first, one more for every four that have found
-    // something, and one again after a report on a descriptor that nobody tries.
+    // How many rounds of speculative reads may find nothing, one after the other, before the kernel is asked about all descriptors. It begins with one round, grows by
+    // one for every four that have found something, and falls back to one when a descriptor that is not speculative had to wait for the kernel to be asked.
     private const int MostTrials = 8;
     private const int FindsPerTrial = 4;
     private const ulong WakeData = ulong.MaxValue;
@@ -34,7 +34,7 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     private SpinGauge _gauge;
     private int _finds;
 
-    // Items that have run since the kernel was asked about all descriptors, and when to ask again, 0 while that is not known.
+    // Items that have run since the kernel was last asked, and when to ask again; 0: not decided yet.
     private int _ran;
     private long _askAt;
     private readonly int _epoll;
@@ -50,16 +50,15 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     private volatile bool _stopping;
     private bool _ended;
 
-    // Held while the wake descriptor is written or closed, so that a late wake-up never writes to somebody else's descriptor.
+    // Held while the wake descriptor is written or closed, so that a late wake-up never writes to a descriptor that has got the same number.
     private readonly Lock _wakeLock = new();
     private bool _closed;
 
     /// <summary>Starts the loop on a background thread.</summary>
     /// <param name="name">The thread's name.</param>
-    /// <param name="failed">Told, on the loop's thread, what posted work or a handler has thrown; the loop goes on. It must not throw.</param>
-    /// <param name="spin">How long to look for work without sleeping once there is none, 0 to 1 ms. It saves the cost of waking a core (8 to 30 µs)
-    /// when the next event comes that soon. It is done only while events do come that soon (<see cref="SpinGauge"/>), and others who want the processor get
-    /// it; an idle reactor sleeps.</param>
+    /// <param name="failed">Called on the loop's thread with what posted work or a handler has thrown. The loop goes on. Must not throw.</param>
+    /// <param name="spin">How long to look for work before sleeping, 0 to 1 ms. Saves the cost of waking a core (8 to 30 µs) if the next event comes that soon.
+    /// It is done only while events do come that soon (<see cref="SpinGauge"/>), and yields the processor to others; an idle reactor sleeps.</param>
     /// <exception cref="PosixException">No descriptors left.</exception>
     public Reactor(string name, Action<Exception> failed, TimeSpan spin = default)
     {
@@ -79,11 +78,11 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     /// <summary>The calling code runs on this reactor's thread.</summary>
     public bool IsCurrent => t_current == this;
 
-    /// <summary>How often the thread has gone to sleep in the kernel.</summary>
+    /// <summary>How often the thread has slept in the kernel.</summary>
     internal long Sleeps { get; private set; }
 
-    /// <summary>Runs work on the loop's thread, after what this thread has posted before. Any thread may call; nothing is allocated once the queue has
-    /// its size, and the kernel is called only if the loop sleeps.</summary>
+    /// <summary>Runs work on the loop's thread, after what the calling thread has posted before. Any thread may call. Allocates nothing once the queue has
+    /// grown, and calls the kernel only if the loop sleeps.</summary>
     /// <exception cref="ObjectDisposedException">The loop has ended.</exception>
     public void Post(Action<object?> work, object? state) => ObjectDisposedException.ThrowIf(!TryPost(work, state), this);
 
@@ -119,8 +118,8 @@ public sealed unsafe class Reactor : IReactor, IDisposable
         _registrations.Add(descriptor, interest, ready, state);
 
     /// <summary>
-    /// Ends the loop once all posted work, and what that has posted, is done; then closes its descriptors. Waits for that, unless called on the loop's
-    /// own thread. Descriptors that are still registered are no longer watched.
+    /// Ends the loop once all posted work is done, and the work that this has posted; then closes the loop's descriptors. Waits for that, unless called on the
+    /// loop's own thread. Descriptors that are still registered are no longer watched.
     /// </summary>
     public void Dispose()
     {
@@ -182,8 +181,8 @@ public sealed unsafe class Reactor : IReactor, IDisposable
         }
     }
 
-    /// <summary>Runs what there is, until it is time to ask about descriptors.</summary>
-    /// <returns>How many items.</returns>
+    /// <summary>Runs queued items until none is left or it is time to ask the kernel about descriptors.</summary>
+    /// <returns>The number of items.</returns>
     private int RunBatch()
     {
         var count = 0;
@@ -203,7 +202,8 @@ public sealed unsafe class Reactor : IReactor, IDisposable
         return count;
     }
 
-    /// <summary>Asked before each item. The clock costs as much as a small one: it is read at every fourth, and the time counts from the first of these.</summary>
+    /// <summary>Called before each item. Reading the clock costs as much as a small item, so it is read before every fourth, and the time counts from the first
+    /// reading.</summary>
     private bool IsTimeToAsk()
     {
         if (_ran < BatchItems && _ran++ % 4 == 3)
@@ -229,7 +229,7 @@ public sealed unsafe class Reactor : IReactor, IDisposable
                 return;
         }
 
-        // Poster and sleeper decide under one lock: either the poster is seen here, or the sleeper is seen there and woken.
+        // One lock for both sides: either this thread sees the posted work here, or the posting thread sees that this one sleeps, and wakes it.
         lock (_postLock)
         {
             if (_hasPosted || _stopping)
@@ -251,7 +251,7 @@ public sealed unsafe class Reactor : IReactor, IDisposable
         var end = 0L;
         while (true)
         {
-            if (Try())
+            if (Speculate())
                 return true;
             var count = WaitFor(events, 0);
             if (count > 0)
@@ -263,7 +263,7 @@ public sealed unsafe class Reactor : IReactor, IDisposable
             if (_hasPosted || _stopping)
                 return true;
 
-            // The clock is not asked before it matters: the first look often finds something.
+            // The clock is read only now: the first look often finds something.
             var now = Stopwatch.GetTimestamp();
             if (end == 0)
                 end = now + _spinTicks;
@@ -273,13 +273,13 @@ public sealed unsafe class Reactor : IReactor, IDisposable
         }
     }
 
-    /// <summary>Has them try until one finds something, instead of asking the kernel.</summary>
-    private bool Try()
+    /// <summary>Tries speculative reads instead of asking the kernel. True: one has found something.</summary>
+    private bool Speculate()
     {
         var trials = Math.Max(_finds / FindsPerTrial, 1);
         for (var i = 0; i < trials && _ran < BatchItems && !_hasPosted; i++)
         {
-            if (!Presume())
+            if (!SpeculateOnce())
                 continue;
             _finds = Math.Min(_finds + 1, MostTrials * FindsPerTrial);
             return true;
@@ -289,20 +289,20 @@ public sealed unsafe class Reactor : IReactor, IDisposable
     }
 
     /// <summary>
-    /// Has those try who would rather read than have the kernel asked. True: one has found something, which has made more work than the trial itself. One
-    /// whose trial is not this thread's work is not asked again: a thread that sleeps is not woken to try.
+    /// One round: each owner of a speculative descriptor tries to read. True: one has found something, since there was more work than the trials themselves. An owner that
+    /// runs on another thread is left out from now on: a thread that sleeps is not woken for a mere trial.
     /// </summary>
-    private bool Presume()
+    private bool SpeculateOnce()
     {
         var trials = 0;
-        foreach (var registration in _registrations.Presumed)
+        foreach (var registration in _registrations.Speculative)
         {
             var before = _queue.Count;
-            Report(registration, Readiness.Readable | Readiness.Presumed);
+            Report(registration, Readiness.Readable | Readiness.Speculative);
             if (_queue.Count > before)
                 trials++;
             else
-                _registrations.StopPresuming(registration);
+                _registrations.StopSpeculating(registration);
         }
 
         return RunBatch() > trials || _queue.Count > 0;
@@ -329,7 +329,7 @@ public sealed unsafe class Reactor : IReactor, IDisposable
             // The wake descriptor is edge-triggered: each write reports anew, so that it need not be read.
             if (data == WakeData || _registrations.Find(data) is not { } registration)
                 continue;
-            if (!registration.IsPresumed)
+            if (!registration.IsSpeculative)
                 _finds = 0;
             Report(registration, RegistrationTable.ReadinessOf(bits));
         }

@@ -3,8 +3,8 @@ using static Tapwire.Posix.Libc;
 namespace Tapwire.Posix;
 
 /// <summary>
-/// The system's clock with timers (timerfd) that expire on a reactor's thread, some 50 µs late at most on an unloaded machine.
-/// The timers of <see cref="TimeProvider.System"/> take up to 4 ms more than they are set to, and expire on the thread pool.
+/// The system's clock with timers (timerfd) that expire on a reactor's thread, some 50 µs late at most on an unloaded machine. The timers of
+/// <see cref="TimeProvider.System"/> are up to 4 ms late, and expire on the thread pool.
 /// </summary>
 public sealed class ReactorTimeProvider(IReactor reactor) : TimeProvider
 {
@@ -23,7 +23,7 @@ public sealed class ReactorTimeProvider(IReactor reactor) : TimeProvider
     {
         private static readonly TimeSpan Shortest = TimeSpan.FromMicroseconds(20);
 
-        // Held while the descriptor is used, so that it is not closed meanwhile.
+        // Held while the descriptor is used, so that it cannot be closed meanwhile.
         private readonly Lock _lock = new();
         private readonly TimerCallback _callback;
         private readonly object? _state;
@@ -85,7 +85,7 @@ public sealed class ReactorTimeProvider(IReactor reactor) : TimeProvider
             return ValueTask.CompletedTask;
         }
 
-        /// <summary>Ticks for the kernel, in whose eyes 0 is never.</summary>
+        /// <summary>Ticks for the kernel, to which 0 means never.</summary>
         private static long Ticks(TimeSpan time, string name)
         {
             if (time == Timeout.InfiniteTimeSpan)
@@ -98,7 +98,7 @@ public sealed class ReactorTimeProvider(IReactor reactor) : TimeProvider
         {
             lock (_lock)
             {
-                // Nothing to be read: it was changed after it had expired.
+                // Nothing can be read if the timer was set anew after it had expired.
                 ulong expirations;
                 if (_disposed || Read(_descriptor, &expirations, sizeof(ulong), out _) != sizeof(ulong))
                     return;

@@ -1,12 +1,12 @@
 namespace Tapwire.Posix;
 
-/// <summary>What a read from an application, or from a client, found.</summary>
+/// <summary>The outcome of a read from an application, or from a client.</summary>
 public enum ReadResult
 {
     /// <summary>Bytes. There may be more.</summary>
     Data,
 
-    /// <summary>Nothing now: the reactor reports when there is.</summary>
+    /// <summary>Nothing now: the reactor reports when there is something.</summary>
     Empty,
 
     /// <summary>The application has sent its last byte (shutdown of its sending side) and still reads.</summary>

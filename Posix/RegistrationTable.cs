@@ -3,8 +3,8 @@ using static Tapwire.Posix.Libc;
 namespace Tapwire.Posix;
 
 /// <summary>
-/// The descriptors that a reactor watches. The kernel is given slot and generation, not the descriptor's number: an event that was fetched before its
-/// registration ended finds nothing, even if slot and number have been taken again.
+/// The descriptors that a reactor watches. epoll is given slot and generation, not the descriptor's number. So an event that was fetched before its registration
+/// ended finds nothing, even if slot and number are used again.
 /// </summary>
 internal sealed class RegistrationTable(int epoll)
 {
@@ -14,13 +14,13 @@ internal sealed class RegistrationTable(int epoll)
     private readonly Lock _lock = new();
     private readonly Stack<int> _free = new();
     private Registration?[] _slots = new Registration?[16];
-    private Registration[] _presumed = [];
+    private Registration[] _speculative = [];
     private int _used;
     private uint _generation;
     private bool _closed;
 
-    /// <summary>Those that are to be reported without asking, while there is nothing else to do.</summary>
-    public ReadOnlySpan<Registration> Presumed => Volatile.Read(ref _presumed);
+    /// <summary>Those that want speculative reports: <see cref="Readiness.Speculative"/>.</summary>
+    public ReadOnlySpan<Registration> Speculative => Volatile.Read(ref _speculative);
 
     public IRegistration Add(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state)
     {
@@ -41,7 +41,7 @@ internal sealed class RegistrationTable(int epoll)
             Volatile.Write(ref _slots[slot], registration);
             if (EpollControl(_epoll, EPOLL_CTL_ADD, descriptor, Events(interest), registration.Data) == 0)
             {
-                Presume(registration, interest);
+                SetSpeculative(registration, interest);
                 return registration;
             }
 
@@ -51,7 +51,7 @@ internal sealed class RegistrationTable(int epoll)
         }
     }
 
-    /// <summary>Whom an event is for; null if that registration has ended. Called by the loop, without the lock.</summary>
+    /// <summary>The registration that an event is for; null if it has ended. Called by the loop, without the lock.</summary>
     public Registration? Find(ulong data)
     {
         var slots = Volatile.Read(ref _slots);
@@ -60,11 +60,11 @@ internal sealed class RegistrationTable(int epoll)
         return registration?.Data == data ? registration : null;
     }
 
-    /// <summary>Until its interest is set again.</summary>
-    public void StopPresuming(Registration registration)
+    /// <summary>No more speculative reports until the registration's interest is set again.</summary>
+    public void StopSpeculating(Registration registration)
     {
         lock (_lock)
-            Presume(registration, Readiness.None);
+            SetSpeculative(registration, Readiness.None);
     }
 
     /// <summary>Forgets all registrations; disposing them later does nothing.</summary>
@@ -74,7 +74,7 @@ internal sealed class RegistrationTable(int epoll)
         {
             _closed = true;
             Array.Clear(_slots);
-            _presumed = [];
+            _speculative = [];
         }
     }
 
@@ -98,18 +98,18 @@ internal sealed class RegistrationTable(int epoll)
 
     private static void CheckInterest(Readiness interest)
     {
-        if ((interest & ~(Readiness.Readable | Readiness.Writable | Readiness.Level | Readiness.Presumed)) != 0)
-            throw new ArgumentException($"The interest can be Readable, Writable, both or None, and Level and Presumed, not {interest}.", nameof(interest));
+        if ((interest & ~(Readiness.Readable | Readiness.Writable | Readiness.Level | Readiness.Speculative)) != 0)
+            throw new ArgumentException($"The interest can be Readable, Writable, both or None, and Level and Speculative, not {interest}.", nameof(interest));
     }
 
     /// <summary>With the lock.</summary>
-    private void Presume(Registration registration, Readiness interest)
+    private void SetSpeculative(Registration registration, Readiness interest)
     {
-        var wanted = (interest & Readiness.Presumed) != 0;
-        if (registration.IsPresumed == wanted)
+        var wanted = (interest & Readiness.Speculative) != 0;
+        if (registration.IsSpeculative == wanted)
             return;
-        registration.IsPresumed = wanted;
-        Volatile.Write(ref _presumed, wanted ? [.. _presumed, registration] : [.. _presumed.Where(other => other != registration)]);
+        registration.IsSpeculative = wanted;
+        Volatile.Write(ref _speculative, wanted ? [.. _speculative, registration] : [.. _speculative.Where(other => other != registration)]);
     }
 
     private void Grow()
@@ -131,8 +131,8 @@ internal sealed class RegistrationTable(int epoll)
 
         public ulong Data { get; } = data;
 
-        /// <summary>One of <see cref="Presumed"/>. Changed with the lock.</summary>
-        public bool IsPresumed { get; set; }
+        /// <summary>One of <see cref="Speculative"/>. Changed with the lock.</summary>
+        public bool IsSpeculative { get; set; }
 
         public void SetInterest(Readiness interest)
         {
@@ -144,7 +144,7 @@ internal sealed class RegistrationTable(int epoll)
                     return;
                 if (EpollControl(table._epoll, EPOLL_CTL_MOD, descriptor, Events(interest), Data) != 0)
                     throw Errors.Exception($"watching descriptor {descriptor}", Errno);
-                table.Presume(this, interest);
+                table.SetSpeculative(this, interest);
             }
         }
 
@@ -157,7 +157,7 @@ internal sealed class RegistrationTable(int epoll)
                 _disposed = true;
                 if (table._closed)
                     return;
-                table.Presume(this, Readiness.None);
+                table.SetSpeculative(this, Readiness.None);
 
                 // Fails only for a descriptor that its owner has closed already, against the rule; the kernel has then dropped it, too.
                 _ = EpollControl(table._epoll, EPOLL_CTL_DEL, descriptor, 0, 0);

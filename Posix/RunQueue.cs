@@ -3,7 +3,7 @@ namespace Tapwire.Posix;
 /// <summary>One posted piece of work.</summary>
 internal readonly record struct WorkItem(Action<object?> Work, object? State);
 
-/// <summary>Work in order of its posting, for one thread: a ring that doubles when it is full.</summary>
+/// <summary>A queue of work items for one thread: a ring that doubles when it is full.</summary>
 internal sealed class RunQueue
 {
     private WorkItem[] _items = new WorkItem[64];

@@ -56,7 +56,7 @@ public readonly record struct Sockaddr(SocketFamily Family, IpEndpoint Endpoint)
             Endpoint.Address.CopyTo16(destination[8..]);
     }
 
-    /// <summary>Reads <see cref="Size"/> bytes. False for a family that is none of the three; what a family does not use is not looked at.</summary>
+    /// <summary>Reads <see cref="Size"/> bytes. False for an unknown family. Bytes that a family does not use are ignored.</summary>
     public static bool TryRead(ReadOnlySpan<byte> source, out Sockaddr address)
     {
         source = source[..Size];

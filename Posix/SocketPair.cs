@@ -2,7 +2,7 @@ using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Posix;
 
-/// <summary>Makes the two connected AF_UNIX sockets that stand between an application and the driver.</summary>
+/// <summary>Makes the pair of connected AF_UNIX sockets between an application and the driver; calls that all sockets share.</summary>
 internal static unsafe class SocketPair
 {
     /// <summary>
@@ -54,7 +54,7 @@ internal static unsafe class SocketPair
         return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : Errno;
     }
 
-    /// <summary>What a descriptor is ready for at this moment, of what poll(2) reports.</summary>
+    /// <summary>poll(2) of one descriptor, without waiting.</summary>
     public static short Poll(int descriptor, short events)
     {
         var entry = new PollDescriptor { Descriptor = descriptor, Events = events };
@@ -62,7 +62,7 @@ internal static unsafe class SocketPair
     }
 
     /// <summary>Sends bytes and a descriptor in one message on a stream socket.</summary>
-    /// <returns>How many bytes were taken; negative if the call failed.</returns>
+    /// <returns>Bytes taken; negative if the call has failed.</returns>
     public static nint SendWithDescriptor(int descriptor, ReadOnlySpan<byte> bytes, int passed)
     {
         fixed (byte* start = bytes)

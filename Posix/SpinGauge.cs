@@ -1,8 +1,8 @@
 namespace Tapwire.Posix;
 
 /// <summary>
-/// Decides whether to look for work for a while before sleeping: only after sleeps so short that looking would have found what ended them, and hardly ever where
-/// looking has found nothing, as on a machine whose other processors are busy. Times are in any unit, the same for all.
+/// Decides whether to look for work for a while before sleeping (spinning). That is worthwhile only after sleeps so short that looking would have found what
+/// ended them. Where it found nothing, as on a machine whose processors are busy, it is tried more and more seldom. Times are in any unit, the same for all.
 /// </summary>
 /// <param name="spin">How long to look; 0 never looks.</param>
 internal struct SpinGauge(long spin)
@@ -10,7 +10,7 @@ internal struct SpinGauge(long spin)
     /// <summary>Short sleeps in a row before it is worth looking.</summary>
     internal const int Proof = 4;
 
-    /// <summary>Sleeps that a vain look costs at first, and at most.</summary>
+    /// <summary>Sleeps without a look after one that found nothing: at first, and at most.</summary>
     internal const int LeastPause = 8;
     internal const int MostPause = 4096;
 
@@ -20,7 +20,7 @@ internal struct SpinGauge(long spin)
 
     public readonly bool IsWorthwhile => _shortSleeps >= Proof && _pause == 0;
 
-    /// <summary>A sleep has ended. Waking takes about as long as a look: one of twice the time would have been cut short.</summary>
+    /// <summary>A sleep has ended. Waking alone takes about as long as a look, so a sleep of up to twice that time counts as short.</summary>
     public void Slept(long time)
     {
         _shortSleeps = spin > 0 && time <= 2 * spin ? Math.Min(_shortSleeps + 1, Proof) : 0;

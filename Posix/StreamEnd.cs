@@ -11,9 +11,12 @@ public abstract unsafe class StreamEnd : DriverEnd
     /// <summary>The most that one read takes: what fits the largest pooled buffer.</summary>
     public const int MaxRead = 65_536;
 
+    /// <summary>Attempts at a read where bytes are queued: a call that gives none all the same is repeated, but not for ever.</summary>
+    protected const int MostTries = 8;
+
     private const int MaxVectors = 64;
 
-    // Bytes of the first buffer of the chain given to Write that the application has taken.
+    // Bytes of the chain's first buffer that earlier writes have written.
     private int _headWritten;
 
     protected StreamEnd(int descriptor, ulong handle)
@@ -21,22 +24,65 @@ public abstract unsafe class StreamEnd : DriverEnd
     {
     }
 
-    /// <summary>The kernel tells of a reset only once; from then on it is known here.</summary>
+    /// <summary>The stream has been reset. The kernel tells that only once, so it is kept here.</summary>
     protected bool IsReset { get; private set; }
 
     /// <summary>
-    /// Reads what the application has written, after looking how much there is: a buffer of fitting size is rented only when there is something.
+    /// Reads bytes of the application. Looks first how many there are, so that a buffer of fitting size is rented, and only if there are any.
     /// </summary>
     /// <param name="max">The most to take: the caller's credit, above 0. One call takes at most <see cref="MaxRead"/> bytes.</param>
     /// <param name="data">With <see cref="ReadResult.Data"/>: at least one byte, the caller's.</param>
-    public abstract ReadResult Read(BufferPool pool, int max, out PacketBuffer? data);
+    public ReadResult Read(BufferPool pool, int max, out PacketBuffer? data)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(max);
+        data = null;
+        if (IsReset)
+            return ReadResult.Reset;
+        // A hang-up is reported once, maybe long before the last byte is read: from then on every call has to look.
+        if (!TakeInputNote() && !MayBeHungUp)
+            return ReadResult.Empty;
+
+        for (var tries = 0; tries < MostTries; tries++)
+        {
+            if (!TryDiscard())
+                return FailedRead(Errno);
+            var unread = UnreadBytes();
+            if (unread == 0)
+            {
+                var state = MayBeHungUp ? State() : ReadResult.Empty;
+                if (state != ReadResult.Empty)
+                    NoteInput();
+                // Bytes that were written between the look at the queue and the look at the state come before the end.
+                if (state is ReadResult.Empty or ReadResult.Reset || UnreadBytes() == 0)
+                    return state;
+                continue;
+            }
+
+            var take = Math.Min(unread, Math.Min(max, MaxRead));
+            var buffer = pool.Rent(take);
+            var errno = Receive(buffer, take, leavesMore: take < unread);
+            var failed = errno != 0 ? FailedRead(errno) : ReadResult.Data;
+            if (buffer.Length > 0)
+            {
+                data = buffer;
+                return ReadResult.Data;
+            }
+
+            buffer.Release();
+            if (failed != ReadResult.Data)
+                return failed;
+        }
+
+        ReportAnew();
+        return State();
+    }
 
     /// <summary>The connection is reset: the application reads what is queued and then gets ECONNRESET. Closes this end.</summary>
     public abstract void Reset();
 
     /// <summary>
-    /// How the application's side stands, whatever is unread: for an owner that has no credit to read. <see cref="ReadResult.Empty"/> means that it is
-    /// open; <see cref="ReadResult.Closed"/> and <see cref="ReadResult.EndOfStream"/> say nothing about bytes still to be read.
+    /// The state of the application's side, for an owner that has no credit to read. <see cref="ReadResult.Empty"/> means open. <see cref="ReadResult.Closed"/> and
+    /// <see cref="ReadResult.EndOfStream"/> say nothing about bytes still to be read.
     /// </summary>
     public ReadResult State()
     {
@@ -54,17 +100,16 @@ public abstract unsafe class StreamEnd : DriverEnd
         return (events & POLLRDHUP) != 0 ? ReadResult.EndOfStream : ReadResult.Empty;
     }
 
-    /// <summary>Half of the memory is used, or no longer: how much may wait for the program to read it.</summary>
-    public virtual void Narrow(bool isNarrow)
+    /// <summary>Makes the buffer small that holds what the program has not read, or as large as usual again. For when memory is short.</summary>
+    public virtual void ShrinkBuffer(bool isSmall)
     {
     }
 
     /// <summary>
-    /// Writes a chain of buffers to the application, as much as it takes, and releases the buffers that are through.
+    /// Writes a chain of buffers to the application, as far as it takes them, and releases those that are written.
     /// </summary>
-    /// <param name="chain">What is left on return; null if nothing. The first one may be partly written: it is to be given again, before all
-    /// others.</param>
-    /// <param name="written">Bytes taken by this call.</param>
+    /// <param name="chain">On return the buffers that are left; null if none. The first may be partly written, so the next call must begin with it.</param>
+    /// <param name="written">Bytes that this call has written.</param>
     /// <returns><see cref="WriteResult.Closed"/> leaves the rest to the caller.</returns>
     public WriteResult Write(ref PacketBuffer? chain, out int written)
     {
@@ -92,16 +137,29 @@ public abstract unsafe class StreamEnd : DriverEnd
         return WriteResult.Done;
     }
 
-    /// <summary>The peer has sent its last byte: the application reads end of file after what is queued. It may go on writing.</summary>
+    /// <summary>The peer has sent its last byte: the application reads what is queued, and then end of file. It may go on writing.</summary>
     public void EndOfStream() => _ = shutdown(Descriptor, SHUT_WR);
+
+    /// <summary>Discards bytes at the head of the receive queue that are not to be delivered, as filler or bytes that were peeked at. False, and errno: some are
+    /// still there.</summary>
+    protected abstract bool TryDiscard();
+
+    /// <summary>Bytes in the receive queue that have not been delivered.</summary>
+    protected abstract int UnreadBytes();
+
+    /// <summary>Moves bytes from the receive queue into a buffer. Calls <see cref="DriverEnd.NoteInput"/> if there may be more.</summary>
+    /// <param name="count">The most bytes: at least one, and no more than are unread.</param>
+    /// <param name="leavesMore">More than <paramref name="count"/> bytes are unread.</param>
+    /// <returns>0 or an errno. The buffer holds what was moved before the error; the rest is still in the queue.</returns>
+    protected abstract int Receive(PacketBuffer buffer, int count, bool leavesMore);
 
     /// <summary>Whether an error of a call means that the stream has been reset.</summary>
     protected abstract bool MeansReset(int errno);
 
-    /// <summary>Looks at the error of a call. True: the stream has been reset.</summary>
+    /// <summary>Keeps a reset that the error of a call shows. True: the stream has been reset.</summary>
     protected bool NoteFailure(int errno) => IsReset |= MeansReset(errno);
 
-    /// <summary>What a failed read means, where there is something to be read: a reset, or no memory.</summary>
+    /// <summary>The outcome of a read that has failed though bytes are queued: a reset, or no memory for now.</summary>
     protected ReadResult FailedRead(int errno)
     {
         if (NoteFailure(errno))
@@ -138,7 +196,7 @@ public abstract unsafe class StreamEnd : DriverEnd
         }
     }
 
-    /// <summary>Releases the buffers that are through.</summary>
+    /// <summary>Releases the buffers that are written.</summary>
     private void Advance(ref PacketBuffer? chain, int taken)
     {
         _headWritten += taken;

@@ -1,8 +1,7 @@
 namespace Tapwire.Posix;
 
 /// <summary>
-/// A non-blocking descriptor that is closed exactly once, and its registration with a reactor. One owner calls it, and nothing here blocks; only the
-/// readiness handler runs on the reactor's thread.
+/// A non-blocking descriptor, closed exactly once, and its registration with a reactor. It has one owner. The readiness handler runs on the reactor's thread.
 /// </summary>
 public abstract class WatchedDescriptor : IDisposable
 {
@@ -15,7 +14,7 @@ public abstract class WatchedDescriptor : IDisposable
 
     protected WatchedDescriptor(int descriptor) => _descriptor = descriptor;
 
-    /// <summary>It has been closed: nothing can be done with it any more.</summary>
+    /// <summary>The descriptor has been closed, or given up.</summary>
     public bool IsClosed => _descriptor < 0;
 
     protected int Descriptor => _descriptor >= 0 ? _descriptor : throw new ObjectDisposedException(GetType().Name);

@@ -1,6 +1,6 @@
 namespace Tapwire.Posix;
 
-/// <summary>What became of a write to the application.</summary>
+/// <summary>The outcome of a write to an application, or to a client.</summary>
 public enum WriteResult
 {
     /// <summary>Everything was taken.</summary>

@@ -5,7 +5,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Proxy;
 
-/// <summary>Where a connection or a datagram is to go: a port of an address, or of a host by its name.</summary>
+/// <summary>The destination of a connection or a datagram: a port at an address, or at a host by its name.</summary>
 /// <param name="Name">Null where <paramref name="Address"/> is given.</param>
 public readonly record struct Destination(IpAddress Address, string? Name, ushort Port)
 {
@@ -17,8 +17,8 @@ public readonly record struct Destination(IpAddress Address, string? Name, ushor
     {
     }
 
-    /// <summary>The destination of a host as a client writes it. An address is an address also where a name is expected.</summary>
-    /// <returns>False for what is no host name.</returns>
+    /// <summary>Makes a destination from a host as a client writes it: a name, or an address.</summary>
+    /// <returns>False: the text is neither.</returns>
     public static bool TryCreate(ReadOnlySpan<char> host, ushort port, out Destination destination)
     {
         if (IpAddress.TryParse(host, null, out var address))
@@ -67,7 +67,7 @@ public readonly record struct Destination(IpAddress Address, string? Name, ushor
 
     public override string ToString() => Name is null ? new IpEndpoint(Address, Port).ToString() : $"{Name}:{Port}";
 
-    /// <summary>Letters of any script, digits and what names are made with; whether there is such a host is for the resolver to say.</summary>
+    /// <summary>Accepts letters of any script, digits and the punctuation of names. Whether there is such a host is for the resolver to say.</summary>
     private static bool IsName(ReadOnlySpan<char> host)
     {
         if (host.IsEmpty || host.Length > MaxName || Encoding.UTF8.GetByteCount(host) > MaxName)
@@ -78,7 +78,7 @@ public readonly record struct Destination(IpAddress Address, string? Name, ushor
                 return false;
         }
 
-        // Digits and dots alone are an address that is none, such as 10.1 or 256.0.0.1.
+        // Digits and dots alone are a malformed address, such as 10.1 or 256.0.0.1.
         return host.ContainsAnyExcept("0123456789.");
     }
 }

@@ -4,7 +4,7 @@ using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Proxy;
 
-/// <summary>A socket of the host's kernel cannot be had. The message says which and why.</summary>
+/// <summary>A socket of the host's kernel cannot be opened. The message says which and why.</summary>
 public sealed class HostSocketException : IOException
 {
     public HostSocketException()
@@ -22,12 +22,12 @@ public sealed class HostSocketException : IOException
     }
 }
 
-/// <summary>Sockets of the host's kernel, and their addresses: struct sockaddr_in and sockaddr_in6, in which layout the link has its addresses, too.</summary>
+/// <summary>Opens sockets of the host's kernel, and converts their addresses: struct sockaddr_in and sockaddr_in6, which the link uses, too.</summary>
 internal static unsafe class HostAddress
 {
     private const uint V4Size = 16;
 
-    /// <exception cref="PosixException">EMFILE: none is left for what peers cause; or the host has none of that kind.</exception>
+    /// <exception cref="PosixException">EMFILE: the remaining descriptors are reserved; or the host has no sockets of that kind.</exception>
     public static int Open(IpAddress address, int type)
     {
         var descriptor = Errors.Check(socket(address.IsV4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
@@ -37,7 +37,7 @@ internal static unsafe class HostAddress
         throw Errors.Exception("socket", Errors.EMFILE);
     }
 
-    /// <summary>Binds a socket to what is named and to nothing else: an IPv6 wildcard does not take IPv4 connections.</summary>
+    /// <summary>Binds a socket to exactly that address: an IPv6 wildcard does not take IPv4 connections.</summary>
     /// <exception cref="PosixException">The address is in use, or not the host's.</exception>
     public static void Bind(int descriptor, IpEndpoint local)
     {
@@ -48,7 +48,7 @@ internal static unsafe class HostAddress
         Errors.Check(bind(descriptor, address, length), "bind");
     }
 
-    /// <returns>0, EINPROGRESS, or why not.</returns>
+    /// <returns>0, EINPROGRESS, or an errno.</returns>
     public static int Connect(int descriptor, IpEndpoint remote)
     {
         var address = stackalloc byte[Sockaddr.Size];
@@ -76,14 +76,14 @@ internal static unsafe class HostAddress
     }
 
     /// <param name="address">Room for <see cref="Sockaddr.Size"/> bytes.</param>
-    /// <returns>How many of them count.</returns>
+    /// <returns>The length of the address.</returns>
     public static uint Write(IpEndpoint endpoint, byte* address)
     {
         Sockaddr.From(endpoint).WriteTo(new Span<byte>(address, Sockaddr.Size));
         return endpoint.Address.IsV4 ? V4Size : Sockaddr.Size;
     }
 
-    /// <summary>An IPv4 peer of an IPv6 socket is an IPv4 address here.</summary>
+    /// <summary>Returns a mapped IPv4 address, that of an IPv4 peer of an IPv6 socket, as an IPv4 address.</summary>
     public static IpEndpoint Read(byte* address) =>
         Sockaddr.TryRead(new ReadOnlySpan<byte>(address, Sockaddr.Size), out var read) ? read.Endpoint : default;
 }

@@ -9,7 +9,7 @@ namespace Tapwire.Proxy;
 /// <summary>A UDP socket of the host's kernel: bound, for clients there, or connected to a service there.</summary>
 public sealed unsafe class HostDatagramSocket : WatchedDescriptor
 {
-    // What most datagrams fit. An empty one and none look alike before they are read.
+    // Room for most datagrams. Their length is not asked for first: before the read, an empty datagram looks like none.
     private const int LeastRead = 256;
 
     private HostDatagramSocket(int descriptor)
@@ -30,8 +30,8 @@ public sealed unsafe class HostDatagramSocket : WatchedDescriptor
         }
     }
 
-    /// <summary>A socket that sends to one service and hears nobody else.</summary>
-    /// <exception cref="HostSocketException">There is no way to it, or no descriptor left.</exception>
+    /// <summary>Opens a socket that sends to one service and receives from nobody else.</summary>
+    /// <exception cref="HostSocketException">There is no route to the service, or no descriptor left.</exception>
     public static HostDatagramSocket Connect(IpEndpoint remote)
     {
         try
@@ -51,7 +51,7 @@ public sealed unsafe class HostDatagramSocket : WatchedDescriptor
     /// <summary>Begins to report datagrams: call <see cref="Read"/> until it returns Empty.</summary>
     public void Start(IReactor reactor, Action<Readiness> ready) => Watch(reactor, Readiness.Readable, ready);
 
-    /// <summary>Takes the next datagram.</summary>
+    /// <summary>Reads the next datagram.</summary>
     /// <param name="headroom">Bytes to leave free before the payload.</param>
     /// <param name="payload">With <see cref="ReadResult.Data"/>: 0 to 65,507 bytes, the caller's.</param>
     /// <returns>Data, Empty, or Reset: an ICMP error has come back for an earlier datagram; the socket goes on.</returns>
@@ -80,7 +80,7 @@ public sealed unsafe class HostDatagramSocket : WatchedDescriptor
         return errno == Errors.EAGAIN ? ReadResult.Empty : ReadResult.Reset;
     }
 
-    /// <summary>Sends one datagram: <paramref name="header"/> and then the payload, which stays the caller's. It never waits.</summary>
+    /// <summary>Sends one datagram: <paramref name="header"/> and then the payload, which stays the caller's. Never waits.</summary>
     /// <param name="to">Null sends to the peer that the socket is connected to.</param>
     public StackError Send(ReadOnlySpan<byte> header, PacketBuffer payload, IpEndpoint? to)
     {

@@ -9,16 +9,16 @@ public sealed unsafe class HostListener : WatchedDescriptor
 {
     private const int Backlog = 1024;
 
-    private readonly Accepting _accepting;
+    private readonly Acceptor _acceptor;
 
     private HostListener(int descriptor)
         : base(descriptor)
     {
         Local = HostAddress.Local(descriptor);
-        _accepting = new Accepting(descriptor, OpenFileLimit.OfProcess.Admits, () => ChangeInterest(Readiness.Readable));
+        _acceptor = new Acceptor(descriptor, OpenFileLimit.OfProcess.Admits, () => ChangeInterest(Readiness.Readable));
     }
 
-    /// <summary>Where it listens; with port 0 asked for, the one that the kernel chose.</summary>
+    /// <summary>The address that it listens on. If port 0 was asked for, with the port that the kernel has chosen.</summary>
     public IpEndpoint Local { get; }
 
     /// <exception cref="HostSocketException">The address is in use, or not the host's.</exception>
@@ -37,7 +37,7 @@ public sealed unsafe class HostListener : WatchedDescriptor
     /// <summary>Begins to report waiting connections: call <see cref="TryAccept"/> until it returns None.</summary>
     public void Start(IReactor reactor, Action<Readiness> ready) => Watch(reactor, Readiness.Readable, ready);
 
-    /// <summary>Takes a waiting connection.</summary>
+    /// <summary>Accepts a waiting connection.</summary>
     /// <param name="stream">With Accepted: the caller's.</param>
     /// <returns>Accepted, None or Exhausted.</returns>
     public AcceptResult TryAccept(out HostStream? stream, out IpEndpoint peer)
@@ -45,7 +45,7 @@ public sealed unsafe class HostListener : WatchedDescriptor
         var address = stackalloc byte[Sockaddr.Size];
         stream = null;
         peer = default;
-        if (_accepting.TryAccept(address, Sockaddr.Size, out var descriptor) is not AcceptResult.Accepted and var other)
+        if (_acceptor.TryAccept(address, Sockaddr.Size, out var descriptor) is not AcceptResult.Accepted and var other)
             return other;
         peer = HostAddress.Read(address);
         stream = new HostStream(descriptor);
@@ -54,7 +54,7 @@ public sealed unsafe class HostListener : WatchedDescriptor
 
     public override void Dispose()
     {
-        _accepting.Dispose();
+        _acceptor.Dispose();
         base.Dispose();
     }
 

@@ -7,20 +7,19 @@ using static Tapwire.Posix.Libc;
 namespace Tapwire.Proxy;
 
 /// <summary>
-/// A TCP connection of the host's kernel, one that was accepted or one that is made: the twin of a link's stream for programs that know nothing of the
-/// driver.
+/// A TCP connection of the host's kernel, accepted or opened. It is to programs of the host what a stream link is to applications.
 /// </summary>
 public sealed unsafe class HostStream : StreamEnd
 {
-    // Bytes at the head of the receive queue that have been taken after a look, and could not be taken away.
-    private int _taken;
+    // Bytes at the head of the receive queue that the owner has taken after a peek, and that are still to be discarded.
+    private int _discard;
 
     internal HostStream(int descriptor)
         : base(descriptor, SocketPair.Cookie(descriptor))
     {
         Enable(IPPROTO_TCP, TCP_NODELAY);
         Enable(SOL_SOCKET, SO_KEEPALIVE);
-        // An urgent byte travels in its place among the others.
+        // An urgent byte is read in line, in its place among the others.
         Enable(SOL_SOCKET, SO_OOBINLINE);
 
         void Enable(int level, int name)
@@ -33,10 +32,10 @@ public sealed unsafe class HostStream : StreamEnd
     /// <summary>The host's end of the connection.</summary>
     public IpEndpoint Local => HostAddress.Local(Descriptor);
 
-    /// <summary>The peer's end; no address if there is none any more.</summary>
+    /// <summary>The peer's end; the default if the connection is gone.</summary>
     public IpEndpoint Remote => HostAddress.Remote(Descriptor);
 
-    /// <summary>Begins to connect. <see cref="FinishConnecting"/> tells the end, once the descriptor has become writable.</summary>
+    /// <summary>Begins to connect. Once the descriptor is writable, <see cref="FinishConnecting"/> returns the outcome.</summary>
     /// <param name="stream">With None: the caller's.</param>
     public static StackError Connect(IpEndpoint remote, out HostStream? stream)
     {
@@ -60,7 +59,7 @@ public sealed unsafe class HostStream : StreamEnd
         }
     }
 
-    /// <summary>Whether a connection that was begun stands: None, or why it does not; null while that is open.</summary>
+    /// <summary>The outcome of <see cref="Connect"/>: None, or the error; null while the handshake goes on.</summary>
     public StackError? FinishConnecting()
     {
         var events = SocketPair.Poll(Descriptor, POLLOUT);
@@ -70,63 +69,36 @@ public sealed unsafe class HostStream : StreamEnd
         return error != 0 || (events & POLLHUP) == 0 ? (StackError)error : StackError.ConnectionReset;
     }
 
-    /// <summary>Looks at the first bytes that can be read, without taking them.</summary>
+    /// <summary>Copies the first bytes that can be read, and leaves them in the queue.</summary>
     /// <param name="count">With <see cref="ReadResult.Data"/>: how many, at least one.</param>
     public ReadResult Peek(Span<byte> bytes, out int count)
     {
         count = 0;
-        if (_taken > 0 && !TakeAway())
+        if (!TryDiscard())
             return FailedRead(Errno);
         fixed (byte* start = bytes)
             count = (int)recv(Descriptor, start, (nuint)bytes.Length, MSG_PEEK | MSG_DONTWAIT);
         return count > 0 ? ReadResult.Data : count < 0 ? FailedRead(Errno) : State();
     }
 
-    /// <summary>Takes away bytes that have been looked at.</summary>
+    /// <summary>Discards bytes that were peeked at.</summary>
     public void Take(int count)
     {
-        _taken += count;
-        TakeAway();
+        _discard += count;
+        TryDiscard();
     }
 
-    /// <summary>Writes a short answer. False: the client does not take it, though it is the first that it gets.</summary>
+    /// <summary>Writes a short answer. False: it does not fit, although the client has got little else.</summary>
     public bool TryWrite(ReadOnlySpan<byte> bytes)
     {
         fixed (byte* start = bytes)
             return send(Descriptor, start, (nuint)bytes.Length, MSG_DONTWAIT | MSG_NOSIGNAL) == bytes.Length;
     }
 
-    /// <summary>The same connection for another owner, who is to watch it anew. This one is closed by that, the connection is not.</summary>
-    public HostStream HandOver() => new(Detach()) { _taken = _taken };
+    /// <summary>Moves the connection to a new object for another owner, who starts to watch it. Closes this object, not the connection.</summary>
+    public HostStream HandOver() => new(Detach()) { _discard = _discard };
 
-    /// <inheritdoc/>
-    public override ReadResult Read(BufferPool pool, int max, out PacketBuffer? data)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(max);
-        data = null;
-        if (IsReset)
-            return ReadResult.Reset;
-        if (!TakeInputNote() && !MayBeHungUp)
-            return ReadResult.Empty;
-
-        if (_taken > 0 && !TakeAway())
-            return FailedRead(Errno);
-        while (true)
-        {
-            var queued = Queued();
-            if (queued > 0)
-                return Receive(pool, Math.Min(queued, Math.Min(max, MaxRead)), out data);
-
-            var state = MayBeHungUp ? State() : ReadResult.Empty;
-            if (state != ReadResult.Empty)
-                NoteInput();
-            // What came between the look at the queue and the look at the state comes first.
-            if (state is ReadResult.Empty or ReadResult.Reset || Queued() == 0)
-                return state;
-        }
-    }
-
-    /// <summary>RST to the peer; what it has not taken is forgotten. Closes this end.</summary>
+    /// <summary>Sends RST to the peer, and discards what the peer has not acknowledged. Closes this end.</summary>
     public override void Reset()
     {
         var linger = new LingerSetting { On = 1, Seconds = 0 };
@@ -134,48 +106,36 @@ public sealed unsafe class HostStream : StreamEnd
         CloseDescriptor();
     }
 
-    /// <summary>A broken pipe, too: nobody writes after the end of the stream, so that only a reset can have broken it.</summary>
+    /// <summary>EPIPE, too: nobody writes after <see cref="StreamEnd.EndOfStream"/>, so that only a reset can have caused it.</summary>
     protected override bool MeansReset(int errno) => errno is not (Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM);
 
-    /// <summary>False, and errno: bytes that have been taken are still in the queue, before all others.</summary>
-    private bool TakeAway()
+    protected override bool TryDiscard()
     {
+        if (_discard == 0)
+            return true;
         var scratch = stackalloc byte[1024];
-        while (_taken > 0)
+        while (_discard > 0)
         {
-            var taken = (int)recv(Descriptor, scratch, (nuint)Math.Min(_taken, 1024), MSG_DONTWAIT);
-            if (taken < 0)
+            var discarded = (int)recv(Descriptor, scratch, (nuint)Math.Min(_discard, 1024), MSG_DONTWAIT);
+            if (discarded < 0)
                 return false;
-            // They have been there: only an end of the connection can have removed them.
-            _taken = taken == 0 ? 0 : _taken - taken;
+            // The bytes were there: only the end of the connection can have removed them.
+            _discard = discarded == 0 ? 0 : _discard - discarded;
         }
 
         return true;
     }
 
-    private ReadResult Receive(BufferPool pool, int take, out PacketBuffer? data)
-    {
-        var buffer = pool.Rent(take);
-        var got = (int)recv(Descriptor, buffer.Pointer, (nuint)take, MSG_DONTWAIT);
-        if (got > 0)
-        {
-            buffer.Append(got);
-            // The rest, or the end that was reported together with these bytes, is for the next read to find.
-            NoteInput();
-            data = buffer;
-            return ReadResult.Data;
-        }
+    protected override int UnreadBytes() => QueuedBytes();
 
-        var errno = Errno;
-        buffer.Release();
-        data = null;
-        return got < 0 ? FailedRead(errno) : State();
-    }
-
-    /// <summary>Bytes in the receive queue.</summary>
-    private int Queued()
+    protected override int Receive(PacketBuffer buffer, int count, bool leavesMore)
     {
-        int queued;
-        return ioctl(Descriptor, FIONREAD, &queued) == 0 ? queued : 0;
+        var got = (int)recv(Descriptor, buffer.Pointer, (nuint)count, MSG_DONTWAIT);
+        if (got < 0)
+            return Errno;
+        buffer.Append(got);
+        // More bytes, or the end, may have been reported together with these: the next read finds them.
+        NoteInput();
+        return 0;
     }
 }

@@ -3,14 +3,16 @@ using System.Text;
 
 namespace Tapwire.Proxy;
 
-/// <summary>The head of an HTTP request to a proxy (RFC 9110, 9.3.6; RFC 9112, 3.2.3). Only CONNECT is served; others are read so that they can be refused.</summary>
-/// <param name="Method">As it was written: methods are case-sensitive.</param>
-/// <param name="Target">With CONNECT: where to. Null if the target is not HOST:PORT.</param>
-/// <param name="Credentials">What followed "Basic" in Proxy-Authorization, decoded: name, colon, password; null without, or with another scheme.</param>
+/// <summary>The head of an HTTP request to a proxy (RFC 9110, 9.3.6; RFC 9112, 3.2.3). Only CONNECT is served; other methods are parsed so that they can be
+/// refused.</summary>
+/// <param name="Method">As it is written: methods are case-sensitive.</param>
+/// <param name="Target">The target of CONNECT. Null if it is not HOST:PORT.</param>
+/// <param name="Credentials">The decoded credentials of scheme Basic in Proxy-Authorization: name, colon, password. Null without that field, or with another
+/// scheme.</param>
 /// <param name="Length">Bytes of the head, its empty line included.</param>
 public sealed record HttpConnect(string Method, Destination? Target, byte[]? Credentials, int Length)
 {
-    /// <summary>Bytes that a head can have.</summary>
+    /// <summary>The most bytes of a head.</summary>
     public const int MaxHead = 8192;
 
     public static ParseStatus TryRead(ReadOnlySpan<byte> bytes, out HttpConnect? request)
@@ -37,7 +39,7 @@ public sealed record HttpConnect(string Method, Destination? Target, byte[]? Cre
         return ParseStatus.Complete;
     }
 
-    /// <summary>The answer to a CONNECT that has succeeded: what follows is the tunnel.</summary>
+    /// <summary>The answer to a CONNECT that has succeeded. The bytes after it are the tunnel's.</summary>
     public static byte[] Established() => "HTTP/1.1 200 Connection established\r\n\r\n"u8.ToArray();
 
     /// <summary>A refusal, after which the connection ends.</summary>

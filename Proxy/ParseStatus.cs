@@ -1,17 +1,17 @@
 namespace Tapwire.Proxy;
 
-/// <summary>What a parser made of the bytes so far.</summary>
+/// <summary>The outcome of parsing the bytes so far.</summary>
 public enum ParseStatus
 {
-    /// <summary>The whole message is there.</summary>
+    /// <summary>The message is complete.</summary>
     Complete,
 
-    /// <summary>So far it is well-formed; more has to come.</summary>
+    /// <summary>Well-formed so far; more bytes are needed.</summary>
     Incomplete,
 
-    /// <summary>Whatever comes, it will not be one.</summary>
+    /// <summary>Not a valid message, whatever follows.</summary>
     Malformed,
 
-    /// <summary>Well-formed, but with an address of a type that nobody knows (RFC 1928, 6: X'08').</summary>
+    /// <summary>Well-formed, but with an unknown type of address (RFC 1928, 6: X'08').</summary>
     UnknownAddressType,
 }

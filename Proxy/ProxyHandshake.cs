@@ -2,26 +2,26 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Proxy;
 
-/// <summary>What a client has asked for, in either protocol.</summary>
+/// <summary>A client's request, in either protocol.</summary>
 public sealed record ProxyRequest(SocksCommand Command, Destination Destination);
 
-/// <summary>One step of a handshake. With nothing set, more has to come from the client.</summary>
-/// <param name="Consumed">Bytes of the input that are dealt with; the next step must not see them again.</param>
+/// <summary>One step of a handshake. With nothing set, more bytes of the client are needed.</summary>
+/// <param name="Consumed">Bytes of the input that are handled. The next step must not see them again.</param>
 /// <param name="Answer">To be sent now; may be empty.</param>
-/// <param name="Request">The handshake is done: carry it out and answer with <see cref="ProxyHandshake.Reply"/>.</param>
-/// <param name="Refusal">The client is refused, and why, for the log: send the answer and close.</param>
-/// <param name="IsWrongPassword">It is refused because it has given a wrong name or password.</param>
+/// <param name="Request">Set once the handshake is done: to be carried out, and answered with <see cref="ProxyHandshake.Reply"/>.</param>
+/// <param name="Refusal">Set if the client is refused: the reason, for the log. Send the answer and close.</param>
+/// <param name="IsWrongPassword">The client is refused because of a wrong name or password.</param>
 public readonly record struct HandshakeStep(int Consumed, ReadOnlyMemory<byte> Answer = default, ProxyRequest? Request = null, string? Refusal = null,
     bool IsWrongPassword = false);
 
 /// <summary>
-/// The server's side of the conversation before the data: SOCKS5 (RFC 1928, 1929), or HTTP CONNECT (RFC 9110, 9.3.6), which the first byte tells apart.
-/// It does no I/O: bytes in, answers out. Bytes after the request are not consumed: they are the connection's own.
+/// The server's side of the handshake: SOCKS5 (RFC 1928, 1929), or HTTP CONNECT (RFC 9110, 9.3.6), which the first byte tells apart. It does no I/O: bytes go
+/// in, answers come out. Bytes after the request are not consumed: they belong to the connection.
 /// </summary>
-/// <param name="user">Who is let in; null: everybody.</param>
+/// <param name="user">The user who is admitted; null: everybody.</param>
 public sealed class ProxyHandshake(ProxyUser? user)
 {
-    /// <summary>The most input that a step has to see at once.</summary>
+    /// <summary>The most input that one step needs.</summary>
     public const int MaxInput = HttpConnect.MaxHead;
 
     private const string WrongPassword = "wrong user name or password";
@@ -37,7 +37,7 @@ public sealed class ProxyHandshake(ProxyUser? user)
         Done,
     }
 
-    /// <summary>Looks at all that the client has sent and that is not consumed yet.</summary>
+    /// <summary>Handles the client's bytes that are not consumed yet.</summary>
     public HandshakeStep Advance(ReadOnlySpan<byte> input)
     {
         if (input.IsEmpty)
@@ -60,7 +60,7 @@ public sealed class ProxyHandshake(ProxyUser? user)
     }
 
     /// <summary>The answer to the request.</summary>
-    /// <param name="bound">With success: the address that the connection has, or where it is awaited, on the proxy's far side.</param>
+    /// <param name="bound">With success: the local address of the connection, or of the port that waits for it, on the proxy's far side.</param>
     public byte[] Reply(ProxyOutcome outcome, IpEndpoint bound = default) =>
         _isHttp ? ProxyOutcomes.ToHttp(outcome) : SocksReply.Write(ProxyOutcomes.ToSocks(outcome), bound);
 

@@ -2,12 +2,12 @@ using Tapwire.Stack;
 
 namespace Tapwire.Proxy;
 
-/// <summary>What became of a client's request, in words that both protocols have an answer for.</summary>
+/// <summary>The outcome of a client's request. Both protocols have an answer for each.</summary>
 public enum ProxyOutcome
 {
     Succeeded,
 
-    /// <summary>Something that has no better word.</summary>
+    /// <summary>Any other failure.</summary>
     Failed,
 
     /// <summary>The settings do not allow this destination.</summary>
@@ -35,7 +35,7 @@ public enum ProxyOutcome
 
 public static class ProxyOutcomes
 {
-    /// <summary>What the stack's refusal of a connection means to a client.</summary>
+    /// <summary>The outcome that a client is told for an error of the stack.</summary>
     public static ProxyOutcome Of(StackError error) => error switch
     {
         StackError.None => ProxyOutcome.Succeeded,

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Tapwire.Proxy;
 
-/// <summary>Who may use a proxy. Comparing takes as long for a wrong password as for the right one.</summary>
+/// <summary>The user who may use a proxy. Passwords are compared in constant time.</summary>
 public sealed class ProxyUser
 {
     /// <summary>Longest name, and longest password, in bytes of UTF-8 (RFC 1929, 2).</summary>

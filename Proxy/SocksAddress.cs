@@ -4,7 +4,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Proxy;
 
-/// <summary>ATYP, address and port as they stand in requests, replies and datagrams (RFC 1928, 4 to 7).</summary>
+/// <summary>ATYP, address and port in requests, replies and datagrams (RFC 1928, 4 to 7).</summary>
 public static class SocksAddress
 {
     /// <summary>Bytes of the longest one that is written here: an IPv6 address.</summary>
@@ -53,7 +53,7 @@ public static class SocksAddress
         return ParseStatus.Complete;
     }
 
-    /// <returns>How many of the <see cref="MaxWritten"/> bytes were written.</returns>
+    /// <returns>The number of bytes written, at most <see cref="MaxWritten"/>.</returns>
     public static int Write(Span<byte> bytes, IpEndpoint endpoint)
     {
         var address = endpoint.Address;

@@ -40,7 +40,7 @@ public readonly ref struct SocksLogin
     /// <summary>Bytes of the message.</summary>
     public int Length => 3 + User.Length + Password.Length;
 
-    /// <summary>Empty names and passwords are read, too, though RFC 1929 has them from one byte on: nobody has such a one.</summary>
+    /// <summary>Reads empty names and passwords, too, although RFC 1929 wants at least one byte: they match no user.</summary>
     public static ParseStatus TryRead(ReadOnlySpan<byte> bytes, out SocksLogin login)
     {
         login = default;
@@ -56,7 +56,7 @@ public readonly ref struct SocksLogin
     }
 }
 
-/// <summary>What the client asks for (RFC 1928, 4).</summary>
+/// <summary>The client's request (RFC 1928, 4).</summary>
 /// <param name="Command">Any number: an unknown one is for the reply to refuse.</param>
 /// <param name="Length">Bytes of the message.</param>
 public readonly record struct SocksRequest(SocksCommand Command, Destination Destination, int Length)
@@ -92,14 +92,14 @@ public static class SocksReply
     }
 }
 
-/// <summary>What stands before the payload of a datagram between client and relay (RFC 1928, 7).</summary>
+/// <summary>The header before the payload of a datagram between client and relay (RFC 1928, 7).</summary>
 public static class SocksDatagram
 {
     /// <summary>Bytes of the longest header that is written here.</summary>
     public const int MaxHeader = 3 + SocksAddress.MaxWritten;
 
     /// <param name="length">With Complete: bytes of the header.</param>
-    /// <returns>Complete or not; a fragment is Malformed to a relay that does not put them together, and "must be dropped".</returns>
+    /// <returns>The status. A fragment is Malformed: a relay that does not reassemble "MUST drop" it.</returns>
     public static ParseStatus TryRead(ReadOnlySpan<byte> bytes, out Destination destination, out int length)
     {
         destination = default;
@@ -113,7 +113,7 @@ public static class SocksDatagram
         return status;
     }
 
-    /// <returns>How many of the <see cref="MaxHeader"/> bytes were written.</returns>
+    /// <returns>The number of bytes written, at most <see cref="MaxHeader"/>.</returns>
     public static int Write(Span<byte> bytes, IpEndpoint from)
     {
         bytes[..3].Clear();

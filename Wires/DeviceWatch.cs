@@ -3,9 +3,9 @@ using Tapwire.Posix;
 namespace Tapwire.Wires;
 
 /// <summary>
-/// The watch of a device's descriptor, for an owner that is told by messages and reads later. It is level-triggered: a read may stop before it finds nothing,
-/// which costs as much as finding a frame, and what is left is reported again. What the owner has been told and has not acted on yet is not repeated. A device
-/// that is full is watched for room, and reports that it has some all the time, as one that is gone reports that: then the watch is edge-triggered.
+/// The watch of a device's descriptor, for an owner that is told by messages and reads later. The watch is level-triggered: a batch of reads need not go on until one
+/// finds nothing, which costs as much as finding a frame, since what is left is reported again. A report is not repeated before the owner has acted on it. While the
+/// device is full or gone the watch is edge-triggered: a device that has room, or is gone, would be reported all the time.
 /// </summary>
 /// <param name="ready">The owner's; called on the reactor's thread.</param>
 internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
@@ -30,7 +30,7 @@ internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
 
     public void Start(IReactor reactor, int descriptor)
     {
-        var registration = reactor.Register(descriptor, Readiness.Readable | Readiness.Level | Readiness.Presumed, Report);
+        var registration = reactor.Register(descriptor, Readiness.Readable | Readiness.Level | Readiness.Speculative, Report);
         lock (_lock)
             _registration = registration;
     }
@@ -63,7 +63,7 @@ internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
 
     private void Report(Readiness readiness)
     {
-        if ((readiness & Readiness.Presumed) != 0)
+        if ((readiness & Readiness.Speculative) != 0)
         {
             if (IsLevel && Interlocked.CompareExchange(ref _told, Told, Quiet) == Quiet)
                 ready(Readiness.Readable);
@@ -100,7 +100,7 @@ internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
     {
         lock (_lock)
         {
-            Watch(Readiness.Readable | (_wantsRoom ? Readiness.Writable : Readiness.None) | (IsLevel ? Readiness.Level | Readiness.Presumed : Readiness.None));
+            Watch(Readiness.Readable | (_wantsRoom ? Readiness.Writable : Readiness.None) | (IsLevel ? Readiness.Level | Readiness.Speculative : Readiness.None));
         }
     }
 

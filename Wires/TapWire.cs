@@ -9,7 +9,7 @@ using static Tapwire.Posix.Libc;
 namespace Tapwire.Wires;
 
 /// <summary>A TAP or TUN device of the kernel: what the kernel sends on that interface is read here, and what is written here it receives.</summary>
-public sealed unsafe class TapWire : IWire, IPlacingWire
+public sealed unsafe class TapWire : IWire, IDirectReadWire
 {
     private const int EthernetHeader = 14;
 
@@ -128,11 +128,11 @@ public sealed unsafe class TapWire : IWire, IPlacingWire
         return read;
     }
 
-    int IPlacingWire.FrameRoom => _smallOnly ? SmallLength : 0;
+    int IDirectReadWire.FrameRoom => _smallOnly ? SmallLength : 0;
 
-    bool IPlacingWire.BeginRead() => BeginRead();
+    bool IDirectReadWire.BeginRead() => BeginRead();
 
-    int IPlacingWire.ReadFrame(Span<byte> room)
+    int IDirectReadWire.ReadFrame(Span<byte> room)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         fixed (byte* start = room)

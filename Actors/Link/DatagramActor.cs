@@ -14,13 +14,13 @@ using Tapwire.Wires;
 namespace Tapwire.Actors.Link;
 
 /// <summary>
-/// Joins one UDP socket of the stack to one application's descriptor. Boundaries and addresses are kept in both directions; a reader that is slow loses
-/// datagrams in the socket's bounded queue, where they are counted, and nowhere else.
+/// Joins one UDP socket of the stack to one application's descriptor. Boundaries and addresses are kept in both directions. An application that reads slowly loses
+/// datagrams in one place only: the stack's bounded receive queue of the socket, where they are counted.
 /// <para>States: Unbound → Opening → Open.</para>
 /// </summary>
 internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
 {
-    /// <summary>Datagrams asked of the stack ahead of the application's reads.</summary>
+    /// <summary>Credit of the stack: datagrams that it may send here before the application has taken any.</summary>
     private const int Ahead = 64;
 
     /// <summary>Datagrams read from the application per message, before another actor has its turn.</summary>
@@ -71,7 +71,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         _socket = null;
     }
 
-    /// <summary>Before the first bind, connect or datagram; the last two take a port of the stack's choice.</summary>
+    /// <summary>Before the first bind, connect or datagram. A connect or a datagram binds the socket to a port of the stack's choice.</summary>
     private void Unbound()
     {
         Receive<LinkCall>(call =>
@@ -149,7 +149,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         ReceiveAny(_ => Stash.Stash());
     }
 
-    /// <summary>No port is to be had for the request, or the datagrams, that come next: they made it necessary.</summary>
+    /// <summary>The implicit bind has failed: the connect, or the datagrams, that called for it get the error.</summary>
     private void Refusing(StackError error)
     {
         Receive<LinkCall>(call =>
@@ -222,7 +222,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         Receive<Stopping>(_ => Context.Stop(Self));
     }
 
-    /// <summary>What the application takes; for each one the stack may send another.</summary>
+    /// <summary>Writes the application what it takes. For each datagram the stack gets credit for another.</summary>
     private void Deliver(SocketId id)
     {
         var delivered = 0;
@@ -328,7 +328,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         }
     }
 
-    /// <summary>An option that the socket gets when it is opened.</summary>
+    /// <summary>Sets an option that the socket gets when it is opened.</summary>
     private LinkAnswer SetEarly(SetOptionRequest request, SocketOption option)
     {
         if (!LinkOptions.TryDecode(option, request.Value.Span, out var value))
@@ -337,7 +337,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         return error == StackError.None ? request.Done() : request.Failed(error);
     }
 
-    /// <summary>The value of an option, or, where it is the stack's, what that is.</summary>
+    /// <summary>The value of an option as the application reads it: the stack's default where the socket has none of its own.</summary>
     private int OrDefault(SocketOption option, int value) =>
         value == 0 && option == SocketOption.HopLimit ? _context.Defaults.HopLimit : value;
 

@@ -12,19 +12,19 @@ using Tapwire.Wires;
 namespace Tapwire.Actors.Link;
 
 /// <summary>What the link's actor works with.</summary>
-/// <param name="Sockets">One for each shard of the driver; sockets are dealt out among them. Sessions are the first one's.</param>
+/// <param name="Sockets">One for each shard of the driver. Sockets are distributed among them; sessions are on the first.</param>
 internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketContext> Sockets, int MaxSessions, int MaxSockets)
 {
     public SocketContext Home => Sockets[0];
 }
 
 /// <summary>
-/// The application side of a driver: accepts control connections, and keeps the actor of every application socket by its handle. Sessions come and go;
-/// a socket lives as long as its descriptor does somewhere.
+/// The application side of a driver: accepts control connections, and finds the actor of an application's socket by its handle. A socket outlives the session
+/// that made it: it lives as long as any process has its descriptor open.
 /// </summary>
 internal sealed class LinkActor : OwningActor
 {
-    /// <summary>Sessions for which there is no room, and which are let in all the same to ask how the driver is.</summary>
+    /// <summary>Sessions beyond the limit that are let in all the same, so that somebody can ask for the driver's status.</summary>
     private const int MaxGuests = 4;
 
     private static readonly TimeSpan StatusPatience = TimeSpan.FromSeconds(5);
@@ -35,7 +35,7 @@ internal sealed class LinkActor : OwningActor
     private readonly Dictionary<ulong, IActorRef> _sockets = [];
     private readonly HashSet<IActorRef> _sessions = [];
 
-    // Those of the sessions for which there was no room, by number or by descriptors, the oldest first. They can ask how the driver is.
+    // Sessions beyond the limit on sessions, or on descriptors, the oldest first. They can ask for the status.
     private readonly List<IActorRef> _guests = [];
     private readonly RefusalLog _refusals = new(Context.System.Scheduler);
     private int _maxSessions;
@@ -108,7 +108,7 @@ internal sealed class LinkActor : OwningActor
         }
     }
 
-    /// <summary>Whether there is room for one more, with sockets and all.</summary>
+    /// <summary>Whether one more session may make sockets.</summary>
     private bool HasRoomForSession(PeerCredentials peer)
     {
         if (_sessions.Count - _guests.Count < _maxSessions)
@@ -125,7 +125,7 @@ internal sealed class LinkActor : OwningActor
         return actor;
     }
 
-    /// <summary>Whoever has come last has its turn: those who hold on to the last places must not keep out the one who asks what is the matter.</summary>
+    /// <summary>The newest guest replaces the oldest: guests that stay must not keep out an operator who asks for the status.</summary>
     private void AddGuest(IActorRef session)
     {
         _guests.Add(session);
@@ -136,10 +136,10 @@ internal sealed class LinkActor : OwningActor
         _guests.RemoveAt(0);
     }
 
-    /// <summary>Whether a session may ask for a socket; a guest may when there is room by now. Once it has got it, it is a guest no longer.</summary>
+    /// <summary>Whether a session may make a socket. A guest may if there is room by now, and is no guest any more once it has one.</summary>
     private bool MayHaveSocket(IActorRef session, PeerCredentials peer) => !_guests.Contains(session) || HasRoomForSession(peer);
 
-    /// <summary>An application waits for its answer, a fault or not.</summary>
+    /// <summary>Answers also when handling the request throws: the application waits for an answer.</summary>
     private void Answer(LinkCall call)
     {
         try
@@ -260,7 +260,7 @@ internal sealed class LinkActor : OwningActor
         };
     }
 
-    /// <summary>Sockets go round the shards: an application of one connection has one thread's worth, one of many has all.</summary>
+    /// <summary>Distributes sockets round-robin, so that an application with many connections uses all threads.</summary>
     private SocketContext NextShard()
     {
         _nextShard = (_nextShard + 1) % _context.Sockets.Count;
@@ -274,7 +274,7 @@ internal sealed class LinkActor : OwningActor
     private void Listen(BecomeListener listen)
     {
         Add(listen.Link.Handle, LinkListenerActor.Props(listen, _context.Home.Reactor).WithDispatcher(_context.Home.Dispatcher));
-        // Requests that the connection's actor has sent back come after this; the pill comes after those that it still has.
+        // Requests that the connection's actor forwards here find the listener. The pill comes behind those that are still in its mailbox.
         Sender.Tell(PoisonPill.Instance);
     }
 
@@ -289,18 +289,19 @@ internal sealed class LinkActor : OwningActor
             _ => new LinkReply(ping.Failed(StackError.TimedOut)));
     }
 
-    /// <summary>The driver asks all its actors, this one too.</summary>
+    /// <summary>Asked of the driver, which collects it from all its actors, this one included.</summary>
     private void Status(StatusRequest request) => Context.Parent.Ask<DriverStatus>(GetStatus.Instance, StatusPatience).PipeTo(Sender, Self,
         status => new LinkReply(request.Status(StatusJson.Write(status))),
         _ => new LinkReply(request.Failed(StackError.TimedOut)));
 
-    /// <summary>All shards have the same addresses, and so give the same answer.</summary>
+    /// <summary>All shards have the same addresses: one answer stands for all.</summary>
     private void ChangeAddress(object question, LinkRequest request, LinkAnswer done) =>
         Task.WhenAll(_context.Sockets.Select(shard => shard.Stack.Ask<AddressAnswer>(question, StatusPatience))).PipeTo(Sender, Self,
             answers => new LinkReply(answers[0].Error == StackError.None ? done : request.Failed(answers[0].Error)),
             _ => new LinkReply(request.Failed(StackError.TimedOut)));
 
-    /// <summary>Null, or why nothing has changed. Whoever is connected stays.</summary>
+    /// <summary>Applies new limits and users to sessions that come from now on.</summary>
+    /// <returns>Null, or why nothing was changed.</returns>
     private string? Reconfigure(ReconfigureLink wanted)
     {
         try

@@ -11,8 +11,8 @@ using Tapwire.Posix;
 namespace Tapwire.Actors.Link;
 
 /// <summary>
-/// An application's listening socket. Each accepted connection goes to the application as a record with a descriptor, over the listening descriptor itself;
-/// while the application does not accept, one connection waits here, a handful in the pair, and the others in the stack's backlog.
+/// An application's listening socket. Each accepted connection goes to the application over the listening descriptor, as a record with a descriptor of its own.
+/// While the application does not accept, a handful of connections wait in the pair, one waits here, and the others wait in the stack's backlog.
 /// </summary>
 internal sealed class LinkListenerActor : ListenerActor
 {
@@ -25,7 +25,7 @@ internal sealed class LinkListenerActor : ListenerActor
     private readonly ListenRequest _request;
     private readonly RefusalLog _refusals = new(Context.System.Scheduler);
 
-    // Waits for the answer to the request; null once it has one.
+    // Gets the answer to the listen request; null once it has it.
     private IActorRef? _session;
     private Waiting? _waiting;
 
@@ -41,13 +41,13 @@ internal sealed class LinkListenerActor : ListenerActor
         _session = listen.Session;
     }
 
-    /// <summary>It belongs on the link actor's thread, whichever shard has the port: the application that has got a descriptor from it asks about that at once, and one that
-    /// has closed its listener may bind the port again at once.</summary>
+    /// <summary>To be made on the link actor's thread, whichever shard has the port. Messages between the two then keep the order that applications rely on: a
+    /// request about an accepted socket comes after the socket was made, and a bind after a close finds the port free.</summary>
     public static Props Props(BecomeListener listen, IReactor reactor) => Akka.Actor.Props.Create(() => new LinkListenerActor(listen, reactor));
 
     protected override void PreStart()
     {
-        // The reserved port goes with the request: it must be sent whatever becomes of the rest.
+        // First: the request hands the reserved port back to the stack, and must be sent even if the rest fails.
         base.PreStart();
         _link.Start(_reactor, Readiness.Readable, LinkReady.Tell, Self);
     }
@@ -75,14 +75,14 @@ internal sealed class LinkListenerActor : ListenerActor
         Stack.Tell(new Accept(listening.Id, 1));
     }
 
-    /// <summary>Linux would let the application try again on the same socket; here it needs a new one, and its descriptor says so.</summary>
+    /// <summary>Ends the socket. Linux would let the application listen on it again; here it needs a new one, and its descriptor reads end of file.</summary>
     protected override void OnListenFailed(StackError error)
     {
         Answer(_request.Failed(error));
         Context.Stop(Self);
     }
 
-    /// <summary>Answers the request to listen, once.</summary>
+    /// <summary>Answers the listen request, once.</summary>
     private void Answer(LinkAnswer answer)
     {
         _session?.Tell(new LinkReply(answer));
@@ -180,6 +180,6 @@ internal sealed class LinkListenerActor : ListenerActor
         }
     }
 
-    /// <summary>A connection whose record the application's descriptor has not taken yet.</summary>
+    /// <summary>An accepted connection whose record does not fit into the pair yet.</summary>
     private sealed record Waiting(Accepted Accepted, StreamLink Link, ApplicationEnd Application);
 }

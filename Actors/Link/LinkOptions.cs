@@ -7,13 +7,13 @@ using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Actors.Link;
 
-/// <summary>Socket options as applications name them (Linux's level and name, P18), and what they mean here.</summary>
+/// <summary>Socket options by Linux's level and name, and the stack's options that they stand for (P18).</summary>
 internal static class LinkOptions
 {
     /// <summary>TCP_CA_NAME_MAX.</summary>
     private const int CongestionNameLength = 16;
 
-    /// <summary>What an option means to the stack, or null: it is none of the stack's.</summary>
+    /// <summary>The stack's option; null if the stack has none for it.</summary>
     public static SocketOption? Map(int level, int name) => (level, name) switch
     {
         (LinkOption.SolSocket, LinkOption.SoError) => SocketOption.Error,
@@ -40,7 +40,8 @@ internal static class LinkOptions
 
     public static bool IsReuseAddress(int level, int name) => (level, name) == (LinkOption.SolSocket, LinkOption.SoReuseAddr);
 
-    /// <summary>Options that are answered from what the socket is: its type, family, protocol, whether it listens, and that urgent bytes stay in line.</summary>
+    /// <summary>Read-only options that follow from the kind of socket: type, family, protocol, whether it listens, and that urgent bytes stay in line. Null:
+    /// another option.</summary>
     public static int? Fixed(int level, int name, SocketFamily family, LinkSocketType type, bool listens) => level != LinkOption.SolSocket ? null : name switch
     {
         LinkOption.SoType => (int)type,
@@ -51,7 +52,7 @@ internal static class LinkOptions
         _ => null,
     };
 
-    /// <summary>An int, or struct linger, as one number: linger is -1 when off.</summary>
+    /// <summary>Decodes an int, the name of a congestion control, or struct linger as its seconds, -1 when off.</summary>
     public static bool TryDecode(SocketOption? option, ReadOnlySpan<byte> value, out int number)
     {
         number = 0;
@@ -68,7 +69,7 @@ internal static class LinkOptions
         return true;
     }
 
-    /// <summary>A name, as Linux takes it: with or without a zero at the end.</summary>
+    /// <summary>Like Linux, takes a name with or without a terminating zero.</summary>
     private static bool TryDecodeName(ReadOnlySpan<byte> value, out int number)
     {
         var known = CongestionAlgorithms.TryParse(Encoding.ASCII.GetString(value.TrimEnd((byte)0)), out var algorithm);

@@ -10,8 +10,8 @@ using Tapwire.Wires;
 namespace Tapwire.Actors.Link;
 
 /// <summary>
-/// One control connection: hands requests to the link actor and answers to the client. A client that does not speak the protocol is disconnected and logged;
-/// the sockets that it made live on with its descriptors.
+/// One control connection: passes requests to the link actor, and answers to the client. A client that breaks the protocol is disconnected, and the log says so. Its
+/// sockets live on as long as their descriptors do.
 /// </summary>
 internal sealed class LinkSessionActor : OwningActor
 {
@@ -35,7 +35,7 @@ internal sealed class LinkSessionActor : OwningActor
         Receive<Stopping>(_ => Context.Stop(Self));
     }
 
-    /// <param name="refusals">Shared by all sessions: a client that is disconnected comes again as another one.</param>
+    /// <param name="refusals">Shared by all sessions, so that a client that is disconnected and connects again cannot flood the log.</param>
     public static Props Props(LinkSession session, RefusalLog refusals, IReactor reactor) =>
         Akka.Actor.Props.Create(() => new LinkSessionActor(session, refusals, reactor));
 

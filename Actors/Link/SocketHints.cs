@@ -3,8 +3,8 @@ using Tapwire.Links.Protocol;
 namespace Tapwire.Actors.Link;
 
 /// <summary>
-/// Options that an application may set and read back, and that change nothing here: hints about timing and memory, permissions that nothing forbids, and
-/// behaviour that there is anyhow. Programs take a refusal of these for a fault of the network. They are remembered, since programs read them back.
+/// Options that change nothing here: hints about timing and memory, permissions for what is permitted anyhow, and behaviour that is always so. They are accepted
+/// because programs take a refusal for a fault of the network, and remembered because programs read them back.
 /// </summary>
 internal struct SocketHints
 {
@@ -18,7 +18,7 @@ internal struct SocketHints
     /// <summary>IPV6_V6ONLY is set: the application has another socket for IPv4.</summary>
     public readonly bool IsV6Only => _values is not null && _values.GetValueOrDefault((SolIpV6, LinkOption.IpV6V6Only)) != 0;
 
-    /// <summary>The answer to a request about a hint; null if it is about something else.</summary>
+    /// <summary>Sets or reads a hint. Null: the request is about something else.</summary>
     public LinkAnswer? Answer(LinkSocketRequest request)
     {
         switch (request)
@@ -39,10 +39,10 @@ internal struct SocketHints
     {
         (SolSocket, LinkOption.SoDebug or LinkOption.SoDontRoute or LinkOption.SoPriority or LinkOption.SoBusyPoll or LinkOption.SoIncomingCpu) => true,
 
-        // Urgent bytes are always in line. A port has one listener, so that a second one is refused when it binds.
+        // Urgent bytes are always in line. SO_REUSEPORT shares no port: a second bind of a port is refused.
         (SolSocket, LinkOption.SoOobInline or LinkOption.SoReusePort) => true,
 
-        // When to send or to acknowledge, and when to wake: the stack decides by its own rules.
+        // The stack decides by its own rules when to send, to acknowledge, and to wake the application.
         (SolTcp, LinkOption.TcpCork or LinkOption.TcpDeferAccept or LinkOption.TcpQuickAck or LinkOption.TcpNotSentLowat or LinkOption.TcpLinger2) => true,
 
         // Packets are never fragmented, the path MTU is always discovered, errors are always reported.

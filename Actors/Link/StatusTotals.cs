@@ -3,10 +3,10 @@ using Tapwire.Messages;
 
 namespace Tapwire.Actors.Link;
 
-/// <summary>What the shards of a driver have to say together.</summary>
+/// <summary>Adds up the status of a driver's shards.</summary>
 internal static class StatusTotals
 {
-    /// <summary>Counters and connections are everybody's; addresses and the pool are the same for all.</summary>
+    /// <summary>Sums counters and connections. Addresses and the buffer pool are common to all shards.</summary>
     public static StackStatus Of(IReadOnlyList<StackStatus> shards)
     {
         if (shards.Count == 1)
@@ -22,7 +22,7 @@ internal static class StatusTotals
         };
     }
 
-    /// <summary>The queues of one interface; it is up while all of them are.</summary>
+    /// <summary>Sums the queues of one interface, which is up while all of them are.</summary>
     public static WireStatus Of(IReadOnlyList<TapStatus> queues) => queues[0].Wire with
     {
         Up = queues.All(static queue => queue.Wire.Up),

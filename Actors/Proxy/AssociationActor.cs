@@ -14,18 +14,18 @@ using Tapwire.Stack.Udp;
 namespace Tapwire.Actors.Proxy;
 
 /// <summary>
-/// The relay of one SOCKS client's datagrams (RFC 1928, 7): a UDP socket of the host for the client, and one of the stack for everybody that it sends to. Fragments
-/// are dropped, as the RFC allows. Its session's actor stops it.
+/// The relay of one SOCKS client's datagrams (RFC 1928, 7): a UDP socket of the host towards the client, and one of the stack towards all destinations. Fragments are
+/// dropped, as the RFC allows. The session's actor stops it.
 /// </summary>
 internal sealed class AssociationActor : OwningActor, IWithTimers
 {
-    /// <summary>Datagrams asked of the stack ahead.</summary>
+    /// <summary>Credit of the stack: datagrams that it may send here unasked.</summary>
     private const int Ahead = 64;
 
     /// <summary>Datagrams read from the client per message, before another actor has its turn.</summary>
     private const int ReadsPerTurn = 64;
 
-    /// <summary>Names that are remembered, and datagrams that wait for one to be found.</summary>
+    /// <summary>Limit of the cached names, and of the datagrams that wait for a look-up.</summary>
     private const int MaxNames = 64;
 
     private readonly ProxyContext _context;
@@ -33,7 +33,7 @@ internal sealed class AssociationActor : OwningActor, IWithTimers
     private readonly Dictionary<string, IpAddress?> _names = [];
     private readonly List<(Destination To, PacketBuffer Data)> _waiting = [];
 
-    // The address is that of the client's connection; the port, unless the client has said it, that of the first datagram.
+    // The address is that of the client's TCP connection. The port is the one that the client has named, or else that of its first datagram.
     private IpEndpoint _client;
     private SocketId? _socket;
 
@@ -60,7 +60,7 @@ internal sealed class AssociationActor : OwningActor, IWithTimers
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <param name="relay">The actor's from now on.</param>
-    /// <param name="client">Who may send; with port 0, from any port, but only from one.</param>
+    /// <param name="client">Who may send. With port 0 the first datagram decides the port.</param>
     public static Props Props(ProxyContext context, HostDatagramSocket relay, IpEndpoint client) =>
         Akka.Actor.Props.Create(() => new AssociationActor(context, relay, client));
 
@@ -139,7 +139,7 @@ internal sealed class AssociationActor : OwningActor, IWithTimers
             Await(name, to, data);
     }
 
-    /// <summary>Keeps a datagram until its host's address is known, if not too many are kept.</summary>
+    /// <summary>Keeps a datagram until the address of its destination is known, or drops it if too many wait.</summary>
     private void Await(string name, Destination to, PacketBuffer data)
     {
         if (_waiting.Count == MaxNames)
@@ -151,17 +151,17 @@ internal sealed class AssociationActor : OwningActor, IWithTimers
 
         _waiting.Add((to, data));
         if (_names.ContainsKey(name))
-            return; // it is being looked for
+            return; // the look-up is under way
         if (_names.Count >= MaxNames)
             ForgetNames();
         _names[name] = null;
         _context.Resolver.Tell(new Resolve(name));
 
-        // No answer in time is as good as none: what waits would wait for ever, and the name would never be looked for again.
+        // No answer in time counts as a failed look-up. Otherwise the datagrams would wait for ever, and the name would never be looked up again.
         Timers.StartSingleTimer(name, new Resolved(name, []), _context.Settings.Proxy.ConnectTimeout);
     }
 
-    /// <summary>What is being looked for stays: somebody waits for it.</summary>
+    /// <summary>Empties the cache. Names whose look-up is under way stay, since datagrams wait for them.</summary>
     private void ForgetNames()
     {
         foreach (var name in _names.Where(static entry => entry.Value is not null).Select(static entry => entry.Key).ToList())

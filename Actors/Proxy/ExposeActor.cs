@@ -11,7 +11,7 @@ namespace Tapwire.Actors.Proxy;
 /// <summary>A TCP port of the stack whose connections lead to a service of the host.</summary>
 internal sealed class ExposeActor : ListenerActor
 {
-    /// <summary>Connections asked for ahead: accepting one costs no round trip to the stack.</summary>
+    /// <summary>Connections that the stack may hand over without being asked again, so that accepting one costs no round trip.</summary>
     private const int Ahead = 64;
 
     private ProxyContext _context;

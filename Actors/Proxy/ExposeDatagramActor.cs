@@ -11,7 +11,7 @@ namespace Tapwire.Actors.Proxy;
 /// <summary>A UDP port of the stack whose datagrams lead to a service of the host.</summary>
 internal sealed class ExposeDatagramActor : ReceiveActor
 {
-    /// <summary>Datagrams asked of the stack ahead.</summary>
+    /// <summary>Credit of the stack: datagrams that it may send here unasked.</summary>
     private const int Ahead = 64;
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
@@ -76,7 +76,7 @@ internal sealed class ExposeDatagramActor : ReceiveActor
             _context = use.Context;
             _flows.Limit = _context.Settings.Proxy.MaxFlows;
         });
-        // Its clients have no port to get their answers from: they end with it.
+        // The flows end with the port: without it there is no way for answers to their clients.
         Receive<StopAccepting>(_ =>
         {
             _socket = null;

@@ -13,7 +13,7 @@ using Tapwire.Wires;
 
 namespace Tapwire.Actors.Proxy;
 
-/// <summary>A host in Tapwire's network whose datagrams go to a service of the host, each such peer by a socket of its own.</summary>
+/// <summary>A peer in Tapwire's network whose datagrams go to a service of the host. Each peer has a socket of its own, so that answers find it.</summary>
 internal sealed class ExposeFlowActor(ProxyContext context, IpEndpoint client, Destination target) : FlowActor(context, client, target)
 {
     /// <summary>Datagrams read per message, before another actor has its turn.</summary>

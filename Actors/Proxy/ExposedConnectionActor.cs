@@ -14,8 +14,9 @@ using Tapwire.Wires;
 namespace Tapwire.Actors.Proxy;
 
 /// <summary>
-/// A connection that the stack has accepted for a service of the host: connects there, and then leaves both to a <see cref="ConnectionActor"/>, its child. Until then
-/// the stack's socket is silent: what comes waits in its window. A service that cannot be reached is RST to the peer.
+/// A connection that the stack has accepted for a service of the host. It connects to the service, and then leaves both connections to a child, a
+/// <see cref="ConnectionActor"/>. Until then the stack's socket delivers nothing: received bytes wait within its window. If the service cannot be reached, the
+/// peer gets RST.
 /// <para>States: Resolving → Connecting → Joined.</para>
 /// </summary>
 internal sealed class ExposedConnectionActor : OwningActor, IWithTimers
@@ -68,7 +69,7 @@ internal sealed class ExposedConnectionActor : OwningActor, IWithTimers
         ReceiveEnd();
     }
 
-    /// <summary>Connects to the first address from <paramref name="index"/> on that can be tried.</summary>
+    /// <summary>Begins to connect to the first address, from <paramref name="index"/> on, to which that is possible.</summary>
     private void Try(IReadOnlyList<IpAddress> addresses, int index, StackError failure)
     {
         for (; index < addresses.Count; index++)

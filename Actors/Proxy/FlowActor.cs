@@ -7,10 +7,11 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Proxy;
 
-/// <summary>One UDP client of a forwarded port, and the socket of its own on the other side, so that answers find it. It ends when nothing has passed for a while.</summary>
+/// <summary>One UDP client of a forwarded port. It has a socket of its own on the other side, so that answers find it, and ends when nothing has passed for a
+/// while.</summary>
 internal abstract class FlowActor : OwningActor
 {
-    /// <summary>Datagrams that wait until the destination is known; more are dropped.</summary>
+    /// <summary>Datagrams that may wait until the destination is known; others are dropped.</summary>
     private const int MaxWaiting = 16;
 
     private readonly Destination _target;
@@ -63,16 +64,16 @@ internal abstract class FlowActor : OwningActor
             data.Release();
     }
 
-    /// <summary>Opens the socket, and calls <see cref="Opened"/> or <see cref="Fail"/> when that is done.</summary>
+    /// <summary>Opens the socket towards the destination, and then calls <see cref="Opened"/> or <see cref="Fail"/>.</summary>
     protected abstract void Open(IpEndpoint target);
 
-    /// <summary>Sends one datagram, which is the callee's.</summary>
+    /// <summary>Sends one datagram. The buffer passes to the callee.</summary>
     protected abstract void Send(PacketBuffer data);
 
     /// <summary>Handlers of the open flow, beside those for the client's datagrams.</summary>
     protected abstract void WhileOpen();
 
-    /// <summary>The socket is there: what has waited goes first.</summary>
+    /// <summary>The socket is open: datagrams that have waited are sent before others.</summary>
     protected void Opened()
     {
         Become(() =>

@@ -7,7 +7,8 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Proxy;
 
-/// <summary>The UDP clients of one port: for each an actor that remembers it until it has been silent for a while, up to a limit. It counts for the port's status.</summary>
+/// <summary>The UDP clients of one port, up to a limit. Each has an actor, which ends when the client has been silent for a while. Counts for the port's
+/// status.</summary>
 internal sealed class FlowTable(IActorContext context, int limit)
 {
     private readonly Dictionary<IpEndpoint, IActorRef> _flows = [];
@@ -18,16 +19,16 @@ internal sealed class FlowTable(IActorContext context, int limit)
     private long _failed;
     private long _dropped;
 
-    /// <summary>Clients at a time. Those that are there stay when it becomes smaller.</summary>
+    /// <summary>The most clients at a time. A smaller limit ends none of those that are there.</summary>
     public int Limit { get; set; } = limit;
 
     public void Drop(int count = 1) => _dropped += count;
 
     public void Fail() => _failed++;
 
-    /// <summary>Hands a client's datagram to its actor, or drops it where there is no room for another client.</summary>
-    /// <param name="flow">Makes the props of the actor for a client that is new.</param>
-    /// <returns>False if this is the first client that finds no room since there was some: a refusal to be logged, where each datagram would be too much.</returns>
+    /// <summary>Passes a datagram to its client's actor, or drops it if there is no room for another client.</summary>
+    /// <param name="flow">Makes the props of the actor for a new client.</param>
+    /// <returns>False: to be logged as a refusal. True also for later datagrams that find no room: a log entry for each would be too much.</returns>
     public bool Pass(IpEndpoint client, PacketBuffer data, Func<IpEndpoint, Props> flow)
     {
         if (!_flows.TryGetValue(client, out var actor))

@@ -48,7 +48,7 @@ internal sealed class ForwardDatagramActor : OwningActor
             _context = use.Context;
             _flows.Limit = _context.Settings.Proxy.MaxFlows;
         });
-        // Its clients have no port to get their answers from: they end with it.
+        // The flows end with the port: without it there is no way for answers to their clients.
         Receive<StopAccepting>(_ =>
         {
             _port.Dispose();

@@ -12,7 +12,7 @@ namespace Tapwire.Actors.Proxy;
 /// <summary>A client of the host whose datagrams go out by a UDP socket of the stack.</summary>
 internal sealed class ForwardFlowActor : FlowActor
 {
-    /// <summary>Datagrams asked of the stack ahead.</summary>
+    /// <summary>Credit of the stack: datagrams that it may send here unasked.</summary>
     private const int Ahead = 16;
 
     private IpEndpoint _remote;

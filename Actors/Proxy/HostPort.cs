@@ -4,17 +4,18 @@ using Tapwire.Proxy;
 
 namespace Tapwire.Actors.Proxy;
 
-/// <summary>A port of the host that has been opened for the driver: a SOCKS proxy's, or a forwarded one. Whoever holds it disposes it.</summary>
+/// <summary>An open port of the host: a SOCKS proxy's, or a forwarded one. Its holder disposes it.</summary>
 public abstract record HostPort : IDisposable
 {
     private protected HostPort(string name) => Name = name;
 
-    /// <summary>What it is, and as it is written in the settings.</summary>
+    /// <summary>The kind of port, and its entry in the settings.</summary>
     public string Name { get; }
 
-    /// <summary>Opens the ports that settings name; all or none.</summary>
-    /// <exception cref="HostSocketException">One cannot be opened: in use, or not the host's address.</exception>
-    /// <exception cref="SettingsException">A SOCKS port would be open to other machines, and that is not allowed or not guarded.</exception>
+    /// <summary>Opens all ports of the settings, or none.</summary>
+    /// <exception cref="HostSocketException">A port cannot be opened: it is in use, or its address is not the host's.</exception>
+    /// <exception cref="SettingsException">A SOCKS port would be open to other machines, and the settings do not allow that, or name no user and
+    /// password.</exception>
     public static IReadOnlyList<HostPort> Open(DriverSettings settings)
     {
         settings.Socks.Check();
@@ -35,7 +36,7 @@ public abstract record HostPort : IDisposable
     }
 
     /// <summary>Opens the port of a SOCKS proxy.</summary>
-    /// <exception cref="HostSocketException">It cannot be opened: in use, or not the host's address.</exception>
+    /// <exception cref="HostSocketException">The port cannot be opened: it is in use, or its address is not the host's.</exception>
     public static HostPort Open(SocksSpec spec) => new SocksPort(spec, HostListener.Listen(spec.Listen));
 
     /// <summary>Opens a port that is forwarded.</summary>

@@ -12,10 +12,10 @@ using Tapwire.Wires;
 
 namespace Tapwire.Actors.Proxy;
 
-/// <summary>One listening port of the host: every connection gets an actor of its own, up to a limit.</summary>
+/// <summary>One listening TCP port of the host. Every connection has an actor of its own, up to a limit.</summary>
 internal sealed class HostPortActor : OwningActor
 {
-    /// <summary>Connections beyond the limit that are told so in their own protocol; further ones are reset.</summary>
+    /// <summary>Connections beyond the limit that get a refusal in their own protocol; others are reset.</summary>
     private const int MaxTurnedAway = 64;
 
     /// <summary>Connections accepted per message, before another actor has its turn.</summary>
@@ -46,7 +46,7 @@ internal sealed class HostPortActor : OwningActor
     }
 
     /// <param name="listener">The actor's from now on.</param>
-    /// <param name="target">Where all connections go; null: each client says it, by SOCKS or HTTP.</param>
+    /// <param name="target">The destination of all connections; null: each client names its own, by SOCKS or HTTP.</param>
     public static Props Props(ProxyContext context, string name, HostListener listener, Destination? target) =>
         Akka.Actor.Props.Create(() => new HostPortActor(context, name, listener, target));
 
@@ -123,7 +123,7 @@ internal sealed class HostPortActor : OwningActor
         Receive<Stopping>(_ => Stop());
     }
 
-    /// <summary>The port is free at once; its connections go on to their end.</summary>
+    /// <summary>Frees the port at once. Its connections go on.</summary>
     private void Retire()
     {
         _listener.Dispose();

@@ -7,7 +7,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Proxy;
 
-/// <summary>Finds addresses as programs of the host do, by its files and name servers. The look-up runs elsewhere; this actor never waits.</summary>
+/// <summary>Looks up names with the host's resolver, its files and name servers. The look-up runs on other threads; this actor never waits.</summary>
 internal sealed class HostResolverActor : ReceiveActor
 {
     private readonly ILoggingAdapter _log = Context.GetLogger();
@@ -19,17 +19,17 @@ internal sealed class HostResolverActor : ReceiveActor
             addresses => new Resolved(resolve.Name, Sorted(addresses)),
             cause =>
             {
-                log.Debug("No address of {HostName}: {Reason}", resolve.Name, cause.GetBaseException().Message);
+                log.Debug("Host name {HostName} cannot be resolved: {Reason}", resolve.Name, cause.GetBaseException().Message);
                 return new Resolved(resolve.Name, []);
             });
     });
 
     public static Props Props() => Akka.Actor.Props.Create(() => new HostResolverActor());
 
-    /// <summary>A name that cannot be one is refused at once; it is an answer like any other.</summary>
+    /// <summary>An invalid name makes the resolver throw at once. That, too, becomes a failed task, and so an answer.</summary>
     private static async Task<IPAddress[]> FindAsync(string name) => await Dns.GetHostAddressesAsync(name);
 
-    /// <summary>IPv4 first: it is what the stack speaks. Apart from that the resolver's own order (RFC 6724) stays.</summary>
+    /// <summary>Puts IPv4 first. Apart from that the resolver's own order (RFC 6724) stays.</summary>
     private static IpAddress[] Sorted(IPAddress[] addresses) =>
         [.. addresses.OrderBy(static address => address.AddressFamily == AddressFamily.InterNetwork ? 0 : 1).Select(IpAddress.FromSystem)];
 }

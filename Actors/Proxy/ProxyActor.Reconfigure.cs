@@ -6,10 +6,10 @@ using Tapwire.Proxy;
 
 namespace Tapwire.Actors.Proxy;
 
-/// <summary>Other ports, bounds and users while the proxy runs.</summary>
+/// <summary>Changes ports, limits and users while the proxy runs.</summary>
 internal sealed partial class ProxyActor
 {
-    /// <summary>Ports that are no longer wanted accept nothing any more before others are opened: one may have the place of another.</summary>
+    /// <summary>Closes the ports that are no longer wanted, and only then opens others: a new one may need the address of an old one.</summary>
     private void Reconfigure(DriverSettings wanted)
     {
         var change = new Change(Sender, wanted);
@@ -131,7 +131,7 @@ internal sealed partial class ProxyActor
         _ => $"expose {spec}",
     };
 
-    /// <summary>What has been asked for, and what has come of it so far.</summary>
+    /// <summary>The settings that are asked for, and the results so far.</summary>
     private sealed record Change(IActorRef Asker, DriverSettings Wanted)
     {
         public List<string> Done { get; } = [];

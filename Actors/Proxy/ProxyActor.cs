@@ -6,7 +6,7 @@ using Tapwire.Messages;
 
 namespace Tapwire.Actors.Proxy;
 
-/// <summary>The ways into and out of Tapwire's network that need no library of ours: the SOCKS proxy and forwarded ports. One child for each port.</summary>
+/// <summary>The SOCKS proxy, forwarded and exposed ports: ways into and out of Tapwire's network that need no library of ours. Each port has a child.</summary>
 internal sealed partial class ProxyActor : ReceiveActor
 {
     private static readonly TimeSpan StatusPatience = TimeSpan.FromSeconds(5);
@@ -14,7 +14,7 @@ internal sealed partial class ProxyActor : ReceiveActor
     private readonly IReadOnlyList<HostPort> _hostPorts;
     private readonly List<IActorRef> _ports = [];
 
-    // The ports by what the settings have of them: SocksSpec, ForwardSpec, ExposeSpec. One that accepts nothing any more is not among them.
+    // The ports by their entries in the settings: SocksSpec, ForwardSpec, ExposeSpec. Without those that accept nothing any more.
     private readonly Dictionary<object, IActorRef> _open = [];
     private ProxyContext _context;
     private int _unopened;

@@ -10,15 +10,15 @@ using Tapwire.Wires;
 
 namespace Tapwire.Actors.Proxy;
 
-// UDP ASSOCIATE (RFC 1928, 4, 6 and 7): a relay that lives as long as the connection that asked for it.
+// UDP ASSOCIATE (RFC 1928, 4, 6 and 7): the relay lives as long as the connection that asked for it.
 internal sealed partial class ProxySessionActor
 {
-    /// <param name="from">Where the client says that its datagrams will come from; zeros where it does not know.</param>
+    /// <param name="from">Where the client's datagrams will come from, as the client says; zeros if it does not know.</param>
     private void Associate(Destination from)
     {
         try
         {
-            // Only the machine that has asked is heard, and on the address where it has asked.
+            // The relay listens on the address that the client has connected to, and only to the client's machine.
             var socket = HostDatagramSocket.Bind(new IpEndpoint(_client.Local.Address, 0));
             var client = new IpEndpoint(_client.Remote.Address, from.Port);
             var relay = Context.Watch(Context.ActorOf(AssociationActor.Props(_context, socket, client).WithDispatcher(_context.Dispatcher)));
@@ -51,7 +51,7 @@ internal sealed partial class ProxySessionActor
         ReceiveStopping();
     }
 
-    /// <summary>The client is told, and has time to read it; the relay goes at once, and its end is nothing new.</summary>
+    /// <summary>Stops the relay at once, and refuses the client, who has time to read the answer.</summary>
     private void FailWithout(IActorRef relay, ProxyOutcome outcome, string reason)
     {
         Context.Unwatch(relay);

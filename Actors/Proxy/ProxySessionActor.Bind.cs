@@ -7,7 +7,8 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Proxy;
 
-// BIND (RFC 1928, 4 and 6): a port of the stack for one connection from the host that the request names. Two replies: where it is awaited, and who has come.
+// BIND (RFC 1928, 4 and 6): a port of the stack waits for one connection from the host that the request names. The client gets two replies: the port, and who
+// has connected.
 internal sealed partial class ProxySessionActor
 {
     private void Bind(Destination expected)
@@ -46,7 +47,7 @@ internal sealed partial class ProxySessionActor
         {
             if (!IsExpected(accepted.Remote.Address, expected))
             {
-                _context.Refusals.Inform(_log, "Reset a connection of {Remote}: client {Peer} awaits {Destination}", accepted.Remote, _peer, expected);
+                _context.Refusals.Inform(_log, "Reset a connection from {Remote}: client {Peer} waits for one from {Destination}", accepted.Remote, _peer, expected);
                 _context.Stack.Tell(new Abort(accepted.Id));
                 _context.Stack.Tell(new Accept(listener, 1));
                 return;
@@ -60,7 +61,7 @@ internal sealed partial class ProxySessionActor
         ReceiveImpatience(expected);
     }
 
-    /// <summary>A client that names no address awaits anybody whom the settings let it have.</summary>
+    /// <summary>A client that names no address accepts a connection from anybody whom the settings allow.</summary>
     private bool IsExpected(IpAddress remote, Destination expected) =>
         expected.Name is null && !expected.Address.IsUnspecified ? remote == expected.Address : _context.Allows(remote);
 }

@@ -6,7 +6,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Proxy;
 
-// CONNECT, and a forwarded port: find the address, connect, join.
+// CONNECT, and a forwarded port: look up the address, connect, join.
 internal sealed partial class ProxySessionActor
 {
     private void Connect(Destination destination)
@@ -45,12 +45,12 @@ internal sealed partial class ProxySessionActor
 
     private void Connect(Destination destination, IReadOnlyList<IpAddress> addresses, int index, StackError failure)
     {
-        // On hold until the client has its answer, and the connection its actor.
+        // On hold: the socket delivers nothing before the client has its answer and the connection its actor.
         _context.Stack.Tell(new Connect(new IpEndpoint(addresses[index], destination.Port), null, Options) { Hold = true });
         Become(() => Connecting(destination, addresses, index, failure));
     }
 
-    /// <param name="failure">Why the first address could not be reached: what the client is told if none can.</param>
+    /// <param name="failure">Why the first address could not be reached. The client is told this if no other can be.</param>
     private void Connecting(Destination destination, IReadOnlyList<IpAddress> addresses, int index, StackError failure)
     {
         Receive<Connecting>(connecting => _socket = connecting.Id);

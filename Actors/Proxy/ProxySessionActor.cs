@@ -14,17 +14,17 @@ using Tapwire.Wires;
 namespace Tapwire.Actors.Proxy;
 
 /// <summary>
-/// One connection of a program of the host, from its first byte to the <see cref="ConnectionActor"/> that joins it to a socket of the stack, and that is then
-/// this actor's child.
+/// One connection of a program of the host. It carries out what the program asks for, and then leaves both connections to a child, the
+/// <see cref="ConnectionActor"/> that joins the program's to a socket of the stack.
 /// <para>States: Handshaking → Resolving → Connecting → Joined; or Handshaking → Binding → Awaiting → Joined; or Handshaking → Associating → Associated.
-/// What is refused ends in Refused, where the client has time to read why.</para>
+/// A refused client ends in Refused, where it has time to read the answer.</para>
 /// </summary>
 internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
 {
-    /// <summary>How long a client that is refused may take to close.</summary>
+    /// <summary>How long a refused client may take to close.</summary>
     private static readonly TimeSpan FarewellPatience = TimeSpan.FromSeconds(5);
 
-    /// <summary>Reads per message of what nobody wants, before another actor has its turn.</summary>
+    /// <summary>Reads per message of bytes that are discarded, before another actor has its turn.</summary>
     private const int ReadsPerTurn = 16;
 
     private static readonly TcpSocketOptions Options = new() { NoDelay = true, KeepAlive = true };
@@ -34,12 +34,12 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
     private readonly HostStream _client;
     private readonly string _peer;
 
-    // Null for a forwarded port: its clients say nothing.
+    // Null for a forwarded port, which has no handshake.
     private readonly ProxyHandshake? _handshake;
     private readonly bool _isBusy;
     private readonly Destination? _target;
 
-    // What the stack has for this actor, to be given back if the actor goes first.
+    // What the stack keeps for this actor. Released if the actor ends first.
     private SocketId? _socket;
     private SocketId? _listener;
 
@@ -56,9 +56,9 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    /// <summary>A client that has to say where it wants to go.</summary>
+    /// <summary>A client that names its destination, by SOCKS or HTTP.</summary>
     /// <param name="client">The actor's from now on.</param>
-    /// <param name="isBusy">Whatever it asks for, there is no room.</param>
+    /// <param name="isBusy">Too many connections are open: the request is refused, in the client's own protocol.</param>
     public static Props Props(ProxyContext context, HostStream client, string peer, ProxyHandshake handshake, bool isBusy) =>
         Akka.Actor.Props.Create(() => new ProxySessionActor(context, client, peer, handshake, isBusy, null));
 
@@ -91,7 +91,7 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
     private void Handshaking()
     {
         Receive<LinkReady>(_ => ReadHandshake());
-        Receive<TookTooLong>(_ => Fail(null, "it took too long to say what it wants"));
+        Receive<TookTooLong>(_ => Fail(null, "it has not sent a whole request in time"));
         ReceiveStopping();
     }
 
@@ -103,7 +103,7 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
             if (read != ReadResult.Data)
             {
                 Context.Parent.Tell(ConnectionFailed.Instance);
-                _log.Debug("Client {Peer} has gone before it asked for anything", _peer);
+                _log.Debug("Client {Peer} has closed before it asked for anything", _peer);
                 Context.Stop(Self);
                 return;
             }
@@ -132,13 +132,14 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
             if (step.Consumed > 0)
                 continue;
 
-            // More has to come. The bytes that are still there hide the client's end from every look at them; what came before that end is looked at once more.
+            // The handshake needs more bytes. While unread bytes are queued, Peek does not show that the client has closed, so its state is asked for. Bytes
+            // that have come before the close are handled first.
             if (_client.State() is ReadResult.Empty or ReadResult.Data)
                 return;
             if (_client.Peek(input, out var all) == ReadResult.Data && all > count)
                 continue;
             Context.Parent.Tell(ConnectionFailed.Instance);
-            _log.Debug("Client {Peer} has gone in the middle of what it asked for", _peer);
+            _log.Debug("Client {Peer} has closed in the middle of its request", _peer);
             Context.Stop(Self);
             return;
         }
@@ -158,22 +159,22 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
             Associate(request.Destination);
     }
 
-    /// <summary>Writes to the client. False: it does not take a few bytes, and this actor stops.</summary>
+    /// <summary>Writes to the client. False: the client takes not even a short answer, and this actor stops.</summary>
     private bool Answer(ReadOnlySpan<byte> bytes)
     {
         if (_client.TryWrite(bytes))
             return true;
-        _log.Debug("Client {Peer} takes no answer", _peer);
+        _log.Debug("Client {Peer} does not read its answer", _peer);
         Context.Stop(Self);
         return false;
     }
 
-    /// <summary>The request comes to nothing: the client is told, as far as it can be.</summary>
-    /// <param name="outcome">Null: it is not told.</param>
+    /// <summary>The request has failed. The client is told, if its protocol has an answer.</summary>
+    /// <param name="outcome">Null: the client is not told.</param>
     private void Fail(ProxyOutcome? outcome, string reason)
     {
         Context.Parent.Tell(ConnectionFailed.Instance);
-        _context.Refusals.Inform(_log, "Nothing came of client {Peer}: {Reason}", _peer, reason);
+        _context.Refusals.Inform(_log, "The request of client {Peer} has failed: {Reason}", _peer, reason);
         if (_handshake is null || outcome is null)
             Context.Stop(Self);
         else if (Answer(_handshake.Reply(outcome.Value)))
@@ -192,7 +193,8 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
         Self.Tell(LinkReady.Of(Readiness.Readable), ActorRefs.NoSender);
     }
 
-    /// <summary>The client has its answer. Closed with bytes of it unread, the kernel would send RST, and the client might never see the answer.</summary>
+    /// <summary>The client has its answer, and its further bytes are read and discarded. Closing with bytes unread would send RST, and the client might lose the
+    /// answer.</summary>
     private void Refused()
     {
         Receive<LinkReady>(_ =>
@@ -208,7 +210,7 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
         ReceiveStopping();
     }
 
-    /// <summary>Takes away what a client sends to whom nobody listens any more, a bounded part of it at a time. True: it has come to its end.</summary>
+    /// <summary>Discards a batch of what the client still sends. True: the client has closed.</summary>
     private bool IsGone()
     {
         Span<byte> input = stackalloc byte[4096];
@@ -230,7 +232,7 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
         Context.Stop(Self);
     }
 
-    /// <summary>A socket of the stack that is connected and silent gets an actor that joins it to the client.</summary>
+    /// <summary>Gives a connected socket that is on hold an actor that joins it to the client.</summary>
     private void Join(SocketId id, IpEndpoint local, IpEndpoint remote)
     {
         Timers.CancelAll();
@@ -248,13 +250,13 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
         Receive<Stopping>(child.Forward);
     }
 
-    /// <summary>The client may go away while it waits. That it has sent its last byte does not mean that it has.</summary>
+    /// <summary>The client may close while it waits. A half-close (end of its stream) is no close.</summary>
     private void ReceiveClientGone() => Receive<LinkReady>(ready =>
     {
         if ((ready.Readiness & Readiness.HangUp) == 0 || _client.State() is ReadResult.Empty or ReadResult.EndOfStream)
             return;
         Context.Parent.Tell(ConnectionFailed.Instance);
-        _log.Debug("Client {Peer} has gone before it had a connection", _peer);
+        _log.Debug("Client {Peer} has closed before it had a connection", _peer);
         Context.Stop(Self);
     });
 

@@ -3,7 +3,7 @@ using Tapwire.Messages;
 
 namespace Tapwire.Actors.Services;
 
-/// <summary>Takes everything and keeps nothing (RFC 863).</summary>
+/// <summary>The discard service: reads and drops everything (RFC 863).</summary>
 public sealed class DiscardActor(IActorRef stack) : StreamServiceActor(stack)
 {
     public static Props Props(IActorRef stack) => Akka.Actor.Props.Create(() => new DiscardActor(stack));

@@ -4,7 +4,8 @@ using Tapwire.Stack.Buffers;
 
 namespace Tapwire.Actors.Services;
 
-/// <summary>Sends back what it receives (RFC 862). Received buffers go into the send queue as they are; what does not fit yet keeps the window closed.</summary>
+/// <summary>The echo service (RFC 862). Received buffers go into the send queue without a copy. Bytes that do not fit there yet keep the receive window
+/// closed.</summary>
 public sealed class EchoActor(IActorRef stack) : StreamServiceActor(stack)
 {
     private BufferQueue _waiting;

@@ -8,8 +8,8 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Actors.Services;
 
 /// <summary>
-/// Answers GET and HEAD with a plain page about the driver (HTTP/1.1, RFC 9112; HTTP/1.0 too). Requests are bounded in size; connections persist as the
-/// version and the Connection field say.
+/// The http service: answers GET and HEAD with a plain page about the driver (HTTP/1.1, RFC 9112; HTTP/1.0 too). The size of a request is bounded. Connections
+/// persist as the version and the Connection field say.
 /// </summary>
 public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceActor(stack)
 {
@@ -19,15 +19,15 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
     private readonly Queue<PacketBuffer> _answers = new(0);
     private IpEndpoint _remote;
 
-    // Where a request's head is put together; there only while there is part of one.
+    // The head of the request that is being received; null while nothing of one is there.
     private PacketBuffer? _headBuffer;
 
-    // Received and not looked at yet; it keeps the window closed.
+    // Bytes received and not parsed yet. They keep the receive window closed.
     private PacketBuffer? _input;
     private PacketBuffer? _inputTail;
     private bool _endOfStream;
     private int _length;
-    private int _waiting; // requests whose page is being asked for
+    private int _waiting; // requests whose page the stack has been asked for
     private bool _last;
 
     private Span<byte> Head => (_headBuffer ??= NewHead()).Span;
@@ -78,7 +78,7 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
         return _waiting == 0;
     }
 
-    /// <summary>Handles the whole requests that are there, one at a time and each answered before the next, so that answers keep the order of the requests.</summary>
+    /// <summary>Handles the requests that are there in full. Each is answered before the next is looked at, so that answers keep the order of the requests.</summary>
     private void Next()
     {
         SendAnswers();
@@ -132,7 +132,7 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
         _headBuffer = null;
     }
 
-    /// <summary>Moves what fits to the request's head; after the last request, discards what still comes.</summary>
+    /// <summary>Moves received bytes to the head, as far as they fit. After the last request it discards them.</summary>
     private void Fill()
     {
         var taken = 0;
@@ -168,7 +168,7 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
 
     private void Handle(string head)
     {
-        // An empty line before the request is passed over (RFC 9112, 2.2).
+        // An empty line before the request is ignored (RFC 9112, 2.2).
         var lines = head.TrimStart('\r', '\n').Split("\r\n");
         var request = lines[0].Split(' ');
         if (request is not [var method, var target, "HTTP/1.1" or "HTTP/1.0"])
@@ -197,7 +197,7 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
         }
     }
 
-    /// <summary>The page is written on another thread: all that it says is given to it.</summary>
+    /// <summary>Asks the stack for its status. The page is written on another thread and must not touch the actor's fields.</summary>
     private void AskForPage(bool headOnly)
     {
         var remote = _remote;

@@ -8,18 +8,18 @@ using Tapwire.Stack.Tcp;
 namespace Tapwire.Actors.Services;
 
 /// <summary>
-/// Serves a port from within the driver: every connection has an actor to itself. One whose connection has ended gets another: to make an actor and to end it
-/// costs more than all that a short connection says to it.
+/// Serves a port from within the driver, each connection by an actor of its own. An actor whose connection has ended is used again: making and stopping one
+/// costs more than all messages of a short connection.
 /// </summary>
 public sealed class ServiceListenerActor : ListenerActor
 {
-    /// <summary>Connections asked for ahead: accepting one costs no round trip to the stack.</summary>
+    /// <summary>Connections that the stack may hand over without being asked again, so that accepting one costs no round trip.</summary>
     private const int Ahead = 64;
 
-    /// <summary>So many have come when as many more are asked for.</summary>
+    /// <summary>Connections after which as many more are asked for.</summary>
     private const int Lot = Ahead / 2;
 
-    /// <summary>Actors that wait for a connection; more are stopped.</summary>
+    /// <summary>Idle actors that are kept; others are stopped.</summary>
     private const int MostIdle = 256;
 
     private readonly Stack<IActorRef> _idle = new();
@@ -35,7 +35,7 @@ public sealed class ServiceListenerActor : ListenerActor
     }
 
     /// <param name="connection">Of the actors that serve one connection each: <see cref="StreamServiceActor"/>.</param>
-    /// <param name="isShared">The port is listened on by all shards: nobody may have a part of it to himself.</param>
+    /// <param name="isShared">All shards listen on the port. Then an application must not be able to take it over on one of them (SO_REUSEADDR).</param>
     public static Props Props(IActorRef stack, string name, IpEndpoint local, int backlog, Props connection, bool isShared = false)
     {
         var request = new Listen(local, backlog, Binding: null, new TcpSocketOptions { NoDelay = true, ReuseAddress = !isShared });
@@ -76,7 +76,7 @@ public sealed class ServiceListenerActor : ListenerActor
     {
         if (!_idle.TryPop(out var connection))
             connection = Context.ActorOf(_connection);
-        // The stack stays the sender: it gets the connection back if the actor cannot be made, or has just ended.
+        // Forwarded, with the stack as the sender: the connection returns there if the actor cannot be made, or has just ended.
         connection.Forward(accepted);
         if (++_accepted < Lot)
             return;

@@ -6,14 +6,14 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Actors.Services;
 
 /// <summary>
-/// Writes as fast as the connection takes, until the peer closes: the numbers 0 to 32,767 as 64-bit little-endian words, again and again, so that a reader can
-/// tell a lost, repeated or misplaced byte. What it receives is discarded.
+/// The source service: writes as fast as the connection takes, until the peer closes. The bytes are the numbers 0 to 32,767 as 64-bit little-endian words, again
+/// and again, so that a reader notices a lost, repeated or misplaced byte. Received bytes are discarded.
 /// </summary>
 public sealed class SourceActor(IActorRef stack, BufferPool pool) : StreamServiceActor(stack)
 {
     private const int Chunk = 65536;
 
-    /// <summary>One turn of the numbers, for all connections: small enough to stay in a processor's cache.</summary>
+    /// <summary>All the numbers once, shared by all connections: small enough to stay in a processor's cache.</summary>
     private static readonly ConstantBytes Numbers = new(4 * Chunk, Count);
 
     private int _next;

@@ -7,11 +7,11 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Actors.Services;
 
 /// <summary>
-/// One accepted connection that is served from within the driver. Its first message is the listener's <see cref="Accepted"/>, so that all connections of a
-/// service have the same props. When the connection has ended it says <see cref="ConnectionServed"/> and waits for the next one; stopped before that, it resets
-/// the connection.
+/// One accepted connection that is served from within the driver. It begins with the listener's <see cref="Accepted"/>, so that all connections of a service
+/// have the same props. When the connection has ended the actor tells its parent <see cref="ConnectionServed"/>, and waits for the next one. If it is stopped
+/// before, it resets the connection.
 /// </summary>
-/// <remarks>A driver may have a million of these, most of them idle: one handler for all messages, and nothing made before it is needed.</remarks>
+/// <remarks>A driver may have a million of these, most of them idle: so there is one handler for all messages, and nothing is made before it is needed.</remarks>
 public abstract class StreamServiceActor(IActorRef stack) : UntypedActor
 {
     private SocketId _id;
@@ -80,18 +80,19 @@ public abstract class StreamServiceActor(IActorRef stack) : UntypedActor
     }
 
     /// <summary>
-    /// The connection has ended, or the actor stops: release what was held for it and be as new. False if something of the connection is still to come: then the
-    /// actor stops.
+    /// The connection has ended, or the actor stops: releases what belongs to the connection, and returns to the initial state. False: a message about the
+    /// connection is still to come, so that the actor cannot be used again.
     /// </summary>
     protected abstract bool TryForget();
 
     /// <summary>A message that is not the connection's.</summary>
     protected virtual void OnOther(object message) => Unhandled(message);
 
-    /// <summary>Bytes or the end of the stream; the buffers are the actor's from now on, and so is answering with <see cref="Consumed"/>.</summary>
+    /// <summary>Bytes or the end of the stream have come. The buffers pass to the callee, which reports the bytes with <see cref="Consumed"/> once it has dealt
+    /// with them.</summary>
     protected abstract void OnRead(ReadReady ready);
 
-    /// <summary>The connection is there, or there is more room to send.</summary>
+    /// <summary>The connection is established, or there is more room to send.</summary>
     protected virtual void OnRoom()
     {
     }

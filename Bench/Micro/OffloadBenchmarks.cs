@@ -22,7 +22,7 @@ public class OffloadBenchmarks
     private readonly byte[][] _segments = new byte[Segments][];
     private readonly TcpCoalescer _coalescer = new(EthernetHeader.Length);
     private readonly SegmentWire _wire = new();
-    private PlacingReader _reader = null!;
+    private CoalescingReader _reader = null!;
     private TcpSegmenter _segmenter = null!;
     private PacketBuffer _superFrame = null!;
 
@@ -41,7 +41,7 @@ public class OffloadBenchmarks
         }
 
         _wire.Segments = _segments;
-        _reader = new PlacingReader(_wire, _coalescer);
+        _reader = new CoalescingReader(_wire, _coalescer);
     }
 
     [Benchmark(OperationsPerInvoke = Segments)]
@@ -119,7 +119,7 @@ public class OffloadBenchmarks
     }
 
     /// <summary>Gives the segments again and again.</summary>
-    private sealed class SegmentWire : IPlacingWire
+    private sealed class SegmentWire : IDirectReadWire
     {
         private int _next;
 

@@ -9,8 +9,8 @@ namespace Tapwire.Links.Client;
 internal readonly record struct Answer(LinkAnswer Message, SafeSocketHandle? Descriptor);
 
 /// <summary>
-/// A client's control connection: any number of requests may be under way, from any thread; answers are matched by their ids. One loop reads; it
-/// holds no thread while it waits.
+/// A client's control connection. Any number of requests may be under way, from any thread; answers are matched by their ids. One asynchronous loop reads the
+/// answers.
 /// </summary>
 internal sealed class ControlConnection : IDisposable
 {
@@ -27,15 +27,15 @@ internal sealed class ControlConnection : IDisposable
 
     private ControlConnection(Socket socket) => _socket = socket;
 
-    /// <summary>Connects, and waits until the driver has said hello: as long as it takes, if the driver is stopped or its queue of connections is full.</summary>
-    /// <exception cref="SocketException">No driver can be reached there, or one that is not to be trusted, to which nothing has been sent; its message says why and what
-    /// to do.</exception>
+    /// <summary>Connects, and waits for the driver's hello. A driver that hangs, or whose backlog is full, is waited for until the call is cancelled.</summary>
+    /// <exception cref="SocketException">No driver can be reached there; or the listener is not to be trusted, and was sent nothing. The message says why and
+    /// what to do.</exception>
     /// <exception cref="LinkProtocolException">What listens there is no Tapwire driver, or one of another version.</exception>
     public static async Task<ControlConnection> OpenAsync(string path, CancellationToken cancellationToken)
     {
         if (LinkDiagnosis.OfPath(path) is { } impossible)
             throw impossible;
-        // Before anything is waited for: Linux keeps a user for each thread.
+        // Before the first await: under Linux each thread has a user of its own.
         var self = (Libc.geteuid(), Libc.getuid());
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
@@ -59,7 +59,7 @@ internal sealed class ControlConnection : IDisposable
     /// <summary>A number for the next request.</summary>
     public uint NextId() => Interlocked.Increment(ref _lastId);
 
-    /// <summary>Asks, and waits for the answer. Cancelled, the request may still be carried out; a descriptor that it brings is closed.</summary>
+    /// <summary>Sends a request and waits for the answer. A cancelled request may still be carried out; a descriptor that its answer brings is closed.</summary>
     /// <exception cref="SocketException">The driver has answered with an error, or is gone.</exception>
     public async Task<Answer> AskAsync(LinkRequest request, CancellationToken cancellationToken)
     {
@@ -83,7 +83,7 @@ internal sealed class ControlConnection : IDisposable
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.NoBufferSpaceAvailable)
         {
-            // Nothing has been asked, and others go on.
+            // The driver has got nothing, and other requests go on.
             _pending.TryRemove(request.Id, out _);
             throw;
         }
@@ -109,7 +109,7 @@ internal sealed class ControlConnection : IDisposable
         }
         catch (Exception e) when (e is SocketException or IOException or ObjectDisposedException)
         {
-            // Nobody waits for this answer; that it will not come is no news to anybody.
+            // Nobody waits for this answer, so nobody needs to know that it will not come.
         }
     }
 
@@ -125,7 +125,7 @@ internal sealed class ControlConnection : IDisposable
             }
             catch (SocketException e) when (e.SocketErrorCode is SocketError.WouldBlock or SocketError.TryAgain)
             {
-                // The driver's queue of connections is full, and nothing tells when it is not any more.
+                // The driver's backlog is full, and nothing reports when it has room again.
                 await Task.Delay(QueuePause, cancellationToken).ConfigureAwait(false);
             }
             catch (SocketException e)
@@ -145,7 +145,7 @@ internal sealed class ControlConnection : IDisposable
         }
         catch (SocketException e) when (e.SocketErrorCode != SocketError.NoBufferSpaceAvailable)
         {
-            // Closed already; what the other side has said before that can still be read.
+            // The other side has closed. Bytes that it has sent before can still be read.
         }
 
         var read = await ReadHelloAsync(hello, cancellationToken).ConfigureAwait(false);
@@ -165,7 +165,7 @@ internal sealed class ControlConnection : IDisposable
         }
     }
 
-    /// <summary>Bytes that the other side has said before it closed, at most as many as there is room for.</summary>
+    /// <summary>Reads what the other side has sent before it closed, as far as there is room.</summary>
     private async Task<int> ReadHelloAsync(Memory<byte> hello, CancellationToken cancellationToken)
     {
         var read = 0;
@@ -176,7 +176,7 @@ internal sealed class ControlConnection : IDisposable
         }
         catch (SocketException)
         {
-            // Closed with our hello unread: an end like any other.
+            // The other side has closed without reading our hello: that counts as the end of the stream.
         }
 
         return read;
@@ -188,7 +188,7 @@ internal sealed class ControlConnection : IDisposable
         var whole = frame.Length;
         try
         {
-            // Not to be cancelled half-way: what follows would be taken for the rest of this frame.
+            // Not cancelled half-way: the next frame would be taken for the rest of this one.
             while (frame.Length > 0)
                 frame = frame[await _socket.SendAsync(frame, SocketFlags.None, CancellationToken.None).ConfigureAwait(false)..];
         }
@@ -213,7 +213,7 @@ internal sealed class ControlConnection : IDisposable
         {
             while (true)
             {
-                // A read of no bytes waits until there are some.
+                // A read of zero bytes waits until there are some.
                 await _socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None).ConfigureAwait(false);
                 if (!ReadAvailable())
                     throw new SocketException((int)SocketError.ConnectionReset);
@@ -228,7 +228,7 @@ internal sealed class ControlConnection : IDisposable
         }
     }
 
-    /// <summary>Takes what the driver has sent. False at the end of the stream.</summary>
+    /// <summary>Reads and handles what the driver has sent. False at the end of the stream.</summary>
     private bool ReadAvailable()
     {
         while (true)
@@ -274,7 +274,7 @@ internal sealed class ControlConnection : IDisposable
             descriptor?.Dispose();
     }
 
-    /// <summary>The connection is at its end: all who wait are told, and all who come.</summary>
+    /// <summary>The connection has ended: fails all requests that wait, and all that come.</summary>
     private void Abandon(Exception failure)
     {
         _failure ??= failure;

@@ -4,12 +4,12 @@ using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Links.Client;
 
-/// <summary>Reads bytes and the descriptor that may come with them, which .NET's sockets cannot.</summary>
+/// <summary>Reads bytes and the descriptor that may come with them, which .NET's sockets cannot do.</summary>
 internal static unsafe class DescriptorReceiver
 {
     /// <summary>Reads what is there, without waiting.</summary>
     /// <param name="descriptor">The descriptor that came along, close-on-exec; null if none did.</param>
-    /// <returns>Bytes read; 0 at the end of the stream; -1 if nothing is there, or nothing can be had at the moment.</returns>
+    /// <returns>Bytes read; 0 at the end of the stream; -1 if nothing is there, or memory is short.</returns>
     /// <exception cref="SocketException">The connection has failed.</exception>
     public static int Receive(Socket socket, Span<byte> buffer, out SafeSocketHandle? descriptor)
     {

@@ -11,8 +11,8 @@ internal static class LinkDiagnosis
     private const string NameTheSocket = "name its socket with --link";
     private const string StartOne = $"start one with 'tapwire up', or {NameTheSocket}";
 
-    /// <summary>The path cannot be one of a socket.</summary>
-    /// <returns>Null if it can.</returns>
+    /// <summary>The error of a path that cannot be a socket's.</summary>
+    /// <returns>Null if it can be.</returns>
     public static SocketException? OfPath(string path)
     {
         var length = Encoding.UTF8.GetByteCount(path);
@@ -30,20 +30,20 @@ internal static class LinkDiagnosis
             _ => Missing(path, error),
         });
 
-    /// <summary>The other side has closed the connection before it said anything: a driver does that to those whom it does not admit.</summary>
-    /// <param name="owner">Who the socket's file belongs to, or else who listens.</param>
+    /// <summary>The other side has closed the connection without a hello: a driver does that to users whom it does not admit.</summary>
+    /// <param name="owner">The owner of the socket's file, or else the user who listens.</param>
     public static SocketException OfClosed(string path, uint owner, uint self) => self == owner || self == 0
         ? new((int)SocketError.ConnectionReset, $"The driver at '{path}' has closed the connection at once: it is ending, or has no descriptor left; look at its log.")
         : new((int)SocketError.AccessDenied, NotAdmitted(path, owner, self));
 
-    /// <summary>Somebody listens whom this user need not mean.</summary>
-    /// <param name="peer">Who.</param>
-    /// <param name="weakness">What he, or anybody, may have put there.</param>
+    /// <summary>The listener is not to be trusted: <see cref="LinkTrust"/>.</summary>
+    /// <param name="peer">The user who listens.</param>
+    /// <param name="weakness">The file on the path that anybody may have made.</param>
     public static SocketException OfStranger(string path, uint peer, string weakness) => new((int)SocketError.AccessDenied,
         $"What listens at '{path}' is {UserName.Describe(peer)}'s, and nothing was sent to it: anybody may have put '{weakness}' there. "
         + $"Start a driver of your own with 'tapwire up', or {NameTheSocket}; a driver of another user is to be in a directory where only that user or root can write.");
 
-    /// <summary>Whose the socket's file is; null if that cannot be seen.</summary>
+    /// <summary>The owner of a file; null if that cannot be seen.</summary>
     public static uint? OwnerOf(string path) => StatusOf(path, out _)?.Owner;
 
     private static string Missing(string path, SocketException error)
@@ -81,7 +81,7 @@ internal static class LinkDiagnosis
         $"The driver at '{path}' belongs to {UserName.Describe(owner)} and does not admit {UserName.Describe(self)}: "
         + $"its owner must name you in its setting tapwire.link.users; or start a driver of your own with 'tapwire up', or {NameTheSocket}.";
 
-    /// <summary>The first directory on the way that may not be searched: looking at itself from inside fails.</summary>
+    /// <summary>The first directory on the path that this user may not search: looking at it from inside fails.</summary>
     private static string FirstClosedDirectory(string path)
     {
         path = Path.GetFullPath(path);

@@ -16,11 +16,12 @@ public sealed class TapwireClient : IDisposable
 
     private TapwireClient(ControlConnection control) => _control = control;
 
-    /// <summary>Connects to a driver. A driver that is stopped, or has too much to do, is waited for until the call is cancelled.</summary>
-    /// <param name="path">Its control socket; null for <see cref="LinkEndpointPath.Find"/>: that of the user's own driver or, if no socket is there, the system's.</param>
-    /// <exception cref="SocketException">No driver can be reached there. The message says, in one line, what is there, whose it is and what to do: EACCES, it
-    /// belongs to another user and does not admit this one, or anybody may have put it there (it is neither root's nor this user's, and the path leads through a directory
-    /// such as /tmp); ECONNREFUSED and others, none listens; EINVAL, the path is empty or longer than 107 bytes.</exception>
+    /// <summary>Connects to a driver. A driver that hangs, or is overloaded, is waited for until the call is cancelled.</summary>
+    /// <param name="path">The driver's control socket. Null: <see cref="LinkEndpointPath.Find"/>, the user's own driver or, if no socket is there, the
+    /// system's.</param>
+    /// <exception cref="SocketException">No driver can be reached there. The message says, in one line, what is there, whose it is and what to do. EACCES: the
+    /// driver is another user's and does not admit this one; or anybody may have put the socket there (it is neither root's nor this user's, and the path leads
+    /// through a directory such as /tmp). ECONNREFUSED and others: nobody listens. EINVAL: the path is empty or longer than 107 bytes.</exception>
     /// <exception cref="LinkProtocolException">What listens there is no Tapwire driver, or one of another version.</exception>
     public static async Task<TapwireClient> ConnectAsync(string? path = null, CancellationToken cancellationToken = default) =>
         new(await ControlConnection.OpenAsync(path ?? LinkEndpointPath.Find(), cancellationToken).ConfigureAwait(false));
@@ -28,10 +29,10 @@ public sealed class TapwireClient : IDisposable
     /// <inheritdoc cref="ConnectAsync"/>
     public static TapwireClient Connect(string? path = null) => ConnectAsync(path).GetAwaiter().GetResult();
 
-    /// <summary>Opens a TCP connection; returns after the handshake. Cancelled, the attempt is given up.</summary>
+    /// <summary>Opens a TCP connection; returns after the handshake. Cancelling gives up the attempt.</summary>
     /// <param name="local">The address to connect from; null lets the driver choose.</param>
-    /// <param name="fastOpen">TCP Fast Open (RFC 7413): if the driver knows the server's cookie, this returns at once, and the first write travels with the
-    /// SYN. The server may see it twice. A connection that then fails ends like one that was reset.</param>
+    /// <param name="fastOpen">TCP Fast Open (RFC 7413): if the driver knows the server's cookie, this returns at once, and the first write goes with the
+    /// SYN. The server may get it twice. If the handshake then fails, the connection ends as if it had been reset.</param>
     /// <exception cref="SocketException">The true reason: ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE.</exception>
     public async Task<TapwireStream> ConnectTcpAsync(
         IPEndPoint remote, IPEndPoint? local = null, bool fastOpen = false, CancellationToken cancellationToken = default)
@@ -60,8 +61,8 @@ public sealed class TapwireClient : IDisposable
     /// <summary>Listens for TCP connections.</summary>
     /// <param name="local">Address or wildcard; port 0 lets the driver choose.</param>
     /// <param name="backlog">Connections that may wait to be accepted.</param>
-    /// <param name="fastOpenQueue">TCP Fast Open (RFC 7413): so many connections may be accepted, with the data of their SYN, before their handshake is done.
-    /// What such a client asks for may be asked twice.</param>
+    /// <param name="fastOpenQueue">TCP Fast Open (RFC 7413): this many connections may be accepted, with the data of their SYN, before their handshake is done.
+    /// That data may arrive twice, as that of two connections.</param>
     /// <exception cref="SocketException">EADDRINUSE, EADDRNOTAVAIL.</exception>
     public async Task<TapwireListener> ListenAsync(
         IPEndPoint local, int backlog = 128, int fastOpenQueue = 0, CancellationToken cancellationToken = default)
@@ -107,7 +108,7 @@ public sealed class TapwireClient : IDisposable
     /// <summary>Sends one ICMP echo request and waits for its reply.</summary>
     /// <param name="size">Payload in bytes, 0 to 65,507.</param>
     /// <param name="timeout">Up to a minute.</param>
-    /// <exception cref="SocketException">ETIMEDOUT: no reply came; EHOSTUNREACH and the like: somebody said why.</exception>
+    /// <exception cref="SocketException">ETIMEDOUT: no reply came; EHOSTUNREACH and the like: an ICMP error came back.</exception>
     public async Task<PingReply> PingAsync(
         IPAddress destination, ushort sequence, int size, TimeSpan timeout, CancellationToken cancellationToken = default)
     {

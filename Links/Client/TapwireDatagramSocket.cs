@@ -27,7 +27,7 @@ public sealed class TapwireDatagramSocket : IDisposable
     /// <summary>Null unless the socket is connected.</summary>
     public IPEndPoint? RemoteEndPoint { get; private set; }
 
-    /// <summary>Makes <paramref name="remote"/> the only peer: its errors are reported here, and others' datagrams are not.</summary>
+    /// <summary>Makes <paramref name="remote"/> the only peer: its errors are reported here, and datagrams of others are dropped.</summary>
     public async Task ConnectAsync(IPEndPoint remote, CancellationToken cancellationToken = default)
     {
         LocalEndPoint = await Socket.ConnectAsync(remote, cancellationToken).ConfigureAwait(false);
@@ -43,7 +43,7 @@ public sealed class TapwireDatagramSocket : IDisposable
     public ValueTask SendToAsync(ReadOnlyMemory<byte> payload, IPEndPoint to, CancellationToken cancellationToken = default) =>
         SendAsync(payload, Socket.ToAddress(to), cancellationToken);
 
-    /// <summary>Waits for a datagram. What does not fit the buffer is lost, as recvfrom(2) has it.</summary>
+    /// <summary>Waits for a datagram. Bytes that do not fit the buffer are lost, as with recvfrom(2).</summary>
     /// <exception cref="SocketException">An error was pending, such as ECONNREFUSED on a connected socket; or the driver is gone.</exception>
     public async ValueTask<DatagramResult> ReceiveFromAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -59,7 +59,7 @@ public sealed class TapwireDatagramSocket : IDisposable
         }
     }
 
-    /// <summary>Ends one direction. Needs the driver's help, since the descriptor's own shutdown cannot say it for datagrams.</summary>
+    /// <summary>Ends one direction, by a request to the driver: a shutdown of the descriptor cannot express that for datagrams.</summary>
     public Task ShutdownAsync(SocketShutdown how, CancellationToken cancellationToken = default) =>
         Socket.ShutdownAsync((ShutdownHow)how, cancellationToken);
 

@@ -9,7 +9,7 @@ public sealed class TapwireListener : IDisposable
 {
     private readonly ControlConnection _control;
 
-    // The kernel keeps records apart, but two readers could each take half of the peek-then-read below.
+    // One reader at a time: a record is peeked at and then read, and two readers could mix their records.
     private readonly SemaphoreSlim _accepting = new(1);
 
     internal TapwireListener(ControlConnection control, TapwireSocket socket, IPEndPoint local)

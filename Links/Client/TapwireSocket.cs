@@ -7,8 +7,8 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Links.Client;
 
 /// <summary>
-/// A socket of the driver: the descriptor that the application reads and writes, and what can be asked of the driver about it. Errors are
-/// <see cref="SocketException"/>s with the code that the kernel's own sockets would give.
+/// A socket of the driver: the descriptor that the application reads and writes, and requests to the driver about it. Errors are <see cref="SocketException"/>s
+/// with the codes of the kernel's own sockets.
 /// </summary>
 public sealed class TapwireSocket : IDisposable
 {
@@ -63,7 +63,7 @@ public sealed class TapwireSocket : IDisposable
     }
 
     /// <summary>
-    /// Closes the socket and returns when the driver has done so too: its port is free for others then. <see cref="Dispose"/> closes without that wait.
+    /// Closes the socket, and returns when the driver has closed it, too: then its port is free. <see cref="Dispose"/> does not wait.
     /// </summary>
     public async Task CloseAsync(CancellationToken cancellationToken = default)
     {
@@ -77,8 +77,8 @@ public sealed class TapwireSocket : IDisposable
         }
     }
 
-    /// <summary>Closes the descriptor. The driver sends what is pending and ends the connection; with unread bytes, or with SO_LINGER of 0 seconds,
-    /// it resets it.</summary>
+    /// <summary>Closes the descriptor. The driver sends the pending bytes and ends the connection. It resets the connection if bytes are unread, or with
+    /// SO_LINGER of 0 seconds.</summary>
     public void Dispose() => Data.Dispose();
 
     internal static async Task<TapwireSocket> OpenAsync(

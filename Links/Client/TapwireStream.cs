@@ -5,8 +5,8 @@ using Tapwire.Links.Protocol;
 namespace Tapwire.Links.Client;
 
 /// <summary>
-/// A TCP connection through the driver. Bytes go over the descriptor, without any request to the driver. A failed read or write is an
-/// <see cref="IOException"/> whose inner <see cref="SocketException"/> has the connection's true error, as with NetworkStream.
+/// A TCP connection through the driver. Bytes go over the descriptor, without requests to the driver. A failed read or write throws an <see cref="IOException"/>
+/// whose inner <see cref="SocketException"/> has the connection's true error, as with NetworkStream.
 /// </summary>
 public sealed class TapwireStream : Stream
 {
@@ -103,7 +103,7 @@ public sealed class TapwireStream : Stream
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    /// <summary>Does nothing: nothing is held back here.</summary>
+    /// <summary>Does nothing: there is no buffer.</summary>
     public override void Flush()
     {
     }
@@ -124,7 +124,7 @@ public sealed class TapwireStream : Stream
     private static IOException Failed(SocketException seen, SocketException cause) =>
         new($"The connection has failed: {cause.Message}", ReferenceEquals(seen, cause) ? seen : cause);
 
-    /// <summary>A pair can only say that it was reset; the driver knows what ended the connection. It tells once, so that is remembered.</summary>
+    /// <summary>The true error of the connection. The pair only shows a reset; the driver knows the reason. It tells it once, so the answer is kept.</summary>
     private async Task<SocketException> FindCauseAsync(SocketException seen)
     {
         if (_failure is not null)
@@ -138,7 +138,7 @@ public sealed class TapwireStream : Stream
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or LinkProtocolException)
         {
-            // The driver has forgotten the socket, or is gone: what the descriptor says is all there is.
+            // The driver has forgotten the socket, or is gone: the descriptor's error is all there is.
             return seen;
         }
     }

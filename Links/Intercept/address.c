@@ -1,4 +1,4 @@
-/* Addresses, as applications and as the link have them. */
+/* Converts addresses between the application's layout and the link's. */
 #define _GNU_SOURCE
 #include "tapwire.h"
 
@@ -11,7 +11,7 @@
 int tw_address_in(const struct sockaddr *address, socklen_t length, struct tw_address *result)
 {
     memset(result, 0, sizeof *result);
-    if (length < sizeof(sa_family_t) || length > sizeof(struct sockaddr_storage)) /* a negative one is a large one here */
+    if (length < sizeof(sa_family_t) || length > sizeof(struct sockaddr_storage)) /* a negative length is a large one here */
         return EINVAL;
     if (!tw_can_read(address, length))
         return EFAULT;

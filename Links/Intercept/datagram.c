@@ -18,14 +18,14 @@ DEFINE_REAL(recvmsg)
 #define FEW_VECTORS 64
 
 /*
- * A message on the pair: the address, and the application's own vectors behind it. Where these are so many that there may be no room for one more, the payload goes
- * by way of a buffer of its own.
+ * A message on the pair: the address, and behind it the application's own vectors. Where there are so many that one more may exceed the limit, the payload is copied
+ * through a buffer.
  */
 struct framed {
     struct tw_address address;
     struct msghdr message;
     struct iovec vectors[FEW_VECTORS];
-    uint8_t *buffer; /* NULL, or as long as the longest datagram */
+    uint8_t *buffer; /* NULL, or with room for the longest datagram */
 };
 
 /* 0, or ENOBUFS. */
@@ -58,7 +58,8 @@ static void end_frame(struct framed *framed)
     errno = before;
 }
 
-/* Another process may have connected a socket that this one has inherited. 0, or what sending to nobody is answered with. */
+/* A message without an address. Another process may have connected a socket that this one has inherited, so the driver is asked.
+   0, or the errno of sending without a peer. */
 static int check_peer(int fd)
 {
     struct tw_answer answer;
@@ -68,7 +69,7 @@ static int check_peer(int fd)
     return error == ENOTCONN || error == EINVAL ? EDESTADDRREQ : error;
 }
 
-/* Where the message is to go. -1 and errno, 0 by Tapwire, 1 by the socket of the host's that this one has become. */
+/* Decides where the message goes. -1 and errno; 0: by Tapwire; 1: by the host's socket that this one has become. */
 static int choose_way(int fd, const struct msghdr *message, struct tw_address *address)
 {
     const struct sockaddr *to = message->msg_name;
@@ -119,7 +120,7 @@ ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int
     return sent;
 }
 
-/* The end of a pair is the end of the driver, unless the application has shut its own side down. */
+/* End of file on the pair means that the driver has ended, unless the application has shut down its own side. */
 static ssize_t end_of_pair(int fd, int flags)
 {
     short events = 0;
@@ -128,7 +129,7 @@ static ssize_t end_of_pair(int fd, int flags)
     return (flags & MSG_DONTWAIT) != 0 || (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 ? tw_result(EAGAIN) : 0;
 }
 
-/* The application gets the sender and the payload. 0 or an errno. */
+/* Gives the application the sender and the payload. 0 or an errno. */
 static int give(const struct framed *framed, struct msghdr *message, size_t payload)
 {
     if (framed->buffer != NULL) {
@@ -168,7 +169,7 @@ static ssize_t receive_framed(int fd, struct framed *framed, struct msghdr *mess
     sa_family_t family;
     memcpy(&family, framed->address.bytes, sizeof family);
     if (family == AF_UNSPEC) {
-        /* The socket's pending error, which is reported once. */
+        /* A pending error of the socket, which is reported once. */
         int error;
         memcpy(&error, framed->address.bytes + 4, sizeof error);
         if ((flags & MSG_PEEK) != 0)

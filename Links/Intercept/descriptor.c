@@ -1,4 +1,4 @@
-/* Which descriptors are Tapwire's. */
+/* Remembers which descriptors are Tapwire's. */
 #define _GNU_SOURCE
 #include "syscall.h"
 #include "tapwire.h"
@@ -7,22 +7,22 @@
 #include <unistd.h>
 
 /*
- * What is known of each descriptor, so that nothing has to be asked while data moves. It is only a note: a stream that is not noted is found by its cookie when
- * a call needs to know. Pages that are never touched take no memory.
+ * The kind of each descriptor, so that calls that move data need not ask anybody. The table is a cache: a stream that is missing is found by its cookie when a call
+ * needs to know. Pages that are never touched take no memory.
  */
 #define NOTED (1 << 20)
 static _Atomic uint8_t notes[NOTED];
 
 enum tw_kind tw_known(int fd) { return fd >= 0 && fd < NOTED ? (enum tw_kind)notes[fd] : TW_UNKNOWN; }
 
-/* A child of vfork has this memory but descriptors of its own: what it closes is open here. */
+/* A child of vfork shares this memory but has descriptors of its own: a descriptor that it closes stays open here. */
 static pid_t process;
 
 void tw_begin_process(void) { process = getpid(); }
 
 void tw_note(int fd, enum tw_kind kind)
 {
-    /* The comparison keeps pages untouched, and spares the call, where nothing changes. */
+    /* Compared first: where nothing changes, the page stays untouched and the call is saved. */
     if (fd >= 0 && fd < NOTED && notes[fd] != kind && getpid() == process)
         notes[fd] = kind;
 }
@@ -53,7 +53,7 @@ enum tw_kind tw_kind(int fd)
         if (error == 0)
             kind = type == SOCK_STREAM ? TW_STREAM : TW_DATAGRAM;
         else if (error != EBADF)
-            return TW_UNKNOWN; /* nobody is there to tell */
+            return TW_UNKNOWN; /* the driver cannot be asked */
     }
 
     tw_note(fd, kind);

@@ -1,4 +1,4 @@
-/* A socket that turns out to be meant for the host's network becomes one of the host's, in its own place. */
+/* Turns a socket into one of the host's, under the same descriptor, once its destination turns out to be in the host's network. */
 #define _GNU_SOURCE
 #include "syscall.h"
 #include "tapwire.h"
@@ -13,7 +13,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* What an application may have set before it named a destination. */
+/* Options that an application may have set before it named a destination. */
 static const struct {
     int level;
     int name;
@@ -24,7 +24,7 @@ static const struct {
     { IPPROTO_IPV6, IPV6_TCLASS },
 };
 
-/* Options whose default is another number than zero: only what differs is carried over. */
+/* Options whose default is not zero: only values that differ from it are carried over. */
 static void copy_options(int from, int to, int type)
 {
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
@@ -37,7 +37,7 @@ static void copy_options(int from, int to, int type)
             RAW(setsockopt, to, kept[i].level, kept[i].name, value, length);
     }
 
-    /* These have been set at the descriptor itself. */
+    /* These have been set on the descriptor itself. */
     static const int native[] = { SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT };
     for (size_t i = 0; i < sizeof native / sizeof *native; i++) {
         uint8_t value[16];
@@ -47,7 +47,7 @@ static void copy_options(int from, int to, int type)
     }
 }
 
-/* Where a descriptor is registered with epoll. A registration is one of the open file, which is about to be another. */
+/* A registration of a descriptor with epoll. Registrations belong to the open file, and the descriptor is about to get another one. */
 struct registration {
     int epoll;
     struct epoll_event event;
@@ -93,7 +93,7 @@ static int find_registrations(int fd, struct registration *found)
     return count;
 }
 
-/* A port that the application has bound stays its port. */
+/* The application keeps the port that it has bound. */
 static int copy_binding(int from, int to)
 {
     struct tw_answer answer;

@@ -1,4 +1,4 @@
-/* syscall(): libuv, for one, makes some calls by number. Those that concern sockets and descriptors go the way of the functions. */
+/* syscall(): some programs, libuv for one, make calls by number. Those that concern sockets and descriptors are treated as the functions of these names. */
 #define _GNU_SOURCE
 #include "syscall.h"
 #include "tapwire.h"

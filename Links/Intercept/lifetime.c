@@ -1,4 +1,4 @@
-/* Descriptors that come, are copied and go; and the library's own beginning. */
+/* Calls that make, copy and close descriptors; the library's constructor. */
 #define _GNU_SOURCE
 #include "tapwire.h"
 
@@ -16,12 +16,12 @@ DEFINE_REAL(dup2)
 DEFINE_REAL(dup3)
 DEFINE_REAL(socketpair)
 
-/* <linux/close_range.h> is not everywhere. */
+/* <linux/close_range.h> is not available everywhere. */
 #define ONLY_CLOEXEC 4
 
 EXPORT int close(int fd)
 {
-    tw_note(fd, TW_UNKNOWN); /* before the number can be somebody else's */
+    tw_note(fd, TW_UNKNOWN); /* first: another thread may get the number at once */
     return REAL(close)(fd);
 }
 
@@ -76,7 +76,7 @@ EXPORT int socketpair(int domain, int type, int protocol, int pair[2])
     return result;
 }
 
-/* What this program has been given: datagram sockets must be known before data moves, streams are found when they are asked about. */
+/* Descriptors that the program has inherited. Datagram sockets must be known before data moves; streams are found when a call needs to know. */
 static void look_at_inherited(void)
 {
     struct dirent *entry;

@@ -1,4 +1,4 @@
-/* The way to the driver: a few control connections per process, each used by one caller at a time. */
+/* Requests to the driver: a few control connections per process, each used by one caller at a time. */
 #define _GNU_SOURCE
 #include "syscall.h"
 #include "tapwire.h"
@@ -22,10 +22,10 @@
 
 #define ANSWER_BIT 0x8000u
 
-/* What listens is not to be trusted; no system call made here says that. */
+/* The listener is not to be trusted. No system call that is made here fails with this errno. */
 #define STRANGER ENOTRECOVERABLE
 
-/* The link of a driver that runs as the system's service. */
+/* The link path of a driver that runs as the system's service. */
 #define SYSTEM_LINK "/run/tapwire/link.sock"
 
 /* PROC_USER_INIT_INO */
@@ -34,24 +34,24 @@
 /* How long a process that may not open another connection waits for one that a thread of it is using. */
 #define PATIENCE_MS 10000
 
-/* How long a driver may take for what it does at once when it is well. A call on a socket of the kernel's would not wait at all. */
+/* How long the driver may take to answer a request that it normally answers at once. The kernel's own calls would not wait at all. */
 #define ANSWER_MS 10000
 
-/* fork is to be quick even when the driver is stopped. */
+/* The same within fork, which must be quick even when the driver hangs. */
 #define FORK_MS 1000
 
 static const uint8_t hello[16] = { 't', 'a', 'p', 'w', 'i', 'r', 'e', 0, 1 };
 
 static struct sockaddr_un link_address = { .sun_family = AF_UNIX };
 
-/* Whether this process, or the one that it was forked from, has ever reached the driver, and as whom one can. */
+/* Whether this process, or the one that it was forked from, has ever reached the driver; and the driver's user, who can always connect. */
 static _Atomic bool in_use;
 static _Atomic uid_t owner;
 
 /*
- * Idle connections. No lock guards them, so that they can be used in signal handlers and after fork. An entry is one word: process id (22 bits), descriptor
- * (20 bits), and the end of the socket's cookie (22 bits), by which it is seen that a program has closed the descriptor and something else has its number.
- * A fork copies the entries; those of another process are never used.
+ * Idle connections. No lock guards them, so that signal handlers and children of fork can use them. An entry is one word: process id (22 bits), descriptor (20 bits),
+ * and the low bits of the socket's cookie (22 bits). A cookie that does not match shows that the program has closed the descriptor and that its number is used again.
+ * fork copies the entries; those of another process are never used.
  */
 #define POOL 4
 static _Atomic uint64_t idle[POOL];
@@ -89,7 +89,7 @@ static long now_ms(void)
     return now.tv_sec * 1000L + now.tv_nsec / 1000000;
 }
 
-/* Sending, receiving and connecting end with EAGAIN after so long; 0: never. */
+/* Sets the time-out of sending, receiving and connecting, which then fail with EAGAIN. 0: none. */
 static void limit_waits(int fd, int milliseconds)
 {
     struct timeval limit = { .tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000 };
@@ -97,7 +97,7 @@ static void limit_waits(int fd, int milliseconds)
     RAW(setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
-/* Whether a call that a signal has ended is to be made again: each begins its limit anew. */
+/* Whether a call that a signal has interrupted is to be repeated. Each repetition begins its time-out anew. */
 static bool again(long deadline)
 {
     if (errno != EINTR)
@@ -108,7 +108,7 @@ static bool again(long deadline)
     return false;
 }
 
-/* What a file below /proc says, as text. Empty if it is not there. */
+/* Reads a file below /proc as text. Empty if it cannot be read. */
 static void read_text(const char *file, char *text, size_t room)
 {
     int fd = (int)RAW(openat, AT_FDCWD, file, O_RDONLY | O_CLOEXEC, 0);
@@ -118,7 +118,7 @@ static void read_text(const char *file, char *text, size_t room)
         RAW(close, fd);
 }
 
-/* The user outside this user namespace, where inside everybody may be 0: lines of the first id inside, the first id outside, and how many follow. */
+/* The user's id outside this user namespace, since inside everybody may be 0. A line of the map has the first id inside, the first id outside, and the count. */
 static unsigned real_user(unsigned user)
 {
     char map[4096];
@@ -148,14 +148,14 @@ static bool is_directory_of(const char *path, uid_t user)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == user;
 }
 
-/* What may not be looked at may be a socket: connecting will tell. */
+/* A path that may not be looked at counts as a socket: connecting will tell. */
 static bool may_be_there(const char *path)
 {
     struct stat status;
     return lstat(path, &status) == 0 || errno == EACCES;
 }
 
-/* The directory is neither this user's nor root's, so that no driver of theirs is in it. */
+/* The directory belongs neither to this user nor to root, so that no driver of theirs listens in it. */
 static bool is_in_strange_directory(const char *path, uid_t user)
 {
     struct stat status;
@@ -169,7 +169,7 @@ static bool is_in_strange_directory(const char *path, uid_t user)
     return lstat(directory, &status) == 0 && status.st_uid != user && status.st_uid != 0;
 }
 
-/* LinkEndpointPath.cs has the same rules, and the reasons. */
+/* LinkEndpointPath.cs has the same rules, with the reasons. */
 static int find_default(char *place, size_t room)
 {
     const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
@@ -220,7 +220,7 @@ static bool send_all(int fd, const void *bytes, size_t length, long deadline)
     return true;
 }
 
-/* Receives exactly so many bytes, and the descriptor that comes with the first. A signal does not end it. errno is EAGAIN if that takes too long. */
+/* Receives exactly that many bytes, and the descriptor that comes with the first. A signal does not end it. errno is EAGAIN after the time-out. */
 static bool receive_all(int fd, void *bytes, size_t length, int *descriptor, long deadline)
 {
     uint8_t *at = bytes;
@@ -254,7 +254,7 @@ static bool receive_all(int fd, void *bytes, size_t length, int *descriptor, lon
     return true;
 }
 
-/* Out of the way of the program's own descriptors. */
+/* Moves a descriptor to a high number, out of the way of the program's own. */
 static int move_up(int fd)
 {
     struct rlimit limit;
@@ -267,7 +267,7 @@ static int move_up(int fd)
     return high;
 }
 
-/* The connection of a child of fork whose greeting nobody has read yet: fork does not wait for the driver. */
+/* A connection that was made for a child of fork, and whose hello nobody has read yet: fork does not wait for the driver. */
 static _Atomic int ungreeted = -1;
 
 static struct connection named(int fd) { return (struct connection){ .fd = fd, .cookie = tw_handle(fd) & 0x3fffff }; }
@@ -288,7 +288,7 @@ static bool receive_hello(int fd, long deadline)
     return memcmp(hello, theirs, sizeof hello) == 0;
 }
 
-/* Of a connection that waits for ANSWER_MS otherwise. */
+/* Receives the hello within a limit. Otherwise the connection's time-out is ANSWER_MS. */
 static bool receive_hello_within(int fd, int limit)
 {
     limit_waits(fd, limit);
@@ -297,7 +297,7 @@ static bool receive_hello_within(int fd, int limit)
     return received;
 }
 
-/* A connection on a connected descriptor, greeted. fd is -1 and errno set if that fails; then the descriptor is closed. */
+/* Exchanges the hello on a connected descriptor. If that fails, the descriptor is closed, fd is -1 and errno set. */
 static struct connection greet(int fd, long deadline)
 {
     if (!send_all(fd, hello, sizeof hello, deadline) || !receive_hello(fd, deadline))
@@ -305,7 +305,7 @@ static struct connection greet(int fd, long deadline)
     return named(move_up(fd));
 }
 
-/* As above, without waiting for what the other side says: that is the first user's to read. */
+/* Likewise, without waiting for the driver's hello, which the first user of the connection reads. */
 static struct connection greet_later(int fd)
 {
     limit_waits(fd, ANSWER_MS);
@@ -316,7 +316,7 @@ static struct connection greet_later(int fd)
     return named(fd);
 }
 
-/* Connected by the driver's path, and nothing sent yet. -1 and errno. */
+/* Connects to the driver's path, and sends nothing yet. -1 and errno. */
 static int reach(int limit)
 {
     struct stat status;
@@ -340,7 +340,7 @@ static int reach(int limit)
     return fd;
 }
 
-/* A new connection by the driver's path. */
+/* Makes a new connection by the driver's path. */
 static struct connection open_connection(int limit)
 {
     int fd = reach(limit);
@@ -354,7 +354,7 @@ static struct connection open_connection(int limit)
 
 static void give_back(struct connection c);
 
-/* 0; ENOENT if there is none; EAGAIN if there is one, and the driver does not even greet. */
+/* Takes an idle connection. 0; ENOENT if there is none; EAGAIN if the driver has not even sent its hello. */
 static int take_idle(struct connection *c, int limit)
 {
     pid_t pid = getpid();
@@ -371,7 +371,7 @@ static int take_idle(struct connection *c, int limit)
         if (receive_hello_within(c->fd, limit))
             return 0;
         if (errno == EAGAIN) {
-            ungreeted = c->fd; /* it is still to come, and there may never be another connection */
+            ungreeted = c->fd; /* kept: this process may not be able to make another connection */
             give_back(*c);
             return EAGAIN;
         }
@@ -391,14 +391,14 @@ static void give_back(struct connection c)
             || !atomic_compare_exchange_strong(&idle[i], &entry, entry_of(c, pid)))
             continue;
         if (entry != 0 && is_still_ours(connection_of(entry)))
-            RAW(close, connection_of(entry).fd); /* the parent's, copied by fork */
+            RAW(close, connection_of(entry).fd); /* the parent's, inherited by fork */
         return;
     }
 
     RAW(close, c.fd);
 }
 
-/* An idle connection, or a new one. A process that has changed its user cannot open one; it waits for the one that it has brought along. */
+/* Takes an idle connection, or makes a new one. A process that has changed its user may not be able to; it waits until one that it has is idle. */
 static int take(struct connection *c, bool *is_new, int limit)
 {
     long deadline = now_ms() + (limit < PATIENCE_MS ? limit : PATIENCE_MS);
@@ -432,11 +432,11 @@ int tw_poll(int fd, short *events, int milliseconds)
     return ready;
 }
 
-/* Waits until the answer begins. 0, EINTR or ETIMEDOUT. */
+/* Waits for the first byte of the answer. 0, EINTR or ETIMEDOUT. */
 static int await(int fd, int milliseconds)
 {
     if (milliseconds < 0) {
-        /* recv begins anew by itself after handlers that ask for it (SA_RESTART), unless it has a limit; poll never does. */
+        /* After a handler with SA_RESTART recv is restarted, unless it has a time-out; poll never is. */
         uint8_t first;
         limit_waits(fd, 0);
         int error = RAW(recvfrom, fd, &first, 1, MSG_PEEK, NULL, NULL) < 0 && errno == EINTR ? EINTR : 0;
@@ -449,7 +449,7 @@ static int await(int fd, int milliseconds)
     return ready > 0 ? 0 : ready == 0 ? ETIMEDOUT : errno == EINTR ? EINTR : 0;
 }
 
-/* Receives an answer, whatever it answers. 0, EAGAIN if none has begun to come, or EPROTO: the connection is of no use any more. */
+/* Receives one answer, to whichever request. 0; EAGAIN if none has begun to arrive; EPROTO: the connection cannot be used any more. */
 static int receive_any(int fd, struct tw_header *header, struct tw_answer *answer, long deadline)
 {
     *header = (struct tw_header){ .length = 0 };
@@ -462,7 +462,7 @@ static int receive_any(int fd, struct tw_header *header, struct tw_answer *answe
     return receive_all(fd, answer->body, answer->length, NULL, deadline) ? 0 : EPROTO;
 }
 
-/* Receives the answer to a request; those before it are of requests whose callers have waited long enough. */
+/* Receives the answer to a request. Answers before it are to requests whose callers have given up. */
 static int receive_answer(int fd, const struct tw_header *request, struct tw_answer *answer, int *error)
 {
     struct tw_header header;
@@ -482,7 +482,7 @@ static int receive_answer(int fd, const struct tw_header *request, struct tw_ans
 
 static _Atomic uint32_t last_id;
 
-/* milliseconds as in tw_ask_patiently, or 0 for an answer that the driver has at once; limit for a connection to be made. */
+/* Sends a request and receives its answer. milliseconds is as in tw_ask_patiently, or 0 for a request that is answered at once; limit is for making a connection. */
 static int ask(struct tw_header *request, uint32_t length, enum tw_request type, struct tw_answer *answer, int milliseconds, int limit)
 {
     int before = errno;
@@ -504,12 +504,13 @@ static int ask(struct tw_header *request, uint32_t length, enum tw_request type,
             error = milliseconds != 0 ? await(c.fd, milliseconds) : 0;
             result = error != 0 ? 0 : receive_answer(c.fd, request, answer, &error);
         } else if (errno == ENOBUFS || errno == ENOMEM) {
-            /* The kernel takes so short a request whole or not at all: nothing has been asked. */
+            /* The kernel takes so short a request whole or not at all: the driver has got nothing. */
             error = errno;
             result = 0;
         }
 
-        /* Where the answer is still to come, whoever uses the connection next will find it before his own; this process may not be able to make another. */
+        /* After EAGAIN the answer is still to come: the next user of the connection skips it. The connection is kept, since this process may
+           not be able to make another. */
         if (result == 0 || result == EAGAIN) {
             give_back(c);
             error = result == 0 ? error : ENETDOWN;
@@ -518,7 +519,7 @@ static int ask(struct tw_header *request, uint32_t length, enum tw_request type,
 
         RAW(close, c.fd);
         error = ENETDOWN;
-        /* A connection that was idle when the driver ended says nothing about the driver that may run now. */
+        /* An idle connection may be that of a driver that has ended, while another one runs now: try again. */
         if (is_new)
             break;
     }
@@ -538,9 +539,10 @@ int tw_ask(struct tw_header *request, uint32_t length, enum tw_request type, str
 }
 
 /*
- * A child of fork has no connection: it must not use its parent's. One that may be about to give up root's rights gets its own at once; one whose user cannot connect
- * any more gets one that the parent has asked for. Threads may fork at once: each has its own place for what it has asked for, an entry as above, and a child closes what others
- * have asked for. In a fork beyond these places the child gets none.
+ * A child of fork needs a connection of its own: it must not use its parent's. A child of root connects at once, since it may be about to give up root's rights.
+ * A child whose user cannot connect gets a connection that the parent has asked the driver for before the fork. Several threads may fork at the same time: each
+ * parent has a place for the connection that it has asked for, an entry as above, and a child closes those of other threads. When all places are taken, a child
+ * gets none.
  */
 #define FORKS 16
 #define TAKEN 1u
@@ -577,7 +579,7 @@ static void in_parent(void)
     int before = errno;
     if (place >= 0) {
         struct connection c = connection_of(brought[place]);
-        brought[place] = 0; /* first: a child that another thread makes now must not find a number that is somebody else's */
+        brought[place] = 0; /* first: a child that another thread forks now must not find a number that is used again */
         RAW(close, c.fd);
     }
 
@@ -656,7 +658,7 @@ int tw_set_option(int fd, int level, int name, const void *value, socklen_t leng
     if (request.handle == 0)
         return errno;
 
-    /* Options are shorter than what is given at most, and Linux reads no further than they are long. */
+    /* All options are shorter than the limit, and Linux reads no more than an option's own length. */
     struct iovec vector = { .iov_base = (void *)value, .iov_len = length < sizeof request.value ? length : sizeof request.value };
     request.length = (uint32_t)tw_copy_in(request.value, &vector, 1, vector.iov_len);
     if (request.length < vector.iov_len && request.length < sizeof(int))

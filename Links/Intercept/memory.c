@@ -1,4 +1,4 @@
-/* The application's memory, where a bad pointer is to be an error of the call and not the end of the program: the kernel is asked, which knows what is mapped. */
+/* Access to the application's memory. A bad pointer must fail the call with EFAULT, not kill the program, so the kernel is asked what is mapped. */
 #define _GNU_SOURCE
 #include "syscall.h"
 #include "tapwire.h"
@@ -7,21 +7,21 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* The least that there is. */
+/* The smallest page size. */
 #define PAGE 4096ul
 
-/* What rt_sigprocmask reads before it looks at its first argument. */
+/* Bytes that rt_sigprocmask reads before it looks at its first argument. */
 #define PROBE sizeof(uint64_t)
 
-/* EFAULT says that nothing is there; what the call is said to do it does not, since there is no such thing. It changes nothing and waits for nothing. NULL would
-   mean to it that there is nothing to be read. */
+/* Probes one page. rt_sigprocmask reads the set, and fails with EFAULT if it cannot; then it refuses the invalid operation -1, so that it changes nothing. It never
+   waits. NULL would mean that there is no set, so the first page never counts as readable. */
 static bool is_there(uintptr_t address)
 {
     return address >= PAGE && (RAW(rt_sigprocmask, -1, address & ~(PROBE - 1), NULL, PROBE) == 0 || errno != EFAULT);
 }
 
-/* Pages of which this thread has found out, by their last digits: messages and addresses are mostly where the last ones were, and asking costs as much as sending. What is unmapped
-   afterwards is not noticed. */
+/* A cache of readable pages, for each thread: a probe costs as much as sending, and messages and addresses are mostly where the last ones were. A page that is
+   unmapped afterwards is not noticed. */
 #define FOUND 16
 static __thread uintptr_t found[FOUND] __attribute__((tls_model("initial-exec")));
 
@@ -48,10 +48,10 @@ bool tw_can_read(const void *address, size_t length)
     return readable;
 }
 
-/* Where a sandbox forbids these calls, the memory is touched after all. */
+/* A sandbox may forbid these calls: then the memory is accessed without them. */
 static bool is_forbidden(long result) { return result < 0 && (errno == ENOSYS || errno == EPERM); }
 
-/* Copies between bytes of our own and the caller's vectors; how many, up to the first that cannot be reached. */
+/* Copies between this library's memory and the caller's vectors, up to the first byte that cannot be accessed. Bytes copied. */
 static size_t copy(void *own, const struct iovec *vectors, size_t count, size_t length, bool is_in)
 {
     int before = errno;

@@ -1,4 +1,4 @@
-/* Options and modes of Tapwire's sockets. */
+/* Socket options, fcntl and ioctl of Tapwire's sockets. */
 #define _GNU_SOURCE
 #include "tapwire.h"
 
@@ -14,7 +14,7 @@ DEFINE_REAL(getsockopt)
 DEFINE_REAL(ioctl)
 DEFINE_REAL(fcntl)
 
-/* What concerns the waiting of read and write, and these are the kernel's own. */
+/* Options of the pair itself: read and write are the kernel's own, and so are their time-outs. */
 static bool is_native(int level, int name)
 {
     return level == SOL_SOCKET
@@ -29,7 +29,7 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
     return tw_result((int)length < 0 ? EINVAL : tw_set_option(fd, level, name, value, length));
 }
 
-/* The driver knows why a connection failed; when it has forgotten the socket, or is gone, the descriptor still knows that it did. */
+/* The driver knows why a connection failed. If it has forgotten the socket, or is gone, the descriptor still shows that it failed. */
 static int pending_error(int fd)
 {
     int known = 0, native = 0;
@@ -43,7 +43,7 @@ static int pending_error(int fd)
 
 EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 {
-    bool no_device = level == SOL_SOCKET && name == SO_BINDTODEVICE; /* empty, as the pair says */
+    bool no_device = level == SOL_SOCKET && name == SO_BINDTODEVICE; /* empty, as the pair answers */
     if (!tw_is_ours(tw_kind(fd)) || is_native(level, name) || no_device)
         return REAL(getsockopt)(fd, level, name, value, length);
     socklen_t room, whole = sizeof(int);

@@ -1,4 +1,4 @@
-/* Which destinations are Tapwire's. */
+/* Decides which destinations are in Tapwire's network. */
 #define _GNU_SOURCE
 #include "tapwire.h"
 
@@ -53,7 +53,7 @@ void tw_read_routes(void)
         }
 
         if (length >= sizeof entry || route_count == MAX_ROUTES || !parse_prefix(entry, &routes[route_count])) {
-            /* To go on would send packets another way than was asked for. */
+            /* Going on would send packets to a network that the user has not meant. */
             fprintf(stderr, "libtapwire: TAPWIRE_ROUTES is \"%s\"; it must be up to %d prefixes as in 10.99.0.0/24,fd00::/8.\n", text, MAX_ROUTES);
             _exit(127);
         }
@@ -72,7 +72,7 @@ static bool contains(const struct prefix *prefix, const uint8_t *address)
         && (rest == 0 || ((prefix->address[whole] ^ address[whole]) & (0xff00 >> rest & 0xff)) == 0);
 }
 
-/* The 16 bytes of an address, of either family. False for other families. */
+/* The 16 bytes of an IPv6 address, or of a mapped IPv4 address. False for other families. */
 static bool bytes_of(const struct sockaddr *address, uint8_t *bytes)
 {
     if (address->sa_family == AF_INET6)
@@ -97,7 +97,7 @@ bool tw_goes_by_tapwire(const struct sockaddr *address)
 {
     uint8_t bytes[16];
     if (!bytes_of(address, bytes))
-        return true; /* the driver says what is wrong with it */
+        return true; /* the driver answers with the right error */
     for (unsigned i = 0; i < route_count; i++)
         if (contains(&routes[i], bytes))
             return true;

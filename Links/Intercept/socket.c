@@ -1,4 +1,4 @@
-/* Sockets from their making to their connection: what libc's functions of these names do, for Tapwire's sockets. */
+/* socket, bind, connect, listen, accept and their like for Tapwire's sockets. */
 #define _GNU_SOURCE
 #include "syscall.h"
 #include "tapwire.h"
@@ -21,7 +21,7 @@ DEFINE_REAL(shutdown)
 DEFINE_REAL(recvmsg)
 DEFINE_REAL(send)
 
-/* The request about a socket and an address; Connect has more than Bind. */
+/* A request with a socket and an address. Connect has more fields than Bind. */
 struct address_request {
     struct tw_header header;
     uint64_t handle;
@@ -65,7 +65,7 @@ EXPORT int socket(int domain, int type, int protocol)
     return answer.descriptor;
 }
 
-/* Takes all room of the pair, so that the descriptor is not writable until the driver has taken these bytes away. */
+/* Fills the pair, so that the descriptor is not writable until the driver has discarded these bytes. */
 static uint32_t fill(int fd)
 {
     static const uint8_t filler[32768];
@@ -76,11 +76,11 @@ static uint32_t fill(int fd)
     return filled;
 }
 
-/* A stream on which connect() has been called before, or of which this process knows nothing: what has come of it? */
+/* connect() on a stream that is connecting, or that this process knows nothing of: finds out how it stands. */
 static int state_of(int fd)
 {
     struct tw_answer answer;
-    struct address_request request = { .handle = tw_handle(fd) }; /* no address: changes nothing */
+    struct address_request request = { .handle = tw_handle(fd) }; /* no address: only asks */
     if (request.handle == 0)
         return errno;
     int error = tw_ask(&request.header, sizeof request, TW_CONNECT, &answer);
@@ -207,7 +207,7 @@ EXPORT int listen(int fd, int backlog)
     return tw_result(error);
 }
 
-/* A listener that this process has inherited is found out once. */
+/* Whether the descriptor is a listener. One that this process has inherited is looked up once. */
 static bool listens(int fd, enum tw_kind kind)
 {
     int value = 0;
@@ -220,7 +220,7 @@ static bool listens(int fd, enum tw_kind kind)
     return kind == TW_LISTENER;
 }
 
-/* The caller gets an address, cut to his room. 0, EFAULT or EINVAL. */
+/* Gives the caller an address, cut to the room there is. 0, EFAULT or EINVAL. */
 static int give_name(const struct tw_address *name, struct sockaddr *to, socklen_t *length)
 {
     struct sockaddr_storage whole = { .ss_family = AF_UNSPEC };
@@ -229,7 +229,7 @@ static int give_name(const struct tw_address *name, struct sockaddr *to, socklen
     return error != 0 ? error : tw_write_value(to, room, length, &whole, bytes, bytes);
 }
 
-/* One record, with one descriptor, is one connection. */
+/* Each record carries one descriptor, an accepted connection. */
 static int accept_record(int fd, struct sockaddr *peer, socklen_t *length, int flags)
 {
     struct {
@@ -250,13 +250,13 @@ static int accept_record(int fd, struct sockaddr *peer, socklen_t *length, int f
         return tw_result(errno == ECONNRESET ? EINVAL : errno);
     struct cmsghdr *first = CMSG_FIRSTHDR(&message);
     if (received != sizeof record || first == NULL || first->cmsg_type != SCM_RIGHTS)
-        return tw_result(received == 0 ? EINVAL : EMFILE); /* the listener has ended; or there was no descriptor left */
+        return tw_result(received == 0 ? EINVAL : EMFILE); /* the listener has ended; or no descriptor was left */
 
     int connection;
     memcpy(&connection, CMSG_DATA(first), sizeof connection);
     int error = peer == NULL ? 0 : give_name(&record.peer, peer, length);
     if (error != 0) {
-        RAW(close, connection); /* lost to the caller, as Linux has it */
+        RAW(close, connection); /* the caller loses the connection, as under Linux */
         return tw_result(error);
     }
 
@@ -296,7 +296,7 @@ static int name_of(int fd, enum tw_request which, struct sockaddr *name, socklen
     struct tw_answer answer;
     int error = tw_ask_number(fd, which, 0, &answer);
     if (error == EBADF && which == TW_GET_PEER_NAME && tw_handle(fd) != 0)
-        error = ENOTCONN; /* the driver has forgotten a connection that has ended */
+        error = ENOTCONN; /* the connection has ended, and the driver has forgotten it */
     if (error == 0) {
         struct tw_address address;
         memcpy(&address, answer.body, sizeof address);
@@ -321,9 +321,9 @@ EXPORT int shutdown(int fd, int how)
     struct tw_answer answer;
     enum tw_kind kind = tw_kind(fd);
     if (how < SHUT_RD || how > SHUT_RDWR || !(tw_is_datagram(kind) || kind == TW_LISTENER))
-        return REAL(shutdown)(fd, how); /* of a stream's own end the kernel says it all */
+        return REAL(shutdown)(fd, how); /* on a stream the kernel's shutdown of the pair is enough */
 
-    /* The driver answers; a thread that waits in recv or accept is woken by the native call. */
+    /* The driver carries it out. The native call wakes threads that wait in recv or accept. */
     int error = tw_ask_number(fd, TW_SHUTDOWN, how, &answer);
     if (error == 0 && how != SHUT_WR)
         REAL(shutdown)(fd, SHUT_RD);

@@ -1,4 +1,4 @@
-/* System calls, made directly: they must neither be intercepted nor be points where a thread is cancelled, and they set errno as libc does. */
+/* Direct system calls: not intercepted, and no cancellation points. They set errno as libc does. */
 #ifndef TAPWIRE_SYSCALL_H
 #define TAPWIRE_SYSCALL_H
 

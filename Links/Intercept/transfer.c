@@ -1,4 +1,4 @@
-/* The calls that move data. Those on streams, files and other people's sockets go straight on: what is known of a descriptor costs one look into memory. */
+/* The calls that move data. On streams, files and foreign sockets they go straight to libc: the check of a descriptor costs one look into memory. */
 #define _GNU_SOURCE
 #include "tapwire.h"
 
@@ -23,7 +23,7 @@ DEFINE_REAL(readv)
 DEFINE_REAL(write)
 DEFINE_REAL(writev)
 
-/* A number that was noted as a datagram socket's, and was closed behind this library's back (fclose): it is what it is. */
+/* The number is cached as a datagram socket's, which was closed unnoticed (by fclose): treats it as what it is now. */
 static bool is_stale(int fd, ssize_t result)
 {
     if (result >= 0 || errno != ENOTSOCK)
@@ -36,7 +36,7 @@ static ssize_t send_one(int fd, const void *bytes, size_t length, int flags, con
 {
     struct iovec vector = { .iov_base = (void *)bytes, .iov_len = length };
     struct msghdr message = { .msg_name = (void *)to, .msg_namelen = to_length, .msg_iov = &vector, .msg_iovlen = 1 };
-    if (to != NULL && (to_length == 0 || to_length > sizeof(struct sockaddr_storage))) /* a negative one is a large one here */
+    if (to != NULL && (to_length == 0 || to_length > sizeof(struct sockaddr_storage))) /* a negative length is a large one here */
         return tw_result(EINVAL);
     return tw_datagram_send(fd, &message, length, flags);
 }
@@ -52,7 +52,7 @@ static ssize_t receive_one(int fd, void *bytes, size_t length, int flags, struct
     if (received < 0 || from == NULL)
         return received;
 
-    /* What is wrong with the caller's room is found after the datagram has been taken, as in Linux. */
+    /* As under Linux, a bad buffer is noticed after the datagram has been taken. */
     if (!tw_can_read(from_length, sizeof *from_length))
         return tw_result(EFAULT);
     socklen_t room = *from_length < message.msg_namelen ? *from_length : message.msg_namelen;
@@ -65,7 +65,7 @@ static ssize_t receive_one(int fd, void *bytes, size_t length, int flags, struct
     return received;
 }
 
-/* MSG_FASTOPEN connects with the first bytes, where a cookie is known; without any, as connect() does. 0, or -1 with errno. */
+/* MSG_FASTOPEN: connects, so that the first bytes go with the SYN if a cookie is known; without a cookie, as connect() does. 0, or -1 with errno. */
 static int open_fast(int fd, const struct sockaddr *to, socklen_t length, size_t bytes, int flags)
 {
     int on = 1;
@@ -74,7 +74,7 @@ static int open_fast(int fd, const struct sockaddr *to, socklen_t length, size_t
     return tw_connect(fd, to, length, (flags & MSG_DONTWAIT) != 0);
 }
 
-/* As in Linux, a call that may wait does so until it is known whether anybody takes the first bytes. */
+/* As under Linux, a blocking call waits until the peer has accepted or refused the connection. */
 static ssize_t opened_fast(int fd, ssize_t sent, int flags)
 {
     int status = fcntl(fd, F_GETFL);
@@ -98,7 +98,7 @@ EXPORT ssize_t sendto(int fd, const void *bytes, size_t length, int flags, const
         bool opens = (flags & MSG_FASTOPEN) != 0 && kind == TW_STREAM_FRESH;
         if (opens && open_fast(fd, to, to_length, length, flags) != 0)
             return -1;
-        ssize_t sent = REAL(send)(fd, bytes, length, flags & ~MSG_FASTOPEN); /* TCP does not look at the address */
+        ssize_t sent = REAL(send)(fd, bytes, length, flags & ~MSG_FASTOPEN); /* TCP ignores the address */
         return opens ? opened_fast(fd, sent, flags) : sent;
     }
 
@@ -127,7 +127,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
             return tw_result(error);
         if (opens && open_fast(fd, message->msg_name, message->msg_namelen, bytes, flags) != 0)
             return -1;
-        /* Neither address nor control messages mean to TCP what they would mean to the pair. */
+        /* Address and control messages would mean something else to the pair than to TCP. */
         struct msghdr plain = { .msg_iov = message->msg_iov, .msg_iovlen = message->msg_iovlen };
         ssize_t sent = REAL(sendmsg)(fd, &plain, flags & ~MSG_FASTOPEN);
         return opens ? opened_fast(fd, sent, flags) : sent;
@@ -164,7 +164,7 @@ EXPORT ssize_t recvfrom(int fd, void *bytes, size_t length, int flags, struct so
                                         : REAL(recvfrom)(fd, bytes, length, flags, from, from_length);
 }
 
-/* Descriptors that have come with a message are not what these numbers were before. */
+/* Descriptors that have come with a message: the cached kinds of these numbers are outdated. */
 static void look_at_descriptors(struct msghdr *message)
 {
     for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control != NULL; control = CMSG_NXTHDR(message, control)) {
@@ -195,7 +195,7 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     }
 
     if (tw_is_stream(kind) && (flags & MSG_ERRQUEUE) != 0)
-        return tw_result(EAGAIN); /* the pair would give data */
+        return tw_result(EAGAIN); /* the pair would return data */
     ssize_t received = REAL(recvmsg)(fd, message, flags);
     if (received >= 0 && message->msg_controllen > 0)
         look_at_descriptors(message);
@@ -232,7 +232,7 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
         if (length < 0)
             break;
         messages[received++].msg_len = (unsigned)length;
-        if (timeout != NULL && has_passed(&end)) /* as the kernel does: after each datagram */
+        if (timeout != NULL && has_passed(&end)) /* checked after each datagram, as in the kernel */
             break;
     }
 
@@ -241,7 +241,7 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 
 EXPORT ssize_t read(int fd, void *bytes, size_t length)
 {
-    if (!tw_is_datagram(tw_known(fd)) || length == 0) /* which takes no datagram: only recv does */
+    if (!tw_is_datagram(tw_known(fd)) || length == 0) /* a read of no bytes takes no datagram; a recv does */
         return REAL(read)(fd, bytes, length);
     ssize_t received = receive_one(fd, bytes, length, 0, NULL, NULL);
     return is_stale(fd, received) ? REAL(read)(fd, bytes, length) : received;
@@ -255,7 +255,7 @@ EXPORT ssize_t write(int fd, const void *bytes, size_t length)
     return is_stale(fd, sent) ? REAL(write)(fd, bytes, length) : sent;
 }
 
-/* 0 or an errno: where messages with too many vectors are too long, readv and writev are wrong. */
+/* Checks the vectors of readv or writev. 0 or an errno: too many are EINVAL, where a message gets EMSGSIZE. */
 static int check_vectors(const struct iovec *vectors, int count, size_t *bytes)
 {
     *bytes = 0;
@@ -281,14 +281,14 @@ EXPORT ssize_t writev(int fd, const struct iovec *vectors, int count)
     int error = tw_is_datagram(tw_known(fd)) ? check_vectors(vectors, count, &bytes) : 0;
     if (error != 0)
         return tw_result(error);
-    if (!tw_is_datagram(tw_known(fd)) || bytes == 0) /* which sends nothing: only send and write do */
+    if (!tw_is_datagram(tw_known(fd)) || bytes == 0) /* a writev of no bytes sends no datagram; send and write do */
         return REAL(writev)(fd, vectors, count);
     struct msghdr message = { .msg_iov = (struct iovec *)vectors, .msg_iovlen = (size_t)count };
     ssize_t sent = tw_datagram_send(fd, &message, bytes, 0);
     return is_stale(fd, sent) ? REAL(writev)(fd, vectors, count) : sent;
 }
 
-/* What programs built with _FORTIFY_SOURCE call. */
+/* Called by programs built with _FORTIFY_SOURCE. */
 #define CHECKED(length, room) ((length) > (room) ? (__builtin_trap(), (ssize_t)0) : 0)
 
 EXPORT ssize_t __read_chk(int fd, void *bytes, size_t length, size_t room) { return CHECKED(length, room), read(fd, bytes, length); }

@@ -1,4 +1,4 @@
-/* Whether what listens at the link's path may be told what this program does: not if anybody could have put it there. LinkTrust.cs has the same rules, and the reasons. */
+/* Decides whether the listener at the link's path is to be trusted: not if anybody could have put it there. LinkTrust.cs has the same rules, with the reasons. */
 #define _GNU_SOURCE
 #include "syscall.h"
 #include "tapwire.h"
@@ -8,14 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the kernel shows of users that have no counterpart in this user namespace: overflowuid. They all look the same. */
+/* overflowuid: the id that the kernel shows for all users without a counterpart in this user namespace. */
 #define UNMAPPED 65534u
 
 #define MOST_LINKS 40
 
 struct walk {
-    char directory[1024]; /* what has been gone, without symbolic links and without a slash at its end: "" is the root */
-    char rest[1024];      /* what is to be gone, from there */
+    char directory[1024]; /* the part that is resolved, without symbolic links and final slash; "" is the root */
+    char rest[1024];      /* the part still to be resolved, from there */
     uid_t peer;
 };
 
@@ -24,13 +24,13 @@ static bool is_self(uid_t user)
     return (user == geteuid() || user == getuid()) && (user != UNMAPPED || tw_user_namespace() == 0);
 }
 
-/* Where everybody may make files, a file of the peer's may be there because he has come first. */
+/* Where everybody may make files, the peer may own a file only because he was the first to make it. */
 static bool is_trusted(const struct walk *walk, uid_t user, bool is_shared)
 {
     return user == 0 || is_self(user) || (user == walk->peer && !is_shared);
 }
 
-/* A directory on the way. False if others may put something in the place of what is in it. */
+/* Checks a directory on the path. False if others can replace what is in it. */
 static bool look_at_directory(const struct walk *walk, bool *is_shared)
 {
     struct stat status;
@@ -51,7 +51,7 @@ static bool append(char *text, size_t room, const char *more, size_t length)
     return true;
 }
 
-/* What the symbolic link leads to takes its place. */
+/* Replaces a symbolic link by its target. */
 static bool follow(struct walk *walk, const char *link)
 {
     char target[sizeof walk->rest];
@@ -67,7 +67,7 @@ static bool follow(struct walk *walk, const char *link)
     return true;
 }
 
-/* One name further. False if what it names may be of anybody's making. */
+/* Resolves the next name. False if anybody may have made the file that it names. */
 static bool step(struct walk *walk, const char *name, size_t length, int *links)
 {
     struct stat status;

@@ -3,13 +3,13 @@ using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Links.Protocol;
 
-/// <summary>How a driver is, in the answer to <see cref="StatusRequest"/>. Counters are totals since its start.</summary>
+/// <summary>A driver's state and counters, in the answer to <see cref="StatusRequest"/>. Counters are totals since its start.</summary>
 /// <param name="Interfaces">In the order of the settings; at least one.</param>
 /// <param name="Sessions">Control connections of applications.</param>
 /// <param name="Sockets">Sockets of applications.</param>
-/// <param name="Connections">A bounded number of its sockets; the count is of all.</param>
+/// <param name="Connections">Some of the stack's sockets, up to a limit; <paramref name="ConnectionCount"/> counts all.</param>
 /// <param name="BuffersRented">Packet buffers that are in use.</param>
-/// <param name="Counters">The engine's by name, without those that are zero.</param>
+/// <param name="Counters">The engine's counters by name, without those that are zero.</param>
 public sealed record DriverStatus(TimeSpan Uptime, IReadOnlyList<InterfaceStatus> Interfaces, int Sessions, int Sockets, IReadOnlyList<PortStatus> Ports,
     int ConnectionCount, IReadOnlyList<ConnectionStatus> Connections, long BuffersRented, IReadOnlyDictionary<string, long> Counters)
 {
@@ -30,14 +30,14 @@ public sealed record WireStatus(string Name, bool Up, int Mtu, string? HardwareA
     long FramesReceived, long BytesReceived, long FramesSent, long BytesSent, long FramesRefused, long FramesDropped);
 
 /// <summary>A port that leads from one network to the other. All but <paramref name="Open"/> are totals since the start.</summary>
-/// <param name="Name">As it is written in the settings, after what it is: "socks 127.0.0.1:1080", "forward tcp:...", "expose udp:...".</param>
+/// <param name="Name">Its kind and its entry in the settings: "socks 127.0.0.1:1080", "forward tcp:...", "expose udp:...".</param>
 /// <param name="Open">Connections, or UDP clients, at this moment.</param>
 /// <param name="Accepted">Connections, or UDP clients, so far.</param>
 /// <param name="Refused">Connections, or datagrams of new UDP clients, for which there was no room.</param>
-/// <param name="Failed">Of the accepted, the ones that came to nothing: a handshake that failed, a destination that could not be reached.</param>
+/// <param name="Failed">Accepted connections or clients whose handshake failed, or whose destination could not be reached.</param>
 /// <param name="DatagramsDropped">Datagrams that could not be passed on.</param>
 public sealed record PortStatus(string Name, int Open, long Accepted, long Refused, long Failed, long DatagramsDropped);
 
 /// <summary>One socket of the stack.</summary>
-/// <param name="Tcp">Null until the handshake is done, and for what is no connection.</param>
+/// <param name="Tcp">Null until the handshake is done, and for sockets that are no connections.</param>
 public sealed record ConnectionStatus(string State, IpEndpoint Local, IpEndpoint Remote, int SendQueue, int ReceiveQueue, TcpInfo? Tcp = null);

@@ -56,8 +56,8 @@ public sealed record LinkAnswer(LinkMessageType Type, uint Id, int Error, ReadOn
     }
 
     /// <summary>
-    /// What a log shows of it. The compiler's own would ask the properties that only answers of one type have, and they throw in all others: in the logger, where
-    /// nobody expects it.
+    /// For the log. The compiler's own version would read properties that throw in answers of other types, and it would do so in the logger, where nobody
+    /// expects an exception.
     /// </summary>
     public override string ToString() => $"{nameof(LinkAnswer)} {{ Type = {Type}, Id = {Id}, Error = {Error}, Body = {Body.Length} bytes }}";
 

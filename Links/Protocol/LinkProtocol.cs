@@ -3,10 +3,11 @@ using Tapwire.Posix;
 
 namespace Tapwire.Links.Protocol;
 
-/// <summary>What is fixed of the control protocol: docs/link-protocol.md has it for other languages. All numbers are little-endian.</summary>
+/// <summary>Constants of the control protocol, which docs/link-protocol.md describes. All numbers are little-endian.</summary>
 public static class LinkProtocol
 {
-    /// <summary>The version spoken here. A driver serves one version; requests may be added to it, since an unknown one is answered ENOSYS.</summary>
+    /// <summary>The protocol's version. A driver serves one. Requests may be added within a version: a driver answers ENOSYS to those that it does not
+    /// know.</summary>
     public const uint Version = 1;
 
     /// <summary>Bytes of the hello that each side sends first: 8 bytes of magic, u32 version, u32 zero.</summary>
@@ -86,13 +87,13 @@ public static class LinkErrno
     /// <summary>ESOCKTNOSUPPORT.</summary>
     public const int SocketTypeNotSupported = 94;
 
-    /// <summary>ETOOMANYREFS: too many descriptors are on their way to applications that do not take them.</summary>
+    /// <summary>ETOOMANYREFS: too many descriptors are in flight to applications that do not read them.</summary>
     public const int TooManyInFlight = 109;
 
     /// <summary>EALREADY: the socket is connecting already.</summary>
     public const int AlreadyConnecting = 114;
 
-    /// <summary>EINPROGRESS: the connect goes on; readiness and SO_ERROR tell its end.</summary>
+    /// <summary>EINPROGRESS: the connect goes on. Readiness and SO_ERROR tell the outcome.</summary>
     public const int InProgress = 115;
 }
 

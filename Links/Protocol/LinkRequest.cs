@@ -23,8 +23,8 @@ public enum ShutdownHow
 }
 
 /// <summary>
-/// What an application asks of the driver over a control connection. Every request is answered exactly once, with a success made by the request's
-/// own method or with <see cref="Failed(StackError)"/>; answers may come in any order.
+/// A request of an application over a control connection. It is answered exactly once: with a success, which a method of the request makes, or with
+/// <see cref="Failed(StackError)"/>. Answers may come in any order.
 /// </summary>
 /// <param name="Type">What is asked.</param>
 /// <param name="Id">Chosen by the client; the answer carries it.</param>
@@ -48,8 +48,8 @@ public abstract record LinkRequest(LinkMessageType Type, uint Id)
 }
 
 /// <summary>
-/// Asks for another control connection, whose descriptor comes with the answer: for a process that is about to have a child, and whose user could not connect
-/// by the path any more.
+/// Asks for another control connection, whose descriptor comes with the answer. For a process that is about to fork a child, and whose user cannot connect by
+/// the path any more.
 /// </summary>
 public sealed record SessionRequest(uint Id) : LinkRequest(LinkMessageType.Session, Id)
 {
@@ -64,24 +64,26 @@ public abstract record LinkSocketRequest(LinkMessageType Type, uint Id, ulong Ha
 public sealed record SocketRequest(uint Id, SocketFamily Family, LinkSocketType SocketType, int Protocol)
     : LinkRequest(LinkMessageType.Socket, Id)
 {
-    /// <summary>To be sent together with the descriptor that has this handle.</summary>
+    /// <summary>The success, to be sent together with the descriptor that has this handle.</summary>
     public LinkAnswer Created(ulong handle) => new(Type, Id, 0, BitConverter.GetBytes(handle));
 }
 
 /// <summary>
 /// Connects: TCP is answered after the handshake or its failure, UDP at once. The address family Unspecified dissolves a UDP socket's association.
 /// </summary>
-/// <param name="Discard">Bytes that the client has written to the descriptor so that it is not writable while connecting. The driver takes them away
-/// when the connection stands.</param>
-/// <param name="NoWait">Answer EINPROGRESS at once (or an error that is known at once). Then the descriptor tells: writable means connected;
-/// on failure the pair is reset, and SO_ERROR asked of the driver says why. With Fast Open and a cookie the answer is success, as in Linux: the data goes with the SYN.</param>
-/// <param name="AwaitHandshake">Connects nothing: answered when the handshake of a connection that Fast Open has let the client write to is done, with EISCONN, or has failed.</param>
+/// <param name="Discard">Bytes that the client has written to the descriptor so that it is not writable while connecting. The driver discards them once the socket is
+/// connected.</param>
+/// <param name="NoWait">Answered with EINPROGRESS at once, or with an error that is known at once. Then the descriptor tells the outcome: writable means
+/// connected; on failure the pair is reset, and the driver answers SO_ERROR with the reason. With Fast Open and a cookie the answer is success, as under Linux:
+/// the data goes with the SYN.</param>
+/// <param name="AwaitHandshake">Connects nothing. Waits for the handshake of a connection that may be written before it is done (Fast Open): answered with
+/// EISCONN when it is done, or with its error.</param>
 public sealed record ConnectRequest(uint Id, ulong Handle, Sockaddr Remote, uint Discard, bool NoWait, bool AwaitHandshake = false)
     : LinkSocketRequest(LinkMessageType.Connect, Id, Handle)
 {
     public LinkAnswer Connected(Sockaddr local) => Succeeded(local);
 
-    /// <summary>The one answer of a request with <see cref="NoWait"/> whose handshake has begun.</summary>
+    /// <summary>The answer to a request with <see cref="NoWait"/> whose handshake has begun.</summary>
     public LinkAnswer InProgress() => Failed(LinkErrno.InProgress);
 }
 
@@ -111,8 +113,8 @@ public sealed record GetPeerNameRequest(uint Id, ulong Handle) : LinkSocketReque
 }
 
 /// <summary>
-/// shutdown(2) for sockets whose descriptor cannot say it: a datagram socket, or a listener. On a stream's descriptor the native call does it all,
-/// in order with the data.
+/// shutdown(2) for a datagram socket or a listener, whose descriptor cannot express it. On a stream's descriptor the native call is enough, and in order with
+/// the data.
 /// </summary>
 public sealed record ShutdownRequest(uint Id, ulong Handle, ShutdownHow How) : LinkSocketRequest(LinkMessageType.Shutdown, Id, Handle)
 {
@@ -120,8 +122,8 @@ public sealed record ShutdownRequest(uint Id, ulong Handle, ShutdownHow How) : L
 }
 
 /// <summary>
-/// Ends a socket as the close of its last descriptor would, and is answered when its port is free for others. For a client that must know; closing the
-/// descriptor is enough otherwise.
+/// Ends a socket as closing its last descriptor does, and is answered when the port is free. For a client that must know when; otherwise closing the descriptor
+/// is enough.
 /// </summary>
 public sealed record CloseRequest(uint Id, ulong Handle) : LinkSocketRequest(LinkMessageType.Close, Id, Handle)
 {

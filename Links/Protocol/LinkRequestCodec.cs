@@ -17,7 +17,7 @@ public static class LinkRequestCodec
     private const int AfterHandle = 24;
 
     /// <summary>
-    /// Tells how long the frame is that begins here; 0 if its first bytes are not there yet.
+    /// The length of the frame that begins here; 0 if its first bytes are not there yet.
     /// </summary>
     /// <exception cref="LinkProtocolException">The length is less than a header or more than <paramref name="limit"/>.</exception>
     public static int FrameLength(ReadOnlySpan<byte> bytes, int limit)
@@ -31,8 +31,8 @@ public static class LinkRequestCodec
     }
 
     /// <summary>Reads a whole frame whose length <see cref="FrameLength"/> has checked.</summary>
-    /// <param name="refusal">The answer, where a well-formed frame asks for something that is not known here. Then null is returned.</param>
-    /// <exception cref="LinkProtocolException">It is no request of this protocol.</exception>
+    /// <param name="refusal">With null: the answer to a well-formed request that is not known here.</param>
+    /// <exception cref="LinkProtocolException">The frame is malformed.</exception>
     public static LinkRequest? Read(ReadOnlySpan<byte> frame, out LinkAnswer? refusal)
     {
         var type = (LinkMessageType)ReadUInt16LittleEndian(frame[4..]);

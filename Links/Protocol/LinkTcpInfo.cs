@@ -3,10 +3,10 @@ using static System.Buffers.Binary.BinaryPrimitives;
 
 namespace Tapwire.Links.Protocol;
 
-/// <summary>struct tcp_info of linux/tcp.h, as TCP_INFO gives it. What the stack does not count is zero.</summary>
+/// <summary>struct tcp_info of linux/tcp.h, the value of TCP_INFO. Fields that the stack does not count are zero.</summary>
 public static class LinkTcpInfo
 {
-    /// <summary>Bytes: up to and with tcpi_rcv_wnd.</summary>
+    /// <summary>Bytes of the struct up to and including tcpi_rcv_wnd.</summary>
     public const int Size = 240;
 
     private const byte Timestamps = 1;

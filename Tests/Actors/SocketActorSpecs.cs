@@ -146,13 +146,13 @@ public sealed class SocketActorSpecs : ActorSpec
         using var app = new Application(_application!);
         app.Write(new byte[5000]);
         _stack.Send(actor, new Connected(Id, Local, Remote, 1000));
-        Assert.Equal(1000, Taken());
+        Assert.Equal(1000, BytesGivenToStack());
         _reactor.Look();
-        Assert.Equal(0, Taken());
+        Assert.Equal(0, BytesGivenToStack());
         _stack.Send(actor, new WriteDone(300));
-        Assert.Equal(300, Taken());
+        Assert.Equal(300, BytesGivenToStack());
         _stack.Send(actor, new WriteDone(100_000));
-        Assert.Equal(3700, Taken());
+        Assert.Equal(3700, BytesGivenToStack());
     }
 
     [Fact]
@@ -290,8 +290,8 @@ public sealed class SocketActorSpecs : ActorSpec
         return (answer.Id, answer.Error);
     }
 
-    /// <summary>Bytes that the actor has given to the stack since the last call.</summary>
-    private int Taken()
+    /// <summary>Bytes that the actor has told the stack to send since the last call.</summary>
+    private int BytesGivenToStack()
     {
         var bytes = 0;
         while (_stack.HasMessages)

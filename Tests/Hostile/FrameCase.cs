@@ -17,8 +17,8 @@ internal enum FramePath
     /// <summary>Through software offload: super-frames are cut, segments are merged.</summary>
     Merging,
 
-    /// <summary>The same over a device that places frames behind each other.</summary>
-    Placing,
+    /// <summary>The same, each segment read in place, behind the payload of those before it.</summary>
+    MergingInPlace,
 }
 
 /// <summary>What one round is about; all of it comes from its seed.</summary>
@@ -43,7 +43,7 @@ internal sealed record FrameCase
     /// <summary>False lets hostile frames into honest connections: what must hold then cannot.</summary>
     public bool Spares { get; init; } = true;
 
-    public bool IsSoftware => Path is FramePath.Merging or FramePath.Placing;
+    public bool IsSoftware => Path is FramePath.Merging or FramePath.MergingInPlace;
 
     public static FrameCase Draw(ulong seed)
     {

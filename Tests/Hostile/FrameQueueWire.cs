@@ -67,7 +67,7 @@ internal class FrameQueueWire(BufferPool pool, Medium medium) : IWire
 }
 
 /// <summary>The same, as a device whose frames are read to where they are wanted; it writes over as much of the room as it may.</summary>
-internal sealed class PlacingFrameQueueWire(BufferPool pool, Medium medium) : FrameQueueWire(pool, medium), IPlacingWire
+internal sealed class DirectReadFrameQueueWire(BufferPool pool, Medium medium) : FrameQueueWire(pool, medium), IDirectReadWire
 {
     private const byte Scribble = 0xEE;
 

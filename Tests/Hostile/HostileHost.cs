@@ -34,7 +34,7 @@ internal sealed class HostileHost : IDisposable
         if (@case.IsSoftware)
         {
             var medium = @case.Link;
-            _device = @case.Path == FramePath.Placing ? new PlacingFrameQueueWire(pool, medium) : new FrameQueueWire(pool, medium);
+            _device = @case.Path == FramePath.MergingInPlace ? new DirectReadFrameQueueWire(pool, medium) : new FrameQueueWire(pool, medium);
             _wire = SoftwareOffloadWire.Over(_device, pool);
         }
 

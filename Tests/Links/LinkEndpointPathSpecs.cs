@@ -43,20 +43,20 @@ public sealed class LinkEndpointPathSpecs
     [InlineData("/run/user/0", 0u)]
     public void A_runtime_directory_that_is_not_his_does_not_count(string? directory, uint? owner)
     {
-        var facts = User with { RuntimeDirectory = directory, RuntimeDirectoryOwner = owner };
-        Assert.Equal("/tmp/tapwire-1000/link.sock", LinkEndpointPath.Choose(facts));
-        Assert.Equal("/run/user/1000/tapwire.sock", LinkEndpointPath.Choose(facts with { UserDirectoryOwner = 1000 }));
-        Assert.Equal("/tmp/tapwire-1000/link.sock", LinkEndpointPath.Choose(facts with { UserDirectoryOwner = 1001 }));
+        var environment = User with { RuntimeDirectory = directory, RuntimeDirectoryOwner = owner };
+        Assert.Equal("/tmp/tapwire-1000/link.sock", LinkEndpointPath.Choose(environment));
+        Assert.Equal("/run/user/1000/tapwire.sock", LinkEndpointPath.Choose(environment with { UserDirectoryOwner = 1000 }));
+        Assert.Equal("/tmp/tapwire-1000/link.sock", LinkEndpointPath.Choose(environment with { UserDirectoryOwner = 1001 }));
     }
 
     [Fact]
     public void In_a_user_namespace_the_user_outside_is_meant_and_the_namespace_told()
     {
-        var facts = new LinkFacts { EffectiveUser = 0, RealUser = 1000, UserNamespace = Other, RunOwner = 65_534 };
-        Assert.Equal($"/tmp/tapwire-1000-{Other}/link.sock", LinkEndpointPath.Choose(facts));
+        var environment = new LinkEnvironment { EffectiveUser = 0, RealUser = 1000, UserNamespace = Other, RunOwner = 65_534 };
+        Assert.Equal($"/tmp/tapwire-1000-{Other}/link.sock", LinkEndpointPath.Choose(environment));
         // The directory of the user outside shows as root's there.
-        Assert.Equal("/run/user/1000/tapwire.sock", LinkEndpointPath.Choose(facts with { UserDirectoryOwner = 0 }));
-        Assert.Equal("/run/user/1000/tapwire.sock", LinkEndpointPath.Choose(facts with { RuntimeDirectory = "/run/user/1000", RuntimeDirectoryOwner = 0 }));
+        Assert.Equal("/run/user/1000/tapwire.sock", LinkEndpointPath.Choose(environment with { UserDirectoryOwner = 0 }));
+        Assert.Equal("/run/user/1000/tapwire.sock", LinkEndpointPath.Choose(environment with { RuntimeDirectory = "/run/user/1000", RuntimeDirectoryOwner = 0 }));
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class LinkEndpointPathSpecs
     [Fact]
     public void Users_of_one_namespace_and_namespaces_of_one_user_do_not_meet()
     {
-        LinkFacts[] all =
+        LinkEnvironment[] all =
         [
             Root, Root with { UserNamespace = Other }, User, User with { RealUser = 1001, EffectiveUser = 1001 },
             new() { EffectiveUser = 0, RealUser = 1000, UserNamespace = Other, RunOwner = 65_534 },
@@ -88,17 +88,17 @@ public sealed class LinkEndpointPathSpecs
     [InlineData(7u, "", 7u)]
     [InlineData(7u, "rubbish\n7 x 1\n7 8\n", 7u)]
     public void The_real_user_is_what_the_map_makes_of_him(uint user, string map, uint real) =>
-        Assert.Equal(real, LinkFacts.RealUserOf(user, map));
+        Assert.Equal(real, LinkEnvironment.RealUserOf(user, map));
 
     [Theory]
-    [InlineData("user:[4026531837]", LinkFacts.InitialNamespace)]
+    [InlineData("user:[4026531837]", LinkEnvironment.InitialNamespace)]
     [InlineData("user:[4026532345]", Other)]
-    [InlineData(null, LinkFacts.InitialNamespace)]
-    [InlineData("", LinkFacts.InitialNamespace)]
-    [InlineData("user:[]", LinkFacts.InitialNamespace)]
-    [InlineData("user:[", LinkFacts.InitialNamespace)]
-    [InlineData("net:[4026531833]", LinkFacts.InitialNamespace)]
-    public void The_namespace_is_its_inode(string? link, ulong inode) => Assert.Equal(inode, LinkFacts.NamespaceOf(link));
+    [InlineData(null, LinkEnvironment.InitialNamespace)]
+    [InlineData("", LinkEnvironment.InitialNamespace)]
+    [InlineData("user:[]", LinkEnvironment.InitialNamespace)]
+    [InlineData("user:[", LinkEnvironment.InitialNamespace)]
+    [InlineData("net:[4026531833]", LinkEnvironment.InitialNamespace)]
+    public void The_namespace_is_its_inode(string? link, ulong inode) => Assert.Equal(inode, LinkEnvironment.NamespaceOf(link));
 
     [Theory]
     [InlineData("/run/user/1000/tapwire.sock", "/run/user/1000/tapwire.sock", "/run/user/1000/tapwire.sock")]
@@ -107,9 +107,9 @@ public sealed class LinkEndpointPathSpecs
     [InlineData("/run/user/1000/tapwire.sock", "none", "/run/user/1000/tapwire.sock")]
     [InlineData("/run/tapwire/link.sock", "none", "/run/tapwire/link.sock")]
     public void An_application_takes_its_users_own_driver_before_the_systems(string own, string there, string expected) =>
-        Assert.Equal(expected, LinkEndpointPath.Nearest(own, path => there == "both" || there == path));
+        Assert.Equal(expected, LinkEndpointPath.OwnOrSystem(own, path => there == "both" || there == path));
 
-    private static LinkFacts Root => new() { EffectiveUser = 0, RealUser = 0, RunOwner = 0 };
+    private static LinkEnvironment Root => new() { EffectiveUser = 0, RealUser = 0, RunOwner = 0 };
 
-    private static LinkFacts User => new() { EffectiveUser = 1000, RealUser = 1000, RunOwner = 0 };
+    private static LinkEnvironment User => new() { EffectiveUser = 1000, RealUser = 1000, RunOwner = 0 };
 }

@@ -12,7 +12,7 @@ public sealed class ReactorSpec : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private const Readiness Presumed = Readiness.Readable | Readiness.Level | Readiness.Presumed;
+    private const Readiness Speculative = Readiness.Readable | Readiness.Level | Readiness.Speculative;
 
     private readonly ConcurrentQueue<Exception> _failures = new();
     private readonly Reactor _reactor;
@@ -370,12 +370,12 @@ public sealed class ReactorSpec : IDisposable
         using var other = new EventDescriptor();
         var trials = 0;
         var elsewhere = 0;
-        using var ours = reactor.Register(device.Number, Presumed, readiness =>
+        using var ours = reactor.Register(device.Number, Speculative, readiness =>
         {
-            Assert.Equal(Readiness.Readable | Readiness.Presumed, readiness);
+            Assert.Equal(Readiness.Readable | Readiness.Speculative, readiness);
             reactor.Post(_ => trials++, null);
         });
-        using var theirs = reactor.Register(other.Number, Presumed, _ => elsewhere++);
+        using var theirs = reactor.Register(other.Number, Speculative, _ => elsewhere++);
         UntilItLooks(reactor, () => Volatile.Read(ref trials) >= 100);
         Assert.Equal(1, Volatile.Read(ref elsewhere));
         Assert.Empty(_failures);
@@ -389,7 +389,7 @@ public sealed class ReactorSpec : IDisposable
         using var other = new EventDescriptor();
         using var reported = new ManualResetEventSlim();
         var found = 0;
-        using var ours = reactor.Register(device.Number, Presumed, _ => reactor.Post(_ => reactor.Post(_ => found++, null), null));
+        using var ours = reactor.Register(device.Number, Speculative, _ => reactor.Post(_ => reactor.Post(_ => found++, null), null));
         using var theirs = reactor.Register(other.Number, Readiness.Readable, _ => reported.Set());
         UntilItLooks(reactor, () => Volatile.Read(ref found) >= 100);
         other.Signal();

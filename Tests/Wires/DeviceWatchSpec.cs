@@ -7,7 +7,7 @@ namespace Tapwire.Tests.Wires;
 
 public sealed class DeviceWatchSpec : IDisposable
 {
-    private const Readiness Level = Readiness.Readable | Readiness.Level | Readiness.Presumed;
+    private const Readiness Level = Readiness.Readable | Readiness.Level | Readiness.Speculative;
 
     private readonly ManualReactor _reactor = new();
     private readonly List<Readiness> _told = [];
@@ -53,14 +53,14 @@ public sealed class DeviceWatchSpec : IDisposable
     }
 
     [Fact]
-    public void What_is_only_presumed_is_told_once_until_it_was_tried_and_mutes_nothing()
+    public void A_speculative_report_is_told_once_until_it_was_tried_and_mutes_nothing()
     {
         for (var i = 0; i < 3; i++)
-            _reactor.Report(Readiness.Readable | Readiness.Presumed);
+            _reactor.Report(Readiness.Readable | Readiness.Speculative);
         Assert.Equal([Readiness.Readable], _told);
         Assert.Equal(Level, _reactor.Interest);
         Assert.True(_watch.BeginRead());
-        _reactor.Report(Readiness.Readable | Readiness.Presumed);
+        _reactor.Report(Readiness.Readable | Readiness.Speculative);
         Assert.Equal(2, _told.Count);
     }
 
@@ -68,7 +68,7 @@ public sealed class DeviceWatchSpec : IDisposable
     public void A_device_that_has_to_be_read_empty_is_not_tried()
     {
         _watch.WatchForRoom(true);
-        _reactor.Report(Readiness.Readable | Readiness.Presumed);
+        _reactor.Report(Readiness.Readable | Readiness.Speculative);
         Assert.Empty(_told);
     }
 

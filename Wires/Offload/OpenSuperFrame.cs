@@ -68,7 +68,7 @@ internal sealed class OpenSuperFrame(int linkHeader)
 
     /// <summary>
     /// Where to read a frame so that its payload, should it be the next segment, stands behind the payload so far. Payload is under its headers then, until
-    /// <see cref="AppendPlaced"/>, or <see cref="Uncover"/>; a frame that is something else is to be taken away before.
+    /// <see cref="AppendInPlace"/>, or <see cref="Uncover"/>; a frame that is something else is to be taken away before.
     /// </summary>
     /// <param name="spare">All <see cref="BufferPool.MaxCapacity"/> bytes of it data, for a super-frame that has no buffer yet.</param>
     /// <returns>What there is of room; it may be too little for a frame.</returns>
@@ -88,7 +88,7 @@ internal sealed class OpenSuperFrame(int linkHeader)
 
     /// <summary>Takes the next segment, which has been read to the place that <see cref="Cover"/> gave.</summary>
     /// <returns>True if <paramref name="spare"/> is this object's from now on.</returns>
-    public bool AppendPlaced(PacketBuffer spare, in TcpSegmentView segment)
+    public bool AppendInPlace(PacketBuffer spare, in TcpSegmentView segment)
     {
         var takes = _merged is null;
         if (takes)

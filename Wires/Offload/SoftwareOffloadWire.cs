@@ -18,7 +18,7 @@ public sealed class SoftwareOffloadWire : IWire
     private readonly bool _completesChecksums;
     private readonly TcpSegmenter _segmenter;
     private readonly TcpCoalescer _coalescer;
-    private readonly PlacingReader? _reader;
+    private readonly CoalescingReader? _reader;
     private long _refused;
     private bool _disposed;
 
@@ -29,8 +29,8 @@ public sealed class SoftwareOffloadWire : IWire
         _completesChecksums = (inner.Offloads & WireOffloads.Checksum) == 0;
         _segmenter = new TcpSegmenter(pool, linkHeader);
         _coalescer = new TcpCoalescer(linkHeader);
-        if (inner is IPlacingWire placing)
-            _reader = new PlacingReader(placing, _coalescer);
+        if (inner is IDirectReadWire direct)
+            _reader = new CoalescingReader(direct, _coalescer);
     }
 
     public string Name => _inner.Name;

@@ -61,7 +61,7 @@ internal sealed class TcpCoalescer(int linkHeader)
 
     /// <summary>Takes a frame that was read behind the payload of <see cref="Latest"/>, if it is the next segment of that.</summary>
     /// <param name="spare">The buffer that was offered for it; null if it has been taken.</param>
-    public bool TryTakePlaced(ReadOnlySpan<byte> frame, ref PacketBuffer? spare, ref Output output)
+    public bool TryTakeInPlace(ReadOnlySpan<byte> frame, ref PacketBuffer? spare, ref Output output)
     {
         var open = Latest!;
         if (TcpSegmentView.Read(frame, linkHeader, out var segment) != SegmentKind.Mergeable || !open.IsOf(segment) || !open.IsNext(segment, frame)
@@ -70,7 +70,7 @@ internal sealed class TcpCoalescer(int linkHeader)
             return false;
         }
 
-        if (open.AppendPlaced(spare!, segment))
+        if (open.AppendInPlace(spare!, segment))
             spare = null;
         if (open.IsComplete)
             Close(Find(segment), ref output);

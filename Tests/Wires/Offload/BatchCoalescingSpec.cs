@@ -5,7 +5,7 @@ using Xunit;
 namespace Tapwire.Tests.Wires.Offload;
 
 /// <summary>Merging of frames that come in buffers of their own.</summary>
-public sealed class BatchCoalescingSpec() : CoalescingSpec(placing: false)
+public sealed class BatchCoalescingSpec() : CoalescingSpec(inPlace: false)
 {
     private static readonly SegmentFrame First = new() { Payload = [1, 2, 3] };
     private static readonly SegmentFrame Second = First with { Sequence = 4, Payload = [4, 5, 6] };

@@ -11,7 +11,7 @@ using Xunit;
 namespace Tapwire.Tests.Wires.Offload;
 
 /// <summary>What the stack gets when a wire without offloads is read, whether it places frames or not.</summary>
-public abstract class CoalescingSpec(bool placing) : SoftwareOffloadSetup(placing)
+public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlace)
 {
     private static readonly SegmentFrame First = new() { Payload = [1, 2, 3] };
     private static readonly byte[] Stranger = Build.Udp(1000, 80, [1, 2, 3]);

@@ -16,7 +16,7 @@ public sealed class RoundTripSpec
     [InlineData(4, true)]
     [InlineData(5, true)]
     [InlineData(6, true)]
-    public void A_super_frame_that_was_cut_and_merged_is_the_same_to_the_bit_with_its_note(int seed, bool placing)
+    public void A_super_frame_that_was_cut_and_merged_is_the_same_to_the_bit_with_its_note(int seed, bool inPlace)
     {
         var random = new Random(seed);
         var pool = new DiagnosingBufferPool();
@@ -24,7 +24,7 @@ public sealed class RoundTripSpec
         {
             var size = random.Next(500, 1449);
             using var device = new MemoryWire();
-            using var wire = SoftwareOffloadWire.Over(placing ? new PlacingWire(device) : device, pool);
+            using var wire = SoftwareOffloadWire.Over(inPlace ? new DirectReadWire(device) : device, pool);
             var made = SegmentFrame.Chance(random, size + 1, 65_000);
             var frame = made.ToSuperFrame(pool, size, random);
             Assert.Equal(1, wire.Write([frame]));
@@ -51,7 +51,7 @@ public sealed class RoundTripSpec
     [InlineData(4, true)]
     [InlineData(5, true)]
     [InlineData(6, true)]
-    public void Tampered_frames_all_come_through_as_they_were(int seed, bool placing)
+    public void Tampered_frames_all_come_through_as_they_were(int seed, bool inPlace)
     {
         var random = new Random(seed);
         var pool = new DiagnosingBufferPool();
@@ -70,7 +70,7 @@ public sealed class RoundTripSpec
             }
 
             using var device = new MemoryWire();
-            using var wire = SoftwareOffloadWire.Over(placing ? new PlacingWire(device) : device, pool);
+            using var wire = SoftwareOffloadWire.Over(inPlace ? new DirectReadWire(device) : device, pool);
             device.DeliverAll(given);
             var frames = new PacketBuffer[64];
             var count = wire.Read(pool, frames, out _);

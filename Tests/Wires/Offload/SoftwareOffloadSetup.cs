@@ -8,10 +8,10 @@ namespace Tapwire.Tests.Wires.Offload;
 /// <summary>Software offload over a device without any, which the test plays. Every spec ends with all buffers back in their pool.</summary>
 public abstract class SoftwareOffloadSetup : IDisposable
 {
-    /// <param name="placing">The device can place the frames that are read.</param>
-    protected SoftwareOffloadSetup(bool placing = false)
+    /// <param name="inPlace">The device reads frames straight into the place where they are merged.</param>
+    protected SoftwareOffloadSetup(bool inPlace = false)
     {
-        Placing = placing ? new PlacingWire(Device) : null;
+        DirectRead = inPlace ? new DirectReadWire(Device) : null;
         Wire = Over(Device);
     }
 
@@ -20,7 +20,7 @@ public abstract class SoftwareOffloadSetup : IDisposable
     internal MemoryWire Device { get; } = new();
 
     /// <summary>What makes the device one that places.</summary>
-    internal PlacingWire? Placing { get; }
+    internal DirectReadWire? DirectRead { get; }
 
     internal IWire Wire { get; }
 
@@ -32,5 +32,5 @@ public abstract class SoftwareOffloadSetup : IDisposable
     }
 
     /// <summary>Software offload over this or another device.</summary>
-    internal IWire Over(MemoryWire device) => SoftwareOffloadWire.Over(Placing is null ? device : device == Device ? Placing : new PlacingWire(device), Pool);
+    internal IWire Over(MemoryWire device) => SoftwareOffloadWire.Over(DirectRead is null ? device : device == Device ? DirectRead : new DirectReadWire(device), Pool);
 }

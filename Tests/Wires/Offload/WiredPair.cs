@@ -21,11 +21,11 @@ internal sealed class WiredPair : IDisposable
     private readonly Side _a;
     private readonly Side _b;
 
-    public WiredPair(CableOptions options, bool offloadsA, bool offloadsB, bool placing)
+    public WiredPair(CableOptions options, bool offloadsA, bool offloadsB, bool inPlace)
     {
         _cable = new Cable(options, _time);
-        _a = new Side(_cable.A, offloadsA, placing, Pool, 1, Now);
-        _b = new Side(_cable.B, offloadsB, placing, Pool, 2, Now);
+        _a = new Side(_cable.A, offloadsA, inPlace, Pool, 1, Now);
+        _b = new Side(_cable.B, offloadsB, inPlace, Pool, 2, Now);
     }
 
     public DiagnosingBufferPool Pool { get; } = new(quarantined: 16);
@@ -97,9 +97,9 @@ internal sealed class WiredPair : IDisposable
         private bool _full;
         private PacketBuffer? _waiting;
 
-        public Side(IWire end, bool offloads, bool placing, DiagnosingBufferPool pool, byte host, Instant now)
+        public Side(IWire end, bool offloads, bool inPlace, DiagnosingBufferPool pool, byte host, Instant now)
         {
-            _wire = offloads ? SoftwareOffloadWire.Over(placing ? new PlacingWire(end) : end, pool) : end;
+            _wire = offloads ? SoftwareOffloadWire.Over(inPlace ? new DirectReadWire(end) : end, pool) : end;
             _pool = pool;
             Stack = new NetworkStack(new StackOptions
             {

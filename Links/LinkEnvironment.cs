@@ -4,45 +4,46 @@ using Tapwire.Posix;
 namespace Tapwire.Links;
 
 /// <summary>
-/// What decides where a driver's control socket is when nothing is said. Owners are user ids as this process sees them; null where there is no such directory.
+/// What a process's default link path depends on: its user, its user namespace, and whose the usual directories are. Owners are user ids as this process sees them; null:
+/// there is no such directory.
 /// </summary>
-internal sealed record LinkFacts
+internal sealed record LinkEnvironment
 {
-    /// <summary>The inode of the user namespace that the machine starts with: PROC_USER_INIT_INO.</summary>
+    /// <summary>The inode of the initial user namespace: PROC_USER_INIT_INO.</summary>
     public const ulong InitialNamespace = 0xEFFFFFFD;
 
     /// <summary>The effective user id. In a user namespace everybody may be 0.</summary>
     public required uint EffectiveUser { get; init; }
 
-    /// <summary>What the effective user id is in the parent namespace; the same id in the initial one.</summary>
+    /// <summary>The effective user id as the parent namespace has it. In the initial namespace the same id.</summary>
     public required uint RealUser { get; init; }
 
     /// <summary>The inode of this process's user namespace.</summary>
     public ulong UserNamespace { get; init; } = InitialNamespace;
 
-    /// <summary>Whose /run is.</summary>
+    /// <summary>The owner of /run.</summary>
     public uint? RunOwner { get; init; }
 
     /// <summary>$XDG_RUNTIME_DIR.</summary>
     public string? RuntimeDirectory { get; init; }
 
-    /// <summary>Whose that directory is.</summary>
+    /// <summary>The owner of that directory.</summary>
     public uint? RuntimeDirectoryOwner { get; init; }
 
-    /// <summary>Whose /run/user/REALUSER is.</summary>
+    /// <summary>The owner of /run/user/REALUSER.</summary>
     public uint? UserDirectoryOwner { get; init; }
 
     public bool IsInInitialNamespace => UserNamespace == InitialNamespace;
 
-    /// <summary>Whether this process is where every id has its own meaning.</summary>
+    /// <summary>Whether this process is in the initial user namespace, where every id has its own meaning.</summary>
     public static bool IsUserNamespaceInitial => NamespaceOf(LinkTarget("/proc/self/ns/user")) == InitialNamespace;
 
-    public static LinkFacts OfThisProcess()
+    public static LinkEnvironment OfThisProcess()
     {
         var user = Libc.geteuid();
         var real = RealUserOf(user, ProcFile.Text("/proc/self/uid_map"));
         var runtime = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
-        return new LinkFacts
+        return new LinkEnvironment
         {
             EffectiveUser = user,
             RealUser = real,
@@ -54,8 +55,8 @@ internal sealed record LinkFacts
         };
     }
 
-    /// <param name="map">As /proc/PID/uid_map has it (user_namespaces(7)): lines of the first id inside, the first id in the parent, and how many follow.</param>
-    /// <returns>The id in the parent namespace; the same one if the map does not have it.</returns>
+    /// <param name="map">The text of /proc/PID/uid_map (user_namespaces(7)). A line has the first id inside, the first id in the parent, and the count.</param>
+    /// <returns>The id in the parent namespace; the same id if the map does not have it.</returns>
     internal static uint RealUserOf(uint user, string map)
     {
         foreach (var line in map.Split('\n'))
@@ -71,15 +72,15 @@ internal sealed record LinkFacts
         return user;
     }
 
-    /// <param name="link">What /proc/PID/ns/user names, as in "user:[4026531837]".</param>
-    /// <returns>The inode; that of the initial one where namespaces are not known.</returns>
+    /// <param name="link">The target of /proc/PID/ns/user, as in "user:[4026531837]".</param>
+    /// <returns>The inode; the initial namespace's if the link cannot be read.</returns>
     internal static ulong NamespaceOf(string? link) =>
         link is not null && link.StartsWith("user:[", StringComparison.Ordinal) && link[^1] == ']'
         && ulong.TryParse(link.AsSpan("user:[".Length, link.Length - "user:[]".Length), NumberStyles.None, CultureInfo.InvariantCulture, out var inode)
             ? inode
             : InitialNamespace;
 
-    /// <summary>What cannot be looked at is not ours.</summary>
+    /// <summary>Null also if the directory cannot be looked at: then it is not this user's.</summary>
     private static uint? OwnerOf(string directory) => FileStatus.TryOf(directory, followLinks: true) is { IsDirectory: true } status ? status.Owner : null;
 
     private static string? LinkTarget(string file)

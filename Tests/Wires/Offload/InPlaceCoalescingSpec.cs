@@ -6,7 +6,7 @@ using Xunit;
 namespace Tapwire.Tests.Wires.Offload;
 
 /// <summary>Merging of frames that are read to where their payload is to stay.</summary>
-public sealed class PlacedCoalescingSpec() : CoalescingSpec(placing: true)
+public sealed class InPlaceCoalescingSpec() : CoalescingSpec(inPlace: true)
 {
     private static readonly SegmentFrame Made = new() { Payload = [.. Enumerable.Range(0, 400).Select(i => (byte)i)] };
     private static readonly List<byte[]> Segments = Made.ToSegments(100);
@@ -21,7 +21,7 @@ public sealed class PlacedCoalescingSpec() : CoalescingSpec(placing: true)
     public void A_device_that_vanishes_in_mid_batch_leaves_what_was_read_to_the_caller(int segments)
     {
         Device.DeliverAll([Build.Udp(1000, 80, [1]), .. Segments.Take(segments), Build.Udp(1000, 80, [2])]);
-        Placing!.GoneAtEnd = true;
+        DirectRead!.GoneAtEnd = true;
         Assert.Throws<WireException>(() => Wire.Read(Pool, _frames, out _));
         PacketBuffer[] read = [.. _frames.TakeWhile(frame => frame is not null)];
         Assert.Equal(3, read.Length);
@@ -84,21 +84,21 @@ public sealed class PlacedCoalescingSpec() : CoalescingSpec(placing: true)
     public void Where_what_is_left_is_reported_frames_that_come_by_few_are_read_without_finding_nothing(int burst)
     {
         const int Bursts = 1000;
-        Placing!.Repeats = true;
+        DirectRead!.Repeats = true;
         for (var i = 0; i < Bursts; i++)
         {
             Device.DeliverAll(Segments.Take(burst));
             ReadAll();
         }
 
-        Assert.InRange(Placing.Vain, 1, Bursts / 10);
+        Assert.InRange(DirectRead.Vain, 1, Bursts / 10);
     }
 
     [Fact]
     public void Where_what_is_left_is_reported_larger_bursts_are_still_merged_as_a_whole()
     {
         var longer = Made with { Payload = new byte[1000] };
-        Placing!.Repeats = true;
+        DirectRead!.Repeats = true;
         for (var i = 0; i < 10; i++)
         {
             Device.DeliverAll(longer.ToSegments(100));

@@ -3,14 +3,14 @@ using static Tapwire.Posix.Libc;
 namespace Tapwire.Posix;
 
 /// <summary>
-/// Takes waiting connections off a listening socket. One for which there is no descriptor is closed, as its client then learns of it, and does not wait for
-/// what may never come.
+/// Accepts connections of a listening socket. One for which there is no descriptor is closed: its client learns of it at once, instead of waiting in the backlog for a
+/// descriptor that may never be free.
 /// </summary>
 /// <param name="admits">Whether a new descriptor may be kept.</param>
-/// <param name="reportAnew">Has a connection that waits reported once more: it could not be taken, and no change would be reported.</param>
-internal sealed unsafe class Accepting(int listening, Func<int, bool> admits, Action reportAnew) : IDisposable
+/// <param name="reportAnew">Has a waiting connection reported once more, where it could not be taken and no change would be reported.</param>
+internal sealed unsafe class Acceptor(int listening, Func<int, bool> admits, Action reportAnew) : IDisposable
 {
-    // Given up for the moment that it takes to refuse a connection when the process, or the system, has no other descriptor left.
+    // Closed for a moment when no other descriptor is left, so that a connection can be accepted and refused.
     private int _spare = OpenSpare();
 
     /// <param name="address">Room for the peer's address, of <paramref name="length"/> bytes; or null.</param>
@@ -36,7 +36,7 @@ internal sealed unsafe class Accepting(int listening, Func<int, bool> admits, Ac
                     return RefuseWithSpare();
                 case Errors.ECONNABORTED or Errors.EPROTO or Errors.ENONET or Errors.ENOPROTOOPT or Errors.EOPNOTSUPP or Errors.ENETDOWN or Errors.ENETUNREACH
                     or Errors.EHOSTDOWN or Errors.EHOSTUNREACH:
-                    continue; // that one has gone (accept(2), "Error handling"); others may wait
+                    continue; // this connection has failed (accept(2), "Error handling"); others may wait
                 case Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM:
                     reportAnew();
                     return AcceptResult.None;
@@ -65,7 +65,7 @@ internal sealed unsafe class Accepting(int listening, Func<int, bool> admits, Ac
         _spare = OpenSpare();
         if (errno == 0)
             return AcceptResult.Exhausted;
-        // Somebody else has been quicker to take what was given up.
+        // Another thread, or process, has taken the spare one's place.
         if (errno != Errors.EAGAIN)
             reportAnew();
         return AcceptResult.None;

@@ -7,7 +7,7 @@ using Xunit;
 namespace Tapwire.Tests.Wires.Offload;
 
 /// <summary>Places the frames of another wire where they are wanted, as a TAP device without offloads does, and writes over as much of the room as it may.</summary>
-internal sealed class PlacingWire(IWire inner) : IPlacingWire
+internal sealed class DirectReadWire(IWire inner) : IDirectReadWire
 {
     private const byte Scribble = 0xEE;
 

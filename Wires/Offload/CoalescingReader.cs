@@ -3,10 +3,10 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Wires.Offload;
 
 /// <summary>
-/// Reads frames and has them merged in place: each is read behind the payload of the super-frame that has grown last, so that the payload of the next segment
-/// needs no copy. A frame that turns out to be something else is copied to a buffer of its own.
+/// Reads frames and merges them in place. Each frame is read behind the payload of the super-frame that has grown last, in the hope that it is the next segment, whose
+/// payload then needs no copy. A frame that turns out to be something else is copied to a buffer of its own.
 /// </summary>
-internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) : IDisposable
+internal sealed class CoalescingReader(IDirectReadWire wire, TcpCoalescer coalescer) : IDisposable
 {
     /// <summary>What comes in larger bursts is read until nothing is left, so that all of it is merged.</summary>
     private const int FewFrames = 4;
@@ -17,7 +17,7 @@ internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) :
     private PacketBuffer? _head;
     private PacketBuffer? _large;
 
-    /// <summary>The wire places frames now.</summary>
+    /// <summary>The wire can read into the reader's buffers now.</summary>
     public bool CanRead => wire.FrameRoom > 0;
 
     /// <summary>As <see cref="IWire.Read"/>.</summary>
@@ -30,7 +30,7 @@ internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) :
         int length;
         try
         {
-            // A frame of no use ends the batch: perhaps the next one cannot be placed.
+            // An unusable frame ends the batch: the wire may not read directly any more.
             while ((length = ReadFrame(ref output)) > 0 && ++read < limit)
             {
             }
@@ -52,7 +52,7 @@ internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) :
         _large?.Release();
     }
 
-    /// <returns>As <see cref="IPlacingWire.ReadFrame"/>.</returns>
+    /// <returns>As <see cref="IDirectReadWire.ReadFrame"/>.</returns>
     private int ReadFrame(ref TcpCoalescer.Output output)
     {
         if (coalescer.Latest is { } open)
@@ -74,7 +74,7 @@ internal sealed class PlacingReader(IPlacingWire wire, TcpCoalescer coalescer) :
             return length;
         }
 
-        if (coalescer.TryTakePlaced(place[..length], ref _large, ref output))
+        if (coalescer.TryTakeInPlace(place[..length], ref _large, ref output))
             return length;
         coalescer.Take(TakeAway(open, place[..length], output.Pool), ref output);
         return length;

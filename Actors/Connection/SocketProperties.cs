@@ -1,0 +1,95 @@
+using Tapwire.Actors.Link;
+using Tapwire.Links.Protocol;
+using Tapwire.Messages;
+using Tapwire.Posix;
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Tcp;
+
+namespace Tapwire.Actors.Connection;
+
+/// <summary>What is known of a socket without asking the stack: its addresses, why it has failed, and the options that the application has set before there was a connection.</summary>
+/// <param name="options">Those that an accepted connection has from its listener.</param>
+internal struct SocketProperties(SocketFamily family, in TcpSocketOptions options)
+{
+    // Null while nothing is set: most applications set nothing.
+    private Settings? _settings = options == default ? null : new Settings { Options = options };
+
+    public readonly SocketFamily Family => family;
+
+    public IpEndpoint Local { get; private set; }
+
+    public IpEndpoint Remote { get; private set; }
+
+    /// <summary>SO_ERROR: why the last attempt to connect, or the connection, has failed. Taken once.</summary>
+    public StackError Error { get; private set; }
+
+    /// <summary>The local address as an application of the socket's family sees it.</summary>
+    public readonly Sockaddr LocalName => Sockaddr.From(Local, family);
+
+    /// <inheritdoc cref="LocalName"/>
+    public readonly Sockaddr RemoteName => Sockaddr.From(Remote, family);
+
+    public readonly TcpSocketOptions Options => _settings?.Options ?? default;
+
+    /// <summary>IPV6_V6ONLY: the application has another socket for IPv4.</summary>
+    public readonly bool IsV6Only => _settings?.Hints.IsV6Only == true;
+
+    public void SetLocal(IpEndpoint local) => Local = local;
+
+    public void SetEnds(IpEndpoint local, IpEndpoint remote) => (Local, Remote) = (local, remote);
+
+    public void SetError(StackError error) => Error = error;
+
+    public StackError TakeError()
+    {
+        var error = Error;
+        Error = StackError.None;
+        return error;
+    }
+
+    public LinkAnswer Set(SetOptionRequest request)
+    {
+        var settings = _settings ??= new Settings();
+        if (settings.Hints.Answer(request) is { } hint)
+            return hint;
+        var option = LinkOptions.Map(request.Level, request.Name);
+        if (!LinkOptions.TryDecode(option, request.Value.Span, out var value))
+            return request.Failed(StackError.InvalidArgument);
+        if (LinkOptions.IsReuseAddress(request.Level, request.Name))
+        {
+            settings.Options = settings.Options with { ReuseAddress = value != 0 };
+            return request.Done();
+        }
+
+        if (option is null)
+            return request.Failed(StackError.NoSuchOption);
+        var error = SocketOptions.Set(ref settings.Options, option.Value, value);
+        return error == StackError.None ? request.Done() : request.Failed(error);
+    }
+
+    /// <param name="defaults">The stack's, for options that nobody has set.</param>
+    public LinkAnswer Get(GetOptionRequest request, in TcpSocketOptions defaults)
+    {
+        if (LinkOptions.Fixed(request.Level, request.Name, family, LinkSocketType.Stream, listens: false) is { } known)
+            return request.Value(known);
+        if ((_settings?.Hints ?? default).Answer(request) is { } hint)
+            return hint;
+        if (LinkOptions.IsTcpInfo(request))
+            return LinkOptions.Encode(request, default(TcpInfo));
+        if (LinkOptions.IsReuseAddress(request.Level, request.Name))
+            return request.Value(Options.ReuseAddress ? 1 : 0);
+        return LinkOptions.Map(request.Level, request.Name) switch
+        {
+            null or SocketOption.Broadcast => request.Failed(StackError.NoSuchOption),
+            SocketOption.Error => request.Value((int)TakeError()),
+            { } option => LinkOptions.Encode(request, option, SocketOptions.OrDefault(option, SocketOptions.Get(Options, option), defaults)),
+        };
+    }
+
+    private sealed class Settings
+    {
+        public TcpSocketOptions Options;
+        public SocketHints Hints;
+    }
+}
