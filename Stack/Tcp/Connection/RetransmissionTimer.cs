@@ -12,15 +12,22 @@ internal sealed class RetransmissionTimer(SenderState state)
     /// <summary>When it runs out; Never while it does not run.</summary>
     public Instant At { get; private set; } = Instant.Never;
 
-    /// <summary>Time-outs in a row.</summary>
+    /// <summary>Doublings of the time-out. They last until a round trip is measured (RFC 6298, 5; Karn's algorithm): an acknowledgement of what was sent twice does not
+    /// tell how long the path takes, and with the old time-out the next segment would be sent twice as well, for ever.</summary>
     public byte Backoff { get; private set; }
+
+    /// <summary>Time-outs in a row, without new data acknowledged in between.</summary>
+    public byte Timeouts { get; private set; }
 
     private TcpSender Sender => state.Sender;
 
     private TcpConnection Connection => state.Sender.Connection;
 
     /// <summary>New data is acknowledged.</summary>
-    public void Progress() => Backoff = 0;
+    public void Progress() => Timeouts = 0;
+
+    /// <summary>A round trip is measured.</summary>
+    public void RoundTripMeasured() => Backoff = 0;
 
     public void Stop() => At = Instant.Never;
 
@@ -62,19 +69,21 @@ internal sealed class RetransmissionTimer(SenderState state)
 
         // While the peer is heard and has closed its window over what is in flight, this is a probe: it may go on for ever, if an application waits for it.
         var probing = Sender.SndWnd == 0 && !Connection.IsClosedByOwner && Connection.IsPeerHeard(now);
-        if ((Backoff >= Connection.MaxRetries && !probing) || Connection.UserTimeout.IsOver(Connection.Options, now))
+        if ((Timeouts >= Connection.MaxRetries && !probing) || Connection.UserTimeout.IsOver(Connection.Options, now))
         {
             Connection.GiveUp();
             return;
         }
 
         Sender.Layer.Counters.TcpExtTCPTimeouts++;
-        state.Recovery.TimedOut(isFirst: Backoff == 0, now);
+        state.Recovery.TimedOut(isFirst: Timeouts == 0, now);
+        if (Timeouts < byte.MaxValue)
+            Timeouts++;
         if (Backoff < byte.MaxValue)
             Backoff++;
         if (Sender.SndWnd > 0)
-            Sender.Path.SuspectBlackHole(Connection, Backoff);
-        if (Backoff == ReportedRetries)
+            Sender.Path.SuspectBlackHole(Connection, Timeouts);
+        if (Timeouts == ReportedRetries)
             Connection.ReportRetries();
         Restart(now);
     }
@@ -83,6 +92,7 @@ internal sealed class RetransmissionTimer(SenderState state)
     {
         At = Instant.Never;
         Backoff = 0;
+        Timeouts = 0;
         _isTailProbe = false;
     }
 }

@@ -170,6 +170,7 @@ internal sealed class Scoreboard(SenderState state)
     private void Measured(TimeSpan roundTrip)
     {
         Sender.RoundTrips.Measured(roundTrip);
+        state.Timer.RoundTripMeasured();
         _measuredTo = Sender.SndNxt;
     }
 
