@@ -149,7 +149,7 @@ internal sealed class NewData(SenderState state)
         sender.Emit(new SegmentSpan(sequence, length, flags, Again: false, isProbe), now);
         _idleSince = now;
         if (!sender.Connection.IsInHandshake)
-            RunTimer(sequence, now);
+            state.Timer.DataSent(isSecond: sequence != sender.SndUna && (int)(sequence - sender.SndUna) <= sender.SegmentSize, now);
         return true;
     }
 
@@ -185,13 +185,5 @@ internal sealed class NewData(SenderState state)
     {
         if (state.Board.Log is { LostBytes: 0 } && Sender.Pipe < state.Recovery.Window)
             Sender.Rate.ApplicationHasNothing(Sender.Pipe);
-    }
-
-    /// <summary>New data has left from <paramref name="sequence"/> on. A tail loss probe waits longer for a single segment than for several.</summary>
-    private void RunTimer(uint sequence, Instant now)
-    {
-        var isSecond = sequence != Sender.SndUna && (int)(sequence - Sender.SndUna) <= Sender.SegmentSize;
-        if (state.Timer.At == Instant.Never || (isSecond && state.TailProbe.At(now) < state.Timer.At))
-            state.Timer.Restart(now);
     }
 }

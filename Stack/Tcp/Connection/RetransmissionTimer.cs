@@ -9,6 +9,12 @@ internal sealed class RetransmissionTimer(SenderState state)
     /// <summary>It is set for a tail loss probe.</summary>
     private bool _isTailProbe;
 
+    /// <summary>When the time-out would be, if no probe comes before it.</summary>
+    private Instant _timeoutAt;
+
+    /// <summary>When new data last set the probe.</summary>
+    private Instant _probeFrom;
+
     /// <summary>When it runs out; Never while it does not run.</summary>
     public Instant At { get; private set; } = Instant.Never;
 
@@ -34,11 +40,30 @@ internal sealed class RetransmissionTimer(SenderState state)
     public void Restart(Instant now)
     {
         var connection = Connection;
-        var timeoutAt = now + connection.CurrentRto;
+        _timeoutAt = now + connection.CurrentRto;
         // RFC 8985, 7.2: a probe that would come later than the time-out takes its place: it shows what is lost without shrinking the window to one segment.
         var probeAt = state.TailProbe.At(now);
         _isTailProbe = probeAt != Instant.Never;
-        At = connection.UserTimeout.Bound(connection.Options, Instant.Min(timeoutAt, probeAt), now);
+        At = connection.UserTimeout.Bound(connection.Options, Instant.Min(_timeoutAt, probeAt), now);
+    }
+
+    /// <summary>New data has left. A timer that does not run is started (RFC 6298, 5.1); a probe counts from the last data (RFC 8985, 7.2), but comes no later than the time-out would.</summary>
+    /// <param name="isSecond">It is the second segment in flight: a probe waits longer for a single one.</param>
+    public void DataSent(bool isSecond, Instant now)
+    {
+        if (At == Instant.Never)
+        {
+            Restart(now);
+            return;
+        }
+
+        // All that leaves in one turn leaves at the same time.
+        if (!_isTailProbe || (_probeFrom == now && !isSecond))
+            return;
+        _probeFrom = now;
+        var probeAt = state.TailProbe.At(now);
+        if (probeAt != Instant.Never)
+            At = Connection.UserTimeout.Bound(Connection.Options, Instant.Min(_timeoutAt, probeAt), now);
     }
 
     /// <summary>Runs out earlier, as a time-out.</summary>
@@ -93,6 +118,7 @@ internal sealed class RetransmissionTimer(SenderState state)
         At = Instant.Never;
         Backoff = 0;
         Timeouts = 0;
+        _probeFrom = default;
         _isTailProbe = false;
     }
 }
