@@ -150,7 +150,7 @@ public class BlindSpec
         +0 > S 0:0(0)
         +10ms < S. 0:0(0) ack {ack} win 65535 <mss 1460>
         +0 > R {ack}:{ack}(0)
-        +10ms < S. 0:0(0) ack 1 win 65535 <mss 1460>
+        +5ms < S. 0:0(0) ack 1 win 65535 <mss 1460>
         +0 > . 1:1(0) ack 1
         +0 connected
         """).AssertNoLeak();
@@ -163,8 +163,35 @@ public class BlindSpec
         +0 < R. 0:0(0) ack 0
         +0 < R 0:0(0)
         +0 no-event
-        +10ms < R. 0:0(0) ack 1
+        +5ms < R. 0:0(0) ack 1
         +0 closed ConnectionRefused
+        """).AssertNoLeak();
+
+    /// <summary>RFC 9293, 3.5.1: the peer still has an old connection of the same name, answers for it, and is reset. As in Linux the SYN follows at once and not after a second; it was not lost, so the window
+    /// begins as ever (RFC 6928, 2).</summary>
+    [Fact]
+    public void After_the_answer_of_an_old_connection_the_syn_is_sent_again_at_once_and_once() => new TcpScript().Run("""
+        +0 connect
+        +0 > S 0:0(0)
+        +10ms < . 5000:5000(0) ack 7000 win 65535
+        +0 > R 7000:7000(0)
+        +10ms > S 0:0(0)
+        +10ms < . 5000:5000(0) ack 7000 win 65535
+        +0 > R 7000:7000(0)
+        +990ms > S 0:0(0)
+        """).AssertNoLeak();
+
+    [Fact]
+    public void The_window_after_the_answer_of_an_old_connection_begins_as_ever() => new TcpScript().Run("""
+        +0 connect
+        +0 > S 0:0(0)
+        +10ms < . 5000:5000(0) ack 7000 win 65535
+        +0 > R 7000:7000(0)
+        +10ms > S 0:0(0)
+        +10ms < S. 0:0(0) ack 1 win 65535 <mss 1460>
+        +0 > . 1:1(0) ack 1
+        +0 connected
+        +0 cwnd 14600
         """).AssertNoLeak();
 
     /// <summary>A SYN-ACK that comes again says that our acknowledgement of the first was lost (RFC 5961, 4.2, answers it as any SYN).</summary>
