@@ -245,8 +245,9 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
             connection.Raise(SocketEvents.Connected);
     }
 
-    /// <summary>The peer has had a connection of the same name, and has answered the SYN for it (RFC 9293, 3.5.1). Our reset ends that one; the SYN then need not wait for the timer, as in
-    /// Linux. It was not lost, so it does not count as sent again; and it is done once, or a peer could call forth one SYN after the other.</summary>
+    /// <summary>The peer has had a connection of the same name, and has answered the SYN for it (RFC 9293, 3.5.1). Our reset ends that one; the SYN then need
+    /// not wait for the timer, as in Linux. It was not lost, so it does not count as sent again; and it is done once, or a peer could call forth one SYN
+    /// after the other.</summary>
     private void Hasten(Instant now)
     {
         if (_isHastened || Retransmits > 0)

@@ -24,8 +24,8 @@ internal sealed class NewData(SenderState state)
     /// <summary>The peer's window is why the next segment does not leave.</summary>
     public bool IsPeerLimited { get; private set; }
 
-    /// <summary>Congestion control, and neither the application nor the peer, has held the sender back. In slow start a flight of more than half the window counts, until all of it
-    /// is acknowledged, for the window is to double (tcp_is_cwnd_limited).</summary>
+    /// <summary>Congestion control, and neither the application nor the peer, has held the sender back. In slow start a flight of more than half the window
+    /// counts, until all of it is acknowledged, for the window is to double (tcp_is_cwnd_limited).</summary>
     public bool IsCongestionLimited =>
         Seq.Gt(_congestionLimitedTo, Sender.SndUna) || state.Recovery.State == LossState.Loss
         || (state.Congestion.IsInSlowStart && 2L * _largestFlight > state.Congestion.Window);

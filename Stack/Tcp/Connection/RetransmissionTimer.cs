@@ -18,8 +18,8 @@ internal sealed class RetransmissionTimer(SenderState state)
     /// <summary>When it runs out; Never while it does not run.</summary>
     public Instant At { get; private set; } = Instant.Never;
 
-    /// <summary>Doublings of the time-out. They last until a round trip is measured (RFC 6298, 5; Karn's algorithm): an acknowledgement of what was sent twice does not
-    /// tell how long the path takes, and with the old time-out the next segment would be sent twice as well, for ever.</summary>
+    /// <summary>Doublings of the time-out. They last until a round trip is measured (RFC 6298, 5; Karn's algorithm): an acknowledgement of what was sent
+    /// twice does not tell how long the path takes, and with the old time-out the next segment would be sent twice as well, for ever.</summary>
     public byte Backoff { get; private set; }
 
     /// <summary>Time-outs in a row, without new data acknowledged in between.</summary>
@@ -47,7 +47,8 @@ internal sealed class RetransmissionTimer(SenderState state)
         At = connection.UserTimeout.Bound(connection.Options, Instant.Min(_timeoutAt, probeAt), now);
     }
 
-    /// <summary>New data has left. A timer that does not run is started (RFC 6298, 5.1); a probe counts from the last data (RFC 8985, 7.2), but comes no later than the time-out would.</summary>
+    /// <summary>New data has left. A timer that does not run is started (RFC 6298, 5.1); a probe counts from the last data (RFC 8985, 7.2), but comes no
+    /// later than the time-out would.</summary>
     /// <param name="isSecond">It is the second segment in flight: a probe waits longer for a single one.</param>
     public void DataSent(bool isSecond, Instant now)
     {

@@ -8,8 +8,9 @@ namespace Tapwire.Stack.Tcp.Connection;
 /// </content>
 internal sealed partial class TcpSender
 {
-    /// <summary>An acknowledgement can be true: it answers what was sent, and not too long ago (RFC 5961, 5). As in Linux (tcp_ack), what was never delivered was never acknowledged either: without
-    /// that a forged segment on a young connection may guess at a whole window of numbers below the first one.</summary>
+    /// <summary>An acknowledgement can be true: it answers what was sent, and not too long ago (RFC 5961, 5). As in Linux (tcp_ack), what was never delivered
+    /// was never acknowledged either: without that a forged segment on a young connection may guess at a whole window of numbers below the first
+    /// one.</summary>
     public bool CanBeTrue(uint ack) => Seq.Le(ack, SndNxt) && (Seq.Ge(ack, SndUna) || SndUna - ack <= Math.Min(_window.Largest, Rate.Delivered));
 
     /// <summary>Takes an acknowledgement that can be true.</summary>

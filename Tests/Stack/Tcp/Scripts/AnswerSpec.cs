@@ -4,7 +4,8 @@ using Xunit;
 
 namespace Tapwire.Tests.Stack.Tcp.Scripts;
 
-/// <summary>When a receiver answers, and what it answers to probes, old segments and what lies outside its window (RFC 9293, 3.10.7.4; RFC 5681, 4.2; RFC 2883).</summary>
+/// <summary>When a receiver answers, and what it answers to probes, old segments and what lies outside its window (RFC 9293, 3.10.7.4; RFC 5681, 4.2; RFC
+/// 2883).</summary>
 public class AnswerSpec
 {
     /// <summary>Sixteen acknowledgements have left at once: the peer's slow start is over, and acknowledgements are delayed.</summary>
@@ -26,7 +27,8 @@ public class AnswerSpec
         +0 counter TcpExtDelayedACKs 1
         """).AssertNoLeak();
 
-    /// <summary>Linux's choice (tcp_event_data_recv): after a pause of more than a time-out the peer's window is small again, and waiting for an acknowledgement would keep it so.</summary>
+    /// <summary>Linux's choice (tcp_event_data_recv): after a pause of more than a time-out the peer's window is small again, and waiting for an
+    /// acknowledgement would keep it so.</summary>
     [Fact]
     public void After_a_pause_acknowledgements_are_not_delayed() => new TcpScript().Run(Delayed + """
         +10ms < P. 1601:1701(100) ack 1 win 65535
@@ -106,7 +108,8 @@ public class AnswerSpec
         +0 > . 1:1(0) ack 101 <sack 100:101>
         """).AssertNoLeak();
 
-    /// <summary>RFC 2883, 4.1.3: the duplicate of a segment that has arrived ahead of a gap is the first block, and the whole range that it lies in the second.</summary>
+    /// <summary>RFC 2883, 4.1.3: the duplicate of a segment that has arrived ahead of a gap is the first block, and the whole range that it lies in the
+    /// second.</summary>
     [Fact]
     public void A_duplicate_ahead_of_a_gap_is_reported_with_the_range_that_it_lies_in() => new TcpScript().Run(TcpScript.AcceptedWithSack + """
         +0 < . 1001:2001(1000) ack 1 win 65535
@@ -177,10 +180,11 @@ public class AnswerSpec
         +0 > P. 1:101(100) ack 1 <sack 1001:2001>
         """).AssertNoLeak();
 
-    /// <summary>RFC 9293, 3.10.7.4, first check: what begins beyond the window is answered and not taken; what reaches over its edge is cut there. (Linux drops the latter if something is
-    /// unread.)</summary>
+    /// <summary>RFC 9293, 3.10.7.4, first check: what begins beyond the window is answered and not taken; what reaches over its edge is cut there. (Linux
+    /// drops the latter if something is unread.)</summary>
     [Fact]
-    public void What_begins_at_the_edge_of_the_window_is_not_taken() => new TcpScript { SocketOptions = new TcpSocketOptions { ReceiveBuffer = 4096 } }.Run(TcpScript.Accepted + """
+    public void What_begins_at_the_edge_of_the_window_is_not_taken() => new TcpScript { SocketOptions = new TcpSocketOptions { ReceiveBuffer = 4096 } }.Run(
+        TcpScript.Accepted + """
         +0 < P. 4097:4197(100) ack 1 win 65535
         +0 > . 1:1(0) ack 1 win 4096
         +0 < P. 1:101(100) ack 1 win 65535
@@ -198,12 +202,57 @@ public class AnswerSpec
 
     /// <summary>The window opens for a reader that had let it fill, by itself: the peer may have nothing to ask with.</summary>
     [Fact]
-    public void A_reader_that_has_emptied_a_closed_window_tells_the_peer() => new TcpScript { SocketOptions = new TcpSocketOptions { ReceiveBuffer = 4096 } }.Run(TcpScript.Accepted + """
+    public void A_reader_that_has_emptied_a_closed_window_tells_the_peer() => new TcpScript { SocketOptions = new TcpSocketOptions { ReceiveBuffer = 4096 } }.Run(
+        TcpScript.Accepted + """
         +0 < . 1:1461(1460) ack 1 win 65535
         +0 < . 1461:2921(1460) ack 1 win 65535
         +0 < P. 2921:4097(1176) ack 1 win 65535
         +0 > . 1:1(0) ack 4097 win 0
         +1s read 4096
         +0 > . 1:1(0) ack 4097 win 4096
+        """).AssertNoLeak();
+
+    /// <summary>The later segment covers more on both sides, and the last one everything.</summary>
+    [Fact]
+    public void Segments_that_overlap_what_came_before_are_read_once() => new TcpScript().Run(TcpScript.AcceptedWithSack + """
+        +0 < . 1001:2001(1000) ack 1 win 65535
+        +0 > . 1:1(0) ack 1 <sack 1001:2001>
+        +0 < . 501:2501(2000) ack 1 win 65535
+        +0 > . 1:1(0) ack 1
+        +0 < . 1:3001(3000) ack 1 win 65535
+        +0 > . 1:1(0) ack 3001
+        +0 read 3000
+        """).AssertNoLeak();
+
+    /// <summary>RFC 9293, 3.10.7.4, fifth check: the acknowledgement of an old segment counts, for its sender has not heard ours and has moved on.</summary>
+    [Fact]
+    public void Data_that_comes_again_brings_its_acknowledgement() => new TcpScript().Run(TcpScript.Accepted + """
+        +0 < P. 1:101(100) ack 1 win 65535
+        +0 > . 1:1(0) ack 101
+        +0 write 1000
+        +0 > P. 1:1001(1000) ack 101
+        +10ms < P. 1:101(100) ack 1001 win 65535
+        +0 > . 1001:1001(0) ack 101
+        +0 write 100
+        +0 > P. 1001:1101(100) ack 101
+        """).AssertNoLeak();
+
+    [Fact]
+    public void Data_of_the_peer_puts_the_keepalive_off() => new TcpScript
+    {
+        SocketOptions = new TcpSocketOptions
+        {
+            KeepAlive = true,
+            KeepAliveIdle = TimeSpan.FromSeconds(2),
+            KeepAliveInterval = TimeSpan.FromSeconds(1),
+            KeepAliveCount = 2,
+        },
+    }.Run(TcpScript.Accepted + """
+        +1s < P. 1:101(100) ack 1 win 65535
+        +0 > . 1:1(0) ack 101
+        +2s > . 0:0(0) ack 101
+        +500ms < P. 101:201(100) ack 1 win 65535
+        +0 > . 1:1(0) ack 201
+        +2s > . 0:0(0) ack 201
         """).AssertNoLeak();
 }

@@ -33,7 +33,8 @@ public class BlindSpec
         +0 counter TcpExtTCPChallengeACK 1
         """).AssertNoLeak();
 
-    /// <summary>The answer to the challenge is the reset that a peer without the connection sends (RFC 5961, 4.2): it has the number that the challenge has named.</summary>
+    /// <summary>The answer to the challenge is the reset that a peer without the connection sends (RFC 5961, 4.2): it has the number that the challenge has
+    /// named.</summary>
     [Fact]
     public void A_peer_that_has_begun_anew_is_let_in_after_its_reset() => new TcpScript().Run(TcpScript.Accepted + """
         +0 < S 5000:5000(0) win 65535 <mss 1460>
@@ -167,8 +168,8 @@ public class BlindSpec
         +0 closed ConnectionRefused
         """).AssertNoLeak();
 
-    /// <summary>RFC 9293, 3.5.1: the peer still has an old connection of the same name, answers for it, and is reset. As in Linux the SYN follows at once and not after a second; it was not lost, so the window
-    /// begins as ever (RFC 6928, 2).</summary>
+    /// <summary>RFC 9293, 3.5.1: the peer still has an old connection of the same name, answers for it, and is reset. As in Linux the SYN follows at once and
+    /// not after a second; it was not lost, so the window begins as ever (RFC 6928, 2).</summary>
     [Fact]
     public void After_the_answer_of_an_old_connection_the_syn_is_sent_again_at_once_and_once() => new TcpScript().Run("""
         +0 connect
@@ -202,22 +203,21 @@ public class BlindSpec
         +0 state Established
         """).AssertNoLeak();
 
-    /// <summary>An ICMP error before anybody has accepted the connection neither ends it nor is it forgotten (RFC 5927, 6).</summary>
+    /// <summary>RFC 5927, 4.1 and 6: an ICMP error about a connection that waits to be accepted and has sent nothing is forged or late.</summary>
     [Fact]
     public void An_icmp_error_before_the_connection_is_accepted_does_not_end_it() => new TcpScript().Run("""
         +0 listen
         +0 < S 0:0(0) win 65535 <mss 1460>
         +0 > S. 0:0(0) ack 1
         +0 < . 1:1(0) ack 1 win 65535
+        +10ms icmp HostUnreachable @1
         +0 accept
+        +0 no-event
         +0 write 10
         +0 > P. 1:11(10) ack 1
-        +0 icmp HostUnreachable
-        +0 error-reported HostUnreachable
-        +0 < P. 1:11(10) ack 11 win 65535
+        +10ms < P. 1:11(10) ack 11 win 65535
         +0 > . 11:11(0) ack 11
         +0 read 10
-        +0 state Established
         """).AssertNoLeak();
 
     [Fact]
@@ -264,5 +264,44 @@ public class BlindSpec
         +0 < P. 301:401(100) ack 1 win 65535
         +0 > . 1:1(0) ack 201 <sack 301:401>
         +0 read 200
+        """).AssertNoLeak();
+
+    [Fact]
+    public void The_first_data_takes_the_place_of_the_acknowledgement_that_ends_the_handshake() => new TcpScript().Run("""
+        +0 listen
+        +0 < S 0:0(0) win 65535 <mss 1460>
+        +0 > S. 0:0(0) ack 1
+        +100ms < P. 1:101(100) ack 1 win 65535
+        +0 > . 1:1(0) ack 101
+        +0 accept
+        +0 read 100
+        """).AssertNoLeak();
+
+    /// <summary>RFC 9293, 3.10.7.4: any acceptable segment with the acknowledgement of our SYN does, and what it carries is kept.</summary>
+    [Fact]
+    public void Data_ahead_of_a_gap_ends_the_handshake_too() => new TcpScript().Run("""
+        +0 listen
+        +0 < S 0:0(0) win 65535 <mss 1460>
+        +0 > S. 0:0(0) ack 1
+        +100ms < P. 101:201(100) ack 1 win 65535
+        +0 > . 1:1(0) ack 1
+        +0 accept
+        +0 < P. 1:101(100) ack 1 win 65535
+        +0 > . 1:1(0) ack 201
+        """).AssertNoLeak();
+
+    /// <summary>RFC 9293, figure 8: the crossed SYN-ACKs end the open, and need no answer (Linux gives one). If ours was lost the peer's comes again, and is
+    /// answered as any SYN.</summary>
+    [Fact]
+    public void Crossed_syn_acks_end_the_open_and_one_that_comes_again_is_answered() => new TcpScript().Run("""
+        +0 connect
+        +0 > S 0:0(0)
+        +10ms < S 0:0(0) win 65535 <mss 1460>
+        +0 > S. 0:0(0) ack 1
+        +10ms < S. 0:0(0) ack 1 win 65535 <mss 1460>
+        +0 connected
+        +1s < S. 0:0(0) ack 1 win 65535 <mss 1460>
+        +0 > . 1:1(0) ack 1
+        +0 state Established
         """).AssertNoLeak();
 }

@@ -4,14 +4,16 @@ using Xunit;
 
 namespace Tapwire.Tests.Stack.Tcp.Scripts;
 
-/// <summary>TCP Fast Open where one side does not play along: cookies that cannot be, cookies that nobody gave, paths and peers that drop or refuse (RFC 7413).</summary>
+/// <summary>TCP Fast Open where one side does not play along: cookies that cannot be, cookies that nobody gave, paths and peers that drop or refuse (RFC
+/// 7413).</summary>
 public class FastOpenEdgeSpec
 {
     private static TcpScript Server => new() { Options = new TcpOptions { Timestamps = false }, SocketOptions = new TcpSocketOptions { FastOpenQueue = 4 } };
 
     private static TcpScript Client => new() { Options = new TcpOptions { Timestamps = false }, SocketOptions = new TcpSocketOptions { FastOpen = true } };
 
-    /// <summary>RFC 7413, 4.1.1: a cookie has 4 to 16 bytes, an even number. Anything else is an option that is not understood, and the open an ordinary one.</summary>
+    /// <summary>RFC 7413, 4.1.1: a cookie has 4 to 16 bytes, an even number. Anything else is an option that is not understood, and the open an ordinary
+    /// one.</summary>
     [Theory]
     [InlineData("FO 0102")]
     [InlineData("FO 010203")]

@@ -3,14 +3,14 @@ using Xunit;
 
 namespace Tapwire.Tests.Stack.Tcp.Scripts;
 
-/// <summary>
-/// What acknowledgements that report something missing let out: new segments at first (RFC 3042), then what is lost (RFC 6675), in proportion to what arrives (RFC 9937).
-/// </summary>
+/// <summary> What acknowledgements that report something missing let out: new segments at first (RFC 3042), then what is lost (RFC 6675), in proportion to
+/// what arrives (RFC 9937). </summary>
 public class FastRecoverySpec
 {
-    private const string TenAndFive = TcpScript.AcceptedWithSack + "+0 write 21900\n";
+    /// <summary>Fifteen segments are written, and ten leave.</summary>
+    private static string Sent => TcpScript.AcceptedWithSack + "+0 write 21900\n" + TcpScript.Burst(1, 10, push: false);
 
-    private static string Sent => TenAndFive + TcpScript.Burst(1, 10, push: false);
+    private static string SentWithoutSack => TcpScript.Accepted + "+0 write 21900\n" + TcpScript.Burst(1, 10, push: false);
 
     /// <summary>RFC 3042, 2: each of the first two reports lets a new segment out, though the window is full.</summary>
     [Fact]
@@ -41,9 +41,10 @@ public class FastRecoverySpec
         +0 > . 1:1461(1460) ack 1
         """).AssertNoLeak();
 
-    /// <summary>RFC 3042, 2, without SACK, and the window that a segment's loss leaves is half of what was in flight without those two (RFC 5681, 3.2, step 2).</summary>
+    /// <summary>RFC 3042, 2, without SACK, and the window that a segment's loss leaves is half of what was in flight without those two (RFC 5681, 3.2, step
+    /// 2).</summary>
     [Fact]
-    public void Segments_of_a_limited_transmit_do_not_count_for_the_threshold() => new TcpScript().Run(TcpScript.Accepted + "+0 write 21900\n" + TcpScript.Burst(1, 10, push: false) + """
+    public void Segments_of_a_limited_transmit_do_not_count_for_the_threshold() => new TcpScript().Run(SentWithoutSack + """
         +20ms < . 1:1(0) ack 1 win 65535
         +0 > . 14601:16061(1460) ack 1
         +1ms < . 1:1(0) ack 1 win 65535
@@ -53,8 +54,8 @@ public class FastRecoverySpec
         +0 ssthresh 7300
         """).AssertNoLeak();
 
-    /// <summary>Segments that merely changed places on the way leave the window as it was. RFC 5681, 3.1: the acknowledgement that fills the gap counts for the one segment that it reports, so no burst
-    /// follows.</summary>
+    /// <summary>Segments that merely changed places on the way leave the window as it was. RFC 5681, 3.1: the acknowledgement that fills the gap counts for
+    /// the one segment that it reports, so no burst follows.</summary>
     [Fact]
     public void Disorder_that_resolves_itself_lets_the_window_grow_by_the_segment_that_was_late() => new TcpScript().Run(Sent + """
         +20ms < . 1:1(0) ack 1 win 65535 <sack 1461:2921>
@@ -70,7 +71,7 @@ public class FastRecoverySpec
 
     /// <summary>The same without SACK: what two duplicates have stood for is not counted again.</summary>
     [Fact]
-    public void Disorder_without_sack_lets_the_window_grow_by_the_segment_that_was_late() => new TcpScript().Run(TcpScript.Accepted + "+0 write 21900\n" + TcpScript.Burst(1, 10, push: false) + """
+    public void Disorder_without_sack_lets_the_window_grow_by_the_segment_that_was_late() => new TcpScript().Run(SentWithoutSack + """
         +20ms < . 1:1(0) ack 1 win 65535
         +0 > . 14601:16061(1460) ack 1
         +1ms < . 1:1(0) ack 1 win 65535
@@ -113,10 +114,10 @@ public class FastRecoverySpec
         +0 counter TcpExtTCPSackRecovery 1
         """).AssertNoLeak();
 
-    /// <summary>RFC 9937, 6: a full flight's reports after one loss let out one segment for two that arrive, until half the window is in flight; from there on one
-    /// for each.</summary>
+    /// <summary>RFC 9937, 6: a full flight's reports after one loss let out one segment for two that arrive, until half the window is in flight; from there
+    /// on one for each.</summary>
     [Fact]
-    public void In_a_recovery_one_segment_leaves_for_two_that_arrive_and_at_the_threshold_one_for_each() => new TcpScript().Run(TcpScript.AcceptedWithSack + "+0 write 29200\n" + TcpScript.Burst(1, 10, push: false) + """
+    public void In_a_recovery_one_segment_leaves_for_two_that_arrive_and_at_the_threshold_one_for_each() => new TcpScript().Run(Sent + """
         +20ms < . 1:1(0) ack 1 win 65535 <sack 1461:5841>
         +0 > . 1:1461(1460) ack 1
         +0 < . 1:1(0) ack 1 win 65535 <sack 1461:7301>
@@ -131,7 +132,7 @@ public class FastRecoverySpec
         +0 > . 18981:20441(1460) ack 1
         +20ms < . 1:1(0) ack 14601 win 65535
         +0 cwnd 7300
-        +0 > . 20441:21901(1460) ack 1
+        +0 > P. 20441:21901(1460) ack 1
         """).AssertNoLeak();
 
     /// <summary>RFC 6582, 3.2, step 1: duplicates of an acknowledgement below the end of the last recovery begin no other one, without SACK to tell.</summary>
@@ -173,7 +174,8 @@ public class FastRecoverySpec
         +0 counter TcpExtTCPSackRecovery 0
         """).AssertNoLeak();
 
-    /// <summary>A report that covers SND.UNA itself contradicts the acknowledgement: nobody who follows RFC 2018, 4, sends it. What arrived counts as arrived, and nothing breaks.</summary>
+    /// <summary>A report that covers SND.UNA itself contradicts the acknowledgement: nobody who follows RFC 2018, 4, sends it. What arrived counts as
+    /// arrived, and nothing breaks.</summary>
     [Fact]
     public void A_report_that_begins_at_the_acknowledgement_does_no_harm() => new TcpScript().Run(TcpScript.AcceptedWithSack + TcpScript.TenSegments + """
         +20ms < . 1:1(0) ack 1 win 65535 <sack 1:2921>

@@ -4,7 +4,8 @@ using Xunit;
 
 namespace Tapwire.Tests.Stack.Tcp.Scripts;
 
-/// <summary>What is held back to fill a segment and what is not (RFC 9293, 3.7.4, 3.8.6.2.1), how large segments are (3.7.1) and how windows are scaled (RFC 7323, 2).</summary>
+/// <summary>What is held back to fill a segment and what is not (RFC 9293, 3.7.4, 3.8.6.2.1), how large segments are (3.7.1) and how windows are scaled (RFC
+/// 7323, 2).</summary>
 public class NagleSpec
 {
     /// <summary>TCP_NODELAY on a connection that holds something back lets it go at once.</summary>
@@ -37,7 +38,8 @@ public class NagleSpec
         +0 > P. 1561:1661(100) ack 1
         """).AssertNoLeak();
 
-    /// <summary>Minshall's variant, as in Linux: the small end of a large write does not wait for full segments before it to be acknowledged, a second small end does for the first.</summary>
+    /// <summary>Minshall's variant, as in Linux: the small end of a large write does not wait for full segments before it to be acknowledged, a second small
+    /// end does for the first.</summary>
     [Fact]
     public void The_small_end_of_a_second_large_write_waits_for_that_of_the_first() => new TcpScript().Run(TcpScript.Accepted + """
         +0 write 1500
@@ -83,7 +85,10 @@ public class NagleSpec
 
     /// <summary>TCP_MAXSEG bounds both directions: what is announced, and what is sent.</summary>
     [Fact]
-    public void A_segment_size_that_the_application_bounds_is_announced_and_kept_to() => new TcpScript { SocketOptions = new TcpSocketOptions { MaxSegment = 1000 } }.Run("""
+    public void A_segment_size_that_the_application_bounds_is_announced_and_kept_to() => new TcpScript
+    {
+        SocketOptions = new TcpSocketOptions { MaxSegment = 1000 },
+    }.Run("""
         +0 listen
         +0 < S 0:0(0) win 65535 <mss 1460>
         +0 > S. 0:0(0) ack 1 <mss 1000>
@@ -96,7 +101,10 @@ public class NagleSpec
         """).AssertNoLeak();
 
     [Fact]
-    public void A_bound_of_the_application_above_the_peers_size_changes_nothing() => new TcpScript { SocketOptions = new TcpSocketOptions { MaxSegment = 1400 } }.Run("""
+    public void A_bound_of_the_application_above_the_peers_size_changes_nothing() => new TcpScript
+    {
+        SocketOptions = new TcpSocketOptions { MaxSegment = 1400 },
+    }.Run("""
         +0 connect
         +0 > S 0:0(0)
         +0 < S. 0:0(0) ack 1 win 65535 <mss 800>
@@ -108,7 +116,10 @@ public class NagleSpec
 
     /// <summary>RFC 6691, 2: the option's room is taken from each segment, not from what was announced.</summary>
     [Fact]
-    public void Timestamps_take_their_twelve_bytes_from_each_segment() => new TcpScript { Options = new TcpOptions { CongestionControl = CongestionAlgorithm.NewReno } }.Run("""
+    public void Timestamps_take_their_twelve_bytes_from_each_segment() => new TcpScript
+    {
+        Options = new TcpOptions { CongestionControl = CongestionAlgorithm.NewReno },
+    }.Run("""
         +0 listen
         +0 < S 0:0(0) win 65535 <mss 1000,TS val 1 ecr 0>
         +0 > S. 0:0(0) ack 1 <mss 1460,TS val 0 ecr 1>

@@ -72,10 +72,11 @@ public class RetransmissionSpec
         +0 counter TcpRetransSegs 10
         """).AssertNoLeak();
 
-    /// <summary>RFC 5681, 3.1: an acknowledgement after a time-out that jumps over a reported range lets the window grow by what it reports for the first time, and no burst
-    /// follows. (Linux takes the report for a sign that the time-out was needless; RFC 5682, 3.1, step 2, waits for more.)</summary>
+    /// <summary>RFC 5681, 3.1: an acknowledgement after a time-out that jumps over a reported range lets the window grow by what it reports for the first
+    /// time, and no burst follows. (Linux takes the report for a sign that the time-out was needless; RFC 5682, 3.1, step 2, waits for more.)</summary>
     [Fact]
-    public void After_a_time_out_an_acknowledgement_that_jumps_over_a_reported_range_is_worth_one_segment() => new TcpScript().Run(TcpScript.AcceptedWithSack + TcpScript.TenSegments + """
+    public void After_a_time_out_an_acknowledgement_that_jumps_over_a_reported_range_is_worth_one_segment() => new TcpScript().Run(
+        TcpScript.AcceptedWithSack + TcpScript.TenSegments + """
         +42ms > P. 13141:14601(1460) ack 1
         +220ms > . 1:1461(1460) ack 1
         +10ms < . 1:1(0) ack 1 win 65535 <sack 1461:11681>
@@ -85,9 +86,11 @@ public class RetransmissionSpec
         +0 forget
         """).AssertNoLeak();
 
-    /// <summary>RFC 5682, 3.1, step 2: a report that comes before the repetition is acknowledged leaves the verification as it is, and the acknowledgement then lets new data out.</summary>
+    /// <summary>RFC 5682, 3.1, step 2: a report that comes before the repetition is acknowledged leaves the verification as it is, and the acknowledgement
+    /// then lets new data out.</summary>
     [Fact]
-    public void A_report_before_the_repetition_is_acknowledged_does_not_end_the_verification_of_a_time_out() => new TcpScript().Run(TcpScript.AcceptedWithSack + TcpScript.TenSegments + """
+    public void A_report_before_the_repetition_is_acknowledged_does_not_end_the_verification_of_a_time_out() => new TcpScript().Run(
+        TcpScript.AcceptedWithSack + TcpScript.TenSegments + """
         +42ms > P. 13141:14601(1460) ack 1
         +220ms > . 1:1461(1460) ack 1
         +0 write 7300
@@ -181,7 +184,8 @@ public class RetransmissionSpec
         +0 > . 1461:2921(1460) ack 1
         """).AssertNoLeak();
 
-    /// <summary>RFC 6582 with RFC 9937: a partial acknowledgement lets out the next lost segment, and what it delivers beyond the duplicates that were counted already is what the window follows.</summary>
+    /// <summary>RFC 6582 with RFC 9937: a partial acknowledgement lets out the next lost segment, and what it delivers beyond the duplicates that were
+    /// counted already is what the window follows.</summary>
     [Fact]
     public void Without_sack_a_partial_acknowledgement_counts_what_its_duplicates_have_not() => new TcpScript().Run(TcpScript.Accepted + TcpScript.TenSegments + """
         +20ms < . 1:1(0) ack 1 win 65535

@@ -191,9 +191,11 @@ public class ShutdownSpec
         +0 state CloseWait
         """).AssertNoLeak();
 
-    /// <summary>The FIN takes no place in the window that matters to its receiver: a window filled to the last byte does not keep it out (RFC 9293, 3.4; Linux).</summary>
+    /// <summary>The FIN takes no place in the window that matters to its receiver: a window filled to the last byte does not keep it out (RFC 9293, 3.4;
+    /// Linux).</summary>
     [Fact]
-    public void A_fin_behind_a_window_that_is_full_is_taken() => new TcpScript { SocketOptions = new TcpSocketOptions { ReceiveBuffer = 2048 } }.Run(TcpScript.Accepted + """
+    public void A_fin_behind_a_window_that_is_full_is_taken() => new TcpScript { SocketOptions = new TcpSocketOptions { ReceiveBuffer = 2048 } }.Run(
+        TcpScript.Accepted + """
         +0 < . 1:1461(1460) ack 1 win 65535
         +0 < P. 1461:2049(588) ack 1 win 65535
         +0 forget
@@ -236,7 +238,7 @@ public class ShutdownSpec
         """).AssertNoLeak();
 
     [Fact]
-    public void A_reset_that_acknowledges_everything_written_and_closed_is_no_more_than_an_end() => new TcpScript().Run(TcpScript.Accepted + """
+    public void In_fin_wait_1_a_reset_ends_what_nobody_holds_any_more() => new TcpScript().Run(TcpScript.Accepted + """
         +0 write 100
         +0 > P. 1:101(100) ack 1
         +0 close
@@ -244,5 +246,42 @@ public class ShutdownSpec
         +10ms < R. 1:1(0) ack 102
         +0 closed ConnectionReset
         +0 sockets 0
+        """).AssertNoLeak();
+
+    /// <summary>RFC 9293, 3.6, case 3: the FINs have crossed. A FIN that comes once more after that is acknowledged out of TIME-WAIT.</summary>
+    [Fact]
+    public void A_fin_that_acknowledges_only_the_data_leads_to_closing_and_the_last_acknowledgement_to_time_wait() => new TcpScript().Run(TcpScript.Accepted + """
+        +0 write 100
+        +0 > P. 1:101(100) ack 1
+        +0 close
+        +0 > F. 101:101(0) ack 1
+        +10ms < . 1:1(0) ack 101 win 65535
+        +10ms < F. 1:1(0) ack 101 win 65535
+        +0 > . 102:102(0) ack 2
+        +10ms < . 2:2(0) ack 102 win 65535
+        +1s < F. 1:1(0) ack 102 win 65535
+        +0 > . 102:102(0) ack 2
+        """).AssertNoLeak();
+
+    /// <summary>RFC 9293, 3.6.1, asks for a reset if data would be lost; what comes again was read.</summary>
+    [Fact]
+    public void Data_that_was_read_before_closing_and_comes_again_is_no_reason_for_a_reset() => new TcpScript().Run(TcpScript.Accepted + """
+        +0 < P. 1:101(100) ack 1 win 65535
+        +0 > . 1:1(0) ack 101
+        +0 read 100
+        +0 close
+        +0 > F. 1:1(0) ack 101
+        +10ms < P. 1:101(100) ack 1 win 65535
+        +0 > . 2:2(0) ack 101
+        +10ms < . 101:101(0) ack 2 win 65535
+        """).AssertNoLeak();
+
+    [Fact]
+    public void After_a_half_close_a_reset_is_told() => new TcpScript().Run(TcpScript.Accepted + """
+        +0 shutdown
+        +0 > F. 1:1(0) ack 1
+        +10ms < . 1:1(0) ack 2 win 65535
+        +10ms < R 1:1(0)
+        +0 closed ConnectionReset
         """).AssertNoLeak();
 }

@@ -3,14 +3,15 @@ using Xunit;
 
 namespace Tapwire.Tests.Stack.Tcp.Scripts;
 
-/// <summary>
-/// How the congestion window grows, and when it does not (RFC 5681, 3.1): by each acknowledgement, by few that say much, while the application holds back, after a pause. What counts
-/// as used is Linux's choice (tcp_is_cwnd_limited), for no RFC has a rule.
-/// </summary>
+/// <summary> How the congestion window grows, and when it does not (RFC 5681, 3.1): by each acknowledgement, by few that say much, while the application
+/// holds back, after a pause. What counts as used is Linux's choice (tcp_is_cwnd_limited), for no RFC has a rule. </summary>
 public class SlowStartSpec
 {
+    /// <summary>Thirty segments are written, and ten leave.</summary>
+    private static string Sent => TcpScript.Accepted + "+0 write 43800\n" + TcpScript.Burst(1, 10, push: false);
+
     [Fact]
-    public void Each_acknowledgement_of_one_segment_lets_two_out() => new TcpScript().Run(TcpScript.Accepted + "+0 write 43800\n" + TcpScript.Burst(1, 10, push: false) + """
+    public void Each_acknowledgement_of_one_segment_lets_two_out() => new TcpScript().Run(Sent + """
         +20ms < . 1:1(0) ack 1461 win 65535
         +0 > . 14601:16061(1460) ack 1
         +0 > . 16061:17521(1460) ack 1
@@ -26,7 +27,7 @@ public class SlowStartSpec
         """).AssertNoLeak();
 
     [Fact]
-    public void An_acknowledgement_of_two_segments_lets_four_out() => new TcpScript().Run(TcpScript.Accepted + "+0 write 43800\n" + TcpScript.Burst(1, 10, push: false) + """
+    public void An_acknowledgement_of_two_segments_lets_four_out() => new TcpScript().Run(Sent + """
         +20ms < . 1:1(0) ack 2921 win 65535
         +0 > . 14601:16061(1460) ack 1
         +0 > . 16061:17521(1460) ack 1
@@ -35,9 +36,10 @@ public class SlowStartSpec
         +0 cwnd 17520
         """).AssertNoLeak();
 
-    /// <summary>Linux's choice (RFC 5681, 3.1, allows one segment for each acknowledgement, and RFC 3465 two): peers and devices merge what they answer.</summary>
+    /// <summary>Linux's choice (RFC 5681, 3.1, allows one segment for each acknowledgement, and RFC 3465 two): peers and devices merge what they
+    /// answer.</summary>
     [Fact]
-    public void An_acknowledgement_of_the_whole_window_doubles_it() => new TcpScript().Run(TcpScript.Accepted + "+0 write 43800\n" + TcpScript.Burst(1, 10, push: false) + """
+    public void An_acknowledgement_of_the_whole_window_doubles_it() => new TcpScript().Run(Sent + """
         +20ms < . 1:1(0) ack 14601 win 65535
         +0 cwnd 29200
         +0 forget
@@ -45,7 +47,7 @@ public class SlowStartSpec
 
     /// <summary>RFC 5681, 3.1: growth counts what is acknowledged, so dividing an acknowledgement wins nothing.</summary>
     [Fact]
-    public void Acknowledgements_of_parts_of_a_segment_add_up_to_one_segment() => new TcpScript().Run(TcpScript.Accepted + "+0 write 29200\n" + TcpScript.Burst(1, 10, push: false) + """
+    public void Acknowledgements_of_parts_of_a_segment_add_up_to_one_segment() => new TcpScript().Run(Sent + """
         +20ms < . 1:1(0) ack 366 win 65535
         +0 forget
         +1ms < . 1:1(0) ack 731 win 65535
@@ -59,7 +61,8 @@ public class SlowStartSpec
 
     /// <summary>A flight of more than half the window shows that the doubled one will be used; it is remembered while its acknowledgements come in.</summary>
     [Fact]
-    public void Nine_segments_of_ten_let_the_window_grow_to_twice_as_many() => new TcpScript().Run(TcpScript.Accepted + "+0 write 13140\n" + TcpScript.Burst(1, 9) + """
+    public void Nine_segments_of_ten_let_the_window_grow_to_twice_as_many() => new TcpScript().Run(
+        TcpScript.Accepted + "+0 write 13140\n" + TcpScript.Burst(1, 9) + """
         +20ms < . 1:1(0) ack 2921 win 65535
         +0 cwnd 17520
         +1ms < . 1:1(0) ack 5841 win 65535
@@ -94,7 +97,8 @@ public class SlowStartSpec
         +0 cwnd 29200
         """).AssertNoLeak();
 
-    /// <summary>A full window that is acknowledged piece by piece stays a full window: what has been acknowledged first does not make the rest a small flight.</summary>
+    /// <summary>A full window that is acknowledged piece by piece stays a full window: what has been acknowledged first does not make the rest a small
+    /// flight.</summary>
     [Fact]
     public void A_full_flight_counts_to_its_last_acknowledgement() => new TcpScript().Run(TcpScript.Accepted + TcpScript.TenSegments + """
         +20ms < . 1:1(0) ack 2921 win 65535
@@ -110,7 +114,8 @@ public class SlowStartSpec
         """).AssertNoLeak();
 
     [Fact]
-    public void In_congestion_avoidance_a_window_of_acknowledgements_brings_one_segment() => new TcpScript().Run(TcpScript.AcceptedWithSack + TcpScript.TenSegments + """
+    public void In_congestion_avoidance_a_window_of_acknowledgements_brings_one_segment() => new TcpScript().Run(
+        TcpScript.AcceptedWithSack + TcpScript.TenSegments + """
         +20ms < . 1:1(0) ack 1 win 65535 <sack 1461:14601>
         +0 > . 1:1461(1460) ack 1
         +20ms < . 1:1(0) ack 14601 win 65535
@@ -174,9 +179,11 @@ public class SlowStartSpec
         +0 forget
         """).AssertNoLeak();
 
-    /// <summary>RFC 7661, 4.3, and Linux: what an application does not use for a while costs nobody anything, and it need not find its rate anew with every burst.</summary>
+    /// <summary>RFC 7661, 4.3, and Linux: what an application does not use for a while costs nobody anything, and it need not find its rate anew with every
+    /// burst.</summary>
     [Fact]
-    public void An_application_that_sends_little_for_some_time_keeps_the_window_it_has_earned() => new TcpScript().Run(TcpScript.Accepted + TcpScript.TenSegments + """
+    public void An_application_that_sends_little_for_some_time_keeps_the_window_it_has_earned() => new TcpScript().Run(
+        TcpScript.Accepted + TcpScript.TenSegments + """
         +20ms < . 1:1(0) ack 14601 win 65535
         +0 cwnd 29200
         +100ms write 100

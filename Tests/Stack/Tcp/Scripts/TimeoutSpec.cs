@@ -7,8 +7,8 @@ namespace Tapwire.Tests.Stack.Tcp.Scripts;
 /// <summary>The retransmission timer (RFC 6298), the user time-out (RFC 9293, 3.9.1.1; TCP_USER_TIMEOUT), probes of closed windows and of quiet peers.</summary>
 public class TimeoutSpec
 {
-    /// <summary>RFC 6298, 5; the second half of Karn's algorithm. An acknowledgement of what was sent twice measures nothing: the time-out stays doubled, or a path that takes longer than
-    /// it would have every segment sent twice for ever.</summary>
+    /// <summary>RFC 6298, 5; the second half of Karn's algorithm. An acknowledgement of what was sent twice measures nothing: the time-out stays doubled, or
+    /// a path that takes longer than it would have every segment sent twice for ever.</summary>
     [Fact]
     public void The_doubled_time_out_stays_until_a_segment_that_was_sent_once_is_acknowledged() => new TcpScript().Run(TcpScript.Accepted + """
         +0 write 100
@@ -80,7 +80,8 @@ public class TimeoutSpec
         +0 idle
         """).AssertNoLeak();
 
-    /// <summary>RFC 6298, 5.3 says new data: a duplicate does not put the time-out off, or a peer that keeps talking would keep a lost segment from being sent again.</summary>
+    /// <summary>RFC 6298, 5.3 says new data: a duplicate does not put the time-out off, or a peer that keeps talking would keep a lost segment from being
+    /// sent again.</summary>
     [Fact]
     public void An_acknowledgement_of_nothing_new_leaves_the_timer_running() => new TcpScript().Run(TcpScript.Accepted + """
         +0 write 100
@@ -123,7 +124,8 @@ public class TimeoutSpec
 
     /// <summary>R2 counts time-outs in a row (RFC 9293, 3.8.3): progress in between begins the count anew, though the time-out stays doubled.</summary>
     [Fact]
-    public void Progress_begins_the_count_of_time_outs_anew() => new TcpScript { Options = new TcpOptions { Timestamps = false, Retries = 2 } }.Run(TcpScript.Accepted + """
+    public void Progress_begins_the_count_of_time_outs_anew() => new TcpScript { Options = new TcpOptions { Timestamps = false, Retries = 2 } }.Run(
+        TcpScript.Accepted + """
         +0 write 2000
         +0 > . 1:1461(1460) ack 1
         +0 > P. 1461:2001(540) ack 1
@@ -229,7 +231,13 @@ public class TimeoutSpec
     [Fact]
     public void An_answered_keepalive_begins_the_idle_time_anew() => new TcpScript
     {
-        SocketOptions = new TcpSocketOptions { KeepAlive = true, KeepAliveIdle = TimeSpan.FromSeconds(2), KeepAliveInterval = TimeSpan.FromSeconds(1), KeepAliveCount = 2 },
+        SocketOptions = new TcpSocketOptions
+        {
+            KeepAlive = true,
+            KeepAliveIdle = TimeSpan.FromSeconds(2),
+            KeepAliveInterval = TimeSpan.FromSeconds(1),
+            KeepAliveCount = 2,
+        },
     }.Run(TcpScript.Accepted + """
         +2s > . 0:0(0) ack 1
         +10ms < . 1:1(0) ack 1 win 65535
@@ -242,7 +250,13 @@ public class TimeoutSpec
     [Fact]
     public void Unanswered_keepalives_end_in_a_reset() => new TcpScript
     {
-        SocketOptions = new TcpSocketOptions { KeepAlive = true, KeepAliveIdle = TimeSpan.FromSeconds(2), KeepAliveInterval = TimeSpan.FromSeconds(1), KeepAliveCount = 2 },
+        SocketOptions = new TcpSocketOptions
+        {
+            KeepAlive = true,
+            KeepAliveIdle = TimeSpan.FromSeconds(2),
+            KeepAliveInterval = TimeSpan.FromSeconds(1),
+            KeepAliveCount = 2,
+        },
     }.Run(TcpScript.Accepted + """
         +2s > . 0:0(0) ack 1
         +1s > . 0:0(0) ack 1
@@ -253,7 +267,13 @@ public class TimeoutSpec
     [Fact]
     public void A_reset_in_answer_to_a_keepalive_ends_the_connection() => new TcpScript
     {
-        SocketOptions = new TcpSocketOptions { KeepAlive = true, KeepAliveIdle = TimeSpan.FromSeconds(2), KeepAliveInterval = TimeSpan.FromSeconds(1), KeepAliveCount = 2 },
+        SocketOptions = new TcpSocketOptions
+        {
+            KeepAlive = true,
+            KeepAliveIdle = TimeSpan.FromSeconds(2),
+            KeepAliveInterval = TimeSpan.FromSeconds(1),
+            KeepAliveCount = 2,
+        },
     }.Run(TcpScript.Accepted + """
         +2s > . 0:0(0) ack 1
         +10ms < R 1:1(0)
@@ -264,7 +284,13 @@ public class TimeoutSpec
     [Fact]
     public void Keepalives_go_on_after_a_half_close() => new TcpScript
     {
-        SocketOptions = new TcpSocketOptions { KeepAlive = true, KeepAliveIdle = TimeSpan.FromSeconds(2), KeepAliveInterval = TimeSpan.FromSeconds(1), KeepAliveCount = 2 },
+        SocketOptions = new TcpSocketOptions
+        {
+            KeepAlive = true,
+            KeepAliveIdle = TimeSpan.FromSeconds(2),
+            KeepAliveInterval = TimeSpan.FromSeconds(1),
+            KeepAliveCount = 2,
+        },
     }.Run(TcpScript.Accepted + """
         +0 shutdown
         +0 > F. 1:1(0) ack 1
@@ -273,5 +299,18 @@ public class TimeoutSpec
         +1s > . 1:1(0) ack 1
         +1s > R. 2:2(0) ack 1
         +0 closed TimedOut
+        """).AssertNoLeak();
+
+    /// <summary>RFC 9293, 3.8.6.2.1: half of what waits is no segment worth sending, until the timer says so; what is left then ends the write and
+    /// goes.</summary>
+    [Fact]
+    public void A_window_for_half_of_what_waits_is_used_by_the_next_probe() => new TcpScript().Run(TcpScript.Accepted + """
+        +0 < . 1:1(0) ack 1 win 0
+        +0 write 100
+        +200ms > . 0:0(0) ack 1
+        +10ms < . 1:1(0) ack 1 win 50
+        +390ms > . 1:51(50) ack 1
+        +10ms < . 1:1(0) ack 51 win 50
+        +0 > P. 51:101(50) ack 1
         """).AssertNoLeak();
 }

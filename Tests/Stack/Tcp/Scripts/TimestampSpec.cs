@@ -18,7 +18,8 @@ public class TimestampSpec
 
     private static TcpScript WithTimestamps => new() { Options = new TcpOptions { CongestionControl = CongestionAlgorithm.NewReno } };
 
-    /// <summary>RFC 7323, 4.3: a segment ahead of a gap does not set TS.Recent, for the acknowledgement that it calls forth answers the last one in order.</summary>
+    /// <summary>RFC 7323, 4.3: a segment ahead of a gap does not set TS.Recent, for the acknowledgement that it calls forth answers the last one in
+    /// order.</summary>
     [Fact]
     public void A_segment_ahead_of_a_gap_is_answered_with_the_timestamp_of_the_last_one_in_order() => WithTimestamps.Run(Accepted + """
         +0 < P. 1:101(100) ack 1 win 65535 <TS val 1021 ecr 20>
@@ -126,7 +127,8 @@ public class TimestampSpec
         script.AssertNoLeak();
     }
 
-    /// <summary>RFC 7323, 4.1: the echo tells which copy is answered; without SACK and in spite of a repetition the round trip is the one of the copy that arrived.</summary>
+    /// <summary>RFC 7323, 4.1: the echo tells which copy is answered; without SACK and in spite of a repetition the round trip is the one of the copy that
+    /// arrived.</summary>
     [Fact]
     public void The_echo_measures_the_round_trip_of_a_repetition()
     {
@@ -145,7 +147,8 @@ public class TimestampSpec
         script.AssertNoLeak();
     }
 
-    /// <summary>RFC 9293, 3.10.7.4: a timestamp on a segment outside the window says nothing; the next segment is measured by the last one that was taken.</summary>
+    /// <summary>RFC 9293, 3.10.7.4: a timestamp on a segment outside the window says nothing; the next segment is measured by the last one that was
+    /// taken.</summary>
     [Fact]
     public void A_segment_outside_the_window_does_not_set_the_timestamp_that_others_are_measured_by() => WithTimestamps.Run(Accepted + """
         +0 < P. 3000001:3000101(100) ack 1 win 65535 <TS val 5000 ecr 20>
