@@ -16,7 +16,10 @@ public class CongestionMarkSpec
 
         """;
 
-    private static TcpScript Marking => new() { Options = new TcpOptions { Timestamps = false, CongestionControl = CongestionAlgorithm.NewReno, Ecn = EcnMode.Passive } };
+    private static TcpScript Marking => new()
+    {
+        Options = new TcpOptions { Timestamps = false, CongestionControl = CongestionAlgorithm.NewReno, Ecn = EcnMode.Passive },
+    };
 
     private static string Sent => Accepted + "+0 write 14600\n" + TcpScript.Burst(1, 10, suffix: " [ect0]");
 
@@ -87,8 +90,7 @@ public class CongestionMarkSpec
         +0 write 100
         +0 > P. 1:101(100) ack 101 [ect0]
         +10ms < P. 101:201(100) ack 101 win 65535
-        +40ms > . 101:101(0) ack 201
-        +10ms write 100
+        +20ms write 100
         +0 > P. 101:201(100) ack 201 [ect0]
         +10ms < P.W 201:301(100) ack 201 win 65535
         +0 > . 201:201(0) ack 301
