@@ -186,4 +186,36 @@ public class FastRecoverySpec
         +20ms < . 1:1(0) ack 16061 win 65535
         +0 state Established
         """).AssertNoLeak();
+
+    /// <summary>RFC 5961, 5.2, holds in a recovery, too.</summary>
+    [Fact]
+    public void In_a_recovery_an_acknowledgement_of_what_was_never_sent_changes_nothing() => new TcpScript().Run(TcpScript.AcceptedWithSack + TcpScript.TenSegments + """
+        +25ms < . 1:1(0) ack 1 win 65535 <sack 1461:5841>
+        +0 > . 1:1461(1460) ack 1
+        +1ms < . 1:1(0) ack 20000 win 65535
+        +0 > . 14601:14601(0) ack 1
+        +20ms < . 1:1(0) ack 14601 win 65535
+        +0 cwnd 7300
+        +0 counter TcpExtTCPChallengeACK 1
+        """).AssertNoLeak();
+
+    /// <summary>RFC 6691, 2: a segment with options is no longer than one without.</summary>
+    [Fact]
+    public void Reports_take_their_room_from_each_segment_of_a_flight() => new TcpScript().Run(TcpScript.AcceptedWithSack + """
+        +0 < . 1001:2001(1000) ack 1 win 65535
+        +0 > . 1:1(0) ack 1 <sack 1001:2001>
+        +0 write 2920
+        +0 > . 1:1449(1448) ack 1 <sack 1001:2001>
+        +0 > . 1449:2897(1448) ack 1 <sack 1001:2001>
+        +0 > P. 2897:2921(24) ack 1 <sack 1001:2001>
+        """).AssertNoLeak();
+
+    /// <summary>RFC 3708, 2: nothing was sent again, so nothing can be taken back, and nothing is lost.</summary>
+    [Fact]
+    public void A_duplicate_that_the_network_has_made_leaves_the_window_as_it_is() => new TcpScript().Run(TcpScript.AcceptedWithSack + TcpScript.TenSegments + """
+        +25ms < . 1:1(0) ack 14601 win 65535
+        +0 < . 1:1(0) ack 14601 win 65535 <sack 1:1461>
+        +0 counter TcpExtTCPDSACKRecv 1
+        +0 cwnd 29200
+        """).AssertNoLeak();
 }

@@ -209,4 +209,20 @@ public class RetransmissionSpec
         +0 forget
         +0 counter TcpRetransSegs 2
         """).AssertNoLeak();
+
+    /// <summary>RFC 5681, 3.2: a flight too small for three duplicates waits for the timer.</summary>
+    [Fact]
+    public void Without_sack_two_duplicates_are_no_loss_and_the_timer_decides() => new TcpScript().Run(TcpScript.Accepted + """
+        +0 write 100
+        +0 > P. 1:101(100) ack 1
+        +10ms < . 1:1(0) ack 101 win 65535
+        +0 write 3000
+        +0 > . 101:1561(1460) ack 1
+        +0 > . 1561:3021(1460) ack 1
+        +0 > P. 3021:3101(80) ack 1
+        +10ms < . 1:1(0) ack 1561 win 65535
+        +1ms < . 1:1(0) ack 1561 win 65535
+        +1ms < . 1:1(0) ack 1561 win 65535
+        +201ms > . 1561:3021(1460) ack 1
+        """).AssertNoLeak();
 }

@@ -284,4 +284,16 @@ public class ShutdownSpec
         +10ms < R 1:1(0)
         +0 closed ConnectionReset
         """).AssertNoLeak();
+
+    [Fact]
+    public void What_was_written_before_closing_waits_for_the_window_and_the_fin_goes_with_it() => new TcpScript().Run(TcpScript.Accepted + """
+        +0 < . 1:1(0) ack 1 win 0
+        +0 write 100
+        +0 close
+        +200ms > . 0:0(0) ack 1
+        +10ms < . 1:1(0) ack 1 win 101
+        +0 > FP. 1:101(100) ack 1
+        +10ms < F. 1:1(0) ack 102 win 101
+        +0 > . 102:102(0) ack 2
+        """).AssertNoLeak();
 }
