@@ -20,7 +20,7 @@ public static class LinkTcpInfo
         to.Clear();
         var segment = Math.Max(1, info.SegmentSize);
         to[0] = StateNumber(info.State);
-        to[2] = (byte)Math.Min(info.Backoff, byte.MaxValue);
+        to[2] = (byte)Math.Min(info.Timeouts, byte.MaxValue);
         to[4] = (byte)Math.Min(info.Backoff, byte.MaxValue);
         to[5] = (byte)((info.Timestamps ? Timestamps : 0) | (info.SelectiveAck ? SelectiveAck : 0) | (info.Ecn ? Ecn : 0));
         WriteUInt32LittleEndian(to[8..], Microseconds(info.Rto));

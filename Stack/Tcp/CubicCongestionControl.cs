@@ -39,7 +39,7 @@ internal sealed class CubicCongestionControl : CongestionControl
             return;
         }
 
-        long bytes = report.Acknowledged;
+        long bytes = report.Growth;
         if (IsInSlowStart)
         {
             if (SlowStartThreshold == long.MaxValue)

@@ -139,6 +139,11 @@ internal struct AckReport
     public TimeSpan SendElapsed;
     public TimeSpan Interval;
 
+    /// <summary>Bytes by which the window may grow at most: those acknowledged now, less what was known to have arrived before. RFC 5681, 3.1, counts one
+    /// segment for an acknowledgement that fills a gap; that what lay behind it is acknowledged too says nothing new about the path, and would let a burst
+    /// out (as in Linux, tcp_cong_control).</summary>
+    public readonly int Growth => Math.Min(Acknowledged, Delivered);
+
     /// <summary>Bytes per second; 0: there is no sample, or its time is shorter than a round trip can be, as with what was sent needlessly twice.</summary>
     public readonly long DeliveryRate =>
         HasRate && Interval > TimeSpan.Zero && Interval >= MinRoundTrip ? DeliveredInInterval * TimeSpan.TicksPerSecond / Interval.Ticks : 0;

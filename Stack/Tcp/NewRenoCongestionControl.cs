@@ -12,9 +12,9 @@ internal sealed class NewRenoCongestionControl : CongestionControl
     public override void Acknowledged(in AckReport report, bool isRecovering)
     {
         // A window that was not used says nothing about the path (RFC 7661, 4.1).
-        if (isRecovering || !report.IsWindowLimited || report.Acknowledged == 0)
+        if (isRecovering || !report.IsWindowLimited || report.Growth == 0)
             return;
-        var bytes = SlowStart(report.Acknowledged);
+        var bytes = SlowStart(report.Growth);
         if (bytes == 0)
             return;
         _acknowledged += bytes;
@@ -27,7 +27,8 @@ internal sealed class NewRenoCongestionControl : CongestionControl
     public override void LossDetected(int inFlight, int segmentSize, Instant now)
     {
         Remember();
-        SlowStartThreshold = Half(inFlight, segmentSize);
+        // What a limited transmit has sent beyond the window must not count (RFC 5681, 3.2, step 2).
+        SlowStartThreshold = Half(Math.Min(inFlight, Window), segmentSize);
         Window = SlowStartThreshold;
         _acknowledged = 0;
     }
@@ -51,5 +52,6 @@ internal sealed class NewRenoCongestionControl : CongestionControl
         _acknowledged = 0;
     }
 
-    private static long Half(int inFlight, int segmentSize) => Math.Max(inFlight / 2, 2 * segmentSize);
+    /// <summary>RFC 5681, 3.1, equation 4.</summary>
+    private static long Half(long inFlight, int segmentSize) => Math.Max(inFlight / 2, 2 * segmentSize);
 }

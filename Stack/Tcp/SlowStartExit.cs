@@ -31,7 +31,7 @@ internal struct SlowStartExit
     /// <returns>True: slow start is over.</returns>
     public bool Acknowledged(in AckReport report, out int growth)
     {
-        growth = report.Acknowledged;
+        growth = report.Growth;
         if (report.PriorDelivered >= _roundEnd && report.HasRate && NewRound(report))
             return true;
         if (report.RoundTrip > TimeSpan.Zero)

@@ -77,7 +77,7 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
 
     public bool IsSynchronized => State is not (TcpState.Closed or TcpState.SynSent or TcpState.TimeWait);
 
-    /// <summary>The retransmission time-out, doubled for each time that it has run out.</summary>
+    /// <summary>The retransmission time-out, doubled for each time that it has run out since the last round trip was measured.</summary>
     public TimeSpan CurrentRto => Timeout(Backoff);
 
     /// <summary>R2 of RFC 9293, 3.8.3, in retransmissions or probes.</summary>
@@ -86,8 +86,11 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
     /// <summary>What ICMP has said names the reason of a time-out (RFC 9293, 3.9.2.2).</summary>
     public StackError ReasonForTimeout => SoftError == StackError.None ? StackError.TimedOut : SoftError;
 
-    /// <summary>Time-outs in a row.</summary>
+    /// <summary>Doublings of the retransmission time-out.</summary>
     public byte Backoff => _handshake?.Backoff ?? Sender.Backoff;
+
+    /// <summary>Time-outs in a row.</summary>
+    public byte Timeouts => _handshake?.Retransmits ?? Sender.Timeouts;
 
     /// <summary>RFC 6298, 2.1; after a lost SYN 3 s (5.7).</summary>
     private TimeSpan InitialRto => _synLost ? TimeSpan.FromTicks(Math.Max(3 * TimeSpan.TicksPerSecond, Layer.Options.InitialRto.Ticks)) : Layer.Options.InitialRto;

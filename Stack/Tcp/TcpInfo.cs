@@ -32,8 +32,11 @@ public readonly record struct TcpInfo
     /// <summary>Segments sent again since the connection began.</summary>
     public int Retransmits { get; init; }
 
-    /// <summary>Time-outs in a row without an answer.</summary>
+    /// <summary>Doublings of the retransmission time-out, until a round trip is measured.</summary>
     public int Backoff { get; init; }
+
+    /// <summary>Time-outs in a row without new data acknowledged.</summary>
+    public int Timeouts { get; init; }
 
     public bool Timestamps { get; init; }
 

@@ -71,6 +71,7 @@ public sealed class TcpSocket : StackSocket
         ReceiveQueue = Receiver.Available,
         Retransmits = Sender.Retransmits,
         Backoff = _connection.Backoff,
+        Timeouts = _connection.Timeouts,
         Timestamps = _connection.Timestamps.AreUsed,
         SelectiveAck = _connection.UsesSelectiveAck,
         Ecn = _connection.UsesEcn,

@@ -58,6 +58,9 @@ internal sealed partial class TcpScript
     private uint _read;
     private int _taken;
 
+    /// <summary>The end of the stream came with bytes that were read.</summary>
+    private bool _ended;
+
     public TcpOptions Options { get; init; } = new() { Timestamps = false, CongestionControl = CongestionAlgorithm.NewReno };
 
     public TcpSocketOptions SocketOptions { get; init; }
@@ -176,7 +179,7 @@ internal sealed partial class TcpScript
                 break;
             case "peer":
                 DrainEvents();
-                (_socket, _iss, _timestampBase, _written, _read, _taken, _events) = (null, null, null, 0, 0, 0, SocketEvents.None);
+                (_socket, _iss, _timestampBase, _written, _read, _taken, _ended, _events) = (null, null, null, 0, 0, 0, false, SocketEvents.None);
                 _theirPort = (ushort)Number(argument);
                 break;
             case "accept":
@@ -205,7 +208,8 @@ internal sealed partial class TcpScript
                 break;
             case "eof":
                 PacketBuffer.ReleaseChain(Socket.Read(out var left, out var end));
-                Check(left == 0 && end, $"{left} bytes are left, end of stream: {end}");
+                Check(left == 0 && end != _ended, $"{left} bytes are left, end of stream: {end}");
+                _ended = false;
                 break;
             case "unlisten":
                 _listener!.Close(_now);
@@ -255,7 +259,8 @@ internal sealed partial class TcpScript
 
     private void Take(int count)
     {
-        var chain = Socket.Read(out var bytes, out _);
+        var chain = Socket.Read(out var bytes, out var end);
+        _ended |= end;
         for (var buffer = chain; buffer is not null; buffer = buffer.Next)
         {
             foreach (var value in buffer.Span)

@@ -50,7 +50,10 @@ internal struct AcknowledgmentSchedule
     /// <summary>When a delayed acknowledgement is due; Never: none is.</summary>
     public Instant DelayedUntil { get; private set; }
 
-    /// <summary>The connection stands: the peer begins in slow start.</summary>
+    /// <summary>When data last arrived in order.</summary>
+    public readonly Instant LastDataAt => _lastDataAt;
+
+    /// <summary>The peer begins in slow start, for the connection is new, or after a pause (RFC 5681, 4.1).</summary>
     public void BeginQuick() => _quickAcks = MaxQuickAcks;
 
     public void Demand() => IsDue = true;

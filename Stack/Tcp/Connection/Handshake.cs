@@ -10,17 +10,23 @@ namespace Tapwire.Stack.Tcp.Connection;
 /// <remarks>Any other passive open has a <see cref="TcpEmbryo"/> until it is established.</remarks>
 internal sealed partial class Handshake(TcpConnection connection, uint iss)
 {
+    /// <summary>After what an old connection of the peer has answered, the SYN is sent again so soon: time for the reset to get ahead of it.</summary>
+    private static readonly TimeSpan HastenedDelay = TimeSpan.FromMilliseconds(10);
+
     private uint _irs;
     private Instant _sentAt;
 
     /// <summary>The SYN, or the SYN-ACK, is to be sent.</summary>
     private bool _isDue;
 
-    /// <summary>The SYN-ACK was sent again because the SYN came again: its acknowledgement measures nothing (Karn).</summary>
+    /// <summary>The SYN-ACK was sent again because the SYN came again, or the SYN without being lost: its acknowledgement measures nothing (Karn).</summary>
     private bool _hasAnsweredAgain;
 
     /// <summary>The SYN offered explicit congestion notification.</summary>
     private bool _offersEcn;
+
+    /// <summary>An old connection of the peer has answered.</summary>
+    private bool _isHastened;
 
     /// <summary>When the SYN, or the SYN-ACK, is sent again.</summary>
     public Instant TimeoutAt { get; private set; } = Instant.Never;
@@ -52,6 +58,7 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
             payload.Release();
             if (!segment.Has(TcpFlags.Rst))
                 SegmentWriter.Reset(connection, segment.Acknowledgment, now);
+            Hasten(now);
             return;
         }
 
@@ -193,6 +200,14 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
     public void TimedOut(Instant now)
     {
         TimeoutAt = Instant.Never;
+        if (_isHastened && Retransmits == 0 && !_hasAnsweredAgain)
+        {
+            _hasAnsweredAgain = true;
+            Layer.Counters.TcpRetransSegs++;
+            _isDue = true;
+            return;
+        }
+
         Layer.Counters.TcpExtTCPTimeouts++;
         if (Retransmits >= (IsPassive ? Layer.Options.SynAckRetries : Layer.Options.SynRetries) || connection.UserTimeout.IsOver(connection.Options, now))
         {
@@ -228,6 +243,18 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
         // Whoever accepts knows. Whoever was told early, by Fast Open, is told again.
         if (!accepts)
             connection.Raise(SocketEvents.Connected);
+    }
+
+    /// <summary>The peer has had a connection of the same name, and has answered the SYN for it (RFC 9293, 3.5.1). Our reset ends that one; the SYN then need
+    /// not wait for the timer, as in Linux. It was not lost, so it does not count as sent again; and it is done once, or a peer could call forth one SYN
+    /// after the other.</summary>
+    private void Hasten(Instant now)
+    {
+        if (_isHastened || Retransmits > 0)
+            return;
+        _isHastened = true;
+        TimeoutAt = Instant.Min(TimeoutAt, now + HastenedDelay);
+        connection.WantOutput();
     }
 
     private void AnswerAgain(Instant now)

@@ -21,8 +21,10 @@ internal sealed partial class LossRecovery
     public bool IsReorderingSeen => _rack.IsReordering;
 
     /// <summary>New data is acknowledged.</summary>
-    public void Advanced(uint ack)
+    public void Advanced(uint ack, ref AckReport report)
     {
+        // What duplicates have stood for is delivered already (RFC 9937, 6, DeliveredData without SACK).
+        report.Delivered -= Math.Min(RenoBytes, Math.Max(0, report.Delivered - Sender.SegmentSize));
         _duplicateAcks = 0;
         _rack.Acknowledged(ack);
     }

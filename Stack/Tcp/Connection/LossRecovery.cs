@@ -195,7 +195,7 @@ internal sealed partial class LossRecovery(SenderState state)
                 if (IsLossKnown(ref report))
                     Enter(report);
                 else if (report.Acknowledged > 0)
-                    ReductionAcknowledged();
+                    ReductionAcknowledged(segment, report);
                 break;
             case LossState.Recovery when report.Lost > 0 && !_isReducing && !_onlyProbeLost:
                 ReduceWindow(report);
@@ -277,11 +277,14 @@ internal sealed partial class LossRecovery(SenderState state)
         _reduction.Begin(report.FlightSize - report.AlreadyArrived, state.Congestion.Window);
     }
 
-    private void ReductionAcknowledged()
+    private void ReductionAcknowledged(in TcpHeader segment, in AckReport report)
     {
         RenoBytes = 0;
-        if (Seq.Ge(Sender.SndUna, _recover))
-            Leave();
+        if (Seq.Lt(Sender.SndUna, _recover))
+            return;
+        Leave();
+        // It may answer what was sent afterwards, and bring the next mark.
+        MarksEchoed(segment, report);
     }
 
     private void Leave()

@@ -11,6 +11,10 @@ internal sealed class NewData(SenderState state)
     /// ahead after 2 GiB.</summary>
     private uint _lastSmall;
 
+    /// <summary>The most bytes in flight at a time since this round began, and where it ends.</summary>
+    private int _largestFlight;
+    private uint _roundEnd;
+
     /// <summary>What was in flight below this when the congestion window held the sender back.</summary>
     private uint _congestionLimitedTo;
 
@@ -20,11 +24,11 @@ internal sealed class NewData(SenderState state)
     /// <summary>The peer's window is why the next segment does not leave.</summary>
     public bool IsPeerLimited { get; private set; }
 
-    /// <summary>Congestion control, and neither the application nor the peer, has held the sender back. In slow start a window that was used by half counts, for it is
-    /// to double.</summary>
+    /// <summary>Congestion control, and neither the application nor the peer, has held the sender back. In slow start a flight of more than half the window
+    /// counts, until all of it is acknowledged, for the window is to double (tcp_is_cwnd_limited).</summary>
     public bool IsCongestionLimited =>
         Seq.Gt(_congestionLimitedTo, Sender.SndUna) || state.Recovery.State == LossState.Loss
-        || (state.Congestion.IsInSlowStart && 2L * Sender.Flight >= state.Congestion.Window);
+        || (state.Congestion.IsInSlowStart && 2L * _largestFlight > state.Congestion.Window);
 
     private TcpSender Sender => state.Sender;
 
@@ -37,6 +41,7 @@ internal sealed class NewData(SenderState state)
     {
         _lastSmall = sndUna;
         _congestionLimitedTo = sndUna;
+        _roundEnd = sndUna;
     }
 
     /// <summary>The idle time of the congestion window begins anew.</summary>
@@ -47,6 +52,7 @@ internal sealed class NewData(SenderState state)
     {
         _lastSmall = Seq.Max(_lastSmall, ack);
         _congestionLimitedTo = Seq.Max(_congestionLimitedTo, ack);
+        _roundEnd = Seq.Max(_roundEnd, ack);
     }
 
     /// <summary>Payload of the largest packet that may be handed down: whole segments that the device cuts.</summary>
@@ -137,19 +143,31 @@ internal sealed class NewData(SenderState state)
         sender.Connection.Receiver.DataSent(now);
         state.Recovery.Sent(length);
         sender.MoveNext((flags & TcpFlags.Fin) != 0 ? end + 1 : end);
+        MeasureFlight();
         state.Board.Sent(sequence, pipe, full, isProbe, now);
         state.Pacer.Sent(length, now);
         sender.Emit(new SegmentSpan(sequence, length, flags, Again: false, isProbe), now);
         _idleSince = now;
         if (!sender.Connection.IsInHandshake)
-            RunTimer(sequence, now);
+            state.Timer.DataSent(isSecond: sequence != sender.SndUna && (int)(sequence - sender.SndUna) <= sender.SegmentSize, now);
         return true;
     }
 
     public void Clear()
     {
         _idleSince = default;
+        _largestFlight = 0;
         IsPeerLimited = false;
+    }
+
+    /// <summary>New data has left. A round ends when all that was in flight at its largest is acknowledged.</summary>
+    private void MeasureFlight()
+    {
+        var flight = Sender.Flight;
+        if (flight <= _largestFlight && Seq.Gt(_roundEnd, Sender.SndUna))
+            return;
+        _largestFlight = flight;
+        _roundEnd = Sender.SndNxt;
     }
 
     /// <summary>Nothing is in flight. The window shrinks once for each time-out that has passed, however often something is tried while the peer's window is closed.</summary>
@@ -167,13 +185,5 @@ internal sealed class NewData(SenderState state)
     {
         if (state.Board.Log is { LostBytes: 0 } && Sender.Pipe < state.Recovery.Window)
             Sender.Rate.ApplicationHasNothing(Sender.Pipe);
-    }
-
-    /// <summary>New data has left from <paramref name="sequence"/> on. A tail loss probe waits longer for a single segment than for several.</summary>
-    private void RunTimer(uint sequence, Instant now)
-    {
-        var isSecond = sequence != Sender.SndUna && (int)(sequence - Sender.SndUna) <= Sender.SegmentSize;
-        if (state.Timer.At == Instant.Never || (isSecond && state.TailProbe.At(now) < state.Timer.At))
-            state.Timer.Restart(now);
     }
 }

@@ -9,29 +9,62 @@ internal sealed class RetransmissionTimer(SenderState state)
     /// <summary>It is set for a tail loss probe.</summary>
     private bool _isTailProbe;
 
+    /// <summary>When the time-out would be, if no probe comes before it.</summary>
+    private Instant _timeoutAt;
+
+    /// <summary>When new data last set the probe.</summary>
+    private Instant _probeFrom;
+
     /// <summary>When it runs out; Never while it does not run.</summary>
     public Instant At { get; private set; } = Instant.Never;
 
-    /// <summary>Time-outs in a row.</summary>
+    /// <summary>Doublings of the time-out. They last until a round trip is measured (RFC 6298, 5; Karn's algorithm): an acknowledgement of what was sent
+    /// twice does not tell how long the path takes, and with the old time-out the next segment would be sent twice as well, for ever.</summary>
     public byte Backoff { get; private set; }
+
+    /// <summary>Time-outs in a row, without new data acknowledged in between.</summary>
+    public byte Timeouts { get; private set; }
 
     private TcpSender Sender => state.Sender;
 
     private TcpConnection Connection => state.Sender.Connection;
 
     /// <summary>New data is acknowledged.</summary>
-    public void Progress() => Backoff = 0;
+    public void Progress() => Timeouts = 0;
+
+    /// <summary>A round trip is measured.</summary>
+    public void RoundTripMeasured() => Backoff = 0;
 
     public void Stop() => At = Instant.Never;
 
     public void Restart(Instant now)
     {
         var connection = Connection;
-        var timeoutAt = now + connection.CurrentRto;
+        _timeoutAt = now + connection.CurrentRto;
         // RFC 8985, 7.2: a probe that would come later than the time-out takes its place: it shows what is lost without shrinking the window to one segment.
         var probeAt = state.TailProbe.At(now);
         _isTailProbe = probeAt != Instant.Never;
-        At = connection.UserTimeout.Bound(connection.Options, Instant.Min(timeoutAt, probeAt), now);
+        At = connection.UserTimeout.Bound(connection.Options, Instant.Min(_timeoutAt, probeAt), now);
+    }
+
+    /// <summary>New data has left. A timer that does not run is started (RFC 6298, 5.1); a probe counts from the last data (RFC 8985, 7.2), but comes no
+    /// later than the time-out would.</summary>
+    /// <param name="isSecond">It is the second segment in flight: a probe waits longer for a single one.</param>
+    public void DataSent(bool isSecond, Instant now)
+    {
+        if (At == Instant.Never)
+        {
+            Restart(now);
+            return;
+        }
+
+        // All that leaves in one turn leaves at the same time.
+        if (!_isTailProbe || (_probeFrom == now && !isSecond))
+            return;
+        _probeFrom = now;
+        var probeAt = state.TailProbe.At(now);
+        if (probeAt != Instant.Never)
+            At = Connection.UserTimeout.Bound(Connection.Options, Instant.Min(_timeoutAt, probeAt), now);
     }
 
     /// <summary>Runs out earlier, as a time-out.</summary>
@@ -62,19 +95,21 @@ internal sealed class RetransmissionTimer(SenderState state)
 
         // While the peer is heard and has closed its window over what is in flight, this is a probe: it may go on for ever, if an application waits for it.
         var probing = Sender.SndWnd == 0 && !Connection.IsClosedByOwner && Connection.IsPeerHeard(now);
-        if ((Backoff >= Connection.MaxRetries && !probing) || Connection.UserTimeout.IsOver(Connection.Options, now))
+        if ((Timeouts >= Connection.MaxRetries && !probing) || Connection.UserTimeout.IsOver(Connection.Options, now))
         {
             Connection.GiveUp();
             return;
         }
 
         Sender.Layer.Counters.TcpExtTCPTimeouts++;
-        state.Recovery.TimedOut(isFirst: Backoff == 0, now);
+        state.Recovery.TimedOut(isFirst: Timeouts == 0, now);
+        if (Timeouts < byte.MaxValue)
+            Timeouts++;
         if (Backoff < byte.MaxValue)
             Backoff++;
         if (Sender.SndWnd > 0)
-            Sender.Path.SuspectBlackHole(Connection, Backoff);
-        if (Backoff == ReportedRetries)
+            Sender.Path.SuspectBlackHole(Connection, Timeouts);
+        if (Timeouts == ReportedRetries)
             Connection.ReportRetries();
         Restart(now);
     }
@@ -83,6 +118,8 @@ internal sealed class RetransmissionTimer(SenderState state)
     {
         At = Instant.Never;
         Backoff = 0;
+        Timeouts = 0;
+        _probeFrom = default;
         _isTailProbe = false;
     }
 }

@@ -84,12 +84,17 @@ internal sealed class Scoreboard(SenderState state)
         if (report.RoundTrip > TimeSpan.Zero)
         {
             Sender.RoundTrips.Sampled(report.RoundTrip, report.Now);
+            state.Timer.RoundTripMeasured();
         }
         else if (report.Acknowledged > 0 && timestamps.HasEcho(segment))
         {
             var elapsed = timestamps.Age(segment.TimestampEcho, report.Now);
-            if (elapsed <= RoundTripTime.Longest.TotalMilliseconds && Seq.Gt(Sender.SndUna, _measuredTo))
-                Measured(TimeSpan.FromMilliseconds(Math.Max(1, elapsed)));
+            if (elapsed <= RoundTripTime.Longest.TotalMilliseconds)
+            {
+                if (Seq.Gt(Sender.SndUna, _measuredTo))
+                    Measured(TimeSpan.FromMilliseconds(Math.Max(1, elapsed)));
+                state.Timer.RoundTripMeasured();
+            }
         }
 
         report.MinRoundTrip = Sender.RoundTrips.Min;

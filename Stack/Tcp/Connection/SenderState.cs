@@ -85,7 +85,7 @@ internal sealed class SenderState
     /// <summary>Nothing is under way, and nothing has been learnt: another state, fresh from the pool, would do the same.</summary>
     /// <param name="initialWindow">The congestion window with which the connection began.</param>
     public bool IsDispensable(long initialWindow, Instant now) =>
-        Queue.Bytes == 0 && Board.Log is null && Recovery.IsIdle && !Undo.IsPossible && TailProbe.IsIdle && !MtuProbe.IsUnderWay
+        Queue.Bytes == 0 && Board.Log is null && Recovery.IsIdle && !Undo.IsPossible && TailProbe.IsIdle && Timer.Backoff == 0 && !MtuProbe.IsUnderWay
         && !Pacer.IsAhead(now) && Congestion.IsFresh(initialWindow);
 
     /// <summary>When a timer runs out.</summary>

@@ -120,6 +120,9 @@ internal sealed class SpuriousLoss(SenderState state)
         else if (_forward == ForwardRecovery.FirstAwaited)
         {
             var sender = state.Sender;
+            // Reports alone leave the first step as it is (RFC 5682, 3.1, step 2).
+            if (report.Acknowledged == 0 && sender.Connection.UsesSelectiveAck)
+                return true;
             var canSendNew = sender.HasUnsent && sender.Unsent > 0 && sender.UsableWindow > 0;
             _forward = report.Acknowledged > 0 && canSendNew ? ForwardRecovery.SecondAwaited : ForwardRecovery.Off;
         }

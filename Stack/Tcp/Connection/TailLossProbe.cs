@@ -32,7 +32,7 @@ internal sealed class TailLossProbe(SenderState state)
     {
         var sender = Sender;
         if (!sender.Connection.UsesSelectiveAck || IsOut || state.Recovery.State != LossState.Open || state.Board.Log is not { ArrivedBytes: 0 }
-            || state.Timer.Backoff > 0 || !sender.RoundTrips.IsMeasured || sender.SndWnd == 0)
+            || state.Timer.Timeouts > 0 || !sender.RoundTrips.IsMeasured || sender.SndWnd == 0)
             return Instant.Never;
         // A single segment may be acknowledged late on purpose.
         var single = sender.Flight <= sender.SegmentSize;

@@ -26,12 +26,12 @@ internal sealed partial class TcpReceiver
             return;
         }
 
-        if (connection.IsClosedByOwner && payload.Length > 0 && Seq.Gt(start + (uint)payload.Length, RcvNxt))
+        if (HasNoReader && payload.Length > 0 && Seq.Gt(start + (uint)payload.Length, RcvNxt))
         {
             // RFC 9293, 3.6.1: nobody is there to take it.
             Layer.Counters.TcpExtTCPAbortOnData++;
             payload.Release();
-            connection.Reset(StackError.ConnectionAborted, now);
+            connection.Reset(connection.IsClosedByOwner ? StackError.ConnectionAborted : StackError.ConnectionReset, now);
             return;
         }
 
@@ -66,7 +66,13 @@ internal sealed partial class TcpReceiver
         if (!connection.UsesEcn)
             return;
         if (segment.Has(TcpFlags.Cwr))
+        {
             _echoesMark = false;
+            // The peer's window may be down to one segment, and waits for this answer (as in Linux, tcp_ecn_accept_cwr).
+            if (length > 0)
+                _acknowledgment.Demand();
+        }
+
         if (!segment.IsMarked || length == 0)
             return;
         Layer.Counters.TcpInMarked++;
@@ -184,7 +190,16 @@ internal sealed partial class TcpReceiver
             DiscardReceived();
         else
             connection.Raise(SocketEvents.Readable);
+        AnswerQuicklyAfterPause(now);
         _acknowledgment.DataArrived((int)(RcvNxt - LastAckSent), _segmentSize, IsWindowNarrow, Layer.Options.DelayedAck, now);
+    }
+
+    /// <summary>After a pause the peer's window is small, and each acknowledgement lets it grow: they do not wait, as in Linux (tcp_event_data_recv).</summary>
+    private void AnswerQuicklyAfterPause(Instant now)
+    {
+        var pause = now - _acknowledgment.LastDataAt;
+        if (pause > Layer.Options.MinRto && pause > connection.CurrentRto)
+            _acknowledgment.BeginQuick();
     }
 
     /// <summary>RFC 5681, 4.2: what fills a gap, or leaves one, is acknowledged at once.</summary>

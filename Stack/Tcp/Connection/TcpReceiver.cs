@@ -130,6 +130,9 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
     /// <summary>The same where memory is short: this connection's share of it, no less than what was announced, which is not taken back (RFC 9293, 3.8.6).</summary>
     private int FreeShare => Math.Max(Window, Math.Max(Layer.ReceiveShare - _received.Memory - _lentMemory, LeastSegments * _segmentSize - _received.Bytes - _lent));
 
+    /// <summary>The application is gone, or has shut both directions down: then Linux resets, too, if data comes (RFC 9293, 3.6.1; RFC 1122, 4.2.2.13).</summary>
+    private bool HasNoReader => connection.IsClosedByOwner || (_isShutDown && connection.Sender.IsShutDown);
+
     /// <summary>By less than this the window is not opened (RFC 9293, 3.8.6.2.2).</summary>
     private int WindowStep => Math.Min(_segmentSize, _buffer.Size / 2);
 

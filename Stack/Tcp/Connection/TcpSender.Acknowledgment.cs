@@ -8,8 +8,10 @@ namespace Tapwire.Stack.Tcp.Connection;
 /// </content>
 internal sealed partial class TcpSender
 {
-    /// <summary>An acknowledgement can be true: it answers what was sent, and not too long ago (RFC 5961, 5).</summary>
-    public bool CanBeTrue(uint ack) => Seq.Le(ack, SndNxt) && Seq.Ge(ack, SndUna - _window.Largest);
+    /// <summary>An acknowledgement can be true: it answers what was sent, and not too long ago (RFC 5961, 5). As in Linux (tcp_ack), what was never delivered
+    /// was never acknowledged either: without that a forged segment on a young connection may guess at a whole window of numbers below the first
+    /// one.</summary>
+    public bool CanBeTrue(uint ack) => Seq.Le(ack, SndNxt) && (Seq.Ge(ack, SndUna) || SndUna - ack <= Math.Min(_window.Largest, Rate.Delivered));
 
     /// <summary>Takes an acknowledgement that can be true.</summary>
     /// <param name="length">Bytes of data in the segment.</param>
@@ -90,7 +92,7 @@ internal sealed partial class TcpSender
         ReleaseAcknowledged(data);
         SndUna = ack;
         state.NewData.Acknowledged(ack);
-        state.Recovery.Advanced(ack);
+        state.Recovery.Advanced(ack, ref report);
         state.Timer.Progress();
         connection.ProgressMade(report.Now);
         CreditWriter(data);

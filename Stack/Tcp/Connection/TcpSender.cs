@@ -99,8 +99,11 @@ internal sealed partial class TcpSender(TcpConnection connection)
     /// <summary>Segments sent again since the connection began.</summary>
     public int Retransmits { get; private set; }
 
-    /// <summary>Time-outs in a row.</summary>
+    /// <summary>Doublings of the retransmission time-out.</summary>
     public byte Backoff => _state?.Timer.Backoff ?? 0;
+
+    /// <summary>Time-outs in a row.</summary>
+    public byte Timeouts => _state?.Timer.Timeouts ?? 0;
 
     public long SlowStartThreshold => _state?.Congestion.SlowStartThreshold ?? long.MaxValue;
 

@@ -259,13 +259,13 @@ public class CubicSpec
         var reno = new NewRenoCongestionControl();
         reno.Begin(Segment, synLost: false, _roundTrip, _now);
         LoseAt(1000);
-        reno.Acknowledged(new AckReport { SegmentSize = Segment, Acknowledged = 990 * Segment, IsWindowLimited = true }, isRecovering: false);
+        reno.Acknowledged(new AckReport { SegmentSize = Segment, Acknowledged = 990 * Segment, Delivered = 990 * Segment, IsWindowLimited = true }, isRecovering: false);
         reno.LossDetected((int)reno.Window, Segment, _now);
         for (var i = 0; i < 100; i++)
         {
             Round();
             for (var acknowledged = reno.Window; acknowledged > 0; acknowledged -= Segment)
-                reno.Acknowledged(new AckReport { SegmentSize = Segment, Acknowledged = Segment, IsWindowLimited = true }, isRecovering: false);
+                reno.Acknowledged(new AckReport { SegmentSize = Segment, Acknowledged = Segment, Delivered = Segment, IsWindowLimited = true }, isRecovering: false);
         }
 
         Assert.InRange(reno.Window, 590 * Segment, 610 * Segment);

@@ -191,7 +191,7 @@ public class RecoverySpec
         +100ms < . 1:1(0) ack 201 win 65535
         +0 write 10
         +0 > P. 201:211(10) ack 1
-        +212ms > P. 201:211(10) ack 1
+        +425ms > P. 201:211(10) ack 1
         """).AssertNoLeak();
 
     [Fact]

@@ -25,6 +25,7 @@ public class SlowStartExitSpec
             {
                 SegmentSize = Segment,
                 Acknowledged = Segment,
+                Delivered = Segment,
                 HasRate = true,
                 PriorDelivered = prior,
                 TotalDelivered = _delivered,
@@ -97,7 +98,7 @@ public class SlowStartExitSpec
             {
                 _delivered += Segment;
                 var roundTrip = TimeSpan.FromMilliseconds(j == 0 ? 20 : 60);
-                var report = new AckReport { Acknowledged = Segment, HasRate = true, PriorDelivered = prior, TotalDelivered = _delivered, RoundTrip = roundTrip };
+                var report = new AckReport { Acknowledged = Segment, Delivered = Segment, HasRate = true, PriorDelivered = prior, TotalDelivered = _delivered, RoundTrip = roundTrip };
                 Assert.False(_exit.Acknowledged(report, out var growth));
                 Assert.Equal(Segment, growth);
             }

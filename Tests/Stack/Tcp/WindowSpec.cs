@@ -13,7 +13,7 @@ public class WindowSpec
     private readonly NewRenoCongestionControl _reno = new();
 
     private void Acknowledge(int bytes, bool isLimited = true, bool isRecovering = false) =>
-        _reno.Acknowledged(new AckReport { SegmentSize = Segment, Acknowledged = bytes, IsWindowLimited = isLimited }, isRecovering);
+        _reno.Acknowledged(new AckReport { SegmentSize = Segment, Acknowledged = bytes, Delivered = bytes, IsWindowLimited = isLimited }, isRecovering);
 
     private void Begin(bool synLost = false) => _reno.Begin(Segment, synLost, TimeSpan.Zero, default);
 
@@ -89,10 +89,10 @@ public class WindowSpec
     public void Each_time_out_without_sending_halves_it_down_to_where_it_began()
     {
         Begin();
-        Acknowledge(70 * Segment);
+        Acknowledge(150 * Segment);
         var timeout = TimeSpan.FromMilliseconds(200);
         _reno.Restarted(timeout - new TimeSpan(1), timeout, Segment, default);
-        Assert.Equal(80 * Segment, _reno.Window);
+        Assert.Equal(160 * Segment, _reno.Window);
         _reno.LossDetected(160 * Segment, Segment, default);
         _reno.Restarted(timeout, timeout, Segment, default);
         Assert.Equal(40 * Segment, _reno.Window);
