@@ -17,47 +17,6 @@ using Tapwire.Wires;
 
 namespace Tapwire.Actors;
 
-/// <summary>A wire, or a queue of one.</summary>
-/// <param name="Wire">The driver's from now on.</param>
-/// <param name="Reopen">Opens it again after a failure; throws <see cref="WireException"/>.</param>
-public sealed record DriverWire(IWire Wire, Func<IWire> Reopen);
-
-/// <summary>A queue of each wire with the thread that serves it: taps, stack, and the connections that are its own.</summary>
-/// <param name="Wires">One for each of <see cref="DriverSettings.AllInterfaces"/>, in that order.</param>
-/// <param name="Dispatcher">The id of the dispatcher for the shard's actors.</param>
-public sealed record DriverShard(IReadOnlyList<DriverWire> Wires, IReactor Reactor, string Dispatcher);
-
-/// <summary>What a driver is made of. The caller opens the wire and the link's socket, since it can tell the user why one does not open.</summary>
-/// <param name="Shards">One, or several whose wires are queues of the same devices.</param>
-/// <param name="Link">The listening socket for applications, or null for none; the driver's from now on.</param>
-/// <param name="Secret">32 bytes that the engines' random numbers derive from.</param>
-public sealed record DriverContext(DriverSettings Settings, IReadOnlyList<DriverShard> Shards, LinkListener? Link, BufferPool Pool, TimeProvider Clock,
-    byte[] Secret)
-{
-    /// <summary>Has what no other shard needs: control connections, proxies, pings.</summary>
-    public DriverShard Home => Shards[0];
-
-    /// <summary>The ports of the host that lead into the stack's network; the driver's from now on.</summary>
-    public IReadOnlyList<HostPort> HostPorts { get; init; } = [];
-
-    /// <summary>Opens the wire of an interface that comes while the driver runs, a queue for each shard; throws <see cref="WireException"/>. Null: none can come.</summary>
-    public Func<InterfaceSettings, IReadOnlyList<DriverWire>>? OpenWires { get; init; }
-
-    /// <summary>Looks how much memory is left; null: nobody does.</summary>
-    public MemoryWatch? Memory { get; init; }
-
-    /// <summary>How many descriptors there are for sessions, sockets and the host's connections, and the process's limit, which the log tells.</summary>
-    public DescriptorRoom Descriptors { get; init; } = new(int.MaxValue, int.MaxValue);
-
-    /// <summary>Makes the actor that answers <see cref="Resolve"/>. The host's resolver, unless told otherwise.</summary>
-    public Props Resolver { get; init; } = HostResolverActor.Props();
-}
-
-/// <summary>What the process's limit on open files leaves.</summary>
-/// <param name="Room">For sessions, sockets and the host's connections, all together.</param>
-/// <param name="Limit">Of the process.</param>
-public sealed record DescriptorRoom(int Room, int Limit);
-
 /// <summary>The root of one driver: creates its actors, supervises them, and shuts them down in order.</summary>
 public sealed partial class DriverActor : ReceiveActor, IWithTimers
 {
@@ -182,7 +141,8 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     {
         var listeners = new List<IActorRef>();
         for (var i = 0; i < _engines.Count; i++)
-            listeners.Add(Watched(ServiceProps(service, i), Free(Named($"{service.Name}-{service.Port}", i)), _context.Shards[i]));
+            listeners.Add(Watched(StackServices.Listener(service, new StackPlace(_stacks[i], _context.Shards[i].Dispatcher, IsShared: _engines.Count > 1), _context.Pool, _settings.ServeBacklog),
+                Free(Named($"{service.Name}-{service.Port}", i)), _context.Shards[i]));
         _front.UnionWith(listeners);
         _listeners[service] = listeners;
     }
@@ -209,22 +169,6 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     };
 
     private IActorRef Watched(Props props, string name, DriverShard shard) => Context.Watch(Context.ActorOf(props.WithDispatcher(shard.Dispatcher), name));
-
-    /// <summary>A service has a listener on each shard, for the connections that are dealt out to it.</summary>
-    private Props ServiceProps(ServiceSpec service, int index)
-    {
-        var stack = _stacks[index];
-        var pool = _context.Pool;
-        var connection = service.Name switch
-        {
-            "echo" => EchoActor.Props(stack),
-            "discard" => DiscardActor.Props(stack),
-            "source" => SourceActor.Props(stack, pool),
-            _ => HttpActor.Props(stack, pool),
-        };
-        return ServiceListenerActor.Props(stack, service.Name, new IpEndpoint(IpAddress.Unspecified, service.Port), _settings.ServeBacklog,
-            connection.WithDispatcher(_context.Shards[index].Dispatcher), isShared: _engines.Count > 1);
-    }
 
     private void Starting()
     {

@@ -80,7 +80,7 @@ internal sealed partial class TcpConnection
     {
         if (tellsPeer && State is not (TcpState.Closed or TcpState.TimeWait) && ResetTells)
             SegmentWriter.Reset(this, Sender.SndNxt, now);
-        Socket.End(StackError.ConnectionAborted);
+        End(StackError.ConnectionAborted);
     }
 
     /// <summary>Once both FINs are sent, the peer has all that a reset would tell it (RFC 9293, 3.10.5; Linux does the same).</summary>
@@ -97,14 +97,7 @@ internal sealed partial class TcpConnection
         if (State is TcpState.SynSent)
             _handshake!.Fail(error, now);
         else
-            ReportError(error);
-    }
-
-    /// <summary>RFC 9293, 3.9.1.8: the application learns of it, and it names the reason if the connection times out.</summary>
-    private void ReportError(StackError error)
-    {
-        SoftError = error;
-        Raise(SocketEvents.ErrorReported);
+            SoftErrors.Report(this, error);
     }
 
     /// <summary>The connection has ended, for whatever reason.</summary>
@@ -198,32 +191,16 @@ internal sealed partial class TcpConnection
         Charge();
     }
 
-    /// <summary>What ICMP has said since data was last acknowledged, or since the last call.</summary>
-    public StackError TakeSoftError()
-    {
-        var error = SoftError == StackError.TimedOut ? StackError.None : SoftError;
-        if (error != StackError.None)
-            SoftError = StackError.None;
-        return error;
-    }
-
     /// <summary>The retransmission time-out after so many doublings.</summary>
     public TimeSpan Timeout(int backoff) => Sender.RoundTrips.Timeout(Layer.Options, InitialRto, backoff);
 
     /// <summary>Something was heard of the peer not long ago, for one that may answer probes as seldom as they come.</summary>
     public bool IsPeerHeard(Instant now) => now - _keepAlive.LastHeard < 2 * Layer.Options.MaxRto;
 
-    /// <summary>RFC 9293, 3.8.3: R1 is reached; the application learns of it.</summary>
-    public void ReportRetries()
-    {
-        if (SoftError == StackError.None)
-            ReportError(StackError.TimedOut);
-    }
-
     /// <summary>New data is acknowledged.</summary>
     public void ProgressMade(Instant now)
     {
-        SoftError = StackError.None;
+        SoftErrors.Clear();
         UserTimeout.Restart(now);
         ConfirmReachable(now);
     }
@@ -232,15 +209,16 @@ internal sealed partial class TcpConnection
     public void GiveUp()
     {
         Layer.Counters.TcpExtTCPAbortOnTimeout++;
-        End(ReasonForTimeout);
+        End(SoftErrors.ReasonForTimeout);
     }
 
     /// <summary>Tells the IP layer that the peer is there, once per second.</summary>
     private void ConfirmReachable(Instant now)
     {
-        if (now - _confirmedAt < TimeSpan.FromSeconds(1))
+        var second = (uint)(now.Milliseconds / 1000);
+        if (second == _confirmedSecond)
             return;
-        _confirmedAt = now;
+        _confirmedSecond = second;
         Layer.Ip.ConfirmReachable(RemoteAddress, LocalAddress, now);
     }
 }

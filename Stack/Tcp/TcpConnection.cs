@@ -18,6 +18,7 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
 {
     public Timestamps Timestamps;
     public UserTimeout UserTimeout;
+    public SoftErrors SoftErrors;
 
     private StrongBox<TcpSocketOptions> _options = null!;
     private Handshake? _handshake;
@@ -26,8 +27,8 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
     /// <summary>When the peer's FIN is waited for no longer.</summary>
     private Instant _finWait2At = Instant.Never;
 
-    /// <summary>When the IP layer was last told that the peer is there.</summary>
-    private Instant _confirmedAt = new(long.MinValue / 2);
+    /// <summary>The second in which the IP layer was last told that the peer is there.</summary>
+    private uint _confirmedSecond = uint.MaxValue;
 
     /// <summary>Bytes that the layer's account has of this connection.</summary>
     private long _charged;
@@ -47,9 +48,6 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
 
     /// <summary>Why the connection has ended; None while it lives, and after both FINs were exchanged.</summary>
     public StackError Error { get; private set; }
-
-    /// <summary>What ICMP has said, or None.</summary>
-    public StackError SoftError { get; private set; }
 
     /// <summary>Nobody reads or writes any more.</summary>
     public bool IsClosedByOwner { get; private set; }
@@ -82,9 +80,6 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
 
     /// <summary>R2 of RFC 9293, 3.8.3, in retransmissions or probes.</summary>
     public int MaxRetries => IsClosedByOwner ? Layer.Options.OrphanRetries : Layer.Options.Retries;
-
-    /// <summary>What ICMP has said names the reason of a time-out (RFC 9293, 3.9.2.2).</summary>
-    public StackError ReasonForTimeout => SoftError == StackError.None ? StackError.TimedOut : SoftError;
 
     /// <summary>Doublings of the retransmission time-out.</summary>
     public byte Backoff => _handshake?.Backoff ?? Sender.Backoff;

@@ -82,7 +82,7 @@ public sealed class TcpSocket : StackSocket
         BytesDelivered = Sender.Rate.Delivered,
         ReorderingSeen = Sender.IsReorderingSeen,
         UrgentMark = Receiver.UrgentMark,
-        SoftError = _connection.SoftError,
+        SoftError = _connection.SoftErrors.Last,
     };
 
     /// <summary>Sets options on a living connection. A changed buffer, NoDelay, keepalive or user time-out takes effect at once;
@@ -135,7 +135,7 @@ public sealed class TcpSocket : StackSocket
     public int TakeAcknowledged() => Sender.TakeWriterCredit();
 
     /// <summary>What ICMP has said since data was last acknowledged, or since the last call: as SO_ERROR tells it in Linux while a connection lives.</summary>
-    public StackError TakeSoftError() => _connection.TakeSoftError();
+    public StackError TakeSoftError() => _connection.SoftErrors.Take();
 
     /// <summary>
     /// Bytes from the next one that <see cref="Read"/> gives up to the end of the peer's urgent data; 0: none is outstanding. It may be more than

@@ -213,7 +213,7 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
         {
             if (IsPassive)
                 Layer.Counters.TcpExtTCPTimeoutSynAck++;
-            Fail(connection.ReasonForTimeout, now);
+            Fail(connection.SoftErrors.ReasonForTimeout, now);
             return;
         }
 

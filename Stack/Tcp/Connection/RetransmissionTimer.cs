@@ -110,7 +110,7 @@ internal sealed class RetransmissionTimer(SenderState state)
         if (Sender.SndWnd > 0)
             Sender.Path.SuspectBlackHole(Connection, Timeouts);
         if (Timeouts == ReportedRetries)
-            Connection.ReportRetries();
+            Connection.SoftErrors.ReportRetries(Connection);
         Restart(now);
     }
 
