@@ -27,6 +27,7 @@ public sealed class CablePortActor : OwningActor, IWithTimers
     private readonly CablePort _port;
     private readonly WirePump _inward;
     private readonly WirePump _outward;
+    private readonly WireReopening _reopening;
     private IWire _device;
     private long _dropped;
     private long _refusedBefore;
@@ -37,6 +38,7 @@ public sealed class CablePortActor : OwningActor, IWithTimers
         _device = port.Device;
         _inward = new WirePump(port.Pool, port.Batch);
         _outward = new WirePump(port.Pool, port.Batch);
+        _reopening = new WireReopening(this, port.Open, port.ReopenMinimum, port.ReopenMaximum);
         Running();
     }
 
@@ -65,10 +67,9 @@ public sealed class CablePortActor : OwningActor, IWithTimers
         Receive<GetStatus>(_ => Sender.Tell(Status(up: true)));
     }
 
-    private void Down(TimeSpan pause)
+    private void Down()
     {
-        Timers.StartSingleTimer(Reopen.Instance, Reopen.Instance, pause);
-        Receive<Reopen>(_ => TryReopen(pause));
+        Receive<WireReopening.Due>(_ => TryReopen());
         Receive<Ready>(_ => _dropped += _outward.Drain(_port.End));
         Receive<GetStatus>(_ => Sender.Tell(Status(up: false)));
     }
@@ -108,35 +109,31 @@ public sealed class CablePortActor : OwningActor, IWithTimers
         _log.Warning("{Device} failed: {Reason} Trying again in {Pause}", _device.Name, cause.Message, Duration.Format(_port.ReopenMinimum));
         _refusedBefore += _device.Refused;
         _device.Dispose();
-        Become(() => Down(_port.ReopenMinimum));
+        Become(Down);
+        _reopening.Begin();
         _dropped += _inward.Clear() + _outward.Drain(_port.End);
     }
 
-    private void TryReopen(TimeSpan pause)
+    private void TryReopen()
     {
-        try
+        if (_reopening.TryOpen(out var failure) is { } device)
         {
-            _device = _port.Open();
+            _device = device;
+            Become(Running);
+            StartDevice();
         }
-        catch (WireException e)
+        else if (failure is WireException)
         {
-            var next = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _port.ReopenMaximum.Ticks));
-            _log.Debug("{Device} does not open: {Reason} Trying again in {Pause}", _device.Name, e.Message, Duration.Format(next));
-            Become(() => Down(next));
-            return;
+            _log.Debug("{Device} does not open: {Reason} Trying again in {Pause}", _device.Name, failure.Message, Duration.Format(_reopening.Pause));
         }
-
-        Become(Running);
-        StartDevice();
+        else
+        {
+            _log.Error(failure, "{Device} does not open by a fault; trying again in {Pause}", _device.Name, Duration.Format(_reopening.Pause));
+        }
     }
 
     private CablePortStatus Status(bool up) =>
         new(_device.Name, up, _dropped, _refusedBefore + (up ? _device.Refused : 0) + _port.End.Refused);
-
-    private sealed class Reopen
-    {
-        public static readonly Reopen Instance = new();
-    }
 
     /// <summary>A wire → its port: frames can be moved from the device inward, or outward to it.</summary>
     private sealed record Ready(bool Inward, bool Outward) : IDeadLetterSuppression

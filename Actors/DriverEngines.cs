@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Tapwire.Actors.Settings;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
@@ -67,7 +66,7 @@ internal static class DriverEngines
     }
 
     /// <summary>The address of an interface on all its queues: as it is set, or the wire's, or one at random.</summary>
-    internal static MacAddress HardwareOf(InterfaceSettings settings, IWire wire) => settings.HardwareAddress ?? wire.HardwareAddress ?? RandomAddress();
+    internal static MacAddress HardwareOf(InterfaceSettings settings, IWire wire) => settings.HardwareAddress ?? wire.HardwareAddress ?? HardwareAddresses.Random();
 
     /// <summary>Services are everybody's; a port that is exposed belongs to the shard of the proxies.</summary>
     private static FlowSteering Steering(DriverContext context)
@@ -105,14 +104,5 @@ internal static class DriverEngines
             while (each.TryDequeueFrame(out var frame))
                 frame.Release();
         }
-    }
-
-    /// <summary>A locally administered unicast address (IEEE 802).</summary>
-    private static MacAddress RandomAddress()
-    {
-        Span<byte> bytes = stackalloc byte[6];
-        RandomNumberGenerator.Fill(bytes);
-        bytes[0] = (byte)(bytes[0] & 0xFC | 0x02);
-        return MacAddress.FromBytes(bytes);
     }
 }

@@ -39,6 +39,7 @@ public sealed class TapActor : OwningActor, IWithTimers
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly TapContext _tap;
     private readonly EgressCost _cost;
+    private readonly WireReopening _reopening;
     private readonly PacketBuffer[] _batch;
     private readonly PacketBuffer[] _one = new PacketBuffer[1];
     private readonly Queue<PacketBuffer> _waiting = new();
@@ -58,6 +59,7 @@ public sealed class TapActor : OwningActor, IWithTimers
         _tap = tap;
         _wire = tap.Wire;
         _cost = new EgressCost(tap.Wire);
+        _reopening = new WireReopening(this, tap.Open, tap.ReopenMinimum, tap.ReopenMaximum);
         _batch = new PacketBuffer[tap.ReadBatch];
         Running();
     }
@@ -85,10 +87,9 @@ public sealed class TapActor : OwningActor, IWithTimers
         Receive<GetStatus>(_ => Sender.Tell(Status(up: true)));
     }
 
-    private void Down(TimeSpan pause)
+    private void Down()
     {
-        Timers.StartSingleTimer(Reopen.Instance, Reopen.Instance, pause);
-        Receive<Reopen>(_ => TryReopen(pause));
+        Receive<WireReopening.Due>(_ => TryReopen());
         Receive<Frame>(frame => Drop(frame.Buffer));
         Receive<WireReady>(_ => { });
         Receive<OpenWire>(Belong);
@@ -256,7 +257,8 @@ public sealed class TapActor : OwningActor, IWithTimers
         _wire.Dispose();
 
         // Before all that could go wrong once more: an actor that still takes a closed wire for its own would never open another one.
-        Become(() => Down(_tap.ReopenMinimum));
+        Become(Down);
+        _reopening.Begin();
         _stack.Tell(new WireDown(_interface, _wire.Name, cause.Message));
         ReleaseBatch();
         while (_waiting.TryDequeue(out var frame))
@@ -277,25 +279,22 @@ public sealed class TapActor : OwningActor, IWithTimers
         Array.Clear(_batch);
     }
 
-    private void TryReopen(TimeSpan pause)
+    private void TryReopen()
     {
-        try
+        if (_reopening.TryOpen(out var failure) is { } wire)
         {
-            _wire = _tap.Open();
+            _wire = wire;
+            Become(Running);
+            Start();
         }
-        catch (Exception e)
+        else if (failure is WireException)
         {
-            var next = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _tap.ReopenMaximum.Ticks));
-            if (e is WireException)
-                _log.Debug("Wire {Wire} does not open: {Reason} Trying again in {Pause}", _wire.Name, e.Message, Duration.Format(next));
-            else
-                _log.Error(e, "Wire {Wire} does not open by a fault; trying again in {Pause}", _wire.Name, Duration.Format(next));
-            Become(() => Down(next));
-            return;
+            _log.Debug("Wire {Wire} does not open: {Reason} Trying again in {Pause}", _wire.Name, failure.Message, Duration.Format(_reopening.Pause));
         }
-
-        Become(Running);
-        Start();
+        else
+        {
+            _log.Error(failure, "Wire {Wire} does not open by a fault; trying again in {Pause}", _wire.Name, Duration.Format(_reopening.Pause));
+        }
     }
 
     private TapStatus Status(bool up) => new(new WireStatus(
@@ -311,11 +310,6 @@ public sealed class TapActor : OwningActor, IWithTimers
             (WireOffloads.None, var own) => $"{own} (software)",
             (_, var own) => $"{device}; {own} (software)",
         };
-    }
-
-    private sealed class Reopen
-    {
-        public static readonly Reopen Instance = new();
     }
 
     /// <summary>The wire's reactor → TapActor: the wire can be read or written again.</summary>

@@ -251,16 +251,9 @@ public sealed unsafe class TapWire : IWire, IDirectReadWire
                 : throw new WireException($"{given} is the kernel's own address on {name}: this end needs another one.");
         }
 
-        Span<byte> random = stackalloc byte[6];
         MacAddress address;
         do
-        {
-            RandomNumberGenerator.Fill(random);
-
-            // Locally administered, not a group (IEEE 802, 8.2).
-            random[0] = (byte)(random[0] & 0xFC | 0x02);
-            address = MacAddress.FromBytes(random);
-        }
+            address = HardwareAddresses.Random();
         while (address == kernels);
         return address;
     }

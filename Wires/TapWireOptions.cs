@@ -8,6 +8,9 @@ namespace Tapwire.Wires;
 /// <summary>How a <see cref="TapWire"/> is opened.</summary>
 public sealed record TapWireOptions
 {
+    /// <summary>Bytes of a name: IFNAMSIZ, less the zero at the end.</summary>
+    public const int MaxNameLength = InterfaceControl.MaxNameLength;
+
     /// <summary>The interface's name, 1..15 bytes. One that exists is attached to, another is created and vanishes with the wire; a %d in the name lets
     /// the kernel choose a number.</summary>
     public required string Name { get; init; }

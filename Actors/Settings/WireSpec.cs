@@ -1,27 +1,27 @@
-using System.Text;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Wires;
 
 namespace Tapwire.Actors.Settings;
 
-/// <summary>Which wire: "tap:tw0" is an Ethernet device, "tun:tw0" one for raw IP.</summary>
+/// <summary>Which wire: "tap:tw0" is an Ethernet device, "tun:tw0" one for raw IP. The kinds are those of <see cref="WireRegistry"/>.</summary>
+/// <param name="Name">What follows the colon.</param>
 public sealed record WireSpec(string Kind, string Name)
 {
-    public const string Accepted = "tap:NAME or tun:NAME, as in tap:tw0, NAME of 1 to 15 bytes";
+    public static readonly string Accepted = $"{string.Join(" or ", WireRegistry.Kinds.Select(static kind => kind.Form))}, as in tap:tw0, NAME of 1 to 15 bytes";
 
-    /// <summary>IFNAMSIZ, less the zero at the end.</summary>
-    private const int MaxName = 15;
+    public Medium Medium => Registered.Medium;
 
-    public Medium Medium => Kind == "tap" ? Medium.Ethernet : Medium.Ip;
+    private WireKind Registered => WireRegistry.Find(Kind)!;
 
+    /// <summary>Null: there is no such kind, or it does not take that argument.</summary>
     public static WireSpec? Parse(string? text)
     {
         var parts = (text ?? "").Trim().Split(':', 2);
-        // The kernel takes no "." and "..", and would make something of '%'.
-        return parts is ["tap" or "tun", { Length: >= 1 } name] && Encoding.UTF8.GetByteCount(name) <= MaxName && name is not ("." or "..")
-            && !name.Any(c => char.IsWhiteSpace(c) || char.IsControl(c) || c is '/' or ':' or '%')
-            ? new WireSpec(parts[0], name)
-            : null;
+        return parts is [var kind, var name] && WireRegistry.Find(kind)?.Accepts(name) == true ? new WireSpec(kind, name) : null;
     }
+
+    /// <exception cref="WireException">It does not open, and why.</exception>
+    public IWire Open(WireRequest request) => Registered.Open(Name, request);
 
     public override string ToString() => $"{Kind}:{Name}";
 }

@@ -92,7 +92,7 @@ internal static class CableCommand
     private static async Task<RunningCable> StartAsync(HostConfiguration configuration, CableOptions options, WireSpec a, WireSpec b, int mtu, Interrupt interrupt)
     {
         var deviceA = Open(a, mtu);
-        TapWire? deviceB = null;
+        IWire? deviceB = null;
         try
         {
             deviceB = Open(b, mtu);
@@ -119,13 +119,7 @@ internal static class CableCommand
     }
 
     /// <summary>Without offload: what passes the cable is what a wire would carry, so that loss, queue and order are those of packets.</summary>
-    private static TapWire Open(WireSpec spec, int mtu) => TapWire.Open(new TapWireOptions
-    {
-        Name = spec.Name,
-        Medium = spec.Medium,
-        Mtu = mtu == 0 ? null : mtu,
-        Offloads = WireOffloads.None,
-    });
+    private static IWire Open(WireSpec spec, int mtu) => spec.Open(new WireRequest { Mtu = mtu == 0 ? null : mtu, Offload = false });
 
     private static async Task PrintAsync(RunningCable cable) => Console.WriteLine(await cable.ReportAsync());
 

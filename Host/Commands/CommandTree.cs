@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Completions;
+using Tapwire.Wires;
 
 namespace Tapwire.Host.Commands;
 
@@ -49,12 +50,14 @@ internal enum ValueKind
 internal sealed record CommandFlag(IReadOnlyList<string> Names, string Argument, string Description, ValueKind Kind, IReadOnlyList<string> Choices, bool IsRequired,
     bool IsRepeatable)
 {
+    private static readonly string[] WireKinds = [.. WireRegistry.Kinds.Select(static kind => $"{kind.Name}:")];
+
     /// <summary>How values begin, where that is not for the option itself to say.</summary>
     private static readonly Dictionary<string, string[]> Beginnings = new()
     {
-        ["--wire"] = ["tap:", "tun:"],
-        ["--a"] = ["tap:", "tun:"],
-        ["--b"] = ["tap:", "tun:"],
+        ["--wire"] = WireKinds,
+        ["--a"] = WireKinds,
+        ["--b"] = WireKinds,
         ["--serve"] = ["echo:", "discard:", "source:", "http:"],
         ["--forward"] = ["tcp:", "udp:"],
         ["--expose"] = ["tcp:", "udp:"],

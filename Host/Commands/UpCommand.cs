@@ -182,19 +182,14 @@ internal static class UpCommand
         return settings;
     }
 
-    private static TapWire OpenWire(DriverSettings settings, InterfaceSettings each)
+    private static IWire OpenWire(DriverSettings settings, InterfaceSettings each) => each.Wire.Open(new WireRequest
     {
-        var options = new TapWireOptions
-        {
-            Name = each.Wire.Name,
-            Medium = each.Wire.Medium,
-            MultiQueue = settings.Shards > 1,
-            Mtu = each.Mtu == 0 ? null : each.Mtu,
-            HardwareAddress = each.HardwareAddress,
-            PeerAddresses = each.PeerAddresses,
-        };
-        return TapWire.Open(settings.Tap.Offload ? options : options with { Offloads = WireOffloads.None });
-    }
+        MultiQueue = settings.Shards > 1,
+        Mtu = each.Mtu == 0 ? null : each.Mtu,
+        HardwareAddress = each.HardwareAddress,
+        PeerAddresses = each.PeerAddresses,
+        Offload = settings.Tap.Offload,
+    });
 }
 
 /// <summary>A driver that has been started from a command line. Disposing stops it.</summary>
