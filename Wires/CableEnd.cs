@@ -1,13 +1,13 @@
 using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Packets;
 
 namespace Tapwire.Wires;
 
 /// <summary>One end of a <see cref="Cable"/>.</summary>
 internal sealed class CableEnd(CableOptions options, string name, MacAddress address) : IWire
 {
-    private const int EthernetHeader = 14;
 
     private Action<Readiness>? _ready;
     private volatile bool _unplugged;
@@ -101,7 +101,7 @@ internal sealed class CableEnd(CableOptions options, string name, MacAddress add
     private bool IsAcceptable(PacketBuffer frame)
     {
         ref readonly var note = ref frame.Offload;
-        var link = options.Medium == Medium.Ethernet ? EthernetHeader : 0;
+        var link = options.Medium == Medium.Ethernet ? EthernetHeader.Length : 0;
         var offload = note.Segmentation switch
         {
             Segmentation.None => WireOffloads.None,

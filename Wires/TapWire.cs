@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Packets;
 using Tapwire.Posix;
 using static Tapwire.Posix.Libc;
 
@@ -11,7 +12,6 @@ namespace Tapwire.Wires;
 /// <summary>A TAP or TUN device of the kernel: what the kernel sends on that interface is read here, and what is written here it receives.</summary>
 public sealed unsafe class TapWire : IWire, IDirectReadWire
 {
-    private const int EthernetHeader = 14;
 
     // With super-frames each frame is read, its virtio header before it, into a large buffer by one plain read; one up to this size is copied to a small buffer,
     // while it is in the first-level cache, and leaves the large one for the next read. Vectors that would put each where it belongs cost more. Frames of a
@@ -45,7 +45,7 @@ public sealed unsafe class TapWire : IWire, IDirectReadWire
         Mtu = mtu;
         HardwareAddress = address;
         Offloads = offloads;
-        _linkHeader = medium == Medium.Ethernet ? EthernetHeader : 0;
+        _linkHeader = medium == Medium.Ethernet ? EthernetHeader.Length : 0;
         _virtioLength = virtioHeader ? VirtioNetHeader.Length : 0;
         _smallOnly = !virtioHeader && mtu + _linkHeader < SmallLength;
     }

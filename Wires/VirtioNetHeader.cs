@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Packets;
 
 namespace Tapwire.Wires;
 
@@ -27,10 +28,6 @@ internal static class VirtioNetHeader
     private const int ChecksumStartAt = 6;
     private const int ChecksumOffsetAt = 8;
 
-    private const int TcpChecksumAt = 16;
-    private const int UdpChecksumAt = 6;
-    private const int TcpMinimum = 20;
-    private const int UdpHeader = 8;
 
     /// <summary>Reads a header that came with a frame.</summary>
     /// <param name="frame">The frame, as far as it has been read into one piece; at least its headers.</param>
@@ -100,16 +97,16 @@ internal static class VirtioNetHeader
         int headers = note.ChecksumStart;
         if (note.Segmentation == Segmentation.Udp)
         {
-            headers += UdpHeader;
-            if (note.Ecn || note.ChecksumOffset != UdpChecksumAt)
+            headers += UdpHeader.Length;
+            if (note.Ecn || note.ChecksumOffset != UdpHeader.ChecksumOffset)
                 return false;
         }
         else
         {
-            if (note.ChecksumOffset != TcpChecksumAt || headers + TcpMinimum > frame.Length)
+            if (note.ChecksumOffset != TcpField.Checksum || headers + TcpField.MinLength > frame.Length)
                 return false;
             var tcpHeader = (frame[headers + 12] >> 4) * 4;
-            if (tcpHeader < TcpMinimum)
+            if (tcpHeader < TcpField.MinLength)
                 return false;
             headers += tcpHeader;
         }

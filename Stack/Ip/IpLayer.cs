@@ -215,8 +215,8 @@ internal sealed class IpLayer : IIpOutput
             return;
         note.Segmentation = Segmentation.TcpV4;
         note.SegmentSize = (ushort)info.SegmentSize;
-        note.HeaderLength = (ushort)(start + (transport[12] >> 4) * 4);
-        note.Ecn = (transport[13] & 0x80) != 0;
+        note.HeaderLength = (ushort)(start + TcpField.LengthOf(transport[TcpField.DataOffset]));
+        note.Ecn = (transport[TcpField.Flags] & (byte)TcpFlags.Cwr) != 0;
     }
 
     private void SendToOwn(PacketBuffer packet)

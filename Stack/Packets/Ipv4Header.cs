@@ -19,36 +19,36 @@ public readonly ref struct Ipv4View
 
     private Ipv4View(ReadOnlySpan<byte> bytes) => _start = ref MemoryMarshal.GetReference(bytes);
 
-    public int Version => Octets.Get8(in _start, 0) >> 4;
+    public int Version => Octets.Get8(in _start, Ipv4Field.VersionAndLength) >> 4;
 
     /// <summary>In bytes, 0..60 in steps of 4.</summary>
-    public int HeaderLength => (Octets.Get8(in _start, 0) & 0xF) * 4;
+    public int HeaderLength => (Octets.Get8(in _start, Ipv4Field.VersionAndLength) & 0xF) * 4;
 
-    public byte TrafficClass => Octets.Get8(in _start, 1);
+    public byte TrafficClass => Octets.Get8(in _start, Ipv4Field.TrafficClass);
 
-    public int TotalLength => Octets.Get16(in _start, 2);
+    public int TotalLength => Octets.Get16(in _start, Ipv4Field.TotalLength);
 
-    public ushort Identification => Octets.Get16(in _start, 4);
+    public ushort Identification => Octets.Get16(in _start, Ipv4Field.Identification);
 
-    public bool DontFragment => (Octets.Get8(in _start, 6) & 0x40) != 0;
+    public bool DontFragment => (Octets.Get16(in _start, Ipv4Field.Fragment) & Ipv4Field.DontFragment) != 0;
 
     /// <summary>More fragments follow, or this is not the first.</summary>
-    public bool IsFragment => (Octets.Get16(in _start, 6) & 0x3FFF) != 0;
+    public bool IsFragment => (Octets.Get16(in _start, Ipv4Field.Fragment) & Ipv4Field.IsFragmentMask) != 0;
 
     /// <summary>In bytes.</summary>
-    public int FragmentOffset => (Octets.Get16(in _start, 6) & 0x1FFF) * 8;
+    public int FragmentOffset => (Octets.Get16(in _start, Ipv4Field.Fragment) & Ipv4Field.OffsetMask) * 8;
 
-    public byte HopLimit => Octets.Get8(in _start, 8);
+    public byte HopLimit => Octets.Get8(in _start, Ipv4Field.HopLimit);
 
-    public byte Protocol => Octets.Get8(in _start, 9);
+    public byte Protocol => Octets.Get8(in _start, Ipv4Field.Protocol);
 
-    public ushort HeaderChecksum => Octets.Get16(in _start, 10);
-
-    /// <summary>In host order.</summary>
-    public uint Source => Octets.Get32(in _start, 12);
+    public ushort HeaderChecksum => Octets.Get16(in _start, Ipv4Field.Checksum);
 
     /// <summary>In host order.</summary>
-    public uint Destination => Octets.Get32(in _start, 16);
+    public uint Source => Octets.Get32(in _start, Ipv4Field.Source);
+
+    /// <summary>In host order.</summary>
+    public uint Destination => Octets.Get32(in _start, Ipv4Field.Destination);
 
     /// <returns>False: fewer than 20 bytes.</returns>
     public static bool TryParse(ReadOnlySpan<byte> bytes, out Ipv4View view)
@@ -106,14 +106,14 @@ public readonly record struct Ipv4Header
     {
         bytes = bytes[..Length];
         ref var start = ref MemoryMarshal.GetReference(bytes);
-        Octets.Put16(ref start, 0, (ushort)(0x4500 | TrafficClass));
-        Octets.Put16(ref start, 2, (ushort)(Length + PayloadLength));
-        Octets.Put16(ref start, 4, Identification);
-        Octets.Put16(ref start, 6, (ushort)(DontFragment ? 0x4000 : 0));
-        Octets.Put16(ref start, 8, (ushort)(HopLimit << 8 | Protocol));
-        Octets.Put16(ref start, 10, 0);
-        Octets.Put32(ref start, 12, Source.V4);
-        Octets.Put32(ref start, 16, Destination.V4);
-        Octets.Put16(ref start, 10, Checksum.Finish(Checksum.Sum(bytes)));
+        Octets.Put16(ref start, Ipv4Field.VersionAndLength, (ushort)(Ipv4Field.WithoutOptions << 8 | TrafficClass));
+        Octets.Put16(ref start, Ipv4Field.TotalLength, (ushort)(Length + PayloadLength));
+        Octets.Put16(ref start, Ipv4Field.Identification, Identification);
+        Octets.Put16(ref start, Ipv4Field.Fragment, (ushort)(DontFragment ? Ipv4Field.DontFragment : 0));
+        Octets.Put16(ref start, Ipv4Field.HopLimit, (ushort)(HopLimit << 8 | Protocol));
+        Octets.Put16(ref start, Ipv4Field.Checksum, 0);
+        Octets.Put32(ref start, Ipv4Field.Source, Source.V4);
+        Octets.Put32(ref start, Ipv4Field.Destination, Destination.V4);
+        Octets.Put16(ref start, Ipv4Field.Checksum, Checksum.Finish(Checksum.Sum(bytes)));
     }
 }

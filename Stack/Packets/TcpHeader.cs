@@ -5,7 +5,7 @@ namespace Tapwire.Stack.Packets;
 
 /// <summary>The control bits (RFC 9293, 3.1; RFC 3168).</summary>
 [Flags]
-internal enum TcpFlags : byte
+public enum TcpFlags : byte
 {
     None = 0,
     Fin = 1,
@@ -52,8 +52,8 @@ internal enum TcpParseResult : byte
 /// </summary>
 internal struct TcpHeader
 {
-    public const int MinLength = 20;
-    public const int MaxLength = 60;
+    public const int MinLength = TcpField.MinLength;
+    public const int MaxLength = TcpField.MaxLength;
     public const int ChecksumOffset = 16;
 
     /// <summary>NOP, NOP, kind, length, two times four bytes.</summary>
@@ -129,16 +129,16 @@ internal struct TcpHeader
         headerLength = 0;
         if (segment.Length < MinLength)
             return TcpParseResult.Truncated;
-        headerLength = (segment[12] >> 4) * 4;
+        headerLength = TcpField.LengthOf(segment[TcpField.DataOffset]);
         if (headerLength < MinLength || headerLength > segment.Length)
             return TcpParseResult.BadOffset;
         header.SourcePort = BinaryPrimitives.ReadUInt16BigEndian(segment);
-        header.DestinationPort = BinaryPrimitives.ReadUInt16BigEndian(segment[2..]);
-        header.Sequence = BinaryPrimitives.ReadUInt32BigEndian(segment[4..]);
-        header.Acknowledgment = BinaryPrimitives.ReadUInt32BigEndian(segment[8..]);
-        header.Flags = (TcpFlags)segment[13];
-        header.Window = BinaryPrimitives.ReadUInt16BigEndian(segment[14..]);
-        header.UrgentPointer = BinaryPrimitives.ReadUInt16BigEndian(segment[18..]);
+        header.DestinationPort = BinaryPrimitives.ReadUInt16BigEndian(segment[TcpField.DestinationPort..]);
+        header.Sequence = BinaryPrimitives.ReadUInt32BigEndian(segment[TcpField.Sequence..]);
+        header.Acknowledgment = BinaryPrimitives.ReadUInt32BigEndian(segment[TcpField.Acknowledgment..]);
+        header.Flags = (TcpFlags)segment[TcpField.Flags];
+        header.Window = BinaryPrimitives.ReadUInt16BigEndian(segment[TcpField.Window..]);
+        header.UrgentPointer = BinaryPrimitives.ReadUInt16BigEndian(segment[TcpField.UrgentPointer..]);
         return header.ParseOptions(segment[MinLength..headerLength]) ? TcpParseResult.Ok : TcpParseResult.BadOptions;
     }
 
@@ -147,14 +147,14 @@ internal struct TcpHeader
     {
         var length = Length;
         BinaryPrimitives.WriteUInt16BigEndian(destination, SourcePort);
-        BinaryPrimitives.WriteUInt16BigEndian(destination[2..], DestinationPort);
-        BinaryPrimitives.WriteUInt32BigEndian(destination[4..], Sequence);
-        BinaryPrimitives.WriteUInt32BigEndian(destination[8..], Acknowledgment);
-        destination[12] = (byte)(length / 4 << 4);
-        destination[13] = (byte)Flags;
-        BinaryPrimitives.WriteUInt16BigEndian(destination[14..], Window);
+        BinaryPrimitives.WriteUInt16BigEndian(destination[TcpField.DestinationPort..], DestinationPort);
+        BinaryPrimitives.WriteUInt32BigEndian(destination[TcpField.Sequence..], Sequence);
+        BinaryPrimitives.WriteUInt32BigEndian(destination[TcpField.Acknowledgment..], Acknowledgment);
+        destination[TcpField.DataOffset] = (byte)(length / 4 << 4);
+        destination[TcpField.Flags] = (byte)Flags;
+        BinaryPrimitives.WriteUInt16BigEndian(destination[TcpField.Window..], Window);
         BinaryPrimitives.WriteUInt16BigEndian(destination[ChecksumOffset..], 0);
-        BinaryPrimitives.WriteUInt16BigEndian(destination[18..], UrgentPointer);
+        BinaryPrimitives.WriteUInt16BigEndian(destination[TcpField.UrgentPointer..], UrgentPointer);
         EmitOptions(destination[MinLength..length]);
     }
 

@@ -11,20 +11,13 @@ namespace Tapwire.Wires.Offload;
 /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
 internal sealed class OpenSuperFrame(int linkHeader)
 {
-    private const int IpLengthAt = 2;
-    private const int IpChecksumAt = 10;
-    private const int IpAddressesAt = 12;
-    private const int TcpFlagsAt = 13;
-    private const int TcpChecksumAt = 16;
-    private const int TcpMinimum = 20;
-    private const int TcpMaximum = 60;
-    private const byte Psh = 8;
+    private const byte Psh = (byte)TcpFlags.Psh;
 
     // Up to here a super-frame is copied once more, while it is in the cache: queues count the memory that a buffer holds on to.
     private const int SmallLength = 16384;
 
     // What a frame that is read behind the payload covers of it.
-    private readonly byte[] _covered = new byte[linkHeader + Ipv4Header.Length + TcpMaximum];
+    private readonly byte[] _covered = new byte[linkHeader + Ipv4Header.Length + TcpField.MaxLength];
 
     /// <summary>The first segment's, but for the sequence number, which is the next one expected.</summary>
     private TcpSegmentView _view;
@@ -116,7 +109,7 @@ internal sealed class OpenSuperFrame(int linkHeader)
             Checksum = ChecksumState.Partial,
             Segmentation = Segmentation.TcpV4,
             ChecksumStart = (ushort)_view.TcpAt,
-            ChecksumOffset = TcpChecksumAt,
+            ChecksumOffset = TcpField.Checksum,
             HeaderLength = (ushort)_view.Headers,
             SegmentSize = (ushort)_view.Payload,
         };
@@ -156,18 +149,18 @@ internal sealed class OpenSuperFrame(int linkHeader)
     /// <summary>Makes the first segment's headers those of all.</summary>
     private void Mend(Span<byte> ip, int length)
     {
-        var before = BinaryPrimitives.ReadUInt16BigEndian(ip[IpLengthAt..]);
-        var checksum = BinaryPrimitives.ReadUInt16BigEndian(ip[IpChecksumAt..]);
-        BinaryPrimitives.WriteUInt16BigEndian(ip[IpLengthAt..], (ushort)length);
-        BinaryPrimitives.WriteUInt16BigEndian(ip[IpChecksumAt..], Checksum.Update(checksum, before, (ushort)length));
+        var before = BinaryPrimitives.ReadUInt16BigEndian(ip[Ipv4Field.TotalLength..]);
+        var checksum = BinaryPrimitives.ReadUInt16BigEndian(ip[Ipv4Field.Checksum..]);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[Ipv4Field.TotalLength..], (ushort)length);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[Ipv4Field.Checksum..], Checksum.Update(checksum, before, (ushort)length));
         var tcp = ip[Ipv4Header.Length..];
         if (_view.Pushes)
-            tcp[TcpFlagsAt] |= Psh;
+            tcp[TcpField.Flags] |= Psh;
 
         // Whoever cuts it again fills the rest in; nobody else looks at it.
-        var pseudo = Checksum.Sum(ip.Slice(IpAddressesAt, 8), (uint)(IpProtocol.Tcp + length - Ipv4Header.Length));
-        BinaryPrimitives.WriteUInt16BigEndian(tcp[TcpChecksumAt..], (ushort)pseudo);
+        var pseudo = Checksum.Sum(ip.Slice(Ipv4Field.Source, 8), (uint)(IpProtocol.Tcp + length - Ipv4Header.Length));
+        BinaryPrimitives.WriteUInt16BigEndian(tcp[TcpField.Checksum..], (ushort)pseudo);
     }
 
-    private ReadOnlySpan<byte> OptionsOf(ReadOnlySpan<byte> frame) => frame[(_view.TcpAt + TcpMinimum).._view.Headers];
+    private ReadOnlySpan<byte> OptionsOf(ReadOnlySpan<byte> frame) => frame[(_view.TcpAt + TcpField.MinLength).._view.Headers];
 }

@@ -1,6 +1,7 @@
 using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Packets;
 
 namespace Tapwire.Wires.Offload;
 
@@ -12,7 +13,6 @@ namespace Tapwire.Wires.Offload;
 public sealed class SoftwareOffloadWire : IWire
 {
     private const WireOffloads Done = WireOffloads.Checksum | WireOffloads.TcpSegmentationV4;
-    private const int EthernetHeader = 14;
 
     private readonly IWire _inner;
     private readonly bool _completesChecksums;
@@ -24,7 +24,7 @@ public sealed class SoftwareOffloadWire : IWire
 
     private SoftwareOffloadWire(IWire inner, BufferPool pool)
     {
-        var linkHeader = inner.Medium == Medium.Ethernet ? EthernetHeader : 0;
+        var linkHeader = inner.Medium == Medium.Ethernet ? EthernetHeader.Length : 0;
         _inner = inner;
         _completesChecksums = (inner.Offloads & WireOffloads.Checksum) == 0;
         _segmenter = new TcpSegmenter(pool, linkHeader);

@@ -26,11 +26,8 @@ internal enum SegmentKind
 /// </summary>
 internal struct TcpSegmentView
 {
-    private const byte VersionAndLength = 0x45;
-    private const ushort FragmentBits = 0x3FFF;
-    private const byte Ack = 16;
-    private const byte Psh = 8;
-    private const int TcpMinimum = 20;
+    private const byte Ack = (byte)TcpFlags.Ack;
+    private const byte Psh = (byte)TcpFlags.Psh;
 
     /// <summary>Both IP addresses.</summary>
     public ulong Addresses;
@@ -77,22 +74,22 @@ internal struct TcpSegmentView
         segment = default;
         if (bytes.Length < linkHeader + Ipv4Header.Length || bytes[linkHeader] >> 4 != 4)
             return SegmentKind.Foreign;
-        if (linkHeader != 0 && BinaryPrimitives.ReadUInt16BigEndian(bytes[12..]) != EtherType.Ipv4)
+        if (linkHeader != 0 && BinaryPrimitives.ReadUInt16BigEndian(bytes[EthernetField.Type..]) != EtherType.Ipv4)
             return SegmentKind.Foreign;
         var ip = bytes[linkHeader..];
-        if (ip[9] != IpProtocol.Tcp)
+        if (ip[Ipv4Field.Protocol] != IpProtocol.Tcp)
             return SegmentKind.Foreign;
-        var fragment = BinaryPrimitives.ReadUInt16BigEndian(ip[6..]);
-        int length = BinaryPrimitives.ReadUInt16BigEndian(ip[2..]);
-        if (ip[0] != VersionAndLength || (fragment & FragmentBits) != 0 || length < Ipv4Header.Length + TcpMinimum || length > ip.Length)
+        var fragment = BinaryPrimitives.ReadUInt16BigEndian(ip[Ipv4Field.Fragment..]);
+        int length = BinaryPrimitives.ReadUInt16BigEndian(ip[Ipv4Field.TotalLength..]);
+        if (ip[Ipv4Field.VersionAndLength] != Ipv4Field.WithoutOptions || (fragment & Ipv4Field.IsFragmentMask) != 0 || length < Ipv4Header.Length + TcpField.MinLength || length > ip.Length)
             return SegmentKind.Odd;
         var tcp = ip[Ipv4Header.Length..length];
-        var header = (tcp[12] >> 4) * 4;
-        if (header < TcpMinimum || header > tcp.Length)
+        var header = TcpField.LengthOf(tcp[TcpField.DataOffset]);
+        if (header < TcpField.MinLength || header > tcp.Length)
             return SegmentKind.Odd;
-        segment.Addresses = MemoryMarshal.Read<ulong>(ip[12..]);
+        segment.Addresses = MemoryMarshal.Read<ulong>(ip[Ipv4Field.Source..]);
         segment.Ports = MemoryMarshal.Read<uint>(tcp);
-        var flags = tcp[13];
+        var flags = tcp[TcpField.Flags];
         if (header == tcp.Length || (flags & ~Psh) != Ack)
             return SegmentKind.Whole;
 
@@ -102,10 +99,10 @@ internal struct TcpSegmentView
             segment.EthernetLow = MemoryMarshal.Read<uint>(bytes[8..]);
         }
 
-        segment.Ip = (uint)(ip[1] << 24 | ip[8] << 16 | fragment);
-        segment.Sequence = BinaryPrimitives.ReadUInt32BigEndian(tcp[4..]);
-        segment.Acknowledgment = MemoryMarshal.Read<uint>(tcp[8..]);
-        segment.OffsetAndWindow = (ulong)tcp[12] << 32 | (uint)(MemoryMarshal.Read<ushort>(tcp[14..]) << 16 | MemoryMarshal.Read<ushort>(tcp[18..]));
+        segment.Ip = (uint)(ip[Ipv4Field.TrafficClass] << 24 | ip[Ipv4Field.HopLimit] << 16 | fragment);
+        segment.Sequence = BinaryPrimitives.ReadUInt32BigEndian(tcp[TcpField.Sequence..]);
+        segment.Acknowledgment = MemoryMarshal.Read<uint>(tcp[TcpField.Acknowledgment..]);
+        segment.OffsetAndWindow = (ulong)tcp[TcpField.DataOffset] << 32 | (uint)(MemoryMarshal.Read<ushort>(tcp[TcpField.Window..]) << 16 | MemoryMarshal.Read<ushort>(tcp[TcpField.UrgentPointer..]));
         segment.TcpAt = linkHeader + Ipv4Header.Length;
         segment.Headers = segment.TcpAt + header;
         segment.Payload = tcp.Length - header;
@@ -124,7 +121,7 @@ internal struct TcpSegmentView
         if (state != ChecksumState.None)
             return true;
         var tcp = frame[TcpAt..Length];
-        var pseudo = Checksum.Sum(ip.Slice(12, 8), (uint)(IpProtocol.Tcp + tcp.Length));
+        var pseudo = Checksum.Sum(ip.Slice(Ipv4Field.Source, 8), (uint)(IpProtocol.Tcp + tcp.Length));
         return Checksum.Sum(tcp, pseudo) == 0xFFFF;
     }
 }

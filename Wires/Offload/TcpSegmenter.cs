@@ -15,22 +15,11 @@ internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposabl
     /// <summary>Segments per call of the wire.</summary>
     public const int Batch = 64;
 
-    private const int IpLengthAt = 2;
-    private const int IpIdentificationAt = 4;
-    private const int IpFragmentAt = 6;
-    private const int IpProtocolAt = 9;
-    private const int IpChecksumAt = 10;
-    private const int IpAddressesAt = 12;
-    private const int TcpSequenceAt = 4;
-    private const int TcpOffsetAt = 12;
-    private const int TcpFlagsAt = 13;
-    private const int TcpChecksumAt = 16;
-    private const int TcpMinimum = 20;
     private const int MaxHeaders = 256;
 
-    private const byte Fin = 1;
-    private const byte Psh = 8;
-    private const byte Cwr = 128;
+    private const byte Fin = (byte)TcpFlags.Fin;
+    private const byte Psh = (byte)TcpFlags.Psh;
+    private const byte Cwr = (byte)TcpFlags.Cwr;
 
     private readonly PacketBuffer?[] _segments = new PacketBuffer?[Batch];
     private PacketBuffer? _frame;
@@ -122,34 +111,34 @@ internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposabl
     {
         ref readonly var note = ref frame.Offload;
         var tcp = note.ChecksumStart;
-        if (note.Checksum != ChecksumState.Partial || note.ChecksumOffset != TcpChecksumAt || note.SegmentSize == 0
-            || note.HeaderLength > Math.Min(frame.Length, MaxHeaders) || note.HeaderLength >= frame.TotalLength || note.HeaderLength < tcp + TcpMinimum
+        if (note.Checksum != ChecksumState.Partial || note.ChecksumOffset != TcpField.Checksum || note.SegmentSize == 0
+            || note.HeaderLength > Math.Min(frame.Length, MaxHeaders) || note.HeaderLength >= frame.TotalLength || note.HeaderLength < tcp + TcpField.MinLength
             || !Ipv4View.TryParse(frame.Span[linkHeader..], out var ip))
         {
             return false;
         }
 
         return ip.Version == 4 && ip.HeaderLength >= Ipv4Header.Length && ip.Protocol == IpProtocol.Tcp && tcp == linkHeader + ip.HeaderLength
-            && note.HeaderLength == tcp + (frame.Span[tcp + TcpOffsetAt] >> 4) * 4;
+            && note.HeaderLength == tcp + (frame.Span[tcp + TcpField.DataOffset] >> 4) * 4;
     }
 
     private void ReadIp(Span<byte> ip)
     {
-        _identification = BinaryPrimitives.ReadUInt16BigEndian(ip[IpIdentificationAt..]);
+        _identification = BinaryPrimitives.ReadUInt16BigEndian(ip[Ipv4Field.Identification..]);
         // Protocol and addresses are part of TCP's pseudo-header.
-        _tcpSum = Checksum.Sum(ip.Slice(IpAddressesAt, 8), ip[IpProtocolAt]);
-        ip[IpLengthAt..IpFragmentAt].Clear();
-        ip.Slice(IpChecksumAt, 2).Clear();
+        _tcpSum = Checksum.Sum(ip.Slice(Ipv4Field.Source, 8), ip[Ipv4Field.Protocol]);
+        ip[Ipv4Field.TotalLength..Ipv4Field.Fragment].Clear();
+        ip.Slice(Ipv4Field.Checksum, 2).Clear();
         _ipSum = Checksum.Sum(ip);
     }
 
     private void ReadTcp(Span<byte> tcp)
     {
-        _sequence = BinaryPrimitives.ReadUInt32BigEndian(tcp[TcpSequenceAt..]);
-        (_offset, _flags) = (tcp[TcpOffsetAt], tcp[TcpFlagsAt]);
-        tcp.Slice(TcpSequenceAt, 4).Clear();
-        tcp.Slice(TcpOffsetAt, 2).Clear();
-        tcp.Slice(TcpChecksumAt, 2).Clear();
+        _sequence = BinaryPrimitives.ReadUInt32BigEndian(tcp[TcpField.Sequence..]);
+        (_offset, _flags) = (tcp[TcpField.DataOffset], tcp[TcpField.Flags]);
+        tcp.Slice(TcpField.Sequence, 4).Clear();
+        tcp.Slice(TcpField.DataOffset, 2).Clear();
+        tcp.Slice(TcpField.Checksum, 2).Clear();
         _tcpSum = Checksum.Sum(tcp, _tcpSum);
     }
 
@@ -172,17 +161,17 @@ internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposabl
 
     private void PutIp(Span<byte> ip, int length, ushort identification)
     {
-        BinaryPrimitives.WriteUInt16BigEndian(ip[IpLengthAt..], (ushort)length);
-        BinaryPrimitives.WriteUInt16BigEndian(ip[IpIdentificationAt..], identification);
-        BinaryPrimitives.WriteUInt16BigEndian(ip[IpChecksumAt..], Checksum.Finish(_ipSum + (uint)length + identification));
+        BinaryPrimitives.WriteUInt16BigEndian(ip[Ipv4Field.TotalLength..], (ushort)length);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[Ipv4Field.Identification..], identification);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[Ipv4Field.Checksum..], Checksum.Finish(_ipSum + (uint)length + identification));
     }
 
     private void PutTcp(PacketBuffer segment, Span<byte> tcp, uint sequence, byte flags, int payload)
     {
-        BinaryPrimitives.WriteUInt32BigEndian(tcp[TcpSequenceAt..], sequence);
-        tcp[TcpFlagsAt] = flags;
+        BinaryPrimitives.WriteUInt32BigEndian(tcp[TcpField.Sequence..], sequence);
+        tcp[TcpField.Flags] = flags;
         var sum = _tcpSum + (uint)(tcp.Length + payload) + (sequence >> 16) + (ushort)sequence + (uint)(_offset << 8 | flags);
-        BinaryPrimitives.WriteUInt16BigEndian(tcp[TcpChecksumAt..], Checksum.Finish(Checksum.Sum(segment, _headers, Checksum.Fold(sum))));
+        BinaryPrimitives.WriteUInt16BigEndian(tcp[TcpField.Checksum..], Checksum.Finish(Checksum.Sum(segment, _headers, Checksum.Fold(sum))));
     }
 
     private void Forget()
