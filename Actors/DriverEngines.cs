@@ -22,7 +22,7 @@ internal static class DriverEngines
         for (var i = 0; i < count; i++)
         {
             var wires = context.Shards[i].Wires;
-            var options = OptionsOf(settings, [.. interfaces.Select((each, k) => InterfaceOf(each, wires[k].Wire, hardware[k]))],
+            var options = OptionsOf(settings, [.. interfaces.Select((each, k) => InterfaceOf(settings, each, wires[k].Wire, hardware[k]))],
                 steering is null ? null : new StackShard(i, steering));
             var engine = new NetworkStack(options, context.Pool, context.Secret);
             engines.Add(engine);
@@ -43,6 +43,7 @@ internal static class DriverEngines
     {
         Interfaces = interfaces,
         HopLimit = settings.HopLimit,
+        LoopbackFrames = settings.Queues.LoopbackFrames,
         Shard = shard,
         Neighbors = settings.Neighbors,
         Icmp = settings.Icmp,
@@ -51,17 +52,19 @@ internal static class DriverEngines
     };
 
     /// <summary>What the settings make of an interface on a wire.</summary>
-    internal static InterfaceOptions InterfaceOf(InterfaceSettings settings, IWire wire, MacAddress hardware)
+    internal static InterfaceOptions InterfaceOf(DriverSettings settings, InterfaceSettings each, IWire wire, MacAddress hardware)
     {
         var superFrames = WireOffloads.TcpSegmentationV4 | WireOffloads.Checksum;
         return new InterfaceOptions
         {
-            Name = settings.Name,
+            Name = each.Name,
             Medium = wire.Medium,
             HardwareAddress = hardware,
-            Mtu = settings.Mtu == 0 ? wire.Mtu : Math.Min(settings.Mtu, wire.Mtu),
+            Mtu = each.Mtu == 0 ? wire.Mtu : Math.Min(each.Mtu, wire.Mtu),
             SuperFrame = (wire.Offloads & superFrames) == superFrames ? 65535 : 0,
             ChecksumOffload = (wire.Offloads & WireOffloads.Checksum) != 0,
+            EgressFrames = settings.Queues.EgressFrames,
+            EgressBytes = settings.Queues.EgressBytes,
         };
     }
 

@@ -89,7 +89,7 @@ public sealed record TapSettings(bool Offload, bool SoftwareOffload, int ReadBat
     IReadOnlyList<IpPrefix> PeerAddresses);
 
 /// <summary>Section <c>tapwire.stack</c>: the stack actor's queues.</summary>
-public sealed record QueueSettings(int Frames, int Bytes, int FramesPerPoll, int EgressCredit, TimeSpan MaximumTick);
+public sealed record QueueSettings(int Frames, int Bytes, int FramesPerPoll, int EgressCredit, int EgressFrames, int EgressBytes, int LoopbackFrames, TimeSpan MaximumTick);
 
 /// <summary>Section <c>tapwire.link</c>.</summary>
 /// <param name="Path">Empty: the user's default path; "off": no link.</param>

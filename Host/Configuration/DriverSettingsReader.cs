@@ -47,8 +47,13 @@ internal static class DriverSettingsReader
             {
                 ErrorsPerSecond = read.Number("icmp.errors-per-second", IcmpOptions.Ranges.ErrorsPerSecond),
                 ErrorBurst = read.Number("icmp.error-burst", IcmpOptions.Ranges.ErrorBurst),
+                EchoOutstanding = read.Number("icmp.echo-outstanding", IcmpOptions.Ranges.EchoOutstanding),
             },
-            Udp = new UdpOptions { Sockets = read.Number("udp.sockets", UdpOptions.Ranges.Sockets) },
+            Udp = new UdpOptions
+            {
+                Sockets = read.Number("udp.sockets", UdpOptions.Ranges.Sockets),
+                QueuedDatagrams = read.Number("udp.queued-datagrams", UdpOptions.Ranges.QueuedDatagrams),
+            },
             Tcp = ReadTcp(read),
             Link = ReadLink(read),
             Serve = read.List("serve", ServiceSpec.Parse, ServiceSpec.Accepted),
@@ -97,9 +102,11 @@ internal static class DriverSettingsReader
         Entries = read.Number("neighbor.entries", NeighborOptions.Ranges.Entries),
         QueuedPackets = read.Number("neighbor.queued-packets", NeighborOptions.Ranges.QueuedPackets),
         QueuedBytes = read.Size("neighbor.queued-bytes", NeighborOptions.Ranges.QueuedBytes),
+        AllQueuedBytes = read.Size("neighbor.all-queued-bytes", NeighborOptions.Ranges.AllQueuedBytes),
         Probes = read.Number("neighbor.probes", NeighborOptions.Ranges.Probes),
         RetransmitTime = read.Time("neighbor.retransmit-time", NeighborOptions.Ranges.RetransmitTime),
         ReachableTime = read.Time("neighbor.reachable-time", NeighborOptions.Ranges.ReachableTime),
+        UnusedTime = read.Time("neighbor.unused-time", NeighborOptions.Ranges.UnusedTime),
     };
 
     private static readonly Dictionary<string, EcnMode> EcnModes = new() { ["off"] = EcnMode.Off, ["passive"] = EcnMode.Passive, ["on"] = EcnMode.On };
@@ -115,6 +122,7 @@ internal static class DriverSettingsReader
             Memory = read.LongSize("tcp.memory", TcpOptions.Ranges.Memory with { Least = MemoryShares.LeastTcp }, MemoryShares.OfProcess.Tcp),
             MaxSockets = read.Number("tcp.max-sockets", TcpOptions.Ranges.MaxSockets, MemoryShares.OfProcess.TcpSockets),
             MaxEmbryonic = read.Number("tcp.max-embryonic", TcpOptions.Ranges.MaxEmbryonic),
+            MaxEmbryonicPerListener = read.Number("tcp.max-embryonic-per-listener", TcpOptions.Ranges.MaxEmbryonicPerListener),
             SynCookies = read.Switch("tcp.syn-cookies"),
             FastOpen = read.Switch("tcp.fast-open"),
             MaxTimeWait = read.Number("tcp.max-time-wait", TcpOptions.Ranges.MaxTimeWait),
@@ -126,6 +134,10 @@ internal static class DriverSettingsReader
             SynRetries = read.Number("tcp.syn-retries", TcpOptions.Ranges.SynRetries),
             SynAckRetries = read.Number("tcp.syn-ack-retries", TcpOptions.Ranges.SynAckRetries),
             Retries = read.Number("tcp.retries", TcpOptions.Ranges.Retries),
+            OrphanRetries = read.Number("tcp.orphan-retries", TcpOptions.Ranges.OrphanRetries),
+            ChallengeAcksPerSecond = read.Number("tcp.challenge-acks-per-second", TcpOptions.Ranges.ChallengeAcksPerSecond),
+            ResetsPerSecond = read.Number("tcp.resets-per-second", TcpOptions.Ranges.ResetsPerSecond),
+            InvalidRateLimit = read.Time("tcp.invalid-rate-limit", TcpOptions.Ranges.InvalidRateLimit),
             DelayedAck = read.Time("tcp.delayed-ack", TcpOptions.Ranges.DelayedAck),
             CongestionControl = read.Choice("tcp.congestion-control", CongestionAlgorithms.ByName),
             Ecn = read.Choice("tcp.ecn", EcnModes),
@@ -153,6 +165,9 @@ internal static class DriverSettingsReader
         read.Size("stack.queue-bytes", 64 << 10, 1 << 30),
         read.Number("stack.frames-per-poll", 1, 65536),
         read.Number("stack.egress-credit", 64, 1 << 20),
+        read.Number("stack.egress-frames", InterfaceOptions.Ranges.EgressFrames),
+        read.Size("stack.egress-bytes", InterfaceOptions.Ranges.EgressBytes),
+        read.Number("stack.loopback-frames", StackOptions.Ranges.LoopbackFrames),
         read.Time("stack.maximum-tick", TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), infinite: true));
 
     private static LinkSettings ReadLink(SettingsReader read) => new(

@@ -40,17 +40,24 @@ public sealed partial class DriverSettingsSpecs
         { "stack.queue-bytes", "1MiB" },
         { "stack.frames-per-poll", "99" },
         { "stack.egress-credit", "99" },
+        { "stack.egress-frames", "99" },
+        { "stack.egress-bytes", "1MiB" },
+        { "stack.loopback-frames", "99" },
         { "stack.maximum-tick", "99ms" },
         { "stack.hop-limit", "99" },
         { "neighbor.entries", "99" },
         { "neighbor.queued-packets", "99" },
         { "neighbor.queued-bytes", "99KiB" },
+        { "neighbor.all-queued-bytes", "1MiB" },
+        { "neighbor.unused-time", "99s" },
         { "neighbor.probes", "9" },
         { "neighbor.retransmit-time", "99ms" },
         { "neighbor.reachable-time", "99s" },
         { "icmp.errors-per-second", "99" },
         { "icmp.error-burst", "99" },
+        { "icmp.echo-outstanding", "99" },
         { "udp.sockets", "99" },
+        { "udp.queued-datagrams", "99" },
         { "tcp.receive-buffer", "2MiB" },
         { "tcp.send-buffer", "2MiB" },
         { "tcp.max-receive-buffer", "99MiB" },
@@ -58,6 +65,11 @@ public sealed partial class DriverSettingsSpecs
         { "tcp.memory", "99MiB" },
         { "tcp.max-sockets", "99" },
         { "tcp.max-embryonic", "99" },
+        { "tcp.max-embryonic-per-listener", "99" },
+        { "tcp.orphan-retries", "9" },
+        { "tcp.challenge-acks-per-second", "99" },
+        { "tcp.resets-per-second", "99" },
+        { "tcp.invalid-rate-limit", "99ms" },
         { "tcp.max-time-wait", "99" },
         { "tcp.syn-cookies", "off" },
         { "tcp.fast-open", "off" },
@@ -258,7 +270,7 @@ public sealed partial class DriverSettingsSpecs
             Make(new StackShard(FlowSteering.MaxShards - 1, new FlowSteering(FlowSteering.MaxShards, new byte[32])));
 
             void Make(StackShard? shard) =>
-                new NetworkStack(DriverEngines.OptionsOf(settings, [DriverEngines.InterfaceOf(settings.AllInterfaces[0], cable.A, new MacAddress(0x02_00_00_00_00_01))], shard),
+                new NetworkStack(DriverEngines.OptionsOf(settings, [DriverEngines.InterfaceOf(settings, settings.AllInterfaces[0], cable.A, new MacAddress(0x02_00_00_00_00_01))], shard),
                     new BufferPool(), new byte[32]).Close(default);
         }
     }
