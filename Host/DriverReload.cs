@@ -63,5 +63,5 @@ internal sealed class DriverReload(OpenedDriver driver, ServiceManager manager, 
         driver.Driver.System.EventStream.SetLogLevel(Logging.LogLevelFor(wanted.Configuration.Config.GetString(HostConfiguration.LogLevel)));
     }
 
-    private static readonly string[] ItemKeys = ["tapwire.addresses", "tapwire.serve", "tapwire.socks.listen", "tapwire.forward", "tapwire.expose"];
+    private static readonly string[] ItemKeys = ["tapwire.addresses", "tapwire.gateway", "tapwire.routes", "tapwire.interfaces", "tapwire.serve", "tapwire.socks.listen", "tapwire.forward", "tapwire.expose"];
 }
