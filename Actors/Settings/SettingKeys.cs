@@ -35,7 +35,7 @@ public static class SettingKeys
         new("tapwire.neighbor.entries", static settings => settings.Neighbors.Entries),
         new("tapwire.neighbor.queued-packets", static settings => settings.Neighbors.QueuedPackets),
         new("tapwire.neighbor.queued-bytes", static settings => settings.Neighbors.QueuedBytes),
-        new("tapwire.neighbor.probes", static settings => settings.Neighbors.Probes),
+        new("tapwire.neighbor.probes", static settings => settings.Neighbors.Solicitations),
         new("tapwire.neighbor.retransmit-time", static settings => settings.Neighbors.RetransmitTime),
         new("tapwire.neighbor.reachable-time", static settings => settings.Neighbors.ReachableTime),
         new("tapwire.icmp.errors-per-second", static settings => settings.Icmp.ErrorsPerSecond),

@@ -97,7 +97,7 @@ internal static class DriverSettingsReader
         Entries = read.Number("neighbor.entries", NeighborOptions.Ranges.Entries),
         QueuedPackets = read.Number("neighbor.queued-packets", NeighborOptions.Ranges.QueuedPackets),
         QueuedBytes = read.Size("neighbor.queued-bytes", NeighborOptions.Ranges.QueuedBytes),
-        Probes = read.Number("neighbor.probes", NeighborOptions.Ranges.Probes),
+        Solicitations = read.Number("neighbor.probes", NeighborOptions.Ranges.Solicitations),
         RetransmitTime = read.Time("neighbor.retransmit-time", NeighborOptions.Ranges.RetransmitTime),
         ReachableTime = read.Time("neighbor.reachable-time", NeighborOptions.Ranges.ReachableTime),
     };

@@ -12,7 +12,7 @@ internal sealed class Neighbor(NeighborTable table, IpAddress address) : Timer
     public NeighborState State;
 
     /// <summary>Requests sent without an answer.</summary>
-    public int Probes;
+    public int Solicitations;
 
     /// <summary>When the last request went out, to keep to one per retransmission time (RFC 1122, 2.3.2.1).</summary>
     public Instant Solicited = new(long.MinValue / 2);

@@ -16,7 +16,7 @@ public sealed class NeighborOptions
     public int AllQueuedBytes { get; init; } = 4 << 20;
 
     /// <summary>Requests before a neighbour counts as unreachable, 1..20.</summary>
-    public int Probes { get; init; } = 3;
+    public int Solicitations { get; init; } = 3;
 
     /// <summary>Time between two requests to one neighbour, 10 ms..1 min.</summary>
     public TimeSpan RetransmitTime { get; init; } = TimeSpan.FromSeconds(1);
@@ -33,7 +33,7 @@ public sealed class NeighborOptions
         Ranges.QueuedPackets.Check(QueuedPackets, nameof(QueuedPackets));
         Ranges.QueuedBytes.Check(QueuedBytes, nameof(QueuedBytes));
         Ranges.AllQueuedBytes.Check(AllQueuedBytes, nameof(AllQueuedBytes));
-        Ranges.Probes.Check(Probes, nameof(Probes));
+        Ranges.Solicitations.Check(Solicitations, nameof(Solicitations));
         Ranges.RetransmitTime.Check(RetransmitTime, nameof(RetransmitTime));
         Ranges.ReachableTime.Check(ReachableTime, nameof(ReachableTime));
         Ranges.UnusedTime.Check(UnusedTime, nameof(UnusedTime));
@@ -50,7 +50,7 @@ public sealed class NeighborOptions
 
         public static ValueRange<int> AllQueuedBytes { get; } = new(64 << 10, 1 << 30);
 
-        public static ValueRange<int> Probes { get; } = new(1, 20);
+        public static ValueRange<int> Solicitations { get; } = new(1, 20);
 
         public static ValueRange<TimeSpan> RetransmitTime { get; } = new(TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1));
 

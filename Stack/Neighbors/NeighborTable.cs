@@ -6,7 +6,7 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Stack.Neighbors;
 
 /// <summary>How the table asks, and sends what it has resolved: ARP for IPv4.</summary>
-internal interface INeighborProtocol
+internal interface INeighborOutput
 {
     /// <summary>Sends one request.</summary>
     /// <param name="knownAddress">Null asks everybody.</param>
@@ -26,10 +26,10 @@ internal interface INeighborProtocol
 /// is silent, everybody is asked anew and the first answer counts. An entry that nobody has confirmed lately moves at once.
 /// </remarks>
 internal sealed class NeighborTable(
-    NeighborOptions options, INeighborProtocol protocol, TimerWheel timers, KeyedRandom random, StackCounters counters)
+    NeighborOptions options, INeighborOutput output, TimerWheel timers, KeyedRandom random, StackCounters counters)
 {
     /// <summary>DELAY_FIRST_PROBE_TIME of RFC 4861, 10.</summary>
-    private static readonly TimeSpan DelayFirstProbe = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan DelayFirstProbeTime = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<IpAddress, Neighbor> _entries = [];
     private BufferQueue _undeliverable;
@@ -53,7 +53,7 @@ internal sealed class NeighborTable(
         neighbor.Used = now;
         if (neighbor.State == NeighborState.Reachable && now < neighbor.ReachableUntil)
         {
-            protocol.Transmit(packet, neighbor.HardwareAddress);
+            output.Transmit(packet, neighbor.HardwareAddress);
             return;
         }
 
@@ -148,8 +148,8 @@ internal sealed class NeighborTable(
     {
         switch (neighbor.State)
         {
-            case NeighborState.Incomplete when neighbor.Probes < options.Probes:
-            case NeighborState.Probe when neighbor.Probes < options.Probes:
+            case NeighborState.Incomplete when neighbor.Solicitations < options.Solicitations:
+            case NeighborState.Probe when neighbor.Solicitations < options.Solicitations:
                 Solicit(neighbor, now);
                 break;
             case NeighborState.Incomplete:
@@ -185,11 +185,11 @@ internal sealed class NeighborTable(
             case NeighborState.Reachable or NeighborState.Stale:
                 // Time for a transport to confirm it before it is asked.
                 neighbor.State = NeighborState.Delay;
-                timers.Arm(neighbor, now + DelayFirstProbe);
+                timers.Arm(neighbor, now + DelayFirstProbeTime);
                 break;
         }
 
-        protocol.Transmit(packet, neighbor.HardwareAddress);
+        output.Transmit(packet, neighbor.HardwareAddress);
     }
 
     private void Queue(Neighbor neighbor, PacketBuffer packet)
@@ -222,7 +222,7 @@ internal sealed class NeighborTable(
         {
             _queuedBytes -= packet.TotalLength;
             if (neighbor.State == NeighborState.Reachable)
-                protocol.Transmit(packet, neighbor.HardwareAddress);
+                output.Transmit(packet, neighbor.HardwareAddress);
             else
                 SendUnconfirmed(packet, neighbor, now);
         }
@@ -240,7 +240,7 @@ internal sealed class NeighborTable(
     private void Begin(Neighbor neighbor, NeighborState state, Instant now)
     {
         neighbor.State = state;
-        neighbor.Probes = 0;
+        neighbor.Solicitations = 0;
         var earliest = neighbor.Solicited + options.RetransmitTime;
         if (now >= earliest)
             Solicit(neighbor, now);
@@ -250,10 +250,10 @@ internal sealed class NeighborTable(
 
     private void Solicit(Neighbor neighbor, Instant now)
     {
-        neighbor.Probes++;
+        neighbor.Solicitations++;
         neighbor.Solicited = now;
         timers.Arm(neighbor, now + options.RetransmitTime);
-        protocol.Solicit(neighbor.Address, neighbor.State == NeighborState.Probe ? neighbor.HardwareAddress : null);
+        output.Solicit(neighbor.Address, neighbor.State == NeighborState.Probe ? neighbor.HardwareAddress : null);
     }
 
     private void SetReachable(Neighbor neighbor, Instant now)

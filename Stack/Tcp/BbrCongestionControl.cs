@@ -55,14 +55,14 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
 
     private long MinPipe => (long)MinPipeSegments * _segmentSize;
 
-    private bool IsInProbeBandwidth => _mode is BbrMode.ProbeDown or BbrMode.ProbeCruise or BbrMode.ProbeRefill or BbrMode.ProbeUp;
+    private bool IsInProbeBw => _mode is BbrMode.ProbeBwDown or BbrMode.ProbeBwCruise or BbrMode.ProbeBwRefill or BbrMode.ProbeBwUp;
 
     /// <summary>BBR.send_quantum (4.6.3): a millisecond's worth, for what waits on its way through both hosts; two segments at least.</summary>
     private long Quantum => Math.Max(2L * _segmentSize, Math.Min(MaxQuantum, (long)(_pacingRate / 1000)));
 
     public override CongestionAlgorithm Algorithm => CongestionAlgorithm.Bbr;
 
-    public override bool UsesRateReduction => false;
+    public override bool UsesProportionalRateReduction => false;
 
     public override int BurstSegments => 2;
 
@@ -105,7 +105,7 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
         SaveWindow();
         _recovering = true;
         // 4.6.4.3: for a round trip no more leaves than arrives; but losses that are not heeded do not stop its growth either.
-        if (!IsMuch(_totalLost - _lostAtRoundStart, inFlight))
+        if (!IsInflightTooHigh(_totalLost - _lostAtRoundStart, inFlight))
             return;
         _conservation = true;
         _conservationEnd = _totalDelivered;
@@ -146,7 +146,7 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
         // 4.4.3: after an idle time the model still holds; the pace keeps the queue empty.
         _idleRestart = true;
         _aggregation.Restart(now);
-        if (IsInProbeBandwidth)
+        if (IsInProbeBw)
             SetPacingRate(1);
         else if (_mode == BbrMode.ProbeRtt)
             CheckProbeRttDone(now);
@@ -172,7 +172,7 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
     private long Quantize(long inflight)
     {
         inflight = Math.Max(Math.Max(inflight, 3 * Quantum), MinPipe);
-        return _mode == BbrMode.ProbeUp ? inflight + 2 * _segmentSize : inflight;
+        return _mode == BbrMode.ProbeBwUp ? inflight + 2 * _segmentSize : inflight;
     }
 
     private long Inflight(double gain) => Quantize(Product(gain, _bandwidth));
@@ -207,9 +207,9 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
     private void BoundWindow()
     {
         var bound = long.MaxValue;
-        if (_mode is BbrMode.ProbeDown or BbrMode.ProbeRefill or BbrMode.ProbeUp)
+        if (_mode is BbrMode.ProbeBwDown or BbrMode.ProbeBwRefill or BbrMode.ProbeBwUp)
             bound = _bounds.InflightLongTerm;
-        else if (_mode is BbrMode.ProbeRtt or BbrMode.ProbeCruise)
+        else if (_mode is BbrMode.ProbeRtt or BbrMode.ProbeBwCruise)
             bound = InflightWithHeadroom;
         bound = Math.Max(Math.Min(bound, _bounds.Inflight), MinPipe);
         Window = Math.Min(Window, bound);
@@ -263,7 +263,7 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
     {
         if (_probeRttDoneAt == Instant.Zero || now <= _probeRttDoneAt)
             return;
-        _roundTrip.Probed(now);
+        _roundTrip.ProbeRttDone(now);
         RestoreWindow();
         _bounds.ResetShortTerm();
         if (_fullPipe.WasReached)

@@ -5,10 +5,10 @@ internal enum BbrMode : byte
 {
     Startup,
     Drain,
-    ProbeDown,
-    ProbeCruise,
-    ProbeRefill,
-    ProbeUp,
+    ProbeBwDown,
+    ProbeBwCruise,
+    ProbeBwRefill,
+    ProbeBwUp,
     ProbeRtt,
 }
 

@@ -7,10 +7,10 @@ namespace Tapwire.Stack.Tcp;
 internal struct BbrPathLoss
 {
     /// <summary>BBR.LossThresh, the draft's threshold.</summary>
-    public const double DraftThreshold = 0.02;
+    public const double LossThreshold = 0.02;
 
     /// <summary>The threshold as long as the path's own losses are not known, and at most: more than any path should lose by itself.</summary>
-    private const double HighestThreshold = 0.15;
+    private const double MaxLossThreshold = 0.15;
 
     /// <summary>Fewer segments are chance.</summary>
     private const int LeastSegments = 4;
@@ -23,7 +23,7 @@ internal struct BbrPathLoss
     private int _rounds;
 
     /// <summary>The share of losses that is heeded: the draft's, and twice the path's own.</summary>
-    public readonly double Threshold => _rounds < LeastRounds ? HighestThreshold : Math.Min(HighestThreshold, DraftThreshold + 2 * _share);
+    public readonly double AdaptedLossThreshold => _rounds < LeastRounds ? MaxLossThreshold : Math.Min(MaxLossThreshold, LossThreshold + 2 * _share);
 
     /// <summary>A round has ended in which no more was sent than the path delivers.</summary>
     /// <param name="lost">Bytes of that round.</param>
@@ -39,16 +39,16 @@ internal struct BbrPathLoss
     /// <summary>Whether so many losses are heeded.</summary>
     /// <param name="lost">Bytes.</param>
     /// <param name="inFlight">Bytes that were in flight with them.</param>
-    public readonly bool IsExceeded(long lost, long inFlight, int segmentSize) => lost >= LeastSegments * segmentSize && lost > inFlight * Threshold;
+    public readonly bool IsExceeded(long lost, long inFlight, int segmentSize) => lost >= LeastSegments * segmentSize && lost > inFlight * AdaptedLossThreshold;
 
     /// <summary>BBRInflightAtLoss (4.5.6.2): how much was in flight when the threshold was passed, within the last transmission that is lost. Never more than
     /// <paramref name="inFlight"/>.</summary>
     /// <param name="inFlight">Bytes in flight with that transmission.</param>
     /// <param name="lost">Bytes of those that are lost, with that transmission.</param>
     /// <param name="size">Bytes of that transmission.</param>
-    public readonly long InflightAtThreshold(long inFlight, long lost, int size)
+    public readonly long InflightAtLoss(long inFlight, long lost, int size)
     {
         var before = Math.Max(0, inFlight - size);
-        return before + (long)Math.Max(0, (Threshold * before - (lost - size)) / (1 - Threshold));
+        return before + (long)Math.Max(0, (AdaptedLossThreshold * before - (lost - size)) / (1 - AdaptedLossThreshold));
     }
 }

@@ -20,7 +20,7 @@ internal abstract class CongestionControl
     public abstract CongestionAlgorithm Algorithm { get; }
 
     /// <summary>During a recovery the window follows what arrives (RFC 9937), not this object's.</summary>
-    public virtual bool UsesRateReduction => true;
+    public virtual bool UsesProportionalRateReduction => true;
 
     /// <summary>Bytes per second; 0: as fast as the window allows.</summary>
     /// <param name="smoothed">SRTT; zero before the first measurement.</param>

@@ -122,7 +122,7 @@ internal struct AckReport
     public bool HasDuplicate;
 
     /// <summary>That was a tail loss probe, which says nothing about the order of segments.</summary>
-    public bool IsTailProbeDuplicate;
+    public bool IsTailLossProbeDuplicate;
 
     // The delivery rate sample.
     public bool HasRate;

@@ -83,7 +83,7 @@ public sealed class TcpCounters
 
     /// <summary>Segments with data whose packet was marked "congestion experienced" (RFC 3168), and windows reduced because the peer had seen such.</summary>
     public long TcpInMarked;
-    public long TcpEcnReductions;
+    public long TcpEcnWindowReductions;
     public long TcpInWindowUpdates;
 
     /// <summary>Segments that moved the urgent pointer forward.</summary>

@@ -55,7 +55,7 @@ internal sealed class Transmission : SequenceNode<Transmission>
     public bool IsRepeated;
 
     /// <summary>One segment, larger than others, that finds out what the path takes (RFC 4821).</summary>
-    public bool IsProbe;
+    public bool IsMtuProbe;
 
     /// <summary>Was sent while the application, not the network, set the pace.</summary>
     public bool IsApplicationLimited;

@@ -51,7 +51,7 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         if (Count == 0)
             return false;
         var last = Last;
-        if (last != Newest || last.IsRepeated || last.IsProbe || last.End != start || last.Length + length > MaxLength)
+        if (last != Newest || last.IsRepeated || last.IsMtuProbe || last.End != start || last.Length + length > MaxLength)
             return false;
         return Count >= CrowdedEntries || (last.SentAt == now && IsDividedAlike(last, length, segmentSize));
     }
@@ -79,7 +79,7 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         entry.SentAt = now;
         entry.State = TransmissionState.InFlight;
         entry.IsRepeated = false;
-        entry.IsProbe = false;
+        entry.IsMtuProbe = false;
         _entries.InsertAfter(_entries.Last, entry);
         LinkAfter(Newest, entry);
         return entry;
@@ -115,7 +115,7 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         second.State = first.State;
         second.IsRepeated = first.IsRepeated;
         second.IsApplicationLimited = first.IsApplicationLimited;
-        second.IsProbe = false;
+        second.IsMtuProbe = false;
         first.End = at;
         first.HasFin = false;
         _entries.InsertAfter(first, second);

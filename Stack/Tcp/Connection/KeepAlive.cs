@@ -48,7 +48,7 @@ internal struct KeepAlive()
 
         connection.Layer.Counters.TcpExtTCPKeepAlive++;
         _probes++;
-        connection.Sender.DemandProbe();
+        connection.Sender.ElicitAcknowledgment();
         At = now + (options.KeepAliveInterval > TimeSpan.Zero ? options.KeepAliveInterval : TcpSocketOptions.DefaultKeepAliveInterval);
     }
 

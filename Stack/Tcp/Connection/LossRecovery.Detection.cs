@@ -9,7 +9,7 @@ internal sealed partial class LossRecovery
     private byte _duplicateAcks;
 
     /// <summary>All that counts as lost is a path-MTU probe: no sign of congestion (RFC 4821, 7.5).</summary>
-    private bool _onlyProbeLost;
+    private bool _onlyMtuProbeLost;
 
     /// <summary>Bytes that duplicate acknowledgements stand for; without SACK only.</summary>
     public int RenoBytes { get; private set; }
@@ -72,7 +72,7 @@ internal sealed partial class LossRecovery
         Enter(report);
         // As in Linux (tcp_rack_reo_timeout), one segment counts as delivered: no acknowledgement has come that would set the pace.
         if (_isReducing)
-            _reduction.Acknowledged(Sender.SegmentSize, Sender.Pipe, state.Congestion.SlowStartThreshold, Sender.SegmentSize, isSafe: false);
+            _rateReduction.Acknowledged(Sender.SegmentSize, Sender.Pipe, state.Congestion.SlowStartThreshold, Sender.SegmentSize, isSafe: false);
     }
 
     /// <summary>Marks what was sent long enough before something that has arrived (RFC 8985, 6.2, step 5), and sets the time to look again.</summary>
@@ -81,7 +81,7 @@ internal sealed partial class LossRecovery
         ReorderingTimeoutAt = Instant.Never;
         if (Log is null || !(report.HasDuplicate || Log.ArrivedBytes > 0 || State != LossState.Open || Log.RepeatedBytes > 0))
             return;
-        var isCertain = State > LossState.Reduction || _duplicateAcks >= DuplicateThreshold || Log.ArrivedBytes >= DuplicateThreshold * Sender.SegmentSize;
+        var isCertain = State > LossState.CongestionWindowReduced || _duplicateAcks >= DuplicateThreshold || Log.ArrivedBytes >= DuplicateThreshold * Sender.SegmentSize;
         var window = ReorderingWindow(isCertain);
         while (Log.Oldest is { } oldest)
         {
@@ -131,8 +131,8 @@ internal sealed partial class LossRecovery
     {
         if (entry.IsRepeated)
             Sender.Layer.Counters.TcpExtTCPLostRetransmit++;
-        _onlyProbeLost = entry.IsProbe && (Log!.LostBytes == 0 || _onlyProbeLost);
-        if (entry.IsProbe)
+        _onlyMtuProbeLost = entry.IsMtuProbe && (Log!.LostBytes == 0 || _onlyMtuProbeLost);
+        if (entry.IsMtuProbe)
             state.MtuProbe.Lost(entry);
         Sender.Rate.CountLost(entry.Length);
         report.Lost += entry.Length;

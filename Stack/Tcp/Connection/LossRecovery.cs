@@ -8,7 +8,7 @@ internal enum LossState : byte
     Open,
 
     /// <summary>The window is being reduced because routers have marked packets (RFC 3168); nothing is known to be lost.</summary>
-    Reduction,
+    CongestionWindowReduced,
 
     /// <summary>Fast recovery: losses are told by acknowledgements.</summary>
     Recovery,
@@ -25,7 +25,7 @@ internal sealed partial class LossRecovery(SenderState state)
 {
     private static readonly TimeSpan LeastRenegingDelay = TimeSpan.FromMilliseconds(10);
 
-    private RateReduction _reduction;
+    private ProportionalRateReduction _rateReduction;
 
     /// <summary>RFC 6582's recover: recovery ends when everything below is acknowledged. Follows SND.UNA afterwards.</summary>
     private uint _recover;
@@ -39,12 +39,12 @@ internal sealed partial class LossRecovery(SenderState state)
     public LossState State { get; private set; }
 
     /// <summary>The congestion window, or what the recovery makes of it.</summary>
-    public long Window => IsRecovering && _isReducing && state.Congestion.UsesRateReduction ? _reduction.Window : state.Congestion.Window;
+    public long Window => IsRecovering && _isReducing && state.Congestion.UsesProportionalRateReduction ? _rateReduction.Window : state.Congestion.Window;
 
     /// <summary>Another state, fresh from the pool, would do the same.</summary>
     public bool IsIdle => State == LossState.Open && _duplicateAcks == 0 && RenoBytes == 0 && _recover != Sender.SndUna && !_rack.HasLearnt;
 
-    private bool IsRecovering => State is LossState.Recovery or LossState.Reduction;
+    private bool IsRecovering => State is LossState.Recovery or LossState.CongestionWindowReduced;
 
     private TcpSender Sender => state.Sender;
 
@@ -68,7 +68,7 @@ internal sealed partial class LossRecovery(SenderState state)
         sender.Rate.Finish(ref report);
         state.Congestion.Acknowledged(report, IsRecovering);
         if (IsRecovering && _isReducing)
-            _reduction.Acknowledged(report.Delivered, report.InFlight, state.Congestion.SlowStartThreshold, sender.SegmentSize, isSafe: report.Acknowledged > 0 && report.Lost == 0);
+            _rateReduction.Acknowledged(report.Delivered, report.InFlight, state.Congestion.SlowStartThreshold, sender.SegmentSize, isSafe: report.Acknowledged > 0 && report.Lost == 0);
         if (sender.SndUna == sender.SndNxt)
             state.Timer.Stop();
         else if (report.Acknowledged > 0)
@@ -89,7 +89,7 @@ internal sealed partial class LossRecovery(SenderState state)
         state.WindowReduced();
         state.Congestion.TimedOut(Sender.Flight, Sender.SegmentSize, isFirst, now);
         State = LossState.Loss;
-        state.TailProbe.End(now);
+        state.TailLossProbe.End(now);
         _recover = Sender.SndNxt;
         RenoBytes = 0;
         _duplicateAcks = 0;
@@ -101,12 +101,12 @@ internal sealed partial class LossRecovery(SenderState state)
     public void SendAllAgain(Instant now)
     {
         MarkAllLost(now);
-        if (State > LossState.Reduction)
+        if (State > LossState.CongestionWindowReduced)
             return;
         State = LossState.Recovery;
         _recover = Sender.SndNxt;
         state.Undo.Rule();
-        state.TailProbe.End(now);
+        state.TailLossProbe.End(now);
     }
 
     /// <summary>Nothing had been lost.</summary>
@@ -159,16 +159,16 @@ internal sealed partial class LossRecovery(SenderState state)
     }
 
     /// <summary>So many bytes leave, new or again.</summary>
-    public void Sent(int bytes) => _reduction.Sent(bytes);
+    public void Sent(int bytes) => _rateReduction.Sent(bytes);
 
     public void Clear()
     {
         _rack = default;
-        _reduction = default;
+        _rateReduction = default;
         _duplicateAcks = 0;
         _isReducing = false;
         _retransmitNow = false;
-        _onlyProbeLost = false;
+        _onlyMtuProbeLost = false;
         State = LossState.Open;
         RenoBytes = 0;
         ReorderingTimeoutAt = Instant.Never;
@@ -191,13 +191,13 @@ internal sealed partial class LossRecovery(SenderState state)
                 else
                     MarksEchoed(segment, report);
                 break;
-            case LossState.Reduction:
+            case LossState.CongestionWindowReduced:
                 if (IsLossKnown(ref report))
                     Enter(report);
                 else if (report.Acknowledged > 0)
-                    ReductionAcknowledged(segment, report);
+                    CwrAcknowledged(segment, report);
                 break;
-            case LossState.Recovery when report.Lost > 0 && !_isReducing && !_onlyProbeLost:
+            case LossState.Recovery when report.Lost > 0 && !_isReducing && !_onlyMtuProbeLost:
                 ReduceWindow(report);
                 goto case LossState.Recovery;
             case LossState.Recovery:
@@ -217,16 +217,16 @@ internal sealed partial class LossRecovery(SenderState state)
     private void Enter(in AckReport report)
     {
         // Marks have reduced the window already, once per window of data.
-        var isReduced = State == LossState.Reduction;
+        var isReduced = State == LossState.CongestionWindowReduced;
         State = LossState.Recovery;
         _recover = Sender.SndNxt;
         _retransmitNow = true;
-        state.TailProbe.End(report.Now);
+        state.TailLossProbe.End(report.Now);
         if (!isReduced)
         {
             state.Undo.Begin();
             _isReducing = false;
-            if (!_onlyProbeLost)
+            if (!_onlyMtuProbeLost)
                 ReduceWindow(report);
         }
 
@@ -261,11 +261,11 @@ internal sealed partial class LossRecovery(SenderState state)
     {
         if (!Sender.Connection.UsesEcn || !segment.Has(TcpFlags.Ece) || segment.Has(TcpFlags.Syn) || Seq.Le(Sender.SndUna, _recover))
             return;
-        Sender.Layer.Counters.TcpEcnReductions++;
-        State = LossState.Reduction;
+        Sender.Layer.Counters.TcpEcnWindowReductions++;
+        State = LossState.CongestionWindowReduced;
         _recover = Sender.SndNxt;
         state.Undo.Rule();
-        state.TailProbe.End(report.Now);
+        state.TailLossProbe.End(report.Now);
         ReduceWindow(report);
     }
 
@@ -274,10 +274,10 @@ internal sealed partial class LossRecovery(SenderState state)
         _isReducing = true;
         state.WindowReduced();
         state.Congestion.LossDetected(report.FlightSize, Sender.SegmentSize, report.Now);
-        _reduction.Begin(report.FlightSize - report.AlreadyArrived, state.Congestion.Window);
+        _rateReduction.Begin(report.FlightSize - report.AlreadyArrived, state.Congestion.Window);
     }
 
-    private void ReductionAcknowledged(in TcpHeader segment, in AckReport report)
+    private void CwrAcknowledged(in TcpHeader segment, in AckReport report)
     {
         RenoBytes = 0;
         if (Seq.Lt(Sender.SndUna, _recover))
@@ -289,7 +289,7 @@ internal sealed partial class LossRecovery(SenderState state)
 
     private void Leave()
     {
-        if (State > LossState.Reduction)
+        if (State > LossState.CongestionWindowReduced)
             _rack.RecoveryEnded();
         if (_isReducing || State == LossState.Loss)
             state.Congestion.Recovered();

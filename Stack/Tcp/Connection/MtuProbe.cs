@@ -21,7 +21,7 @@ internal sealed class MtuProbe(SenderState state)
         var sender = state.Sender;
         if (_size > 0 || state.Recovery.State != LossState.Open || sender.IsUrgent)
             return false;
-        var size = sender.Path.NextProbe(sender.Connection, isQuiet: state.Board.Log is not { ArrivedBytes: > 0 }, now);
+        var size = sender.Path.NextMtuProbe(sender.Connection, isQuiet: state.Board.Log is not { ArrivedBytes: > 0 }, now);
         if (size == 0)
             return false;
         var segmentSize = sender.SegmentSize;
@@ -36,15 +36,15 @@ internal sealed class MtuProbe(SenderState state)
         if (room < length || !state.Pacer.Allows(now))
             return false;
         _size = size;
-        state.NewData.Emit(length, now, isProbe: true);
-        state.Board.Log!.Last.IsProbe = true;
+        state.NewData.Emit(length, now, isMtuProbe: true);
+        state.Board.Log!.Last.IsMtuProbe = true;
         return true;
     }
 
     public void Arrived(Transmission probe)
     {
-        probe.IsProbe = false;
-        if (!state.Sender.Path.ProbeArrived(state.Sender.Connection, _size))
+        probe.IsMtuProbe = false;
+        if (!state.Sender.Path.MtuProbeArrived(state.Sender.Connection, _size))
             return;
         state.Sender.Layer.Counters.TcpExtTCPMTUPSuccess++;
         _size = 0;
@@ -52,9 +52,9 @@ internal sealed class MtuProbe(SenderState state)
 
     public void Lost(Transmission probe)
     {
-        probe.IsProbe = false;
+        probe.IsMtuProbe = false;
         state.Sender.Layer.Counters.TcpExtTCPMTUPFail++;
-        state.Sender.Path.ProbeLost(_size);
+        state.Sender.Path.MtuProbeLost(_size);
         _size = 0;
     }
 

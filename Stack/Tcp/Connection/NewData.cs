@@ -122,9 +122,9 @@ internal sealed class NewData(SenderState state)
 
     /// <summary>Sends bytes for the first time, and the FIN with the last of them.</summary>
     /// <param name="length">Bytes, not more than are unsent.</param>
-    /// <param name="isProbe">A path-MTU probe: one packet, however large.</param>
+    /// <param name="isMtuProbe">A path-MTU probe: one packet, however large.</param>
     /// <returns>True.</returns>
-    public bool Emit(int length, Instant now, bool isProbe = false)
+    public bool Emit(int length, Instant now, bool isMtuProbe = false)
     {
         var sender = Sender;
         var sequence = sender.SndNxt;
@@ -136,7 +136,7 @@ internal sealed class NewData(SenderState state)
         if (sender.IsShutDown && end == state.Queue.End && Seq.Lt(end, sender.SndUna + sender.SndWnd))
             flags |= TcpFlags.Fin;
         var full = sender.CurrentSegmentSize;
-        if (length % full != 0 && !isProbe)
+        if (length % full != 0 && !isMtuProbe)
             _lastSmall = end;
         if (sequence == sender.SndUna)
             sender.Connection.UserTimeout.Restart(now);
@@ -144,9 +144,9 @@ internal sealed class NewData(SenderState state)
         state.Recovery.Sent(length);
         sender.MoveNext((flags & TcpFlags.Fin) != 0 ? end + 1 : end);
         MeasureFlight();
-        state.Board.Sent(sequence, pipe, full, isProbe, now);
+        state.Board.Sent(sequence, pipe, full, isMtuProbe, now);
         state.Pacer.Sent(length, now);
-        sender.Emit(new SegmentSpan(sequence, length, flags, Again: false, isProbe), now);
+        sender.Emit(new SegmentSpan(sequence, length, flags, Again: false, isMtuProbe), now);
         _idleSince = now;
         if (!sender.Connection.IsInHandshake)
             state.Timer.DataSent(isSecond: sequence != sender.SndUna && (int)(sequence - sender.SndUna) <= sender.SegmentSize, now);

@@ -90,7 +90,7 @@ internal struct PathMtuDiscovery
     /// <summary>The packet size that is to be tried next, if the search goes on.</summary>
     /// <param name="isQuiet">Nothing is reported as missing.</param>
     /// <returns>0: none.</returns>
-    public int NextProbe(TcpConnection connection, bool isQuiet, Instant now)
+    public int NextMtuProbe(TcpConnection connection, bool isQuiet, Instant now)
     {
         if (_mtu >= _linkMtu)
             return 0;
@@ -116,7 +116,7 @@ internal struct PathMtuDiscovery
 
     /// <summary>A packet of that size has passed.</summary>
     /// <returns>True if it is larger than what was sent so far.</returns>
-    public bool ProbeArrived(TcpConnection connection, int size)
+    public bool MtuProbeArrived(TcpConnection connection, int size)
     {
         if (size <= _mtu)
             return false;
@@ -125,7 +125,7 @@ internal struct PathMtuDiscovery
     }
 
     /// <summary>A packet of that size has not passed.</summary>
-    public void ProbeLost(int size) => _searchBelow = Math.Min(_searchBelow, size);
+    public void MtuProbeLost(int size) => _searchBelow = Math.Min(_searchBelow, size);
 
     /// <summary>Bytes of a full-sized packet that are no payload.</summary>
     public static int HeadersLength(TcpConnection connection) =>

@@ -48,7 +48,7 @@ internal sealed class PersistTimer(SenderState state)
         _unanswered++;
         if (_backoff < byte.MaxValue)
             _backoff++;
-        state.Sender.DemandProbe();
+        state.Sender.ElicitAcknowledgment();
         Set(now);
     }
 

@@ -15,11 +15,11 @@ internal struct ReceiveBuffer
     private BufferSize _size;
 
     /// <summary>Bytes that the application has taken in this round trip.</summary>
-    private int _taken;
+    private int _bytesRead;
 
     /// <summary>The most that it has taken in an earlier one.</summary>
-    private int _takenBefore;
-    private Instant _takenSince;
+    private int _bytesReadBefore;
+    private Instant _readSince;
 
     /// <summary>Round trip as a receiver sees it: from an acknowledgement to what it lets out.</summary>
     private TimeSpan _roundTrip;
@@ -35,22 +35,22 @@ internal struct ReceiveBuffer
     /// <param name="smoothed">The sender's measure of the round trip, for as long as the receiver has none.</param>
     /// <param name="segmentSize">The peer's.</param>
     /// <param name="share">As much of the memory as it may grow to.</param>
-    public void Taken(int bytes, TimeSpan smoothed, int segmentSize, int share, Instant now)
+    public void ApplicationRead(int bytes, TimeSpan smoothed, int segmentSize, int share, Instant now)
     {
-        _taken += bytes;
-        if (now - _takenSince < (_roundTrip > TimeSpan.Zero ? _roundTrip : smoothed))
+        _bytesRead += bytes;
+        if (now - _readSince < (_roundTrip > TimeSpan.Zero ? _roundTrip : smoothed))
             return;
-        _takenBefore = Math.Max(_takenBefore, InitialSegments * segmentSize);
-        if (_taken > _takenBefore && _size.MayGrow)
+        _bytesReadBefore = Math.Max(_bytesReadBefore, InitialSegments * segmentSize);
+        if (_bytesRead > _bytesReadBefore && _size.MayGrow)
         {
-            var wanted = 2L * _taken + 16 * segmentSize;
-            wanted += 2 * wanted * (_taken - _takenBefore) / _takenBefore;
+            var wanted = 2L * _bytesRead + 16 * segmentSize;
+            wanted += 2 * wanted * (_bytesRead - _bytesReadBefore) / _bytesReadBefore;
             _size.GrowTo(Math.Min(wanted, share));
         }
 
-        _takenBefore = Math.Max(_takenBefore, _taken);
-        _taken = 0;
-        _takenSince = now;
+        _bytesReadBefore = Math.Max(_bytesReadBefore, _bytesRead);
+        _bytesRead = 0;
+        _readSince = now;
     }
 
     /// <summary>An echoed timestamp would measure a round trip that is worth knowing.</summary>

@@ -7,13 +7,13 @@ internal sealed class RetransmissionTimer(SenderState state)
     private const int ReportedRetries = 3;
 
     /// <summary>It is set for a tail loss probe.</summary>
-    private bool _isTailProbe;
+    private bool _isTailLossProbe;
 
     /// <summary>When the time-out would be, if no probe comes before it.</summary>
     private Instant _timeoutAt;
 
     /// <summary>When new data last set the probe.</summary>
-    private Instant _probeFrom;
+    private Instant _tailLossProbeFrom;
 
     /// <summary>When it runs out; Never while it does not run.</summary>
     public Instant At { get; private set; } = Instant.Never;
@@ -42,8 +42,8 @@ internal sealed class RetransmissionTimer(SenderState state)
         var connection = Connection;
         _timeoutAt = now + connection.CurrentRto;
         // RFC 8985, 7.2: a probe that would come later than the time-out takes its place: it shows what is lost without shrinking the window to one segment.
-        var probeAt = state.TailProbe.At(now);
-        _isTailProbe = probeAt != Instant.Never;
+        var probeAt = state.TailLossProbe.At(now);
+        _isTailLossProbe = probeAt != Instant.Never;
         At = connection.UserTimeout.Bound(connection.Options, Instant.Min(_timeoutAt, probeAt), now);
     }
 
@@ -59,10 +59,10 @@ internal sealed class RetransmissionTimer(SenderState state)
         }
 
         // All that leaves in one turn leaves at the same time.
-        if (!_isTailProbe || (_probeFrom == now && !isSecond))
+        if (!_isTailLossProbe || (_tailLossProbeFrom == now && !isSecond))
             return;
-        _probeFrom = now;
-        var probeAt = state.TailProbe.At(now);
+        _tailLossProbeFrom = now;
+        var probeAt = state.TailLossProbe.At(now);
         if (probeAt != Instant.Never)
             At = Connection.UserTimeout.Bound(Connection.Options, Instant.Min(_timeoutAt, probeAt), now);
     }
@@ -71,13 +71,13 @@ internal sealed class RetransmissionTimer(SenderState state)
     public void Hasten(Instant at)
     {
         At = at;
-        _isTailProbe = false;
+        _isTailLossProbe = false;
     }
 
     /// <summary>A tail loss probe has no use any more.</summary>
-    public void ProbeEnded(Instant now)
+    public void TailLossProbeEnded(Instant now)
     {
-        if (_isTailProbe && At != Instant.Never)
+        if (_isTailLossProbe && At != Instant.Never)
             Restart(now);
     }
 
@@ -86,16 +86,16 @@ internal sealed class RetransmissionTimer(SenderState state)
         Stop();
         if (Sender.SndUna == Sender.SndNxt)
             return;
-        if (_isTailProbe && !Connection.UserTimeout.IsOver(Connection.Options, now) && state.Recovery.State == LossState.Open)
+        if (_isTailLossProbe && !Connection.UserTimeout.IsOver(Connection.Options, now) && state.Recovery.State == LossState.Open)
         {
-            state.TailProbe.TimedOut();
+            state.TailLossProbe.TimedOut();
             Restart(now);
             return;
         }
 
         // While the peer is heard and has closed its window over what is in flight, this is a probe: it may go on for ever, if an application waits for it.
-        var probing = Sender.SndWnd == 0 && !Connection.IsClosedByOwner && Connection.IsPeerHeard(now);
-        if ((Timeouts >= Connection.MaxRetries && !probing) || Connection.UserTimeout.IsOver(Connection.Options, now))
+        var isZeroWindowProbe = Sender.SndWnd == 0 && !Connection.IsClosedByOwner && Connection.IsPeerHeard(now);
+        if ((Timeouts >= Connection.MaxRetries && !isZeroWindowProbe) || Connection.UserTimeout.IsOver(Connection.Options, now))
         {
             Connection.GiveUp();
             return;
@@ -119,7 +119,7 @@ internal sealed class RetransmissionTimer(SenderState state)
         At = Instant.Never;
         Backoff = 0;
         Timeouts = 0;
-        _probeFrom = default;
-        _isTailProbe = false;
+        _tailLossProbeFrom = default;
+        _isTailLossProbe = false;
     }
 }

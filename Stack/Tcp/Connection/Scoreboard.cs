@@ -25,14 +25,14 @@ internal sealed class Scoreboard(SenderState state)
     /// <summary>Notes what has just been sent for the first time, up to SND.NXT.</summary>
     /// <param name="pipe">Bytes in flight before it.</param>
     /// <param name="full">Payload of a full-sized segment.</param>
-    public void Sent(uint start, int pipe, int full, bool isProbe, Instant now)
+    public void Sent(uint start, int pipe, int full, bool isMtuProbe, Instant now)
     {
         var sender = Sender;
         var end = sender.SndNxt;
         var bytes = (int)(end - start);
         var log = Log ??= sender.Layer.Transmissions.RentLog();
-        var size = isProbe ? bytes : full;
-        if (!isProbe && log.CanExtend(start, now, bytes, size))
+        var size = isMtuProbe ? bytes : full;
+        if (!isMtuProbe && log.CanExtend(start, now, bytes, size))
         {
             log.Extend(end, size, sender.FinSent);
             log.Last.InFlight += bytes;
@@ -191,7 +191,7 @@ internal sealed class Scoreboard(SenderState state)
         }
 
         var isAmbiguous = entry.IsRepeated && (elapsed < sender.RoundTrips.Min || sender.AnswersBefore(segment, TcpLayer.TimestampClock(entry.SentAt)));
-        if (entry.IsProbe)
+        if (entry.IsMtuProbe)
             state.MtuProbe.Arrived(entry);
         state.Recovery.Arrived(entry, end, isAmbiguous, report.Now);
         sender.Rate.Arrived(entry, bytes, ref report);

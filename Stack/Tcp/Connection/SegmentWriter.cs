@@ -7,8 +7,8 @@ namespace Tapwire.Stack.Tcp.Connection;
 /// <summary>What a segment is to carry.</summary>
 /// <param name="Length">Bytes of data; more than a segment's worth leave as a super-frame, which the device cuts.</param>
 /// <param name="Again">Not for the first time.</param>
-/// <param name="IsProbe">One packet, however large.</param>
-internal readonly record struct SegmentSpan(uint Sequence, int Length, TcpFlags Flags, bool Again, bool IsProbe)
+/// <param name="IsMtuProbe">One packet, however large.</param>
+internal readonly record struct SegmentSpan(uint Sequence, int Length, TcpFlags Flags, bool Again, bool IsMtuProbe)
 {
     public bool IsNewData => Length > 0 && !Again;
 }
@@ -42,7 +42,7 @@ internal static class SegmentWriter
         var segmentSize = sender.CurrentSegmentSize;
         connection.Receiver.PutAcknowledgment(ref header);
         header.Emit(packet.Prepend(header.Length));
-        var segments = span.Length > segmentSize && !span.IsProbe ? (span.Length + segmentSize - 1) / segmentSize : 1;
+        var segments = span.Length > segmentSize && !span.IsMtuProbe ? (span.Length + segmentSize - 1) / segmentSize : 1;
         if (span.Again)
             layer.Counters.TcpRetransSegs += segments;
         else

@@ -11,7 +11,7 @@ internal sealed class SenderState
     public readonly NewData NewData;
     public readonly LossRecovery Recovery;
     public readonly SpuriousLoss Undo;
-    public readonly TailLossProbe TailProbe;
+    public readonly TailLossProbe TailLossProbe;
     public readonly MtuProbe MtuProbe;
     public readonly Pacer Pacer;
     public readonly RetransmissionTimer Timer;
@@ -38,7 +38,7 @@ internal sealed class SenderState
         NewData = new NewData(this);
         Recovery = new LossRecovery(this);
         Undo = new SpuriousLoss(this);
-        TailProbe = new TailLossProbe(this);
+        TailLossProbe = new TailLossProbe(this);
         MtuProbe = new MtuProbe(this);
         Pacer = new Pacer(this);
         Timer = new RetransmissionTimer(this);
@@ -85,7 +85,7 @@ internal sealed class SenderState
     /// <summary>Nothing is under way, and nothing has been learnt: another state, fresh from the pool, would do the same.</summary>
     /// <param name="initialWindow">The congestion window with which the connection began.</param>
     public bool IsDispensable(long initialWindow, Instant now) =>
-        Queue.Bytes == 0 && Board.Log is null && Recovery.IsIdle && !Undo.IsPossible && TailProbe.IsIdle && Timer.Backoff == 0 && !MtuProbe.IsUnderWay
+        Queue.Bytes == 0 && Board.Log is null && Recovery.IsIdle && !Undo.IsPossible && TailLossProbe.IsIdle && Timer.Backoff == 0 && !MtuProbe.IsUnderWay
         && !Pacer.IsAhead(now) && Congestion.IsFresh(initialWindow);
 
     /// <summary>When a timer runs out.</summary>
@@ -115,7 +115,7 @@ internal sealed class SenderState
         NewData.Clear();
         Recovery.Clear();
         Undo.Clear();
-        TailProbe.Clear();
+        TailLossProbe.Clear();
         MtuProbe.Clear();
         Pacer.Clear();
         Timer.Clear();

@@ -100,7 +100,7 @@ internal sealed class TailLossProbe(SenderState state)
     {
         IsOut = false;
         IsDue = false;
-        state.Timer.ProbeEnded(now);
+        state.Timer.TailLossProbeEnded(now);
     }
 
     public void Clear()

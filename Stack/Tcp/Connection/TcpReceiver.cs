@@ -193,7 +193,7 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)bytes, (uint)_lent, nameof(bytes));
         _lentMemory = _lent == bytes ? 0 : (int)((long)_lentMemory * (_lent - bytes) / _lent);
         _lent -= bytes;
-        _buffer.Taken(bytes, connection.Sender.RoundTrips.Smoothed, _segmentSize, Layer.GrowthShare, now);
+        _buffer.ApplicationRead(bytes, connection.Sender.RoundTrips.Smoothed, _segmentSize, Layer.GrowthShare, now);
         connection.Charge();
         OpenWindow();
     }

@@ -31,7 +31,7 @@ internal sealed partial class TcpSender
 
         var windowChanged = !isOld && _window.Update(segment, WindowShift, SndUna);
         var isBare = ack == SndUna && length == 0 && !windowChanged && segment.SackCount == 0;
-        var isProbeDuplicate = _state is not null && _state.TailProbe.Answered(segment, isBare, now);
+        var isTailLossProbeDuplicate = _state is not null && _state.TailLossProbe.Answered(segment, isBare, now);
         // Also when nothing is in flight any more, the last repetition may turn out to have been needless.
         if (_state?.Board.Log is null && Seq.Le(ack, SndUna) && !hasReports)
             return;
@@ -44,7 +44,7 @@ internal sealed partial class TcpSender
             AlreadyArrived = AlreadyArrived,
             MinRoundTrip = RoundTrips.Min,
             IsWindowLimited = state.NewData.IsCongestionLimited,
-            IsTailProbeDuplicate = isProbeDuplicate,
+            IsTailLossProbeDuplicate = isTailLossProbeDuplicate,
         };
         if (Seq.Gt(ack, SndUna))
             Advance(ack, segment, ref report);
@@ -73,7 +73,7 @@ internal sealed partial class TcpSender
         if (_unreportedRepeats < 0)
             return;
         report.HasDuplicate = true;
-        if (!State.TailProbe.IsOut && !report.IsTailProbeDuplicate)
+        if (!State.TailLossProbe.IsOut && !report.IsTailLossProbeDuplicate)
             State.Recovery.DuplicateReported();
         State.Undo.DuplicateReported(block);
     }

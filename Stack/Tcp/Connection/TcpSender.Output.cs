@@ -38,12 +38,12 @@ internal sealed partial class TcpSender
     /// <summary>Sends what comes next in a state in which data may be sent.</summary>
     /// <returns>False if there is nothing to send now.</returns>
     public bool SendNext(Instant now) =>
-        (_state is { } state && SendData(state, now)) || SendProbe(now) || SendUrgentNotice(now) || SendDueAcknowledgment(now);
+        (_state is { } state && SendData(state, now)) || SendAckEliciting(now) || SendUrgentNotice(now) || SendDueAcknowledgment(now);
 
     /// <summary>Sends data: a tail loss probe, what is lost, a path-MTU probe, or what is new. Each part would ask first what is asked here before the call, for most turns need
     /// only the last one.</summary>
     private bool SendData(SenderState state, Instant now) =>
-        (state.TailProbe.IsDue && state.TailProbe.Send(now)) || (state.Board.LostBytes > 0 && state.Recovery.Retransmit(now))
+        (state.TailLossProbe.IsDue && state.TailLossProbe.Send(now)) || (state.Board.LostBytes > 0 && state.Recovery.Retransmit(now))
         || ((Path.IsReduced || state.MtuProbe.IsWaiting) && state.MtuProbe.Send(now)) || state.NewData.Send(now);
 
     /// <summary>Sends new data, or the FIN, in SYN-RECEIVED of a passive open by Fast Open (RFC 7413, 4.2.2).</summary>
@@ -59,7 +59,7 @@ internal sealed partial class TcpSender
     }
 
     /// <summary>An acknowledgement leaves by itself, whatever the pace and the windows say.</summary>
-    public void SendAcknowledgment(Instant now) => Emit(new SegmentSpan(SndNxt, 0, TcpFlags.Ack, Again: false, IsProbe: false), now);
+    public void SendAcknowledgment(Instant now) => Emit(new SegmentSpan(SndNxt, 0, TcpFlags.Ack, Again: false, IsMtuProbe: false), now);
 
     /// <summary>Sends an entry once more: all of it, for it is no longer than one packet.</summary>
     public void EmitAgain(Transmission entry, Instant now)
@@ -78,20 +78,20 @@ internal sealed partial class TcpSender
             flags |= TcpFlags.Fin;
         if (data > 0 && entry.Start + (uint)data == state.Queue.End)
             flags |= TcpFlags.Psh;
-        Emit(new SegmentSpan(entry.Start, data, flags, Again: true, IsProbe: false), now);
+        Emit(new SegmentSpan(entry.Start, data, flags, Again: true, IsMtuProbe: false), now);
     }
 
     /// <summary>Zero-window probes and keepalives: an old sequence number without data, which the peer must answer with its window, as Linux does; or, if
     /// the window is merely too small for a worthwhile segment, what fits.</summary>
-    private bool SendProbe(Instant now)
+    private bool SendAckEliciting(Instant now)
     {
-        if (!_probeDue)
+        if (!_elicitsAcknowledgment)
             return false;
-        _probeDue = false;
+        _elicitsAcknowledgment = false;
         var length = Math.Min(Unsent, Math.Min(UsableWindow, CurrentSegmentSize));
         if (length > 0)
             return State.NewData.Emit(length, now);
-        Emit(new SegmentSpan(SndUna - 1, 0, TcpFlags.Ack, Again: false, IsProbe: false), now);
+        Emit(new SegmentSpan(SndUna - 1, 0, TcpFlags.Ack, Again: false, IsMtuProbe: false), now);
 
         // The peer does not look at the urgent pointer of an old sequence number.
         _state?.Urgent.RepeatNotice(SndUna);

@@ -33,7 +33,7 @@ internal sealed partial class TcpSender(TcpConnection connection)
     private bool _finQueued;
 
     /// <summary>A probe of the peer's window, or of the peer, is to be sent.</summary>
-    private bool _probeDue;
+    private bool _elicitsAcknowledgment;
 
     public TcpConnection Connection => connection;
 
@@ -209,7 +209,7 @@ internal sealed partial class TcpSender(TcpConnection connection)
     public int TakeWriterCredit() => _buffer.TakeCredit();
 
     /// <summary>A probe of the peer's window, or of the peer, is to be sent.</summary>
-    public void DemandProbe() => _probeDue = true;
+    public void ElicitAcknowledgment() => _elicitsAcknowledgment = true;
 
     /// <summary>A SYN, or a SYN-ACK, leaves.</summary>
     public void SynSent(Instant now)

@@ -1,7 +1,7 @@
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>How the long-term bound rises while a probe finds room: by twice as many segments per round trip with each round (draft-ietf-ccwg-bbr, 4.3.3.5.2).</summary>
-internal struct BbrUpwardProbe
+internal struct BbrInflightUpwardProbe
 {
     /// <summary>More rounds do not steepen it: by then each acknowledged segment raises the bound by one.</summary>
     private const int MaxRounds = 30;

@@ -4,7 +4,7 @@ namespace Tapwire.Stack.Tcp;
 /// Proportional rate reduction (RFC 9937): during a fast recovery the sender gives out as much as the peer takes in, scaled so that it ends at
 /// ssthresh; so neither half a round trip passes in silence nor a burst follows when many losses show at once.
 /// </summary>
-internal struct RateReduction
+internal struct ProportionalRateReduction
 {
     private int _delivered;
     private int _sent;
