@@ -1,6 +1,6 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <content>The cycle in which the path is probed for more (4.3.3).</content>
+/// <content>The ProbeBW cycle, which probes the path for more bandwidth (4.3.3).</content>
 internal sealed partial class BbrCongestionControl
 {
     private void UpdateCycle(in AckReport report)
@@ -16,7 +16,7 @@ internal sealed partial class BbrCongestionControl
                 CheckTimeToProbeBw(report);
                 break;
             case BbrMode.ProbeBwRefill when _rounds.IsStart:
-                // One round has filled the pipe: what is lost from now on tells about more than that.
+                // One round has filled the pipe: losses from now on show the effect of the probe.
                 _samplesProbeBw = true;
                 StartUp(report);
                 break;
@@ -81,7 +81,7 @@ internal sealed partial class BbrCongestionControl
 
     private bool CheckTimeToProbeBw(in AckReport report)
     {
-        // What the last probe, or startup, has found is far more than was known before: the next one may find more again. Otherwise the draft's times.
+        // If the last probe, or startup, found far more than was known before, the next one may find more again. Otherwise the draft's times apply.
         var found = MaxBandwidth > ProbeBwSuccess * _bandwidthBeforeProbeBw;
         var renoRounds = found ? RoundsAfterSuccess : Math.Min(MaxRounds, TargetInflight / _segmentSize);
         if (report.Now <= _cycleAt + _probeBwWait && _roundsSinceProbeBw < renoRounds)
@@ -101,7 +101,7 @@ internal sealed partial class BbrCongestionControl
     {
         if (report.IsWindowLimited && Window >= _bounds.InflightLongTerm)
         {
-            // What holds it back is its own bound, which is being raised.
+            // The sender is limited by its own bound, which is being raised.
             _fullPipe.Reset(report.DeliveryRate);
             return false;
         }
@@ -117,7 +117,7 @@ internal sealed partial class BbrCongestionControl
     {
         _bounds.ResetLatest();
         _upward.Stop();
-        // 4.3.3.5: 2 to 3 seconds, at random, so that flows do not probe together.
+        // 4.3.3.5: 2 to 3 seconds at random, so that flows do not probe together.
         _roundsSinceProbeBw = random.Next(2);
         _probeBwWait = TimeSpan.FromMilliseconds(2000 + random.Next(1001));
         _cycleAt = now;

@@ -7,11 +7,11 @@ internal sealed partial class BbrCongestionControl
     private const int StartupLossBursts = 6;
     private const int ExtraFilterRounds = 10;
 
-    /// <summary>Rounds between probes, at most. Reno would need as many to lose once (4.3.3.5.1), up to 63; Linux's version 1 probes each eighth, and whoever
-    /// shares a path with it, or has left startup too early, has to come near that.</summary>
+    /// <summary>Most rounds between bandwidth probes. The draft takes as many as Reno needs between two losses (4.3.3.5.1), up to 63. Linux's version 1 probes
+    /// every eighth round; a flow that shares a path with it, or that has left startup too early, has to come near that.</summary>
     private const int MaxRounds = 12;
 
-    /// <summary>A probe that has raised the bandwidth by so much is followed by another after so many rounds.</summary>
+    /// <summary>A bandwidth probe that raised the bandwidth by this factor is followed by another after <see cref="RoundsAfterSuccess"/>.</summary>
     private const double ProbeBwSuccess = 1.1;
     private const int RoundsAfterSuccess = 4;
 
@@ -58,7 +58,7 @@ internal sealed partial class BbrCongestionControl
 
     private bool IsInflightTooHigh(long lost, long inFlight) => _pathLoss.IsExceeded(lost, inFlight, _segmentSize);
 
-    /// <summary>While no more is sent than the path delivers, what is lost is the path's own.</summary>
+    /// <summary>Learns the path's own losses, in rounds that send no more than the path delivers.</summary>
     private void LearnPathLoss(in AckReport report)
     {
         if (_lossRoundStart && _mode == BbrMode.ProbeBwCruise)
@@ -126,7 +126,7 @@ internal sealed partial class BbrCongestionControl
         _lossBursts = 0;
     }
 
-    /// <summary>While it does not probe for more, a loss lowers the bounds to what was delivered, at most by 30 % (4.5.7).</summary>
+    /// <summary>Outside of probes for more, a loss lowers the short-term bounds to what was delivered, by 30 % at most (4.5.7).</summary>
     private void AdaptLowerBounds()
     {
         if (_mode is BbrMode.Startup or BbrMode.ProbeBwRefill or BbrMode.ProbeBwUp || MaxBandwidth == 0)
@@ -145,7 +145,7 @@ internal sealed partial class BbrCongestionControl
     {
         if (_mode != BbrMode.Startup)
             return;
-        // 4.3.1.3: a round with many and scattered losses means full, too.
+        // 4.3.1.3: a round with many scattered losses shows a full pipe, too.
         if (!_fullPipe.WasReached && _lossRoundStart && _lossBursts >= StartupLossBursts
             && IsInflightTooHigh(report.TotalLost - _lostAtRoundStart, report.InFlightWhenSent))
         {

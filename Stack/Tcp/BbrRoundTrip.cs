@@ -1,6 +1,6 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>The least round trip (draft-ietf-ccwg-bbr, 4.3.5): over ten seconds for the model, over five for the question whether it is to be probed.</summary>
+/// <summary>The least round trip (draft-ietf-ccwg-bbr, 4.3.5): over ten seconds for the model, and over five to decide when ProbeRTT is due.</summary>
 internal struct BbrRoundTrip
 {
     private static readonly TimeSpan Filter = TimeSpan.FromSeconds(10);
@@ -10,7 +10,7 @@ internal struct BbrRoundTrip
     private TimeSpan _probeRttLeast;
     private Instant _probeRttLeastAt;
 
-    /// <summary>BBR.min_rtt; zero: not measured.</summary>
+    /// <summary>BBR.min_rtt; zero before the first measurement.</summary>
     public TimeSpan Least { get; private set; }
 
     public void Begin(TimeSpan roundTrip, Instant now)
@@ -21,10 +21,10 @@ internal struct BbrRoundTrip
         _probeRttLeastAt = now;
     }
 
-    /// <summary>The path has been probed: the measure is good for another interval.</summary>
+    /// <summary>ProbeRTT is done: the next one is due after another interval.</summary>
     public void ProbeRttDone(Instant now) => _probeRttLeastAt = now;
 
-    /// <returns>True: no round trip of late was as short as the least, and it is time for a probe.</returns>
+    /// <returns>True: ProbeRTT is due, because no recent round trip was as short as the least.</returns>
     public bool Update(in AckReport report)
     {
         var isExpired = report.Now > _probeRttLeastAt + ProbeRttInterval;

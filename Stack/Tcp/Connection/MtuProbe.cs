@@ -3,18 +3,18 @@ namespace Tapwire.Stack.Tcp.Connection;
 /// <summary>A path-MTU probe (RFC 4821, 7): one segment that is larger than the others.</summary>
 internal sealed class MtuProbe(SenderState state)
 {
-    /// <summary>Segments that must fit the congestion window beside a probe, so that its loss shows (RFC 4821, 7.5).</summary>
+    /// <summary>Segments that must fit the congestion window beside a probe, so that its loss is detected (RFC 4821, 7.5).</summary>
     private const int WindowBeside = 8;
 
-    /// <summary>Packet size of the probe that is under way; 0: none.</summary>
+    /// <summary>Packet size of the probe in flight; 0: none.</summary>
     private int _size;
 
-    /// <summary>A probe is the next to leave, and there is no room for it yet.</summary>
+    /// <summary>A probe is next to leave, but has no room yet.</summary>
     public bool IsWaiting { get; private set; }
 
     public bool IsUnderWay => _size > 0;
 
-    /// <summary>Sends a probe, if the search goes on and enough follows to show its loss.</summary>
+    /// <summary>Sends a probe, if the search is in progress and enough data follows to show its loss.</summary>
     public bool Send(Instant now)
     {
         IsWaiting = false;
@@ -30,7 +30,7 @@ internal sealed class MtuProbe(SenderState state)
         var window = state.Recovery.Window;
         if (sender.CurrentSegmentSize != segmentSize || sender.Unsent < needed || Math.Min(window, sender.SndWnd) < needed)
             return false;
-        // While acknowledgements come, whatever is smaller waits, or there would never be room.
+        // While acknowledgements come, smaller segments wait, or there would never be room.
         var room = Math.Min(window - sender.Pipe, sender.UsableWindow);
         IsWaiting = room < length && sender.SndNxt != sender.SndUna;
         if (room < length || !state.Pacer.Allows(now))
