@@ -5,7 +5,8 @@ using Tapwire.Messages;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// A cable between two devices: a port for each, and their counters on request. It ends when one of its ports has, which only a fault of its own makes it do.
+/// A cable between two devices: it has an actor for each port, and reports their counters on request. It ends when a port's actor ends, which only a fault in
+/// that actor's code causes.
 /// </summary>
 public sealed class CableActor : ReceiveActor
 {
@@ -41,7 +42,7 @@ public sealed class CableActor : ReceiveActor
     /// <param name="dispatcher">The id of the dispatcher of both ports.</param>
     public static Props Props(CablePort a, CablePort b, string dispatcher) => Akka.Actor.Props.Create(() => new CableActor(a, b, dispatcher));
 
-    /// <summary>A port that has thrown no longer knows what it has moved; with it the cable ends.</summary>
+    /// <summary>A port that has thrown no longer knows which frames it has moved, so it stops, and the cable with it.</summary>
     protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
     protected override void PreStart()
@@ -50,7 +51,7 @@ public sealed class CableActor : ReceiveActor
         _b = Context.Watch(Context.ActorOf(CablePortActor.Props(_portB).WithDispatcher(_dispatcher), "b"));
     }
 
-    /// <summary>Each port answers in the order of the questions.</summary>
+    /// <summary>Pairs the ports' answers, which come in the order of the questions.</summary>
     private void Collect(CablePortStatus status)
     {
         (Sender.Equals(_a) ? _fromA : _fromB).Enqueue(status);

@@ -9,17 +9,17 @@ using Tapwire.Wires;
 
 namespace Tapwire.Actors;
 
-/// <summary>What a port works with.</summary>
-/// <param name="Device">The wire to plug in; the actor's from now on.</param>
+/// <summary>The context of a cable port's actor.</summary>
+/// <param name="Device">The wire to plug in; the actor owns it from now on.</param>
 /// <param name="Open">Opens the device again after a failure; throws <see cref="WireException"/>.</param>
-/// <param name="End">This port's end of the cable; the actor's from now on.</param>
-/// <param name="Batch">Frames moved before others have their turn, 1..1024.</param>
+/// <param name="End">This port's end of the cable; the actor owns it from now on.</param>
+/// <param name="Batch">Frames moved before other actors have their turn, 1..1024.</param>
 public sealed record CablePort(IWire Device, Func<IWire> Open, IWire End, IReactor Reactor, BufferPool Pool, int Batch,
     TimeSpan ReopenMinimum, TimeSpan ReopenMaximum);
 
 /// <summary>
-/// Joins one device to one end of a cable, in both directions. A frame that the other side has no room for stays where it is, down to the device that
-/// it came from. A device that fails is opened again, with growing pauses; frames for it meanwhile are dropped and counted.
+/// Joins one device to one end of a cable, in both directions. A frame for which the other side has no room stays where it is, even in the device that it came
+/// from. A device that fails is opened again, with growing pauses; meanwhile frames for it are dropped and counted.
 /// </summary>
 public sealed class CablePortActor : OwningActor, IWithTimers
 {
@@ -88,7 +88,7 @@ public sealed class CablePortActor : OwningActor, IWithTimers
         }
     }
 
-    /// <summary>One batch; when there is more, the others on this reactor have their turn first.</summary>
+    /// <summary>Moves one batch. When there is more, other actors on this reactor have their turn first.</summary>
     private void Move(Ready ready)
     {
         try
@@ -148,7 +148,7 @@ public sealed class CablePortActor : OwningActor, IWithTimers
 
         public static Ready End(Readiness readiness) => Of(readiness, MoreOutward, MoreInward);
 
-        /// <summary>A hang-up is found out by reading.</summary>
+        /// <summary>Translates readiness. A hang-up counts as readable, because the next read reports it.</summary>
         private static Ready Of(Readiness readiness, Ready readable, Ready writable) =>
             readiness == Readiness.Writable ? writable : (readiness & Readiness.Writable) == 0 ? readable : Both;
     }

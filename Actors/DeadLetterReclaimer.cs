@@ -5,8 +5,8 @@ using Tapwire.Messages;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// Takes back what a message to an actor that has stopped would take with it: buffers go to their pool, descriptors are closed, sockets and reservations go
-/// back to the stack, and whoever asks for something is refused. One per actor system.
+/// Reclaims what a message to a stopped actor owns. Buffers return to their pool, descriptors are closed, sockets and reservations go back to the stack, and
+/// requests are refused. There is one per actor system.
 /// </summary>
 internal sealed class DeadLetterReclaimer : ReceiveActor
 {

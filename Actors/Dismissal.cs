@@ -3,12 +3,12 @@ using Tapwire.Messages;
 
 namespace Tapwire.Actors;
 
-/// <summary>The children of an actor that stops in order: told to, and awaited, each once, also one that was going anyway.</summary>
+/// <summary>Stops the children of an actor in order: each child is told, and its end awaited, once, even if it was ending already.</summary>
 internal sealed class Dismissal
 {
     private readonly HashSet<IActorRef> _left = [];
 
-    /// <summary>Watches every child and tells it that the driver stops.</summary>
+    /// <summary>Watches every child and tells it <see cref="Stopping"/>.</summary>
     public Dismissal(IActorContext context)
     {
         foreach (var child in context.GetChildren().ToList())
@@ -20,7 +20,7 @@ internal sealed class Dismissal
 
     public bool IsDone => _left.Count == 0;
 
-    /// <summary>Tells those that are still there once more: the driver's patience is over.</summary>
+    /// <summary>Tells the remaining children again: the driver's patience is over.</summary>
     public void Hurry()
     {
         foreach (var child in _left)

@@ -4,10 +4,10 @@ using Tapwire.Wires;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// What a frame takes of the credit between stack and wire: one for each frame that the driver writes, so one for each segment where it cuts super-frames
-/// itself. Work between two looks at the device is bounded by it, and so are the acknowledgements that this work calls forth before somebody reads them.
+/// The cost of a frame in the credit between stack and wire: the number of frames that the driver writes, so one per segment where it cuts super-frames itself.
+/// This bounds the work between two reads of the device, and so the number of acknowledgements that this work elicits before they are read.
 /// </summary>
-/// <param name="cuts">The driver cuts super-frames for that wire itself.</param>
+/// <param name="cuts">The driver itself cuts super-frames for that wire.</param>
 internal readonly struct EgressCost(bool cuts)
 {
     public EgressCost(IWire wire)
@@ -15,7 +15,7 @@ internal readonly struct EgressCost(bool cuts)
     {
     }
 
-    /// <summary>The driver cuts super-frames for the wire, since the device does not.</summary>
+    /// <summary>The driver cuts super-frames for the wire, because the device does not.</summary>
     public static bool Cuts(IWire wire) => (wire.SoftwareOffloads & WireOffloads.TcpSegmentationV4) != 0;
 
     public int Of(PacketBuffer frame)

@@ -4,7 +4,7 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// Frames between tap and stack, bounded in frames and in bytes of memory held. When it is full the newest frame is dropped, as a network card does (P2).
+/// Frames between tap and stack, bounded in frames and in bytes of memory held. When it is full the newest frame is dropped, as in a network card (P2).
 /// </summary>
 internal sealed class FrameQueue(int maxFrames, long maxBytes)
 {

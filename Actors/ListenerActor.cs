@@ -6,8 +6,8 @@ using Tapwire.Stack;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// Owns one listening socket: asks the stack for as many connections as it can take and gives each to an actor of its own. What it does not ask for waits in
-/// the backlog.
+/// Owns one listening socket. Asks the stack for as many connections as it can take, and gives each to an actor of its own; further connections wait in the
+/// backlog.
 /// </summary>
 public abstract class ListenerActor : OwningActor, IWithUnboundedStash
 {
@@ -29,28 +29,29 @@ public abstract class ListenerActor : OwningActor, IWithUnboundedStash
 
     protected override void PreStart() => Stack.Tell(_request);
 
-    /// <summary>The socket listens. Ask for connections with <see cref="Accept"/>.</summary>
+    /// <summary>The socket listens. The subclass now asks for connections with <see cref="Accept"/>.</summary>
     protected abstract void OnListening(Listening listening);
 
     protected abstract void OnListenFailed(StackError error);
 
-    /// <summary>A connection, to be given to an actor that attaches to it.</summary>
+    /// <summary>A connection has come, to be given to an actor that attaches to it.</summary>
     protected abstract void OnAccepted(SocketId listener, Accepted accepted);
 
-    /// <summary>Of what is logged of the port: information about the driver's own, none where an application may open and close ports as often as it likes.</summary>
+    /// <summary>Log level of events of the port: information for the driver's own; less where an application may open and close ports as often as it
+    /// likes.</summary>
     protected virtual LogLevel Level => LogLevel.InfoLevel;
 
-    /// <summary>Handlers beside those for connections.</summary>
+    /// <summary>Adds handlers for messages other than connections.</summary>
     protected virtual void WhileListening(Listening listening)
     {
     }
 
-    /// <summary>The port has been closed; its connections go on.</summary>
+    /// <summary>The port has been closed; its connections continue.</summary>
     protected virtual void BeforeRetiring()
     {
     }
 
-    /// <summary>The handlers of <see cref="WhileListening"/>, after the port has been closed.</summary>
+    /// <summary>Adds the handlers of <see cref="WhileListening"/> after the port has been closed.</summary>
     protected virtual void WhileRetiring(Listening listening) => WhileListening(listening);
 
     /// <summary>The actor of a connection has ended, after the port has been closed.</summary>
@@ -74,7 +75,7 @@ public abstract class ListenerActor : OwningActor, IWithUnboundedStash
             OnListenFailed(failed.Error);
         });
 
-        // Requests, and the news that the application has closed, are not to be lost while the stack answers.
+        // Requests, and the notice that the application has closed, must not be lost while the stack answers.
         ReceiveAny(_ => Stash.Stash());
     }
 
@@ -97,7 +98,7 @@ public abstract class ListenerActor : OwningActor, IWithUnboundedStash
         WhileListening(listening);
     }
 
-    /// <summary>Without new connections, until the last one has ended.</summary>
+    /// <summary>Takes no new connections, and stops when the last one has ended.</summary>
     private void Retire(Listening listening)
     {
         BeforeRetiring();
@@ -125,7 +126,7 @@ public abstract class ListenerActor : OwningActor, IWithUnboundedStash
         });
     }
 
-    /// <summary>No new connections; those that are served end in order.</summary>
+    /// <summary>Takes no new connections when the driver stops; existing ones end in order.</summary>
     private void ReceiveStopping() => Receive<Stopping>(_ =>
     {
         StopListening();
@@ -149,7 +150,7 @@ public abstract class ListenerActor : OwningActor, IWithUnboundedStash
 
     protected override void PostStop() => StopListening();
 
-    /// <summary>Gives the port back; what nobody has accepted is reset.</summary>
+    /// <summary>Gives the port back; connections that nobody has accepted are reset.</summary>
     protected void StopListening()
     {
         if (_open is { } id)

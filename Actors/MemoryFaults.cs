@@ -4,15 +4,15 @@ using Akka.Event;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// What is logged of memory that could not be had: it is no fault of the code, and may be missed as often as peers and applications like. So of each kind there is one line a
-/// second for the whole actor system, without a trace. Shards and their supervisors share it.
+/// Logs failed memory allocations. They are no fault of the code, and peers and applications can cause them as often as they like. So each kind gets one line a
+/// second in the whole actor system, without a stack trace. Shards and their supervisors share it.
 /// </summary>
 internal sealed class MemoryFaults(ActorSystem system) : IExtension
 {
     private readonly Lock _lock = new();
     private readonly RefusalLog _refusals = new(system.Scheduler);
 
-    /// <summary>Also where it kept an actor from being made.</summary>
+    /// <summary>The cause is a failed allocation, even inside the exception of an actor that could not be created.</summary>
     public static bool IsOne(Exception cause) => cause.GetBaseException() is OutOfMemoryException;
 
     public static MemoryFaults Of(ActorSystem system) => system.WithExtension<MemoryFaults, Provider>();

@@ -3,20 +3,21 @@ using Tapwire.Stack;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// Looks how much memory is left, whoever uses it, before the kernel's way of making room becomes to kill somebody. Each stack looks while it has something to do:
-/// after some time, and after so many bytes that not much can have been used meanwhile. The shards of a driver share one.
+/// Checks how much memory is left, whatever uses it, to react before the kernel kills a process to make room. Each stack checks while it has something to do:
+/// after some time, and after an amount of bytes during which little can have been used. The shards of a driver share one.
 /// </summary>
-/// <param name="left">Tells what is left, as a part of all, 0 to 1.</param>
-/// <param name="bytes">All that there is.</param>
+/// <param name="left">Returns the remaining part of all memory, 0 to 1.</param>
+/// <param name="bytes">All memory.</param>
 public sealed class MemoryWatch(Func<double> left, long bytes)
 {
-    /// <summary>What is left when it becomes scarce, and when it is exhausted, as parts of all. It is ample again only a little above.</summary>
+    /// <summary>The remaining part of memory below which it counts as scarce, and the one below which it counts as exhausted. It recovers at values a little
+    /// higher.</summary>
     public const double Scarce = 0.25;
     public const double Exhausted = 0.125;
 
     private const double Half = 0.5;
 
-    /// <summary>Of a machine this much is left before anybody would speak of need: 300 MB of 8 GB, and what a process could use in a blink.</summary>
+    /// <summary>This part of a machine's memory may be in use before there is any shortage: 300 MB of 8 GB, which a process could use in an instant.</summary>
     private const double Slack = 1 / 32.0;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
@@ -25,13 +26,13 @@ public sealed class MemoryWatch(Func<double> left, long bytes)
 
     public MemoryState State { get; } = new();
 
-    /// <summary>A part of all so small that it does not matter.</summary>
+    /// <summary>A part of all memory too small to matter.</summary>
     private long Step { get; } = Math.Max(bytes / 64, 1 << 20);
 
-    /// <summary>Whether it is time to look.</summary>
+    /// <summary>The next check is due.</summary>
     public bool IsDue(TimeSpan sinceLook, long bytesSince) => sinceLook >= Pause || bytesSince >= Step;
 
-    /// <summary>Looks, unless another shard is at it.</summary>
+    /// <summary>Checks, unless another shard is checking.</summary>
     public MemoryLevel Look()
     {
         if (!_lock.TryEnter())
@@ -50,7 +51,7 @@ public sealed class MemoryWatch(Func<double> left, long bytes)
 
     private MemoryLevel LevelOf(double part)
     {
-        // What has become scarce stays so until there is some more: windows are not to flutter.
+        // A shortage ends only at a higher value, so that windows do not flutter.
         var now = State.Level;
         if (part < (now == MemoryLevel.Exhausted ? Exhausted + Slack : Exhausted))
             return MemoryLevel.Exhausted;

@@ -3,8 +3,8 @@ using Akka.Actor;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// An actor that owns something from before it begins, such as a descriptor that its props carry. Akka.NET forgets an actor whose PreStart throws, without a
-/// PostStop: what it owned would be lost. Here PostStop gives it back in that case, too, and the supervisor then hears of the fault.
+/// An actor that owns something before it starts, such as a descriptor in its props. When PreStart throws, Akka.NET forgets the actor without a PostStop, and
+/// what it owns would be lost. Here PostStop runs in that case too, and the supervisor then receives the fault.
 /// </summary>
 public abstract class OwningActor : ReceiveActor
 {

@@ -2,10 +2,10 @@ using Tapwire.Messages;
 
 namespace Tapwire.Actors;
 
-/// <summary>When a stack actor has its turn, and when the output of that turn leaves: after whoever was told of bytes has had the time to answer.</summary>
+/// <summary>Times the turns of a stack actor, and the output of a turn: it leaves after actors that were given bytes have had time to answer.</summary>
 /// <remarks>
-/// A request that has come goes to its socket's owner. If output waits until the owner has answered, the answer takes the acknowledgement of the request along, and a short
-/// connection needs three frames in each direction.
+/// A request that has arrived goes to its socket's owner. If output waits until the owner has answered, the answer carries the acknowledgement of the request,
+/// and a short connection needs three frames in each direction.
 /// <code>
 ///   a frame, a socket call        the scheduler, at a deadline
 ///             │ Poll.Now                 │ Poll.Due
@@ -19,14 +19,14 @@ namespace Tapwire.Actors;
 ///             ▼                                │ none is left           └──────────────────┘
 ///           output  ◄──────────────────────────┘
 /// </code>
-/// While a poll goes round, no other one is posted, and one that comes is passed over: the poll that goes round ends with the output of all.
+/// While a poll goes round, no other one is posted, and one that arrives is skipped: the circulating poll ends with all output.
 /// </remarks>
 internal sealed class PollTurns
 {
-    /// <summary>Rounds after bytes were given to a socket's owner: it answers when it has them.</summary>
+    /// <summary>Rounds after bytes were given to a socket's owner, which answers when it receives them.</summary>
     public const int ForAnswer = 1;
 
-    /// <summary>Rounds after bytes have come for a connection that nobody has accepted yet: the listener makes an actor, that attaches, that answers.</summary>
+    /// <summary>Rounds after bytes have arrived for a connection not accepted yet: the listener makes an actor, which attaches, and then answers.</summary>
     public const int ForAccept = 3;
 
     private bool _isPosted;
@@ -34,7 +34,7 @@ internal sealed class PollTurns
     private int _rounds;
 
     /// <summary>There is work for a turn.</summary>
-    /// <returns>True: <see cref="Poll.Now"/> is to be posted; none is on its way yet.</returns>
+    /// <returns>True: the caller must post <see cref="Poll.Now"/>, because none is on its way.</returns>
     public bool TryPost()
     {
         if (_isPosted || _isGoingRound)
@@ -43,8 +43,8 @@ internal sealed class PollTurns
         return true;
     }
 
-    /// <summary>A poll has come.</summary>
-    /// <returns>False: another one goes round, and does all.</returns>
+    /// <summary>A poll has arrived.</summary>
+    /// <returns>False: another poll is going round and does all the work.</returns>
     public bool TryBegin(Poll poll)
     {
         if (ReferenceEquals(poll, Poll.Answered))
@@ -59,20 +59,20 @@ internal sealed class PollTurns
         return !_isGoingRound;
     }
 
-    /// <summary>Output is to wait for so many rounds.</summary>
+    /// <summary>Makes output wait for a number of rounds.</summary>
     public void Await(int rounds) => _rounds = Math.Max(_rounds, rounds);
 
-    /// <summary>The frames are digested.</summary>
-    /// <returns>True: <see cref="Poll.Answered"/> is to go round before output. False: output may leave.</returns>
+    /// <summary>The received frames have been processed.</summary>
+    /// <returns>True: <see cref="Poll.Answered"/> must go round before output. False: output may leave.</returns>
     public bool TryGoRound()
     {
         _isGoingRound = _rounds > 0;
         return _isGoingRound;
     }
 
-    /// <summary>A fault has interrupted whatever was going on: a poll that was to be posted and was not would be awaited for ever. One too many does nothing.</summary>
+    /// <summary>A fault has interrupted the turn. A poll that was not posted because of it would be awaited for ever; one too many does no harm.</summary>
     public void Reset() => (_isPosted, _isGoingRound, _rounds) = (false, false, 0);
 
-    /// <summary>Output leaves: nobody waits any more.</summary>
+    /// <summary>Output leaves, so no round is awaited any more.</summary>
     public void Output() => _rounds = 0;
 }

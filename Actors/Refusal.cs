@@ -5,20 +5,20 @@ using Tapwire.Stack;
 
 namespace Tapwire.Actors;
 
-/// <summary>What the sender of a message is told that nobody can handle, so that it does not wait for ever.</summary>
+/// <summary>The answer to the sender of a message that no actor can handle, so that the sender does not wait for ever.</summary>
 internal static class Refusal
 {
-    /// <summary>Null: nobody waits for one. Of a status nothing can be made up: who asks for it sets himself a time.</summary>
+    /// <summary>Null: no answer is awaited. A status request gets none either, because a status cannot be made up; its sender sets a time-out.</summary>
     public static object? Of(object message) => message switch
     {
-        // What the stack gives to an owner who is gone, it gets back.
+        // A connection that the stack gives to an owner that is gone is aborted.
         Accepted accepted => new Abort(accepted.Id),
         Connecting connecting => new Abort(connecting.Id),
         Bound bound => new Unbind(bound.Id),
         Listening listening => new Unlisten(listening.Id),
         DatagramOpened opened => new CloseDatagram(opened.Id),
 
-        // What is asked of an actor that is gone, mostly the stack, is refused.
+        // A request to an actor that is gone, mostly the stack, is refused.
         Bind => new BindFailed(StackError.ConnectionAborted),
         Listen => new ListenFailed(StackError.ConnectionAborted),
         Connect => new ConnectFailed(StackError.ConnectionAborted),

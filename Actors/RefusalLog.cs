@@ -4,17 +4,17 @@ using Akka.Event;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// Logs what peers and applications can cause as often as they like: of each kind one line a second, which says how many were left out before it. A log that a
-/// flood can fill is one more thing that it can exhaust. The actors of one dispatcher may share one.
+/// Logs events that peers and applications can cause as often as they like: one line a second for each kind, with the number of lines left out before it. A
+/// flood must not be able to fill the log as well. The actors of one dispatcher may share one.
 /// </summary>
 internal sealed class RefusalLog(ITimeProvider clock)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    // By template, of which the code has a handful.
+    // Keyed by template, of which the code has a handful.
     private readonly Dictionary<string, Kind> _kinds = [];
 
-    /// <param name="template">A constant, without the stop at its end.</param>
+    /// <param name="template">A constant, without the full stop at its end.</param>
     public void Warn(ILoggingAdapter log, string template, params object[] values) => Log(log, LogLevel.WarningLevel, template, values);
 
     /// <inheritdoc cref="Warn"/>

@@ -7,18 +7,18 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Actors;
 
 /// <summary>The other stack actors of a driver with several shards: the conversation of Messages/Shards.cs. A stack that is alone has none.</summary>
-/// <param name="actor">Has the timers.</param>
+/// <param name="actor">The owner of the timers.</param>
 internal sealed class ShardSiblings(StackDesk desk, StackWires wires, IWithTimers actor)
 {
-    /// <summary>The thread of another shard may still have to hear that an application has closed the socket which had the port.</summary>
+    /// <summary>Time in which another shard's thread may still have to learn that an application has closed the socket with the port.</summary>
     private static readonly TimeSpan CloseIsHeardWithin = TimeSpan.FromMilliseconds(20);
 
     private IReadOnlyList<IActorRef> _siblings = [];
 
-    /// <summary>Frames and packets that went to another shard.</summary>
+    /// <summary>Frames and packets passed to another shard.</summary>
     public long Crossings { get; private set; }
 
-    /// <returns>False: the message is none of these.</returns>
+    /// <returns>False: the message belongs to another conversation.</returns>
     public bool Handle(object message)
     {
         switch (message)
@@ -39,7 +39,7 @@ internal sealed class ShardSiblings(StackDesk desk, StackWires wires, IWithTimer
         }
     }
 
-    /// <summary>A frame that comes from a sibling, and not off the wire, is known to be for this one.</summary>
+    /// <summary>Takes a frame. One from a sibling, not off the wire, is known to be for this shard.</summary>
     public void TakeFrame(PacketBuffer frame, StackShard shard, IActorRef sender)
     {
         if (wires.IsTap(sender))
@@ -49,10 +49,10 @@ internal sealed class ShardSiblings(StackDesk desk, StackWires wires, IWithTimer
     }
 
     /// <summary>
-    /// A port that is in use is tried once more before that is said, where there are several shards: on one thread the close of its socket would have been heard
-    /// before.
+    /// With several shards, tries a port in use once more before it is reported: on a single thread the close of its socket would have been processed before.
     /// </summary>
-    /// <param name="attempt">Tries to take the port; true for the last time, and then it answers whatever comes of it. False: try again later.</param>
+    /// <param name="attempt">Tries to take the port. Its argument is true for the last try, which answers in any case. It returns false to be called again
+    /// later.</param>
     public void TryTwice(Func<bool, bool> attempt)
     {
         if (attempt(desk.Stack.Options.Shard is null))
@@ -61,7 +61,7 @@ internal sealed class ShardSiblings(StackDesk desk, StackWires wires, IWithTimer
         actor.Timers.StartSingleTimer(again, again, CloseIsHeardWithin);
     }
 
-    /// <summary>Takes a frame off this shard's queue of the wire to the shard that it is for.</summary>
+    /// <summary>Moves a frame from this shard's queue of the wire to the shard that it is for.</summary>
     private void Steer(PacketBuffer frame, StackShard shard)
     {
         var owner = shard.Steering.OwnerOfFrame(frame.Span, wires.MediumOf(frame), shard.Index);
@@ -90,7 +90,7 @@ internal sealed class ShardSiblings(StackDesk desk, StackWires wires, IWithTimer
         wires.Enqueue(frame);
     }
 
-    /// <summary>Hands packets to the shards that they are for.</summary>
+    /// <summary>Passes packets on to the shards that they are for.</summary>
     public void PassOn()
     {
         while (desk.Stack.TryDequeueCrossing(out var crossing))

@@ -5,7 +5,7 @@ using Tapwire.Stack.Udp;
 
 namespace Tapwire.Actors;
 
-/// <summary>Reads and writes socket options: of live sockets, and of the options record that a TCP socket has before it is connected.</summary>
+/// <summary>Reads and writes socket options: of live sockets, and in the options record of a TCP socket before it is connected.</summary>
 internal static class SocketOptions
 {
     public static StackError Set(StackSocket socket, SocketOption option, int value, Instant now)
@@ -13,7 +13,7 @@ internal static class SocketOptions
         switch (socket)
         {
             case TcpSocket tcp:
-                // The owner has been promised room: a send buffer only grows.
+                // A send buffer only grows, because the owner has been promised its room.
                 if (option == SocketOption.SendBuffer)
                     value = Math.Max(value, tcp.SendBuffer);
                 var options = tcp.Options;
@@ -124,7 +124,7 @@ internal static class SocketOptions
         _ => 0,
     };
 
-    /// <summary>The value of a TCP option as an application reads it: the stack's default where the socket has none of its own.</summary>
+    /// <summary>The value of a TCP option as an application reads it: the stack's default where the socket sets none.</summary>
     public static int OrDefault(SocketOption option, int value, in TcpSocketOptions defaults) =>
         value != 0 || option is SocketOption.Linger or SocketOption.Error ? value : Get(defaults, option);
 

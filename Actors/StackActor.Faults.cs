@@ -8,14 +8,14 @@ using Tapwire.Stack.Udp;
 
 namespace Tapwire.Actors;
 
-// What is not the engine's contract but a fault of its code: it costs the socket that it is about, and nothing else.
+// Faults of the engine's code, as opposed to errors of its contract: a fault costs the socket that it concerns, and nothing else.
 public sealed partial class StackActor
 {
-    // Whose news is being told.
+    // The socket whose events are being passed on.
     private SocketEntry? _telling;
 
     /// <summary>
-    /// Deals with a fault here rather than in the supervisor, which would have the actor go on with nobody to tell the socket's owner, and with no poll to come.
+    /// Handles a fault here rather than in the supervisor, after which the actor would continue with its socket's owner uninformed and no poll pending.
     /// </summary>
     protected override bool AroundReceive(Receive receive, object message)
     {
@@ -46,7 +46,7 @@ public sealed partial class StackActor
         if ((entry is null || message is not (Messages.Attach or Messages.Close or Messages.Abort)) && Refusal.Of(message) is { } refusal)
             Sender.Tell(refusal);
 
-        // The turn's output, and its next deadline, have yet to come. A pause, so that a fault that stays does not become a loop.
+        // The turn's output, and its next deadline, are still pending. The pause keeps a persistent fault from becoming a loop.
         _tick?.Cancel();
         _tick = Context.System.Scheduler.ScheduleTellOnceCancelable(FaultPause, Self, Poll.Due, ActorRefs.NoSender);
         _tickAt = Instant.Zero;
@@ -66,7 +66,7 @@ public sealed partial class StackActor
         _ => null,
     };
 
-    /// <summary>Nobody knows what the socket has come to: the peer gets RST, the owner is told.</summary>
+    /// <summary>The socket's state is unknown: its peer gets RST, and its owner is told.</summary>
     private void GiveUp(SocketEntry entry)
     {
         if (entry.Socket is not (TcpSocket or UdpSocket))

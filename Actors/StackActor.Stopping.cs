@@ -6,18 +6,18 @@ using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Actors;
 
-/// <summary>DriverActor and StackActor → themselves, while they stop: what has not ended by now is ended.</summary>
+/// <summary>DriverActor and StackActor → themselves, while they stop: time is up, and everything that has not ended is ended.</summary>
 internal sealed class PatienceIsOver : IDeadLetterSuppression
 {
     public static readonly PatienceIsOver Instance = new();
 }
 
-// The end: TCP gets its FINs and their acknowledgements while there is patience, then RST. What is said so far reaches the wire first.
+// The end: TCP has time for its FINs and their acknowledgements, then connections are reset. The frames of that reach the wire first.
 public sealed partial class StackActor
 {
     /// <summary>
-    /// How long the last frames may wait for a wire that does not take them, and how long a peer that has been reset may ask back. One that has missed the
-    /// bytes before the reset does not believe it, and asks by a challenge ACK (RFC 5961, 3.2); the answer to that is what ends its side.
+    /// How long the last frames may wait for a wire that takes none, and how long a reset peer may answer. A peer that has missed the bytes before the reset
+    /// does not accept it, and sends a challenge ACK (RFC 5961, 3.2); the reset that answers it ends the peer's side.
     /// </summary>
     internal static readonly TimeSpan LastWords = TimeSpan.FromMilliseconds(100);
 
@@ -59,7 +59,7 @@ public sealed partial class StackActor
         _desk.PostPoll();
     }
 
-    /// <summary>After each poll: nothing left to finish, and nothing to be said.</summary>
+    /// <summary>Called after each poll. Stops when no connection and no frame is left.</summary>
     private void StopWhenDone()
     {
         if (_stopping && !_resets && _stack.Tcp.Count == 0 && !_wires.HaveFrames)
@@ -67,7 +67,7 @@ public sealed partial class StackActor
     }
 
     /// <summary>
-    /// Resets connections, before others fill the room that the wire has made: as many as it can be told of. The polls that its credit brings go on.
+    /// Resets as many connections as the wire has room for, before other frames fill it. The polls caused by its credit continue.
     /// </summary>
     private void ResetConnections(Instant now)
     {

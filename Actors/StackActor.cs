@@ -11,18 +11,18 @@ using Tapwire.Stack.Udp;
 
 namespace Tapwire.Actors;
 
-/// <summary>What a stack actor works with.</summary>
-/// <param name="Wires">One for each interface that the stack has from the beginning, in the same order.</param>
+/// <summary>The context of a stack actor.</summary>
+/// <param name="Wires">The wires of the stack's initial interfaces, in the same order.</param>
 /// <param name="Clock">Monotonic time for the engine; a test gives its own.</param>
-/// <param name="QueueFrames">Frames of each wire that wait for a poll, 1 or more; one more is dropped and counted.</param>
-/// <param name="QueueBytes">Memory that those frames may hold on to.</param>
-/// <param name="FramesPerPoll">Frames digested per <see cref="Poll"/>; the rest waits for the next.</param>
+/// <param name="QueueFrames">Frames of each wire that may wait for a poll, at least 1; one more is dropped and counted.</param>
+/// <param name="QueueBytes">Memory that those frames may hold.</param>
+/// <param name="FramesPerPoll">Frames processed per <see cref="Poll"/>; the rest waits for the next.</param>
 /// <param name="EgressCredit">Frames that may be on their way to each wire; see <see cref="EgressCost"/>.</param>
 /// <param name="MaximumTick">Longest time between two polls, or infinite: no tick while nothing is due.</param>
 public sealed record StackContext(NetworkStack Stack, IReadOnlyList<WireTap> Wires, BufferPool Pool, TimeProvider Clock,
     int QueueFrames, long QueueBytes, int FramesPerPoll, int EgressCredit, TimeSpan MaximumTick)
 {
-    /// <summary>Null: memory is not watched.</summary>
+    /// <summary>The watch of the memory that is left; null without one.</summary>
     public MemoryWatch? Memory { get; init; }
 }
 
@@ -31,15 +31,15 @@ public sealed record StackContext(NetworkStack Stack, IReadOnlyList<WireTap> Wir
 public readonly record struct WireTap(IActorRef Tap, bool CutsSuperFrames = false);
 
 /// <summary>
-/// Owns one <see cref="NetworkStack"/> and is the only one who calls it. Frames are queued; the first one in an empty queue posts <see cref="Poll"/>, and so
-/// does every socket call, once for all that are in the mailbox; the scheduler posts it at the engine's next deadline, and never when nothing is due.
+/// Owns one <see cref="NetworkStack"/>, and is its only caller. Frames are queued. The first frame in an empty queue posts <see cref="Poll"/>; so does a socket
+/// call, once for all calls in the mailbox; and the scheduler posts it at the engine's next deadline, never while nothing is due.
 /// </summary>
 public sealed partial class StackActor : UntypedActor, IWithTimers
 {
-    /// <summary>Of a frame that the engine fails on, so many bytes are logged: all headers.</summary>
+    /// <summary>Bytes logged of a frame on which the engine fails: all headers.</summary>
     private const int FaultBytes = 128;
 
-    /// <summary>Comes behind whoever was told something before, so that they have had their turn to answer.</summary>
+    /// <summary>Arrives behind all actors that were told something before, so that they have had their turn to answer.</summary>
     private static readonly Action<object?> TellAnswered = static stack => ((IActorRef)stack!).Tell(Poll.Answered, ActorRefs.NoSender);
 
     private static readonly TimeSpan FaultPause = TimeSpan.FromMilliseconds(10);
@@ -62,7 +62,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     private ICancelable? _tick;
     private Instant _tickAt = Instant.Never;
 
-    /// <summary>The latest time that the engine has been told with a frame or a poll: it must not go back.</summary>
+    /// <summary>The latest time given to the engine with a frame or a poll: it must not go back.</summary>
     private Instant _engineTime;
 
     public StackActor(StackContext context)
@@ -87,7 +87,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
 
     public static Props Props(StackContext context) => Akka.Actor.Props.Create(() => new StackActor(context));
 
-    /// <summary>What comes for every packet is asked for first; every conversation has an object of its own.</summary>
+    /// <summary>Messages that come with every packet are handled first; every other conversation has its own object.</summary>
     protected override void OnReceive(object message)
     {
         switch (message)
@@ -102,7 +102,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
                 HandlePoll(poll);
                 break;
             case FramesWritten written:
-                // Only output that has waited for room, or a reset of the last connections, has something to do with it.
+                // Credit leads to a poll only if output has waited for room, or connections are being reset.
                 if (_wires.AddCredit(written) || _resets)
                     _desk.PostPoll();
                 break;
@@ -116,7 +116,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         }
     }
 
-    /// <summary>One of several shards opens its wires when it knows the others.</summary>
+    /// <summary>Shards open the wire after <see cref="Siblings"/> arrives.</summary>
     protected override void PreStart()
     {
         if (_stack.Options.Shard is null)
@@ -129,7 +129,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         _echoes.Refuse();
         _stack.Close(Now);
 
-        // The last words go out as far as the wires take them.
+        // The last frames go out as far as the wires take them.
         _wires.SendQueued();
         _wires.Clear();
     }
@@ -145,7 +145,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         _streams.Handle(message, Sender) || _datagrams.Handle(message, Sender) || _listeners.Handle(message, Sender) || _options.Handle(message, Sender)
         || _echoes.Handle(message, Sender) || _wires.Handle(message, Sender) || HandleStop(message) || _siblings.Handle(message);
 
-    /// <summary>A turn, or the next round of one: <see cref="PollTurns"/> has the picture.</summary>
+    /// <summary>Runs a turn, or the next round of one: <see cref="PollTurns"/> has the diagram.</summary>
     private void HandlePoll(Poll poll)
     {
         if (ReferenceEquals(poll, Poll.Due))
@@ -160,7 +160,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
 
         if (_turns.TryGoRound())
         {
-            // What the engine has answered by itself (a SYN, an echo request) has nothing to wait for.
+            // Answers of the engine itself (to a SYN, an echo request) need not wait.
             _wires.SendQueued();
             Context.GoOnLater(TellAnswered);
             return;
@@ -192,7 +192,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
             Arm(now, notBefore);
     }
 
-    /// <summary>A frame that makes the engine throw is a fault of the engine: it costs that frame, is logged with its bytes, and nothing else.</summary>
+    /// <summary>Processes a frame. If the engine throws, its code is at fault: the frame is dropped and its bytes are logged.</summary>
     private void Digest(PacketBuffer frame, Instant now)
     {
         var bytes = frame.Span[..Math.Min(frame.Length, FaultBytes)];
@@ -212,7 +212,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         }
     }
 
-    /// <summary>When a frame has come. Round trips are measured by that, and losses told by them: the time that a frame has waited for its turn is not the path's.</summary>
+    /// <summary>The arrival time of a frame. Round trips and losses are measured by it: the time that a frame waited for its turn is not the path's.</summary>
     private Instant ArrivalOf(PacketBuffer frame, Instant now)
     {
         if (frame.ReceivedAt == 0)
@@ -220,7 +220,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         return Instant.Max(_engineTime, Instant.Min(_desk.InstantOf(frame.ReceivedAt), now));
     }
 
-    /// <summary>Timers and output. What throws there costs that turn, and a pause, so that a fault that stays does not become a loop.</summary>
+    /// <summary>Runs timers and output. An exception costs that turn, and a pause, so that a persistent fault does not become a loop.</summary>
     private bool PollEngine(Instant now)
     {
         try
@@ -243,7 +243,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         }
     }
 
-    /// <summary>Hands frames to the wires within their credit, and lets sockets fill the room that this makes.</summary>
+    /// <summary>Sends frames to the wires within their credit, and lets sockets fill the room that becomes free.</summary>
     private void Emit(Instant now)
     {
         _wires.SendQueued();
@@ -254,7 +254,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         }
     }
 
-    /// <summary>Tells the sockets' owners what has come of the engine's work.</summary>
+    /// <summary>Passes the engine's events on to the owners of the sockets.</summary>
     private void TellEvents()
     {
         while (_stack.TryDequeueEvent(out var socket, out var events))
@@ -282,8 +282,8 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     }
 
     /// <summary>
-    /// Has the scheduler post a poll at the engine's next deadline. A tick that is set for an earlier time stays: most deadlines move on with every
-    /// segment, and one early poll is cheaper than a cancelled timer for each.
+    /// Has the scheduler post a poll at the engine's next deadline. A tick set for an earlier time stays. Most deadlines move with every segment, and one early
+    /// poll is cheaper than a cancelled timer for each.
     /// </summary>
     private void Arm(Instant now, Instant notBefore)
     {

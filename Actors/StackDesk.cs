@@ -7,8 +7,8 @@ using Tapwire.Stack;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// What the parts of a stack actor work with in common: the engine, the sockets by their names, the time, and the way to ask for a turn. It belongs to the actor, and is used
-/// within its turns only.
+/// The state that all parts of a stack actor share: the engine, the sockets by their ids, the time, and the request for a turn. It belongs to the actor, and is
+/// used within its turns only.
 /// </summary>
 /// <param name="self">The actor, for messages to itself.</param>
 internal sealed class StackDesk(StackContext context, IActorRef self, ILoggingAdapter log, RefusalLog refusals)
@@ -25,16 +25,16 @@ internal sealed class StackDesk(StackContext context, IActorRef self, ILoggingAd
 
     public ILoggingAdapter Log => log;
 
-    /// <summary>For what may be said once a second of each kind.</summary>
+    /// <summary>The log for refusals, with one line a second for each kind.</summary>
     public RefusalLog Refusals => refusals;
 
     /// <summary>The engine's time.</summary>
     public Instant Now => new(context.Clock.GetElapsedTime(_origin).Ticks);
 
-    /// <summary>A time stamp of the clock as the engine's time.</summary>
+    /// <summary>A time stamp of the clock in the engine's time.</summary>
     public Instant InstantOf(long timestamp) => new(context.Clock.GetElapsedTime(_origin, timestamp).Ticks);
 
-    /// <summary>There is work for a turn: the actor has one when all that is in its mailbox is handled.</summary>
+    /// <summary>Requests a turn, which the actor has after all messages in its mailbox.</summary>
     public void PostPoll()
     {
         if (Turns.TryPost())

@@ -4,9 +4,9 @@ using Tapwire.Stack;
 
 namespace Tapwire.Actors;
 
-/// <summary>Errors of the stack for those who operate it.</summary>
+/// <summary>Descriptions of the stack's errors for operators.</summary>
 public static class StackErrors
 {
-    /// <summary>What the system calls the error, as in "Address already in use".</summary>
+    /// <summary>The operating system's text for the error, as in "Address already in use".</summary>
     public static string Describe(this StackError error) => Marshal.GetPInvokeErrorMessage((int)error);
 }

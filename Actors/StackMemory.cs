@@ -3,13 +3,13 @@ using Tapwire.Stack;
 
 namespace Tapwire.Actors;
 
-/// <summary>What memory the machine, or the control group, has left: the engine and the sockets' actors go by it.</summary>
+/// <summary>Tells the engine and the sockets' actors how much memory the machine, or the control group, has left.</summary>
 internal sealed class StackMemory(StackDesk desk)
 {
     private Instant _lookedAt;
     private long _bytesAtLook;
 
-    /// <summary>Looks, if it is time. It costs nothing while nothing goes on: then no memory is used either.</summary>
+    /// <summary>Checks the memory if a check is due. Nothing is checked while the stack is idle, because it uses no memory then.</summary>
     public void Watch(Instant now)
     {
         if (desk.Context.Memory is not { } memory)

@@ -8,13 +8,13 @@ using Tapwire.Stack.Udp;
 
 namespace Tapwire.Actors;
 
-/// <summary>What a stack actor tells of itself: the conversation of Messages/Status.cs.</summary>
+/// <summary>The status of a stack actor: the conversation of Messages/Status.cs.</summary>
 internal static class StackStatuses
 {
-    /// <summary>Connections that a status answer lists at most; the total is always right.</summary>
+    /// <summary>Most connections that a status answer lists; the total is always exact.</summary>
     public const int MaxConnections = 1000;
 
-    /// <param name="counters">The actor's own, by name.</param>
+    /// <param name="counters">The actor's own counters by name.</param>
     public static StackStatus Of(StackDesk desk, IEnumerable<KeyValuePair<string, long>> counters)
     {
         var stack = desk.Stack;

@@ -6,10 +6,10 @@ using Tapwire.Stack.Interfaces;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// The wire of one interface as the stack actor sees it: the tap actor, the frames off the wire that wait for a turn, and the credit for frames to it. One that is full, or
-/// flooded, costs the others nothing.
+/// The wire of one interface as the stack actor sees it: the tap actor, the received frames that wait for a turn, and the credit for frames to it. A wire that
+/// is full, or flooded, does not affect the others.
 /// </summary>
-/// <param name="credit">Frames that may be on their way to the wire, as <paramref name="cost"/> reckons.</param>
+/// <param name="credit">Frames that may be on their way to the wire, counted by <paramref name="cost"/>.</param>
 internal sealed class StackWire(NetworkInterface owner, IActorRef tap, EgressCost cost, int credit, FrameQueue received)
 {
     private int _credit = credit;
@@ -18,14 +18,14 @@ internal sealed class StackWire(NetworkInterface owner, IActorRef tap, EgressCos
 
     public IActorRef Tap => tap;
 
-    /// <summary>Frames off the wire that wait for a turn.</summary>
+    /// <summary>Received frames that wait for a turn.</summary>
     public FrameQueue Received => received;
 
-    /// <summary>Frames off the wire for which there was no room.</summary>
+    /// <summary>Received frames for which there was no room.</summary>
     public long Dropped { get; private set; }
 
     /// <summary>Takes a frame over.</summary>
-    /// <returns>False: there was no room, and it has been dropped and counted.</returns>
+    /// <returns>False: there was no room, and the frame has been dropped and counted.</returns>
     public bool TryEnqueue(PacketBuffer frame)
     {
         if (received.TryEnqueue(frame))
@@ -35,8 +35,8 @@ internal sealed class StackWire(NetworkInterface owner, IActorRef tap, EgressCos
         return false;
     }
 
-    /// <summary>The wire has room again.</summary>
-    /// <returns>True: output has waited for it.</returns>
+    /// <summary>The wire has room for more frames.</summary>
+    /// <returns>True: output has waited for the room.</returns>
     public bool AddCredit(int frames)
     {
         var waited = _credit <= 0;
@@ -45,8 +45,8 @@ internal sealed class StackWire(NetworkInterface owner, IActorRef tap, EgressCos
         return waited;
     }
 
-    /// <summary>Hands frames to the wire within its credit. The last one that the credit allows may overdraw it.</summary>
-    /// <returns>True: it has handed over at least one.</returns>
+    /// <summary>Sends frames to the wire within its credit. The last one that the credit allows may overdraw it.</summary>
+    /// <returns>True: at least one frame was sent.</returns>
     public bool SendQueued()
     {
         var before = _credit;
@@ -60,7 +60,7 @@ internal sealed class StackWire(NetworkInterface owner, IActorRef tap, EgressCos
         return _credit != before;
     }
 
-    /// <summary>Nobody takes any more: what waits in either direction goes back to the pool.</summary>
+    /// <summary>Releases all waiting frames, in both directions.</summary>
     public void Clear()
     {
         received.Clear();

@@ -12,14 +12,14 @@ namespace Tapwire.Actors;
 /// <summary>The wires of a stack actor, one for each interface: the conversations of Messages/Wire.cs and Messages/Interface.cs.</summary>
 internal sealed class StackWires
 {
-    /// <summary>Frames of one wire that are digested before the next one has its turn.</summary>
+    /// <summary>Frames of one wire that are processed before the next wire has its turn.</summary>
     private const int Share = 16;
 
     private readonly StackDesk _desk;
     private readonly StackWire?[] _byIndex = new StackWire?[NetworkStack.MaxInterfaces];
     private readonly List<StackWire> _all = [];
 
-    // Whose turn it is, and how much is left of it.
+    // The wire in turn, and the frames left of its turn.
     private int _turn;
     private int _share = Share;
     private long _droppedBefore;
@@ -34,16 +34,16 @@ internal sealed class StackWires
         }
     }
 
-    /// <summary>Frames off a wire wait for a turn.</summary>
+    /// <summary>Received frames wait for a turn.</summary>
     public bool HaveReceived => _all.Exists(static wire => wire.Received.Count > 0);
 
     /// <summary>Frames wait to be written.</summary>
     public bool HaveFrames => _all.Exists(static wire => wire.Interface.HasFrames);
 
-    /// <summary>Frames off wires for which there was no room.</summary>
+    /// <summary>Received frames for which there was no room.</summary>
     public long Dropped => _droppedBefore + _all.Sum(static wire => wire.Dropped);
 
-    /// <returns>False: the message is none of these.</returns>
+    /// <returns>False: the message belongs to another conversation.</returns>
     public bool Handle(object message, IActorRef sender)
     {
         switch (message)
@@ -86,13 +86,13 @@ internal sealed class StackWires
             wire.Tap.Tell(new OpenWire(wire.Interface.Index));
     }
 
-    /// <summary>A frame comes from a wire itself, not from a sibling.</summary>
+    /// <summary>The sender of a frame is a wire's actor, not a sibling.</summary>
     public bool IsTap(IActorRef sender) => _all.Exists(wire => wire.Tap.Equals(sender));
 
-    /// <summary>What frames of that interface begin with.</summary>
+    /// <summary>The medium of the interface of a frame.</summary>
     public Medium MediumOf(PacketBuffer frame) => _byIndex[frame.Interface]?.Interface.Options.Medium ?? Medium.Ethernet;
 
-    /// <summary>Takes a frame off a wire over.</summary>
+    /// <summary>Queues a frame off a wire, and takes it over.</summary>
     public void Enqueue(PacketBuffer frame)
     {
         if (_byIndex[frame.Interface] is not { } wire)
@@ -106,7 +106,7 @@ internal sealed class StackWires
         }
     }
 
-    /// <summary>The next frame to be digested: a few of each wire in turn.</summary>
+    /// <summary>Takes the next frame to be processed: a few of each wire in turn.</summary>
     public bool TryDequeue([NotNullWhen(true)] out PacketBuffer? frame)
     {
         for (var tried = 0; tried <= _all.Count; tried++)
@@ -125,12 +125,12 @@ internal sealed class StackWires
         return false;
     }
 
-    /// <summary>The wire has room again.</summary>
-    /// <returns>True: output has waited for it.</returns>
+    /// <summary>A wire has room for more frames.</summary>
+    /// <returns>True: output has waited for the room.</returns>
     public bool AddCredit(FramesWritten written) => _byIndex[written.Interface]?.AddCredit(written.Count) == true;
 
-    /// <summary>Hands frames to the wires within their credit.</summary>
-    /// <returns>True: at least one.</returns>
+    /// <summary>Sends frames to the wires within their credit.</summary>
+    /// <returns>True: at least one frame was sent.</returns>
     public bool SendQueued()
     {
         var any = false;
@@ -139,7 +139,7 @@ internal sealed class StackWires
         return any;
     }
 
-    /// <summary>The actor ends.</summary>
+    /// <summary>Releases all waiting frames when the actor ends.</summary>
     public void Clear()
     {
         foreach (var wire in _all)
@@ -167,7 +167,7 @@ internal sealed class StackWires
         return wire;
     }
 
-    /// <returns>Null, or why not.</returns>
+    /// <returns>Null, or the reason of a refusal.</returns>
     private string? Attach(AttachInterface attach)
     {
         var stack = _desk.Stack;

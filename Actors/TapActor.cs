@@ -10,30 +10,31 @@ using Tapwire.Wires;
 
 namespace Tapwire.Actors;
 
-/// <summary>What a tap actor works with. The first wire is opened by the caller, who can tell the user why it does not open; later ones by the actor.</summary>
+/// <summary>The context of a tap actor. The caller opens the first wire, so that it can tell the user why it does not open; the actor opens later
+/// ones.</summary>
 /// <param name="Open">Opens the wire again after a failure; throws <see cref="WireException"/>.</param>
 /// <param name="ReadBatch">Frames read before the stack has its turn, 1..1024.</param>
-/// <param name="QueueFrames">Frames that wait for a wire that is full; one more is dropped and counted.</param>
+/// <param name="QueueFrames">Frames that may wait for a full wire; one more is dropped and counted.</param>
 public sealed record TapContext(IWire Wire, Func<IWire> Open, IReactor Reactor, BufferPool Pool, TimeProvider Clock, int ReadBatch, int QueueFrames,
     TimeSpan ReopenMinimum, TimeSpan ReopenMaximum);
 
 /// <summary>
-/// Owns one wire: reads frames when the reactor says that there are some, writes those that the stack sends. A wire that fails is opened again, with
-/// growing pauses; frames meanwhile are dropped and counted, the stack keeps its sockets.
+/// Owns one wire: reads frames when the reactor reports them, and writes the stack's frames. A wire that fails is opened again, with growing pauses. Meanwhile
+/// frames are dropped and counted, and the stack keeps its sockets.
 /// </summary>
 /// <remarks>
-/// An exception that a wire is not said to throw is a fault of its code. One on a frame that is written costs that frame: the wire would fail on it again after an
-/// outage. Any other counts as the wire's failure: it may never report again, and only a new one is known to.
+/// An exception outside a wire's contract is a fault of its code. While a frame is written, the fault costs that frame, because the wire would fail on it again
+/// after an outage. Any other counts as the wire's failure: the wire may never report again, and only a new one is known to.
 /// </remarks>
 public sealed class TapActor : OwningActor, IWithTimers
 {
-    /// <summary>Credit goes back to the stack in lots of this many frames: a message less per frame, far below the stack's whole credit.</summary>
+    /// <summary>Credit goes back to the stack in lots of this many frames, to save messages. It is far below the stack's whole credit.</summary>
     internal const int CreditLot = 32;
 
-    /// <summary>How long a wire is left alone that could not be read for want of memory.</summary>
+    /// <summary>Pause before a wire is read again after a failed allocation.</summary>
     internal static readonly TimeSpan MemoryPause = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Of a frame that the wire's code fails on, so many bytes are logged: all headers.</summary>
+    /// <summary>Bytes logged of a frame on which the wire's code fails: all headers.</summary>
     private const int FaultBytes = 128;
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
@@ -131,7 +132,7 @@ public sealed class TapActor : OwningActor, IWithTimers
         }
         catch (Exception e) when (MemoryFaults.IsOne(e))
         {
-            // The wire is in order. What was read so far is lost, as where a device's queue is full, and what is there waits.
+            // The wire is intact. The frames read so far are lost, as when a device's queue is full; the others wait in the device.
             MemoryFaults.Of(Context.System).Warn(_log, "Out of memory: wire {Wire} is not read for {Pause}", _wire.Name, Duration.Format(MemoryPause));
             ReleaseBatch();
             Timers.StartSingleTimer(WireReady.Readable, WireReady.Readable, MemoryPause);
@@ -142,7 +143,8 @@ public sealed class TapActor : OwningActor, IWithTimers
         }
     }
 
-    /// <summary>One batch; when there may be more, others have their turn first. (The count says little: frames may have been merged.)</summary>
+    /// <summary>Reads one batch. When there may be more, others have their turn first. (A small count does not mean that the device is empty: frames may have
+    /// been merged.)</summary>
     private void Read()
     {
         var count = _wire.Read(_tap.Pool, _batch, out var more);
@@ -205,7 +207,7 @@ public sealed class TapActor : OwningActor, IWithTimers
         }
     }
 
-    /// <summary>Writes and releases a frame; false, and the frame is still the caller's: the wire is full.</summary>
+    /// <summary>Writes and releases a frame. False if the wire is full; the frame is then still the caller's.</summary>
     private bool TryWrite(PacketBuffer frame)
     {
         _one[0] = frame;
@@ -256,7 +258,7 @@ public sealed class TapActor : OwningActor, IWithTimers
         _refusedBefore += _wire.Refused;
         _wire.Dispose();
 
-        // Before all that could go wrong once more: an actor that still takes a closed wire for its own would never open another one.
+        // The state changes before anything else can fail: an actor that still relied on a closed wire would never open another.
         Become(Down);
         _reopening.Begin();
         _stack.Tell(new WireDown(_interface, _wire.Name, cause.Message));
@@ -265,7 +267,7 @@ public sealed class TapActor : OwningActor, IWithTimers
             Drop(frame);
     }
 
-    /// <summary>What a read had filled in when it threw.</summary>
+    /// <summary>Releases the frames that a read had filled in when it threw.</summary>
     private void ReleaseBatch()
     {
         foreach (var frame in _batch)

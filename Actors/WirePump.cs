@@ -3,20 +3,20 @@ using Tapwire.Wires;
 
 namespace Tapwire.Actors;
 
-/// <summary>What a <see cref="WirePump"/> has come to.</summary>
+/// <summary>The outcome of a <see cref="WirePump"/> run.</summary>
 internal enum PumpState
 {
-    /// <summary>There may be more: it is to run again.</summary>
+    /// <summary>There may be more frames: the pump must run again.</summary>
     More,
 
-    /// <summary>Nothing left: the source tells when there is something again.</summary>
+    /// <summary>No frame is left: the source reports new ones.</summary>
     Empty,
 
-    /// <summary>The target is full and tells when it has room again. Until then nothing is read.</summary>
+    /// <summary>The target is full, and reports when it has room again. Until then nothing is read.</summary>
     Blocked,
 }
 
-/// <summary>Moves frames from one wire to another, a batch at a time. What the target does not take yet stays here, at most a batch.</summary>
+/// <summary>Moves frames from one wire to another, a batch at a time. Frames that the target does not take stay here, at most a batch.</summary>
 internal sealed class WirePump(BufferPool pool, int batch)
 {
     private readonly PacketBuffer[] _frames = new PacketBuffer[batch];
@@ -24,10 +24,10 @@ internal sealed class WirePump(BufferPool pool, int batch)
     private int _end;
 
     /// <summary>Moves at most one batch.</summary>
-    /// <exception cref="WireException">A wire has failed. What was read and not written is still here.</exception>
+    /// <exception cref="WireException">A wire has failed. Frames read and not written are still here.</exception>
     public PumpState Run(IWire from, IWire to)
     {
-        // While frames waited for the target the source may have reported some more.
+        // While frames waited for the target, the source may have reported more.
         var more = _next < _end;
         if (!more)
             Fill(from, out more);
@@ -38,7 +38,7 @@ internal sealed class WirePump(BufferPool pool, int batch)
         return _next < _end ? PumpState.Blocked : more ? PumpState.More : PumpState.Empty;
     }
 
-    /// <summary>Takes what there is to be read and drops it, with what has waited. Returns the number of frames.</summary>
+    /// <summary>Reads and drops all available frames, and those that wait here. Returns the number of frames.</summary>
     public int Drain(IWire from)
     {
         var dropped = Clear();
@@ -52,7 +52,7 @@ internal sealed class WirePump(BufferPool pool, int batch)
         return dropped;
     }
 
-    /// <summary>Drops what has waited, and returns the number of frames.</summary>
+    /// <summary>Drops the waiting frames, and returns their number.</summary>
     public int Clear()
     {
         var dropped = 0;
@@ -67,7 +67,7 @@ internal sealed class WirePump(BufferPool pool, int batch)
         return dropped;
     }
 
-    /// <summary>Reads into an empty array. All that a read may fill in is here to be dropped, should it throw in the midst of it.</summary>
+    /// <summary>Reads into an empty array. If the read throws midway, all frames that it filled in are here to be dropped.</summary>
     private void Fill(IWire from, out bool more)
     {
         _next = 0;

@@ -3,8 +3,8 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Messages;
 
 /// <summary>
-/// The messages that have carried a buffer, kept with it for its life. They are immutable, so one that says what is to be said can be sent again: in a steady state
-/// nothing is allocated. Whoever owns the buffer may look here.
+/// The messages that have carried a buffer, kept with it for its life. They are immutable, so an equal message is sent again instead of a new one: in a steady
+/// state nothing is allocated. Only the owner of the buffer may use them.
 /// </summary>
 internal sealed class BufferMessages(Frame frame)
 {

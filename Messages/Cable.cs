@@ -6,7 +6,7 @@ namespace Tapwire.Messages;
 public sealed record CableStatus(CablePortStatus A, CablePortStatus B);
 
 /// <summary>CablePortActor's answer to <see cref="GetStatus"/>: totals since the start.</summary>
-/// <param name="Up">The device is there.</param>
+/// <param name="Up">The device works.</param>
 /// <param name="FramesDropped">Frames dropped because the device was gone.</param>
-/// <param name="FramesRefused">Frames that the device, or the cable, did not take as such: longer than its MTU, or malformed.</param>
+/// <param name="FramesRefused">Frames that the device, or the cable, refused: longer than its MTU, or malformed.</param>
 public sealed record CablePortStatus(string Name, bool Up, long FramesDropped, long FramesRefused) : IDeadLetterSuppression;

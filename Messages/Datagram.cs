@@ -16,22 +16,22 @@ public sealed record OpenDatagram(IpEndpoint Local, UdpSocketOptions Options);
 /// <summary>StackActor → DatagramActor: the socket is open. Datagrams follow while <see cref="ReceiveDatagrams"/> allows.</summary>
 public sealed record DatagramOpened(SocketId Id, IpEndpoint Local);
 
-/// <summary>StackActor → DatagramActor: it is not.</summary>
+/// <summary>StackActor → DatagramActor: the socket could not be opened.</summary>
 public sealed record DatagramOpenFailed(StackError Error);
 
-/// <summary>DatagramActor → StackActor: fix the peer, or loosen it (null). Answered by <see cref="DatagramConnected"/>.</summary>
+/// <summary>DatagramActor → StackActor: set the peer, or remove it (null). Answered by <see cref="DatagramConnected"/>.</summary>
 public sealed record ConnectDatagram(SocketId Id, IpEndpoint? Remote);
 
-/// <summary>StackActor → DatagramActor: the peer is fixed, or <paramref name="Error"/> says why not.</summary>
+/// <summary>StackActor → DatagramActor: the peer is set, or <paramref name="Error"/> gives the reason why not.</summary>
 public sealed record DatagramConnected(StackError Error, IpEndpoint Local);
 
-/// <summary>DatagramActor → StackActor: I can take <paramref name="Count"/> more datagrams; others wait in the socket's bounded queue.</summary>
+/// <summary>DatagramActor → StackActor: I can take <paramref name="Count"/> more datagrams. Until then they wait in the socket's bounded queue.</summary>
 public sealed record ReceiveDatagrams(SocketId Id, int Count);
 
-/// <summary>StackActor → DatagramActor: one datagram and its true sender.</summary>
+/// <summary>StackActor → DatagramActor: one datagram and its sender.</summary>
 public sealed record DatagramReceived(PacketBuffer Data, IpEndpoint From) : IOwnsBuffers, IDeadLetterSuppression
 {
-    /// <summary>Such a message: the one that has carried the buffer before, if it was from the same sender.</summary>
+    /// <summary>Returns such a message: the one that has carried the buffer before, if the sender is the same.</summary>
     public static DatagramReceived Of(PacketBuffer data, in IpEndpoint from)
     {
         var carried = BufferMessages.Of(data);
@@ -45,7 +45,7 @@ public sealed record DatagramReceived(PacketBuffer Data, IpEndpoint From) : IOwn
 /// <param name="To">Null sends to the connected peer.</param>
 public sealed record SendDatagram(SocketId Id, PacketBuffer Data, IpEndpoint? To) : IOwnsBuffers, IDeadLetterSuppression
 {
-    /// <summary>Such a message: the one that has carried the buffer before, if it was of the same socket to the same peer.</summary>
+    /// <summary>Returns such a message: the one that has carried the buffer before, if socket and peer are the same.</summary>
     public static SendDatagram Of(SocketId id, PacketBuffer data, IpEndpoint? to)
     {
         var carried = BufferMessages.Of(data);
@@ -55,7 +55,7 @@ public sealed record SendDatagram(SocketId Id, PacketBuffer Data, IpEndpoint? To
     public void Release() => Data.Release();
 }
 
-/// <summary>StackActor → DatagramActor: handed to the network, or refused for <paramref name="Error"/>.</summary>
+/// <summary>StackActor → DatagramActor: the datagram was sent, or refused for <paramref name="Error"/>.</summary>
 public sealed record DatagramSent(StackError Error) : IDeadLetterSuppression;
 
 /// <summary>StackActor → DatagramActor: an ICMP error has come back for a connected socket. The next call of the application reports it.</summary>

@@ -13,11 +13,11 @@ public sealed class WhenReady
     }
 }
 
-/// <summary>DriverActor → who asked: wire, stacks, link and services are there.</summary>
-/// <param name="Stack">The first shard's.</param>
+/// <summary>DriverActor → who asked: wire, stacks, link and services are ready.</summary>
+/// <param name="Stack">The first shard's stack actor.</param>
 public sealed record DriverReady(IActorRef Stack, IReadOnlyList<ServiceOpened> Services);
 
-/// <summary>DriverActor → who asked: the driver cannot work, and why. It stops.</summary>
+/// <summary>DriverActor → who asked: the driver cannot work, for this reason. It stops.</summary>
 public sealed record DriverFailed(string Reason);
 
 /// <summary>Anyone → DriverActor: stop in order. Applications see the end of their streams, TCP gets FIN or RST, the wire closes last. The answer is the
@@ -32,7 +32,7 @@ public sealed class StopDriver
 }
 
 /// <summary>
-/// DriverActor → listeners, links, services → connections: the driver stops; close in order and stop. Said again when its patience is over: stop now.
+/// DriverActor → listeners, links, services → connections: the driver stops; close in order and stop. Sent again when the driver's patience is over: stop now.
 /// </summary>
 public sealed class Stopping : IDeadLetterSuppression
 {
@@ -44,8 +44,8 @@ public sealed class Stopping : IDeadLetterSuppression
 }
 
 /// <summary>
-/// DriverActor → a service's listener, ProxyActor → the actor of a port: it is no longer in the settings. Accept nothing any more, let the connections go on to
-/// their end, and stop then. Answered by <see cref="AcceptingStopped"/>; the actor's termination follows.
+/// DriverActor → a service's listener, ProxyActor → the actor of a port: the settings no longer contain it. Accept nothing more, let existing connections run
+/// to their end, and then stop. Answered by <see cref="AcceptingStopped"/>; the actor's termination follows.
 /// </summary>
 public sealed class StopAccepting : IDeadLetterSuppression
 {
@@ -56,7 +56,7 @@ public sealed class StopAccepting : IDeadLetterSuppression
     }
 }
 
-/// <summary>The answer to <see cref="StopAccepting"/>: what the port was bound to is free, for whoever asks the stack, or the host, from now on.</summary>
+/// <summary>The answer to <see cref="StopAccepting"/>: the port is free in the stack, or on the host, from now on.</summary>
 public sealed class AcceptingStopped : IDeadLetterSuppression
 {
     public static readonly AcceptingStopped Instance = new();
@@ -67,7 +67,7 @@ public sealed class AcceptingStopped : IDeadLetterSuppression
 }
 
 /// <summary>
-/// DriverActor → StackActor, once every socket's actor has gone: let what is closing finish, within <paramref name="Patience"/>, reset the rest, and stop.
+/// DriverActor → StackActor, after every socket's actor has gone: let closing connections finish within <paramref name="Patience"/>, reset the rest, and stop.
 /// The answer is the actor's termination.
 /// </summary>
 public sealed record StopStack(TimeSpan Patience);

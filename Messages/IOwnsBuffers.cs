@@ -1,6 +1,6 @@
 namespace Tapwire.Messages;
 
-/// <summary>A message that owns pooled buffers. Whoever cannot handle it, dead letters included, releases them.</summary>
+/// <summary>A message that owns pooled buffers. A receiver that cannot handle it releases them; so does the reader of dead letters.</summary>
 public interface IOwnsBuffers
 {
     /// <summary>Returns the buffers to the pool. Called at most once, by the message's last holder.</summary>

@@ -6,49 +6,49 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Messages;
 
 /// <summary>
-/// DriverActor → StackActor: one more interface, with its wire. Answered by <see cref="InterfaceAttached"/> or <see cref="InterfaceRefused"/>; with the first, the tap actor has been
-/// told to open its wire. Of several shards each is asked.
+/// DriverActor → StackActor: add an interface, with its wire. Answered by <see cref="InterfaceAttached"/>, after the tap actor has been told to open its wire,
+/// or by <see cref="InterfaceRefused"/>. Sent to each shard.
 /// </summary>
-/// <param name="Options">Their <see cref="InterfaceOptions.Name"/> is what other messages call it: no other interface has it.</param>
-/// <param name="Routes">Those through gateways; the ones to the addresses' own prefixes come with these.</param>
-/// <param name="Tap">The actor of the wire.</param>
+/// <param name="Options">Other messages refer to the interface by its <see cref="InterfaceOptions.Name"/>, which no other interface has.</param>
+/// <param name="Routes">Routes through gateways; those to the addresses' own prefixes come with the addresses.</param>
+/// <param name="Tap">The wire's actor.</param>
 public sealed record AttachInterface(InterfaceOptions Options, IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<GatewayRoute> Routes, IActorRef Tap)
 {
-    /// <summary>The driver cuts super-frames for this wire itself: each counts for its segments where frames to the wire are counted.</summary>
+    /// <summary>The driver itself cuts super-frames for this wire: each counts for its segments where frames to the wire are counted.</summary>
     public bool CutsSuperFrames { get; init; }
 }
 
-/// <summary>A route through a gateway, as settings have it.</summary>
+/// <summary>A route through a gateway, as in the settings.</summary>
 public readonly record struct GatewayRoute(IpPrefix Destination, IpAddress Gateway);
 
-/// <summary>StackActor → DriverActor: done.</summary>
+/// <summary>StackActor → DriverActor: the interface has been added.</summary>
 public sealed record InterfaceAttached(string Name);
 
-/// <summary>StackActor → DriverActor: nothing has changed.</summary>
-/// <param name="Reason">Why, in a sentence.</param>
+/// <summary>StackActor → DriverActor: the interface was refused, and nothing has changed.</summary>
+/// <param name="Reason">The reason, in a sentence.</param>
 public sealed record InterfaceRefused(string Name, string Reason);
 
 /// <summary>
-/// DriverActor → StackActor: the interface goes, with its addresses and routes. Its connections are reset and end with ECONNABORTED; sockets that are bound to its addresses
-/// likewise; listeners and sockets of all addresses stay. Answered by <see cref="InterfaceDetached"/>, behind the last frame for the wire.
+/// DriverActor → StackActor: remove the interface, with its addresses and routes. Its connections are reset and end with ECONNABORTED; sockets that are bound
+/// to its addresses likewise; listeners and sockets of all addresses stay. Answered by <see cref="InterfaceDetached"/>, after the last frame for the wire.
 /// </summary>
 public sealed record DetachInterface(string Name);
 
 /// <summary>StackActor → DriverActor: the interface is gone, or there was none of that name.</summary>
 public sealed record InterfaceDetached(string Name);
 
-/// <summary>Anyone → StackActor: an address comes or goes at run time. Answered by <see cref="AddressAnswer"/>.</summary>
+/// <summary>Anyone → StackActor: add or remove an address at run time. Answered by <see cref="AddressAnswer"/>.</summary>
 /// <param name="Interface">The name of the interface; null: the one with an address of the same network, or else the first.</param>
 public sealed record AddAddress(IpPrefix Prefix, string? Interface = null);
 
 /// <inheritdoc cref="AddAddress"/>
 public sealed record RemoveAddress(IpAddress Address);
 
-/// <summary>DriverActor → StackActor: a route comes, or goes, at run time. Answered by <see cref="AddressAnswer"/>.</summary>
+/// <summary>DriverActor → StackActor: add or remove a route at run time. Answered by <see cref="AddressAnswer"/>.</summary>
 public sealed record AddRoute(GatewayRoute Route, string Interface);
 
 /// <inheritdoc cref="AddRoute"/>
 public sealed record RemoveRoute(IpPrefix Destination, string Interface);
 
-/// <summary>StackActor → who asked for an address or a route to be added or removed: done, or why not.</summary>
+/// <summary>StackActor → who asked for an address or a route to be added or removed: it is done, or the reason why not.</summary>
 public sealed record AddressAnswer(StackError Error);

@@ -12,13 +12,13 @@ namespace Tapwire.Messages;
 /// <summary>The reactor → a socket's or a session's actor: its descriptor has become ready. No answer.</summary>
 public sealed class LinkReady : IDeadLetterSuppression
 {
-    /// <summary>The readiness handler of a descriptor that belongs to an actor: its state is the actor's reference, so that none is made for each descriptor.</summary>
+    /// <summary>The readiness handler of an actor's descriptor. Its state is the actor's reference, so that no handler is made for each descriptor.</summary>
     public static readonly Action<object?, Readiness> Tell = static (actor, readiness) => ((IActorRef)actor!).Tell(Of(readiness), ActorRefs.NoSender);
 
     /// <summary>As <see cref="Tell"/>, for a descriptor whose handler has no state.</summary>
     public static Action<Readiness> To(IActorRef actor) => readiness => Tell(actor, readiness);
 
-    /// <summary>For an actor that has read a batch and may find more: it reads on when others have had their turn.</summary>
+    /// <summary>For an actor that has read a batch and may find more: it continues after others have had their turn.</summary>
     public static readonly Action<object?> TellReadable = static actor => ((IActorRef)actor!).Tell(Of(Readiness.Readable), ActorRefs.NoSender);
 
     private static readonly LinkReady[] All = [.. Enumerable.Range(0, 8).Select(bits => new LinkReady((Readiness)bits))];
@@ -30,19 +30,21 @@ public sealed class LinkReady : IDeadLetterSuppression
     public static LinkReady Of(Readiness readiness) => All[(int)readiness];
 }
 
-/// <summary>LinkSessionActor → LinkActor, and on to the socket's actor with the same sender: what an application asks. Answered by one <see cref="LinkReply"/>.</summary>
-/// <param name="Peer">Whose session it is.</param>
+/// <summary>LinkSessionActor → LinkActor, and on to the socket's actor with the same sender: a request of an application. Answered by one
+/// <see cref="LinkReply"/>.</summary>
+/// <param name="Peer">The credentials of the session's owner.</param>
 public sealed record LinkCall(LinkRequest Request, PeerCredentials Peer = default);
 
-/// <summary>A socket's actor or LinkActor → LinkSessionActor: the answer for the application, with a descriptor to pass where there is one.</summary>
+/// <summary>A socket's actor or LinkActor → LinkSessionActor: the answer for the application, with a descriptor to pass if there is one.</summary>
 public sealed record LinkReply(LinkAnswer Answer, ApplicationEnd? Descriptor = null);
 
-/// <summary>ConnectionActor → LinkActor: this socket is to listen. Its descriptor is the message's, and goes over to a listener's actor; then the sender is told to stop.</summary>
-/// <param name="Context">Of the shard that has the port.</param>
+/// <summary>ConnectionActor → LinkActor: this socket will listen. The message owns its descriptor, which goes to a listener's actor; then the sender is told to
+/// stop.</summary>
+/// <param name="Context">The context of the shard that has the port.</param>
 public sealed record BecomeListener(SocketContext Context, AcceptLink Link, SocketFamily Family, SocketId? Binding, TcpSocketOptions Options, ListenRequest Request,
     IActorRef Session)
 {
-    /// <summary>For whoever finds that there is to be no listener.</summary>
+    /// <summary>Closes the descriptor, when there will be no listener.</summary>
     public void Refuse()
     {
         Link.Dispose();
@@ -56,13 +58,13 @@ public sealed record BecomeListener(SocketContext Context, AcceptLink Link, Sock
 public sealed record SocketEnded(ulong Handle) : IDeadLetterSuppression;
 
 /// <summary>
-/// The owner of a descriptor → ConnectionActor, its first message, or LinkListenerActor → LinkActor, which has that actor made: what it is to join to a
-/// socket of the stack. The descriptor is the actor's from now on. No answer but the socket's end, which the parent is told.
+/// The owner of a descriptor → ConnectionActor, its first message, or LinkListenerActor → LinkActor, which has that actor made: join the descriptor to a socket
+/// of the stack. The actor owns the descriptor from now on. No answer; the parent is told of the socket's end.
 /// </summary>
 /// <param name="Accepted">The connection to attach to; null for a socket that an application has just made.</param>
 public sealed record JoinSocket(SocketContext Context, StreamEnd Link, SocketFamily Family, TcpSocketOptions Options = default, Accepted? Accepted = null)
 {
-    /// <summary>For whoever finds that there is no actor to take it: both sides are reset.</summary>
+    /// <summary>Resets both sides, when no actor can take the message.</summary>
     public void Refuse()
     {
         Link.Reset();

@@ -6,7 +6,7 @@ namespace Tapwire.Messages;
 
 /// <summary>
 /// ConnectionActor → StackActor: reserve a TCP port. Answered once: <see cref="Bound"/> or <see cref="BindFailed"/>. The reservation ends with
-/// <see cref="Unbind"/>, or goes over into a <see cref="Connect"/> or <see cref="Listen"/>.
+/// <see cref="Unbind"/>, or is used up by a <see cref="Connect"/> or <see cref="Listen"/>.
 /// </summary>
 /// <param name="Local">Address or wildcard; port 0 has one chosen.</param>
 public sealed record Bind(IpEndpoint Local, bool ReuseAddress);
@@ -14,10 +14,10 @@ public sealed record Bind(IpEndpoint Local, bool ReuseAddress);
 /// <summary>StackActor → ConnectionActor: the port is reserved.</summary>
 public sealed record Bound(SocketId Id, IpEndpoint Local);
 
-/// <summary>StackActor → ConnectionActor: the port is not to be had.</summary>
+/// <summary>StackActor → ConnectionActor: the port cannot be reserved.</summary>
 public sealed record BindFailed(StackError Error);
 
-/// <summary>ConnectionActor → StackActor: give a reservation back. No answer.</summary>
+/// <summary>ConnectionActor → StackActor: release a reservation. No answer.</summary>
 public sealed record Unbind(SocketId Id);
 
 /// <summary>
@@ -27,22 +27,22 @@ public sealed record Unbind(SocketId Id);
 /// <param name="Local">Address or wildcard; port 0 has one chosen. Ignored with a binding.</param>
 /// <param name="Backlog">Connections that may wait for <see cref="Accept"/>, 1..65535.</param>
 /// <param name="Binding">A port reserved by <see cref="Bind"/>, or null.</param>
-/// <param name="Options">What accepted connections start with.</param>
+/// <param name="Options">The initial options of accepted connections.</param>
 public sealed record Listen(IpEndpoint Local, int Backlog, SocketId? Binding, TcpSocketOptions Options);
 
 /// <summary>StackActor → ListenerActor: the socket listens.</summary>
 public sealed record Listening(SocketId Id, IpEndpoint Local);
 
-/// <summary>StackActor → ListenerActor: it does not.</summary>
+/// <summary>StackActor → ListenerActor: the socket does not listen.</summary>
 public sealed record ListenFailed(StackError Error);
 
-/// <summary>ListenerActor → StackActor: I can take <paramref name="Count"/> more connections. Each is answered by one <see cref="Accepted"/>, when it comes;
-/// until then connections wait in the backlog.</summary>
+/// <summary>ListenerActor → StackActor: I can take <paramref name="Count"/> more connections. Each is answered by one <see cref="Accepted"/>, when a connection
+/// is there; without such requests connections wait in the backlog.</summary>
 public sealed record Accept(SocketId Listener, int Count);
 
 /// <summary>
-/// StackActor → ListenerActor, and on to a service's connection with the same sender: a connection. It stays silent until an actor has sent
-/// <see cref="Attach"/>; if this message is lost the connection is aborted.
+/// StackActor → ListenerActor, and on to a service's connection with the same sender: a connection has been accepted. No other message about it is sent until
+/// an actor has sent <see cref="Attach"/>. If this message is lost the connection is aborted.
 /// </summary>
 public sealed record Accepted(SocketId Id, IpEndpoint Local, IpEndpoint Remote);
 

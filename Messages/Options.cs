@@ -3,40 +3,40 @@ using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Messages;
 
-/// <summary>The socket options that mean something to the stack, for a connection that exists. Before that they travel in the socket's options record.</summary>
+/// <summary>The socket options that concern the stack, for an existing connection. Before that they are in the socket's options record.</summary>
 public enum SocketOption
 {
     /// <summary>0 or 1: send small segments at once (TCP_NODELAY).</summary>
     NoDelay,
 
-    /// <summary>0 or 1 (SO_KEEPALIVE).</summary>
+    /// <summary>0 or 1: send keep-alive probes (SO_KEEPALIVE).</summary>
     KeepAlive,
 
-    /// <summary>Seconds of silence before the first probe (TCP_KEEPIDLE).</summary>
+    /// <summary>Seconds of silence before the first keep-alive probe (TCP_KEEPIDLE).</summary>
     KeepAliveIdle,
 
-    /// <summary>Seconds between probes (TCP_KEEPINTVL).</summary>
+    /// <summary>Seconds between keep-alive probes (TCP_KEEPINTVL).</summary>
     KeepAliveInterval,
 
-    /// <summary>Unanswered probes before the connection is given up (TCP_KEEPCNT).</summary>
+    /// <summary>Unanswered keep-alive probes before the connection is given up (TCP_KEEPCNT).</summary>
     KeepAliveCount,
 
     /// <summary>Milliseconds that sent data may stay unacknowledged; 0 is the default (TCP_USER_TIMEOUT).</summary>
     UserTimeout,
 
-    /// <summary>Bytes (SO_RCVBUF).</summary>
+    /// <summary>Size of the receive buffer in bytes (SO_RCVBUF).</summary>
     ReceiveBuffer,
 
-    /// <summary>Bytes (SO_SNDBUF).</summary>
+    /// <summary>Size of the send buffer in bytes (SO_SNDBUF).</summary>
     SendBuffer,
 
-    /// <summary>0 makes close abort, anything else does not (SO_LINGER; to wait in close is the application's part). Reads as 0 or -1.</summary>
+    /// <summary>0 makes close abort the connection, anything else does not (SO_LINGER; waiting in close is the application's part). Reads as 0 or -1.</summary>
     Linger,
 
-    /// <summary>1..255, -1 for the stack's default (IP_TTL).</summary>
+    /// <summary>TTL of packets sent: 1..255, -1 for the stack's default (IP_TTL).</summary>
     HopLimit,
 
-    /// <summary>DSCP and ECN bits (IP_TOS).</summary>
+    /// <summary>DSCP and ECN bits of packets sent (IP_TOS).</summary>
     TrafficClass,
 
     /// <summary>0 or 1: may send to a broadcast address (SO_BROADCAST).</summary>
@@ -45,10 +45,11 @@ public enum SocketOption
     /// <summary>The pending error, cleared by the read (SO_ERROR).</summary>
     Error,
 
-    /// <summary>0 or 1: connecting waits for the first write if a cookie is at hand, and sends it with the SYN (TCP_FASTOPEN_CONNECT; before connecting).</summary>
+    /// <summary>0 or 1: with a known cookie, connecting waits for the first write, and sends it with the SYN (TCP_FASTOPEN_CONNECT; set before
+    /// connecting).</summary>
     FastOpenConnect,
 
-    /// <summary>Connections of a listener that may be open before their handshake is done; 0 is none (TCP_FASTOPEN; before or after listening).</summary>
+    /// <summary>Connections of a listener that may be open before their handshake is done; 0 is none (TCP_FASTOPEN; set before or after listening).</summary>
     FastOpenQueue,
 
     /// <summary>Largest segment towards the peer, in bytes (TCP_MAXSEG); read only.</summary>
@@ -64,12 +65,13 @@ public sealed record SetOption(SocketId Id, SocketOption Option, int Value);
 /// <summary>A socket's actor → StackActor: read an option. Answered by <see cref="OptionAnswer"/>.</summary>
 public sealed record GetOption(SocketId Id, SocketOption Option);
 
-/// <summary>A socket's actor → StackActor: how does the connection stand? Answered by <see cref="TcpInfoAnswer"/>, in order with the answers about options.</summary>
+/// <summary>A socket's actor → StackActor: report the connection's state. Answered by <see cref="TcpInfoAnswer"/>, in order with the answers about
+/// options.</summary>
 public sealed record GetTcpInfo(SocketId Id);
 
-/// <summary>StackActor → the socket's actor: how the connection stands.</summary>
+/// <summary>StackActor → the socket's actor: the connection's state.</summary>
 /// <param name="Info">Null when the connection has ended.</param>
 public sealed record TcpInfoAnswer(TcpInfo? Info);
 
-/// <summary>StackActor → the socket's actor: the option is set, or its value, or why neither.</summary>
+/// <summary>StackActor → the socket's actor: the option's value, or that it is set, or the error.</summary>
 public sealed record OptionAnswer(StackError Error, int Value);

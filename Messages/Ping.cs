@@ -7,5 +7,5 @@ namespace Tapwire.Messages;
 /// <param name="Size">Payload bytes, 0 up to what the MTU allows.</param>
 public sealed record Ping(IpAddress Destination, int Size, TimeSpan Timeout);
 
-/// <summary>StackActor → who asked: the round trip, or why there was none.</summary>
+/// <summary>StackActor → who asked: the round trip, or the reason why there was none.</summary>
 public sealed record PingAnswer(StackError Error, IpAddress From, TimeSpan RoundTrip, byte HopLimit, int Size);

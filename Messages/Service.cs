@@ -4,12 +4,12 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Messages;
 
-/// <summary>ServiceListenerActor → its parent, once: the service is open, or why it is not.</summary>
+/// <summary>ServiceListenerActor → its parent, once: the service is open, or the error.</summary>
 public sealed record ServiceOpened(string Name, IpEndpoint Local, StackError Error);
 
 /// <summary>
-/// The actor of a service's connection → its listener: the connection has ended, and the actor is as new. The next <see cref="Accepted"/> is the answer, or the
-/// actor's end where enough others wait.
+/// The actor of a service's connection → its listener: the connection has ended, and the actor can serve another. The next <see cref="Accepted"/> is the
+/// answer, or the actor's end if enough others wait.
 /// </summary>
 public sealed class ConnectionServed : IDeadLetterSuppression
 {

@@ -1,7 +1,7 @@
 namespace Tapwire.Messages;
 
 /// <summary>
-/// Names a socket of one stack actor. Indexes are used again; the generation tells a request about an earlier socket from one about the present one,
-/// so that a message that comes late is ignored rather than applied to a stranger.
+/// Names a socket of one stack actor. Indexes are reused. The generation distinguishes a request about an earlier socket from one about the present one, so
+/// that a late message is ignored instead of affecting another socket.
 /// </summary>
 public readonly record struct SocketId(int Index, uint Generation);

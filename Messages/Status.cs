@@ -4,9 +4,9 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Messages;
 
 /// <summary>
-/// Anyone → DriverActor, StackActor, TapActor, LinkActor, ProxyActor or CableActor: how are you? Answered by <see cref="DriverStatus"/>,
-/// <see cref="StackStatus"/>, <see cref="TapStatus"/>, <see cref="LinkStatus"/>, <see cref="ProxyStatus"/> or <see cref="CableStatus"/>, in every state. Driver,
-/// proxy and cable ask their children the same; a driver that stops refuses. An actor that is gone does not answer: who asks sets himself a time.
+/// Anyone → DriverActor, StackActor, TapActor, LinkActor, ProxyActor or CableActor: report your status. Answered by <see cref="DriverStatus"/>,
+/// <see cref="StackStatus"/>, <see cref="TapStatus"/>, <see cref="LinkStatus"/>, <see cref="ProxyStatus"/> or <see cref="CableStatus"/>, in every state.
+/// Driver, proxy and cable ask their children the same; a driver that stops refuses. An actor that is gone does not answer, so senders set a time-out.
 /// </summary>
 public sealed class GetStatus
 {
@@ -21,19 +21,19 @@ public sealed class GetStatus
 public sealed record TapStatus(WireStatus Wire);
 
 /// <summary>LinkActor's answer.</summary>
-/// <param name="Sessions">Control connections of applications.</param>
-/// <param name="Sockets">Sockets of applications.</param>
+/// <param name="Sessions">Number of control connections of applications.</param>
+/// <param name="Sockets">Number of sockets of applications.</param>
 public sealed record LinkStatus(int Sessions, int Sockets);
 
 /// <summary>StackActor's answer.</summary>
-/// <param name="Interfaces">What the stack has of each, in the order in which they were added.</param>
-/// <param name="Counters">The engine's counters by name, without those that are zero.</param>
+/// <param name="Interfaces">The stack's state of each interface, in the order in which they were added.</param>
+/// <param name="Counters">The engine's nonzero counters by name.</param>
 public sealed record StackStatus(IReadOnlyList<StackInterfaceStatus> Interfaces, IReadOnlyList<ConnectionStatus> Connections,
     int ConnectionCount, IReadOnlyDictionary<string, long> Counters, long BuffersRented, TimeSpan Uptime)
 {
-    /// <summary>Those of all interfaces.</summary>
+    /// <summary>The addresses of all interfaces.</summary>
     public IEnumerable<IpPrefix> Addresses() => Interfaces.SelectMany(static each => each.Addresses);
 }
 
-/// <summary>An interface as the stack has it; its <see cref="WireStatus"/> is the tap actor's.</summary>
+/// <summary>The stack's state of an interface; its <see cref="WireStatus"/> comes from the tap actor.</summary>
 public sealed record StackInterfaceStatus(string Name, IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<RouteStatus> Routes);

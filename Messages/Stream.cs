@@ -5,12 +5,12 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Messages;
 
 /// <summary>
-/// StackActor → ConnectionActor: bytes in order, as a chain of buffers linked by <c>Next</c>; the last message of a stream carries its end, with or without
+/// StackActor → ConnectionActor: bytes in order, as a chain of buffers linked by <c>Next</c>. The last message of a stream marks its end, with or without
 /// bytes. The bytes count against the TCP window until <see cref="ReadDone"/>.
 /// </summary>
 public sealed record ReadReady(PacketBuffer? Chain, int Bytes, bool EndOfStream) : IOwnsBuffers, IDeadLetterSuppression
 {
-    /// <summary>Such a message: the one that has carried the first buffer before, if that says the same.</summary>
+    /// <summary>Returns such a message: the one that has carried the first buffer before, if its content is the same.</summary>
     public static ReadReady Of(PacketBuffer? chain, int bytes, bool endOfStream)
     {
         if (chain is null)
@@ -24,7 +24,7 @@ public sealed record ReadReady(PacketBuffer? Chain, int Bytes, bool EndOfStream)
     public void Release() => PacketBuffer.ReleaseChain(Chain);
 }
 
-/// <summary>ConnectionActor → StackActor: the application has taken that many bytes: open the window by as much. No answer.</summary>
+/// <summary>ConnectionActor → StackActor: the application has taken that many bytes; open the window by them. No answer.</summary>
 public sealed record ReadDone(SocketId Id, int Bytes) : IDeadLetterSuppression
 {
     /// <inheritdoc cref="WriteDone.Of"/>
@@ -37,12 +37,12 @@ public sealed record ReadDone(SocketId Id, int Bytes) : IDeadLetterSuppression
 
 /// <summary>
 /// ConnectionActor → StackActor: bytes from the application, within the room given by <see cref="Connected"/> and <see cref="WriteDone"/>. Answered by
-/// <see cref="WriteDone"/> as the peer acknowledges, in lots while there is room for any buffer; bytes for a socket that is gone are released, its
+/// <see cref="WriteDone"/> as the peer acknowledges, in lots while there is room for any buffer. Bytes for a socket that is gone are released; its
 /// <see cref="Closed"/> is the answer.
 /// </summary>
 public sealed record WriteRequest(SocketId Id, PacketBuffer Data) : IOwnsBuffers, IDeadLetterSuppression
 {
-    /// <summary>Such a message: the one that has carried the buffer before, if it was for the same socket.</summary>
+    /// <summary>Returns such a message: the one that has carried the buffer before, if the socket is the same.</summary>
     public static WriteRequest Of(SocketId id, PacketBuffer data)
     {
         var carried = BufferMessages.Of(data);
@@ -52,10 +52,10 @@ public sealed record WriteRequest(SocketId Id, PacketBuffer Data) : IOwnsBuffers
     public void Release() => Data.Release();
 }
 
-/// <summary>StackActor → ConnectionActor: room again by that many bytes.</summary>
+/// <summary>StackActor → ConnectionActor: there is room for that many more bytes.</summary>
 public sealed record WriteDone(int Bytes) : IDeadLetterSuppression
 {
-    /// <summary>Such a message: one that this thread has made lately, if there is one.</summary>
+    /// <summary>Returns such a message: one that this thread has made recently, if there is one.</summary>
     public static WriteDone Of(int bytes)
     {
         ref var recent = ref Recent<WriteDone>.At(bytes);
@@ -63,28 +63,28 @@ public sealed record WriteDone(int Bytes) : IDeadLetterSuppression
     }
 }
 
-/// <summary>Which half of a connection is shut down.</summary>
+/// <summary>The half of a connection to shut down.</summary>
 public enum ShutdownDirection
 {
-    /// <summary>No more bytes to the peer: FIN after what is queued.</summary>
+    /// <summary>Send no more bytes: FIN after the queued data.</summary>
     Send,
 
-    /// <summary>No more bytes are wanted: what still comes is acknowledged and discarded.</summary>
+    /// <summary>Receive no more bytes: later data is acknowledged and discarded.</summary>
     Receive,
 }
 
-/// <summary>ConnectionActor → StackActor: shut down one half. No answer but what the peer makes of it.</summary>
+/// <summary>ConnectionActor → StackActor: shut down one half. No answer.</summary>
 public sealed record Shutdown(SocketId Id, ShutdownDirection Direction);
 
-/// <summary>ConnectionActor → StackActor: the application has closed: FIN after pending data; data that still comes is answered with RST. Answered by
+/// <summary>ConnectionActor → StackActor: the application has closed. FIN follows pending data; data that still arrives is answered with RST. Answered by
 /// <see cref="Closed"/>.</summary>
 public sealed record Close(SocketId Id);
 
-/// <summary>ConnectionActor → StackActor: RST now; queues are freed. Answered by <see cref="Closed"/>.</summary>
+/// <summary>ConnectionActor → StackActor: send RST now, and free the queues. Answered by <see cref="Closed"/>.</summary>
 public sealed record Abort(SocketId Id);
 
 /// <summary>
 /// StackActor → ConnectionActor, exactly once and last: the connection has ended, in order (<see cref="StackError.None"/>) or for the first reason that ended
-/// it. All received bytes have been sent before it.
+/// it. All received bytes have been sent to the actor before.
 /// </summary>
 public sealed record Closed(StackError Reason) : IDeadLetterSuppression;

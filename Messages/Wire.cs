@@ -3,13 +3,13 @@ using Tapwire.Stack.Interfaces;
 namespace Tapwire.Messages;
 
 /// <summary>
-/// StackActor → TapActor, once: begin. Frames off the wire come to the sender from now on. Answered by <see cref="WireUp"/> at once, or, if the wire has failed
-/// meanwhile, by <see cref="WireDown"/>, and by <see cref="WireUp"/> when it is there.
+/// StackActor → TapActor, once: open the wire. The sender receives its frames from now on. Answered by <see cref="WireUp"/> at once; or, if the wire has failed
+/// meanwhile, by <see cref="WireDown"/>, and by <see cref="WireUp"/> when it works again.
 /// </summary>
-/// <param name="Interface">The index of the stack's interface that the wire belongs to; every message about the wire names it.</param>
+/// <param name="Interface">The index of the wire's interface in the stack; every message about the wire contains it.</param>
 public sealed record OpenWire(byte Interface);
 
-/// <summary>TapActor → StackActor: the wire is there (again); the stack announces its addresses on it. No answer.</summary>
+/// <summary>TapActor → StackActor: the wire works (again); the stack announces its addresses on it. No answer.</summary>
 /// <param name="Interface">See <see cref="OpenWire"/>.</param>
 public sealed record WireUp(byte Interface, string Name, MacAddress? HardwareAddress, int Mtu);
 

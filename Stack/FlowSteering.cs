@@ -6,13 +6,13 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack;
 
 /// <summary>
-/// Says which of several stacks with the same addresses, the shards, a packet is for. TCP and UDP go by the local port: ports of the ephemeral range are dealt out
-/// among the shards, another port belongs to the shard that has claimed it first, and on a TCP port that is spread all shards listen: a connection is the shard's on
-/// whose queue its SYN came. Everything else is shard 0's, but ARP, which all need. Any thread may ask.
+/// Says which shard, one of several stacks with the same addresses, a packet is for. TCP and UDP go by the local port. Ports of the ephemeral range are divided
+/// among the shards; any other port belongs to the shard that claimed it first. On a spread TCP port all shards listen, and a connection belongs to the shard
+/// whose queue received its SYN. ARP goes to all shards, and everything else to shard 0. Any thread may ask.
 /// </summary>
 /// <remarks>
-/// Nothing relies on the device for being right. One with queues keeps a flow on the queue that it has chosen, and learns from what a shard sends where its flows belong
-/// (Linux's tun does); a packet that comes to another shard all the same crosses over, and is not lost.
+/// Correctness does not depend on the device's choice of queue. A device with queues keeps a flow on the queue that it has chosen, and learns from what a shard
+/// sends where the shard's flows belong (as Linux's tun does). A packet that arrives at the wrong shard crosses over and is not lost.
 /// </remarks>
 public sealed class FlowSteering
 {
@@ -43,22 +43,22 @@ public sealed class FlowSteering
 
     public int Shards { get; }
 
-    /// <summary>The shard on which a TCP port is to be bound.</summary>
+    /// <summary>Returns the shard on which a TCP port is to be bound.</summary>
     /// <param name="port">Not 0.</param>
-    /// <param name="shard">Gets the port, for good, if it is nobody's.</param>
+    /// <param name="shard">Claims the port for good if no shard has it.</param>
     public int ClaimTcp(ushort port, int shard) => Claim(ref _tcp[port], shard);
 
     /// <inheritdoc cref="ClaimTcp"/>
     public int ClaimUdp(ushort port, int shard) => Claim(ref _udp[port], shard);
 
-    /// <summary>All shards listen on a TCP port. To be said before they do.</summary>
+    /// <summary>Makes all shards listen on a TCP port. Must be called before they do.</summary>
     public void SpreadTcp(ushort port) => Volatile.Write(ref _tcp[port], Spread);
 
     /// <summary>All shards listen on that port: a segment without a connection here may have one elsewhere.</summary>
     internal bool IsSpreadTcp(ushort port) => Volatile.Read(ref _tcp[port]) == Spread;
 
-    /// <summary>The shard that a frame off the wire is for, or <see cref="All"/>. One that makes no sense is somebody's, too, to be counted and dropped.</summary>
-    /// <param name="here">On whose queue it has come.</param>
+    /// <summary>The shard that a frame off the wire is for, or <see cref="All"/>. A malformed frame has an owner too, which counts and drops it.</summary>
+    /// <param name="here">The shard whose queue received the frame.</param>
     public int OwnerOfFrame(ReadOnlySpan<byte> frame, Medium link, int here)
     {
         if (link == Medium.Ip)
@@ -73,7 +73,7 @@ public sealed class FlowSteering
         };
     }
 
-    /// <summary>The shard that a packet between own addresses is for. Whoever asks, and whenever, gets the same answer for a connection.</summary>
+    /// <summary>The shard that a packet between own addresses is for. Every shard gets the same answer for a connection at any time.</summary>
     internal int OwnerOfOwn(ReadOnlySpan<byte> packet)
     {
         if (!TryReadTransport(packet, out var header, out var transport))
@@ -94,7 +94,7 @@ public sealed class FlowSteering
         return owner == Spread ? here : owner;
     }
 
-    /// <summary>An error belongs to whoever has sent the packet that it quotes.</summary>
+    /// <summary>An ICMP error belongs to the shard that sent the quoted packet.</summary>
     private int OwnerOfIcmp(ReadOnlySpan<byte> message)
     {
         if (!Icmpv4View.TryParse(message, out var icmp) || !IsError(icmp.Type) || !TryReadTransport(message[Icmpv4Header.Length..], out var quoted, out var transport))
@@ -118,7 +118,7 @@ public sealed class FlowSteering
         return true;
     }
 
-    /// <param name="port">Begins with the local port.</param>
+    /// <param name="port">Bytes that begin with the local port.</param>
     private int Owner(byte protocol, ReadOnlySpan<byte> port)
     {
         var local = BinaryPrimitives.ReadUInt16BigEndian(port);
@@ -140,7 +140,7 @@ public sealed class FlowSteering
         return ports;
     }
 
-    /// <summary>A spread port is in use on every shard; any of them says so.</summary>
+    /// <summary>Any shard will report EADDRINUSE for a spread port; pick 0.</summary>
     private static int Claim(ref byte owner, int shard)
     {
         var before = Interlocked.CompareExchange(ref owner, (byte)shard, Unclaimed);
@@ -153,11 +153,12 @@ public sealed class FlowSteering
     }
 }
 
-/// <summary>One of several stacks that share their addresses. Shard 0 speaks for all where one is enough: it announces and defends addresses, and answers ARP requests and pings.</summary>
+/// <summary>One of several stacks that share their addresses. Shard 0 acts for all where one is enough: it announces and defends addresses, and answers ARP
+/// requests and pings.</summary>
 /// <param name="Index">0 up to, not including, <see cref="FlowSteering.Shards"/>.</param>
 /// <param name="Steering">The same object for all of them.</param>
 public sealed record StackShard(int Index, FlowSteering Steering)
 {
-    /// <summary>An ephemeral port is one of this shard's.</summary>
+    /// <summary>This shard may choose the ephemeral port.</summary>
     internal bool Has(ushort port) => port % Steering.Shards == Index;
 }

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace Tapwire.Stack;
 
 /// <summary>
-/// The engine's only source of randomness: SipHash-2-4 over a counter, keyed from the secret given at construction. Whoever does not know the
-/// secret cannot tell the numbers from random ones; whoever gives the same secret gets the same run.
+/// The engine's only source of randomness: SipHash-2-4 over a counter, keyed with the secret given at construction. Without the secret the numbers cannot be
+/// told from random ones; the same secret repeats the run.
 /// </summary>
 internal sealed class KeyedRandom
 {
@@ -48,6 +48,6 @@ internal sealed class KeyedRandom
         last[..destination.Length].CopyTo(destination);
     }
 
-    /// <summary>A keyed hash of its own: each table and each sequence of numbers gets another key.</summary>
+    /// <summary>Makes a keyed hash with a key of its own, for one table or one sequence of numbers.</summary>
     public SipHash NextHash() => new(NextUInt64(), NextUInt64());
 }

@@ -1,6 +1,6 @@
 namespace Tapwire.Stack;
 
-/// <summary>How much memory there is left where the stack runs, whoever uses it.</summary>
+/// <summary>How much memory is left on the machine or in the control group, whatever uses it.</summary>
 public enum MemoryLevel
 {
     /// <summary>Enough.</summary>
@@ -9,6 +9,6 @@ public enum MemoryLevel
     /// <summary>Buffers do not grow, and windows open no further than a few segments.</summary>
     Scarce,
 
-    /// <summary>New connections, datagrams and out-of-order data are refused, and of what else comes only the little that lets each connection end.</summary>
+    /// <summary>New connections, datagrams and out-of-order data are refused. Of other input only the little that lets each connection end is taken.</summary>
     Exhausted,
 }

@@ -1,15 +1,16 @@
 namespace Tapwire.Stack;
 
-/// <summary>How much memory there is left, as it was lately seen. One thread sets it; all may look.</summary>
+/// <summary>How much memory was left at the last look. One thread sets it; any thread may read it.</summary>
 public sealed class MemoryState
 {
     private volatile int _level;
     private volatile bool _isHalfUsed;
 
-    /// <summary>For those whom nobody tells: always enough.</summary>
+    /// <summary>For stacks whose memory nobody watches: always ample.</summary>
     public static MemoryState Unwatched { get; } = new();
 
-    /// <summary>So much is used that little more than what is needed is to wait in sockets for applications which do not read, long before anything is scarce.</summary>
+    /// <summary>Half of the memory is in use. From then on sockets hold little more than necessary for applications that do not read, long before memory is
+    /// scarce.</summary>
     public bool IsHalfUsed
     {
         get => _isHalfUsed;

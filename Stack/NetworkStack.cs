@@ -54,7 +54,7 @@ public sealed class NetworkStack
 
     public StackCounters Counters { get; } = new();
 
-    /// <summary>How much memory there is left where the stack runs. Its owner, who can look, says so; until then there is enough.</summary>
+    /// <summary>How much memory is left on the machine or in the control group. The stack's owner sets it; until then it is ample.</summary>
     public MemoryLevel MemoryLevel
     {
         get => Tcp.MemoryLevel;
@@ -95,11 +95,11 @@ public sealed class NetworkStack
     }
 
     /// <summary>
-    /// Takes an interface away with its addresses and routes. Connections on it are reset, as far as there is room for that to be said, and end with
-    /// <see cref="StackError.ConnectionAborted"/>; sockets bound to its addresses end likewise; listeners and sockets of all addresses stay. Frames that wait for the wire can still
-    /// be taken from it.
+    /// Takes an interface away with its addresses and routes. Connections on it end with <see cref="StackError.ConnectionAborted"/>, and their peers are sent a
+    /// reset as far as the egress queue has room. Sockets bound to its addresses end likewise; listeners and sockets of all addresses stay. Frames that wait
+    /// for the wire can still be taken from it.
     /// </summary>
-    /// <returns>False: it is none of this stack's, or no longer.</returns>
+    /// <returns>False: the interface is not one of this stack's, or no longer.</returns>
     public bool RemoveInterface(NetworkInterface removed, Instant now)
     {
         if (_interfaces[removed.Index] != removed)
@@ -142,10 +142,10 @@ public sealed class NetworkStack
     }
 
     /// <summary>Adds a route, or replaces the one to the same destination by the same interface.</summary>
-    /// <param name="gateway">Reached on the link; unspecified when the destinations are on the link themselves.</param>
-    /// <param name="by">Where packets leave; null: by the interface on whose link the gateway is, the first one if it is on none.</param>
-    /// <returns>None; NetworkUnreachable: the gateway is not on the link, or there is no such interface; InvalidArgument: the gateway is one of the stack's own addresses or no
-    /// host's; AddressFamilyNotSupported.</returns>
+    /// <param name="gateway">A neighbour on-link; unspecified when the destinations are on-link themselves.</param>
+    /// <param name="by">Where packets leave; null: by the interface with the gateway on-link, or by the first one if no interface has it.</param>
+    /// <returns>None; NetworkUnreachable: the gateway is not on-link, or there is no such interface; InvalidArgument: the gateway is one of the stack's own
+    /// addresses or cannot be a host's; AddressFamilyNotSupported.</returns>
     public StackError AddRoute(IpPrefix destination, IpAddress gateway, NetworkInterface? by = null)
     {
         if (!destination.Address.IsV4 || (!gateway.IsUnspecified && !gateway.IsV4))
@@ -160,7 +160,7 @@ public sealed class NetworkStack
         return StackError.None;
     }
 
-    /// <summary>Removes a route that was added; those of an interface's own prefixes go with their addresses.</summary>
+    /// <summary>Removes a route that <see cref="AddRoute"/> has added. Routes of an interface's own prefixes go with their addresses.</summary>
     /// <param name="by">The interface of the route; null: of every interface.</param>
     /// <returns>False: there is no such route.</returns>
     public bool RemoveRoute(IpPrefix destination, NetworkInterface? by = null)
@@ -173,8 +173,8 @@ public sealed class NetworkStack
     }
 
     /// <summary>
-    /// Takes all interfaces away, and drops what waits for this stack itself. Connections end with <see cref="StackError.ConnectionAborted"/>, without a word to their
-    /// peers; the events of that, and the frames of the interfaces, are still to be taken. Sockets stay to be closed by their owners.
+    /// Takes all interfaces away, and drops packets that this stack has sent to itself. Connections end with <see cref="StackError.ConnectionAborted"/>; their
+    /// peers are sent nothing. The events of that, and the frames of the interfaces, can still be taken. Sockets stay until their owners close them.
     /// </summary>
     public void Close(Instant now)
     {
@@ -188,7 +188,8 @@ public sealed class NetworkStack
             each.Framing.ForgetNeighbors();
     }
 
-    /// <summary>Takes one frame from the wire of the interface that it names, and its buffer. Never throws for what is in it.</summary>
+    /// <summary>Receives one frame from the wire of the interface that the buffer names, and takes the buffer over. Never throws for what the frame
+    /// contains.</summary>
     public void Receive(PacketBuffer frame, Instant now)
     {
         if (_interfaces[frame.Interface] is not { } from)
@@ -206,10 +207,10 @@ public sealed class NetworkStack
             _ipv4.Receive(frame, from, delivery, now);
     }
 
-    /// <summary>Takes a packet that a sibling gave away by <see cref="TryDequeueCrossing"/>.</summary>
+    /// <summary>Receives a packet that a sibling gave away by <see cref="TryDequeueCrossing"/>.</summary>
     public void ReceiveCrossing(PacketBuffer packet, int shardsTried, Instant now) => _ipv4.ReceiveLoopback(packet, now, shardsTried);
 
-    /// <summary>Runs due timers, delivers packets to own addresses, and lets sockets emit while their interfaces have room. Work per call is bounded.</summary>
+    /// <summary>Runs due timers, delivers packets to own addresses, and lets sockets send while their interfaces have room. Work per call is bounded.</summary>
     public void Poll(Instant now)
     {
         _timers.Advance(now);
@@ -244,10 +245,10 @@ public sealed class NetworkStack
     public Instant PollAt =>
         _ip.HasLoopback || _ip.TakeOutput(Tcp.Turns.Waiting | Udp.Waiting) ? Instant.Zero : _timers.NextDeadline;
 
-    /// <summary>There is room for what this connection has to say: its transport does not hold back.</summary>
+    /// <summary>The connection's interface has room in its egress queue, so that its transport does not hold back.</summary>
     public bool HasRoomFor(TcpSocket socket) => _ip.HasRoom(socket.Interface);
 
-    /// <summary>Takes the next packet that is another shard's; the caller owns it, and nobody else its memory.</summary>
+    /// <summary>Takes the next packet for another shard. The caller owns it, and nobody else refers to its memory.</summary>
     public bool TryDequeueCrossing(out CrossingPacket crossing)
     {
         if (!_ip.TryTakeCrossing(out crossing))
@@ -256,12 +257,12 @@ public sealed class NetworkStack
         return true;
     }
 
-    /// <summary>Takes the next socket with news.</summary>
+    /// <summary>Takes the next socket that has events.</summary>
     public bool TryDequeueEvent([NotNullWhen(true)] out StackSocket? socket, out SocketEvents events) => _events.TryDequeue(out socket, out events);
 
     private void Remove(IpAddress address, NetworkInterface from, bool tellsPeers, Instant now)
     {
-        // While the address is still there, so that what a transport may have to send on the way finds it.
+        // The address is still there during this call, so that resets can be sent from it.
         Tcp.AddressRemoved(address, tellsPeers, now);
         Udp.AddressRemoved(address);
         _interfaces.Addresses.TryRemove(address, out _);
@@ -275,7 +276,7 @@ public sealed class NetworkStack
     private static bool HasPrefix(NetworkInterface owner, IpPrefix prefix) =>
         owner.Addresses.Any(p => p.Length == prefix.Length && p.Network == prefix.Network);
 
-    /// <summary>A stack's own random numbers, and those that it shares with its siblings. Of a stack without any they are the same.</summary>
+    /// <summary>Makes a stack's own random numbers, and those that it shares with its siblings. In a stack without siblings both are the same.</summary>
     private static (KeyedRandom Own, KeyedRandom Shared) Numbers(ReadOnlySpan<byte> secret, StackShard? shard)
     {
         var root = new KeyedRandom(secret);
@@ -290,8 +291,8 @@ public sealed class NetworkStack
     }
 
     /// <summary>
-    /// What comes in is taken apart and answered in place, which needs a buffer in one piece that nobody else holds. Frames from a device are; those
-    /// that a stack has emitted, and came back to it or to another one, may not be.
+    /// Received packets are parsed and answered in place, which needs a contiguous buffer that nobody else holds. Frames from a device are such; frames that a
+    /// stack emitted and that came back to it, or to another stack, may not be.
     /// </summary>
     private PacketBuffer Own(PacketBuffer frame)
     {

@@ -5,8 +5,8 @@ using System.Runtime.CompilerServices;
 namespace Tapwire.Stack;
 
 /// <summary>
-/// SipHash (Aumasson and Bernstein, 2012): a keyed hash whose values nobody can predict without the key. 2-4 rounds where an attacker sees
-/// something derived from the value (ISNs, ports), 1-3 rounds for the places in hash tables, as Linux and Rust have it.
+/// SipHash (Aumasson and Bernstein, 2012): a keyed hash whose values nobody can predict without the key. It has 2-4 rounds where an attacker sees something
+/// derived from the value (ISNs, ports), and 1-3 rounds for hash tables, as in Linux and Rust.
 /// </summary>
 internal readonly struct SipHash
 {
@@ -19,7 +19,7 @@ internal readonly struct SipHash
         _k1 = k1;
     }
 
-    /// <summary>SipHash-2-4 of a byte string, as the paper's test vectors have it.</summary>
+    /// <summary>SipHash-2-4 of a byte string, in the order of the paper's test vectors.</summary>
     public ulong Hash(ReadOnlySpan<byte> data)
     {
         var state = new State(_k0, _k1);
@@ -44,7 +44,7 @@ internal readonly struct SipHash
         return state.Finish(4);
     }
 
-    /// <summary>SipHash-2-4 of five words: two addresses and what else tells connections apart.</summary>
+    /// <summary>SipHash-2-4 of five words: two addresses, and a word with the rest of what identifies a connection.</summary>
     public ulong Hash(ulong a, ulong b, ulong c, ulong d, ulong e)
     {
         var state = new State(_k0, _k1);

@@ -19,13 +19,13 @@ public sealed class StackCounters
     public long OutFrames;
     public long OutBytes;
 
-    /// <summary>Packets dropped because the egress queue was beyond its limit: answers and errors; transports hold back before.</summary>
+    /// <summary>Packets dropped because the egress queue was beyond its limit: answers and errors only, for transports hold back earlier.</summary>
     public long EgressOverflow;
 
     /// <summary>Packets to own addresses that were handed back to this stack.</summary>
     public long LoopbackPackets;
 
-    /// <summary>Packets to own addresses that found the loopback queue full.</summary>
+    /// <summary>Packets to own addresses dropped because the loopback queue was full.</summary>
     public long LoopbackOverflow;
 
     // Ethernet
@@ -96,7 +96,7 @@ public sealed class StackCounters
     /// <summary>Destination addresses that no packet on a link may have: unspecified, loopback, reserved.</summary>
     public long IpInMartianDestination;
 
-    /// <summary>Packets from outside that carry one of this stack's own addresses as their source ("land").</summary>
+    /// <summary>Packets from a wire that carry one of this stack's own addresses as their source ("land").</summary>
     public long IpInOwnSource;
 
     /// <summary>Packets to other hosts: this stack does not forward.</summary>

@@ -18,7 +18,7 @@ public sealed class StackOptions
     /// <summary>Packets to own addresses that may wait for the next <see cref="NetworkStack.Poll"/>, 1..1048576.</summary>
     public int LoopbackFrames { get; init; } = 1024;
 
-    /// <summary>Which of several stacks with the same addresses this one is; null for one that has its addresses alone.</summary>
+    /// <summary>This stack's place among several with the same addresses; null for a stack that has its addresses alone.</summary>
     public StackShard? Shard { get; init; }
 
     public NeighborOptions Neighbors { get; init; } = new();

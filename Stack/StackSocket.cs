@@ -12,36 +12,37 @@ public enum SocketEvents : byte
     /// <summary>Room in the send queue has become free.</summary>
     Writable = 2,
 
-    /// <summary>An active open has finished its handshake. With Fast Open it comes twice: when data may be written, and when the handshake is done.</summary>
+    /// <summary>An active open has finished its handshake. With Fast Open the event comes twice: when data may be written, and when the handshake is
+    /// done.</summary>
     Connected = 4,
 
     /// <summary>A listener has a connection to accept.</summary>
     Acceptable = 8,
 
     /// <summary>
-    /// The socket has reached its end: refused, reset, timed out, or closed in order on both sides. Comes once, and last but for bytes that are
-    /// still to be read.
+    /// The socket has reached its end: refused, reset, timed out, or closed in order on both sides. The event comes once, and no other follows but Readable for
+    /// bytes that are still to be read.
     /// </summary>
     Closed = 16,
 
-    /// <summary>The peer's urgent data reaches further than was known (<see cref="Tcp.TcpSocket.UrgentMark"/>).</summary>
+    /// <summary>The peer's urgent data ends later than was known (<see cref="Tcp.TcpSocket.UrgentMark"/>).</summary>
     Urgent = 32,
 
-    /// <summary>An error that does not end the connection: <see cref="Tcp.TcpInfo.SoftError"/> (RFC 9293, 3.9.1.8). Whoever does not care ignores it.</summary>
+    /// <summary>An error that does not end the connection: <see cref="Tcp.TcpInfo.SoftError"/> (RFC 9293, 3.9.1.8). An owner may ignore it.</summary>
     ErrorReported = 64,
 }
 
-/// <summary>What every socket of a stack has: an owner that is told of events, and its place in the stack's list of sockets with news.</summary>
+/// <summary>What every socket of a stack has: an owner that receives its events, and a place in the stack's list of sockets with events.</summary>
 public abstract class StackSocket
 {
     internal SocketEvents PendingEvents;
     internal StackSocket? NextWithEvents;
 
-    /// <summary>Whoever the events are for; the engine does not look at it.</summary>
+    /// <summary>The receiver of the events; the engine does not look at it.</summary>
     public object? Owner { get; set; }
 }
 
-/// <summary>The sockets with news, each once, in the order in which the first of its news came.</summary>
+/// <summary>The sockets with events, each once, in the order of their first event.</summary>
 internal sealed class SocketEventQueue
 {
     private StackSocket? _head;

@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace Tapwire.Stack;
 
-/// <summary>Something that is to happen at a certain time. Armed in at most one wheel, at most once; arming it again moves it.</summary>
+/// <summary>Something that happens at a set time. A timer is armed in at most one wheel, at most once; arming it again moves it.</summary>
 internal abstract class Timer
 {
     internal Timer? WheelNext;
@@ -15,7 +15,7 @@ internal abstract class Timer
     /// <summary>When it fires: the deadline it was armed with, rounded up to the wheel's tick. <see cref="Instant.Never"/> while not armed.</summary>
     public Instant Deadline => IsArmed ? new Instant(WheelTick * TimerWheel.TickLength) : Instant.Never;
 
-    /// <summary>Called once the deadline is reached, with the timer no longer armed; it may arm and cancel timers, itself too.</summary>
+    /// <summary>Called once the deadline is reached, with the timer no longer armed. It may arm and cancel timers, itself included.</summary>
     protected internal abstract void Fire(Instant now);
 }
 
@@ -32,11 +32,11 @@ internal sealed class TimerWheel
     private const int Slots = 1 << SlotBits;
     private const int Levels = 6;
 
-    /// <summary>78 days: the last level but for one slot, which would be taken for the current one. What lies beyond waits there and is placed anew.</summary>
+    /// <summary>78 days: the last level less one slot, which could not be told from the current one. Later deadlines wait there and are placed again.</summary>
     private const long Span = (Slots - 1L) << (SlotBits * (Levels - 1));
 
-    /// <summary>A slot of a higher level with at most so many timers is searched for its true deadline; with more, waking up once at the slot's
-    /// beginning is cheaper.</summary>
+    /// <summary>A slot of a higher level with at most this many timers is searched for its true deadline; with more, waking up once at the slot's beginning is
+    /// cheaper.</summary>
     private const int SearchLimit = 16;
 
     private readonly Timer?[] _slots = new Timer?[Levels * Slots];
@@ -49,7 +49,7 @@ internal sealed class TimerWheel
     /// <summary>Number of timers armed.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Nothing fires before this. Usually exact; where many timers are far away it may be early, never late.</summary>
+    /// <summary>Nothing fires before this. It is usually exact; where many timers are far away it may be early, never late.</summary>
     public Instant NextDeadline
     {
         get
@@ -67,7 +67,7 @@ internal sealed class TimerWheel
     /// <summary>Sets a timer, or moves it if it is armed. A deadline that has passed fires on the next tick after the last <see cref="Advance"/>.</summary>
     public void Arm(Timer timer, Instant deadline)
     {
-        // Instant.Never and what is near it must not overflow; nobody lives to see it fire.
+        // Deadlines near Instant.Never must not overflow; nobody lives to see them fire.
         var tick = deadline.Ticks > long.MaxValue - TickLength ? long.MaxValue / TickLength : (deadline.Ticks + TickLength - 1) / TickLength;
         tick = Math.Max(tick, _advancedTo + 1);
         if (timer.IsArmed)
@@ -84,7 +84,7 @@ internal sealed class TimerWheel
             _next = tick;
     }
 
-    /// <summary>Forgets a timer. Does nothing to one that is not armed.</summary>
+    /// <summary>Cancels a timer. Does nothing to one that is not armed.</summary>
     public void Cancel(Timer timer)
     {
         if (!timer.IsArmed)
@@ -104,7 +104,7 @@ internal sealed class TimerWheel
         _advancedTo = target;
         while (FirstSlot(out var level, out var slot, out var start) && start <= target)
         {
-            // The slot's own time: what is moved down or fires here is never behind the current tick.
+            // The slot's own time: no timer moved down or fired here is behind the current tick.
             _current = Math.Max(start, _current);
             var index = level * Slots + slot;
             _nextKnown = false;
@@ -115,14 +115,14 @@ internal sealed class TimerWheel
         }
 
         _current = target;
-        // An early estimate whose timers have all been cancelled since is behind us now.
+        // An early estimate whose timers have all been cancelled since is now in the past.
         if (_next <= target)
             _nextKnown = false;
     }
 
     private void FireSlot(int index, Instant now)
     {
-        // Timers armed meanwhile go behind the time we advance to, so this ends; timers cancelled meanwhile are gone from the list.
+        // Timers armed meanwhile go beyond the target, so the loop ends; timers cancelled meanwhile have left the list.
         while (_slots[index] is { } timer)
         {
             Unlink(timer);
@@ -148,8 +148,8 @@ internal sealed class TimerWheel
 
     private void Insert(Timer timer)
     {
-        // The level is given by the highest bit in which the tick differs from the current one: on that level both are in the same turn. A timer
-        // for the current tick itself (moved down just now) belongs into the current slot of level 0.
+        // The highest bit in which the tick differs from the current one gives the level: on that level both are in the same turn. A timer for the current tick
+        // itself (just moved down) belongs in the current slot of level 0.
         var tick = Math.Min(timer.WheelTick, _current + Span);
         var differing = (ulong)((tick ^ _current) | (Slots - 1));
         var level = Math.Min((63 - BitOperations.LeadingZeroCount(differing)) / SlotBits, Levels - 1);
@@ -186,7 +186,7 @@ internal sealed class TimerWheel
         timer.WheelSlot = -1;
     }
 
-    /// <summary>The first occupied slot: on the lowest level that has one. Its start may lie in the past only for the slot we are in.</summary>
+    /// <summary>The first occupied slot of the lowest level that has one. Only the current slot may begin in the past.</summary>
     private bool FirstSlot(out int level, out int slot, out long start)
     {
         for (level = 0; level < Levels; level++)

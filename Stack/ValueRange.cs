@@ -1,6 +1,7 @@
 namespace Tapwire.Stack;
 
-/// <summary>The values that an option may have, both ends included. Whoever reads settings asks the same range as the engine that refuses what is outside.</summary>
+/// <summary>The values that an option may have, both ends included. The reader of settings and the engine, which refuses what is outside, use the same
+/// range.</summary>
 public readonly record struct ValueRange<T>(T Least, T Most)
     where T : IComparable<T>
 {

@@ -1,29 +1,29 @@
 namespace Tapwire.Wires;
 
 /// <summary>
-/// Decides how many frames to read before looking again whether there are more: as many as came together last. One more would be a read that finds nothing;
-/// fewer, and what belongs together is handled piece by piece. That there were more is found out by trying, the more seldom the more often it was in vain.
+/// Decides how many frames to read before looking again whether there are more: as many as came together last. A larger limit costs a read that finds nothing;
+/// with a smaller one, frames that belong together are handled separately. Tries a larger batch now and then, backing off on failure.
 /// </summary>
 internal struct BurstGauge()
 {
-    /// <summary>So many reads that gave as many frames as they could are, at most, waited for before twice as many are tried.</summary>
+    /// <summary>Most full reads to wait for before a batch of twice the size is tried.</summary>
     internal const int MostPatience = 32;
 
     private int _size = 1;
     private int _filled;
     private int _patience = 1;
 
-    /// <summary>How many frames to read, 1 or more.</summary>
+    /// <summary>How many frames to read, at least 1.</summary>
     public readonly int Limit => IsTrial ? 2 * _size : _size;
 
     private readonly bool IsTrial => _filled >= _patience;
 
-    /// <summary>A read has ended, at its limit or because there was nothing more.</summary>
+    /// <summary>A read has ended, at its limit or because no frame was left.</summary>
     /// <param name="limit">At most <see cref="Limit"/>.</param>
     public void Read(int count, int limit)
     {
         if (count == 0)
-            return; // it was only tried
+            return; // a trial that found nothing
 
         var grown = count > _size;
         if (grown)

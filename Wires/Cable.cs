@@ -3,10 +3,10 @@ using Tapwire.Stack.Interfaces;
 namespace Tapwire.Wires;
 
 /// <summary>
-/// Two wires, joined in memory: what is written at one end is read at the other, after what a real way would do to it. Each end has one owner; the
-/// two may be on different threads. A direction without latency, bandwidth limit and reordering has no clock: a frame has arrived when the write
-/// returns, and its receiver is told on the writer's thread; otherwise a timer tells, at the latest: of the clock given, or with the system's clock,
-/// whose timers are up to 4 ms late, a timer of the receiver's own reactor.
+/// Two wires joined in memory: frames written at one end are read at the other, with the impairments of a real path. Each end has one owner; the two may be on
+/// different threads. A direction without latency, bandwidth limit and reordering has no clock: a frame has arrived when the write returns, and its receiver is
+/// notified on the writer's thread. Otherwise a timer notifies the receiver: a timer of the given clock; or, with the system's clock, whose timers are up to 4
+/// ms late, one of the receiver's own reactor.
 /// </summary>
 public sealed class Cable : IDisposable
 {
@@ -19,7 +19,7 @@ public sealed class Cable : IDisposable
     {
         options.Validate();
 
-        // Locally administered: the ends of a cable have addresses that a log is readable with.
+        // Locally administered addresses that are easy to recognise in a log.
         _a = new CableEnd(options, options.NameA, new MacAddress(0x02_74_77_00_00_0A));
         _b = new CableEnd(options, options.NameB, new MacAddress(0x02_74_77_00_00_0B));
         var seeds = new CableRandom(options.Seed);
@@ -27,7 +27,7 @@ public sealed class Cable : IDisposable
         _b.Outgoing = _a.Incoming = new CableDirection(options, options.BToA, time, seeds.Next()) { Writer = _b, Reader = _a };
     }
 
-    /// <summary>An end. Once it is disposed, frames to it are dropped and counted as disconnected.</summary>
+    /// <summary>One end. Once it is disposed, frames to it are dropped and counted as disconnected.</summary>
     public IWire A => _a;
 
     /// <inheritdoc cref="A"/>
@@ -37,7 +37,7 @@ public sealed class Cable : IDisposable
 
     public CableCounters BToA => _b.Outgoing.Counters;
 
-    /// <summary>Fails both ends, as a device that is removed: a hang-up is reported, and every use is a <see cref="WireException"/>.</summary>
+    /// <summary>Fails both ends, as if a device were removed: a hang-up is reported, and every use throws a <see cref="WireException"/>.</summary>
     public void Unplug()
     {
         _a.Unplug();

@@ -1,6 +1,6 @@
 namespace Tapwire.Wires;
 
-/// <summary>What has happened in one direction of a <see cref="Cable"/> so far.</summary>
+/// <summary>Counters of one direction of a <see cref="Cable"/>.</summary>
 public readonly record struct CableCounters
 {
     /// <summary>Frames that have arrived, and their bytes.</summary>
@@ -9,13 +9,13 @@ public readonly record struct CableCounters
     /// <inheritdoc cref="Frames"/>
     public long Bytes { get; init; }
 
-    /// <summary>Frames dropped by chance.</summary>
+    /// <summary>Frames dropped at random.</summary>
     public long Lost { get; init; }
 
     /// <summary>Frames dropped because the queue before the line was full.</summary>
     public long QueueFull { get; init; }
 
-    /// <summary>Frames dropped because there was no receiver any more.</summary>
+    /// <summary>Frames dropped because the receiver was gone.</summary>
     public long Disconnected { get; init; }
 
     public long Duplicated { get; init; }

@@ -4,8 +4,8 @@ using Tapwire.Posix;
 namespace Tapwire.Wires;
 
 /// <summary>
-/// One direction of a <see cref="Cable"/>: what was written at one end, on its way to the other. Both ends and the clock's timer come here, each from
-/// its own thread; the lock is not held while an end is told anything.
+/// One direction of a <see cref="Cable"/>: the frames on their way from one end to the other. Both ends and the clock's timer call it, each from its own
+/// thread; the lock is not held while an end is notified.
 /// </summary>
 internal sealed class CableDirection
 {
@@ -19,13 +19,13 @@ internal sealed class CableDirection
     private readonly bool _takesTime;
     private readonly Queue<PacketBuffer> _arrived = new();
 
-    // By due time, then by number: frames due at the same time keep their order.
+    // Ordered by due time, then by number: frames due at the same time keep their order.
     private readonly PriorityQueue<PacketBuffer, (long Due, long Number)> _underWay = new();
 
-    // Frames that the line has not finished with: when it will have, and their bytes.
+    // Frames queued for the line or on it: when each is done, and its bytes.
     private readonly Queue<(long End, int Bytes)> _line = new();
 
-    // A generator for each chance, so that adding one impairment leaves the others' pattern as it was.
+    // A generator for each kind of impairment, so that adding one leaves the others' pattern unchanged.
     private CableLoss _loss;
     private CableRandom _duplication, _corruption, _reordering, _jitter;
     private BufferPool _pool = new();
@@ -49,7 +49,7 @@ internal sealed class CableDirection
         _impairments = impairments;
         _time = time;
 
-        // In real time the reader's reactor has the better timers: until there is one, what is due arrives when somebody looks.
+        // In real time the reader's reactor has the better timers. Until there is one, due frames arrive when an end is called.
         _timers = time == TimeProvider.System ? null : time;
         _start = time.GetTimestamp();
         _takesTime = impairments.TakesTime;
@@ -61,7 +61,7 @@ internal sealed class CableDirection
         _jitter = new CableRandom(seeds.Next());
     }
 
-    /// <summary>The ends, which are told when there is something to read, or room, again.</summary>
+    /// <summary>The ends, which are notified when there is something to read, or room again.</summary>
     public required CableEnd Writer { get; set; }
 
     /// <inheritdoc cref="Writer"/>
@@ -104,7 +104,7 @@ internal sealed class CableDirection
         bool room;
         lock (_lock)
         {
-            // From now on frames are copied to where this reader wants them.
+            // From now on frames are copied to buffers of this reader's pool.
             _pool = pool;
             var now = Deliver();
             while (read < frames.Length && _arrived.TryDequeue(out var frame))
@@ -123,7 +123,7 @@ internal sealed class CableDirection
         return read;
     }
 
-    /// <summary>The reader is there now: reports what has arrived before.</summary>
+    /// <summary>The reader has started: reports frames that arrived before.</summary>
     public void Started(IReactor reactor)
     {
         bool arrived;
@@ -138,7 +138,7 @@ internal sealed class CableDirection
             Reader.Report(Readiness.Readable);
     }
 
-    /// <summary>The reader is gone: what is under way, and what is written from now on, is dropped.</summary>
+    /// <summary>The reader is gone: drops frames under way, and those written from now on.</summary>
     public void Close()
     {
         bool room;
@@ -195,7 +195,7 @@ internal sealed class CableDirection
             Send(twin, now);
     }
 
-    /// <summary>Copies a frame as it will be received. A partial checksum is completed where the receiver is to verify it.</summary>
+    /// <summary>Copies a frame as it will be received. A partial checksum is completed if the receiver has to verify it.</summary>
     private PacketBuffer Copy(PacketBuffer frame, bool corrupt)
     {
         var copy = _pool.Rent(frame.TotalLength);
@@ -210,7 +210,7 @@ internal sealed class CableDirection
         return copy;
     }
 
-    /// <summary>Sends a frame over the line and on its way.</summary>
+    /// <summary>Puts a frame on the line, and then on its way.</summary>
     private void Send(PacketBuffer frame, long now)
     {
         if (!_takesTime)
@@ -265,7 +265,7 @@ internal sealed class CableDirection
         _arrivedMemory += frame.Capacity;
     }
 
-    /// <summary>Lets arrive what is due, and returns the time.</summary>
+    /// <summary>Delivers due frames, and returns the time.</summary>
     private long Deliver()
     {
         if (!_takesTime)
@@ -285,7 +285,7 @@ internal sealed class CableDirection
         }
     }
 
-    /// <summary>Sets the timer to the next frame that is due.</summary>
+    /// <summary>Sets the timer to the next due frame.</summary>
     private void Arm(long now)
     {
         var due = _underWay.TryPeek(out _, out var first) ? first.Due : long.MaxValue;
@@ -329,7 +329,7 @@ internal sealed class CableDirection
         return report;
     }
 
-    /// <summary>Room is reported when half of it is free: not for each frame that leaves.</summary>
+    /// <summary>Room is reported when half of it is free, not for each frame that leaves.</summary>
     private bool TakeWriterWaits()
     {
         var report = _writerWaits && _arrivedMemory <= _options.ReceiveBytes / 2 && _underWayMemory <= _options.InFlightBytes / 2;

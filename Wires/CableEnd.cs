@@ -73,7 +73,7 @@ internal sealed class CableEnd(CableOptions options, string name, MacAddress add
         return taken;
     }
 
-    /// <summary>Tells the owner, if there is one.</summary>
+    /// <summary>Notifies the owner, if there is one.</summary>
     public void Report(Readiness readiness) => Volatile.Read(ref _ready)?.Invoke(readiness);
 
     public void Unplug()

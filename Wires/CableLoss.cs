@@ -1,8 +1,8 @@
 namespace Tapwire.Wires;
 
 /// <summary>
-/// Which frames vanish. Alone, each by its own dice; or in bursts, by Gilbert's model: a good state that loses nothing and a bad one that loses
-/// everything, left for one another by dice. In tc-netem(8)'s terms: "loss gemodel P R", with the share P / (P + R) and bursts of 1 / R frames.
+/// Decides which frames are lost: each independently; or in bursts, by Gilbert's model with a good state that loses nothing and a bad one that loses
+/// everything, with a probability for each change of state. In tc-netem(8)'s terms: "loss gemodel P R", with the share P / (P + R) and bursts of 1 / R frames.
 /// </summary>
 internal struct CableLoss
 {

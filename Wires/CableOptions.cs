@@ -3,7 +3,7 @@ using Tapwire.Stack.Buffers;
 
 namespace Tapwire.Wires;
 
-/// <summary>What a <see cref="Cable"/> is and does to frames.</summary>
+/// <summary>The properties of a <see cref="Cable"/>, and its impairments.</summary>
 public sealed record CableOptions
 {
     /// <summary>Names of the two ends.</summary>
@@ -17,25 +17,25 @@ public sealed record CableOptions
     /// <summary>68..65535.</summary>
     public int Mtu { get; init; } = 1500;
 
-    /// <summary>Checksum notes and super-frames that pass as they are, as on a pair of veth devices. Without Checksum the cable fills in partial
-    /// checksums, and the receiver has to verify all; super-frames that are not listed are refused.</summary>
+    /// <summary>Checksum notes and super-frames that pass unchanged, as on a pair of veth devices. Without Checksum the cable completes partial checksums, and
+    /// the receiver has to verify all; super-frames that are not listed are refused.</summary>
     public WireOffloads Offloads { get; init; }
 
-    /// <summary>What happens on the way from end A to end B.</summary>
+    /// <summary>Impairments from end A to end B.</summary>
     public CableImpairments AToB { get; init; } = CableImpairments.None;
 
     /// <inheritdoc cref="AToB"/>
     public CableImpairments BToA { get; init; } = CableImpairments.None;
 
-    /// <summary>Where all chance comes from: the same seed and the same frames at the same times have the same fate.</summary>
+    /// <summary>The seed of all random choices: the same seed and the same frames at the same times give the same result.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Buffer memory, per direction, of frames that have arrived and are not read yet; from there on the writer finds the wire full.
-    /// At least 64 KiB.</summary>
+    /// <summary>Buffer memory, per direction, of frames that have arrived and are not read yet. Beyond it the wire is full for the writer. At least 64
+    /// KiB.</summary>
     public int ReceiveBytes { get; init; } = 2 << 20;
 
-    /// <summary>Buffer memory, per direction, of frames under way; from there on the writer finds the wire full. It must exceed bandwidth times
-    /// latency, or it limits the throughput. At least 64 KiB.</summary>
+    /// <summary>Buffer memory, per direction, of frames under way. Beyond it the wire is full for the writer. It must exceed bandwidth times latency, or it
+    /// limits the throughput. At least 64 KiB.</summary>
     public long InFlightBytes { get; init; } = 64 << 20;
 
     internal void Validate()
@@ -54,32 +54,32 @@ public sealed record CableOptions
     }
 }
 
-/// <summary>What happens to frames in one direction, in this order: loss, duplication, corruption, the queue before the line, the line, the way.</summary>
+/// <summary>Impairments of frames in one direction, in this order: loss, duplication, corruption, the queue before the line, the line, the latency.</summary>
 public sealed record CableImpairments
 {
     /// <summary>A perfect line: a frame is at the other end when the write returns.</summary>
     public static readonly CableImpairments None = new();
 
-    /// <summary>How long each frame is under way after the line has taken its last bit; 0 to 1 h. In real time it is precise to some 50 µs.</summary>
+    /// <summary>Latency of each frame after the line has taken its last bit; 0 to 1 h. In real time it is precise to some 50 µs.</summary>
     public TimeSpan Latency { get; init; }
 
-    /// <summary>The latency varies evenly by so much up and down; 0 to <see cref="Latency"/>. Frames do not overtake each other by it.</summary>
+    /// <summary>Uniform variation of the latency, up and down; 0 to <see cref="Latency"/>. It does not reorder frames.</summary>
     public TimeSpan Jitter { get; init; }
 
-    /// <summary>The line takes so many bits in a second, one frame after the other; 0 is no limit.</summary>
+    /// <summary>Bandwidth of the line, which takes one frame after the other; 0 is no limit.</summary>
     public long BitsPerSecond { get; init; }
 
-    /// <summary>Frames waiting for the line; one more is dropped. 1 or more.</summary>
+    /// <summary>Frames waiting for the line; one more is dropped. At least 1.</summary>
     public int QueueFrames { get; init; } = 1000;
 
-    /// <summary>Bytes of frames waiting for the line; a frame that does not fit any more is dropped, unless it is alone. 1 or more.</summary>
+    /// <summary>Bytes of frames waiting for the line; a frame that does not fit is dropped, unless it is alone. At least 1.</summary>
     public int QueueBytes { get; init; } = 4 << 20;
 
-    /// <summary>Share of frames that vanish, 0..1. The same holds for the other shares.</summary>
+    /// <summary>Share of frames that are lost, 0..1. The other shares have the same range.</summary>
     public double Loss { get; init; }
 
-    /// <summary>Mean number of frames that are lost one after the other. 0: each frame is lost or not by itself. Otherwise 1 or more, and no less than
-    /// Loss / (1 - Loss), below which so much loss does not fit; Loss then is less than 1.</summary>
+    /// <summary>Mean number of frames lost one after the other. 0: each frame is lost independently. Otherwise at least 1, and at least Loss / (1 - Loss),
+    /// below which so much loss is impossible; Loss must then be less than 1.</summary>
     public double LossBurst { get; init; }
 
     /// <summary>Share of frames that arrive twice.</summary>
@@ -88,13 +88,13 @@ public sealed record CableImpairments
     /// <summary>Share of frames that arrive with one bit changed.</summary>
     public double Corrupt { get; init; }
 
-    /// <summary>Share of frames that are under way for <see cref="ReorderDelay"/> longer, so that those sent in that time overtake them.</summary>
+    /// <summary>Share of frames with <see cref="ReorderDelay"/> added to their latency, so that frames sent in that time overtake them.</summary>
     public double Reorder { get; init; }
 
     /// <summary>More than 0, to 1 h.</summary>
     public TimeSpan ReorderDelay { get; init; } = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>A frame may be under way for some time: there is need of a clock.</summary>
+    /// <summary>Frames may need time, and so a clock.</summary>
     internal bool TakesTime => Latency > TimeSpan.Zero || BitsPerSecond > 0 || Reorder > 0;
 
     internal void Validate(string direction)

@@ -1,6 +1,6 @@
 namespace Tapwire.Wires;
 
-/// <summary>SplitMix64: a small generator whose sequence belongs to this code, not to a version of the runtime.</summary>
+/// <summary>SplitMix64: a small generator whose sequence does not depend on the version of the runtime.</summary>
 internal struct CableRandom(ulong seed)
 {
     private ulong _state = seed;
@@ -20,6 +20,6 @@ internal struct CableRandom(ulong seed)
     /// <summary>0 (included) to 1 (excluded).</summary>
     public double NextShare() => (Next() >> 11) * (1.0 / (1UL << 53));
 
-    /// <summary>True with a probability. Something that cannot happen takes no number.</summary>
+    /// <summary>True with a probability. An impossible event draws no number.</summary>
     public bool Hits(double share) => share > 0 && NextShare() < share;
 }

@@ -3,15 +3,15 @@ using Tapwire.Posix;
 namespace Tapwire.Wires;
 
 /// <summary>
-/// The watch of a device's descriptor, for an owner that is told by messages and reads later. The watch is level-triggered: a batch of reads need not go on until one
-/// finds nothing, which costs as much as finding a frame, since what is left is reported again. A report is not repeated before the owner has acted on it. While the
-/// device is full or gone the watch is edge-triggered: a device that has room, or is gone, would be reported all the time.
+/// The watch of a device's descriptor, for an owner that is notified by messages and reads later. The watch is level-triggered. So a batch of reads need not
+/// continue until one finds nothing, which costs as much as finding a frame: frames left unread are reported again. A report is not repeated before the owner
+/// has acted on it. While the device is full or gone the watch is edge-triggered: a device that has room, or is gone, would be reported all the time.
 /// </summary>
-/// <param name="ready">The owner's; called on the reactor's thread.</param>
+/// <param name="ready">The owner's handler; called on the reactor's thread.</param>
 internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
 {
-    // What the owner has been told since its last read: nothing; that there is something; that, and the watch is edge-triggered until it reads, so that only
-    // what is new wakes the reactor. (Without an interest it would miss the end of a device, which wakes those who wait for frames.)
+    // What the owner has been told since its last read: nothing; that there are frames; or that, with the watch edge-triggered until the owner reads, so that
+    // only new frames wake the reactor. (Without any interest it would miss the end of a device, which wakes those who wait for frames.)
     private const int Quiet = 0;
     private const int Told = 1;
     private const int Mute = 2;
@@ -23,7 +23,7 @@ internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
     private volatile bool _hungUp;
     private bool _disposed;
 
-    /// <summary>A tun device reports an error only when it is being removed; reads may go on saying "nothing there" for a moment.</summary>
+    /// <summary>A tun device reports an error only while it is being removed; reads may still say "nothing there" for a moment.</summary>
     public bool HasHungUp => _hungUp;
 
     private bool IsLevel => !_hungUp && !_wantsRoom;
@@ -35,7 +35,7 @@ internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
             _registration = registration;
     }
 
-    /// <summary>The owner reads now. True: what it leaves is reported; false: it has to read until nothing is left.</summary>
+    /// <summary>The owner reads now. True: frames that it leaves are reported; false: it must read until none is left.</summary>
     public bool BeginRead()
     {
         if (Interlocked.Exchange(ref _told, Quiet) == Mute)
@@ -43,7 +43,7 @@ internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
         return IsLevel;
     }
 
-    /// <summary>The device is full; or it is no longer.</summary>
+    /// <summary>The device is full, or no longer full.</summary>
     public void WatchForRoom(bool wanted)
     {
         if (!_wantsRoom && !wanted)
@@ -90,7 +90,7 @@ internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
                 return;
             Watch(Readiness.Readable);
 
-            // The owner may have read at this moment, on another thread, when there was nothing to undo.
+            // The owner may have read at this moment, on another thread, when there was nothing to undo yet.
             if (Interlocked.CompareExchange(ref _told, Mute, Told) == Quiet)
                 Watch();
         }
@@ -104,7 +104,7 @@ internal sealed class DeviceWatch(Action<Readiness> ready) : IDisposable
         }
     }
 
-    /// <summary>With the lock.</summary>
+    /// <summary>Sets the interest. Called with the lock held.</summary>
     private void Watch(Readiness interest)
     {
         if (!_disposed)

@@ -3,11 +3,11 @@ using Tapwire.Stack.Buffers;
 
 namespace Tapwire.Wires;
 
-/// <summary>Fills in what <see cref="ChecksumState.Partial"/> leaves to whoever puts a frame on a wire.</summary>
+/// <summary>Completes the checksums that <see cref="ChecksumState.Partial"/> leaves to the device.</summary>
 internal static class PartialChecksum
 {
-    /// <summary>Completes the checksum in the frame's own header, which no other frame refers to.</summary>
-    /// <returns>False, and the frame is as it was: its note points outside of it.</returns>
+    /// <summary>Completes the checksum in the frame's own header, to which no other frame refers.</summary>
+    /// <returns>False, with the frame unchanged: its note points outside of it.</returns>
     public static bool TryComplete(PacketBuffer frame)
     {
         ref var note = ref frame.Offload;
@@ -15,7 +15,7 @@ internal static class PartialChecksum
         if (at + sizeof(ushort) > frame.Length)
             return false;
 
-        // The field holds the pseudo-header's sum and so is part of what is summed. 0 would mean "none" to UDP; 0xFFFF is the same number to all.
+        // The field holds the pseudo-header's sum, so summing it with the rest completes it. 0 would mean "none" in UDP; 0xFFFF is the same number.
         var checksum = Checksum.Finish(Checksum.Sum(frame, note.ChecksumStart));
         BinaryPrimitives.WriteUInt16BigEndian(frame.Span[at..], checksum == 0 ? (ushort)0xFFFF : checksum);
         note.Checksum = ChecksumState.None;

@@ -9,26 +9,26 @@ using static Tapwire.Posix.Libc;
 
 namespace Tapwire.Wires;
 
-/// <summary>A TAP or TUN device of the kernel: what the kernel sends on that interface is read here, and what is written here it receives.</summary>
+/// <summary>A TAP or TUN device of the kernel: reads frames that the kernel sends on that interface, and writes frames that it receives.</summary>
 public sealed unsafe class TapWire : IWire, IDirectReadWire
 {
 
-    // With super-frames each frame is read, its virtio header before it, into a large buffer by one plain read; one up to this size is copied to a small buffer,
-    // while it is in the first-level cache, and leaves the large one for the next read. Vectors that would put each where it belongs cost more. Frames of a
-    // device that has none larger are read into a small buffer and stay there.
+    // With super-frames each frame is read with its virtio header into a large buffer by one plain read. A frame up to this size is then copied to a small
+    // buffer, while it is in the first-level cache, and leaves the large one for the next read. Vectored reads into the right places cost more. If a device has
+    // no larger frames, they are read into a small buffer and stay there.
     private const int SmallLength = 2048;
 
-    /// <summary>Frames that wait for this wire in the kernel: 100 ms of 40,000 a second.</summary>
+    /// <summary>Frames that may wait for this wire in the kernel: 100 ms of 40,000 a second.</summary>
     private const int QueueLength = 4096;
 
-    /// <summary>Of a TUN device (TUN_READQ_SIZE), and of any Ethernet device (DEFAULT_TX_QUEUE_LEN).</summary>
+    /// <summary>The kernel's defaults for a TUN device (TUN_READQ_SIZE), and for any Ethernet device (DEFAULT_TX_QUEUE_LEN).</summary>
     private static readonly int[] DefaultQueueLengths = [500, 1000];
 
     private readonly int _descriptor;
     private readonly int _linkHeader;
     private readonly int _virtioLength;
 
-    // What the next frame is read into, kept from one read to the next.
+    // The buffer for the next frame, kept from one read to the next.
     private PacketBuffer? _room;
 
     // All frames are small.
@@ -63,15 +63,15 @@ public sealed unsafe class TapWire : IWire, IDirectReadWire
     public long Refused { get; private set; }
 
     /// <summary>Opens the device in the network namespace of the calling thread. Afterwards the wire can be used on any thread.</summary>
-    /// <exception cref="WireException">The message says what is missing and how to get it.</exception>
-    /// <exception cref="ArgumentException">An option is wrong.</exception>
+    /// <exception cref="WireException">Something is missing; the message says what it is and how to get it.</exception>
+    /// <exception cref="ArgumentException">An option is invalid.</exception>
     public static TapWire Open(TapWireOptions options)
     {
         options.Validate();
         var descriptor = TunDevice.Open();
         try
         {
-            // With the kernel's offloads off the header would say nothing: then frames go without.
+            // With the kernel's offloads off the header would carry nothing, so frames go without it.
             var virtioHeader = options.Offloads != WireOffloads.None && TunDevice.HasVirtioHeader(descriptor);
             var name = TunDevice.Attach(descriptor, options.Name, options.Medium, virtioHeader, options.MultiQueue);
             if (virtioHeader)
@@ -203,8 +203,9 @@ public sealed unsafe class TapWire : IWire, IDirectReadWire
     }
 
     /// <summary>
-    /// The kernel's default is full within 12 ms under 40,000 frames a second, and so long may a process wait for a processor that it shares: the connections that
-    /// are then lost with the flood begin anew after a second. Another length than the default somebody has chosen; and it is no more than a help.
+    /// Lengthens the kernel's queue. The default is full within 12 ms under 40,000 frames a second, and a process may wait that long for a processor that it
+    /// shares: connections whose SYN is lost in such a flood start again after a second. A length other than the default was set by an administrator and stays.
+    /// Failure does no harm.
     /// </summary>
     private static void LengthenQueue(InterfaceControl control)
     {
@@ -219,7 +220,7 @@ public sealed unsafe class TapWire : IWire, IDirectReadWire
         }
     }
 
-    /// <summary>Who must not add it can still use the interface that root has given it to.</summary>
+    /// <summary>Adds an address. A user without the privilege can still use the interface that root has given it to.</summary>
     private static void AddAddress(int index, string name, IpPrefix address) => Configure(() =>
     {
         try
@@ -258,7 +259,7 @@ public sealed unsafe class TapWire : IWire, IDirectReadWire
         return address;
     }
 
-    /// <summary>Reads one frame, its virtio header first; -1 if there is none.</summary>
+    /// <summary>Reads one frame behind its virtio header; -1 if there is none.</summary>
     private int ReadPlain(byte* start, int room)
     {
         var count = (int)Libc.Read(_descriptor, start, (nuint)room, out var errno);
@@ -267,15 +268,15 @@ public sealed unsafe class TapWire : IWire, IDirectReadWire
         return count;
     }
 
-    /// <summary>Whether what has been read is a frame, and a whole one: the kernel cuts it to the room without saying so, and one that fills it is taken for cut. In a
-    /// small room that means that the interface has been given a larger MTU meanwhile; the next frame finds a large one.</summary>
+    /// <summary>Checks that a frame has been read, and completely. The kernel truncates it to the room without an error, so one that fills the room counts as
+    /// truncated. With a small room that means that the interface now has a larger MTU; the next frame gets a large room.</summary>
     private bool IsUsable(int length, int room)
     {
         _smallOnly &= length < room;
         return length < room && length >= Math.Max(_virtioLength + _linkHeader, 1);
     }
 
-    /// <summary>Makes a frame of what has been read; null if it is of no use.</summary>
+    /// <summary>Makes a frame of the bytes read; null if it is unusable.</summary>
     private PacketBuffer? Finish(PacketBuffer room, int length, BufferPool pool)
     {
         if (!IsUsable(length, room.Length))
@@ -331,7 +332,7 @@ public sealed unsafe class TapWire : IWire, IDirectReadWire
         }
     }
 
-    /// <summary>A frame in one piece that nobody else looks at: its header goes before it, which spares the vectors.</summary>
+    /// <summary>Writes a contiguous frame that nobody else refers to: its virtio header is put before it, which saves a vectored write.</summary>
     /// <returns>errno, or 0.</returns>
     private int WritePlain(PacketBuffer frame, ReadOnlySpan<byte> header)
     {

@@ -18,24 +18,25 @@ public sealed record TapWireOptions
     /// <summary>Ethernet is a TAP device, Ip a TUN device.</summary>
     public Medium Medium { get; init; } = Medium.Ethernet;
 
-    /// <summary>Opens one queue of an interface that can have several: the next wire of the same name, opened so too, is another one. The kernel sends a flow's
-    /// frames to the queue that has sent some of it last, and chooses for itself before that.</summary>
+    /// <summary>Opens one queue of an interface that can have several. The next wire with this name and option opens another queue. The kernel sends a flow's
+    /// frames to the queue that sent some of the flow last, and chooses for itself before that.</summary>
     public bool MultiQueue { get; init; }
 
-    /// <summary>Set on the interface when given, 68..65521; otherwise the interface keeps its own.</summary>
+    /// <summary>The MTU to set on the interface, 68..65521; null: the interface keeps its own.</summary>
     public int? Mtu { get; init; }
 
     /// <summary>Brings the interface up if it is down. A device that stays down refuses frames.</summary>
     public bool BringUp { get; init; } = true;
 
-    /// <summary>What to ask the device for, in both directions; what it grants is in <see cref="IWire.Offloads"/>. UDP segmentation came with Linux 6.2.</summary>
+    /// <summary>Offloads to ask the device for, in both directions; <see cref="IWire.Offloads"/> has those granted. UDP segmentation came with Linux
+    /// 6.2.</summary>
     public WireOffloads Offloads { get; init; } =
         WireOffloads.Checksum | WireOffloads.TcpSegmentationV4 | WireOffloads.TcpSegmentationV6 | WireOffloads.UdpSegmentation;
 
-    /// <summary>The address of this end on Ethernet, other than the interface's own. When not given, a random locally administered one.</summary>
+    /// <summary>The address of this end on Ethernet, different from the interface's own. Null: a random locally administered one.</summary>
     public MacAddress? HardwareAddress { get; init; }
 
-    /// <summary>Addresses for the interface, which is the kernel's end; added to those that it has. It keeps them if it outlives the wire.</summary>
+    /// <summary>Addresses to add to the interface, which is the kernel's end. It keeps them if it outlives the wire.</summary>
     public IReadOnlyList<IpPrefix> PeerAddresses { get; init; } = [];
 
     /// <exception cref="ArgumentException">The message names the option, what is wrong and what is accepted.</exception>

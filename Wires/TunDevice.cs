@@ -27,7 +27,7 @@ internal static unsafe class TunDevice
     private const uint TUN_F_USO4 = 0x20;
     private const uint TUN_F_USO6 = 0x40;
 
-    /// <summary>Opens a descriptor that is not attached to an interface yet.</summary>
+    /// <summary>Opens a descriptor that is not yet attached to an interface.</summary>
     public static int Open()
     {
         var descriptor = open(Path, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
@@ -43,18 +43,18 @@ internal static unsafe class TunDevice
         });
     }
 
-    /// <summary>What the kernel's devices are able to do.</summary>
+    /// <summary>The features of the kernel's devices.</summary>
     public static TunFeatures FeaturesOf(int descriptor)
     {
         uint features = 0;
         return ioctl(descriptor, TUNGETFEATURES, &features) == 0 ? (TunFeatures)features & (TunFeatures.VirtioHeader | TunFeatures.MultiQueue) : TunFeatures.None;
     }
 
-    /// <summary>The device is able to put a virtio header before each frame.</summary>
+    /// <summary>The device can put a virtio header before each frame.</summary>
     public static bool HasVirtioHeader(int descriptor) => (FeaturesOf(descriptor) & TunFeatures.VirtioHeader) != 0;
 
-    /// <summary>Attaches to an interface, which is created if there is none of that name.</summary>
-    /// <param name="multiQueue">As one queue of an interface that can have several (Linux's Documentation/networking/tuntap).</param>
+    /// <summary>Attaches to an interface, and creates it if there is none of that name.</summary>
+    /// <param name="multiQueue">Attaches as one queue of an interface that can have several (Linux's Documentation/networking/tuntap).</param>
     /// <returns>The interface's name.</returns>
     public static string Attach(int descriptor, string name, Medium medium, bool virtioHeader, bool multiQueue)
     {
@@ -68,12 +68,12 @@ internal static unsafe class TunDevice
         throw AttachFailed(name, medium, multiQueue, Errno);
     }
 
-    /// <summary>Sets the length of the virtio header, which an earlier user of a persistent interface may have left different.</summary>
+    /// <summary>Sets the length of the virtio header, which an earlier user of a persistent interface may have changed.</summary>
     public static void SetVirtioHeaderLength(int descriptor, string name, int length) =>
         Errors.Check(ioctl(descriptor, TUNSETVNETHDRSZ, &length), $"{name}: setting the length of the virtio header");
 
-    /// <summary>Tells the device what this end can take, from all that is wanted downwards until it agrees.</summary>
-    /// <returns>What is on. UDP segmentation came with Linux 6.2.</returns>
+    /// <summary>Tells the device which offloads this end can take; asks for fewer until the device agrees.</summary>
+    /// <returns>The offloads granted. UDP segmentation came with Linux 6.2.</returns>
     public static WireOffloads SetOffloads(int descriptor, WireOffloads wanted)
     {
         ReadOnlySpan<WireOffloads> attempts = [wanted, wanted & ~WireOffloads.UdpSegmentation, wanted & WireOffloads.Checksum];

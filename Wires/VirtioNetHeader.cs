@@ -5,8 +5,8 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Wires;
 
 /// <summary>
-/// struct virtio_net_hdr (virtio 1.2, 5.1.6; linux/virtio_net.h), which stands before each frame of a TAP device with IFF_VNET_HDR: the kernel's form of
-/// <see cref="OffloadNote"/>. Ten bytes in native order, which is little-endian on the architectures supported.
+/// struct virtio_net_hdr (virtio 1.2, 5.1.6; linux/virtio_net.h), which precedes each frame of a TAP device with IFF_VNET_HDR: the kernel's form of
+/// <see cref="OffloadNote"/>. It has ten bytes in native order, which is little-endian on the architectures supported.
 /// </summary>
 internal static class VirtioNetHeader
 {
@@ -30,11 +30,11 @@ internal static class VirtioNetHeader
 
 
     /// <summary>Reads a header that came with a frame.</summary>
-    /// <param name="frame">The frame, as far as it has been read into one piece; at least its headers.</param>
-    /// <param name="linkHeader">14 on Ethernet, 0 on raw IP: nothing may be checksummed before it.</param>
-    /// <returns>False for a header that contradicts itself or the frame: the frame is unusable.</returns>
-    /// <remarks>The header's own length field is a hint only (Linux puts the length of the first memory piece there), so that
-    /// <see cref="OffloadNote.HeaderLength"/> comes from the transport header itself.</remarks>
+    /// <param name="frame">The contiguous part of the frame that has been read; at least its headers.</param>
+    /// <param name="linkHeader">14 on Ethernet, 0 on raw IP: the checksummed range may not begin before it.</param>
+    /// <returns>False for a header that contradicts itself or the frame, which is then unusable.</returns>
+    /// <remarks>The header's own length field is only a hint (Linux puts the length of the first memory piece there), so <see cref="OffloadNote.HeaderLength"/>
+    /// comes from the transport header itself.</remarks>
     public static bool TryParse(ReadOnlySpan<byte> header, ReadOnlySpan<byte> frame, int linkHeader, out OffloadNote note)
     {
         note = default;
@@ -58,8 +58,8 @@ internal static class VirtioNetHeader
 
     /// <summary>Writes the header for a frame.</summary>
     /// <param name="frame">The frame with its note.</param>
-    /// <param name="offloads">What the device does.</param>
-    /// <returns>False if the note asks for what the device does not do, or contradicts the frame.</returns>
+    /// <param name="offloads">The device's offloads.</param>
+    /// <returns>False if the note asks for an offload that the device does not have, or contradicts the frame.</returns>
     public static bool TryEmit(PacketBuffer frame, WireOffloads offloads, Span<byte> header)
     {
         ref readonly var note = ref frame.Offload;
@@ -73,13 +73,13 @@ internal static class VirtioNetHeader
             BinaryPrimitives.WriteUInt16LittleEndian(header[ChecksumOffsetAt..], note.ChecksumOffset);
         }
 
-        // Nothing is said of a verified checksum: it is in the frame, and the tun driver does not look at DATA_VALID.
+        // A verified checksum is not announced: it is in the frame, and the tun driver ignores DATA_VALID.
         return note.Segmentation == Segmentation.None || TryEmitSegmentation(frame, offloads, header);
     }
 
     private static bool TryParseSegmentation(ReadOnlySpan<byte> header, byte gso, ReadOnlySpan<byte> frame, int linkHeader, ref OffloadNote note)
     {
-        // A sender of super-frames must leave the checksum to the receiver (virtio 1.2, 5.1.6.2): the transport header is where it starts.
+        // A sender of super-frames must leave the checksum to the receiver (virtio 1.2, 5.1.6.2): csum_start gives the transport header.
         if (note.Checksum != ChecksumState.Partial)
             return false;
         note.Ecn = (gso & GsoEcn) != 0;
@@ -111,14 +111,14 @@ internal static class VirtioNetHeader
             headers += tcpHeader;
         }
 
-        // A super-frame without a payload would be cut into no segment at all.
+        // A super-frame without a payload would be cut into no segment.
         if (headers >= Math.Min(frame.Length, ushort.MaxValue + 1))
             return false;
         note.HeaderLength = (ushort)headers;
         return true;
     }
 
-    /// <summary>The IP version is the one that the segmentation is for. (A VLAN tag in its place is no version: super-frames are never tagged.)</summary>
+    /// <summary>The frame has the IP version of its segmentation. (A VLAN tag in that place is no version: super-frames are never tagged.)</summary>
     private static bool FamilyMatches(Segmentation segmentation, ReadOnlySpan<byte> frame, int linkHeader)
     {
         if (frame.Length <= linkHeader)

@@ -7,7 +7,7 @@ using Akka.Event;
 namespace Tapwire.Actors.Dispatch;
 
 /// <summary>
-/// A scheduler that keeps a millisecond and does nothing while nothing is due, for any Akka.NET runtime:
+/// A scheduler with a precision of a millisecond that does nothing while nothing is due, for any Akka.NET runtime:
 /// <c>akka.scheduler.implementation = "Tapwire.Actors.Dispatch.PreciseScheduler, Tapwire.Actors"</c>.
 /// Reads <c>akka.scheduler.shutdown-timeout</c>.
 /// </summary>
@@ -30,7 +30,7 @@ public sealed class PreciseScheduler : SchedulerBase, IDateTimeOffsetNowTimeProv
 
     protected override DateTimeOffset TimeNow => DateTimeOffset.Now;
 
-    /// <summary>Stops the thread; what is not due yet is dropped.</summary>
+    /// <summary>Stops the thread, and drops tasks that are not due yet.</summary>
     public void Dispose()
     {
         if (!_queue.Stop(_shutdownTimeout))

@@ -7,9 +7,9 @@ using Tapwire.Posix;
 namespace Tapwire.Actors.Dispatch;
 
 /// <summary>
-/// A dispatcher whose one thread is an epoll loop: it runs mailboxes, and reports of descriptors come to the same thread. A frame that makes a wire
-/// readable goes through tap, stack and connection actors to the application's descriptor without waking another thread; an idle driver sleeps in
-/// epoll_wait. Named in <c>akka.hocon</c>: <c>type = "Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors"</c>.
+/// A dispatcher whose one thread is an epoll loop: it runs mailboxes, and descriptors report to the same thread. A frame that makes a wire readable goes
+/// through tap, stack and connection actors to the application's descriptor without waking another thread; an idle driver sleeps in epoll_wait. Named in
+/// <c>akka.hocon</c>: <c>type = "Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors"</c>.
 /// </summary>
 public sealed class ReactorDispatcher : OrderedDispatcher
 {
@@ -28,10 +28,10 @@ public sealed class ReactorDispatcher : OrderedDispatcher
     /// <inheritdoc/>
     public override void Post(Action<object?> work, object? state) => Reactor.TryPost(work, state);
 
-    /// <summary>Once the loop has ended, with the actor system, there is nobody left to run anything.</summary>
+    /// <summary>Posts a mailbox to the loop. After the loop has ended, with the actor system, nothing runs any more.</summary>
     protected override void ExecuteTask(IRunnable run) => Reactor.TryPost(RunMailbox, run);
 
-    /// <summary>The last actor has gone; the loop stays, idle, for the next one.</summary>
+    /// <summary>The last actor has gone; the loop stays idle for the next one.</summary>
     protected override void Shutdown()
     {
     }
@@ -51,7 +51,7 @@ public sealed class ReactorDispatcherConfigurator : MessageDispatcherConfigurato
         var system = prerequisites.Settings.System;
         var id = config.GetString("id", "reactor");
         var log = Logging.GetLogger(system, typeof(ReactorDispatcher));
-        // Akka.NET's own durations know no "us".
+        // Akka.NET's own durations have no unit "us".
         if (!Duration.TryParse(config.GetString("spin", "0"), out var spin))
             throw new ConfigurationException($"{id}.spin is \"{config.GetString("spin")}\"; it must be a time, as in 30us.");
         var reactor = new Reactor($"{system.Name}-{id}", cause => log.Error(cause, "Work on the reactor {DispatcherId} failed", id), spin);

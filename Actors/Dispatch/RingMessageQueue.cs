@@ -8,8 +8,8 @@ using Akka.Event;
 namespace Tapwire.Actors.Dispatch;
 
 /// <summary>
-/// The mailbox of every actor whose props name no other. It is unbounded and can be put to the front of, as Akka.NET's own are, but an idle actor's costs 40 bytes
-/// instead of the 1,080 of a <c>ConcurrentQueue</c>: a driver has an actor for each of very many connections. Named in <c>akka.hocon</c> as
+/// The mailbox of every actor whose props name no other. Like Akka.NET's own it is unbounded, and messages can be put at its front. But for an idle actor it
+/// costs 40 bytes instead of the 1,080 of a <c>ConcurrentQueue</c>: a driver has an actor for each of very many connections. Named in <c>akka.hocon</c> as
 /// <c>"Tapwire.Actors.Dispatch.RingMailbox, Tapwire.Actors"</c>, for actors with and without a stash.
 /// </summary>
 public sealed class RingMailbox(Akka.Actor.Settings settings, Config config) : MailboxType(settings, config), IProducesMessageQueue<RingMessageQueue>
@@ -18,22 +18,22 @@ public sealed class RingMailbox(Akka.Actor.Settings settings, Config config) : M
 }
 
 /// <summary>
-/// The queue of a <see cref="RingMailbox"/>: any number of producers, one consumer, no bound. It is a chain of rings, of which all but the last are
-/// closed to producers and vanish once they are drained. A ring's slots are used again and again, so that a queue which has grown to the
-/// actor's backlog allocates nothing per message; one that has never held a message has no ring at all.
-/// <para>A message that comes when the actor has ended, from a thread that had its mailbox in hand before, becomes a dead letter. Akka.NET's own queues keep such
-/// a message for ever, and with it the buffer or the descriptor that it owns.</para>
+/// The queue of a <see cref="RingMailbox"/>: any number of producers, one consumer, no bound. It is a chain of rings; all but the last are closed to producers,
+/// and removed once they are drained. The slots of a ring are reused, so that a queue which has grown to the actor's backlog allocates nothing per message. A
+/// queue that has never held a message has no ring.
+/// <para>A message becomes a dead letter if it arrives after the actor has ended, from a thread that already held the mailbox. Akka.NET's own queues keep such
+/// a message for ever, with the buffer or the descriptor that it owns.</para>
 /// </summary>
 public sealed class RingMessageQueue : IMessageQueue, IUnboundedDequeBasedMessageQueueSemantics
 {
     private const int FirstCapacity = 2;
     private const int LargestCapacity = 1 << 15;
 
-    // Null until the first message comes. The consumer takes from the head, producers put into the tail.
+    // Null until the first message arrives. The consumer takes from the head, producers put into the tail.
     private Ring? _head;
     private Ring? _tail;
 
-    // What an actor has put back (a stash); touched by the consumer alone, null while there is nothing.
+    // Messages put back by the actor (a stash). Only the consumer uses it; null while there is none.
     private Stack<Envelope>? _first;
 
     public bool HasMessages
@@ -54,7 +54,7 @@ public sealed class RingMessageQueue : IMessageQueue, IUnboundedDequeBasedMessag
         }
     }
 
-    /// <summary>How many messages there are; while producers and the consumer are at work, about how many.</summary>
+    /// <summary>The number of messages; an approximation while producers and the consumer are at work.</summary>
     public int Count
     {
         get
@@ -73,7 +73,7 @@ public sealed class RingMessageQueue : IMessageQueue, IUnboundedDequeBasedMessag
             EnqueueSlow(receiver, envelope);
     }
 
-    /// <summary>Called on the consumer's turn.</summary>
+    /// <summary>Puts a message at the front. Called only in the consumer's turn.</summary>
     public void EnqueueFirst(Envelope envelope) => (_first ??= new Stack<Envelope>()).Push(envelope);
 
     public bool TryDequeue(out Envelope envelope)
@@ -102,7 +102,7 @@ public sealed class RingMessageQueue : IMessageQueue, IUnboundedDequeBasedMessag
         return false;
     }
 
-    /// <summary>The actor has ended: what is here, and whatever comes from now on, becomes a dead letter.</summary>
+    /// <summary>The actor has ended: all messages, and those that still arrive, become dead letters.</summary>
     public void CleanUp(IActorRef owner, IMessageQueue deadletters)
     {
         lock (this)
@@ -122,7 +122,7 @@ public sealed class RingMessageQueue : IMessageQueue, IUnboundedDequeBasedMessag
         }
     }
 
-    /// <summary>Whether everything has been taken, and nothing can come any more.</summary>
+    /// <summary>Everything has been taken, and nothing more can arrive.</summary>
     private bool IsDrained => _first is null && (_head is null || (_head.IsDrained && Volatile.Read(ref _head.Next) is null));
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -162,14 +162,14 @@ public sealed class RingMessageQueue : IMessageQueue, IUnboundedDequeBasedMessag
         public object? Message;
         public IActorRef? Sender;
 
-        // The tail's ticket while the slot is free for it, one more when it is filled.
+        // The tail's ticket while the slot is free for it, one more once it is filled.
         public uint Turn;
     }
 
     /// <summary>A bounded ring: producers draw tickets from the tail by compare-and-swap; only the consumer moves the head.</summary>
     private sealed class Ring
     {
-        /// <summary>In the place of the tail of a queue whose actor has ended: it takes nothing.</summary>
+        /// <summary>The tail of a queue whose actor has ended; it takes nothing.</summary>
         public static readonly Ring Ended = MakeEnded();
 
         public Ring? Next;
@@ -213,7 +213,7 @@ public sealed class RingMessageQueue : IMessageQueue, IUnboundedDequeBasedMessag
             }
         }
 
-        /// <summary>Whether producers have been turned away and all that they put has been taken.</summary>
+        /// <summary>Producers are turned away, and all their messages have been taken.</summary>
         public bool IsDrained => Volatile.Read(ref _closed) != 0 && _closedAt == Volatile.Read(ref _head);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -232,19 +232,20 @@ public sealed class RingMessageQueue : IMessageQueue, IUnboundedDequeBasedMessag
                     slot.Message = message;
                     slot.Sender = sender;
 
-                    // A full fence, not only a release. Akka.NET reads next whether the mailbox is idle, and the thread that ends a turn writes that and then looks for
-                    // messages: where the two could pass each other, the message would lie there until the next one comes. That happened to one in a million.
+                    // A full fence, not only a release. After this Akka.NET reads whether the mailbox is idle; the thread that ends a turn writes that and then
+                    // looks for messages. If the two reads could pass the writes, the message would stay until the next one arrives, as was seen once in a
+                    // million messages.
                     Interlocked.Exchange(ref slot.Turn, tail + 1);
                     return true;
                 }
 
-                // Full, or closed.
+                // The ring is full, or closed.
                 if (lead < 0)
                     return false;
             }
         }
 
-        /// <summary>Turns producers away for good: puts the tail so far ahead that no slot's turn can reach it. Called once, under the queue's lock.</summary>
+        /// <summary>Turns producers away for good: moves the tail so far ahead that no slot's turn can reach it. Called once, under the queue's lock.</summary>
         public void Close()
         {
             while (true)

@@ -6,8 +6,8 @@ using Akka.Dispatch;
 namespace Tapwire.Actors.Dispatch;
 
 /// <summary>
-/// Timers in a heap, and one thread that sleeps exactly until the earliest is due: no tick, no wake-up while nothing is due, and no thread
-/// before the first timer. A timer that is cancelled leaves at once. Times are those of <see cref="Stopwatch"/>.
+/// Timers in a heap, and one thread that sleeps exactly until the earliest is due: no tick, no wake-up while nothing is due, and no thread before the first
+/// timer. A cancelled timer leaves at once. Times are those of <see cref="Stopwatch"/>.
 /// </summary>
 internal sealed class TimerQueue : IDisposable
 {
@@ -24,14 +24,14 @@ internal sealed class TimerQueue : IDisposable
     private Thread? _thread;
     private bool _stopped;
 
-    /// <param name="onError">Told what an entry threw; the queue goes on.</param>
+    /// <param name="onError">Called with an exception of an entry; the queue continues.</param>
     public TimerQueue(string name, Action<Exception> onError)
     {
         _name = name;
         _onError = onError;
     }
 
-    /// <summary>The number of timers that wait.</summary>
+    /// <summary>The number of waiting timers.</summary>
     public int Count
     {
         get
@@ -41,8 +41,8 @@ internal sealed class TimerQueue : IDisposable
         }
     }
 
-    /// <summary>Adds a timer, unless it has been cancelled already.</summary>
-    /// <param name="interval">Zero for a timer that fires once. A repeating one keeps its phase and leaves out what it has missed.</param>
+    /// <summary>Adds a timer, unless it is already cancelled.</summary>
+    /// <param name="interval">Zero for a timer that fires once. A repeating one keeps its phase and skips missed times.</param>
     /// <exception cref="SchedulerException">The queue has been stopped.</exception>
     public void Schedule(TimerEntry entry, TimeSpan delay, TimeSpan interval, ICancelable? cancelable)
     {
@@ -51,7 +51,7 @@ internal sealed class TimerQueue : IDisposable
             if (cancelable.IsCancellationRequested)
                 return;
             entry.Owner = this;
-            // Before the entry is in the queue, so that the entry which fires knows what to unregister.
+            // This precedes the insertion into the queue, so that a firing entry knows what to unregister.
             entry.Registration = cancelable.Token.UnsafeRegister(static state => ((TimerEntry)state!).Cancel(), entry);
         }
 
@@ -71,7 +71,7 @@ internal sealed class TimerQueue : IDisposable
         }
     }
 
-    /// <summary>Stops the thread; what has not fired does not fire any more.</summary>
+    /// <summary>Stops the thread; timers that have not fired do not fire any more.</summary>
     /// <param name="timeout">How long to wait for an entry that is firing.</param>
     /// <returns>Whether the thread has ended.</returns>
     public bool Stop(TimeSpan timeout)
@@ -125,7 +125,7 @@ internal sealed class TimerQueue : IDisposable
         }
     }
 
-    /// <summary>Waits for the earliest timer and takes it, or puts it back for its next time; null once stopped.</summary>
+    /// <summary>Waits for the earliest timer. Takes it, or schedules its next time; null once stopped.</summary>
     private TimerEntry? NextDue()
     {
         lock (_lock)

@@ -17,29 +17,29 @@ public sealed record DriverSettings
 
     public required IReadOnlyList<IpPrefix> Addresses { get; init; }
 
-    /// <summary>Of the first interface. Null: packets leave by its own prefixes and routes only.</summary>
+    /// <summary>The gateway of the first interface. Null: packets leave by its own prefixes and routes only.</summary>
     public required IpAddress? Gateway { get; init; }
 
-    /// <summary>Null: the wire's, or one made at random.</summary>
+    /// <summary>The hardware address of the first interface. Null: the wire's, or a random one.</summary>
     public required MacAddress? HardwareAddress { get; init; }
 
-    /// <summary>Bytes; 0 takes the wire's.</summary>
+    /// <summary>The MTU in bytes; 0 takes the wire's.</summary>
     public required int Mtu { get; init; }
 
     /// <summary>Routes through other gateways than <see cref="Gateway"/>.</summary>
     public IReadOnlyList<GatewayRoute> Routes { get; init; } = [];
 
-    /// <summary>Attachments to further networks; the first is made of what is above, and of <see cref="TapSettings.PeerAddresses"/>.</summary>
+    /// <summary>Further interfaces. The settings above, and <see cref="TapSettings.PeerAddresses"/>, make the first.</summary>
     public IReadOnlyList<InterfaceSettings> Interfaces { get; init; } = [];
 
-    /// <summary>All attachments to networks, the first included. Its name is that of its device.</summary>
+    /// <summary>All interfaces, the first included, which has the name of its device.</summary>
     public IReadOnlyList<InterfaceSettings> AllInterfaces =>
         [new InterfaceSettings(Wire.Name, Wire, Addresses, Gateway, HardwareAddress, Mtu, Routes, Tap.PeerAddresses), .. Interfaces];
 
     /// <summary>Threads that share the work, each with a queue of the wire and a stack, 1..<see cref="FlowSteering.MaxShards"/>.</summary>
     public required int Shards { get; init; }
 
-    /// <summary>Up to <see cref="LongestShutdownTimeout"/>.</summary>
+    /// <summary>Time for an orderly stop, up to <see cref="LongestShutdownTimeout"/>.</summary>
     public required TimeSpan ShutdownTimeout { get; init; }
 
     public required TapSettings Tap { get; init; }
@@ -70,8 +70,8 @@ public sealed record DriverSettings
 
     public required ProxySettings Proxy { get; init; }
 
-    /// <summary>The same, with no more sessions, sockets, connections and flows than there are descriptors: each has one of the driver's.</summary>
-    /// <param name="descriptors">How many there are for all of these together.</param>
+    /// <summary>These settings, with no more sessions, sockets, connections and flows than there are descriptors: each uses one of the driver's.</summary>
+    /// <param name="descriptors">Number of descriptors for all of these together.</param>
     public DriverSettings Within(int descriptors)
     {
         descriptors = Math.Max(descriptors, 1);
@@ -84,7 +84,7 @@ public sealed record DriverSettings
 }
 
 /// <summary>Section <c>tapwire.tap</c>.</summary>
-/// <param name="PeerAddresses">Given to the kernel's end of the device.</param>
+/// <param name="PeerAddresses">Addresses for the kernel's end of the device.</param>
 public sealed record TapSettings(bool Offload, bool SoftwareOffload, int ReadBatch, int QueueFrames, TimeSpan ReopenMinimum, TimeSpan ReopenMaximum,
     IReadOnlyList<IpPrefix> PeerAddresses);
 

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Tapwire.Actors.Settings;
 
-/// <summary>Durations as people write them: 500us, 10ms, 1.5s, 5m, 1h, infinite.</summary>
+/// <summary>Durations in their written form: 500us, 10ms, 1.5s, 5m, 1h, infinite.</summary>
 public static class Duration
 {
     private static readonly (string Suffix, double Ticks)[] Units =

@@ -4,7 +4,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Settings;
 
-/// <summary>Which transport a port is forwarded for.</summary>
+/// <summary>The transport of a forwarded port.</summary>
 public enum Transport
 {
     Tcp,
@@ -18,7 +18,7 @@ public sealed record ForwardSpec(Transport Transport, IpEndpoint Listen, Destina
 {
     public const string Accepted = "TRANSPORT:ADDRESS:PORT=HOST:PORT, as in tcp:127.0.0.1:8080=10.99.0.1:80";
 
-    /// <param name="problem">With false: the offending part, and what it must be.</param>
+    /// <param name="problem">If false is returned: the offending part, and what it must be.</param>
     public static bool TryParse(string text, [NotNullWhen(true)] out ForwardSpec? spec, [NotNullWhen(false)] out string? problem)
     {
         spec = null;
@@ -40,7 +40,7 @@ public sealed record ExposeSpec(Transport Transport, IpEndpoint Listen, Destinat
 {
     public const string Accepted = "TRANSPORT:PORT=HOST:PORT, as in tcp:80=127.0.0.1:8080";
 
-    /// <param name="problem">With false: the offending part, and what it must be.</param>
+    /// <param name="problem">If false is returned: the offending part, and what it must be.</param>
     public static bool TryParse(string text, [NotNullWhen(true)] out ExposeSpec? spec, [NotNullWhen(false)] out string? problem)
     {
         spec = null;
@@ -56,12 +56,12 @@ public sealed record ExposeSpec(Transport Transport, IpEndpoint Listen, Destinat
         Listen.Address.IsUnspecified ? $"{PortText.Name(Transport)}:{Listen.Port}={Target}" : $"{PortText.Name(Transport)}:{Listen}={Target}";
 }
 
-/// <summary>Where the SOCKS proxy listens, as in "127.0.0.1:1080".</summary>
+/// <summary>The endpoint on which the SOCKS proxy listens, as in "127.0.0.1:1080".</summary>
 public sealed record SocksSpec(IpEndpoint Listen)
 {
     public const string Accepted = "ADDRESS:PORT, as in 127.0.0.1:1080";
 
-    /// <param name="problem">With false: the offending part, and what it must be.</param>
+    /// <param name="problem">If false is returned: the offending part, and what it must be.</param>
     public static bool TryParse(string text, [NotNullWhen(true)] out SocksSpec? spec, [NotNullWhen(false)] out string? problem)
     {
         spec = PortText.TryParseListen(text, IpAddress.FromV4(0x7F00_0001), out var listen, out problem) ? new SocksSpec(listen) : null;
@@ -71,7 +71,7 @@ public sealed record SocksSpec(IpEndpoint Listen)
     public override string ToString() => Listen.ToString();
 }
 
-/// <summary>What these specs have in common.</summary>
+/// <summary>Parsing common to these specs.</summary>
 internal static class PortText
 {
     public static string Name(Transport transport) => transport == Transport.Tcp ? "tcp" : "udp";

@@ -5,13 +5,13 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Settings;
 
-/// <summary>An attachment to a network: the keys <c>wire</c>, <c>addresses</c> and their like, of <c>tapwire</c> itself or of a section of <c>tapwire.interfaces</c>.</summary>
-/// <param name="Name">What messages, status and other settings call it.</param>
+/// <summary>An interface: the keys <c>wire</c>, <c>addresses</c> and so on, of <c>tapwire</c> itself or of a section of <c>tapwire.interfaces</c>.</summary>
+/// <param name="Name">Its name in messages, status and other settings.</param>
 /// <param name="Gateway">Null: packets leave by its own prefixes and routes only.</param>
-/// <param name="HardwareAddress">Null: the wire's, or one made at random.</param>
+/// <param name="HardwareAddress">Null: the wire's, or a random one.</param>
 /// <param name="Mtu">Bytes; 0 takes the wire's.</param>
-/// <param name="Routes">Those through other gateways.</param>
-/// <param name="PeerAddresses">Given to the kernel's end of the device.</param>
+/// <param name="Routes">Routes through other gateways.</param>
+/// <param name="PeerAddresses">Addresses for the kernel's end of the device.</param>
 public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList<IpPrefix> Addresses, IpAddress? Gateway, MacAddress? HardwareAddress, int Mtu,
     IReadOnlyList<GatewayRoute> Routes, IReadOnlyList<IpPrefix> PeerAddresses)
 {
@@ -20,10 +20,10 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     /// <summary>The routes through gateways, that of <see cref="Gateway"/> included.</summary>
     public IReadOnlyList<GatewayRoute> AllRoutes => Gateway is { } gateway ? [.. Routes, new GatewayRoute(Everywhere, gateway)] : Routes;
 
-    /// <summary>What cannot change while the interface exists, as one text: another one makes it another interface.</summary>
+    /// <summary>The settings that cannot change while the interface exists, as text: a change makes it another interface.</summary>
     public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}";
 
-    /// <summary>Everything, as one text that compares.</summary>
+    /// <summary>All settings, as text for comparison.</summary>
     public override string ToString() => $"{Name}: {Fixed}; {string.Join(", ", Addresses)}; {string.Join(", ", AllRoutes.Select(RouteSpec.Format))}";
 }
 
@@ -34,8 +34,8 @@ public static class RouteSpec
 
     private static readonly string[] Between = [" via ", "="];
 
-    /// <summary>Also with '=' in the middle, which needs no quotes in a shell.</summary>
-    /// <param name="problem">With false: the offending part; empty where it is no route at all.</param>
+    /// <summary>Accepts '=' in place of "via" as well, which needs no quotes in a shell.</summary>
+    /// <param name="problem">If false is returned: the offending part; empty if the text is no route at all.</param>
     public static bool TryParse(string text, out GatewayRoute route, [NotNullWhen(false)] out string? problem)
     {
         route = default;

@@ -3,29 +3,29 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Settings;
 
-/// <summary>The stack's own addresses, and the gateway that goes with them: what no host can have is refused with the reason.</summary>
+/// <summary>Validates the stack's own addresses, and their gateway: an address that no host can have is refused with the reason.</summary>
 public static class OwnAddress
 {
     public const string Accepted = "ADDRESS/LENGTH, as in 10.99.0.2/24";
 
-    /// <summary>An address that a host can have, with its prefix.</summary>
-    /// <param name="problem">With false: why it cannot be; empty where it is no address at all.</param>
+    /// <summary>Parses an address that a host can have, with its prefix.</summary>
+    /// <param name="problem">If false is returned: the reason; empty if the text is no address at all.</param>
     public static bool TryParse(string text, out IpPrefix prefix, [NotNullWhen(false)] out string? problem)
     {
         problem = IpPrefix.TryParse(text, null, out prefix) ? Problem(prefix) : MissesLength(text);
         return problem is null;
     }
 
-    /// <summary>An IPv4 address that another host can have.</summary>
-    /// <param name="problem">With false: why it cannot be; empty where it is no address at all.</param>
+    /// <summary>Parses an IPv4 address that another host can have.</summary>
+    /// <param name="problem">If false is returned: the reason; empty if the text is no address at all.</param>
     public static bool TryParseGateway(string text, out IpAddress gateway, [NotNullWhen(false)] out string? problem)
     {
         problem = IpAddress.TryParse(text, null, out gateway) ? Problem(gateway) : "";
         return problem is null;
     }
 
-    /// <summary>What single values do not show: that an address is there twice, or that the gateway cannot be reached by any of them.</summary>
-    /// <exception cref="SettingsException">It is so.</exception>
+    /// <summary>Checks what single values do not show: a duplicate address, or a gateway that no address can reach.</summary>
+    /// <exception cref="SettingsException">There is such a problem.</exception>
     public static void Check(IReadOnlyList<IpPrefix> addresses, IpAddress? gateway)
     {
         if (addresses.GroupBy(static prefix => prefix.Address).FirstOrDefault(static group => group.Count() > 1) is { } twice)
@@ -34,8 +34,8 @@ public static class OwnAddress
             CheckGateway(router, addresses);
     }
 
-    /// <summary>The router can be reached by one of the addresses.</summary>
-    /// <exception cref="SettingsException">It cannot.</exception>
+    /// <summary>Checks that one of the addresses can reach the gateway.</summary>
+    /// <exception cref="SettingsException">None can.</exception>
     public static void CheckGateway(IpAddress router, IReadOnlyList<IpPrefix> addresses)
     {
         if (addresses.Any(prefix => prefix.Address == router))
@@ -51,7 +51,7 @@ public static class OwnAddress
     {
         if (Problem(prefix.Address) is { } problem)
             return problem;
-        // Both are addresses of hosts where there are only two, or one (RFC 3021).
+        // Prefixes of 31 and 32 bits have no network or broadcast address (RFC 3021).
         if (prefix.Length >= 31)
             return null;
         if (prefix.Address == prefix.Network)

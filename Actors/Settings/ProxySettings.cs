@@ -4,16 +4,16 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Actors.Settings;
 
 /// <summary>Section <c>tapwire.socks</c>.</summary>
-/// <param name="User">Empty: everybody who can connect is let in.</param>
-/// <param name="Destinations">Where clients may go; empty: anywhere.</param>
+/// <param name="User">Empty: clients need no user name and password.</param>
+/// <param name="Destinations">Allowed destinations of clients; empty: any.</param>
 public sealed record SocksSettings(IReadOnlyList<SocksSpec> Listen, string User, string Password, bool AllowRemote, IReadOnlyList<IpPrefix> Destinations)
 {
-    /// <summary>Who is let in; null: everybody.</summary>
+    /// <summary>The user that clients must authenticate as; null: none.</summary>
     public ProxyUser? ProxyUser => User.Length == 0 ? null : new ProxyUser(User, Password);
 
-    /// <summary>What single settings do not show: user and password belong together, and a proxy that other machines can reach has to be meant, and to ask who
-    /// they are.</summary>
-    /// <exception cref="SettingsException">It is otherwise.</exception>
+    /// <summary>Checks what single settings do not show: a user needs a password, and a proxy that other machines can reach must be intended, and authenticate
+    /// its clients.</summary>
+    /// <exception cref="SettingsException">The settings contradict each other.</exception>
     public void Check()
     {
         if (User.Length > 0 != Password.Length > 0)
@@ -28,6 +28,6 @@ public sealed record SocksSettings(IReadOnlyList<SocksSpec> Listen, string User,
 }
 
 /// <summary>Section <c>tapwire.proxy</c>: bounds of the SOCKS proxy and of forwarded ports.</summary>
-/// <param name="MaxConnections">Per listening port.</param>
-/// <param name="MaxFlows">UDP clients at a time, per forwarded port.</param>
+/// <param name="MaxConnections">Limit per listening port.</param>
+/// <param name="MaxFlows">Limit of simultaneous UDP clients per forwarded port.</param>
 public sealed record ProxySettings(int MaxConnections, TimeSpan HandshakeTimeout, TimeSpan ConnectTimeout, int MaxFlows, TimeSpan FlowIdle);

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Tapwire.Actors.Settings;
 
-/// <summary>A service within the driver and its port, as in "echo:7".</summary>
+/// <summary>A service of the driver and its port, as in "echo:7".</summary>
 public sealed record ServiceSpec(string Name, ushort Port)
 {
     public const string Accepted = "NAME:PORT with NAME one of echo, discard, source, http and PORT 1..65535";

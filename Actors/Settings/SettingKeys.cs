@@ -1,11 +1,11 @@
 namespace Tapwire.Actors.Settings;
 
 /// <summary>One setting.</summary>
-/// <param name="Value">What compares with what it was.</param>
-/// <param name="IsLive">A driver that runs takes it; any other waits for the next start.</param>
+/// <param name="Value">A value that can be compared with an earlier one.</param>
+/// <param name="IsLive">A running driver adopts a change; other changes wait for the next start.</param>
 public sealed record SettingKey(string Name, Func<DriverSettings, object?> Value, bool IsLive = false);
 
-/// <summary>Every setting below <c>tapwire</c>, for telling two sets of them apart. The section <c>dispatcher</c> is the actor system's.</summary>
+/// <summary>Every setting below <c>tapwire</c>, to compare two sets of them. The section <c>dispatcher</c> belongs to the actor system.</summary>
 public static class SettingKeys
 {
     public static readonly IReadOnlyList<SettingKey> All =
@@ -39,7 +39,7 @@ public static class SettingKeys
         new("tapwire.neighbor.queued-packets", static settings => settings.Neighbors.QueuedPackets),
         new("tapwire.neighbor.queued-bytes", static settings => settings.Neighbors.QueuedBytes),
         new("tapwire.neighbor.all-queued-bytes", static settings => settings.Neighbors.AllQueuedBytes),
-        new("tapwire.neighbor.probes", static settings => settings.Neighbors.Probes),
+        new("tapwire.neighbor.probes", static settings => settings.Neighbors.Solicitations),
         new("tapwire.neighbor.retransmit-time", static settings => settings.Neighbors.RetransmitTime),
         new("tapwire.neighbor.reachable-time", static settings => settings.Neighbors.ReachableTime),
         new("tapwire.neighbor.unused-time", static settings => settings.Neighbors.UnusedTime),
@@ -102,7 +102,7 @@ public static class SettingKeys
     public static IReadOnlyList<SettingKey> Differences(DriverSettings one, DriverSettings other) =>
         [.. All.Where(key => !Equals(key.Value(one), key.Value(other)))];
 
-    /// <summary>What a driver that runs with some settings can take of others.</summary>
+    /// <summary>The current settings of a running driver with the live ones of other settings.</summary>
     public static DriverSettings TakeLive(DriverSettings current, DriverSettings wanted) => current with
     {
         Addresses = wanted.Addresses,

@@ -1,6 +1,6 @@
 namespace Tapwire.Actors.Settings;
 
-/// <summary>A setting that cannot be used. The message is one line: which key, where, what is wrong, what is accepted.</summary>
+/// <summary>An invalid setting. The message is one line: the key, where it is, what is wrong, what is accepted.</summary>
 public sealed class SettingsException : Exception
 {
     public SettingsException(string message)

@@ -3,8 +3,7 @@ using Tapwire.Wires;
 
 namespace Tapwire.Actors.Settings;
 
-/// <summary>Which wire: "tap:tw0" is an Ethernet device, "tun:tw0" one for raw IP. The kinds are those of <see cref="WireRegistry"/>.</summary>
-/// <param name="Name">What follows the colon.</param>
+/// <summary>The wire of an interface: "tap:tw0" is an Ethernet device, "tun:tw0" one for raw IP.</summary>
 public sealed record WireSpec(string Kind, string Name)
 {
     public static readonly string Accepted = $"{string.Join(" or ", WireRegistry.Kinds.Select(static kind => kind.Form))}, as in tap:tw0, NAME of 1 to 15 bytes";

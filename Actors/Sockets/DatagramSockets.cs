@@ -8,7 +8,7 @@ namespace Tapwire.Actors.Sockets;
 /// <summary>The UDP sockets of a stack actor: the conversation of Messages/Datagram.cs.</summary>
 internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
 {
-    /// <returns>False: the message is none of these.</returns>
+    /// <returns>False: the message belongs to another conversation.</returns>
     public bool Handle(object message, IActorRef sender)
     {
         switch (message)
@@ -33,7 +33,7 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
         }
     }
 
-    /// <summary>The socket has news.</summary>
+    /// <summary>Passes a socket's events on to its owner.</summary>
     public void Tell(SocketEntry entry, UdpSocket socket, SocketEvents events)
     {
         if (socket.TakeError() is not StackError.None and var error)

@@ -6,15 +6,15 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Sockets;
 
-/// <summary>The echo requests of a stack actor: the conversation of Messages/Ping.cs. All share one socket, made for the first of them.</summary>
-/// <param name="actor">Has the timers.</param>
+/// <summary>The echo requests of a stack actor: the conversation of Messages/Ping.cs. All share one socket, which is made for the first of them.</summary>
+/// <param name="actor">The owner of the timers.</param>
 internal sealed class EchoRequests(StackDesk desk, IWithTimers actor)
 {
     private readonly Dictionary<ushort, Pending> _pending = [];
     private IcmpEchoSocket? _socket;
     private ushort _sequence;
 
-    /// <returns>False: the message is none of these.</returns>
+    /// <returns>False: the message belongs to another conversation.</returns>
     public bool Handle(object message, IActorRef sender)
     {
         switch (message)
@@ -30,7 +30,7 @@ internal sealed class EchoRequests(StackDesk desk, IWithTimers actor)
         }
     }
 
-    /// <summary>There are answers.</summary>
+    /// <summary>Passes answers on to the requests' senders.</summary>
     public void Tell(IcmpEchoSocket echo)
     {
         while (echo.TryReceive(out var result))
@@ -42,7 +42,7 @@ internal sealed class EchoRequests(StackDesk desk, IWithTimers actor)
         }
     }
 
-    /// <summary>The actor ends, and with it the timers that would have answered.</summary>
+    /// <summary>Refuses all pending requests: the actor ends, and with it the timers that would have answered them.</summary>
     public void Refuse()
     {
         foreach (var ping in _pending.Values)
@@ -79,6 +79,6 @@ internal sealed class EchoRequests(StackDesk desk, IWithTimers actor)
 
     private sealed record Pending(Ping Request, IActorRef Asker);
 
-    /// <summary>A timer → the actor: and its own key.</summary>
+    /// <summary>A timer → the actor: no answer in time. The message is the timer's key as well.</summary>
     private sealed record PingTimedOut(ushort Sequence) : IDeadLetterSuppression;
 }

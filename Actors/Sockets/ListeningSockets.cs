@@ -8,7 +8,7 @@ namespace Tapwire.Actors.Sockets;
 /// <summary>Reserved ports and listening sockets of a stack actor: the conversation of Messages/Listen.cs.</summary>
 internal sealed class ListeningSockets(StackDesk desk, ShardSiblings siblings)
 {
-    /// <returns>False: the message is none of these.</returns>
+    /// <returns>False: the message belongs to another conversation.</returns>
     public bool Handle(object message, IActorRef sender)
     {
         switch (message)
@@ -33,7 +33,7 @@ internal sealed class ListeningSockets(StackDesk desk, ShardSiblings siblings)
         }
     }
 
-    /// <summary>Connections can be accepted.</summary>
+    /// <summary>Gives waiting connections to the listener's owner.</summary>
     public void Tell(SocketEntry entry, TcpListener listener)
     {
         for (; entry.Demand > 0 && listener.Accept() is { } socket; entry.Demand--)
@@ -44,7 +44,7 @@ internal sealed class ListeningSockets(StackDesk desk, ShardSiblings siblings)
         }
     }
 
-    /// <summary>A reserved port, which leaves the table for its one use; null if there is none of that name.</summary>
+    /// <summary>Takes a reserved port out of the table for its one use; null if there is none with this id.</summary>
     public TcpBinding? TakeBinding(SocketId id)
     {
         if (desk.Sockets.Find(id) is not { Socket: TcpBinding binding } entry)

@@ -8,7 +8,7 @@ namespace Tapwire.Actors.Sockets;
 /// <summary>The options of a stack actor's sockets: the conversation of Messages/Options.cs.</summary>
 internal sealed class OptionRequests(StackDesk desk)
 {
-    /// <returns>False: the message is none of these.</returns>
+    /// <returns>False: the message belongs to another conversation.</returns>
     public bool Handle(object message, IActorRef sender)
     {
         switch (message)

@@ -4,23 +4,23 @@ using Tapwire.Stack;
 
 namespace Tapwire.Actors.Sockets;
 
-/// <summary>What the stack actor knows of one socket beside the engine's own state: its name, and the actor that it belongs to.</summary>
+/// <summary>A socket as the stack actor knows it, beside the engine's own state: its id, and the actor that owns it.</summary>
 internal sealed class SocketEntry(SocketId id)
 {
     public SocketId Id { get; } = id;
 
     public StackSocket Socket { get; set; } = null!;
 
-    /// <summary>Nobody for an accepted connection until its actor attaches.</summary>
+    /// <summary>The owner; Nobody for an accepted connection until its actor attaches.</summary>
     public IActorRef Owner { get; set; } = ActorRefs.Nobody;
 
     /// <summary>The connection has been established at some time.</summary>
     public bool Established { get; set; }
 
-    /// <summary>Whoever connects it is not the one to own it: nobody does, from then on until an actor attaches.</summary>
+    /// <summary>The requester of the connection will not own it: it has no owner until an actor attaches.</summary>
     public bool Hold { get; set; }
 
-    /// <summary>News that came before there was an owner.</summary>
+    /// <summary>Events that came before there was an owner.</summary>
     public SocketEvents Deferred { get; set; }
 
     /// <summary>For listeners and datagram sockets: how many connections or datagrams the owner can take now.</summary>
@@ -28,8 +28,8 @@ internal sealed class SocketEntry(SocketId id)
 }
 
 /// <summary>
-/// The sockets of one stack actor by <see cref="SocketId"/>: places in pages, with a list of the free ones through the places themselves. It grows by a page, so
-/// that the millionth socket costs what the first did.
+/// The sockets of one stack actor by <see cref="SocketId"/>: entries in pages, with a list of the free ones linked through the entries themselves. It grows by
+/// a page, so that the millionth socket costs what the first did.
 /// </summary>
 internal sealed class SocketTable
 {
@@ -39,7 +39,7 @@ internal sealed class SocketTable
     private readonly List<Place[]> _pages = [];
     private int _used;
 
-    /// <summary>The place that has become free last, or -1.</summary>
+    /// <summary>The entry freed last, or -1.</summary>
     private int _free = -1;
 
     public int Count { get; private set; }

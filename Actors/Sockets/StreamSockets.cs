@@ -12,7 +12,7 @@ namespace Tapwire.Actors.Sockets;
 /// <summary>The connections of a stack actor: the conversations of Messages/Connect.cs and Messages/Stream.cs.</summary>
 internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
 {
-    /// <returns>False: the message is none of these.</returns>
+    /// <returns>False: the message belongs to another conversation.</returns>
     public bool Handle(object message, IActorRef sender)
     {
         switch (message)
@@ -43,7 +43,7 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
         }
     }
 
-    /// <summary>The socket, while it is there. A message about one that is gone has crossed its <see cref="Closed"/> on the way.</summary>
+    /// <summary>The socket, or null if it is gone. A message about a socket that is gone has crossed its <see cref="Closed"/> on the way.</summary>
     private TcpSocket? Stream(SocketId id) => desk.Sockets.Find(id)?.Socket as TcpSocket;
 
     private void Consume(ReadDone done)
@@ -77,7 +77,7 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
     {
         if (desk.Sockets.Find(abort.Id) is not { Socket: TcpSocket socket } entry)
             return;
-        // Nobody has attached to it: nobody waits for the news that would remove it.
+        // No actor has attached to it, so no event would remove it.
         if (entry.Owner.IsNobody())
             desk.Sockets.Remove(entry);
         socket.Abort(desk.Now);
@@ -88,7 +88,7 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
     {
         if (Stream(request.Id) is { } socket)
         {
-            // A refusal is a stream that is ending: its Closed is on the way and says why.
+            // The engine refuses data when the stream is ending: Closed is on its way and gives the reason.
             socket.Write(request.Data, desk.Now);
             desk.PostPoll();
         }
@@ -146,7 +146,7 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
             Tell(entry, socket, deferred);
     }
 
-    /// <summary>The connection has news.</summary>
+    /// <summary>Passes a connection's events on to its owner.</summary>
     public void Tell(SocketEntry entry, TcpSocket socket, SocketEvents events)
     {
         if (entry.Owner.IsNobody())
@@ -191,7 +191,7 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
         }
     }
 
-    /// <summary>Whether the owner is to be told of room: not of every little while it knows of enough for any buffer that it may have.</summary>
+    /// <summary>The owner is told of room. It is not told of little room while it has enough for any buffer.</summary>
     private static bool WaitsForRoom(TcpSocket socket)
     {
         var untold = socket.Acknowledged;

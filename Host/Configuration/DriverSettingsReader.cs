@@ -103,7 +103,7 @@ internal static class DriverSettingsReader
         QueuedPackets = read.Number("neighbor.queued-packets", NeighborOptions.Ranges.QueuedPackets),
         QueuedBytes = read.Size("neighbor.queued-bytes", NeighborOptions.Ranges.QueuedBytes),
         AllQueuedBytes = read.Size("neighbor.all-queued-bytes", NeighborOptions.Ranges.AllQueuedBytes),
-        Probes = read.Number("neighbor.probes", NeighborOptions.Ranges.Probes),
+        Solicitations = read.Number("neighbor.probes", NeighborOptions.Ranges.Solicitations),
         RetransmitTime = read.Time("neighbor.retransmit-time", NeighborOptions.Ranges.RetransmitTime),
         ReachableTime = read.Time("neighbor.reachable-time", NeighborOptions.Ranges.ReachableTime),
         UnusedTime = read.Time("neighbor.unused-time", NeighborOptions.Ranges.UnusedTime),

@@ -1,8 +1,8 @@
 namespace Tapwire.Stack.Buffers;
 
 /// <summary>
-/// Packet buffers of four sizes, and of none for constant data, kept for reuse. One pool serves all parts of a driver; renting and returning may happen on any thread. The pool
-/// bounds what it keeps, not what it hands out: every queue that holds buffers has its own limit.
+/// Packet buffers of four sizes, and one class without memory for constant data, kept for reuse. One pool serves all parts of a driver; renting and returning
+/// may happen on any thread. The pool bounds what it keeps, not what it hands out: every queue that holds buffers has its own limit.
 /// </summary>
 public class BufferPool
 {
@@ -23,8 +23,8 @@ public class BufferPool
     private readonly SizeClass[] _classes;
     private long _rented;
 
-    /// <param name="retainedBytes">How much free memory each size class keeps in any case, in bytes; it keeps up to half of what was lately in use
-    /// at once if that is more. Every thread that returns buffers keeps up to 512 KiB more at hand.</param>
+    /// <param name="retainedBytes">Free memory that each size class keeps in any case, in bytes. It keeps up to half of its recent peak use if that is more.
+    /// Every thread that returns buffers keeps up to 512 KiB more.</param>
     public BufferPool(int retainedBytes = 16 << 20) => _classes = [.. Sizes.Select(size => new SizeClass(Math.Max(1, retainedBytes / CountedAs(size))))];
 
     /// <summary>Buffers handed out and not yet returned.</summary>
@@ -56,7 +56,7 @@ public class BufferPool
         return buffer;
     }
 
-    /// <summary>Hands out a buffer with one reference whose data are constant: it can be trimmed and be part of other buffers, not written.</summary>
+    /// <summary>Hands out a buffer of constant data with one reference: it can be trimmed and be part of other buffers, not written.</summary>
     public PacketBuffer Rent(ConstantBytes bytes, int offset, int count)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)offset, (uint)bytes.Length, nameof(offset));
@@ -66,19 +66,19 @@ public class BufferPool
         return buffer;
     }
 
-    /// <summary>Lets go of free buffers beyond those that are kept in any case, as if there had been no load lately. Any thread may call it.</summary>
+    /// <summary>Frees the buffers beyond those that are kept in any case, as if there had been no recent load. Any thread may call it.</summary>
     public void Trim()
     {
         foreach (var sizeClass in _classes)
             sizeClass.Trim();
     }
 
-    /// <summary>Called with every buffer that is handed out; what it throws comes out of the call that rents, and nothing is handed out.</summary>
+    /// <summary>Called with every buffer before it is handed out. An exception from here leaves the renting call, and nothing is handed out.</summary>
     protected virtual void OnRented(PacketBuffer buffer)
     {
     }
 
-    /// <summary>Called with every buffer that came back; false keeps it from being used again.</summary>
+    /// <summary>Called with every returned buffer; false keeps it from being used again.</summary>
     protected virtual bool OnReturned(PacketBuffer buffer) => true;
 
     /// <summary>All memory of a buffer, data or not: for pools that look for writes to returned buffers.</summary>
@@ -100,7 +100,7 @@ public class BufferPool
         return buffer;
     }
 
-    /// <summary>This thread's magazine, if it is or can become this pool's; otherwise one that is always empty and full.</summary>
+    /// <summary>This thread's magazine, if it is or can become this pool's; otherwise one that is both empty and full.</summary>
     private Magazine OfThisThread()
     {
         var magazine = t_magazine;
@@ -109,7 +109,7 @@ public class BufferPool
 
     private Magazine Claim(Magazine? magazine)
     {
-        // A thread mostly serves one pool. It changes over when the one it has served is not in use.
+        // A thread mostly serves one pool. Its magazine changes pools only while the pool it served is not in use.
         if (magazine is null)
             t_magazine = magazine = new Magazine();
         else if (magazine.Pool is { } other && other.Rented != 0)
@@ -140,7 +140,7 @@ public class BufferPool
         private readonly PacketBuffer?[] _top = new PacketBuffer?[Sizes.Length];
         private readonly int[] _counts = new int[Sizes.Length];
 
-        /// <summary>Null: nothing can be put in or is there to take out.</summary>
+        /// <summary>The pool that the magazine serves. Null: nothing can be put in or taken out.</summary>
         public BufferPool? Pool { get; set; }
 
         public PacketBuffer? TryPop(int index)
@@ -177,12 +177,12 @@ public class BufferPool
     }
 
     /// <summary>
-    /// A stack: the buffer returned last is the one still in the cache. It keeps <paramref name="limit"/> buffers, or half as many as were lately in use at once,
-    /// so that a load that comes and goes is not made of new memory each time.
+    /// A stack, because the buffer returned last is the one still in the cache. It keeps <paramref name="limit"/> buffers, or half of the recent peak use, so
+    /// that a load that comes and goes does not allocate each time.
     /// </summary>
     private sealed class SizeClass(int limit)
     {
-        /// <summary>Returns after which the peak of the use before counts an eighth less.</summary>
+        /// <summary>Number of returns after which the recorded peak decays by an eighth.</summary>
         private const int DecayInterval = 4096;
 
         private readonly Lock _lock = new();
@@ -194,7 +194,7 @@ public class BufferPool
 
         private int Limit => Math.Max(limit, _peak / 2);
 
-        /// <summary>Null: the caller makes a new one, which counts as in use from now on.</summary>
+        /// <summary>Takes a free buffer. Null: the caller makes a new one, which counts as in use from now on.</summary>
         public PacketBuffer? TryPop()
         {
             lock (_lock)

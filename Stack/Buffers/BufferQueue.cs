@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Tapwire.Stack.Buffers;
 
-/// <summary>A first-in, first-out queue of buffers, linked through the buffers themselves. It owns what is in it.</summary>
+/// <summary>A first-in, first-out queue of buffers, linked through the buffers themselves. It owns its buffers.</summary>
 public struct BufferQueue
 {
     private PacketBuffer? _head;
@@ -10,7 +10,7 @@ public struct BufferQueue
 
     public int Count { get; private set; }
 
-    /// <summary>Of all buffers, fragments included.</summary>
+    /// <summary>Bytes in all buffers, fragments included.</summary>
     public int Bytes { get; private set; }
 
     public readonly bool IsEmpty => _head is null;
@@ -54,7 +54,7 @@ public struct BufferQueue
         return true;
     }
 
-    /// <summary>Gives the whole chain away.</summary>
+    /// <summary>Gives the whole chain to the caller.</summary>
     public PacketBuffer? TakeChain()
     {
         var head = _head;
@@ -62,6 +62,6 @@ public struct BufferQueue
         return head;
     }
 
-    /// <summary>Releases everything in it.</summary>
+    /// <summary>Releases all buffers.</summary>
     public void Clear() => PacketBuffer.ReleaseChain(TakeChain());
 }

@@ -12,24 +12,24 @@ namespace Tapwire.Stack.Buffers;
 /// </summary>
 public static class Checksum
 {
-    // A lane of a vector accumulator takes one word per step and has 32 bits.
+    // Each lane of a vector accumulator has 32 bits and takes one word per step.
     private const int MaxSteps = 65536;
 
-    // Below it the set-up of a vector loop costs more than the loop saves.
+    // Below this length the set-up of a vector loop costs more than the loop saves.
     private const int ShortLength = 64;
 
     /// <summary>Adds the words of <paramref name="data"/> to <paramref name="sum"/>; an odd last byte counts as the high half of a word.</summary>
     public static uint Sum(ReadOnlySpan<byte> data, uint sum = 0)
     {
         ref var start = ref MemoryMarshal.GetReference(data);
-        // Headers are short, and most of what is summed.
+        // Headers are short, and most sums are over headers.
         var words = Fold(data.Length < ShortLength ? SumScalar(ref start, data.Length) : SumVectors(ref start, data.Length));
         if (BitConverter.IsLittleEndian)
             words = BinaryPrimitives.ReverseEndianness((ushort)words);
         return sum == 0 ? words : Fold(sum + words);
     }
 
-    /// <summary>Adds the bytes of a buffer from <paramref name="offset"/> on, and of its fragments, as if they stood together.</summary>
+    /// <summary>Adds the bytes of a buffer from <paramref name="offset"/> on, and of its fragments, as if they were contiguous.</summary>
     /// <param name="offset">At most the length of the buffer's own data.</param>
     public static uint Sum(PacketBuffer buffer, int offset = 0, uint sum = 0)
     {
@@ -40,7 +40,7 @@ public static class Checksum
         {
             var fragment = buffer.GetFragment(i);
             var part = Sum(fragment);
-            // A part that begins at an odd offset has its bytes in the other halves of the words (RFC 1071, 2(B)).
+            // The bytes of a part at an odd offset are in the other halves of the words (RFC 1071, 2(B)).
             sum = Fold(sum + (odd ? BinaryPrimitives.ReverseEndianness((ushort)part) : part));
             odd ^= (fragment.Length & 1) != 0;
         }
@@ -55,7 +55,7 @@ public static class Checksum
         ulong sum = (uint)length + (ulong)protocol;
         if (source.IsV4)
         {
-            // An IPv4 address in its mapped form would add ffff, which is zero in one's complement; but only the four bytes belong here.
+            // The mapped form would add ffff, which is zero in one's complement; but only the four bytes belong to the pseudo-header.
             sum += source.V4;
             sum += destination.V4;
         }
@@ -70,7 +70,7 @@ public static class Checksum
         return Fold(sum);
     }
 
-    /// <summary>The checksum to write for a sum: its complement. A sum that includes a right checksum gives 0.</summary>
+    /// <summary>The checksum field for a sum: its complement. A sum that includes a correct checksum gives 0.</summary>
     public static ushort Finish(uint sum) => (ushort)~Fold(sum);
 
     /// <summary>The checksum after one 16-bit word of the data has changed (RFC 1624, equation 3).</summary>
@@ -87,7 +87,7 @@ public static class Checksum
         return (uint)((sum & 0xFFFF) + (sum >> 16));
     }
 
-    /// <summary>The sum of words in the machine's own byte order; folded, it is the swapped sum of big-endian words (RFC 1071, 2(B)).</summary>
+    /// <summary>The sum of words in the machine's own byte order. Folded, it is the byte-swapped sum of big-endian words (RFC 1071, 2(B)).</summary>
     private static ulong SumVectors(ref byte data, int length)
     {
         ulong sum = 0;

@@ -1,22 +1,22 @@
 namespace Tapwire.Stack.Buffers;
 
-/// <summary>What is known of, or still owed to, the transport checksum of a frame.</summary>
+/// <summary>The state of a frame's transport checksum.</summary>
 public enum ChecksumState : byte
 {
-    /// <summary>Nothing is known: the receiver verifies; the sender has filled it in.</summary>
+    /// <summary>Nothing is known: the receiver verifies; the sender has filled the field in.</summary>
     None,
 
-    /// <summary>The device, or a sender on the same machine, vouches for it: the receiver need not look.</summary>
+    /// <summary>The device, or a sender on the same machine, vouches for the checksum: the receiver need not verify it.</summary>
     Verified,
 
     /// <summary>
-    /// The checksum field holds only the pseudo-header's sum; whoever puts the frame on a physical wire adds the rest from
+    /// The checksum field holds only the pseudo-header's sum. The device that puts the frame on a physical wire adds the rest from
     /// <see cref="OffloadNote.ChecksumStart"/> on. A received frame in this state never crossed a wire and counts as verified.
     /// </summary>
     Partial,
 }
 
-/// <summary>How a super-frame is cut into segments by whoever puts it on a physical wire.</summary>
+/// <summary>How the device that puts a super-frame on a physical wire cuts it into segments.</summary>
 public enum Segmentation : byte
 {
     None,
@@ -35,16 +35,16 @@ public struct OffloadNote
 
     public Segmentation Segmentation;
 
-    /// <summary>The frame carries CWR, which belongs into its first segment only (RFC 3168, 6.1.2).</summary>
+    /// <summary>The frame carries CWR, which belongs in its first segment only (RFC 3168, 6.1.2).</summary>
     public bool Ecn;
 
     /// <summary>Where the checksummed range begins: the transport header.</summary>
     public ushort ChecksumStart;
 
-    /// <summary>Where the checksum field is, from <see cref="ChecksumStart"/>.</summary>
+    /// <summary>Offset of the checksum field from <see cref="ChecksumStart"/>.</summary>
     public ushort ChecksumOffset;
 
-    /// <summary>All headers, repeated before each segment.</summary>
+    /// <summary>Length of all headers, which precede each segment.</summary>
     public ushort HeaderLength;
 
     /// <summary>Payload bytes of each segment but the last; 0 without segmentation.</summary>

@@ -36,19 +36,20 @@ public sealed class PacketBuffer
         _array = GC.AllocateUninitializedArray<byte>(capacity, pinned: true);
     }
 
-    /// <summary>The next buffer of the queue or chain that this one is in. It belongs to whoever holds the buffer.</summary>
+    /// <summary>The next buffer of the queue or chain that this one is in. The holder of the buffer owns the link.</summary>
     public PacketBuffer? Next { get; set; }
 
-    /// <summary>What the messages that carry this buffer are kept in, across returns to the pool, so that a hop costs no allocation.</summary>
+    /// <summary>Holds the message objects that carry this buffer, across returns to the pool, so that a hop allocates nothing.</summary>
     public object? Carrier { get; set; }
 
-    /// <summary>What the wire says, or is asked to do, about checksum and segmentation.</summary>
+    /// <summary>What the wire reports, or is asked to do, about checksum and segmentation.</summary>
     public OffloadNote Offload;
 
-    /// <summary>When it was read from its wire, as a timestamp of the driver's clock; 0: it was not. The frame may wait before the engine sees it.</summary>
+    /// <summary>When the frame was read from its wire, as a timestamp of the driver's clock; 0: it was not. A frame may wait before the engine receives
+    /// it.</summary>
     public long ReceivedAt { get; set; }
 
-    /// <summary>Of a frame: the index of the interface (<see cref="NetworkInterface.Index"/>) by whose wire it came.</summary>
+    /// <summary>For a frame: the index of the interface (<see cref="NetworkInterface.Index"/>) whose wire it came from.</summary>
     public byte Interface { get; set; }
 
     /// <summary>Number of bytes in the buffer itself, without fragments.</summary>
@@ -59,7 +60,7 @@ public sealed class PacketBuffer
 
     public int FragmentCount { get; private set; }
 
-    /// <summary>Bytes of memory that this buffer holds on to, whatever its length; none if they are constant.</summary>
+    /// <summary>Bytes of memory that this buffer keeps in use, whatever its length; 0 for constant data.</summary>
     public int Capacity => IsConstant ? 0 : _array.Length;
 
     /// <summary>Free bytes before the data.</summary>
@@ -68,7 +69,7 @@ public sealed class PacketBuffer
     /// <summary>Free bytes after the data.</summary>
     public int Tailroom => IsConstant ? 0 : _array.Length - _start - _length;
 
-    /// <summary>The data are <see cref="ConstantBytes"/>: nobody may write them.</summary>
+    /// <summary>The data are <see cref="ConstantBytes"/>, which must not be written.</summary>
     public bool IsConstant => SizeClass == BufferPool.ConstantClass;
 
     /// <summary>No reference but the caller's own exists.</summary>
@@ -81,7 +82,7 @@ public sealed class PacketBuffer
         get => MemoryMarshal.CreateSpan(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_array), (nint)(uint)_start), _length);
     }
 
-    /// <summary>The address of <see cref="Span"/>; it does not move while a reference is held.</summary>
+    /// <summary>The address of <see cref="Span"/>, which does not move while a reference is held.</summary>
     public unsafe byte* Pointer => (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_array)) + _start;
 
     internal int SizeClass { get; }
@@ -133,8 +134,8 @@ public sealed class PacketBuffer
     }
 
     /// <summary>
-    /// Lets <paramref name="count"/> bytes of <paramref name="source"/> from <paramref name="offset"/> follow this buffer's data, and keeps a
-    /// reference to the source until this buffer is released.
+    /// Appends <paramref name="count"/> bytes of <paramref name="source"/> from <paramref name="offset"/> on as a fragment, and keeps a reference to the source
+    /// until this buffer is released.
     /// </summary>
     public void AddFragment(PacketBuffer source, int offset, int count)
     {
@@ -146,10 +147,10 @@ public sealed class PacketBuffer
     }
 
     /// <summary>
-    /// Lets a range of a whole frame, of its own data and its fragments as if they stood together, follow this buffer's data. This buffer then refers to the
-    /// memory that the frame refers to: the frame may be released before it.
+    /// Appends a range of a whole frame, its own data and its fragments taken together, as fragments. This buffer then refers to the memory that the frame
+    /// refers to, so the frame may be released before it.
     /// </summary>
-    /// <returns>How many bytes: fewer than asked for if this buffer comes to its <see cref="MaxFragments"/>.</returns>
+    /// <returns>Number of bytes appended: fewer than asked for if this buffer reaches <see cref="MaxFragments"/>.</returns>
     public int AddFragments(PacketBuffer frame, int offset, int count)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)offset, (uint)frame.TotalLength, nameof(offset));
@@ -201,7 +202,7 @@ public sealed class PacketBuffer
         }
     }
 
-    /// <summary>Adds a reference. Any thread that holds one may.</summary>
+    /// <summary>Adds a reference. Any thread that holds a reference may call it.</summary>
     public PacketBuffer Retain()
     {
         if (Interlocked.Increment(ref _references) <= 1)
@@ -247,7 +248,7 @@ public sealed class PacketBuffer
         Volatile.Write(ref _references, 1);
     }
 
-    /// <summary>Makes the data those bytes; for a buffer of the constant class that has just been rented.</summary>
+    /// <summary>Makes those bytes the data of a buffer of the constant class that has just been rented.</summary>
     internal void Refer(ConstantBytes bytes, int offset, int count)
     {
         _array = bytes.Array;

@@ -5,7 +5,7 @@ namespace Tapwire.Stack.Interfaces;
 /// <summary>What an address is to this stack.</summary>
 internal enum AddressKind : byte
 {
-    /// <summary>Somebody else's, as far as is known.</summary>
+    /// <summary>Another host's, as far as is known.</summary>
     Other,
 
     /// <summary>One of the stack's own.</summary>
@@ -71,7 +71,7 @@ internal sealed class AddressTable
         return true;
     }
 
-    /// <summary>The address to use towards a neighbour: the one whose prefix holds it (the longest such), or else the first one of its family.</summary>
+    /// <summary>The source address to use towards a neighbour: the one with the longest prefix that contains it, or else the first one of its family.</summary>
     public IpAddress SourceTowards(IpAddress neighbor)
     {
         var best = IpAddress.Unspecified;

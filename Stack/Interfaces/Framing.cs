@@ -5,10 +5,10 @@ using Tapwire.Stack.Neighbors;
 
 namespace Tapwire.Stack.Interfaces;
 
-/// <summary>What came of a received frame.</summary>
+/// <summary>The outcome of a received frame.</summary>
 internal enum FrameDelivery
 {
-    /// <summary>Nothing is left of it: it was for the medium itself (ARP), or it was dropped.</summary>
+    /// <summary>The frame was for the medium itself (ARP), or was dropped.</summary>
     Consumed,
 
     /// <summary>The buffer now begins with an IPv4 packet that was sent to this station alone.</summary>
@@ -44,7 +44,7 @@ internal abstract class Framing
     {
     }
 
-    /// <summary>Takes a packet whose next hop does not answer; it begins with its IP header and is the caller's.</summary>
+    /// <summary>Takes a packet whose next hop does not answer. It begins with its IP header and belongs to the caller.</summary>
     public virtual bool TryTakeUndeliverable([NotNullWhen(true)] out PacketBuffer? packet)
     {
         packet = null;

@@ -3,10 +3,10 @@ namespace Tapwire.Stack.Interfaces;
 /// <summary>Everything about an interface that does not change while it exists. Values out of range are refused by <see cref="NetworkStack.AddInterface"/>.</summary>
 public sealed record InterfaceOptions
 {
-    /// <summary>What messages call it. Any text; it need not be unique.</summary>
+    /// <summary>The name in messages. Any text; it need not be unique.</summary>
     public string Name { get; init; } = "";
 
-    /// <summary>What frames begin with.</summary>
+    /// <summary>The header that frames begin with.</summary>
     public Medium Medium { get; init; } = Medium.Ethernet;
 
     /// <summary>The interface's own Ethernet address: a unicast address, needed for <see cref="Medium.Ethernet"/> only.</summary>
@@ -15,7 +15,8 @@ public sealed record InterfaceOptions
     /// <summary>Largest IP packet in one frame, in bytes, 68..65535.</summary>
     public int Mtu { get; init; } = 1500;
 
-    /// <summary>Largest TCP/IPv4 packet that the device cuts into segments, in bytes, up to 65535; 0 where it does not. Needs <see cref="ChecksumOffload"/>.</summary>
+    /// <summary>Largest TCP/IPv4 packet that the device cuts into segments, in bytes, up to 65535; 0 where it cuts none. Needs
+    /// <see cref="ChecksumOffload"/>.</summary>
     public int SuperFrame { get; init; }
 
     /// <summary>The device completes partial TCP and UDP checksums.</summary>

@@ -8,7 +8,7 @@ internal sealed class InterfaceTable
     /// <summary>Interfaces that a stack may have at once. One more index stands for the stack itself, so that all fit the bits of a word.</summary>
     public const int Capacity = 63;
 
-    /// <summary>The index of what a stack sends to itself.</summary>
+    /// <summary>The index for packets that a stack sends to itself.</summary>
     public const byte Loopback = Capacity;
 
     private readonly NetworkInterface?[] _byIndex = new NetworkInterface?[Capacity];
@@ -21,13 +21,13 @@ internal sealed class InterfaceTable
     /// <summary>The addresses of all interfaces.</summary>
     public AddressTable Addresses { get; } = new();
 
-    /// <summary>Null: there is none of that index, or no longer.</summary>
+    /// <summary>The interface with an index. Null: there is none, or no longer.</summary>
     public NetworkInterface? this[int index] => (uint)index < Capacity ? _byIndex[index] : null;
 
     /// <summary>The only interface, if there is exactly one: it then has every address.</summary>
     public NetworkInterface? Only { get; private set; }
 
-    /// <summary>The index that has been free for the longest time, so that late frames of a removed interface do not become another one's; -1 if none is free.</summary>
+    /// <summary>The index that has been free longest, so that late frames of a removed interface do not become another one's; -1 if none is free.</summary>
     public int FreeIndex()
     {
         for (var i = 0; i < Capacity; i++)
@@ -55,7 +55,7 @@ internal sealed class InterfaceTable
         Changed();
     }
 
-    /// <summary>The interface that has an address as its own, or null.</summary>
+    /// <summary>The interface whose own address this is, or null.</summary>
     public NetworkInterface? OwnerOf(IpAddress address)
     {
         if (Only is { } only)
@@ -69,7 +69,7 @@ internal sealed class InterfaceTable
         return null;
     }
 
-    /// <summary>The first interface with an address of that family: for groups that no route leads to. Null if there is none.</summary>
+    /// <summary>The first interface with an address of that family, or null: for groups to which no route leads.</summary>
     public NetworkInterface? FirstWithAddress(IpAddress likeThis)
     {
         foreach (var candidate in _all)

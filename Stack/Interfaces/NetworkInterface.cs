@@ -10,9 +10,10 @@ namespace Tapwire.Stack.Interfaces;
 /// <see cref="NetworkStack.AddInterface"/>; called, like the stack, by the stack's owner only.
 /// </summary>
 /// <remarks>
-/// Interfaces follow the strong host model (RFC 1122, 3.3.4.2): a packet is accepted only on the interface that has the destination address, and leaves only by the one that
-/// has its source address. So the interface of a connection is known from its local address and stays the same for its whole life, networks that trust each other less than
-/// they trust this host cannot reach each other's addresses through it, and with a default route on each interface an answer takes the way that the question came.
+/// Interfaces follow the strong host model (RFC 1122, 3.3.4.2): a packet is accepted only on the interface that has the destination address, and leaves only by
+/// the one that has its source address. Three things follow. The local address gives the interface of a connection, which stays the same for its whole life.
+/// Networks that trust each other less than they trust this host cannot reach each other's addresses through it. With a default route on each interface, an
+/// answer leaves by the interface of its question.
 /// </remarks>
 public sealed class NetworkInterface
 {
@@ -25,22 +26,22 @@ public sealed class NetworkInterface
         Own = new AddressTable();
     }
 
-    /// <summary>Its number in the stack, below <see cref="NetworkStack.MaxInterfaces"/>; free for another interface after it has been removed.</summary>
+    /// <summary>The interface's number in the stack, below <see cref="NetworkStack.MaxInterfaces"/>; after removal another interface may get it.</summary>
     public byte Index { get; }
 
     public InterfaceOptions Options { get; }
 
-    /// <summary>Its addresses with their prefixes, in the order in which they were added.</summary>
+    /// <summary>The interface's addresses with their prefixes, in the order in which they were added.</summary>
     public IReadOnlyList<IpPrefix> Addresses => Own.Prefixes;
 
-    /// <summary>A snapshot of the neighbour table, in the order of the addresses.</summary>
+    /// <summary>A snapshot of the neighbour table, in address order.</summary>
     public IReadOnlyList<NeighborInfo> Neighbors => Framing.Neighbors;
 
     /// <summary>Frames wait to be taken.</summary>
     public bool HasFrames => !Egress.IsEmpty;
 
     /// <summary>
-    /// The wire takes no frames for now: transports wait, so that what they would queue can still change. What cannot wait is queued all the same.
+    /// The wire takes no frames for now. Transports wait, so that what they would queue can still change; frames that cannot wait are queued all the same.
     /// </summary>
     public bool IsHeldBack { get; set; }
 
@@ -48,12 +49,12 @@ public sealed class NetworkInterface
 
     internal AddressTable Own { get; }
 
-    /// <summary>Set once, by the stack: it needs the interface.</summary>
+    /// <summary>The medium's framing, set once by the stack, because its construction needs the interface.</summary>
     internal Framing Framing { get; set; } = null!;
 
     internal int Mtu => Options.Mtu;
 
-    /// <summary>Largest IP packet that may be handed down for the device to cut; the MTU where it does not.</summary>
+    /// <summary>Largest IP packet that the device cuts into segments; the MTU where it cuts none.</summary>
     internal int SuperFrame { get; }
 
     /// <summary>Takes the next frame for the wire; the caller owns it.</summary>
@@ -67,8 +68,8 @@ public sealed class NetworkInterface
     }
 
     /// <summary>
-    /// The wire has gone down. What is on it when it comes up again is not known, so its neighbours are asked anew then. Packets that wait for one are dropped,
-    /// as those on the wire are.
+    /// The wire has gone down. It may come up on another network, so all neighbours are forgotten. Packets that wait for one are dropped, as those on the wire
+    /// are.
     /// </summary>
     public void WireDown() => Framing.ForgetNeighbors();
 

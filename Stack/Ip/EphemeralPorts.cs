@@ -1,10 +1,10 @@
 namespace Tapwire.Stack.Ip;
 
 /// <summary>
-/// Chooses local ports that nobody can guess and that are not used again soon: double-hash port selection (RFC 6056, 3.3.4). One for each
-/// transport protocol.
+/// Chooses local ports that cannot be guessed and that are not used again soon: double-hash port selection (RFC 6056, 3.3.4). There is one for each transport
+/// protocol.
 /// </summary>
-/// <param name="shard">Only its ports are chosen; null: all are.</param>
+/// <param name="shard">Chooses only its ports; null: all.</param>
 internal sealed class EphemeralPorts(KeyedRandom random, StackShard? shard = null)
 {
     /// <summary>The range Linux uses (net.ipv4.ip_local_port_range): it leaves the registered ports below to servers.</summary>
@@ -14,14 +14,15 @@ internal sealed class EphemeralPorts(KeyedRandom random, StackShard? shard = nul
 
     private const int Range = Last - First + 1;
 
-    /// <summary>Counters: the more, the less one destination's connections tell about another's (RFC 6056 suggests 1024 for busy hosts).</summary>
+    /// <summary>Number of counters. The more there are, the less one destination's connections tell about another's (RFC 6056 suggests 1024 for busy
+    /// hosts).</summary>
     private const int Counters = 1024;
 
     private readonly SipHash _offset = random.NextHash();
     private readonly SipHash _index = random.NextHash();
     private ushort[]? _counters;
 
-    /// <summary>The ports to try for a connection, in order. Each is given once; it ends when the whole range has been given.</summary>
+    /// <summary>The ports to try for a connection, in order. Each comes once; the sequence ends after the whole range.</summary>
     /// <param name="remote">Unspecified with port 0 for a socket that is bound before it has a peer.</param>
     public Candidates For(IpAddress local, IpEndpoint remote)
     {
@@ -41,7 +42,7 @@ internal sealed class EphemeralPorts(KeyedRandom random, StackShard? shard = nul
         return counters;
     }
 
-    /// <summary>A run through the range from a place that depends on the connection.</summary>
+    /// <summary>A run through the range from a position that depends on the connection.</summary>
     public ref struct Candidates
     {
         private readonly ref ushort _counter;

@@ -5,17 +5,18 @@ namespace Tapwire.Stack.Ip;
 /// <summary>The IP layer as the transports see it.</summary>
 internal interface IIpOutput
 {
-    /// <summary>False while the interface's egress queue is full: a transport keeps what it has and is asked again (<c>Output</c>) when there is room.</summary>
-    /// <param name="interfaceIndex">As <see cref="IpRoute.Interface"/> has it.</param>
+    /// <summary>False while the interface's egress queue is full. The transport then keeps what it has and is asked again (<c>Output</c>) when there is
+    /// room.</summary>
+    /// <param name="interfaceIndex">An index as in <see cref="IpRoute.Interface"/>.</param>
     bool HasRoom(int interfaceIndex);
 
-    /// <summary>Its wire takes frames, too: transports have their turn.</summary>
+    /// <summary>The interface has room and its wire takes frames, so transports may send.</summary>
     /// <param name="interfaceIndex">As for <see cref="HasRoom"/>.</param>
     bool TakesOutput(int interfaceIndex);
 
     BufferPool Pool { get; }
 
-    /// <summary>Finds the way to a destination, and the source address for it unless the caller has one.</summary>
+    /// <summary>Finds the route to a destination, and the source address for it unless the caller has one.</summary>
     /// <param name="source">Unspecified (of either family) lets the stack choose.</param>
     /// <returns>None; NetworkUnreachable: no route; AddressNotAvailable: the source is not ours.</returns>
     StackError Route(IpAddress destination, IpAddress source, out IpRoute route);
@@ -24,12 +25,12 @@ internal interface IIpOutput
     /// <see cref="BufferPool.HeaderRoom"/> minus the transport header of headroom; payload may be in fragments.</summary>
     void Send(PacketBuffer packet, in IpSendInfo info, Instant now);
 
-    /// <summary>Gives a packet that has found no socket here to the next shard.</summary>
+    /// <summary>Gives a packet for which there is no socket here to the next shard.</summary>
     /// <param name="packet">Begins with its IP header.</param>
-    /// <param name="shardsTried">Shards in which it has found none before this one; fewer than there are others.</param>
+    /// <param name="shardsTried">Number of shards before this one in which it has found no socket; less than the number of other shards.</param>
     void PassOn(PacketBuffer packet, int shardsTried);
 
-    /// <summary>A peer has shown that it is alive (an ACK of new data): the neighbour entry need not be probed (RFC 4861, 7.3.1).</summary>
+    /// <summary>A peer has shown that it is alive (an ACK of new data), so the neighbour entry need not be verified (RFC 4861, 7.3.1).</summary>
     /// <param name="source">Our address towards it.</param>
     void ConfirmReachable(IpAddress destination, IpAddress source, Instant now);
 }

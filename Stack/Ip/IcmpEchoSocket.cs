@@ -4,8 +4,8 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Ip;
 
-/// <summary>What came of one echo request.</summary>
-/// <param name="From">Who answered: the destination, or the router that refused; this stack itself when the next hop does not answer.</param>
+/// <summary>The outcome of one echo request.</summary>
+/// <param name="From">The host that answered: the destination, or the router that refused; this stack itself when the next hop does not answer.</param>
 /// <param name="Error">None for an echo reply; otherwise why the request was refused.</param>
 /// <param name="Bytes">Payload bytes of the reply.</param>
 /// <param name="HopLimit">As received; 0 when this stack itself reports.</param>
@@ -13,8 +13,7 @@ public readonly record struct IcmpEchoResult(
     IpAddress From, ushort Identifier, ushort Sequence, StackError Error, int Bytes, byte HopLimit, TimeSpan RoundTrip);
 
 /// <summary>
-/// Sends echo requests and collects what comes of them ("ping"). Event: Readable. A request that nothing answers leaves no trace; the owner decides
-/// how long it waits.
+/// Sends echo requests and collects their outcomes ("ping"). Event: Readable. An unanswered request produces nothing; the owner decides how long it waits.
 /// </summary>
 public sealed class IcmpEchoSocket : StackSocket
 {
@@ -100,7 +99,7 @@ public sealed class IcmpEchoSocket : StackSocket
     /// <returns>False: no such request is outstanding.</returns>
     internal bool Replied(in IpReceiveInfo info, ushort sequence, int bytes, Instant now)
     {
-        // The answer to a request comes from where it was sent, and once: a second one is a duplicate.
+        // Only the destination may answer a request, and once: a second answer is a duplicate.
         if (!_outstanding.TryGetValue(sequence, out var request) || request.Destination != info.Source)
             return false;
         Finish(request, info.Source, StackError.None, bytes, info.HopLimit, now);
@@ -132,7 +131,7 @@ public sealed class IcmpEchoSocket : StackSocket
         _order.Enqueue(request);
         while (_order.Count > _limit)
         {
-            // Of a sequence number used again only the newest request counts.
+            // Of requests with the same sequence number only the newest counts.
             var oldest = _order.Dequeue();
             if (_outstanding.TryGetValue(oldest.Sequence, out var current) && current == oldest)
                 _outstanding.Remove(oldest.Sequence);

@@ -12,7 +12,7 @@ internal enum IcmpErrorKind
     /// <summary>The last router does not know of the host.</summary>
     HostUnknown,
 
-    /// <summary>The host that has sent the packet is cut off from the network.</summary>
+    /// <summary>The sending host is cut off from the network.</summary>
     HostIsolated,
 
     /// <summary>A router could not follow the source route.</summary>
@@ -37,7 +37,7 @@ internal enum IcmpErrorKind
     PacketTooBig,
 }
 
-/// <summary>What sockets call an ICMP error.</summary>
+/// <summary>Translates ICMP errors into the errors of sockets.</summary>
 internal static class IcmpErrorKinds
 {
     /// <summary>The errno values of Linux (icmp_err_convert, and for the last three tcp_v4_err).</summary>

@@ -4,18 +4,18 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Ip;
 
 /// <summary>
-/// Sends ICMP errors, by the rules of RFC 1122, 3.2.2: never about an ICMP error, a packet to a group or a later fragment; callers see to the first
-/// and the last. The rate is limited over all destinations (RFC 1812, 4.3.2.8).
+/// Sends ICMP errors, by the rules of RFC 1122, 3.2.2: never about an ICMP error, a packet to a group or a fragment other than the first. Callers ensure the
+/// first and the last. The rate is limited over all destinations (RFC 1812, 4.3.2.8).
 /// </summary>
 internal sealed class IcmpErrors(IcmpOptions options, IIpOutput ip, KeyedRandom random, StackCounters counters)
 {
     /// <summary>The whole error fits 576 bytes, which every host takes (RFC 1812, 4.3.2.3).</summary>
     private const int MaxQuote = 576 - Ipv4Header.Length - Icmpv4Header.Length;
 
-    // In half errors, of which one takes one to three: two on average.
+    // Tokens are half errors; an error takes one to three of them, two on average.
     private TokenBucket _bucket = new(2 * options.ErrorsPerSecond, 2 * options.ErrorBurst);
 
-    /// <param name="packet">What was refused, trimmed to its transport header; stays the caller's.</param>
+    /// <param name="packet">The refused packet, trimmed to its transport header; stays the caller's.</param>
     /// <param name="code">One of <see cref="Icmpv4Unreachable"/>.</param>
     public void SendUnreachable(PacketBuffer packet, in IpReceiveInfo info, byte code, Instant now)
     {
@@ -34,14 +34,14 @@ internal sealed class IcmpErrors(IcmpOptions options, IIpOutput ip, KeyedRandom 
     {
         if (info.ToGroup || info.HeaderLength == 0)
             return false;
-        // At random, so that counting the answers that are left over tells an observer nothing exact (as on Linux since SAD DNS, 2020).
+        // The cost is random, so that an observer who counts the remaining answers learns nothing exact (as on Linux since SAD DNS, 2020).
         if (!_bucket.TryTake(now, 1 + random.Next(3)))
         {
             counters.IcmpOutRateLimited++;
             return false;
         }
 
-        // The IP header was only trimmed: it still stands before the transport header.
+        // The IP header was only trimmed: it still precedes the transport header.
         packet.Prepend(info.HeaderLength);
         var quoted = packet.Span[..Math.Min(packet.Length, MaxQuote)];
         var error = ip.Pool.Rent(Icmpv4Header.Length + quoted.Length, BufferPool.HeaderRoom);

@@ -6,10 +6,10 @@ using Tapwire.Stack.Udp;
 
 namespace Tapwire.Stack.Ip;
 
-/// <summary>ICMP (RFC 792, RFC 1122 3.2.2): answers echo requests, takes errors to the transports they are about, and serves echo sockets.</summary>
+/// <summary>ICMP (RFC 792, RFC 1122 3.2.2): answers echo requests, takes errors to the transports that they concern, and serves echo sockets.</summary>
 public sealed class IcmpLayer
 {
-    /// <summary>The least MTU that IPv4 allows (RFC 791, 3.2): a "too big" below it is nonsense.</summary>
+    /// <summary>The least MTU that IPv4 allows (RFC 791, 3.2): a "too big" below it is invalid.</summary>
     private const int LeastMtu = 68;
 
     /// <summary>MTUs of real networks, for routers that do not name theirs (RFC 1191, 7.1).</summary>
@@ -53,7 +53,7 @@ public sealed class IcmpLayer
 
     internal void Closed(IcmpEchoSocket socket) => _sockets.Remove(socket.Identifier);
 
-    /// <summary>Takes a message over.</summary>
+    /// <summary>Receives a message and takes it over.</summary>
     internal void Receive(PacketBuffer packet, in IpReceiveInfo info, Instant now)
     {
         _counters.IcmpInMsgs++;
@@ -83,7 +83,7 @@ public sealed class IcmpLayer
         packet.Release();
     }
 
-    /// <summary>Reports that the packet's next hop does not answer, to whoever sent it.</summary>
+    /// <summary>Reports to the sender of a packet that its next hop does not answer.</summary>
     /// <param name="packet">Begins with its IP header; stays the caller's.</param>
     internal void NextHopUnreachable(PacketBuffer packet, Instant now)
     {
@@ -94,7 +94,7 @@ public sealed class IcmpLayer
         Report(info, info.Source, header.Protocol, packet.Span[header.HeaderLength..], IcmpErrorKind.HostUnreachable, 0, now);
     }
 
-    /// <summary>Turns the request into its answer where it stands (RFC 1122, 3.2.2.6).</summary>
+    /// <summary>Turns the request into its answer in place (RFC 1122, 3.2.2.6).</summary>
     private void Answer(PacketBuffer packet, in Icmpv4View header, in IpReceiveInfo info, Instant now)
     {
         var checksum = Checksum.Update(header.Checksum, Icmpv4Type.Echo << 8, Icmpv4Type.EchoReply << 8);
@@ -150,7 +150,7 @@ public sealed class IcmpLayer
                 ReceiveError(message, header, info, IcmpErrorKind.ParameterProblem, now);
                 break;
             case Icmpv4Type.Redirect:
-                // Linux takes them by default. Anybody on the path could bend the route with one, and a host with one gateway gains nothing.
+                // Linux accepts redirects by default. Anybody on the path could divert the route with one, and a host with one gateway gains nothing.
                 _counters.IcmpInRedirectsIgnored++;
                 break;
             default:
@@ -191,8 +191,8 @@ public sealed class IcmpLayer
         Report(sent, info.Source, quoted.Protocol, quote[quoted.HeaderLength..], kind, mtu, now);
     }
 
-    /// <param name="sent">Source and destination of the packet that was lost: our address comes first.</param>
-    /// <param name="from">Who says so.</param>
+    /// <param name="sent">Source, which is ours, and destination of the lost packet.</param>
+    /// <param name="from">The sender of the error.</param>
     private void Report(
         in IpReceiveInfo sent, IpAddress from, byte protocol, ReadOnlySpan<byte> transport, IcmpErrorKind kind, int mtu, Instant now)
     {

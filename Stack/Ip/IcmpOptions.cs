@@ -9,7 +9,7 @@ public sealed class IcmpOptions
     /// <summary>ICMP errors that may go out at once after a quiet time, on average, 1..10000.</summary>
     public int ErrorBurst { get; init; } = 50;
 
-    /// <summary>Echo requests of one socket whose answers are awaited, and answers that wait to be read, 1..65536; the oldest gives way.</summary>
+    /// <summary>Echo requests of one socket that await an answer, and answers that wait to be read, 1..65536; the oldest gives way.</summary>
     public int EchoOutstanding { get; init; } = 1024;
 
     internal void Validate()

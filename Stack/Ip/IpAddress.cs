@@ -44,7 +44,7 @@ public readonly struct IpAddress : IEquatable<IpAddress>, IComparable<IpAddress>
     /// <summary>224.0.0.0/4 or ff00::/8.</summary>
     public bool IsMulticast => IsV4 ? V4 >> 28 == 0xE : _high >> 56 == 0xFF;
 
-    /// <summary>255.255.255.255. A subnet's own broadcast address is known to whoever knows the prefix.</summary>
+    /// <summary>255.255.255.255. The broadcast address of a subnet can be recognised only with its prefix.</summary>
     public bool IsLimitedBroadcast => this == BroadcastV4;
 
     /// <summary>127.0.0.0/8 or ::1.</summary>

@@ -7,14 +7,15 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Ip;
 
-/// <summary>A packet for another shard, which begins with its IP header.</summary>
-/// <param name="ShardsTried">Shards in which it has found no socket; more where it can only be that one's.</param>
+/// <summary>A packet for another shard. It begins with its IP header.</summary>
+/// <param name="ShardsTried">Number of shards in which it has found no socket; <see cref="IpReceiveInfo.Settled"/> when only that shard can have it.</param>
 public readonly record struct CrossingPacket(PacketBuffer Packet, int Shard, int ShardsTried);
 
-/// <summary>IP output: finds the way, finishes the transport checksum, writes the header and hands the packet to an interface, or back to this stack.</summary>
+/// <summary>IP output: finds the route, completes the transport checksum, writes the header and hands the packet to an interface, or back to this
+/// stack.</summary>
 internal sealed class IpLayer : IIpOutput
 {
-    /// <summary>MTU towards own addresses: the largest packet there is, as on Linux's lo.</summary>
+    /// <summary>MTU towards own addresses: the largest IP packet, as on Linux's lo.</summary>
     private const int LoopbackMtu = 65535;
 
     private readonly StackOptions _options;
@@ -47,17 +48,17 @@ internal sealed class IpLayer : IIpOutput
 
     public bool HasLoopback => !_loopback.IsEmpty;
 
-    /// <summary>What a transport sends in spite of <see cref="HasRoom"/> is taken, too, up to this; more is dropped and counted.</summary>
+    /// <summary>Packets that a transport sends in spite of <see cref="HasRoom"/> are accepted up to this limit; more are dropped and counted.</summary>
     private int LoopbackLimit => _options.LoopbackFrames + (_options.LoopbackFrames >> 3);
 
-    /// <summary>An interface that is gone has room for everything: what goes there is dropped.</summary>
+    /// <summary>An interface that is gone has room for everything: packets to it are dropped.</summary>
     public bool HasRoom(int interfaceIndex) => interfaceIndex == InterfaceTable.Loopback
         ? _loopback.Count + _crossing.Count < _options.LoopbackFrames
         : _interfaces[interfaceIndex] is not { } egress || egress.Egress.HasRoom;
 
     public bool TakesOutput(int interfaceIndex) => HasRoom(interfaceIndex) && _interfaces[interfaceIndex] is not { IsHeldBack: true };
 
-    /// <summary>One of these interfaces takes output.</summary>
+    /// <summary>At least one of these interfaces takes output.</summary>
     /// <param name="interfaces">A bit for each index.</param>
     public bool TakeOutput(ulong interfaces)
     {
@@ -70,7 +71,7 @@ internal sealed class IpLayer : IIpOutput
         return false;
     }
 
-    /// <summary>An address is one of that interface's own; of any, for what this stack has sent to itself.</summary>
+    /// <summary>The address is one of the interface's own; with <see cref="InterfaceTable.Loopback"/>, of any interface's.</summary>
     public bool IsOwnOn(IpAddress address, int interfaceIndex) =>
         interfaceIndex == InterfaceTable.Loopback ? Addresses.IsOwn(address) : _interfaces[interfaceIndex]?.Own.IsOwn(address) == true;
 
@@ -107,7 +108,7 @@ internal sealed class IpLayer : IIpOutput
             return;
         }
 
-        // The buffer may have come off a wire, with that wire's note.
+        // The buffer may have come off a wire, with the note of that wire.
         packet.Offload = default;
         if (egress is null)
             packet.Offload.Checksum = ChecksumState.Verified;
@@ -139,22 +140,22 @@ internal sealed class IpLayer : IIpOutput
 
     public bool TryTakeLoopback([NotNullWhen(true)] out PacketBuffer? packet) => _loopback.TryDequeue(out packet);
 
-    /// <summary>The next packet that is another shard's.</summary>
+    /// <summary>Takes the next packet for another shard.</summary>
     public bool TryTakeCrossing(out CrossingPacket crossing) => _crossing.TryDequeue(out crossing);
 
     public void PassOn(PacketBuffer packet, int shardsTried) => Cross(packet, (_options.Shard!.Index + 1) % _options.Shard.Steering.Shards, shardsTried + 1);
 
-    /// <summary>An interface, an address or a route has changed.</summary>
+    /// <summary>An interface, an address or a route has changed: forgets the last hop.</summary>
     public void Changed()
     {
         Routes.Rebuild();
         _hopDestination = default;
     }
 
-    /// <param name="source">An own address, by whose interface the packet leaves; unspecified: by any.</param>
+    /// <param name="source">An own address, whose interface the packet leaves by; unspecified: any interface.</param>
     private bool TryFindHop(IpAddress destination, IpAddress source, out Hop hop)
     {
-        // Packets come in trains: the last destination is mostly the next one, too.
+        // Packets come in trains: the next destination is mostly the last one.
         if (_hopDestination == destination && _hopSource == source && !destination.IsUnspecified)
         {
             hop = _hop;
@@ -178,7 +179,7 @@ internal sealed class IpLayer : IIpOutput
         }
         else
         {
-            // Groups on the link need no route.
+            // Groups on-link need no route.
             if (kind == AddressKind.Other || (by ?? _interfaces.FirstWithAddress(destination)) is not { } first)
                 return false;
             hop = new Hop(destination, first.Own.SourceTowards(destination), kind, first);
@@ -190,7 +191,7 @@ internal sealed class IpLayer : IIpOutput
         return true;
     }
 
-    /// <summary>Fills the transport checksum in, or its pseudo-header's part with a note for the device.</summary>
+    /// <summary>Writes the transport checksum, or its pseudo-header part with a note for the device.</summary>
     private static void PutChecksum(PacketBuffer packet, in IpSendInfo info, NetworkInterface egress)
     {
         var sum = Checksum.PseudoHeader(info.Source, info.Destination, info.Protocol, packet.TotalLength);
@@ -244,7 +245,7 @@ internal sealed class IpLayer : IIpOutput
         packet.Release();
     }
 
-    /// <summary>Where packets to one destination go.</summary>
+    /// <summary>The next hop of packets to one destination.</summary>
     /// <param name="Egress">Null: they stay in this stack.</param>
     private readonly record struct Hop(IpAddress NextHop, IpAddress Source, AddressKind Kind, NetworkInterface? Egress);
 }

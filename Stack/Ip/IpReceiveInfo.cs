@@ -7,13 +7,14 @@ namespace Tapwire.Stack.Ip;
 internal readonly record struct IpReceiveInfo(
     IpAddress Source, IpAddress Destination, byte HopLimit, byte TrafficClass, bool ToGroup)
 {
-    /// <summary>Bytes of IP header that stand, trimmed but unchanged, before the transport header: an ICMP error quotes them. 0: not there.</summary>
+    /// <summary>Length of the IP header that still precedes the transport header, trimmed but unchanged, for an ICMP error to quote. 0: there is
+    /// none.</summary>
     public int HeaderLength { get; init; }
 
-    /// <summary>The index of the interface on which it came, or <see cref="Interfaces.InterfaceTable.Loopback"/>.</summary>
+    /// <summary>The index of the interface that received the packet, or <see cref="Interfaces.InterfaceTable.Loopback"/>.</summary>
     public byte Interface { get; init; }
 
-    /// <summary>Shards in which the packet has found no socket; more where it can only be this one's.</summary>
+    /// <summary>Number of shards in which the packet has found no socket; <see cref="Settled"/> when only this shard can have it.</summary>
     public int ShardsTried { get; init; }
 
     /// <summary><see cref="ShardsTried"/> of a packet whose shard is known.</summary>

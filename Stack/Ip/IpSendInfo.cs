@@ -11,13 +11,13 @@ internal readonly record struct IpSendInfo
     /// <summary>The IP protocol number.</summary>
     public required byte Protocol { get; init; }
 
-    /// <summary>0 takes the stack's default.</summary>
+    /// <summary>TTL; 0 takes the stack's default.</summary>
     public byte HopLimit { get; init; }
 
     public byte TrafficClass { get; init; }
 
-    /// <summary>Where the 16-bit transport checksum is in the transport header; it is zero there and the IP layer fills it in, or leaves it to the
-    /// device. Negative: no checksum is wanted.</summary>
+    /// <summary>Offset of the 16-bit checksum in the transport header. The field is zero; the IP layer fills it in, or leaves it to the device. Negative: no
+    /// checksum is wanted.</summary>
     public required int ChecksumOffset { get; init; }
 
     /// <summary>TCP payload bytes per segment when the packet is to be cut by the device; 0 for a packet that fits the MTU.</summary>

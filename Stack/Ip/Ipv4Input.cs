@@ -10,7 +10,7 @@ namespace Tapwire.Stack.Ip;
 internal sealed class Ipv4Input(
     InterfaceTable interfaces, IcmpLayer icmp, IcmpErrors errors, UdpLayer udp, TcpLayer tcp, StackCounters counters)
 {
-    /// <summary>224.0.0.1, all hosts on the link: every host is in that group (RFC 1112, 4).</summary>
+    /// <summary>224.0.0.1, all hosts on-link: every host is in that group (RFC 1112, 4).</summary>
     private const uint AllHosts = 0xE000_0001;
 
     private const byte OptionEnd = 0;
@@ -18,9 +18,9 @@ internal sealed class Ipv4Input(
     private const byte OptionLooseSourceRoute = 131;
     private const byte OptionStrictSourceRoute = 137;
 
-    /// <summary>Takes a packet that came by an interface.</summary>
+    /// <summary>Receives a packet from an interface.</summary>
     /// <param name="packet">Begins with the IP header; may have the frame's padding at its end. Taken over.</param>
-    /// <param name="delivery">To whom the frame's header said it was sent.</param>
+    /// <param name="delivery">The kind of destination in the frame's header.</param>
     public void Receive(PacketBuffer packet, NetworkInterface from, FrameDelivery delivery, Instant now)
     {
         counters.IpInReceives++;
@@ -35,7 +35,7 @@ internal sealed class Ipv4Input(
         packet.Release();
     }
 
-    /// <summary>Takes a packet that this stack has sent to itself, or that a sibling has validated, and so needs no validation.</summary>
+    /// <summary>Receives a packet that needs no validation: this stack has sent it to itself, or a sibling has validated it.</summary>
     /// <param name="shardsTried">See <see cref="IpReceiveInfo.ShardsTried"/>.</param>
     public void ReceiveLoopback(PacketBuffer packet, Instant now, int shardsTried = IpReceiveInfo.Settled)
     {
@@ -121,14 +121,14 @@ internal sealed class Ipv4Input(
         switch (kind)
         {
             case AddressKind.Own:
-                // A unicast packet in a broadcast frame is somebody's mistake or an attack (RFC 1122, 3.3.6).
+                // A unicast packet in a broadcast frame is a mistake or an attack (RFC 1122, 3.3.6).
                 return delivery != FrameDelivery.Ipv4Group || Refuse(ref counters.IpInLinkBroadcast);
             case AddressKind.Broadcast:
                 return true;
             case AddressKind.Multicast:
                 return destination == AllHosts || Refuse(ref counters.IpInAddrErrors);
             default:
-                // The strong host model: an address of another interface is not reached by this one.
+                // Strong host model: the address of another interface cannot be reached through this one.
                 if (interfaces.Only is null && interfaces.Addresses.IsOwn(IpAddress.FromV4(destination)))
                     return Refuse(ref counters.IpInOtherInterface);
                 return destination >> 24 is 0 or 127 or >= 240
@@ -150,7 +150,7 @@ internal sealed class Ipv4Input(
         };
     }
 
-    /// <summary>Walks the options (RFC 791, 3.1). None has a meaning to this stack; source routes are refused, as on Linux.</summary>
+    /// <summary>Walks the options (RFC 791, 3.1). This stack acts on none; source routes are refused, as on Linux.</summary>
     private bool HasValidOptions(PacketBuffer packet, in Ipv4View header, bool toGroup, Instant now)
     {
         var options = packet.Span[Ipv4Header.Length..header.HeaderLength];
@@ -189,7 +189,7 @@ internal sealed class Ipv4Input(
         var isIcmp = header.Protocol == IpProtocol.Icmp;
         packet.Truncate(header.TotalLength);
         packet.TrimStart(info.HeaderLength);
-        // Never an error about an error; that a message is none cannot be known here without reading on, so none is answered (RFC 1122, 3.2.2).
+        // RFC 1122, 3.2.2: no error about an ICMP error. Only its type would tell an error from another message, so no ICMP message is answered with one.
         if (!isIcmp)
             errors.SendParameterProblem(packet, info, (byte)(Ipv4Header.Length + option), now);
     }

@@ -3,7 +3,7 @@ using Tapwire.Stack.Interfaces;
 namespace Tapwire.Stack.Ip;
 
 /// <summary>
-/// Routes, longest prefix first. A host has a handful, so the first match of a scan is found faster than any tree would find it.
+/// Routes, longest prefix first. A host has a handful of them, so a linear scan finds the first match faster than any tree.
 /// </summary>
 internal sealed class RouteTable(InterfaceTable interfaces)
 {
@@ -14,7 +14,7 @@ internal sealed class RouteTable(InterfaceTable interfaces)
     public IReadOnlyList<Route> Routes => _snapshot;
 
     /// <param name="by">Leave by this interface only; null: by any.</param>
-    /// <param name="nextHop">Who gets the frames: the destination itself, or the gateway.</param>
+    /// <param name="nextHop">The receiver of the frames: the destination itself, or the gateway.</param>
     /// <param name="source">The address to use towards it.</param>
     /// <param name="egress">The interface that leads there.</param>
     public bool TryFind(IpAddress destination, NetworkInterface? by, out IpAddress nextHop, out IpAddress source, out NetworkInterface egress)
@@ -37,7 +37,7 @@ internal sealed class RouteTable(InterfaceTable interfaces)
         return false;
     }
 
-    /// <summary>The address can be reached on that interface without a gateway.</summary>
+    /// <summary>The address is on-link at that interface: reached without a gateway.</summary>
     public bool IsOnLink(IpAddress address, NetworkInterface on) => TryFind(address, on, out var nextHop, out _, out _) && nextHop == address;
 
     /// <summary>Adds a route, or replaces the one to the same destination by the same interface.</summary>
@@ -49,8 +49,8 @@ internal sealed class RouteTable(InterfaceTable interfaces)
         Rebuild();
     }
 
-    /// <param name="onLink">Remove the route of an interface's prefix, rather than the one through a gateway.</param>
-    /// <param name="egress">Of this interface only; null: of every one.</param>
+    /// <param name="onLink">Removes the route of an interface's prefix, rather than the one through a gateway.</param>
+    /// <param name="egress">Removes only this interface's route; null: every interface's.</param>
     /// <returns>False: there was none.</returns>
     public bool Remove(IpPrefix destination, bool onLink, NetworkInterface? egress)
     {
@@ -68,10 +68,10 @@ internal sealed class RouteTable(InterfaceTable interfaces)
         Rebuild();
     }
 
-    /// <summary>Works out the table again: a route, or an address of an interface, has changed.</summary>
+    /// <summary>Computes the table again after a change of a route, or of an interface's address.</summary>
     public void Rebuild()
     {
-        // Stable: of two equally long ones the route on the link comes first, then the older one.
+        // Stable order: of two prefixes of equal length the on-link route comes first, then the older one.
         _snapshot = [.. _routes.OrderByDescending(r => r.Destination.Length + (r.Destination.Address.IsV4 ? 96 : 0)).ThenByDescending(r => r.Gateway.IsUnspecified)];
         _hops = [.. _snapshot.Select(r => Hop.From(r, interfaces[r.Interface]!)).Where(hop => !hop.Source.IsUnspecified)];
     }

@@ -1,17 +1,17 @@
 namespace Tapwire.Stack.Ip;
 
-/// <summary>Lets so many events per second through, and a burst of some after a quiet time.</summary>
+/// <summary>A token bucket: allows a rate of events, and a burst after a quiet time.</summary>
 internal struct TokenBucket(int perSecond, int burst)
 {
     private readonly long _interval = perSecond == 0 ? 0 : TimeSpan.TicksPerSecond / perSecond;
     private long _fullAt;
 
-    /// <param name="tokens">How many this event takes.</param>
+    /// <param name="tokens">The cost of this event.</param>
     public bool TryTake(Instant now, int tokens = 1)
     {
         if (_interval == 0)
             return false;
-        // The time at which the bucket would be full again says how full it is: no counter has to be kept up to date.
+        // The state is the time at which the bucket would be full again: no counter needs refilling.
         var from = Math.Max(_fullAt, now.Ticks);
         var until = from + tokens * _interval;
         if (until - now.Ticks > burst * _interval)

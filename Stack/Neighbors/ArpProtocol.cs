@@ -6,9 +6,9 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Neighbors;
 
 /// <summary>
-/// ARP (RFC 826, RFC 1122 2.3.2, RFC 5227): answers for own addresses, teaches the neighbour table, announces and defends.
+/// ARP (RFC 826, RFC 1122 2.3.2, RFC 5227): answers for own addresses, updates the neighbour table, announces and defends addresses.
 /// </summary>
-/// <param name="speaks">Announces, defends and answers; a shard that does not leaves that to another, and asks and learns for itself.</param>
+/// <param name="speaks">Announces, defends and answers. A shard that does not speak leaves that to another, but asks and learns for itself.</param>
 internal sealed class ArpProtocol(
     NetworkInterface owner, BufferPool pool, RouteTable routes, NeighborTable neighbors, TimerWheel timers, StackCounters counters, bool speaks)
 {
@@ -16,7 +16,7 @@ internal sealed class ArpProtocol(
     private const int Announcements = 2;
     private static readonly TimeSpan AnnounceInterval = TimeSpan.FromSeconds(2);
 
-    /// <summary>DEFEND_INTERVAL of RFC 5227: a conflict is answered with one announcement, and no more for this long.</summary>
+    /// <summary>DEFEND_INTERVAL of RFC 5227: a conflict is answered with one announcement per interval.</summary>
     private static readonly TimeSpan DefendInterval = TimeSpan.FromSeconds(10);
 
     private readonly Dictionary<IpAddress, Announcer> _announcers = [];
@@ -77,7 +77,7 @@ internal sealed class ArpProtocol(
         Send(new ArpPacket(ArpOperation.Request, _own, owner.Own.SourceTowards(target), default, target), to);
     }
 
-    /// <summary>Tells the link of a new address: now, and once more after two seconds.</summary>
+    /// <summary>Announces a new address on the wire: now, and once more after two seconds.</summary>
     public void Announce(IpAddress address, Instant now)
     {
         if (!speaks)
@@ -100,13 +100,13 @@ internal sealed class ArpProtocol(
         var target = arp.TargetProtocol;
         if (!owner.Own.IsOwn(target))
         {
-            // What RFC 826 calls the merge: anything heard brings a known entry up to date, but makes none. So does Linux (arp_accept = 0).
+            // RFC 826's merge: any ARP packet updates a known entry, but creates none. Linux does the same (arp_accept = 0).
             counters.ArpNotForUs++;
             neighbors.Heard(sender, hardware, now);
             return;
         }
 
-        // A sender of 0.0.0.0 probes whether the address is free (RFC 5227, 2.1.1); it is told, and nothing is learnt from it.
+        // A sender of 0.0.0.0 is an ARP probe for the address (RFC 5227, 2.1.1): it is answered, and nothing is learnt from it.
         if (!sender.IsUnspecified && routes.IsOnLink(sender, owner))
             neighbors.HeardRequest(sender, hardware, now);
         if (!speaks)

@@ -4,7 +4,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Neighbors;
 
-/// <summary>One entry of the neighbour table. Its timer is what its state waits for.</summary>
+/// <summary>One entry of the neighbour table. Its timer is the deadline of its state.</summary>
 internal sealed class Neighbor(NeighborTable table, IpAddress address) : Timer
 {
     public readonly IpAddress Address = address;
@@ -12,21 +12,21 @@ internal sealed class Neighbor(NeighborTable table, IpAddress address) : Timer
     public NeighborState State;
 
     /// <summary>Requests sent without an answer.</summary>
-    public int Probes;
+    public int Solicitations;
 
     /// <summary>When the last request went out, to keep to one per retransmission time (RFC 1122, 2.3.2.1).</summary>
     public Instant Solicited = new(long.MinValue / 2);
 
-    /// <summary>In <see cref="NeighborState.Reachable"/>: when that ends.</summary>
+    /// <summary>When <see cref="NeighborState.Reachable"/> ends.</summary>
     public Instant ReachableUntil;
 
-    /// <summary>When this stack last sent to it.</summary>
+    /// <summary>When this stack last sent to the neighbour.</summary>
     public Instant Used;
 
-    /// <summary>Packets that wait for its answer.</summary>
+    /// <summary>Packets that wait for the neighbour's answer.</summary>
     public BufferQueue Waiting;
 
-    /// <summary>Towards the entry used more recently, and towards the one used longer ago.</summary>
+    /// <summary>Neighbours in the order of use: the next newer entry, and the next older one.</summary>
     public Neighbor? Newer;
     public Neighbor? Older;
 

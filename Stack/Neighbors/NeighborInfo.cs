@@ -3,7 +3,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Neighbors;
 
-/// <summary>Where a neighbour entry is in its life (RFC 4861, 7.3.2, for ARP too).</summary>
+/// <summary>The state of a neighbour entry (RFC 4861, 7.3.2, for ARP too).</summary>
 public enum NeighborState
 {
     /// <summary>Asked for; no answer yet.</summary>
@@ -12,18 +12,18 @@ public enum NeighborState
     /// <summary>Known to answer, within the reachable time.</summary>
     Reachable,
 
-    /// <summary>Known, but not confirmed lately; the next packet starts verification.</summary>
+    /// <summary>Known, but not confirmed recently; the next packet starts verification.</summary>
     Stale,
 
     /// <summary>In use and waiting for a transport to confirm it before it is asked.</summary>
     Delay,
 
-    /// <summary>Being asked by unicast whether it is still there.</summary>
+    /// <summary>Asked by unicast whether it is still there.</summary>
     Probe,
 
     /// <summary>Does not answer.</summary>
     Failed,
 }
 
-/// <summary>One entry of the neighbour table as it is at a moment.</summary>
+/// <summary>A snapshot of one entry of the neighbour table.</summary>
 public readonly record struct NeighborInfo(IpAddress Address, MacAddress HardwareAddress, NeighborState State, int QueuedPackets);

@@ -3,7 +3,7 @@ namespace Tapwire.Stack.Neighbors;
 /// <summary>Limits and times of the neighbour table (RFC 4861, 10; RFC 1122, 2.3.2).</summary>
 public sealed class NeighborOptions
 {
-    /// <summary>Neighbours known or being asked for, 1..1048576. The table makes room by forgetting the one that was not used for longest.</summary>
+    /// <summary>Neighbours known or being asked for, 1..1048576. The table makes room by forgetting the least recently used one.</summary>
     public int Entries { get; init; } = 4096;
 
     /// <summary>Packets that wait for one neighbour's answer, 1..4096; the oldest gives way.</summary>
@@ -16,12 +16,12 @@ public sealed class NeighborOptions
     public int AllQueuedBytes { get; init; } = 4 << 20;
 
     /// <summary>Requests before a neighbour counts as unreachable, 1..20.</summary>
-    public int Probes { get; init; } = 3;
+    public int Solicitations { get; init; } = 3;
 
     /// <summary>Time between two requests to one neighbour, 10 ms..1 min.</summary>
     public TimeSpan RetransmitTime { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long an answer, or progress of a connection, is good for, 1 s..1 day; each entry takes 50..150 % of it at random.</summary>
+    /// <summary>How long an answer, or progress of a connection, confirms a neighbour, 1 s..1 day; each entry takes 50..150 % of it at random.</summary>
     public TimeSpan ReachableTime { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long an entry that nobody uses is kept, 1 s..1 day.</summary>
@@ -33,7 +33,7 @@ public sealed class NeighborOptions
         Ranges.QueuedPackets.Check(QueuedPackets, nameof(QueuedPackets));
         Ranges.QueuedBytes.Check(QueuedBytes, nameof(QueuedBytes));
         Ranges.AllQueuedBytes.Check(AllQueuedBytes, nameof(AllQueuedBytes));
-        Ranges.Probes.Check(Probes, nameof(Probes));
+        Ranges.Solicitations.Check(Solicitations, nameof(Solicitations));
         Ranges.RetransmitTime.Check(RetransmitTime, nameof(RetransmitTime));
         Ranges.ReachableTime.Check(ReachableTime, nameof(ReachableTime));
         Ranges.UnusedTime.Check(UnusedTime, nameof(UnusedTime));
@@ -50,7 +50,7 @@ public sealed class NeighborOptions
 
         public static ValueRange<int> AllQueuedBytes { get; } = new(64 << 10, 1 << 30);
 
-        public static ValueRange<int> Probes { get; } = new(1, 20);
+        public static ValueRange<int> Solicitations { get; } = new(1, 20);
 
         public static ValueRange<TimeSpan> RetransmitTime { get; } = new(TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1));
 

@@ -5,8 +5,8 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Neighbors;
 
-/// <summary>How the table asks, and sends what it has resolved: ARP for IPv4.</summary>
-internal interface INeighborProtocol
+/// <summary>The output of the neighbour table: address resolution requests (ARP for IPv4), and packets to resolved neighbours.</summary>
+internal interface INeighborOutput
 {
     /// <summary>Sends one request.</summary>
     /// <param name="knownAddress">Null asks everybody.</param>
@@ -17,19 +17,19 @@ internal interface INeighborProtocol
 }
 
 /// <summary>
-/// Who has which hardware address: the neighbour unreachability detection of RFC 4861, 7.3, used for ARP as Linux does. Entries, and the packets that
-/// wait for an answer, are bounded; an idle table has timers only for forgetting unused entries.
+/// Hardware addresses of neighbours, kept by the neighbour unreachability detection of RFC 4861, 7.3, which serves ARP too, as in Linux. Entries, and the
+/// packets that wait for an answer, are bounded. An idle table has timers only for forgetting unused entries.
 /// </summary>
 /// <remarks>
-/// A claim that a live neighbour now has another hardware address: Linux believes the newest claim once the entry has stood for a second (locktime).
-/// Here an entry that is in use or confirmed is not moved by a claim; the known holder is asked by unicast instead. If it answers, it stays; if it
-/// is silent, everybody is asked anew and the first answer counts. An entry that nobody has confirmed lately moves at once.
+/// A packet may claim that a live neighbour now has another hardware address. Linux believes the newest claim once the entry is a second old (locktime). Here a
+/// claim does not move an entry that is in use or confirmed; the known holder is asked by unicast instead. If it answers, the entry stays; if it is silent, the
+/// request is broadcast and the first answer counts. An entry that has not been confirmed recently moves at once.
 /// </remarks>
 internal sealed class NeighborTable(
-    NeighborOptions options, INeighborProtocol protocol, TimerWheel timers, KeyedRandom random, StackCounters counters)
+    NeighborOptions options, INeighborOutput output, TimerWheel timers, KeyedRandom random, StackCounters counters)
 {
     /// <summary>DELAY_FIRST_PROBE_TIME of RFC 4861, 10.</summary>
-    private static readonly TimeSpan DelayFirstProbe = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan DelayFirstProbeTime = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<IpAddress, Neighbor> _entries = [];
     private BufferQueue _undeliverable;
@@ -53,7 +53,7 @@ internal sealed class NeighborTable(
         neighbor.Used = now;
         if (neighbor.State == NeighborState.Reachable && now < neighbor.ReachableUntil)
         {
-            protocol.Transmit(packet, neighbor.HardwareAddress);
+            output.Transmit(packet, neighbor.HardwareAddress);
             return;
         }
 
@@ -70,7 +70,7 @@ internal sealed class NeighborTable(
             SetReachable(neighbor, now);
     }
 
-    /// <summary>A neighbour has asked for one of our addresses: it will be sent to soon, so it is remembered, though not as confirmed.</summary>
+    /// <summary>A neighbour has asked for one of our addresses. We will send to it soon, so it is remembered, though not as confirmed.</summary>
     public void HeardRequest(IpAddress address, MacAddress hardware, Instant now)
     {
         if (_entries.ContainsKey(address))
@@ -79,14 +79,14 @@ internal sealed class NeighborTable(
             return;
         }
 
-        // Added as the entry to be forgotten first: a flood of made-up neighbours cannot push out those this stack talks to.
+        // Added as the first entry to be forgotten: a flood of made-up neighbours cannot push out those in use.
         var neighbor = Add(address);
         neighbor.HardwareAddress = hardware;
         neighbor.Used = now;
         SetIdle(neighbor, NeighborState.Stale, now);
     }
 
-    /// <summary>A neighbour's address was heard in a packet that was no answer to us. Brings an existing entry up to date.</summary>
+    /// <summary>A packet that was no answer to us has shown a neighbour's address. Updates an existing entry.</summary>
     public void Heard(IpAddress address, MacAddress hardware, Instant now)
     {
         if (!_entries.TryGetValue(address, out var neighbor))
@@ -104,7 +104,7 @@ internal sealed class NeighborTable(
     }
 
     /// <summary>A neighbour has answered us.</summary>
-    /// <returns>False: it was not being asked.</returns>
+    /// <returns>False: no request for it was outstanding.</returns>
     public bool HeardReply(IpAddress address, MacAddress hardware, Instant now)
     {
         if (!_entries.TryGetValue(address, out var neighbor))
@@ -148,15 +148,15 @@ internal sealed class NeighborTable(
     {
         switch (neighbor.State)
         {
-            case NeighborState.Incomplete when neighbor.Probes < options.Probes:
-            case NeighborState.Probe when neighbor.Probes < options.Probes:
+            case NeighborState.Incomplete when neighbor.Solicitations < options.Solicitations:
+            case NeighborState.Probe when neighbor.Solicitations < options.Solicitations:
                 Solicit(neighbor, now);
                 break;
             case NeighborState.Incomplete:
                 Fail(neighbor, now);
                 break;
             case NeighborState.Probe:
-                // The holder is silent. Somebody else may have the address by now: ask everybody before giving up.
+                // The holder is silent. Another host may have the address by now: broadcast before giving up.
                 Begin(neighbor, NeighborState.Incomplete, now);
                 break;
             case NeighborState.Delay:
@@ -183,13 +183,13 @@ internal sealed class NeighborTable(
                 Begin(neighbor, NeighborState.Incomplete, now);
                 return;
             case NeighborState.Reachable or NeighborState.Stale:
-                // Time for a transport to confirm it before it is asked.
+                // Gives a transport time to confirm the neighbour before it is asked.
                 neighbor.State = NeighborState.Delay;
-                timers.Arm(neighbor, now + DelayFirstProbe);
+                timers.Arm(neighbor, now + DelayFirstProbeTime);
                 break;
         }
 
-        protocol.Transmit(packet, neighbor.HardwareAddress);
+        output.Transmit(packet, neighbor.HardwareAddress);
     }
 
     private void Queue(Neighbor neighbor, PacketBuffer packet)
@@ -215,14 +215,14 @@ internal sealed class NeighborTable(
 
     private void SendWaiting(Neighbor neighbor, Instant now)
     {
-        // Taken off first: sending may bring the entry into another state, but never back to waiting.
+        // The list is detached first: sending may change the entry's state, but never back to waiting.
         var waiting = neighbor.Waiting;
         neighbor.Waiting = default;
         while (waiting.TryDequeue(out var packet))
         {
             _queuedBytes -= packet.TotalLength;
             if (neighbor.State == NeighborState.Reachable)
-                protocol.Transmit(packet, neighbor.HardwareAddress);
+                output.Transmit(packet, neighbor.HardwareAddress);
             else
                 SendUnconfirmed(packet, neighbor, now);
         }
@@ -236,11 +236,11 @@ internal sealed class NeighborTable(
         packet.Release();
     }
 
-    /// <summary>Starts asking, at the next moment at which the neighbour may be asked again.</summary>
+    /// <summary>Starts requests, the first one when the neighbour may be asked again.</summary>
     private void Begin(Neighbor neighbor, NeighborState state, Instant now)
     {
         neighbor.State = state;
-        neighbor.Probes = 0;
+        neighbor.Solicitations = 0;
         var earliest = neighbor.Solicited + options.RetransmitTime;
         if (now >= earliest)
             Solicit(neighbor, now);
@@ -250,15 +250,15 @@ internal sealed class NeighborTable(
 
     private void Solicit(Neighbor neighbor, Instant now)
     {
-        neighbor.Probes++;
+        neighbor.Solicitations++;
         neighbor.Solicited = now;
         timers.Arm(neighbor, now + options.RetransmitTime);
-        protocol.Solicit(neighbor.Address, neighbor.State == NeighborState.Probe ? neighbor.HardwareAddress : null);
+        output.Solicit(neighbor.Address, neighbor.State == NeighborState.Probe ? neighbor.HardwareAddress : null);
     }
 
     private void SetReachable(Neighbor neighbor, Instant now)
     {
-        // Half to one and a half times, so that the entries of one moment do not expire together (RFC 4861, 6.3.2).
+        // Half to one and a half times, so that entries made together do not expire together (RFC 4861, 6.3.2).
         neighbor.ReachableUntil = now + options.ReachableTime * (0.5 + random.Next(1024) / 1024.0);
         SetIdle(neighbor, NeighborState.Reachable, now);
     }
@@ -293,7 +293,7 @@ internal sealed class NeighborTable(
         SetIdle(neighbor, NeighborState.Failed, now);
     }
 
-    /// <summary>Adds an entry as the one used longest ago.</summary>
+    /// <summary>Adds an entry as the least recently used one.</summary>
     private Neighbor Add(IpAddress address)
     {
         if (_entries.Count >= options.Entries && _oldest is { } victim)

@@ -4,21 +4,21 @@ using Tapwire.Stack.Interfaces;
 
 namespace Tapwire.Stack.Packets;
 
-/// <summary>What an ARP packet does.</summary>
+/// <summary>ARP operation codes (RFC 826).</summary>
 public enum ArpOperation : ushort
 {
     Request = 1,
     Reply = 2,
 }
 
-/// <summary>An ARP packet as its bytes, laid out for Ethernet and IPv4 addresses.</summary>
+/// <summary>A view of an ARP packet, laid out for Ethernet and IPv4 addresses.</summary>
 public readonly ref struct ArpView
 {
     private readonly ref readonly byte _start;
 
     private ArpView(ReadOnlySpan<byte> bytes) => _start = ref MemoryMarshal.GetReference(bytes);
 
-    /// <summary>Hardware type Ethernet, protocol type IPv4, address lengths 6 and 4: without it the other fields mean nothing.</summary>
+    /// <summary>Hardware type Ethernet, protocol type IPv4, address lengths 6 and 4. Without these the other fields mean nothing.</summary>
     public bool IsEthernetIpv4 => Octets.Get32(in _start, 0) == 0x0001_0800 && Octets.Get16(in _start, 4) == 0x0604;
 
     public ArpOperation Operation => (ArpOperation)Octets.Get16(in _start, 6);

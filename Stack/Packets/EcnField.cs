@@ -8,6 +8,6 @@ internal static class EcnField
     /// <summary>ECT(0): routers may mark this packet instead of dropping it.</summary>
     public const byte Capable = 2;
 
-    /// <summary>CE: one has.</summary>
+    /// <summary>CE: a router has marked the packet.</summary>
     public const byte Experienced = 3;
 }

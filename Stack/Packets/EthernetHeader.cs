@@ -17,7 +17,7 @@ public static class EtherType
     public const ushort ServiceVlan = 0x88A8;
 }
 
-/// <summary>An Ethernet header as its bytes.</summary>
+/// <summary>A view of an Ethernet header.</summary>
 public readonly ref struct EthernetView
 {
     private readonly ref readonly byte _start;

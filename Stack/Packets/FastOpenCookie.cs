@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Tapwire.Stack.Packets;
 
-/// <summary>The cookie of a TCP Fast Open option (RFC 7413, 4.1.1): 4 to 16 bytes, an even number; <c>default</c>, without bytes, asks for one.</summary>
+/// <summary>The cookie of a TCP Fast Open option (RFC 7413, 4.1.1): 4 to 16 bytes, an even number. <c>default</c>, without bytes, requests one.</summary>
 internal readonly record struct FastOpenCookie(ulong High, ulong Low, byte Length)
 {
     public const int MinLength = 4;
@@ -12,7 +12,7 @@ internal readonly record struct FastOpenCookie(ulong High, ulong Low, byte Lengt
 
     public static bool IsValidLength(int length) => length == 0 || (length is >= MinLength and <= MaxLength && length % 2 == 0);
 
-    /// <param name="value">Of a valid length.</param>
+    /// <param name="value">A cookie of valid length.</param>
     public static FastOpenCookie Read(ReadOnlySpan<byte> value)
     {
         Span<byte> whole = stackalloc byte[MaxLength];

@@ -35,7 +35,7 @@ public static class Icmpv4Unreachable
     public const byte PrecedenceCutoff = 15;
 }
 
-/// <summary>An ICMP header as its bytes.</summary>
+/// <summary>A view of an ICMP header.</summary>
 public readonly ref struct Icmpv4View
 {
     private readonly ref readonly byte _start;
@@ -48,16 +48,16 @@ public readonly ref struct Icmpv4View
 
     public ushort Checksum => Octets.Get16(in _start, 2);
 
-    /// <summary>Of an echo request or reply.</summary>
+    /// <summary>The identifier of an echo request or reply.</summary>
     public ushort Identifier => Octets.Get16(in _start, 4);
 
-    /// <summary>Of an echo request or reply.</summary>
+    /// <summary>The sequence number of an echo request or reply.</summary>
     public ushort Sequence => Octets.Get16(in _start, 6);
 
-    /// <summary>Of "fragmentation needed" (RFC 1191); 0 from routers that do not tell.</summary>
+    /// <summary>The MTU in "fragmentation needed" (RFC 1191); 0 from routers that do not report it.</summary>
     public ushort NextHopMtu => Octets.Get16(in _start, 6);
 
-    /// <summary>Of a parameter problem: the offset of the byte that was refused.</summary>
+    /// <summary>The pointer of a parameter problem: the offset of the refused byte.</summary>
     public byte Pointer => Octets.Get8(in _start, 4);
 
     /// <returns>False: fewer than 8 bytes.</returns>

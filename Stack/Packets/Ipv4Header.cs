@@ -12,7 +12,7 @@ public static class IpProtocol
     public const byte Udp = 17;
 }
 
-/// <summary>An IPv4 header as its bytes. The lengths in it may be wrong; whoever uses them checks them.</summary>
+/// <summary>A view of an IPv4 header. The lengths in it may be wrong; callers check them.</summary>
 public readonly ref struct Ipv4View
 {
     private readonly ref readonly byte _start;
@@ -21,7 +21,7 @@ public readonly ref struct Ipv4View
 
     public int Version => Octets.Get8(in _start, Ipv4Field.VersionAndLength) >> 4;
 
-    /// <summary>In bytes, 0..60 in steps of 4.</summary>
+    /// <summary>Length of the header in bytes, 0..60 in steps of 4.</summary>
     public int HeaderLength => (Octets.Get8(in _start, Ipv4Field.VersionAndLength) & 0xF) * 4;
 
     public byte TrafficClass => Octets.Get8(in _start, Ipv4Field.TrafficClass);
@@ -35,7 +35,7 @@ public readonly ref struct Ipv4View
     /// <summary>More fragments follow, or this is not the first.</summary>
     public bool IsFragment => (Octets.Get16(in _start, Ipv4Field.Fragment) & Ipv4Field.IsFragmentMask) != 0;
 
-    /// <summary>In bytes.</summary>
+    /// <summary>Offset in bytes.</summary>
     public int FragmentOffset => (Octets.Get16(in _start, Ipv4Field.Fragment) & Ipv4Field.OffsetMask) * 8;
 
     public byte HopLimit => Octets.Get8(in _start, Ipv4Field.HopLimit);
@@ -44,10 +44,10 @@ public readonly ref struct Ipv4View
 
     public ushort HeaderChecksum => Octets.Get16(in _start, Ipv4Field.Checksum);
 
-    /// <summary>In host order.</summary>
+    /// <summary>Source address in host order.</summary>
     public uint Source => Octets.Get32(in _start, Ipv4Field.Source);
 
-    /// <summary>In host order.</summary>
+    /// <summary>Destination address in host order.</summary>
     public uint Destination => Octets.Get32(in _start, Ipv4Field.Destination);
 
     /// <returns>False: fewer than 20 bytes.</returns>

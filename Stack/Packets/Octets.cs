@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace Tapwire.Stack.Packets;
 
 /// <summary>
-/// Reads and writes numbers in network order without a bounds check. For header views only, which have checked the length once when they were made.
+/// Reads and writes numbers in network order without a bounds check: only for header views, which checked the length once when they were made.
 /// </summary>
 internal static class Octets
 {

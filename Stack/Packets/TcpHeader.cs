@@ -31,7 +31,7 @@ internal struct SackBlocks
     private SackBlock _first;
 }
 
-/// <summary>What became of an attempt to read a TCP header.</summary>
+/// <summary>The outcome of parsing a TCP header.</summary>
 internal enum TcpParseResult : byte
 {
     Ok,
@@ -42,13 +42,13 @@ internal enum TcpParseResult : byte
     /// <summary>Data offset below 5, or beyond the segment.</summary>
     BadOffset,
 
-    /// <summary>An option with a length below 2, or that runs over the end of the header.</summary>
+    /// <summary>An option whose length is below 2, or that runs over the end of the header.</summary>
     BadOptions,
 }
 
 /// <summary>
-/// A TCP header with its options (RFC 9293, 3.1; RFC 7323; RFC 2018; RFC 7413). Options that are unknown, or have a length that their kind cannot have, are
-/// passed over, as Linux does; a list of options that cannot be walked is refused.
+/// A TCP header with its options (RFC 9293, 3.1; RFC 7323; RFC 2018; RFC 7413). Options of an unknown kind, or of a length that their kind cannot have, are
+/// skipped, as in Linux; a list of options that cannot be walked is refused.
 /// </summary>
 internal struct TcpHeader
 {
@@ -77,7 +77,7 @@ internal struct TcpHeader
     public ushort Window;
     public ushort UrgentPointer;
 
-    /// <summary>0: no such option (and an MSS of 0 says nothing either).</summary>
+    /// <summary>The MSS option; 0: absent (an MSS of 0 means nothing either).</summary>
     public ushort Mss;
 
     public bool HasWindowScale;
@@ -87,7 +87,7 @@ internal struct TcpHeader
     public byte WindowScale;
     public byte SackCount;
 
-    /// <summary>Not in the header: the packet's ECN field said "congestion experienced" (RFC 3168).</summary>
+    /// <summary>The packet's ECN field was "congestion experienced" (RFC 3168). Not part of the header.</summary>
     public bool IsMarked;
     public uint TimestampValue;
     public uint TimestampEcho;
@@ -96,7 +96,7 @@ internal struct TcpHeader
 
     public readonly bool Has(TcpFlags flags) => (Flags & flags) != 0;
 
-    /// <summary>Bytes of the header when emitted: 20, options, padding to a multiple of four.</summary>
+    /// <summary>Length of the header when emitted: 20 bytes, options, padding to a multiple of four.</summary>
     public readonly int Length
     {
         get
@@ -118,11 +118,11 @@ internal struct TcpHeader
         }
     }
 
-    /// <summary>Kind, length, cookie, and NOPs up to a multiple of four. Beside all other options of a SYN a cookie of 16 bytes fills the header.</summary>
+    /// <summary>Kind, length, cookie, and NOPs up to a multiple of four. With all other options of a SYN a cookie of 16 bytes fills the header.</summary>
     private readonly int FastOpenLength => (2 + FastOpenCookie.Length + 3) / 4 * 4;
 
     /// <summary>Reads the header at the front of a segment.</summary>
-    /// <param name="headerLength">20..60: where the payload begins.</param>
+    /// <param name="headerLength">20..60: offset of the payload.</param>
     public static TcpParseResult TryParse(ReadOnlySpan<byte> segment, out TcpHeader header, out int headerLength)
     {
         header = default;
@@ -209,7 +209,7 @@ internal struct TcpHeader
 
     private bool ParseOptions(ReadOnlySpan<byte> options)
     {
-        // What nearly every segment of a connection with timestamps carries (RFC 7323, appendix A).
+        // Fast path: nearly every segment of a connection with timestamps has only these options (RFC 7323, appendix A).
         if (options.Length == TimestampLength && BinaryPrimitives.ReadUInt32BigEndian(options) == AlignedTimestamp)
         {
             ParseOption(KindTimestamp, options[4..]);

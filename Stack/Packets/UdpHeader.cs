@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Tapwire.Stack.Packets;
 
-/// <summary>A UDP header as its bytes.</summary>
+/// <summary>A view of a UDP header.</summary>
 public readonly ref struct UdpView
 {
     private readonly ref readonly byte _start;
@@ -13,10 +13,10 @@ public readonly ref struct UdpView
 
     public ushort DestinationPort => Octets.Get16(in _start, 2);
 
-    /// <summary>Of header and payload; may be wrong.</summary>
+    /// <summary>Length of header and payload; may be wrong.</summary>
     public int Length => Octets.Get16(in _start, 4);
 
-    /// <summary>0: the sender has computed none.</summary>
+    /// <summary>The checksum; 0: the sender has computed none.</summary>
     public ushort Checksum => Octets.Get16(in _start, 6);
 
     /// <returns>False: fewer than 8 bytes.</returns>

@@ -1,6 +1,6 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>How much more arrives at once than the bandwidth explains: acknowledgements come in clumps (draft-ietf-ccwg-bbr, 4.5.5).</summary>
+/// <summary>Aggregation of acknowledgements: how much more is delivered at once than the bandwidth explains (draft-ietf-ccwg-bbr, 4.5.5).</summary>
 internal struct BbrAggregation
 {
     private Instant _since;
@@ -9,10 +9,10 @@ internal struct BbrAggregation
     private long _mostBefore;
     private long _round;
 
-    /// <summary>BBR.extra_acked: the most of late, in bytes.</summary>
+    /// <summary>BBR.extra_acked: the recent maximum, in bytes.</summary>
     public readonly long Most => Math.Max(_most, _mostBefore);
 
-    /// <summary>Counts from now on.</summary>
+    /// <summary>Begins a new measurement.</summary>
     public void Restart(Instant now)
     {
         _since = now;
@@ -21,7 +21,7 @@ internal struct BbrAggregation
 
     /// <param name="bandwidth">Bytes per second.</param>
     /// <param name="rounds">Rounds so far.</param>
-    /// <param name="filter">So many rounds a maximum is remembered, and then once more.</param>
+    /// <param name="filter">Length of the maximum filter in rounds; a maximum counts for one to two of these.</param>
     public void Update(in AckReport report, double bandwidth, long window, long rounds, int filter)
     {
         var expected = (long)(bandwidth * (report.Now - _since).TotalSeconds);

@@ -1,12 +1,12 @@
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// The bounds that losses put to the model (draft-ietf-ccwg-bbr, 4.5.6, 4.5.7): one of the data in flight, for as long as nothing contradicts it, and two until the
-/// next probe for more.
+/// The bounds that losses put on the model (draft-ietf-ccwg-bbr, 4.5.6, 4.5.7): a long-term one of the data in flight, and two short-term ones, which last
+/// until the next bandwidth probe.
 /// </summary>
 internal struct BbrBounds
 {
-    /// <summary>BBRBeta: a bound is lowered to this part of it at most at a time.</summary>
+    /// <summary>BBRBeta: one reduction leaves at least this part of a bound.</summary>
     public const double Beta = 0.7;
 
     private double _bandwidthLatest;
@@ -15,16 +15,16 @@ internal struct BbrBounds
     private long _priorInflight;
     private long _priorInflightLongTerm;
 
-    /// <summary>BBR.bw_shortterm, in bytes per second; infinite: none.</summary>
+    /// <summary>BBR.bw_shortterm, in bytes per second; infinite without a bound.</summary>
     public double Bandwidth { get; private set; }
 
-    /// <summary>BBR.inflight_shortterm, in bytes; <see cref="long.MaxValue"/>: none.</summary>
+    /// <summary>BBR.inflight_shortterm, in bytes; <see cref="long.MaxValue"/> without a bound.</summary>
     public long Inflight { get; private set; }
 
-    /// <summary>BBR.inflight_longterm, in bytes; <see cref="long.MaxValue"/>: none.</summary>
+    /// <summary>BBR.inflight_longterm, in bytes; <see cref="long.MaxValue"/> without a bound.</summary>
     public long InflightLongTerm { get; set; }
 
-    /// <summary>BBR.inflight_latest: bytes that were delivered in a round trip of late.</summary>
+    /// <summary>BBR.inflight_latest: bytes delivered in the latest round trip.</summary>
     public readonly long InflightLatest => _inflightLatest;
 
     public void Begin()
@@ -57,7 +57,7 @@ internal struct BbrBounds
             _inflightLatest = Math.Max(_inflightLatest, report.DeliveredInInterval);
     }
 
-    /// <summary>A round is over: the next one's figures count.</summary>
+    /// <summary>A round is over: only the next one's figures count.</summary>
     public void AdvanceLatest(in AckReport report)
     {
         _bandwidthLatest = report.DeliveryRate;
@@ -70,7 +70,7 @@ internal struct BbrBounds
         _inflightLatest = 0;
     }
 
-    /// <summary>Remembers the bounds for <see cref="Restore"/>.</summary>
+    /// <summary>Saves the bounds for <see cref="Restore"/>.</summary>
     public void Remember()
     {
         _priorBandwidth = Bandwidth;
@@ -78,7 +78,7 @@ internal struct BbrBounds
         _priorInflightLongTerm = InflightLongTerm;
     }
 
-    /// <summary>The loss was none: no bound is lower than before it.</summary>
+    /// <summary>The loss was spurious: raises the bounds to at least their values before it.</summary>
     public void Restore()
     {
         Bandwidth = Math.Max(Bandwidth, _priorBandwidth);

@@ -1,6 +1,6 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <content>The cycle in which the path is probed for more (4.3.3).</content>
+/// <content>The ProbeBW cycle, which probes the path for more bandwidth (4.3.3).</content>
 internal sealed partial class BbrCongestionControl
 {
     private void UpdateCycle(in AckReport report)
@@ -8,19 +8,19 @@ internal sealed partial class BbrCongestionControl
         AdaptLongTerm(report);
         switch (_mode)
         {
-            case BbrMode.ProbeDown:
-                if (!CheckTimeToProbe(report) && report.InFlight <= InflightWithHeadroom && report.InFlight <= Inflight(1))
+            case BbrMode.ProbeBwDown:
+                if (!CheckTimeToProbeBw(report) && report.InFlight <= InflightWithHeadroom && report.InFlight <= Inflight(1))
                     StartCruise();
                 break;
-            case BbrMode.ProbeCruise:
-                CheckTimeToProbe(report);
+            case BbrMode.ProbeBwCruise:
+                CheckTimeToProbeBw(report);
                 break;
-            case BbrMode.ProbeRefill when _rounds.IsStart:
-                // One round has filled the pipe: what is lost from now on tells about more than that.
-                _samplesProbe = true;
+            case BbrMode.ProbeBwRefill when _rounds.IsStart:
+                // One round has filled the pipe: losses from now on show the effect of the probe.
+                _samplesProbeBw = true;
                 StartUp(report);
                 break;
-            case BbrMode.ProbeUp when IsTimeToGoDown(report):
+            case BbrMode.ProbeBwUp when IsTimeToGoDown(report):
                 StartDown(report.Now);
                 break;
         }
@@ -32,16 +32,16 @@ internal sealed partial class BbrCongestionControl
             _phase = BbrAckPhase.ProbeFeedback;
         if (_phase == BbrAckPhase.ProbeStopping && _rounds.IsStart)
         {
-            _samplesProbe = false;
+            _samplesProbeBw = false;
             _phase = BbrAckPhase.Init;
-            if (IsInProbeBandwidth && !report.IsApplicationLimited)
+            if (IsInProbeBw && !report.IsApplicationLimited)
                 AdvanceBandwidthFilter();
         }
 
-        if (report.HasRate && IsMuch(report.TotalLost - report.PriorLost, report.InFlightWhenSent))
+        if (report.HasRate && IsInflightTooHigh(report.TotalLost - report.PriorLost, report.InFlightWhenSent))
         {
-            if (_samplesProbe)
-                InflightTooHigh(report.InFlightWhenSent, report.IsApplicationLimited, report.Now);
+            if (_samplesProbeBw)
+                HandleInflightTooHigh(report.InFlightWhenSent, report.IsApplicationLimited, report.Now);
             return;
         }
 
@@ -49,8 +49,8 @@ internal sealed partial class BbrCongestionControl
             return;
         if (report.HasRate)
             _bounds.InflightLongTerm = Math.Max(_bounds.InflightLongTerm, report.InFlightWhenSent);
-        if (_mode == BbrMode.ProbeUp)
-            ProbeUpward(report);
+        if (_mode == BbrMode.ProbeBwUp)
+            ProbeInflightLongTermUpward(report);
     }
 
     private void AdvanceBandwidthFilter()
@@ -61,16 +61,16 @@ internal sealed partial class BbrCongestionControl
         _maxBandwidthNow = 0;
     }
 
-    private void InflightTooHigh(long inFlight, bool applicationLimited, Instant now)
+    private void HandleInflightTooHigh(long inFlight, bool applicationLimited, Instant now)
     {
-        _samplesProbe = false;
+        _samplesProbeBw = false;
         if (!applicationLimited)
             _bounds.InflightLongTerm = Math.Max(inFlight, (long)(BbrBounds.Beta * TargetInflight));
-        if (_mode == BbrMode.ProbeUp)
+        if (_mode == BbrMode.ProbeBwUp)
             StartDown(now);
     }
 
-    private void ProbeUpward(in AckReport report)
+    private void ProbeInflightLongTermUpward(in AckReport report)
     {
         if (!report.IsWindowLimited || Window < _bounds.InflightLongTerm)
             return;
@@ -79,19 +79,19 @@ internal sealed partial class BbrCongestionControl
             _upward.Steepen(Window, _segmentSize);
     }
 
-    private bool CheckTimeToProbe(in AckReport report)
+    private bool CheckTimeToProbeBw(in AckReport report)
     {
-        // What the last probe, or startup, has found is far more than was known before: the next one may find more again. Otherwise the draft's times.
-        var found = MaxBandwidth > ProbeSuccess * _bandwidthBeforeProbe;
+        // If the last probe, or startup, found far more than was known before, the next one may find more again. Otherwise the draft's times apply.
+        var found = MaxBandwidth > ProbeBwSuccess * _bandwidthBeforeProbeBw;
         var renoRounds = found ? RoundsAfterSuccess : Math.Min(MaxRounds, TargetInflight / _segmentSize);
-        if (report.Now <= _cycleAt + _probeWait && _roundsSinceProbe < renoRounds)
+        if (report.Now <= _cycleAt + _probeBwWait && _roundsSinceProbeBw < renoRounds)
             return false;
         _bounds.ResetShortTerm();
-        _bandwidthBeforeProbe = MaxBandwidth;
+        _bandwidthBeforeProbeBw = MaxBandwidth;
         _upward.Reset();
         _phase = BbrAckPhase.Refilling;
         _rounds.Start(report.TotalDelivered);
-        _mode = BbrMode.ProbeRefill;
+        _mode = BbrMode.ProbeBwRefill;
         _pacingGain = 1;
         _windowGain = DefaultWindowGain;
         return true;
@@ -101,15 +101,15 @@ internal sealed partial class BbrCongestionControl
     {
         if (report.IsWindowLimited && Window >= _bounds.InflightLongTerm)
         {
-            // What holds it back is its own bound, which is being raised.
+            // The sender is limited by its own bound, which is being raised.
             _fullPipe.Reset(report.DeliveryRate);
             return false;
         }
 
         if (_rounds.IsStart && _phase == BbrAckPhase.ProbeFeedback)
             _feedbackRounds++;
-        var isVain = _rounds.IsStart && _feedbackRounds > 1 && MaxBandwidth < ProbeSuccess * _bandwidthBeforeProbe
-            && report.TotalLost - _lostAtProbe > BbrPathLoss.DraftThreshold * (report.TotalDelivered - _deliveredAtProbe);
+        var isVain = _rounds.IsStart && _feedbackRounds > 1 && MaxBandwidth < ProbeBwSuccess * _bandwidthBeforeProbeBw
+            && report.TotalLost - _lostAtProbeBw > BbrPathLoss.LossThreshold * (report.TotalDelivered - _deliveredAtProbeBw);
         return _fullPipe.IsNow || isVain;
     }
 
@@ -117,20 +117,20 @@ internal sealed partial class BbrCongestionControl
     {
         _bounds.ResetLatest();
         _upward.Stop();
-        // 4.3.3.5: 2 to 3 seconds, at random, so that flows do not probe together.
-        _roundsSinceProbe = random.Next(2);
-        _probeWait = TimeSpan.FromMilliseconds(2000 + random.Next(1001));
+        // 4.3.3.5: 2 to 3 seconds at random, so that flows do not probe together.
+        _roundsSinceProbeBw = random.Next(2);
+        _probeBwWait = TimeSpan.FromMilliseconds(2000 + random.Next(1001));
         _cycleAt = now;
         _phase = BbrAckPhase.ProbeStopping;
         _rounds.Start(_totalDelivered);
-        _mode = BbrMode.ProbeDown;
+        _mode = BbrMode.ProbeBwDown;
         _pacingGain = 0.9;
         _windowGain = DefaultWindowGain;
     }
 
     private void StartCruise()
     {
-        _mode = BbrMode.ProbeCruise;
+        _mode = BbrMode.ProbeBwCruise;
         _pacingGain = 1;
         _windowGain = DefaultWindowGain;
     }
@@ -139,12 +139,12 @@ internal sealed partial class BbrCongestionControl
     {
         _phase = BbrAckPhase.ProbeStarting;
         _feedbackRounds = 0;
-        _lostAtProbe = report.TotalLost;
-        _deliveredAtProbe = report.TotalDelivered;
+        _lostAtProbeBw = report.TotalLost;
+        _deliveredAtProbeBw = report.TotalDelivered;
         _rounds.Start(report.TotalDelivered);
         _fullPipe.Reset(report.DeliveryRate);
         _cycleAt = report.Now;
-        _mode = BbrMode.ProbeUp;
+        _mode = BbrMode.ProbeBwUp;
         _pacingGain = 1.25;
         _windowGain = 2.25;
         _upward.Steepen(Window, _segmentSize);

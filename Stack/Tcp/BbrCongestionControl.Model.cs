@@ -7,12 +7,12 @@ internal sealed partial class BbrCongestionControl
     private const int StartupLossBursts = 6;
     private const int ExtraFilterRounds = 10;
 
-    /// <summary>Rounds between probes, at most. Reno would need as many to lose once (4.3.3.5.1), up to 63; Linux's version 1 probes each eighth, and whoever
-    /// shares a path with it, or has left startup too early, has to come near that.</summary>
+    /// <summary>Most rounds between bandwidth probes. The draft takes as many as Reno needs between two losses (4.3.3.5.1), up to 63. Linux's version 1 probes
+    /// every eighth round; a flow that shares a path with it, or that has left startup too early, has to come near that.</summary>
     private const int MaxRounds = 12;
 
-    /// <summary>A probe that has raised the bandwidth by so much is followed by another after so many rounds.</summary>
-    private const double ProbeSuccess = 1.1;
+    /// <summary>A bandwidth probe that raised the bandwidth by this factor is followed by another after <see cref="RoundsAfterSuccess"/>.</summary>
+    private const double ProbeBwSuccess = 1.1;
     private const int RoundsAfterSuccess = 4;
 
     private BbrAckPhase _phase;
@@ -34,34 +34,34 @@ internal sealed partial class BbrCongestionControl
 
     // The cycle (4.3.3)
     private Instant _cycleAt;
-    private TimeSpan _probeWait;
-    private long _roundsSinceProbe;
-    private double _bandwidthBeforeProbe;
-    private long _lostAtProbe;
-    private long _deliveredAtProbe;
+    private TimeSpan _probeBwWait;
+    private long _roundsSinceProbeBw;
+    private double _bandwidthBeforeProbeBw;
+    private long _lostAtProbeBw;
+    private long _deliveredAtProbeBw;
     private int _feedbackRounds;
-    private BbrUpwardProbe _upward;
-    private bool _samplesProbe;
+    private BbrInflightUpwardProbe _upward;
+    private bool _samplesProbeBw;
 
     public override void Lost(Transmission entry, in AckReport report, long totalLost)
     {
         _lossBursts++;
         _totalLost = totalLost;
-        if (!_samplesProbe)
+        if (!_samplesProbeBw)
             return;
         long inFlight = entry.InFlight;
         var lost = totalLost - entry.Lost;
-        if (!IsMuch(lost, inFlight))
+        if (!IsInflightTooHigh(lost, inFlight))
             return;
-        InflightTooHigh(_pathLoss.InflightAtThreshold(inFlight, lost, entry.Length), entry.IsApplicationLimited, report.Now);
+        HandleInflightTooHigh(_pathLoss.InflightAtLoss(inFlight, lost, entry.Length), entry.IsApplicationLimited, report.Now);
     }
 
-    private bool IsMuch(long lost, long inFlight) => _pathLoss.IsExceeded(lost, inFlight, _segmentSize);
+    private bool IsInflightTooHigh(long lost, long inFlight) => _pathLoss.IsExceeded(lost, inFlight, _segmentSize);
 
-    /// <summary>While no more is sent than the path delivers, what is lost is the path's own.</summary>
+    /// <summary>Learns the path's own losses, in rounds that send no more than the path delivers.</summary>
     private void LearnPathLoss(in AckReport report)
     {
-        if (_lossRoundStart && _mode == BbrMode.ProbeCruise)
+        if (_lossRoundStart && _mode == BbrMode.ProbeBwCruise)
             _pathLoss.Learn(report.TotalLost - _lostAtRoundStart, report.TotalDelivered - _deliveredAtRoundStart);
     }
 
@@ -85,7 +85,7 @@ internal sealed partial class BbrCongestionControl
         if (_conservation && report.HasRate && report.PriorDelivered >= _conservationEnd)
             _conservation = false;
         if (_rounds.IsStart)
-            _roundsSinceProbe++;
+            _roundsSinceProbeBw++;
     }
 
     private void UpdateModel(in AckReport report)
@@ -94,7 +94,7 @@ internal sealed partial class BbrCongestionControl
         var rate = report.DeliveryRate;
         if (rate > 0 && (rate >= MaxBandwidth || !report.IsApplicationLimited))
             _maxBandwidthNow = Math.Max(_maxBandwidthNow, rate);
-        if (_lossRoundStart && IsMuch(report.TotalLost - _lostAtRoundStart, report.InFlightWhenSent))
+        if (_lossRoundStart && IsInflightTooHigh(report.TotalLost - _lostAtRoundStart, report.InFlightWhenSent))
             AdaptLowerBounds();
         LearnPathLoss(report);
 
@@ -126,10 +126,10 @@ internal sealed partial class BbrCongestionControl
         _lossBursts = 0;
     }
 
-    /// <summary>While it does not probe for more, a loss lowers the bounds to what was delivered, at most by 30 % (4.5.7).</summary>
+    /// <summary>Outside of probes for more, a loss lowers the short-term bounds to what was delivered, by 30 % at most (4.5.7).</summary>
     private void AdaptLowerBounds()
     {
-        if (_mode is BbrMode.Startup or BbrMode.ProbeRefill or BbrMode.ProbeUp || MaxBandwidth == 0)
+        if (_mode is BbrMode.Startup or BbrMode.ProbeBwRefill or BbrMode.ProbeBwUp || MaxBandwidth == 0)
             return;
         _bounds.Lower(MaxBandwidth, Window);
     }
@@ -145,9 +145,9 @@ internal sealed partial class BbrCongestionControl
     {
         if (_mode != BbrMode.Startup)
             return;
-        // 4.3.1.3: a round with many and scattered losses means full, too.
+        // 4.3.1.3: a round with many scattered losses shows a full pipe, too.
         if (!_fullPipe.WasReached && _lossRoundStart && _lossBursts >= StartupLossBursts
-            && IsMuch(report.TotalLost - _lostAtRoundStart, report.InFlightWhenSent))
+            && IsInflightTooHigh(report.TotalLost - _lostAtRoundStart, report.InFlightWhenSent))
         {
             _fullPipe.Reach();
             _bounds.InflightLongTerm = Math.Max(Product(1, MaxBandwidth), _bounds.InflightLatest);

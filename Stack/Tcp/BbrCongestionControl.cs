@@ -5,10 +5,11 @@ namespace Tapwire.Stack.Tcp;
 /// without much loss) sets the pace and the window. Names are the draft's; section numbers are those of its version 01.
 /// </summary>
 /// <remarks>
-/// <para>Losses are heeded where the draft heeds them, but not from its 2 % on: from a share on that is learnt (<see cref="BbrPathLoss"/>). On a path that loses 2 % of all packets whatever is sent, or changes their order, so that PAWS drops
-/// some, the draft's values find the path full at each probe and ratchet down to a thirtieth of it; Linux's version 1 does not heed losses at all.</para>
-/// <para>Probes come more often than the draft's (<see cref="MaxRounds"/>), sooner still after one that has found much, and end when two rounds have brought nothing but
-/// losses. A fast recovery holds the window back for a round only if its losses are heeded.</para>
+/// <para>Losses count where the draft counts them, but above a learnt threshold (<see cref="BbrPathLoss"/>) instead of the draft's 2 %. Some paths lose 2 % of
+/// all packets whatever is sent, or reorder them so that PAWS drops some. There the draft's values find the path full at each probe, and ratchet down to a
+/// thirtieth of its bandwidth. Linux's version 1 ignores losses altogether.</para>
+/// <para>Bandwidth probes come more often than the draft's (<see cref="MaxRounds"/>), sooner still after one that found much more, and end when two rounds have
+/// brought nothing but losses. A fast recovery holds the window back for a round only if its losses exceed the threshold.</para>
 /// </remarks>
 internal sealed partial class BbrCongestionControl(KeyedRandom random) : CongestionControl
 {
@@ -17,7 +18,7 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
     private const double DefaultWindowGain = 2;
     private const double Headroom = 0.15;
 
-    /// <summary>BBRPacingMarginPercent: so much slower than the measured rate, lest a queue stands.</summary>
+    /// <summary>BBRPacingMarginPercent: the pace stays this much below the measured rate, so that no queue persists.</summary>
     private const double PacingMargin = 0.99;
     private const double ProbeRttWindowGain = 0.5;
     private const int MinPipeSegments = 4;
@@ -45,7 +46,7 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
     private bool _probeRttRoundDone;
     private bool _idleRestart;
 
-    // Windows that are set aside during a recovery or a probe of the round trip
+    // Windows saved during a recovery or ProbeRTT
     private long _savedWindow;
     private bool _conservation;
     private long _conservationEnd;
@@ -55,14 +56,14 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
 
     private long MinPipe => (long)MinPipeSegments * _segmentSize;
 
-    private bool IsInProbeBandwidth => _mode is BbrMode.ProbeDown or BbrMode.ProbeCruise or BbrMode.ProbeRefill or BbrMode.ProbeUp;
+    private bool IsInProbeBw => _mode is BbrMode.ProbeBwDown or BbrMode.ProbeBwCruise or BbrMode.ProbeBwRefill or BbrMode.ProbeBwUp;
 
-    /// <summary>BBR.send_quantum (4.6.3): a millisecond's worth, for what waits on its way through both hosts; two segments at least.</summary>
+    /// <summary>BBR.send_quantum (4.6.3): a millisecond's worth of data, to cover delays in both hosts; two segments at least.</summary>
     private long Quantum => Math.Max(2L * _segmentSize, Math.Min(MaxQuantum, (long)(_pacingRate / 1000)));
 
     public override CongestionAlgorithm Algorithm => CongestionAlgorithm.Bbr;
 
-    public override bool UsesRateReduction => false;
+    public override bool UsesProportionalRateReduction => false;
 
     public override int BurstSegments => 2;
 
@@ -70,7 +71,7 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
 
     public override long PacingRate(TimeSpan smoothed) => (long)_pacingRate;
 
-    /// <summary>What it has measured is what it is.</summary>
+    /// <summary>Its measurements are never fresh.</summary>
     public override bool IsFresh(long initialWindow) => false;
 
     public override void Begin(int segmentSize, bool synLost, TimeSpan roundTrip, Instant now)
@@ -104,8 +105,8 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
         _bounds.Remember();
         SaveWindow();
         _recovering = true;
-        // 4.6.4.3: for a round trip no more leaves than arrives; but losses that are not heeded do not stop its growth either.
-        if (!IsMuch(_totalLost - _lostAtRoundStart, inFlight))
+        // 4.6.4.3: for one round trip no more leaves than is delivered. Losses below the threshold do not stop the window's growth.
+        if (!IsInflightTooHigh(_totalLost - _lostAtRoundStart, inFlight))
             return;
         _conservation = true;
         _conservationEnd = _totalDelivered;
@@ -143,10 +144,10 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
 
     public override void Restarted(TimeSpan idle, TimeSpan timeout, int segmentSize, Instant now)
     {
-        // 4.4.3: after an idle time the model still holds; the pace keeps the queue empty.
+        // 4.4.3: the model still holds after an idle time; the pace keeps the queue empty.
         _idleRestart = true;
         _aggregation.Restart(now);
-        if (IsInProbeBandwidth)
+        if (IsInProbeBw)
             SetPacingRate(1);
         else if (_mode == BbrMode.ProbeRtt)
             CheckProbeRttDone(now);
@@ -154,7 +155,7 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
 
     private void SetPacingRate(double gain)
     {
-        // Before the first sample there is only the initial window to go by; and with whatever model, a segment leaves each second.
+        // Before the first sample only the initial window is known. Whatever the model, the pace is at least a segment per second.
         if (_bandwidth == 0)
             return;
         var rate = gain * _bandwidth * PacingMargin;
@@ -164,15 +165,15 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
 
     // The window (4.6.4)
 
-    /// <summary>So many bytes are in flight when the path is full, times a gain.</summary>
+    /// <summary>The bandwidth-delay product times a gain, in bytes.</summary>
     private long Product(double gain, double bandwidth) =>
         _roundTrip.Least == TimeSpan.Zero || bandwidth == 0 ? InitialWindow(_segmentSize) : (long)(gain * bandwidth * _roundTrip.Least.TotalSeconds);
 
-    /// <summary>Room for super-frames on their way through both hosts.</summary>
+    /// <summary>Adds room for super-frames in transit through both hosts.</summary>
     private long Quantize(long inflight)
     {
         inflight = Math.Max(Math.Max(inflight, 3 * Quantum), MinPipe);
-        return _mode == BbrMode.ProbeUp ? inflight + 2 * _segmentSize : inflight;
+        return _mode == BbrMode.ProbeBwUp ? inflight + 2 * _segmentSize : inflight;
     }
 
     private long Inflight(double gain) => Quantize(Product(gain, _bandwidth));
@@ -207,9 +208,9 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
     private void BoundWindow()
     {
         var bound = long.MaxValue;
-        if (_mode is BbrMode.ProbeDown or BbrMode.ProbeRefill or BbrMode.ProbeUp)
+        if (_mode is BbrMode.ProbeBwDown or BbrMode.ProbeBwRefill or BbrMode.ProbeBwUp)
             bound = _bounds.InflightLongTerm;
-        else if (_mode is BbrMode.ProbeRtt or BbrMode.ProbeCruise)
+        else if (_mode is BbrMode.ProbeRtt or BbrMode.ProbeBwCruise)
             bound = InflightWithHeadroom;
         bound = Math.Max(Math.Min(bound, _bounds.Inflight), MinPipe);
         Window = Math.Min(Window, bound);
@@ -263,7 +264,7 @@ internal sealed partial class BbrCongestionControl(KeyedRandom random) : Congest
     {
         if (_probeRttDoneAt == Instant.Zero || now <= _probeRttDoneAt)
             return;
-        _roundTrip.Probed(now);
+        _roundTrip.ProbeRttDone(now);
         RestoreWindow();
         _bounds.ResetShortTerm();
         if (_fullPipe.WasReached)

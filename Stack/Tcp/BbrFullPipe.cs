@@ -1,6 +1,6 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>Whether the path is full: the delivery rate has not grown by a quarter for three rounds (draft-ietf-ccwg-bbr, 4.3.1.2).</summary>
+/// <summary>Detects a full pipe: the delivery rate has not grown by a quarter for three rounds (draft-ietf-ccwg-bbr, 4.3.1.2).</summary>
 internal struct BbrFullPipe
 {
     private const double Growth = 1.25;
@@ -9,16 +9,16 @@ internal struct BbrFullPipe
     private double _bandwidth;
     private int _count;
 
-    /// <summary>BBR.full_bw_now: since the last <see cref="Reset"/>.</summary>
+    /// <summary>BBR.full_bw_now: the pipe is full since the last <see cref="Reset"/>.</summary>
     public bool IsNow { get; private set; }
 
-    /// <summary>BBR.full_bw_reached: at any time since the connection began.</summary>
+    /// <summary>BBR.full_bw_reached: the pipe has been full at some time.</summary>
     public bool WasReached { get; private set; }
 
-    /// <summary>Something else than the rate shows that the path is full.</summary>
+    /// <summary>Losses, not the rate, show that the pipe is full.</summary>
     public void Reach() => WasReached = true;
 
-    /// <summary>Looks again, for growth beyond <paramref name="bandwidth"/>.</summary>
+    /// <summary>Starts over, looking for growth beyond <paramref name="bandwidth"/>.</summary>
     /// <param name="bandwidth">Bytes per second.</param>
     public void Reset(double bandwidth)
     {

@@ -1,18 +1,18 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>What BBR is doing (draft-ietf-ccwg-bbr, 4.3): the states of its state machine.</summary>
+/// <summary>The states of BBR's state machine (draft-ietf-ccwg-bbr, 4.3).</summary>
 internal enum BbrMode : byte
 {
     Startup,
     Drain,
-    ProbeDown,
-    ProbeCruise,
-    ProbeRefill,
-    ProbeUp,
+    ProbeBwDown,
+    ProbeBwCruise,
+    ProbeBwRefill,
+    ProbeBwUp,
     ProbeRtt,
 }
 
-/// <summary>BBR.ack_phase: what acknowledgements tell about a probe.</summary>
+/// <summary>BBR.ack_phase: what arriving acknowledgements tell about a bandwidth probe.</summary>
 internal enum BbrAckPhase : byte
 {
     Init,

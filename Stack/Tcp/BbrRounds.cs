@@ -1,17 +1,18 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>Round trips counted by what is delivered (draft-ietf-ccwg-bbr, 4.5.1): one ends with the acknowledgement of something that was sent after it began.</summary>
+/// <summary>Counts round trips by delivered bytes (draft-ietf-ccwg-bbr, 4.5.1): a round ends when something that was sent after its beginning is
+/// acknowledged.</summary>
 internal struct BbrRounds
 {
     private long _next;
 
-    /// <summary>Rounds so far.</summary>
+    /// <summary>Number of rounds so far.</summary>
     public long Count { get; private set; }
 
-    /// <summary>The last acknowledgement has begun a round.</summary>
+    /// <summary>The latest acknowledgement has begun a round.</summary>
     public bool IsStart { get; private set; }
 
-    /// <param name="delivered">Bytes that have been delivered so far.</param>
+    /// <param name="delivered">Bytes delivered so far.</param>
     public void Start(long delivered) => _next = delivered;
 
     public void Update(in AckReport report)

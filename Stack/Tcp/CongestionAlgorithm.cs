@@ -1,6 +1,6 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>The congestion controls that there are; their names in settings and TCP_CONGESTION are in <see cref="CongestionAlgorithms"/>.</summary>
+/// <summary>Congestion control algorithms. <see cref="CongestionAlgorithms"/> has their names in settings and TCP_CONGESTION.</summary>
 public enum CongestionAlgorithm : byte
 {
     /// <summary>The stack's default.</summary>
@@ -16,7 +16,7 @@ public enum CongestionAlgorithm : byte
     NewReno,
 }
 
-/// <summary>Names of the congestion controls, as Linux has them.</summary>
+/// <summary>Linux's names of the congestion control algorithms.</summary>
 public static class CongestionAlgorithms
 {
     public static IReadOnlyDictionary<string, CongestionAlgorithm> ByName { get; } = new Dictionary<string, CongestionAlgorithm>

@@ -4,15 +4,16 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>Segments that no socket sends: resets, and those of records in SYN-RECEIVED and TIME-WAIT. Also how many answers strangers may cause.</summary>
+/// <summary>Segments that no socket sends: resets, and those of records in SYN-RECEIVED and TIME-WAIT. Also limits the rate of answers to unexpected
+/// segments.</summary>
 internal sealed class ControlSegments(TcpOptions options, IIpOutput ip, TcpCounters counters, KeyedRandom random)
 {
     private RateLimit _resets = new(options.ResetsPerSecond);
 
-    // Half of the allowance at random, so that nobody can learn about other connections by counting (CVE-2016-5696).
+    // Half of the allowance is random, so that an attacker learns nothing about other connections by counting (CVE-2016-5696).
     private RateLimit _challenges = new(options.ChallengeAcksPerSecond - random.Next(options.ChallengeAcksPerSecond / 2 + 1));
 
-    /// <summary>A challenge ACK may be sent (RFC 5961, 7).</summary>
+    /// <summary>Takes the allowance for one challenge ACK (RFC 5961, 7).</summary>
     public bool TryTakeChallenge(Instant now) => _challenges.TryTake(now);
 
     /// <summary>Answers a segment that belongs to no connection (RFC 9293, 3.5.2, group 1; 3.10.7.1).</summary>
@@ -42,7 +43,7 @@ internal sealed class ControlSegments(TcpOptions options, IIpOutput ip, TcpCount
         Send(pair, ref header, default, now);
     }
 
-    /// <summary>Sends a segment; the ports are filled in here.</summary>
+    /// <summary>Sends a segment, with its ports filled in.</summary>
     /// <param name="packet">The payload, with room for headers before it; null if there is none.</param>
     public void Send(in TcpPair pair, ref TcpHeader header, in TcpSocketOptions socketOptions, Instant now, PacketBuffer? packet = null)
     {

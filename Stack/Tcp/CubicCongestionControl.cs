@@ -1,15 +1,15 @@
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// CUBIC (RFC 9438): after a loss the window returns to where it was along a cubic curve of time, flat there and steep beyond. Window sizes in the
-/// curve's formulas are in segments, as in the RFC.
+/// CUBIC (RFC 9438): after a loss the window returns to its earlier size along a cubic curve of time, which is flat there and steep beyond. The curve's
+/// formulas count segments, as in the RFC.
 /// </summary>
 internal sealed class CubicCongestionControl : CongestionControl
 {
     private const double Beta = 0.7;
     private const double C = 0.4;
 
-    /// <summary>alpha_cubic: with it the Reno-friendly window grows as fast on average as Reno's, which is halved instead (RFC 9438, 4.3).</summary>
+    /// <summary>alpha_cubic: with it the Reno-friendly window grows on average as fast as that of Reno, which halves its window (RFC 9438, 4.3).</summary>
     private const double FriendlyGrowth = 3 * (1 - Beta) / (1 + Beta);
 
     private Curve _curve;
@@ -17,7 +17,7 @@ internal sealed class CubicCongestionControl : CongestionControl
     private SlowStartExit _exit;
     private Instant _lastAcknowledged;
 
-    /// <summary>Bytes that the window would have grown by, less than one.</summary>
+    /// <summary>Growth of less than one byte that is still to be added.</summary>
     private double _fraction;
 
     public override CongestionAlgorithm Algorithm => CongestionAlgorithm.Cubic;
@@ -76,7 +76,7 @@ internal sealed class CubicCongestionControl : CongestionControl
 
     public override void Restarted(TimeSpan idle, TimeSpan timeout, int segmentSize, Instant now)
     {
-        // 5.8: neither does time count in which nothing was in flight.
+        // RFC 9438, 5.8: nor does time with nothing in flight.
         if (_curve.HasEpoch)
             _curve.Epoch += now - _lastAcknowledged;
         _lastAcknowledged = now;
@@ -93,10 +93,10 @@ internal sealed class CubicCongestionControl : CongestionControl
     {
         Remember();
         _prior = _curve;
-        // RFC 9438, 4.6: the window if it was used, otherwise what was in flight.
+        // RFC 9438, 4.6: the window if it was used, otherwise the bytes in flight.
         var basis = Math.Min(Window, 2L * inFlight);
         var size = (double)basis / segmentSize;
-        // Fast convergence (4.7): who has not come back to where he was gives room to newcomers.
+        // Fast convergence (RFC 9438, 4.7): a flow that has not regained its window makes room for new flows.
         _curve.Maximum = size < _curve.Maximum ? size * (1 + Beta) / 2 : size;
         _curve.PriorWindow = size;
         _curve.HasEpoch = false;
@@ -111,7 +111,7 @@ internal sealed class CubicCongestionControl : CongestionControl
             _curve.Begin(window, report.Now);
         var t = (report.Now - _curve.Epoch).TotalSeconds;
         var acked = bytes / segment;
-        // 4.3: once where Reno would have been before the loss, it grows as Reno does.
+        // RFC 9438, 4.3: beyond Reno's window before the loss, the estimate grows as Reno does.
         _curve.Friendly += (_curve.Friendly >= _curve.PriorWindow ? 1 : FriendlyGrowth) * acked / window;
         double growth;
         if (_curve.At(t) < _curve.Friendly)
@@ -124,7 +124,7 @@ internal sealed class CubicCongestionControl : CongestionControl
             growth = (target - window) / window * bytes;
         }
 
-        // Never faster than slow start.
+        // The growth is never faster than slow start.
         _fraction += Math.Min(growth, bytes);
         var whole = (long)_fraction;
         _fraction -= whole;

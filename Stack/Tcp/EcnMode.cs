@@ -1,13 +1,13 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>Whether connections take part in explicit congestion notification (RFC 3168).</summary>
+/// <summary>Use of explicit congestion notification by connections (RFC 3168).</summary>
 public enum EcnMode : byte
 {
     Off,
 
-    /// <summary>If the peer offers it.</summary>
+    /// <summary>Used if the peer offers it.</summary>
     Passive,
 
-    /// <summary>It is offered, too.</summary>
+    /// <summary>Offered to peers as well.</summary>
     On,
 }

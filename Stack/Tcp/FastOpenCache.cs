@@ -3,11 +3,11 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>What a client knows of servers' Fast Open (RFC 7413, 4.1.3): cookies with the MSS that came with them, and paths on which it seems to be
-/// swallowed. Bounded; what was not used for longest goes first.</summary>
+/// <summary>A client's knowledge of servers for Fast Open (RFC 7413, 4.1.3): cookies with the MSS that came with them, and paths that seem to drop it. Bounded;
+/// the least recently used entry goes first.</summary>
 internal sealed class FastOpenCache(int capacity)
 {
-    /// <summary>After a failure Fast Open is left alone for that long, twice as long after each further one.</summary>
+    /// <summary>Pause of Fast Open after a failure; each further failure doubles it.</summary>
     private static readonly TimeSpan FirstPause = TimeSpan.FromMinutes(1);
 
     private const int MaxDoublings = 10;
@@ -17,9 +17,9 @@ internal sealed class FastOpenCache(int capacity)
 
     public int Count => _byPath.Count;
 
-    /// <param name="cookie">A request if none is known.</param>
-    /// <param name="mss">0: not known.</param>
-    /// <returns>False: the path is suspected, an ordinary SYN is to be sent.</returns>
+    /// <param name="cookie">The known cookie, or a request for one.</param>
+    /// <param name="mss">The server's MSS; 0: not known.</param>
+    /// <returns>False: the path seems to drop Fast Open, so an ordinary SYN must be sent.</returns>
     public bool TryFind(IpAddress local, IpAddress remote, Instant now, out FastOpenCookie cookie, out ushort mss)
     {
         cookie = default;
@@ -32,8 +32,8 @@ internal sealed class FastOpenCache(int capacity)
         return now >= node.Value.PausedUntil;
     }
 
-    /// <summary>A SYN-ACK has come that does not raise suspicion.</summary>
-    /// <param name="cookie">Null: the server did not give one, and the known one, if any, stays.</param>
+    /// <summary>The server's SYN-ACK shows no sign of a path that drops Fast Open.</summary>
+    /// <param name="cookie">Null: the server sent none, and a known one stays.</param>
     public void Answered(IpAddress local, IpAddress remote, FastOpenCookie? cookie, ushort mss)
     {
         var entry = FindOrAdd(local, remote);
@@ -42,7 +42,7 @@ internal sealed class FastOpenCache(int capacity)
         entry.Failures = 0;
     }
 
-    /// <summary>A SYN with Fast Open was not answered, or not until it was sent again without, or its data was left unacknowledged.</summary>
+    /// <summary>A SYN with Fast Open was not answered, or was answered only when sent again without it, or its data was not acknowledged.</summary>
     public void Failed(IpAddress local, IpAddress remote, Instant now)
     {
         var entry = FindOrAdd(local, remote);
@@ -76,7 +76,7 @@ internal sealed class FastOpenCache(int capacity)
         _byUse.AddFirst(node);
     }
 
-    /// <summary>A server makes its cookies for a client's address, so that each of ours needs its own.</summary>
+    /// <summary>The key of an entry. A server's cookie is valid for one client address, so each of ours needs its own.</summary>
     private readonly record struct Path(IpAddress Local, IpAddress Remote);
 
     private sealed class Entry(Path path)

@@ -11,7 +11,7 @@ internal sealed class NewRenoCongestionControl : CongestionControl
 
     public override void Acknowledged(in AckReport report, bool isRecovering)
     {
-        // A window that was not used says nothing about the path (RFC 7661, 4.1).
+        // An unused window says nothing about the path (RFC 7661, 4.1).
         if (isRecovering || !report.IsWindowLimited || report.Growth == 0)
             return;
         var bytes = SlowStart(report.Growth);
@@ -27,7 +27,7 @@ internal sealed class NewRenoCongestionControl : CongestionControl
     public override void LossDetected(int inFlight, int segmentSize, Instant now)
     {
         Remember();
-        // What a limited transmit has sent beyond the window must not count (RFC 5681, 3.2, step 2).
+        // Data that limited transmit sent beyond the window does not count (RFC 5681, 3.2, step 2).
         SlowStartThreshold = Half(Math.Min(inFlight, Window), segmentSize);
         Window = SlowStartThreshold;
         _acknowledged = 0;
@@ -35,7 +35,7 @@ internal sealed class NewRenoCongestionControl : CongestionControl
 
     public override void Recovered()
     {
-        // RFC 9937, 6: the reduction has led there; the second way of RFC 6582, 3.2, step 3.
+        // RFC 9937, 6: rate reduction has brought the window there; option 2 of RFC 6582, 3.2, step 3.
         Window = Math.Min(Window, SlowStartThreshold);
         _acknowledged = 0;
     }

@@ -6,17 +6,17 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// The sockets that may have something to send, in one line for each interface: they take turns, each with a bounded number of segments. An interface that takes no output holds
-/// back its own line and no other.
+/// The sockets that may have something to send, in one line for each interface. They take turns, each with a bounded number of segments. An interface that
+/// takes no output holds back only its own line.
 /// </summary>
 internal sealed class OutputTurns(IIpOutput ip)
 {
     private Lines _lines;
 
-    /// <summary>The interfaces for which sockets wait, a bit for each index.</summary>
+    /// <summary>The interfaces with sockets in line, a bit for each index.</summary>
     public ulong Waiting { get; private set; }
 
-    /// <summary>Puts a socket at the end of its interface's line, unless it stands there.</summary>
+    /// <summary>Puts a socket at the end of its interface's line, unless it is in it.</summary>
     public void Add(TcpSocket socket)
     {
         if (socket.IsInOutput)
@@ -31,7 +31,7 @@ internal sealed class OutputTurns(IIpOutput ip)
         Waiting |= 1UL << socket.Interface;
     }
 
-    /// <summary>Lets sockets emit while their interfaces take it.</summary>
+    /// <summary>Lets sockets send while their interfaces take output.</summary>
     public void Run(Instant now)
     {
         for (var left = Waiting; left != 0; left &= left - 1)
@@ -65,7 +65,7 @@ internal sealed class OutputTurns(IIpOutput ip)
         public TcpSocket? Last;
     }
 
-    /// <summary>One for each interface, and one for the stack itself.</summary>
+    /// <summary>A line for each interface, and one for the stack itself.</summary>
     [InlineArray(InterfaceTable.Capacity + 1)]
     private struct Lines
     {

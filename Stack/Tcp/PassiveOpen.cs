@@ -8,11 +8,11 @@ namespace Tapwire.Stack.Tcp;
 /// The passive open: from the SYN to a connection in the listener's queue (RFC 9293, 3.10.7.2). A SYN gets a place in the <see cref="SynCache"/>, an answer with a
 /// cookie where that is full (RFC 4987, 3.6), or a connection at once if it brings a Fast Open cookie (RFC 7413).
 /// </summary>
-/// <param name="shard">Null: the stack has its addresses alone.</param>
+/// <param name="shard">Null for a stack that has its addresses alone.</param>
 internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? shard)
 {
     /// <summary>A segment that belongs to no connection (RFC 9293, 3.10.7.1 and 3.10.7.2).</summary>
-    /// <param name="start">Where the packet began in its buffer.</param>
+    /// <param name="start">Offset of the packet in its buffer.</param>
     /// <param name="shardsTried">See <see cref="IpReceiveInfo.ShardsTried"/>.</param>
     public void ListenerReceives(in TcpPair pair, ref TcpHeader header, PacketBuffer segment, int start, int shardsTried, Instant now)
     {
@@ -43,10 +43,10 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
         segment.Release();
     }
 
-    /// <summary>Answers a SYN. Its payload, unless a Fast Open cookie vouches for it, is not kept: the peer sends it again once the handshake is done
-    /// (RFC 9293, 3.10.7.2 allows both).</summary>
-    /// <param name="sequence">The initial sequence number if it matters, after TIME-WAIT. It needs room in SYN-RECEIVED then, full or not, as in Linux: no
-    /// cookie can have it, and there are no more of these than there were records in TIME-WAIT.</param>
+    /// <summary>Answers a SYN. Its payload is dropped unless a Fast Open cookie vouches for it; the peer sends it again after the handshake (RFC 9293, 3.10.7.2
+    /// allows both).</summary>
+    /// <param name="sequence">The initial sequence number if it matters, after TIME-WAIT. The SYN then gets a place in SYN-RECEIVED even if that is full, as in
+    /// Linux: no cookie can have a given number, and there are no more such SYNs than there were records in TIME-WAIT.</param>
     public void Open(TcpListener listener, in TcpPair pair, in TcpHeader syn, PacketBuffer segment, uint? sequence, Instant now)
     {
         var full = sequence is null && tcp.SynCache.IsFull(listener);
@@ -87,10 +87,11 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
         segment.Release();
     }
 
-    /// <summary>A connection of a port that all shards listen on may be another one's, if the device has changed the queue on which it comes.</summary>
-    /// <param name="start">Where the packet began in its buffer.</param>
+    /// <summary>Passes on a segment of a port that all shards listen on: its connection may be another shard's if the device has moved the flow to another
+    /// queue.</summary>
+    /// <param name="start">Offset of the packet in its buffer.</param>
     /// <param name="shardsTried">See <see cref="IpReceiveInfo.ShardsTried"/>.</param>
-    /// <returns>False, and the segment is still the caller's: no shard is left to ask.</returns>
+    /// <returns>False if no shard is left to ask; the segment is then still the caller's.</returns>
     private bool TryPassOn(in TcpPair pair, PacketBuffer segment, int start, int shardsTried)
     {
         if (shardsTried >= shard!.Steering.Shards - 1 || !shard.Steering.IsSpreadTcp(pair.Local.Port))
@@ -101,8 +102,8 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
         return true;
     }
 
-    /// <summary>With the queue full, the acknowledgement is not heard: the connection stays in SYN-RECEIVED, or nowhere, and the peer's data, or our next
-    /// SYN-ACK, brings another one (as Linux does).</summary>
+    /// <summary>False if the listener's queue is full. The acknowledgement is then ignored, as in Linux: the connection stays in SYN-RECEIVED, or unknown,
+    /// until the peer's data, or our repeated SYN-ACK, brings another acknowledgement.</summary>
     private bool HasPlace(TcpListener listener)
     {
         if (listener.IsFull)
@@ -124,7 +125,7 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
         Establish(embryo, connection, ref header, segment, now);
     }
 
-    /// <param name="connection">It is in the table.</param>
+    /// <param name="connection">A connection that is in the table.</param>
     private void Establish(TcpEmbryo embryo, TcpConnection connection, ref TcpHeader header, PacketBuffer segment, Instant now)
     {
         var listener = embryo.Listener;
@@ -135,7 +136,7 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
         socket.SegmentArrives(ref header, segment, now);
     }
 
-    /// <summary>Answers a SYN and forgets it. Scaling and SACK are agreed upon only if timestamps can carry them back.</summary>
+    /// <summary>Answers a SYN and forgets it. Window scaling and SACK are agreed on only if timestamps can carry them back.</summary>
     private void AnswerWithCookie(TcpListener listener, in TcpPair pair, in TcpHeader syn, int mtu, Instant now)
     {
         listener.OverflowedAt = now;
@@ -150,10 +151,10 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
         tcp.Control.Send(pair, ref header, listener.Options.Value, now);
     }
 
-    /// <summary>An acknowledgement for which there is no connection: if it brings back a cookie, one is made. Cookies are looked for only where some were
-    /// handed out lately, so that nobody may guess at them in peace.</summary>
-    /// <returns>False: it brings none. True: it does, and the segment is taken. With the listener's queue full it is not answered, as in Linux; nor is data
-    /// that comes before the acknowledgement or the first data: that was lost, and will be sent again (Linux resets the connection).</returns>
+    /// <summary>Makes a connection of an acknowledgement that brings back a cookie. Cookies are accepted only by a listener that has sent some recently, so
+    /// that they cannot be guessed at any time.</summary>
+    /// <returns>True: the segment brings a cookie, and is taken. With the listener's queue full it is not answered, as in Linux. Nor is data behind the first
+    /// data, when the acknowledgement and the first data were lost; they will be sent again (Linux resets the connection).</returns>
     private bool CookieReturns(TcpListener listener, in TcpPair pair, ref TcpHeader header, PacketBuffer segment, Instant now)
     {
         if (!tcp.Options.SynCookies || now - listener.OverflowedAt > SynCookies.Lifetime)
@@ -197,7 +198,7 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
         return true;
     }
 
-    /// <param name="givesCookie">The ordinary handshake, if it comes to that, hands out a cookie.</param>
+    /// <param name="givesCookie">The SYN-ACK of an ordinary handshake is to carry a cookie.</param>
     /// <returns>True: the connection opens with the SYN.</returns>
     private bool OpensFast(TcpListener listener, in TcpPair pair, in TcpHeader syn, Instant now, out bool givesCookie)
     {

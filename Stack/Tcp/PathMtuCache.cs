@@ -2,12 +2,12 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>What is known of paths that take less than the link, by destination (RFC 1191, 6.3; net.ipv4.route.mtu_expires). Bounded; the oldest goes.</summary>
+/// <summary>Path MTUs below the interface's, by destination (RFC 1191, 6.3; net.ipv4.route.mtu_expires). Bounded; the oldest entry goes first.</summary>
 internal sealed class PathMtuCache
 {
     private const int Capacity = 4096;
 
-    /// <summary>After that the path may have become better.</summary>
+    /// <summary>Lifetime of an entry: the path may improve afterwards.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
 
     private readonly Dictionary<IpAddress, LinkedListNode<(IpAddress Destination, int Mtu, Instant Until)>> _byDestination = [];
@@ -15,7 +15,7 @@ internal sealed class PathMtuCache
 
     public int Count => _byDestination.Count;
 
-    /// <returns>What the path takes, at most <paramref name="linkMtu"/>.</returns>
+    /// <returns>The path MTU, at most <paramref name="linkMtu"/>.</returns>
     public int Find(IpAddress destination, int linkMtu, Instant now)
     {
         if (_byDestination.Count == 0 || !_byDestination.TryGetValue(destination, out var node))

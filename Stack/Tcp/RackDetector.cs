@@ -1,11 +1,11 @@
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// Tells what is lost by time (RFC 8985): what was sent sufficiently long before something that has arrived. The names are the RFC's, without "RACK.".
+/// Detects losses by time (RFC 8985): a transmission is lost if something sent sufficiently later has arrived. Names are the RFC's, without "RACK.".
 /// </summary>
 internal struct RackDetector
 {
-    /// <summary>So many recoveries a widened window is kept (RFC 8985, 6.2, step 4).</summary>
+    /// <summary>Number of recoveries for which a widened window is kept (RFC 8985, 6.2, step 4).</summary>
     private const byte Persistence = 16;
 
     private Instant _sentAt;
@@ -22,16 +22,16 @@ internal struct RackDetector
     /// <summary>RACK.fack: the highest sequence number that has arrived.</summary>
     public uint Forward { get; private set; }
 
-    /// <summary>The path has been seen to change the order.</summary>
+    /// <summary>The path has been seen to reorder.</summary>
     public bool IsReordering { get; private set; }
 
-    /// <summary>Something about the path is known that the next flight is to heed.</summary>
+    /// <summary>The next flight must know what this one has learnt of the path.</summary>
     public readonly bool HasLearnt => IsReordering;
 
     public void Begin(uint sequence) => Forward = sequence;
 
     /// <summary>Steps 2 and 3: something has arrived.</summary>
-    /// <param name="isAmbiguous">It was sent twice, and this may be the first copy's arrival.</param>
+    /// <param name="isAmbiguous">The transmission was repeated, and the first copy may have arrived.</param>
     public void Arrived(Transmission entry, uint end, bool isAmbiguous, Instant now)
     {
         if (Seq.Gt(end, Forward))
@@ -48,10 +48,10 @@ internal struct RackDetector
         _end = end;
     }
 
-    /// <summary>Step 4: what was in flight when a duplicate was reported is acknowledged, and the next report counts.</summary>
+    /// <summary>Step 4: everything in flight at the last duplicate report is acknowledged, so the next report counts.</summary>
     public void Acknowledged(uint sndUna) => _hasDuplicateRound &= Seq.Lt(sndUna, _duplicateRound);
 
-    /// <summary>Step 4: a duplicate was reported, so the window was too short; at most once in a round trip.</summary>
+    /// <summary>Step 4: a reported duplicate shows that the window was too short. Counts at most once per round trip.</summary>
     public void DuplicateReported(uint sndUna, uint sndNxt)
     {
         IsReordering = true;
@@ -70,8 +70,8 @@ internal struct RackDetector
             _multiplier = 0;
     }
 
-    /// <summary>How much later than its successor something may arrive (step 4).</summary>
-    /// <param name="isCertain">Three segments have arrived behind a gap, or recovery goes on: without reordering that is proof enough.</param>
+    /// <summary>The reordering window: how much later than its successor a segment may arrive (step 4).</summary>
+    /// <param name="isCertain">Three segments have arrived behind a gap, or a recovery is in progress. Without known reordering that is proof of loss.</param>
     public readonly TimeSpan ReorderingWindow(TimeSpan minRoundTrip, TimeSpan smoothed, bool isCertain)
     {
         if (!IsReordering && isCertain)
@@ -80,8 +80,8 @@ internal struct RackDetector
         return window < smoothed ? window : smoothed;
     }
 
-    /// <summary>Step 5, for the transmission that has been in flight longest.</summary>
-    /// <returns>When it counts as lost; <see cref="Instant.Never"/>: nothing sent later has arrived.</returns>
+    /// <summary>Step 5, for the oldest transmission in flight.</summary>
+    /// <returns>When it counts as lost; <see cref="Instant.Never"/> if nothing sent later has arrived.</returns>
     public readonly Instant LostAt(Transmission oldest, TimeSpan window) =>
         _hasDelivered && Transmission.IsAfter(_sentAt, _end, oldest.SentAt, oldest.End) ? oldest.SentAt + _roundTrip + window : Instant.Never;
 }

@@ -1,6 +1,6 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>So many events per second, counted in seconds of the engine's time; a second's allowance does not carry over.</summary>
+/// <summary>A limit of events per second of the engine's time. An unused allowance does not carry over to the next second.</summary>
 internal struct RateLimit(int perSecond)
 {
     private long _second = -1;

@@ -8,18 +8,18 @@ internal sealed class ReassemblyRange : SequenceNode<ReassemblyRange>
 {
     public uint End;
 
-    /// <summary>When it last grew, in insertions.</summary>
+    /// <summary>When it last grew, as a count of insertions.</summary>
     public ulong Touched;
 
     public ReceiveQueue Payloads;
 
-    /// <summary>Neighbours in the order of growth: SACK reports the latest first (RFC 2018, 4).</summary>
+    /// <summary>Neighbours in the order of growth, because SACK reports the latest first (RFC 2018, 4).</summary>
     public ReassemblyRange? Older;
     public ReassemblyRange? Newer;
 }
 
-/// <summary>Ranges and lists of them that are not in use, shared by the connections of a layer.</summary>
-/// <param name="seed">Not to be guessed: see <see cref="TreePriorities"/>.</param>
+/// <summary>Unused ranges and lists, shared by the connections of a layer.</summary>
+/// <param name="seed">Must not be guessable: see <see cref="TreePriorities"/>.</param>
 internal sealed class ReassemblyRangePool(ulong seed)
 {
     private const int Limit = 4096;
@@ -29,12 +29,12 @@ internal sealed class ReassemblyRangePool(ulong seed)
     private ReassemblyRange? _free;
     private int _count;
 
-    /// <summary>Ranges that all lists have looked at to find a place: what specs count where others would measure time.</summary>
+    /// <summary>Ranges visited to find a place, over all lists: specs count them in place of time.</summary>
     public long Steps { get; set; }
 
     public ReassemblyList RentList() => _lists.TryPop(out var list) ? list : new ReassemblyList();
 
-    /// <param name="list">An idle one.</param>
+    /// <param name="list">An empty list.</param>
     public void Return(ReassemblyList list)
     {
         if (_lists.Count < Limit)
@@ -71,8 +71,7 @@ internal sealed class ReassemblyRangePool(ulong seed)
     }
 }
 
-/// <summary>What has arrived ahead of a gap. Most connections never have anything there: the list is made when something comes, and goes when the gap is
-/// filled.</summary>
+/// <summary>Data that arrived ahead of a gap. Most connections never have any, so the list exists only while there is a gap.</summary>
 internal struct Reassembly
 {
     private ReassemblyList? _list;
@@ -128,34 +127,34 @@ internal struct Reassembly
 }
 
 /// <summary>
-/// The bytes that arrived ahead of a gap, as a tree of ranges with gaps between them. Their number is that of gaps, not of segments. Where something arrived last,
-/// and at the end, where data is new, a place is found at once; anywhere else, in the tree.
+/// The bytes that arrived ahead of a gap, as a tree of ranges with gaps between them. Their number is that of gaps, not of segments. A place next to the last
+/// arrival, or at the end, where new data arrives, is found at once; any other in the tree.
 /// </summary>
 internal sealed class ReassemblyList
 {
-    /// <summary>More gaps than that mean an attack or a hopeless path; the farthest range goes.</summary>
+    /// <summary>More gaps than this mean an attack or a hopeless path; the farthest range is dropped.</summary>
     public const int MaxRanges = 2048;
 
     private SequenceTree<ReassemblyRange> _ranges;
 
-    /// <summary>What grew last.</summary>
+    /// <summary>The range that grew last.</summary>
     private ReassemblyRange? _newest;
     private ulong _touched;
     private ulong _reported;
 
     public bool IsEmpty => _ranges.First is null;
 
-    /// <summary>Contiguous ranges held.</summary>
+    /// <summary>Number of contiguous ranges held.</summary>
     public int Ranges => _ranges.Count;
 
-    /// <summary>Ranges here that have come or grown since the last report.</summary>
+    /// <summary>Number of ranges that are new, or have grown, since the last report.</summary>
     public int Unreported { get; private set; }
 
     /// <summary>Capacity of all buffers held.</summary>
     public long Memory { get; private set; }
 
-    /// <summary>Takes over a payload that begins after the next expected byte.</summary>
-    /// <returns>Bytes that were there already, at its front: for a duplicate report (RFC 2883).</returns>
+    /// <summary>Takes over a payload that begins beyond the next expected byte.</summary>
+    /// <returns>The bytes at its front that were held already, for a duplicate report (RFC 2883).</returns>
     public SackBlock Insert(uint start, PacketBuffer payload, BufferPool pool, ReassemblyRangePool ranges)
     {
         var end = start + (uint)payload.Length;
@@ -178,7 +177,7 @@ internal sealed class ReassemblyList
         var next = previous is null ? _ranges.First : previous.Next;
         while (next is not null && Seq.Le(next.End, end))
         {
-            // The new payload covers the whole range: it replaces it.
+            // The new payload covers the whole range and replaces it.
             duplicate = new SackBlock(next.Start, next.End);
             Remove(next, ranges);
             next = previous is null ? _ranges.First : previous.Next;
@@ -195,9 +194,9 @@ internal sealed class ReassemblyList
         return duplicate;
     }
 
-    /// <summary>Moves what follows the expected byte without a gap to the receive queue.</summary>
-    /// <param name="expected">The byte that is expected next: before the call, and after it.</param>
-    /// <returns>Bytes that were here and have come in order again, the first range of them: for a duplicate report (RFC 2883).</returns>
+    /// <summary>Moves the data that follows the expected byte without a gap to the receive queue.</summary>
+    /// <param name="expected">The next expected byte, before and after the call.</param>
+    /// <returns>The first range of bytes that were held here and have now arrived in order as well, for a duplicate report (RFC 2883).</returns>
     public SackBlock TakeInOrder(ref uint expected, ref ReceiveQueue queue, ReassemblyRangePool ranges)
     {
         var arrived = expected;
@@ -222,7 +221,7 @@ internal sealed class ReassemblyList
         return duplicate;
     }
 
-    /// <summary>Drops the range farthest away.</summary>
+    /// <summary>Drops the farthest range.</summary>
     public void DropLast(ReassemblyRangePool ranges)
     {
         Remove(_ranges.Last!, ranges);
@@ -235,7 +234,7 @@ internal sealed class ReassemblyList
     }
 
     /// <summary>Writes up to <paramref name="room"/> blocks, the range that grew last first.</summary>
-    /// <returns>How many were written from <paramref name="at"/> on.</returns>
+    /// <returns>Number of blocks written from <paramref name="at"/> on.</returns>
     public int Report(ref SackBlocks blocks, int at, int room)
     {
         _reported = _touched;
@@ -250,7 +249,7 @@ internal sealed class ReassemblyList
     {
         if (count == 0)
             return;
-        // The gap was filled by a segment that reaches into the range: what it brought again is let go.
+        // The segment that filled the gap reaches into the range: the duplicate bytes are dropped.
         var chain = payloads.Take();
         while (chain is not null)
         {
@@ -329,7 +328,7 @@ internal sealed class ReassemblyList
         _newest = range;
     }
 
-    /// <summary>It has not grown since the last report.</summary>
+    /// <summary>The range has not grown since the last report.</summary>
     private bool IsReported(ReassemblyRange range) => range.Touched <= _reported;
 
     private void LeaveOrder(ReassemblyRange range)

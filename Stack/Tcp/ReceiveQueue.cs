@@ -3,11 +3,11 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// A chain of received payloads. The memory it holds stays within about twice its bytes: what would waste more is copied together.
+/// A chain of received payloads. It holds at most about twice its bytes in memory: payloads that would waste more are copied together.
 /// </summary>
 internal struct ReceiveQueue
 {
-    /// <summary>Memory beyond twice the bytes that a queue may hold before it starts to copy: a quick reader never pays for copies.</summary>
+    /// <summary>Memory beyond twice the bytes that a queue may hold before it starts to copy, so that a fast reader never pays for copies.</summary>
     private const int Slack = 32 << 10;
 
     public PacketBuffer? First { get; private set; }
@@ -20,8 +20,8 @@ internal struct ReceiveQueue
     public int Memory { get; private set; }
 
     /// <summary>Takes over a payload of at least one byte.</summary>
-    /// <param name="isTight">Memory is short: what is large and mostly empty is copied at once.</param>
-    /// <returns>True if it was copied behind the last one.</returns>
+    /// <param name="isTight">Memory is short: a large and mostly empty buffer is copied at once.</param>
+    /// <returns>True if the payload was copied behind the last one.</returns>
     public bool Append(PacketBuffer payload, BufferPool pool, bool isTight = false)
     {
         var length = payload.Length;
@@ -39,7 +39,7 @@ internal struct ReceiveQueue
         return false;
     }
 
-    /// <summary>Takes over a payload as it is.</summary>
+    /// <summary>Takes over a payload without copying.</summary>
     public void Link(PacketBuffer payload)
     {
         if (_last is null)
@@ -51,7 +51,7 @@ internal struct ReceiveQueue
         Memory += payload.Capacity;
     }
 
-    /// <summary>Puts another queue's payloads behind this one's and leaves it empty.</summary>
+    /// <summary>Moves another queue's payloads behind this one's.</summary>
     public void Append(ref ReceiveQueue other)
     {
         if (other.First is null)
@@ -66,7 +66,7 @@ internal struct ReceiveQueue
         other = default;
     }
 
-    /// <summary>Gives the chain away.</summary>
+    /// <summary>Gives the chain to the caller.</summary>
     public PacketBuffer? Take()
     {
         var first = First;
@@ -76,7 +76,7 @@ internal struct ReceiveQueue
 
     public void Clear() => PacketBuffer.ReleaseChain(Take());
 
-    /// <summary>A copy with as much room again, up to a class of buffers that fits the queue: the next small payloads follow there.</summary>
+    /// <summary>Copies a payload to a buffer with as much room again, up to a buffer size that fits the queue; the next small payloads go there.</summary>
     private readonly PacketBuffer Compact(PacketBuffer payload, BufferPool pool)
     {
         var copy = pool.Rent(Math.Max(payload.Length, Math.Min(Bytes, 16384)));

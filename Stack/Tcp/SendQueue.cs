@@ -3,15 +3,15 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// Bytes from the application that the peer has not acknowledged: a chain of buffers that segments refer to.
+/// Bytes from the application that the peer has not acknowledged: a chain of buffers to which segments refer.
 /// </summary>
 internal struct SendQueue
 {
-    /// <summary>Writes up to this size are copied behind the last one if there is room, so that small writes neither hold large buffers nor make
-    /// segments of many fragments.</summary>
+    /// <summary>Writes up to this size are copied behind the last one if there is room, so that small writes neither occupy large buffers nor make segments of
+    /// many fragments.</summary>
     private const int CopyLimit = 2048;
 
-    /// <summary>Segments up to this size are copied: what is left free in the buffer that holds the header.</summary>
+    /// <summary>Segments up to this size are copied into the buffer of their header.</summary>
     private const int InlineLimit = 256 - BufferPool.HeaderRoom;
 
     private PacketBuffer? _head;
@@ -29,8 +29,8 @@ internal struct SendQueue
     /// <summary>Sequence number after the last byte held.</summary>
     public readonly uint End => Start + (uint)Bytes;
 
-    /// <summary>With <see cref="CrowdedBytes"/> held, writes up to this size that find no room are copied to a buffer that has some for those that follow: a place
-    /// in the chain is found by a walk, and single bytes by the million must not make it long.</summary>
+    /// <summary>With <see cref="CrowdedBytes"/> held, writes up to this size that find no room are copied to a buffer with room for the next ones. A place in
+    /// the chain is found by a walk, which a million single bytes must not make long.</summary>
     private const int TinyWrite = 256;
 
     private const int CrowdedBytes = 4096;
@@ -103,8 +103,8 @@ internal struct SendQueue
         Memory = 0;
     }
 
-    /// <summary>A buffer with header room whose payload is the given bytes of the queue.</summary>
-    /// <param name="length">1 and more.</param>
+    /// <summary>Makes a buffer with header room whose payload is a range of the queue.</summary>
+    /// <param name="length">1 or more.</param>
     /// <param name="place">One of the <see cref="SendPlaces"/> of this queue.</param>
     public PacketBuffer Segment(BufferPool pool, uint sequence, int length, ref SendPlace place)
     {
@@ -170,7 +170,8 @@ internal struct SendQueue
     }
 }
 
-/// <summary>A position in a <see cref="SendQueue"/>: a buffer, an offset into its data, and the sequence number there. No buffer: to be sought from the head.</summary>
+/// <summary>A position in a <see cref="SendQueue"/>: a buffer, an offset into its data, and the sequence number there. Without a buffer, a search starts at the
+/// head.</summary>
 internal struct SendPlace
 {
     public PacketBuffer? Buffer;
@@ -194,12 +195,12 @@ internal struct SendPlace
     }
 }
 
-/// <summary>Two places that move forward with the segments, so that no segment searches the chain.</summary>
+/// <summary>Two positions that move forward with the segments, so that no segment searches the chain.</summary>
 internal struct SendPlaces
 {
-    /// <summary>Of new data.</summary>
+    /// <summary>The position of new data.</summary>
     public SendPlace Next;
 
-    /// <summary>Of retransmissions.</summary>
+    /// <summary>The position of retransmissions.</summary>
     public SendPlace Again;
 }

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>Comparison of sequence numbers modulo 2^32 (RFC 9293, 3.4). Right for numbers less than 2^31 apart.</summary>
+/// <summary>Comparison of sequence numbers modulo 2^32 (RFC 9293, 3.4). Correct for numbers less than 2^31 apart.</summary>
 internal static class Seq
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

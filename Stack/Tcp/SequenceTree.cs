@@ -1,6 +1,6 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>What lies in a <see cref="SequenceTree{T}"/>: it begins at a sequence number, and nothing else in the tree does.</summary>
+/// <summary>An element of a <see cref="SequenceTree{T}"/>. No two elements of a tree begin at the same sequence number.</summary>
 /// <typeparam name="T">The class itself.</typeparam>
 internal abstract class SequenceNode<T>
     where T : SequenceNode<T>
@@ -12,7 +12,7 @@ internal abstract class SequenceNode<T>
     public T? Next;
     public T? Previous;
 
-    /// <summary>To be drawn anew from <see cref="TreePriorities"/> before each insertion.</summary>
+    /// <summary>Drawn anew from <see cref="TreePriorities"/> before each insertion.</summary>
     public uint Priority;
 
     internal T? Parent;
@@ -20,19 +20,19 @@ internal abstract class SequenceNode<T>
     internal T? Right;
     internal bool IsMarked;
 
-    /// <summary>This, or something below it in the tree, is marked.</summary>
+    /// <summary>The node, or one below it in the tree, is marked.</summary>
     internal bool HasMarked;
 }
 
 /// <summary>
-/// Numbers that shape trees. Whoever knew them could choose sequence numbers that make a tree a list; so their seed comes from the engine's secret, and nothing
-/// that leaves the engine tells of them.
+/// Random priorities that balance trees. With them an attacker could choose sequence numbers that make a tree a list; so their seed comes from the engine's
+/// secret, and nothing that leaves the engine reveals them.
 /// </summary>
 internal struct TreePriorities(ulong seed)
 {
     private ulong _state = seed | 1;
 
-    /// <summary>The next of a xorshift64* sequence.</summary>
+    /// <summary>The next number of a xorshift64* sequence.</summary>
     public uint Next()
     {
         _state ^= _state >> 12;
@@ -43,9 +43,9 @@ internal struct TreePriorities(ulong seed)
 }
 
 /// <summary>
-/// Ranges of sequence numbers in their order, as a list with a search tree over it (a treap). Where in the order something happens is the peer's choice: so finding
-/// a place costs the logarithm of their number wherever it is, and what happens at either end, as nearly everything does, costs the same few steps always.
-/// All within half the sequence space. The nodes are their owner's.
+/// Ranges of sequence numbers in order, as a list with a search tree over it (a treap). The peer chooses where in the order something happens, so finding a
+/// place anywhere costs the logarithm of the number of ranges. At either end, where nearly everything happens, it costs a few steps. All ranges are within half
+/// the sequence space. The owner allocates the nodes.
 /// </summary>
 internal struct SequenceTree<T>
     where T : SequenceNode<T>
@@ -59,7 +59,7 @@ internal struct SequenceTree<T>
     public int Count { get; private set; }
 
     /// <summary>The last node that begins at or below a sequence number.</summary>
-    /// <param name="steps">Nodes that were looked at: what specs count.</param>
+    /// <param name="steps">Number of nodes visited, which specs count.</param>
     public readonly T? Find(uint sequence, out int steps)
     {
         steps = 1;
@@ -83,7 +83,7 @@ internal struct SequenceTree<T>
     }
 
     /// <summary>Inserts a node that is not marked.</summary>
-    /// <param name="previous">Its predecessor; null: it becomes the first.</param>
+    /// <param name="previous">The predecessor; null: the node becomes the first.</param>
     public void InsertAfter(T? previous, T node)
     {
         var next = previous is null ? First : previous.Next;
@@ -94,7 +94,7 @@ internal struct SequenceTree<T>
         node.IsMarked = false;
         node.HasMarked = false;
 
-        // Of two neighbours one has no child on the other's side.
+        // Of two adjacent nodes one has no child on the other's side.
         if (previous is { Right: null })
         {
             previous.Right = node;
@@ -150,7 +150,7 @@ internal struct SequenceTree<T>
         Count--;
     }
 
-    /// <summary>Marks a node, or takes its mark away.</summary>
+    /// <summary>Marks a node, or removes its mark.</summary>
     public static void Mark(T node, bool isMarked)
     {
         node.IsMarked = isMarked;
@@ -175,7 +175,7 @@ internal struct SequenceTree<T>
 
     private static bool HasMarkedBelow(T node) => node.IsMarked || node.Left is { HasMarked: true } || node.Right is { HasMarked: true };
 
-    /// <summary>What a node, and whatever is above it, says of marks, as far as it changes.</summary>
+    /// <summary>Updates the marks of a node and its ancestors, up to the first that does not change.</summary>
     private static void Refresh(T? node)
     {
         for (; node is not null && node.HasMarked != HasMarkedBelow(node); node = node.Parent)

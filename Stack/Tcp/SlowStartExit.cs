@@ -1,8 +1,8 @@
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// HyStart++ (RFC 9406): slow start ends when round trips grow longer, before the queue overflows. Between the first sign and the end the window grows
-/// a quarter as fast, and if round trips shorten again it was a false alarm.
+/// HyStart++ (RFC 9406): slow start ends when round trips grow longer, before the queue overflows. From the first sign until the end the window grows a quarter
+/// as fast; if round trips shorten again, it was a false alarm.
 /// </summary>
 internal struct SlowStartExit
 {

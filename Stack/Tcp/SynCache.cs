@@ -5,15 +5,15 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// Passive opens between the SYN and the acknowledgement that ends the handshake (SYN-RECEIVED), in as few bytes as that takes. It answers and repeats SYN-ACKs, and
-/// checks what comes for them (RFC 9293, 3.10.7.4). <see cref="PassiveOpen"/> decides what gets in, and makes connections of what is done.
+/// Passive opens in SYN-RECEIVED, in as few bytes as possible. The cache answers SYNs, repeats SYN-ACKs, and checks segments for these connections (RFC 9293,
+/// 3.10.7.4). <see cref="PassiveOpen"/> decides which SYNs enter, and makes connections of finished handshakes.
 /// </summary>
 internal sealed class SynCache(TcpLayer tcp)
 {
-    /// <summary>Connections in SYN-RECEIVED, of all listeners.</summary>
+    /// <summary>Number of connections in SYN-RECEIVED, of all listeners.</summary>
     public int Count { get; private set; }
 
-    /// <summary>There is no room for one more of the listener.</summary>
+    /// <summary>The listener has no room for another one.</summary>
     public bool IsFull(TcpListener listener) =>
         Count >= tcp.Options.MaxEmbryonic || listener.EmbryonicCount >= Math.Max(listener.Backlog, tcp.Options.MaxEmbryonicPerListener);
 
@@ -54,8 +54,8 @@ internal sealed class SynCache(TcpLayer tcp)
     }
 
     /// <summary>
-    /// Resets what a listener leaves in SYN-RECEIVED (RFC 9293, 3.10.5). The peer may have its SYN-ACK and take the connection for established; if it only
-    /// waits for data, nothing else would ever tell it. The reset is acceptable to it then, and also in SYN-SENT.
+    /// Resets a listener's connections in SYN-RECEIVED (RFC 9293, 3.10.5). The peer may have its SYN-ACK and take the connection for established; if it only
+    /// waits for data, nothing else would ever tell it. It accepts the reset then, and also in SYN-SENT.
     /// </summary>
     public void Reset(TcpListener listener, Instant now)
     {
@@ -80,11 +80,11 @@ internal sealed class SynCache(TcpLayer tcp)
             return false;
         if (header.Has(TcpFlags.Syn) && !header.Has(TcpFlags.Ack | TcpFlags.Rst) && header.Sequence == embryo.Irs)
         {
-            // The SYN again, whatever options it has now: so is the answer, at a bounded rate.
+            // The SYN again, with whatever options: it is answered again, at a bounded rate.
             if (now - embryo.LastAnswer < tcp.Options.InvalidRateLimit)
                 return false;
             embryo.AnsweredOften = true;
-            // Without the offer this time: its sender no longer heeds marks (RFC 3168, 6.1.1).
+            // A SYN without the offer this time: its sender no longer reacts to marks (RFC 3168, 6.1.1).
             embryo.Agreed.Ecn &= header.Has(TcpFlags.Ece) && header.Has(TcpFlags.Cwr);
             tcp.Counters.TcpRetransSegs++;
             Answer(embryo, now);
@@ -102,7 +102,7 @@ internal sealed class SynCache(TcpLayer tcp)
 
         if (header.Has(TcpFlags.Rst))
         {
-            // RFC 5961, 3.2: exact, or it is only a question.
+            // RFC 5961, 3.2: a reset with the exact number ends the connection; any other gets a challenge ACK.
             if (header.Sequence != expected)
             {
                 Challenge(embryo, now);
@@ -160,7 +160,7 @@ internal sealed class SynCache(TcpLayer tcp)
         return header;
     }
 
-    /// <summary>RFC 7323, 5.3, R1: before all other checks, but not for a reset.</summary>
+    /// <summary>RFC 7323, 5.3, R1: precedes all other checks, except for a reset.</summary>
     private bool PawsAccepts(TcpEmbryo embryo, in TcpHeader header, Instant now)
     {
         if (!embryo.Agreed.Timestamps || !header.HasTimestamp || header.Has(TcpFlags.Rst) || !Seq.Lt(header.TimestampValue, embryo.Agreed.TsRecent))
@@ -223,7 +223,7 @@ internal sealed class SynCache(TcpLayer tcp)
         return wanted > 0 ? wanted : tcp.Options.ReceiveBuffer;
     }
 
-    /// <summary>For the largest buffer that a connection may come to have.</summary>
+    /// <summary>The window scale for the largest size of the receive buffer.</summary>
     private byte WindowScaleOf(TcpListener listener)
     {
         var named = listener.Options.Value.ReceiveBuffer;

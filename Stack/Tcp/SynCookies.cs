@@ -2,31 +2,31 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>What an acknowledgement number has to do with a SYN cookie.</summary>
+/// <summary>The relation of an acknowledgement number to a SYN cookie.</summary>
 internal enum SynCookieMatch : byte
 {
-    /// <summary>It is none, or a stale one.</summary>
+    /// <summary>The number is no cookie, or a stale one.</summary>
     None,
 
-    /// <summary>It seems to be one, but the segment is not the first one after the SYN.</summary>
+    /// <summary>The number seems to be a cookie, but the segment is not the first one after the SYN.</summary>
     OtherSequence,
 
     Full,
 }
 
 /// <summary>
-/// SYN cookies (RFC 4987, 3.6): initial sequence numbers that say, to whoever has the key, when a SYN came, for which endpoints and sequence number, and
-/// about which MSS it carried, so that nothing needs to be remembered of it. Where both ends use timestamps, the timestamp that comes back holds the
-/// other options, as in Linux.
+/// SYN cookies (RFC 4987, 3.6): initial sequence numbers from which the holder of the key can tell when a SYN came, for which endpoints and sequence number,
+/// and about which MSS it carried. So nothing needs to be stored for it. Where both ends use timestamps, the echoed timestamp holds the other options, as in
+/// Linux.
 /// </summary>
 /// <remarks>
-/// A cookie is a keyed hash of the endpoints, plus: 5 bits, the period; 11 bits, a hash over the period; 16 bits, a hash over the peer's sequence number
-/// too, to which the place in a table of eight MSS is added. So the first 16 bits tell a later segment of somebody who has a cookie from a stranger's.
-/// 16 of 2^32 values are good at a time: that is what a guess is worth.
+/// A cookie is a keyed hash of the endpoints, plus: 5 bits, the period; 11 bits, a hash over the period; 16 bits, a hash that includes the peer's sequence
+/// number, to which the index in a table of eight MSS is added. The first 16 bits tell a later segment of a peer with a cookie from a forged one. 16 of 2^32
+/// values are valid at a time, which is the chance of a guess.
 /// </remarks>
 internal sealed class SynCookies(KeyedRandom random)
 {
-    /// <summary>Cookies are good in the period they were made in and in the next one.</summary>
+    /// <summary>A cookie is valid in its own period and in the next one.</summary>
     private const int Periods = 2;
 
     private const int PeriodBits = 5;
@@ -35,7 +35,7 @@ internal sealed class SynCookies(KeyedRandom random)
     private const uint TagMask = (1u << TagBits) - 1;
     private const uint PairMask = (1u << (PeriodShift - TagBits)) - 1;
 
-    /// <summary>In the place of a sequence number, which is smaller.</summary>
+    /// <summary>Stands for no sequence number, which would be smaller.</summary>
     private const ulong NoSequence = ulong.MaxValue;
     private const int TimestampBits = 6;
     private const uint ScaleMask = 15;
@@ -44,17 +44,18 @@ internal sealed class SynCookies(KeyedRandom random)
 
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(64);
 
-    /// <summary>How long a cookie may be good.</summary>
+    /// <summary>Longest validity of a cookie.</summary>
     public static readonly TimeSpan Lifetime = Periods * Period;
 
-    /// <summary>Common values (Ethernet, PPPoE and tunnels, jumbo frames) and what catches the rest: a cookie never says more than the peer did.</summary>
+    /// <summary>Common values (Ethernet, PPPoE and tunnels, jumbo frames) and some between; the next lower one is used, so that a cookie never exceeds the
+    /// peer's MSS.</summary>
     private static readonly ushort[] SizesV4 = [48, 256, 536, 1024, 1300, 1440, 1460, 8960];
     private static readonly ushort[] SizesV6 = [48, 536, 1024, 1220, 1360, 1420, 1440, 8940];
 
     private readonly SipHash _pairKey = random.NextHash();
     private readonly SipHash _tagKey = random.NextHash();
 
-    /// <summary>The initial sequence number that answers a SYN.</summary>
+    /// <summary>Makes the initial sequence number that answers a SYN.</summary>
     /// <param name="irs">The SYN's sequence number.</param>
     public uint Make(in TcpPair pair, uint irs, int peerMss, Instant now)
     {
@@ -68,8 +69,8 @@ internal sealed class SynCookies(KeyedRandom random)
         return (uint)pairHash + ((uint)(period << PeriodShift) | (Tag(pairHash, period, NoSequence) & PairMask) << TagBits | tag);
     }
 
-    /// <summary>Checks a cookie that has come back.</summary>
-    /// <param name="peerMss">At most what the SYN said.</param>
+    /// <summary>Checks a returned cookie.</summary>
+    /// <param name="peerMss">The MSS, at most that of the SYN.</param>
     public SynCookieMatch Read(uint cookie, in TcpPair pair, uint irs, Instant now, out ushort peerMss)
     {
         peerMss = 0;
@@ -87,8 +88,8 @@ internal sealed class SynCookies(KeyedRandom random)
         return SynCookieMatch.Full;
     }
 
-    /// <summary>The timestamp of an answer with a cookie: the clock, turned back by less than 128 ms so that its last bits say what the SYN offered. It never
-    /// runs ahead of the clock, nor backwards as long as the offer is the same, so that PAWS holds.</summary>
+    /// <summary>The timestamp of an answer with a cookie: the clock, set back by less than 128 ms so that its last bits hold the SYN's options. It never
+    /// exceeds the clock, and never goes back while the options are the same, so that PAWS holds.</summary>
     public static uint Timestamp(uint clock, in SynOptions offer)
     {
         var bits = offer.WindowScaling ? Math.Min(offer.PeerWindowScale, 14u) : ScaleMask;
@@ -100,8 +101,8 @@ internal sealed class SynCookies(KeyedRandom random)
         return Seq.Gt(timestamp, clock) ? timestamp - (1u << TimestampBits) : timestamp;
     }
 
-    /// <summary>Reads the options out of a timestamp that has come back.</summary>
-    /// <returns>False if no answer with a cookie that is still good can have had it.</returns>
+    /// <summary>Reads the options from an echoed timestamp.</summary>
+    /// <returns>False if no valid answer with a cookie can have had this timestamp.</returns>
     public static bool TryReadOptions(uint timestamp, uint clock, ref SynOptions offer)
     {
         if (clock - timestamp > Lifetime.TotalMilliseconds + (2 << TimestampBits))

@@ -3,20 +3,20 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>What a peer's SYN offers and this end wants too.</summary>
+/// <summary>The options that both the peer's SYN and this end offer.</summary>
 internal struct SynOptions
 {
-    /// <summary>Peers that announce less are sent that much, or headers would be most of the traffic (TCP_MIN_SND_MSS).</summary>
+    /// <summary>A smaller MSS of a peer counts as this much, or headers would be most of the traffic (TCP_MIN_SND_MSS).</summary>
     public const int MinMss = 48;
 
-    /// <summary>RFC 7323, 2.3: more counts as 14.</summary>
+    /// <summary>RFC 7323, 2.3: a larger shift counts as 14.</summary>
     public const byte MaxWindowScale = 14;
 
-    /// <summary>What a peer is assumed to take that does not say (RFC 9293, 3.7.1; for IPv6 1220).</summary>
+    /// <summary>The MSS of a peer that announces none (RFC 9293, 3.7.1; for IPv6 1220).</summary>
     private const int DefaultMssV4 = 536;
     private const int DefaultMssV6 = 1220;
 
-    /// <summary>0: the peer did not say.</summary>
+    /// <summary>The peer's MSS; 0: not announced.</summary>
     public ushort PeerMss;
     public byte PeerWindowScale;
     public bool WindowScaling;
@@ -39,8 +39,8 @@ internal struct SynOptions
     };
 
     /// <summary>The MSS that a SYN announces (RFC 9293, 3.7.1; RFC 6691).</summary>
-    /// <param name="mtu">Of the link.</param>
-    /// <param name="bound">What the application allows; 0: it has set nothing.</param>
+    /// <param name="mtu">The MTU of the interface.</param>
+    /// <param name="bound">The application's limit; 0: none.</param>
     public static ushort AnnouncedMss(int mtu, IpAddress peer, ushort bound)
     {
         var mss = Math.Clamp(mtu - IpHeaderLength(peer) - TcpHeader.MinLength, MinMss, ushort.MaxValue);
@@ -50,7 +50,7 @@ internal struct SynOptions
     /// <summary>The MSS of a peer that does not announce one.</summary>
     public static int DefaultMss(IpAddress peer) => peer.IsV4 ? DefaultMssV4 : DefaultMssV6;
 
-    /// <summary>The least shift with which a buffer can be announced (RFC 7323, 2.3).</summary>
+    /// <summary>The least shift with which a buffer of this size can be announced (RFC 7323, 2.3).</summary>
     public static byte WindowScaleFor(int buffer)
     {
         byte shift = 0;
@@ -59,6 +59,6 @@ internal struct SynOptions
         return shift;
     }
 
-    /// <summary>Without options.</summary>
+    /// <summary>Length of the IP header without options.</summary>
     public static int IpHeaderLength(IpAddress address) => address.IsV4 ? 20 : 40;
 }

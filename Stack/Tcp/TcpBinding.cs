@@ -3,7 +3,8 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// A reserved local port, as after bind(2): nobody else can bind it, and a SYN to it is answered with RST. It becomes a listener or a connection, or is released.
+/// A reserved local port, as after bind(2). Nobody else can bind it, and a SYN to it is answered with RST. It becomes a listener or a connection, or is
+/// released.
 /// </summary>
 public sealed class TcpBinding : StackSocket
 {
@@ -15,7 +16,7 @@ public sealed class TcpBinding : StackSocket
     /// <summary>The address, which may be a wildcard, and the port.</summary>
     public IpEndpoint Local => _place.Local;
 
-    /// <summary>Gives the port back, unless it has been used.</summary>
+    /// <summary>Releases the port, unless it has been used.</summary>
     public void Release()
     {
         if (_used)
@@ -24,7 +25,7 @@ public sealed class TcpBinding : StackSocket
         _place.Layer.Ports.Remove(_place);
     }
 
-    /// <summary>Begins an active open from the port, which is used up by it, also if it fails.</summary>
+    /// <summary>Begins an active open from the port. That uses the binding up, also on failure.</summary>
     /// <returns>As <see cref="TcpLayer.Connect"/>; InvalidArgument when the binding has been used before.</returns>
     public StackError Connect(IpEndpoint remote, in TcpSocketOptions options, Instant now, out TcpSocket? socket)
     {
@@ -35,7 +36,7 @@ public sealed class TcpBinding : StackSocket
         return _place.Layer.Connect(remote, Local, options, now, out socket);
     }
 
-    /// <summary>Opens the port, which is used up by it.</summary>
+    /// <summary>Listens on the port, and uses the binding up.</summary>
     /// <returns>None; InvalidArgument when the binding has been used before.</returns>
     public StackError Listen(int backlog, in TcpSocketOptions options, out TcpListener? listener)
     {

@@ -43,7 +43,7 @@ public sealed class TcpCounters
     public long TcpExtSyncookiesRecv;
     public long TcpExtSyncookiesFailed;
 
-    /// <summary>Segments that were dropped because they came before the one that brings the cookie of their connection.</summary>
+    /// <summary>Segments dropped because they came before the one with their connection's cookie.</summary>
     public long TcpInAheadOfCookie;
     public long TcpExtTCPTimeoutSynAck;
     public long TcpExtEmbryonicRsts;
@@ -71,7 +71,7 @@ public sealed class TcpCounters
     public long TcpExtTCPOFOQueue;
     public long TcpExtOfoPruned;
 
-    /// <summary>Segments that were not taken because memory was used up, times that it came near that, and connections refused for it.</summary>
+    /// <summary>Segments refused because memory was used up; the times that it came near that; and connections refused for it.</summary>
     public long TcpExtTCPRcvQDrop;
     public long TcpExtTCPMemoryPressures;
     public long TcpMemoryRefused;
@@ -81,9 +81,10 @@ public sealed class TcpCounters
     public long TcpInBeyondWindow;
     public long TcpInDiscarded;
 
-    /// <summary>Segments with data whose packet was marked "congestion experienced" (RFC 3168), and windows reduced because the peer had seen such.</summary>
+    /// <summary>Segments with data in a packet marked "congestion experienced" (RFC 3168), and congestion windows reduced because the peer echoed a
+    /// mark.</summary>
     public long TcpInMarked;
-    public long TcpEcnReductions;
+    public long TcpEcnWindowReductions;
     public long TcpInWindowUpdates;
 
     /// <summary>Segments that moved the urgent pointer forward.</summary>
@@ -100,21 +101,21 @@ public sealed class TcpCounters
     public long TcpExtTCPSackRecoveryFail;
     public long TcpExtTCPSACKDiscard;
 
-    /// <summary>The peer had let go of what it had reported as arrived (RFC 2018, 8).</summary>
+    /// <summary>The peer has reneged on a SACK report (RFC 2018, 8).</summary>
     public long TcpExtTCPSACKReneging;
 
-    /// <summary>What had been sent again was lost again.</summary>
+    /// <summary>A retransmission was lost again.</summary>
     public long TcpExtTCPLostRetransmit;
 
-    /// <summary>The peer has reported something that it had received twice (RFC 2883).</summary>
+    /// <summary>The peer has reported a duplicate (RFC 2883).</summary>
     public long TcpExtTCPDSACKRecv;
 
-    /// <summary>Recoveries, and time-outs, that turned out to be needless and were taken back.</summary>
+    /// <summary>Recoveries and time-outs that proved needless and were undone.</summary>
     public long TcpExtTCPFullUndo;
     public long TcpExtTCPSpuriousRTOs;
     public long TcpExtTCPWinProbe;
 
-    /// <summary>Paths that seemed to swallow large packets, and probes for larger ones that passed, and that did not (RFC 4821).</summary>
+    /// <summary>Paths that seemed to drop large packets; path MTU probes that passed; and probes that did not (RFC 4821).</summary>
     public long TcpMtuBlackHoles;
     public long TcpExtTCPMTUPSuccess;
     public long TcpExtTCPMTUPFail;

@@ -4,11 +4,11 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>Takes segments off the IP layer, checks all that does not depend on a connection, and gives each to the one it belongs to.</summary>
+/// <summary>Takes segments from the IP layer, checks everything that does not depend on a connection, and gives each segment to its connection.</summary>
 internal sealed class TcpDemultiplexer(TcpLayer tcp)
 {
     /// <summary>Takes a segment, and its buffer.</summary>
-    /// <param name="segment">Begins with the TCP header and ends with the payload; without fragments.</param>
+    /// <param name="segment">A buffer without fragments, from the TCP header to the end of the payload.</param>
     public void Receive(PacketBuffer segment, in IpReceiveInfo info, Instant now)
     {
         tcp.Counters.TcpInSegs++;

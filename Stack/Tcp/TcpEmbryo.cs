@@ -1,6 +1,6 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>A passive open in SYN-RECEIVED: what must be remembered of the SYN until the handshake ends, and no more.</summary>
+/// <summary>A passive open in SYN-RECEIVED: only what must be remembered of the SYN until the handshake ends.</summary>
 internal sealed class TcpEmbryo(TcpListener listener, in TcpPair pair, uint hash) : TcpEntry(pair, hash)
 {
     public readonly TcpListener Listener = listener;
@@ -14,10 +14,10 @@ internal sealed class TcpEmbryo(TcpListener listener, in TcpPair pair, uint hash
     public byte Interface;
     public byte Retries;
 
-    /// <summary>The answer may not be the first one: how long the acknowledgement took tells nothing (Karn).</summary>
+    /// <summary>The SYN-ACK was sent more than once, so its acknowledgement measures no round trip (Karn).</summary>
     public bool AnsweredOften;
 
-    /// <summary>The answer hands out a Fast Open cookie.</summary>
+    /// <summary>The SYN-ACK carries a Fast Open cookie.</summary>
     public bool GivesFastOpenCookie;
 
     protected internal override void Fire(Instant now) => Listener.Layer.SynCache.TimedOut(this, now);

@@ -2,7 +2,8 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>What the layer's table holds under a pair of endpoints: a connection, one in SYN-RECEIVED, or one in TIME-WAIT. It is also their timer.</summary>
+/// <summary>An entry of the layer's table, under a pair of endpoints: a connection, one in SYN-RECEIVED, or one in TIME-WAIT. The entry is also its own
+/// timer.</summary>
 internal abstract class TcpEntry : Timer
 {
     public readonly IpAddress LocalAddress;
@@ -27,5 +28,5 @@ internal abstract class TcpEntry : Timer
         RemotePort == pair.Remote.Port && LocalPort == pair.Local.Port && RemoteAddress == pair.Remote.Address && LocalAddress == pair.Local.Address;
 }
 
-/// <summary>The two endpoints that name a connection (RFC 9293, 3.4.1).</summary>
+/// <summary>The two endpoints that identify a connection (RFC 9293, 3.4.1).</summary>
 internal readonly record struct TcpPair(IpEndpoint Local, IpEndpoint Remote);

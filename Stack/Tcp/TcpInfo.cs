@@ -1,6 +1,6 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>A snapshot of a connection, after Linux's tcp_info. Windows and thresholds in bytes.</summary>
+/// <summary>A snapshot of a connection, like Linux's tcp_info. Windows and thresholds are in bytes.</summary>
 public readonly record struct TcpInfo
 {
     public TcpState State { get; init; }
@@ -50,20 +50,20 @@ public readonly record struct TcpInfo
     /// <summary>Bytes per second; 0: not paced.</summary>
     public long PacingRate { get; init; }
 
-    /// <summary>Least round trip of late; zero before the first measurement.</summary>
+    /// <summary>Recent least round trip; zero before the first measurement.</summary>
     public TimeSpan MinRoundTrip { get; init; }
 
-    /// <summary>Payload bytes that have counted as lost, and that have arrived at the peer, since the connection began.</summary>
+    /// <summary>Payload bytes marked lost, and payload bytes that have arrived at the peer, since the connection began.</summary>
     public long BytesLost { get; init; }
 
     public long BytesDelivered { get; init; }
 
-    /// <summary>The path has changed the order of segments.</summary>
+    /// <summary>The path has reordered segments.</summary>
     public bool ReorderingSeen { get; init; }
 
     /// <summary>As <see cref="TcpSocket.UrgentMark"/>.</summary>
     public int UrgentMark { get; init; }
 
-    /// <summary>What ICMP has said, or TimedOut after three retransmissions, since data was last acknowledged; it has not ended the connection.</summary>
+    /// <summary>The latest ICMP error, or TimedOut after three retransmissions, since data was last acknowledged. It has not ended the connection.</summary>
     public StackError SoftError { get; init; }
 }

@@ -3,15 +3,15 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Tcp;
 
-/// <content>What ICMP and the IP layer tell TCP (RFC 9293, 3.9.2.2; RFC 5927).</content>
+/// <content>Errors from ICMP and the IP layer (RFC 9293, 3.9.2.2; RFC 5927).</content>
 public sealed partial class TcpLayer
 {
-    /// <summary>Linux does not let a router press it below that (net.ipv4.route.min_pmtu).</summary>
+    /// <summary>A router cannot lower a path MTU below this, as in Linux (net.ipv4.route.min_pmtu).</summary>
     private const int MinPathMtuV4 = 552;
     private const int MinPathMtuV6 = 1280;
 
     /// <summary>An ICMP error about a packet of ours.</summary>
-    /// <param name="quoted">The addresses as the quoted packet had them: the source is ours.</param>
+    /// <param name="quoted">The addresses in the quoted packet, whose source is ours.</param>
     /// <param name="quotedHeader">The quoted packet from its TCP header on, at least 8 bytes.</param>
     /// <param name="mtu">For PacketTooBig: the MTU reported.</param>
     internal void ErrorReceived(in IpReceiveInfo quoted, ReadOnlySpan<byte> quotedHeader, IcmpErrorKind kind, int mtu, Instant now)
@@ -26,7 +26,7 @@ public sealed partial class TcpLayer
             new IpEndpoint(quoted.Source, BinaryPrimitives.ReadUInt16BigEndian(quotedHeader)),
             new IpEndpoint(quoted.Destination, BinaryPrimitives.ReadUInt16BigEndian(quotedHeader[2..])));
         var sequence = BinaryPrimitives.ReadUInt32BigEndian(quotedHeader[4..]);
-        // RFC 5927, 4.1: only what could be in flight can have caused an error.
+        // RFC 5927, 4.1: only a segment in flight can have caused an error.
         if (Table.Find(pair) is not TcpConnection { Socket: var socket } || Seq.Lt(sequence, socket.SndUna) || Seq.Ge(sequence, socket.SndNxt))
         {
             Counters.TcpInIcmpIgnored++;
@@ -39,11 +39,11 @@ public sealed partial class TcpLayer
             socket.Unreachable(kind.ToStackError(), now);
     }
 
-    /// <summary>What routers may press a path down to.</summary>
+    /// <summary>The least MTU to which routers can lower a path.</summary>
     internal static int LeastPathMtu(IpAddress destination) => destination.IsV4 ? MinPathMtuV4 : MinPathMtuV6;
 
-    /// <summary>An address is no longer ours: what is bound to it ends.</summary>
-    /// <param name="tellsPeers">The address goes with its interface, which another host will not take over: peers are sent a reset.</param>
+    /// <summary>An address is no longer ours: everything bound to it ends.</summary>
+    /// <param name="tellsPeers">The address goes with its interface, and no other host takes it over: peers are sent a reset.</param>
     internal void AddressRemoved(IpAddress address, bool tellsPeers, Instant now)
     {
         foreach (var entry in Table.Snapshot())

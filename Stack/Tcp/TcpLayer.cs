@@ -7,7 +7,7 @@ using Tapwire.Stack.Tcp.Connection;
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// TCP of one stack (RFC 9293): OPEN calls, the parts that connections of a stack have together, and the turns that those with something to send take.
+/// TCP of one stack (RFC 9293): OPEN calls, the parts that all connections of a stack share, and the turns of those with something to send.
 /// </summary>
 /// <remarks>
 /// A segment goes from <see cref="TcpDemultiplexer"/> to the socket of its connection, to <see cref="SynCache"/> while the handshake of a passive open lasts, to
@@ -27,7 +27,7 @@ public sealed partial class TcpLayer
     internal readonly PathMtuCache PathMtu = new();
     internal readonly KeyedRandom Random;
 
-    /// <summary>Everything that has a pair of endpoints: connections, embryos and records in TIME-WAIT.</summary>
+    /// <summary>All entries with a pair of endpoints: connections, embryos and records in TIME-WAIT.</summary>
     internal readonly TcpTable Table;
     internal readonly TcpPorts Ports;
     internal readonly TcpSecrets Secrets;
@@ -36,19 +36,19 @@ public sealed partial class TcpLayer
     internal readonly PassiveOpen Passive;
     internal readonly TimeWaits TimeWaits;
 
-    /// <summary>The sockets that wait for their turn to send.</summary>
+    /// <summary>The sockets in line to send.</summary>
     internal readonly OutputTurns Turns;
 
-    /// <summary>Servers that a client remembers.</summary>
+    /// <summary>Number of servers that a client remembers.</summary>
     private const int FastOpenCacheCapacity = 1024;
 
     private readonly TcpDemultiplexer _demultiplexer;
     private FastOpenCache? _fastOpenCache;
 
-    /// <summary>What was asked for last.</summary>
+    /// <summary>The options shared last.</summary>
     private StrongBox<TcpSocketOptions> _options = new(default);
 
-    /// <param name="shared">What all shards of a driver have alike; for a stack of its own, <paramref name="random"/> again.</param>
+    /// <param name="shared">Random numbers that are the same in all shards of a driver; for a stack without shards, <paramref name="random"/> again.</param>
     internal TcpLayer(TcpOptions options, IIpOutput ip, SocketEventQueue events, TimerWheel timers, KeyedRandom random, TcpCounters counters,
         StackShard? shard = null, KeyedRandom? shared = null)
     {
@@ -65,14 +65,14 @@ public sealed partial class TcpLayer
         var sequenceKey = random.NextHash();
         var timestampKey = random.NextHash();
 
-        // No secret of their own, so that the numbers that others draw stay as they are.
+        // Derived, not drawn, so that the numbers drawn by others stay as they are.
         Ranges = new ReassemblyRangePool(sequenceKey.Hash(0, 0, 1));
         Transmissions = new TransmissionPool(sequenceKey.Hash(0, 0, 2));
         Ports = new TcpPorts(Table, new EphemeralPorts(random, shard));
         Control = new ControlSegments(options, ip, counters, random);
         Passive = new PassiveOpen(this, new SynCookies(random), shard);
 
-        // A client's next connection may be another shard's: the Fast Open cookies that are handed out are to count there, too.
+        // A client's next connection may be another shard's, which must accept the Fast Open cookies of this one.
         Secrets = new TcpSecrets(sequenceKey, timestampKey, (shared ?? random).NextHash());
         SynCache = new SynCache(this);
         TimeWaits = new TimeWaits(this);
@@ -81,21 +81,22 @@ public sealed partial class TcpLayer
 
     public TcpCounters Counters { get; }
 
-    /// <summary>Connections with a socket, in whatever state.</summary>
+    /// <summary>Number of connections with a socket, in whatever state.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Connections in SYN-RECEIVED after a passive open.</summary>
+    /// <summary>Number of connections in SYN-RECEIVED after a passive open.</summary>
     public int EmbryonicCount => SynCache.Count;
 
-    /// <summary>Connections in TIME-WAIT.</summary>
+    /// <summary>Number of connections in TIME-WAIT.</summary>
     public int TimeWaitCount => TimeWaits.Count;
 
-    /// <summary>What the client side of Fast Open knows of servers; made when a socket asks for it first.</summary>
+    /// <summary>The client side's knowledge of servers for Fast Open; made when a socket first asks for it.</summary>
     internal FastOpenCache FastOpenCache => _fastOpenCache ??= new FastOpenCache(FastOpenCacheCapacity);
 
     /// <summary>Begins an active open. The result comes as an event of the socket: Connected, or Closed with its <see cref="TcpSocket.Error"/>.</summary>
-    /// <param name="local">Unspecified address or port 0: the stack chooses.</param>
-    /// <param name="options">With <see cref="TcpSocketOptions.FastOpen"/>, and a cookie at hand, Connected comes at once, and the first Write sends the SYN.</param>
+    /// <param name="local">With an unspecified address, or port 0, the stack chooses.</param>
+    /// <param name="options">With <see cref="TcpSocketOptions.FastOpen"/>, and a known cookie, Connected comes at once, and the first Write sends the
+    /// SYN.</param>
     /// <param name="socket">Null unless None is returned.</param>
     /// <returns>None; NetworkUnreachable; AddressNotAvailable: the local address is not ours, or the same connection exists or is in TIME-WAIT;
     /// AddressInUse: no ephemeral port is free; NoBufferSpace: too many sockets; InvalidArgument: no host can have that remote endpoint.</returns>
@@ -141,11 +142,12 @@ public sealed partial class TcpLayer
         return StackError.None;
     }
 
-    /// <summary>Opens a port.</summary>
-    /// <param name="local">An own address or a wildcard (:: serves both families); port 0: the stack chooses.</param>
-    /// <param name="backlog">How many finished connections may wait to be accepted; at least 1 is taken.</param>
-    /// <param name="options">What the connections inherit. With <see cref="TcpSocketOptions.FastOpenQueue"/> above 0 (or after
-    /// <see cref="TcpListener.SetFastOpenQueue"/>) a connection whose SYN has a valid Fast Open cookie is Acceptable at once, in SYN-RECEIVED, with its data.</param>
+    /// <summary>Listens on a port.</summary>
+    /// <param name="local">An own address or a wildcard (:: serves both families); with port 0 the stack chooses one.</param>
+    /// <param name="backlog">How many finished connections may wait to be accepted; less than 1 counts as 1.</param>
+    /// <param name="options">The options that connections inherit. With <see cref="TcpSocketOptions.FastOpenQueue"/> above 0 (or after
+    /// <see cref="TcpListener.SetFastOpenQueue"/>) a connection whose SYN has a valid Fast Open cookie is Acceptable at once, in SYN-RECEIVED, with its
+    /// data.</param>
     /// <param name="listener">Null unless None is returned.</param>
     /// <returns>None; AddressInUse: another listener has the port, or connections use it and <see cref="TcpSocketOptions.ReuseAddress"/> is not set;
     /// AddressNotAvailable: the address is not ours.</returns>
@@ -156,7 +158,7 @@ public sealed partial class TcpLayer
         return error;
     }
 
-    /// <summary>Reserves a port before it is known what for, as bind(2) does, under the rules of <see cref="Listen"/>.</summary>
+    /// <summary>Reserves a port for later use, as bind(2) does, under the rules of <see cref="Listen"/>.</summary>
     /// <param name="binding">Null unless None is returned.</param>
     public StackError Bind(IpEndpoint local, bool reuseAddress, out TcpBinding? binding)
     {
@@ -168,7 +170,7 @@ public sealed partial class TcpLayer
     /// <inheritdoc cref="TcpDemultiplexer.Receive"/>
     internal void Receive(PacketBuffer segment, in IpReceiveInfo info, Instant now) => _demultiplexer.Receive(segment, info, now);
 
-    /// <summary>A connection that is in the table gets its socket, and counts.</summary>
+    /// <summary>Gives a connection that is in the table its socket, and counts it.</summary>
     internal TcpSocket Adopt(TcpConnection connection, StrongBox<TcpSocketOptions> options)
     {
         Count++;
@@ -183,14 +185,14 @@ public sealed partial class TcpLayer
         Count--;
     }
 
-    /// <summary>The connection has ended, and its endpoints wait until nothing of it can be under way any more.</summary>
+    /// <summary>The connection has ended, and its endpoints wait until no segment of it can be in the network.</summary>
     internal void EnterTimeWait(TcpConnection connection, TcpTimeWait record, Instant now)
     {
         Count--;
         TimeWaits.Enter(connection, record, now);
     }
 
-    /// <summary>Options are not changed but replaced: sockets with the same ones may have them together.</summary>
+    /// <summary>Shares equal options between sockets, which is possible because options are replaced, not changed.</summary>
     internal StrongBox<TcpSocketOptions> Shared(in TcpSocketOptions options)
     {
         if (_options.Value != options)

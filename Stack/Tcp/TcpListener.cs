@@ -2,20 +2,20 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>A socket in LISTEN: connections that have finished their handshake wait in its queue until somebody accepts them.</summary>
+/// <summary>A socket in LISTEN. Connections with a finished handshake wait in its queue until they are accepted.</summary>
 public sealed class TcpListener : StackSocket
 {
     internal readonly TcpLayer Layer;
     internal System.Runtime.CompilerServices.StrongBox<TcpSocketOptions> Options;
     internal TcpListener? NextOnPort;
 
-    /// <summary>Connections in SYN-RECEIVED that came through this listener.</summary>
+    /// <summary>Number of connections in SYN-RECEIVED that came through this listener.</summary>
     internal int EmbryonicCount;
 
     /// <summary>When a SYN was last answered with a cookie.</summary>
     internal Instant OverflowedAt = new(long.MinValue / 2);
 
-    /// <summary>Connections that Fast Open has made and whose handshake is not done.</summary>
+    /// <summary>Number of connections opened by Fast Open whose handshake is not done.</summary>
     internal int FastOpenCount;
 
     /// <summary>How long a connection that was reset before its handshake was done still counts (RFC 7413, 5.1).</summary>
@@ -24,7 +24,7 @@ public sealed class TcpListener : StackSocket
     private TcpSocket? _first;
     private TcpSocket? _last;
 
-    /// <summary>Until when such connections count, earliest first.</summary>
+    /// <summary>The times until which such resets count, earliest first.</summary>
     private Queue<Instant>? _fastOpenResets;
 
     internal TcpListener(TcpLayer layer, IpEndpoint local, in TcpSocketOptions options)
@@ -37,7 +37,7 @@ public sealed class TcpListener : StackSocket
     /// <summary>The address, which may be a wildcard, and the port.</summary>
     public IpEndpoint Local { get; }
 
-    /// <summary>How many finished connections may wait, 1 and more.</summary>
+    /// <summary>How many finished connections may wait, at least 1.</summary>
     public int Backlog { get; private set; }
 
     /// <summary>How many finished connections wait.</summary>
@@ -50,8 +50,8 @@ public sealed class TcpListener : StackSocket
 
     internal bool IsFull => Waiting >= Backlog;
 
-    /// <summary>Takes the connection that has waited longest; null if there is none. It may have ended already, as its <see cref="TcpSocket.Error"/>
-    /// says, with bytes still to be read.</summary>
+    /// <summary>Takes the connection that has waited longest; null if there is none. It may have ended already, as its <see cref="TcpSocket.Error"/> says, with
+    /// bytes still to be read.</summary>
     public TcpSocket? Accept()
     {
         var socket = Dequeue();
@@ -60,8 +60,8 @@ public sealed class TcpListener : StackSocket
     }
 
     /// <summary>
-    /// Stops listening. Connections that nobody has accepted, and those whose handshake is not done, are reset; of those that were answered with a SYN cookie
-    /// nothing is known.
+    /// Stops listening. Connections that nobody has accepted, and those whose handshake is not done, are reset. Connections answered with a SYN cookie are
+    /// unknown and are not.
     /// </summary>
     public void Close(Instant now)
     {
@@ -74,7 +74,7 @@ public sealed class TcpListener : StackSocket
             socket.Abort(now);
     }
 
-    /// <summary>TCP_FASTOPEN: sets <see cref="TcpSocketOptions.FastOpenQueue"/> of a socket that listens already.</summary>
+    /// <summary>TCP_FASTOPEN: sets <see cref="TcpSocketOptions.FastOpenQueue"/> of a socket that is listening.</summary>
     public void SetFastOpenQueue(int length) => Options = new(Options.Value with { FastOpenQueue = length });
 
     internal bool HasFastOpenPlace(Instant now)

@@ -3,55 +3,55 @@ namespace Tapwire.Stack.Tcp;
 /// <summary>Limits and times of a stack's TCP. Defaults are Linux's where it has the same setting.</summary>
 public sealed record TcpOptions
 {
-    /// <summary>Bytes received and not yet consumed that a connection holds, and so the largest window it announces. 2 KiB..1 GiB.</summary>
+    /// <summary>Bytes received and not yet consumed that a connection may hold, and so the largest window that it announces. 2 KiB..1 GiB.</summary>
     public int ReceiveBuffer { get; init; } = 1 << 20;
 
-    /// <summary>Bytes written and not yet acknowledged that a connection holds. 2 KiB..1 GiB.</summary>
+    /// <summary>Bytes written and not yet acknowledged that a connection may hold. 2 KiB..1 GiB.</summary>
     public int SendBuffer { get; init; } = 1 << 20;
 
-    /// <summary>What <see cref="ReceiveBuffer"/> may grow to while an application takes what arrives as fast as it comes (tcp_rmem); 0: it does not
-    /// grow. Up to 1 GiB. A socket that names its own size keeps it.</summary>
+    /// <summary>The size to which <see cref="ReceiveBuffer"/> may grow while an application reads data as fast as it arrives (tcp_rmem); 0: it does not grow.
+    /// Up to 1 GiB. A socket that sets its own size keeps it.</summary>
     public int MaxReceiveBuffer { get; init; }
 
-    /// <summary>What <see cref="SendBuffer"/> may grow to with the congestion window (tcp_wmem); 0: it does not grow. Up to 1 GiB.</summary>
+    /// <summary>The size to which <see cref="SendBuffer"/> may grow with the congestion window (tcp_wmem); 0: it does not grow. Up to 1 GiB.</summary>
     public int MaxSendBuffer { get; init; }
 
-    /// <summary>Bytes that all connections together may hold (tcp_mem), 64 KiB..1 PiB. From three quarters on windows stay small, above it new connections
-    /// and new data are refused.</summary>
+    /// <summary>Bytes that all connections together may hold (tcp_mem), 64 KiB..1 PiB. From three quarters on windows stay small; above it new connections and
+    /// new data are refused.</summary>
     public long Memory { get; init; } = 1L << 30;
 
-    /// <summary>Connections in all states but SYN-RECEIVED and TIME-WAIT, 1 and more.</summary>
+    /// <summary>Connections in all states but SYN-RECEIVED and TIME-WAIT, at least 1.</summary>
     public int MaxSockets { get; init; } = 1 << 20;
 
-    /// <summary>Connections in SYN-RECEIVED, all listeners together, 1 and more.</summary>
+    /// <summary>Connections in SYN-RECEIVED, all listeners together, at least 1.</summary>
     public int MaxEmbryonic { get; init; } = 16384;
 
-    /// <summary>Connections in SYN-RECEIVED of one listener, 1 and more; a listener with a larger backlog has that many.</summary>
+    /// <summary>Connections in SYN-RECEIVED of one listener, at least 1; a listener with a larger backlog may have that many.</summary>
     public int MaxEmbryonicPerListener { get; init; } = 1024;
 
     /// <summary>Whether a SYN that finds no room in SYN-RECEIVED is answered with a cookie (RFC 4987, 3.6; tcp_syncookies) instead of being dropped.</summary>
     public bool SynCookies { get; init; } = true;
 
-    /// <summary>Whether sockets may use TCP Fast Open (RFC 7413; tcp_fastopen). Each has to ask for it: <see cref="TcpSocketOptions.FastOpen"/>,
+    /// <summary>Whether sockets may use TCP Fast Open (RFC 7413; tcp_fastopen). Each must ask for it: <see cref="TcpSocketOptions.FastOpen"/>,
     /// <see cref="TcpSocketOptions.FastOpenQueue"/>.</summary>
     public bool FastOpen { get; init; } = true;
 
-    /// <summary>Records of connections in TIME-WAIT, 1 and more; above it a connection ends without one (tcp_max_tw_buckets).</summary>
+    /// <summary>Records of connections in TIME-WAIT, at least 1; above it a connection ends without one (tcp_max_tw_buckets).</summary>
     public int MaxTimeWait { get; init; } = 65536;
 
-    /// <summary>Twice the maximum segment lifetime (RFC 9293, 3.4.2), 1 ms and more.</summary>
+    /// <summary>Twice the maximum segment lifetime (RFC 9293, 3.4.2), at least 1 ms.</summary>
     public TimeSpan TimeWait { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>How long a connection that its application has closed waits in FIN-WAIT-2 (tcp_fin_timeout), 1 ms and more.</summary>
+    /// <summary>How long a connection that its application has closed waits in FIN-WAIT-2 (tcp_fin_timeout), at least 1 ms.</summary>
     public TimeSpan FinWait2 { get; init; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>Retransmission time-out before the first measurement (RFC 6298, 2.1), 1 ms and more.</summary>
+    /// <summary>Retransmission time-out before the first measurement (RFC 6298, 2.1), at least 1 ms.</summary>
     public TimeSpan InitialRto { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Least allowance above the smoothed round-trip time (TCP_RTO_MIN; RFC 6298 asks for 1 s), 1 ms and more.</summary>
+    /// <summary>Least addition to the smoothed round-trip time (TCP_RTO_MIN; RFC 6298 asks for 1 s), at least 1 ms.</summary>
     public TimeSpan MinRto { get; init; } = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Largest retransmission and probe time-out (RFC 6298, 2.5), not below <see cref="InitialRto"/>.</summary>
+    /// <summary>Largest time-out of retransmissions and zero-window probes (RFC 6298, 2.5), not below <see cref="InitialRto"/>.</summary>
     public TimeSpan MaxRto { get; init; } = TimeSpan.FromSeconds(120);
 
     /// <summary>Retransmissions of a SYN before an active open gives up (tcp_syn_retries), 0..127.</summary>
@@ -60,19 +60,19 @@ public sealed record TcpOptions
     /// <summary>Retransmissions of a SYN-ACK before a passive open is forgotten (tcp_synack_retries), 0..127.</summary>
     public int SynAckRetries { get; init; } = 5;
 
-    /// <summary>Unanswered retransmissions or probes before a connection is given up: R2 of RFC 9293, 3.8.3 (tcp_retries2), 1..127.</summary>
+    /// <summary>Unanswered retransmissions or zero-window probes before a connection is given up: R2 of RFC 9293, 3.8.3 (tcp_retries2), 1..127.</summary>
     public int Retries { get; init; } = 15;
 
-    /// <summary>The same once the application has closed (tcp_orphan_retries), 1..127.</summary>
+    /// <summary><see cref="Retries"/> once the application has closed (tcp_orphan_retries), 1..127.</summary>
     public int OrphanRetries { get; init; } = 8;
 
-    /// <summary>How long an acknowledgement may wait for data to travel with (RFC 9293, 3.8.6.3), 0 and more, below 500 ms.</summary>
+    /// <summary>How long an acknowledgement may wait for data to carry it (RFC 9293, 3.8.6.3), 0 up to, not including, 500 ms.</summary>
     public TimeSpan DelayedAck { get; init; } = TimeSpan.FromMilliseconds(40);
 
-    /// <summary>Challenge ACKs per second, all connections together (RFC 5961, 7), 1 and more.</summary>
+    /// <summary>Challenge ACKs per second, all connections together (RFC 5961, 7), at least 1.</summary>
     public int ChallengeAcksPerSecond { get; init; } = 1000;
 
-    /// <summary>Resets per second in answer to segments that belong to no connection, 1 and more.</summary>
+    /// <summary>Resets per second in answer to segments that belong to no connection, at least 1.</summary>
     public int ResetsPerSecond { get; init; } = 1000;
 
     /// <summary>Least time between two answers to unacceptable segments of one connection (tcp_invalid_ratelimit).</summary>
@@ -84,7 +84,7 @@ public sealed record TcpOptions
     /// <summary>Explicit congestion notification (RFC 3168; tcp_ecn).</summary>
     public EcnMode Ecn { get; init; } = EcnMode.Passive;
 
-    /// <summary>Whether smaller, and then again larger, segments are tried where large ones vanish (RFC 4821; tcp_mtu_probing 1).</summary>
+    /// <summary>Whether smaller segments, and later larger ones again, are tried where large ones vanish (RFC 4821; tcp_mtu_probing 1).</summary>
     public bool MtuProbing { get; init; } = true;
 
     /// <summary>Whether timestamps are offered and accepted (RFC 7323).</summary>

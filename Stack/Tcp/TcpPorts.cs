@@ -3,7 +3,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>Who has which local port: listeners and reservations by their port, and the choice of a free one (RFC 9293, 3.9.1; RFC 6056).</summary>
+/// <summary>The users of local ports: listeners and reservations by port, and the choice of a free one (RFC 9293, 3.9.1; RFC 6056).</summary>
 internal sealed class TcpPorts(TcpTable table, EphemeralPorts ephemeral)
 {
     private readonly Dictionary<ushort, TcpListener> _listeners = [];
@@ -30,7 +30,7 @@ internal sealed class TcpPorts(TcpTable table, EphemeralPorts ephemeral)
         listener.NextOnPort = null;
     }
 
-    /// <summary>The listener for an address: one of its own before a wildcard of its family before one of both.</summary>
+    /// <summary>The listener for an address: first one bound to it, then a wildcard of its family, then a wildcard of both.</summary>
     public TcpListener? Find(IpEndpoint local)
     {
         if (!_listeners.TryGetValue(local.Port, out var candidate))
@@ -57,7 +57,7 @@ internal sealed class TcpPorts(TcpTable table, EphemeralPorts ephemeral)
         {
             for (; other is not null; other = other.NextOnPort!)
             {
-                // A wildcard beside a single address is possible if both say so, as on BSD; the same address twice is not.
+                // As on BSD, a wildcard and a single address may share a port if both allow it; two listeners on the same address may not.
                 if (other.Local.Address == local.Address || (Overlap(other.Local.Address, local.Address) && !(reuse && other.Options.Value.ReuseAddress)))
                     return false;
             }
@@ -65,7 +65,7 @@ internal sealed class TcpPorts(TcpTable table, EphemeralPorts ephemeral)
 
         if (reuse || !table.UsesPort(local.Port))
             return true;
-        // Rare, and asked by the application, not by the network: a walk through all connections is fair.
+        // The application asks for this, not the network, and rarely: a walk through all connections is acceptable.
         foreach (var entry in table.Snapshot())
         {
             if (entry.LocalPort == local.Port && Overlap(entry.LocalAddress, local.Address))
@@ -108,7 +108,8 @@ internal sealed class TcpPorts(TcpTable table, EphemeralPorts ephemeral)
         return false;
     }
 
-    /// <summary>A connection in TIME-WAIT may be opened again after a second if timestamps tell old segments from new ones (RFC 6191; tcp_tw_reuse).</summary>
+    /// <summary>A connection in TIME-WAIT may be opened again after a second if timestamps distinguish old segments from new ones (RFC 6191;
+    /// tcp_tw_reuse).</summary>
     public bool IsFree(in TcpPair pair, Instant now, out TcpTimeWait? replaced)
     {
         var entry = table.Find(pair);

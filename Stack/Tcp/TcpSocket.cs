@@ -6,11 +6,11 @@ using Tapwire.Stack.Tcp.Connection;
 
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>A TCP connection: what its owner sees of it. The protocol stands in <see cref="TcpConnection"/> and its parts.</summary>
+/// <summary>A TCP connection as its owner sees it. The protocol is in <see cref="TcpConnection"/> and its parts.</summary>
 /// <remarks>
-/// Receiving: <see cref="Read"/> gives bytes away, which count against the window until <see cref="Consumed"/> is told of them. Sending:
-/// <see cref="Write"/> takes buffers within <see cref="SendRoom"/>; <see cref="TakeAcknowledged"/> says how much of that has become free again. The
-/// event Closed comes exactly once.
+/// Receiving: <see cref="Read"/> gives bytes away, which count against the window until <see cref="Consumed"/> is called for them. Sending: <see cref="Write"/>
+/// takes buffers within <see cref="SendRoom"/>; <see cref="TakeAcknowledged"/> says how much of that has become free again. The event Closed comes exactly
+/// once.
 /// </remarks>
 public sealed class TcpSocket : StackSocket
 {
@@ -40,7 +40,7 @@ public sealed class TcpSocket : StackSocket
     /// <summary>Why the connection has ended; None while it lives, and after both FINs were exchanged.</summary>
     public StackError Error => _connection.Error;
 
-    /// <summary>What is set on this socket.</summary>
+    /// <summary>The socket's options.</summary>
     public TcpSocketOptions Options => _connection.Options;
 
     /// <summary>The index of the interface by which segments leave, or <see cref="Interfaces.InterfaceTable.Loopback"/>.</summary>
@@ -49,7 +49,7 @@ public sealed class TcpSocket : StackSocket
     /// <summary>Bytes that <see cref="Read"/> would give.</summary>
     public int Available => Receiver.Available;
 
-    /// <summary>Bytes that <see cref="Write"/> takes at this moment, 0..the send buffer.</summary>
+    /// <summary>Bytes that <see cref="Write"/> takes now, 0..the send buffer.</summary>
     public int SendRoom => Math.Max(0, SendBuffer - Sender.QueuedBytes);
 
     /// <summary>Bytes that the send queue may hold.</summary>
@@ -85,13 +85,13 @@ public sealed class TcpSocket : StackSocket
         SoftError = _connection.SoftErrors.Last,
     };
 
-    /// <summary>Sets options on a living connection. A changed buffer, NoDelay, keepalive or user time-out takes effect at once;
-    /// ReuseAddress and MaxSegment are of no use after the handshake.</summary>
+    /// <summary>Sets options on a living connection. A changed buffer, NoDelay, keepalive or user time-out takes effect at once. ReuseAddress and MaxSegment
+    /// have no effect after the handshake.</summary>
     public void SetOptions(in TcpSocketOptions options, Instant now) => _connection.SetOptions(options, now);
 
-    /// <summary>Gives the received bytes away, as a chain linked by <see cref="PacketBuffer.Next"/> which then belongs to the caller.</summary>
-    /// <param name="bytes">Bytes in the chain; they take up window until <see cref="Consumed"/>.</param>
-    /// <param name="endOfStream">True once: these are the last bytes, there may be none.</param>
+    /// <summary>Gives the received bytes to the caller, as a chain linked by <see cref="PacketBuffer.Next"/>.</summary>
+    /// <param name="bytes">Bytes in the chain; they count against the window until <see cref="Consumed"/>.</param>
+    /// <param name="endOfStream">True once, with the last bytes, or without bytes.</param>
     /// <returns>Null if there are none.</returns>
     public PacketBuffer? Read(out int bytes, out bool endOfStream)
     {
@@ -100,16 +100,15 @@ public sealed class TcpSocket : StackSocket
         return chain;
     }
 
-    /// <summary>The application has taken bytes that <see cref="Read"/> gave away: the window opens by them.</summary>
+    /// <summary>The application has consumed bytes that <see cref="Read"/> gave away, and the window opens by them.</summary>
     /// <exception cref="ArgumentOutOfRangeException">More than were given away.</exception>
     public void Consumed(int bytes, Instant now) => Receiver.Consumed(bytes, now);
 
-    /// <summary>SHUT_RD: what is there, and what comes, is acknowledged and thrown away, as Linux does.</summary>
+    /// <summary>SHUT_RD: received data, and data that arrives later, is acknowledged and thrown away, as in Linux.</summary>
     public void ShutdownReceive(Instant now) => Receiver.ShutDown();
 
-    /// <summary>Takes a buffer with bytes to send; no fragments, no chain. It belongs to the socket from now on, also if the call fails.</summary>
-    /// <param name="urgent">The last byte ends urgent data: the peer is told at once that it is on its way (RFC 9293, 3.8.5). New applications should
-    /// not use that.</param>
+    /// <summary>Takes a buffer with bytes to send, without fragments or a chain. The socket takes it over, also on failure.</summary>
+    /// <param name="urgent">The last byte ends urgent data: the peer is notified at once (RFC 9293, 3.8.5). New applications should not use that.</param>
     /// <returns>None; BrokenPipe: the sending side is shut down, or the connection has ended; NoBufferSpace: more than
     /// <see cref="SendRoom"/>.</returns>
     public StackError Write(PacketBuffer data, Instant now, bool urgent = false)
@@ -128,32 +127,33 @@ public sealed class TcpSocket : StackSocket
         return StackError.None;
     }
 
-    /// <summary>What <see cref="TakeAcknowledged"/> would give now.</summary>
+    /// <summary>The number that <see cref="TakeAcknowledged"/> would return now.</summary>
     public int Acknowledged => Sender.WriterCredit;
 
-    /// <summary>Bytes that the peer has acknowledged since the last call: so much more may be written.</summary>
+    /// <summary>Bytes that the peer has acknowledged since the last call, and that may be written again.</summary>
     public int TakeAcknowledged() => Sender.TakeWriterCredit();
 
-    /// <summary>What ICMP has said since data was last acknowledged, or since the last call: as SO_ERROR tells it in Linux while a connection lives.</summary>
+    /// <summary>The ICMP error since data was last acknowledged, or since the last call: SO_ERROR of a living connection in Linux.</summary>
     public StackError TakeSoftError() => _connection.SoftErrors.Take();
 
     /// <summary>
-    /// Bytes from the next one that <see cref="Read"/> gives up to the end of the peer's urgent data; 0: none is outstanding. It may be more than
-    /// <see cref="Available"/>: announced and not here yet. Asked before Read, it is where in the chain the urgent data ends (RFC 9293, 3.9.1.3).
+    /// Bytes from the next one that <see cref="Read"/> returns to the end of the peer's urgent data; 0: none is outstanding. It may exceed
+    /// <see cref="Available"/>, if the data is announced but has not arrived. Asked before Read, it gives the end of the urgent data in the chain (RFC 9293,
+    /// 3.9.1.3).
     /// </summary>
     public int UrgentMark => Receiver.UrgentMark;
 
-    /// <summary>SHUT_WR: a FIN follows what has been written. Reading goes on.</summary>
+    /// <summary>SHUT_WR: a FIN follows the written data. Reading goes on.</summary>
     public void ShutdownSend(Instant now) => _connection.ShutDownSend();
 
     /// <summary>
-    /// The application is gone. What it has written is sent, with a FIN behind; what the peer sends from now on is answered with a reset. Bytes
-    /// that are unread, or given away and not <see cref="Consumed"/>, or <see cref="TcpSocketOptions.ResetOnClose"/>, reset the connection at once
-    /// (RFC 2525, 2.17). The event Closed comes when it is over.
+    /// The application is gone. Written data is sent, followed by a FIN; data that the peer sends from now on is answered with a reset. Bytes that are unread,
+    /// or given away and not <see cref="Consumed"/>, or <see cref="TcpSocketOptions.ResetOnClose"/>, reset the connection at once (RFC 2525, 2.17). The event
+    /// Closed comes at the end.
     /// </summary>
     public void Close(Instant now) => _connection.Close(now);
 
-    /// <summary>Resets the connection and forgets everything, read or unread (RFC 9293, 3.10.5).</summary>
+    /// <summary>Resets the connection and discards all data, read or unread (RFC 9293, 3.10.5).</summary>
     public void Abort(Instant now) => _connection.Abort(now);
 
     internal TcpConnection Connection => _connection;

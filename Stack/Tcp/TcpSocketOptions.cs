@@ -1,15 +1,15 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>What can be set on one socket before it is connected; a listener's connections inherit its settings. <c>default</c> takes the stack's defaults.</summary>
+/// <summary>Options of one socket, set before it is connected; connections inherit their listener's. <c>default</c> takes the stack's defaults.</summary>
 public readonly record struct TcpSocketOptions
 {
     /// <summary>RFC 9293, 3.8.4.</summary>
     public static readonly TimeSpan DefaultKeepAliveIdle = TimeSpan.FromHours(2);
 
-    /// <summary>Linux's.</summary>
+    /// <summary>Linux's default.</summary>
     public static readonly TimeSpan DefaultKeepAliveInterval = TimeSpan.FromSeconds(75);
 
-    /// <summary>Linux's.</summary>
+    /// <summary>Linux's default.</summary>
     public const int DefaultKeepAliveCount = 9;
 
     /// <summary>TCP_NODELAY: small segments do not wait for acknowledgements (Nagle's algorithm off).</summary>
@@ -21,25 +21,25 @@ public readonly record struct TcpSocketOptions
     /// <summary>SO_KEEPALIVE.</summary>
     public bool KeepAlive { get; init; }
 
-    /// <summary>TCP_KEEPIDLE: 0 takes two hours.</summary>
+    /// <summary>TCP_KEEPIDLE; 0 takes two hours.</summary>
     public TimeSpan KeepAliveIdle { get; init; }
 
-    /// <summary>TCP_KEEPINTVL: 0 takes 75 s.</summary>
+    /// <summary>TCP_KEEPINTVL; 0 takes 75 s.</summary>
     public TimeSpan KeepAliveInterval { get; init; }
 
-    /// <summary>TCP_KEEPCNT: 0 takes 9.</summary>
+    /// <summary>TCP_KEEPCNT; 0 takes 9.</summary>
     public int KeepAliveCount { get; init; }
 
     /// <summary>TCP_USER_TIMEOUT: how long data may stay unacknowledged; 0 leaves it to the number of retransmissions.</summary>
     public TimeSpan UserTimeout { get; init; }
 
-    /// <summary>SO_RCVBUF in bytes: 0 takes the stack's.</summary>
+    /// <summary>SO_RCVBUF in bytes; 0 takes the stack's.</summary>
     public int ReceiveBuffer { get; init; }
 
-    /// <summary>SO_SNDBUF in bytes: 0 takes the stack's.</summary>
+    /// <summary>SO_SNDBUF in bytes; 0 takes the stack's.</summary>
     public int SendBuffer { get; init; }
 
-    /// <summary>IP_TTL: 0 takes the stack's.</summary>
+    /// <summary>IP_TTL; 0 takes the stack's.</summary>
     public byte HopLimit { get; init; }
 
     /// <summary>IP_TOS without the ECN bits.</summary>
@@ -51,15 +51,16 @@ public readonly record struct TcpSocketOptions
     /// <summary>TCP_CONGESTION: <see cref="CongestionAlgorithm.Default"/> takes the stack's.</summary>
     public CongestionAlgorithm CongestionControl { get; init; }
 
-    /// <summary>SO_LINGER with time 0: closing sends RST and forgets unsent data. (A longer time is the caller's to wait for the end of the connection.)</summary>
+    /// <summary>SO_LINGER with time 0: closing sends RST and discards unsent data. (With a longer time, the caller itself waits for the end of the
+    /// connection.)</summary>
     public bool ResetOnClose { get; init; }
 
-    /// <summary>TCP_FASTOPEN_CONNECT (RFC 7413): with a cookie of the server at hand, connecting reports Connected at once, and the first write, or the end
-    /// of sending, sends the SYN, with data; an error then comes as the end of an open connection. Without a cookie the SYN leaves at once, as ever, and
-    /// asks for one. A server may see such data twice: it is for requests that bear repetition.</summary>
+    /// <summary>TCP_FASTOPEN_CONNECT (RFC 7413). With a known cookie of the server, connecting reports Connected at once, and the first write, or the end of
+    /// sending, sends the SYN with data; an error then comes as the end of an open connection. Without a cookie the SYN leaves at once, as usual, and requests
+    /// one. A server may see such data twice: it is for requests that can be repeated.</summary>
     public bool FastOpen { get; init; }
 
-    /// <summary>TCP_FASTOPEN of a listener: how many connections may be open before their handshake is done, on the strength of a cookie, with the data of
-    /// their SYN delivered; 0 is none.</summary>
+    /// <summary>TCP_FASTOPEN of a listener: how many connections may open before their handshake is done, by a valid cookie, with the data of their SYN
+    /// delivered; 0: none.</summary>
     public int FastOpenQueue { get; init; }
 }

@@ -13,6 +13,6 @@ public enum TcpState : byte
     Closing,
     LastAck,
 
-    /// <summary>Both FINs are exchanged and acknowledged; the layer keeps a record of it for twice the maximum segment lifetime.</summary>
+    /// <summary>Both FINs are exchanged and acknowledged; the layer keeps a record for twice the maximum segment lifetime.</summary>
     TimeWait,
 }

@@ -4,14 +4,14 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// All connections by their endpoints: a chained table with intrusive links and a keyed hash, so that nobody can aim at one chain. It doubles when
-/// it holds as many entries as chains, and moves a few chains with each insertion, so that no insertion waits for a million moves.
+/// All connections by their endpoints: a chained table with intrusive links and a keyed hash, so that an attacker cannot aim at one chain. It doubles when it
+/// has as many entries as chains, and moves a few chains with each insertion, so that no insertion waits for a million moves.
 /// </summary>
 internal sealed class TcpTable(KeyedRandom random)
 {
     private const int InitialSize = 64;
 
-    /// <summary>With one entry inserted per step, two chains would do; four end the move in half the time.</summary>
+    /// <summary>With one insertion per step, two chains would be enough; four end the move in half the time.</summary>
     private const int ChainsPerStep = 4;
 
     private readonly SipHash _hash = random.NextHash();
@@ -19,7 +19,7 @@ internal sealed class TcpTable(KeyedRandom random)
     private TcpEntry?[]? _old;
     private int _moved;
 
-    /// <summary>How many entries have a local port.</summary>
+    /// <summary>Number of entries with a local port.</summary>
     private readonly Dictionary<ushort, int> _portUse = [];
 
     public int Count { get; private set; }
@@ -49,7 +49,7 @@ internal sealed class TcpTable(KeyedRandom random)
         return null;
     }
 
-    /// <summary>Adds an entry whose pair is not there yet.</summary>
+    /// <summary>Adds an entry whose pair is not in the table.</summary>
     public void Add(TcpEntry entry)
     {
         if (_old is not null)
@@ -77,7 +77,7 @@ internal sealed class TcpTable(KeyedRandom random)
     /// <summary>Whether an entry has that local port.</summary>
     public bool UsesPort(ushort port) => _portUse.ContainsKey(port);
 
-    /// <summary>Puts an entry in the place of another one for the same pair.</summary>
+    /// <summary>Replaces an entry by another one for the same pair.</summary>
     public void Replace(TcpEntry entry, TcpEntry with)
     {
         ref var link = ref Find(entry);
@@ -86,7 +86,7 @@ internal sealed class TcpTable(KeyedRandom random)
         link = with;
     }
 
-    /// <summary>All entries at this moment, for the rare walks through everything.</summary>
+    /// <summary>All entries at this moment, for the rare walks through all of them.</summary>
     public List<TcpEntry> Snapshot()
     {
         var all = new List<TcpEntry>(Count);

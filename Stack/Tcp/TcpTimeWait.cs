@@ -1,6 +1,6 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>A connection in TIME-WAIT: what is needed to answer old segments and to tell a new connection from them.</summary>
+/// <summary>A connection in TIME-WAIT: what is needed to answer old segments and to distinguish a new connection from them.</summary>
 internal sealed class TcpTimeWait(TcpLayer layer, in TcpPair pair, uint hash) : TcpEntry(pair, hash)
 {
     public uint SndNxt;

@@ -6,12 +6,12 @@ namespace Tapwire.Stack.Tcp;
 /// <summary>Records of connections in TIME-WAIT (RFC 9293, 3.4.2 and 3.10.7.4; RFC 6191; RFC 1337).</summary>
 internal sealed class TimeWaits(TcpLayer tcp)
 {
-    /// <summary>Ahead of anything the old connection can have sent, as Linux chooses it for a port that is used again.</summary>
+    /// <summary>A distance beyond all that the old connection can have sent, as in Linux for a reused port.</summary>
     public const uint RecycledDistance = 65535 + 2;
 
     public int Count { get; private set; }
 
-    /// <summary>Puts a record in the place of a connection; above the limit the connection just ends.</summary>
+    /// <summary>Replaces a connection by a record; above the limit the connection just ends.</summary>
     public void Enter(TcpConnection connection, TcpTimeWait record, Instant now)
     {
         tcp.Timers.Cancel(connection);
@@ -37,11 +37,11 @@ internal sealed class TimeWaits(TcpLayer tcp)
         Count--;
     }
 
-    /// <summary>A segment for a connection that is over.</summary>
+    /// <summary>A segment for a connection in TIME-WAIT.</summary>
     public void SegmentArrives(TcpTimeWait record, in TcpHeader header, PacketBuffer segment, Instant now)
     {
         var length = segment.Length;
-        // A reset does not cut TIME-WAIT short: old duplicates could then reach a new connection (RFC 1337, 3, fix 1).
+        // A reset does not end TIME-WAIT early: old duplicates could then reach a new connection (RFC 1337, 3, fix 1).
         if (header.Has(TcpFlags.Rst))
         {
             segment.Release();
@@ -52,7 +52,7 @@ internal sealed class TimeWaits(TcpLayer tcp)
         if (header.Has(TcpFlags.Syn) && !header.Has(TcpFlags.Ack) && !older && IsNew(record, header)
             && tcp.Ports.Find(record.Pair.Local) is { } listener)
         {
-            // RFC 9293, 3.10.7.4 (MAY-2), RFC 6191: nothing old can be as new as this.
+            // RFC 9293, 3.10.7.4 (MAY-2), RFC 6191: no old segment can be as new as this one.
             tcp.Counters.TcpExtTWRecycled++;
             Remove(record);
             tcp.Passive.Open(listener, record.Pair, header, segment, record.SndNxt + RecycledDistance, now);
@@ -63,7 +63,7 @@ internal sealed class TimeWaits(TcpLayer tcp)
 
         if (header.Has(TcpFlags.Fin) && !older && header.Sequence + (uint)length + 1 == record.RcvNxt)
             tcp.Timers.Arm(record, now + tcp.Options.TimeWait);
-        // A bare acknowledgement that fits is not answered, or two ends in TIME-WAIT would never stop.
+        // An acceptable bare acknowledgement is not answered, or two ends in TIME-WAIT would answer each other for ever.
         if (length > 0 || header.Has(TcpFlags.Syn | TcpFlags.Fin) || header.Sequence != record.RcvNxt)
             Answer(record, now);
     }

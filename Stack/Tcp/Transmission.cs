@@ -1,72 +1,72 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>What has become of bytes that were sent.</summary>
+/// <summary>The state of bytes that were sent.</summary>
 internal enum TransmissionState : byte
 {
     /// <summary>In the network, as far as is known.</summary>
     InFlight,
 
-    /// <summary>Reported as arrived (RFC 2018), though not acknowledged yet.</summary>
+    /// <summary>Reported as arrived (RFC 2018), but not acknowledged yet.</summary>
     Arrived,
 
-    /// <summary>Counts as lost and has not been sent again since.</summary>
+    /// <summary>Marked lost and not sent again since.</summary>
     Lost,
 }
 
 /// <summary>
-/// Bytes that lie together and were last sent at the same time: what must be known of them to tell when they are lost (RFC 8985) and how quickly
-/// they were delivered (draft-ietf-ccwg-bbr, 4.1.1). The names of the latter's variables are C.delivered, C.delivered_time and so on there.
+/// Contiguous bytes that were last sent at the same time, with what is needed to detect their loss (RFC 8985) and to measure the delivery rate
+/// (draft-ietf-ccwg-bbr, 4.1.1, which calls the variables C.delivered, C.delivered_time and so on).
 /// </summary>
 internal sealed class Transmission : SequenceNode<Transmission>
 {
-    /// <summary>A <see cref="SegmentSize"/> that says: no bound within is known.</summary>
+    /// <summary>A <see cref="SegmentSize"/> for an entry without known segment bounds.</summary>
     public const uint Undivided = 1 << 30;
 
-    /// <summary>The sequence number after the last; a FIN counts.</summary>
+    /// <summary>The sequence number after the last byte, or after the FIN.</summary>
     public uint End;
 
-    /// <summary>Where its segments are counted from: at or below <see cref="SequenceNode{T}.Start"/>.</summary>
+    /// <summary>The sequence number from which segments are counted, at or below <see cref="SequenceNode{T}.Start"/>.</summary>
     public uint Origin;
 
-    /// <summary>A segment ends after every so many bytes from <see cref="Origin"/> on, 1 and more, and at the end.</summary>
+    /// <summary>Distance of segment bounds, counted from <see cref="Origin"/>, at least 1; the last segment may be shorter.</summary>
     public uint SegmentSize;
 
-    /// <summary>Its last number is the FIN's, which receivers need not report with the bytes before it.</summary>
+    /// <summary>The last sequence number is the FIN's, which receivers need not report together with the bytes before it.</summary>
     public bool HasFin;
 
     public Instant SentAt;
 
-    /// <summary>When the flight began of which this was part: the send time of what had been acknowledged last when this was sent.</summary>
+    /// <summary>Start of the flight that it belongs to: the send time of the data that was acknowledged last when this was sent.</summary>
     public Instant FirstSentAt;
 
-    /// <summary>The connection's delivered bytes when this was sent, and when that count had last changed.</summary>
+    /// <summary>The connection's delivered bytes at the time of sending, and when that count had last changed.</summary>
     public long Delivered;
     public Instant DeliveredAt;
 
-    /// <summary>The connection's lost bytes when this was sent.</summary>
+    /// <summary>The connection's lost bytes at the time of sending.</summary>
     public long Lost;
 
-    /// <summary>Bytes in flight once this had been sent.</summary>
+    /// <summary>Bytes in flight after the sending.</summary>
     public int InFlight;
 
     public TransmissionState State;
 
-    /// <summary>Has been sent more than once.</summary>
+    /// <summary>It was sent more than once.</summary>
     public bool IsRepeated;
 
-    /// <summary>One segment, larger than others, that finds out what the path takes (RFC 4821).</summary>
-    public bool IsProbe;
+    /// <summary>It is a path MTU probe: one segment, larger than others (RFC 4821).</summary>
+    public bool IsMtuProbe;
 
-    /// <summary>Was sent while the application, not the network, set the pace.</summary>
+    /// <summary>The application, not the network, limited the pace at the time of sending.</summary>
     public bool IsApplicationLimited;
 
-    /// <summary>Neighbours in the order of sending; only what is in flight is in that list.</summary>
+    /// <summary>Neighbours in the order of sending, in a list of entries in flight only.</summary>
     public Transmission? Earlier;
     public Transmission? Later;
 
     public int Length => (int)(End - Start);
 
-    /// <summary>The first bound of a segment at or after a sequence number, within this.</summary>
+    /// <summary>The first segment bound of the entry at or after a sequence number.</summary>
     public uint BoundFrom(uint sequence)
     {
         if (Seq.Le(sequence, Start))
@@ -77,7 +77,7 @@ internal sealed class Transmission : SequenceNode<Transmission>
         return Seq.Min(bound, fin);
     }
 
-    /// <summary>The last bound of a segment at or before a sequence number, within this.</summary>
+    /// <summary>The last segment bound of the entry at or before a sequence number.</summary>
     public uint BoundTo(uint sequence)
     {
         if (Seq.Ge(sequence, End))
@@ -87,13 +87,13 @@ internal sealed class Transmission : SequenceNode<Transmission>
         return Seq.Max(sequence - ((sequence - Origin) % SegmentSize), Start);
     }
 
-    /// <summary>Whether the first of two transmissions was sent after the second: by time, then by sequence number (RFC 8985, 6.2, RACK_sent_after).</summary>
+    /// <summary>The first of two transmissions was sent after the second: by time, then by sequence number (RFC 8985, 6.2, RACK_sent_after).</summary>
     public static bool IsAfter(Instant sentAt, uint end, Instant otherSentAt, uint otherEnd) =>
         sentAt > otherSentAt || (sentAt == otherSentAt && Seq.Gt(end, otherEnd));
 }
 
-/// <summary>Logs and their entries that are not in use, shared by the connections of a layer: what is in flight allocates nothing in the long run.</summary>
-/// <param name="seed">Not to be guessed: see <see cref="TreePriorities"/>.</param>
+/// <summary>Unused logs and entries, shared by the connections of a layer, so that data in flight allocates nothing in the long run.</summary>
+/// <param name="seed">Must not be guessable: see <see cref="TreePriorities"/>.</param>
 internal sealed class TransmissionPool(ulong seed)
 {
     private const int EntryLimit = 1 << 16;
@@ -104,12 +104,12 @@ internal sealed class TransmissionPool(ulong seed)
     private Transmission? _free;
     private int _count;
 
-    /// <summary>Entries that all logs have looked at or changed: what specs count where others would measure time.</summary>
+    /// <summary>Entries visited or changed, over all logs: specs count them in place of time.</summary>
     public long Steps { get; set; }
 
     public TransmissionLog RentLog() => _logs.TryPop(out var log) ? log : new TransmissionLog(this);
 
-    /// <summary>Takes back a log with whatever is in it.</summary>
+    /// <summary>Takes back a log with its entries.</summary>
     public void Return(TransmissionLog log)
     {
         log.Clear();

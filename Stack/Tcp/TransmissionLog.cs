@@ -1,62 +1,62 @@
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// All bytes between SND.UNA and SND.NXT, as entries in two orders: by sequence number, in a tree, and by the time of sending, so that what is lost is found at
-/// the front without a walk. What is sent in one turn is one entry until reports tell its parts apart, and what has arrived side by side is one entry again: their
-/// number is that of batches and gaps, never more than that of segments. A connection has a log only while something is in flight.
+/// All bytes between SND.UNA and SND.NXT, as entries in two orders: by sequence number, in a tree, and by the time of sending, so that losses are found at the
+/// front without a walk. Data sent in one turn is one entry until reports divide it, and adjacent data that has arrived is one entry again. So the number of
+/// entries is that of batches and gaps, never more than that of segments. A connection has a log only while something is in flight.
 /// </summary>
 internal sealed class TransmissionLog(TransmissionPool pool)
 {
-    /// <summary>With more entries, reports that would divide one further are not heard.</summary>
+    /// <summary>With more entries, reports that would divide one further are ignored.</summary>
     public const int MaxEntries = 1 << 13;
 
-    /// <summary>Bytes that one entry may cover when it is extended: one super-frame.</summary>
+    /// <summary>Most bytes that one entry may cover when it is extended: one super-frame.</summary>
     private const int MaxLength = 1 << 16;
 
-    /// <summary>With more entries, what is sent is added to the last one even if that was sent earlier: an application that sends single bytes by the
-    /// thousand loses precision, not memory.</summary>
+    /// <summary>With more entries, sent data extends the last one even if that was sent earlier: an application that sends thousands of single bytes loses
+    /// precision instead of using memory.</summary>
     private const int CrowdedEntries = 1 << 12;
 
     private SequenceTree<Transmission> _entries;
 
     public int Count => _entries.Count;
 
-    /// <summary>Bytes that have been reported as arrived.</summary>
+    /// <summary>Bytes reported as arrived.</summary>
     public int ArrivedBytes { get; private set; }
 
-    /// <summary>Bytes that count as lost and have not been sent again.</summary>
+    /// <summary>Bytes marked lost and not sent again.</summary>
     public int LostBytes { get; private set; }
 
-    /// <summary>Bytes that are in flight after having been sent again.</summary>
+    /// <summary>Bytes in flight that were sent again.</summary>
     public int RepeatedBytes { get; private set; }
 
-    /// <summary>What has been in flight longest.</summary>
+    /// <summary>The entry that has been in flight longest.</summary>
     public Transmission? Oldest { get; private set; }
 
-    /// <summary>What was sent last, and is in flight.</summary>
+    /// <summary>The entry in flight that was sent last.</summary>
     public Transmission? Newest { get; private set; }
 
     public Transmission First => _entries.First!;
 
     public Transmission Last => _entries.Last!;
 
-    /// <summary>What counts as lost and has the lowest sequence number.</summary>
+    /// <summary>The lost entry with the lowest sequence number.</summary>
     public Transmission? FirstLost => _entries.FirstMarked();
 
-    /// <summary>Whether bytes sent now belong to the last entry.</summary>
-    /// <param name="length">Sequence numbers.</param>
-    /// <param name="segmentSize">All segments of what is sent now have so many bytes, but for the last.</param>
+    /// <summary>Bytes sent now can extend the last entry.</summary>
+    /// <param name="length">Count of sequence numbers.</param>
+    /// <param name="segmentSize">Bytes in each segment sent now; the last may have fewer.</param>
     public bool CanExtend(uint start, Instant now, int length, int segmentSize)
     {
         if (Count == 0)
             return false;
         var last = Last;
-        if (last != Newest || last.IsRepeated || last.IsProbe || last.End != start || last.Length + length > MaxLength)
+        if (last != Newest || last.IsRepeated || last.IsMtuProbe || last.End != start || last.Length + length > MaxLength)
             return false;
         return Count >= CrowdedEntries || (last.SentAt == now && IsDividedAlike(last, length, segmentSize));
     }
 
-    /// <summary>Bytes sent now are part of the last entry.</summary>
+    /// <summary>Extends the last entry by bytes sent now.</summary>
     public void Extend(uint end, int segmentSize, bool hasFin)
     {
         var last = Last;
@@ -67,7 +67,7 @@ internal sealed class TransmissionLog(TransmissionPool pool)
     }
 
     /// <summary>New data has been sent.</summary>
-    /// <param name="segmentSize">All its segments have so many bytes, but for the last.</param>
+    /// <param name="segmentSize">Bytes in each of its segments; the last may have fewer.</param>
     public Transmission Append(uint start, uint end, Instant now, int segmentSize, bool hasFin = false)
     {
         var entry = pool.Rent();
@@ -79,13 +79,13 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         entry.SentAt = now;
         entry.State = TransmissionState.InFlight;
         entry.IsRepeated = false;
-        entry.IsProbe = false;
+        entry.IsMtuProbe = false;
         _entries.InsertAfter(_entries.Last, entry);
         LinkAfter(Newest, entry);
         return entry;
     }
 
-    /// <summary>The entry that contains a sequence number, which must be within the log.</summary>
+    /// <summary>The entry that contains a sequence number of the log.</summary>
     public Transmission Find(uint sequence)
     {
         var entry = _entries.Find(sequence, out var steps)!;
@@ -94,7 +94,7 @@ internal sealed class TransmissionLog(TransmissionPool pool)
     }
 
     /// <summary>Divides an entry; the second part follows the first in both orders.</summary>
-    /// <param name="isForSending">A part is about to be sent again: that is never refused, for it makes no more entries than there are segments.</param>
+    /// <param name="isForSending">A part is about to be sent again. That is never refused, because it makes no more entries than there are segments.</param>
     /// <returns>False if there are too many entries already.</returns>
     public bool TrySplit(Transmission first, uint at, bool isForSending = false)
     {
@@ -115,7 +115,7 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         second.State = first.State;
         second.IsRepeated = first.IsRepeated;
         second.IsApplicationLimited = first.IsApplicationLimited;
-        second.IsProbe = false;
+        second.IsMtuProbe = false;
         first.End = at;
         first.HasFin = false;
         _entries.InsertAfter(first, second);
@@ -126,8 +126,8 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         return true;
     }
 
-    /// <summary>An entry has arrived. It is joined with neighbours that have.</summary>
-    /// <returns>The entry that it is part of now.</returns>
+    /// <summary>Marks an entry as arrived, and joins it with adjacent ones that have.</summary>
+    /// <returns>The joined entry.</returns>
     public Transmission MarkArrived(Transmission entry)
     {
         Leave(entry);
@@ -149,8 +149,8 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         SequenceTree<Transmission>.Mark(entry, true);
     }
 
-    /// <summary>What was lost, or seemed to be in flight, is sent once more.</summary>
-    /// <param name="segmentSize">All its segments have so many bytes now, but for the last.</param>
+    /// <summary>An entry is sent once more.</summary>
+    /// <param name="segmentSize">Bytes in each of its segments now; the last may have fewer.</param>
     public void MarkSent(Transmission entry, Instant now, int segmentSize)
     {
         Leave(entry);
@@ -163,20 +163,20 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         LinkAfter(Newest, entry);
     }
 
-    /// <summary>What counted as lost was not: it is in flight, and was sent when it was sent.</summary>
+    /// <summary>The losses were spurious: lost entries are in flight again, with their time of sending.</summary>
     public void ForgetLosses() => Revive(TransmissionState.Lost);
 
-    /// <summary>The peer has let go of what it had reported (RFC 2018, 8).</summary>
+    /// <summary>The peer has reneged on its reports (RFC 2018, 8): arrived entries are in flight again.</summary>
     public void ForgetArrivals() => Revive(TransmissionState.Arrived);
 
-    /// <summary>Removes the first entry: it is acknowledged.</summary>
+    /// <summary>Removes the first entry, which is acknowledged.</summary>
     public void RemoveFirst()
     {
         Leave(First);
         Remove(First);
     }
 
-    /// <summary>Bytes at the front of the first entry are acknowledged.</summary>
+    /// <summary>Removes acknowledged bytes from the front of the first entry.</summary>
     public void TrimFirst(uint start)
     {
         var first = First;
@@ -213,7 +213,7 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         RepeatedBytes = 0;
     }
 
-    /// <summary>The last entry ends with a whole segment, and what follows has segments of the same size.</summary>
+    /// <summary>The last entry ends with a whole segment, and the data sent now has segments of the same size.</summary>
     private static bool IsDividedAlike(Transmission last, int length, int segmentSize) =>
         !last.HasFin && (last.SegmentSize == segmentSize || length <= last.SegmentSize) && (last.End - last.Origin) % last.SegmentSize == 0;
 
@@ -230,8 +230,8 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         pool.Return(entry);
     }
 
-    /// <summary>All entries of a state are in flight again, each in its place by time. There may be thousands, with times as the peer has chosen: so they
-    /// are sorted by themselves, and then merged with what is in flight.</summary>
+    /// <summary>Puts all entries of a state in flight again, each at its place by time. There may be thousands, with times of the peer's choosing; so they are
+    /// sorted first, and then merged with those in flight.</summary>
     private void Revive(TransmissionState state)
     {
         Transmission? revived = null;
@@ -254,7 +254,7 @@ internal sealed class TransmissionLog(TransmissionPool pool)
             Relink(Merge(Oldest, Sort(ref revived, count)));
     }
 
-    /// <summary>Takes so many entries, 1 and more, off a chain through <see cref="Transmission.Later"/>, and sorts them by time.</summary>
+    /// <summary>Takes <paramref name="count"/> entries, at least 1, off a chain through <see cref="Transmission.Later"/>, and sorts them by time.</summary>
     private Transmission? Sort(ref Transmission? chain, int count)
     {
         if (count == 1)
@@ -301,7 +301,7 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         return merged;
     }
 
-    /// <summary>A chain becomes the list of what is in flight.</summary>
+    /// <summary>Makes a chain the list of entries in flight.</summary>
     private void Relink(Transmission? chain)
     {
         Oldest = chain;
@@ -315,7 +315,7 @@ internal sealed class TransmissionLog(TransmissionPool pool)
         Newest = earlier;
     }
 
-    /// <summary>Takes an entry out of the account of its state.</summary>
+    /// <summary>Removes an entry from the totals of its state.</summary>
     private void Leave(Transmission entry)
     {
         pool.Steps++;

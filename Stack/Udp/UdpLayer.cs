@@ -30,10 +30,10 @@ public sealed class UdpLayer
         Counters = counters;
     }
 
-    /// <summary>How much memory there is left where the stack runs: once it is exhausted, what comes is dropped.</summary>
+    /// <summary>How much memory is left on the machine or in the control group. Once it is exhausted, received datagrams are dropped.</summary>
     public MemoryLevel MemoryLevel { get; internal set; }
 
-    /// <summary>Sockets there are.</summary>
+    /// <summary>Number of sockets.</summary>
     public int Count => Table.Count;
 
     internal IIpOutput Ip { get; }
@@ -48,7 +48,7 @@ public sealed class UdpLayer
     internal ulong Waiting { get; private set; }
 
     /// <summary>Makes a socket on a local address.</summary>
-    /// <param name="local">One of the stack's addresses or unspecified for all; port 0 lets the stack choose.</param>
+    /// <param name="local">One of the stack's addresses, or unspecified for all; with port 0 the stack chooses one.</param>
     /// <returns>None, AddressInUse, AddressNotAvailable, NoBufferSpace.</returns>
     public StackError Bind(IpEndpoint local, in UdpSocketOptions options, out UdpSocket? socket)
     {
@@ -64,7 +64,7 @@ public sealed class UdpLayer
         return StackError.None;
     }
 
-    /// <summary>Takes a datagram over.</summary>
+    /// <summary>Receives a datagram and takes it over.</summary>
     internal void Receive(PacketBuffer packet, in IpReceiveInfo info, Instant now)
     {
         if (!UdpView.TryParse(packet.Span, out var header))
@@ -98,12 +98,12 @@ public sealed class UdpLayer
             Refuse(packet, info, now);
     }
 
-    /// <summary>An ICMP error, or this stack itself, says that a datagram did not arrive.</summary>
-    /// <param name="sent">Its source, which is ours, and its destination.</param>
-    /// <param name="transport">Its first 8 bytes or more.</param>
+    /// <summary>An ICMP error, or this stack itself, reports that a datagram did not arrive.</summary>
+    /// <param name="sent">The lost packet's source, which is ours, and its destination.</param>
+    /// <param name="transport">The first 8 bytes or more of its UDP header and payload.</param>
     internal void ErrorReceived(in IpReceiveInfo sent, ReadOnlySpan<byte> transport, IcmpErrorKind kind)
     {
-        // RFC 1122, 4.1.3.3: errors go up. What may pass by itself (a hop limit that ran out in a loop) would only confuse a caller.
+        // RFC 1122, 4.1.3.3: errors go up. A transient one (a hop limit that ran out in a routing loop) would only confuse a caller.
         if (kind is IcmpErrorKind.TimeExceeded || !UdpView.TryParse(transport, out var header))
             return;
         var local = new IpEndpoint(sent.Source, header.SourcePort);
@@ -118,7 +118,7 @@ public sealed class UdpLayer
             socket.End(StackError.ConnectionAborted);
     }
 
-    /// <summary>Sends what waits, a datagram of each socket in turn, while there is room on the interface that it waits for.</summary>
+    /// <summary>Sends waiting datagrams, one of each socket in turn, while there is room on the interface that it waits for.</summary>
     internal void Output(Instant now)
     {
         for (var left = Waiting; left != 0; left &= left - 1)
@@ -127,7 +127,7 @@ public sealed class UdpLayer
 
     internal bool IsBroadcast(IpAddress address) => _addresses.KindOf(address) == AddressKind.Broadcast;
 
-    /// <summary>Puts a socket in line for an interface, on which its oldest datagram is to leave.</summary>
+    /// <summary>Puts a socket in line for the interface by which its oldest datagram leaves.</summary>
     internal void WaitToSend(UdpSocket socket, int interfaceIndex)
     {
         (_sending[interfaceIndex] ??= new Queue<UdpSocket>()).Enqueue(socket);
@@ -147,7 +147,7 @@ public sealed class UdpLayer
     {
         if (packet.Offload.Checksum != ChecksumState.None)
             return true;
-        // No checksum is right over IPv4 only (RFC 8200, 8.1).
+        // Only over IPv4 may the checksum be absent (RFC 8200, 8.1).
         if (header.Checksum == 0)
             return info.Source.IsV4;
         var sum = Checksum.PseudoHeader(info.Source, info.Destination, IpProtocol.Udp, header.Length);
@@ -207,7 +207,7 @@ public sealed class UdpLayer
         packet.Release();
     }
 
-    /// <summary>A small datagram in a large buffer moves to a small one: what a queue holds on to is what it is charged for.</summary>
+    /// <summary>Copies a small datagram in a large buffer to a small one: a queue is charged for the memory that it holds.</summary>
     private PacketBuffer Fitting(PacketBuffer payload)
     {
         if (payload.Capacity <= 2048 || payload.Length * 2 > payload.Capacity)
@@ -224,7 +224,7 @@ public sealed class UdpLayer
         return copy;
     }
 
-    /// <summary>A random free port (RFC 6056, 3.3.1): one that an observer of earlier ones could not guess, or he could forge DNS answers.</summary>
+    /// <summary>Chooses a random free port (RFC 6056, 3.3.1). An observer of earlier ports who could guess it could forge DNS answers.</summary>
     private bool TryChoosePort(IpAddress address, out IpEndpoint local)
     {
         const int Range = EphemeralPorts.Last - EphemeralPorts.First + 1;

@@ -24,26 +24,26 @@ public sealed class UdpOptions
     }
 }
 
-/// <summary>What a UDP socket may be given when it is made.</summary>
+/// <summary>Options of a UDP socket at its creation.</summary>
 public readonly record struct UdpSocketOptions
 {
     public UdpSocketOptions()
     {
     }
 
-    /// <summary>SO_REUSEADDR: share the address with sockets that allow it too; the newest one gets unicast datagrams, as on Linux.</summary>
+    /// <summary>SO_REUSEADDR: shares the address with sockets that allow it too; the newest one gets unicast datagrams, as on Linux.</summary>
     public bool ReuseAddress { get; init; }
 
-    /// <summary>SO_BROADCAST: sending to a broadcast address is allowed.</summary>
+    /// <summary>SO_BROADCAST: allows sending to a broadcast address.</summary>
     public bool Broadcast { get; init; }
 
-    /// <summary>SO_RCVBUF: bytes of memory that undelivered datagrams may hold, 2 KiB..64 MiB; values outside are brought inside.</summary>
+    /// <summary>SO_RCVBUF: bytes of memory that undelivered datagrams may hold, 2 KiB..64 MiB; values outside are clamped.</summary>
     public int ReceiveBuffer { get; init; } = 212_992;
 
-    /// <summary>SO_SNDBUF: bytes of datagrams that may wait for room on the egress queue, 2 KiB..64 MiB; values outside are brought inside.</summary>
+    /// <summary>SO_SNDBUF: bytes of datagrams that may wait for room on the egress queue, 2 KiB..64 MiB; values outside are clamped.</summary>
     public int SendBuffer { get; init; } = 212_992;
 
-    /// <summary>IP_TTL: 0 takes the stack's.</summary>
+    /// <summary>IP_TTL; 0 takes the stack's.</summary>
     public byte HopLimit { get; init; }
 
     /// <summary>IP_TOS: DSCP and ECN bits of packets sent.</summary>

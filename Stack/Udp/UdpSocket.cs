@@ -43,7 +43,7 @@ public sealed class UdpSocket : StackSocket
     internal UdpSocket? NextOnPort;
     internal UdpSocket? PreviousOnPort;
 
-    /// <summary>The address and port this socket has; the address is unspecified when it is bound to all and not connected.</summary>
+    /// <summary>The socket's own address and port; the address is unspecified when it is bound to all and not connected.</summary>
     public IpEndpoint Local { get; private set; }
 
     /// <summary>The connected peer; port 0 when there is none.</summary>
@@ -54,14 +54,14 @@ public sealed class UdpSocket : StackSocket
     /// <summary>Bytes of payload that <see cref="Send"/> takes now. One datagram is always taken while none waits.</summary>
     public int SendRoom => Math.Max(0, _sendBuffer - _waitingBytes);
 
-    /// <summary>SO_RCVBUF: bytes of memory that undelivered datagrams may hold; brought into 2 KiB..64 MiB.</summary>
+    /// <summary>SO_RCVBUF: bytes of memory that undelivered datagrams may hold; clamped to 2 KiB..64 MiB.</summary>
     public int ReceiveBuffer
     {
         get => _receiveBuffer;
         set => _receiveBuffer = Math.Clamp(value, LeastBuffer, LargestBuffer);
     }
 
-    /// <summary>SO_SNDBUF: bytes of datagrams that may wait for room on the egress queue; brought into 2 KiB..64 MiB.</summary>
+    /// <summary>SO_SNDBUF: bytes of datagrams that may wait for room on the egress queue; clamped to 2 KiB..64 MiB.</summary>
     public int SendBuffer
     {
         get => _sendBuffer;
@@ -89,7 +89,7 @@ public sealed class UdpSocket : StackSocket
         TrafficClass = TrafficClass,
     };
 
-    /// <summary>Sets all options but ReuseAddress, which is of no use once the socket is bound.</summary>
+    /// <summary>Sets all options but ReuseAddress, which has no effect once the socket is bound.</summary>
     public void SetOptions(in UdpSocketOptions options)
     {
         ReceiveBuffer = options.ReceiveBuffer;
@@ -122,7 +122,7 @@ public sealed class UdpSocket : StackSocket
         return StackError.None;
     }
 
-    /// <summary>Sends one datagram, or keeps it until there is room on the egress queue. Takes the payload over in every case.</summary>
+    /// <summary>Sends one datagram, or keeps it until there is room on the egress queue. Takes the payload over, also on failure.</summary>
     /// <param name="payload">With <see cref="BufferPool.HeaderRoom"/> of headroom no copy is made.</param>
     /// <param name="to">Null sends to the connected peer.</param>
     /// <returns>None; an error reported for an earlier datagram (this one is not sent then); DestinationRequired; MessageTooLong;
@@ -186,7 +186,7 @@ public sealed class UdpSocket : StackSocket
         _waitingBytes = 0;
     }
 
-    /// <summary>Takes a received payload over.</summary>
+    /// <summary>Queues a received payload and takes it over.</summary>
     internal void Enqueue(PacketBuffer payload, IpEndpoint from)
     {
         if (_udp.MemoryLevel == MemoryLevel.Exhausted)
@@ -282,7 +282,7 @@ public sealed class UdpSocket : StackSocket
     {
         if (_udp.Ip.Route(datagram.Peer.Address, Local.Address, out var route) != StackError.None)
         {
-            // The way was there when the datagram was taken.
+            // The route existed when the datagram was accepted, but not any more.
             datagram.Payload.Release();
             _udp.Counters.IpOutNoRoutes++;
             return;
@@ -307,7 +307,7 @@ public sealed class UdpSocket : StackSocket
             now);
     }
 
-    /// <summary>The payload itself where headers fit before it; else a buffer for the headers, followed by the payload as a fragment.</summary>
+    /// <summary>The payload itself where headers fit before it; otherwise a buffer for the headers, with the payload as a fragment.</summary>
     private PacketBuffer WithHeadroom(PacketBuffer payload)
     {
         if (payload.IsExclusive && payload.Headroom >= BufferPool.HeaderRoom)
@@ -343,6 +343,6 @@ public sealed class UdpSocket : StackSocket
             datagram.Payload.Release();
     }
 
-    /// <param name="Interface">By which it is to leave; of no meaning for one that has come.</param>
+    /// <param name="Interface">The index of the egress interface; unused for a received datagram.</param>
     private readonly record struct Datagram(PacketBuffer Payload, IpEndpoint Peer, byte Interface);
 }

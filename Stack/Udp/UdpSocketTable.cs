@@ -4,8 +4,8 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Stack.Udp;
 
 /// <summary>
-/// Who gets a datagram: connected sockets by both ends, the others by their port. The sockets of a port are a list, unconnected ones first and the
-/// newest of them at its head, so that finding one does not depend on how many are connected.
+/// The receivers of datagrams: connected sockets by both ends, the others by their port. The sockets of a port are a list, unconnected ones first and the
+/// newest of them at its head, so that a lookup does not depend on the number of connected ones.
 /// </summary>
 internal sealed class UdpSocketTable
 {
@@ -16,7 +16,7 @@ internal sealed class UdpSocketTable
 
     public bool IsPortFree(ushort port) => !_ports.ContainsKey(port);
 
-    /// <summary>A socket has the address, or may not share it (SO_REUSEADDR on both sides, as on Linux).</summary>
+    /// <summary>A socket has the address, and it may not be shared (SO_REUSEADDR on both sides, as on Linux).</summary>
     public bool IsTaken(IpEndpoint local, bool reuse)
     {
         if (!_ports.TryGetValue(local.Port, out var port))
@@ -62,7 +62,7 @@ internal sealed class UdpSocketTable
         Count--;
     }
 
-    /// <summary>The one socket for a unicast datagram: connected to its sender, or bound to its address, or to all addresses.</summary>
+    /// <summary>Finds the one socket for a unicast datagram: connected to its sender, or bound to its address, or to all addresses.</summary>
     public bool TryFind(IpEndpoint local, IpEndpoint remote, [NotNullWhen(true)] out UdpSocket? found)
     {
         if (_connected.Count != 0 && _connected.TryGetValue((local, remote), out found))

@@ -24,7 +24,7 @@ public sealed class NetworkStackSpec
         Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac, EgressFrames = 0 }] }, "EgressFrames");
         Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac, EgressBytes = 1 }] }, "EgressBytes");
         Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], LoopbackFrames = 0 }, "LoopbackFrames");
-        Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Neighbors = new() { Probes = 0 } }, "Probes");
+        Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Neighbors = new() { Solicitations = 0 } }, "Solicitations");
         Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Neighbors = new() { RetransmitTime = TimeSpan.Zero } }, "RetransmitTime");
         Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Icmp = new() { ErrorBurst = 0 } }, "ErrorBurst");
         Refused(new() { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Udp = new() { Sockets = 0 } }, "Sockets");

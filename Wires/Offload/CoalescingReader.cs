@@ -3,17 +3,17 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Wires.Offload;
 
 /// <summary>
-/// Reads frames and merges them in place. Each frame is read behind the payload of the super-frame that has grown last, in the hope that it is the next segment, whose
-/// payload then needs no copy. A frame that turns out to be something else is copied to a buffer of its own.
+/// Reads frames and merges them in place. Each frame is read behind the payload of the super-frame that grew last: if it is the next segment, its payload needs
+/// no copy. Any other frame is copied to a buffer of its own.
 /// </summary>
 internal sealed class CoalescingReader(IDirectReadWire wire, TcpCoalescer coalescer) : IDisposable
 {
-    /// <summary>What comes in larger bursts is read until nothing is left, so that all of it is merged.</summary>
+    /// <summary>A larger burst is read until nothing is left, so that all of it is merged.</summary>
     private const int FewFrames = 4;
 
     private BurstGauge _burst = new();
 
-    // What the next frame is read into, kept from one read to the next: a small buffer for one that stands alone, and a large one to go on in.
+    // The buffers for the next frame, kept from one read to the next: a small one for a single frame, and a large one for a super-frame.
     private PacketBuffer? _head;
     private PacketBuffer? _large;
 
@@ -30,7 +30,7 @@ internal sealed class CoalescingReader(IDirectReadWire wire, TcpCoalescer coales
         int length;
         try
         {
-            // An unusable frame ends the batch: the wire may not read directly any more.
+            // An unusable frame ends the batch, because the wire may no longer read directly.
             while ((length = ReadFrame(ref output)) > 0 && ++read < limit)
             {
             }
@@ -80,7 +80,7 @@ internal sealed class CoalescingReader(IDirectReadWire wire, TcpCoalescer coales
         return length;
     }
 
-    /// <summary>Copies a frame that is something else, and makes the super-frame what it was; also where there is no buffer for the copy.</summary>
+    /// <summary>Copies a frame that is no next segment, and restores the super-frame, even if there is no buffer for the copy.</summary>
     private static PacketBuffer TakeAway(OpenSuperFrame open, ReadOnlySpan<byte> frame, BufferPool pool)
     {
         try

@@ -5,29 +5,29 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Wires.Offload;
 
 /// <summary>
-/// Segments of one flow that follow each other, as they are collected. The first one stays in its buffer while it is alone; the second one brings a large
-/// buffer, in which payload is put behind payload. One object serves many super-frames.
+/// Collects consecutive segments of one flow. The first one stays in its buffer while it is alone; the second one brings a large buffer, in which payload
+/// follows payload. One object is used for many super-frames.
 /// </summary>
 /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
 internal sealed class OpenSuperFrame(int linkHeader)
 {
     private const byte Psh = (byte)TcpFlags.Psh;
 
-    // Up to here a super-frame is copied once more, while it is in the cache: queues count the memory that a buffer holds on to.
+    // A super-frame up to this size is copied once more, while it is in the cache, because queues count the memory of buffers.
     private const int SmallLength = 16384;
 
-    // What a frame that is read behind the payload covers of it.
+    // The bytes of the super-frame under the headers of a frame that is read behind its payload.
     private readonly byte[] _covered = new byte[linkHeader + Ipv4Header.Length + TcpField.MaxLength];
 
-    /// <summary>The first segment's, but for the sequence number, which is the next one expected.</summary>
+    /// <summary>The first segment's fields, except for the sequence number, which is the next one expected.</summary>
     private TcpSegmentView _view;
     private PacketBuffer? _first;
     private PacketBuffer? _merged;
 
-    /// <summary>Headers and payload so far.</summary>
+    /// <summary>Length of headers and payload so far.</summary>
     private int _length;
 
-    /// <summary>Nothing may follow: its last segment was a short one or said PSH.</summary>
+    /// <summary>No segment may follow: the last one was short or had PSH.</summary>
     public bool IsComplete { get; private set; }
 
     public bool IsOf(in TcpSegmentView segment) => segment.Addresses == _view.Addresses && segment.Ports == _view.Ports;
@@ -42,14 +42,14 @@ internal sealed class OpenSuperFrame(int linkHeader)
         IsComplete = false;
     }
 
-    /// <summary>Says of a segment of this flow whether it can be the next: it follows, and does not differ in more than a super-frame can say.</summary>
+    /// <summary>A segment of this flow can be the next one: it follows, and differs in nothing that a super-frame cannot express.</summary>
     public bool IsNext(in TcpSegmentView segment, ReadOnlySpan<byte> frame) =>
         segment.Sequence == _view.Sequence && segment.Acknowledgment == _view.Acknowledgment && segment.OffsetAndWindow == _view.OffsetAndWindow
         && segment.Ip == _view.Ip && segment.EthernetHigh == _view.EthernetHigh && segment.EthernetLow == _view.EthernetLow
         && segment.Payload <= _view.Payload && _length - linkHeader + segment.Payload <= ushort.MaxValue
         && OptionsOf(frame).SequenceEqual(OptionsOf((_first ?? _merged!).Span));
 
-    /// <summary>Takes the next segment from a buffer of its own, and releases that.</summary>
+    /// <summary>Takes the next segment from its own buffer, and releases that.</summary>
     public void Append(BufferPool pool, PacketBuffer frame, in TcpSegmentView segment)
     {
         if (_merged is null)
@@ -60,11 +60,11 @@ internal sealed class OpenSuperFrame(int linkHeader)
     }
 
     /// <summary>
-    /// Where to read a frame so that its payload, should it be the next segment, stands behind the payload so far. Payload is under its headers then, until
-    /// <see cref="AppendInPlace"/>, or <see cref="Uncover"/>; a frame that is something else is to be taken away before.
+    /// The place to read a frame to so that its payload, if it is the next segment, follows the payload so far. Its headers then cover payload until
+    /// <see cref="AppendInPlace"/> or <see cref="Uncover"/>; a frame that is no next segment must be copied away before.
     /// </summary>
-    /// <param name="spare">All <see cref="BufferPool.MaxCapacity"/> bytes of it data, for a super-frame that has no buffer yet.</param>
-    /// <returns>What there is of room; it may be too little for a frame.</returns>
+    /// <param name="spare">A buffer with all <see cref="BufferPool.MaxCapacity"/> bytes as data, for a super-frame that has no buffer yet.</param>
+    /// <returns>The available room; it may be too little for a frame.</returns>
     public Span<byte> Cover(PacketBuffer spare)
     {
         var place = (_merged ?? spare).Span[(_length - _view.Headers)..];
@@ -79,8 +79,8 @@ internal sealed class OpenSuperFrame(int linkHeader)
             _covered.AsSpan(0, _view.Headers).CopyTo(_merged.Span[(_length - _view.Headers)..]);
     }
 
-    /// <summary>Takes the next segment, which has been read to the place that <see cref="Cover"/> gave.</summary>
-    /// <returns>True if <paramref name="spare"/> is this object's from now on.</returns>
+    /// <summary>Takes the next segment, which was read to the place that <see cref="Cover"/> returned.</summary>
+    /// <returns>True if this object has taken <paramref name="spare"/> over.</returns>
     public bool AppendInPlace(PacketBuffer spare, in TcpSegmentView segment)
     {
         var takes = _merged is null;
@@ -92,7 +92,7 @@ internal sealed class OpenSuperFrame(int linkHeader)
         return takes;
     }
 
-    /// <summary>Gives away the one segment as it came, or a super-frame of several, noted as a device with offloads would.</summary>
+    /// <summary>Returns the single segment unchanged, or a super-frame of several, with the note that a device with offloads would give it.</summary>
     public PacketBuffer Finish(BufferPool pool)
     {
         if (_first is { } first)
@@ -140,13 +140,13 @@ internal sealed class OpenSuperFrame(int linkHeader)
             return merged;
         }
 
-        // Where no buffer can be had, nothing has changed: it is finished later.
+        // If no buffer can be had here, nothing has changed, and the super-frame is finished later.
         var small = pool.RentCopy(merged.Span[.._length]);
         merged.Release();
         return small;
     }
 
-    /// <summary>Makes the first segment's headers those of all.</summary>
+    /// <summary>Turns the first segment's headers into those of the super-frame.</summary>
     private void Mend(Span<byte> ip, int length)
     {
         var before = BinaryPrimitives.ReadUInt16BigEndian(ip[Ipv4Field.TotalLength..]);
@@ -157,7 +157,7 @@ internal sealed class OpenSuperFrame(int linkHeader)
         if (_view.Pushes)
             tcp[TcpField.Flags] |= Psh;
 
-        // Whoever cuts it again fills the rest in; nobody else looks at it.
+        // Only the pseudo-header's sum: the rest is filled in when it is cut again.
         var pseudo = Checksum.Sum(ip.Slice(Ipv4Field.Source, 8), (uint)(IpProtocol.Tcp + length - Ipv4Header.Length));
         BinaryPrimitives.WriteUInt16BigEndian(tcp[TcpField.Checksum..], (ushort)pseudo);
     }

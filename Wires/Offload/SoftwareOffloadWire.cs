@@ -6,10 +6,10 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Wires.Offload;
 
 /// <summary>
-/// Does for a wire what its device does not: it cuts TCP super-frames into segments (GSO), fills in checksums, and merges received segments into super-frames
-/// (GRO). The stack then has one frame to work on where there are up to 45, and only what is done here is done for each.
+/// Adds offloads to a wire whose device has none: cuts TCP super-frames into segments (GSO), completes checksums, and merges received segments into
+/// super-frames (GRO). The stack then processes one frame instead of up to 45; only the work here is done for each.
 /// </summary>
-/// <remarks>Nothing is held back: what has been read is handed on by the same call, merged or not.</remarks>
+/// <remarks>Nothing is held back: each frame is delivered by the call that has read it, merged or not.</remarks>
 public sealed class SoftwareOffloadWire : IWire
 {
     private const WireOffloads Done = WireOffloads.Checksum | WireOffloads.TcpSegmentationV4;
@@ -47,8 +47,8 @@ public sealed class SoftwareOffloadWire : IWire
 
     public long Refused => _inner.Refused + _refused;
 
-    /// <summary>The wire itself if its device cuts TCP segments over IPv4, otherwise a wire over it that does. The wire is the other one's from then on.</summary>
-    /// <param name="pool">For the segments' headers.</param>
+    /// <summary>Returns the wire itself if its device cuts TCP segments over IPv4, otherwise a wire over it that does, and that owns it from then on.</summary>
+    /// <param name="pool">Rents buffers for the segments' headers.</param>
     public static IWire Over(IWire wire, BufferPool pool) =>
         (wire.Offloads & WireOffloads.TcpSegmentationV4) != 0 ? wire : new SoftwareOffloadWire(wire, pool);
 
@@ -95,7 +95,7 @@ public sealed class SoftwareOffloadWire : IWire
         _inner.Dispose();
     }
 
-    /// <summary>The frame goes to the inner wire as it is, perhaps with its checksum filled in first, or is none of this wire's business.</summary>
+    /// <summary>The frame goes to the inner wire uncut, perhaps after its checksum is completed.</summary>
     private bool IsWhole(PacketBuffer frame)
     {
         if (frame.Offload.Segmentation == Segmentation.TcpV4)
@@ -105,7 +105,7 @@ public sealed class SoftwareOffloadWire : IWire
         return true;
     }
 
-    /// <summary>False if the wire was full before the last segment: the frame is to be offered again, and goes on from there.</summary>
+    /// <summary>Returns false if the wire was full before the last segment. The frame must be offered again, and continues from there.</summary>
     private bool WriteSegments(PacketBuffer frame)
     {
         if (!_segmenter.TryBegin(frame))

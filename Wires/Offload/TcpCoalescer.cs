@@ -3,27 +3,27 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Wires.Offload;
 
 /// <summary>
-/// Merges received TCP segments over IPv4 that follow each other into super-frames, by the rules of Linux's tcp_gro_receive. What does not merge passes as it is,
-/// and the frames of a flow keep their order.
+/// Merges consecutive received TCP segments over IPv4 into super-frames, by the rules of Linux's tcp_gro_receive. Other frames pass unchanged, and the frames
+/// of a flow keep their order.
 /// </summary>
 /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
 internal sealed class TcpCoalescer(int linkHeader)
 {
-    /// <summary>Flows that are looked at side by side, as many as in Linux (MAX_GRO_SKBS).</summary>
+    /// <summary>Number of flows merged side by side, as many as in Linux (MAX_GRO_SKBS).</summary>
     public const int MaxFlows = 8;
 
     // The first _count are open, the oldest first.
     private readonly OpenSuperFrame[] _open = [.. Enumerable.Range(0, MaxFlows).Select(_ => new OpenSuperFrame(linkHeader))];
     private int _count;
 
-    /// <summary>The open super-frame that has begun or grown last: the next frame is most likely its next segment.</summary>
+    /// <summary>The open super-frame that began or grew last: the next frame is most likely its next segment.</summary>
     public OpenSuperFrame? Latest { get; private set; }
 
-    /// <summary>Takes frames and puts what becomes of them in their place.</summary>
-    /// <returns>How many frames that is; what lies behind them is cleared. Nothing is kept for another call.</returns>
+    /// <summary>Merges frames, and puts the results in their place.</summary>
+    /// <returns>Number of resulting frames; the places behind them are cleared. Nothing is kept for another call.</returns>
     public int Coalesce(BufferPool pool, Span<PacketBuffer> frames)
     {
-        // A frame put out was taken before: the two never meet.
+        // Output never overtakes input, because each result was taken before.
         var output = new Output(pool, frames);
         foreach (ref var slot in frames)
         {
@@ -36,7 +36,7 @@ internal sealed class TcpCoalescer(int linkHeader)
         return output.Count;
     }
 
-    /// <summary>Takes a frame in a buffer of its own.</summary>
+    /// <summary>Takes a frame in its own buffer.</summary>
     public void Take(PacketBuffer frame, ref Output output)
     {
         switch (Read(frame, out var segment))
@@ -45,7 +45,7 @@ internal sealed class TcpCoalescer(int linkHeader)
                 output.Put(frame);
                 break;
             case SegmentKind.Odd:
-                // Of whose flow it is, it does not say where it should.
+                // Ports unreadable: flush all flows to keep order.
                 Flush(ref output);
                 output.Put(frame);
                 break;
@@ -59,8 +59,8 @@ internal sealed class TcpCoalescer(int linkHeader)
         }
     }
 
-    /// <summary>Takes a frame that was read behind the payload of <see cref="Latest"/>, if it is the next segment of that.</summary>
-    /// <param name="spare">The buffer that was offered for it; null if it has been taken.</param>
+    /// <summary>Takes a frame that was read behind the payload of <see cref="Latest"/>, if it is the next segment of that super-frame.</summary>
+    /// <param name="spare">The buffer offered for it; null if it has been used.</param>
     public bool TryTakeInPlace(ReadOnlySpan<byte> frame, ref PacketBuffer? spare, ref Output output)
     {
         var open = Latest!;
@@ -77,7 +77,7 @@ internal sealed class TcpCoalescer(int linkHeader)
         return true;
     }
 
-    /// <summary>Closes what is open.</summary>
+    /// <summary>Finishes all open super-frames.</summary>
     public void Flush(ref Output output)
     {
         while (_count > 0)
@@ -163,7 +163,7 @@ internal sealed class TcpCoalescer(int linkHeader)
         _open[_count] = closed;
     }
 
-    /// <summary>Where frames go that are done with.</summary>
+    /// <summary>The places for finished frames.</summary>
     public ref struct Output(BufferPool pool, Span<PacketBuffer> frames)
     {
         private readonly Span<PacketBuffer> _frames = frames;

@@ -5,16 +5,16 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Wires.Offload;
 
-/// <summary>What the coalescer can do with a frame.</summary>
+/// <summary>How the coalescer treats a frame.</summary>
 internal enum SegmentKind
 {
-    /// <summary>No TCP over IPv4.</summary>
+    /// <summary>The frame is not TCP over IPv4.</summary>
     Foreign,
 
-    /// <summary>TCP whose ports are not where they should be, if they are anywhere: IP options, a fragment, a header or length that is wrong.</summary>
+    /// <summary>TCP whose ports are not at their usual place, or missing: IP options, a fragment, a wrong header or length.</summary>
     Odd,
 
-    /// <summary>A segment that stays alone: without payload, with other flags than ACK and PSH, or already a super-frame.</summary>
+    /// <summary>A segment that is not merged: without payload, with other flags than ACK and PSH, or already a super-frame.</summary>
     Whole,
 
     /// <summary>A segment that may be merged with others.</summary>
@@ -35,7 +35,7 @@ internal struct TcpSegmentView
     /// <summary>Both ports.</summary>
     public uint Ports;
 
-    /// <summary>The Ethernet addresses; 0 on raw IP. A segment to a group must not pass as one to this station.</summary>
+    /// <summary>The Ethernet addresses; 0 on raw IP. A segment to a group must not be merged with one to this station.</summary>
     public ulong EthernetHigh;
 
     /// <inheritdoc cref="EthernetHigh"/>
@@ -48,27 +48,27 @@ internal struct TcpSegmentView
 
     public uint Acknowledgment;
 
-    /// <summary>Data offset, reserved bits, window and urgent pointer, which means nothing here but is not to be lost.</summary>
+    /// <summary>Data offset, reserved bits, window, and the urgent pointer, which has no meaning here but must not be lost.</summary>
     public ulong OffsetAndWindow;
 
-    /// <summary>Where the TCP header begins.</summary>
+    /// <summary>Offset of the TCP header.</summary>
     public int TcpAt;
 
-    /// <summary>Where the payload begins.</summary>
+    /// <summary>Offset of the payload.</summary>
     public int Headers;
 
-    /// <summary>Payload bytes.</summary>
+    /// <summary>Number of payload bytes.</summary>
     public int Payload;
 
     /// <summary>PSH is set.</summary>
     public bool Pushes;
 
-    /// <summary>Bytes of the frame without the link's padding.</summary>
+    /// <summary>Length of the frame without the medium's padding.</summary>
     public readonly int Length => Headers + Payload;
 
     /// <summary>Reads a frame.</summary>
     /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
-    /// <param name="segment">All of a mergeable segment, of a whole one only addresses and ports, of others nothing.</param>
+    /// <param name="segment">All fields of a mergeable segment; addresses and ports of a whole one; otherwise nothing.</param>
     public static SegmentKind Read(ReadOnlySpan<byte> bytes, int linkHeader, out TcpSegmentView segment)
     {
         segment = default;
@@ -110,9 +110,9 @@ internal struct TcpSegmentView
         return SegmentKind.Mergeable;
     }
 
-    /// <summary>Verifies the checksums of a mergeable segment, TCP's if the wire below has not.</summary>
-    /// <param name="frame">Link padding does no harm.</param>
-    /// <param name="state">What the wire below says of TCP's.</param>
+    /// <summary>Verifies the checksums of a mergeable segment; that of TCP only if the inner wire has not.</summary>
+    /// <param name="frame">The frame; padding does no harm.</param>
+    /// <param name="state">The inner wire's note about TCP's checksum.</param>
     public readonly bool Verify(ReadOnlySpan<byte> frame, ChecksumState state = ChecksumState.None)
     {
         var ip = frame.Slice(TcpAt - Ipv4Header.Length, Ipv4Header.Length);

@@ -5,10 +5,10 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Wires.Offload;
 
 /// <summary>
-/// Cuts TCP super-frames over IPv4 into segments, one super-frame after the other. A segment has a small buffer of its own for its headers; its payload is the
-/// super-frame's, without a copy. What does not depend on the segment is summed once per super-frame.
+/// Cuts TCP super-frames over IPv4 into segments, one super-frame after the other. A segment has its own small buffer for its headers, and refers to the
+/// super-frame's payload without a copy. Parts of the checksum that do not depend on the segment are summed once per super-frame.
 /// </summary>
-/// <param name="pool">For the headers' buffers, which are kept until the end.</param>
+/// <param name="pool">Rents the headers' buffers, which are kept until the end.</param>
 /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
 internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposable
 {
@@ -25,7 +25,7 @@ internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposabl
     private PacketBuffer? _frame;
     private int _cut;
 
-    // Of the super-frame. The sums leave out what differs between segments.
+    // State of the super-frame. The sums leave out what differs between segments.
     private int _headers;
     private int _tcpAt;
     private int _segmentSize;
@@ -40,8 +40,8 @@ internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposabl
     private int _next;
     private int _sent;
 
-    /// <summary>Takes a super-frame to cut, or goes on with the one that was offered last and is not through. The frame is held until it is.</summary>
-    /// <returns>False if it is no super-frame, or contradicts its note.</returns>
+    /// <summary>Takes a super-frame to cut, or continues with an unfinished one that is offered again. The frame is held until it is finished.</summary>
+    /// <returns>False if the frame is no super-frame, or contradicts its note.</returns>
     public bool TryBegin(PacketBuffer frame)
     {
         if (frame == _frame)
@@ -63,8 +63,8 @@ internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposabl
         return true;
     }
 
-    /// <summary>The next segments, at most <see cref="Batch"/>; none at the end of the super-frame. They stay this object's: the caller only looks, and then says
-    /// how many it has <see cref="Sent"/>.</summary>
+    /// <summary>The next segments, at most <see cref="Batch"/>; none at the end of the super-frame. They stay this object's. The caller reports how many it has
+    /// <see cref="Sent"/>.</summary>
     public ReadOnlySpan<PacketBuffer> Cut()
     {
         if (_frame is not { } frame)
@@ -81,7 +81,7 @@ internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposabl
         return _segments.AsSpan(0, _cut)!;
     }
 
-    /// <summary>So many of the segments cut last are on their way; the others will be cut again.</summary>
+    /// <summary>Counts segments that have been sent; the others of the last cut will be cut again.</summary>
     public void Sent(int count)
     {
         for (var i = 0; i < _cut; i++)
@@ -106,7 +106,7 @@ internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposabl
         }
     }
 
-    /// <summary>As much as is relied on below: what a device would refuse or misread.</summary>
+    /// <summary>Checks what the code below relies on: a device would refuse or misread such a frame.</summary>
     private static bool IsConsistent(PacketBuffer frame, int linkHeader)
     {
         ref readonly var note = ref frame.Offload;
@@ -125,7 +125,7 @@ internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposabl
     private void ReadIp(Span<byte> ip)
     {
         _identification = BinaryPrimitives.ReadUInt16BigEndian(ip[Ipv4Field.Identification..]);
-        // Protocol and addresses are part of TCP's pseudo-header.
+        // TCP's pseudo-header contains protocol and addresses.
         _tcpSum = Checksum.Sum(ip.Slice(Ipv4Field.Source, 8), ip[Ipv4Field.Protocol]);
         ip[Ipv4Field.TotalLength..Ipv4Field.Fragment].Clear();
         ip.Slice(Ipv4Field.Checksum, 2).Clear();
@@ -143,7 +143,8 @@ internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposabl
     }
 
     /// <summary>Makes segment <paramref name="number"/>, whose payload begins at <paramref name="offset"/> of the super-frame.</summary>
-    /// <returns>Its payload's length. It is less than the segment size for the last one, and where a segment would be of more pieces than a buffer can have.</returns>
+    /// <returns>Length of its payload. It is less than the segment size for the last segment, and for one that would need more fragments than a buffer can
+    /// have.</returns>
     private int Fill(PacketBuffer segment, PacketBuffer frame, int offset, int number)
     {
         var headers = segment.Append(_headers);

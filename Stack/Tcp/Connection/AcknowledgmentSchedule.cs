@@ -3,39 +3,39 @@ using System.Runtime.InteropServices;
 namespace Tapwire.Stack.Tcp.Connection;
 
 /// <summary>
-/// When an acknowledgement is due (RFC 9293, 3.8.6.3; RFC 5681, 4.2): at once, or delayed within a time, and at least for every second full-sized segment.
+/// Schedules acknowledgements (RFC 9293, 3.8.6.3; RFC 5681, 4.2): at once, or after a bounded delay, and at least for every second full-sized segment.
 /// </summary>
 [StructLayout(LayoutKind.Auto)]
 internal struct AcknowledgmentSchedule
 {
-    /// <summary>So many acknowledgements are not delayed at the start, while the peer is in slow start (TCP_MAX_QUICKACKS).</summary>
+    /// <summary>Number of first acknowledgements that are not delayed, while the peer is in slow start (TCP_MAX_QUICKACKS).</summary>
     private const int MaxQuickAcks = 16;
 
-    /// <summary>So many segments of a batch share an acknowledgement, about as many as in Linux under such a load.</summary>
+    /// <summary>Segments of a batch that share an acknowledgement, about as many as in Linux under such a load.</summary>
     private const int SegmentsPerAck = 4;
 
-    /// <summary>Beyond this many at a time and one per <see cref="EarlyAckInterval"/>, one acknowledgement answers the rest of a batch: on a fast flow
-    /// there are batches enough.</summary>
+    /// <summary>Burst of early acknowledgements, with one more per <see cref="EarlyAckInterval"/>. Beyond it, one acknowledgement answers the rest of a batch:
+    /// on a fast flow there are enough batches.</summary>
     private const int EarlyAckBurst = 16;
 
-    /// <summary>Duplicate acknowledgements that are owed at most: as many as begin a fast retransmit (RFC 5681, 3.2).</summary>
+    /// <summary>Most duplicate acknowledgements owed: the number that begins a fast retransmit (RFC 5681, 3.2).</summary>
     private const int MaxDuplicates = 3;
 
     private static readonly TimeSpan EarlyAckInterval = TimeSpan.FromMicroseconds(200);
 
     private Instant _lastDataAt;
 
-    /// <summary>When the allowance of early acknowledgements is whole again.</summary>
+    /// <summary>When the full burst of early acknowledgements is available again.</summary>
     private Instant _earlyAcksWholeAt;
     private byte _quickAcks;
 
     /// <summary>Segments since the last acknowledgement, up to <see cref="SegmentsPerAck"/>.</summary>
     private byte _unanswered;
 
-    /// <summary>Further acknowledgements owed to a peer without SACK, for whom each one counts (RFC 5681, 3.2).</summary>
+    /// <summary>Further acknowledgements owed to a peer without SACK, which counts each one (RFC 5681, 3.2).</summary>
     private byte _duplicatesOwed;
 
-    /// <summary>The application answers what it receives: an acknowledgement is worth waiting with, for data will take it along.</summary>
+    /// <summary>The application answers what it receives, so delaying an acknowledgement pays: data will carry it.</summary>
     private bool _isInteractive;
 
     public AcknowledgmentSchedule()
@@ -47,18 +47,18 @@ internal struct AcknowledgmentSchedule
     /// <summary>An acknowledgement is due at once.</summary>
     public bool IsDue { get; private set; }
 
-    /// <summary>When a delayed acknowledgement is due; Never: none is.</summary>
+    /// <summary>When a delayed acknowledgement is due; Never without one.</summary>
     public Instant DelayedUntil { get; private set; }
 
     /// <summary>When data last arrived in order.</summary>
     public readonly Instant LastDataAt => _lastDataAt;
 
-    /// <summary>The peer begins in slow start, for the connection is new, or after a pause (RFC 5681, 4.1).</summary>
+    /// <summary>The peer begins in slow start, because the connection is new, or after a pause (RFC 5681, 4.1).</summary>
     public void BeginQuick() => _quickAcks = MaxQuickAcks;
 
     public void Demand() => IsDue = true;
 
-    /// <summary>A segment has arrived ahead of a gap: RFC 5681, 4.2, has it acknowledged at once; a peer without SACK counts the duplicates.</summary>
+    /// <summary>A segment has arrived ahead of a gap. RFC 5681, 4.2, requires an acknowledgement at once; a peer without SACK counts the duplicates.</summary>
     public void AheadArrived(bool selectiveAck)
     {
         if (!selectiveAck && IsDue && _duplicatesOwed < MaxDuplicates)
@@ -68,7 +68,7 @@ internal struct AcknowledgmentSchedule
 
     /// <summary>Data has arrived in order.</summary>
     /// <param name="pending">Bytes since the last acknowledgement.</param>
-    /// <param name="isWindowNarrow">The peer can hardly send more within the window it knows, and a wider one could be announced.</param>
+    /// <param name="isWindowNarrow">The peer can hardly send more within the announced window, and a wider one could be announced.</param>
     public void DataArrived(int pending, int segmentSize, bool isWindowNarrow, TimeSpan delay, Instant now)
     {
         _lastDataAt = now;
@@ -86,8 +86,8 @@ internal struct AcknowledgmentSchedule
     }
 
     /// <summary>
-    /// Says whether an acknowledgement that is due must leave before more of the same batch is taken. A window often arrives as one batch, for the window before was
-    /// acknowledged at once; if one acknowledgement answers it all and is lost, nothing keeps the sender going until its timer fires.
+    /// Says whether a due acknowledgement must leave before more of the same batch is taken. A window often arrives as one batch, because the window before it
+    /// was acknowledged at once. If one acknowledgement answered the whole batch and were lost, the sender would stop until its timer fires.
     /// </summary>
     public bool TakeEarly(Instant now)
     {
@@ -97,7 +97,7 @@ internal struct AcknowledgmentSchedule
         return true;
     }
 
-    /// <summary>The delay of an acknowledgement may be over: no data has taken it along.</summary>
+    /// <summary>Checks whether the delay of an acknowledgement is over: no data has carried it.</summary>
     /// <returns>True if it is.</returns>
     public bool DelayIsOver(Instant now)
     {
@@ -108,7 +108,7 @@ internal struct AcknowledgmentSchedule
         return true;
     }
 
-    /// <summary>A segment leaves, and acknowledges all that has arrived.</summary>
+    /// <summary>A segment leaves, which acknowledges everything that has arrived.</summary>
     public void Sent()
     {
         DelayedUntil = Instant.Never;
@@ -120,6 +120,6 @@ internal struct AcknowledgmentSchedule
             _duplicatesOwed--;
     }
 
-    /// <summary>New data leaves. If it follows what has arrived within the delay, it is taken for the answer.</summary>
+    /// <summary>New data leaves. It counts as the application's answer if it follows received data within the delay.</summary>
     public void DataSent(TimeSpan delay, Instant now) => _isInteractive |= now - _lastDataAt < delay;
 }

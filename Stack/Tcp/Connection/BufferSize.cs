@@ -1,9 +1,9 @@
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <summary>How many bytes one direction of a connection may hold now, and how many at most.</summary>
+/// <summary>Current and largest size of one direction's buffer, in bytes.</summary>
 internal struct BufferSize
 {
-    /// <summary>What a connection that begins under memory pressure has to begin with.</summary>
+    /// <summary>Initial size of a connection that begins under memory pressure.</summary>
     private const int Pressed = 64 << 10;
 
     public int Current { get; private set; }
@@ -12,11 +12,11 @@ internal struct BufferSize
 
     public readonly bool MayGrow => Current < Maximum;
 
-    /// <summary>A size that the application names stays; otherwise the buffer begins with the stack's and may grow.</summary>
-    /// <param name="named">What the application has set; 0: nothing.</param>
-    /// <param name="initial">The stack's, to begin with.</param>
+    /// <summary>Sets the size. A size set by the application stays; otherwise the buffer begins with the stack's size and may grow.</summary>
+    /// <param name="named">The application's size; 0: none.</param>
+    /// <param name="initial">The stack's initial size.</param>
     /// <param name="most">The stack's limit of growth.</param>
-    /// <param name="share">As much of the memory as the connection may begin with.</param>
+    /// <param name="share">The share of the memory with which the connection may begin.</param>
     public void Set(int named, int initial, int most, bool isUnderPressure, int share = int.MaxValue)
     {
         if (named > 0)

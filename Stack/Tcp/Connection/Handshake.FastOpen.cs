@@ -3,32 +3,32 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <content>TCP Fast Open (RFC 7413) of one connection: data in the SYN, on either side.</content>
+/// <content>TCP Fast Open (RFC 7413) of one connection: data in the SYN, on both sides.</content>
 internal sealed partial class Handshake
 {
-    /// <summary>Null if Fast Open has no part in the handshake.</summary>
+    /// <summary>Null without Fast Open.</summary>
     private FastOpening? _fastOpen;
 
-    /// <summary>A passive open by Fast Open: in SYN-RECEIVED data may go both ways already (RFC 7413, 4.2.2).</summary>
+    /// <summary>A passive Fast Open: data may be exchanged in SYN-RECEIVED already (RFC 7413, 4.2.2).</summary>
     public bool IsPassive => _fastOpen is { Listener: not null };
 
-    /// <summary>The application believes to be connected: what it writes before it closes is sent.</summary>
+    /// <summary>The application has been told that it is connected: data that it writes before it closes is sent.</summary>
     public bool IsAnnounced => _fastOpen is { IsAnnounced: true };
 
-    /// <summary>The SYN will carry data, and there is none yet.</summary>
+    /// <summary>The SYN will carry data, but none is written yet.</summary>
     private bool WaitsForData => _fastOpen is { IsDeferred: true } && !connection.Sender.HasUnsent;
 
     /// <summary>Bytes of data in the SYN.</summary>
     private int SentData => _fastOpen?.Data ?? 0;
 
-    /// <summary>A SYN has come with a valid cookie: the connection is there at once.</summary>
+    /// <summary>A SYN has come with a valid cookie: the connection opens at once.</summary>
     public void OpenFast(TcpListener listener)
     {
         _fastOpen = new FastOpening { Listener = listener, IsAnnounced = true };
         listener.FastOpenCount++;
     }
 
-    /// <summary>The handshake is over, or the connection.</summary>
+    /// <summary>The handshake, or the connection, is over.</summary>
     public void Leave()
     {
         if (_fastOpen?.Listener is { } listener)
@@ -36,7 +36,7 @@ internal sealed partial class Handshake
         _fastOpen = null;
     }
 
-    /// <summary>Looks for a cookie. With one, the SYN waits for the data it will carry.</summary>
+    /// <summary>Looks for a cookie. If there is one, the SYN waits for the data that it will carry.</summary>
     private void PrepareFastOpen(Instant now)
     {
         if (!connection.Options.FastOpen || !Layer.Options.FastOpen
@@ -50,7 +50,7 @@ internal sealed partial class Handshake
         connection.Raise(SocketEvents.Connected);
     }
 
-    /// <summary>The SYN leaves. If it has waited for data, the time that it is given begins now.</summary>
+    /// <summary>The SYN leaves. If it has waited for data, the user time-out begins now.</summary>
     private void StopWaiting(Instant now)
     {
         if (_fastOpen is not { IsDeferred: true })
@@ -59,9 +59,9 @@ internal sealed partial class Handshake
         connection.UserTimeout.Restart(now);
     }
 
-    /// <summary>Adds the option to the first SYN, and data if there is a cookie to vouch for it. What is sent again goes without, lest the path swallow it
-    /// once more (RFC 7413, 4.2.1).</summary>
-    /// <remarks>SND.NXT stays before the data: what the SYN-ACK does not acknowledge then leaves as new data, at once.</remarks>
+    /// <summary>Adds the option to the first SYN, and data if there is a cookie. A repeated SYN has neither, because the path may have dropped the first for
+    /// them (RFC 7413, 4.2.1).</summary>
+    /// <remarks>SND.NXT stays before the data: data that the SYN-ACK does not acknowledge then leaves as new data, at once.</remarks>
     /// <returns>Null if there is no data.</returns>
     private PacketBuffer? AddFastOpen(ref TcpHeader syn)
     {
@@ -78,7 +78,7 @@ internal sealed partial class Handshake
         return data;
     }
 
-    /// <summary>The client has its SYN-ACK: the cookie is kept, and whatever speaks against another Fast Open.</summary>
+    /// <summary>The client has its SYN-ACK: the cache keeps the cookie, or the suspicion that the path drops Fast Open.</summary>
     private void FastOpenAnswered(in TcpHeader synAck, Instant now)
     {
         if (_fastOpen is not { IsSent: true } opening)
@@ -98,8 +98,8 @@ internal sealed partial class Handshake
             Layer.FastOpenCache.Answered(pair.Local.Address, pair.Remote.Address, cookie, synAck.Mss);
     }
 
-    /// <summary>The handshake will not be done. A server keeps counting a connection that was reset for a time: a victim whose address somebody else uses
-    /// answers so (RFC 7413, 5.1). A client remembers silence.</summary>
+    /// <summary>The handshake has failed. A server goes on counting a reset connection for some time, because a victim whose address is forged answers with a
+    /// reset (RFC 7413, 5.1). A client remembers a missing answer.</summary>
     private void FastOpenFailed(StackError error, Instant now)
     {
         if (_fastOpen is not { } opening)
@@ -115,20 +115,20 @@ internal sealed partial class Handshake
 
     private sealed class FastOpening
     {
-        /// <summary>The passive side's.</summary>
+        /// <summary>The listener of a passive open; null on the active side.</summary>
         public TcpListener? Listener;
         public FastOpenCookie Cookie;
 
-        /// <summary>As it was when the cookie came; 0: not known.</summary>
+        /// <summary>The MSS that came with the cookie; 0: not known.</summary>
         public ushort PeerMss;
 
-        /// <summary>Connected was raised, or need not be, for whoever accepts knows.</summary>
+        /// <summary>Connected was raised, or need not be, because accepting the connection implies it.</summary>
         public bool IsAnnounced;
 
         /// <summary>The SYN waits for data.</summary>
         public bool IsDeferred;
 
-        /// <summary>The SYN has left with the option, and so much data.</summary>
+        /// <summary>The SYN has left with the option, and <see cref="Data"/> bytes.</summary>
         public bool IsSent;
         public int Data;
     }

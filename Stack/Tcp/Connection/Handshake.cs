@@ -4,22 +4,23 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Tcp.Connection;
 
 /// <summary>
-/// The handshake of an active or simultaneous open (RFC 9293, 3.5, 3.10.7.3), and of a passive one with Fast Open: SYN-SENT and SYN-RECEIVED. It ends when both SYNs are
-/// acknowledged, and the connection forgets it then.
+/// The handshake of an active or simultaneous open (RFC 9293, 3.5, 3.10.7.3), and of a passive one with Fast Open: SYN-SENT and SYN-RECEIVED. It ends when both
+/// SYNs are acknowledged, and the connection then drops this object.
 /// </summary>
 /// <remarks>Any other passive open has a <see cref="TcpEmbryo"/> until it is established.</remarks>
 internal sealed partial class Handshake(TcpConnection connection, uint iss)
 {
-    /// <summary>After what an old connection of the peer has answered, the SYN is sent again so soon: time for the reset to get ahead of it.</summary>
+    /// <summary>Delay of a new SYN after an old connection of the peer has answered: time for our reset to arrive first.</summary>
     private static readonly TimeSpan HastenedDelay = TimeSpan.FromMilliseconds(10);
 
     private uint _irs;
     private Instant _sentAt;
 
-    /// <summary>The SYN, or the SYN-ACK, is to be sent.</summary>
+    /// <summary>The SYN, or the SYN-ACK, must be sent.</summary>
     private bool _isDue;
 
-    /// <summary>The SYN-ACK was sent again because the SYN came again, or the SYN without being lost: its acknowledgement measures nothing (Karn).</summary>
+    /// <summary>The SYN-ACK was repeated because the SYN came again, or the SYN was repeated without being lost: the acknowledgement measures no round trip
+    /// (Karn).</summary>
     private bool _hasAnsweredAgain;
 
     /// <summary>The SYN offered explicit congestion notification.</summary>
@@ -31,10 +32,10 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
     /// <summary>When the SYN, or the SYN-ACK, is sent again.</summary>
     public Instant TimeoutAt { get; private set; } = Instant.Never;
 
-    /// <summary>Doublings of the retransmission time-out.</summary>
+    /// <summary>Number of doublings of the retransmission time-out.</summary>
     public byte Backoff { get; private set; }
 
-    /// <summary>How often the SYN, or the SYN-ACK, was sent again for want of an answer.</summary>
+    /// <summary>Number of times that the SYN, or the SYN-ACK, was sent again without an answer.</summary>
     public byte Retransmits { get; private set; }
 
     private TcpLayer Layer => connection.Layer;
@@ -48,7 +49,7 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
         DemandSyn();
     }
 
-    /// <summary>SYN-SENT (RFC 9293, 3.10.7.3). Takes the buffer.</summary>
+    /// <summary>SYN-SENT (RFC 9293, 3.10.7.3). Takes the buffer over.</summary>
     public void SynSentReceives(ref TcpHeader segment, PacketBuffer payload, Instant now)
     {
         var acceptable = segment.Has(TcpFlags.Ack) && Acknowledges(segment.Acknowledgment);
@@ -83,7 +84,7 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
         TakeSyn(segment, now);
         if (!acceptable)
         {
-            // Simultaneous open: both SYNs have crossed. Data in the SYN is left to be sent again.
+            // Simultaneous open: the SYNs have crossed. Data in the peer's SYN is dropped; the peer sends it again.
             payload.Release();
             connection.SynsCrossed();
             Backoff = 0;
@@ -98,7 +99,7 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
     }
 
     /// <summary>
-    /// SYN-RECEIVED: the SYN-ACK of a simultaneous open repeats the SYN that has been taken already; a mere SYN says that our SYN-ACK was lost.
+    /// SYN-RECEIVED: the SYN-ACK of a simultaneous open repeats a SYN that has been taken already; a bare SYN shows that our SYN-ACK was lost.
     /// </summary>
     /// <returns>False if nothing is left of the segment.</returns>
     public bool SynReceivedAdmits(ref TcpHeader segment, Instant now)
@@ -114,7 +115,7 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
         if (segment.Has(TcpFlags.Ack) && !segment.Has(TcpFlags.Rst))
         {
             TakeSynOff(ref segment);
-            // Its window is not scaled (RFC 7323, 2.2): what is lost by rounding down comes with the next segment.
+            // The window of a SYN-ACK is not scaled (RFC 7323, 2.2). Rounding loses a little, which the next segment brings.
             segment.Window = (ushort)(segment.Window >> connection.Sender.WindowShift);
         }
 
@@ -122,7 +123,7 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
     }
 
     /// <summary>SYN-RECEIVED: the fifth check (RFC 9293, 3.10.7.4).</summary>
-    /// <returns>True if the connection is established by it.</returns>
+    /// <returns>True if the segment completes the handshake.</returns>
     public bool IsCompletedBy(in TcpHeader segment, int length, Instant now)
     {
         if (!Acknowledges(segment.Acknowledgment))
@@ -139,11 +140,11 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
     /// <summary>SYN-RECEIVED: a valid reset.</summary>
     public void ResetArrived(Instant now)
     {
-        // Whoever has accepted a connection, by Fast Open, loses it; whoever is connecting is refused (RFC 9293, 3.10.7.4).
+        // RFC 9293, 3.10.7.4: an accepted connection (Fast Open) is reset; a connecting one is refused.
         Fail(IsPassive ? StackError.ConnectionReset : StackError.ConnectionRefused, now);
     }
 
-    /// <summary>The handshake will not be done, and the connection ends.</summary>
+    /// <summary>The handshake has failed, and the connection ends.</summary>
     public void Fail(StackError error, Instant now)
     {
         Layer.Counters.TcpAttemptFails++;
@@ -151,18 +152,18 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
         connection.End(error);
     }
 
-    /// <summary>Takes what the peer's SYN says.</summary>
+    /// <summary>Takes the options of the peer's SYN.</summary>
     public void TakeSyn(in TcpHeader syn, Instant now)
     {
         _irs = syn.Sequence;
         var agreed = SynOptions.Of(syn, Layer.Options);
-        // A SYN-ACK agrees with ECE alone (RFC 3168, 6.1.1); crossed SYNs have both offered.
+        // A SYN-ACK accepts ECN with ECE alone (RFC 3168, 6.1.1); of crossed SYNs both have offered it.
         if (syn.Has(TcpFlags.Ack))
             agreed.Ecn = _offersEcn && syn.Has(TcpFlags.Ece) && !syn.Has(TcpFlags.Cwr);
         connection.AgreeOn(syn.Sequence, agreed, now);
     }
 
-    /// <summary>Emits the SYN, or the SYN-ACK, if it is time for it.</summary>
+    /// <summary>Sends the SYN, or the SYN-ACK, if it is due.</summary>
     public bool Send(Instant now)
     {
         if (!_isDue || WaitsForData)
@@ -196,7 +197,7 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
         return true;
     }
 
-    /// <summary>No answer to the SYN, or to the SYN-ACK (RFC 9293, 3.8.3).</summary>
+    /// <summary>The SYN, or the SYN-ACK, was not answered in time (RFC 9293, 3.8.3).</summary>
     public void TimedOut(Instant now)
     {
         TimeoutAt = Instant.Never;
@@ -223,7 +224,7 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
         _isDue = true;
     }
 
-    /// <summary>The SYN, or the SYN-ACK, is to be sent.</summary>
+    /// <summary>Requests that the SYN, or the SYN-ACK, be sent.</summary>
     public void DemandSyn()
     {
         _isDue = true;
@@ -240,14 +241,14 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
         FastOpenAnswered(segment, now);
         var accepts = IsPassive;
         connection.Established(segment, now);
-        // Whoever accepts knows. Whoever was told early, by Fast Open, is told again.
+        // An accepted connection needs no event. One announced early, by Fast Open, raises it again.
         if (!accepts)
             connection.Raise(SocketEvents.Connected);
     }
 
-    /// <summary>The peer has had a connection of the same name, and has answered the SYN for it (RFC 9293, 3.5.1). Our reset ends that one; the SYN then need
-    /// not wait for the timer, as in Linux. It was not lost, so it does not count as sent again; and it is done once, or a peer could call forth one SYN
-    /// after the other.</summary>
+    /// <summary>An old connection of the peer with the same endpoints has answered the SYN (RFC 9293, 3.5.1). Our reset ends it; as in Linux, the SYN then
+    /// follows soon, without waiting for the timer. The SYN was not lost, so it does not count as a retransmission. This happens once, or a peer could elicit
+    /// one SYN after the other.</summary>
     private void Hasten(Instant now)
     {
         if (_isHastened || Retransmits > 0)
@@ -266,8 +267,8 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
         DemandSyn();
     }
 
-    /// <summary>Puts the offer of explicit congestion notification on a SYN, or the answer on a SYN-ACK (RFC 3168, 6.1.1). A SYN that was sent again goes without: some
-    /// paths drop those with it.</summary>
+    /// <summary>Puts the offer of explicit congestion notification on a SYN, or the answer on a SYN-ACK (RFC 3168, 6.1.1). A repeated SYN is sent without it,
+    /// because some paths drop SYNs with it.</summary>
     private void PutEcnOffer(ref TcpHeader syn)
     {
         if (syn.Has(TcpFlags.Ack))
@@ -284,7 +285,7 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
 
     private bool Acknowledges(uint ack) => Seq.Gt(ack, iss) && Seq.Le(ack, connection.Sender.SndNxt + (uint)SentData);
 
-    /// <summary>What is left of a segment when its SYN has been taken.</summary>
+    /// <summary>Removes the SYN from a segment after it has been taken.</summary>
     private static void TakeSynOff(ref TcpHeader segment)
     {
         segment.Flags &= ~TcpFlags.Syn;

@@ -2,7 +2,7 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <summary>Answers to segments that cannot be used: whoever sends one is told what could be (RFC 9293, 3.10.7.4; RFC 5961, 7).</summary>
+/// <summary>Answers to unacceptable segments, which tell the sender what would be acceptable (RFC 9293, 3.10.7.4; RFC 5961, 7).</summary>
 internal struct InvalidAnswers()
 {
     private Instant _last = new(long.MinValue / 2);
@@ -21,8 +21,8 @@ internal struct InvalidAnswers()
         Answer(connection);
     }
 
-    /// <summary>Answers an old segment, or one outside the window. One without data, which may be an answer itself, is answered at a bounded rate,
-    /// so that two ends that disagree do not storm (tcp_invalid_ratelimit).</summary>
+    /// <summary>Answers an old segment, or one outside the window. A segment without data may be an answer itself. It is answered at a bounded rate, so that
+    /// two ends that disagree cause no storm (tcp_invalid_ratelimit).</summary>
     public void Unacceptable(TcpConnection connection, in TcpHeader segment, int length, Instant now)
     {
         var receiver = connection.Receiver;

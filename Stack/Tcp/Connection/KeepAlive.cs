@@ -1,11 +1,11 @@
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <summary>Keepalives (RFC 9293, 3.8.4), and when the peer was heard last.</summary>
+/// <summary>Keep-alive probes (RFC 9293, 3.8.4), and the time at which the peer was last heard.</summary>
 internal struct KeepAlive()
 {
     private byte _probes;
 
-    /// <summary>When it is time to look; Never without the option.</summary>
+    /// <summary>When to check for idleness; Never without the option.</summary>
     public Instant At { get; private set; } = Instant.Never;
 
     /// <summary>When the last acceptable segment arrived.</summary>
@@ -25,7 +25,7 @@ internal struct KeepAlive()
         ref readonly var options = ref connection.Options;
         if (connection.Sender.HasWork)
         {
-            // Data in flight and a closed window have timers of their own.
+            // Data in flight and a closed window have their own timers.
             At = now + Idle(options);
             return;
         }
@@ -48,7 +48,7 @@ internal struct KeepAlive()
 
         connection.Layer.Counters.TcpExtTCPKeepAlive++;
         _probes++;
-        connection.Sender.DemandProbe();
+        connection.Sender.ElicitAcknowledgment();
         At = now + (options.KeepAliveInterval > TimeSpan.Zero ? options.KeepAliveInterval : TcpSocketOptions.DefaultKeepAliveInterval);
     }
 

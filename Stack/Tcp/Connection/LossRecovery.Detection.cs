@@ -1,6 +1,6 @@
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <content>What is lost: told by time (RFC 8985), without SACK by duplicate acknowledgements (RFC 5681, RFC 6582) or the timer.</content>
+/// <content>Loss detection: by time (RFC 8985); without SACK by duplicate acknowledgements (RFC 5681, RFC 6582); by the timer.</content>
 internal sealed partial class LossRecovery
 {
     private const int DuplicateThreshold = 3;
@@ -8,8 +8,8 @@ internal sealed partial class LossRecovery
     private RackDetector _rack;
     private byte _duplicateAcks;
 
-    /// <summary>All that counts as lost is a path-MTU probe: no sign of congestion (RFC 4821, 7.5).</summary>
-    private bool _onlyProbeLost;
+    /// <summary>Only a path MTU probe is lost, which is no sign of congestion (RFC 4821, 7.5).</summary>
+    private bool _onlyMtuProbeLost;
 
     /// <summary>Bytes that duplicate acknowledgements stand for; without SACK only.</summary>
     public int RenoBytes { get; private set; }
@@ -32,15 +32,15 @@ internal sealed partial class LossRecovery
     /// <summary>Part of a transmission has arrived, up to <paramref name="end"/> (RFC 8985, 6.2, steps 1 to 3).</summary>
     public void Arrived(Transmission entry, uint end, bool isAmbiguous, Instant now) => _rack.Arrived(entry, end, isAmbiguous, now);
 
-    /// <summary>A time-out has taken for lost what ends here.</summary>
+    /// <summary>The last time-out has marked bytes lost that end here.</summary>
     public bool WasTimedOut(uint end) => State == LossState.Loss && Seq.Le(end, _recover);
 
-    /// <summary>The peer has reported a duplicate: the path reorders by more than was allowed for (RFC 8985, 6.2, step 4).</summary>
+    /// <summary>The peer has reported a duplicate: the path reorders by more than the reordering window (RFC 8985, 6.2, step 4).</summary>
     public void DuplicateReported() => _rack.DuplicateReported(Sender.SndUna, Sender.SndNxt);
 
     public void StopReorderingTimer() => ReorderingTimeoutAt = Instant.Never;
 
-    /// <summary>An acknowledgement has come that acknowledges nothing new.</summary>
+    /// <summary>An acknowledgement has come that acknowledges no new data.</summary>
     public void DuplicateArrived(ref AckReport report)
     {
         if (_duplicateAcks < byte.MaxValue)
@@ -49,7 +49,7 @@ internal sealed partial class LossRecovery
             return;
         if (State == LossState.Loss)
         {
-            // After a time-out they tell something only once new data has been sent: that has arrived, and nothing of the old (RFC 5682, 2.1, step 3a).
+            // After a time-out a duplicate means something only once new data has been sent: that has arrived, and nothing of the old (RFC 5682, 2.1, step 3a).
             state.Undo.StopVerification();
             if (Seq.Le(Sender.SndNxt, _recover))
                 return;
@@ -61,7 +61,7 @@ internal sealed partial class LossRecovery
         report.Delivered += bytes;
     }
 
-    /// <summary>The reordering window of the oldest transmission is over (RFC 8985, 6.3).</summary>
+    /// <summary>The oldest transmission's reordering window is over (RFC 8985, 6.3).</summary>
     public void ReorderingTimedOut(Instant now)
     {
         ReorderingTimeoutAt = Instant.Never;
@@ -70,18 +70,19 @@ internal sealed partial class LossRecovery
         if (State >= LossState.Recovery || Log is not { LostBytes: > 0 })
             return;
         Enter(report);
-        // As in Linux (tcp_rack_reo_timeout), one segment counts as delivered: no acknowledgement has come that would set the pace.
+        // As in Linux (tcp_rack_reo_timeout), one segment counts as delivered, because no acknowledgement has come to pace retransmissions.
         if (_isReducing)
-            _reduction.Acknowledged(Sender.SegmentSize, Sender.Pipe, state.Congestion.SlowStartThreshold, Sender.SegmentSize, isSafe: false);
+            _rateReduction.Acknowledged(Sender.SegmentSize, Sender.Pipe, state.Congestion.SlowStartThreshold, Sender.SegmentSize, isSafe: false);
     }
 
-    /// <summary>Marks what was sent long enough before something that has arrived (RFC 8985, 6.2, step 5), and sets the time to look again.</summary>
+    /// <summary>Marks transmissions lost that were sent long enough before one that has arrived (RFC 8985, 6.2, step 5), and sets the time of the next
+    /// check.</summary>
     private void DetectLoss(ref AckReport report)
     {
         ReorderingTimeoutAt = Instant.Never;
         if (Log is null || !(report.HasDuplicate || Log.ArrivedBytes > 0 || State != LossState.Open || Log.RepeatedBytes > 0))
             return;
-        var isCertain = State > LossState.Reduction || _duplicateAcks >= DuplicateThreshold || Log.ArrivedBytes >= DuplicateThreshold * Sender.SegmentSize;
+        var isCertain = State > LossState.CongestionWindowReduced || _duplicateAcks >= DuplicateThreshold || Log.ArrivedBytes >= DuplicateThreshold * Sender.SegmentSize;
         var window = ReorderingWindow(isCertain);
         while (Log.Oldest is { } oldest)
         {
@@ -100,7 +101,7 @@ internal sealed partial class LossRecovery
 
     private bool IsLossKnown(ref AckReport report) => Log is { LostBytes: > 0 } || DuplicatesShowLoss(ref report);
 
-    /// <summary>RFC 6582, 3.2, step 2: duplicates that our own retransmissions have caused are no loss. SACK would have told.</summary>
+    /// <summary>RFC 6582, 3.2, step 2: duplicates caused by our own retransmissions are no loss. SACK would tell them apart.</summary>
     private bool DuplicatesShowLoss(ref AckReport report)
     {
         if (Sender.Connection.UsesSelectiveAck || _duplicateAcks < DuplicateThreshold || Log is null || (State == LossState.Open && Seq.Le(Sender.SndUna, _recover)))
@@ -131,8 +132,8 @@ internal sealed partial class LossRecovery
     {
         if (entry.IsRepeated)
             Sender.Layer.Counters.TcpExtTCPLostRetransmit++;
-        _onlyProbeLost = entry.IsProbe && (Log!.LostBytes == 0 || _onlyProbeLost);
-        if (entry.IsProbe)
+        _onlyMtuProbeLost = entry.IsMtuProbe && (Log!.LostBytes == 0 || _onlyMtuProbeLost);
+        if (entry.IsMtuProbe)
             state.MtuProbe.Lost(entry);
         Sender.Rate.CountLost(entry.Length);
         report.Lost += entry.Length;

@@ -7,10 +7,10 @@ internal enum LossState : byte
     /// <summary>Nothing is known to be lost.</summary>
     Open,
 
-    /// <summary>The window is being reduced because routers have marked packets (RFC 3168); nothing is known to be lost.</summary>
-    Reduction,
+    /// <summary>CWR: routers have marked packets (RFC 3168), and the congestion window is being reduced. Nothing is known to be lost.</summary>
+    CongestionWindowReduced,
 
-    /// <summary>Fast recovery: losses are told by acknowledgements.</summary>
+    /// <summary>Fast recovery: acknowledgements have shown a loss.</summary>
     Recovery,
 
     /// <summary>The timer ran out: everything that has not arrived counts as lost.</summary>
@@ -18,33 +18,33 @@ internal enum LossState : byte
 }
 
 /// <summary>
-/// Loss recovery: fast recovery (RFC 5681, RFC 6582, RFC 6675), what follows a time-out (RFC 6298, RFC 8985, 6.3), and how fast what is lost is sent again (RFC 9937, or the
-/// congestion control's pace). What is lost stands in the other part of this class.
+/// Loss recovery: fast recovery (RFC 5681, RFC 6582, RFC 6675), recovery after a time-out (RFC 6298, RFC 8985, 6.3), and the rate of retransmission (RFC 9937,
+/// or the congestion control's pace). The other part of this class detects losses.
 /// </summary>
 internal sealed partial class LossRecovery(SenderState state)
 {
     private static readonly TimeSpan LeastRenegingDelay = TimeSpan.FromMilliseconds(10);
 
-    private RateReduction _reduction;
+    private ProportionalRateReduction _rateReduction;
 
-    /// <summary>RFC 6582's recover: recovery ends when everything below is acknowledged. Follows SND.UNA afterwards.</summary>
+    /// <summary>RFC 6582's recover: recovery ends when everything below it is acknowledged. It follows SND.UNA afterwards.</summary>
     private uint _recover;
 
-    /// <summary>The window is reduced in this recovery: something was lost for want of room, not for its size.</summary>
+    /// <summary>This recovery reduces the window: something was lost to congestion, not for its size.</summary>
     private bool _isReducing;
 
-    /// <summary>The next lost segment leaves even if the congestion window has no room.</summary>
+    /// <summary>The next lost segment is sent even if the congestion window has no room.</summary>
     private bool _retransmitNow;
 
     public LossState State { get; private set; }
 
-    /// <summary>The congestion window, or what the recovery makes of it.</summary>
-    public long Window => IsRecovering && _isReducing && state.Congestion.UsesRateReduction ? _reduction.Window : state.Congestion.Window;
+    /// <summary>The congestion window, or that of rate reduction during a recovery.</summary>
+    public long Window => IsRecovering && _isReducing && state.Congestion.UsesProportionalRateReduction ? _rateReduction.Window : state.Congestion.Window;
 
-    /// <summary>Another state, fresh from the pool, would do the same.</summary>
+    /// <summary>A fresh object from the pool would behave the same.</summary>
     public bool IsIdle => State == LossState.Open && _duplicateAcks == 0 && RenoBytes == 0 && _recover != Sender.SndUna && !_rack.HasLearnt;
 
-    private bool IsRecovering => State is LossState.Recovery or LossState.Reduction;
+    private bool IsRecovering => State is LossState.Recovery or LossState.CongestionWindowReduced;
 
     private TcpSender Sender => state.Sender;
 
@@ -57,7 +57,7 @@ internal sealed partial class LossRecovery(SenderState state)
         _recover = sndUna - 1;
     }
 
-    /// <summary>Draws what follows from an acknowledgement that has brought news.</summary>
+    /// <summary>Acts on an acknowledgement that has brought news.</summary>
     public void Acknowledged(in TcpHeader segment, ref AckReport report)
     {
         var sender = Sender;
@@ -68,7 +68,7 @@ internal sealed partial class LossRecovery(SenderState state)
         sender.Rate.Finish(ref report);
         state.Congestion.Acknowledged(report, IsRecovering);
         if (IsRecovering && _isReducing)
-            _reduction.Acknowledged(report.Delivered, report.InFlight, state.Congestion.SlowStartThreshold, sender.SegmentSize, isSafe: report.Acknowledged > 0 && report.Lost == 0);
+            _rateReduction.Acknowledged(report.Delivered, report.InFlight, state.Congestion.SlowStartThreshold, sender.SegmentSize, isSafe: report.Acknowledged > 0 && report.Lost == 0);
         if (sender.SndUna == sender.SndNxt)
             state.Timer.Stop();
         else if (report.Acknowledged > 0)
@@ -77,7 +77,7 @@ internal sealed partial class LossRecovery(SenderState state)
     }
 
     /// <summary>The retransmission timer ran out: everything in flight counts as lost (RFC 6298, 5.4; RFC 8985, 6.3).</summary>
-    /// <param name="isFirst">Not once more in a row.</param>
+    /// <param name="isFirst">The first time-out, not one of several in a row.</param>
     public void TimedOut(bool isFirst, Instant now)
     {
         if (State == LossState.Recovery)
@@ -89,7 +89,7 @@ internal sealed partial class LossRecovery(SenderState state)
         state.WindowReduced();
         state.Congestion.TimedOut(Sender.Flight, Sender.SegmentSize, isFirst, now);
         State = LossState.Loss;
-        state.TailProbe.End(now);
+        state.TailLossProbe.End(now);
         _recover = Sender.SndNxt;
         RenoBytes = 0;
         _duplicateAcks = 0;
@@ -97,20 +97,20 @@ internal sealed partial class LossRecovery(SenderState state)
         MarkAllLost(now);
     }
 
-    /// <summary>What is in flight was too big for the path and must go again: that is no congestion.</summary>
+    /// <summary>Everything in flight was too large for the path and must be sent again, which is no congestion.</summary>
     public void SendAllAgain(Instant now)
     {
         MarkAllLost(now);
-        if (State > LossState.Reduction)
+        if (State > LossState.CongestionWindowReduced)
             return;
         State = LossState.Recovery;
         _recover = Sender.SndNxt;
         state.Undo.Rule();
-        state.TailProbe.End(now);
+        state.TailLossProbe.End(now);
     }
 
-    /// <summary>Nothing had been lost.</summary>
-    /// <param name="isReported">A duplicate that the peer has reported has widened the reordering window already.</param>
+    /// <summary>The losses were spurious.</summary>
+    /// <param name="isReported">The peer has reported a duplicate, which has already widened the reordering window.</param>
     public void Undo(bool isReported, Instant now)
     {
         if (!isReported)
@@ -140,7 +140,7 @@ internal sealed partial class LossRecovery(SenderState state)
         var length = (int)Math.Min((uint)entry.Length, (uint)Math.Clamp(room, full, state.NewData.MaxPayload(full)));
         if (length < entry.Length && length > full)
             length -= length % full;
-        // The FIN rides along.
+        // The FIN is sent with the last byte.
         if (length + 1 == entry.Length && Sender.FinSent && entry.End == Sender.SndNxt)
             length++;
         if (!FitsWindow(entry.Start, ref length))
@@ -158,17 +158,17 @@ internal sealed partial class LossRecovery(SenderState state)
         return true;
     }
 
-    /// <summary>So many bytes leave, new or again.</summary>
-    public void Sent(int bytes) => _reduction.Sent(bytes);
+    /// <summary>Counts bytes that are sent, new or again.</summary>
+    public void Sent(int bytes) => _rateReduction.Sent(bytes);
 
     public void Clear()
     {
         _rack = default;
-        _reduction = default;
+        _rateReduction = default;
         _duplicateAcks = 0;
         _isReducing = false;
         _retransmitNow = false;
-        _onlyProbeLost = false;
+        _onlyMtuProbeLost = false;
         State = LossState.Open;
         RenoBytes = 0;
         ReorderingTimeoutAt = Instant.Never;
@@ -191,13 +191,13 @@ internal sealed partial class LossRecovery(SenderState state)
                 else
                     MarksEchoed(segment, report);
                 break;
-            case LossState.Reduction:
+            case LossState.CongestionWindowReduced:
                 if (IsLossKnown(ref report))
                     Enter(report);
                 else if (report.Acknowledged > 0)
-                    ReductionAcknowledged(segment, report);
+                    CwrAcknowledged(segment, report);
                 break;
-            case LossState.Recovery when report.Lost > 0 && !_isReducing && !_onlyProbeLost:
+            case LossState.Recovery when report.Lost > 0 && !_isReducing && !_onlyMtuProbeLost:
                 ReduceWindow(report);
                 goto case LossState.Recovery;
             case LossState.Recovery:
@@ -216,17 +216,17 @@ internal sealed partial class LossRecovery(SenderState state)
 
     private void Enter(in AckReport report)
     {
-        // Marks have reduced the window already, once per window of data.
-        var isReduced = State == LossState.Reduction;
+        // A congestion mark has already reduced the window, once per window of data.
+        var isReduced = State == LossState.CongestionWindowReduced;
         State = LossState.Recovery;
         _recover = Sender.SndNxt;
         _retransmitNow = true;
-        state.TailProbe.End(report.Now);
+        state.TailLossProbe.End(report.Now);
         if (!isReduced)
         {
             state.Undo.Begin();
             _isReducing = false;
-            if (!_onlyProbeLost)
+            if (!_onlyMtuProbeLost)
                 ReduceWindow(report);
         }
 
@@ -256,16 +256,16 @@ internal sealed partial class LossRecovery(SenderState state)
             RenoBytes = 0;
     }
 
-    /// <summary>The peer has seen a mark: once per window that is a loss for congestion control (RFC 3168, 6.1.2).</summary>
+    /// <summary>The peer echoes a congestion mark. Congestion control takes it for a loss, once per window (RFC 3168, 6.1.2).</summary>
     private void MarksEchoed(in TcpHeader segment, in AckReport report)
     {
         if (!Sender.Connection.UsesEcn || !segment.Has(TcpFlags.Ece) || segment.Has(TcpFlags.Syn) || Seq.Le(Sender.SndUna, _recover))
             return;
-        Sender.Layer.Counters.TcpEcnReductions++;
-        State = LossState.Reduction;
+        Sender.Layer.Counters.TcpEcnWindowReductions++;
+        State = LossState.CongestionWindowReduced;
         _recover = Sender.SndNxt;
         state.Undo.Rule();
-        state.TailProbe.End(report.Now);
+        state.TailLossProbe.End(report.Now);
         ReduceWindow(report);
     }
 
@@ -274,22 +274,22 @@ internal sealed partial class LossRecovery(SenderState state)
         _isReducing = true;
         state.WindowReduced();
         state.Congestion.LossDetected(report.FlightSize, Sender.SegmentSize, report.Now);
-        _reduction.Begin(report.FlightSize - report.AlreadyArrived, state.Congestion.Window);
+        _rateReduction.Begin(report.FlightSize - report.AlreadyArrived, state.Congestion.Window);
     }
 
-    private void ReductionAcknowledged(in TcpHeader segment, in AckReport report)
+    private void CwrAcknowledged(in TcpHeader segment, in AckReport report)
     {
         RenoBytes = 0;
         if (Seq.Lt(Sender.SndUna, _recover))
             return;
         Leave();
-        // It may answer what was sent afterwards, and bring the next mark.
+        // The acknowledgement may answer data sent after the reduction, and echo the next mark.
         MarksEchoed(segment, report);
     }
 
     private void Leave()
     {
-        if (State > LossState.Reduction)
+        if (State > LossState.CongestionWindowReduced)
             _rack.RecoveryEnded();
         if (_isReducing || State == LossState.Loss)
             state.Congestion.Recovered();
@@ -306,8 +306,8 @@ internal sealed partial class LossRecovery(SenderState state)
         _isReducing = false;
     }
 
-    /// <summary>What follows the acknowledgement has been reported as arrived: either another acknowledgement is still under way, or the peer has let go of it
-    /// (RFC 2018, 8). As in Linux (tcp_check_sack_reneging), the timer need not run its full time to tell.</summary>
+    /// <summary>The data after the acknowledgement has been reported as arrived: either another acknowledgement is under way, or the peer has reneged (RFC
+    /// 2018, 8). As in Linux (tcp_check_sack_reneging), the timer is shortened to tell.</summary>
     private void SuspectReneging(in AckReport report)
     {
         if (report.Acknowledged == 0 || Log?.First.State != TransmissionState.Arrived)
@@ -316,8 +316,8 @@ internal sealed partial class LossRecovery(SenderState state)
         state.Timer.Hasten(report.Now + (half > LeastRenegingDelay ? half : LeastRenegingDelay));
     }
 
-    /// <summary>A peer that let go of what it had reported is found out by a second time-out, or by its cumulative acknowledgement ending where a report
-    /// begins (RFC 2018, 8).</summary>
+    /// <summary>A second time-out reveals a peer that has reneged, or a cumulative acknowledgement that ends where a reported range begins (RFC 2018,
+    /// 8).</summary>
     private void ForgetReneged(bool isFirst)
     {
         if (Log is null)
@@ -329,8 +329,8 @@ internal sealed partial class LossRecovery(SenderState state)
             Log.ForgetArrivals();
     }
 
-    /// <summary>A peer that has shrunk its window is not sent what is outside; but the first segment is sent in any case, for it is the probe then, as in
-    /// Linux (RFC 9293, 3.8.6).</summary>
+    /// <summary>Limits a retransmission to the window of a peer that has shrunk it. The first segment is sent in any case, as a zero-window probe, as in Linux
+    /// (RFC 9293, 3.8.6).</summary>
     private bool FitsWindow(uint from, ref int length)
     {
         var window = (int)(Sender.SndUna + Sender.SndWnd - from);

@@ -3,25 +3,25 @@ namespace Tapwire.Stack.Tcp.Connection;
 /// <summary>A path-MTU probe (RFC 4821, 7): one segment that is larger than the others.</summary>
 internal sealed class MtuProbe(SenderState state)
 {
-    /// <summary>Segments that must fit the congestion window beside a probe, so that its loss shows (RFC 4821, 7.5).</summary>
+    /// <summary>Segments that must fit the congestion window beside a probe, so that its loss is detected (RFC 4821, 7.5).</summary>
     private const int WindowBeside = 8;
 
-    /// <summary>Packet size of the probe that is under way; 0: none.</summary>
+    /// <summary>Packet size of the probe in flight; 0: none.</summary>
     private int _size;
 
-    /// <summary>A probe is the next to leave, and there is no room for it yet.</summary>
+    /// <summary>A probe is next to leave, but has no room yet.</summary>
     public bool IsWaiting { get; private set; }
 
     public bool IsUnderWay => _size > 0;
 
-    /// <summary>Sends a probe, if the search goes on and enough follows to show its loss.</summary>
+    /// <summary>Sends a probe, if the search is in progress and enough data follows to show its loss.</summary>
     public bool Send(Instant now)
     {
         IsWaiting = false;
         var sender = state.Sender;
         if (_size > 0 || state.Recovery.State != LossState.Open || sender.IsUrgent)
             return false;
-        var size = sender.Path.NextProbe(sender.Connection, isQuiet: state.Board.Log is not { ArrivedBytes: > 0 }, now);
+        var size = sender.Path.NextMtuProbe(sender.Connection, isQuiet: state.Board.Log is not { ArrivedBytes: > 0 }, now);
         if (size == 0)
             return false;
         var segmentSize = sender.SegmentSize;
@@ -30,21 +30,21 @@ internal sealed class MtuProbe(SenderState state)
         var window = state.Recovery.Window;
         if (sender.CurrentSegmentSize != segmentSize || sender.Unsent < needed || Math.Min(window, sender.SndWnd) < needed)
             return false;
-        // While acknowledgements come, whatever is smaller waits, or there would never be room.
+        // While acknowledgements come, smaller segments wait, or there would never be room.
         var room = Math.Min(window - sender.Pipe, sender.UsableWindow);
         IsWaiting = room < length && sender.SndNxt != sender.SndUna;
         if (room < length || !state.Pacer.Allows(now))
             return false;
         _size = size;
-        state.NewData.Emit(length, now, isProbe: true);
-        state.Board.Log!.Last.IsProbe = true;
+        state.NewData.Emit(length, now, isMtuProbe: true);
+        state.Board.Log!.Last.IsMtuProbe = true;
         return true;
     }
 
     public void Arrived(Transmission probe)
     {
-        probe.IsProbe = false;
-        if (!state.Sender.Path.ProbeArrived(state.Sender.Connection, _size))
+        probe.IsMtuProbe = false;
+        if (!state.Sender.Path.MtuProbeArrived(state.Sender.Connection, _size))
             return;
         state.Sender.Layer.Counters.TcpExtTCPMTUPSuccess++;
         _size = 0;
@@ -52,9 +52,9 @@ internal sealed class MtuProbe(SenderState state)
 
     public void Lost(Transmission probe)
     {
-        probe.IsProbe = false;
+        probe.IsMtuProbe = false;
         state.Sender.Layer.Counters.TcpExtTCPMTUPFail++;
-        state.Sender.Path.ProbeLost(_size);
+        state.Sender.Path.MtuProbeLost(_size);
         _size = 0;
     }
 

@@ -3,29 +3,29 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Tcp.Connection;
 
 /// <summary>
-/// Sends what was never sent: when windows, pace and Nagle's algorithm allow it, in segments of what size (RFC 9293, 3.7.4, 3.8.6.2.1; RFC 1122, 4.2.3.4).
+/// Sends new data: when windows, pace and Nagle's algorithm allow it, and in segments of which size (RFC 9293, 3.7.4, 3.8.6.2.1; RFC 1122, 4.2.3.4).
 /// </summary>
 internal sealed class NewData(SenderState state)
 {
-    /// <summary>End of the last segment sent that was not full-sized (RFC 9293, 3.7.4, in Minshall's variant); follows SND.UNA, lest it seem to lie
-    /// ahead after 2 GiB.</summary>
+    /// <summary>End of the last segment sent that was not full-sized (RFC 9293, 3.7.4, in Minshall's variant). It follows SND.UNA, because a number 2 GiB
+    /// behind would seem to lie ahead.</summary>
     private uint _lastSmall;
 
-    /// <summary>The most bytes in flight at a time since this round began, and where it ends.</summary>
+    /// <summary>Largest flight of this round, in bytes, and the end of the round.</summary>
     private int _largestFlight;
     private uint _roundEnd;
 
-    /// <summary>What was in flight below this when the congestion window held the sender back.</summary>
+    /// <summary>Bytes below this were in flight when the congestion window limited the sender.</summary>
     private uint _congestionLimitedTo;
 
-    /// <summary>When new data was last sent, or the window was adapted to the time that has passed since. A fresh state has been idle for ever.</summary>
+    /// <summary>When new data was last sent, or the window was last reduced for idle time. A fresh state has always been idle.</summary>
     private Instant _idleSince;
 
-    /// <summary>The peer's window is why the next segment does not leave.</summary>
+    /// <summary>The peer's window keeps the next segment back.</summary>
     public bool IsPeerLimited { get; private set; }
 
-    /// <summary>Congestion control, and neither the application nor the peer, has held the sender back. In slow start a flight of more than half the window
-    /// counts, until all of it is acknowledged, for the window is to double (tcp_is_cwnd_limited).</summary>
+    /// <summary>The congestion window has limited the sender, not the application or the peer. In slow start a flight of more than half the window counts,
+    /// until all of it is acknowledged, because the window is to double (tcp_is_cwnd_limited).</summary>
     public bool IsCongestionLimited =>
         Seq.Gt(_congestionLimitedTo, Sender.SndUna) || state.Recovery.State == LossState.Loss
         || (state.Congestion.IsInSlowStart && 2L * _largestFlight > state.Congestion.Window);
@@ -44,7 +44,7 @@ internal sealed class NewData(SenderState state)
         _roundEnd = sndUna;
     }
 
-    /// <summary>The idle time of the congestion window begins anew.</summary>
+    /// <summary>Restarts the idle time of the congestion window.</summary>
     public void RestartIdleTime(Instant now) => _idleSince = now;
 
     /// <summary>Everything below <paramref name="ack"/> is acknowledged.</summary>
@@ -55,12 +55,12 @@ internal sealed class NewData(SenderState state)
         _roundEnd = Seq.Max(_roundEnd, ack);
     }
 
-    /// <summary>Payload of the largest packet that may be handed down: whole segments that the device cuts.</summary>
+    /// <summary>Payload of the largest packet that the device cuts into whole segments.</summary>
     /// <param name="full">Payload of one segment.</param>
     public int MaxPayload(int full)
     {
         var sender = Sender;
-        // A device repeats the urgent pointer in each segment, where it would be wrong.
+        // A device would repeat the urgent pointer in each segment, where it would be wrong.
         if (sender.Path.SuperFrame == 0 || sender.IsUrgent)
             return full;
         var room = Math.Min(sender.Path.SuperFrame, ushort.MaxValue) - SynOptions.IpHeaderLength(sender.Connection.RemoteAddress) - TcpHeader.MaxLength;
@@ -85,7 +85,7 @@ internal sealed class NewData(SenderState state)
         if (sender.SndNxt == sender.SndUna)
             RestartAfterIdle(now);
 
-        // The FIN takes a place in the window as a byte does, but none in the congestion window.
+        // The FIN takes a sequence number in the peer's window, but no room in the congestion window.
         var unsent = sender.Unsent;
         var window = sender.UsableWindow;
         if (unsent == 0)
@@ -101,7 +101,7 @@ internal sealed class NewData(SenderState state)
         var length = Math.Min(unsent, Math.Min(allowed, MaxPayload(full)));
         if (length >= full)
         {
-            // Whole segments; the rest with them only if it may go by itself.
+            // Whole segments; a small rest goes with them only if it could be sent by itself.
             var rest = length % full;
             if (rest > 0 && (length < unsent || !MaySendSmall))
                 length -= rest;
@@ -122,9 +122,9 @@ internal sealed class NewData(SenderState state)
 
     /// <summary>Sends bytes for the first time, and the FIN with the last of them.</summary>
     /// <param name="length">Bytes, not more than are unsent.</param>
-    /// <param name="isProbe">A path-MTU probe: one packet, however large.</param>
+    /// <param name="isMtuProbe">A path-MTU probe: one packet, however large.</param>
     /// <returns>True.</returns>
-    public bool Emit(int length, Instant now, bool isProbe = false)
+    public bool Emit(int length, Instant now, bool isMtuProbe = false)
     {
         var sender = Sender;
         var sequence = sender.SndNxt;
@@ -136,7 +136,7 @@ internal sealed class NewData(SenderState state)
         if (sender.IsShutDown && end == state.Queue.End && Seq.Lt(end, sender.SndUna + sender.SndWnd))
             flags |= TcpFlags.Fin;
         var full = sender.CurrentSegmentSize;
-        if (length % full != 0 && !isProbe)
+        if (length % full != 0 && !isMtuProbe)
             _lastSmall = end;
         if (sequence == sender.SndUna)
             sender.Connection.UserTimeout.Restart(now);
@@ -144,9 +144,9 @@ internal sealed class NewData(SenderState state)
         state.Recovery.Sent(length);
         sender.MoveNext((flags & TcpFlags.Fin) != 0 ? end + 1 : end);
         MeasureFlight();
-        state.Board.Sent(sequence, pipe, full, isProbe, now);
+        state.Board.Sent(sequence, pipe, full, isMtuProbe, now);
         state.Pacer.Sent(length, now);
-        sender.Emit(new SegmentSpan(sequence, length, flags, Again: false, isProbe), now);
+        sender.Emit(new SegmentSpan(sequence, length, flags, Again: false, isMtuProbe), now);
         _idleSince = now;
         if (!sender.Connection.IsInHandshake)
             state.Timer.DataSent(isSecond: sequence != sender.SndUna && (int)(sequence - sender.SndUna) <= sender.SegmentSize, now);
@@ -160,7 +160,7 @@ internal sealed class NewData(SenderState state)
         IsPeerLimited = false;
     }
 
-    /// <summary>New data has left. A round ends when all that was in flight at its largest is acknowledged.</summary>
+    /// <summary>New data has left. A round ends when everything in flight at its largest flight is acknowledged.</summary>
     private void MeasureFlight()
     {
         var flight = Sender.Flight;
@@ -170,7 +170,8 @@ internal sealed class NewData(SenderState state)
         _roundEnd = Sender.SndNxt;
     }
 
-    /// <summary>Nothing is in flight. The window shrinks once for each time-out that has passed, however often something is tried while the peer's window is closed.</summary>
+    /// <summary>Sending begins with nothing in flight. The window shrinks once per time-out that has passed, however often the sender tries while the peer's
+    /// window is closed.</summary>
     private void RestartAfterIdle(Instant now)
     {
         var idle = now - _idleSince;
@@ -180,7 +181,7 @@ internal sealed class NewData(SenderState state)
             _idleSince = now;
     }
 
-    /// <summary>The application, or the peer's window, is why no more is in flight, not the network.</summary>
+    /// <summary>The application, or the peer's window, limits the data in flight, not the network.</summary>
     private void LimitedByOthers()
     {
         if (state.Board.Log is { LostBytes: 0 } && Sender.Pipe < state.Recovery.Window)

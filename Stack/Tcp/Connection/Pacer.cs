@@ -1,30 +1,30 @@
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <summary>The pace at which segments leave.</summary>
+/// <summary>Paces segments.</summary>
 internal sealed class Pacer(SenderState state)
 {
-    /// <summary>What has not been sent for other reasons than the pace may leave at once, up to so much time's worth.</summary>
+    /// <summary>Data kept back for other reasons than the pace may leave at once, up to this much time's worth.</summary>
     private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(0.25);
 
-    /// <summary>What a late timer has missed is made up for, up to so much: otherwise the true rate stays below the pace, and a congestion control that measures it
-    /// lowers the pace after it.</summary>
+    /// <summary>The loss by a late timer is made up for, up to this much. Otherwise the true rate would stay below the pace, and a congestion control that
+    /// measures it would lower the pace in turn.</summary>
     private static readonly TimeSpan TimerSlack = TimeSpan.FromMilliseconds(4);
 
     /// <summary>When the next segment may leave.</summary>
     private Instant _at;
 
-    /// <summary>The next segment waits for the pace.</summary>
+    /// <summary>The pace keeps the next segment back.</summary>
     private bool _isHolding;
 
-    /// <summary>The pace was what held back the last turn, too.</summary>
+    /// <summary>The pace kept data back in the last turn, too.</summary>
     private bool _isCatchingUp;
 
-    /// <summary>When to look again; Never if the pace holds nothing back.</summary>
+    /// <summary>When to try again; Never unless the pace keeps something back.</summary>
     public Instant WakeAt => _isHolding ? _at : Instant.Never;
 
     /// <summary>
-    /// Bytes that may leave as one packet without filling a queue on the way: half a millisecond's worth. While other sockets wait for their turn, the wire is
-    /// full whoever sends: then up to half a window, so that a thousand slow connections do not make as many small packets of what few would send in large ones.
+    /// Bytes that may leave as one packet without filling a queue on the path: half a millisecond's worth. While other sockets wait for their turn, the wire is
+    /// full whoever sends. Then it is up to half a window, so that a thousand slow connections send large packets as few fast ones do.
     /// </summary>
     public long Burst
     {
@@ -44,7 +44,7 @@ internal sealed class Pacer(SenderState state)
     /// <summary>A turn of output begins.</summary>
     public void BeginTurn() => _isHolding = false;
 
-    /// <param name="hasMore">It was cut short, not at its end.</param>
+    /// <param name="hasMore">The turn was cut short.</param>
     public void EndTurn(bool hasMore) => _isCatchingUp = _isHolding || (hasMore && _isCatchingUp);
 
     public bool Allows(Instant now)
@@ -53,7 +53,7 @@ internal sealed class Pacer(SenderState state)
         return !_isHolding;
     }
 
-    /// <summary>So many bytes have left.</summary>
+    /// <summary>Counts sent bytes.</summary>
     public void Sent(int bytes, Instant now)
     {
         var rate = Rate;
@@ -65,10 +65,10 @@ internal sealed class Pacer(SenderState state)
         _at = Instant.Max(_at, earliest) + TimeSpan.FromTicks(bytes * TimeSpan.TicksPerSecond / rate);
     }
 
-    /// <summary>A time-out begins anew: what is lost does not wait for what was sent before.</summary>
+    /// <summary>A time-out starts the pace anew: retransmissions do not wait for what was sent before.</summary>
     public void Reset() => _at = Instant.Zero;
 
-    /// <summary>The pace would hold back what is sent now.</summary>
+    /// <summary>The pace would keep back data now.</summary>
     public bool IsAhead(Instant now) => _at > now;
 
     public void Clear()

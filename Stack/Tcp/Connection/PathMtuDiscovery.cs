@@ -3,47 +3,47 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Tcp.Connection;
 
 /// <summary>
-/// The largest packet that the path takes: told by ICMP (RFC 1191, RFC 8201, with the checks of RFC 5927), or, where ICMP is swallowed, found by trying (RFC 4821;
-/// RFC 8899): after repeated time-outs of large segments they become small, and single larger ones then find out what does pass.
+/// The path MTU: reported by ICMP (RFC 1191, RFC 8201, with the checks of RFC 5927), or, where ICMP is filtered, found by search (RFC 4821; RFC 8899). After
+/// repeated time-outs of large segments they become small, and single larger probes then find out what passes.
 /// </summary>
-/// <remarks>The probe that is under way is a <see cref="MtuProbe"/>.</remarks>
+/// <remarks><see cref="MtuProbe"/> is the probe in flight.</remarks>
 internal struct PathMtuDiscovery
 {
-    /// <summary>After so many time-outs in a row the path may be a black hole for large packets.</summary>
+    /// <summary>After this many time-outs in a row the path may be a black hole for large packets.</summary>
     private const int BlackHoleTimeouts = 4;
 
-    /// <summary>What every path takes, or nearly (BASE_PLPMTU, RFC 8899, 5.1.2; tcp_base_mss is a little less).</summary>
+    /// <summary>A size that nearly every path takes (BASE_PLPMTU, RFC 8899, 5.1.2; tcp_base_mss is a little less).</summary>
     private const int BaseMtuV4 = 1064;
     private const int BaseMtuV6 = 1280;
 
-    /// <summary>The search ends when no more than that could be won.</summary>
+    /// <summary>The search ends when it could gain no more than this.</summary>
     private const int SearchPrecision = 32;
 
-    /// <summary>Largest IP packet that is sent.</summary>
+    /// <summary>Size of the largest IP packet sent.</summary>
     private int _mtu;
 
-    /// <summary>What the way out takes.</summary>
+    /// <summary>The MTU of the egress interface.</summary>
     private int _linkMtu;
 
-    /// <summary>The search: what is known not to pass, one more than what may; 0 while there is none.</summary>
+    /// <summary>Upper bound of the search: packets of this size are known, or assumed, not to pass; 0 without a search.</summary>
     private int _searchBelow;
 
     /// <summary>The MSS that the peer has announced.</summary>
     private ushort _peerMss;
 
-    /// <summary>When it is time to try larger packets anew; the path may have changed (RFC 1191, 6.3).</summary>
+    /// <summary>When larger packets are tried again, because the path may have changed (RFC 1191, 6.3).</summary>
     private Instant _searchAgainAt;
 
-    /// <summary>Less is sent than the link takes.</summary>
+    /// <summary>Packets are smaller than the interface's MTU.</summary>
     public readonly bool IsReduced => _mtu < _linkMtu;
 
-    /// <summary>Largest packet that the device cuts into segments; 0 where it does not.</summary>
+    /// <summary>Largest packet that the device cuts into segments; 0 where it cuts none.</summary>
     public int SuperFrame { get; private set; }
 
     /// <summary>Payload of a full-sized segment without SACK blocks.</summary>
     public int SegmentSize { get; private set; }
 
-    /// <summary>Begins with a segment size for a peer that has not said what it takes.</summary>
+    /// <summary>Begins with a segment size for a peer that has not announced an MSS.</summary>
     public void Begin(TcpConnection connection, int linkMtu, int superFrame, int segmentSize, Instant now)
     {
         _linkMtu = linkMtu;
@@ -59,7 +59,7 @@ internal struct PathMtuDiscovery
         UpdateSegmentSize(connection);
     }
 
-    /// <summary>A router says that a packet was too big.</summary>
+    /// <summary>A router reports that a packet was too big.</summary>
     /// <returns>True if segments are smaller from now on.</returns>
     public bool Reduce(TcpConnection connection, int mtu, Instant now)
     {
@@ -70,8 +70,8 @@ internal struct PathMtuDiscovery
         return true;
     }
 
-    /// <summary>The timer has run out again and again while large segments were in flight.</summary>
-    /// <param name="timeouts">So often in a row.</param>
+    /// <summary>The timer has run out repeatedly while large segments were in flight.</summary>
+    /// <param name="timeouts">Number of time-outs in a row.</param>
     public void SuspectBlackHole(TcpConnection connection, int timeouts)
     {
         var layer = connection.Layer;
@@ -79,7 +79,7 @@ internal struct PathMtuDiscovery
         var size = SegmentSize + HeadersLength(connection);
         if (timeouts < BlackHoleTimeouts || !layer.Options.MtuProbing || size <= TcpLayer.LeastPathMtu(peer))
             return;
-        // What is larger than the floor is cut to it first; if that does not help, to what every router must take.
+        // Larger packets are first reduced to the floor; if that does not help, to the size that every router must take.
         var floor = peer.IsV4 ? BaseMtuV4 : BaseMtuV6;
         _searchBelow = _mtu;
         _searchAgainAt = Instant.Never;
@@ -87,10 +87,10 @@ internal struct PathMtuDiscovery
         SetMtu(connection, size > floor ? floor : TcpLayer.LeastPathMtu(peer));
     }
 
-    /// <summary>The packet size that is to be tried next, if the search goes on.</summary>
-    /// <param name="isQuiet">Nothing is reported as missing.</param>
+    /// <summary>The packet size of the next probe, if the search is in progress.</summary>
+    /// <param name="isQuiet">No data is reported missing.</param>
     /// <returns>0: none.</returns>
-    public int NextProbe(TcpConnection connection, bool isQuiet, Instant now)
+    public int NextMtuProbe(TcpConnection connection, bool isQuiet, Instant now)
     {
         if (_mtu >= _linkMtu)
             return 0;
@@ -110,13 +110,13 @@ internal struct PathMtuDiscovery
             return 0;
         }
 
-        // The whole first: most black holes are gone when the search begins anew, and most paths take what the link takes.
+        // The full MTU comes first: most black holes are gone when the search begins anew, and most paths take the interface's MTU.
         return _searchBelow > _linkMtu ? most : (least + most + 1) / 2;
     }
 
-    /// <summary>A packet of that size has passed.</summary>
-    /// <returns>True if it is larger than what was sent so far.</returns>
-    public bool ProbeArrived(TcpConnection connection, int size)
+    /// <summary>A probe of that size has arrived.</summary>
+    /// <returns>True if it is larger than all packets before.</returns>
+    public bool MtuProbeArrived(TcpConnection connection, int size)
     {
         if (size <= _mtu)
             return false;
@@ -124,10 +124,10 @@ internal struct PathMtuDiscovery
         return true;
     }
 
-    /// <summary>A packet of that size has not passed.</summary>
-    public void ProbeLost(int size) => _searchBelow = Math.Min(_searchBelow, size);
+    /// <summary>A probe of that size was lost.</summary>
+    public void MtuProbeLost(int size) => _searchBelow = Math.Min(_searchBelow, size);
 
-    /// <summary>Bytes of a full-sized packet that are no payload.</summary>
+    /// <summary>Bytes of headers in a full-sized packet.</summary>
     public static int HeadersLength(TcpConnection connection) =>
         SynOptions.IpHeaderLength(connection.RemoteAddress) + TcpHeader.MinLength + (connection.Timestamps.AreUsed ? TcpHeader.TimestampLength : 0);
 

@@ -1,11 +1,12 @@
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <summary>The persist timer (RFC 9293, 3.8.6.1): probes a window that is closed, or too small for a worthwhile segment, while nothing is in flight.</summary>
+/// <summary>The persist timer (RFC 9293, 3.8.6.1): sends zero-window probes while nothing is in flight and the window is closed, or too small for a worthwhile
+/// segment.</summary>
 internal sealed class PersistTimer(SenderState state)
 {
     private byte _backoff;
 
-    /// <summary>Probes since the peer was heard last.</summary>
+    /// <summary>Probes since the peer was last heard.</summary>
     private byte _unanswered;
 
     /// <summary>When the next probe is due; Never while it does not run.</summary>
@@ -16,7 +17,7 @@ internal sealed class PersistTimer(SenderState state)
     /// <summary>An acknowledgement has come.</summary>
     public void Answered() => _unanswered = 0;
 
-    /// <param name="isHeldBack">The peer's window holds everything back, and nothing is in flight.</param>
+    /// <param name="isHeldBack">The peer's window keeps all data back, and nothing is in flight.</param>
     public void Update(bool isHeldBack, Instant now)
     {
         if (!isHeldBack)
@@ -31,9 +32,9 @@ internal sealed class PersistTimer(SenderState state)
         }
     }
 
-    /// <summary>As long as the peer answers, probes go on for ever.</summary>
-    /// <remarks>Not so once the application is gone: a peer could keep any number of connections with their data by a closed window (RFC 6429, 4). As in
-    /// Linux (tcp_probe_timer), it has so many probes, and until they come as seldom as they may.</remarks>
+    /// <summary>As long as the peer answers, probes continue indefinitely.</summary>
+    /// <remarks>That ends once the application is gone: a closed window could otherwise keep any number of connections with their data (RFC 6429, 4). As in
+    /// Linux (tcp_probe_timer), the peer then has a limited number of probes, until the interval between them has reached its maximum.</remarks>
     public void TimedOut(Instant now)
     {
         var retries = Connection.MaxRetries;
@@ -48,7 +49,7 @@ internal sealed class PersistTimer(SenderState state)
         _unanswered++;
         if (_backoff < byte.MaxValue)
             _backoff++;
-        state.Sender.DemandProbe();
+        state.Sender.ElicitAcknowledgment();
         Set(now);
     }
 

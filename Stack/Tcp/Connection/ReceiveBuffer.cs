@@ -1,27 +1,28 @@
 namespace Tapwire.Stack.Tcp.Connection;
 
 /// <summary>
-/// The size of the receive buffer. It grows with what the application takes per round trip, as in Linux (tcp_rcv_space_adjust): in a round trip twice as much must
-/// fit as was taken in the last one, or the window holds the sender back while its own window still grows.
+/// The size of the receive buffer. It grows with what the application reads per round trip, as in Linux (tcp_rcv_space_adjust). It must hold twice what was
+/// read in the last round trip, or the window would limit a sender whose own window still grows.
 /// </summary>
 internal struct ReceiveBuffer
 {
-    /// <summary>What the first round trip brings in any case (TCP_INIT_CWND). Measured by less, the growth in the second round trip would seem huge.</summary>
+    /// <summary>Segments that the first round trip brings in any case (TCP_INIT_CWND). With a smaller number the growth in the second round trip would seem
+    /// huge.</summary>
     private const int InitialSegments = 10;
 
-    /// <summary>Milliseconds beyond which an echoed timestamp measures no round trip.</summary>
+    /// <summary>An echoed timestamp measures no round trip beyond this, in milliseconds.</summary>
     private const uint LongestRoundTrip = 60_000;
 
     private BufferSize _size;
 
-    /// <summary>Bytes that the application has taken in this round trip.</summary>
-    private int _taken;
+    /// <summary>Bytes that the application has read in this round trip.</summary>
+    private int _bytesRead;
 
-    /// <summary>The most that it has taken in an earlier one.</summary>
-    private int _takenBefore;
-    private Instant _takenSince;
+    /// <summary>Most bytes that it has read in an earlier one.</summary>
+    private int _bytesReadBefore;
+    private Instant _readSince;
 
-    /// <summary>Round trip as a receiver sees it: from an acknowledgement to what it lets out.</summary>
+    /// <summary>The receiver's measure of the round trip: from an acknowledgement to the segment that it lets out.</summary>
     private TimeSpan _roundTrip;
     private uint _lastEcho;
 
@@ -31,29 +32,29 @@ internal struct ReceiveBuffer
 
     public void Set(int named, TcpOptions stack, bool isUnderPressure) => _size.Set(named, stack.ReceiveBuffer, stack.MaxReceiveBuffer, isUnderPressure);
 
-    /// <summary>The application has taken bytes.</summary>
-    /// <param name="smoothed">The sender's measure of the round trip, for as long as the receiver has none.</param>
-    /// <param name="segmentSize">The peer's.</param>
-    /// <param name="share">As much of the memory as it may grow to.</param>
-    public void Taken(int bytes, TimeSpan smoothed, int segmentSize, int share, Instant now)
+    /// <summary>The application has read bytes.</summary>
+    /// <param name="smoothed">The sender's measure of the round trip, for use while the receiver has none.</param>
+    /// <param name="segmentSize">The peer's segment size.</param>
+    /// <param name="share">The share of the memory to which the buffer may grow.</param>
+    public void ApplicationRead(int bytes, TimeSpan smoothed, int segmentSize, int share, Instant now)
     {
-        _taken += bytes;
-        if (now - _takenSince < (_roundTrip > TimeSpan.Zero ? _roundTrip : smoothed))
+        _bytesRead += bytes;
+        if (now - _readSince < (_roundTrip > TimeSpan.Zero ? _roundTrip : smoothed))
             return;
-        _takenBefore = Math.Max(_takenBefore, InitialSegments * segmentSize);
-        if (_taken > _takenBefore && _size.MayGrow)
+        _bytesReadBefore = Math.Max(_bytesReadBefore, InitialSegments * segmentSize);
+        if (_bytesRead > _bytesReadBefore && _size.MayGrow)
         {
-            var wanted = 2L * _taken + 16 * segmentSize;
-            wanted += 2 * wanted * (_taken - _takenBefore) / _takenBefore;
+            var wanted = 2L * _bytesRead + 16 * segmentSize;
+            wanted += 2 * wanted * (_bytesRead - _bytesReadBefore) / _bytesReadBefore;
             _size.GrowTo(Math.Min(wanted, share));
         }
 
-        _takenBefore = Math.Max(_takenBefore, _taken);
-        _taken = 0;
-        _takenSince = now;
+        _bytesReadBefore = Math.Max(_bytesReadBefore, _bytesRead);
+        _bytesRead = 0;
+        _readSince = now;
     }
 
-    /// <summary>An echoed timestamp would measure a round trip that is worth knowing.</summary>
+    /// <summary>An echoed timestamp would give a useful measure of the round trip.</summary>
     public bool Measures(uint echo)
     {
         if (echo == _lastEcho || !_size.MayGrow)
@@ -62,7 +63,7 @@ internal struct ReceiveBuffer
         return true;
     }
 
-    /// <summary>So many milliseconds have passed between an acknowledgement and a full-sized segment that it has let out.</summary>
+    /// <summary>Takes the milliseconds between an acknowledgement and a full-sized segment that it has let out.</summary>
     public void Measured(uint elapsed)
     {
         if (elapsed > LongestRoundTrip)

@@ -1,25 +1,25 @@
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <summary>The retransmission timer (RFC 6298), which is also the timer of tail loss probes (RFC 8985, 7.2).</summary>
+/// <summary>The retransmission timer (RFC 6298). It is also the timer of tail loss probes (RFC 8985, 7.2).</summary>
 internal sealed class RetransmissionTimer(SenderState state)
 {
-    /// <summary>R1 of RFC 9293, 3.8.3: so many retransmissions in a row are reported.</summary>
+    /// <summary>R1 of RFC 9293, 3.8.3: this many retransmissions in a row are reported.</summary>
     private const int ReportedRetries = 3;
 
-    /// <summary>It is set for a tail loss probe.</summary>
-    private bool _isTailProbe;
+    /// <summary>The timer is set for a tail loss probe.</summary>
+    private bool _isTailLossProbe;
 
-    /// <summary>When the time-out would be, if no probe comes before it.</summary>
+    /// <summary>When the time-out is due unless a tail loss probe comes first.</summary>
     private Instant _timeoutAt;
 
-    /// <summary>When new data last set the probe.</summary>
-    private Instant _probeFrom;
+    /// <summary>When new data last set the time of the tail loss probe.</summary>
+    private Instant _tailLossProbeFrom;
 
-    /// <summary>When it runs out; Never while it does not run.</summary>
+    /// <summary>When the timer runs out; Never while it does not run.</summary>
     public Instant At { get; private set; } = Instant.Never;
 
-    /// <summary>Doublings of the time-out. They last until a round trip is measured (RFC 6298, 5; Karn's algorithm): an acknowledgement of what was sent
-    /// twice does not tell how long the path takes, and with the old time-out the next segment would be sent twice as well, for ever.</summary>
+    /// <summary>Number of doublings of the time-out, kept until a round trip is measured (RFC 6298, 5; Karn's algorithm). The acknowledgement of a repeated
+    /// segment does not show how long the path takes; with the old time-out the next segment would be sent twice as well, for ever.</summary>
     public byte Backoff { get; private set; }
 
     /// <summary>Time-outs in a row, without new data acknowledged in between.</summary>
@@ -41,15 +41,15 @@ internal sealed class RetransmissionTimer(SenderState state)
     {
         var connection = Connection;
         _timeoutAt = now + connection.CurrentRto;
-        // RFC 8985, 7.2: a probe that would come later than the time-out takes its place: it shows what is lost without shrinking the window to one segment.
-        var probeAt = state.TailProbe.At(now);
-        _isTailProbe = probeAt != Instant.Never;
+        // RFC 8985, 7.2: a tail loss probe that would come later than the time-out replaces it, and shows losses without shrinking the window to one segment.
+        var probeAt = state.TailLossProbe.At(now);
+        _isTailLossProbe = probeAt != Instant.Never;
         At = connection.UserTimeout.Bound(connection.Options, Instant.Min(_timeoutAt, probeAt), now);
     }
 
-    /// <summary>New data has left. A timer that does not run is started (RFC 6298, 5.1); a probe counts from the last data (RFC 8985, 7.2), but comes no
-    /// later than the time-out would.</summary>
-    /// <param name="isSecond">It is the second segment in flight: a probe waits longer for a single one.</param>
+    /// <summary>New data has left. A timer that does not run is started (RFC 6298, 5.1). A tail loss probe is timed from the last data (RFC 8985, 7.2), but
+    /// comes no later than the time-out would.</summary>
+    /// <param name="isSecond">It is the second segment in flight: the probe waits longer for a single one.</param>
     public void DataSent(bool isSecond, Instant now)
     {
         if (At == Instant.Never)
@@ -58,26 +58,26 @@ internal sealed class RetransmissionTimer(SenderState state)
             return;
         }
 
-        // All that leaves in one turn leaves at the same time.
-        if (!_isTailProbe || (_probeFrom == now && !isSecond))
+        // All segments of one turn leave at the same time.
+        if (!_isTailLossProbe || (_tailLossProbeFrom == now && !isSecond))
             return;
-        _probeFrom = now;
-        var probeAt = state.TailProbe.At(now);
+        _tailLossProbeFrom = now;
+        var probeAt = state.TailLossProbe.At(now);
         if (probeAt != Instant.Never)
             At = Connection.UserTimeout.Bound(Connection.Options, Instant.Min(_timeoutAt, probeAt), now);
     }
 
-    /// <summary>Runs out earlier, as a time-out.</summary>
+    /// <summary>Sets the timer to an earlier time, as a time-out.</summary>
     public void Hasten(Instant at)
     {
         At = at;
-        _isTailProbe = false;
+        _isTailLossProbe = false;
     }
 
-    /// <summary>A tail loss probe has no use any more.</summary>
-    public void ProbeEnded(Instant now)
+    /// <summary>A tail loss probe is not useful any more.</summary>
+    public void TailLossProbeEnded(Instant now)
     {
-        if (_isTailProbe && At != Instant.Never)
+        if (_isTailLossProbe && At != Instant.Never)
             Restart(now);
     }
 
@@ -86,16 +86,17 @@ internal sealed class RetransmissionTimer(SenderState state)
         Stop();
         if (Sender.SndUna == Sender.SndNxt)
             return;
-        if (_isTailProbe && !Connection.UserTimeout.IsOver(Connection.Options, now) && state.Recovery.State == LossState.Open)
+        if (_isTailLossProbe && !Connection.UserTimeout.IsOver(Connection.Options, now) && state.Recovery.State == LossState.Open)
         {
-            state.TailProbe.TimedOut();
+            state.TailLossProbe.TimedOut();
             Restart(now);
             return;
         }
 
-        // While the peer is heard and has closed its window over what is in flight, this is a probe: it may go on for ever, if an application waits for it.
-        var probing = Sender.SndWnd == 0 && !Connection.IsClosedByOwner && Connection.IsPeerHeard(now);
-        if ((Timeouts >= Connection.MaxRetries && !probing) || Connection.UserTimeout.IsOver(Connection.Options, now))
+        // The peer is alive and has closed its window over data in flight: the retransmission is a zero-window probe, which may continue while an application
+        // waits.
+        var isZeroWindowProbe = Sender.SndWnd == 0 && !Connection.IsClosedByOwner && Connection.IsPeerHeard(now);
+        if ((Timeouts >= Connection.MaxRetries && !isZeroWindowProbe) || Connection.UserTimeout.IsOver(Connection.Options, now))
         {
             Connection.GiveUp();
             return;
@@ -119,7 +120,7 @@ internal sealed class RetransmissionTimer(SenderState state)
         At = Instant.Never;
         Backoff = 0;
         Timeouts = 0;
-        _probeFrom = default;
-        _isTailProbe = false;
+        _tailLossProbeFrom = default;
+        _isTailLossProbe = false;
     }
 }

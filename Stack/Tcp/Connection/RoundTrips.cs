@@ -1,9 +1,10 @@
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <summary>What a sender has measured of the round trip: smoothed for the time-out (RFC 6298), and the least for loss detection (RFC 8985, 6.2) and congestion control.</summary>
+/// <summary>A sender's measures of the round trip: smoothed for the time-out (RFC 6298), and the least for loss detection (RFC 8985, 6.2) and congestion
+/// control.</summary>
 internal struct RoundTrips
 {
-    /// <summary>So long the least round trip is remembered (tcp_min_rtt_wlen).</summary>
+    /// <summary>How long the least round trip is remembered (tcp_min_rtt_wlen).</summary>
     private static readonly TimeSpan MinFilter = TimeSpan.FromSeconds(300);
 
     private RoundTripTime _time;
@@ -31,7 +32,7 @@ internal struct RoundTrips
 
     public readonly TimeSpan Timeout(TcpOptions options, TimeSpan initial, int backoff) => _time.Timeout(options, initial, backoff);
 
-    /// <summary>One transmission was answered after that time.</summary>
+    /// <summary>Takes the time from one transmission to its answer.</summary>
     public void Sampled(TimeSpan roundTrip, Instant now)
     {
         if (Min != TimeSpan.Zero && roundTrip > Min && now - _minAt <= MinFilter)

@@ -2,16 +2,16 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <summary>What is between SND.UNA and SND.NXT, and what of it has arrived (RFC 2018, 5; RFC 2883).</summary>
+/// <summary>The data between SND.UNA and SND.NXT, and which parts of it have arrived (RFC 2018, 5; RFC 2883).</summary>
 internal sealed class Scoreboard(SenderState state)
 {
-    /// <summary>Up to here everything was sent before the last round trip was measured: one measurement per round trip (RFC 6298, 3).</summary>
+    /// <summary>Everything below was sent before the last round trip was measured, so that each round trip is measured once (RFC 6298, 3).</summary>
     private uint _measuredTo;
 
     /// <summary>Null: nothing is in flight, or only a SYN.</summary>
     public TransmissionLog? Log { get; private set; }
 
-    /// <summary>Bytes that count as lost.</summary>
+    /// <summary>Bytes marked lost.</summary>
     public int LostBytes => Log?.LostBytes ?? 0;
 
     /// <summary>Bytes in flight that the peer has reported.</summary>
@@ -22,17 +22,17 @@ internal sealed class Scoreboard(SenderState state)
     /// <summary>Begins with everything below <paramref name="sndUna"/> acknowledged.</summary>
     public void Begin(uint sndUna) => _measuredTo = sndUna - 1;
 
-    /// <summary>Notes what has just been sent for the first time, up to SND.NXT.</summary>
-    /// <param name="pipe">Bytes in flight before it.</param>
+    /// <summary>Records data that was just sent for the first time, up to SND.NXT.</summary>
+    /// <param name="pipe">Bytes in flight before it was sent.</param>
     /// <param name="full">Payload of a full-sized segment.</param>
-    public void Sent(uint start, int pipe, int full, bool isProbe, Instant now)
+    public void Sent(uint start, int pipe, int full, bool isMtuProbe, Instant now)
     {
         var sender = Sender;
         var end = sender.SndNxt;
         var bytes = (int)(end - start);
         var log = Log ??= sender.Layer.Transmissions.RentLog();
-        var size = isProbe ? bytes : full;
-        if (!isProbe && log.CanExtend(start, now, bytes, size))
+        var size = isMtuProbe ? bytes : full;
+        if (!isMtuProbe && log.CanExtend(start, now, bytes, size))
         {
             log.Extend(end, size, sender.FinSent);
             log.Last.InFlight += bytes;
@@ -42,7 +42,7 @@ internal sealed class Scoreboard(SenderState state)
         sender.Rate.Sent(log.Append(start, end, now, size, sender.FinSent), pipe, bytes, now);
     }
 
-    /// <summary>Takes what is acknowledged out of the log.</summary>
+    /// <summary>Removes acknowledged data from the log.</summary>
     public void Acknowledged(uint ack, in TcpHeader segment, ref AckReport report)
     {
         if (Log is null)
@@ -66,7 +66,7 @@ internal sealed class Scoreboard(SenderState state)
                 Log.TrimFirst(end);
         }
 
-        // What waited behind a gap until it was filled tells nothing about round trips (Karn).
+        // Data that waited behind a gap until a retransmission filled it measures no round trip (Karn).
         if (repeated)
             report.RoundTrip = TimeSpan.Zero;
         else if (sentAt != Instant.Never && Seq.Gt(ack, _measuredTo))
@@ -75,8 +75,8 @@ internal sealed class Scoreboard(SenderState state)
             Drop();
     }
 
-    /// <summary>Measures the round trip of what SND.UNA has passed: by our own clock, or, where retransmissions forbid that, by the timestamp that came back (RFC 7323,
-    /// 4).</summary>
+    /// <summary>Measures the round trip of data that SND.UNA has passed: by our own clock, or, where retransmissions forbid that, by the echoed timestamp (RFC
+    /// 7323, 4).</summary>
     public void MeasureRoundTrip(in TcpHeader segment, ref AckReport report)
     {
         _measuredTo = Seq.Max(_measuredTo, Sender.SndUna - 1);
@@ -101,8 +101,8 @@ internal sealed class Scoreboard(SenderState state)
         report.SmoothedRoundTrip = Sender.RoundTrips.Smoothed;
     }
 
-    /// <summary>Takes SACK blocks (RFC 2018, 5), the lowest first: they come with the latest first (4), and in that order what was merely reported later would seem
-    /// to have arrived later than what follows it.</summary>
+    /// <summary>Takes SACK blocks (RFC 2018, 5), the lowest first. They come with the latest first (4); in that order, data that was merely reported later
+    /// would seem to have arrived later than data behind it.</summary>
     public void TakeReports(in TcpHeader segment, ref AckReport report)
     {
         SackBlocks blocks = default;
@@ -132,7 +132,7 @@ internal sealed class Scoreboard(SenderState state)
         state.Recovery.StopReorderingTimer();
     }
 
-    /// <summary>Puts a block in its place among <paramref name="count"/> that are in order.</summary>
+    /// <summary>Inserts a block among <paramref name="count"/> that are in order.</summary>
     private static void Insert(ref SackBlocks blocks, int count, SackBlock block)
     {
         for (; count > 0 && Seq.Gt(blocks[count - 1].Start, block.Start); count--)
@@ -145,8 +145,8 @@ internal sealed class Scoreboard(SenderState state)
         Seq.Le(block.End, segment.Acknowledgment)
         || (segment.SackCount > 1 && Seq.Ge(block.Start, segment.Sacks[1].Start) && Seq.Le(block.End, segment.Sacks[1].End));
 
-    /// <summary>Bytes have arrived ahead of a gap. As in Linux (tcp_match_skb_to_sack), only whole segments count: a peer that reports single bytes would
-    /// otherwise have an entry for each, and be sent each by itself.</summary>
+    /// <summary>Bytes have arrived ahead of a gap. As in Linux (tcp_match_skb_to_sack), only whole segments count. Otherwise a peer that reports single bytes
+    /// would get an entry for each, and each would be sent by itself.</summary>
     private void TakeReport(uint start, uint end, in TcpHeader segment, ref AckReport report)
     {
         var log = Log!;
@@ -191,7 +191,7 @@ internal sealed class Scoreboard(SenderState state)
         }
 
         var isAmbiguous = entry.IsRepeated && (elapsed < sender.RoundTrips.Min || sender.AnswersBefore(segment, TcpLayer.TimestampClock(entry.SentAt)));
-        if (entry.IsProbe)
+        if (entry.IsMtuProbe)
             state.MtuProbe.Arrived(entry);
         state.Recovery.Arrived(entry, end, isAmbiguous, report.Now);
         sender.Rate.Arrived(entry, bytes, ref report);

@@ -4,21 +4,21 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <summary>What a segment is to carry.</summary>
+/// <summary>The content of a segment.</summary>
 /// <param name="Length">Bytes of data; more than a segment's worth leave as a super-frame, which the device cuts.</param>
-/// <param name="Again">Not for the first time.</param>
-/// <param name="IsProbe">One packet, however large.</param>
-internal readonly record struct SegmentSpan(uint Sequence, int Length, TcpFlags Flags, bool Again, bool IsProbe)
+/// <param name="Again">It was sent before.</param>
+/// <param name="IsMtuProbe">It is one packet, however large.</param>
+internal readonly record struct SegmentSpan(uint Sequence, int Length, TcpFlags Flags, bool Again, bool IsMtuProbe)
 {
     public bool IsNewData => Length > 0 && !Again;
 }
 
-/// <summary>Builds the segments of a connection, all but the SYN, and hands them down.</summary>
+/// <summary>Builds all segments of a connection but the SYN, and gives them to the IP layer.</summary>
 internal static class SegmentWriter
 {
     /// <summary>Emits a segment with the latest acknowledgement and window.</summary>
     /// <param name="state">Null if nothing is under way: then there is no data either.</param>
-    /// <returns>The segments that leave, as the peer sees them.</returns>
+    /// <returns>Number of segments that the peer will see.</returns>
     public static int Emit(TcpConnection connection, SenderState? state, in SegmentSpan span, Instant now)
     {
         var layer = connection.Layer;
@@ -42,7 +42,7 @@ internal static class SegmentWriter
         var segmentSize = sender.CurrentSegmentSize;
         connection.Receiver.PutAcknowledgment(ref header);
         header.Emit(packet.Prepend(header.Length));
-        var segments = span.Length > segmentSize && !span.IsProbe ? (span.Length + segmentSize - 1) / segmentSize : 1;
+        var segments = span.Length > segmentSize && !span.IsMtuProbe ? (span.Length + segmentSize - 1) / segmentSize : 1;
         if (span.Again)
             layer.Counters.TcpRetransSegs += segments;
         else
@@ -62,7 +62,7 @@ internal static class SegmentWriter
         return segments;
     }
 
-    /// <summary>Tells the peer that there is no connection, or not any more (RFC 9293, 3.5.2, 3.10.4).</summary>
+    /// <summary>Resets the peer's connection (RFC 9293, 3.5.2, 3.10.4).</summary>
     public static void Reset(TcpConnection connection, uint sequence, Instant now)
     {
         var header = new TcpHeader { Sequence = sequence, Flags = TcpFlags.Rst };

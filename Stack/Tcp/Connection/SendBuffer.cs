@@ -1,6 +1,6 @@
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <summary>The size of the send buffer, and how much of it has become free since the writer was told.</summary>
+/// <summary>The size of the send buffer, and the room that has become free since the writer was told.</summary>
 internal struct SendBuffer
 {
     private BufferSize _size;
@@ -9,7 +9,7 @@ internal struct SendBuffer
 
     public readonly int Maximum => _size.Maximum;
 
-    /// <summary>Bytes by which the writer's room has grown since it was last told.</summary>
+    /// <summary>Room in bytes that has become free since the writer was last told.</summary>
     public int Credit { get; private set; }
 
     public void Set(int named, TcpOptions stack, bool isUnderPressure, int share) => _size.Set(named, stack.SendBuffer, stack.MaxSendBuffer, isUnderPressure, share);
@@ -17,8 +17,9 @@ internal struct SendBuffer
     /// <summary>Bytes have been acknowledged.</summary>
     public void Free(int bytes) => Credit += bytes;
 
-    /// <summary>Grows to twice the congestion window (tcp_sndbuf_expand): what is in flight, and as much again to follow while it is acknowledged.</summary>
-    /// <param name="share">As much of the memory as the connection may have.</param>
+    /// <summary>Grows to twice the congestion window (tcp_sndbuf_expand): for the data in flight, and as much again to follow while it is
+    /// acknowledged.</summary>
+    /// <param name="share">The connection's share of the memory.</param>
     public void Grow(long congestionWindow, int share)
     {
         var size = _size.Current;
@@ -26,11 +27,12 @@ internal struct SendBuffer
         Credit += _size.Current - size;
     }
 
-    /// <summary>Says whether the writer is to be woken: not for every acknowledgement, but when it pays, or when there is nothing left to wait for.</summary>
+    /// <summary>The writer should be woken: not for every acknowledgement, but for an eighth of the buffer, or when there is nothing left to wait
+    /// for.</summary>
     /// <param name="queued">Bytes still in the send queue.</param>
     public readonly bool IsWorthWaking(int queued) => Credit > 0 && (Credit >= Size / 8 || queued == 0);
 
-    /// <summary>The writer has heard of its room.</summary>
+    /// <summary>Takes the credit, to tell it to the writer.</summary>
     public int TakeCredit()
     {
         var bytes = Credit;

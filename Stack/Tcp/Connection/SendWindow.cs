@@ -15,7 +15,7 @@ internal struct SendWindow
     /// <summary>The largest SND.WND that the peer has announced.</summary>
     public uint Largest { get; private set; }
 
-    /// <summary>Takes the window of the segment that ends the handshake. That of a SYN is never scaled (RFC 7323, 2.2).</summary>
+    /// <summary>Takes the window of the segment that ends the handshake. The window of a SYN is never scaled (RFC 7323, 2.2).</summary>
     /// <param name="shift">SND.WIND.SHIFT (RFC 7323, 2.3).</param>
     public void Open(in TcpHeader segment, byte shift)
     {
@@ -25,9 +25,9 @@ internal struct SendWindow
         Largest = SndWnd;
     }
 
-    /// <summary>RFC 9293, 3.10.7.4; and, as in Linux (tcp_may_update_window), an acknowledgement of new data brings its window whatever its sequence
-    /// number: a retransmission has an old one, and with SND.UNA the old window would move beyond the edge that was announced.</summary>
-    /// <returns>True if the window is another one.</returns>
+    /// <summary>Updates the window (RFC 9293, 3.10.7.4). As in Linux (tcp_may_update_window), an acknowledgement of new data brings its window whatever its
+    /// sequence number. A retransmission has an old number, and the old window from the new SND.UNA on would reach beyond the announced edge.</summary>
+    /// <returns>True if the window has changed.</returns>
     public bool Update(in TcpHeader segment, byte shift, uint sndUna)
     {
         var isOld = Seq.Gt(_sndWl1, segment.Sequence) || (_sndWl1 == segment.Sequence && Seq.Gt(_sndWl2, segment.Acknowledgment));

@@ -1,35 +1,35 @@
 namespace Tapwire.Stack.Tcp.Connection;
 
 /// <summary>
-/// What a sender has to know while something of it is under way, and what it has learnt about the path by that. A connection without either has none: of a million
-/// connections most are idle, and what they are made of is what a million costs.
+/// The state that a sender needs only while data is under way, or after it has learnt about the path. A connection without either has none: of a million
+/// connections most are idle, so the memory of an idle one decides the total.
 /// </summary>
-/// <remarks>Each part has fields of its own, which only it writes.</remarks>
+/// <remarks>Each part has its own fields, which no other part writes.</remarks>
 internal sealed class SenderState
 {
     public readonly Scoreboard Board;
     public readonly NewData NewData;
     public readonly LossRecovery Recovery;
     public readonly SpuriousLoss Undo;
-    public readonly TailLossProbe TailProbe;
+    public readonly TailLossProbe TailLossProbe;
     public readonly MtuProbe MtuProbe;
     public readonly Pacer Pacer;
     public readonly RetransmissionTimer Timer;
     public readonly PersistTimer Persist;
 
-    /// <summary>What is written and not acknowledged.</summary>
+    /// <summary>Data that is written and not acknowledged.</summary>
     public SendQueue Queue;
     public SendPlaces Places;
 
     public UrgentSender Urgent;
 
-    /// <summary>The next in the pool.</summary>
+    /// <summary>The next free state in the pool.</summary>
     public SenderState? NextFree;
 
     private TcpSender? _sender;
     private CongestionControl? _congestion;
 
-    /// <summary>The window was reduced: CWR on the next new data (RFC 3168, 6.1.2).</summary>
+    /// <summary>The window was reduced: the next new data carries CWR (RFC 3168, 6.1.2).</summary>
     private bool _owesCwr;
 
     public SenderState()
@@ -38,19 +38,19 @@ internal sealed class SenderState
         NewData = new NewData(this);
         Recovery = new LossRecovery(this);
         Undo = new SpuriousLoss(this);
-        TailProbe = new TailLossProbe(this);
+        TailLossProbe = new TailLossProbe(this);
         MtuProbe = new MtuProbe(this);
         Pacer = new Pacer(this);
         Timer = new RetransmissionTimer(this);
         Persist = new PersistTimer(this);
     }
 
-    /// <summary>Whose it is.</summary>
+    /// <summary>The owner of the state.</summary>
     public TcpSender Sender => _sender!;
 
     public CongestionControl Congestion => _congestion!;
 
-    /// <summary>Takes a congestion control of that algorithm: the one that is left of an earlier connection, or a new one.</summary>
+    /// <summary>Gets a congestion control of that algorithm: one left from an earlier connection, or a new one.</summary>
     public void ReserveCongestion(CongestionAlgorithm algorithm, TcpLayer layer)
     {
         if (_congestion is null || _congestion.Algorithm != algorithm)
@@ -59,10 +59,10 @@ internal sealed class SenderState
 
     public void ReplaceCongestion(CongestionAlgorithm algorithm, TcpLayer layer) => _congestion = CongestionControl.Create(algorithm, layer);
 
-    /// <summary>The congestion window was reduced; a peer that marks have made known is told (RFC 3168, 6.1.2).</summary>
+    /// <summary>The congestion window was reduced. With ECN the peer is told (RFC 3168, 6.1.2).</summary>
     public void WindowReduced() => _owesCwr = Sender.Connection.UsesEcn;
 
-    /// <summary>New data leaves: it says once that the window was reduced.</summary>
+    /// <summary>Takes the CWR flag for new data, once per reduction.</summary>
     public bool TakeCwr()
     {
         var owesCwr = _owesCwr;
@@ -71,27 +71,27 @@ internal sealed class SenderState
     }
 
     /// <summary>A connection begins to send.</summary>
-    /// <param name="next">Sequence number of the next byte that is written.</param>
+    /// <param name="next">Sequence number of the next byte to be written.</param>
     public void Begin(TcpSender sender, uint next)
     {
         _sender = sender;
-        // All that lies below SND.UNA has arrived.
+        // Everything below SND.UNA has arrived.
         Recovery.Begin(sender.SndUna);
         Board.Begin(sender.SndUna);
         Queue.Start = next;
         NewData.Begin(sender.SndUna);
     }
 
-    /// <summary>Nothing is under way, and nothing has been learnt: another state, fresh from the pool, would do the same.</summary>
+    /// <summary>Nothing is under way, and nothing has been learnt: a fresh state from the pool would behave the same.</summary>
     /// <param name="initialWindow">The congestion window with which the connection began.</param>
     public bool IsDispensable(long initialWindow, Instant now) =>
-        Queue.Bytes == 0 && Board.Log is null && Recovery.IsIdle && !Undo.IsPossible && TailProbe.IsIdle && Timer.Backoff == 0 && !MtuProbe.IsUnderWay
+        Queue.Bytes == 0 && Board.Log is null && Recovery.IsIdle && !Undo.IsPossible && TailLossProbe.IsIdle && Timer.Backoff == 0 && !MtuProbe.IsUnderWay
         && !Pacer.IsAhead(now) && Congestion.IsFresh(initialWindow);
 
-    /// <summary>When a timer runs out.</summary>
+    /// <summary>When the next timer runs out.</summary>
     public Instant NextTimeout => Instant.Min(Instant.Min(Timer.At, Persist.At), Instant.Min(Recovery.ReorderingTimeoutAt, Pacer.WakeAt));
 
-    /// <summary>Runs the timers that are due. One may end the connection, and none follows then: cleared ones are never due.</summary>
+    /// <summary>Runs the due timers. One of them may end the connection; then none follows, because cleared timers are never due.</summary>
     public void TimerFired(Instant now)
     {
         if (Timer.At <= now)
@@ -102,7 +102,7 @@ internal sealed class SenderState
             Persist.TimedOut(now);
     }
 
-    /// <summary>Forgets a connection. Its congestion control serves the next one, if it is as it was at the beginning.</summary>
+    /// <summary>Clears the state. The next connection may use its congestion control if that is as at the beginning.</summary>
     public void Clear(bool keepsCongestion)
     {
         Queue.Clear();
@@ -115,7 +115,7 @@ internal sealed class SenderState
         NewData.Clear();
         Recovery.Clear();
         Undo.Clear();
-        TailProbe.Clear();
+        TailLossProbe.Clear();
         MtuProbe.Clear();
         Pacer.Clear();
         Timer.Clear();
@@ -124,7 +124,7 @@ internal sealed class SenderState
     }
 }
 
-/// <summary>Sender states that nobody has, shared by the connections of a layer: a request and its answer on an idle connection allocate nothing.</summary>
+/// <summary>Unused sender states, shared by the connections of a layer, so that a request and its answer on an idle connection allocate nothing.</summary>
 internal sealed class SenderStatePool(TcpLayer layer)
 {
     private const int Limit = 4096;

@@ -2,40 +2,40 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <summary>Where a time-out's verification stands (RFC 5682, 3.1).</summary>
+/// <summary>State of the verification of a time-out, F-RTO (RFC 5682, 3.1).</summary>
 internal enum ForwardRecovery : byte
 {
     Off,
 
-    /// <summary>The first segment has been sent again; the first acknowledgement is awaited.</summary>
+    /// <summary>The first segment was sent again, and the first acknowledgement is awaited.</summary>
     FirstAwaited,
 
-    /// <summary>New data has been sent instead of more repetitions; the second acknowledgement decides.</summary>
+    /// <summary>New data was sent instead of more retransmissions, and the second acknowledgement decides.</summary>
     SecondAwaited,
 }
 
-/// <summary>What seemed lost and was not is taken back: told by timestamps (RFC 3522), by reported duplicates (RFC 3708), or by what arrives after a time-out
-/// (RFC 5682).</summary>
+/// <summary>Undoes the reaction to spurious losses. They are detected by timestamps (RFC 3522), by reported duplicates (RFC 3708), or by what arrives after a
+/// time-out (RFC 5682).</summary>
 internal sealed class SpuriousLoss(SenderState state)
 {
     /// <summary>SND.UNA when the recovery began.</summary>
     private uint _from;
 
-    /// <summary>SND.NXT when it ended: once that is acknowledged, too, nothing can be learnt any more.</summary>
+    /// <summary>SND.NXT when the recovery ended: once that is acknowledged as well, nothing more can be learnt.</summary>
     private uint _until;
 
-    /// <summary>Bytes sent again in this recovery, less those that the peer has reported as duplicates.</summary>
+    /// <summary>Bytes sent again in this recovery, less those reported as duplicates.</summary>
     private int _bytes;
 
-    /// <summary>When the first of them was sent, on the timestamp clock.</summary>
+    /// <summary>When the first of them was sent again, on the timestamp clock.</summary>
     private uint _firstRepeatedAt;
     private bool _hasRepeated;
     private ForwardRecovery _forward;
 
-    /// <summary>The window was reduced for losses, and may be given back.</summary>
+    /// <summary>The window was reduced for losses, and that may be undone.</summary>
     public bool IsPossible { get; private set; }
 
-    /// <summary>After a time-out new data goes out instead of more repetitions.</summary>
+    /// <summary>After a time-out new data is sent instead of more retransmissions.</summary>
     public bool AwaitsNewData => _forward == ForwardRecovery.SecondAwaited;
 
     /// <summary>A recovery begins.</summary>
@@ -44,11 +44,11 @@ internal sealed class SpuriousLoss(SenderState state)
         IsPossible = true;
         _from = state.Sender.SndUna;
         _bytes = state.Board.Log?.RepeatedBytes ?? 0;
-        // What is still under way for the second time answers to the first time that anything was sent again.
+        // If retransmissions of an earlier recovery are still under way, the time of the first of them stays.
         _hasRepeated &= _bytes > 0;
     }
 
-    /// <summary>The window was reduced for a reason that holds.</summary>
+    /// <summary>The window was reduced for a valid reason.</summary>
     public void Rule() => IsPossible = false;
 
     /// <summary>A recovery has ended.</summary>
@@ -59,12 +59,12 @@ internal sealed class SpuriousLoss(SenderState state)
     }
 
     /// <summary>The timer has run out.</summary>
-    /// <param name="mayVerify">For the first time, and nothing had been known to be lost.</param>
+    /// <param name="mayVerify">It is the first time-out, and nothing was known to be lost.</param>
     public void BeginVerification(bool mayVerify) => _forward = mayVerify ? ForwardRecovery.FirstAwaited : ForwardRecovery.Off;
 
     public void StopVerification() => _forward = ForwardRecovery.Off;
 
-    /// <summary>Bytes leave once more.</summary>
+    /// <summary>Bytes are sent again.</summary>
     public void Repeated(int bytes, Instant now)
     {
         if (!_hasRepeated)
@@ -76,7 +76,7 @@ internal sealed class SpuriousLoss(SenderState state)
         _bytes += bytes;
     }
 
-    /// <summary>The peer had these bytes already.</summary>
+    /// <summary>The peer has reported a duplicate.</summary>
     public void DuplicateReported(SackBlock block)
     {
         if (IsPossible && Seq.Ge(block.Start, _from))
@@ -84,8 +84,8 @@ internal sealed class SpuriousLoss(SenderState state)
     }
 
     /// <summary>
-    /// What was sent again had arrived the first time: the acknowledgement answers the first copy (RFC 3522), or each copy was reported as a duplicate
-    /// (RFC 3708).
+    /// Undoes the recovery if the retransmitted data had arrived the first time: the acknowledgement answers the first copy (RFC 3522), or each copy was
+    /// reported as a duplicate (RFC 3708).
     /// </summary>
     public void Try(in TcpHeader segment, in AckReport report)
     {
@@ -103,8 +103,8 @@ internal sealed class SpuriousLoss(SenderState state)
             Undo(report.Now, isReported: report.HasDuplicate);
     }
 
-    /// <summary>An acknowledgement has come after a time-out: has it been one (RFC 5682, 3.1)?</summary>
-    /// <returns>False if it has not, and everything is as before.</returns>
+    /// <summary>Decides from an acknowledgement whether the time-out was genuine (RFC 5682, 3.1).</summary>
+    /// <returns>False if it was spurious, and has been undone.</returns>
     public bool IsTimeoutConfirmed(in AckReport report)
     {
         if (_forward == ForwardRecovery.SecondAwaited)
@@ -120,7 +120,7 @@ internal sealed class SpuriousLoss(SenderState state)
         else if (_forward == ForwardRecovery.FirstAwaited)
         {
             var sender = state.Sender;
-            // Reports alone leave the first step as it is (RFC 5682, 3.1, step 2).
+            // SACK reports alone do not end the first step (RFC 5682, 3.1, step 2).
             if (report.Acknowledged == 0 && sender.Connection.UsesSelectiveAck)
                 return true;
             var canSendNew = sender.HasUnsent && sender.Unsent > 0 && sender.UsableWindow > 0;
@@ -137,7 +137,7 @@ internal sealed class SpuriousLoss(SenderState state)
         _forward = ForwardRecovery.Off;
     }
 
-    /// <param name="isReported">A duplicate that the peer has reported has widened the reordering window already.</param>
+    /// <param name="isReported">The peer has reported a duplicate, which has already widened the reordering window.</param>
     private void Undo(Instant now, bool isReported)
     {
         if (state.Recovery.State == LossState.Loss)

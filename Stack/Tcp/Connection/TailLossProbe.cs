@@ -3,43 +3,43 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Tcp.Connection;
 
 /// <summary>
-/// Tail loss probes (RFC 8985, 7): when nothing has been heard for two round trips, one segment goes out long before the retransmission timer would
-/// run out. Its report shows what was lost at the end of a flight; or its mere acknowledgement makes good for one that was lost.
+/// Tail loss probes (RFC 8985, 7): after two round trips of silence one segment is sent, long before the retransmission timer would run out. SACK reports for
+/// it show losses at the end of a flight; or the probe itself repairs the loss of the last segment.
 /// </summary>
 internal sealed class TailLossProbe(SenderState state)
 {
-    /// <summary>What a round trip is allowed beyond its measure: timers and batches (TCP_TIMEOUT_MIN).</summary>
+    /// <summary>Allowance beyond the measured round trip for timers and batches (TCP_TIMEOUT_MIN).</summary>
     private static readonly TimeSpan Margin = TimeSpan.FromMilliseconds(2);
 
-    /// <summary>A probe is to be sent.</summary>
+    /// <summary>A probe must be sent.</summary>
     public bool IsDue { get; private set; }
 
-    /// <summary>The probe has sent a segment again.</summary>
+    /// <summary>The probe was a retransmission.</summary>
     private bool _repeats;
 
     /// <summary>TLP.end_seq: SND.NXT when the probe left.</summary>
     private uint _end;
 
-    /// <summary>A probe is out and no new data has been acknowledged since.</summary>
+    /// <summary>A probe is in flight, and no new data has been acknowledged since.</summary>
     public bool IsOut { get; private set; }
 
     public bool IsIdle => !IsOut && !IsDue;
 
     private TcpSender Sender => state.Sender;
 
-    /// <summary>When a probe would be sent, if there is to be one.</summary>
+    /// <summary>When a probe is due; Never if none is allowed.</summary>
     public Instant At(Instant now)
     {
         var sender = Sender;
         if (!sender.Connection.UsesSelectiveAck || IsOut || state.Recovery.State != LossState.Open || state.Board.Log is not { ArrivedBytes: 0 }
             || state.Timer.Timeouts > 0 || !sender.RoundTrips.IsMeasured || sender.SndWnd == 0)
             return Instant.Never;
-        // A single segment may be acknowledged late on purpose.
+        // The peer may delay the acknowledgement of a single segment.
         var single = sender.Flight <= sender.SegmentSize;
         return now + 2 * sender.RoundTrips.Smoothed + (single ? sender.Layer.Options.MinRto : Margin);
     }
 
-    /// <summary>It is time for a probe.</summary>
+    /// <summary>A probe is due.</summary>
     public void TimedOut()
     {
         Sender.Layer.Counters.TcpExtTCPLossProbes++;
@@ -74,16 +74,16 @@ internal sealed class TailLossProbe(SenderState state)
         return true;
     }
 
-    /// <summary>Everything up to the probe is acknowledged (RFC 8985, 7.4.2). If the probe repeated a segment, that may answer either copy: a peer that had
-    /// both says so, with a report (RFC 2883) or with the same acknowledgement once more; if it has not until something later is acknowledged, the
-    /// probe has repaired a loss, which is one as any other.</summary>
-    /// <param name="isBare">The acknowledgement repeats the last one and tells nothing else.</param>
+    /// <summary>Takes an acknowledgement that covers the probe (RFC 8985, 7.4.2). If the probe was a retransmission, the acknowledgement may answer either
+    /// copy. A peer that received both says so with a D-SACK (RFC 2883) or by repeating the acknowledgement. If it does neither until something later is
+    /// acknowledged, the probe has repaired a loss, which counts like any other.</summary>
+    /// <param name="isBare">The segment repeats the last acknowledgement and carries nothing else.</param>
     /// <returns>True: the peer reports the probe as a duplicate.</returns>
     public bool Answered(in TcpHeader segment, bool isBare, Instant now)
     {
         if (!IsOut || Seq.Lt(segment.Acknowledgment, _end))
             return false;
-        // The FIN, which counts in our numbers, is not reported.
+        // The peer's report does not cover the FIN, which has one of our sequence numbers.
         var isDuplicate = _repeats && segment.SackCount > 0 && Seq.Le(segment.Sacks[0].End, segment.Acknowledgment) && Seq.Ge(segment.Sacks[0].End, _end - 1);
         var isLater = Seq.Gt(segment.Acknowledgment, _end);
         if (_repeats && !isDuplicate && !isLater && !isBare)
@@ -95,12 +95,12 @@ internal sealed class TailLossProbe(SenderState state)
         return isDuplicate;
     }
 
-    /// <summary>Losses are known: a probe that is out tells nothing more, and the timer counts as the retransmission timer again.</summary>
+    /// <summary>Losses are known: a probe in flight tells nothing more, and the timer is the retransmission timer again.</summary>
     public void End(Instant now)
     {
         IsOut = false;
         IsDue = false;
-        state.Timer.ProbeEnded(now);
+        state.Timer.TailLossProbeEnded(now);
     }
 
     public void Clear()

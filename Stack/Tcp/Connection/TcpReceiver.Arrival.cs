@@ -3,10 +3,11 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <content>What an acceptable segment brings, in the order of RFC 9293, 3.10.7.4: the sixth check (URG), the seventh (segment text) and the eighth (FIN).</content>
+/// <content>The arrival of an acceptable segment, in the order of RFC 9293, 3.10.7.4: the sixth check (URG), the seventh (segment text) and the eighth
+/// (FIN).</content>
 internal sealed partial class TcpReceiver
 {
-    /// <summary>The sixth to eighth check: URG, segment text and FIN. Takes the buffer.</summary>
+    /// <summary>The sixth to eighth check: URG, segment text and FIN. Takes the buffer over.</summary>
     public void Receive(in TcpHeader segment, PacketBuffer payload, Instant now)
     {
         CheckUrgent(segment);
@@ -20,7 +21,7 @@ internal sealed partial class TcpReceiver
 
         if (connection.State is not (TcpState.SynReceived or TcpState.Established or TcpState.FinWait1 or TcpState.FinWait2))
         {
-            // The peer's FIN has come: nothing can follow it; it is repeated because our acknowledgement was lost.
+            // Nothing can follow the peer's FIN, which has arrived. It is repeated because our acknowledgement was lost.
             _acknowledgment.Demand();
             payload.Release();
             return;
@@ -28,7 +29,7 @@ internal sealed partial class TcpReceiver
 
         if (HasNoReader && payload.Length > 0 && Seq.Gt(start + (uint)payload.Length, RcvNxt))
         {
-            // RFC 9293, 3.6.1: nobody is there to take it.
+            // RFC 9293, 3.6.1: no application is left to read the data.
             Layer.Counters.TcpExtTCPAbortOnData++;
             payload.Release();
             connection.Reset(connection.IsClosedByOwner ? StackError.ConnectionAborted : StackError.ConnectionReset, now);
@@ -50,7 +51,7 @@ internal sealed partial class TcpReceiver
         if (!Trim(ref start, ref fin, payload, now))
             return;
         Take(start, payload, now);
-        // The rest of the batch does not wait for more, as it would not if one acknowledgement answered all.
+        // The rest of the batch is acknowledged without delay as well, as with one acknowledgement for all of it.
         if (hasAnswered)
             _acknowledgment.Demand();
         _acknowledgment.Count();
@@ -60,7 +61,7 @@ internal sealed partial class TcpReceiver
             _acknowledgment.Demand();
     }
 
-    /// <summary>What an acceptable segment says about marks (RFC 3168, 6.1.3): CWR first, for the mark may be newer.</summary>
+    /// <summary>Takes the ECN bits of an acceptable segment (RFC 3168, 6.1.3): CWR first, because the mark may be newer.</summary>
     public void MarksArrived(in TcpHeader segment, int length)
     {
         if (!connection.UsesEcn)
@@ -68,7 +69,7 @@ internal sealed partial class TcpReceiver
         if (segment.Has(TcpFlags.Cwr))
         {
             _echoesMark = false;
-            // The peer's window may be down to one segment, and waits for this answer (as in Linux, tcp_ecn_accept_cwr).
+            // The peer's window may be down to one segment, and wait for this answer (as in Linux, tcp_ecn_accept_cwr).
             if (length > 0)
                 _acknowledgment.Demand();
         }
@@ -81,14 +82,14 @@ internal sealed partial class TcpReceiver
         _echoesMark = true;
     }
 
-    /// <summary>The sixth check (RFC 9293, 3.10.7.4). Each advance is told while its end lies ahead of the reader (3.8.5).</summary>
+    /// <summary>The sixth check (RFC 9293, 3.10.7.4). Each advance of the urgent pointer is reported while it lies ahead of the reader (3.8.5).</summary>
     private void CheckUrgent(in TcpHeader segment)
     {
         if (!segment.Has(TcpFlags.Urg) || connection.IsClosedByOwner || _isShutDown
             || connection.State is not (TcpState.Established or TcpState.FinWait1 or TcpState.FinWait2))
             return;
         var end = segment.Sequence + segment.UrgentPointer;
-        // Behind a FIN nothing comes.
+        // Nothing follows a FIN.
         if (_end != StreamEnd.Unknown)
             end = Seq.Min(end, _peerFin);
         if (!_urgent.Announced(end, NextToRead))
@@ -97,8 +98,8 @@ internal sealed partial class TcpReceiver
         connection.Raise(SocketEvents.Urgent);
     }
 
-    /// <summary>Memory is used up: what comes is not taken, and not acknowledged, until some is free again; the sender will repeat it. Before that, the last quarter is for those who
-    /// have less than their share: who has more was told of a window when there was memory for it.</summary>
+    /// <summary>Memory is used up: data is neither taken nor acknowledged until some is free again; the sender will repeat it. Before that, the last quarter is
+    /// for connections below their share: those above it have announced their windows when there was memory.</summary>
     private bool MustRefuse(int length)
     {
         if (length == 0 || !Layer.IsUnderPressure)
@@ -108,8 +109,8 @@ internal sealed partial class TcpReceiver
         if (!Layer.IsOutOfMemory)
             return false;
 
-        // A super-frame has a large buffer however full it is; what its sender repeats comes as one segment. What waits to be sent must not count: two that
-        // refuse each other until they have got rid of theirs never do.
+        // A super-frame occupies a large buffer, however little it holds; its sender repeats the data in single segments. Data waiting to be sent must not
+        // count here, or two ends could refuse each other's data for ever.
         if (length <= connection.OwnMss && _received.Bytes + _lent + _ahead.Memory < LeastSegments * _segmentSize)
             return false;
         while (!_ahead.IsEmpty)
@@ -118,14 +119,14 @@ internal sealed partial class TcpReceiver
         return Layer.IsOutOfMemory;
     }
 
-    /// <summary>A full-sized segment measures the round trip by the timestamp that it echoes.</summary>
+    /// <summary>A full-sized segment measures the round trip by its echoed timestamp.</summary>
     private void MeasureRoundTrip(in TcpHeader segment, int length, Instant now)
     {
         if (connection.Timestamps.AreUsed && length >= _segmentSize && _buffer.Measures(segment.TimestampEcho))
             _buffer.Measured(connection.Timestamps.Age(segment.TimestampEcho, now));
     }
 
-    /// <summary>Cuts off what is old, what is beyond the window, and what would follow a FIN.</summary>
+    /// <summary>Cuts off old data, data beyond the window, and data behind a FIN.</summary>
     /// <returns>False if nothing is left; the payload is released then.</returns>
     private bool Trim(ref uint start, ref bool fin, PacketBuffer payload, Instant now)
     {
@@ -146,7 +147,7 @@ internal sealed partial class TcpReceiver
 
         if (Seq.Gt(end, RcvAdv) && payload.Length > 0)
         {
-            // A closed window is probed: the answer is the acknowledgement.
+            // A segment beyond a closed window is a zero-window probe: the acknowledgement answers it.
             Layer.Counters.TcpInBeyondWindow++;
             _acknowledgment.Demand();
             fin = false;
@@ -194,7 +195,8 @@ internal sealed partial class TcpReceiver
         _acknowledgment.DataArrived((int)(RcvNxt - LastAckSent), _segmentSize, IsWindowNarrow, Layer.Options.DelayedAck, now);
     }
 
-    /// <summary>After a pause the peer's window is small, and each acknowledgement lets it grow: they do not wait, as in Linux (tcp_event_data_recv).</summary>
+    /// <summary>After a pause the peer's window is small, and each acknowledgement lets it grow. So acknowledgements are not delayed, as in Linux
+    /// (tcp_event_data_recv).</summary>
     private void AnswerQuicklyAfterPause(Instant now)
     {
         var pause = now - _acknowledgment.LastDataAt;
@@ -202,7 +204,7 @@ internal sealed partial class TcpReceiver
             _acknowledgment.BeginQuick();
     }
 
-    /// <summary>RFC 5681, 4.2: what fills a gap, or leaves one, is acknowledged at once.</summary>
+    /// <summary>RFC 5681, 4.2: a segment that fills a gap, or leaves one, is acknowledged at once.</summary>
     private void FillGap(Instant now)
     {
         var next = RcvNxt;
@@ -221,7 +223,7 @@ internal sealed partial class TcpReceiver
         var duplicate = _ahead.Insert(start, payload, Layer.Ip.Pool, Layer.Ranges);
         if (!duplicate.IsEmpty)
             ReportDuplicate(duplicate.Start, duplicate.End, now);
-        // Memory, not bytes: small segments in large buffers. What is acknowledged selectively may be dropped (RFC 2018, 8), from the far end.
+        // The limit is of memory, not bytes, because of small segments in large buffers. SACKed data may be dropped (RFC 2018, 8), the farthest first.
         while (!_ahead.IsEmpty && (_ahead.Ranges > ReassemblyList.MaxRanges || _ahead.Memory + _received.Memory > 2L * _buffer.Size + (64 << 10)))
             PruneAhead();
         _acknowledgment.AheadArrived(connection.UsesSelectiveAck);

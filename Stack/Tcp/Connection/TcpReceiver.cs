@@ -7,20 +7,20 @@ namespace Tapwire.Stack.Tcp.Connection;
 /// The receiving half of a connection: the sixth to eighth check of RFC 9293, 3.10.7.4 (URG, segment text, FIN), the window, and what an acknowledgement says.
 /// </summary>
 /// <remarks>
-/// Data flows from <see cref="Receive"/> into the receive queue, or into the reassembly if it arrives ahead of a gap, and out by <see cref="Read"/>. What was read
-/// counts against the window until <see cref="Consumed"/> is told of it.
+/// Data flows from <see cref="Receive"/> into the receive queue, or into the reassembly if it arrives ahead of a gap, and leaves by <see cref="Read"/>. Read
+/// data counts against the window until <see cref="Consumed"/> is called for it.
 /// </remarks>
 internal sealed partial class TcpReceiver(TcpConnection connection)
 {
-    /// <summary>So many segments may always be received, however little memory is left, or connections would never end.</summary>
+    /// <summary>Segments that may always be received, however little memory is left, or connections would never end.</summary>
     private const int LeastSegments = 4;
 
-    /// <summary>What is known of the end of the peer's stream.</summary>
+    /// <summary>State of the end of the peer's stream.</summary>
     private enum StreamEnd : byte
     {
         Unknown,
 
-        /// <summary>The FIN has arrived, but not all before it.</summary>
+        /// <summary>The FIN has arrived, but not all data before it.</summary>
         Announced,
 
         /// <summary>The FIN and everything before it have arrived.</summary>
@@ -36,37 +36,37 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
     private AcknowledgmentSchedule _acknowledgment = new();
     private UrgentReceiver _urgent;
 
-    /// <summary>What has arrived twice and is not reported yet (RFC 2883).</summary>
+    /// <summary>A duplicate that is not reported yet (RFC 2883).</summary>
     private SackBlock _duplicate;
 
     /// <summary>Sequence number of the peer's FIN. Means nothing while the end is <see cref="StreamEnd.Unknown"/>.</summary>
     private uint _peerFin;
 
-    /// <summary>Bytes given away by Read and not consumed.</summary>
+    /// <summary>Bytes given away by Read and not yet consumed.</summary>
     private int _lent;
 
-    /// <summary>Capacity of the buffers that these came in; as they are consumed, their part of it.</summary>
+    /// <summary>Capacity of the buffers of the lent bytes. It shrinks in proportion as they are consumed.</summary>
     private int _lentMemory;
 
-    /// <summary>The peer's segment size as seen: what "every second full-sized segment" is measured by.</summary>
+    /// <summary>The peer's segment size as observed, for "every second full-sized segment".</summary>
     private ushort _segmentSize;
     private byte _windowShift;
     private StreamEnd _end;
     private bool _isShutDown;
 
-    /// <summary>A marked packet has come, and the peer has not said that it knows: ECE on every acknowledgement (RFC 3168, 6.1.3).</summary>
+    /// <summary>A marked packet has come, and the peer has not confirmed it by CWR: every acknowledgement carries ECE (RFC 3168, 6.1.3).</summary>
     private bool _echoesMark;
 
     /// <summary>RCV.NXT.</summary>
     public uint RcvNxt { get; private set; }
 
-    /// <summary>RCV.ADV: the right edge of the window that has been announced. What lies left of it is accepted; it never moves left.</summary>
+    /// <summary>RCV.ADV: the right edge of the announced window. Data left of it is accepted; it never moves left.</summary>
     public uint RcvAdv { get; private set; }
 
     /// <summary>RCV.WND as announced.</summary>
     public int Window => Math.Max(0, (int)(RcvAdv - RcvNxt));
 
-    /// <summary>Bytes that <see cref="Read"/> would give.</summary>
+    /// <summary>Bytes that <see cref="Read"/> would return.</summary>
     public int Available => _received.Bytes;
 
     /// <summary>Bytes that the receive buffer may hold.</summary>
@@ -78,25 +78,25 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
     /// <summary>Memory of all buffers that are held.</summary>
     public long Memory => _received.Memory + _ahead.Memory;
 
-    /// <summary>Memory of what has arrived ahead of a gap.</summary>
+    /// <summary>Memory of data that arrived ahead of a gap.</summary>
     public long AheadMemory => _ahead.Memory;
 
-    /// <summary>Memory of what was given away by <see cref="Read"/> and not <see cref="Consumed"/>.</summary>
+    /// <summary>Memory of data given away by <see cref="Read"/> and not <see cref="Consumed"/>.</summary>
     public int LentMemory => _lentMemory;
 
     /// <summary>The peer's FIN has arrived, and everything before it.</summary>
     public bool HasEnded => _end >= StreamEnd.Arrived;
 
-    /// <summary>The end of the stream is there, and nobody has read it.</summary>
+    /// <summary>The end of the stream has arrived and has not been read.</summary>
     public bool HasUnreadEnd => _end == StreamEnd.Arrived;
 
-    /// <summary>RCV.NXT as it was acknowledged last.</summary>
+    /// <summary>RCV.NXT as last acknowledged.</summary>
     public uint LastAckSent { get; private set; }
 
     /// <summary>When a delayed acknowledgement is due.</summary>
     public Instant AcknowledgeAt => _acknowledgment.DelayedUntil;
 
-    /// <summary>Bytes from the next one that is read to the end of the peer's urgent data; 0: none is outstanding.</summary>
+    /// <summary>Bytes from the next one to be read to the end of the peer's urgent data; 0: none is outstanding.</summary>
     public int UrgentMark => _urgent.Mark(NextToRead);
 
     /// <summary>RCV.WIND.SHIFT; 0 without window scaling (RFC 7323, 2.3).</summary>
@@ -108,7 +108,7 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
     /// <summary>The window field of a SYN, which is never scaled (RFC 7323, 2.2).</summary>
     public ushort SynWindow => (ushort)Math.Min(Free, ushort.MaxValue);
 
-    /// <summary>The window field that a record in TIME-WAIT goes on with.</summary>
+    /// <summary>The window field for a record in TIME-WAIT.</summary>
     public ushort LastWindow => (ushort)Math.Min(Free >> _windowShift, ushort.MaxValue);
 
     /// <summary>Bytes that the SACK option of the next segment takes.</summary>
@@ -127,28 +127,30 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
         }
     }
 
-    /// <summary>The same where memory is short: this connection's share of it, no less than what was announced, which is not taken back (RFC 9293, 3.8.6).</summary>
+    /// <summary>Room while memory is short: this connection's share, but not less than the announced window, which is not taken back (RFC 9293,
+    /// 3.8.6).</summary>
     private int FreeShare => Math.Max(Window, Math.Max(Layer.ReceiveShare - _received.Memory - _lentMemory, LeastSegments * _segmentSize - _received.Bytes - _lent));
 
-    /// <summary>The application is gone, or has shut both directions down: then Linux resets, too, if data comes (RFC 9293, 3.6.1; RFC 1122, 4.2.2.13).</summary>
+    /// <summary>The application is gone, or has shut both directions down. As in Linux, data then causes a reset (RFC 9293, 3.6.1; RFC 1122,
+    /// 4.2.2.13).</summary>
     private bool HasNoReader => connection.IsClosedByOwner || (_isShutDown && connection.Sender.IsShutDown);
 
-    /// <summary>By less than this the window is not opened (RFC 9293, 3.8.6.2.2).</summary>
+    /// <summary>The window does not open by less than this (RFC 9293, 3.8.6.2.2).</summary>
     private int WindowStep => Math.Min(_segmentSize, _buffer.Size / 2);
 
-    /// <summary>The peer can hardly send more within the window it knows, and a wider one could be announced.</summary>
+    /// <summary>The peer can hardly send more within the announced window, and a wider one could be announced.</summary>
     private bool IsWindowNarrow => Window < 2 * _segmentSize && Free - Window >= WindowStep;
 
-    /// <summary>SACK blocks that an acknowledgement has room for.</summary>
+    /// <summary>Number of SACK blocks that fit an acknowledgement.</summary>
     private int SackRoom => connection.Timestamps.AreUsed ? 3 : 4;
 
-    /// <summary>Sequence number of the byte that Read gives next.</summary>
+    /// <summary>Sequence number of the byte that Read returns next.</summary>
     private uint NextToRead => RcvNxt - (HasEnded ? 1u : 0) - (uint)_received.Bytes;
 
     public void SetBuffer(in TcpSocketOptions options) => _buffer.Set(options.ReceiveBuffer, Layer.Options, Layer.IsUnderPressure);
 
     /// <summary>The connection begins; nothing is known of the peer.</summary>
-    /// <param name="segmentSize">What the peer's segments are taken for until larger ones come.</param>
+    /// <param name="segmentSize">Assumed size of the peer's segments until larger ones come.</param>
     public void Begin(ushort segmentSize) => _segmentSize = segmentSize;
 
     /// <summary>The peer's SYN has arrived.</summary>
@@ -171,7 +173,7 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
     /// <summary>The connection stands.</summary>
     public void Established() => _acknowledgment.BeginQuick();
 
-    /// <summary>Gives the received bytes away.</summary>
+    /// <summary>Gives the received bytes to the caller.</summary>
     public PacketBuffer? Read(out int bytes, out bool endOfStream)
     {
         bytes = _received.Bytes;
@@ -185,7 +187,7 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
         return chain;
     }
 
-    /// <summary>The application has taken bytes that <see cref="Read"/> gave away: the window opens by them.</summary>
+    /// <summary>The application has consumed bytes that <see cref="Read"/> gave away, and the window opens by them.</summary>
     public void Consumed(int bytes, Instant now)
     {
         if (_isShutDown)
@@ -193,12 +195,12 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)bytes, (uint)_lent, nameof(bytes));
         _lentMemory = _lent == bytes ? 0 : (int)((long)_lentMemory * (_lent - bytes) / _lent);
         _lent -= bytes;
-        _buffer.Taken(bytes, connection.Sender.RoundTrips.Smoothed, _segmentSize, Layer.GrowthShare, now);
+        _buffer.ApplicationRead(bytes, connection.Sender.RoundTrips.Smoothed, _segmentSize, Layer.GrowthShare, now);
         connection.Charge();
         OpenWindow();
     }
 
-    /// <summary>SHUT_RD: what is there, and what comes, is acknowledged and thrown away, as Linux does.</summary>
+    /// <summary>SHUT_RD: received data, and data that arrives later, is acknowledged and thrown away, as in Linux.</summary>
     public void ShutDown()
     {
         if (_isShutDown)
@@ -207,13 +209,13 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
         DiscardReceived();
         _urgent.Forget();
 
-        // Nobody will take what was given away: it must not keep the window closed.
+        // No application will consume the lent bytes: they must not keep the window closed.
         _lent = _lentMemory = 0;
         connection.Charge();
         OpenWindow();
     }
 
-    /// <summary>The owner closes: nobody will read any more.</summary>
+    /// <summary>The owner closes: the application will read no more.</summary>
     /// <returns>True if bytes were unread, or given away and not consumed.</returns>
     public bool Close()
     {
@@ -225,10 +227,10 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
     /// <summary>The connection has ended: what was received in order can still be read.</summary>
     public void End() => _ahead.Clear(Layer.Ranges);
 
-    /// <summary>The next segment is to leave at once, for its acknowledgement.</summary>
+    /// <summary>Requests that a segment leave at once, for its acknowledgement.</summary>
     public void DemandAcknowledgment() => _acknowledgment.Demand();
 
-    /// <summary>Says whether a segment must leave for its acknowledgement alone.</summary>
+    /// <summary>A segment must leave only for its acknowledgement.</summary>
     public bool MustAcknowledge(Instant now)
     {
         if (_acknowledgment.DelayIsOver(now))
@@ -239,7 +241,7 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
     /// <summary>New data leaves.</summary>
     public void DataSent(Instant now) => _acknowledgment.DataSent(Layer.Options.DelayedAck, now);
 
-    /// <summary>Puts the acknowledgement, with all that it says, on a segment that leaves now.</summary>
+    /// <summary>Writes the acknowledgement number, window, ECE and SACK blocks of a segment that leaves now.</summary>
     public void PutAcknowledgment(ref TcpHeader header)
     {
         header.Acknowledgment = RcvNxt;
@@ -250,7 +252,7 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
         AcknowledgmentSent();
     }
 
-    /// <summary>Notes bytes that have arrived twice, for the next acknowledgement to report (RFC 2883).</summary>
+    /// <summary>Records duplicate bytes for a report in the next acknowledgement (RFC 2883).</summary>
     public void ReportDuplicate(uint start, uint end, Instant now)
     {
         if (connection.UsesSelectiveAck && !_duplicate.IsEmpty)
@@ -265,7 +267,7 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
         _acknowledgment.Sent();
     }
 
-    /// <summary>Bytes were read, or the stream has ended: the mark may lie behind.</summary>
+    /// <summary>Bytes were read, or the stream has ended: the urgent mark may lie behind.</summary>
     private void PassUrgent()
     {
         if (_end != StreamEnd.Unknown)
@@ -279,7 +281,7 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
         _received.Clear();
     }
 
-    /// <summary>Bytes have left the buffer: the peer is told at once if the window it knows was small and has at least doubled, as in Linux; otherwise the
+    /// <summary>Bytes have left the buffer. As in Linux, the peer is told at once if the announced window was small and has at least doubled; otherwise the
     /// next acknowledgement tells it.</summary>
     private void OpenWindow()
     {
@@ -294,8 +296,8 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
         connection.WantOutput();
     }
 
-    /// <summary>The window field for a segment that leaves now; moves <see cref="RcvAdv"/>. Rounded down, so that the buffer is never exceeded: the edge
-    /// that the peer sees may then be short of <see cref="RcvAdv"/>, which is still accepted (RFC 7323, 2.4).</summary>
+    /// <summary>The window field for a segment that leaves now; moves <see cref="RcvAdv"/>. It is rounded down, so that the buffer is never exceeded. The edge
+    /// that the peer sees may then be short of <see cref="RcvAdv"/>, up to which data is still accepted (RFC 7323, 2.4).</summary>
     private ushort SelectWindow()
     {
         var window = Window;
@@ -307,7 +309,7 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
         return (ushort)field;
     }
 
-    /// <summary>SACK blocks for an acknowledgement, a duplicate first (RFC 2018, 4; RFC 2883, 4).</summary>
+    /// <summary>Writes the SACK blocks of an acknowledgement, a duplicate first (RFC 2018, 4; RFC 2883, 4).</summary>
     private void PutSacks(ref TcpHeader header)
     {
         if (!connection.UsesSelectiveAck)
@@ -325,7 +327,7 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
         header.SackCount = (byte)count;
     }
 
-    /// <summary>One acknowledgement answers a batch; but not if it cannot say all: what the sender does not hear of it takes for lost.</summary>
+    /// <summary>One acknowledgement answers a batch, unless it cannot report everything: the sender takes unreported data for lost.</summary>
     private void AcknowledgeAtOnce(Instant now)
     {
         if (Layer.Ip.HasRoom(connection.Interface))

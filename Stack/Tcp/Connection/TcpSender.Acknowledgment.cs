@@ -3,13 +3,13 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Tcp.Connection;
 
 /// <content>
-/// What an acknowledgement says (RFC 9293, 3.10.7.4, fifth check; RFC 5961, 5): the window, what has arrived, how long it took. What follows from it for losses, the
-/// <see cref="LossRecovery"/> says.
+/// Processing of acknowledgements (RFC 9293, 3.10.7.4, fifth check; RFC 5961, 5): the window, the data that has arrived, the round trip.
+/// <see cref="LossRecovery"/> derives the losses.
 /// </content>
 internal sealed partial class TcpSender
 {
-    /// <summary>An acknowledgement can be true: it answers what was sent, and not too long ago (RFC 5961, 5). As in Linux (tcp_ack), what was never delivered
-    /// was never acknowledged either: without that a forged segment on a young connection may guess at a whole window of numbers below the first
+    /// <summary>An acknowledgement can be true: it answers data that was sent, and not too long ago (RFC 5961, 5). As in Linux (tcp_ack), data that was never
+    /// delivered cannot have been acknowledged. Without this a forged segment on a young connection could use a whole window of numbers below the first
     /// one.</summary>
     public bool CanBeTrue(uint ack) => Seq.Le(ack, SndNxt) && (Seq.Ge(ack, SndUna) || SndUna - ack <= Math.Min(_window.Largest, Rate.Delivered));
 
@@ -23,7 +23,7 @@ internal sealed partial class TcpSender
         var isOld = Seq.Lt(ack, SndUna);
         if (isOld)
         {
-            // It has been overtaken by a later one. What it reports beyond SND.UNA still holds, as in Linux (tcp_ack, old_ack).
+            // A later acknowledgement has overtaken this one. Its reports beyond SND.UNA are still valid, as in Linux (tcp_ack, old_ack).
             Layer.Counters.TcpExtTCPOldAck++;
             if (!hasReports)
                 return;
@@ -31,8 +31,8 @@ internal sealed partial class TcpSender
 
         var windowChanged = !isOld && _window.Update(segment, WindowShift, SndUna);
         var isBare = ack == SndUna && length == 0 && !windowChanged && segment.SackCount == 0;
-        var isProbeDuplicate = _state is not null && _state.TailProbe.Answered(segment, isBare, now);
-        // Also when nothing is in flight any more, the last repetition may turn out to have been needless.
+        var isTailLossProbeDuplicate = _state is not null && _state.TailLossProbe.Answered(segment, isBare, now);
+        // Even with nothing in flight, the last retransmission may turn out to have been needless.
         if (_state?.Board.Log is null && Seq.Le(ack, SndUna) && !hasReports)
             return;
         var state = State;
@@ -44,7 +44,7 @@ internal sealed partial class TcpSender
             AlreadyArrived = AlreadyArrived,
             MinRoundTrip = RoundTrips.Min,
             IsWindowLimited = state.NewData.IsCongestionLimited,
-            IsTailProbeDuplicate = isProbeDuplicate,
+            IsTailLossProbeDuplicate = isTailLossProbeDuplicate,
         };
         if (Seq.Gt(ack, SndUna))
             Advance(ack, segment, ref report);
@@ -64,22 +64,22 @@ internal sealed partial class TcpSender
     /// <summary>The first SACK block reports a duplicate (RFC 2883, 4).</summary>
     public void DuplicateReported(SackBlock block, ref AckReport report)
     {
-        // What lies before anything that may have been sent again is the network's duplicate, or made up.
+        // Data so far below SND.UNA was not sent again lately: the network has duplicated it, or the report is made up.
         if (Seq.Lt(block.Start, SndUna - _window.Largest))
             return;
         Layer.Counters.TcpExtTCPDSACKRecv++;
-        // More than was ever sent again: the network makes them.
+        // More bytes are reported than were ever sent again: the network duplicates them.
         _unreportedRepeats -= block.End - block.Start;
         if (_unreportedRepeats < 0)
             return;
         report.HasDuplicate = true;
-        if (!State.TailProbe.IsOut && !report.IsTailProbeDuplicate)
+        if (!State.TailLossProbe.IsOut && !report.IsTailLossProbeDuplicate)
             State.Recovery.DuplicateReported();
         State.Undo.DuplicateReported(block);
     }
 
-    /// <summary>The timestamp that comes back is older than a time of ours (RFC 3522, 3.2).</summary>
-    /// <param name="clock">On the timestamp clock.</param>
+    /// <summary>The echoed timestamp is older than a time of ours (RFC 3522, 3.2).</summary>
+    /// <param name="clock">A time on the timestamp clock.</param>
     public bool AnswersBefore(in TcpHeader segment, uint clock) => connection.Timestamps.HasEcho(segment) && Seq.Lt(connection.Timestamps.SentAt(segment.TimestampEcho), clock);
 
     /// <summary>New data is acknowledged.</summary>
@@ -106,8 +106,8 @@ internal sealed partial class TcpSender
             State.Queue.Acknowledge(bytes, ref State.Places);
     }
 
-    /// <summary>The writer has more room, by what was acknowledged and by what the buffer grows. Many writers do not grow as one does, lest all memory be full of what
-    /// waits for a wire that they share.</summary>
+    /// <summary>The writer gets room for the acknowledged bytes, and for the growth of the buffer. With many writers each buffer grows less, or data that waits
+    /// for a shared wire would fill the memory.</summary>
     private void CreditWriter(int bytes)
     {
         _buffer.Free(bytes);

@@ -2,15 +2,15 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <content>What goes out next, decided in one place after every event: <see cref="SendNext"/>.</content>
+/// <content>The choice of what to send next, made in one place after every event: <see cref="SendNext"/>.</content>
 internal sealed partial class TcpSender
 {
-    /// <summary>Packets per turn, and new bytes after which it ends; then other sockets have theirs.</summary>
+    /// <summary>Packets per turn, and new bytes after which a turn ends; then other sockets have theirs.</summary>
     private const int Quantum = 16;
     private const int QuantumBytes = 128 << 10;
 
-    /// <summary>Emits what may be emitted, within one turn.</summary>
-    /// <returns>True if there may be more to emit.</returns>
+    /// <summary>Sends what may be sent, within one turn.</summary>
+    /// <returns>True if there may be more to send.</returns>
     public bool Output(Instant now)
     {
         var more = true;
@@ -27,7 +27,7 @@ internal sealed partial class TcpSender
         return more;
     }
 
-    /// <summary>A turn is over. The persist timer runs from now on, or not; without anything under way the state goes back.</summary>
+    /// <summary>A turn is over. Starts or stops the persist timer; without anything under way the state returns to the pool.</summary>
     public void OutputDone(bool more, Instant now)
     {
         _state?.Persist.Update(_state.NewData.IsPeerLimited && SndNxt == SndUna, now);
@@ -35,15 +35,15 @@ internal sealed partial class TcpSender
             LeaveSending(now);
     }
 
-    /// <summary>Sends what comes next in a state in which data may be sent.</summary>
+    /// <summary>Sends the next segment, in a state in which data may be sent.</summary>
     /// <returns>False if there is nothing to send now.</returns>
     public bool SendNext(Instant now) =>
-        (_state is { } state && SendData(state, now)) || SendProbe(now) || SendUrgentNotice(now) || SendDueAcknowledgment(now);
+        (_state is { } state && SendData(state, now)) || SendAckEliciting(now) || SendUrgentNotice(now) || SendDueAcknowledgment(now);
 
-    /// <summary>Sends data: a tail loss probe, what is lost, a path-MTU probe, or what is new. Each part would ask first what is asked here before the call, for most turns need
-    /// only the last one.</summary>
+    /// <summary>Sends data: a tail loss probe, a retransmission, a path MTU probe, or new data. Each condition before a call repeats what the part would check
+    /// first, because most turns need only the last one.</summary>
     private bool SendData(SenderState state, Instant now) =>
-        (state.TailProbe.IsDue && state.TailProbe.Send(now)) || (state.Board.LostBytes > 0 && state.Recovery.Retransmit(now))
+        (state.TailLossProbe.IsDue && state.TailLossProbe.Send(now)) || (state.Board.LostBytes > 0 && state.Recovery.Retransmit(now))
         || ((Path.IsReduced || state.MtuProbe.IsWaiting) && state.MtuProbe.Send(now)) || state.NewData.Send(now);
 
     /// <summary>Sends new data, or the FIN, in SYN-RECEIVED of a passive open by Fast Open (RFC 7413, 4.2.2).</summary>
@@ -58,10 +58,10 @@ internal sealed partial class TcpSender
         return true;
     }
 
-    /// <summary>An acknowledgement leaves by itself, whatever the pace and the windows say.</summary>
-    public void SendAcknowledgment(Instant now) => Emit(new SegmentSpan(SndNxt, 0, TcpFlags.Ack, Again: false, IsProbe: false), now);
+    /// <summary>Sends an acknowledgement by itself, whatever the pace and the windows say.</summary>
+    public void SendAcknowledgment(Instant now) => Emit(new SegmentSpan(SndNxt, 0, TcpFlags.Ack, Again: false, IsMtuProbe: false), now);
 
-    /// <summary>Sends an entry once more: all of it, for it is no longer than one packet.</summary>
+    /// <summary>Sends an entry again. It is no longer than one packet.</summary>
     public void EmitAgain(Transmission entry, Instant now)
     {
         var state = State;
@@ -78,22 +78,22 @@ internal sealed partial class TcpSender
             flags |= TcpFlags.Fin;
         if (data > 0 && entry.Start + (uint)data == state.Queue.End)
             flags |= TcpFlags.Psh;
-        Emit(new SegmentSpan(entry.Start, data, flags, Again: true, IsProbe: false), now);
+        Emit(new SegmentSpan(entry.Start, data, flags, Again: true, IsMtuProbe: false), now);
     }
 
-    /// <summary>Zero-window probes and keepalives: an old sequence number without data, which the peer must answer with its window, as Linux does; or, if
-    /// the window is merely too small for a worthwhile segment, what fits.</summary>
-    private bool SendProbe(Instant now)
+    /// <summary>Sends a zero-window or keep-alive probe: an old sequence number without data, which the peer must answer with its window, as in Linux. If the
+    /// window is merely too small for a worthwhile segment, sends the data that fits instead.</summary>
+    private bool SendAckEliciting(Instant now)
     {
-        if (!_probeDue)
+        if (!_elicitsAcknowledgment)
             return false;
-        _probeDue = false;
+        _elicitsAcknowledgment = false;
         var length = Math.Min(Unsent, Math.Min(UsableWindow, CurrentSegmentSize));
         if (length > 0)
             return State.NewData.Emit(length, now);
-        Emit(new SegmentSpan(SndUna - 1, 0, TcpFlags.Ack, Again: false, IsProbe: false), now);
+        Emit(new SegmentSpan(SndUna - 1, 0, TcpFlags.Ack, Again: false, IsMtuProbe: false), now);
 
-        // The peer does not look at the urgent pointer of an old sequence number.
+        // The peer ignores the urgent pointer of an old sequence number.
         _state?.Urgent.RepeatNotice(SndUna);
         return true;
     }
@@ -101,14 +101,14 @@ internal sealed partial class TcpSender
     /// <summary>Tells the peer of urgent data that no segment has announced.</summary>
     private bool SendUrgentNotice(Instant now)
     {
-        // What has been sent of it has carried the mark.
+        // All urgent data that was sent has carried the pointer.
         if (_state is null || !_state.Urgent.TakeNotice() || Unsent == 0)
             return false;
         SendAcknowledgment(now);
         return true;
     }
 
-    /// <summary>Hands a segment down.</summary>
+    /// <summary>Gives a segment to the IP layer.</summary>
     public void Emit(in SegmentSpan span, Instant now)
     {
         var segments = SegmentWriter.Emit(connection, _state, span, now);

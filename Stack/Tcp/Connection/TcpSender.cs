@@ -5,35 +5,35 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Tcp.Connection;
 
 /// <summary>
-/// The sending half of a connection: the SND variables of RFC 9293, 3.3.1, what the owner has written, and the congestion control. What an acknowledgement says, and what
-/// goes out next, stand in the other two parts of this class.
+/// The sending half of a connection: the SND variables of RFC 9293, 3.3.1, the data that the owner has written, and the congestion control. The other two parts
+/// of this class process acknowledgements and choose what to send next.
 /// </summary>
-/// <remarks>Whatever is of use only while something is under way is in a <see cref="SenderState"/>.</remarks>
+/// <remarks>State that is needed only while data is under way is in a <see cref="SenderState"/>.</remarks>
 internal sealed partial class TcpSender(TcpConnection connection)
 {
-    /// <summary>How quickly the network takes what is sent.</summary>
+    /// <summary>The delivery rate.</summary>
     public DeliveryRate Rate;
 
     public RoundTrips RoundTrips;
 
-    /// <summary>What the path takes, and the segment size that follows.</summary>
+    /// <summary>The path MTU, and the segment size that follows from it.</summary>
     public PathMtuDiscovery Path;
 
     private SenderState? _state;
     private SendBuffer _buffer;
     private SendWindow _window;
 
-    /// <summary>The congestion window at the beginning; 0 before.</summary>
+    /// <summary>The initial congestion window; 0 before it is known.</summary>
     private int _initialWindow;
 
-    /// <summary>Bytes sent more than once, less those reported as received twice, since the connection began.</summary>
+    /// <summary>Bytes sent again, less those reported as duplicates, since the connection began.</summary>
     private long _unreportedRepeats;
 
-    /// <summary>A FIN follows what was written.</summary>
+    /// <summary>A FIN follows the written data.</summary>
     private bool _finQueued;
 
-    /// <summary>A probe of the peer's window, or of the peer, is to be sent.</summary>
-    private bool _probeDue;
+    /// <summary>A segment that elicits an acknowledgement is to be sent: a zero-window or keep-alive probe.</summary>
+    private bool _elicitsAcknowledgment;
 
     public TcpConnection Connection => connection;
 
@@ -42,7 +42,7 @@ internal sealed partial class TcpSender(TcpConnection connection)
     /// <summary>SND.UNA.</summary>
     public uint SndUna { get; private set; }
 
-    /// <summary>SND.NXT: never moves back; what is sent again lies below it.</summary>
+    /// <summary>SND.NXT. It never moves back; retransmissions are below it.</summary>
     public uint SndNxt { get; private set; }
 
     /// <summary>SND.WND in bytes.</summary>
@@ -57,19 +57,19 @@ internal sealed partial class TcpSender(TcpConnection connection)
     /// <summary>Bytes between SND.UNA and SND.NXT.</summary>
     public int Flight => (int)(SndNxt - SndUna);
 
-    /// <summary>RFC 6675's pipe: bytes that are in the network as far as is known.</summary>
+    /// <summary>RFC 6675's pipe: bytes in the network as far as is known.</summary>
     public int Pipe => _state is null ? Flight : Flight - AlreadyArrived - _state.Board.LostBytes;
 
-    /// <summary>Bytes in flight that have arrived, by the peer's reports or as many as its duplicate acknowledgements stand for.</summary>
+    /// <summary>Bytes in flight that have arrived, by SACK or by the number of duplicate acknowledgements.</summary>
     public int AlreadyArrived => _state is null ? 0 : _state.Board.ArrivedBytes + _state.Recovery.RenoBytes;
 
-    /// <summary>Bytes that the peer's window still takes; negative after it has shrunk.</summary>
+    /// <summary>Bytes that fit the peer's window; negative after it has shrunk.</summary>
     public int UsableWindow => (int)(SndUna + SndWnd - SndNxt);
 
     /// <summary>Bytes written and never sent; -1 once the FIN is sent.</summary>
     public int Unsent => _state is null ? 0 : (int)(_state.Queue.End - SndNxt);
 
-    /// <summary>Something is written, data or the end of it, and was never sent.</summary>
+    /// <summary>Data, or the end of it, is written and was never sent.</summary>
     public bool HasUnsent => _state is not null && (_finQueued ? !FinSent : Unsent > 0);
 
     /// <summary>Something is in flight, or waits to be sent.</summary>
@@ -85,7 +85,7 @@ internal sealed partial class TcpSender(TcpConnection connection)
     /// <summary>Bytes written and not acknowledged.</summary>
     public int QueuedBytes => _state?.Queue.Bytes ?? 0;
 
-    /// <summary>Memory of the buffers that these are in.</summary>
+    /// <summary>Memory of the buffers that hold them.</summary>
     public int QueuedMemory => _state?.Queue.Memory ?? 0;
 
     /// <summary>Bytes that the send queue may hold.</summary>
@@ -93,16 +93,16 @@ internal sealed partial class TcpSender(TcpConnection connection)
 
     public int BufferMaximum => _buffer.Maximum;
 
-    /// <summary>Bytes by which the writer's room has grown since it was last told.</summary>
+    /// <summary>Room in bytes that has become free since the writer was last told.</summary>
     public int WriterCredit => _buffer.Credit;
 
-    /// <summary>Segments sent again since the connection began.</summary>
+    /// <summary>Number of segments sent again since the connection began.</summary>
     public int Retransmits { get; private set; }
 
-    /// <summary>Doublings of the retransmission time-out.</summary>
+    /// <summary>Number of doublings of the retransmission time-out.</summary>
     public byte Backoff => _state?.Timer.Backoff ?? 0;
 
-    /// <summary>Time-outs in a row.</summary>
+    /// <summary>Number of time-outs in a row.</summary>
     public byte Timeouts => _state?.Timer.Timeouts ?? 0;
 
     public long SlowStartThreshold => _state?.Congestion.SlowStartThreshold ?? long.MaxValue;
@@ -113,13 +113,13 @@ internal sealed partial class TcpSender(TcpConnection connection)
 
     public bool IsReorderingSeen => _state is { Recovery.IsReorderingSeen: true };
 
-    /// <summary>cwnd, or what a recovery makes of it.</summary>
+    /// <summary>cwnd, or the window of a recovery.</summary>
     public long CongestionWindow => _state?.Recovery.Window ?? _initialWindow;
 
     /// <summary>Payload of a full-sized segment without SACK blocks.</summary>
     public int SegmentSize => Path.SegmentSize;
 
-    /// <summary>Payload of a full-sized segment at this moment: SACK blocks take their part.</summary>
+    /// <summary>Payload of a full-sized segment now, less the room of SACK blocks.</summary>
     public int CurrentSegmentSize => Path.SegmentSize - connection.Receiver.SackOptionLength;
 
     public CongestionAlgorithm Algorithm => CongestionControl.Choose(connection.Options.CongestionControl, Layer.Options.CongestionControl);
@@ -130,7 +130,7 @@ internal sealed partial class TcpSender(TcpConnection connection)
         _buffer.Set(options.SendBuffer, Layer.Options, Layer.IsUnderPressure, Layer.FirstSendShare);
 
     /// <summary>The connection begins; nothing is known of the peer.</summary>
-    /// <param name="sndUna">The SYN's sequence number, or the next one if the state stands for the SYN.</param>
+    /// <param name="sndUna">The SYN's sequence number; or the next one if the connection's state accounts for the SYN.</param>
     public void Begin(uint iss, uint sndUna, in IpRoute route, int segmentSize, Instant now)
     {
         SndUna = sndUna;
@@ -140,7 +140,7 @@ internal sealed partial class TcpSender(TcpConnection connection)
             BeginSending();
     }
 
-    /// <summary>What the peer has offered is in use from now on.</summary>
+    /// <summary>Puts the options that both SYNs have offered into use.</summary>
     public void TakeSyn(in SynOptions agreed)
     {
         if (agreed.WindowScaling)
@@ -160,16 +160,16 @@ internal sealed partial class TcpSender(TcpConnection connection)
         CreditWriter(data);
     }
 
-    /// <summary>Data may be sent, for the handshake is done or need not be waited for.</summary>
-    /// <param name="segment">It sets the window.</param>
-    /// <param name="roundTrip">Of the handshake; zero: not measured.</param>
+    /// <summary>Data may be sent: the handshake is done, or need not be waited for.</summary>
+    /// <param name="segment">The segment that sets the window.</param>
+    /// <param name="roundTrip">The handshake's round trip; zero: not measured.</param>
     public void Open(in TcpHeader segment, bool synLost, TimeSpan roundTrip, Instant now)
     {
         _window.Open(segment, WindowShift);
         BeginCongestionControl(synLost, roundTrip, now);
     }
 
-    /// <summary>The connection stands.</summary>
+    /// <summary>The connection is established.</summary>
     public void Established(in TcpHeader segment, bool synLost, Instant now)
     {
         Open(segment, synLost, RoundTrips.Smoothed, now);
@@ -181,7 +181,7 @@ internal sealed partial class TcpSender(TcpConnection connection)
             _state.Timer.Restart(now);
     }
 
-    /// <summary>Data for a SYN, from the beginning of the stream. It stays in the send queue.</summary>
+    /// <summary>Copies data for a SYN from the beginning of the stream. It stays in the send queue.</summary>
     public PacketBuffer? FirstData(int most, out int length)
     {
         length = Math.Min(most, QueuedBytes);
@@ -197,7 +197,7 @@ internal sealed partial class TcpSender(TcpConnection connection)
             State.Urgent.Mark(State.Queue.End);
     }
 
-    /// <summary>A FIN follows what was written.</summary>
+    /// <summary>Ends the stream: a FIN follows the written data.</summary>
     public void ShutDown()
     {
         if (_state is null)
@@ -205,11 +205,11 @@ internal sealed partial class TcpSender(TcpConnection connection)
         _finQueued = true;
     }
 
-    /// <summary>The writer has heard of its room.</summary>
+    /// <summary>Takes the credit, to tell it to the writer.</summary>
     public int TakeWriterCredit() => _buffer.TakeCredit();
 
-    /// <summary>A probe of the peer's window, or of the peer, is to be sent.</summary>
-    public void DemandProbe() => _probeDue = true;
+    /// <summary>Requests a segment that elicits an acknowledgement: a zero-window or keep-alive probe.</summary>
+    public void ElicitAcknowledgment() => _elicitsAcknowledgment = true;
 
     /// <summary>A SYN, or a SYN-ACK, leaves.</summary>
     public void SynSent(Instant now)
@@ -218,14 +218,14 @@ internal sealed partial class TcpSender(TcpConnection connection)
             _state.NewData.RestartIdleTime(now);
     }
 
-    /// <summary>A SYN, or a SYN-ACK, has to be sent again.</summary>
+    /// <summary>Counts a SYN, or a SYN-ACK, that is sent again.</summary>
     public void CountRetransmit()
     {
         Retransmits++;
         Layer.Counters.TcpRetransSegs++;
     }
 
-    /// <summary>A router says that a packet was too big: smaller segments from now on, and what is in flight again (RFC 1191, 6).</summary>
+    /// <summary>A router reports that a packet was too big: segments become smaller, and everything in flight is sent again (RFC 1191, 6).</summary>
     public void PathMtuReduced(int mtu, Instant now)
     {
         if (!Path.Reduce(connection, mtu, now) || SndUna == SndNxt)
@@ -234,7 +234,7 @@ internal sealed partial class TcpSender(TcpConnection connection)
         connection.WantOutput();
     }
 
-    /// <summary>Another congestion control begins as on a new connection.</summary>
+    /// <summary>Replaces the congestion control by another, which begins as on a new connection.</summary>
     public void ChangeCongestionControl(Instant now)
     {
         if (_state is not null)
@@ -245,13 +245,13 @@ internal sealed partial class TcpSender(TcpConnection connection)
             BeginCongestionControl(synLost: false, RoundTrips.Min, now);
     }
 
-    /// <summary>When a timer of the sender runs out.</summary>
+    /// <summary>When the sender's next timer runs out.</summary>
     public Instant NextTimeout => _state?.NextTimeout ?? Instant.Never;
 
     /// <summary>Runs the timers that are due.</summary>
     public void TimerFired(Instant now) => _state?.TimerFired(now);
 
-    /// <summary>New data leaves, up to <paramref name="next"/>.</summary>
+    /// <summary>Moves SND.NXT to <paramref name="next"/>, because new data leaves.</summary>
     public void MoveNext(uint next) => SndNxt = next;
 
     /// <summary>The connection has ended.</summary>
@@ -263,8 +263,8 @@ internal sealed partial class TcpSender(TcpConnection connection)
         _state = null;
     }
 
-    /// <summary>Something is to be sent.</summary>
-    /// <remarks>A connection that has sent its FIN, and had it acknowledged, writes no more: the FIN has taken the number before SND.NXT.</remarks>
+    /// <summary>Gets the state for sending.</summary>
+    /// <remarks>After the FIN is acknowledged the owner writes no more. The FIN has taken the number before SND.NXT.</remarks>
     private SenderState BeginSending()
     {
         _state = Layer.Senders.Rent(Algorithm);
@@ -273,7 +273,7 @@ internal sealed partial class TcpSender(TcpConnection connection)
         return _state;
     }
 
-    /// <summary>After each turn: if nothing is under way any more, and what remains is as at the beginning, the state goes back.</summary>
+    /// <summary>Returns the state to the pool after a turn, if nothing is under way any more and a fresh state would behave the same.</summary>
     private void LeaveSending(Instant now)
     {
         if (_state is null || SndUna != SndNxt || HasUnsent || !_state.IsDispensable(_initialWindow, now))

@@ -2,21 +2,22 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Tcp.Connection;
 
-/// <summary>Timestamps of one connection (RFC 7323): the clock that the peer is shown, and TS.Recent with the protection against wrapped sequence numbers (PAWS).</summary>
+/// <summary>Timestamps of one connection (RFC 7323): the clock shown to the peer, and TS.Recent with the protection against wrapped sequence numbers
+/// (PAWS).</summary>
 internal struct Timestamps
 {
-    /// <summary>A timestamp older than that may belong to a clock that has wrapped (RFC 7323, 5.5).</summary>
+    /// <summary>A TS.Recent older than this may belong to a clock that has wrapped (RFC 7323, 5.5).</summary>
     private static readonly TimeSpan PawsAge = TimeSpan.FromDays(24);
 
-    /// <summary>A tick less is forgiven, as in Linux (TCP_PAWS_WINDOW): segments that left together may have been overtaken.</summary>
+    /// <summary>A timestamp older by one tick is accepted, as in Linux (TCP_PAWS_WINDOW): segments that left together may be reordered.</summary>
     private const uint PawsTolerance = 1;
 
     private Instant _recentAt;
 
-    /// <summary>What is added to the clock, so that it tells neither the uptime nor one connection from another.</summary>
+    /// <summary>The offset from the clock, which hides the uptime and the relation of one connection to another.</summary>
     private uint _offset;
 
-    /// <summary>Both ends send them (RFC 7323, 3.2).</summary>
+    /// <summary>Both ends send timestamps (RFC 7323, 3.2).</summary>
     public bool AreUsed { get; private set; }
 
     /// <summary>TS.Recent (RFC 7323, 4.3).</summary>
@@ -32,16 +33,16 @@ internal struct Timestamps
         _recentAt = now;
     }
 
-    /// <summary>The time as the peer is told it.</summary>
+    /// <summary>The timestamp for the peer.</summary>
     public readonly uint Value(Instant now) => TcpLayer.TimestampClock(now) + _offset;
 
-    /// <summary>When a timestamp of ours that has come back was sent, on the timestamp clock.</summary>
+    /// <summary>When an echoed timestamp was sent, on the timestamp clock.</summary>
     public readonly uint SentAt(uint echo) => echo - _offset;
 
-    /// <summary>Milliseconds since a timestamp of ours that has come back.</summary>
+    /// <summary>Milliseconds since an echoed timestamp was sent.</summary>
     public readonly uint Age(uint echo, Instant now) => TcpLayer.TimestampClock(now) - SentAt(echo);
 
-    /// <summary>A timestamp of ours has come back.</summary>
+    /// <summary>The segment echoes a timestamp of ours.</summary>
     public readonly bool HasEcho(in TcpHeader segment) => AreUsed && segment.HasTimestamp && segment.TimestampEcho != 0;
 
     /// <summary>PAWS (RFC 7323, 5.3): the segment is older than one that was accepted.</summary>
@@ -49,8 +50,9 @@ internal struct Timestamps
         AreUsed && segment.HasTimestamp && !segment.Has(TcpFlags.Rst)
         && Seq.Lt(segment.TimestampValue + PawsTolerance, Recent) && now - _recentAt < PawsAge;
 
-    /// <summary>Takes the timestamp of an acceptable segment. Of the segments that one acknowledgement answers, the earliest one's goes back (RFC 7323, 4.3).</summary>
-    /// <remarks>A peer that stops sending timestamps is tolerated, as in Linux: middle boxes strip them.</remarks>
+    /// <summary>Takes the timestamp of an acceptable segment. Of the segments that one acknowledgement answers, the earliest one's is echoed (RFC 7323,
+    /// 4.3).</summary>
+    /// <remarks>As in Linux, a peer that stops sending timestamps is tolerated, because middleboxes strip them.</remarks>
     public void Take(in TcpHeader segment, uint lastAckSent, Instant now)
     {
         if (!AreUsed || !segment.HasTimestamp || Seq.Gt(segment.Sequence, lastAckSent) || Seq.Lt(segment.TimestampValue, Recent))

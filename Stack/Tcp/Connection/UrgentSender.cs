@@ -3,9 +3,9 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Tcp.Connection;
 
 /// <summary>
-/// Where our urgent data ends (RFC 9293, 3.8.5; RFC 6093). The bytes stay in line; the urgent pointer names the byte that follows the last urgent one. Linux takes it to name
-/// the last urgent byte unless tcp_stdurg is set, so one urgent byte sent by either side is marked one byte late or early at the other: RFC 6093 decided for what is done
-/// here.
+/// The end of our urgent data (RFC 9293, 3.8.5; RFC 6093). The bytes stay in line; the urgent pointer names the byte after the last urgent one. Linux takes it
+/// to name the last urgent byte unless tcp_stdurg is set. So one urgent byte sent by either side is marked one byte late or early at the other. The behaviour
+/// here is RFC 6093's.
 /// </summary>
 internal struct UrgentSender
 {
@@ -25,10 +25,10 @@ internal struct UrgentSender
     /// <summary>Urgent data is written and not acknowledged.</summary>
     public readonly bool IsOutstanding(uint sndUna) => _isSet && Seq.Gt(_sndUp, sndUna);
 
-    /// <summary>The peer is to be told once more, for it has not heard the last time.</summary>
+    /// <summary>Repeats the notice, because the peer has not seen the last one.</summary>
     public void RepeatNotice(uint sndUna) => _isNoticeDue = IsOutstanding(sndUna);
 
-    /// <summary>The peer is told of urgent data also while its window keeps the data back: that is what it is for.</summary>
+    /// <summary>Takes the notice that urgent data exists. The peer gets it even while its window keeps the data back, which is its purpose.</summary>
     /// <returns>True once for each mark that no segment has carried.</returns>
     public bool TakeNotice()
     {
@@ -37,8 +37,8 @@ internal struct UrgentSender
         return isDue;
     }
 
-    /// <summary>Sets URG and the pointer on a segment that urgent data follows. A pointer that does not reach says "all you can see", and the segments
-    /// after it say more.</summary>
+    /// <summary>Sets URG and the pointer on a segment that urgent data follows. A pointer that cannot reach the end means "everything visible is urgent", and
+    /// later segments extend it.</summary>
     public void Put(ref TcpHeader header, uint sndUna)
     {
         if (!_isSet)

@@ -115,10 +115,10 @@ public class BbrSpec
         for (var round = 0; round < 16; round++)
             loss.Learn(lost: 0, delivered: 100_000);
         Assert.True(loss.IsExceeded(4000, 100_000, 1000));
-        Assert.Equal(99_000, loss.InflightAtThreshold(100_000, lost: 4000, size: 1000));
-        Assert.Equal(97_959, loss.InflightAtThreshold(100_000, lost: 4000, size: 4000));
+        Assert.Equal(99_000, loss.InflightAtLoss(100_000, lost: 4000, size: 1000));
+        Assert.Equal(97_959, loss.InflightAtLoss(100_000, lost: 4000, size: 4000));
         for (var lost = 2000; lost < 20_000; lost += 500)
-            Assert.InRange(loss.InflightAtThreshold(100_000, lost, size: 1500), 98_500, 100_000);
+            Assert.InRange(loss.InflightAtLoss(100_000, lost, size: 1500), 98_500, 100_000);
     }
 
     [Fact]

@@ -138,11 +138,11 @@ public class EcnSpec
         +0 > . 16061:17521(1460) ack 1 [ect0]
         +0 < E. 1:1(0) ack 14601 win 65535
         +0 ssthresh 7300
-        +0 counter TcpEcnReductions 1
+        +0 counter TcpEcnWindowReductions 1
         +0 forget
         +20ms < E. 1:1(0) ack 17521 win 65535
         +0 forget
-        +0 counter TcpEcnReductions 2
+        +0 counter TcpEcnWindowReductions 2
         +0 counter TcpRetransSegs 0
         """).AssertNoLeak();
 
@@ -216,7 +216,7 @@ public class EcnSpec
         transfer.Run(TimeSpan.FromSeconds(2));
         var rate = transfer.Measure(TimeSpan.FromSeconds(10))[0];
         Assert.Equal(0, transfer.Segments.Again);
-        Assert.True(world.Left.Counters.TcpEcnReductions > 3);
+        Assert.True(world.Left.Counters.TcpEcnWindowReductions > 3);
         Assert.True(rate > 0.85 * path.Bandwidth, $"{rate} bit/s");
         transfer.End();
     }

@@ -132,7 +132,7 @@ public class WindowSpec
     [Fact]
     public void A_reduction_sends_one_for_two_that_arrive_and_ends_at_the_threshold()
     {
-        var reduction = default(RateReduction);
+        var reduction = default(ProportionalRateReduction);
         reduction.Begin(20 * Segment, 10 * Segment);
         var (pipe, sent) = (19 * Segment, 0);
         for (var i = 0; i < 19; i++)
@@ -155,7 +155,7 @@ public class WindowSpec
     [Fact]
     public void Below_the_threshold_a_reduction_sends_what_arrives_and_no_burst()
     {
-        var reduction = default(RateReduction);
+        var reduction = default(ProportionalRateReduction);
         reduction.Begin(20 * Segment, 10 * Segment);
         reduction.Acknowledged(Segment, 4 * Segment, 10 * Segment, Segment, isSafe: false);
         Assert.Equal(5 * Segment, reduction.Window);
@@ -170,7 +170,7 @@ public class WindowSpec
     [Fact]
     public void Below_the_threshold_an_acknowledgement_lets_out_what_it_reports()
     {
-        var reduction = default(RateReduction);
+        var reduction = default(ProportionalRateReduction);
         reduction.Begin(20 * Segment, 10 * Segment);
         reduction.Sent(5 * Segment);
         reduction.Acknowledged(Segment, 4 * Segment, 10 * Segment, Segment, isSafe: false);
@@ -184,7 +184,7 @@ public class WindowSpec
     [InlineData(1)]
     public void A_reduction_of_nothing_in_flight_divides_by_nothing(int inFlight)
     {
-        var reduction = default(RateReduction);
+        var reduction = default(ProportionalRateReduction);
         reduction.Begin(inFlight, 2 * Segment);
         reduction.Acknowledged(0, 10 * Segment, 2 * Segment, Segment, isSafe: false);
         Assert.Equal(10 * Segment, reduction.Window);

@@ -78,10 +78,10 @@ public sealed class ReceiverPartsSpec
         var options = new TcpOptions { ReceiveBuffer = 64 << 10, MaxReceiveBuffer = 4 << 20 };
         var buffer = default(ReceiveBuffer);
         buffer.Set(0, options, isUnderPressure: false);
-        buffer.Taken(60_000, TimeSpan.FromMilliseconds(10), Segment, share: int.MaxValue, Now);
+        buffer.ApplicationRead(60_000, TimeSpan.FromMilliseconds(10), Segment, share: int.MaxValue, Now);
         Assert.InRange(buffer.Size, 2 * 60_000, 4 << 20);
         buffer.Set(100_000, options, isUnderPressure: false);
-        buffer.Taken(1_000_000, TimeSpan.FromMilliseconds(10), Segment, share: int.MaxValue, Now + TimeSpan.FromSeconds(1));
+        buffer.ApplicationRead(1_000_000, TimeSpan.FromMilliseconds(10), Segment, share: int.MaxValue, Now + TimeSpan.FromSeconds(1));
         Assert.Equal(100_000, buffer.Size);
     }
 

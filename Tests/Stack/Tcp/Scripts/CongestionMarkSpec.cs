@@ -68,7 +68,7 @@ public class CongestionMarkSpec
         +0 forget
         +20ms < .E 1:1(0) ack 18981 win 65535
         +0 forget
-        +0 counter TcpEcnReductions 2
+        +0 counter TcpEcnWindowReductions 2
         """).AssertNoLeak();
 
     /// <summary>RFC 3168, 6.1.3: CWR of the peer ends the echo, a new mark on the same segment begins it again.</summary>

@@ -1,10 +1,10 @@
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// Proportional rate reduction (RFC 9937): during a fast recovery the sender gives out as much as the peer takes in, scaled so that it ends at
-/// ssthresh; so neither half a round trip passes in silence nor a burst follows when many losses show at once.
+/// Proportional rate reduction (RFC 9937): during a fast recovery the sender sends in proportion to what is delivered, so that the data in flight ends at
+/// ssthresh. The sender is not silent for half a round trip, and does not burst when many losses show at once.
 /// </summary>
-internal struct RateReduction
+internal struct ProportionalRateReduction
 {
     private int _delivered;
     private int _sent;
@@ -13,7 +13,7 @@ internal struct RateReduction
     /// <summary>The congestion window of the recovery, in bytes.</summary>
     public long Window { get; private set; }
 
-    /// <param name="inFlight">RecoverFS: bytes that were in flight before the acknowledgement that has begun the recovery.</param>
+    /// <param name="inFlight">RecoverFS: bytes in flight before the acknowledgement that began the recovery.</param>
     public void Begin(int inFlight, long window)
     {
         _delivered = 0;
@@ -23,8 +23,8 @@ internal struct RateReduction
     }
 
     /// <summary>An acknowledgement has come (RFC 9937, 6).</summary>
-    /// <param name="delivered">Bytes that it newly reports, cumulatively or selectively.</param>
-    /// <param name="isSafe">SafeACK: it moved SND.UNA and shows no further loss.</param>
+    /// <param name="delivered">Bytes that it newly reports as arrived, cumulatively or selectively.</param>
+    /// <param name="isSafe">SafeACK: it has moved SND.UNA and shows no further loss.</param>
     public void Acknowledged(int delivered, int pipe, long threshold, int segmentSize, bool isSafe)
     {
         _delivered += delivered;
@@ -35,7 +35,7 @@ internal struct RateReduction
         }
         else
         {
-            // Below the target: as much as has arrived, and while recovery makes progress one segment more.
+            // Below ssthresh: as much as was delivered, and one segment more while recovery makes progress.
             var limit = Math.Max(_delivered - _sent, delivered) + (isSafe ? segmentSize : 0);
             send = Math.Min(threshold - pipe, limit);
         }

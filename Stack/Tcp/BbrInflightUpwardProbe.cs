@@ -1,16 +1,17 @@
 namespace Tapwire.Stack.Tcp;
 
-/// <summary>How the long-term bound rises while a probe finds room: by twice as many segments per round trip with each round (draft-ietf-ccwg-bbr, 4.3.3.5.2).</summary>
-internal struct BbrUpwardProbe
+/// <summary>The growth of the long-term bound while a bandwidth probe finds room: each round doubles the segments per round trip (draft-ietf-ccwg-bbr,
+/// 4.3.3.5.2).</summary>
+internal struct BbrInflightUpwardProbe
 {
-    /// <summary>More rounds do not steepen it: by then each acknowledged segment raises the bound by one.</summary>
+    /// <summary>Rounds that steepen the growth. After them each acknowledged segment raises the bound by one.</summary>
     private const int MaxRounds = 30;
 
     private long _acknowledged;
     private long _bytesPerSegment;
     private int _rounds;
 
-    /// <summary>A new probe is ahead.</summary>
+    /// <summary>Prepares a new probe.</summary>
     public void Reset()
     {
         _rounds = 0;
