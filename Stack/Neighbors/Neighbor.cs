@@ -17,6 +17,9 @@ internal sealed class Neighbor(NeighborTable table, IpAddress address) : Timer
     /// <summary>When the last request went out, to keep to one per retransmission time (RFC 1122, 2.3.2.1).</summary>
     public Instant Solicited = new(long.MinValue / 2);
 
+    /// <summary>Another station has claimed the address: the holder is asked in quick succession, and everybody if it is silent.</summary>
+    public bool IsContested;
+
     /// <summary>When <see cref="NeighborState.Reachable"/> ends.</summary>
     public Instant ReachableUntil;
 

@@ -22,12 +22,15 @@ internal interface INeighborOutput
 /// </summary>
 /// <remarks>
 /// A packet may claim that a live neighbour now has another hardware address. Linux believes the newest claim once the entry is a second old (locktime). Here a
-/// claim does not move an entry that is in use or confirmed; the known holder is asked by unicast instead. If it answers, the entry stays; if it is silent, the
-/// request is broadcast and the first answer counts. An entry that has not been confirmed recently moves at once.
+/// claim does not move an entry that is in use or confirmed; the known holder is asked by unicast instead, in quick succession. If it answers, the entry stays; if it
+/// is silent, the request is broadcast at once and the first answer counts, so that a fail-over to another station takes a fifth of a second. An entry that has not been confirmed recently moves at once.
 /// </remarks>
 internal sealed class NeighborTable(
     NeighborOptions options, INeighborOutput output, TimerWheel timers, KeyedRandom random, StackCounters counters)
 {
+    /// <summary>Time between two requests to the holder of a contested address. Such a burst begins once per <see cref="NeighborOptions.RetransmitTime"/> at most.</summary>
+    private static readonly TimeSpan ContestedTime = TimeSpan.FromMilliseconds(50);
+
     /// <summary>DELAY_FIRST_PROBE_TIME of RFC 4861, 10.</summary>
     private static readonly TimeSpan DelayFirstProbeTime = TimeSpan.FromSeconds(5);
 
@@ -157,7 +160,10 @@ internal sealed class NeighborTable(
                 break;
             case NeighborState.Probe:
                 // The holder is silent. Another host may have the address by now: broadcast before giving up.
-                Begin(neighbor, NeighborState.Incomplete, now);
+                if (neighbor.IsContested)
+                    AskEverybody(neighbor, now);
+                else
+                    Begin(neighbor, NeighborState.Incomplete, now);
                 break;
             case NeighborState.Delay:
                 Begin(neighbor, NeighborState.Probe, now);
@@ -248,11 +254,20 @@ internal sealed class NeighborTable(
             timers.Arm(neighbor, earliest);
     }
 
+    /// <summary>The holder of a contested address is silent: whoever has it now is asked without a pause.</summary>
+    private void AskEverybody(Neighbor neighbor, Instant now)
+    {
+        neighbor.IsContested = false;
+        neighbor.State = NeighborState.Incomplete;
+        neighbor.Solicitations = 0;
+        Solicit(neighbor, now);
+    }
+
     private void Solicit(Neighbor neighbor, Instant now)
     {
         neighbor.Solicitations++;
         neighbor.Solicited = now;
-        timers.Arm(neighbor, now + options.RetransmitTime);
+        timers.Arm(neighbor, now + (neighbor.IsContested ? ContestedTime : options.RetransmitTime));
         output.Solicit(neighbor.Address, neighbor.State == NeighborState.Probe ? neighbor.HardwareAddress : null);
     }
 
@@ -265,6 +280,7 @@ internal sealed class NeighborTable(
 
     private void SetIdle(Neighbor neighbor, NeighborState state, Instant now)
     {
+        neighbor.IsContested = false;
         neighbor.State = state;
         timers.Arm(neighbor, Instant.Max(now, neighbor.Used) + options.UnusedTime);
     }
@@ -280,7 +296,12 @@ internal sealed class NeighborTable(
         }
 
         counters.ArpMovesRefused++;
-        if (neighbor.State != NeighborState.Probe)
+        if (neighbor.IsContested)
+            return;
+        neighbor.IsContested = true;
+        if (neighbor.State == NeighborState.Probe)
+            timers.Arm(neighbor, Instant.Min(neighbor.Deadline, neighbor.Solicited + ContestedTime));
+        else
             Begin(neighbor, NeighborState.Probe, now);
     }
 

@@ -247,6 +247,52 @@ public sealed class ArpSpec : IDisposable
         Assert.Equal(Other, MacAddress.FromBytes(_h.Single()));
     }
 
+    /// <summary>A fail-over to a station with a hardware address of its own.</summary>
+    [Fact]
+    public void A_neighbour_that_moves_is_found_within_a_fifth_of_a_second()
+    {
+        var socket = Reach();
+        _h.Advance(TimeSpan.FromSeconds(2));
+        _h.Receive(Gratuitous(StackHarness.PeerIp, Other));
+        var asked = new List<MacAddress>();
+        for (var passed = 0; passed <= 150; passed += 10)
+        {
+            asked.AddRange(_h.Frames().Select(frame => MacAddress.FromBytes(frame)));
+            _h.Advance(TimeSpan.FromMilliseconds(10));
+        }
+
+        Assert.Equal([StackHarness.PeerMac, StackHarness.PeerMac, StackHarness.PeerMac, MacAddress.Broadcast], asked);
+        socket.Send(_h.Payload(1), Peer(9), _h.Now);
+        _h.Silent();
+        _h.Receive(Reply(StackHarness.PeerIp, Other));
+        Assert.Equal(Other, MacAddress.FromBytes(_h.Single()));
+        Assert.Equal(NeighborState.Reachable, _h.StateOf(StackHarness.PeerIp));
+    }
+
+    /// <summary>Whoever claims what is not his may not have us ask without end.</summary>
+    [Fact]
+    public void Claims_make_us_ask_a_burst_a_second_at_most()
+    {
+        Reach();
+        _h.Advance(TimeSpan.FromSeconds(2));
+        var asked = 0;
+        for (var passed = 0; passed < 10_000; passed += 5)
+        {
+            _h.Receive(Gratuitous(StackHarness.PeerIp, Other));
+            foreach (var frame in _h.Frames())
+            {
+                asked++;
+                Assert.Equal(StackHarness.PeerMac, MacAddress.FromBytes(frame));
+                _h.Receive(Reply(StackHarness.PeerIp, StackHarness.PeerMac));
+            }
+
+            _h.Advance(TimeSpan.FromMilliseconds(5));
+        }
+
+        Assert.InRange(asked, 9, 11);
+        Assert.Equal(0, _h.Counters.ArpMoves);
+    }
+
     [Fact]
     public void A_claim_on_an_unconfirmed_neighbour_moves_it()
     {
