@@ -6,7 +6,7 @@ internal sealed record CommandNotes
     private const string Capability = "The network device /dev/net/tun needs the capability CAP_NET_ADMIN, or a device that root has made for the user with "
         + "'ip tuntap add dev tw0 mode tap user NAME'. Within 'unshare -Urn' everybody has that capability, for a network of his own.";
 
-    private const string Operator = "Only the driver's own user and root may do this, whoever else its link admits.";
+    private const string Operator = "Only the driver's own user and root may change them, whoever else its link admits.";
 
     private const string Rule = "What is changed so holds until the driver ends, or reads settings again (SIGHUP) that say something else of that interface than they did before: "
         + "then the interface becomes what they say. It is not written to any file.";
