@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Event;
 using Tapwire.Actors.Link;
 using Tapwire.Actors.Settings;
 using Tapwire.Messages;
@@ -23,10 +24,13 @@ public sealed partial class DriverActor
             return;
         }
 
-        var change = new Change(Sender, wanted);
-        _settings = _settings with { ShutdownTimeout = wanted.Settings.ShutdownTimeout };
+        var settings = _commands.Reconcile(wanted.Settings, _settings, out var kept);
+        foreach (var name in kept)
+            _log.Info("The interface {Interface} stays as commands have changed it", name);
+        var change = new Change(Sender, wanted with { Settings = settings }, _settings);
+        _settings = _settings with { ShutdownTimeout = settings.ShutdownTimeout };
         var closing = new HashSet<IActorRef>();
-        foreach (var service in _listeners.Keys.Except(wanted.Settings.Serve).ToList())
+        foreach (var service in _listeners.Keys.Except(settings.Serve).ToList())
         {
             foreach (var listener in Retire(service))
             {
@@ -141,12 +145,7 @@ public sealed partial class DriverActor
         {
             change.Take(added.Outcome);
             foreach (var refused in added.Refused)
-            {
-                var taps = _interfaces.Take(refused.Name);
-                _retired.UnionWith(taps);
-                foreach (var tap in taps)
-                    tap.Tell(PoisonPill.Instance);
-            }
+                EndTaps(refused.Name);
 
             change.Interfaces = [.. change.Interfaces, .. coming.Select(static each => each.Settings).Except(added.Refused)];
             AskOthers(change);
@@ -177,8 +176,9 @@ public sealed partial class DriverActor
             Expose = settled.Proxy.Settings.Expose,
             Proxy = wanted.Proxy,
         };
-        change.Asker.Tell(new Reconfigured(_settings, change.Done, change.Problems));
+        change.Asker.Tell(new Reconfigured(_settings, change.Done, change.Problems) { Before = change.Before });
         Become(Starting);
+        GoOnWithWaiting();
     }
 
     /// <summary>While a change is under way.</summary>
@@ -238,7 +238,7 @@ public sealed partial class DriverActor
     }
 
     /// <summary>What has been asked for, and what has come of it so far.</summary>
-    private sealed record Change(IActorRef Asker, Reconfigure Request)
+    private sealed record Change(IActorRef Asker, Reconfigure Request, DriverSettings Before)
     {
         public DriverSettings Wanted => Request.Settings;
 

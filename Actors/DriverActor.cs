@@ -53,6 +53,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         _settings = context.Settings;
         _engines = engines;
         _interfaces = new DriverInterfaces(context, Watched);
+        _commands = new InterfaceCommands(context.Settings);
         Starting();
     }
 
@@ -201,6 +202,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
             AnswerWhenReady();
         });
         Receive<Reconfigure>(Begin);
+        Receive<InterfaceCommand>(CarryOut);
         ReceiveAlways();
     }
 
@@ -215,6 +217,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
                 Fail($"The {gone.ActorRef.Path.Name} actor has stopped.");
         });
         Receive<StopDriver>(_ => Stop());
+        Receive<InterfaceCommand>(Wait);
     }
 
     private bool IsReady => _services.Count >= _context.Settings.Serve.Count * _engines.Count && _proxyIsOpen;
@@ -226,6 +229,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         foreach (var asker in _askers)
             asker.Tell(new DriverReady(_stacks[0], [.. _services.Distinct()]));
         _askers.Clear();
+        GoOnWithWaiting();
     }
 
     private void Fail(string reason)
@@ -242,6 +246,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     private void Stop()
     {
         _stopBegan = _context.Clock.GetTimestamp();
+        RefuseWaiting();
         TellFront();
         Become(StoppingFront);
         if (_front.Count == 0)
@@ -351,6 +356,8 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         });
         Receive<GetStatus>(_ => Refuse("The driver is stopping."));
         Receive<Reconfigure>(_ => Refuse("The driver is stopping."));
+        Receive<InterfaceCommand>(_ => Sender.Tell(StoppingAnswer));
+        Receive<CommandSettled>(_ => { });
         Receive<InterfacesRemoved>(_ => { });
         Receive<InterfacesAdded>(_ => { });
         Receive<ChangeSettled>(_ => { });

@@ -14,7 +14,11 @@ public sealed record Reconfigure(DriverSettings Settings, IReadOnlyCollection<ui
 /// <param name="Settings">What the driver has now: what could not be done is as it was.</param>
 /// <param name="Done">What has changed, each in a few words.</param>
 /// <param name="Problems">What has not, and why; a sentence each.</param>
-public sealed record Reconfigured(DriverSettings Settings, IReadOnlyList<string> Done, IReadOnlyList<string> Problems);
+public sealed record Reconfigured(DriverSettings Settings, IReadOnlyList<string> Done, IReadOnlyList<string> Problems)
+{
+    /// <summary>What the driver had when it was asked: what the host has last heard of, and what commands have changed since. Null: of a part of the driver.</summary>
+    public DriverSettings? Before { get; init; }
+}
 
 /// <summary>DriverActor → ProxyActor: ports, bounds and users of these settings. Answered by <see cref="Reconfigured"/>, whose settings have the ports that are open.</summary>
 internal sealed record ReconfigureProxy(DriverSettings Settings);

@@ -38,7 +38,7 @@ internal sealed class DriverReload(OpenedDriver driver, ServiceManager manager, 
 
         var done = outcome.Done.ToList();
         // What these keys have opened and closed has been said item by item.
-        done.AddRange(SettingKeys.Differences(before, outcome.Settings).Select(static key => key.Name).Except(ItemKeys));
+        done.AddRange(SettingKeys.Differences(outcome.Before ?? before, outcome.Settings).Select(static key => key.Name).Except(ItemKeys));
         if (driver.Level.MinimumLevel != wanted.Level)
             done.Add(HostConfiguration.LogLevel);
 

@@ -1,3 +1,4 @@
+using Tapwire.Links.Protocol;
 using Tapwire.Posix;
 using static Tapwire.Posix.Libc;
 
@@ -134,6 +135,12 @@ public sealed unsafe class LinkListener : WatchedDescriptor
 
         base.Dispose();
     }
+
+    /// <summary>
+    /// Whether a client may change what the driver makes of the machine, its devices and routes: the driver's own user and root may, further users may not. Nor may a session that
+    /// was made to be passed on (<see cref="SessionRequest"/>): a server that began as root hands such a one to children that must not have root's powers.
+    /// </summary>
+    public bool IsOperator(PeerCredentials peer) => !peer.IsPassedOn && IsAdmitted(peer, _owner);
 
     internal static bool IsAdmitted(PeerCredentials peer, uint owner) => peer.UserId == owner || peer.UserId == 0;
 

@@ -53,7 +53,7 @@ public sealed unsafe class LinkSession : WatchedDescriptor
     {
         var (driver, other) = SocketPair.Create(SOCK_STREAM, MaxQueuedBytes);
         application = new ApplicationEnd(other);
-        return new LinkSession(driver, peer);
+        return new LinkSession(driver, peer with { IsPassedOn = true });
     }
 
     public PeerCredentials Peer { get; }

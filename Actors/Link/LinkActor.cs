@@ -29,6 +29,9 @@ internal sealed class LinkActor : OwningActor
 
     private static readonly TimeSpan StatusPatience = TimeSpan.FromSeconds(5);
 
+    // What a command waits for has a patience of its own.
+    private static readonly TimeSpan CommandPatience = 2 * DriverActor.ChangePatience;
+
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly LinkContext _context;
     private readonly Props[] _connections;
@@ -175,11 +178,8 @@ internal sealed class LinkActor : OwningActor
             case StatusRequest status:
                 Status(status);
                 break;
-            case AddAddressRequest add:
-                ChangeAddress(new AddAddress(new Stack.Ip.IpPrefix(add.Address, add.PrefixLength)), add, add.Done());
-                break;
-            case RemoveAddressRequest remove:
-                ChangeAddress(new RemoveAddress(remove.Address), remove, remove.Done());
+            case AddAddressRequest or RemoveAddressRequest or InterfaceRequest:
+                ChangeInterfaces(call);
                 break;
             default:
                 Sender.Tell(new LinkReply(call.Request.Failed(LinkErrno.BadHandle)));
@@ -294,11 +294,29 @@ internal sealed class LinkActor : OwningActor
         status => new LinkReply(request.Status(StatusJson.Write(status))),
         _ => new LinkReply(request.Failed(StackError.TimedOut)));
 
-    /// <summary>All shards have the same addresses: one answer stands for all.</summary>
-    private void ChangeAddress(object question, LinkRequest request, LinkAnswer done) =>
-        Task.WhenAll(_context.Sockets.Select(shard => shard.Stack.Ask<AddressAnswer>(question, StatusPatience))).PipeTo(Sender, Self,
-            answers => new LinkReply(answers[0].Error == StackError.None ? done : request.Failed(answers[0].Error)),
-            _ => new LinkReply(request.Failed(StackError.TimedOut)));
+    /// <summary>Asked of the driver, whose settings have to know of it.</summary>
+    private void ChangeInterfaces(LinkCall call)
+    {
+        var request = call.Request;
+        if (InterfaceCalls.NeedsOperator(request) && !_context.Listener.IsOperator(call.Peer))
+        {
+            _refusals.Warn(_log, "Refused a {Request} of link client of user id {UserId}, process id {ProcessId}: not the driver's user", request.Type, call.Peer.UserId, call.Peer.ProcessId);
+            Sender.Tell(Reply(new CommandAnswer(LinkErrno.NotPermitted, InterfaceCalls.NotPermitted)));
+            return;
+        }
+
+        try
+        {
+            Context.Parent.Ask<CommandAnswer>(InterfaceCalls.CommandOf(request), CommandPatience).PipeTo(Sender, Self, Reply,
+                _ => Reply(new CommandAnswer(StackError.TimedOut, "The driver has not answered.")));
+        }
+        catch (CommandRefusedException e)
+        {
+            Sender.Tell(Reply(e.Answer));
+        }
+
+        LinkReply Reply(CommandAnswer answer) => new(InterfaceCalls.AnswerOf(request, answer));
+    }
 
     /// <summary>Applies new limits and users to sessions that come from now on.</summary>
     /// <returns>Null, or why nothing was changed.</returns>

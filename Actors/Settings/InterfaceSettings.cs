@@ -15,6 +15,12 @@ namespace Tapwire.Actors.Settings;
 public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList<IpPrefix> Addresses, IpAddress? Gateway, MacAddress? HardwareAddress, int Mtu,
     IReadOnlyList<GatewayRoute> Routes, IReadOnlyList<IpPrefix> PeerAddresses)
 {
+    /// <summary>What every link carries (RFC 791).</summary>
+    public const int MinMtu = 68;
+
+    /// <summary>What the kernel's devices take: an Ethernet frame of 65535 bytes.</summary>
+    public const int MaxMtu = 65521;
+
     private static readonly IpPrefix Everywhere = new(IpAddress.AnyV4, 0);
 
     /// <summary>The routes through gateways, that of <see cref="Gateway"/> included.</summary>
@@ -40,25 +46,22 @@ public static class RouteSpec
     {
         route = default;
         problem = "";
-        if (text.Split(Between, 2, StringSplitOptions.TrimEntries) is not [var to, var by] || !IpPrefix.TryParse(to == "default" ? "0.0.0.0/0" : to, null, out var destination))
+        if (text.Split(Between, 2, StringSplitOptions.TrimEntries) is not [var to, var by] || !TryParseDestination(to, out var destination, out problem)
+            || !OwnAddress.TryParseGateway(by, out var gateway, out problem))
             return false;
-        if (!destination.Address.IsV4)
-        {
-            problem = "the stack has IPv4 only; give an IPv4 network";
-            return false;
-        }
-
-        if (!OwnAddress.TryParseGateway(by, out var gateway, out problem))
-            return false;
-        if (destination.Address != destination.Network)
-        {
-            problem = $"{destination.Address} is a host's address; the network is {destination.Network}/{destination.Length}";
-            return false;
-        }
-
         route = new GatewayRoute(destination, gateway);
-        problem = null;
         return true;
+    }
+
+    /// <summary>Where a route leads: a network, or "default".</summary>
+    /// <param name="problem">With false: why it cannot be; empty where it is no network at all.</param>
+    public static bool TryParseDestination(string text, out IpPrefix destination, [NotNullWhen(false)] out string? problem)
+    {
+        problem = !IpPrefix.TryParse(text == "default" ? "0.0.0.0/0" : text, null, out destination) ? ""
+            : !destination.Address.IsV4 ? "the stack has IPv4 only; give an IPv4 network"
+            : destination.Address != destination.Network ? $"{destination.Address} is a host's address; the network is {destination.Network}/{destination.Length}"
+            : null;
+        return problem is null;
     }
 
     public static string Format(GatewayRoute route) => $"{route.Destination} via {route.Gateway}";

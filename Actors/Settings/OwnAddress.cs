@@ -47,7 +47,8 @@ public static class OwnAddress
             throw new SettingsException($"The gateway {router} is the {(router == network.Network ? "network" : "broadcast")} address of {network.Network}/{network.Length}; name the router's.");
     }
 
-    private static string? Problem(IpPrefix prefix)
+    /// <returns>Null, or why no host can have the address.</returns>
+    public static string? Problem(IpPrefix prefix)
     {
         if (Problem(prefix.Address) is { } problem)
             return problem;

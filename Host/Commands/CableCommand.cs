@@ -22,7 +22,7 @@ internal static class CableCommand
     private static readonly Flag<WireSpec> B = Wire("--b", "The device at the other end, of the same kind.");
 
     private static readonly Flag<int> Mtu = Flags.Number("--mtu", "Largest IP packet in bytes, set on both devices; theirs when not given.",
-        DriverSettingsReader.MinMtu, DriverSettingsReader.MaxMtu, 0);
+        InterfaceSettings.MinMtu, InterfaceSettings.MaxMtu, 0);
 
     private static readonly Flag<TimeSpan> For = Flags.Time("--duration", "Ends after this time; at Ctrl-C when not given.",
         TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(20), Timeout.InfiniteTimeSpan);

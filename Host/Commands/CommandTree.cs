@@ -12,6 +12,12 @@ internal sealed record CommandTree(
 {
     public string Name => Names[^1];
 
+    /// <summary>How it is called behind the program's name; empty for the program itself.</summary>
+    public string Path => string.Join(' ', Names.Skip(1));
+
+    /// <summary>This command and those below it, each before its own.</summary>
+    public IEnumerable<CommandTree> All => Commands.SelectMany(static child => child.All).Prepend(this);
+
     public static CommandTree Of(RootCommand root) => Of(root, ["tapwire"], []);
 
     private static CommandTree Of(Command command, IReadOnlyList<string> names, IReadOnlyList<Option> inherited)

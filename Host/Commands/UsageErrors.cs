@@ -10,6 +10,7 @@ namespace Tapwire.Host.Commands;
 internal static class UsageErrors
 {
     private const int MaxListed = 8;
+    private const int MaxElsewhere = 3;
 
     public static IEnumerable<string> Of(ParseResult parsed)
     {
@@ -33,7 +34,7 @@ internal static class UsageErrors
     private static IEnumerable<string> Unknown(ParseResult parsed, Command command)
     {
         // A word too many is often the consequence of another mistake, which says more.
-        var isAfterUnknown = command.Arguments.Count == 0 && parsed.Errors.Any(error => !parsed.UnmatchedTokens.Any(token => error.Message.Contains($"'{token}'", StringComparison.Ordinal)));
+        var isAfterUnknown = command is { Arguments.Count: 0, Subcommands.Count: 0 } && parsed.Errors.Any(error => !parsed.UnmatchedTokens.Any(token => error.Message.Contains($"'{token}'", StringComparison.Ordinal)));
         if (StrayOption(parsed) is { } stray)
         {
             yield return UnknownOption(stray, command);
@@ -61,12 +62,15 @@ internal static class UsageErrors
                 ? first
                 : null;
 
-    private static string UnknownCommand(string token, Command root)
+    private static string UnknownCommand(string token, Command group)
     {
-        var names = root.Subcommands.Where(static command => !command.Hidden).Select(static command => command.Name).ToList();
+        var names = NamesOfCommands(group);
         var closest = Closest(token, names);
-        return $"'{Complaint.Short(token)}' is no command; {(closest is null ? $"there are {string.Join(", ", names)}." : $"did you mean '{closest}'?")}";
+        return $"'{Complaint.Short(token)}' is no command{(group is RootCommand ? "" : $" of '{Path(group)}'")}; "
+            + (closest is null ? $"there are {string.Join(", ", names)}." : $"did you mean '{closest}'?");
     }
+
+    private static List<string> NamesOfCommands(Command group) => [.. group.Subcommands.Where(static command => !command.Hidden).Select(static command => command.Name)];
 
     private static string UnknownOption(string token, Command command)
     {
@@ -74,15 +78,23 @@ internal static class UsageErrors
         var path = Path(command);
         var head = $"'{Complaint.Short(name)}' is no option of '{path}'";
         var own = Names(command).ToList();
-        var elsewhere = Root(command).Subcommands.Where(other => other != command && Names(other).Contains(name)).Select(Path).ToList();
+        var elsewhere = Descendants(Root(command)).Where(other => other != command && Names(other).Contains(name)).Select(Path).ToList();
         if (elsewhere.Count > 0)
-            return $"{head}; {string.Join(" and ", elsewhere.Select(static other => $"'{other}'"))} {(elsewhere.Count == 1 ? "has" : "have")} it.";
+            return $"{head}; {Listed(elsewhere)} {(elsewhere.Count == 1 ? "has" : "have")} it.";
         if (Closest(name, own) is { } closest)
             return $"{head}; did you mean '{closest}'?";
         if (command.Arguments.Any(static argument => argument.Arity.MaximumNumberOfValues > 1))
             return $"{head}; write -- before the program, and its own options after its name.";
         var whole = own.Where(static option => option.StartsWith("--", StringComparison.Ordinal)).ToList();
         return $"{head}; it has {string.Join(", ", whole.Take(MaxListed))}{(whole.Count > MaxListed ? " and others" : "")}.";
+    }
+
+    private static string Listed(IReadOnlyList<string> commands)
+    {
+        var quoted = commands.Select(static other => $"'{other}'").ToList();
+        return quoted.Count > MaxElsewhere ? $"{string.Join(", ", quoted.Take(MaxElsewhere))} and others"
+            : quoted.Count == 1 ? quoted[0]
+            : $"{string.Join(", ", quoted.SkipLast(1))} and {quoted[^1]}";
     }
 
     private static string UnknownArgument(string token, Command command) => command.Arguments.Count == 0
@@ -97,6 +109,7 @@ internal static class UsageErrors
         OptionResult { Option: var option, Tokens.Count: 0 } when option.Arity.MinimumNumberOfValues > 0 => IsGiven(error)
             ? $"{option.Name} has no value; it must be {Accepted(option)}."
             : $"{option.Name} is missing; it must be {Accepted(option)}.",
+        CommandResult { Command: { Subcommands.Count: > 0 } group } => $"A command is missing after '{Path(group)}'; there are {string.Join(", ", NamesOfCommands(group))}.",
         ArgumentResult { Argument: var argument, Tokens.Count: 0 } => $"{argument.Name} is missing; give {Article(argument)}.",
         CommandResult { Command: { Arguments: [var argument, ..] } command } when IsMissing(error) && !command.Options.Any(option => error.Message.Contains(option.Name, StringComparison.Ordinal)) =>
             $"{argument.Name} is missing; give {Article(argument)}.",
@@ -117,9 +130,13 @@ internal static class UsageErrors
     private static IEnumerable<string> Names(Command command) => command.Options.SelectMany(static option => option.Aliases.Prepend(option.Name))
         .Concat(command is RootCommand ? [] : Root(command).Options.Where(static option => option.Recursive).SelectMany(static option => option.Aliases.Prepend(option.Name)));
 
-    private static Command Root(Command command) => command.Parents.OfType<Command>().FirstOrDefault() ?? command;
+    private static Command Root(Command command) => Parent(command) is { } parent ? Root(parent) : command;
 
-    public static string Path(Command command) => command is RootCommand ? "tapwire" : $"tapwire {command.Name}";
+    private static Command? Parent(Command command) => command.Parents.OfType<Command>().FirstOrDefault();
+
+    private static IEnumerable<Command> Descendants(Command command) => command.Subcommands.SelectMany(static child => Descendants(child).Prepend(child));
+
+    public static string Path(Command command) => Parent(command) is { } parent ? $"{Path(parent)} {command.Name}" : "tapwire";
 
     /// <summary>The name that was perhaps meant: one that begins so, or has a typing error or two.</summary>
     private static string? Closest(string token, IReadOnlyList<string> names)

@@ -18,23 +18,23 @@ internal static class WireFlags
         "The network side: a TAP or TUN device, made if it is not there; repeatable, each followed by what belongs to it. tap:tw0 when not given.", "KIND:NAME",
         (string text, out WireSpec value) => (value = WireSpec.Parse(text)!) is not null, WireSpec.Accepted);
 
-    private static readonly Flag<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address",
+    public static readonly Flag<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address",
         "An IPv4 address of the stack with the length of its prefix, as in 10.99.0.2/24; repeatable. At least one is needed.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
 
-    private static readonly Flag<IReadOnlyList<IpPrefix>> PeerAddresses = Flags.List<IpPrefix>("--peer-address",
+    public static readonly Flag<IReadOnlyList<IpPrefix>> PeerAddresses = Flags.List<IpPrefix>("--peer-address",
         "An address for the kernel's end of the device, as in 10.99.0.1/24, which also brings it up; repeatable.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
 
     private static readonly Flag<IReadOnlyList<IpAddress>> Gateway = Flags.List<IpAddress>("--gateway", "Where packets to other networks go; nowhere when not given.", "IP",
         OwnAddress.TryParseGateway, "an IPv4 address, as in 10.99.0.1");
 
-    private static readonly Flag<IReadOnlyList<GatewayRoute>> Routes = Flags.List<GatewayRoute>("--via",
+    public static readonly Flag<IReadOnlyList<GatewayRoute>> Routes = Flags.List<GatewayRoute>("--via",
         "A route to another network than the gateway's, as in 10.20.0.0/16=10.99.0.9; repeatable.", "NETWORK=GATEWAY", RouteSpec.TryParse, "NETWORK/LENGTH=GATEWAY, as in 10.20.0.0/16=10.99.0.9");
 
     private static readonly Flag<IReadOnlyList<MacAddress>> Mac = Flags.List<MacAddress>("--mac", "The stack's Ethernet address; the device's, or one at random, when not given.",
         "MAC", DriverSettingsReader.TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01");
 
     private static readonly Flag<IReadOnlyList<int>> Mtu = Flags.Numbers("--mtu", "Largest IP packet in bytes; the device's when not given.",
-        DriverSettingsReader.MinMtu, DriverSettingsReader.MaxMtu);
+        InterfaceSettings.MinMtu, InterfaceSettings.MaxMtu);
 
     /// <summary>The most used.</summary>
     public static IReadOnlyList<Option> Main { get; } = [Wire, Addresses, PeerAddresses, Gateway];

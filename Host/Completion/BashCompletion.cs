@@ -54,6 +54,8 @@ internal static class BashCompletion
                         fi
                     elif [[ -z $command ]]; then
                         command=${words[i]}
+                    elif _tapwire_group "$command"; then
+                        command+=" ${words[i]}"
                     elif [[ $command == run ]]; then
                         program=$i options=0
                     else
@@ -96,21 +98,26 @@ internal static class BashCompletion
 
 
             """);
+        WriteGroups(text, root);
         WriteTakes(text, root);
         WriteReply(text, root);
         text.Append("complete -F _tapwire tapwire\n");
         return text.ToString();
     }
 
+    /// <summary>Whether another word of the command follows.</summary>
+    private static void WriteGroups(StringBuilder text, CommandTree root) =>
+        text.Append($"# Whether command $1 has commands of its own.\n_tapwire_group() {{\n    [[ $1 == @({string.Join('|', root.Commands.Where(static command => command.Commands.Count > 0).Select(static command => command.Name))}) ]]\n}}\n\n");
+
     /// <summary>Whether a word follows an option.</summary>
     private static void WriteTakes(StringBuilder text, CommandTree root)
     {
         text.Append("# Whether a value follows option $2 of command $1.\n_tapwire_takes() {\n    case \"$1 $2\" in\n");
-        foreach (var command in root.Commands.Prepend(root))
+        foreach (var command in root.All)
         {
             var names = command.Flags.Where(static flag => flag.Kind != ValueKind.None).SelectMany(static flag => flag.Names).ToList();
             if (names.Count > 0)
-                text.Append($"        {string.Join(" | ", names.Select(name => $"'{Key(root, command)} {name}'"))}) return 0 ;;\n");
+                text.Append($"        {string.Join(" | ", names.Select(name => $"'{command.Path} {name}'"))}) return 0 ;;\n");
         }
 
         text.Append("    esac\n    return 1\n}\n\n");
@@ -119,7 +126,7 @@ internal static class BashCompletion
     private static void WriteReply(StringBuilder text, CommandTree root)
     {
         text.Append("# Completes $cur: command $1, the option $2 whose value it is, and $3 words before it.\n_tapwire_reply() {\n    case \"$1 $2\" in\n");
-        foreach (var command in root.Commands.Prepend(root))
+        foreach (var command in root.All)
         {
             foreach (var flag in command.Flags.Where(static flag => flag.Kind != ValueKind.None))
             {
@@ -129,13 +136,13 @@ internal static class BashCompletion
                     ValueKind.Choice => $"_tapwire_words '{string.Join(' ', flag.Choices)}'",
                     _ => ":",
                 };
-                text.Append($"        {string.Join(" | ", flag.Names.Select(name => $"'{Key(root, command)} {name}'"))}) {action} ;;\n");
+                text.Append($"        {string.Join(" | ", flag.Names.Select(name => $"'{command.Path} {name}'"))}) {action} ;;\n");
             }
         }
 
-        foreach (var command in root.Commands.Prepend(root))
+        foreach (var command in root.All)
         {
-            text.Append($"        '{Key(root, command)} ')\n");
+            text.Append($"        '{command.Path} ')\n");
             text.Append($"            if [[ $cur == -* ]]; then\n                _tapwire_words '{string.Join(' ', command.Flags.SelectMany(static flag => flag.Names))}'\n");
             if (command.Commands.Count > 0)
                 text.Append($"            else\n                _tapwire_words '{string.Join(' ', command.Commands.Select(static child => child.Name))}'\n");
@@ -148,7 +155,4 @@ internal static class BashCompletion
 
         text.Append("    esac\n}\n\n");
     }
-
-    /// <summary>What the script has for a command: nothing for the program itself.</summary>
-    private static string Key(CommandTree root, CommandTree command) => command == root ? "" : command.Name;
 }

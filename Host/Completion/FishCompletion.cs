@@ -13,19 +13,26 @@ internal static class FishCompletion
             # Completion of tapwire for fish, made by 'tapwire completion fish'.
             # For one session: tapwire completion fish | source. For all of them: put it into ~/.config/fish/completions/tapwire.fish.
 
-            # Whether the command is $argv[1], and no program of 'run' has begun.
+            # Whether the command is that of $argv, one word or two, and no program of 'run' has begun.
             function __tapwire_command
                 set -l words (commandline -opc)
-                test (count $words) -ge 2; and test "$words[2]" = $argv[1]; and not contains -- -- $words
+                set -l last (math 1 + (count $argv))
+                test (count $words) -ge $last; and test "$words[2..$last]" = "$argv"; and not contains -- -- $words
+            end
+
+            # Whether the command that comes next is one of those of $argv[1].
+            function __tapwire_no_subcommand
+                set -l words (commandline -opc)
+                test (count $words) -eq 2; and test "$words[2]" = $argv[1]
             end
 
             function __tapwire_no_command
                 test (count (commandline -opc)) -eq 1
             end
 
-            # Whether this is the first word after 'tapwire $argv[1]' that is no option.
+            # Whether this is the first word after 'tapwire $argv' that is no option.
             function __tapwire_first_operand
-                __tapwire_command $argv[1]; and test (count (string match -v -- '-*' (commandline -opc))) -eq 2
+                __tapwire_command $argv; and test (count (string match -v -- '-*' (commandline -opc))) -eq (math 1 + (count $argv))
             end
 
             function __tapwire_has_program
@@ -46,21 +53,23 @@ internal static class FishCompletion
             AppendFlag(text, "__tapwire_no_command", flag);
         foreach (var command in root.Commands)
             text.Append($"complete -c tapwire -n __tapwire_no_command -a {command.Name} -d '{Quoted(command.Description)}'\n");
-        foreach (var command in root.Commands)
+        foreach (var command in root.All.Skip(1))
         {
             text.Append('\n');
             foreach (var flag in command.Flags)
-                AppendFlag(text, $"__tapwire_command {command.Name}", flag);
+                AppendFlag(text, command.Commands.Count > 0 ? $"__tapwire_no_subcommand {command.Path}" : $"__tapwire_command {command.Path}", flag);
+            foreach (var child in command.Commands)
+                text.Append($"complete -c tapwire -n '__tapwire_no_subcommand {command.Path}' -a {child.Name} -d '{Quoted(child.Description)}'\n");
             foreach (var operand in command.Arguments)
             {
                 if (operand.Kind == ValueKind.Program)
                 {
                     text.Append("complete -c tapwire -n __tapwire_has_program -a '(__tapwire_program)'\n");
-                    text.Append($"complete -c tapwire -n '__tapwire_first_operand {command.Name}' -a '(__fish_complete_command)'\n");
+                    text.Append($"complete -c tapwire -n '__tapwire_first_operand {command.Path}' -a '(__fish_complete_command)'\n");
                 }
                 else if (operand.Kind == ValueKind.Choice)
                 {
-                    text.Append($"complete -c tapwire -n '__tapwire_first_operand {command.Name}' -a '{string.Join(' ', operand.Choices)}'\n");
+                    text.Append($"complete -c tapwire -n '__tapwire_first_operand {command.Path}' -a '{string.Join(' ', operand.Choices)}'\n");
                 }
             }
         }

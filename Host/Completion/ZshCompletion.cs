@@ -25,31 +25,20 @@ internal static class ZshCompletion
               typeset -A opt_args
 
             """);
-        text.Append("  _arguments -C -S \\\n");
-        foreach (var flag in root.Flags)
-            AppendFlag(text, flag);
-        text.Append("    '1: :->command' \\\n    '*:: :->rest'\n\n");
-        text.Append("  case $state in\n  command)\n    local -a commands=(\n");
-        foreach (var command in root.Commands)
-            text.Append($"      '{Quoted($"{command.Name}:{command.Description}")}'\n");
-        text.Append("    )\n    _describe -t commands command commands\n    ;;\n  rest)\n    curcontext=${curcontext%:*:*}:tapwire-$words[1]:\n    case $words[1] in\n");
-        foreach (var command in root.Commands)
+        AppendGroup(text, root);
+        text.Append("""
+            }
+
+
+            """);
+        foreach (var group in root.Commands.Where(static command => command.Commands.Count > 0))
         {
-            text.Append($"    {command.Name})\n      _arguments -S \\\n");
-            foreach (var flag in command.Flags)
-                AppendFlag(text, flag);
-            foreach (var operand in command.Arguments)
-                AppendOperand(text, operand);
-            text.Length -= " \\\n".Length;
-            text.Append("\n      ;;\n");
+            text.Append($"{FunctionOf(group)}() {{\n  local curcontext=$curcontext state line\n  typeset -A opt_args\n");
+            AppendGroup(text, group);
+            text.Append("}\n\n");
         }
 
         text.Append("""
-                esac
-                ;;
-              esac
-            }
-
             if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
               _tapwire "$@"
             else
@@ -59,6 +48,42 @@ internal static class ZshCompletion
             """);
         return text.ToString();
     }
+
+    /// <summary>The body of a function for a command that has others: its own options, their names, and what each of them takes.</summary>
+    private static void AppendGroup(StringBuilder text, CommandTree group)
+    {
+        text.Append("  _arguments -C -S \\\n");
+        foreach (var flag in group.Flags)
+            AppendFlag(text, flag);
+        text.Append("    '1: :->command' \\\n    '*:: :->rest'\n\n");
+        text.Append("  case $state in\n  command)\n    local -a commands=(\n");
+        foreach (var command in group.Commands)
+            text.Append($"      '{Quoted($"{command.Name}:{command.Description}")}'\n");
+        text.Append($"    )\n    _describe -t commands command commands\n    ;;\n  rest)\n    curcontext=${{curcontext%:*:*}}:{string.Join('-', group.Names)}-$words[1]:\n    case $words[1] in\n");
+        foreach (var command in group.Commands)
+        {
+            text.Append($"    {command.Name})\n");
+            if (command.Commands.Count > 0)
+                text.Append($"      {FunctionOf(command)}");
+            else
+                AppendArguments(text, command);
+            text.Append("\n      ;;\n");
+        }
+
+        text.Append("    esac\n    ;;\n  esac\n");
+    }
+
+    private static void AppendArguments(StringBuilder text, CommandTree command)
+    {
+        text.Append("      _arguments -S \\\n");
+        foreach (var flag in command.Flags)
+            AppendFlag(text, flag);
+        foreach (var operand in command.Arguments)
+            AppendOperand(text, operand);
+        text.Length -= " \\\n".Length;
+    }
+
+    private static string FunctionOf(CommandTree group) => $"_{string.Join('_', group.Names)}";
 
     private static void AppendFlag(StringBuilder text, CommandFlag flag)
     {

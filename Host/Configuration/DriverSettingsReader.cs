@@ -15,12 +15,6 @@ namespace Tapwire.Host.Configuration;
 /// <summary>Reads everything below <c>tapwire</c> and checks it.</summary>
 internal static class DriverSettingsReader
 {
-    /// <summary>What every link carries (RFC 791).</summary>
-    public const int MinMtu = 68;
-
-    /// <summary>What the kernel's devices take: an Ethernet frame of 65535 bytes.</summary>
-    public const int MaxMtu = 65521;
-
     private const string Dispatcher = "Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors";
 
     /// <exception cref="SettingsException">A value that cannot be used, or a key that is not a setting.</exception>
@@ -85,7 +79,9 @@ internal static class DriverSettingsReader
     }
 
     private static int ReadMtu(SettingsReader read, string key) =>
-        read.Number(key, 0, MaxMtu) is var mtu && mtu is 0 or >= MinMtu ? mtu : throw read.Bad(key, read.Text(key), $"0 or {MinMtu}..{MaxMtu}");
+        read.Number(key, 0, InterfaceSettings.MaxMtu) is var mtu && mtu is 0 or >= InterfaceSettings.MinMtu
+            ? mtu
+            : throw read.Bad(key, read.Text(key), $"0 or {InterfaceSettings.MinMtu}..{InterfaceSettings.MaxMtu}");
 
     /// <summary>The runtime reads this section itself when it makes the dispatcher.</summary>
     private static void CheckDispatcher(SettingsReader read)

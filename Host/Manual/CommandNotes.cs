@@ -6,6 +6,11 @@ internal sealed record CommandNotes
     private const string Capability = "The network device /dev/net/tun needs the capability CAP_NET_ADMIN, or a device that root has made for the user with "
         + "'ip tuntap add dev tw0 mode tap user NAME'. Within 'unshare -Urn' everybody has that capability, for a network of his own.";
 
+    private const string Operator = "Only the driver's own user and root may change them, whoever else its link admits.";
+
+    private const string Rule = "What is changed so holds until the driver ends, or reads settings again (SIGHUP) that say something else of that interface than they did before: "
+        + "then the interface becomes what they say. It is not written to any file.";
+
     private static readonly (string Code, string Meaning) Failed = ("1", "Failed. One line on standard error says what, and what to do.");
     private static readonly (string Code, string Meaning) Wrong = ("2", "The command line or a setting is wrong.");
     private static readonly (string Code, string Meaning) Interrupted = ("130", "Interrupted by Ctrl-C.");
@@ -76,7 +81,7 @@ internal sealed record CommandNotes
                     "tapwire up --wire tap:tw0 --address 10.99.0.2/24 \\\n    --socks 127.0.0.1:1080 \\\n    --forward tcp:127.0.0.1:8080=10.99.0.1:80"),
                 ("As a service:", "systemctl enable --now tapwire"),
             ],
-            Related = ["tapwire", "run", "status", "ping"],
+            Related = ["tapwire", "run", "status", "ping", "interface", "address", "route"],
         },
         ["run"] = new()
         {
@@ -141,6 +146,54 @@ internal sealed record CommandNotes
             Files = [Link],
             Examples = [("For a program to read:", "tapwire status --json"), ("To look on:", "tapwire status --watch")],
             Related = ["tapwire", "up", "ping"],
+        },
+        ["interface"] = new()
+        {
+            Paragraphs =
+            [
+                Operator,
+                "The first interface is that of 'tapwire up --wire', or of the settings' own keys, and stays as long as the driver. Further ones are found by their names in the "
+                + "settings (tapwire.interfaces), or are called as their devices.",
+                Rule,
+                Capability,
+            ],
+            Files = [Link],
+            Examples =
+            [
+                ("A further network, with the kernel as the host at its other end:", "tapwire interface add --wire tap:tw1 --address 10.98.0.2/24 \\\n    --peer-address 10.98.0.1/24"),
+                ("What there is:", "tapwire interface list"),
+                ("And without it again:", "tapwire interface remove tw1"),
+            ],
+            Related = ["tapwire", "up", "address", "route", "status"],
+        },
+        ["address"] = new()
+        {
+            Paragraphs = ["Whoever the driver's link admits may change addresses.", "'dev NAME' is the same as '--interface NAME'.", Rule],
+            Files = [Link],
+            Examples =
+            [
+                ("One more on the network that there is:", "tapwire address add 10.99.0.3/24"),
+                ("On a named interface:", "tapwire address add 10.98.0.3/24 --interface tw1"),
+                ("And without it again:", "tapwire address remove 10.99.0.3"),
+            ],
+            Related = ["tapwire", "interface", "route", "status"],
+        },
+        ["route"] = new()
+        {
+            Paragraphs =
+            [
+                Operator,
+                "'via IP' is the same as '--via IP', and 'dev NAME' as '--interface NAME'. Networks of the driver's own addresses need no route, and theirs cannot be removed.",
+                Rule,
+            ],
+            Files = [Link],
+            Examples =
+            [
+                ("To a network behind another router than the default one:", "tapwire route add 10.20.0.0/16 via 10.99.0.9"),
+                ("And without it again:", "tapwire route remove 10.20.0.0/16"),
+                ("To everywhere:", "tapwire route add default via 10.98.0.1 --interface tw1"),
+            ],
+            Related = ["tapwire", "interface", "address", "status"],
         },
         ["doctor"] = new()
         {

@@ -14,7 +14,8 @@ internal static class CommandPage
         page.Section("NAME");
         page.Line($"{Roff.Escape(PageName(command))} \\- {Roff.Escape(Summary(command.Description), isProse: true)}");
         page.Section("SYNOPSIS");
-        WriteSynopsis(page, command);
+        foreach (var part in command == root || command.Commands.Count == 0 ? [command] : command.Commands)
+            WriteSynopsis(page, part);
         page.Section("DESCRIPTION");
         page.Text(command.Description);
         foreach (var paragraph in notes.Paragraphs)
@@ -23,19 +24,12 @@ internal static class CommandPage
         {
             page.Section("COMMANDS");
             foreach (var child in command.Commands)
-                page.Item([$"{Roff.Bold($"tapwire {child.Name}")}"], child.Description);
+                page.Item([$"{Roff.Bold(string.Join(' ', child.Names))}"], child.Description);
         }
 
-        if (command.Arguments.Count > 0)
-        {
-            page.Section("ARGUMENTS");
-            foreach (var operand in command.Arguments)
-                page.Item([operand.Kind == ValueKind.Program ? Program : Roff.Italic(operand.Name)], operand.Description);
-        }
-
-        page.Section("OPTIONS");
-        foreach (var flag in command.Flags)
-            page.Item([Tag(flag)], Description(flag));
+        // The commands of the program itself have pages of their own.
+        foreach (var part in command == root ? [command] : command.All)
+            WriteParts(page, command, part);
         page.Section("EXIT STATUS");
         foreach (var (code, meaning) in notes.ExitCodes.Count > 0 ? notes.ExitCodes : CommandNotes.ExitStatus)
             page.Item([Roff.Bold(code)], meaning);
@@ -62,6 +56,23 @@ internal static class CommandPage
     }
 
     public static string PageName(CommandTree command) => string.Join('-', command.Names);
+
+    /// <summary>What a command takes: the page's own, or one below it.</summary>
+    private static void WriteParts(Roff page, CommandTree own, CommandTree part)
+    {
+        var of = part == own ? "" : $" OF {part.Name.ToUpperInvariant()}";
+        if (part.Arguments.Count > 0)
+        {
+            page.Section($"ARGUMENTS{of}");
+            foreach (var operand in part.Arguments)
+                page.Item([operand.Kind == ValueKind.Program ? Program : Roff.Italic(operand.Name)], operand.Description);
+        }
+
+        // Whoever has commands has no options but those that all have.
+        page.Section($"OPTIONS{of}");
+        foreach (var flag in part.Flags)
+            page.Item([Tag(flag)], Description(flag));
+    }
 
     private static void WriteSynopsis(Roff page, CommandTree command)
     {

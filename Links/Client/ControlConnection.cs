@@ -91,7 +91,7 @@ internal sealed class ControlConnection : IDisposable
         if (answer.Message.Error == 0)
             return answer;
         answer.Descriptor?.Dispose();
-        throw LinkErrors.ToException(answer.Message.Error);
+        throw LinkErrors.ToException(answer.Message);
     }
 
     /// <summary>Ends the connection. Sockets made over it live on.</summary>

@@ -10,11 +10,16 @@ internal static class LinkErrors
 {
     public static SocketException ToException(int errno) => new((int)ToSocketError(errno));
 
+    /// <summary>The error of an answer, with the driver's own words where it has said more.</summary>
+    public static SocketException ToException(LinkAnswer refusal) => refusal.Reason is { Length: > 0 } reason
+        ? new((int)ToSocketError(refusal.Error), reason)
+        : ToException(refusal.Error);
+
     public static SocketError ToSocketError(int errno) => errno switch
     {
         0 => SocketError.Success,
         LinkErrno.BadHandle => SocketError.NotSocket,
-        1 or 13 => SocketError.AccessDenied,
+        LinkErrno.NotPermitted or 13 => SocketError.AccessDenied,
         Errors.ENOMEM => SocketError.NoBufferSpaceAvailable,
         Errors.ENFILE or LinkErrno.TooManyDescriptors or LinkErrno.TooManyInFlight => SocketError.TooManyOpenSockets,
         LinkErrno.UnknownRequest => SocketError.OperationNotSupported,

@@ -130,6 +130,40 @@ public sealed class TapwireClient : IDisposable
     public Task RemoveAddressAsync(IPAddress address, CancellationToken cancellationToken = default) =>
         _control.AskAsync(new RemoveAddressRequest(_control.NextId(), IpAddress.FromSystem(address)), cancellationToken);
 
+    /// <summary>Gives an interface of the driver an address.</summary>
+    /// <param name="interfaceName">As <see cref="GetStatusAsync"/> has it.</param>
+    /// <exception cref="SocketException">EADDRINUSE: the address is there already; ENODEV: no interface has that name. The message says it in a sentence.</exception>
+    public Task AddAddressAsync(IPAddress address, int prefixLength, string interfaceName, CancellationToken cancellationToken = default) =>
+        _control.AskAsync(new AddInterfaceAddressRequest(_control.NextId(), new IpPrefix(IpAddress.FromSystem(address), prefixLength), interfaceName), cancellationToken);
+
+    /// <summary>Attaches the driver to one more network, until it is removed, its settings change, or the driver ends. For the driver's own user and root.</summary>
+    /// <exception cref="SocketException">EPERM: this user may not; EEXIST: there is an interface of that name, or on that device; ENXIO: the device does not open; EINVAL: something
+    /// in <paramref name="added"/> cannot be. The message says it in a sentence.</exception>
+    /// <exception cref="ArgumentException">It has more addresses and routes than fit into a request: some 25.</exception>
+    public Task AddInterfaceAsync(NewInterface added, CancellationToken cancellationToken = default) =>
+        _control.AskAsync(new AddInterfaceRequest(_control.NextId(), added), cancellationToken);
+
+    /// <summary>Ends an attachment of the driver to a network; its connections end with ECONNABORTED. For the driver's own user and root.</summary>
+    /// <exception cref="SocketException">EPERM: this user may not; ENODEV: there is no such interface; EBUSY: it is the first one, which stays. The message says it in a sentence.</exception>
+    public Task RemoveInterfaceAsync(string name, CancellationToken cancellationToken = default) =>
+        _control.AskAsync(new RemoveInterfaceRequest(_control.NextId(), name), cancellationToken);
+
+    /// <summary>Gives an interface of the driver a route through a gateway. For the driver's own user and root.</summary>
+    /// <param name="destination">The network's address; with <paramref name="prefixLength"/> 0 it is the default route.</param>
+    /// <param name="interfaceName">Null: the interface with an address of the gateway's network.</param>
+    /// <exception cref="SocketException">EPERM: this user may not; EEXIST: the interface has a route to there; ENODEV: no such interface; EINVAL: the gateway is no host of the
+    /// interface's networks. The message says it in a sentence.</exception>
+    public Task AddRouteAsync(IPAddress destination, int prefixLength, IPAddress gateway, string? interfaceName = null, CancellationToken cancellationToken = default) =>
+        _control.AskAsync(new AddRouteRequest(_control.NextId(), new LinkRoute(new IpPrefix(IpAddress.FromSystem(destination), prefixLength), IpAddress.FromSystem(gateway)),
+            interfaceName ?? ""), cancellationToken);
+
+    /// <summary>Takes a route through a gateway away. For the driver's own user and root.</summary>
+    /// <param name="interfaceName">Null: the only interface with a route to there.</param>
+    /// <exception cref="SocketException">EPERM: this user may not; ENETUNREACH: there is no such route; EINVAL: several interfaces have one; ENODEV: no such interface. The message
+    /// says it in a sentence.</exception>
+    public Task RemoveRouteAsync(IPAddress destination, int prefixLength, string? interfaceName = null, CancellationToken cancellationToken = default) =>
+        _control.AskAsync(new RemoveRouteRequest(_control.NextId(), new IpPrefix(IpAddress.FromSystem(destination), prefixLength), interfaceName ?? ""), cancellationToken);
+
     public void Dispose() => _control.Dispose();
 
     private Task<TapwireSocket> OpenAsync(IPEndPoint endPoint, LinkSocketType type, CancellationToken cancellationToken) =>

@@ -7,7 +7,7 @@ namespace Tapwire.Links.Protocol;
 /// <summary>The answer to one request.</summary>
 /// <param name="Type">The request's type.</param>
 /// <param name="Id">The request's id.</param>
-/// <param name="Error">0, or a Linux errno; then there is no body.</param>
+/// <param name="Error">0, or a Linux errno; then the body is empty, or a <see cref="Reason"/>.</param>
 /// <param name="Body">In the layout that belongs to the type.</param>
 public sealed record LinkAnswer(LinkMessageType Type, uint Id, int Error, ReadOnlyMemory<byte> Body)
 {
@@ -29,6 +29,17 @@ public sealed record LinkAnswer(LinkMessageType Type, uint Id, int Error, ReadOn
 
     /// <summary>The JSON text, in the answer to <see cref="LinkMessageType.Status"/>.</summary>
     public string Text => Encoding.UTF8.GetString(Body.Span);
+
+    /// <summary>Why an <see cref="InterfaceRequest"/> is refused, in a sentence; empty: the error says it all.</summary>
+    public string Reason => Error == 0 ? "" : Encoding.UTF8.GetString(Body.Span);
+
+    /// <summary>A refusal with a reason, which is cut where it is too long.</summary>
+    internal static LinkAnswer Refusal(LinkMessageType type, uint id, int errno, string reason)
+    {
+        var body = new byte[LinkProtocol.MaxReason];
+        Encoding.UTF8.GetEncoder().Convert(reason, body, flush: true, out _, out var used, out _);
+        return new(type, id, errno, body.AsMemory(0, used));
+    }
 
     /// <summary>Writes the frame, <see cref="Size"/> bytes.</summary>
     public void WriteTo(Span<byte> frame)

@@ -25,6 +25,9 @@ public static class LinkProtocol
     /// <summary>Longest value of a socket option in bytes.</summary>
     public const int MaxOptionValue = 512;
 
+    /// <summary>Longest reason in the answer to a request that changes interfaces, in bytes.</summary>
+    public const int MaxReason = 1024;
+
     /// <summary>Set in the type of an answer.</summary>
     public const ushort AnswerBit = 0x8000;
 
@@ -67,13 +70,33 @@ public enum LinkMessageType : ushort
     Status = 17,
     AddAddress = 18,
     RemoveAddress = 19,
+    AddInterface = 20,
+    RemoveInterface = 21,
+    AddInterfaceAddress = 22,
+    AddRoute = 23,
+    RemoveRoute = 24,
 }
 
 /// <summary>Errors of the link itself that no <see cref="Tapwire.Stack.StackError"/> has, as Linux errno numbers.</summary>
 public static class LinkErrno
 {
+    /// <summary>EPERM: the request is for the driver's own user and root.</summary>
+    public const int NotPermitted = 1;
+
+    /// <summary>ENXIO: a device does not open.</summary>
+    public const int NoDevice = 6;
+
     /// <summary>EBADF: no socket has that handle.</summary>
     public const int BadHandle = 9;
+
+    /// <summary>EBUSY: too much of that kind is under way.</summary>
+    public const int Busy = 16;
+
+    /// <summary>EEXIST: there is one like it.</summary>
+    public const int AlreadyThere = 17;
+
+    /// <summary>ENODEV: there is no such interface.</summary>
+    public const int NoInterface = 19;
 
     /// <summary>EMFILE: no descriptor is left.</summary>
     public const int TooManyDescriptors = 24;

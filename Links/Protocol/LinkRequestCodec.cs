@@ -50,8 +50,16 @@ public static class LinkRequestCodec
             return null;
         }
 
-        if (type == LinkMessageType.SetOption ? frame.Length < size : frame.Length != size)
+        var isInterface = InterfaceRequestCodec.HeadOf(type) > 0;
+        if (isInterface || type == LinkMessageType.SetOption ? frame.Length < size : frame.Length != size)
             throw new LinkProtocolException($"A {type} of {frame.Length} bytes; it has {size}.");
+        if (isInterface)
+        {
+            var request = InterfaceRequestCodec.Read(type, id, frame);
+            if (request is null)
+                refusal = new LinkAnswer(type, id, (int)StackError.AddressFamilyNotSupported, default);
+            return request;
+        }
 
         var address = Sockaddr.None;
         if (AddressAt(type) is var at and > 0 && !Sockaddr.TryRead(frame[at..], out address))
@@ -64,8 +72,13 @@ public static class LinkRequestCodec
     }
 
     /// <summary>Bytes that <see cref="Write"/> needs.</summary>
-    public static int SizeOf(LinkRequest request) =>
-        FixedSize(request.Type) + (request is SetOptionRequest set ? set.Value.Length : 0);
+    /// <exception cref="ArgumentException">An <see cref="InterfaceRequest"/> is longer than a request can be.</exception>
+    public static int SizeOf(LinkRequest request) => request switch
+    {
+        SetOptionRequest set => FixedSize(request.Type) + set.Value.Length,
+        InterfaceRequest change => InterfaceRequestCodec.SizeOf(change),
+        _ => FixedSize(request.Type),
+    };
 
     /// <summary>Writes the frame, <see cref="SizeOf"/> bytes.</summary>
     public static void Write(LinkRequest request, Span<byte> frame)
@@ -80,7 +93,7 @@ public static class LinkRequestCodec
         WriteBody(request, frame);
     }
 
-    /// <summary>Length of the frame; of <see cref="LinkMessageType.SetOption"/> without the value.</summary>
+    /// <summary>Length of the frame; of <see cref="LinkMessageType.SetOption"/> without the value, of an <see cref="InterfaceRequest"/> without what varies; -1: unknown.</summary>
     private static int FixedSize(LinkMessageType type) => type switch
     {
         LinkMessageType.Socket => 24,
@@ -98,7 +111,7 @@ public static class LinkRequestCodec
         LinkMessageType.Status => 16,
         LinkMessageType.AddAddress => 48,
         LinkMessageType.RemoveAddress => 48,
-        _ => -1,
+        _ => InterfaceRequestCodec.HeadOf(type) is > 0 and var head ? head : -1,
     };
 
     /// <summary>Where the request's address is; 0 if it has none.</summary>
@@ -205,11 +218,14 @@ public static class LinkRequestCodec
             case RemoveAddressRequest remove:
                 Sockaddr.From(new(remove.Address, 0)).WriteTo(frame[16..]);
                 break;
+            case InterfaceRequest change:
+                InterfaceRequestCodec.Write(change, frame);
+                break;
         }
     }
 
     private static bool Flag(uint value) => AtMost(value, 1, "flag") == 1;
 
-    private static int AtMost(uint value, uint limit, string what) =>
+    internal static int AtMost(uint value, uint limit, string what) =>
         value <= limit ? (int)value : throw new LinkProtocolException($"The {what} is {value}; at most {limit} is allowed.");
 }

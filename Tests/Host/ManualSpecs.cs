@@ -27,7 +27,15 @@ public sealed partial class ManualSpecs : IDisposable
     {
         var page = await PageAsync(name);
         var command = CommandTree.Of(Root).Commands.Single(command => command.Name == name);
-        foreach (var flag in command.Flags)
+        foreach (var child in command.Commands)
+        {
+            Assert.Contains($"\n.SY \"{string.Join(' ', child.Names)}\"", page, StringComparison.Ordinal);
+            Assert.Contains($"\n.SH \"OPTIONS OF {child.Name.ToUpperInvariant()}\"", page, StringComparison.Ordinal);
+            foreach (var operand in child.Arguments)
+                Assert.Contains($"\n{Roff.Italic(operand.Name)}\n{Roff.Escape(operand.Description, isProse: true)}", page, StringComparison.Ordinal);
+        }
+
+        foreach (var flag in command.All.SelectMany(static part => part.Flags))
             Assert.Contains($"\n{Roff.Bold(flag.Names[0])}", page, StringComparison.Ordinal);
         foreach (var section in (string[])["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "EXAMPLES", "SEE ALSO"])
             Assert.Matches($"(?m)^\\.SH \"?{section}\"?$", page);

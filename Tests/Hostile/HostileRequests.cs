@@ -1,5 +1,6 @@
 using Tapwire.Links.Protocol;
 using Tapwire.Posix;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Links.Support;
 
@@ -14,7 +15,7 @@ internal sealed class HostileRequests(Random random, List<ulong> handles)
     public LinkRequest Request()
     {
         var id = ++_id;
-        return random.Next(16) switch
+        return random.Next(18) switch
         {
             < 4 => new SocketRequest(
                 id, random.Next(4) == 0 ? (SocketFamily)random.Next(65536) : SocketFamily.V4, random.Next(4) == 0 ? (LinkSocketType)random.Next(8) : (LinkSocketType)random.Next(1, 3),
@@ -30,6 +31,10 @@ internal sealed class HostileRequests(Random random, List<ulong> handles)
             12 => new GetOptionRequest(id, Handle(), Level(), random.Next(64), random.Next(LinkProtocol.MaxOptionValue + 1)),
             13 => new SessionRequest(id),
             14 => new PingRequest(id, Address(), (ushort)Number(), random.Next(65508), random.Next(1, 60001)),
+            15 => Change(id),
+            16 => random.Next(2) == 0
+                ? new AddInterfaceAddressRequest(id, Prefix(), Name())
+                : new RemoveInterfaceRequest(id, Name()),
             _ => random.Next(2) == 0
                 ? new AddAddressRequest(id, IpAddress.FromV4(0x0A800000u + (uint)random.Next(16)), random.Next(33))
                 : new RemoveAddressRequest(id, IpAddress.FromV4(0x0A800000u + (uint)random.Next(16))),
@@ -64,6 +69,39 @@ internal sealed class HostileRequests(Random random, List<ulong> handles)
 
         return frame;
     }
+
+    private InterfaceRequest Change(uint id) => random.Next(3) switch
+    {
+        0 => new AddRouteRequest(id, new LinkRoute(Prefix(), Address().Endpoint.Address), Name()),
+        1 => new RemoveRouteRequest(id, Prefix(), Name()),
+        _ => new AddInterfaceRequest(id, new NewInterface(random.Next(2) == 0 ? "tap:b" : Name(), Several(Prefix, 8))
+        {
+            Name = Name(),
+            Mtu = random.Next(65536),
+            HardwareAddress = random.Next(2) == 0 ? null : new MacAddress((ulong)random.NextInt64()),
+            PeerAddresses = Several(Prefix, 4),
+            Routes = Several(() => new LinkRoute(Prefix(), Address().Endpoint.Address), 4),
+        }),
+    };
+
+    private T[] Several<T>(Func<T> one, int most) => [.. Enumerable.Range(0, random.Next(most)).Select(_ => one())];
+
+    private IpPrefix Prefix()
+    {
+        var address = random.Next(4) == 0 ? Address().Endpoint.Address : IpAddress.FromV4(0x0A800000u + (uint)random.Next(1 << 16));
+        return new IpPrefix(address, random.Next((address.Length * 8) + 1));
+    }
+
+    /// <summary>Of an interface that there is, of one that may come, of none, or no name at all.</summary>
+    private string Name() => random.Next(6) switch
+    {
+        0 => "tw0",
+        1 => "b",
+        2 => "",
+        3 => new string('x', random.Next(100)),
+        4 => "\u001b[31m\ud800",
+        _ => $"b{random.Next(4)}",
+    };
 
     private ulong Handle() => handles.Count == 0 || random.Next(6) == 0 ? (ulong)random.NextInt64() : handles[random.Next(handles.Count)];
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Tapwire.Links.Protocol;
 using Tapwire.Posix;
 using Tapwire.Stack;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 using Xunit;
 
@@ -14,6 +15,8 @@ public sealed class LinkCodecSpecs
 
     private const string V4Bytes = "0200 0050 0A630001 0000000000000000 000000000000000000000000";
     private const string V6Bytes = "0A00 01BB 00000000 FD000000000000000000000000000001 00000000";
+    private const string NoPort = "0200 0000 0A630001 0000000000000000 000000000000000000000000";
+    private const string Network = "0200 0000 0A140000 0000000000000000 000000000000000000000000";
     private const string Handle = "8877665544332211";
 
     public static TheoryData<LinkRequest, string> Requests => new()
@@ -34,7 +37,100 @@ public sealed class LinkCodecSpecs
         { new StatusRequest(17), "10000000 1100 0000 11000000 00000000" },
         { new AddAddressRequest(18, IpAddress.Parse("10.99.0.1"), 24), "30000000 1200 0000 12000000 00000000 0200 0000 0A630001 0000000000000000 000000000000000000000000 18000000" },
         { new RemoveAddressRequest(19, IpAddress.Parse("10.99.0.1")), "30000000 1300 0000 13000000 00000000 0200 0000 0A630001 0000000000000000 000000000000000000000000 00000000" },
+        { new RemoveInterfaceRequest(21, "tw1"), "1B000000 1500 0000 15000000 00000000 03000000 00000000 747731" },
+        {
+            new AddInterfaceAddressRequest(22, IpPrefix.Parse("10.99.0.1/24"), "tw1"),
+            $"3B000000 1600 0000 16000000 00000000 {NoPort} 18000000 03000000 00000000 747731"
+        },
+        { new AddInterfaceAddressRequest(22, IpPrefix.Parse("10.99.0.1/24"), ""), $"38000000 1600 0000 16000000 00000000 {NoPort} 18000000 00000000 00000000" },
+        {
+            new AddRouteRequest(23, new LinkRoute(IpPrefix.Parse("10.20.0.0/16"), IpAddress.Parse("10.99.0.1")), "ä"),
+            $"52000000 1700 0000 17000000 00000000 {Network} 10000000 {NoPort} 02000000 C3A4"
+        },
+        { new RemoveRouteRequest(24, IpPrefix.Parse("10.20.0.0/16"), "tw1"), $"3B000000 1800 0000 18000000 00000000 {Network} 10000000 03000000 00000000 747731" },
     };
+
+    [Fact]
+    public void An_interface_to_be_added_has_its_documented_bytes_and_is_read_from_them()
+    {
+        var whole = new NewInterface("tap:b", [IpPrefix.Parse("10.99.0.1/24"), IpPrefix.Parse("10.20.0.0/16")])
+        {
+            Name = "lab",
+            Mtu = 1400,
+            HardwareAddress = MacAddress.Parse("02:00:5e:10:00:01"),
+            PeerAddresses = [IpPrefix.Parse("10.99.0.1/32")],
+            Routes = [new LinkRoute(IpPrefix.Parse("10.20.0.0/16"), IpAddress.Parse("10.99.0.1"))],
+        };
+        AssertInterface(whole, "D0000000 1400 0000 14000000 00000000 0300 0500 78050000 02005E100001 0200 0100 0100 00000000 "
+            + $"{NoPort} 18000000 {Network} 10000000 {NoPort} 20000000 {Network} 10000000 {NoPort} 00000000 6C6162 7461703A62");
+        AssertInterface(new NewInterface("", []), "28000000 1400 0000 14000000 00000000 0000 0000 00000000 000000000000 0000 0000 0000 00000000");
+    }
+
+    [Fact]
+    public void An_interface_whose_parts_are_not_as_long_as_its_frame_is_rubbish()
+    {
+        var frame = Write(new AddInterfaceRequest(1, new NewInterface("tap:b", [IpPrefix.Parse("10.99.0.1/24")])));
+        foreach (var at in new[] { 16, 18, 30, 32, 34 })
+        {
+            foreach (var change in new[] { 1, 255 })
+            {
+                var other = frame.ToArray();
+                other[at] += (byte)change;
+                Assert.Throws<LinkProtocolException>(() => LinkRequestCodec.Read(other, out _));
+            }
+        }
+
+        // As many of everything as can be said, which would be megabytes.
+        frame.AsSpan(30, 6).Fill(0xFF);
+        Assert.Throws<LinkProtocolException>(() => LinkRequestCodec.Read(frame, out _));
+    }
+
+    [Fact]
+    public void An_interface_that_fits_no_request_is_refused()
+    {
+        var address = IpPrefix.Parse("10.99.0.1/24");
+        Assert.Equal(1021, Write(new AddInterfaceRequest(1, new NewInterface("tap:b", [.. Enumerable.Repeat(address, 30)]) { Name = new string('x', 16) })).Length);
+        Assert.Throws<ArgumentException>(() => Write(new AddInterfaceRequest(1, new NewInterface("tap:b", [.. Enumerable.Repeat(address, 31)]))));
+        Assert.Throws<ArgumentException>(() => Write(new RemoveInterfaceRequest(1, new string('x', 2000))));
+    }
+
+    [Theory]
+    [InlineData(20, 40)]
+    [InlineData(20, 72)]
+    [InlineData(20, 104)]
+    [InlineData(20, 136)]
+    [InlineData(22, 16)]
+    [InlineData(23, 16)]
+    [InlineData(23, 48)]
+    [InlineData(24, 16)]
+    public void An_address_of_an_unknown_family_in_it_is_answered_EAFNOSUPPORT(int type, int at)
+    {
+        var prefix = IpPrefix.Parse("10.99.0.0/24");
+        var route = new LinkRoute(prefix, IpAddress.Parse("10.99.0.1"));
+        LinkRequest request = type switch
+        {
+            20 => new AddInterfaceRequest(7, new NewInterface("tap:b", [prefix]) { PeerAddresses = [prefix], Routes = [route] }),
+            22 => new AddInterfaceAddressRequest(7, prefix, "b"),
+            23 => new AddRouteRequest(7, route, "b"),
+            _ => new RemoveRouteRequest(7, prefix, "b"),
+        };
+        var frame = Write(request);
+        frame[at] = 99;
+        Assert.Null(LinkRequestCodec.Read(frame, out var refusal));
+        Assert.Equal(new LinkAnswer((LinkMessageType)type, 7, 97, default), refusal);
+    }
+
+    [Fact]
+    public void A_refusal_of_these_has_a_reason_which_is_cut_at_a_character()
+    {
+        var request = new RemoveInterfaceRequest(21, "b");
+        AssertAnswer(request.Refused(19, "No."), "13000000 1580 0000 15000000 13000000 4E6F2E");
+        Assert.Equal("No.", Again(request.Refused(19, "No.")).Reason);
+        Assert.Equal("", Again(request.Done()).Reason);
+        var longest = Again(request.Refused(19, "x" + new string('ä', 2000))).Reason;
+        Assert.Equal("x" + new string('ä', 511), longest);
+    }
+
 
     [Theory]
     [MemberData(nameof(Requests))]
@@ -145,6 +241,10 @@ public sealed class LinkCodecSpecs
     [InlineData("option length")]
     [InlineData("prefix")]
     [InlineData("ping size")]
+    [InlineData("interface prefix")]
+    [InlineData("interface mtu")]
+    [InlineData("route prefix")]
+    [InlineData("route name")]
     [InlineData("ping sequence")]
     [InlineData("ping timeout")]
     public void A_field_out_of_range_is_rubbish(string field)
@@ -155,6 +255,10 @@ public sealed class LinkCodecSpecs
             "connect flag" => (new ConnectRequest(1, 1, V4, 0, false), 56, 4u),
             "option length" => (new SetOptionRequest(1, 1, 1, 1, new byte[4]), 32, 5u),
             "prefix" => (new AddAddressRequest(1, IpAddress.AnyV4, 8), 44, 33u),
+            "interface prefix" => (new AddInterfaceRequest(1, new NewInterface("tap:b", [new IpPrefix(IpAddress.AnyV4, 8)])), 68, 33u),
+            "interface mtu" => (new AddInterfaceRequest(1, new NewInterface("tap:b", [])), 20, 65_536u),
+            "route prefix" => (new RemoveRouteRequest(1, new IpPrefix(IpAddress.AnyV4, 8), "b"), 44, 33u),
+            "route name" => (new RemoveRouteRequest(1, new IpPrefix(IpAddress.AnyV4, 8), "b"), 48, uint.MaxValue),
             "ping size" => (new PingRequest(1, V4, 1, 1, 1), 48, 65_508u),
             "ping sequence" => (new PingRequest(1, V4, 1, 1, 1), 44, 65_536u),
             _ => (new PingRequest(1, V4, 1, 1, 1), 52, 60_001u),
@@ -237,7 +341,7 @@ public sealed class LinkCodecSpecs
             BinaryPrimitives.WriteUInt32LittleEndian(frame, (uint)frame.Length);
             frame.AsSpan(4, 4).Clear();
             frame.AsSpan(12, 4).Clear();
-            frame[4] = (byte)random.Next(0, 24);
+            frame[4] = (byte)random.Next(0, 28);
             try
             {
                 if (LinkRequestCodec.Read(frame, out var refusal) is not null)
@@ -253,6 +357,19 @@ public sealed class LinkCodecSpecs
 
         Assert.Equal(50_000, requests + refusals + rubbish);
         Assert.True(requests > 100 && refusals > 100 && rubbish > 100);
+    }
+
+    private static void AssertInterface(NewInterface added, string golden)
+    {
+        var bytes = Convert.FromHexString(golden.Replace(" ", "", StringComparison.Ordinal));
+        Assert.Equal(Convert.ToHexString(bytes), Convert.ToHexString(Write(new AddInterfaceRequest(20, added))));
+        var read = Assert.IsType<AddInterfaceRequest>(LinkRequestCodec.Read(bytes, out var refusal));
+        Assert.Null(refusal);
+        Assert.Equal(20u, read.Id);
+        Assert.Equal((added.Wire, added.Name, added.Mtu, added.HardwareAddress), (read.Interface.Wire, read.Interface.Name, read.Interface.Mtu, read.Interface.HardwareAddress));
+        Assert.Equal(added.Addresses, read.Interface.Addresses);
+        Assert.Equal(added.PeerAddresses, read.Interface.PeerAddresses);
+        Assert.Equal(added.Routes, read.Interface.Routes);
     }
 
     private static byte[] Write(LinkRequest request)

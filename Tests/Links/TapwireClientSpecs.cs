@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using Tapwire.Links.Client;
 using Tapwire.Links.Protocol;
 using Tapwire.Stack;
+using Tapwire.Stack.Ip;
 using Tapwire.Tests.Links.Support;
 using Xunit;
 
@@ -273,6 +274,40 @@ public sealed class TapwireClientSpecs : IAsyncLifetime
         await _client.AddAddressAsync(IPAddress.Parse("10.99.0.3"), 24);
         await _client.RemoveAddressAsync(IPAddress.Parse("10.99.0.3"));
         await Assert.ThrowsAsync<SocketException>(() => _client.AddAddressAsync(Address, 24));
+    }
+
+    [Fact]
+    public async Task Interfaces_addresses_and_routes_are_asked_for_as_they_are_given_and_a_refusal_has_the_drivers_words()
+    {
+        var added = new NewInterface("tap:b", [IpPrefix.Parse("10.98.0.2/24")]) { Name = "lab", Routes = [new LinkRoute(IpPrefix.Parse("0.0.0.0/0"), IpAddress.Parse("10.98.0.1"))] };
+        await _client.AddInterfaceAsync(added);
+        await _client.AddAddressAsync(IPAddress.Parse("10.98.0.3"), 24, "lab");
+        await _client.AddRouteAsync(IPAddress.Parse("10.20.0.0"), 16, IPAddress.Parse("10.98.0.9"));
+        await _client.AddRouteAsync(IPAddress.Any, 0, IPAddress.Parse("10.98.0.9"), "lab");
+        await _client.RemoveRouteAsync(IPAddress.Parse("10.20.0.0"), 16);
+        await _client.RemoveRouteAsync(IPAddress.Any, 0, "lab");
+        await _client.RemoveInterfaceAsync("lab");
+        var ids = _driver.Changes.Select(static change => change.Id).ToList();
+        var first = Assert.IsType<AddInterfaceRequest>(_driver.Changes[0]);
+        Assert.Equal(("tap:b", "lab"), (first.Interface.Wire, first.Interface.Name));
+        Assert.Equal(added.Addresses, first.Interface.Addresses);
+        Assert.Equal(added.Routes, first.Interface.Routes);
+        Assert.Equal<LinkRequest>(
+        [
+            new AddInterfaceAddressRequest(ids[1], IpPrefix.Parse("10.98.0.3/24"), "lab"),
+            new AddRouteRequest(ids[2], new LinkRoute(IpPrefix.Parse("10.20.0.0/16"), IpAddress.Parse("10.98.0.9")), ""),
+            new AddRouteRequest(ids[3], new LinkRoute(IpPrefix.Parse("0.0.0.0/0"), IpAddress.Parse("10.98.0.9")), "lab"),
+            new RemoveRouteRequest(ids[4], IpPrefix.Parse("10.20.0.0/16"), ""),
+            new RemoveRouteRequest(ids[5], IpPrefix.Parse("0.0.0.0/0"), "lab"),
+            new RemoveInterfaceRequest(ids[6], "lab"),
+        ], _driver.Changes.Skip(1));
+
+        var refused = await Assert.ThrowsAsync<SocketException>(() => _client.RemoveInterfaceAsync("gone"));
+        Assert.Equal("There is no interface gone.", refused.Message);
+        var unknown = await Assert.ThrowsAsync<SocketException>(() => _client.RemoveInterfaceAsync("old"));
+        Assert.Equal(SocketError.OperationNotSupported, unknown.SocketErrorCode);
+        await Assert.ThrowsAsync<ArgumentException>(() => _client.RemoveInterfaceAsync(new string('x', 2000)));
+        Assert.Equal("""{"sockets":0}""", await _client.GetStatusAsync());
     }
 
     [Fact]

@@ -49,6 +49,9 @@ internal sealed class FakeDriver : IDisposable
 
     public List<PeerCredentials> Peers { get; } = [];
 
+    /// <summary>What it was asked to change, all of which it claims to have done.</summary>
+    public List<InterfaceRequest> Changes { get; } = [];
+
     /// <summary>Sockets that an application still has open.</summary>
     public int SocketCount => Ask(() => _sockets.Count);
 
@@ -183,7 +186,13 @@ internal sealed class FakeDriver : IDisposable
                 session.Send(add.Address == Address ? add.Failed(StackError.AddressInUse) : add.Done());
                 break;
             case RemoveAddressRequest remove:
-                session.Send(remove.Done());
+                session.Send(remove.Address == IpAddress.Parse("192.0.2.1") ? remove.Failed(StackError.AddressNotAvailable) : remove.Done());
+                break;
+            case InterfaceRequest change:
+                Changes.Add(change);
+                session.Send(change is RemoveInterfaceRequest { Name: "gone" } ? change.Refused(LinkErrno.NoInterface, "There is no interface gone.")
+                    : change is RemoveInterfaceRequest { Name: "old" } ? change.Failed(LinkErrno.UnknownRequest)
+                    : change.Done());
                 break;
         }
     }

@@ -16,7 +16,14 @@ public sealed class CompletionSpecs : IDisposable
     // The words are as bash takes a line apart: also at ':' and '='.
     [SkippableTheory]
     [InlineData("tapwire |u", "up")]
-    [InlineData("tapwire |", "cable completion demo doctor ping run status up")]
+    [InlineData("tapwire |", "address cable completion demo doctor interface ping route run status up")]
+    [InlineData("tapwire |interface |", "add list remove")]
+    [InlineData("tapwire |interface |ad", "add")]
+    [InlineData("tapwire |interface |add |--wire |", "tap: tun:")]
+    [InlineData("tapwire |interface |add |--pe", "--peer-address")]
+    [InlineData("tapwire |interface |list |", "")]
+    [InlineData("tapwire |route |add |10.0.0.0/8 |--int", "--interface")]
+    [InlineData("tapwire |route |--he", "--help")]
     [InlineData("tapwire |--ver", "--version")]
     [InlineData("tapwire |up |--wi", "--wire")]
     [InlineData("tapwire |up |--wire |", "tap: tun:")]
@@ -65,6 +72,10 @@ public sealed class CompletionSpecs : IDisposable
     [InlineData("tapwire up --wire t", "tap:")]
     [InlineData("tapwire up --config FILES/s", "FILES/settings.hocon")]
     [InlineData("tapwire completion f", "fish")]
+    [InlineData("tapwire interface a", "add")]
+    [InlineData("tapwire interface add --wi", "--wire")]
+    [InlineData("tapwire interface add --wire t", "tap:")]
+    [InlineData("tapwire route add 10.0.0.0/8 --int", "--interface")]
     [InlineData("tapwire run -- cat FILES/s", "FILES/settings.hocon")]
     public async Task Fish_completes_them(string line, string expected)
     {
@@ -92,8 +103,8 @@ public sealed class CompletionSpecs : IDisposable
             done
             zpty -d shell
             """, "zsh", script, "tapwire complet", "tapwire up --gatew", "tapwire up --log-level=warn", "tapwire up --serve echo:7,ht",
-            "tapwire up --wire tu", "tapwire run -- cat /etc/hostn");
-        foreach (var completed in (string[])["tapwire completion", "--gateway", "=warning", "echo:7,http:", "tun:", "cat /etc/hostname"])
+            "tapwire up --wire tu", "tapwire interface rem", "tapwire interface add --peer", "tapwire run -- cat /etc/hostn");
+        foreach (var completed in (string[])["tapwire completion", "--gateway", "=warning", "echo:7,http:", "tun:", "interface remove", "--peer-address", "cat /etc/hostname"])
             Assert.Contains(completed, answer, StringComparison.Ordinal);
     }
 

@@ -1,10 +1,9 @@
-using Tapwire.Actors.Settings;
 using Tapwire.Stack;
 
-namespace Tapwire.Host.Configuration;
+namespace Tapwire.Actors.Settings;
 
 /// <summary>The attachments to networks: each is complete, and none is in another's way.</summary>
-internal static class InterfacesCheck
+public static class InterfacesCheck
 {
     /// <exception cref="SettingsException">It is not so.</exception>
     public static void Check(IReadOnlyList<InterfaceSettings> interfaces)
@@ -27,7 +26,9 @@ internal static class InterfacesCheck
             throw new SettingsException($"The address {twice.Key} is on two interfaces; give each one of its own.");
     }
 
-    private static void Check(InterfaceSettings settings)
+    /// <summary>One interface by itself.</summary>
+    /// <exception cref="SettingsException">Its addresses and gateways do not go together.</exception>
+    public static void Check(InterfaceSettings settings)
     {
         OwnAddress.Check(settings.Addresses, settings.Gateway);
         foreach (var route in settings.Routes)

@@ -1,0 +1,77 @@
+using Tapwire.Actors.Settings;
+using Tapwire.Links.Protocol;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Actors.Link;
+
+/// <summary>Requests that change interfaces, addresses and routes, as commands for the driver.</summary>
+internal static class InterfaceCalls
+{
+    public const string NotPermitted = "Only the driver's own user and root may change its interfaces and routes.";
+
+    /// <summary>
+    /// Whether a request is for operators only. Devices are the machine's, and a route takes everybody's packets elsewhere unnoticed. An address is not: whoever the link admits
+    /// may use, and close, every socket anyway.
+    /// </summary>
+    public static bool NeedsOperator(LinkRequest request) => request is InterfaceRequest and not AddInterfaceAddressRequest;
+
+    /// <exception cref="CommandRefusedException">What it asks for cannot be.</exception>
+    public static InterfaceCommand CommandOf(LinkRequest request) => request switch
+    {
+        AddAddressRequest add => new AddressComes(new IpPrefix(add.Address, add.PrefixLength), null),
+        AddInterfaceAddressRequest add => new AddressComes(add.Address, NameOf(add.Interface)),
+        RemoveAddressRequest remove => new AddressGoes(remove.Address),
+        AddInterfaceRequest add => new InterfaceComes(SettingsOf(add.Interface)),
+        RemoveInterfaceRequest remove => new InterfaceGoes(remove.Name),
+        AddRouteRequest add => new RouteComes(RouteOf(add.Route), NameOf(add.Interface)),
+        RemoveRouteRequest remove => new RouteGoes(remove.Destination, NameOf(remove.Interface)),
+        _ => throw new ArgumentException($"{request.Type} changes no interface.", nameof(request)),
+    };
+
+    /// <summary>The answer to the request.</summary>
+    public static LinkAnswer AnswerOf(LinkRequest request, CommandAnswer answer) => request switch
+    {
+        InterfaceRequest change => answer.Error == 0 ? change.Done() : change.Refused(answer.Error, answer.Reason),
+        AddAddressRequest add when answer.Error == 0 => add.Done(),
+        RemoveAddressRequest remove when answer.Error == 0 => remove.Done(),
+        _ => request.Failed(answer.Error),
+    };
+
+    private static string? NameOf(string name) => name.Length == 0 ? null : name;
+
+    private static GatewayRoute RouteOf(LinkRoute route) => new(route.Destination, route.Gateway);
+
+    private static InterfaceSettings SettingsOf(NewInterface added)
+    {
+        var wire = WireSpec.Parse(added.Wire) ?? throw Refused($"The wire of an interface must be {WireSpec.Accepted}.");
+        // It shows where names of devices do.
+        if (added.Name.Length > 0 && WireSpec.Parse($"{wire.Kind}:{added.Name}")?.Name != added.Name)
+            throw Refused("The name of an interface has 1 to 15 bytes, and none of them is blank, '/', ':' or '%'.");
+        if (added.Mtu != 0 && added.Mtu is < InterfaceSettings.MinMtu or > InterfaceSettings.MaxMtu)
+            throw Refused($"The MTU of an interface is from {InterfaceSettings.MinMtu} to {InterfaceSettings.MaxMtu}, or 0.");
+        if (added.HardwareAddress is { IsGroup: true } group)
+            throw Refused($"The Ethernet address {group} is that of a group; its first byte must be even.");
+        foreach (var address in added.Addresses.Concat(added.PeerAddresses))
+        {
+            if (OwnAddress.Problem(address) is { } problem)
+                throw Refused($"The address {address} cannot be: {problem}.");
+        }
+
+        var routes = added.Routes.Select(RouteOf).ToList();
+        foreach (var (destination, _) in routes)
+        {
+            if (destination.Address != destination.Network)
+                throw Refused($"{destination.Address} is a host's address; the network is {destination.Network}/{destination.Length}.");
+        }
+
+        if (routes.GroupBy(static route => route.Destination).FirstOrDefault(static group => group.Count() > 1) is { } twice)
+            throw Refused($"There are two routes to {twice.Key}; give one.");
+        var everywhere = routes.FirstOrDefault(static route => route.Destination.Length == 0);
+        return new InterfaceSettings(added.Name.Length > 0 ? added.Name : wire.Name, wire, added.Addresses, everywhere == default ? null : everywhere.Gateway, added.HardwareAddress,
+            added.Mtu, [.. routes.Where(static route => route.Destination.Length != 0)], added.PeerAddresses);
+    }
+
+    private static CommandRefusedException Refused(string reason) => new(StackError.InvalidArgument, reason);
+}

@@ -1,0 +1,73 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Net.Sockets;
+using Tapwire.Actors.Settings;
+using Tapwire.Host.Configuration;
+using Tapwire.Links.Client;
+
+namespace Tapwire.Host.Commands;
+
+/// <summary>What the commands have in common that change a running driver: the way to it, and what is said when it refuses.</summary>
+internal static class OperatorCommand
+{
+    /// <summary>What the driver's parts may take for it, one after the other.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    /// <summary>Also as iproute2 has it.</summary>
+    public static Flag<string?> Interface(string description)
+    {
+        var flag = Flags.Value<string?>("--interface", description, "NAME", static (string text, out string? value) => (value = text).Length > 0, AcceptedName, null);
+        flag.Aliases.Add("dev");
+        return flag;
+    }
+
+    public const string AcceptedName = "the name of an interface, as 'tapwire interface list' shows it";
+
+    /// <summary>Gives the command its link, and what it does there.</summary>
+    public static Command Doing(this Command command, Func<ParseResult, TapwireClient, CancellationToken, Task> act) => command.Doing(static parsed => parsed, act);
+
+    /// <summary>The same, with what is read before the driver is looked for: what is wrong on the command line is wrong without one.</summary>
+    public static Command Doing<T>(this Command command, Func<ParseResult, T> read, Func<T, TapwireClient, CancellationToken, Task> act)
+    {
+        command.Add(LinkOption.Path);
+        command.SetAction((parsed, _) => Interrupt.RunAsync(async interrupt =>
+        {
+            var what = read(parsed);
+            var path = LinkOption.PathOf(parsed);
+            using var client = await LinkOption.ConnectAsync(path, LinkOption.Patience, interrupt.Token);
+            try
+            {
+                await LinkOption.AskAsync(async cancel =>
+                {
+                    await act(what, client, cancel);
+                    return true;
+                }, path, Patience, interrupt.Token);
+                return ExitCode.Done;
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.OperationNotSupported)
+            {
+                throw new CommandFailedException($"The driver at '{path}' does not know this command: it is of an older release; start it again after an update.", e);
+            }
+            catch (SocketException e)
+            {
+                throw new CommandFailedException(e.Message, e);
+            }
+        }));
+        return command;
+    }
+
+    /// <summary>An argument that says what is wrong with its value.</summary>
+    public static Argument<T> Argument<T>(string name, string description, ItemParser<T> parse, string accepted) => new(name)
+    {
+        Description = description,
+        HelpName = name,
+        CustomParser = result =>
+        {
+            var text = result.Tokens[0].Value;
+            if (parse(text, out var value, out var problem))
+                return value;
+            result.AddError($"{name} is {Complaint.Quote(text)}; it must be {SettingsReader.Because(accepted, problem)}.");
+            return default;
+        },
+    };
+}

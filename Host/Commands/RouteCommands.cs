@@ -1,0 +1,43 @@
+using System.CommandLine;
+using Tapwire.Actors.Settings;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Host.Commands;
+
+/// <summary><c>tapwire route</c>: the routes of a running driver through gateways.</summary>
+internal static class RouteCommands
+{
+    private static readonly Argument<IpPrefix> Destination = OperatorCommand.Argument<IpPrefix>("NETWORK", "Where it leads, as in 10.20.0.0/16, or default.",
+        RouteSpec.TryParseDestination, "NETWORK/LENGTH, as in 10.20.0.0/16, or default");
+
+    private static readonly Flag<IpAddress?> Via = new Func<Flag<IpAddress?>>(static () =>
+    {
+        var via = Flags.Value<IpAddress>("--via", "The gateway, on the network of one of the interface's addresses.", "IP", OwnAddress.TryParseGateway, "an IPv4 address, as in 10.99.0.9");
+        via.Aliases.Add("via");
+        via.Required = true;
+        return via;
+    })();
+
+    private static readonly Flag<string?> By = OperatorCommand.Interface("The interface by which packets leave; the one with an address of the gateway's network when not given.");
+    private static readonly Flag<string?> Of = OperatorCommand.Interface("The interface of the route; needed where several have a route to there.");
+
+    public static Command Create() => new ExampledCommand("route", "Changes the routes of a running driver to other networks.",
+        "tapwire route add 10.20.0.0/16 via 10.99.0.9",
+        "tapwire route remove 10.20.0.0/16")
+    {
+        new ExampledCommand("add", "Gives a running driver one more route.", "tapwire route add 10.20.0.0/16 via 10.99.0.9", "tapwire route add default via 10.98.0.1 --interface tw1")
+        {
+            Destination, Via, By,
+        }.Doing(static (parsed, client, cancel) =>
+        {
+            var to = parsed.GetValue(Destination);
+            return client.AddRouteAsync(to.Address.ToSystem(), to.Length, parsed.Read(Via)!.Value.ToSystem(), parsed.Read(By), cancel);
+        }),
+        new ExampledCommand("remove", "Takes a route from a running driver.", "tapwire route remove 10.20.0.0/16", "tapwire route remove default --interface tw1") { Destination, Of }
+            .Doing(static (parsed, client, cancel) =>
+            {
+                var to = parsed.GetValue(Destination);
+                return client.RemoveRouteAsync(to.Address.ToSystem(), to.Length, parsed.Read(Of), cancel);
+            }),
+    };
+}
