@@ -253,7 +253,7 @@ public sealed class TapActor : OwningActor, IWithTimers
         if (cause is WireException)
             _log.Warning("Wire {Wire} failed: {Reason} Trying again in {Pause}", _wire.Name, cause.Message, Duration.Format(_tap.ReopenMinimum));
         else
-            _log.Error(cause, "Wire {Wire} failed by a fault; trying again in {Pause}", _wire.Name, Duration.Format(_tap.ReopenMinimum));
+            _log.Error(cause, "Wire {Wire} failed by a fault of its code; trying again in {Pause}", _wire.Name, Duration.Format(_tap.ReopenMinimum));
         _refusedBefore += _wire.Refused;
         _wire.Dispose();
 
@@ -291,7 +291,7 @@ public sealed class TapActor : OwningActor, IWithTimers
             if (e is WireException)
                 _log.Debug("Wire {Wire} does not open: {Reason} Trying again in {Pause}", _wire.Name, e.Message, Duration.Format(next));
             else
-                _log.Error(e, "Wire {Wire} does not open by a fault; trying again in {Pause}", _wire.Name, Duration.Format(next));
+                _log.Error(e, "Wire {Wire} does not open by a fault of its code; trying again in {Pause}", _wire.Name, Duration.Format(next));
             Become(() => Down(next));
             return;
         }
