@@ -34,7 +34,7 @@ public sealed class CableActor : ReceiveActor
         Receive<CablePortStatus>(Collect);
         Receive<Terminated>(gone =>
         {
-            _log.Error("The port {Port} has stopped; so does the cable", gone.ActorRef.Path.Name);
+            _log.Error("Port {Port} has stopped, and the cable with it", gone.ActorRef.Path.Name);
             Context.Stop(Self);
         });
     }

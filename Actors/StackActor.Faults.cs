@@ -36,7 +36,7 @@ public sealed partial class StackActor
 
         _turns.Reset();
         if (MemoryFaults.IsOne(cause))
-            _refusals.Warn(_log, "Out of memory: the message {MessageType} is lost, and the socket that it is about is reset", message.GetType().Name);
+            _refusals.Warn(_log, "Out of memory: message {MessageType} is lost, and its socket is reset", message.GetType().Name);
         else
             _log.Error(cause, "The engine failed on the message {MessageType}", message.GetType().Name);
         var entry = _telling ?? (About(message) is { } id ? _desk.Sockets.Find(id) : null);
@@ -84,7 +84,7 @@ public sealed partial class StackActor
         }
         catch (Exception e) when (MemoryFaults.IsOne(e))
         {
-            _refusals.Warn(_log, "Out of memory: a socket has ended without a word to its peer");
+            _refusals.Warn(_log, "Out of memory: a socket has ended without a reset to its peer");
         }
         catch (Exception e)
         {

@@ -254,7 +254,7 @@ public sealed class TapActor : OwningActor, IWithTimers
         if (cause is WireException)
             _log.Warning("Wire {Wire} failed: {Reason} Trying again in {Pause}", _wire.Name, cause.Message, Duration.Format(_tap.ReopenMinimum));
         else
-            _log.Error(cause, "Wire {Wire} failed by a fault; trying again in {Pause}", _wire.Name, Duration.Format(_tap.ReopenMinimum));
+            _log.Error(cause, "Wire {Wire} failed by a fault of its code; trying again in {Pause}", _wire.Name, Duration.Format(_tap.ReopenMinimum));
         _refusedBefore += _wire.Refused;
         _wire.Dispose();
 

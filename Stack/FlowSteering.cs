@@ -43,7 +43,7 @@ public sealed class FlowSteering
 
     public int Shards { get; }
 
-    /// <summary>Returns the shard on which a TCP port is to be bound.</summary>
+    /// <summary>Returns the shard that must bind a TCP port.</summary>
     /// <param name="port">Not 0.</param>
     /// <param name="shard">Claims the port for good if no shard has it.</param>
     public int ClaimTcp(ushort port, int shard) => Claim(ref _tcp[port], shard);
@@ -59,9 +59,9 @@ public sealed class FlowSteering
 
     /// <summary>The shard that a frame off the wire is for, or <see cref="All"/>. A malformed frame has an owner too, which counts and drops it.</summary>
     /// <param name="here">The shard whose queue received the frame.</param>
-    public int OwnerOfFrame(ReadOnlySpan<byte> frame, Medium link, int here)
+    public int OwnerOfFrame(ReadOnlySpan<byte> frame, Medium medium, int here)
     {
-        if (link == Medium.Ip)
+        if (medium == Medium.Ip)
             return OwnerOfArrival(frame, here);
         if (!EthernetView.TryParse(frame, out var header))
             return 0;

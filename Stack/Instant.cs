@@ -2,7 +2,7 @@ namespace Tapwire.Stack;
 
 /// <summary>
 /// A point on the engine's own time line, in 100 ns ticks from an origin that the caller chooses. It never goes back; it has nothing to do
-/// with the wall clock. The engine is told the time with every call and never asks for it.
+/// with the wall clock. The engine receives the time with every call and never asks for it.
 /// </summary>
 public readonly record struct Instant(long Ticks) : IComparable<Instant>
 {

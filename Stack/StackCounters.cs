@@ -93,7 +93,7 @@ public sealed class StackCounters
     /// <summary>Source addresses that no packet may have: group, broadcast, unspecified, loopback, reserved.</summary>
     public long IpInMartianSource;
 
-    /// <summary>Destination addresses that no packet on a link may have: unspecified, loopback, reserved.</summary>
+    /// <summary>Destination addresses that no packet on a wire may have: unspecified, loopback, reserved.</summary>
     public long IpInMartianDestination;
 
     /// <summary>Packets from a wire that carry one of this stack's own addresses as their source ("land").</summary>

@@ -11,7 +11,7 @@ namespace Tapwire.Stack.Buffers;
 /// it enters or leaves the process.
 /// </summary>
 /// <remarks>
-/// <para>Ownership: whoever holds a buffer owns one reference and gives it up with <see cref="Release"/> or by handing it on. The owner of the
+/// <para>Ownership: the holder of a buffer owns one reference, and gives it up with <see cref="Release"/> or by handing it on. The owner of the
 /// only reference may write. A range that another buffer refers to as a fragment must not change until that buffer is released; bytes after
 /// such a range may still be appended.</para>
 /// <para>Only <see cref="Retain"/> and <see cref="Release"/> may be called from several threads at once.</para>

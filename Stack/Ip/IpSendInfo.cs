@@ -20,6 +20,6 @@ internal readonly record struct IpSendInfo
     /// checksum is wanted.</summary>
     public required int ChecksumOffset { get; init; }
 
-    /// <summary>TCP payload bytes per segment when the packet is to be cut by the device; 0 for a packet that fits the MTU.</summary>
+    /// <summary>TCP payload bytes per segment when the device must cut the packet; 0 for a packet that fits the MTU.</summary>
     public int SegmentSize { get; init; }
 }

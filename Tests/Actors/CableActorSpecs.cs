@@ -196,7 +196,7 @@ public sealed class CableActorSpecs : ActorSpec
         Start(new CableOptions());
         Watch(_actor);
         _a.ReadFault = new FormatException("A fault on purpose.");
-        using var muted = EventFilter.Error(contains: "so does the cable").Mute();
+        using var muted = EventFilter.Error(contains: "and the cable with it").Mute();
         EventFilter.Exception<FormatException>().ExpectOne(() => _a.DeliverAll([Numbered(1), Numbered(2)]));
         ExpectTerminated(_actor);
         Assert.True(_b.Disposed);

@@ -27,22 +27,22 @@ public sealed class HostileFramesSpec
     [Theory]
     [InlineData(1, Medium.Ethernet)]
     [InlineData(2, Medium.Ip)]
-    public void Random_bytes_do_no_harm(int seed, Medium link)
+    public void Random_bytes_do_no_harm(int seed, Medium medium)
     {
-        using var h = new StackHarness(new StackOptions { Interfaces = [new() { Medium = link, HardwareAddress = StackHarness.OwnMac }] });
+        using var h = new StackHarness(new StackOptions { Interfaces = [new() { Medium = medium, HardwareAddress = StackHarness.OwnMac }] });
         var random = new Random(seed);
         var frame = new byte[1600];
         for (var i = 0; i < 50_000; i++)
         {
             var length = random.Next(10) == 0 ? random.Next(1600) : random.Next(100);
             random.NextBytes(frame.AsSpan(0, length));
-            Disguise(frame.AsSpan(0, length), link, random);
+            Disguise(frame.AsSpan(0, length), medium, random);
             h.Receive(frame.AsSpan(0, length));
             if (i % 64 == 0)
                 Rest(h, random);
         }
 
-        Survived(h, link);
+        Survived(h, medium);
     }
 
     [Theory]
@@ -179,10 +179,10 @@ public sealed class HostileFramesSpec
             socket.ShutdownSend(pair.Now);
     }
 
-    private static void Disguise(Span<byte> frame, Medium link, Random random)
+    private static void Disguise(Span<byte> frame, Medium medium, Random random)
     {
-        var ip = link == Medium.Ip ? frame : frame.Length >= 14 ? frame[14..] : [];
-        if (link == Medium.Ethernet && frame.Length >= 14 && random.Next(8) != 0)
+        var ip = medium == Medium.Ip ? frame : frame.Length >= 14 ? frame[14..] : [];
+        if (medium == Medium.Ethernet && frame.Length >= 14 && random.Next(8) != 0)
             new EthernetHeader(
                 random.Next(4) == 0 ? MacAddress.Broadcast : StackHarness.OwnMac, StackHarness.PeerMac,
                 random.Next(3) == 0 ? EtherType.Arp : EtherType.Ipv4).Emit(frame);
@@ -239,14 +239,14 @@ public sealed class HostileFramesSpec
         }
     }
 
-    private static void Survived(StackHarness h, Medium link)
+    private static void Survived(StackHarness h, Medium medium)
     {
         h.Frames();
         Drain(h);
         h.Advance(TimeSpan.FromMinutes(1));
         h.Frames();
         var request = Build.Icmp(Icmpv4Header.EchoRequest(7, 7), "still there"u8);
-        if (link == Medium.Ip)
+        if (medium == Medium.Ip)
             request = request[EthernetHeader.Length..];
         else
             h.Answers(Build.Arp(new ArpPacket(ArpOperation.Reply, StackHarness.PeerMac, StackHarness.PeerIp, StackHarness.OwnMac, StackHarness.OwnIp)));
