@@ -11,16 +11,14 @@ namespace Tapwire.Actors;
 /// <summary>Commands of an operator, one after the other, and never beside a change of the settings: what comes meanwhile waits.</summary>
 public sealed partial class DriverActor
 {
-    private const int MaxWaiting = 64;
-
-    private readonly Queue<(object Message, IActorRef Asker)> _waiting = [];
+    private readonly WaitingCommands _waiting = new(Context.Self);
     private readonly InterfaceCommands _commands;
 
     private void CarryOut(InterfaceCommand command)
     {
         if (!IsReady)
         {
-            Wait(command);
+            _waiting.Add(command, Sender);
             return;
         }
 
@@ -47,10 +45,8 @@ public sealed partial class DriverActor
 
     private void CarryOut(InterfaceChange change)
     {
-        var settings = change.Changed.Name == _settings.Wire.Name
-            ? _settings with { Addresses = change.Changed.Addresses, Gateway = change.Changed.Gateway, Routes = change.Changed.Routes }
-            : _settings with { Interfaces = [.. _settings.Interfaces.Select(each => each.Name == change.Changed.Name ? change.Changed : each)] };
-        AskStacksAsync(change, [.. _stacks]).PipeTo(Self);
+        var settings = _settings.With(change.Changed);
+        CommandQuestions.AskStacksAsync(change, [.. _stacks]).PipeTo(Self);
         BecomeCommanding(answer => Finish(answer, change.Changed.Name, settings, change.Done));
     }
 
@@ -58,17 +54,8 @@ public sealed partial class DriverActor
     {
         var added = command.Settings;
         InterfaceCommands.Check(added, _settings);
-        IReadOnlyList<AttachInterface> questions;
-        try
-        {
-            questions = _interfaces.Open(added);
-        }
-        catch (WireException e)
-        {
-            throw new CommandRefusedException(LinkErrno.NoDevice, e.Message);
-        }
-
-        AddAsync(added, questions, [.. _stacks]).PipeTo(Self);
+        var questions = _interfaces.OpenByCommand(added);
+        CommandQuestions.AddAsync(added, questions, [.. _stacks]).PipeTo(Self);
         BecomeCommanding(answer =>
         {
             if (answer.Error != 0)
@@ -82,7 +69,7 @@ public sealed partial class DriverActor
         InterfaceCommands.Check(command, _settings);
         var taps = _interfaces.Take(command.Name);
         _retired.UnionWith(taps);
-        RemoveAsync(new InterfaceTaps(command.Name, taps), [.. _stacks]).PipeTo(Self);
+        CommandQuestions.RemoveAsync(new InterfaceTaps(command.Name, taps), [.. _stacks]).PipeTo(Self);
         // Its taps are no longer the driver's, whatever the answer.
         var settings = _settings with { Interfaces = [.. _settings.Interfaces.Where(each => each.Name != command.Name)] };
         BecomeCommanding(_ => Finish(CommandAnswer.Done, command.Name, settings, $"interface {command.Name} removed"));
@@ -109,13 +96,13 @@ public sealed partial class DriverActor
                 finish(settled.Answer);
                 asker.Tell(settled.Answer);
                 Become(Starting);
-                GoOnWithWaiting();
+                _waiting.GoOn();
             });
             Receive<WhenReady>(_ => Sender.Tell(new DriverReady(_stacks[0], [.. _services.Distinct()])));
-            Receive<Reconfigure>(Wait);
+            Receive<Reconfigure>(reconfigure => _waiting.Add(reconfigure, Sender));
             Receive<StopDriver>(_ =>
             {
-                asker.Tell(StoppingAnswer);
+                asker.Tell(WaitingCommands.Stopping);
                 Stop();
             });
             ReceiveAlways();
@@ -130,58 +117,4 @@ public sealed partial class DriverActor
         foreach (var tap in taps)
             tap.Tell(PoisonPill.Instance);
     }
-
-    private void Wait(object message)
-    {
-        if (_waiting.Count < MaxWaiting)
-            _waiting.Enqueue((message, Sender));
-        else if (message is InterfaceCommand)
-            Sender.Tell(new CommandAnswer(LinkErrno.Busy, "The driver is busy with too many commands; ask again later."));
-        else
-            Refuse("The driver is busy with too many commands.");
-    }
-
-    /// <summary>Those that find the driver busy again wait again, in their order.</summary>
-    private void GoOnWithWaiting()
-    {
-        while (_waiting.TryDequeue(out var waiting))
-            Self.Tell(waiting.Message, waiting.Asker);
-    }
-
-    private void RefuseWaiting()
-    {
-        while (_waiting.TryDequeue(out var waiting))
-            waiting.Asker.Tell(waiting.Message is InterfaceCommand ? StoppingAnswer : new Status.Failure(new InvalidOperationException("The driver is stopping.")));
-    }
-
-    private static readonly CommandAnswer StoppingAnswer = new((int)StackError.ConnectionAborted, "The driver is stopping.");
-
-    private static async Task<CommandSettled> AskStacksAsync(InterfaceChange change, IReadOnlyList<IActorRef> stacks)
-    {
-        try
-        {
-            // The shards have the same addresses, and so give the same answers.
-            var answers = await Task.WhenAll(stacks.Select(stack => stack.Ask<AddressAnswer>(change.Question, ChangePatience)));
-            return new CommandSettled(answers[0].Error == StackError.None ? CommandAnswer.Done : new((int)answers[0].Error, $"{change.Refused}: {answers[0].Error.Describe()}."));
-        }
-        catch (AskTimeoutException)
-        {
-            return new CommandSettled(new((int)StackError.TimedOut, "A part of the driver has not answered."));
-        }
-    }
-
-    private static async Task<CommandSettled> AddAsync(InterfaceSettings added, IReadOnlyList<AttachInterface> questions, IReadOnlyList<IActorRef> stacks)
-    {
-        var outcome = await InterfaceChanges.AddAsync(stacks, [(added, questions)]);
-        return new CommandSettled(outcome.Refused.Count == 0 ? CommandAnswer.Done : new((int)StackError.InvalidArgument, outcome.Outcome.Problems[0]));
-    }
-
-    private static async Task<CommandSettled> RemoveAsync(InterfaceTaps gone, IReadOnlyList<IActorRef> stacks)
-    {
-        var outcome = await InterfaceChanges.RemoveAsync(stacks, [gone]);
-        return new CommandSettled(outcome.Outcome.Problems.Count == 0 ? CommandAnswer.Done : new((int)StackError.TimedOut, outcome.Outcome.Problems[0]));
-    }
-
-    /// <summary>The driver → itself: the stacks have done, or refused, what a command asks.</summary>
-    private sealed record CommandSettled(CommandAnswer Answer);
 }

@@ -27,7 +27,7 @@ public sealed partial class DriverActor
         var settings = _commands.Reconcile(wanted.Settings, _settings, out var kept);
         foreach (var name in kept)
             _log.Info("The interface {Interface} stays as commands have changed it", name);
-        var change = new Change(Sender, wanted with { Settings = settings }, _settings);
+        var change = new SettingsChange(Sender, wanted with { Settings = settings }, _settings);
         _settings = _settings with { ShutdownTimeout = settings.ShutdownTimeout };
         var closing = new HashSet<IActorRef>();
         foreach (var service in _listeners.Keys.Except(settings.Serve).ToList())
@@ -64,7 +64,7 @@ public sealed partial class DriverActor
         return listeners!;
     }
 
-    private void OpenServices(Change change)
+    private void OpenServices(SettingsChange change)
     {
         var opening = new Dictionary<IActorRef, ServiceSpec>();
         foreach (var service in change.Wanted.Serve.Where(service => !_listeners.ContainsKey(service)))
@@ -103,7 +103,7 @@ public sealed partial class DriverActor
     }
 
     /// <summary>What others do: proxy, link and stacks are asked, and answer the driver. Interfaces that go do so before others come, which may need their devices.</summary>
-    private void Settle(Change change)
+    private void Settle(SettingsChange change)
     {
         var wanted = change.Wanted;
         if (_proxy.IsNobody() && wanted.Socks.Listen.Count + wanted.Forward.Count + wanted.Expose.Count > 0)
@@ -125,7 +125,7 @@ public sealed partial class DriverActor
         })));
     }
 
-    private void OpenInterfaces(Change change)
+    private void OpenInterfaces(SettingsChange change)
     {
         var coming = new List<(InterfaceSettings Settings, IReadOnlyList<AttachInterface> Questions)>();
         foreach (var added in change.Wanted.Interfaces.Where(added => !change.Interfaces.Any(kept => kept.Name == added.Name)))
@@ -152,13 +152,13 @@ public sealed partial class DriverActor
         })));
     }
 
-    private void AskOthers(Change change)
+    private void AskOthers(SettingsChange change)
     {
-        AskOthersAsync(change.Request, Allowed(change.Wanted), _settings with { Interfaces = change.Interfaces }, [.. _stacks], _link, _proxy).PipeTo(Self);
+        SettingsQuestions.AskAsync(change.Request, Allowed(change.Wanted), _settings with { Interfaces = change.Interfaces }, [.. _stacks], _link, _proxy).PipeTo(Self);
         Become(() => Changing(change, static _ => { }, () => Receive<ChangeSettled>(settled => Finish(change, settled))));
     }
 
-    private void Finish(Change change, ChangeSettled settled)
+    private void Finish(SettingsChange change, ChangeSettled settled)
     {
         var wanted = change.Wanted;
         change.Take(settled.Outcome);
@@ -178,13 +178,13 @@ public sealed partial class DriverActor
         };
         change.Asker.Tell(new Reconfigured(_settings, change.Done, change.Problems) { Before = change.Before });
         Become(Starting);
-        GoOnWithWaiting();
+        _waiting.GoOn();
     }
 
     /// <summary>While a change is under way.</summary>
     /// <param name="ended">An actor that was to be closed, or opened, has ended instead of answering.</param>
     /// <param name="step">What is awaited.</param>
-    private void Changing(Change change, Action<IActorRef> ended, Action step)
+    private void Changing(SettingsChange change, Action<IActorRef> ended, Action step)
     {
         step();
         Receive<WhenReady>(_ => Sender.Tell(new DriverReady(_stacks[0], [.. _services.Distinct()])));
@@ -206,56 +206,4 @@ public sealed partial class DriverActor
         });
         ReceiveAlways();
     }
-
-    /// <summary>Apart from the actor: it only asks.</summary>
-    /// <param name="allowed">What of the settings that are asked for the driver's parts get.</param>
-    /// <param name="current">With the interfaces that there are now.</param>
-    private static async Task<ChangeSettled> AskOthersAsync(Reconfigure request, DriverSettings allowed, DriverSettings current, IReadOnlyList<IActorRef> stacks,
-        IActorRef link, IActorRef proxy)
-    {
-        var (wanted, users) = request;
-        var outcome = new ChangeOutcome();
-        var proxied = new Reconfigured(wanted, [], []);
-        var linkProblem = (string?)null;
-        var interfaces = current.AllInterfaces;
-        try
-        {
-            if (!proxy.IsNobody())
-                proxied = await proxy.Ask<Reconfigured>(new ReconfigureProxy(allowed), ChangePatience);
-            if (!link.IsNobody())
-                linkProblem = (await link.Ask<LinkReconfigured>(new ReconfigureLink(allowed.Link, users), ChangePatience)).Problem;
-            interfaces = await InterfaceChanges.ChangeAsync(stacks, interfaces, wanted.AllInterfaces, outcome);
-        }
-        catch (AskTimeoutException)
-        {
-            outcome.Problems.Add("A part of the driver has not answered; read the settings again.");
-        }
-
-        if (linkProblem is not null)
-            outcome.Problems.Add(linkProblem);
-        outcome = new ChangeOutcome([.. proxied.Done, .. outcome.Done], [.. proxied.Problems, .. outcome.Problems]);
-        return new ChangeSettled(proxied, linkProblem is null, interfaces, outcome);
-    }
-
-    /// <summary>What has been asked for, and what has come of it so far.</summary>
-    private sealed record Change(IActorRef Asker, Reconfigure Request, DriverSettings Before)
-    {
-        public DriverSettings Wanted => Request.Settings;
-
-        /// <summary>The further interfaces that there are by now.</summary>
-        public IReadOnlyList<InterfaceSettings> Interfaces { get; set; } = [];
-
-        public List<string> Done { get; } = [];
-
-        public List<string> Problems { get; } = [];
-
-        public void Take(ChangeOutcome outcome)
-        {
-            Done.AddRange(outcome.Done);
-            Problems.AddRange(outcome.Problems);
-        }
-    }
-
-    /// <summary>The driver → itself: proxy, link and stacks have done what they could.</summary>
-    private sealed record ChangeSettled(Reconfigured Proxy, bool LinkIsDone, IReadOnlyList<InterfaceSettings> Interfaces, ChangeOutcome Outcome);
 }

@@ -81,7 +81,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
                 stack.Tell(new Siblings([.. _stacks]));
         }
 
-        _sockets = Sockets();
+        _sockets = DriverSockets.Of(_context, _engines, _stacks);
         var bounds = Allowed(_settings).Link;
         if (_context.HostPorts.Count > 0 || _settings.Expose.Count > 0)
             StartProxy();
@@ -106,28 +106,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
             settings.Queues.Bytes, settings.Queues.FramesPerPoll, settings.Queues.EgressCredit, settings.Queues.MaximumTick)
         {
             Memory = _context.Memory,
-        }), Named("stack", index), _context.Shards[index]));
-    }
-
-    /// <summary>The first shard's actors have the plain names.</summary>
-    internal static string Named(string name, int index) => index == 0 ? name : $"{name}-shard{index}";
-
-    private SocketContext[] Sockets()
-    {
-        var defaults = OptionDefaults(_settings);
-        var contexts = new SocketContext[_engines.Count];
-        for (var i = 0; i < contexts.Length; i++)
-        {
-            var shard = _context.Shards[i];
-            contexts[i] = new SocketContext(_stacks[i], shard.Reactor, _context.Pool, defaults)
-            {
-                Dispatcher = shard.Dispatcher,
-                Memory = _context.Memory?.State ?? MemoryState.Unwatched,
-                Shard = _engines[i].Options.Shard is { } place ? new SocketShard(i, contexts, place.Steering) : null,
-            };
-        }
-
-        return contexts;
+        }), DriverNames.Of("stack", index), _context.Shards[index]));
     }
 
     private void StartProxy()
@@ -143,31 +122,10 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         var listeners = new List<IActorRef>();
         for (var i = 0; i < _engines.Count; i++)
             listeners.Add(Watched(StackServices.Listener(service, new StackPlace(_stacks[i], _context.Shards[i].Dispatcher, IsShared: _engines.Count > 1), _context.Pool, _settings.ServeBacklog),
-                Free(Named($"{service.Name}-{service.Port}", i)), _context.Shards[i]));
+                DriverNames.Free(Context, DriverNames.Of($"{service.Name}-{service.Port}", i)), _context.Shards[i]));
         _front.UnionWith(listeners);
         _listeners[service] = listeners;
     }
-
-    /// <summary>The name, or one like it while an actor has it that serves its last connections.</summary>
-    private static string Free(string name)
-    {
-        var free = name;
-        for (var i = 2; !Context.Child(free).IsNobody(); i++)
-            free = $"{name}-{i}";
-        return free;
-    }
-
-    /// <summary>What the options read as that an application has not set.</summary>
-    private static TcpSocketOptions OptionDefaults(DriverSettings settings) => new()
-    {
-        ReceiveBuffer = settings.Tcp.ReceiveBuffer,
-        SendBuffer = settings.Tcp.SendBuffer,
-        CongestionControl = settings.Tcp.CongestionControl,
-        KeepAliveIdle = TcpSocketOptions.DefaultKeepAliveIdle,
-        KeepAliveInterval = TcpSocketOptions.DefaultKeepAliveInterval,
-        KeepAliveCount = TcpSocketOptions.DefaultKeepAliveCount,
-        HopLimit = settings.HopLimit,
-    };
 
     private IActorRef Watched(Props props, string name, DriverShard shard) => Context.Watch(Context.ActorOf(props.WithDispatcher(shard.Dispatcher), name));
 
@@ -217,7 +175,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
                 Fail($"The {gone.ActorRef.Path.Name} actor has stopped.");
         });
         Receive<StopDriver>(_ => Stop());
-        Receive<InterfaceCommand>(Wait);
+        Receive<InterfaceCommand>(command => _waiting.Add(command, Sender));
     }
 
     private bool IsReady => _services.Count >= _context.Settings.Serve.Count * _engines.Count && _proxyIsOpen;
@@ -229,7 +187,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         foreach (var asker in _askers)
             asker.Tell(new DriverReady(_stacks[0], [.. _services.Distinct()]));
         _askers.Clear();
-        GoOnWithWaiting();
+        _waiting.GoOn();
     }
 
     private void Fail(string reason)
@@ -246,9 +204,9 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     private void Stop()
     {
         _stopBegan = _context.Clock.GetTimestamp();
-        RefuseWaiting();
+        _waiting.Refuse();
         TellFront();
-        Become(StoppingFront);
+        AwaitEnds(() => _front.Count == 0, StopStack, () => Receive<PatienceIsOver>(_ => TellFront()));
         if (_front.Count == 0)
             StopStack();
         else
@@ -261,17 +219,20 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
             actor.Tell(Stopping.Instance);
     }
 
-    private void StoppingFront()
+    /// <summary>A step of the stop: actors end, then the next step comes.</summary>
+    /// <param name="have">All of them have ended.</param>
+    /// <param name="more">What else is received meanwhile.</param>
+    private void AwaitEnds(Func<bool> have, Action next, Action? more = null) => Become(() =>
     {
         Receive<Terminated>(gone =>
         {
             Forget(gone.ActorRef);
-            if (_front.Count == 0)
-                StopStack();
+            if (have())
+                next();
         });
-        Receive<PatienceIsOver>(_ => TellFront());
+        more?.Invoke();
         AnswerLateAskers();
-    }
+    });
 
     /// <summary>What applications have left of the patience is the stacks'.</summary>
     private void StopStack()
@@ -286,16 +247,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         var left = _settings.ShutdownTimeout - _context.Clock.GetElapsedTime(_stopBegan);
         foreach (var stack in _stacks)
             stack.Tell(new StopStack(left > TimeSpan.Zero ? left : TimeSpan.Zero));
-        Become(() =>
-        {
-            Receive<Terminated>(gone =>
-            {
-                Forget(gone.ActorRef);
-                if (_stacks.Count == 0)
-                    StopTap();
-            });
-            AnswerLateAskers();
-        });
+        AwaitEnds(() => _stacks.Count == 0, StopTap);
     }
 
     /// <summary>A poison pill, not a stop: the frames that the stack sent last go out first.</summary>
@@ -308,16 +260,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         }
 
         _interfaces.Stop();
-        Become(() =>
-        {
-            Receive<Terminated>(gone =>
-            {
-                Forget(gone.ActorRef);
-                if (_interfaces.IsEmpty)
-                    End();
-            });
-            AnswerLateAskers();
-        });
+        AwaitEnds(() => _interfaces.IsEmpty, End);
     }
 
     /// <summary>A driver that has failed before anybody asked stays to say why.</summary>
@@ -356,7 +299,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         });
         Receive<GetStatus>(_ => Refuse("The driver is stopping."));
         Receive<Reconfigure>(_ => Refuse("The driver is stopping."));
-        Receive<InterfaceCommand>(_ => Sender.Tell(StoppingAnswer));
+        Receive<InterfaceCommand>(_ => Sender.Tell(WaitingCommands.Stopping));
         Receive<CommandSettled>(_ => { });
         Receive<InterfacesRemoved>(_ => { });
         Receive<InterfacesAdded>(_ => { });

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Tapwire.Actors.Settings;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Wires;
 
@@ -44,6 +45,20 @@ internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string,
         })];
     }
 
+    /// <inheritdoc cref="Open"/>
+    /// <exception cref="CommandRefusedException">It does not open.</exception>
+    public IReadOnlyList<AttachInterface> OpenByCommand(InterfaceSettings settings)
+    {
+        try
+        {
+            return Open(settings);
+        }
+        catch (WireException e)
+        {
+            throw new CommandRefusedException(LinkErrno.NoDevice, e.Message);
+        }
+    }
+
     /// <summary>The taps of an interface, which is no longer the driver's; empty if there is none of that name.</summary>
     public IReadOnlyList<IActorRef> Take(string name)
     {
@@ -76,7 +91,7 @@ internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string,
         // Names of actors are used once: an interface may come back while its last tap has not quite gone.
         var actor = start(
             TapActor.Props(new TapContext(wire.Wire, wire.Reopen, place.Reactor, driver.Pool, driver.Clock, tap.ReadBatch, tap.QueueFrames, tap.ReopenMinimum, tap.ReopenMaximum)),
-            DriverActor.Named(isFirst ? "tap" : $"tap-{++_started}", shard), place);
+            DriverNames.Of(isFirst ? "tap" : $"tap-{++_started}", shard), place);
         if (_all.FindIndex(each => each.Name == name) is var index and >= 0)
             _all[index].Taps.Add(actor);
         else

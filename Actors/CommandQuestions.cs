@@ -1,0 +1,39 @@
+using Akka.Actor;
+using Tapwire.Actors.Settings;
+using Tapwire.Messages;
+using Tapwire.Stack;
+
+namespace Tapwire.Actors;
+
+/// <summary>The driver → itself: the stacks have done, or refused, what a command asks.</summary>
+internal sealed record CommandSettled(CommandAnswer Answer);
+
+/// <summary>Asks the stacks what a command wants. It runs apart from the driver's actor, and only asks.</summary>
+internal static class CommandQuestions
+{
+    public static async Task<CommandSettled> AskStacksAsync(InterfaceChange change, IReadOnlyList<IActorRef> stacks)
+    {
+        try
+        {
+            // The shards have the same addresses, and so give the same answers.
+            var answers = await Task.WhenAll(stacks.Select(stack => stack.Ask<AddressAnswer>(change.Question, DriverActor.ChangePatience)));
+            return new CommandSettled(answers[0].Error == StackError.None ? CommandAnswer.Done : new((int)answers[0].Error, $"{change.Refused}: {answers[0].Error.Describe()}."));
+        }
+        catch (AskTimeoutException)
+        {
+            return new CommandSettled(new((int)StackError.TimedOut, "A part of the driver has not answered."));
+        }
+    }
+
+    public static async Task<CommandSettled> AddAsync(InterfaceSettings added, IReadOnlyList<AttachInterface> questions, IReadOnlyList<IActorRef> stacks)
+    {
+        var outcome = await InterfaceChanges.AddAsync(stacks, [(added, questions)]);
+        return new CommandSettled(outcome.Refused.Count == 0 ? CommandAnswer.Done : new((int)StackError.InvalidArgument, outcome.Outcome.Problems[0]));
+    }
+
+    public static async Task<CommandSettled> RemoveAsync(InterfaceTaps gone, IReadOnlyList<IActorRef> stacks)
+    {
+        var outcome = await InterfaceChanges.RemoveAsync(stacks, [gone]);
+        return new CommandSettled(outcome.Outcome.Problems.Count == 0 ? CommandAnswer.Done : new((int)StackError.TimedOut, outcome.Outcome.Problems[0]));
+    }
+}

@@ -1,0 +1,41 @@
+using Akka.Actor;
+using Tapwire.Actors.Settings;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Tcp;
+
+namespace Tapwire.Actors;
+
+/// <summary>What the actors of sockets are made with, for each shard.</summary>
+internal static class DriverSockets
+{
+    public static SocketContext[] Of(DriverContext driver, IReadOnlyList<NetworkStack> engines, IReadOnlyList<IActorRef> stacks)
+    {
+        var defaults = OptionDefaults(driver.Settings);
+        var contexts = new SocketContext[engines.Count];
+        for (var i = 0; i < contexts.Length; i++)
+        {
+            var shard = driver.Shards[i];
+            contexts[i] = new SocketContext(stacks[i], shard.Reactor, driver.Pool, defaults)
+            {
+                Dispatcher = shard.Dispatcher,
+                Memory = driver.Memory?.State ?? MemoryState.Unwatched,
+                Shard = engines[i].Options.Shard is { } place ? new SocketShard(i, contexts, place.Steering) : null,
+            };
+        }
+
+        return contexts;
+    }
+
+    /// <summary>What the options read as that an application has not set.</summary>
+    private static TcpSocketOptions OptionDefaults(DriverSettings settings) => new()
+    {
+        ReceiveBuffer = settings.Tcp.ReceiveBuffer,
+        SendBuffer = settings.Tcp.SendBuffer,
+        CongestionControl = settings.Tcp.CongestionControl,
+        KeepAliveIdle = TcpSocketOptions.DefaultKeepAliveIdle,
+        KeepAliveInterval = TcpSocketOptions.DefaultKeepAliveInterval,
+        KeepAliveCount = TcpSocketOptions.DefaultKeepAliveCount,
+        HopLimit = settings.HopLimit,
+    };
+}
