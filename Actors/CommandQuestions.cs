@@ -5,17 +5,17 @@ using Tapwire.Stack;
 
 namespace Tapwire.Actors;
 
-/// <summary>The driver → itself: the stacks have done, or refused, what a command asks.</summary>
+/// <summary>DriverActor → itself: the stacks have carried out a command, or refused it.</summary>
 internal sealed record CommandSettled(CommandAnswer Answer);
 
-/// <summary>Asks the stacks what a command wants. It runs apart from the driver's actor, and only asks.</summary>
+/// <summary>Asks the stacks to carry out commands. It runs outside the driver's actor, and only asks actors.</summary>
 internal static class CommandQuestions
 {
     public static async Task<CommandSettled> AskStacksAsync(InterfaceChange change, IReadOnlyList<IActorRef> stacks)
     {
         try
         {
-            // The shards have the same addresses, and so give the same answers.
+            // All shards have the same addresses, so their answers are the same.
             var answers = await Task.WhenAll(stacks.Select(stack => stack.Ask<AddressAnswer>(change.Question, DriverActor.ChangePatience)));
             return new CommandSettled(answers[0].Error == StackError.None ? CommandAnswer.Done : new((int)answers[0].Error, $"{change.Refused}: {answers[0].Error.Describe()}."));
         }

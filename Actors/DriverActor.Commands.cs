@@ -8,7 +8,7 @@ using Tapwire.Wires;
 
 namespace Tapwire.Actors;
 
-/// <summary>Commands of an operator, one after the other, and never beside a change of the settings: what comes meanwhile waits.</summary>
+/// <summary>Operator commands. One runs at a time, and none during a change of the settings; commands that arrive meanwhile wait.</summary>
 public sealed partial class DriverActor
 {
     private readonly WaitingCommands _waiting = new(Context.Self);
@@ -70,7 +70,7 @@ public sealed partial class DriverActor
         var taps = _interfaces.Take(command.Name);
         _retired.UnionWith(taps);
         CommandQuestions.RemoveAsync(new InterfaceTaps(command.Name, taps), [.. _stacks]).PipeTo(Self);
-        // Its taps are no longer the driver's, whatever the answer.
+        // The driver has given the taps up already, so the interface leaves the settings whatever the stacks answer.
         var settings = _settings with { Interfaces = [.. _settings.Interfaces.Where(each => each.Name != command.Name)] };
         BecomeCommanding(_ => Finish(CommandAnswer.Done, command.Name, settings, $"interface {command.Name} removed"));
     }
@@ -84,8 +84,8 @@ public sealed partial class DriverActor
         _log.Info("By a command: {Change}", done);
     }
 
-    /// <summary>While a command is carried out. Its asker is the first of those who wait.</summary>
-    /// <param name="finish">Takes what has come of it.</param>
+    /// <summary>Carries out a command. The current sender asked for it, and gets the answer before any command that waits.</summary>
+    /// <param name="finish">Takes the stacks' answer.</param>
     private void BecomeCommanding(Action<CommandAnswer> finish)
     {
         var asker = Sender;
@@ -109,7 +109,7 @@ public sealed partial class DriverActor
         });
     }
 
-    /// <summary>An interface of a driver that runs has not come, after all.</summary>
+    /// <summary>Stops the taps of an interface that was opened and then refused.</summary>
     private void EndTaps(string name)
     {
         var taps = _interfaces.Take(name);

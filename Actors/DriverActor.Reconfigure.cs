@@ -9,8 +9,8 @@ using Tapwire.Wires;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// Other settings while the driver runs. What one does depends on no other, so that each that fails leaves only itself as it was. Only services have an order:
-/// those that go accept nothing any more before others come, since one may have the port of another.
+/// Changes of the settings while the driver runs. The changes are independent: one that fails leaves its own part as it was, and the others take effect. Only
+/// services have an order: removed services stop accepting before new ones listen, because a new service may use the port of a removed one.
 /// </summary>
 public sealed partial class DriverActor
 {
@@ -56,7 +56,7 @@ public sealed partial class DriverActor
         }
     }
 
-    /// <summary>The service's listeners, whose end is awaited by nobody but an orderly stop from now on.</summary>
+    /// <summary>Removes the service and returns its listeners. From now on only an orderly stop waits for their end.</summary>
     private IReadOnlyList<IActorRef> Retire(ServiceSpec service)
     {
         _listeners.Remove(service, out var listeners);
@@ -89,7 +89,7 @@ public sealed partial class DriverActor
                 return;
             if (problem is not null && _listeners.ContainsKey(service))
             {
-                // One on each shard, or none.
+                // A service listens on every shard or on none.
                 foreach (var other in Retire(service))
                     other.Tell(Stopping.Instance);
                 change.Problems.Add($"The service {service} cannot listen: {problem}.");
@@ -102,7 +102,10 @@ public sealed partial class DriverActor
         }
     }
 
-    /// <summary>What others do: proxy, link and stacks are asked, and answer the driver. Interfaces that go do so before others come, which may need their devices.</summary>
+    /// <summary>
+    /// Changes everything except services: interfaces first, then proxy, link and addresses. Removed interfaces go before new ones open, because a new interface may need
+    /// the device of a removed one.
+    /// </summary>
     private void Settle(SettingsChange change)
     {
         var wanted = change.Wanted;
@@ -181,9 +184,9 @@ public sealed partial class DriverActor
         _waiting.GoOn();
     }
 
-    /// <summary>While a change is under way.</summary>
-    /// <param name="ended">An actor that was to be closed, or opened, has ended instead of answering.</param>
-    /// <param name="step">What is awaited.</param>
+    /// <summary>Handles messages while a change is in progress.</summary>
+    /// <param name="ended">Called when an actor that was to be opened or closed has ended instead of answering.</param>
+    /// <param name="step">Registers the handler of the answer that this step waits for.</param>
     private void Changing(SettingsChange change, Action<IActorRef> ended, Action step)
     {
         step();

@@ -26,10 +26,10 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     private readonly List<IActorRef> _askers = [];
     private readonly List<ServiceOpened> _services = [];
 
-    // Its listener on each shard; of the services that accept connections.
+    // Listeners of each service that accepts connections, one for each shard.
     private readonly Dictionary<ServiceSpec, IReadOnlyList<IActorRef>> _listeners = [];
 
-    // Actors whose end is nothing new: what they served is no longer in the settings, or has not been opened.
+    // Actors that are expected to end: their service or interface has been removed, or was never opened.
     private readonly HashSet<IActorRef> _retired = [];
     private readonly HashSet<IActorRef> _front = [];
     private readonly DriverInterfaces _interfaces;
@@ -43,7 +43,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
 
     private long _stopBegan;
 
-    // Why the driver has failed, for the first who asks.
+    // The reason of a failure that nobody has been told yet. The first WhenReady gets it.
     private string? _untold;
 
     /// <param name="engines">One for each shard.</param>
@@ -96,7 +96,10 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         AnswerWhenReady();
     }
 
-    /// <summary>What link and proxy get of settings, when they start and at every change: no more than descriptors allow. The driver's own stay as they were asked for.</summary>
+    /// <summary>
+    /// Limits settings to the descriptors that the process may open. Link and proxy get the result at the start and at every change. The driver itself keeps
+    /// the settings as they were asked for.
+    /// </summary>
     private DriverSettings Allowed(DriverSettings settings) => settings.Within(_context.Descriptors.Room);
 
     private void StartShard(int index)
@@ -164,7 +167,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         ReceiveAlways();
     }
 
-    /// <summary>Until it stops.</summary>
+    /// <summary>Registers the handlers that all states before the stop share.</summary>
     private void ReceiveAlways()
     {
         Receive<GetStatus>(_ => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, _link, _proxy).PipeTo(Sender, Self));
@@ -219,9 +222,9 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
             actor.Tell(Stopping.Instance);
     }
 
-    /// <summary>A step of the stop: actors end, then the next step comes.</summary>
-    /// <param name="have">All of them have ended.</param>
-    /// <param name="more">What else is received meanwhile.</param>
+    /// <summary>One step of the stop: waits until actors have ended, then goes on to the next step.</summary>
+    /// <param name="have">True when all of them have ended.</param>
+    /// <param name="more">Registers further handlers for this step.</param>
     private void AwaitEnds(Func<bool> have, Action next, Action? more = null) => Become(() =>
     {
         Receive<Terminated>(gone =>
@@ -234,7 +237,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         AnswerLateAskers();
     });
 
-    /// <summary>What applications have left of the patience is the stacks'.</summary>
+    /// <summary>Stops the stacks, with what applications have left of the shutdown time-out.</summary>
     private void StopStack()
     {
         Timers.Cancel(PatienceIsOver.Instance);
@@ -250,7 +253,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         AwaitEnds(() => _stacks.Count == 0, StopTap);
     }
 
-    /// <summary>A poison pill, not a stop: the frames that the stack sent last go out first.</summary>
+    /// <summary>Ends the taps by a poison pill, which queues behind the stacks' last frames, so that these still go out.</summary>
     private void StopTap()
     {
         if (_interfaces.IsEmpty)
@@ -263,7 +266,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         AwaitEnds(() => _interfaces.IsEmpty, End);
     }
 
-    /// <summary>A driver that has failed before anybody asked stays to say why.</summary>
+    /// <summary>Ends the driver. After a failure that nobody has been told, it stays until somebody asks.</summary>
     private void End()
     {
         if (_untold is not { } reason)

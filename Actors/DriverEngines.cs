@@ -7,7 +7,7 @@ using Tapwire.Wires;
 
 namespace Tapwire.Actors;
 
-/// <summary>Makes a driver's engines: one, or one for each shard, which then have one address of each kind among them and a part of each bound.</summary>
+/// <summary>Makes a driver's engines, one for each shard. Several engines share the addresses of each interface, and divide the limits among them.</summary>
 internal static class DriverEngines
 {
     /// <exception cref="SettingsException">The stack refuses an address or the gateway.</exception>
@@ -37,8 +37,8 @@ internal static class DriverEngines
         return engines;
     }
 
-    /// <summary>What the settings make of an engine.</summary>
-    /// <param name="shard">Null: it is the only one.</param>
+    /// <summary>Translates settings into the options of an engine.</summary>
+    /// <param name="shard">Null for the only engine of a driver.</param>
     internal static StackOptions OptionsOf(DriverSettings settings, IReadOnlyList<InterfaceOptions> interfaces, StackShard? shard) => new()
     {
         Interfaces = interfaces,
@@ -51,7 +51,7 @@ internal static class DriverEngines
         Tcp = shard is null ? settings.Tcp : PartOf(settings.Tcp, shard.Steering.Shards),
     };
 
-    /// <summary>What the settings make of an interface on a wire.</summary>
+    /// <summary>Translates settings into the options of an interface on a wire.</summary>
     internal static InterfaceOptions InterfaceOf(DriverSettings settings, InterfaceSettings each, IWire wire, MacAddress hardware)
     {
         var superFrames = WireOffloads.TcpSegmentationV4 | WireOffloads.Checksum;
@@ -68,10 +68,10 @@ internal static class DriverEngines
         };
     }
 
-    /// <summary>The address of an interface on all its queues: as it is set, or the wire's, or one at random.</summary>
+    /// <summary>The Ethernet address of an interface, the same on all its queues: the configured one, else the wire's, else a random one.</summary>
     internal static MacAddress HardwareOf(InterfaceSettings settings, IWire wire) => settings.HardwareAddress ?? wire.HardwareAddress ?? HardwareAddresses.Random();
 
-    /// <summary>Services are everybody's; a port that is exposed belongs to the shard of the proxies.</summary>
+    /// <summary>Spreads the ports of services over all shards. An exposed port belongs to shard 0, where the proxies are.</summary>
     private static FlowSteering Steering(DriverContext context)
     {
         var steering = new FlowSteering(context.Shards.Count, context.Secret);
@@ -88,7 +88,7 @@ internal static class DriverEngines
         return steering;
     }
 
-    /// <summary>What is bounded for all connections together is dealt out.</summary>
+    /// <summary>Divides the limits that hold for all connections together by the number of shards.</summary>
     private static TcpOptions PartOf(TcpOptions options, int shards) => options with
     {
         Memory = Math.Max(options.Memory / shards, TcpOptions.Ranges.Memory.Least),

@@ -6,11 +6,11 @@ using Tapwire.Wires;
 
 namespace Tapwire.Actors;
 
-/// <summary>The tap actors of a driver, by the interfaces that they serve: one for each shard. Only the driver's actor calls it.</summary>
-/// <param name="start">Makes an actor of that name on a shard's thread, and watches it.</param>
+/// <summary>The tap actors of a driver by interface, one for each shard. Used by the driver's actor only.</summary>
+/// <param name="start">Makes an actor with that name on a shard's thread, and watches it.</param>
 internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string, DriverShard, IActorRef> start)
 {
-    // In the order of the settings; of each interface a tap for each shard.
+    // In the order of the settings, with a tap for each shard.
     private readonly List<(string Name, List<IActorRef> Taps)> _all = [];
     private int _started;
 
@@ -19,7 +19,7 @@ internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string,
 
     public bool IsEmpty => _all.TrueForAll(static each => each.Taps.Count == 0);
 
-    /// <summary>Makes the taps of one shard for the wires that the driver has from the beginning.</summary>
+    /// <summary>Makes one shard's taps for the wires that the driver starts with.</summary>
     public IReadOnlyList<WireTap> Start(int shard)
     {
         var taps = new List<WireTap>();
@@ -28,9 +28,9 @@ internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string,
         return taps;
     }
 
-    /// <summary>Opens the wire of an interface, and makes its taps, which wait for their stacks to have them open it.</summary>
-    /// <returns>What each shard's stack is to be asked.</returns>
-    /// <exception cref="WireException">It does not open.</exception>
+    /// <summary>Opens the wire of an interface and makes its taps. Each tap opens its queue when its stack asks for it.</summary>
+    /// <returns>The question for each shard's stack.</returns>
+    /// <exception cref="WireException">The wire does not open.</exception>
     public IReadOnlyList<AttachInterface> Open(InterfaceSettings settings)
     {
         if (driver.OpenWires is not { } open)
@@ -46,7 +46,7 @@ internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string,
     }
 
     /// <inheritdoc cref="Open"/>
-    /// <exception cref="CommandRefusedException">It does not open.</exception>
+    /// <exception cref="CommandRefusedException">The wire does not open.</exception>
     public IReadOnlyList<AttachInterface> OpenByCommand(InterfaceSettings settings)
     {
         try
@@ -59,7 +59,7 @@ internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string,
         }
     }
 
-    /// <summary>The taps of an interface, which is no longer the driver's; empty if there is none of that name.</summary>
+    /// <summary>Removes an interface and returns its taps, which the caller ends; empty if there is no interface with that name.</summary>
     public IReadOnlyList<IActorRef> Take(string name)
     {
         var index = _all.FindIndex(each => each.Name == name);
@@ -70,14 +70,14 @@ internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string,
         return taps;
     }
 
-    /// <summary>A poison pill, not a stop: the frames that the stacks sent last go out first.</summary>
+    /// <summary>Ends all taps by a poison pill, which queues behind the stacks' last frames, so that these still go out.</summary>
     public void Stop()
     {
         foreach (var tap in _all.SelectMany(static each => each.Taps))
             tap.Tell(PoisonPill.Instance);
     }
 
-    /// <summary>The actor has ended.</summary>
+    /// <summary>Removes an actor that has ended.</summary>
     public void Forget(IActorRef gone)
     {
         foreach (var (_, taps) in _all)
@@ -88,7 +88,7 @@ internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string,
     {
         var tap = driver.Settings.Tap;
         var place = driver.Shards[shard];
-        // Names of actors are used once: an interface may come back while its last tap has not quite gone.
+        // An actor's name is free only when the actor has ended. An interface may be added again before its previous tap has, so every tap gets a new name.
         var actor = start(
             TapActor.Props(new TapContext(wire.Wire, wire.Reopen, place.Reactor, driver.Pool, driver.Clock, tap.ReadBatch, tap.QueueFrames, tap.ReopenMinimum, tap.ReopenMaximum)),
             DriverNames.Of(isFirst ? "tap" : $"tap-{++_started}", shard), place);

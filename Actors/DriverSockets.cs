@@ -6,7 +6,7 @@ using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Actors;
 
-/// <summary>What the actors of sockets are made with, for each shard.</summary>
+/// <summary>Makes the contexts of the sockets' actors on each shard.</summary>
 internal static class DriverSockets
 {
     public static SocketContext[] Of(DriverContext driver, IReadOnlyList<NetworkStack> engines, IReadOnlyList<IActorRef> stacks)
@@ -27,7 +27,7 @@ internal static class DriverSockets
         return contexts;
     }
 
-    /// <summary>What the options read as that an application has not set.</summary>
+    /// <summary>The values of options that an application has not set.</summary>
     private static TcpSocketOptions OptionDefaults(DriverSettings settings) => new()
     {
         ReceiveBuffer = settings.Tcp.ReceiveBuffer,

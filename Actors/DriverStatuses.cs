@@ -5,16 +5,16 @@ using Tapwire.Messages;
 
 namespace Tapwire.Actors;
 
-/// <summary>Collects a driver's status from the actors that have a part of it.</summary>
+/// <summary>Collects a driver's status from its actors.</summary>
 internal static class DriverStatuses
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <param name="stacks">The shards' stack actors; at least one.</param>
-    /// <param name="taps">Of each interface the shards' tap actors.</param>
-    /// <param name="link">Nobody, if there is no link.</param>
-    /// <param name="proxy">Nobody, if no port is served.</param>
-    /// <exception cref="AskTimeoutException">One of them does not answer.</exception>
+    /// <param name="taps">The shards' tap actors of each interface.</param>
+    /// <param name="link">Nobody if there is no link.</param>
+    /// <param name="proxy">Nobody if no port is served.</param>
+    /// <exception cref="AskTimeoutException">An actor does not answer.</exception>
     public static async Task<DriverStatus> AskAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceTaps> taps, IActorRef link, IActorRef proxy)
     {
         var askedStacks = AskAllAsync<StackStatus>(stacks);
@@ -23,7 +23,7 @@ internal static class DriverStatuses
         var ports = await AskAsync(proxy, new ProxyStatus([]));
         var stack = StatusTotals.Of(await askedStacks);
         var (sessions, sockets) = await askedLink;
-        // An interface that comes or goes meanwhile is left out.
+        // An interface that is added or removed meanwhile may be in one of the answers only; the join leaves it out.
         var interfaces = (await askedTaps).Join(stack.Interfaces, static wire => wire.Name, static part => part.Name,
             static (wire, part) => new InterfaceStatus(part.Name, wire.Status, part.Addresses, part.Routes));
         return new DriverStatus(stack.Uptime, [.. interfaces], sessions, sockets, ports.Ports, stack.ConnectionCount,

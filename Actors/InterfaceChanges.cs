@@ -6,7 +6,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors;
 
-/// <summary>What has changed, each in a few words, and what could not and why, a sentence each.</summary>
+/// <summary>The outcome of a change: what has changed, in a few words each, and what could not be changed and why, in a sentence each.</summary>
 internal sealed record ChangeOutcome(List<string> Done, List<string> Problems)
 {
     public ChangeOutcome()
@@ -15,16 +15,16 @@ internal sealed record ChangeOutcome(List<string> Done, List<string> Problems)
     }
 }
 
-/// <summary>The driver → itself: these interfaces are gone, with their taps.</summary>
+/// <summary>DriverActor → itself: these interfaces and their taps are gone.</summary>
 internal sealed record InterfacesRemoved(ChangeOutcome Outcome);
 
-/// <summary>The driver → itself: the stacks have been asked.</summary>
-/// <param name="Refused">No stack has these.</param>
+/// <summary>DriverActor → itself: the stacks have answered.</summary>
+/// <param name="Refused">Interfaces that no stack has taken.</param>
 internal sealed record InterfacesAdded(IReadOnlyList<InterfaceSettings> Refused, ChangeOutcome Outcome);
 
 /// <summary>
-/// Interfaces, addresses and routes that come and go while a driver runs. All of it only asks actors, and runs apart from them. The shards of a driver have the same interfaces,
-/// and so give the same answers.
+/// Adds and removes interfaces, addresses and routes while a driver runs. All methods only ask actors, and run outside the driver's actor. The shards of a driver have
+/// the same interfaces, so they give the same answers.
 /// </summary>
 internal static class InterfaceChanges
 {
@@ -32,7 +32,7 @@ internal static class InterfaceChanges
 
     private static TimeSpan Patience => DriverActor.ChangePatience;
 
-    /// <summary>Takes interfaces away, and ends their taps when the last frames have gone out.</summary>
+    /// <summary>Removes interfaces from the stacks, and ends their taps after the last frames have gone out.</summary>
     public static async Task<InterfacesRemoved> RemoveAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceTaps> going)
     {
         var outcome = new ChangeOutcome();
@@ -53,8 +53,8 @@ internal static class InterfaceChanges
         return new InterfacesRemoved(outcome);
     }
 
-    /// <summary>Gives interfaces to the stacks: to each, or none.</summary>
-    /// <param name="coming">Of each interface what each stack is asked.</param>
+    /// <summary>Adds interfaces to the stacks. Each is added to all stacks or to none.</summary>
+    /// <param name="coming">For each interface, the question for each stack.</param>
     public static async Task<InterfacesAdded> AddAsync(
         IReadOnlyList<IActorRef> stacks, IReadOnlyList<(InterfaceSettings Settings, IReadOnlyList<AttachInterface> Questions)> coming)
     {
@@ -76,8 +76,8 @@ internal static class InterfaceChanges
         return new InterfacesAdded(refused, outcome);
     }
 
-    /// <summary>Brings addresses and routes of the interfaces that there are to what is wanted.</summary>
-    /// <returns>The interfaces as they are then.</returns>
+    /// <summary>Changes the addresses and routes of existing interfaces to the wanted ones.</summary>
+    /// <returns>The interfaces after the change.</returns>
     /// <exception cref="AskTimeoutException">A stack does not answer.</exception>
     public static async Task<IReadOnlyList<InterfaceSettings>> ChangeAsync(
         IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceSettings> current, IReadOnlyList<InterfaceSettings> wanted, ChangeOutcome outcome)
@@ -85,7 +85,7 @@ internal static class InterfaceChanges
         var pairs = current.Select(each => (Current: each, Wanted: wanted.FirstOrDefault(other => other.Name == each.Name) ?? each)).ToList();
         var changes = pairs.ConvertAll(pair => new AddressChange(stacks, pair.Current, pair.Wanted, outcome));
 
-        // An address may move from one interface to another, so that those which go from an interface for good go first there.
+        // An address may move from one interface to another. It has to be removed from the old one first.
         foreach (var change in changes)
             await change.LeaveAsync([.. changes.Where(other => other != change).SelectMany(static other => other.Coming)]);
         var settled = new List<InterfaceSettings>();
@@ -115,17 +115,19 @@ internal static class InterfaceChanges
     {
         private readonly List<IpPrefix> _own = [.. current.Addresses];
 
-        /// <summary>The addresses that are to come.</summary>
+        /// <summary>The addresses to be added.</summary>
         public IEnumerable<IpPrefix> Coming => wanted.Addresses.Except(current.Addresses);
 
-        /// <summary>Addresses go that come with another prefix, or to another interface: it is the same address.</summary>
+        /// <summary>Removes addresses that are to be added again with another prefix, or on another interface: an address exists once.</summary>
         public async Task LeaveAsync(IReadOnlyList<IpPrefix> elsewhere)
         {
             foreach (var old in current.Addresses.Except(wanted.Addresses).Where(old => Coming.Concat(elsewhere).Any(added => added.Address == old.Address)))
                 await RemoveAsync(old);
         }
 
-        /// <summary>Everything else: what comes does so first, so that there is always an address, and a gateway's network.</summary>
+        /// <summary>
+        /// Makes all other changes. Additions go first, so that the interface always has an address, and a gateway always has a network that contains it.
+        /// </summary>
         public async Task<InterfaceSettings> ArriveAsync()
         {
             foreach (var added in Coming)
@@ -152,7 +154,7 @@ internal static class InterfaceChanges
             };
         }
 
-        /// <returns>The routes that there are then.</returns>
+        /// <returns>The routes after the change.</returns>
         private async Task<List<GatewayRoute>> ChangeRoutesAsync()
         {
             var routes = current.AllRoutes.ToList();
@@ -164,7 +166,7 @@ internal static class InterfaceChanges
                     continue;
                 }
 
-                // One to the same destination has been replaced.
+                // The stack has replaced a route to the same destination.
                 routes.RemoveAll(route => route.Destination == added.Destination);
                 routes.Add(added);
                 outcome.Done.Add($"route {RouteSpec.Format(added)} added");
@@ -183,7 +185,7 @@ internal static class InterfaceChanges
         private async Task RemoveAsync(IpPrefix old)
         {
             _own.Remove(old);
-            // One that is gone already has been removed over the link.
+            // The answer does not matter: an address that the stack no longer has was removed over the link.
             await AskAsync(new RemoveAddress(old.Address));
             outcome.Done.Add($"address {old} removed");
         }

@@ -7,27 +7,27 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors;
 
-/// <summary>LinkActor → DriverActor: an operator changes interfaces, addresses or routes of a driver that runs. Answered by <see cref="CommandAnswer"/>.</summary>
+/// <summary>LinkActor → DriverActor: an operator changes interfaces, addresses or routes of a running driver. Answered by <see cref="CommandAnswer"/>.</summary>
 internal abstract record InterfaceCommand;
 
 internal sealed record InterfaceComes(InterfaceSettings Settings) : InterfaceCommand;
 
 internal sealed record InterfaceGoes(string Name) : InterfaceCommand;
 
-/// <param name="Interface">Null: the one with an address of the same network, or else the first.</param>
+/// <param name="Interface">Null: the interface with an address of the same network, else the first.</param>
 internal sealed record AddressComes(IpPrefix Address, string? Interface) : InterfaceCommand;
 
 internal sealed record AddressGoes(IpAddress Address) : InterfaceCommand;
 
-/// <param name="Interface">Null: the one with an address of the gateway's network.</param>
+/// <param name="Interface">Null: the interface with an address of the gateway's network.</param>
 internal sealed record RouteComes(GatewayRoute Route, string? Interface) : InterfaceCommand;
 
-/// <param name="Interface">Null: the only one with such a route.</param>
+/// <param name="Interface">Null: the only interface with such a route.</param>
 internal sealed record RouteGoes(IpPrefix Destination, string? Interface) : InterfaceCommand;
 
-/// <summary>DriverActor → LinkActor: the command has been carried out, or nothing has changed.</summary>
+/// <summary>DriverActor → LinkActor: the command has been carried out, or has been refused and has changed nothing.</summary>
 /// <param name="Error">0, or a Linux errno.</param>
-/// <param name="Reason">Why, in a sentence.</param>
+/// <param name="Reason">The reason of a refusal, in a sentence.</param>
 internal sealed record CommandAnswer(int Error, string Reason)
 {
     public static readonly CommandAnswer Done = new(0, "");
@@ -38,7 +38,7 @@ internal sealed record CommandAnswer(int Error, string Reason)
     }
 }
 
-/// <summary>A command is not carried out; nothing has changed. The message says why, in a sentence.</summary>
+/// <summary>A command is refused and changes nothing. The message gives the reason, in a sentence.</summary>
 /// <param name="error">A Linux errno.</param>
 internal sealed class CommandRefusedException(int error, string reason) : Exception(reason)
 {
@@ -50,32 +50,32 @@ internal sealed class CommandRefusedException(int error, string reason) : Except
     public CommandAnswer Answer => new(error, Message);
 }
 
-/// <summary>What a command on addresses or routes comes to.</summary>
-/// <param name="Question">What each stack is asked.</param>
-/// <param name="Changed">The interface as it is afterwards.</param>
-/// <param name="Done">In a few words.</param>
-/// <param name="Refused">How a sentence begins that says why not.</param>
+/// <summary>The effect of a command on addresses or routes.</summary>
+/// <param name="Question">The question for each stack.</param>
+/// <param name="Changed">The interface after the change.</param>
+/// <param name="Done">The change in a few words.</param>
+/// <param name="Refused">The beginning of the sentence that gives the reason of a refusal.</param>
 internal sealed record InterfaceChange(object Question, InterfaceSettings Changed, string Done, string Refused);
 
 /// <summary>
-/// What commands mean, and what of their work is there when settings are read again. The rule: an interface that a command has changed, made or removed stays as it is until its
-/// settings say something else than they said then.
+/// Checks commands, and reconciles their changes with settings that are read again. An interface that a command has changed, added or removed stays as it is until the
+/// settings for it differ from those that were read before.
 /// </summary>
 internal sealed class InterfaceCommands(DriverSettings start)
 {
-    // Of interfaces that commands have changed.
+    // Names of the interfaces that commands have changed.
     private readonly HashSet<string> _changed = [];
 
-    // The last that the driver was asked to have; what it has is the driver's own.
+    // The settings that were read last. They differ from the driver's current settings where commands have changed something, or a change has failed.
     private DriverSettings _asked = start;
 
-    /// <summary>A command has changed this interface.</summary>
+    /// <summary>Records that a command has changed this interface.</summary>
     public void Changed(string name) => _changed.Add(name);
 
-    /// <summary>Settings have been read again. From now on what they say of an interface is what commands go beyond.</summary>
-    /// <param name="current">What the driver has.</param>
-    /// <param name="kept">The interfaces that stay as commands have changed them, and are otherwise in the settings.</param>
-    /// <returns>The settings with what commands have changed.</returns>
+    /// <summary>Merges settings that have been read again with the changes by commands. The new settings become those that later ones are compared with.</summary>
+    /// <param name="current">The driver's current settings.</param>
+    /// <param name="kept">Interfaces that stay as commands have changed them although the settings say otherwise.</param>
+    /// <returns>The new settings with the commands' changes.</returns>
     public DriverSettings Reconcile(DriverSettings wanted, DriverSettings current, out IReadOnlyList<string> kept)
     {
         var before = _asked;
@@ -90,7 +90,7 @@ internal sealed class InterfaceCommands(DriverSettings start)
         };
     }
 
-    /// <exception cref="CommandRefusedException">The interface cannot come.</exception>
+    /// <exception cref="CommandRefusedException">The interface cannot be added.</exception>
     public static void Check(InterfaceSettings added, DriverSettings current)
     {
         var all = current.AllInterfaces;
@@ -105,7 +105,7 @@ internal sealed class InterfaceCommands(DriverSettings start)
         AsCommand(() => InterfacesCheck.Check(added));
     }
 
-    /// <exception cref="CommandRefusedException">The interface stays, or is not there.</exception>
+    /// <exception cref="CommandRefusedException">The interface cannot be removed, or does not exist.</exception>
     public static void Check(InterfaceGoes gone, DriverSettings current)
     {
         if (Named(gone.Name, current).Name == current.Wire.Name)
@@ -115,8 +115,8 @@ internal sealed class InterfaceCommands(DriverSettings start)
         }
     }
 
-    /// <summary>What a command on addresses or routes comes to.</summary>
-    /// <exception cref="CommandRefusedException">It is not to be carried out.</exception>
+    /// <summary>Plans a command on addresses or routes.</summary>
+    /// <exception cref="CommandRefusedException">The command is refused.</exception>
     public static InterfaceChange Plan(InterfaceCommand command, DriverSettings current) => command switch
     {
         AddressComes comes => Plan(comes, current),
@@ -192,7 +192,7 @@ internal sealed class InterfaceCommands(DriverSettings start)
     private static InterfaceSettings Named(string name, DriverSettings current) => Find(current, name) ?? throw new CommandRefusedException(LinkErrno.NoInterface,
         $"There is no interface {name}; there {(current.Interfaces.Count == 0 ? "is" : "are")} {string.Join(", ", current.AllInterfaces.Select(static each => each.Name))}.");
 
-    /// <summary>What settings may not be, a command may not ask for.</summary>
+    /// <summary>Runs a check of settings for a command, and turns its error into a refusal.</summary>
     private static void AsCommand(Action check)
     {
         try

@@ -5,10 +5,10 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors;
 
-/// <summary>Gives an interface what its settings say.</summary>
+/// <summary>Configures a stack's interface from its settings.</summary>
 internal static class InterfaceSetup
 {
-    /// <returns>Null, or what the stack does not take, in a sentence.</returns>
+    /// <returns>Null, or what the stack refuses, in a sentence.</returns>
     public static string? Configure(
         this NetworkStack stack, NetworkInterface owner, IReadOnlyList<IpPrefix> addresses, IReadOnlyList<GatewayRoute> routes, Instant now)
     {

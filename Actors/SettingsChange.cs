@@ -3,12 +3,12 @@ using Tapwire.Actors.Settings;
 
 namespace Tapwire.Actors;
 
-/// <summary>What has been asked for, and what has come of it so far.</summary>
+/// <summary>A change of the settings in progress: the request, and its outcome so far.</summary>
 internal sealed record SettingsChange(IActorRef Asker, Reconfigure Request, DriverSettings Before)
 {
     public DriverSettings Wanted => Request.Settings;
 
-    /// <summary>The further interfaces that there are by now.</summary>
+    /// <summary>The interfaces after the first that the driver has so far.</summary>
     public IReadOnlyList<InterfaceSettings> Interfaces { get; set; } = [];
 
     public List<string> Done { get; } = [];
@@ -22,15 +22,14 @@ internal sealed record SettingsChange(IActorRef Asker, Reconfigure Request, Driv
     }
 }
 
-/// <summary>The driver → itself: proxy, link and stacks have done what they could.</summary>
+/// <summary>DriverActor → itself: proxy, link and stacks have answered.</summary>
 internal sealed record ChangeSettled(Reconfigured Proxy, bool LinkIsDone, IReadOnlyList<InterfaceSettings> Interfaces, ChangeOutcome Outcome);
 
-/// <summary>Asks the driver's parts to take other settings. It runs apart from the driver's actor, and only asks.</summary>
+/// <summary>Asks the driver's parts to take other settings. It runs outside the driver's actor, and only asks actors.</summary>
 internal static class SettingsQuestions
 {
-    /// <summary>Apart from the actor: it only asks.</summary>
-    /// <param name="allowed">What of the settings that are asked for the driver's parts get.</param>
-    /// <param name="current">With the interfaces that there are now.</param>
+    /// <param name="allowed">The requested settings, within the limit on descriptors.</param>
+    /// <param name="current">The driver's settings with its present interfaces.</param>
     public static async Task<ChangeSettled> AskAsync(Reconfigure request, DriverSettings allowed, DriverSettings current, IReadOnlyList<IActorRef> stacks,
         IActorRef link, IActorRef proxy)
     {

@@ -8,14 +8,14 @@ using Tapwire.Stack.Udp;
 
 namespace Tapwire.Actors;
 
-// Faults of the engine's code, as opposed to errors of its contract: a fault costs the socket that it concerns, and nothing else.
+// Faults in the engine's code, as opposed to errors that its contract allows. A fault costs the socket that it concerns, and nothing else.
 public sealed partial class StackActor
 {
     // The socket whose events are being passed on.
     private SocketEntry? _telling;
 
     /// <summary>
-    /// Handles a fault here rather than in the supervisor, after which the actor would continue with its socket's owner uninformed and no poll pending.
+    /// Handles a fault in the actor itself. A supervisor would let the actor continue without telling the socket's owner and without a pending poll.
     /// </summary>
     protected override bool AroundReceive(Receive receive, object message)
     {
@@ -46,7 +46,7 @@ public sealed partial class StackActor
         if ((entry is null || message is not (Messages.Attach or Messages.Close or Messages.Abort)) && Refusal.Of(message) is { } refusal)
             Sender.Tell(refusal);
 
-        // The turn's output, and its next deadline, are still pending. The pause keeps a persistent fault from becoming a loop.
+        // The turn's output and the next deadline are still pending, so a tick follows. The pause keeps a persistent fault from becoming a loop.
         _tick?.Cancel();
         _tick = Context.System.Scheduler.ScheduleTellOnceCancelable(FaultPause, Self, Poll.Due, ActorRefs.NoSender);
         _tickAt = Instant.Zero;
@@ -66,7 +66,7 @@ public sealed partial class StackActor
         _ => null,
     };
 
-    /// <summary>The socket's state is unknown: its peer gets RST, and its owner is told.</summary>
+    /// <summary>Gives up a socket whose state is unknown after a fault: its peer gets RST, and its owner is told.</summary>
     private void GiveUp(SocketEntry entry)
     {
         if (entry.Socket is not (TcpSocket or UdpSocket))

@@ -6,13 +6,13 @@ using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Actors;
 
-/// <summary>DriverActor and StackActor → themselves, while they stop: time is up, and everything that has not ended is ended.</summary>
+/// <summary>DriverActor and StackActor → themselves while they stop: the time is up, and whatever has not ended by itself is ended now.</summary>
 internal sealed class PatienceIsOver : IDeadLetterSuppression
 {
     public static readonly PatienceIsOver Instance = new();
 }
 
-// The end: TCP has time for its FINs and their acknowledgements, then connections are reset. The frames of that reach the wire first.
+// The stop. TCP has time for its FINs and their acknowledgements; then the remaining connections are reset. The frames of both reach the wire first.
 public sealed partial class StackActor
 {
     /// <summary>

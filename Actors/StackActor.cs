@@ -39,7 +39,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     /// <summary>Bytes logged of a frame on which the engine fails: all headers.</summary>
     private const int FaultBytes = 128;
 
-    /// <summary>Arrives behind all actors that were told something before, so that they have had their turn to answer.</summary>
+    /// <summary>Runs behind the actors that have been told something before, so that they have had a turn to answer.</summary>
     private static readonly Action<object?> TellAnswered = static stack => ((IActorRef)stack!).Tell(Poll.Answered, ActorRefs.NoSender);
 
     private static readonly TimeSpan FaultPause = TimeSpan.FromMilliseconds(10);
@@ -62,7 +62,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     private ICancelable? _tick;
     private Instant _tickAt = Instant.Never;
 
-    /// <summary>The latest time given to the engine with a frame or a poll: it must not go back.</summary>
+    /// <summary>The latest time that the engine was given. The engine's time must not go back.</summary>
     private Instant _engineTime;
 
     public StackActor(StackContext context)
@@ -102,7 +102,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
                 HandlePoll(poll);
                 break;
             case FramesWritten written:
-                // Credit leads to a poll only if output has waited for room, or connections are being reset.
+                // Credit makes a poll necessary only if output has waited for room, or connections are being reset.
                 if (_wires.AddCredit(written) || _resets)
                     _desk.PostPoll();
                 break;
@@ -160,7 +160,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
 
         if (_turns.TryGoRound())
         {
-            // Answers of the engine itself (to a SYN, an echo request) need not wait.
+            // The engine's own answers (to a SYN, an echo request) do not wait for the poll.
             _wires.SendQueued();
             Context.GoOnLater(TellAnswered);
             return;
@@ -212,7 +212,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         }
     }
 
-    /// <summary>The arrival time of a frame. Round trips and losses are measured by it: the time that a frame waited for its turn is not the path's.</summary>
+    /// <summary>The arrival time of a frame. Round trips and losses are measured by it, so it excludes the time that the frame has waited for its turn.</summary>
     private Instant ArrivalOf(PacketBuffer frame, Instant now)
     {
         if (frame.ReceivedAt == 0)
@@ -220,7 +220,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         return Instant.Max(_engineTime, Instant.Min(_desk.InstantOf(frame.ReceivedAt), now));
     }
 
-    /// <summary>Runs timers and output. An exception costs that turn, and a pause, so that a persistent fault does not become a loop.</summary>
+    /// <summary>Runs timers and output. An exception costs the turn and a pause, which keeps a persistent fault from becoming a loop.</summary>
     private bool PollEngine(Instant now)
     {
         try
@@ -282,8 +282,8 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     }
 
     /// <summary>
-    /// Has the scheduler post a poll at the engine's next deadline. A tick set for an earlier time stays. Most deadlines move with every segment, and one early
-    /// poll is cheaper than a cancelled timer for each.
+    /// Has the scheduler post a poll at the engine's next deadline. A tick that is set for an earlier time stays: most deadlines move with every segment, and one early poll
+    /// is cheaper than a cancelled timer for each segment.
     /// </summary>
     private void Arm(Instant now, Instant notBefore)
     {

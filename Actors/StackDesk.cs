@@ -7,8 +7,8 @@ using Tapwire.Stack;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// The state that all parts of a stack actor share: the engine, the sockets by their ids, the time, and the request for a turn. It belongs to the actor, and is
-/// used within its turns only.
+/// The state that all parts of a stack actor share: the engine, the sockets by their ids, the time, and the request for a turn. The actor owns it and uses it
+/// only during its own turns.
 /// </summary>
 /// <param name="self">The actor, for messages to itself.</param>
 internal sealed class StackDesk(StackContext context, IActorRef self, ILoggingAdapter log, RefusalLog refusals)
@@ -25,16 +25,16 @@ internal sealed class StackDesk(StackContext context, IActorRef self, ILoggingAd
 
     public ILoggingAdapter Log => log;
 
-    /// <summary>The log for refusals, with one line a second for each kind.</summary>
+    /// <summary>The log for refusals, limited to one line a second for each kind.</summary>
     public RefusalLog Refusals => refusals;
 
     /// <summary>The engine's time.</summary>
     public Instant Now => new(context.Clock.GetElapsedTime(_origin).Ticks);
 
-    /// <summary>A time stamp of the clock in the engine's time.</summary>
+    /// <summary>Converts a time stamp of the clock to the engine's time.</summary>
     public Instant InstantOf(long timestamp) => new(context.Clock.GetElapsedTime(_origin, timestamp).Ticks);
 
-    /// <summary>Requests a turn, which the actor has after all messages in its mailbox.</summary>
+    /// <summary>Requests a turn. It follows all messages that are in the mailbox now.</summary>
     public void PostPoll()
     {
         if (Turns.TryPost())

@@ -19,7 +19,7 @@ internal sealed class StackWires
     private readonly StackWire?[] _byIndex = new StackWire?[NetworkStack.MaxInterfaces];
     private readonly List<StackWire> _all = [];
 
-    // The wire in turn, and the frames left of its turn.
+    // The wire whose turn it is, and the frames left of its turn.
     private int _turn;
     private int _share = Share;
     private long _droppedBefore;
@@ -34,10 +34,10 @@ internal sealed class StackWires
         }
     }
 
-    /// <summary>Received frames wait for a turn.</summary>
+    /// <summary>True when received frames wait for a turn.</summary>
     public bool HaveReceived => _all.Exists(static wire => wire.Received.Count > 0);
 
-    /// <summary>Frames wait to be written.</summary>
+    /// <summary>True when frames wait to be written.</summary>
     public bool HaveFrames => _all.Exists(static wire => wire.Interface.HasFrames);
 
     /// <summary>Received frames for which there was no room.</summary>
@@ -86,13 +86,13 @@ internal sealed class StackWires
             wire.Tap.Tell(new OpenWire(wire.Interface.Index));
     }
 
-    /// <summary>The sender of a frame is a wire's actor, not a sibling.</summary>
+    /// <summary>True when the sender of a frame is a wire's actor; otherwise it is a sibling shard.</summary>
     public bool IsTap(IActorRef sender) => _all.Exists(wire => wire.Tap.Equals(sender));
 
     /// <summary>The medium of the interface of a frame.</summary>
     public Medium MediumOf(PacketBuffer frame) => _byIndex[frame.Interface]?.Interface.Options.Medium ?? Medium.Ethernet;
 
-    /// <summary>Queues a frame off a wire, and takes it over.</summary>
+    /// <summary>Queues a frame from a wire, and takes it over.</summary>
     public void Enqueue(PacketBuffer frame)
     {
         if (_byIndex[frame.Interface] is not { } wire)
@@ -106,7 +106,7 @@ internal sealed class StackWires
         }
     }
 
-    /// <summary>Takes the next frame to be processed: a few of each wire in turn.</summary>
+    /// <summary>Takes the next frame to be processed. The wires take turns of a few frames.</summary>
     public bool TryDequeue([NotNullWhen(true)] out PacketBuffer? frame)
     {
         for (var tried = 0; tried <= _all.Count; tried++)

@@ -4,51 +4,51 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Wires;
 
-/// <summary>What is asked of a wire when it is opened, whatever its kind.</summary>
+/// <summary>Options for opening a wire of any kind.</summary>
 public sealed record WireRequest
 {
-    /// <summary>Opens one queue of several: the next wire of the same kind and argument, opened so too, is another one.</summary>
+    /// <summary>Opens one queue of a multi-queue device. Opening the same kind and argument again, also with this option, gives the next queue.</summary>
     public bool MultiQueue { get; init; }
 
-    /// <summary>Null: the wire's own.</summary>
+    /// <summary>The MTU to set; null keeps the wire's own.</summary>
     public int? Mtu { get; init; }
 
-    /// <summary>The address of this end on Ethernet. Null: the wire chooses one.</summary>
+    /// <summary>The Ethernet address of this end; null: the wire chooses one.</summary>
     public MacAddress? HardwareAddress { get; init; }
 
     /// <summary>Addresses for the host's end of the wire.</summary>
     public IReadOnlyList<IpPrefix> PeerAddresses { get; init; } = [];
 
-    /// <summary>Leaves checksums and segmentation to the device where it can.</summary>
+    /// <summary>Leaves checksums and segmentation to the device where the device supports it.</summary>
     public bool Offload { get; init; } = true;
 }
 
-/// <summary>A kind of wire, by its word before the colon in "kind:argument".</summary>
+/// <summary>A kind of wire, named by the word before the colon in "kind:argument".</summary>
 public abstract class WireKind
 {
     public abstract string Name { get; }
 
-    /// <summary>How it is written, as in "tap:NAME".</summary>
+    /// <summary>The notation of this kind, as in "tap:NAME".</summary>
     public abstract string Form { get; }
 
     public abstract Medium Medium { get; }
 
-    /// <summary>The argument is one that this kind can be opened with.</summary>
+    /// <summary>True when this kind can be opened with the argument.</summary>
     public abstract bool Accepts(string argument);
 
-    /// <exception cref="WireException">It does not open, and why.</exception>
+    /// <exception cref="WireException">The wire does not open; the message says why.</exception>
     public abstract IWire Open(string argument, WireRequest request);
 }
 
-/// <summary>The kinds of wires that there are. A new one is entered here and nowhere else.</summary>
+/// <summary>All kinds of wires. A new kind is registered here and nowhere else.</summary>
 public static class WireRegistry
 {
     public static IReadOnlyList<WireKind> Kinds { get; } = [new DeviceKind("tap", Medium.Ethernet), new DeviceKind("tun", Medium.Ip)];
 
-    /// <summary>Null: there is no such kind.</summary>
+    /// <summary>The kind with that name, or null.</summary>
     public static WireKind? Find(string name) => Kinds.FirstOrDefault(kind => kind.Name == name);
 
-    /// <summary>A device of the kernel's, made if it is not there.</summary>
+    /// <summary>A device of the kernel, created if it does not exist.</summary>
     private sealed class DeviceKind(string name, Medium medium) : WireKind
     {
         public override string Name => name;
@@ -57,7 +57,7 @@ public static class WireRegistry
 
         public override Medium Medium => medium;
 
-        /// <summary>The kernel takes no "." and "..", and would make something of '%'.</summary>
+        /// <summary>The kernel refuses the names "." and "..", and expands '%' to a number.</summary>
         public override bool Accepts(string argument) =>
             Encoding.UTF8.GetByteCount(argument) is >= 1 and <= TapWireOptions.MaxNameLength && argument is not ("." or "..")
             && !argument.Any(static c => char.IsWhiteSpace(c) || char.IsControl(c) || c is '/' or ':' or '%');

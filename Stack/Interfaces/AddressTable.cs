@@ -2,23 +2,23 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Interfaces;
 
-/// <summary>What an address is to this stack.</summary>
+/// <summary>The role of an address in this stack.</summary>
 internal enum AddressKind : byte
 {
-    /// <summary>Another host's, as far as is known.</summary>
+    /// <summary>An address of another host, as far as this stack knows.</summary>
     Other,
 
-    /// <summary>One of the stack's own.</summary>
+    /// <summary>One of the stack's own addresses.</summary>
     Own,
 
-    /// <summary>255.255.255.255 or a broadcast address of one of its prefixes.</summary>
+    /// <summary>255.255.255.255, or a broadcast address of one of the stack's prefixes.</summary>
     Broadcast,
 
     /// <summary>A multicast address.</summary>
     Multicast,
 }
 
-/// <summary>Addresses with their prefixes, of one interface or of all. A few are compared one by one, which is cheaper than hashing; many are hashed.</summary>
+/// <summary>The addresses of one interface, or of all, with their prefixes. Comparing one by one is cheaper for a few addresses; many are hashed.</summary>
 internal sealed class AddressTable
 {
     private const int ScanLimit = 4;
@@ -49,7 +49,7 @@ internal sealed class AddressTable
 
     public bool IsOwn(IpAddress address) => KindOf(address) == AddressKind.Own;
 
-    /// <returns>False: it is there already.</returns>
+    /// <returns>False: the address is in the table already.</returns>
     public bool TryAdd(IpPrefix prefix)
     {
         if (_prefixes.Exists(p => p.Address == prefix.Address))
@@ -59,7 +59,7 @@ internal sealed class AddressTable
         return true;
     }
 
-    /// <returns>False: it is not there.</returns>
+    /// <returns>False: the address is not in the table.</returns>
     public bool TryRemove(IpAddress address, out IpPrefix prefix)
     {
         var index = _prefixes.FindIndex(p => p.Address == address);
@@ -71,7 +71,7 @@ internal sealed class AddressTable
         return true;
     }
 
-    /// <summary>The source address to use towards a neighbour: the one with the longest prefix that contains it, or else the first one of its family.</summary>
+    /// <summary>The source address towards a neighbour: the one with the longest prefix that contains the neighbour, else the first of its family.</summary>
     public IpAddress SourceTowards(IpAddress neighbor)
     {
         var best = IpAddress.Unspecified;
@@ -99,7 +99,7 @@ internal sealed class AddressTable
                 _kinds[broadcast] = AddressKind.Broadcast;
         }
 
-        // An own address wins over another prefix's broadcast address.
+        // An own address takes precedence over the broadcast address of another prefix.
         foreach (var prefix in _prefixes)
             _kinds[prefix.Address] = AddressKind.Own;
         var few = _prefixes.Count <= ScanLimit;

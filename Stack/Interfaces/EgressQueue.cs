@@ -4,8 +4,8 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Stack.Interfaces;
 
 /// <summary>
-/// Frames that wait for the wire. Beyond the limit transports hold back (<see cref="HasRoom"/>). Frames that cannot wait (answers, errors, resets, ARP) have an
-/// eighth more before they are dropped and counted, so that bulk data does not shut them out.
+/// Frames that wait for the wire. Transports hold back when the limit is reached (<see cref="HasRoom"/>). Frames that cannot wait (answers, errors, resets, ARP) have
+/// an eighth more room, so that bulk data does not shut them out; beyond that they are dropped and counted.
 /// </summary>
 internal sealed class EgressQueue
 {
@@ -25,7 +25,7 @@ internal sealed class EgressQueue
 
     public bool HasRoom => _queue.Count < _frames && _queue.Bytes < _bytes;
 
-    /// <summary>Takes the frame over, also when it is dropped.</summary>
+    /// <summary>Takes the frame over, even if it drops it.</summary>
     public void Enqueue(PacketBuffer frame)
     {
         if (_queue.Count >= _frames + (_frames >> 3) + 1 || _queue.Bytes >= _bytes + (_bytes >> 3))

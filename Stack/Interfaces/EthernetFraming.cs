@@ -6,7 +6,7 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Interfaces;
 
-/// <summary>Ethernet: demultiplexing of frames, and framing of packets for resolved neighbours (RFC 894, RFC 1112 6.4).</summary>
+/// <summary>Ethernet: demultiplexes frames, and frames packets for resolved neighbours (RFC 894, RFC 1112 6.4).</summary>
 internal sealed class EthernetFraming : Framing, INeighborOutput
 {
     private readonly MacAddress _own;

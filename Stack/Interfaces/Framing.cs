@@ -18,20 +18,20 @@ internal enum FrameDelivery
     Ipv4Group,
 }
 
-/// <summary>The medium of an interface: takes frames apart, and puts packets into frames for a next hop.</summary>
+/// <summary>The medium of an interface: removes the frame header from what it receives, and frames packets for a next hop.</summary>
 internal abstract class Framing
 {
     /// <summary>Bytes before the IP header.</summary>
     public abstract int HeaderLength { get; }
 
-    /// <summary>Takes the header off a frame. Unless it is consumed, the buffer stays the caller's.</summary>
+    /// <summary>Removes the header of a frame. Unless the frame is consumed, the buffer stays the caller's.</summary>
     public abstract FrameDelivery Receive(PacketBuffer frame, Instant now);
 
     /// <summary>Sends an IP packet to a station on the medium, and takes its buffer over.</summary>
-    /// <param name="destination">Where it goes: own addresses never come here.</param>
+    /// <param name="destination">The role of the destination address; never one of the stack's own.</param>
     public abstract void Send(PacketBuffer packet, IpAddress nextHop, AddressKind destination, Instant now);
 
-    /// <summary>A transport has heard from beyond this neighbour.</summary>
+    /// <summary>Confirms that a neighbour is reachable: a transport has received an answer by way of it.</summary>
     public virtual void ConfirmReachable(IpAddress nextHop, Instant now)
     {
     }
@@ -44,7 +44,7 @@ internal abstract class Framing
     {
     }
 
-    /// <summary>Takes a packet whose next hop does not answer. It begins with its IP header and belongs to the caller.</summary>
+    /// <summary>Takes a packet whose next hop does not answer. The packet begins with its IP header and belongs to the caller.</summary>
     public virtual bool TryTakeUndeliverable([NotNullWhen(true)] out PacketBuffer? packet)
     {
         packet = null;

@@ -1,6 +1,6 @@
 namespace Tapwire.Stack.Interfaces;
 
-/// <summary>Everything about an interface that does not change while it exists. Values out of range are refused by <see cref="NetworkStack.AddInterface"/>.</summary>
+/// <summary>The properties of an interface that do not change while it exists. <see cref="NetworkStack.AddInterface"/> refuses values out of range.</summary>
 public sealed record InterfaceOptions
 {
     /// <summary>The name in messages. Any text; it need not be unique.</summary>
@@ -15,8 +15,9 @@ public sealed record InterfaceOptions
     /// <summary>Largest IP packet in one frame, in bytes, 68..65535.</summary>
     public int Mtu { get; init; } = 1500;
 
-    /// <summary>Largest TCP/IPv4 packet that the device cuts into segments, in bytes, up to 65535; 0 where it cuts none. Needs
-    /// <see cref="ChecksumOffload"/>.</summary>
+    /// <summary>
+    /// Largest TCP/IPv4 packet that the device cuts into segments, in bytes, up to 65535; 0 if the device cuts none. Needs <see cref="ChecksumOffload"/>.
+    /// </summary>
     public int SuperFrame { get; init; }
 
     /// <summary>The device completes partial TCP and UDP checksums.</summary>
@@ -44,7 +45,7 @@ public sealed record InterfaceOptions
             throw new ArgumentOutOfRangeException(name, value, $"{name} must be {accepted}.");
     }
 
-    /// <summary>What each option may be.</summary>
+    /// <summary>The accepted range of each option.</summary>
     public static class Ranges
     {
         public static ValueRange<int> Mtu { get; } = new(68, 65535);

@@ -2,10 +2,10 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Interfaces;
 
-/// <summary>The interfaces of a stack by their index, and which of them has an address.</summary>
+/// <summary>The interfaces of a stack by index and by address.</summary>
 internal sealed class InterfaceTable
 {
-    /// <summary>Interfaces that a stack may have at once. One more index stands for the stack itself, so that all fit the bits of a word.</summary>
+    /// <summary>Most interfaces that a stack may have at once. One more index stands for the stack itself, so that a 64-bit word has a bit for each index.</summary>
     public const int Capacity = 63;
 
     /// <summary>The index for packets that a stack sends to itself.</summary>
@@ -21,13 +21,15 @@ internal sealed class InterfaceTable
     /// <summary>The addresses of all interfaces.</summary>
     public AddressTable Addresses { get; } = new();
 
-    /// <summary>The interface with an index. Null: there is none, or no longer.</summary>
+    /// <summary>The interface with an index; null if there is none, or if it has been removed.</summary>
     public NetworkInterface? this[int index] => (uint)index < Capacity ? _byIndex[index] : null;
 
-    /// <summary>The only interface, if there is exactly one: it then has every address.</summary>
+    /// <summary>The only interface, which then has every address; null if there are none or several.</summary>
     public NetworkInterface? Only { get; private set; }
 
-    /// <summary>The index that has been free longest, so that late frames of a removed interface do not become another one's; -1 if none is free.</summary>
+    /// <summary>
+    /// The next free index after the one given last, or -1 if none is free. Indices are reused late, because late frames of a removed interface still carry its index.
+    /// </summary>
     public int FreeIndex()
     {
         for (var i = 0; i < Capacity; i++)
@@ -55,7 +57,7 @@ internal sealed class InterfaceTable
         Changed();
     }
 
-    /// <summary>The interface whose own address this is, or null.</summary>
+    /// <summary>The interface that has this own address, or null.</summary>
     public NetworkInterface? OwnerOf(IpAddress address)
     {
         if (Only is { } only)
@@ -69,7 +71,7 @@ internal sealed class InterfaceTable
         return null;
     }
 
-    /// <summary>The first interface with an address of that family, or null: for groups to which no route leads.</summary>
+    /// <summary>The first interface with an address of that family, or null. Multicast groups without a route use it.</summary>
     public NetworkInterface? FirstWithAddress(IpAddress likeThis)
     {
         foreach (var candidate in _all)

@@ -13,7 +13,7 @@ public readonly record struct MacAddress : ISpanParsable<MacAddress>
 
     public ulong Value { get; }
 
-    /// <summary>The I/G bit: a multicast or the broadcast address.</summary>
+    /// <summary>The I/G bit is set: a multicast address, or the broadcast address.</summary>
     public bool IsGroup => (Value >> 40 & 1) != 0;
 
     /// <param name="bytes">At least 6 bytes in network order.</param>

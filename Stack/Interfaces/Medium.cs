@@ -6,6 +6,6 @@ public enum Medium
     /// <summary>An Ethernet header. ARP finds the neighbours.</summary>
     Ethernet,
 
-    /// <summary>An IP header. The medium has one other end, without an address of its own, which takes every packet.</summary>
+    /// <summary>An IP header. The medium is point-to-point: its one other end has no link address, and takes every packet.</summary>
     Ip,
 }

@@ -6,14 +6,14 @@ using Tapwire.Stack.Neighbors;
 namespace Tapwire.Stack.Interfaces;
 
 /// <summary>
-/// One attachment of a stack to a network: a medium with its frames, addresses, neighbours, and the frames that wait for the wire. Made by
-/// <see cref="NetworkStack.AddInterface"/>; called, like the stack, by the stack's owner only.
+/// One attachment of a stack to a network: its medium, addresses and neighbours, and the frames that wait for the wire. Made by
+/// <see cref="NetworkStack.AddInterface"/>. Only the owner of the stack may call it.
 /// </summary>
 /// <remarks>
-/// Interfaces follow the strong host model (RFC 1122, 3.3.4.2): a packet is accepted only on the interface that has the destination address, and leaves only by
-/// the one that has its source address. Three things follow. The local address gives the interface of a connection, which stays the same for its whole life.
-/// Networks that trust each other less than they trust this host cannot reach each other's addresses through it. With a default route on each interface, an
-/// answer leaves by the interface of its question.
+/// Interfaces follow the strong host model (RFC 1122, 3.3.4.2): a packet is accepted only on the interface that has its destination address, and leaves only by
+/// the interface that has its source address. Three things follow. The local address determines the interface of a connection for its whole life. A network
+/// cannot reach the stack's addresses on other networks, which may trust it less than they trust this host. With a default route on each interface, an answer
+/// leaves by the interface on which its question came.
 /// </remarks>
 public sealed class NetworkInterface
 {
@@ -26,7 +26,7 @@ public sealed class NetworkInterface
         Own = new AddressTable();
     }
 
-    /// <summary>The interface's number in the stack, below <see cref="NetworkStack.MaxInterfaces"/>; after removal another interface may get it.</summary>
+    /// <summary>The interface's index in the stack, below <see cref="NetworkStack.MaxInterfaces"/>. After the interface's removal another one may get it.</summary>
     public byte Index { get; }
 
     public InterfaceOptions Options { get; }
@@ -37,11 +37,11 @@ public sealed class NetworkInterface
     /// <summary>A snapshot of the neighbour table, in address order.</summary>
     public IReadOnlyList<NeighborInfo> Neighbors => Framing.Neighbors;
 
-    /// <summary>Frames wait to be taken.</summary>
+    /// <summary>True when frames wait to be taken.</summary>
     public bool HasFrames => !Egress.IsEmpty;
 
     /// <summary>
-    /// The wire takes no frames for now. Transports wait, so that what they would queue can still change; frames that cannot wait are queued all the same.
+    /// True when the wire takes no frames for now. Transports then wait rather than queue, so that they decide late what to send. Frames that cannot wait are queued anyway.
     /// </summary>
     public bool IsHeldBack { get; set; }
 
@@ -49,18 +49,18 @@ public sealed class NetworkInterface
 
     internal AddressTable Own { get; }
 
-    /// <summary>The medium's framing, set once by the stack, because its construction needs the interface.</summary>
+    /// <summary>The medium's framing. The stack sets it once, after construction, because the framing's constructor needs the interface.</summary>
     internal Framing Framing { get; set; } = null!;
 
     internal int Mtu => Options.Mtu;
 
-    /// <summary>Largest IP packet that the device cuts into segments; the MTU where it cuts none.</summary>
+    /// <summary>Largest IP packet that the device cuts into segments, in bytes; the MTU if it cuts none.</summary>
     internal int SuperFrame { get; }
 
-    /// <summary>Takes the next frame for the wire; the caller owns it.</summary>
+    /// <summary>Takes the next frame for the wire. The caller owns it.</summary>
     public bool TryDequeueFrame([NotNullWhen(true)] out PacketBuffer? frame) => Egress.TryDequeue(out frame);
 
-    /// <summary>The wire has come up again: announces all addresses on it.</summary>
+    /// <summary>Announces all addresses on a wire that has come up again.</summary>
     public void Announce(Instant now)
     {
         foreach (var prefix in Own.Prefixes)
@@ -68,8 +68,8 @@ public sealed class NetworkInterface
     }
 
     /// <summary>
-    /// The wire has gone down. It may come up on another network, so all neighbours are forgotten. Packets that wait for one are dropped, as those on the wire
-    /// are.
+    /// Handles a wire that has gone down. The wire may come up on another network, so all neighbours are forgotten. Packets that wait for a neighbour are dropped, like
+    /// those in flight on the wire.
     /// </summary>
     public void WireDown() => Framing.ForgetNeighbors();
 

@@ -3,7 +3,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Interfaces;
 
-/// <summary>A frame is an IP packet.</summary>
+/// <summary>Raw IP: a frame is an IP packet without a link header.</summary>
 internal sealed class RawIpFraming(EgressQueue egress, StackCounters counters) : Framing
 {
     public override int HeaderLength => 0;

@@ -6,17 +6,17 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// The sockets that may have something to send, in one line for each interface. They take turns, each with a bounded number of segments. An interface that
-/// takes no output holds back only its own line.
+/// The sockets that may have something to send, in one queue for each interface. They take turns of a bounded number of segments. An interface that takes no
+/// output holds back only its own queue.
 /// </summary>
 internal sealed class OutputTurns(IIpOutput ip)
 {
     private Lines _lines;
 
-    /// <summary>The interfaces with sockets in line, a bit for each index.</summary>
+    /// <summary>The interfaces with queued sockets, one bit for each index.</summary>
     public ulong Waiting { get; private set; }
 
-    /// <summary>Puts a socket at the end of its interface's line, unless it is in it.</summary>
+    /// <summary>Puts a socket at the end of its interface's queue, unless it is queued already.</summary>
     public void Add(TcpSocket socket)
     {
         if (socket.IsInOutput)
@@ -65,7 +65,7 @@ internal sealed class OutputTurns(IIpOutput ip)
         public TcpSocket? Last;
     }
 
-    /// <summary>A line for each interface, and one for the stack itself.</summary>
+    /// <summary>A queue for each interface, and one for the stack itself.</summary>
     [InlineArray(InterfaceTable.Capacity + 1)]
     private struct Lines
     {
