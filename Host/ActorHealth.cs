@@ -7,23 +7,23 @@ using Tapwire.Posix;
 
 namespace Tapwire.Host;
 
-/// <summary>Health checks, to be asked of the host's <see cref="HealthCheckService"/>; that of the actor system itself has the tag <see cref="Liveness"/>, too.</summary>
+/// <summary>Health checks for the host's <see cref="HealthCheckService"/>. The check of the actor system itself also has the tag <see cref="Liveness"/>.</summary>
 internal static class ActorHealth
 {
-    /// <summary>The tag of what only a new start mends.</summary>
+    /// <summary>The tag of checks whose failure only a restart repairs.</summary>
     public const string Liveness = "liveness";
 
-    /// <summary>The tag of what tells whether applications are served.</summary>
+    /// <summary>The tag of checks that tell whether applications are served.</summary>
     public const string Readiness = "readiness";
 
-    // An actor's answer takes microseconds. One that takes this long is stuck.
+    // An actor answers within microseconds. One that takes this long is stuck.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    /// <summary>Healthy while the actor with the registry's key is there and takes messages.</summary>
+    /// <summary>Healthy while the actor with the registry's key exists and handles messages.</summary>
     public static AkkaConfigurationBuilder WithLivenessCheck<TKey>(this AkkaConfigurationBuilder builder, string name) =>
         builder.WithHealthCheck($"tapwire.{name}.liveness", (system, registry, cancel) => LivenessAsync<TKey>(name, system, registry, cancel), tags: [Liveness]);
 
-    /// <summary>Healthy while the driver says that wire, stacks, link and services are there.</summary>
+    /// <summary>Healthy while the driver reports that wire, stacks, link and services are up.</summary>
     public static AkkaConfigurationBuilder WithDriverReadinessCheck(this AkkaConfigurationBuilder builder) =>
         builder.WithHealthCheck("tapwire.driver.readiness", ReadinessAsync, tags: [Readiness]);
 
@@ -37,7 +37,7 @@ internal static class ActorHealth
 
     private static async Task<HealthCheckResult> ReadinessAsync(ActorSystem system, ActorRegistry registry, CancellationToken cancel)
     {
-        // A dead actor would not answer the question below, and all the patience would be spent.
+        // A dead actor would not answer the question below, which would then wait for its whole time-out.
         var alive = await LivenessAsync<DriverActor>("driver", system, registry, cancel);
         if (alive.Status != HealthStatus.Healthy)
             return alive;
@@ -49,7 +49,7 @@ internal static class ActorHealth
         };
     }
 
-    /// <summary>Null without an answer.</summary>
+    /// <summary>Asks an actor; null if it does not answer in time.</summary>
     private static async Task<TAnswer?> AskAsync<TKey, TAnswer>(object question, ActorSystem system, IActorRegistry registry, CancellationToken cancel)
         where TAnswer : class
     {

@@ -13,33 +13,33 @@ using Tapwire.Actors.Settings;
 namespace Tapwire.Host;
 
 /// <summary>
-/// The generic host that the program's actors run in: their log, their health, and their orderly stop. It reads no configuration of its own, says nothing on
-/// standard output, and leaves signals to <see cref="Interrupt"/>.
+/// The generic host of the program's actors: their log, health and orderly stop. It reads no configuration of its own, prints nothing on standard output, and
+/// leaves signals to <see cref="Interrupt"/>.
 /// </summary>
 internal static class ActorHost
 {
-    /// <summary>Where an orderly stop belongs: before the actor system ends, for as long as the host was told.</summary>
+    /// <summary>The shutdown phase for tasks of an orderly stop. It runs before the actor system ends, and lasts no longer than the patience given to the host.</summary>
     public const string StopPhase = CoordinatedShutdown.PhaseServiceUnbind;
 
     private const string LastPhase = CoordinatedShutdown.PhaseActorSystemTerminate;
 
     private static readonly TimeSpan Termination = TimeSpan.FromSeconds(10);
 
-    // Every time-out is that much longer than the one within it, so that the innermost tells what hangs, and none cuts short what is in order.
+    // Each time-out exceeds the one within it by this margin, so that the innermost one expires first and names what hangs, and no outer one cuts an orderly step short.
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(5);
 
     /// <summary>Starts an actor system and its actors.</summary>
-    /// <param name="config">The actor system's.</param>
-    /// <param name="patience">How long the tasks of <see cref="StopPhase"/> may take.</param>
-    /// <param name="interrupt">What stops the host; null if the caller alone does.</param>
-    /// <param name="actors">Makes the actors, and enters them in the registry.</param>
-    /// <param name="startup">Ends when they can work.</param>
-    /// <param name="health">Adds what tells whether they still can.</param>
-    /// <exception cref="SettingsException">The runtime's own settings, below <c>akka</c>, are not what the runtime accepts.</exception>
+    /// <param name="config">The actor system's configuration.</param>
+    /// <param name="patience">Longest duration of the tasks of <see cref="StopPhase"/>.</param>
+    /// <param name="interrupt">Stops the host; null if only the caller does.</param>
+    /// <param name="actors">Makes the actors and registers them.</param>
+    /// <param name="startup">Completes when the actors are ready.</param>
+    /// <param name="health">Adds health checks.</param>
+    /// <exception cref="SettingsException">The actor system refuses its own settings, those below <c>akka</c>.</exception>
     public static async Task<IHost> StartAsync(string name, Config config, TimeSpan patience, Interrupt? interrupt,
         Action<ActorSystem, IActorRegistry> actors, Func<ActorSystem, IHostApplicationLifetime, Task> startup, Action<AkkaConfigurationBuilder> health)
     {
-        // What a starter throws, Akka.Hosting prints with its trace. It is kept here instead, for whoever starts the host.
+        // Akka.Hosting prints an exception of a starter with its stack trace. The exception is kept here instead, for the caller that starts the host.
         Exception? failure = null;
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true, ApplicationName = name });
         builder.Services.AddSerilog();
@@ -96,7 +96,7 @@ internal static class ActorHost
         }
     }
 
-    /// <summary>Ends when the host is asked to stop; it has not stopped then.</summary>
+    /// <summary>Completes when the host is asked to stop, before it has stopped.</summary>
     public static async Task WaitForShutdownAsync(IHost host)
     {
         var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -104,14 +104,14 @@ internal static class ActorHost
             await asked.Task;
     }
 
-    /// <summary>Stops what runs in the host, in order, and then the host.</summary>
+    /// <summary>Stops everything in the host, in order, and then the host.</summary>
     public static async Task StopAsync(IHost host)
     {
         await host.StopAsync();
         await ((IAsyncDisposable)host).DisposeAsync();
     }
 
-    /// <summary>What has failed to start may fail to stop; the first of both is the one to be told.</summary>
+    /// <summary>Stops a host that has failed to start. A failure of the stop is dropped, because the first failure is the one to report.</summary>
     private static async Task StopQuietlyAsync(IHost host)
     {
         try
@@ -124,13 +124,16 @@ internal static class ActorHost
         }
     }
 
-    /// <summary>Before the host starts, since that would log a failure with its trace. The runtime judges its settings here, each with an exception of its own kind.</summary>
+    /// <summary>
+    /// Makes the actor system before the host starts, because the host would log a failure with its stack trace. The actor system checks its settings here, and throws
+    /// a different type of exception for each problem.
+    /// </summary>
     private static void CreateSystem(IHost host)
     {
         try
         {
             var system = host.Services.GetRequiredService<ActorSystem>();
-            // Its phases are settings, too.
+            // Constructing the extension checks the settings of its phases, too.
             CoordinatedShutdown.Get(system);
         }
         catch (Exception e)
@@ -142,7 +145,9 @@ internal static class ActorHost
     private static SettingsException Refused(Exception e) =>
         new($"The actor system does not start: {e.GetBaseException().Message.TrimEnd().TrimEnd('.')}; correct what is set below akka.", e);
 
-    /// <summary>The host alone decides when the actor system stops, and the program when it exits: this goes before what users set.</summary>
+    /// <summary>
+    /// Settings that take precedence over the user's: only the host decides when the actor system stops, and only the program when the process exits.
+    /// </summary>
     private static Config Shutdown(TimeSpan stop) => ConfigurationFactory.ParseString(string.Create(CultureInfo.InvariantCulture, $$"""
         akka.coordinated-shutdown {
           exit-clr = off

@@ -5,10 +5,10 @@ using Tapwire.Wires;
 
 namespace Tapwire.Host;
 
-/// <summary>What a cable has done so far, in both directions.</summary>
+/// <summary>The counters of a cable, in both directions.</summary>
 internal sealed record CableReport(CableCounters AToB, CableCounters BToA, CableStatus Ports)
 {
-    /// <summary>A table: the same lines always, so that a program can read it, too.</summary>
+    /// <summary>Formats a table with the same lines every time, so that a program can parse it, too.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();

@@ -3,22 +3,22 @@ using System.Text;
 
 namespace Tapwire.Host;
 
-/// <summary>The one line that says what went wrong, fit for a terminal whatever was typed.</summary>
+/// <summary>The one-line error message, safe to print on a terminal whatever the user has typed.</summary>
 internal static class Complaint
 {
-    /// <summary>Characters of a value that a message shows.</summary>
+    /// <summary>Most characters of a value that a message shows.</summary>
     private const int MaxValue = 60;
 
-    /// <summary>Characters of a line; what is longer loses its middle, since what is wrong comes first and what to do last.</summary>
+    /// <summary>Most characters of a message. A longer one is cut in the middle, because it begins with the problem and ends with the remedy.</summary>
     private const int MaxLine = 600;
 
-    /// <summary>A value in double quotes: what is long is cut.</summary>
+    /// <summary>A value in double quotes; a long one is cut.</summary>
     public static string Quote(string text) => $"\"{Short(text)}\"";
 
-    /// <summary>The beginning of a text, and dots where it goes on.</summary>
+    /// <summary>The text, or its beginning and dots.</summary>
     public static string Short(string text) => text.Length <= MaxValue ? text : text[..(MaxValue - 3)] + "...";
 
-    /// <summary>One line of text: what moves a terminal's cursor, or is no character, is shown by its number.</summary>
+    /// <summary>The message as one line. Control characters and invalid ones are shown by their numbers.</summary>
     public static string Line(string message)
     {
         var line = new StringBuilder();
@@ -34,7 +34,7 @@ internal static class Complaint
         return line.Length <= MaxLine ? line.ToString() : $"{line.ToString(0, Half)} ... {line.ToString(line.Length - Half, Half)}";
     }
 
-    /// <summary>Writes the line to standard error. Where that is closed or full nobody is there to be told, and the exit code has to do.</summary>
+    /// <summary>Writes the line to standard error. If that is closed or full, nobody can be told, and only the exit code remains.</summary>
     public static void Write(string message)
     {
         try

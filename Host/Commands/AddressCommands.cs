@@ -30,7 +30,7 @@ internal static class AddressCommands
 
     private static Task AddAsync(TapwireClient client, IpPrefix added, string owner, CancellationToken cancel) => client.AddAddressAsync(added.Address.ToSystem(), added.Length, owner, cancel);
 
-    /// <summary>A request of before drivers gave reasons.</summary>
+    /// <summary>This request is older than reasons in answers, so its errors are worded here.</summary>
     private static async Task RemoveAsync(TapwireClient client, IpAddress removed, CancellationToken cancel)
     {
         try

@@ -8,13 +8,13 @@ using Tapwire.Wires;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary><c>tapwire cable</c>: the in-memory cable's impairments between two real wires, until Ctrl-C.</summary>
+/// <summary><c>tapwire cable</c>: joins two real wires by the in-memory cable with its impairments, until Ctrl-C.</summary>
 internal static class CableCommand
 {
-    // Room for an IEEE 802.1Q tag: a device passes tagged frames of its MTU, too.
+    // Room for an IEEE 802.1Q tag, because a device passes tagged frames of its MTU, too.
     private const int VlanTag = 4;
 
-    // Bandwidth times delay of 10 Gbit/s at 200 ms; what is more stays in the sending device's own queue.
+    // The bandwidth-delay product of 10 Gbit/s at 200 ms. Frames beyond it stay in the sending device's own queue.
     private const long InFlightBytes = 512L << 20;
 
     private static readonly Flag<WireSpec> A = Wire("--a", "The device at one end, as in tap:left or tun:left; made if it is not there.");
@@ -74,7 +74,7 @@ internal static class CableCommand
         return code;
     }
 
-    /// <summary>Waits for the end, and prints counters on the way.</summary>
+    /// <summary>Waits until the cable is to stop, and prints counters at each interval.</summary>
     private static async Task<int> RunAsync(RunningCable cable, Interrupt interrupt, TimeSpan duration, TimeSpan interval)
     {
         var expired = Task.Delay(duration);
@@ -118,7 +118,7 @@ internal static class CableCommand
         }
     }
 
-    /// <summary>Without offload: what passes the cable is what a wire would carry, so that loss, queue and order are those of packets.</summary>
+    /// <summary>Opens a wire without offload, so that frames on the cable have a wire's size: loss, queue limits and reordering then concern packets.</summary>
     private static IWire Open(WireSpec spec, int mtu) => spec.Open(new WireRequest { Mtu = mtu == 0 ? null : mtu, Offload = false });
 
     private static async Task PrintAsync(RunningCable cable) => Console.WriteLine(await cable.ReportAsync());

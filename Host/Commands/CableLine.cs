@@ -45,7 +45,7 @@ internal static class CableLine
     public static IEnumerable<Option> Options { get; } =
         [Latency, Jitter, Bandwidth, Queue, Loss, LossBurst, Reorder, ReorderDelay, Duplicate, Corrupt, Seed];
 
-    /// <exception cref="SettingsException">Two options that do not go together.</exception>
+    /// <exception cref="SettingsException">Two options contradict each other.</exception>
     public static CableOptions Read(ParseResult parsed) => new()
     {
         Seed = parsed.Read(Seed),

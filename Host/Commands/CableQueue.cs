@@ -5,12 +5,12 @@ using Tapwire.Wires;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary>How much may wait for a line: frames, bytes, or as much as the line takes in a time. Only one of them is given.</summary>
+/// <summary>The limit of a cable's queue: frames, bytes, or the time that the line takes for its bytes. Exactly one is given.</summary>
 internal readonly record struct CableQueue(int Frames, int Bytes, TimeSpan Time)
 {
     public const string Accepted = "frames from 1, as in 100, bytes, as in 64KiB, or a time, as in 20ms, up to 2147483647 bytes in all";
 
-    /// <summary>The cable's own limits.</summary>
+    /// <summary>The limits that a cable has by default.</summary>
     public static readonly CableQueue Default;
 
     public static bool TryParse(string text, out CableQueue value)

@@ -4,18 +4,18 @@ using Tapwire.Wires;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary>The commands as their users see them: what completions and manual pages are made from. Hidden ones are left out.</summary>
-/// <param name="Names">How it is called from the program's name on: <c>tapwire up</c>.</param>
-/// <param name="Arguments">What follows the options.</param>
+/// <summary>The commands that users see; the source of completions and manual pages. Hidden commands are left out.</summary>
+/// <param name="Names">The words that call it, from the program's name on: <c>tapwire up</c>.</param>
+/// <param name="Arguments">Positional arguments.</param>
 internal sealed record CommandTree(
     IReadOnlyList<string> Names, string Description, IReadOnlyList<CommandFlag> Flags, IReadOnlyList<CommandOperand> Arguments, IReadOnlyList<CommandTree> Commands)
 {
     public string Name => Names[^1];
 
-    /// <summary>How it is called behind the program's name; empty for the program itself.</summary>
+    /// <summary>The words after the program's name; empty for the program itself.</summary>
     public string Path => string.Join(' ', Names.Skip(1));
 
-    /// <summary>This command and those below it, each before its own.</summary>
+    /// <summary>This command and all commands below it, each before its own subcommands.</summary>
     public IEnumerable<CommandTree> All => Commands.SelectMany(static child => child.All).Prepend(this);
 
     public static CommandTree Of(RootCommand root) => Of(root, ["tapwire"], []);
@@ -32,33 +32,33 @@ internal sealed record CommandTree(
     }
 }
 
-/// <summary>What the value of an option or argument is, as far as a shell can help with it.</summary>
+/// <summary>The type of a value of an option or argument, for a shell's completion.</summary>
 internal enum ValueKind
 {
-    /// <summary>Nothing follows the option.</summary>
+    /// <summary>The option takes no value.</summary>
     None,
 
-    /// <summary>Known to the user alone.</summary>
+    /// <summary>A value that a shell cannot complete.</summary>
     Text,
 
     File,
 
-    /// <summary>One of <see cref="CommandFlag.Choices"/>, or something that begins with one that ends in a colon.</summary>
+    /// <summary>One of <see cref="CommandFlag.Choices"/>, or a value that begins with a choice that ends in a colon.</summary>
     Choice,
 
-    /// <summary>A program and its arguments.</summary>
+    /// <summary>A program with its arguments.</summary>
     Program,
 }
 
 /// <summary>An option.</summary>
-/// <param name="Names">The long one first.</param>
-/// <param name="Argument">What stands for its value; empty if it has none.</param>
+/// <param name="Names">The long name first.</param>
+/// <param name="Argument">The placeholder for its value; empty if it takes none.</param>
 internal sealed record CommandFlag(IReadOnlyList<string> Names, string Argument, string Description, ValueKind Kind, IReadOnlyList<string> Choices, bool IsRequired,
     bool IsRepeatable)
 {
     private static readonly string[] WireKinds = [.. WireRegistry.Kinds.Select(static kind => $"{kind.Name}:")];
 
-    /// <summary>How values begin, where that is not for the option itself to say.</summary>
+    /// <summary>Prefixes of values, for options whose own completions do not list them.</summary>
     private static readonly Dictionary<string, string[]> Beginnings = new()
     {
         ["--wire"] = WireKinds,
@@ -71,7 +71,7 @@ internal sealed record CommandFlag(IReadOnlyList<string> Names, string Argument,
 
     public static CommandFlag Of(Option option)
     {
-        // Help is asked for in every way that any system has; the pages name those of this one.
+        // The library accepts the help options of every system. The pages name those of Linux.
         var names = option.Aliases.Prepend(option.Name).Where(static name => name.StartsWith('-') && name != "-?").Distinct()
             .OrderByDescending(static name => name.StartsWith("--", StringComparison.Ordinal)).ToList();
         var hasValue = option.Arity.MaximumNumberOfValues > 0 && option.ValueType != typeof(bool) && option.ValueType != typeof(void);
@@ -87,7 +87,7 @@ internal sealed record CommandFlag(IReadOnlyList<string> Names, string Argument,
     }
 }
 
-/// <summary>What follows the options.</summary>
+/// <summary>A positional argument.</summary>
 internal sealed record CommandOperand(string Name, string Description, ValueKind Kind, IReadOnlyList<string> Choices, bool IsRequired, bool IsRepeatable)
 {
     public static CommandOperand Of(Argument argument)

@@ -3,7 +3,7 @@ using Tapwire.Host.Completion;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary><c>tapwire completion SHELL</c>: a script by which a shell completes this program's command line.</summary>
+/// <summary><c>tapwire completion SHELL</c>: prints a script with which the shell completes this program's command line.</summary>
 internal static class CompletionCommand
 {
     private static readonly Dictionary<string, Func<CommandTree, string>> Shells = new()

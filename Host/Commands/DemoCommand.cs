@@ -11,7 +11,7 @@ using Tapwire.Wires;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary><c>tapwire demo</c>: shows, without privileges, that a file goes through everything and arrives intact.</summary>
+/// <summary><c>tapwire demo</c>: shows, without privileges, that a file passes through all parts and arrives intact.</summary>
 internal static class DemoCommand
 {
     private static readonly TimeSpan Redraw = TimeSpan.FromMilliseconds(100);
@@ -52,7 +52,7 @@ internal static class DemoCommand
 
     private static async Task<int> RunAsync(DemoOptions options, Interrupt interrupt)
     {
-        // Bits are flipped where a checksum sees it, so that a damaged frame is as good as lost.
+        // Corruption flips bits that a checksum covers, so a corrupted frame is a lost one: certain corruption lets nothing through, like certain loss.
         if (options.Impairments is { Loss: 1 } or { Corrupt: 1 })
             throw new SettingsException($"With {(options.Impairments.Loss == 1 ? "--loss" : "--corrupt")} 1 nothing can ever arrive; give less than 1.");
         Log.Logger = HostLog.Create(LogEventLevel.Warning, null);

@@ -4,7 +4,7 @@ using Tapwire.Host.Diagnosis;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary><c>tapwire doctor</c>: what this machine can do, and what to do about each lack.</summary>
+/// <summary><c>tapwire doctor</c>: reports what this machine supports, and how to add what is missing.</summary>
 internal static class DoctorCommand
 {
     private const int Width = 80;
@@ -65,7 +65,7 @@ internal static class DoctorCommand
         }
     }
 
-    /// <summary>Lines that fit beside the subject. What has no blank, such as a path, stays whole.</summary>
+    /// <summary>Breaks a text into lines that fit beside the subject. A word without blanks, such as a path, stays whole.</summary>
     internal static IEnumerable<string> Wrap(string text)
     {
         var line = "";

@@ -2,19 +2,20 @@ using System.CommandLine;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary>What is asked of an option when it is given wrongly.</summary>
+/// <summary>The part of an option that an error message about its value needs.</summary>
 internal interface IFlag
 {
-    /// <summary>What its value must be, in the words of a message: "a number from 1 to 10".</summary>
+    /// <summary>The accepted values, as a message words them: "a number from 1 to 10".</summary>
     string Accepted { get; }
 }
 
 /// <summary>
-/// An option that keeps its default to itself. The library would print it in help as .NET writes it; so the description says it as a user would type it.
+/// An option whose default the library does not know, because its help would print the default in .NET's format. The option's description gives the default as a
+/// user would type it.
 /// </summary>
-/// <param name="name">With its dashes.</param>
-/// <param name="accepted">What its value must be.</param>
-/// <param name="whenAbsent">Its value when it is not given.</param>
+/// <param name="name">The name with its dashes.</param>
+/// <param name="accepted">The accepted values.</param>
+/// <param name="whenAbsent">The value when the option is not given.</param>
 internal sealed class Flag<T>(string name, string accepted, T whenAbsent) : Option<T>(name), IFlag
 {
     public string Accepted => accepted;
@@ -22,7 +23,7 @@ internal sealed class Flag<T>(string name, string accepted, T whenAbsent) : Opti
     public T WhenAbsent => whenAbsent;
 }
 
-/// <summary>Reads flags of a command line.</summary>
+/// <summary>Reads the values of flags.</summary>
 internal static class FlagValues
 {
     /// <summary>The flag's value, or its default.</summary>

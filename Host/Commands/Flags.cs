@@ -7,26 +7,26 @@ using Tapwire.Host.Configuration;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary>Typed options whose refusal names the flag, what was given, and what is accepted.</summary>
+/// <summary>Typed options. An error message names the flag, the given value, and the accepted values.</summary>
 internal static class Flags
 {
     public delegate bool Parser<T>(string text, out T value);
 
-    /// <summary>Null, or what the text must be.</summary>
+    /// <summary>Parses a text; returns null, or the accepted values.</summary>
     private delegate string? Reader<T>(string text, out T value);
 
     public const string AcceptedRate = "a rate from 1k to 1000G bits per second, as in 100M";
 
     public const string AcceptedLink = "a path of 1 to 107 bytes";
 
-    /// <summary>sockaddr_un has room for so many bytes of a path.</summary>
+    /// <summary>The longest path that sockaddr_un has room for, in bytes.</summary>
     private const int MaxLinkPath = 107;
 
-    /// <summary>One value.</summary>
+    /// <summary>A flag with one value.</summary>
     public static Flag<T> Value<T>(string name, string description, string argument, Parser<T> parse, string accepted, T whenAbsent) =>
         One(name, description, argument, (string text, out T value) => parse(text, out value) ? null : accepted, accepted, whenAbsent);
 
-    /// <summary>The same, with a parser that says what is wrong with a value; null when it is not given.</summary>
+    /// <summary>A flag with one value, or null when it is not given. The parser explains what is wrong with a value.</summary>
     public static Flag<T?> Value<T>(string name, string description, string argument, ItemParser<T> parse, string accepted)
         where T : struct => One<T?>(name, description, argument, (string text, out T? value) =>
         {
@@ -35,11 +35,11 @@ internal static class Flags
             return isGood ? null : SettingsReader.Because(accepted, problem!);
         }, accepted, null);
 
-    /// <summary>Several values, by repeating the flag or separated by commas.</summary>
+    /// <summary>A flag with several values: repeated, or separated by commas.</summary>
     public static Flag<IReadOnlyList<T>> List<T>(string name, string description, string argument, Parser<T> parse, string accepted) =>
         Items(name, description, argument, (string text, out T value) => parse(text, out value) ? null : accepted, accepted);
 
-    /// <summary>The same, with a parser that says what is wrong with a value.</summary>
+    /// <summary>A flag with several values. The parser explains what is wrong with a value.</summary>
     public static Flag<IReadOnlyList<T>> List<T>(string name, string description, string argument, ItemParser<T> parse, string accepted) =>
         Items(name, description, argument, (string text, out T value) =>
         {
@@ -58,7 +58,9 @@ internal static class Flags
 
     public static bool TryParseRate(string text, out long value) => BitRate.TryParse(text, out value) && value is >= 1000 and <= 1_000_000_000_000;
 
-    /// <summary>One value for both directions of a cable, or one for each: "a-b:VALUE" and "b-a:VALUE", by repeating the flag. What comes later counts.</summary>
+    /// <summary>
+    /// A flag with one value for both directions of a cable, or one for each: "a-b:VALUE" and "b-a:VALUE", given by repeating the flag. A later value replaces an earlier one.
+    /// </summary>
     public static Flag<Directed<T>> Directed<T>(string name, string description, string argument, Parser<T> parse, string accepted, T whenAbsent) =>
         new(name, accepted, new Directed<T>(whenAbsent, whenAbsent))
         {
@@ -94,18 +96,18 @@ internal static class Flags
         (string text, out int value) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= least && value <= most,
         $"a number from {least} to {most}", whenAbsent);
 
-    /// <summary>A file or a directory; null when it is not given.</summary>
+    /// <summary>A file or directory; null when the flag is not given.</summary>
     public static Flag<string?> File(string name, string description) => Value<string?>(name, description, "FILE",
         static (string text, out string? value) => (value = text).Length > 0, "the name of a file", null);
 
-    /// <summary>A socket of the AF_UNIX family; null when it is not given.</summary>
+    /// <summary>The path of an AF_UNIX socket; null when the flag is not given.</summary>
     public static Flag<string?> Socket(string name, string description) => Value<string?>(name, description, "PATH",
         static (string text, out string? value) => (value = text).Length > 0 && Encoding.UTF8.GetByteCount(text) <= MaxLinkPath, AcceptedLink, null);
 
-    /// <summary>True when it is given; takes no value.</summary>
+    /// <summary>A switch: true when it is given, and without a value.</summary>
     public static Option<bool> Switch(string name, string description) => new(name) { Description = description, Arity = ArgumentArity.Zero };
 
-    /// <summary>Several numbers.</summary>
+    /// <summary>A flag with several numbers.</summary>
     public static Flag<IReadOnlyList<int>> Numbers(string name, string description, int least, int most) => List<int>(name, description, "N",
         (string text, out int value) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= least && value <= most,
         $"a number from {least} to {most}");
@@ -148,10 +150,10 @@ internal static class Flags
         return default!;
     }
 
-    /// <summary>What stands where the value belongs is the next option's name.</summary>
+    /// <summary>True when the value is missing, and the next option's name has been taken for it.</summary>
     private static bool IsOption(ArgumentResult result) => result.Tokens is [{ Value: ['-', ..] next }] && result.Parent is { Parent: CommandResult command }
         && command.Command.Options.Any(option => option.Name == next || option.Aliases.Contains(next));
 }
 
-/// <summary>What holds for each direction of a cable.</summary>
+/// <summary>A value for each direction of a cable.</summary>
 internal readonly record struct Directed<T>(T AToB, T BToA);

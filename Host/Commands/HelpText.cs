@@ -4,17 +4,17 @@ using System.CommandLine.Invocation;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary>A command with lines that show how it is used.</summary>
-/// <param name="examples">Whole command lines.</param>
+/// <summary>A command with examples of its use.</summary>
+/// <param name="examples">Complete command lines.</param>
 internal sealed class ExampledCommand(string name, string description, params string[] examples) : Command(name, description)
 {
     public IReadOnlyList<string> Examples => examples;
 
-    /// <summary>How the command is written, where the library would put its parts in another order; or null.</summary>
+    /// <summary>The usage line, for a command whose parts the library would print in another order; or null.</summary>
     public string? Usage { get; init; }
 }
 
-/// <summary>Help as the library writes it, at a width that can be read, with a command's examples at the end.</summary>
+/// <summary>The library's help at a readable width, followed by the command's examples.</summary>
 internal sealed class HelpText : SynchronousCommandLineAction
 {
     private const int Width = 80;
@@ -22,7 +22,7 @@ internal sealed class HelpText : SynchronousCommandLineAction
 
     private readonly HelpAction _help = new() { MaxWidth = Console.IsOutputRedirected ? Width : Math.Clamp(Console.WindowWidth, Width, MaxWidth) };
 
-    /// <summary>Help is for those who have typed something wrong, too.</summary>
+    /// <summary>Help is shown for a command line with errors, too.</summary>
     public override bool ClearsParseErrors => true;
 
     public override int Invoke(ParseResult parseResult)

@@ -9,7 +9,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary><c>tapwire interface</c>: the networks that a running driver is attached to.</summary>
+/// <summary><c>tapwire interface</c>: the interfaces of a running driver.</summary>
 internal static class InterfaceCommands
 {
     private static readonly Option<bool> Json = Flags.Switch("--json", "As JSON, on one line.");
@@ -53,7 +53,7 @@ internal static class InterfaceCommands
             .Doing((parsed, client, cancel) => client.RemoveInterfaceAsync(parsed.GetValue(Gone)!, cancel)),
     };
 
-    /// <exception cref="SettingsException">Its parts do not go together.</exception>
+    /// <exception cref="SettingsException">Parts of the interface contradict each other.</exception>
     private static NewInterface Read(ParseResult parsed)
     {
         var wire = parsed.Read(Wire)!;

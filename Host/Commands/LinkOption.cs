@@ -6,18 +6,18 @@ using Tapwire.Links.Client;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary>How commands find the driver that is running, and how long they wait for it.</summary>
+/// <summary>How commands find the running driver, and how long they wait for it.</summary>
 internal static class LinkOption
 {
-    /// <summary>How long a driver may take for what it does at once when it is well.</summary>
+    /// <summary>The time-out for requests that a healthy driver answers at once.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     public static readonly Flag<string?> Path = Flags.Socket("--link", "The running driver's socket; your own driver's when not given, or else the system's.");
 
-    /// <summary>The socket that the command line names, or the one that is found without.</summary>
+    /// <summary>The socket's path from the command line, else the default one.</summary>
     public static string PathOf(ParseResult parsed) => parsed.Read(Path) is { Length: > 0 } given ? System.IO.Path.GetFullPath(given) : LinkEndpointPath.Find();
 
-    /// <exception cref="CommandFailedException">No driver can be reached there, and why.</exception>
+    /// <exception cref="CommandFailedException">No driver can be reached at the path; the message says why.</exception>
     public static async Task<TapwireClient> ConnectAsync(string path, TimeSpan patience, CancellationToken cancel)
     {
         try
@@ -30,9 +30,9 @@ internal static class LinkOption
         }
     }
 
-    /// <summary>Asks something of the driver that it is to answer in time.</summary>
-    /// <exception cref="CommandFailedException">It has not, or has gone.</exception>
-    /// <exception cref="SocketException">It has answered with an error.</exception>
+    /// <summary>Sends a request to the driver and waits for the answer, up to the time-out.</summary>
+    /// <exception cref="CommandFailedException">The driver has not answered in time, or has gone.</exception>
+    /// <exception cref="SocketException">The driver has answered with an error.</exception>
     public static async Task<T> AskAsync<T>(Func<CancellationToken, Task<T>> ask, string path, TimeSpan patience, CancellationToken cancel)
     {
         try

@@ -5,15 +5,15 @@ using Tapwire.Host.Configuration;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary>What a driver is to be: defaults, the user's own file, and the command line, which goes before.</summary>
-/// <param name="Settings">With the command line's.</param>
-/// <param name="Level">What is logged.</param>
-/// <param name="LinkUsers">The ids of the users that the settings name.</param>
+/// <summary>The settings of a driver: defaults, overridden by the user's own file, overridden by the command line.</summary>
+/// <param name="Settings">The settings, including the command line's.</param>
+/// <param name="Level">The log level.</param>
+/// <param name="LinkUsers">Ids of the users that the settings name.</param>
 internal sealed record LoadedSettings(HostConfiguration Configuration, DriverSettings Settings, LogEventLevel Level, IReadOnlyCollection<uint> LinkUsers)
 {
-    /// <param name="link">Where applications connect, whatever is said elsewhere; or null.</param>
-    /// <param name="level">What is logged when neither command line nor settings are asked.</param>
-    /// <exception cref="SettingsException">A setting is wrong, with its file and line; or they do not go together.</exception>
+    /// <param name="link">The link's path, which overrides all settings; or null.</param>
+    /// <param name="level">The log level if the command line gives none; null: the settings' level.</param>
+    /// <exception cref="SettingsException">A setting is wrong, with its file and line; or settings contradict each other.</exception>
     public static LoadedSettings Load(ParseResult parsed, string? link = null, LogEventLevel? level = null)
     {
         var (configuration, logged) = LogFlags.LoadSettings(parsed, parsed.Read(UpCommand.Config), level);

@@ -6,13 +6,13 @@ using Tapwire.Posix;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary>What is logged, and where to.</summary>
+/// <summary>The log's level and destination on the command line.</summary>
 internal static class LogFlags
 {
-    // As in a file that a shell makes; the umask takes from it what others are not to have.
+    // 0666, the mode of a file that a shell creates; the umask restricts it.
     private const int Mode = 0x1B6;
 
-    /// <summary>Names of the log's library and of the actor system beside our own.</summary>
+    /// <summary>Names of levels: ours, Serilog's and the actor system's.</summary>
     private static readonly Dictionary<string, LogEventLevel> Levels = new(StringComparer.OrdinalIgnoreCase)
     {
         ["debug"] = LogEventLevel.Debug,
@@ -34,11 +34,11 @@ internal static class LogFlags
 
     public static readonly Flag<string?> File = Flags.File("--log-file", "Logs to this file, too, at its end.");
 
-    /// <summary>Reads the settings, with what the command line says of the log for the actor system, too.</summary>
+    /// <summary>Reads the settings, and applies the command line's log level to the actor system, too.</summary>
     /// <param name="file">The user's own file, or null.</param>
-    /// <param name="level">What is logged when the command line does not say; null: what the settings say.</param>
-    /// <returns>The settings, and what is logged.</returns>
-    /// <exception cref="SettingsException">A file is not there, is not HOCON, or has a bad setting.</exception>
+    /// <param name="level">The level if the command line gives none; null: the settings' level.</param>
+    /// <returns>The settings and the log level.</returns>
+    /// <exception cref="SettingsException">A file does not exist, is not HOCON, or has a bad setting.</exception>
     public static (HostConfiguration Configuration, LogEventLevel Level) LoadSettings(ParseResult parsed, string? file, LogEventLevel? level = null)
     {
         var asked = parsed.Read(Level) ?? level;
@@ -46,7 +46,7 @@ internal static class LogFlags
         return (configuration, asked ?? HostLog.SerilogLevel(configuration.Config.GetString(HostConfiguration.LogLevel)));
     }
 
-    /// <summary>A shell offers our words, not the names of the log's library.</summary>
+    /// <summary>Lists our own names for a shell's completion, without Serilog's.</summary>
     private static Flag<LogEventLevel?> WithChoices(Flag<LogEventLevel?> level)
     {
         level.CompletionSources.Clear();
@@ -54,11 +54,13 @@ internal static class LogFlags
         return level;
     }
 
-    /// <summary>The log's library would say nothing and log nowhere. The directory is not made: a mistyped path must not come true.</summary>
+    /// <summary>
+    /// Checks that the log file can be written, because Serilog would drop the log silently. A missing directory is not created: the path may be mistyped.
+    /// </summary>
     /// <exception cref="SettingsException">The file cannot be written.</exception>
     public static void CheckFile(string path)
     {
-        // Nothing may wait here for somebody who reads a pipe.
+        // Non-blocking: opening a FIFO must not wait for its reader.
         var descriptor = Libc.open(path, Libc.O_WRONLY | Libc.O_APPEND | Libc.O_CREAT | Libc.O_NONBLOCK | Libc.O_CLOEXEC, Mode);
         if (descriptor >= 0)
         {

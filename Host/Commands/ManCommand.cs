@@ -5,7 +5,7 @@ using Tapwire.Host.Manual;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary><c>tapwire man</c>, for whoever makes a package: the manual pages, made from the commands and settings that there are.</summary>
+/// <summary><c>tapwire man</c>: writes the manual pages for a package, generated from the commands and settings.</summary>
 internal static class ManCommand
 {
     private static readonly Argument<string?> Page = new("PAGE")
@@ -28,7 +28,7 @@ internal static class ManCommand
         return command;
     }
 
-    /// <summary>All pages by their file's name.</summary>
+    /// <summary>All pages by file name.</summary>
     internal static IReadOnlyDictionary<string, string> Pages(RootCommand root)
     {
         var tree = CommandTree.Of(root);

@@ -7,13 +7,13 @@ using Tapwire.Links.Client;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary>What the commands have in common that change a running driver: the way to it, and what is said when it refuses.</summary>
+/// <summary>The common parts of commands that change a running driver: the connection, and the message of a refusal.</summary>
 internal static class OperatorCommand
 {
-    /// <summary>What the driver's parts may take for it, one after the other.</summary>
+    /// <summary>The time-out for the driver's answer, which waits for its parts in turn.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    /// <summary>Also as iproute2 has it.</summary>
+    /// <summary>The interface option; <c>dev</c> as in iproute2 is an alias.</summary>
     public static Flag<string?> Interface(string description)
     {
         var flag = Flags.Value<string?>("--interface", description, "NAME", static (string text, out string? value) => (value = text).Length > 0, AcceptedName, null);
@@ -23,10 +23,10 @@ internal static class OperatorCommand
 
     public const string AcceptedName = "the name of an interface, as 'tapwire interface list' shows it";
 
-    /// <summary>Gives the command its link, and what it does there.</summary>
+    /// <summary>Gives the command its link option and its action.</summary>
     public static Command Doing(this Command command, Func<ParseResult, TapwireClient, CancellationToken, Task> act) => command.Doing(static parsed => parsed, act);
 
-    /// <summary>The same, with what is read before the driver is looked for: what is wrong on the command line is wrong without one.</summary>
+    /// <summary>Gives the command its link option and its action. Values are read before connecting, so a bad command line fails even without a driver.</summary>
     public static Command Doing<T>(this Command command, Func<ParseResult, T> read, Func<T, TapwireClient, CancellationToken, Task> act)
     {
         command.Add(LinkOption.Path);
@@ -56,7 +56,7 @@ internal static class OperatorCommand
         return command;
     }
 
-    /// <summary>An argument that says what is wrong with its value.</summary>
+    /// <summary>An argument whose parser explains what is wrong with a value.</summary>
     public static Argument<T> Argument<T>(string name, string description, ItemParser<T> parse, string accepted) => new(name)
     {
         Description = description,

@@ -64,7 +64,7 @@ internal static class PingCommand
                 sent++;
                 var sequence = (ushort)sent;
                 await PingOnceAsync(
-                    // The driver itself says when the reply has not come in time.
+                    // The driver itself reports that no reply has come in time, so the time-out of the request is longer than the driver's.
                     token => LinkOption.AskAsync(limited => client.PingAsync(host, sequence, size, timeout, limited), path, timeout + LinkOption.Patience, token),
                     sequence, size, trips, interrupt.Token);
             }

@@ -4,7 +4,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary><c>tapwire route</c>: the routes of a running driver through gateways.</summary>
+/// <summary><c>tapwire route</c>: the gateway routes of a running driver.</summary>
 internal static class RouteCommands
 {
     private static readonly Argument<IpPrefix> Destination = OperatorCommand.Argument<IpPrefix>("NETWORK", "Where it leads, as in 10.20.0.0/16, or default.",

@@ -8,8 +8,8 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Host.Commands;
 
 /// <summary>
-/// <c>tapwire run</c>: an unmodified program whose sockets are Tapwire's. On a driver that runs, the program takes this process's place; otherwise it has a
-/// driver of its own for as long as it runs.
+/// <c>tapwire run</c>: runs an unmodified program on Tapwire's sockets. With a driver that already runs, the program replaces this process; otherwise this process runs
+/// a driver of its own until the program ends.
 /// </summary>
 internal static class RunCommand
 {
@@ -46,7 +46,7 @@ internal static class RunCommand
         {
             if (UpCommand.DriverOptions.FirstOrDefault(option => parsed.GetResult(option) is not null) is { } stray)
                 throw new SettingsException($"{stray.Name} is for a driver of the program's own; begin one with --wire and --address, too, or leave it away.");
-            // Whether the driver answers is found out here, where it can be said.
+            // Only this process can report a driver that does not answer, so it is checked before the program replaces the process.
             var path = LinkOption.PathOf(parsed);
             using (await LinkOption.ConnectAsync(path, LinkOption.Patience, CancellationToken.None))
             {
@@ -57,13 +57,13 @@ internal static class RunCommand
 
         if (parsed.Read(LinkOption.Path) is not null)
             throw new SettingsException("--link names a running driver, --wire and --address begin a new one; give one or the other.");
-        // Only a program that takes this process's place is the service itself, and tells so.
+        // Here this process is the service, so it notifies the service manager. A program that replaces this process notifies it by itself.
         var manager = ServiceManager.Take();
         var directory = FileProblem.CreateTemporary("tapwire-");
         try
         {
             var path = Path.Combine(directory.FullName, "link.sock");
-            // Registered before there is a driver, whose device and directory a signal would leave behind; one that comes early waits for the program.
+            // Registered before the driver starts, because a signal would leave its device and directory behind. A signal that comes before the program is passed on later.
             using var signals = new PassedSignals();
             await using var driver = await UpCommand.OpenAsync(parsed, path, LogEventLevel.Warning);
             using var child = ProgramStart.Start(file, program, ProgramStart.Environment(path, parsed.Read(Routes)));
@@ -79,7 +79,7 @@ internal static class RunCommand
         }
     }
 
-    /// <summary>The signals that a child gets as this process gets them. What is ignored from the start stays so, and the child inherits it.</summary>
+    /// <summary>Signals that are passed on to the child. Signals ignored from the start stay ignored, and the child inherits that.</summary>
     private sealed class PassedSignals : IDisposable
     {
         private readonly TaskCompletionSource<Process> _child = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -3,7 +3,7 @@ using Spectre.Console;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary><c>tapwire status</c>: what a running driver is doing.</summary>
+/// <summary><c>tapwire status</c>: shows the status of a running driver.</summary>
 internal static class StatusCommand
 {
     private static readonly Option<bool> Json = Flags.Switch("--json", "As JSON, on one line.");

@@ -15,7 +15,7 @@ using Tapwire.Wires;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary><c>tapwire up</c>: the driver on a real wire, until Ctrl-C.</summary>
+/// <summary><c>tapwire up</c>: runs a driver on real wires until Ctrl-C.</summary>
 internal static class UpCommand
 {
     private static readonly Flag<int> Shards = Flags.Number("--shards", "Threads that share the work, each with a queue of the device; 1 when not given.",
@@ -39,7 +39,7 @@ internal static class UpCommand
     private static readonly Flag<IReadOnlyList<ExposeSpec>> Expose = Flags.List<ExposeSpec>("--expose",
         "A port of the stack that leads to a service of the host, as in tcp:80=127.0.0.1:8080; repeatable.", "PORT=TARGET", ExposeSpec.TryParse, ExposeSpec.Accepted);
 
-    /// <summary>What a driver takes, whatever it runs for, the most used first.</summary>
+    /// <summary>The options of every command that starts a driver, the most used first.</summary>
     public static readonly IReadOnlyList<Option> DriverOptions = [.. WireFlags.Main, Config, .. WireFlags.Further, Shards, LogFlags.Level, LogFlags.File];
 
     public static Command Create()
@@ -56,14 +56,14 @@ internal static class UpCommand
         return command;
     }
 
-    /// <summary>The command line says that there is to be a driver.</summary>
+    /// <summary>True when the command line describes a driver.</summary>
     public static bool NamesDriver(ParseResult parsed) =>
         WireFlags.AreGiven(parsed) || parsed.Read(Config) is not null;
 
-    /// <summary>Starts the driver that the command line describes. Its log ends with the program.</summary>
-    /// <param name="link">Where applications connect, whatever is said elsewhere; or null.</param>
-    /// <param name="level">What is logged when neither command line nor settings are asked.</param>
-    /// <param name="interrupt">What asks the driver to stop; null if the caller alone does.</param>
+    /// <summary>Starts the driver that the command line describes. Its log stays open until the program ends.</summary>
+    /// <param name="link">The link's path, which overrides all settings; or null.</param>
+    /// <param name="level">The log level if the command line gives none; null: the settings' level.</param>
+    /// <param name="interrupt">Asks the driver to stop; null if only the caller does.</param>
     public static async Task<OpenedDriver> OpenAsync(ParseResult parsed, string? link, LogEventLevel? level, Interrupt? interrupt = null)
     {
         if (MemoryShares.OfProcess.Problem is { } problem)
@@ -99,7 +99,7 @@ internal static class UpCommand
         return new OpenedDriver(driver, loaded, logged, listener?.Path);
     }
 
-    /// <summary>Where applications connect: the socket that a service manager has passed, or one of our own, or none.</summary>
+    /// <summary>Opens the link: the socket that a service manager has passed, or a new one, or none.</summary>
     private static LinkListener? OpenLink(LinkSettings settings, IReadOnlyCollection<uint> users, bool mayBePassed)
     {
         if (mayBePassed && LinkListener.Adopt(settings.Path, users) is { } passed)
@@ -110,7 +110,7 @@ internal static class UpCommand
     private static async Task<int> RunAsync(ParseResult parsed)
     {
         var manager = ServiceManager.Take();
-        // Before there is a driver: what comes while it starts is not to kill it, with its device and socket left behind.
+        // Registered before the driver starts, because a signal during the start would otherwise kill the process and leave the device and socket behind.
         using var signals = new DriverSignals();
         using var interrupt = new Interrupt(() => signals.Add(DriverRequests.Reload));
         await using var opened = await OpenAsync(parsed, null, null, interrupt);
@@ -130,7 +130,7 @@ internal static class UpCommand
         return code;
     }
 
-    /// <summary>Does what signals ask, one after the other, until the driver is to end.</summary>
+    /// <summary>Handles the requests of signals one at a time, until the driver is to end.</summary>
     private static async Task AttendAsync(OpenedDriver opened, DriverReload reload, DriverSignals signals, CancellationToken ending)
     {
         try
@@ -150,7 +150,7 @@ internal static class UpCommand
         }
     }
 
-    /// <summary>Prints the driver's counters. That they cannot be had, or printed, is no reason to end.</summary>
+    /// <summary>Prints the driver's counters. A failure to get or print them does not end the driver.</summary>
     private static async Task ShowAsync(RunningDriver driver, CancellationToken ending)
     {
         try
@@ -163,7 +163,7 @@ internal static class UpCommand
         }
     }
 
-    /// <summary>The settings with what the command line says instead.</summary>
+    /// <summary>The settings, overridden by the command line.</summary>
     public static DriverSettings Merge(DriverSettings settings, ParseResult parsed)
     {
         settings = WireFlags.Merge(settings, parsed);
@@ -192,16 +192,16 @@ internal static class UpCommand
     });
 }
 
-/// <summary>A driver that has been started from a command line. Disposing stops it.</summary>
-/// <param name="Start">What it has been started with.</param>
-/// <param name="Level">What is logged.</param>
-/// <param name="Link">Where applications connect; null if nowhere.</param>
+/// <summary>A driver started from a command line. Disposing stops it.</summary>
+/// <param name="Start">The settings at the start.</param>
+/// <param name="Level">The log level.</param>
+/// <param name="Link">The link's path; null without a link.</param>
 internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, LoggingLevelSwitch Level, string? Link) : IAsyncDisposable
 {
-    /// <summary>What it has now.</summary>
+    /// <summary>The current settings.</summary>
     public DriverSettings Settings { get; set; } = Start.Settings;
 
-    /// <summary>What it is, on one line.</summary>
+    /// <summary>A description of the driver on one line.</summary>
     public string Summary => string.Join("; ", Settings.AllInterfaces.Select(static each => $"{string.Join(", ", each.Addresses)} on {each.Wire}"))
         + (Link is null ? "" : $", link {Link}")
         + (Settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", Settings.Serve)}")

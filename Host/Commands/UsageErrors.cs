@@ -6,7 +6,7 @@ using Tapwire.Posix;
 
 namespace Tapwire.Host.Commands;
 
-/// <summary>What is wrong with a command line, a line for each problem, in the words of who types it.</summary>
+/// <summary>The problems of a command line, one line each, in the words of the user who types it.</summary>
 internal static class UsageErrors
 {
     private const int MaxListed = 8;
@@ -18,10 +18,10 @@ internal static class UsageErrors
         var unknown = Unknown(parsed, command).ToList();
         foreach (var error in parsed.Errors)
         {
-            // An option that there is not has been taken for the argument, and has been told of.
+            // The library has taken an unknown option for the argument. That option has been reported already.
             if (error.SymbolResult is ArgumentResult { Parent: CommandResult } argument && StrayOption(parsed) is { } stray && argument.Tokens.Any(token => token.Value == stray))
                 continue;
-            // The library says no more of unknown words than that they are unknown, and without them it may miss what they were meant to be.
+            // The library reports unknown words without a suggestion. Unknown() has reported them with one.
             if (parsed.UnmatchedTokens.Any(token => error.Message.Contains($"'{token}'", StringComparison.Ordinal)))
                 continue;
             if (Reworded(error) is { } line && !(unknown.Count > 0 && IsMissing(error)))
@@ -33,7 +33,7 @@ internal static class UsageErrors
 
     private static IEnumerable<string> Unknown(ParseResult parsed, Command command)
     {
-        // A word too many is often the consequence of another mistake, which says more.
+        // With another error on the line, a surplus word is often its consequence, and the other message is the better one.
         var isAfterUnknown = command is { Arguments.Count: 0, Subcommands.Count: 0 } && parsed.Errors.Any(error => !parsed.UnmatchedTokens.Any(token => error.Message.Contains($"'{token}'", StringComparison.Ordinal)));
         if (StrayOption(parsed) is { } stray)
         {
@@ -44,7 +44,7 @@ internal static class UsageErrors
         foreach (var token in parsed.UnmatchedTokens)
         {
             var isOption = token is ['-', _, ..];
-            // What follows an unknown option is its value; what follows an unknown command is its own.
+            // The word after an unknown option may be the option's value, and words after an unknown command are that command's: only the first is reported.
             if (isOption)
                 yield return UnknownOption(token, command);
             else if (!isAfterUnknown)
@@ -55,7 +55,7 @@ internal static class UsageErrors
         }
     }
 
-    /// <summary>What has been taken for the first argument and looks like an option; after -- it may look so.</summary>
+    /// <summary>The first argument, if it looks like an option and does not follow "--".</summary>
     public static string? StrayOption(ParseResult parsed) =>
         parsed.CommandResult.Command.Arguments is [var argument, ..] && parsed.GetResult(argument)?.Tokens is [{ Value: ['-', _, ..] first }, ..]
             && parsed.Tokens.TakeWhile(static token => token.Type != TokenType.DoubleDash).Any(token => token.Value == first)
@@ -101,7 +101,7 @@ internal static class UsageErrors
         ? $"'{Complaint.Short(token)}' is too much: '{Path(command)}' takes options only, each with its name before it."
         : $"'{Complaint.Short(token)}' is too much: '{Path(command)}' takes one {command.Arguments[0].Name}; leave it away.";
 
-    /// <summary>Null for what is said otherwise.</summary>
+    /// <summary>The message in our words; null for an error that is reported otherwise.</summary>
     private static string? Reworded(ParseError error) => error.SymbolResult switch
     {
         OptionResult { Option: var option, IdentifierTokenCount: > 1 and var count } when option.Arity.MaximumNumberOfValues <= 1 =>
@@ -138,7 +138,7 @@ internal static class UsageErrors
 
     public static string Path(Command command) => Parent(command) is { } parent ? $"{Path(parent)} {command.Name}" : "tapwire";
 
-    /// <summary>The name that was perhaps meant: one that begins so, or has a typing error or two.</summary>
+    /// <summary>The name that was probably meant: one with this prefix, or within a typing error or two.</summary>
     private static string? Closest(string token, IReadOnlyList<string> names)
     {
         var bare = token.TrimStart('-').ToLowerInvariant();

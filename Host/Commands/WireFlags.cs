@@ -9,8 +9,8 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Host.Commands;
 
 /// <summary>
-/// The wires of a driver on the command line. <c>--wire</c> can be repeated; addresses and all else that belongs to a wire follow it. What stands before the first one is the
-/// first one's.
+/// The wires of a driver on the command line. <c>--wire</c> can be repeated. Addresses and other options of a wire follow its <c>--wire</c>; those before the first
+/// <c>--wire</c> belong to the first wire.
 /// </summary>
 internal static class WireFlags
 {
@@ -36,16 +36,16 @@ internal static class WireFlags
     private static readonly Flag<IReadOnlyList<int>> Mtu = Flags.Numbers("--mtu", "Largest IP packet in bytes; the device's when not given.",
         InterfaceSettings.MinMtu, InterfaceSettings.MaxMtu);
 
-    /// <summary>The most used.</summary>
+    /// <summary>The most used options.</summary>
     public static IReadOnlyList<Option> Main { get; } = [Wire, Addresses, PeerAddresses, Gateway];
 
     public static IReadOnlyList<Option> Further { get; } = [Mtu, Mac, Routes];
 
-    /// <summary>The command line names a wire or an address.</summary>
+    /// <summary>True when the command line names a wire or an address.</summary>
     public static bool AreGiven(ParseResult parsed) => parsed.Read(Wire).Count > 0 || parsed.Read(Addresses).Count > 0;
 
-    /// <summary>The settings with what the command line says instead.</summary>
-    /// <exception cref="SettingsException">A wire has been given two of what it has one of.</exception>
+    /// <summary>The settings, overridden by the command line.</summary>
+    /// <exception cref="SettingsException">A wire has been given two values of an option that it has once.</exception>
     public static DriverSettings Merge(DriverSettings settings, ParseResult parsed)
     {
         var lines = parsed.Read(Wire).Select(static wire => new Line(wire)).DefaultIfEmpty(new Line(null)).ToList();
@@ -58,7 +58,7 @@ internal static class WireFlags
         return lines.Skip(1).Aggregate(lines[0].MergeMain(settings), static (merged, line) => line.MergeFurther(merged));
     }
 
-    /// <summary>Gives each value of a flag to the last wire before it.</summary>
+    /// <summary>Assigns each value of a flag to the last wire before it.</summary>
     private static void Deal<T>(ParseResult parsed, Flag<IReadOnlyList<T>> flag, List<Line> lines, Action<Line, T> take)
     {
         var values = parsed.Read(flag);
@@ -80,8 +80,8 @@ internal static class WireFlags
         }
     }
 
-    /// <summary>A wire of the command line with what belongs to it.</summary>
-    /// <param name="wire">Null: none was named.</param>
+    /// <summary>A wire of the command line with its options.</summary>
+    /// <param name="wire">Null: the options stand without a wire.</param>
     private sealed class Line(WireSpec? wire)
     {
         public List<IpPrefix> Addresses { get; } = [];
@@ -112,7 +112,7 @@ internal static class WireFlags
             Mtu = Mtu ?? settings.Mtu,
         };
 
-        /// <summary>It has the name of its device, and takes the place of one that settings call so.</summary>
+        /// <summary>Adds the wire as a further interface, named after its device. It replaces an interface of that name in the settings.</summary>
         public DriverSettings MergeFurther(DriverSettings settings)
         {
             var added = new InterfaceSettings(wire!.Name, wire, Addresses, Gateway, Mac, Mtu ?? 0, Routes, PeerAddresses);

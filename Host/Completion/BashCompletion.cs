@@ -3,7 +3,9 @@ using Tapwire.Host.Commands;
 
 namespace Tapwire.Host.Completion;
 
-/// <summary>A script for bash 4 or later. It needs nothing else, and uses bash-completion where that is loaded, for the program that <c>run</c> starts.</summary>
+/// <summary>
+/// A script for bash 4 or later, without dependencies. If bash-completion is loaded, the script uses it for the program that <c>run</c> starts.
+/// </summary>
 internal static class BashCompletion
 {
     public static string Write(CommandTree root)
@@ -105,11 +107,11 @@ internal static class BashCompletion
         return text.ToString();
     }
 
-    /// <summary>Whether another word of the command follows.</summary>
+    /// <summary>Writes the test whether a command has subcommands.</summary>
     private static void WriteGroups(StringBuilder text, CommandTree root) =>
         text.Append($"# Whether command $1 has commands of its own.\n_tapwire_group() {{\n    [[ $1 == @({string.Join('|', root.Commands.Where(static command => command.Commands.Count > 0).Select(static command => command.Name))}) ]]\n}}\n\n");
 
-    /// <summary>Whether a word follows an option.</summary>
+    /// <summary>Writes the test whether an option takes a value.</summary>
     private static void WriteTakes(StringBuilder text, CommandTree root)
     {
         text.Append("# Whether a value follows option $2 of command $1.\n_tapwire_takes() {\n    case \"$1 $2\" in\n");

@@ -3,7 +3,7 @@ using Tapwire.Host.Commands;
 
 namespace Tapwire.Host.Completion;
 
-/// <summary>A script for zsh's completion system, in the terms of its <c>_arguments</c>.</summary>
+/// <summary>A script for zsh's completion system, built on its <c>_arguments</c>.</summary>
 internal static class ZshCompletion
 {
     public static string Write(CommandTree root)
@@ -49,7 +49,7 @@ internal static class ZshCompletion
         return text.ToString();
     }
 
-    /// <summary>The body of a function for a command that has others: its own options, their names, and what each of them takes.</summary>
+    /// <summary>Appends the function of a command with subcommands: its own options, the subcommands' names, and the arguments of each.</summary>
     private static void AppendGroup(StringBuilder text, CommandTree group)
     {
         text.Append("  _arguments -C -S \\\n");
