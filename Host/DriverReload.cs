@@ -7,10 +7,10 @@ using Tapwire.Host.Configuration;
 namespace Tapwire.Host;
 
 /// <summary>
-/// Reads the settings of a driver again, and gives it what a driver that runs can take. Settings that are wrong change nothing. What has changed, what has not,
-/// and what waits for the next start is logged, each on one line.
+/// Reads the settings again, and applies those that a running driver can change. Wrong settings change nothing. The log has one line each for what has changed, what
+/// could not be changed, and what takes effect at the next start.
 /// </summary>
-/// <param name="load">Reads defaults, file and command line as at the start.</param>
+/// <param name="load">Reads defaults, file and command line, as at the start.</param>
 internal sealed class DriverReload(OpenedDriver driver, ServiceManager manager, Func<LoadedSettings> load)
 {
     /// <exception cref="OperationCanceledException">The driver is to end.</exception>
@@ -37,12 +37,12 @@ internal sealed class DriverReload(OpenedDriver driver, ServiceManager manager, 
         driver.Settings = outcome.Settings;
 
         var done = outcome.Done.ToList();
-        // What these keys have opened and closed has been said item by item.
+        // The driver has reported the changes of these keys item by item.
         done.AddRange(SettingKeys.Differences(outcome.Before ?? before, outcome.Settings).Select(static key => key.Name).Except(ItemKeys));
         if (driver.Level.MinimumLevel != wanted.Level)
             done.Add(HostConfiguration.LogLevel);
 
-        // Whichever level is the lower: that of a log which says less from now on does not hide that.
+        // The more verbose of both levels applies to the log of this change, so that a change to a quieter level does not hide its own report.
         var isLouder = wanted.Level < driver.Level.MinimumLevel;
         if (isLouder)
             SetLevel(wanted);
@@ -56,7 +56,9 @@ internal sealed class DriverReload(OpenedDriver driver, ServiceManager manager, 
             SetLevel(wanted);
     }
 
-    /// <summary>Actors ask for the level when they are made: those of before go on with theirs where that said less.</summary>
+    /// <summary>
+    /// Sets the log level. Actors read the level when they are made, so existing actors stay at theirs if it was quieter.
+    /// </summary>
     private void SetLevel(LoadedSettings wanted)
     {
         driver.Level.MinimumLevel = wanted.Level;

@@ -4,8 +4,8 @@ using System.Threading.Channels;
 namespace Tapwire.Host;
 
 /// <summary>
-/// What signals ask of a driver that runs: to show its counters (SIGUSR1), to read its settings again (SIGHUP). Asked before the driver is up it waits; asked twice
-/// before it has been done it is done once.
+/// Requests that signals make to a running driver: to print its counters (SIGUSR1), to read its settings again (SIGHUP). A request that comes before the driver is up
+/// waits. A request that is repeated before it is handled is handled once.
 /// </summary>
 internal sealed class DriverSignals : IDisposable
 {
@@ -28,8 +28,8 @@ internal sealed class DriverSignals : IDisposable
         _wake.Writer.TryWrite(true);
     }
 
-    /// <summary>Waits until something is asked, and takes it.</summary>
-    /// <exception cref="OperationCanceledException">The token is.</exception>
+    /// <summary>Waits for requests, and takes them.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public async Task<DriverRequests> TakeAsync(CancellationToken cancel)
     {
         await _wake.Reader.ReadAsync(cancel);
@@ -39,7 +39,7 @@ internal sealed class DriverSignals : IDisposable
     public void Dispose() => _show.Dispose();
 }
 
-/// <summary>What a driver is asked while it runs.</summary>
+/// <summary>Requests to a running driver.</summary>
 [Flags]
 internal enum DriverRequests
 {

@@ -2,10 +2,10 @@ using Tapwire.Posix;
 
 namespace Tapwire.Host;
 
-/// <summary>Why the system does not give a file or a directory, in its own words.</summary>
+/// <summary>The system's reason for refusing a file or directory, in the system's words.</summary>
 internal static class FileProblem
 {
-    /// <summary>What an operation on the path has thrown, as in "Permission denied".</summary>
+    /// <summary>The reason in an exception of an operation on the path, as in "Permission denied".</summary>
     public static string Describe(Exception e, string path) => e switch
     {
         FileNotFoundException or DirectoryNotFoundException => Errors.Describe(Errors.ENOENT),
@@ -16,11 +16,11 @@ internal static class FileProblem
         _ => SystemsWords(e),
     };
 
-    /// <summary>What the system said, which stands before the path that the caller names.</summary>
+    /// <summary>The system's words at the beginning of the message, without the path, which the caller adds.</summary>
     public static string SystemsWords(Exception e) => e.Message.Split(" : ")[0].TrimEnd('.');
 
-    /// <summary>A directory for what lasts no longer than the command.</summary>
-    /// <exception cref="CommandFailedException">None can be made.</exception>
+    /// <summary>Makes a directory for files that are not needed after the command.</summary>
+    /// <exception cref="CommandFailedException">The directory cannot be made.</exception>
     public static DirectoryInfo CreateTemporary(string prefix)
     {
         try

@@ -5,24 +5,26 @@ using Tapwire.Posix;
 namespace Tapwire.Host;
 
 /// <summary>
-/// What is left of memory: of the machine's or the control group's, and of the runtime's heap. The heap may have nine tenths of these (HeapHardLimitPercent in the
-/// program's project): beyond, nothing can be had any more, however much of the group's own limit is left.
+/// Measures the memory that is left: the machine's or control group's, and the runtime's heap. The heap is limited to nine tenths of the former
+/// (HeapHardLimitPercent in the project file). When it is full, allocations fail, however much of the group's limit is left.
 /// </summary>
-/// <param name="memory">The process's.</param>
-/// <param name="pool">What it keeps for reuse is let go where memory is scarce.</param>
+/// <param name="memory">The limit of the process.</param>
+/// <param name="pool">Its free buffers are released when memory is scarce.</param>
 internal sealed class HeapLimit(MemoryLimit memory, BufferPool pool)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    /// <summary>A collection may take a part of the time that is left between two, no more.</summary>
+    /// <summary>The pause after a collection is this many times as long as the collection, which bounds the share of time spent in them.</summary>
     private const int TimesApart = 20;
 
     private static readonly long Limit = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
     private long _mayCollectAt;
 
-    /// <summary>As a part of all, 0 to 1, the least of all limits. Where it would be scarce, what is no longer used goes back to the system before anybody is refused for it.</summary>
-    /// <remarks>Not for two threads at once.</remarks>
+    /// <summary>
+    /// The free part of all memory, 0 to 1, by the tightest limit. If it is scarce, unused memory is first returned to the system, before anybody is refused for lack of it.
+    /// </summary>
+    /// <remarks>Not thread-safe.</remarks>
     public double Left()
     {
         var left = Free();
@@ -31,7 +33,7 @@ internal sealed class HeapLimit(MemoryLimit memory, BufferPool pool)
             return left;
         pool.Trim();
 
-        // Aggressive: the kernel counts what the heap keeps for later as used, too.
+        // Aggressive, because the kernel counts memory that the heap keeps for later as used.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         var after = Environment.TickCount64;
         _mayCollectAt = after + Math.Max((long)Pause.TotalMilliseconds, TimesApart * (after - now));
@@ -40,7 +42,10 @@ internal sealed class HeapLimit(MemoryLimit memory, BufferPool pool)
 
     private double Free() => Math.Min(memory.Left(), Part(GC.GetTotalMemory(forceFullCollection: false)));
 
-    /// <summary>What the heap has reserved counts against its limit, with the holes between buffers. Nobody is refused for it, since not all of it comes back.</summary>
+    /// <summary>
+    /// The part of the heap's limit that is not committed. Committed memory includes holes between buffers. It only triggers a collection and refuses nobody, because
+    /// a collection does not return all of it.
+    /// </summary>
     private static double LeftToReserve() => Part(GC.GetGCMemoryInfo(GCKind.Any).TotalCommittedBytes);
 
     private static double Part(long used) => Limit <= 0 ? 1 : Math.Max(1 - used / (double)Limit, 0);

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Tapwire.Host;
 
-/// <summary>Ends the host when there is an interrupt, and says nothing. One that comes while the host starts waits until it has.</summary>
+/// <summary>Stops the host on an interrupt, and prints nothing. An interrupt during the start takes effect after it.</summary>
 internal sealed class HostLifetime(IHostApplicationLifetime application, Interrupt? interrupt) : IHostLifetime
 {
     public Task WaitForStartAsync(CancellationToken cancellationToken)

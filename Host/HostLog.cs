@@ -6,22 +6,22 @@ using Serilog.Events;
 
 namespace Tapwire.Host;
 
-/// <summary>Where log events go: to standard error, so that standard output stays the command's own; to a file where one is named.</summary>
+/// <summary>The destinations of the log: standard error, because standard output belongs to the command; and a file if one is named.</summary>
 internal static class HostLog
 {
-    /// <summary>The origin comes last, where it does not push aside what happened.</summary>
+    /// <summary>The origin comes last, so that the message begins in the same column.</summary>
     internal const string Template = "{Timestamp:HH:mm:ss.fff} {Level:u3} {Message:lj} [{" + LogOrigin.Property + "}]{NewLine}{Exception}";
 
     public static Logger Create(LogEventLevel level, string? file) => Create(new LoggingLevelSwitch(level), file);
 
-    /// <param name="level">Can be changed at any time.</param>
+    /// <param name="level">The level, which may change at any time.</param>
     public static Logger Create(LoggingLevelSwitch level, string? file)
     {
         var configuration = new LoggerConfiguration().MinimumLevel.ControlledBy(level).Enrich.With<LogOrigin>().Enrich.With<LogWords>()
             .WriteTo.Console(outputTemplate: Template, formatProvider: CultureInfo.InvariantCulture, standardErrorFromLevel: LogEventLevel.Verbose);
         if (file is not null)
             configuration = configuration.WriteTo.File(file, outputTemplate: Template, formatProvider: CultureInfo.InvariantCulture, shared: true);
-        // It says at each stop why it stops, and an exit code that is not the program's. Only who looks for a fault wants its phases.
+        // CoordinatedShutdown logs at every stop its reason and an exit code that is not the program's. Its messages help only in debugging.
         var shutdown = new LoggingLevelSwitch(OfShutdown(level.MinimumLevel));
         level.MinimumLevelChanged += (_, change) => shutdown.MinimumLevel = OfShutdown(change.NewLevel);
         return configuration.MinimumLevel.Override(typeof(CoordinatedShutdown).FullName!, shutdown).CreateLogger();
@@ -30,7 +30,7 @@ internal static class HostLog
     private static LogEventLevel OfShutdown(LogEventLevel level) =>
         level > LogEventLevel.Debug ? (LogEventLevel)Math.Max((int)level, (int)LogEventLevel.Warning) : level;
 
-    /// <summary>Serilog's level for the actor system's name of one. OFF lets only what is fatal through.</summary>
+    /// <summary>Serilog's level for an Akka.NET level. OFF passes only fatal events.</summary>
     public static LogEventLevel SerilogLevel(string? akkaLevel) => akkaLevel?.ToUpperInvariant() switch
     {
         "DEBUG" => LogEventLevel.Debug,
@@ -40,7 +40,7 @@ internal static class HostLog
         _ => LogEventLevel.Information,
     };
 
-    /// <summary>The actor system's name for a Serilog level.</summary>
+    /// <summary>Akka.NET's name for a Serilog level.</summary>
     public static string AkkaLevel(LogEventLevel level) => level switch
     {
         LogEventLevel.Verbose or LogEventLevel.Debug => "DEBUG",

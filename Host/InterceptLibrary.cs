@@ -5,14 +5,14 @@ using Tapwire.Posix;
 namespace Tapwire.Host;
 
 /// <summary>
-/// libtapwire.so as a file that the system's loader can find: the one beside the program, or else the one within it, written into a directory that nobody but
-/// this user can write to. There it stays: programs that were started with it start others, when this process has long ended.
+/// libtapwire.so as a file for the dynamic loader: the one beside the program, or else the embedded one, extracted to a directory that only this user can write
+/// to. The extracted file stays, because programs that were started with it start others after this process has ended.
 /// </summary>
 internal static class InterceptLibrary
 {
     public const string Name = "libtapwire.so";
 
-    // ELF: e_machine.
+    // Offset of e_machine in an ELF header.
     private const int MachineOffset = 18;
     private const int HeaderSize = 64;
     private const ushort MachineX64 = 62;
@@ -21,7 +21,7 @@ internal static class InterceptLibrary
     private const uint OwnersAlone = 0b111_000_000;
     private const uint OpenToRead = 0b111_101_101;
 
-    /// <exception cref="CommandFailedException">There is none for this machine, or no place for it.</exception>
+    /// <exception cref="CommandFailedException">There is no library for this machine, or no directory for it.</exception>
     public static string Find()
     {
         var beside = OwnFile.Beside(Name);
@@ -40,7 +40,7 @@ internal static class InterceptLibrary
         return CheckPath(Extract(library, Directories(Environment.GetEnvironmentVariable, Libc.geteuid())));
     }
 
-    /// <summary>Where the library may be written, best first. Root's must be open to the users that its programs become.</summary>
+    /// <summary>Directories for the library, best first. Root's must be readable by other users, because root's programs may switch to them.</summary>
     internal static IEnumerable<(string Path, uint Mode)> Directories(Func<string, string?> variable, uint userId)
     {
         if (userId == 0)
@@ -52,8 +52,8 @@ internal static class InterceptLibrary
         yield return (FormattableString.Invariant($"/var/tmp/tapwire-{userId}"), userId == 0 ? OpenToRead : OwnersAlone);
     }
 
-    /// <summary>Writes the library, unless it is there, under a name that is that of this build of the program: versions do not meet.</summary>
-    /// <exception cref="CommandFailedException">No directory will do; the message says why of each.</exception>
+    /// <summary>Extracts the library unless it has been already. Its name identifies this build of the program, so that versions do not conflict.</summary>
+    /// <exception cref="CommandFailedException">No directory is suitable; the message gives the reason for each.</exception>
     internal static string Extract(byte[] library, IEnumerable<(string Path, uint Mode)> directories)
     {
         var name = $"libtapwire-{typeof(InterceptLibrary).Module.ModuleVersionId:N}.so";
@@ -73,7 +73,7 @@ internal static class InterceptLibrary
                     Write(path, library, mode);
                 if (Libc.faccessat(Libc.AT_FDCWD, path, Libc.X_OK, 0) == 0)
                     return path;
-                // Where the filesystem is mounted with noexec, the loader refuses the library, too.
+                // On a filesystem that is mounted with noexec, the loader refuses libraries, too.
                 problems.Add($"{directory} lets nothing be executed");
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -86,12 +86,12 @@ internal static class InterceptLibrary
             + $"XDG_CACHE_HOME, or put {Name} beside the program.");
     }
 
-    /// <summary>Makes the directory where it is missing. Null if it is this user's alone; or what is wrong with it.</summary>
+    /// <summary>Makes the directory if it is missing. Returns null if the directory is this user's alone, else what is wrong with it.</summary>
     private static string? Refusal(string directory, uint mode)
     {
         if (FileStatus.TryOf(directory) is null)
         {
-            // The cache directory itself may be missing, not where it belongs. What is made here is nobody else's business.
+            // The cache directory itself may be missing and is then made, for its owner alone; its parent must exist.
             if (Path.GetDirectoryName(directory) is { } parent && !Directory.Exists(parent) && Directory.Exists(Path.GetDirectoryName(parent)))
                 Make(parent, OwnersAlone);
             if (!Directory.Exists(Path.GetDirectoryName(directory)))
@@ -99,7 +99,7 @@ internal static class InterceptLibrary
             Make(directory, mode);
         }
 
-        // Symbolic links are not followed: they lead where somebody else may have wanted it.
+        // Symbolic links are not followed, because another user may have planted one.
         return FileStatus.TryOf(directory) switch
         {
             null => "cannot be made",
@@ -114,26 +114,26 @@ internal static class InterceptLibrary
     {
         if (Libc.mkdir(directory, mode) != 0)
         {
-            // Where another process was faster, the directory is looked at as any other that was there before.
+            // Another process has made the directory meanwhile. The caller checks it like any other existing one.
             if (Libc.Errno != Errors.EEXIST)
                 throw Errors.Exception($"making {directory}", Libc.Errno);
             return;
         }
 
-        // The umask takes bits away from a new directory's mode.
+        // Necessary because the umask restricts the mode of a new directory.
         Errors.Check(Libc.chmod(directory, mode), $"setting the mode of {directory}");
     }
 
     private static bool IsThere(string path, byte[] library) =>
         FileStatus.TryOf(path) is { IsFile: true } && File.ReadAllBytes(path).AsSpan().SequenceEqual(library);
 
-    /// <summary>Under another name first: who comes at the same time sees all of it or nothing.</summary>
+    /// <summary>Writes the library under a temporary name and renames it, so that other processes see all of it or nothing.</summary>
     private static void Write(string path, byte[] library, uint mode)
     {
         var temporary = $"{path}.{Environment.ProcessId}";
         try
         {
-            // Left behind by a process of the same number that was killed.
+            // A process with the same id may have been killed and left the file behind.
             File.Delete(temporary);
             using (var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write))
                 file.Write(library);
@@ -147,7 +147,7 @@ internal static class InterceptLibrary
         }
     }
 
-    /// <summary>A library for another machine the loader would leave out with a warning, and the program would use the host's network.</summary>
+    /// <summary>Refuses a library for another machine. The loader would only warn and skip it, and the program would use the host's network.</summary>
     private static void CheckMachine(string what, ReadOnlySpan<byte> header)
     {
         var machine = header.Length >= HeaderSize && header.StartsWith("\u007FELF"u8) ? BinaryPrimitives.ReadUInt16LittleEndian(header[MachineOffset..]) : 0;

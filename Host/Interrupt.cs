@@ -3,10 +3,10 @@ using System.Runtime.InteropServices;
 namespace Tapwire.Host;
 
 /// <summary>
-/// Ctrl-C, SIGTERM, or a terminal that hangs up, as a cancellation: the command ends in order instead of dying. A second Ctrl-C or SIGTERM kills. A further SIGHUP
-/// does not: the shell sends one, and the kernel another.
+/// Turns Ctrl-C, SIGTERM and a terminal's hang-up into a cancellation, so that the command ends in order instead of dying. A second Ctrl-C or SIGTERM kills. A second
+/// SIGHUP does not, because the shell sends one and the kernel another.
 /// </summary>
-/// <remarks>A SIGHUP that is ignored when the program starts, as nohup has it, stays ignored.</remarks>
+/// <remarks>A SIGHUP that is ignored when the program starts, as by nohup, stays ignored.</remarks>
 internal sealed class Interrupt : IDisposable
 {
     private const int None = -1;
@@ -19,8 +19,9 @@ internal sealed class Interrupt : IDisposable
     private readonly PosixSignalRegistration? _hangUp;
     private int _exitCode = None;
 
-    /// <param name="hungUpWithoutTerminal">What a SIGHUP does that comes while the terminal is there, or where there was none at the start; null: it stops the command,
-    /// too.</param>
+    /// <param name="hungUpWithoutTerminal">
+    /// Handles a SIGHUP that comes while the terminal exists, or if there was none at the start. Null: such a SIGHUP stops the command, too.
+    /// </param>
     public Interrupt(Action? hungUpWithoutTerminal = null)
     {
         _hungUpWithoutTerminal = hungUpWithoutTerminal;
@@ -31,13 +32,13 @@ internal sealed class Interrupt : IDisposable
 
     public CancellationToken Token => _source.Token;
 
-    /// <summary>What a command that runs until it is stopped ends with; null before there was a signal.</summary>
+    /// <summary>The exit code of a command that runs until it is stopped; null before a signal.</summary>
     public int? ExitCode => Volatile.Read(ref _exitCode) is not None and var code ? code : null;
 
-    /// <summary>What a command ends with that has not done what it was asked because it was stopped.</summary>
+    /// <summary>The exit code of a command that was stopped before it had finished.</summary>
     public int CancelledCode => ExitCode is Host.ExitCode.HungUp ? Host.ExitCode.HungUp : Host.ExitCode.Interrupted;
 
-    /// <summary>Runs what ends with its cancellation, and gives that its exit code.</summary>
+    /// <summary>Runs a command. If it ends by the cancellation of its interrupt, the result is the exit code for that.</summary>
     public static async Task<int> RunAsync(Func<Interrupt, Task<int>> command)
     {
         using var interrupt = new Interrupt();

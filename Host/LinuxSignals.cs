@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Tapwire.Host;
 
-/// <summary>Signals that .NET has no name for, with the numbers that Linux has on x86-64 and Arm64 (signal(7)).</summary>
+/// <summary>Linux signals without a name in .NET, by their numbers on x86-64 and Arm64 (signal(7)).</summary>
 internal static class LinuxSignals
 {
     public const PosixSignal SIGUSR1 = (PosixSignal)10;

@@ -3,12 +3,12 @@ using Serilog.Events;
 
 namespace Tapwire.Host;
 
-/// <summary>Adds where an event comes from, short enough for a line of the log: the actor's path below the user guardian, or else the class.</summary>
+/// <summary>Adds the origin of a log event in short form: an actor's path below the user guardian, or else the class.</summary>
 internal sealed class LogOrigin : ILogEventEnricher
 {
     public const string Property = "Origin";
 
-    // Both are properties of what Akka.NET logs. A source that is no actor has a name of its own form there; it has a class, as events of the host have.
+    // Akka.NET sets both properties on its events. LogSource is useful only for actors; for other sources, and for the host's events, the class is.
     private const string Source = "LogSource";
     private const string Class = "SourceContext";
 

@@ -6,12 +6,12 @@ using Tapwire.Stack;
 
 namespace Tapwire.Host;
 
-/// <summary>Says what the code has a name or a type for in the words of the system and of settings. It costs nothing for what is not logged.</summary>
+/// <summary>Replaces values of certain types in log events by words that an operator knows. Events that are not logged cost nothing.</summary>
 internal sealed class LogWords : ILogEventEnricher
 {
     public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory)
     {
-        // Rarely more than one; the properties cannot be replaced while they are walked through.
+        // A list, because properties cannot be replaced during their enumeration. It rarely has more than one element.
         List<LogEventProperty>? replaced = null;
         foreach (var (name, value) in logEvent.Properties)
         {

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Tapwire.Host;
 
-/// <summary>Standard output, whose failure is told as such: a disk that is full must not read as one that the command works on.</summary>
+/// <summary>Standard output whose write failures are reported as such. A full disk must not look like a failure of the disk that the command works on.</summary>
 internal sealed class OutputStream(Stream output) : Stream
 {
     public override bool CanRead => false;
@@ -19,11 +19,11 @@ internal sealed class OutputStream(Stream output) : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <summary>A writer for the console, which keeps nothing back.</summary>
+    /// <summary>Opens an unbuffered writer for the console.</summary>
     public static TextWriter Open() => TextWriter.Synchronized(
         new StreamWriter(new OutputStream(Console.OpenStandardOutput()), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true });
 
-    /// <exception cref="CommandFailedException">It is full, or has gone.</exception>
+    /// <exception cref="CommandFailedException">Standard output is full, or its reader has gone.</exception>
     public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 
     /// <inheritdoc cref="Write(byte[], int, int)"/>

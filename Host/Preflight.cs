@@ -3,15 +3,15 @@ using System.Runtime.InteropServices;
 namespace Tapwire.Host;
 
 /// <summary>
-/// What has to be in order before the runtime loads more: each of its libraries keeps a descriptor, and where there is none left it ends with a trace. So this
-/// uses nothing but the core library and libc.
+/// Checks the preconditions of a start before the runtime loads more libraries: each keeps a descriptor, and without a free one the runtime fails with a stack trace.
+/// For the same reason this class uses only the core library and libc.
 /// </summary>
 internal static unsafe partial class Preflight
 {
-    /// <summary>Open files that a driver with one thread has before anybody uses it, most of them for the runtime's libraries.</summary>
+    /// <summary>Open files of an idle driver with one thread. Most belong to the runtime's libraries.</summary>
     public const int DriverFiles = 190;
 
-    /// <summary>Open files to begin with: <see cref="DriverFiles"/>, or the 210 of a demo with one connection, and some to work with.</summary>
+    /// <summary>Least limit on open files: <see cref="DriverFiles"/>, or the 210 of a demo with one connection, and a reserve.</summary>
     public const int LeastFiles = 256;
 
     private const int FileLimit = 7;
@@ -22,7 +22,7 @@ internal static unsafe partial class Preflight
     private const int Output = 1;
     private const int Error = 2;
 
-    /// <summary>Says with one line on standard error why the program cannot run.</summary>
+    /// <summary>True if the program can run. Otherwise one line on standard error gives the reason.</summary>
     public static bool Passes()
     {
         var isWritable = IsWritable(Output);
@@ -44,7 +44,7 @@ internal static unsafe partial class Preflight
         return false;
     }
 
-    /// <summary>What is opened next must not get the number of a stream that was closed, or messages would be written into it.</summary>
+    /// <summary>Opens the standard descriptors that are closed. Otherwise the next opened file would get such a number, and messages would be written into it.</summary>
     private static void KeepStandardDescriptors()
     {
         fixed (byte* path = "/dev/null\0"u8)
@@ -57,7 +57,7 @@ internal static unsafe partial class Preflight
         }
     }
 
-    /// <summary>A stream that was closed may have become a file that the runtime reads.</summary>
+    /// <summary>Tests the access mode, because the number of a closed stream may belong to a file that the runtime reads.</summary>
     private static bool IsWritable(int descriptor) => fcntl(descriptor, GetFlags, 0) is >= 0 and var flags && (flags & AccessMode) != ReadOnly;
 
     private static void Say(int number)

@@ -6,7 +6,7 @@ internal static class Program
 {
     public static int Main(string[] args) => Preflight.Passes() ? Run(args) : ExitCode.Failed;
 
-    // In a method of its own: what it needs is loaded when it is called, and that takes more descriptors than there may be.
+    // A method of its own, because the libraries that it needs are loaded when it is called, and they need more descriptors than the process may have.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int Run(string[] args) => TapwireCommandLine.RunProcessAsync(args).GetAwaiter().GetResult();
 }

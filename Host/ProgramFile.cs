@@ -3,18 +3,18 @@ using Tapwire.Posix;
 
 namespace Tapwire.Host;
 
-/// <summary>The file of a program, found as a shell finds it, with a shell's exit codes where there is none.</summary>
+/// <summary>Finds a program's file as a shell does, and fails with a shell's exit codes.</summary>
 internal static class ProgramFile
 {
-    // What execvp(3) takes where PATH is not set.
+    // The search path of execvp(3) without PATH.
     private const string DefaultPath = "/bin:/usr/bin";
 
-    // The kernel reads so much of a script's first line.
+    // The kernel reads this much of a script's first line.
     private const int MaxFirstLine = 255;
 
-    /// <param name="program">A path, or a name to be looked for in PATH.</param>
+    /// <param name="program">A path, or a name to be searched for in PATH.</param>
     /// <returns>The path to run.</returns>
-    /// <exception cref="CommandFailedException">It is not there, or cannot be run; with the exit code that a shell gives.</exception>
+    /// <exception cref="CommandFailedException">The file does not exist, or cannot be executed; with a shell's exit code.</exception>
     public static string Find(string program)
     {
         if (program.Length == 0)
@@ -42,7 +42,7 @@ internal static class ProgramFile
             : Refused(name, found);
     }
 
-    /// <summary>The system has not run a file that <see cref="Find"/> has found.</summary>
+    /// <summary>The error for a file that <see cref="Find"/> has found and the system has not run.</summary>
     public static CommandFailedException NotRun(string program, int errno) => new(errno == Errors.ENOENT
         ? $"'{Complaint.Short(program)}' cannot be run: the loader that it was linked for is not there; install that system's C library."
         : $"'{Complaint.Short(program)}' cannot be run: {Errors.Describe(errno)}.", ExitCode.NotExecutable);
@@ -55,12 +55,12 @@ internal static class ProgramFile
         _ => "",
     }}.", errno is Errors.ENOENT or Errors.ENOTDIR ? ExitCode.NotFound : ExitCode.NotExecutable);
 
-    /// <summary>0, or an errno.</summary>
+    /// <summary>Checks that a file can be executed: 0, or an errno.</summary>
     private static int Problem(string file) => Directory.Exists(file)
         ? Errors.EISDIR
         : Libc.faccessat(Libc.AT_FDCWD, file, Libc.X_OK, Libc.AT_EACCESS) == 0 ? 0 : Libc.Errno;
 
-    /// <summary>Of a script whose interpreter is missing the kernel says that the script is.</summary>
+    /// <summary>Checks a script's interpreter. If the interpreter is missing, the kernel reports the script itself as missing.</summary>
     private static string CheckInterpreter(string file)
     {
         if (Interpreter(file) is { } interpreter && !File.Exists(interpreter))
@@ -73,7 +73,7 @@ internal static class ProgramFile
         return file;
     }
 
-    /// <summary>Null where the file is no script, or may not be read.</summary>
+    /// <summary>The interpreter of a script; null if the file is no script, or cannot be read.</summary>
     private static string? Interpreter(string file)
     {
         try

@@ -7,15 +7,15 @@ using Tapwire.Posix;
 
 namespace Tapwire.Host;
 
-/// <summary>Starts programs with libtapwire.so in them, in this process's place or beside it.</summary>
+/// <summary>Starts programs with libtapwire.so preloaded, in place of this process or as a child.</summary>
 internal static unsafe class ProgramStart
 {
     private const int SignalInterrupt = 2;
     private const int SignalQuit = 3;
     private const string Shell = "/bin/sh";
 
-    /// <summary>What the library is told: docs/link-protocol.md.</summary>
-    /// <exception cref="CommandFailedException">There is no library for this machine, or it cannot be named in LD_PRELOAD.</exception>
+    /// <summary>The environment variables for the library: docs/link-protocol.md.</summary>
+    /// <exception cref="CommandFailedException">There is no library for this machine, or LD_PRELOAD cannot express its path.</exception>
     public static IReadOnlyDictionary<string, string> Environment(string link, IReadOnlyList<IpPrefix> routes)
     {
         var library = InterceptLibrary.Find();
@@ -28,9 +28,9 @@ internal static unsafe class ProgramStart
         };
     }
 
-    /// <summary>Runs the program in this process's place. Returns only if that is not possible.</summary>
-    /// <param name="file">What <see cref="ProgramFile.Find"/> has found.</param>
-    /// <returns>Why not, with the exit code that a shell would give.</returns>
+    /// <summary>Replaces this process by the program. Returns only on failure.</summary>
+    /// <param name="file">The file from <see cref="ProgramFile.Find"/>.</param>
+    /// <returns>The reason of the failure, with a shell's exit code.</returns>
     public static CommandFailedException Replace(string file, string[] program, IReadOnlyDictionary<string, string> environment)
     {
         var all = System.Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>()
@@ -41,16 +41,16 @@ internal static unsafe class ProgramStart
         var path = Bytes(file);
         var arguments = Vector(program);
         var variables = Vector(all.Select(variable => $"{variable.Key}={variable.Value}"));
-        // This runtime ignores SIGPIPE, and has raised the limit on open files: neither is for others to inherit.
+        // The runtime ignores SIGPIPE and has raised the limit on open files. The program must inherit neither.
         _ = Libc.signal(Libc.SIGPIPE, 0);
         using var limit = new InheritedLimit();
         _ = Libc.execvpe(path, arguments, variables);
         return ProgramFile.NotRun(program[0], Libc.Errno);
     }
 
-    /// <summary>Runs the program beside this process, with its terminal and streams.</summary>
-    /// <param name="file">What <see cref="ProgramFile.Find"/> has found.</param>
-    /// <exception cref="CommandFailedException">It cannot be started.</exception>
+    /// <summary>Runs the program as a child, with this process's terminal and streams.</summary>
+    /// <param name="file">The file from <see cref="ProgramFile.Find"/>.</param>
+    /// <exception cref="CommandFailedException">The program cannot be started.</exception>
     public static Process Start(string file, string[] program, IReadOnlyDictionary<string, string> environment)
     {
         try
@@ -59,7 +59,7 @@ internal static unsafe class ProgramStart
         }
         catch (Win32Exception e) when (e.NativeErrorCode == Errors.ENOEXEC)
         {
-            // As execvp(3) does with a script that names no interpreter.
+            // execvp(3) also passes a script without an interpreter line to the shell.
             return Start(Shell, program.Skip(1).Prepend(file), environment);
         }
         catch (Win32Exception e)
@@ -77,7 +77,7 @@ internal static unsafe class ProgramStart
         return Process.Start(start)!;
     }
 
-    /// <summary>Passes a signal on, unless the terminal has given it to the program, too.</summary>
+    /// <summary>Passes a signal on to the child, unless the terminal has sent it to the child as well.</summary>
     public static void Signal(Process child, PosixSignal signal)
     {
         var number = signal switch
@@ -93,7 +93,7 @@ internal static unsafe class ProgramStart
         _ = Libc.kill(child.Id, number);
     }
 
-    // Never freed: the program that follows has another memory.
+    // Never freed, because the new program replaces this memory.
     private static byte* Bytes(string text) => (byte*)Marshal.StringToCoTaskMemUTF8(text);
 
     private static byte** Vector(IEnumerable<string> texts)
@@ -106,7 +106,7 @@ internal static unsafe class ProgramStart
         return vector;
     }
 
-    /// <summary>While it exists, the limit on open files is that of the process which started this one; the runtime has raised this one's.</summary>
+    /// <summary>Sets the limit on open files to the parent process's while it exists, so that a child does not inherit the limit that the runtime has raised.</summary>
     private sealed class InheritedLimit : IDisposable
     {
         private Libc.ResourceLimit _own;

@@ -11,10 +11,10 @@ using Tapwire.Wires;
 
 namespace Tapwire.Host;
 
-/// <summary>A cable between two devices, in a host of its own, from its start to its end.</summary>
+/// <summary>A cable between two devices, with a host of its own, from start to stop.</summary>
 internal sealed class RunningCable : IAsyncDisposable
 {
-    // Frames under way are kept for reuse up to this much: 100 ms of 10 Gbit/s.
+    // Limit of buffers kept for reuse: the frames that 10 Gbit/s has in flight in 100 ms.
     private const int PoolBytes = 256 << 20;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -31,10 +31,10 @@ internal sealed class RunningCable : IAsyncDisposable
         Stopping = ActorHost.WaitForShutdownAsync(host);
     }
 
-    /// <summary>Ends when the cable is to stop: somebody interrupts it, or it has ended by itself, which it does only after a fault.</summary>
+    /// <summary>Completes when the cable is to stop: on an interrupt, or after a fault has ended it.</summary>
     public Task Stopping { get; }
 
-    /// <summary>Plugs in the devices, which are the cable's own from now on, unless this throws.</summary>
+    /// <summary>Connects the devices. Unless this throws, the cable owns them from now on.</summary>
     public static async Task<RunningCable> StartAsync(Config config, TapSettings settings, CableOptions options,
         (IWire Wire, Func<IWire> Open) a, (IWire Wire, Func<IWire> Open) b, Interrupt interrupt)
     {

@@ -20,7 +20,7 @@ using Tapwire.Posix;
 
 namespace Tapwire.Host;
 
-/// <summary>One driver in a host of its own, from its start to its orderly stop.</summary>
+/// <summary>One driver, with a host of its own, from its start to its orderly stop.</summary>
 internal sealed class RunningDriver : IAsyncDisposable
 {
     public const string DispatcherId = $"{Root}.{DispatcherKey}";
@@ -30,7 +30,7 @@ internal sealed class RunningDriver : IAsyncDisposable
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    // Its parts have their own, one after the other.
+    // The parts of a driver have time-outs of their own, which add up.
     private static readonly TimeSpan LongestChange = TimeSpan.FromMinutes(2);
 
     private readonly IHost _host;
@@ -47,22 +47,23 @@ internal sealed class RunningDriver : IAsyncDisposable
         Ended = driver.WatchAsync();
     }
 
-    /// <summary>The host's: actor system, registry of actors, health checks.</summary>
+    /// <summary>The host's services: actor system, actor registry, health checks.</summary>
     public IServiceProvider Services => _host.Services;
 
     public ActorSystem System => Services.GetRequiredService<ActorSystem>();
 
     public DriverReady Ready { get; }
 
-    /// <summary>Ends when the driver has: by <see cref="StopAsync"/>, or because it failed.</summary>
+    /// <summary>Completes when the driver has ended: by <see cref="StopAsync"/>, or by a failure.</summary>
     public Task Ended { get; }
 
-    /// <summary>Starts a driver. Wires, link and ports are its own from now on, also when it does not start. What the wires' device does not offload is done in
-    /// software, if the settings have it so.</summary>
-    /// <param name="wires">Of each of <see cref="DriverSettings.AllInterfaces"/>, in that order, the queues of its wire, as many as the settings have shards.</param>
-    /// <param name="open">Opens a queue of an interface's wire: again, or of one that comes while the driver runs.</param>
-    /// <param name="interrupt">What asks it to stop; null if the caller alone does. See <see cref="WaitForShutdownAsync"/>.</param>
-    /// <exception cref="CommandFailedException">It does not come up, and why.</exception>
+    /// <summary>
+    /// Starts a driver, which owns wires, link and ports from now on, even if the start fails. If the settings say so, offloads that a wire's device lacks are done in software.
+    /// </summary>
+    /// <param name="wires">For each of <see cref="DriverSettings.AllInterfaces"/>, in the same order, the queues of its wire, one for each shard.</param>
+    /// <param name="open">Opens a queue of an interface's wire, to reopen it or for an interface that is added later.</param>
+    /// <param name="interrupt">Asks the driver to stop; null if only the caller does. See <see cref="WaitForShutdownAsync"/>.</param>
+    /// <exception cref="CommandFailedException">The driver does not come up; the message says why.</exception>
     public static async Task<RunningDriver> StartAsync(string name, Config config, DriverSettings settings, IReadOnlyList<IReadOnlyList<IWire>> wires, Func<InterfaceSettings, IWire> open,
         LinkListener? link,
         BufferPool pool, byte[]? secret = null, IReadOnlyList<HostPort>? hostPorts = null, Interrupt? interrupt = null)
@@ -118,11 +119,11 @@ internal sealed class RunningDriver : IAsyncDisposable
 
     public Task<T> AskStack<T>(object question) => Ready.Stack.Ask<T>(question, Patience);
 
-    /// <summary>How the driver is.</summary>
-    /// <exception cref="CommandFailedException">It stops, or does not answer.</exception>
+    /// <summary>The driver's status.</summary>
+    /// <exception cref="CommandFailedException">The driver is stopping, or does not answer.</exception>
     public Task<DriverStatus> StatusAsync(CancellationToken cancel = default) => AskAsync<DriverStatus>(GetStatus.Instance, Patience, cancel);
 
-    /// <summary>Whether the driver, with all the actors that it asks, still answers.</summary>
+    /// <summary>True if the driver and all actors that it asks for their status answer.</summary>
     public async Task<bool> AnswersAsync(CancellationToken cancel)
     {
         try
@@ -136,9 +137,9 @@ internal sealed class RunningDriver : IAsyncDisposable
         }
     }
 
-    /// <summary>Gives a driver that runs other settings. One that is told so before the last has been done refuses.</summary>
-    /// <param name="users">The ids of the users that the settings name.</param>
-    /// <exception cref="CommandFailedException">It stops, is busy, or does not answer.</exception>
+    /// <summary>Gives a running driver other settings. The driver refuses while a previous change is in progress.</summary>
+    /// <param name="users">Ids of the users that the settings name.</param>
+    /// <exception cref="CommandFailedException">The driver is stopping, is busy, or does not answer.</exception>
     public async Task<Reconfigured> ReconfigureAsync(DriverSettings settings, IReadOnlyCollection<uint> users, CancellationToken cancel = default)
     {
         var done = await AskAsync<Reconfigured>(new Reconfigure(settings, users), LongestChange, cancel);
@@ -146,16 +147,16 @@ internal sealed class RunningDriver : IAsyncDisposable
         return done;
     }
 
-    /// <summary>Ends when the driver is to stop: somebody interrupts it, or it has ended by itself.</summary>
+    /// <summary>Completes when the driver is to stop: on an interrupt, or after it has ended by itself.</summary>
     public Task WaitForShutdownAsync() => ActorHost.WaitForShutdownAsync(_host);
 
-    /// <summary>Applications see the end of their streams, TCP gets FIN or RST, the wire closes last.</summary>
+    /// <summary>Stops in order: applications see the end of their streams, TCP sends FIN or RST, and the wire closes last.</summary>
     public Task StopAsync() => _stopped ??= ActorHost.StopAsync(_host);
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
-    /// <summary>Opens that many queues of a wire, or none.</summary>
-    /// <exception cref="WireException">One does not open.</exception>
+    /// <summary>Opens the given number of queues of a wire, or none.</summary>
+    /// <exception cref="WireException">A queue does not open.</exception>
     internal static IReadOnlyList<IWire> OpenAll(int count, Func<IWire> open)
     {
         var wires = new List<IWire>();
@@ -173,7 +174,7 @@ internal sealed class RunningDriver : IAsyncDisposable
         }
     }
 
-    /// <exception cref="SettingsException">The dispatcher is not one that has a reactor.</exception>
+    /// <exception cref="SettingsException">The dispatcher has no reactor.</exception>
     internal static IReactor ReactorOf(ActorSystem system, string dispatcher) => system.Dispatchers.Lookup(dispatcher) is ReactorDispatcher found
         ? found.Reactor
         : throw new SettingsException($"{DispatcherId}.type must be \"Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors\".");
@@ -184,7 +185,7 @@ internal sealed class RunningDriver : IAsyncDisposable
         return new DescriptorRoom(Math.Max(limit.Ceiling - OpenFileLimit.Used(), 0), limit.Limit);
     }
 
-    /// <summary>The first shard's dispatcher is the one that is set; each further one has one of its own like it.</summary>
+    /// <summary>The dispatcher of a shard. The first shard uses the configured one; each further shard has a copy of its own.</summary>
     private static string DispatcherOf(int shard) => shard == 0 ? DispatcherId : $"{DispatcherId}-shard{shard}";
 
     private static Config WithDispatchers(Config config, int shards)
@@ -198,7 +199,7 @@ internal sealed class RunningDriver : IAsyncDisposable
     {
         const string NoAnswer = "The driver does not come up; the log says why.";
         var answer = driver.Ask<object>(WhenReady.Instance, Patience);
-        // An actor that has ended answers nothing; why, it has said before.
+        // An actor that has ended does not answer. It has logged the reason.
         if (await Task.WhenAny(answer, ended) == ended && !answer.IsCompleted)
             throw new CommandFailedException(NoAnswer);
         try
@@ -235,10 +236,10 @@ internal sealed class RunningDriver : IAsyncDisposable
         return Done.Instance;
     }
 
-    /// <summary>How long a stop may take: the driver's own patience, which changes with its settings, and time enough for last words and for closing everything.</summary>
+    /// <summary>The time-out of a stop: the driver's shutdown time-out, which changes with its settings, and a margin for final frames and closing.</summary>
     private sealed class StopPatience(TimeSpan shutdownTimeout)
     {
-        /// <summary>What the host, whose patience does not change, has to allow.</summary>
+        /// <summary>The longest possible time-out. The host needs it, because the host's own time-out does not change.</summary>
         public static TimeSpan Longest => DriverSettings.LongestShutdownTimeout + Patience;
 
         public TimeSpan ShutdownTimeout { get; set; } = shutdownTimeout;

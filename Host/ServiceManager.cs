@@ -7,7 +7,7 @@ using Serilog;
 namespace Tapwire.Host;
 
 /// <summary>
-/// What a service manager is told of this process, if it has asked for that when it started it (sd_notify(3), Type=notify). Elsewhere nothing is sent.
+/// Notifies the service manager, if it has asked for that at the start (sd_notify(3), Type=notify). Otherwise nothing is sent.
 /// </summary>
 internal sealed class ServiceManager
 {
@@ -25,10 +25,10 @@ internal sealed class ServiceManager
         WatchdogTimeout = AskedTimeout();
     }
 
-    /// <summary>The process is ended when it has said nothing for that long; null: nobody waits for it.</summary>
+    /// <summary>The service manager ends a process that has sent no notification for this long; null: it has no watchdog.</summary>
     public TimeSpan? WatchdogTimeout { get; }
 
-    /// <summary>Takes what the environment says of it, and removes it there: programs that this process starts are not the service.</summary>
+    /// <summary>Takes the variables from the environment and removes them there, because programs that this process starts are not the service.</summary>
     public static ServiceManager Take(TimeProvider? clock = null)
     {
         var manager = new ServiceManager(clock ?? TimeProvider.System);
@@ -37,18 +37,18 @@ internal sealed class ServiceManager
         return manager;
     }
 
-    /// <summary>The service does its work, after its start or after it has read its settings again.</summary>
-    /// <param name="status">One line for people.</param>
+    /// <summary>Notifies that the service is running, after its start or a reload.</summary>
+    /// <param name="status">One line for the operator.</param>
     public void Ready(string status) => Tell($"READY=1\nSTATUS={status}");
 
-    /// <summary>It reads its settings again. <see cref="Ready"/> follows, whatever comes of it.</summary>
+    /// <summary>Notifies that the settings are read again. <see cref="Ready"/> must follow, even if the reload fails.</summary>
     public void Reloading() => Tell(string.Create(CultureInfo.InvariantCulture,
         $"RELOADING=1\nMONOTONIC_USEC={(long)_clock.GetElapsedTime(0).TotalMicroseconds}\nSTATUS=reading its settings again"));
 
     public void Stopping() => Tell("STOPPING=1\nSTATUS=stopping in order");
 
-    /// <summary>Says twice in the time that is asked for that the service is well, while it is. Ends with the token.</summary>
-    /// <param name="isWell">Ends, with true, if the service is well; what it answers after its token has ended does not count.</param>
+    /// <summary>Notifies the watchdog twice per time-out while the service is healthy. Ends with the token.</summary>
+    /// <param name="isWell">Tests whether the service is healthy. An answer after the cancellation of its token does not count.</param>
     public async Task KeepAliveAsync(Func<CancellationToken, Task<bool>> isWell, CancellationToken ending)
     {
         if (WatchdogTimeout is not { } timeout)
@@ -64,7 +64,7 @@ internal sealed class ServiceManager
         }
     }
 
-    /// <summary>Of this process: one that was started by the service inherits the variables, and is not meant.</summary>
+    /// <summary>The watchdog's time-out for this process. A process that the service has started inherits the variables, but they do not apply to it.</summary>
     private static TimeSpan? AskedTimeout() =>
         long.TryParse(Environment.GetEnvironmentVariable(WatchdogVariable), NumberStyles.None, CultureInfo.InvariantCulture, out var microseconds) && microseconds > 0
         && (Environment.GetEnvironmentVariable(WatchdogProcessVariable) is not { Length: > 0 } process || process == Environment.ProcessId.ToString(CultureInfo.InvariantCulture))
@@ -81,7 +81,7 @@ internal sealed class ServiceManager
         }
         catch (Exception e) when (e is SocketException or ArgumentException)
         {
-            // Who does not listen once will not later; that the driver works does not depend on it.
+            // Only the first failure is logged: a manager that does not listen once will not later, and the driver works without it.
             if (!_hasFailed)
                 Log.Warning("The service manager cannot be told how the driver is: {Reason} (NOTIFY_SOCKET)", e.Message);
             _hasFailed = true;

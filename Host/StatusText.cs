@@ -4,17 +4,17 @@ using Spectre.Console;
 
 namespace Tapwire.Host;
 
-/// <summary>A driver's status as a person reads it: what <c>tapwire status</c> prints, and a driver itself on SIGUSR1.</summary>
+/// <summary>A driver's status as text: printed by <c>tapwire status</c>, and by a driver on SIGUSR1.</summary>
 internal static class StatusText
 {
-    /// <summary>Prints it on standard output.</summary>
-    /// <param name="json">As the driver answers it: docs/link-protocol.md.</param>
+    /// <summary>Prints the status on standard output.</summary>
+    /// <param name="json">The driver's answer: docs/link-protocol.md.</param>
     public static void Print(string json)
     {
         using var document = JsonDocument.Parse(json);
         var status = document.RootElement;
         Console.WriteLine($"up           {TimeSpan.FromSeconds(status.GetProperty("uptimeSeconds").GetDouble()):d\\.hh\\:mm\\:ss}");
-        // A driver of before 0.14 has one interface, and says of it at the top what others say of each.
+        // A driver before 0.14 has one interface. Its properties are at the top level instead of in a list.
         if (status.TryGetProperty("interfaces", out var interfaces))
         {
             foreach (var each in interfaces.EnumerateArray())

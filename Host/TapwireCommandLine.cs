@@ -10,10 +10,10 @@ using Tapwire.Posix;
 
 namespace Tapwire.Host;
 
-/// <summary>The command line as a whole: parses, runs, and turns what goes wrong into one line and an exit code.</summary>
+/// <summary>The whole command line: parses and runs it, and turns a failure into one line and an exit code.</summary>
 internal static class TapwireCommandLine
 {
-    /// <summary>The commands, and what they have in common.</summary>
+    /// <summary>Makes the commands, and the options that they share.</summary>
     public static RootCommand Create()
     {
         var root = new RootCommand("TCP/IP sockets for applications on a network that the kernel does not route.")
@@ -36,12 +36,12 @@ internal static class TapwireCommandLine
         helpOption.Action = help;
         helpOption.Description = "Shows this help.";
         root.Options.OfType<VersionOption>().Single().Description = "Shows the version.";
-        // Without a command there is nothing to be done but to say what there is.
+        // Without a command, help is printed.
         root.SetAction(parsed => help.Invoke(parsed));
         return root;
     }
 
-    /// <summary>Runs in a process of its own: what goes wrong with standard output, or on a thread that nobody waits for, is told in one line, too.</summary>
+    /// <summary>Runs as the process's main method: failures of standard output, and on threads that nobody awaits, are reported in one line, too.</summary>
     public static Task<int> RunProcessAsync(string[] args)
     {
         AppDomain.CurrentDomain.UnhandledException += (_, fault) =>
@@ -60,7 +60,7 @@ internal static class TapwireCommandLine
     {
         try
         {
-            // A word that begins with @ is a word: programs that are run have such arguments.
+            // Response files are off, because programs that are run may have arguments that begin with @.
             var parsed = Create().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (parsed.Errors.Count > 0 || parsed.UnmatchedTokens.Count > 0 || UsageErrors.StrayOption(parsed) is not null)
             {
@@ -70,7 +70,7 @@ internal static class TapwireCommandLine
                 return ExitCode.Usage;
             }
 
-            // Ctrl-C and SIGTERM are the commands' own: an orderly stop takes longer than the library's patience.
+            // The commands handle Ctrl-C and SIGTERM themselves, because an orderly stop takes longer than the library's time-out.
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
         catch (OperationCanceledException)
@@ -87,13 +87,13 @@ internal static class TapwireCommandLine
         }
     }
 
-    /// <summary>Says in one line what went wrong, whatever it was.</summary>
+    /// <summary>Reports any failure in one line.</summary>
     /// <returns>The exit code.</returns>
     internal static int Told(Exception e)
     {
         if (e is not (SettingsException or CommandFailedException or WireException or LinkListenException or IOException or UnauthorizedAccessException or SocketException))
             return Unexpected(e);
-        // Where it came from is for who looks for a fault.
+        // The stack trace is for debugging only.
         Log.Debug(e, "The command has failed");
         Complaint.Write(e.Message);
         return e switch
@@ -112,7 +112,7 @@ internal static class TapwireCommandLine
     }
 }
 
-/// <summary>A command cannot do what it was asked. The message is the one line that the user sees.</summary>
+/// <summary>A command cannot do what it was asked. The message is the line that the user sees.</summary>
 internal sealed class CommandFailedException : Exception
 {
     public CommandFailedException(string message, Exception? inner = null)
@@ -123,6 +123,6 @@ internal sealed class CommandFailedException : Exception
     public CommandFailedException(string message, int exitCode)
         : base(message) => ExitCode = exitCode;
 
-    /// <summary>What the program ends with.</summary>
+    /// <summary>The exit code of the program.</summary>
     public int ExitCode { get; } = Host.ExitCode.Failed;
 }

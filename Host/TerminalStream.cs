@@ -4,17 +4,17 @@ using Tapwire.Posix;
 namespace Tapwire.Host;
 
 /// <summary>
-/// Standard output or error where it is a terminal. Once that has hung up, every write to it fails, while the program still has to stop in order: what it says
-/// then is lost, and nothing else.
+/// Standard output or error on a terminal. After a hang-up every write to the terminal fails, although the program still has to stop in order. This stream drops
+/// such output and lets the program go on.
 /// </summary>
-/// <remarks>A file or a pipe is left as it is: whoever cannot write his result there is to be told.</remarks>
+/// <remarks>Files and pipes are not wrapped: a failure to write there has to be reported.</remarks>
 internal sealed class TerminalStream(TextWriter terminal) : TextWriter
 {
     private bool _isGone;
 
     public override Encoding Encoding => terminal.Encoding;
 
-    /// <summary>Puts one before each of the program's streams that is a terminal.</summary>
+    /// <summary>Wraps those of the program's streams that are terminals.</summary>
     public static void Install()
     {
         if (!Console.IsOutputRedirected)
@@ -29,7 +29,7 @@ internal sealed class TerminalStream(TextWriter terminal) : TextWriter
 
     public override void Write(char[] buffer, int index, int count) => Try((buffer, index, count), static (to, part) => to.Write(part.buffer, part.index, part.count));
 
-    /// <summary>In one write, as the stream itself does it: lines of several threads stay whole.</summary>
+    /// <summary>Writes a line by one call, like the stream itself, so that lines of several threads do not mix.</summary>
     public override void WriteLine(string? value) => Try(value, static (to, value) => to.WriteLine(value));
 
     public override void Flush() => Try(0, static (to, _) => to.Flush());

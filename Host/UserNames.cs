@@ -5,10 +5,10 @@ using Tapwire.Posix;
 
 namespace Tapwire.Host;
 
-/// <summary>Users by name, as the system's user database has them.</summary>
+/// <summary>Looks up users by name in the system's user database.</summary>
 internal static unsafe class UserNames
 {
-    /// <exception cref="SettingsException">There is no such user.</exception>
+    /// <exception cref="SettingsException">No user has this name.</exception>
     public static IReadOnlyCollection<uint> Resolve(IReadOnlyList<string> users) => [.. users.Select(Resolve)];
 
     private static uint Resolve(string user)

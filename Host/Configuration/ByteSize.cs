@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace Tapwire.Host.Configuration;
 
-/// <summary>Sizes as people write them: 512, 64KiB, 1.5MiB, 10MB. KiB, MiB, GiB are powers of 1024; kB, KB, MB, GB powers of 1000; K, M, G as HOCON has them, of 1024.</summary>
+/// <summary>
+/// Sizes in the notation of users: 512, 64KiB, 1.5MiB, 10MB. KiB, MiB and GiB are powers of 1024; kB, KB, MB and GB are powers of 1000; K, M and G are powers of 1024,
+/// as in HOCON.
+/// </summary>
 internal static class ByteSize
 {
     private static readonly (string Suffix, double Factor)[] Units =
@@ -32,7 +35,7 @@ internal static class ByteSize
         return true;
     }
 
-    /// <summary>The shortest of 512 B, 64 KiB, 1.5 MiB, ...</summary>
+    /// <summary>Formats a size in the largest fitting unit: 512 B, 64 KiB, 1.5 MiB, ...</summary>
     public static string Format(double bytes)
     {
         string[] units = ["B", "KiB", "MiB", "GiB", "TiB"];

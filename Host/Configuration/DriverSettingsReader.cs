@@ -12,12 +12,12 @@ using Tapwire.Stack.Udp;
 
 namespace Tapwire.Host.Configuration;
 
-/// <summary>Reads everything below <c>tapwire</c> and checks it.</summary>
+/// <summary>Reads and checks all settings below <c>tapwire</c>.</summary>
 internal static class DriverSettingsReader
 {
     private const string Dispatcher = "Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors";
 
-    /// <exception cref="SettingsException">A value that cannot be used, or a key that is not a setting.</exception>
+    /// <exception cref="SettingsException">A value is invalid, or a key is not a setting.</exception>
     public static DriverSettings Read(Config config, IReadOnlyList<SettingsSource> sources)
     {
         var read = new SettingsReader(config, "tapwire", sources);
@@ -61,7 +61,7 @@ internal static class DriverSettingsReader
         return settings;
     }
 
-    /// <summary>A section of <c>tapwire.interfaces</c>: only the wire must be there.</summary>
+    /// <summary>Reads one section of <c>tapwire.interfaces</c>. Only the wire is mandatory.</summary>
     private static InterfaceSettings ReadInterface(SettingsReader read, string name)
     {
         var at = HoconKeys.Join("interfaces", name) + ".";
@@ -83,10 +83,10 @@ internal static class DriverSettingsReader
             ? mtu
             : throw read.Bad(key, read.Text(key), $"0 or {InterfaceSettings.MinMtu}..{InterfaceSettings.MaxMtu}");
 
-    /// <summary>The runtime reads this section itself when it makes the dispatcher.</summary>
+    /// <summary>Checks the section of the dispatcher. The actor system itself reads it when it makes the dispatcher.</summary>
     private static void CheckDispatcher(SettingsReader read)
     {
-        // The actors use descriptors, for which no other has a reactor.
+        // The actors need a reactor for their descriptors, and only this dispatcher has one.
         if (read.Text("dispatcher.type") is var type && type != Dispatcher)
             throw read.Bad("dispatcher.type", type, $"\"{Dispatcher}\"");
         read.Number("dispatcher.throughput", 1, 1_000_000);
@@ -190,8 +190,8 @@ internal static class DriverSettingsReader
             read.Time("proxy.connect-timeout", least, most), read.Number("proxy.max-flows", 1, 65536), read.Time("proxy.flow-idle", least, TimeSpan.FromDays(1)));
     }
 
-    /// <summary>Neither a group's address nor none.</summary>
-    /// <param name="problem">With false: why it cannot be; empty where it is no address at all.</param>
+    /// <summary>Parses an Ethernet address for an interface: neither a group address nor all zeros.</summary>
+    /// <param name="problem">With false: why the address cannot be used; empty if the text is no address at all.</param>
     public static bool TryParseHardware(string text, out MacAddress mac, [NotNullWhen(false)] out string? problem)
     {
         problem = !MacAddress.TryParse(text, null, out mac) ? ""

@@ -1,28 +1,28 @@
 namespace Tapwire.Host.Configuration;
 
-/// <summary>A key as a text has it.</summary>
-/// <param name="Parent">The path of the section that it stands in; empty at the root.</param>
-/// <param name="Line">Where it is assigned last, counted from 1.</param>
+/// <summary>A key of a HOCON text.</summary>
+/// <param name="Parent">The path of the enclosing section; empty at the root.</param>
+/// <param name="Line">The line of the last assignment, counted from 1.</param>
 internal readonly record struct HoconKey(string Parent, int Line, bool IsSection);
 
-/// <summary>The keys of a text while it is being checked, and the substitutions in their values.</summary>
+/// <summary>The keys of a text that is being checked, and the substitutions in their values.</summary>
 internal sealed class HoconKeys(HoconText text)
 {
     private readonly Dictionary<string, HoconKey> _all = [];
     private readonly List<(string Owner, string Target, HoconText.Place Place)> _substitutions = [];
     private string _last = "";
 
-    /// <summary>By path, sections before what stands in them.</summary>
+    /// <summary>All keys by path, each section before its contents.</summary>
     public IReadOnlyDictionary<string, HoconKey> All => _all;
 
-    /// <summary>The path of a key in a section: with dots between, and quotes around a key that has dots itself.</summary>
+    /// <summary>The path of a key in a section, joined by a dot. A key that contains dots is put in quotes.</summary>
     public static string Join(string section, string key)
     {
         var part = key.Contains('.', StringComparison.Ordinal) ? $"\"{key}\"" : key;
         return section.Length == 0 ? part : $"{section}.{part}";
     }
 
-    /// <summary>Notes a key. One that is a section here and a value there would count in part only.</summary>
+    /// <summary>Adds a key. A key may not be a section in one place and a value in another, because only part of it would take effect.</summary>
     public void Add(string? parent, string? path, bool isSection, HoconText.Place place)
     {
         if (path is null)
@@ -33,10 +33,12 @@ internal sealed class HoconKeys(HoconText text)
         _last = path;
     }
 
-    /// <summary>Notes a substitution in the value of the key that was added last.</summary>
+    /// <summary>Adds a substitution in the value of the key that was added last.</summary>
     public void AddSubstitution(string target, HoconText.Place place) => _substitutions.Add((_last, target, place));
 
-    /// <summary>A substitution names a key of the same text whose own value has none: Akka.NET's parser looks nowhere else, and finds no circle.</summary>
+    /// <summary>
+    /// Requires that every substitution names a key of the same text whose own value has no substitution: Akka.NET's parser resolves no others, and does not detect cycles.
+    /// </summary>
     public void CheckSubstitutions()
     {
         var composed = new HashSet<string>();

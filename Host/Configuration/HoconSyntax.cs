@@ -3,12 +3,12 @@ using Tapwire.Actors.Settings;
 namespace Tapwire.Host.Configuration;
 
 /// <summary>
-/// Checks HOCON before Akka.NET's parser sees it. That one takes what is not closed, assigned or separated for something else, drops parts of it, and can loop
-/// for ever; so what passes here is a subset that it reads as it is written.
+/// Checks HOCON before Akka.NET's parser reads it. That parser misreads text with missing brackets, assignments or separators, drops parts of it, and can loop
+/// for ever. The subset that passes this check is one that it reads as written.
 /// </summary>
 internal sealed class HoconSyntax
 {
-    /// <summary>How deep sections and lists may stand in each other, each key of a dotted path included.</summary>
+    /// <summary>Greatest nesting depth of sections and lists. Each key of a dotted path counts.</summary>
     private const int MaxDepth = 64;
 
     private readonly HoconText _text;
@@ -16,9 +16,9 @@ internal sealed class HoconSyntax
 
     private HoconSyntax(HoconText text) => (_text, _keys) = (text, new HoconKeys(text));
 
-    /// <param name="name">What to call the text in messages.</param>
-    /// <returns>Every key of the text by its path, sections before what stands in them; keys within lists are left out.</returns>
-    /// <exception cref="SettingsException">The text is not HOCON, or more of it than Akka.NET's parser understands.</exception>
+    /// <param name="name">The name of the text in messages.</param>
+    /// <returns>Every key of the text by its path, each section before its contents; without keys inside lists.</returns>
+    /// <exception cref="SettingsException">The text is not HOCON, or uses HOCON that Akka.NET's parser does not understand.</exception>
     public static IReadOnlyDictionary<string, HoconKey> Check(string name, string text)
     {
         var syntax = new HoconSyntax(new HoconText(name, text));
@@ -45,7 +45,7 @@ internal sealed class HoconSyntax
             throw _text.Error($"expected the end of the text after the '}}' that closes all, found {_text.Found}");
     }
 
-    /// <param name="section">The path of the section; null within a list.</param>
+    /// <param name="section">The path of the section; null inside a list.</param>
     private void Section(string? section, int depth)
     {
         var opening = _text.Here;
@@ -53,7 +53,7 @@ internal sealed class HoconSyntax
         Fields(section, Deeper(depth, opening), opening);
     }
 
-    /// <summary>Keys with their values, up to the brace that closes what was opened, or else to the end of the text.</summary>
+    /// <summary>Reads keys with their values up to the closing brace, or to the end of the text if there is no opening brace.</summary>
     private void Fields(string? section, int depth, HoconText.Place? opening)
     {
         while (true)
@@ -154,7 +154,7 @@ internal sealed class HoconSyntax
         }
     }
 
-    /// <summary>Words, quoted texts and substitutions, which make one text, or lists and substitutions, which make one list.</summary>
+    /// <summary>Reads a concatenation: words, quoted texts and substitutions form one text; lists and substitutions form one list.</summary>
     private void Joined(int depth, string what)
     {
         var start = _text.Here;

@@ -3,8 +3,8 @@ using Tapwire.Actors.Settings;
 
 namespace Tapwire.Host.Configuration;
 
-/// <summary>Walks through HOCON, knows the place, and reads what has no structure: blanks, comments, words and quoted texts.</summary>
-/// <param name="name">What to call the text in messages.</param>
+/// <summary>A cursor over HOCON. It tracks the line, and reads the lexical elements: blanks, comments, words and quoted texts.</summary>
+/// <param name="name">The name of the text in messages.</param>
 internal sealed class HoconText(string name, string text)
 {
     private const string NeverUnquoted = "$\"{}[]:=,#`^?!@*&\\";
@@ -27,7 +27,7 @@ internal sealed class HoconText(string name, string text)
 
     public string Found => AtEnd ? "the end of the text" : AtLineEnd ? "the end of the line" : Show(Next);
 
-    /// <summary>Before anything is read: there are no characters in it that no text has.</summary>
+    /// <summary>Refuses control characters and invalid UTF-8. Called before anything is read.</summary>
     public void CheckCharacters()
     {
         for (; !AtEnd; Take())
@@ -77,7 +77,7 @@ internal sealed class HoconText(string name, string text)
         }
     }
 
-    /// <summary>What comes after blanks, comments and new lines.</summary>
+    /// <summary>The next character after blanks, comments and new lines; the position stays.</summary>
     public char Ahead()
     {
         var before = (_index, _line, _lineStart);
@@ -87,8 +87,8 @@ internal sealed class HoconText(string name, string text)
         return next;
     }
 
-    /// <summary>A text in one or in three double quotes.</summary>
-    /// <returns>What stands between one double quote and the other, escapes as they are; in triple quotes blanks at the ends are nobody's concern.</returns>
+    /// <summary>Reads a text in single or triple double quotes.</summary>
+    /// <returns>The content between the quotes, with escapes unresolved. In triple quotes blanks at the ends are allowed.</returns>
     public string Quoted()
     {
         var place = Here;

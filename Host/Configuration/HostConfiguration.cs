@@ -4,24 +4,24 @@ using Tapwire.Actors.Settings;
 
 namespace Tapwire.Host.Configuration;
 
-/// <summary>The configuration of a run: <c>akka.hocon</c> beside the program, and a file of the user's own before it.</summary>
-/// <param name="Sources">The texts that it was made from, the user's own first.</param>
+/// <summary>The configuration of a run: <c>akka.hocon</c> beside the program, overridden by the user's own file.</summary>
+/// <param name="Sources">The texts that the configuration was made from, the user's own first.</param>
 internal sealed record HostConfiguration(Config Config, DriverSettings Settings, IReadOnlyList<SettingsSource> Sources)
 {
     public const string LogLevel = "akka.loglevel";
 
     private const string FileName = "akka.hocon";
 
-    /// <summary>What <c>akka.hocon</c> says: the file beside the program, or, where there is none, the one within it.</summary>
+    /// <summary>The defaults: <c>akka.hocon</c> beside the program, or the embedded one if there is no such file.</summary>
     public static SettingsSource Defaults =>
         File.Exists(OwnFile.Beside(FileName)) ? SettingsSource.Read(OwnFile.Beside(FileName), FileName) : SettingsSource.Parse(FileName, DefaultText);
 
-    /// <summary>The text of <c>akka.hocon</c> as the program was built with it.</summary>
+    /// <summary>The <c>akka.hocon</c> that is embedded in the program.</summary>
     public static string DefaultText => Encoding.UTF8.GetString(OwnFile.Within(FileName)!);
 
     /// <param name="file">The user's own file, or null.</param>
-    /// <param name="overrides">HOCON that goes before both; from the program, not from the user.</param>
-    /// <exception cref="SettingsException">A file is not there, is not HOCON, or has a bad setting.</exception>
+    /// <param name="overrides">HOCON of the program's own that overrides both.</param>
+    /// <exception cref="SettingsException">A file does not exist, is not HOCON, or has a bad setting.</exception>
     public static HostConfiguration Load(string? file, string overrides = "") =>
         Combine(file is null ? null : SettingsSource.Read(file, file), Defaults, overrides);
 
@@ -43,7 +43,7 @@ internal sealed record HostConfiguration(Config Config, DriverSettings Settings,
         return new HostConfiguration(config, DriverSettingsReader.Read(config, sources), sources);
     }
 
-    /// <summary>The settings of the actor system that differ, all but its log level. Only a new one would read them.</summary>
+    /// <summary>The settings of the actor system that differ, except its log level. They take effect only in a new actor system.</summary>
     public IReadOnlyList<string> RuntimeDifferences(HostConfiguration other) =>
     [
         .. Sources.Concat(other.Sources).SelectMany(static source => source.Keys).Where(static key => !key.Value.IsSection).Select(static key => key.Key)
@@ -51,7 +51,7 @@ internal sealed record HostConfiguration(Config Config, DriverSettings Settings,
             .Distinct().Where(key => $"{Config.GetValue(key)}" != $"{other.Config.GetValue(key)}").Order(StringComparer.Ordinal),
     ];
 
-    /// <summary>The actor system says nothing of use when it does not know a level.</summary>
+    /// <summary>Checks log levels, because the actor system's own message about an unknown level is of no use.</summary>
     private static void CheckLevels(SettingsReader read)
     {
         foreach (var key in (string[])["loglevel", "stdout-loglevel"])

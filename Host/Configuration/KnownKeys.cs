@@ -4,24 +4,24 @@ using Tapwire.Actors.Settings;
 
 namespace Tapwire.Host.Configuration;
 
-/// <summary>The keys that there are, for finding those that a user has misspelt or put in the wrong place.</summary>
+/// <summary>The known keys, for finding misspelt and misplaced ones.</summary>
 internal sealed class KnownKeys
 {
     private const string RuntimeRoot = "akka";
 
-    /// <summary>Sections whose keys are names of the user's own.</summary>
+    /// <summary>Sections whose keys are names that users choose.</summary>
     private static readonly HashSet<string> FreeSections =
     [
         "akka.actor.deployment", "akka.actor.mailbox", "akka.actor.router.type-mapping", "akka.actor.serializers", "akka.actor.serialization-bindings",
         "akka.actor.serialization-identifiers", "akka.actor.serialization-settings", "akka.coordinated-shutdown.phases", "akka.io.dns", "tapwire.interfaces",
     ];
 
-    /// <summary>A key that only sections have which users name themselves: dispatchers and mailboxes.</summary>
+    /// <summary>Keys that mark a section as one that users name themselves: a dispatcher or mailbox.</summary>
     private static readonly string[] MarksOfNamedSections = ["type", "executor", "mailbox-type"];
 
     private readonly Dictionary<string, bool> _isSection = [];
 
-    /// <param name="defaults">The text that has every key of ours; those of the actor system are in its package, too.</param>
+    /// <param name="defaults">The text with all keys of Tapwire; the keys of the actor system are in Akka.NET's package, too.</param>
     public KnownKeys(SettingsSource defaults)
     {
         Add(ConfigurationFactory.Default().Root.GetObject(), "");
@@ -29,7 +29,7 @@ internal sealed class KnownKeys
             _isSection.TryAdd(path, key.IsSection);
     }
 
-    /// <exception cref="SettingsException">The text has a key that there is not, a value where a section belongs, or a section where a value belongs.</exception>
+    /// <exception cref="SettingsException">The text has an unknown key, a value instead of a section, or a section instead of a value.</exception>
     public void Check(SettingsSource source)
     {
         var free = new HashSet<string>();
@@ -53,19 +53,19 @@ internal sealed class KnownKeys
         ? $"is a section and has no value of its own; write its keys, as in {_isSection.Keys.FirstOrDefault(known => known.StartsWith(path + ".", StringComparison.Ordinal)) ?? path + " { }"}"
         : "is no section; write its value with '='";
 
-    /// <summary>A key that is not known, in a section that is, can be a name of the user's own.</summary>
+    /// <summary>Refuses an unknown key in a known section, unless the key may be a name that the user has chosen.</summary>
     private void RefuseUnlessFree(SettingsSource source, string path, HoconKey key)
     {
         var isOfRuntime = path.StartsWith(RuntimeRoot + ".", StringComparison.Ordinal);
         if (isOfRuntime && key.IsSection && (IsNamedForDispatcher(path) || MarksOfNamedSections.Any(mark => source.Keys.ContainsKey($"{path}.{mark}"))))
             return;
         var closest = Closest(path, key);
-        // What is at the root is for substitutions and for names of the user's own; a section below akka may belong to an extension.
+        // Unknown keys at the root serve substitutions and names of the user's own; an unknown section directly below akka may belong to an extension.
         if (closest is not null || (key.Parent.Length > 0 && !(key.Parent == RuntimeRoot && key.IsSection)))
             throw new SettingsException($"{source.Name} line {key.Line}: {path} is not a setting.{(closest is null ? "" : $" Did you mean {closest}?")}");
     }
 
-    /// <summary>The key that was perhaps meant. The root that all have in common does not count.</summary>
+    /// <summary>The known key that was probably meant. The first element of the path, which all keys below it share, does not count.</summary>
     private string? Closest(string path, HoconKey key)
     {
         if (key.Parent.Length == 0)
@@ -89,7 +89,7 @@ internal sealed class KnownKeys
         }
     }
 
-    /// <summary>Letters that are wrong, missing, too many, or exchanged with the next (Damerau and Levenshtein).</summary>
+    /// <summary>The Damerau-Levenshtein distance: letters that are wrong, missing, superfluous, or exchanged with the next.</summary>
     public static int Distance(string a, string b)
     {
         var (before, row) = (new int[b.Length + 1], Enumerable.Range(0, b.Length + 1).ToArray());

@@ -2,10 +2,10 @@ using Tapwire.Actors.Settings;
 
 namespace Tapwire.Host.Configuration;
 
-/// <summary>What single settings do not show: that some do not go together. To be asked when the command line has had its say.</summary>
+/// <summary>Checks that settings do not contradict each other, which no single setting shows. Called after the command line has been merged.</summary>
 internal static class SettingsCheck
 {
-    /// <exception cref="SettingsException">Two of them do not go together.</exception>
+    /// <exception cref="SettingsException">Two settings contradict each other.</exception>
     public static void Check(DriverSettings settings)
     {
         InterfacesCheck.Check(settings.AllInterfaces);

@@ -8,14 +8,14 @@ using Tapwire.Stack;
 namespace Tapwire.Host.Configuration;
 
 /// <summary>Parses one item.</summary>
-/// <param name="problem">With false: the offending part, and what it must be; empty where what is accepted says it all.</param>
+/// <param name="problem">With false: the offending part, and what it must be; empty if the description of accepted values is enough.</param>
 internal delegate bool ItemParser<T>(string text, [MaybeNullWhen(false)] out T value, [NotNullWhen(false)] out string? problem);
 
 /// <summary>
-/// Reads typed values below one root key and keeps count of the keys: what nobody has read is unknown. A bad value, or an unknown key, is refused with
-/// its name and line.
+/// Reads typed values below one root key, and records which keys were read, because a key that no code reads is unknown. A bad value or an unknown key is refused
+/// with its name and line.
 /// </summary>
-/// <param name="sources">The texts the configuration was made from, the user's own first.</param>
+/// <param name="sources">The texts that the configuration was made from, the user's own first.</param>
 internal sealed class SettingsReader(Config config, string root, IReadOnlyList<SettingsSource> sources)
 {
     private readonly HashSet<string> _known = [];
@@ -29,7 +29,7 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
         var other => throw Bad(key, other, "on or off"),
     };
 
-    /// <param name="auto">What "auto" stands for; null where the word is not accepted.</param>
+    /// <param name="auto">The value of "auto"; null if the word is not accepted.</param>
     public int Number(string key, int least, int most, int? auto = null) =>
         auto is { } chosen && IsAuto(key) ? chosen
         : int.TryParse(Raw(key), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most
@@ -39,7 +39,7 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
     /// <inheritdoc cref="Number(string, int, int, int?)"/>
     public int Number(string key, ValueRange<int> range, int? auto = null) => Number(key, range.Least, range.Most, auto);
 
-    /// <summary>Bytes, written as 65536, 64KiB, 64KB, 1MiB, ...</summary>
+    /// <summary>Reads bytes, written as 65536, 64KiB, 64KB, 1MiB, ...</summary>
     /// <inheritdoc cref="Number(string, int, int, int?)" path="/param"/>
     public int Size(string key, int least, int most, int? auto = null) => (int)LongSize(key, least, most, auto);
 
@@ -57,7 +57,7 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
             ? value
             : throw Bad(key, Raw(key), $"{(auto is null ? "" : "auto, or ")}a size from {ByteSize.Format(least)} to {ByteSize.Format(most)}, as in 64KiB");
 
-    /// <summary>Whether a value is left to the program.</summary>
+    /// <summary>True when the value is "auto".</summary>
     private bool IsAuto(string key) => "auto".Equals(Raw(key), StringComparison.OrdinalIgnoreCase);
 
     public TimeSpan Time(string key, ValueRange<TimeSpan> range) => Time(key, range.Least, range.Most);
@@ -68,7 +68,7 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
             : throw Bad(key, Raw(key),
                 $"a time from {Duration.Format(least)} to {Duration.Format(most)}{(infinite ? " or infinite" : "")}, as in 500ms");
 
-    /// <summary>One of several words, whose case does not matter.</summary>
+    /// <summary>Reads one of several words, in upper or lower case.</summary>
     public T Choice<T>(string key, IReadOnlyDictionary<string, T> choices) =>
         Raw(key) is { } word && choices.TryGetValue(word.ToLowerInvariant(), out var value)
             ? value
@@ -82,8 +82,8 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
         where T : class =>
         [.. Items(key, accepted).Select(item => item.GetString() is { } text && parse(text) is { } parsed ? parsed : throw Bad(key, Shown(item), $"a list of {accepted}"))];
 
-    /// <summary>A list whose parser says what is wrong with an item.</summary>
-    /// <param name="orOne">A single value is a list of it, and an empty one a list of none.</param>
+    /// <summary>Reads a list whose parser explains what is wrong with an item.</summary>
+    /// <param name="orOne">Accepts a single value as a list of one item, and an empty value as an empty list.</param>
     public IReadOnlyList<T> List<T>(string key, ItemParser<T> parse, string accepted, bool orOne = false)
     {
         if (orOne && Value(key) is var single && single.IsString() && !IsList(single))
@@ -93,7 +93,7 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
         T Parsed(string text) => parse(text, out var value, out var problem) ? value! : throw Bad(key, text, Because(accepted, problem));
     }
 
-    /// <summary>The names of the sections within a section, which are the user's own, in the order of their first lines.</summary>
+    /// <summary>The names of the sections in a section, which users choose, in the order of their first lines.</summary>
     public IReadOnlyList<string> Sections(string key)
     {
         _known.Add(key);
@@ -105,18 +105,18 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
         return names;
     }
 
-    /// <summary>The key has a value.</summary>
+    /// <summary>True when the key has a value.</summary>
     public bool Has(string key) => config.HasPath($"{root}.{key}");
 
     public SettingsException Missing(string key, string accepted) => new($"{Where(key[..key.LastIndexOf('.')])}: {root}.{key} is missing; it must be {accepted}.");
 
-    /// <summary>What is accepted, and why something is not.</summary>
+    /// <summary>The accepted values, followed by the problem if there is one.</summary>
     public static string Because(string accepted, string problem) => problem.Length == 0 ? accepted : $"{accepted}: {problem}";
 
     public SettingsException Bad(string key, string? value, string accepted) =>
         new($"{Where(key)}: {root}.{key} is {Complaint.Quote(value ?? "")}; it must be {accepted}.");
 
-    /// <exception cref="SettingsException">A key below the root that nothing has read.</exception>
+    /// <exception cref="SettingsException">The configuration has a key below the root that was not read.</exception>
     public void RefuseUnknownKeys()
     {
         foreach (var source in sources)
@@ -147,7 +147,7 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
         return config.GetValue($"{root}.{key}") ?? throw new SettingsException($"{sources[^1].Name}: {root}.{key} is missing.");
     }
 
-    /// <summary>Lists, and blanks between them. Akka.NET's own question takes an empty list for none.</summary>
+    /// <summary>True for lists, also with blanks between them. Akka.NET's own test does not recognise an empty list.</summary>
     private static bool IsList(HoconValue value) =>
         value.Values.Exists(static part => part is not HoconLiteral) && value.Values.TrueForAll(static part => part switch
         {

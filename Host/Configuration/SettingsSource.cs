@@ -4,10 +4,10 @@ using Tapwire.Actors.Settings;
 
 namespace Tapwire.Host.Configuration;
 
-/// <summary>One HOCON text that has been read, with its name and its keys for messages that say where a key stands.</summary>
+/// <summary>One HOCON text with its name and the places of its keys, for messages.</summary>
 internal sealed class SettingsSource
 {
-    /// <summary>Characters; a larger file is something else, or never ends.</summary>
+    /// <summary>Most characters of a file. A larger one is not a file of settings, or is a device without an end.</summary>
     private const int MaxLength = 1 << 20;
 
     private const char ByteOrderMark = '\uFEFF';
@@ -16,12 +16,12 @@ internal sealed class SettingsSource
 
     public string Name { get; }
 
-    /// <summary>By path, sections before what stands in them.</summary>
+    /// <summary>All keys by path, each section before its contents.</summary>
     public IReadOnlyDictionary<string, HoconKey> Keys { get; }
 
     public Config Config { get; }
 
-    /// <exception cref="SettingsException">There is no such file, or it is not HOCON.</exception>
+    /// <exception cref="SettingsException">The file does not exist, or is not HOCON.</exception>
     public static SettingsSource Read(string path, string name)
     {
         try
@@ -46,13 +46,13 @@ internal sealed class SettingsSource
     {
         text = text.TrimStart(ByteOrderMark);
         var keys = HoconSyntax.Check(name, text);
-        // Akka.NET's parser does not take the last character of a text for the beginning of a comment.
+        // Akka.NET's parser does not recognise a comment that consists of the last character of a text, so the text gets a final new line.
         var config = ConfigurationFactory.ParseString(text + "\n");
         RemoveNoElements(config.Root);
         return new SettingsSource(name, keys, config);
     }
 
-    /// <summary>Akka.NET's parser takes a list of nothing but blanks and comments for one with an element that has no value.</summary>
+    /// <summary>Removes elements without a value. Akka.NET's parser makes one of a list that contains only blanks and comments.</summary>
     private static void RemoveNoElements(HoconValue value)
     {
         foreach (var part in value.Values)

@@ -2,5 +2,5 @@ using Tapwire.Wires;
 
 namespace Tapwire.Host.Demo;
 
-/// <summary>What the demo sends, over how many connections, and what the cable does to it.</summary>
+/// <summary>The options of the demo: the amount of data, the number of connections, and the impairments of the cable.</summary>
 internal sealed record DemoOptions(long Size, int Connections, ulong Seed, CableImpairments Impairments);

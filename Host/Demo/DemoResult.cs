@@ -3,7 +3,7 @@ using Tapwire.Wires;
 
 namespace Tapwire.Host.Demo;
 
-/// <summary>What came of a demo.</summary>
+/// <summary>The result of a demo.</summary>
 internal sealed record DemoResult(string SentHash, string ReceivedHash, TimeSpan Elapsed, StackStatus Sender, StackStatus Receiver,
     CableCounters Forward, CableCounters Back)
 {

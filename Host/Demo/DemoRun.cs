@@ -15,15 +15,15 @@ using Tapwire.Wires;
 namespace Tapwire.Host.Demo;
 
 /// <summary>
-/// Two hosts, each a driver of its own with its own link, on an in-memory cable. An application on the left reads a file and writes it to its descriptors, an application
-/// on the right reads its descriptors and writes a file: AF_UNIX → stack → cable → stack → AF_UNIX.
+/// Two hosts on an in-memory cable, each a driver with its own link. An application on the left reads a file and writes it to its descriptors; an application on the
+/// right reads its descriptors and writes a file: AF_UNIX → stack → cable → stack → AF_UNIX.
 /// </summary>
 internal sealed class DemoRun(DemoOptions options)
 {
     private const ushort Port = 5001;
     private const int Chunk = 128 << 10;
 
-    // What a sender says first: where its part of the file begins, and how long it is.
+    // The header of each connection: offset and length of its part of the file.
     private const int PreambleSize = 2 * sizeof(long);
 
     private static readonly IpAddress Left = IpAddress.Parse("10.99.0.1");
@@ -31,7 +31,7 @@ internal sealed class DemoRun(DemoOptions options)
 
     private long _received;
 
-    /// <summary>Bytes that have arrived on the right.</summary>
+    /// <summary>Bytes received on the right so far.</summary>
     public long Received => Interlocked.Read(ref _received);
 
     public async Task<DemoResult> RunAsync(CancellationToken cancel)
@@ -66,8 +66,8 @@ internal sealed class DemoRun(DemoOptions options)
         }
     }
 
-    /// <summary>What is sent and what is received are files.</summary>
-    /// <exception cref="CommandFailedException">There is no room for both.</exception>
+    /// <summary>Checks that the disk has room for both files, the sent and the received one.</summary>
+    /// <exception cref="CommandFailedException">The disk has too little room.</exception>
     private void CheckRoom(DirectoryInfo directory)
     {
         var free = new DriveInfo(directory.FullName).AvailableFreeSpace;
@@ -78,7 +78,7 @@ internal sealed class DemoRun(DemoOptions options)
         }
     }
 
-    /// <exception cref="CommandFailedException">A connection was given up before all had arrived.</exception>
+    /// <exception cref="CommandFailedException">A connection was given up before all bytes had arrived.</exception>
     private async Task<TimeSpan> TransferInTimeAsync(string directory, string sent, string received, CancellationToken cancel)
     {
         try
@@ -148,7 +148,7 @@ internal sealed class DemoRun(DemoOptions options)
             tasks.Add(SendAsync(sender, source, from, to - from, failed.Token));
         }
 
-        // The first failure ends the others: nobody waits for a connection whose other end has given up.
+        // The first failure cancels the other transfers, because one whose peer has given up would wait for ever.
         await foreach (var task in Task.WhenEach(tasks))
         {
             if (task.IsCompletedSuccessfully)
@@ -204,7 +204,7 @@ internal sealed class DemoRun(DemoOptions options)
         }
 
         stream.Shutdown(SocketShutdown.Send);
-        // The receiver closes when it has everything.
+        // The receiver closes the connection when it has received everything.
         if (await stream.ReadAsync(buffer, cancel) != 0)
             throw new CommandFailedException("The receiver answered something, which it never does.");
     }

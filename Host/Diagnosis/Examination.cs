@@ -14,13 +14,13 @@ using LinkOption = Tapwire.Host.Commands.LinkOption;
 
 namespace Tapwire.Host.Diagnosis;
 
-/// <summary>Finds out about this machine. It changes nothing: no device is made, no address given, no socket left behind.</summary>
+/// <summary>Examines this machine without changing it: no device is made, no address assigned, no socket left behind.</summary>
 internal static class Examination
 {
-    // capabilities(7).
+    // From capabilities(7).
     private const int CAP_NET_ADMIN = 12;
 
-    /// <param name="settings">The file of settings to be read; null for those that come with the program.</param>
+    /// <param name="settings">The file of settings to check; null for the program's defaults.</param>
     public static async Task<MachineFacts> RunAsync(string? settings, CancellationToken cancel)
     {
         var link = LinkEndpointPath.Default;
@@ -73,7 +73,7 @@ internal static class Examination
         }
         catch (CommandFailedException e)
         {
-            // Where nobody listens a driver could.
+            // A path where nobody listens is free for a driver.
             return (false, e.InnerException is SocketException { SocketErrorCode: not SocketError.AccessDenied } ? null : e.Message);
         }
         catch (IOException e)
@@ -82,7 +82,7 @@ internal static class Examination
         }
     }
 
-    /// <summary>Starts a program with the library in it, which the dynamic loader complains of if it cannot be loaded.</summary>
+    /// <summary>Starts a program with the library preloaded. The dynamic loader prints a message if it cannot load the library.</summary>
     private static async Task<string?> LookAtLibraryAsync(CancellationToken cancel)
     {
         try
@@ -108,7 +108,7 @@ internal static class Examination
         }
     }
 
-    /// <summary>Runs a program. Null if it ends with 0 and complains of nothing; else the first line of its complaint.</summary>
+    /// <summary>Runs a program. Returns null if it exits with 0 and prints nothing on standard error, else the first line of its message.</summary>
     private static async Task<string?> TryAsync(string[] program, IReadOnlyDictionary<string, string>? environment, CancellationToken cancel)
     {
         var start = new ProcessStartInfo(program[0], program[1..]) { RedirectStandardError = true, RedirectStandardOutput = true, UseShellExecute = false };

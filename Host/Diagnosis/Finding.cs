@@ -8,25 +8,25 @@ internal enum Verdict
 {
     Ok,
 
-    /// <summary>It works, with less than there could be.</summary>
+    /// <summary>Works, but with less than is possible.</summary>
     Limited,
 
-    /// <summary>Something cannot work without it.</summary>
+    /// <summary>Missing, so that something cannot work.</summary>
     Missing,
 }
 
-/// <summary>One thing that has been looked at.</summary>
-/// <param name="Remedy">What to do about it; null where nothing is to be done.</param>
+/// <summary>The result of examining one subject.</summary>
+/// <param name="Remedy">What the user can do about it; null if nothing is to be done.</param>
 internal sealed record Finding(Verdict Verdict, string Subject, string What, string? Remedy = null)
 {
     private const int FewOpenFiles = 4096;
 
-    /// <summary>MiB: 32 are for connections then.</summary>
+    /// <summary>In MiB. With this much, connections get 32 MiB.</summary>
     private const int LittleMemory = 256;
 
     private static readonly Version UdpSegmentation = new(6, 2);
 
-    /// <summary>All that there is to say, what a driver needs first.</summary>
+    /// <summary>All findings, a driver's necessities first.</summary>
     public static IReadOnlyList<Finding> From(MachineFacts facts) =>
     [
         Kernel(facts),

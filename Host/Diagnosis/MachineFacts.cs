@@ -1,9 +1,9 @@
 namespace Tapwire.Host.Diagnosis;
 
-/// <summary>What has been found out about this machine and this process, for <see cref="Finding"/>s to be drawn from.</summary>
+/// <summary>Facts about this machine and this process, from which <see cref="Finding"/>s are derived.</summary>
 internal sealed record MachineFacts
 {
-    /// <summary>The kernel's name and version, and the processor's architecture, as a user would write them.</summary>
+    /// <summary>The kernel's name and version, and the processor's architecture, in the usual notation.</summary>
     public required string System { get; init; }
 
     public required bool IsLinux { get; init; }
@@ -12,42 +12,42 @@ internal sealed record MachineFacts
 
     public required int Processors { get; init; }
 
-    /// <summary>Null: /dev/net/tun opens. Otherwise why it does not, and what to do.</summary>
+    /// <summary>Null if /dev/net/tun opens; otherwise why it does not, and what to do.</summary>
     public string? TunProblem { get; init; }
 
-    /// <summary>IFF_VNET_HDR: the kernel passes super-frames.</summary>
+    /// <summary>IFF_VNET_HDR: the kernel exchanges super-frames with the device.</summary>
     public bool TunHasVirtioHeader { get; init; }
 
-    /// <summary>IFF_MULTI_QUEUE: a device for several shards.</summary>
+    /// <summary>IFF_MULTI_QUEUE: a device can have a queue for each shard.</summary>
     public bool TunHasQueues { get; init; }
 
-    /// <summary>CAP_NET_ADMIN is among the effective capabilities.</summary>
+    /// <summary>True when CAP_NET_ADMIN is an effective capability.</summary>
     public required bool HasNetAdmin { get; init; }
 
-    /// <summary>Null: a user namespace with a network of its own can be made. Otherwise why not.</summary>
+    /// <summary>Null if a user namespace with its own network namespace can be made; otherwise why not.</summary>
     public string? NamespaceProblem { get; init; }
 
-    /// <summary>Open files that a driver may have. The runtime has raised the limit as far as it may.</summary>
+    /// <summary>Most open files of a driver. The runtime has raised the soft limit to the hard one.</summary>
     public required int OpenFiles { get; init; }
 
-    /// <summary>Bytes of memory that a driver may use: the least limit of its control groups, or the machine's.</summary>
+    /// <summary>Bytes of memory that a driver may use: the lowest limit of its control groups, or the machine's memory.</summary>
     public required long Memory { get; init; }
 
-    /// <summary>net.core.wmem_max: the largest buffer that a socket may ask for, in bytes; 0 where it cannot be read.</summary>
+    /// <summary>net.core.wmem_max: the largest send buffer that a socket may request, in bytes; 0 if it cannot be read.</summary>
     public required long SocketBuffer { get; init; }
 
-    /// <summary>Null: the library for unmodified programs is there and a program starts with it. Otherwise why not, and what to do.</summary>
+    /// <summary>Null if the library for unmodified programs exists and a program starts with it; otherwise why not, and what to do.</summary>
     public string? LibraryProblem { get; init; }
 
-    /// <summary>The link's path when nothing names another.</summary>
+    /// <summary>The link's default path.</summary>
     public required string Link { get; init; }
 
-    /// <summary>A driver answers there.</summary>
+    /// <summary>True when a driver answers at that path.</summary>
     public bool DriverRuns { get; init; }
 
-    /// <summary>Null: a driver could listen there, or does. Otherwise why not, and what to do.</summary>
+    /// <summary>Null if a driver listens at that path, or could; otherwise why not, and what to do.</summary>
     public string? LinkProblem { get; init; }
 
-    /// <summary>Null: the settings can be used. Otherwise the line that a start would end with.</summary>
+    /// <summary>Null if the settings are valid; otherwise the message with which a start would fail.</summary>
     public string? SettingsProblem { get; init; }
 }

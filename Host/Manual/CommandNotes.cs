@@ -1,6 +1,6 @@
 namespace Tapwire.Host.Manual;
 
-/// <summary>What a command's manual page says beyond its help.</summary>
+/// <summary>The parts of a command's manual page that its help does not have.</summary>
 internal sealed record CommandNotes
 {
     private const string Capability = "The network device /dev/net/tun needs the capability CAP_NET_ADMIN, or a device that root has made for the user with "
@@ -15,7 +15,7 @@ internal sealed record CommandNotes
     private static readonly (string Code, string Meaning) Wrong = ("2", "The command line or a setting is wrong.");
     private static readonly (string Code, string Meaning) Interrupted = ("130", "Interrupted by Ctrl-C.");
 
-    /// <summary>Of all commands that have none of their own.</summary>
+    /// <summary>The exit codes of commands that have none of their own.</summary>
     public static readonly IReadOnlyList<(string Code, string Meaning)> ExitStatus =
     [
         ("0", "Done."),
@@ -224,17 +224,17 @@ internal sealed record CommandNotes
         },
     };
 
-    /// <summary>After the command's own description.</summary>
+    /// <summary>Paragraphs after the command's description.</summary>
     public IReadOnlyList<string> Paragraphs { get; private init; } = [];
 
-    /// <summary>Empty: <see cref="ExitStatus"/>.</summary>
+    /// <summary>The command's own exit codes; empty: <see cref="ExitStatus"/>.</summary>
     public IReadOnlyList<(string Code, string Meaning)> ExitCodes { get; private init; } = [];
 
     public IReadOnlyList<(string Path, string Meaning)> Files { get; private init; } = [];
 
     public IReadOnlyList<(string Meaning, string Lines)> Examples { get; private init; } = [];
 
-    /// <summary>Commands under SEE ALSO; null: all.</summary>
+    /// <summary>Commands under SEE ALSO; null: all commands.</summary>
     private IReadOnlyList<string>? Related { get; init; } = ["tapwire"];
 
     public static CommandNotes Of(string command) => All.GetValueOrDefault(command) ?? new CommandNotes();

@@ -2,7 +2,7 @@ using Tapwire.Host.Commands;
 
 namespace Tapwire.Host.Manual;
 
-/// <summary>The manual page of a command, made from the command line that the program really takes, and of <see cref="CommandNotes"/>.</summary>
+/// <summary>The manual page of a command, generated from the definition of its command line and <see cref="CommandNotes"/>.</summary>
 internal static class CommandPage
 {
     private static readonly string Program = $"{Roff.Italic("PROGRAM")} [{Roff.Italic("ARGUMENT")}]...";
@@ -27,7 +27,7 @@ internal static class CommandPage
                 page.Item([$"{Roff.Bold(string.Join(' ', child.Names))}"], child.Description);
         }
 
-        // The commands of the program itself have pages of their own.
+        // The program's own page has no arguments and options of its commands, because these have pages of their own.
         foreach (var part in command == root ? [command] : command.All)
             WriteParts(page, command, part);
         page.Section("EXIT STATUS");
@@ -57,7 +57,7 @@ internal static class CommandPage
 
     public static string PageName(CommandTree command) => string.Join('-', command.Names);
 
-    /// <summary>What a command takes: the page's own, or one below it.</summary>
+    /// <summary>Writes arguments and options of the page's command, or of a subcommand.</summary>
     private static void WriteParts(Roff page, CommandTree own, CommandTree part)
     {
         var of = part == own ? "" : $" OF {part.Name.ToUpperInvariant()}";
@@ -68,7 +68,7 @@ internal static class CommandPage
                 page.Item([operand.Kind == ValueKind.Program ? Program : Roff.Italic(operand.Name)], operand.Description);
         }
 
-        // Whoever has commands has no options but those that all have.
+        // A command with subcommands has only the options that all commands have.
         page.Section($"OPTIONS{of}");
         foreach (var flag in part.Flags)
             page.Item([Tag(flag)], Description(flag));
@@ -106,7 +106,7 @@ internal static class CommandPage
         return text;
     }
 
-    /// <summary>The first sentence, as whatis(1) shows it: without its end and, if it is no name, without its capital.</summary>
+    /// <summary>The first sentence in the style of whatis(1): without its full stop, and without an initial capital unless it begins with a name.</summary>
     private static string Summary(string description)
     {
         var end = description.IndexOfAny(['.', ':']);

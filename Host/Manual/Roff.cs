@@ -2,19 +2,19 @@ using System.Text;
 
 namespace Tapwire.Host.Manual;
 
-/// <summary>Writes manual pages in roff with the macros of man(7).</summary>
+/// <summary>Writes manual pages in roff, with the macros of man(7).</summary>
 internal sealed class Roff
 {
-    /// <summary>Of a line of prose, in bytes of roff.</summary>
+    /// <summary>Greatest length of a line of prose, in bytes of roff.</summary>
     private const int Width = 80;
 
     private readonly StringBuilder _text = new();
     private bool _isAtBeginning;
 
-    /// <param name="date">YYYY-MM-DD.</param>
+    /// <param name="date">In the form YYYY-MM-DD.</param>
     public Roff(string name, int section, string date, string source)
     {
-        // Programs are copied from here: no hyphenation, no justified gaps.
+        // Without hyphenation and justification, because readers copy commands from the page.
         Line(".nr HY 0");
         Line($".TH {Escape(name.ToUpperInvariant())} {section} {date} \"{Escape(source)}\" \"Tapwire Manual\"");
         Line(".nh");
@@ -33,13 +33,13 @@ internal sealed class Roff
 
     public void Paragraph(string text)
     {
-        // A section begins one by itself.
+        // A section heading already begins a paragraph.
         if (!_isAtBeginning)
             Line(".PP");
         Text(text);
     }
 
-    /// <summary>Prose. Every sentence begins a line, as roff likes it.</summary>
+    /// <summary>Writes prose. Every sentence begins a new line, by convention in roff.</summary>
     public void Text(string text)
     {
         foreach (var sentence in Sentences(text))
@@ -67,7 +67,7 @@ internal sealed class Roff
         Line(line.ToString());
     }
 
-    /// <summary>What stands in bold, and its description indented below. The parts are already roff.</summary>
+    /// <summary>Writes an item: tags in bold, and the description indented below. The tags are already roff.</summary>
     public void Item(IReadOnlyList<string> tags, string description)
     {
         for (var i = 0; i < tags.Count; i++)
@@ -79,14 +79,14 @@ internal sealed class Roff
         Text(description);
     }
 
-    /// <summary>A line that is already roff.</summary>
+    /// <summary>Writes a line of roff as it is.</summary>
     public void Line(string roff)
     {
         _text.Append(roff).Append('\n');
         _isAtBeginning = false;
     }
 
-    /// <summary>Lines as they are.</summary>
+    /// <summary>Writes an example, with its lines as they are.</summary>
     public void Example(string lines)
     {
         Line(".PP");
@@ -103,7 +103,8 @@ internal sealed class Roff
     public static string Italic(string text) => $"\\fI{Escape(text)}\\fR";
 
     /// <summary>
-    /// Text that roff shows as it is. Quotes and hyphens outside of prose are those that a shell reads; in prose a hyphen is one where a letter stands before it.
+    /// Escapes a text, so that roff shows it literally. Quotes and hyphens become those that a shell reads, so that they can be copied. In prose, a hyphen between
+    /// letters stays a typographic one.
     /// </summary>
     public static string Escape(string text, bool isProse = false)
     {
@@ -131,7 +132,7 @@ internal sealed class Roff
         return escaped.ToString();
     }
 
-    /// <summary>The word is a name for the shell or of a setting, whose hyphens are to be copied.</summary>
+    /// <summary>True inside an option, a path or a setting's name, whose hyphens must be copyable.</summary>
     private static bool IsInOption(string text, int at)
     {
         var start = text.LastIndexOf(' ', at) + 1;

@@ -2,13 +2,13 @@ using Tapwire.Host.Configuration;
 
 namespace Tapwire.Host.Manual;
 
-/// <summary>tapwire.hocon(5), made from <c>akka.hocon</c>: its keys with their defaults, and its comments as what they mean.</summary>
+/// <summary>tapwire.hocon(5), generated from <c>akka.hocon</c>: the keys with their defaults, described by the comments.</summary>
 internal static class SettingsPage
 {
     public const string Name = "tapwire.hocon";
 
-    /// <summary>Keys that belong together, or a section that begins.</summary>
-    /// <param name="Keys">With their defaults, as in <c>mtu = 0</c>; empty for a section.</param>
+    /// <summary>A group of related keys, or the beginning of a section.</summary>
+    /// <param name="Keys">Keys with their defaults, as in <c>mtu = 0</c>; empty for a section.</param>
     internal sealed record Entry(string Section, IReadOnlyList<string> Keys, string Description);
 
     public static string Write(string defaults, string version, string date)
@@ -48,8 +48,8 @@ internal static class SettingsPage
     }
 
     /// <summary>
-    /// Reads the file as it is laid out: a comment stands before what it is about, keys without a blank line between belong together, and a section begins with its brace
-    /// at the end of a line. Whether it is HOCON at all others have checked.
+    /// Reads the file by its layout: a comment precedes what it describes, keys without a blank line between them form a group, and a section begins with a brace at the
+    /// end of a line. That the file is valid HOCON has been checked elsewhere.
     /// </summary>
     internal static IEnumerable<Entry> Read(string defaults)
     {
@@ -58,7 +58,7 @@ internal static class SettingsPage
         var keys = new List<string>();
         foreach (var line in defaults.Split('\n').Select(static line => line.Trim()))
         {
-            // What ends a group of keys: anything but another key.
+            // A group ends at anything that is not a key.
             var isKey = line.Length > 0 && line[0] is not ('#' or '}') && !line.EndsWith('{');
             if (!isKey && keys.Count > 0)
             {
