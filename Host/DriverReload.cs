@@ -56,9 +56,7 @@ internal sealed class DriverReload(OpenedDriver driver, ServiceManager manager, 
             SetLevel(wanted);
     }
 
-    /// <summary>
-    /// Sets the log level. Actors read the level when they are made, so existing actors stay at theirs if it was quieter.
-    /// </summary>
+    /// <summary>Sets the log level. Actors read the level when they are made, so existing actors stay at theirs if it was quieter.</summary>
     private void SetLevel(LoadedSettings wanted)
     {
         driver.Level.MinimumLevel = wanted.Level;

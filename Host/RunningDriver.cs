@@ -58,7 +58,8 @@ internal sealed class RunningDriver : IAsyncDisposable
     public Task Ended { get; }
 
     /// <summary>
-    /// Starts a driver, which owns wires, link and ports from now on, even if the start fails. If the settings say so, offloads that a wire's device lacks are done in software.
+    /// Starts a driver, which owns wires, link and ports from now on, even if the start fails. If the settings say so, offloads that a
+    /// wire's device lacks are done in software.
     /// </summary>
     /// <param name="wires">For each of <see cref="DriverSettings.AllInterfaces"/>, in the same order, the queues of its wire, one for each shard.</param>
     /// <param name="open">Opens a queue of an interface's wire, to reopen it or for an interface that is added later.</param>

@@ -59,7 +59,8 @@ internal static class Flags
     public static bool TryParseRate(string text, out long value) => BitRate.TryParse(text, out value) && value is >= 1000 and <= 1_000_000_000_000;
 
     /// <summary>
-    /// A flag with one value for both directions of a cable, or one for each: "a-b:VALUE" and "b-a:VALUE", given by repeating the flag. A later value replaces an earlier one.
+    /// A flag with one value for both directions of a cable, or one for each: "a-b:VALUE" and "b-a:VALUE", given by repeating the flag. A later value replaces an
+    /// earlier one.
     /// </summary>
     public static Flag<Directed<T>> Directed<T>(string name, string description, string argument, Parser<T> parse, string accepted, T whenAbsent) =>
         new(name, accepted, new Directed<T>(whenAbsent, whenAbsent))

@@ -21,7 +21,7 @@ internal static class UsageErrors
             // The library has taken an unknown option for the argument. That option has been reported already.
             if (error.SymbolResult is ArgumentResult { Parent: CommandResult } argument && StrayOption(parsed) is { } stray && argument.Tokens.Any(token => token.Value == stray))
                 continue;
-            // The library reports unknown words without a suggestion. Unknown() has reported them with one.
+            // The library's message about an unknown word has no suggestion; Unknown() words it better. What is missing besides may be what an unknown word was meant to be.
             if (parsed.UnmatchedTokens.Any(token => error.Message.Contains($"'{token}'", StringComparison.Ordinal)))
                 continue;
             if (Reworded(error) is { } line && !(unknown.Count > 0 && IsMissing(error)))
@@ -44,7 +44,7 @@ internal static class UsageErrors
         foreach (var token in parsed.UnmatchedTokens)
         {
             var isOption = token is ['-', _, ..];
-            // The word after an unknown option may be the option's value, and words after an unknown command are that command's: only the first is reported.
+            // A word after an unknown option may be the option's value, and words after an unknown command belong to that command: neither is reported.
             if (isOption)
                 yield return UnknownOption(token, command);
             else if (!isAfterUnknown)

@@ -88,7 +88,7 @@ internal sealed class HoconText(string name, string text)
     }
 
     /// <summary>Reads a text in single or triple double quotes.</summary>
-    /// <returns>The content between the quotes, with escapes unresolved. In triple quotes blanks at the ends are allowed.</returns>
+    /// <returns>The content between the quotes, with escapes unresolved, for a check of blanks at its ends; empty for triple quotes, where such blanks are allowed.</returns>
     public string Quoted()
     {
         var place = Here;

@@ -4,7 +4,7 @@ namespace Tapwire.Host.Configuration;
 
 /// <summary>
 /// The limits that "auto" stands for in the settings, as shares of the memory that the process may use. Together they leave half of it to the runtime, to the
-/// kernel's socket buffers, and to other processes in the same control group.
+/// kernel's socket buffers, and to whatever else is in the same control group.
 /// </summary>
 /// <param name="limit">Bytes that the process may use.</param>
 internal sealed class MemoryShares(long limit)
