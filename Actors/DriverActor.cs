@@ -102,15 +102,8 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// </summary>
     private DriverSettings Allowed(DriverSettings settings) => settings.Within(_context.Descriptors.Room);
 
-    private void StartShard(int index)
-    {
-        var settings = _settings;
-        _stacks.Add(Watched(StackActor.Props(new StackContext(_engines[index], _interfaces.Start(index), _context.Pool, _context.Clock, settings.Queues.Frames,
-            settings.Queues.Bytes, settings.Queues.FramesPerPoll, settings.Queues.EgressCredit, settings.Queues.MaximumTick)
-        {
-            Memory = _context.Memory,
-        }), DriverNames.Of("stack", index), _context.Shards[index]));
-    }
+    private void StartShard(int index) => _stacks.Add(
+        Watched(DriverSockets.StackOf(_context, _engines[index], _interfaces.Start(index)), DriverNames.Of("stack", index), _context.Shards[index]));
 
     private void StartProxy()
     {

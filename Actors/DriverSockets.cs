@@ -9,6 +9,17 @@ namespace Tapwire.Actors;
 /// <summary>Makes the contexts of the sockets' actors on each shard.</summary>
 internal static class DriverSockets
 {
+    /// <summary>The stack actor of one shard.</summary>
+    public static Props StackOf(DriverContext driver, NetworkStack engine, IReadOnlyList<WireTap> taps)
+    {
+        var queues = driver.Settings.Queues;
+        return StackActor.Props(new StackContext(
+            engine, taps, driver.Pool, driver.Clock, queues.Frames, queues.Bytes, queues.FramesPerPoll, queues.EgressCredit, queues.MaximumTick)
+        {
+            Memory = driver.Memory,
+        });
+    }
+
     public static SocketContext[] Of(DriverContext driver, IReadOnlyList<NetworkStack> engines, IReadOnlyList<IActorRef> stacks)
     {
         var defaults = OptionDefaults(driver.Settings);

@@ -214,9 +214,9 @@ public sealed class NetworkStack
     public void Poll(Instant now)
     {
         _timers.Advance(now);
-        for (var i = 0; i < _interfaces.All.Count; i++)
+        foreach (var each in _interfaces.Each)
         {
-            while (_interfaces.All[i].Framing.TryTakeUndeliverable(out var packet))
+            while (each.Framing.TryTakeUndeliverable(out var packet))
             {
                 Icmp.NextHopUnreachable(packet, now);
                 packet.Release();

@@ -13,10 +13,14 @@ internal sealed class InterfaceTable
 
     private readonly NetworkInterface?[] _byIndex = new NetworkInterface?[Capacity];
     private readonly List<NetworkInterface> _all = [];
+    private NetworkInterface[] _each = [];
     private int _next;
 
     /// <summary>In the order in which they were added.</summary>
     public IReadOnlyList<NetworkInterface> All => _all;
+
+    /// <summary>The same, for walks on the packet's path.</summary>
+    public ReadOnlySpan<NetworkInterface> Each => _each;
 
     /// <summary>The addresses of all interfaces.</summary>
     public AddressTable Addresses { get; } = new();
@@ -62,7 +66,7 @@ internal sealed class InterfaceTable
     {
         if (Only is { } only)
             return only.Own.IsOwn(address) ? only : null;
-        foreach (var candidate in _all)
+        foreach (var candidate in Each)
         {
             if (candidate.Own.IsOwn(address))
                 return candidate;
@@ -74,7 +78,7 @@ internal sealed class InterfaceTable
     /// <summary>The first interface with an address of that family, or null. Multicast groups without a route use it.</summary>
     public NetworkInterface? FirstWithAddress(IpAddress likeThis)
     {
-        foreach (var candidate in _all)
+        foreach (var candidate in Each)
         {
             if (!candidate.Own.SourceTowards(likeThis).IsUnspecified)
                 return candidate;
@@ -83,5 +87,9 @@ internal sealed class InterfaceTable
         return null;
     }
 
-    private void Changed() => Only = _all.Count == 1 ? _all[0] : null;
+    private void Changed()
+    {
+        _each = [.. _all];
+        Only = _all.Count == 1 ? _all[0] : null;
+    }
 }
