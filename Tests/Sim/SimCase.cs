@@ -93,7 +93,7 @@ internal sealed record SimCase
                 WindowScaling = pick.Chance(0.75),
                 Ecn = pick.One(EcnMode.Off, EcnMode.Passive, EcnMode.On),
                 CongestionControl = pick.One(CongestionAlgorithm.Cubic, CongestionAlgorithm.Bbr, CongestionAlgorithm.NewReno),
-                DelayedAck = pick.One(TimeSpan.FromMilliseconds(40), TimeSpan.FromMilliseconds(200), TimeSpan.Zero, pick.Time(0.001, 0.5)),
+                DelayedAck = pick.One(TimeSpan.FromMilliseconds(40), TimeSpan.FromMilliseconds(200), TimeSpan.Zero, pick.Time(0.001, 0.499)),
                 MinRto = pick.One(TimeSpan.FromMilliseconds(200), TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(20)),
                 TimeWait = pick.Time(60, 120),
                 // Enough for the worst of these paths: a connection that is given up has met a fault.

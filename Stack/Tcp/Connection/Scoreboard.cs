@@ -84,7 +84,9 @@ internal sealed class Scoreboard(SenderState state)
         if (report.RoundTrip > TimeSpan.Zero)
         {
             Sender.RoundTrips.Sampled(report.RoundTrip, report.Now);
-            state.Timer.RoundTripMeasured();
+            // RFC 6298, 5: of data that is acknowledged. Reports while SND.UNA stands still would use up the retransmissions of R2 within seconds.
+            if (report.Acknowledged > 0)
+                state.Timer.RoundTripMeasured();
         }
         else if (report.Acknowledged > 0 && timestamps.HasEcho(segment))
         {
