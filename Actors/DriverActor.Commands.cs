@@ -67,9 +67,7 @@ public sealed partial class DriverActor
     private void CarryOut(InterfaceGoes command)
     {
         InterfaceCommands.Check(command, _settings);
-        var taps = _interfaces.Take(command.Name);
-        _retired.UnionWith(taps);
-        CommandQuestions.RemoveAsync(new InterfaceTaps(command.Name, taps), [.. _stacks]).PipeTo(Self);
+        CommandQuestions.RemoveAsync(RetireTaps(command.Name), [.. _stacks]).PipeTo(Self);
         // The driver has given the taps up already, so the interface leaves the settings whatever the stacks answer.
         var settings = _settings with { Interfaces = [.. _settings.Interfaces.Where(each => each.Name != command.Name)] };
         BecomeCommanding(_ => Finish(CommandAnswer.Done, command.Name, settings, $"interface {command.Name} removed"));
@@ -112,9 +110,15 @@ public sealed partial class DriverActor
     /// <summary>Stops the taps of an interface that was opened and then refused.</summary>
     private void EndTaps(string name)
     {
+        foreach (var tap in RetireTaps(name).Taps)
+            tap.Tell(PoisonPill.Instance);
+    }
+
+    /// <summary>Takes the taps of an interface from the driver, which expects them to end from now on.</summary>
+    private InterfaceTaps RetireTaps(string name)
+    {
         var taps = _interfaces.Take(name);
         _retired.UnionWith(taps);
-        foreach (var tap in taps)
-            tap.Tell(PoisonPill.Instance);
+        return new InterfaceTaps(name, taps);
     }
 }

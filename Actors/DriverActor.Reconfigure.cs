@@ -113,11 +113,7 @@ public sealed partial class DriverActor
             StartProxy();
         var going = new List<InterfaceTaps>();
         foreach (var old in _settings.Interfaces.Where(old => !wanted.Interfaces.Any(kept => kept.Name == old.Name && kept.Fixed == old.Fixed)))
-        {
-            var taps = _interfaces.Take(old.Name);
-            _retired.UnionWith(taps);
-            going.Add(new InterfaceTaps(old.Name, taps));
-        }
+            going.Add(RetireTaps(old.Name));
 
         change.Interfaces = [.. _settings.Interfaces.Where(kept => !going.Exists(gone => gone.Name == kept.Name))];
         InterfaceChanges.RemoveAsync([.. _stacks], going).PipeTo(Self);

@@ -103,9 +103,6 @@ internal static class DriverEngines
     {
         engine.Close(Instant.Zero);
         foreach (var each in engine.Interfaces)
-        {
-            while (each.TryDequeueFrame(out var frame))
-                frame.Release();
-        }
+            each.DropFrames();
     }
 }

@@ -64,7 +64,6 @@ internal sealed class StackWire(NetworkInterface owner, IActorRef tap, EgressCos
     public void Clear()
     {
         received.Clear();
-        while (owner.TryDequeueFrame(out var frame))
-            frame.Release();
+        owner.DropFrames();
     }
 }

@@ -176,7 +176,7 @@ internal sealed class StackWires
         if (stack.Configure(added, attach.Addresses, attach.Routes, _desk.Now) is { } problem)
         {
             stack.RemoveInterface(added, _desk.Now);
-            Drop(added);
+            added.DropFrames();
             return problem;
         }
 
@@ -196,11 +196,5 @@ internal sealed class StackWires
         _byIndex[wire.Interface.Index] = null;
         _all.Remove(wire);
         _desk.PostPoll();
-    }
-
-    private static void Drop(NetworkInterface removed)
-    {
-        while (removed.TryDequeueFrame(out var frame))
-            frame.Release();
     }
 }

@@ -60,6 +60,13 @@ public sealed class NetworkInterface
     /// <summary>Takes the next frame for the wire. The caller owns it.</summary>
     public bool TryDequeueFrame([NotNullWhen(true)] out PacketBuffer? frame) => Egress.TryDequeue(out frame);
 
+    /// <summary>Drops the frames that wait for the wire: nobody takes them any more.</summary>
+    public void DropFrames()
+    {
+        while (TryDequeueFrame(out var frame))
+            frame.Release();
+    }
+
     /// <summary>Announces all addresses on a wire that has come up again.</summary>
     public void Announce(Instant now)
     {
