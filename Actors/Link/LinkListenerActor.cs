@@ -162,6 +162,10 @@ internal sealed class LinkListenerActor : ListenerActor
             case GetOptionRequest get:
                 if (LinkOptions.Fixed(get.Level, get.Name, _family, LinkSocketType.Stream, listens: true) is { } known)
                     return get.Value(known);
+                if (LinkOptions.IsReuseAddress(get.Level, get.Name))
+                    return get.Value(_options.ReuseAddress ? 1 : 0);
+                if (LinkOptions.IsReusePort(get.Level, get.Name))
+                    return get.Value(_options.ReusePort ? 1 : 0);
                 return LinkOptions.Map(get.Level, get.Name) is { } option
                     ? LinkOptions.Encode(get, option, SocketOptions.Get(_options, option))
                     : get.Failed(StackError.NoSuchOption);
@@ -170,6 +174,11 @@ internal sealed class LinkListenerActor : ListenerActor
                     return set.Failed(StackError.InvalidArgument);
                 _options = _options with { FastOpenQueue = queue };
                 Stack.Tell(new SetOption(listening.Id, SocketOption.FastOpenQueue, queue));
+                return set.Done();
+            case SetOptionRequest set when (LinkOptions.IsReuseAddress(set.Level, set.Name) || LinkOptions.IsReusePort(set.Level, set.Name))
+                && LinkOptions.TryDecode(null, set.Value.Span, out var reuse):
+                // Connections inherit it. The port was shared, or not, when it was bound.
+                _options = LinkOptions.IsReusePort(set.Level, set.Name) ? _options with { ReusePort = reuse != 0 } : _options with { ReuseAddress = reuse != 0 };
                 return set.Done();
             case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is not null || LinkOptions.IsReuseAddress(set.Level, set.Name):
                 return set.Failed(StackError.AlreadyConnected);

@@ -39,8 +39,8 @@ internal struct SocketHints
     {
         (SolSocket, LinkOption.SoDebug or LinkOption.SoDontRoute or LinkOption.SoPriority or LinkOption.SoBusyPoll or LinkOption.SoIncomingCpu) => true,
 
-        // Urgent bytes are always in line. SO_REUSEPORT shares no port: a second bind of a port is refused.
-        (SolSocket, LinkOption.SoOobInline or LinkOption.SoReusePort) => true,
+        // Urgent bytes are always in line.
+        (SolSocket, LinkOption.SoOobInline) => true,
 
         // The stack decides by its own rules when to send, to acknowledge, and to wake the application.
         (SolTcp, LinkOption.TcpCork or LinkOption.TcpDeferAccept or LinkOption.TcpQuickAck or LinkOption.TcpNotSentLowat or LinkOption.TcpLinger2) => true,

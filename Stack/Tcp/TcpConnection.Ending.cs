@@ -176,6 +176,8 @@ internal sealed partial class TcpConnection
             Timestamps = Timestamps.AreUsed,
             HopLimit = Options.HopLimit,
             TrafficClass = Options.TrafficClass,
+            ReuseAddress = Options.ReuseAddress,
+            ReusePort = Options.ReusePort,
             Window = Receiver.LastWindow,
         };
         State = TcpState.TimeWait;

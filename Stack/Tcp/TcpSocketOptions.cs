@@ -15,8 +15,11 @@ public readonly record struct TcpSocketOptions
     /// <summary>TCP_NODELAY: small segments do not wait for acknowledgements (Nagle's algorithm off).</summary>
     public bool NoDelay { get; init; }
 
-    /// <summary>SO_REUSEADDR: a listener may take a port that only connections, or their TIME-WAIT, still use.</summary>
+    /// <summary>SO_REUSEADDR: a listener may take a port that only connections, or their TIME-WAIT, still use. They need the option too.</summary>
     public bool ReuseAddress { get; init; }
+
+    /// <inheritdoc cref="PortSharing.ReusePort"/>
+    public bool ReusePort { get; init; }
 
     /// <summary>SO_KEEPALIVE.</summary>
     public bool KeepAlive { get; init; }

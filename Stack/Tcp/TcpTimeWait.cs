@@ -12,6 +12,8 @@ internal sealed class TcpTimeWait(TcpLayer layer, in TcpPair pair, uint hash) : 
     public byte HopLimit;
     public byte TrafficClass;
     public bool Timestamps;
+    public bool ReuseAddress;
+    public bool ReusePort;
 
     protected internal override void Fire(Instant now) => layer.TimeWaits.Remove(this);
 }
