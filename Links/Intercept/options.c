@@ -24,9 +24,13 @@ static bool is_native(int level, int name)
 
 EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
 {
-    if (!tw_is_ours(tw_kind(fd)) || is_native(level, name))
+    if (!tw_is_ours(tw_kind(fd)))
         return REAL(setsockopt)(fd, level, name, value, length);
-    return tw_result((int)length < 0 ? EINVAL : tw_set_option(fd, level, name, value, length));
+    int result = is_native(level, name) ? REAL(setsockopt)(fd, level, name, value, length)
+                                        : tw_result((int)length < 0 ? EINVAL : tw_set_option(fd, level, name, value, length));
+    if (result == 0)
+        tw_remember_option(fd, level, name, value, length);
+    return result;
 }
 
 /* The driver knows why a connection failed. If it has forgotten the socket, or is gone, the descriptor still shows that it failed. */
@@ -88,7 +92,7 @@ EXPORT int fcntl(int fd, int command, ...)
     va_end(arguments);
     int result = REAL(fcntl)(fd, command, argument);
     if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
-        tw_note(result, tw_known(fd));
+        tw_note_copy(fd, result);
     return result;
 }
 

@@ -23,7 +23,7 @@ DEFINE_REAL(readv)
 DEFINE_REAL(write)
 DEFINE_REAL(writev)
 
-/* The number is cached as a datagram socket's, which was closed unnoticed (by fclose): treats it as what it is now. */
+/* The number is cached as a datagram socket's, which was closed unnoticed (by io_uring, say): treats it as what it is now. */
 static bool is_stale(int fd, ssize_t result)
 {
     if (result >= 0 || errno != ENOTSOCK)
@@ -86,15 +86,23 @@ static ssize_t opened_fast(int fd, ssize_t sent, int flags)
 
 EXPORT ssize_t send(int fd, const void *bytes, size_t length, int flags)
 {
-    return tw_is_datagram(tw_known(fd)) ? send_one(fd, bytes, length, flags, NULL, 0) : REAL(send)(fd, bytes, length, flags);
+    if (!tw_is_datagram(tw_known(fd)))
+        return REAL(send)(fd, bytes, length, flags);
+    ssize_t sent = send_one(fd, bytes, length, flags, NULL, 0);
+    return is_stale(fd, sent) ? REAL(send)(fd, bytes, length, flags) : sent;
 }
 
 EXPORT ssize_t sendto(int fd, const void *bytes, size_t length, int flags, const struct sockaddr *to, socklen_t to_length)
 {
     enum tw_kind kind = tw_known(fd);
-    if (tw_is_datagram(kind))
-        return send_one(fd, bytes, length, flags, to, to_length);
-    if (tw_is_stream(kind)) {
+    if (tw_is_datagram(kind)) {
+        ssize_t sent = send_one(fd, bytes, length, flags, to, to_length);
+        return is_stale(fd, sent) ? REAL(sendto)(fd, bytes, length, flags, to, to_length) : sent;
+    }
+
+    if (tw_is_stream(kind) && to == NULL && (flags & MSG_FASTOPEN) == 0)
+        return REAL(send)(fd, bytes, length, flags);
+    if (tw_is_stream(kind) && tw_is_stream(kind = tw_kind(fd))) {
         bool opens = (flags & MSG_FASTOPEN) != 0 && kind == TW_STREAM_FRESH;
         if (opens && open_fast(fd, to, to_length, length, flags) != 0)
             return -1;
@@ -116,7 +124,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     }
 
     if (tw_is_stream(kind) && tw_can_read(message, sizeof *message)
-        && (message->msg_name != NULL || message->msg_controllen > 0 || (flags & MSG_FASTOPEN) != 0)) {
+        && (message->msg_name != NULL || message->msg_controllen > 0 || (flags & MSG_FASTOPEN) != 0) && tw_is_stream(kind = tw_kind(fd))) {
         int error = tw_check_control(message);
         if (error == 0 && message->msg_name != NULL && (int)message->msg_namelen < 0)
             error = EINVAL;
@@ -138,7 +146,8 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
 EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
-    if (!tw_is_ours(tw_known(fd)))
+    enum tw_kind kind = tw_known(fd);
+    if (!tw_is_ours(kind) || (tw_is_stream(kind) && !tw_is_ours(tw_kind(fd))))
         return REAL(sendmmsg)(fd, messages, count, flags);
     unsigned sent = 0;
     if (count > TW_MOST_VECTORS)
@@ -155,13 +164,18 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 
 EXPORT ssize_t recv(int fd, void *bytes, size_t length, int flags)
 {
-    return tw_is_datagram(tw_known(fd)) ? receive_one(fd, bytes, length, flags, NULL, NULL) : REAL(recv)(fd, bytes, length, flags);
+    if (!tw_is_datagram(tw_known(fd)))
+        return REAL(recv)(fd, bytes, length, flags);
+    ssize_t received = receive_one(fd, bytes, length, flags, NULL, NULL);
+    return is_stale(fd, received) ? REAL(recv)(fd, bytes, length, flags) : received;
 }
 
 EXPORT ssize_t recvfrom(int fd, void *bytes, size_t length, int flags, struct sockaddr *from, socklen_t *from_length)
 {
-    return tw_is_datagram(tw_known(fd)) ? receive_one(fd, bytes, length, flags, from, from_length)
-                                        : REAL(recvfrom)(fd, bytes, length, flags, from, from_length);
+    if (!tw_is_datagram(tw_known(fd)))
+        return REAL(recvfrom)(fd, bytes, length, flags, from, from_length);
+    ssize_t received = receive_one(fd, bytes, length, flags, from, from_length);
+    return is_stale(fd, received) ? REAL(recvfrom)(fd, bytes, length, flags, from, from_length) : received;
 }
 
 /* Descriptors that have come with a message: the cached kinds of these numbers are outdated. */
@@ -194,7 +208,7 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
         return is_stale(fd, received) ? REAL(recvmsg)(fd, message, flags) : received;
     }
 
-    if (tw_is_stream(kind) && (flags & MSG_ERRQUEUE) != 0)
+    if (tw_is_stream(kind) && (flags & MSG_ERRQUEUE) != 0 && tw_is_stream(tw_kind(fd)))
         return tw_result(EAGAIN); /* the pair would return data */
     ssize_t received = REAL(recvmsg)(fd, message, flags);
     if (received >= 0 && message->msg_controllen > 0)
@@ -229,6 +243,8 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
     while (received < count) {
         int how = (flags & ~MSG_WAITFORONE) | (received > 0 && (flags & MSG_WAITFORONE) != 0 ? MSG_DONTWAIT : 0);
         ssize_t length = tw_can_read(&messages[received], sizeof *messages) ? receive_message(fd, &messages[received].msg_hdr, how) : tw_result(EFAULT);
+        if (received == 0 && is_stale(fd, length))
+            return REAL(recvmmsg)(fd, messages, count, flags, timeout);
         if (length < 0)
             break;
         messages[received++].msg_len = (unsigned)length;
