@@ -42,6 +42,20 @@ public sealed class RunCommandSpec(CleanPath path) : IClassFixture<CleanPath>
     }
 
     [SkippableFact]
+    public void A_program_that_would_have_the_hosts_network_is_refused_unless_it_is_allowed()
+    {
+        path.Need("cc");
+        var program = Path.Combine(path.Files, "static");
+        var source = Path.Combine(path.Files, "static.c");
+        File.WriteAllText(source, "#include <stdlib.h>\nint main(void) { return getenv(\"TAPWIRE_BYPASS\") != NULL ? 5 : 6; }\n");
+        Skip.If(path.Driver.Namespace.TryExec("cc", "-static", "-o", program, source).ExitCode != 0, "there is no static C library");
+        var refused = Run("--", program);
+        Assert.Equal((126, ""), (refused.ExitCode, refused.Output));
+        Assert.Contains("would go round Tapwire, by the host's network: it is linked statically", refused.Error, StringComparison.Ordinal);
+        Assert.Equal(5, Run("--allow-bypass", "--", program).ExitCode);
+    }
+
+    [SkippableFact]
     public void Without_a_driver_it_says_what_to_do()
     {
         var ended = TapwireProgram.Run(path.Driver.Namespace, "run", "--link", "/tmp/no-such-link", "--", "true");
