@@ -76,6 +76,8 @@ void tw_read_routes(void)
     }
 }
 
+bool tw_has_routes(void) { return route_count > 0; }
+
 static bool contains(const struct prefix *prefix, const uint8_t *address)
 {
     unsigned whole = prefix->length / 8, rest = prefix->length % 8;
