@@ -91,6 +91,12 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                     Open(Sockaddr.Wildcard(_family), null);
                     Stash.Stash();
                     break;
+                case GetOptionRequest get when _extras.Has(get.Level, get.Name):
+                    Sender.Tell(new LinkReply(_extras.Get(get)));
+                    break;
+                case GetOptionRequest or SetOptionRequest when !_extras.Has(call.Request) && Hint((LinkSocketRequest)call.Request) is { } hint:
+                    Sender.Tell(new LinkReply(hint));
+                    break;
                 case SetOptionRequest set when _extras.SetEarly(set, ref _options) is { } answer:
                     Sender.Tell(new LinkReply(answer));
                     break;
@@ -290,8 +296,14 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 _calls.Enqueue((set, Sender));
                 _context.Stack.Tell(new SetOption(id, change.Option, change.Value));
                 break;
+            case GetOptionRequest get when _extras.Has(get.Level, get.Name):
+                Sender.Tell(new LinkReply(_extras.Get(get)));
+                break;
+            case GetOptionRequest or SetOptionRequest when Hint(request) is { } hint:
+                Sender.Tell(new LinkReply(hint));
+                break;
             case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is { } option:
-                if (!LinkOptions.TryDecode(option, set.Value.Span, out var value))
+                if (!LinkOptions.TryDecode(set.Level, option, set.Value.Span, out var value))
                 {
                     Sender.Tell(new LinkReply(set.Failed(StackError.InvalidArgument)));
                     break;
@@ -310,6 +322,8 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         }
     }
 
+    private LinkAnswer? Hint(LinkSocketRequest request) => _hints.Answer(request, LinkSocketType.Datagram, _family);
+
     private void AnswerHere(LinkSocketRequest request)
     {
         switch (request)
@@ -323,20 +337,8 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
             case GetOptionRequest get when LinkOptions.Fixed(get.Level, get.Name, _family, LinkSocketType.Datagram, listens: false) is { } known:
                 Sender.Tell(new LinkReply(get.Value(known)));
                 break;
-            case GetOptionRequest get when _extras.Has(get.Level, get.Name):
-                Sender.Tell(new LinkReply(_extras.Get(get)));
-                break;
-            case GetOptionRequest get when LinkOptions.IsReusePort(get.Level, get.Name):
-                Sender.Tell(new LinkReply(get.Value(_options.Sharing.ReusePort ? 1 : 0)));
-                break;
-            case SetOptionRequest set when LinkOptions.IsReusePort(set.Level, set.Name) || LinkOptions.IsReuseAddress(set.Level, set.Name):
-                Sender.Tell(new LinkReply(set.Done())); // what it shares was decided when it was bound
-                break;
-            case GetOptionRequest get when LinkOptions.IsReuseAddress(get.Level, get.Name):
-                Sender.Tell(new LinkReply(get.Value(_options.ReuseAddress ? 1 : 0)));
-                break;
-            case GetOptionRequest or SetOptionRequest when _hints.Answer(request) is { } hint:
-                Sender.Tell(new LinkReply(hint));
+            case GetOptionRequest or SetOptionRequest when DatagramOptions.AboutSharing(request, _options.Sharing) is { } sharing:
+                Sender.Tell(new LinkReply(sharing));
                 break;
             case GetOptionRequest or SetOptionRequest:
                 Sender.Tell(new LinkReply(request.Failed(StackError.NoSuchOption)));

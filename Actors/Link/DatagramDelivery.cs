@@ -137,8 +137,8 @@ internal static class InterfaceNumbers
     public const int Loopback = 1;
 
     /// <param name="index">The stack's.</param>
-    public static int Of(byte index) => index == DatagramInfo.Loopback ? Loopback : index + Loopback + 1;
+    public static int Of(byte index) => index == DatagramInfo.Loopback ? Loopback : LinkInterface.IndexOf(index);
 
     /// <summary>The stack's index; null for 0, which is any interface, and for loopback, which is none of its own. A number beyond all interfaces stays one.</summary>
-    public static byte? IndexOf(int number) => number is 0 or Loopback ? null : (byte)Math.Clamp(number - Loopback - 1L, 0, byte.MaxValue);
+    public static byte? IndexOf(int number) => number is 0 or Loopback ? null : (byte)Math.Clamp((long)number - LinkInterface.IndexOf(0), 0, byte.MaxValue);
 }

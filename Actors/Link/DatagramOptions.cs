@@ -65,6 +65,18 @@ internal sealed class DatagramOptions(SocketFamily family)
     /// <summary>The option is one of these, on a socket of this family.</summary>
     public bool Has(int level, int name) => Rules.ContainsKey((level, name)) && (level != SolIpV6 || family == SocketFamily.V6);
 
+    public bool Has(LinkRequest request) => request is SetOptionRequest set && Has(set.Level, set.Name);
+
+    /// <summary>Answers a request about SO_REUSEADDR or SO_REUSEPORT of a bound socket: what it shares was decided when it was bound. Null: the request is about something
+    /// else.</summary>
+    public static LinkAnswer? AboutSharing(LinkSocketRequest request, in PortSharing sharing) => request switch
+    {
+        GetOptionRequest get when LinkOptions.IsReuseAddress(get.Level, get.Name) => get.Value(sharing.ReuseAddress ? 1 : 0),
+        GetOptionRequest get when LinkOptions.IsReusePort(get.Level, get.Name) => get.Value(sharing.ReusePort ? 1 : 0),
+        SetOptionRequest set when LinkOptions.IsReuseAddress(set.Level, set.Name) || LinkOptions.IsReusePort(set.Level, set.Name) => set.Done(),
+        _ => null,
+    };
+
     /// <summary>Reads an option.</summary>
     public LinkAnswer Get(GetOptionRequest request)
     {
@@ -90,7 +102,7 @@ internal sealed class DatagramOptions(SocketFamily family)
     {
         forStack = null;
         var rule = Rules[(request.Level, request.Name)];
-        if (!TryDecode(request, out var value))
+        if (!LinkOptions.TryReadNumber(request.Level, request.Value.Span, out var value))
             return StackError.InvalidArgument;
         if (rule.Most == 1)
             value = value != 0 ? 1 : 0;
@@ -120,7 +132,7 @@ internal sealed class DatagramOptions(SocketFamily family)
         var isAddress = LinkOptions.IsReuseAddress(level, name);
         if (option is null && !isAddress && !LinkOptions.IsReusePort(level, name))
             return null;
-        if (!LinkOptions.TryDecode(option, request.Value.Span, out var value))
+        if (!LinkOptions.TryDecode(level, option, request.Value.Span, out var value))
             return request.Failed(StackError.InvalidArgument);
         if (option is not null)
             return Answer(request, SocketOptions.Set(ref options, option.Value, value));
@@ -134,20 +146,6 @@ internal sealed class DatagramOptions(SocketFamily family)
     private static LinkAnswer Answer(SetOptionRequest request, StackError error) => error == StackError.None ? request.Done() : request.Failed(error);
 
     private bool WantsStamps => (Parts & DatagramParts.AnyTimestamp) != 0;
-
-    /// <summary>Like Linux, takes a single byte at the level of IP, or none for 0, and four bytes elsewhere.</summary>
-    private static bool TryDecode(SetOptionRequest request, out int value)
-    {
-        var bytes = request.Value.Span;
-        if (bytes.Length >= sizeof(int))
-        {
-            value = BitConverter.ToInt32(bytes);
-            return true;
-        }
-
-        value = bytes.Length > 0 ? bytes[0] : 0;
-        return request.Level == SolIp;
-    }
 
     private void Remember(int level, int name, int value)
     {

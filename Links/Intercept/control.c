@@ -1,346 +1,400 @@
-/* The control messages of datagrams (ip(7), ipv6(7), udp(7), socket(7)), and the errors that recvmsg(MSG_ERRQUEUE) returns. */
+/* The control connections of this process: a few, each used by one caller at a time. */
 #define _GNU_SOURCE
+#include "control.h"
+#include "syscall.h"
 #include "tapwire.h"
 
 #include <errno.h>
-#include <linux/errqueue.h>
-#include <linux/net_tstamp.h>
-#include <netinet/udp.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/time.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Not in every libc's headers. */
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
-#define SCM_TIMESTAMP_NEW_ 63
-#define SCM_TIMESTAMPNS_NEW_ 64
-#define SCM_TIMESTAMPING_NEW_ 65
+/* Programs expect low numbers for their own files, and shells use them up to 255. */
+#define LEAST_DESCRIPTOR 500
 
-static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+/* The listener is not to be trusted. No system call that is made here fails with this errno. */
+#define STRANGER ENOTRECOVERABLE
 
-static bool is_mapped(const uint8_t *address) { return memcmp(address, mapped, sizeof mapped) == 0; }
+/* How long a process that cannot make another connection waits for one that a thread of it is using. */
+#define PATIENCE_MS 10000
 
-static void map(uint8_t *to, const void *v4)
+static const uint8_t hello[16] = { 't', 'a', 'p', 'w', 'i', 'r', 'e', 0, 1 };
+
+_Atomic bool tw_in_use;
+_Atomic bool tw_is_away;
+_Atomic unsigned tw_driver_user;
+
+/*
+ * The connections. No lock guards them, so that signal handlers and children of fork can use them. A slot is one word: descriptor (20 bits), whether somebody is using
+ * the connection, whether the driver's hello is still to be read, and the low bits of the socket's cookie (42 bits). A cookie that does not match shows that the
+ * program has closed the descriptor and that its number is used again. A child of fork begins without connections; a child of vfork, which shares this memory and
+ * has a copy of the descriptors, takes its parent's in turn with its parent, and keeps none of its own.
+ */
+#define SLOTS 32
+#define BUSY (1ull << 43)
+#define UNGREETED (1ull << 42)
+#define COOKIE (UNGREETED - 1)
+static _Atomic uint64_t slots[SLOTS];
+
+/* How many idle connections are kept: more where the process cannot make others by the path. */
+#define IDLE 4
+#define IDLE_AWAY 16
+
+static uint64_t entry_of(struct connection c) { return (uint64_t)c.fd << 44 | (c.cookie & COOKIE); }
+
+static int descriptor_of(uint64_t entry) { return (int)(entry >> 44); }
+
+static bool is_still_ours(uint64_t entry) { return (tw_handle(descriptor_of(entry)) & COOKIE) == (entry & COOKIE); }
+
+long tw_now_ms(void)
 {
-    memcpy(to, mapped, sizeof mapped);
-    memcpy(to + sizeof mapped, v4, 4);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000L + now.tv_nsec / 1000000;
 }
 
-/* ---- sending ---- */
-
-static size_t length_of(const struct cmsghdr *control) { return control->cmsg_len - CMSG_LEN(0); }
-
-/* Linux: __udp_cmsg_send. */
-static int udp_in(const struct cmsghdr *control, struct tw_extension *extension)
+void tw_limit_waits(int fd, int milliseconds)
 {
-    if (control->cmsg_type != UDP_SEGMENT || length_of(control) != sizeof extension->segment)
-        return EINVAL;
-    memcpy(&extension->segment, CMSG_DATA(control), sizeof extension->segment);
-    extension->parts |= TW_PART_SEGMENT;
-    return 0;
+    struct timeval limit = { .tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000 };
+    RAW(setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    RAW(setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
-/* Linux: __sock_cmsg_send. Nothing of it changes anything here. */
-static int socket_in(const struct cmsghdr *control)
+/* Whether a call that a signal has interrupted is to be repeated. Each repetition begins its time-out anew. */
+static bool again(long deadline)
 {
-    switch (control->cmsg_type) {
-    case SO_MARK:
-        return geteuid() != 0 ? EPERM : length_of(control) != sizeof(uint32_t) ? EINVAL : 0;
-    case SO_TIMESTAMPING:
-    case SCM_TIMESTAMPING_NEW_:
-        return length_of(control) != sizeof(uint32_t) ? EINVAL : 0;
-    case SO_PRIORITY:
-        return length_of(control) != sizeof(uint32_t) ? EINVAL : 0;
-    case SCM_RIGHTS:
-    case SCM_CREDENTIALS:
-        return 0;
-    default:
-        return EINVAL;
-    }
+    if (errno != EINTR)
+        return false;
+    if (tw_now_ms() < deadline)
+        return true;
+    errno = EAGAIN;
+    return false;
 }
 
-static int number_in(const struct cmsghdr *control, bool takes_byte, int least, int *value)
+bool tw_send_all(int fd, const void *bytes, size_t length, long deadline)
 {
-    if (length_of(control) == sizeof *value)
-        memcpy(value, CMSG_DATA(control), sizeof *value);
-    else if (takes_byte && length_of(control) == 1)
-        *value = *CMSG_DATA(control);
-    else
-        return EINVAL;
-    return *value < least || *value > 255 ? EINVAL : 0;
-}
-
-/* Linux: ip_cmsg_send. */
-static int ip_in(const struct cmsghdr *control, struct tw_extension *extension)
-{
-    int value = 0, error;
-    switch (control->cmsg_type) {
-    case IP_PKTINFO: {
-        struct in_pktinfo info;
-        if (length_of(control) != sizeof info)
-            return EINVAL;
-        memcpy(&info, CMSG_DATA(control), sizeof info);
-        memset(extension->local, 0, sizeof extension->local);
-        if (info.ipi_spec_dst.s_addr != INADDR_ANY)
-            map(extension->local, &info.ipi_spec_dst);
-        extension->interface = info.ipi_ifindex;
-        extension->parts |= TW_PART_PKTINFO;
-        return 0;
-    }
-    case IP_TTL:
-        error = number_in(control, false, 1, &value);
-        extension->ttl = (uint8_t)value;
-        extension->parts |= TW_PART_TTL;
-        return error;
-    case IP_TOS:
-        error = number_in(control, true, 0, &value);
-        extension->tos = (uint8_t)value;
-        extension->parts |= TW_PART_TOS;
-        return error;
-    case IP_RETOPTS: /* options do not leave */
-        return length_of(control) > 40 ? EINVAL : 0;
-    case 52 /* IP_PROTOCOL */:
-        return number_in(control, false, 1, &value);
-    default:
-        return EINVAL;
-    }
-}
-
-/* An IPv4 destination takes an IPv6 message with a mapped address. */
-static int ipv6_in(const struct cmsghdr *control, struct tw_extension *extension)
-{
-    struct in6_pktinfo info;
-    if (control->cmsg_type != IPV6_PKTINFO)
-        return 0;
-    if (length_of(control) < sizeof info)
-        return EINVAL;
-    memcpy(&info, CMSG_DATA(control), sizeof info);
-    if (!is_mapped((const uint8_t *)&info.ipi6_addr))
-        return EINVAL;
-    memset(extension->local, 0, sizeof extension->local);
-    if (memcmp((const uint8_t *)&info.ipi6_addr + sizeof mapped, "\0\0\0\0", 4) != 0)
-        memcpy(extension->local, &info.ipi6_addr, sizeof extension->local);
-    extension->interface = (int32_t)info.ipi6_ifindex;
-    extension->parts |= TW_PART_PKTINFO;
-    return 0;
-}
-
-int tw_control_in(const struct msghdr *message, struct tw_extension *extension)
-{
-    extension->parts = 0;
-    if (message->msg_control == NULL || message->msg_controllen == 0)
-        return 0;
-    memset(extension, 0, sizeof *extension);
-    int error = 0;
-    for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control != NULL && error == 0; control = CMSG_NXTHDR((struct msghdr *)message, control))
-        if (control->cmsg_level == SOL_UDP)
-            error = udp_in(control, extension);
-    for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control != NULL && error == 0; control = CMSG_NXTHDR((struct msghdr *)message, control)) {
-        if (control->cmsg_level == SOL_SOCKET)
-            error = socket_in(control);
-        else if (control->cmsg_level == SOL_IP)
-            error = ip_in(control, extension);
-        else if (control->cmsg_level == SOL_IPV6)
-            error = ipv6_in(control, extension);
+    const uint8_t *at = bytes;
+    while (length > 0) {
+        long sent = RAW(sendto, fd, at, length, MSG_NOSIGNAL, NULL, 0);
+        if (sent < 0 && again(deadline))
+            continue;
+        if (sent <= 0)
+            return false;
+        at += sent;
+        length -= (size_t)sent;
     }
 
-    return error;
+    return true;
 }
 
-/* ---- receiving ---- */
-
-/* Linux: put_cmsg. A message for which there is too little room is cut. */
-static void put(struct msghdr *message, size_t *used, int level, int type, const void *data, size_t length)
+/* Receives exactly that many bytes, and the descriptor that comes with the first. A signal does not end it. errno is EAGAIN after the time-out. */
+bool tw_receive_all(int fd, void *bytes, size_t length, int *descriptor, long deadline)
 {
-    size_t room = message->msg_control == NULL ? 0 : message->msg_controllen - *used;
-    if (room < sizeof(struct cmsghdr) || !tw_can_read((uint8_t *)message->msg_control + *used, room < CMSG_SPACE(length) ? room : CMSG_SPACE(length))) {
-        message->msg_flags |= MSG_CTRUNC;
-        return;
-    }
-
-    struct cmsghdr header = { .cmsg_len = CMSG_LEN(length), .cmsg_level = level, .cmsg_type = type };
-    if (room < header.cmsg_len) {
-        message->msg_flags |= MSG_CTRUNC;
-        header.cmsg_len = room;
-    }
-
-    uint8_t *at = (uint8_t *)message->msg_control + *used;
-    memcpy(at, &header, sizeof header);
-    memcpy(at + CMSG_LEN(0), data, header.cmsg_len - CMSG_LEN(0));
-    *used += room < CMSG_SPACE(length) ? room : CMSG_SPACE(length);
-}
-
-static void put_stamps(struct msghdr *message, size_t *used, const struct tw_extension *extension)
-{
-    struct timespec stamps[3] = { { .tv_sec = extension->stamp / 1000000000, .tv_nsec = extension->stamp % 1000000000 } };
-    struct timeval micro = { .tv_sec = stamps[0].tv_sec, .tv_usec = stamps[0].tv_nsec / 1000 };
-    uint32_t parts = extension->parts;
-    if ((parts & (TW_PART_STAMP | TW_PART_STAMP_NEW)) != 0)
-        put(message, used, SOL_SOCKET, (parts & TW_PART_STAMP) != 0 ? SCM_TIMESTAMP : SCM_TIMESTAMP_NEW_, &micro, sizeof micro);
-    if ((parts & (TW_PART_STAMP_NS | TW_PART_STAMP_NS_NEW)) != 0)
-        put(message, used, SOL_SOCKET, (parts & TW_PART_STAMP_NS) != 0 ? SCM_TIMESTAMPNS : SCM_TIMESTAMPNS_NEW_, &stamps[0], sizeof stamps[0]);
-    if ((parts & (TW_PART_STAMPING | TW_PART_STAMPING_NEW)) != 0)
-        put(message, used, SOL_SOCKET, (parts & TW_PART_STAMPING) != 0 ? SCM_TIMESTAMPING : SCM_TIMESTAMPING_NEW_, stamps, sizeof stamps);
-}
-
-void tw_control_out(struct msghdr *message, const struct tw_extension *extension)
-{
-    size_t used = 0;
-    uint32_t parts = extension->parts;
-    if (parts != 0)
-        put_stamps(message, &used, extension);
-    if ((parts & TW_PART_DROPS) != 0)
-        put(message, &used, SOL_SOCKET, SO_RXQ_OVFL, &extension->drops, sizeof extension->drops);
-    if ((parts & TW_PART_SEGMENT) != 0)
-        put(message, &used, SOL_UDP, UDP_GRO, &(int){ extension->segment }, sizeof(int));
-    if ((parts & TW_PART_PKTINFO_V6) != 0) {
-        struct in6_pktinfo info = { .ipi6_ifindex = (unsigned)extension->interface };
-        memcpy(&info.ipi6_addr, extension->destination, sizeof info.ipi6_addr);
-        put(message, &used, SOL_IPV6, IPV6_PKTINFO, &info, sizeof info);
-    }
-
-    if ((parts & TW_PART_PKTINFO) != 0) {
-        struct in_pktinfo info = { .ipi_ifindex = extension->interface };
-        memcpy(&info.ipi_spec_dst, extension->local + sizeof mapped, sizeof info.ipi_spec_dst);
-        memcpy(&info.ipi_addr, extension->destination + sizeof mapped, sizeof info.ipi_addr);
-        put(message, &used, SOL_IP, IP_PKTINFO, &info, sizeof info);
-    }
-
-    if ((parts & TW_PART_TTL) != 0)
-        put(message, &used, SOL_IP, IP_TTL, &(int){ extension->ttl }, sizeof(int));
-    if ((parts & TW_PART_TOS) != 0)
-        put(message, &used, SOL_IP, IP_TOS, &extension->tos, sizeof extension->tos);
-    if ((parts & TW_PART_ORIGDST) != 0) {
-        struct sockaddr_in original = { .sin_family = AF_INET, .sin_port = extension->port };
-        memcpy(&original.sin_addr, extension->destination + sizeof mapped, sizeof original.sin_addr);
-        put(message, &used, SOL_IP, IP_ORIGDSTADDR, &original, sizeof original);
-    }
-
-    message->msg_controllen = used;
-}
-
-/* ---- errors ---- */
-
-static socklen_t name_out(void *to, socklen_t room, const uint8_t *address, uint16_t port, uint16_t family)
-{
-    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = port };
-    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = port };
-    memcpy(&v4.sin_addr, address + sizeof mapped, sizeof v4.sin_addr);
-    memcpy(&v6.sin6_addr, address, sizeof v6.sin6_addr);
-    socklen_t length = family == AF_INET6 ? sizeof v6 : sizeof v4;
-    memcpy(to, family == AF_INET6 ? (const void *)&v6 : (const void *)&v4, room < length ? room : length);
-    return length;
-}
-
-int tw_error_out(struct msghdr *message, int error, const struct tw_extension *extension)
-{
-    struct {
-        struct sock_extended_err error;
+    uint8_t *at = bytes;
+    while (length > 0) {
         union {
-            struct sockaddr_in v4;
-            struct sockaddr_in6 v6;
-        } offender;
-    } report = { .error = { .ee_errno = (uint32_t)error, .ee_origin = (uint8_t)extension->segment, .ee_type = extension->ttl, .ee_code = extension->tos, .ee_info = extension->mtu } };
-    bool is_v6 = extension->family == AF_INET6;
-    size_t used = 0;
-    socklen_t length = is_v6 ? sizeof report.offender.v6 : sizeof report.offender.v4;
-    if (extension->segment == SO_EE_ORIGIN_ICMP)
-        name_out(&report.offender, length, extension->destination, 0, extension->family);
-    if (message->msg_name != NULL) {
-        if (!tw_can_read(message->msg_name, message->msg_namelen < sizeof(struct sockaddr_in6) ? message->msg_namelen : sizeof(struct sockaddr_in6)))
-            return EFAULT;
-        message->msg_namelen = name_out(message->msg_name, message->msg_namelen, extension->local, extension->port, extension->family);
+            struct cmsghdr header;
+            uint8_t bytes[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct iovec vector = { .iov_base = at, .iov_len = length };
+        struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
+        if (descriptor != NULL) {
+            message.msg_control = &control;
+            message.msg_controllen = sizeof control;
+        }
+
+        long received = RAW(recvmsg, fd, &message, MSG_CMSG_CLOEXEC);
+        if (received < 0 && again(deadline))
+            continue;
+        if (received <= 0) {
+            errno = received == 0 ? ECONNRESET : errno;
+            return false;
+        }
+
+        struct cmsghdr *first = descriptor != NULL ? CMSG_FIRSTHDR(&message) : NULL;
+        if (first != NULL && first->cmsg_level == SOL_SOCKET && first->cmsg_type == SCM_RIGHTS)
+            memcpy(descriptor, CMSG_DATA(first), sizeof(int));
+        at += received;
+        length -= (size_t)received;
     }
 
-    put(message, &used, is_v6 ? SOL_IPV6 : SOL_IP, is_v6 ? IPV6_RECVERR : IP_RECVERR, &report, sizeof report.error + length);
-    message->msg_controllen = used;
-    message->msg_flags |= MSG_ERRQUEUE;
+    return true;
+}
+
+/* Moves a descriptor to a high number, out of the way of the program's own. */
+static int move_up(int fd)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= 2 * LEAST_DESCRIPTOR)
+        return fd;
+    int high = (int)RAW(fcntl, fd, F_DUPFD_CLOEXEC, LEAST_DESCRIPTOR);
+    if (high < 0)
+        return fd;
+    RAW(close, fd);
+    return high;
+}
+
+static struct connection named(int fd) { return (struct connection){ .fd = fd, .cookie = tw_handle(fd), .slot = -1 }; }
+
+static int give_up(int fd, int error)
+{
+    RAW(close, fd);
+    errno = error;
+    return -1;
+}
+
+static bool receive_hello(int fd, long deadline)
+{
+    uint8_t theirs[sizeof hello];
+    if (!tw_receive_all(fd, theirs, sizeof theirs, NULL, deadline))
+        return false;
+    errno = EPROTO;
+    return memcmp(hello, theirs, sizeof hello) == 0;
+}
+
+/* Receives the hello within a limit. Otherwise the connection's time-out is ANSWER_MS. */
+static bool receive_hello_within(int fd, int limit)
+{
+    tw_limit_waits(fd, limit);
+    bool received = receive_hello(fd, tw_now_ms() + limit);
+    tw_limit_waits(fd, ANSWER_MS);
+    return received;
+}
+
+int tw_reach(int limit)
+{
+    struct stat status;
+    long deadline = tw_now_ms() + limit, connected;
+    int fd = (int)RAW(socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    tw_limit_waits(fd, limit);
+    do
+        connected = RAW(connect, fd, &tw_link_address, sizeof tw_link_address);
+    while (connected != 0 && again(deadline));
+    if (connected != 0)
+        return give_up(fd, errno);
+    if (!tw_trusts_driver(fd, tw_link_address.sun_path))
+        return give_up(fd, STRANGER);
+    if (!tw_in_use) {
+        tw_driver_user = stat(tw_link_address.sun_path, &status) == 0 ? status.st_uid : geteuid();
+        tw_in_use = true;
+    }
+
+    tw_is_away = false;
+    return fd;
+}
+
+/* Puts a connection into a slot. A child of vfork has none. */
+static void claim(struct connection *c, uint64_t flags)
+{
+    for (int i = 0; i < SLOTS && c->fd < 1 << 20 && tw_is_own_memory(); i++) {
+        if (slots[i] == 0 && atomic_compare_exchange_strong(&slots[i], &(uint64_t){ 0 }, entry_of(*c) | flags)) {
+            c->slot = i;
+            return;
+        }
+    }
+}
+
+bool tw_adopt(int fd)
+{
+    int before = errno;
+    tw_limit_waits(fd, ANSWER_MS);
+    bool sent = tw_send_all(fd, hello, sizeof hello, tw_now_ms() + BRIEF_MS);
+    struct connection c = { .fd = fd, .slot = -1 };
+    if (sent) {
+        c = named(move_up(fd));
+        claim(&c, UNGREETED);
+    }
+
+    if (c.slot < 0)
+        RAW(close, c.fd);
+    errno = before;
+    return c.slot >= 0;
+}
+
+/* Makes a new connection by the driver's path. 0 or an errno. */
+static int open_connection(struct connection *c, int limit)
+{
+    int fd = tw_reach(limit);
+    if (fd < 0)
+        return errno;
+    long deadline = tw_now_ms() + limit;
+    if (!tw_send_all(fd, hello, sizeof hello, deadline) || !receive_hello(fd, deadline)) {
+        int error = errno;
+        RAW(close, fd);
+        return error;
+    }
+
+    if (limit != ANSWER_MS)
+        tw_limit_waits(fd, ANSWER_MS);
+    *c = named(move_up(fd));
+    c->is_new = true;
+    claim(c, BUSY);
     return 0;
+}
+
+/* Takes an idle connection. 0; ENOENT if there is none; EAGAIN if the driver has not even sent its hello. */
+static int take_idle(struct connection *c, int limit)
+{
+    bool is_own = tw_is_own_memory();
+    for (int i = 0; i < SLOTS && (is_own || tw_survives_clone()); i++) {
+        uint64_t entry = slots[i];
+        if (entry == 0 || (entry & BUSY) != 0 || !atomic_compare_exchange_strong(&slots[i], &entry, entry | BUSY))
+            continue;
+        if (!is_still_ours(entry)) {
+            slots[i] = is_own ? 0 : entry;
+            continue;
+        }
+
+        *c = (struct connection){ .fd = descriptor_of(entry), .cookie = entry & COOKIE, .slot = i };
+        if ((entry & UNGREETED) == 0 || receive_hello_within(c->fd, limit))
+            return 0;
+        if (errno == EAGAIN) {
+            slots[i] = entry; /* kept: this process may not be able to make another connection */
+            return EAGAIN;
+        }
+
+        tw_drop(*c);
+    }
+
+    return ENOENT;
+}
+
+static int count(uint64_t mask, uint64_t value)
+{
+    int all = 0;
+    for (int i = 0; i < SLOTS; i++) {
+        uint64_t entry = slots[i];
+        all += entry != 0 && (entry & mask) == value;
+    }
+
+    return all;
+}
+
+bool tw_none_is_idle(void) { return count(BUSY, 0) == 0; }
+
+void tw_give_back(struct connection c)
+{
+    if (c.slot < 0)
+        RAW(close, c.fd);
+    else if (count(BUSY, 0) < (tw_is_away ? IDLE_AWAY : IDLE))
+        slots[c.slot] = entry_of(c);
+    else
+        tw_drop(c);
+}
+
+void tw_drop(struct connection c)
+{
+    if (c.slot >= 0)
+        slots[c.slot] = 0; /* first: the number may be used again at once */
+    RAW(close, c.fd);
 }
 
 /*
- * Errors whose errno has been returned by another call than the one that asks for them. They are this process's alone. A place that another thread is using is passed
- * over, so that a signal handler never waits.
+ * A process that may have lost the path makes its connections by those that it has. So it keeps one idle at any time: for other threads, while an answer takes as
+ * long as the network does; and for signal handlers, which must not wait for what they have interrupted, and so do not run while there is none.
  */
-#define KEPT 16
-#define KEPT_PAYLOAD 576
-
-static struct kept {
-    atomic_flag busy;
-    uint64_t handle; /* 0: free */
-    uint64_t order;
-    int error;
-    struct tw_extension extension;
-    size_t length;
-    uint8_t payload[KEPT_PAYLOAD];
-} kept[KEPT];
-
-static _Atomic uint64_t last_order;
-
-/* Sockets have errors kept: otherwise nobody has to look. */
-static _Atomic bool any_kept;
-
-void tw_keep_error(int fd, int error, const struct tw_extension *extension, const void *payload, size_t length)
+static int take_and_replace(struct connection *c, int limit)
 {
-    uint64_t handle = tw_handle(fd), order = ++last_order;
-    struct kept *place = NULL;
-    for (int i = 0; i < KEPT; i++) {
-        struct kept *each = &kept[(order + (uint64_t)i) % KEPT]; /* the first one is the oldest */
-        if (atomic_flag_test_and_set(&each->busy))
-            continue;
-        if (place == NULL || (place->handle != 0 && each->handle == 0)) {
-            if (place != NULL)
-                atomic_flag_clear(&place->busy);
-            place = each;
-        } else
-            atomic_flag_clear(&each->busy);
-    }
-
-    if (place == NULL)
-        return;
-    place->handle = handle;
-    place->order = order;
-    place->error = error;
-    place->extension = *extension;
-    place->length = length < KEPT_PAYLOAD ? length : KEPT_PAYLOAD;
-    if (place->length > 0)
-        memcpy(place->payload, payload, place->length);
-    any_kept = true;
-    atomic_flag_clear(&place->busy);
+    uint64_t all = ~0ull, before;
+    RAW(rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof before);
+    int error = take_idle(c, limit);
+    int fd = error == 0 && tw_none_is_idle() ? tw_ask_for_session(*c, limit) : -1;
+    if (fd >= 0)
+        tw_adopt(fd);
+    RAW(rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
+    return error;
 }
 
-bool tw_take_error(int fd, int *error, struct tw_extension *extension, void *payload, size_t *length)
+/* Takes an idle connection, or makes a new one by the path. */
+int tw_take(struct connection *c, int limit)
 {
-    if (!any_kept)
-        return false;
-    uint64_t handle = tw_handle(fd);
-    struct kept *oldest = NULL;
-    for (int i = 0; i < KEPT; i++) {
-        struct kept *each = &kept[i];
-        if (atomic_flag_test_and_set(&each->busy))
-            continue;
-        if (each->handle == handle && (oldest == NULL || each->order < oldest->order)) {
-            if (oldest != NULL)
-                atomic_flag_clear(&oldest->busy);
-            oldest = each;
-        } else
-            atomic_flag_clear(&each->busy);
+    long deadline = tw_now_ms() + (limit < PATIENCE_MS ? limit : PATIENCE_MS);
+    for (;;) {
+        int error = tw_is_away && count(BUSY, 0) <= 1 ? take_and_replace(c, limit) : take_idle(c, limit);
+        if (error == 0)
+            return 0;
+        if (error == EAGAIN)
+            return ENETDOWN;
+        bool others = count(BUSY, BUSY) > 0 && tw_now_ms() < deadline;
+        if (!tw_is_away || !others) {
+            error = open_connection(c, limit);
+            if (error == 0)
+                return 0;
+            if (error == EAGAIN || !others)
+                return error == STRANGER ? EACCES : error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ? error : ENETDOWN;
+            tw_is_away = true;
+        }
+
+        tw_poll(-1, &(short){ 0 }, 1);
+    }
+}
+
+void tw_keep_reach(void)
+{
+    int before = errno;
+    bool has_one = false;
+    for (int i = 0; i < SLOTS && !has_one; i++) {
+        uint64_t entry = slots[i];
+        has_one = entry != 0 && is_still_ours(entry);
     }
 
-    if (oldest == NULL)
-        return false;
-    *error = oldest->error;
-    *extension = oldest->extension;
-    *length = *length < oldest->length ? *length : oldest->length;
-    memcpy(payload, oldest->payload, *length);
-    oldest->handle = 0;
-    atomic_flag_clear(&oldest->busy);
-    return true;
+    int fd = has_one || !tw_is_own_memory() ? -1 : tw_reach(BRIEF_MS);
+    if (fd >= 0)
+        tw_adopt(fd);
+    errno = before;
+}
+
+void tw_begin_child(void)
+{
+    int before = errno;
+    tw_begin_process();
+    for (int i = 0; i < SLOTS; i++) {
+        uint64_t entry = slots[i];
+        slots[i] = 0;
+        if (entry != 0 && is_still_ours(entry))
+            RAW(close, descriptor_of(entry)); /* the parent's */
+    }
+
+    errno = before;
+}
+
+bool tw_is_control(int fd)
+{
+    for (int i = 0; i < SLOTS; i++) {
+        uint64_t entry = slots[i];
+        if (entry != 0 && descriptor_of(entry) == fd)
+            return is_still_ours(entry);
+    }
+
+    return false;
+}
+
+int tw_next_control(int from)
+{
+    int next = -1;
+    for (int i = 0; i < SLOTS; i++) {
+        uint64_t entry = slots[i];
+        int fd = descriptor_of(entry);
+        if (entry != 0 && fd >= from && (next < 0 || fd < next) && is_still_ours(entry))
+            next = fd;
+    }
+
+    return next;
+}
+
+int tw_poll(int fd, short *events, int milliseconds)
+{
+    struct pollfd entry = { .fd = fd, .events = *events };
+    struct timespec timeout = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L };
+    int ready = (int)RAW(ppoll, &entry, 1, &timeout, NULL, 0);
+    *events = entry.revents;
+    return ready;
 }

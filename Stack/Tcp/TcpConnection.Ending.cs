@@ -158,28 +158,18 @@ internal sealed partial class TcpConnection
         }
     }
 
-    /// <summary>Nobody reads any more: the peer's FIN is not waited for for ever, as in Linux (tcp_fin_timeout).</summary>
+    /// <summary>Nobody reads any more: the peer's FIN is not waited for for ever, as in Linux (tcp_fin_timeout, TCP_LINGER2).</summary>
     private void WaitForFin(Instant now)
     {
-        _finWait2At = now + Layer.Options.FinWait2;
+        var patience = Options.FinWait2;
+        _finWait2At = patience == TimeSpan.Zero ? now + Layer.Options.FinWait2 : patience > TimeSpan.Zero ? now + patience : now;
         WantOutput();
     }
 
     /// <summary>Both FINs are exchanged. A record takes this socket's place; what is left to it is to send the acknowledgement that is due.</summary>
     private void EnterTimeWait(Instant now)
     {
-        var record = new TcpTimeWait(Layer, Pair, Hash)
-        {
-            SndNxt = Sender.SndNxt,
-            RcvNxt = Receiver.RcvNxt,
-            TsRecent = Timestamps.Recent,
-            Timestamps = Timestamps.AreUsed,
-            HopLimit = Options.HopLimit,
-            TrafficClass = Options.TrafficClass,
-            ReuseAddress = Options.ReuseAddress,
-            ReusePort = Options.ReusePort,
-            Window = Receiver.LastWindow,
-        };
+        var record = TcpTimeWait.Of(this);
         State = TcpState.TimeWait;
         Layer.EnterTimeWait(this, record, now);
         FreeQueues();

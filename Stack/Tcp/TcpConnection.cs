@@ -105,6 +105,8 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
     public void SetOptions(in TcpSocketOptions options, Instant now)
     {
         var algorithm = Sender.Algorithm;
+        if (Options.Cork && !options.Cork)
+            Sender.Push();
         _options = Layer.Shared(options);
         if (algorithm != Sender.Algorithm)
             Sender.ChangeCongestionControl(now);
@@ -218,6 +220,14 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
             End(StackError.TimedOut);
         if (State is not (TcpState.Closed or TcpState.TimeWait))
             WantOutput();
+    }
+
+    /// <summary>Packets get through again: what waits for a time-out is sent at once.</summary>
+    public void PathRepaired(Instant now)
+    {
+        _handshake?.PathRepaired();
+        if (Sender.PathRepaired(now))
+            Layer.Timers.Arm(this, now);
     }
 
     public void WantOutput() => Layer.Turns.Add(Socket);
