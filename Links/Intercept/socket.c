@@ -85,8 +85,12 @@ static int state_of(int fd)
     struct address_request request = { .handle = tw_handle(fd) }; /* no address: only asks */
     if (request.handle == 0)
         return errno;
-    int error = tw_ask(&request.header, sizeof request, TW_CONNECT, &answer);
-    return error == 0 || error == EALREADY || error == EISCONN ? error : ECONNABORTED;
+    int error = tw_ask(&request.header, sizeof request, TW_CONNECT, &answer), cause = 0;
+    socklen_t length = sizeof cause;
+    if (error == 0 || error == EALREADY || error == EISCONN)
+        return error;
+    /* It has failed. As in the kernel, this call tells why if nobody has asked yet. */
+    return tw_get_option(fd, SOL_SOCKET, SO_ERROR, &cause, &length) == 0 && cause != 0 ? cause : ECONNABORTED;
 }
 
 static int send_timeout(int fd)
