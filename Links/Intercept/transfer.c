@@ -297,7 +297,7 @@ static ssize_t receive_stream_message(int fd, enum tw_kind kind, struct msghdr *
             return tw_result(error);
         if (answers_receive(fd, kind, bytes, flags, &result)) {
             if (result >= 0)
-                message->msg_namelen = message->msg_controllen = 0, message->msg_flags = 0;
+                message->msg_namelen = 0, message->msg_controllen = 0, message->msg_flags = 0;
             return result;
         }
     }
