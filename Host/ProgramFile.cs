@@ -1,4 +1,3 @@
-using System.Text;
 using Tapwire.Posix;
 
 namespace Tapwire.Host;
@@ -8,9 +7,6 @@ internal static class ProgramFile
 {
     // The search path of execvp(3) without PATH.
     private const string DefaultPath = "/bin:/usr/bin";
-
-    // The kernel reads this much of a script's first line.
-    private const int MaxFirstLine = 255;
 
     /// <param name="program">A path, or a name to be searched for in PATH.</param>
     /// <returns>The path to run.</returns>
@@ -27,9 +23,8 @@ internal static class ProgramFile
         }
 
         var found = Errors.ENOENT;
-        foreach (var directory in (Environment.GetEnvironmentVariable("PATH") ?? DefaultPath).Split(':'))
+        foreach (var file in Candidates(program))
         {
-            var file = $"{(directory.Length == 0 ? "." : directory)}/{program}";
             var problem = Problem(file);
             if (problem == 0)
                 return CheckInterpreter(file);
@@ -42,10 +37,17 @@ internal static class ProgramFile
             : Refused(name, found);
     }
 
+    /// <summary>The first executable file of that name in PATH, or the path itself; null if there is none.</summary>
+    public static string? TryFind(string program) =>
+        program.Contains('/', StringComparison.Ordinal) ? program : Candidates(program).FirstOrDefault(static file => Problem(file) == 0);
+
     /// <summary>The error for a file that <see cref="Find"/> has found and the system has not run.</summary>
     public static CommandFailedException NotRun(string program, int errno) => new(errno == Errors.ENOENT
         ? $"'{Complaint.Short(program)}' cannot be run: the loader that it was linked for is not there; install that system's C library."
         : $"'{Complaint.Short(program)}' cannot be run: {Errors.Describe(errno)}.", ExitCode.NotExecutable);
+
+    private static IEnumerable<string> Candidates(string name) => (Environment.GetEnvironmentVariable("PATH") ?? DefaultPath).Split(':')
+        .Select(directory => $"{(directory.Length == 0 ? "." : directory)}/{name}");
 
     private static CommandFailedException Refused(string program, int errno) => new($"'{Complaint.Short(program)}' cannot be run: {Errors.Describe(errno)}{errno switch
     {
@@ -63,7 +65,7 @@ internal static class ProgramFile
     /// <summary>Checks a script's interpreter. If the interpreter is missing, the kernel reports the script itself as missing.</summary>
     private static string CheckInterpreter(string file)
     {
-        if (Interpreter(file) is { } interpreter && !File.Exists(interpreter))
+        if (ScriptLine.Of(file)?.Interpreter is { } interpreter && !File.Exists(interpreter))
         {
             throw new CommandFailedException(
                 $"'{Complaint.Short(file)}' cannot be run: its first line names the interpreter '{Complaint.Short(interpreter)}', which is not there; install it, or mend the line.",
@@ -71,23 +73,5 @@ internal static class ProgramFile
         }
 
         return file;
-    }
-
-    /// <summary>The interpreter of a script; null if the file is no script, or cannot be read.</summary>
-    private static string? Interpreter(string file)
-    {
-        try
-        {
-            using var stream = File.OpenRead(file);
-            var bytes = new byte[MaxFirstLine];
-            var text = Encoding.UTF8.GetString(bytes, 0, stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false));
-            return text.StartsWith("#!", StringComparison.Ordinal)
-                ? text[2..].Split('\n')[0].Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries).FirstOrDefault()
-                : null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
     }
 }

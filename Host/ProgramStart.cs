@@ -15,17 +15,21 @@ internal static unsafe class ProgramStart
     private const string Shell = "/bin/sh";
 
     /// <summary>The environment variables for the library: docs/link-protocol.md.</summary>
+    /// <param name="mayBypass">The program may start others that the library does not get into.</param>
     /// <exception cref="CommandFailedException">There is no library for this machine, or LD_PRELOAD cannot express its path.</exception>
-    public static IReadOnlyDictionary<string, string> Environment(string link, IReadOnlyList<IpPrefix> routes)
+    public static IReadOnlyDictionary<string, string> Environment(string link, IReadOnlyList<IpPrefix> routes, bool mayBypass)
     {
         var library = InterceptLibrary.Find();
         var before = System.Environment.GetEnvironmentVariable("LD_PRELOAD");
-        return new Dictionary<string, string>
+        var variables = new Dictionary<string, string>
         {
             ["LD_PRELOAD"] = string.IsNullOrEmpty(before) ? library : $"{library}:{before}",
             ["TAPWIRE_LINK"] = link,
             ["TAPWIRE_ROUTES"] = string.Join(',', routes),
         };
+        if (mayBypass)
+            variables["TAPWIRE_BYPASS"] = "allow";
+        return variables;
     }
 
     /// <summary>Replaces this process by the program. Returns only on failure.</summary>

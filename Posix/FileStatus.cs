@@ -1,7 +1,7 @@
 namespace Tapwire.Posix;
 
 /// <summary>Owner, kind and mode of a file or directory.</summary>
-internal readonly record struct FileStatus(uint Owner, ushort Mode, ulong Inode, ulong Device)
+internal readonly record struct FileStatus(uint Owner, uint Group, ushort Mode, ulong Inode, ulong Device)
 {
     private const int TypeMask = 0xF000;
 
@@ -12,6 +12,12 @@ internal readonly record struct FileStatus(uint Owner, ushort Mode, ulong Inode,
     public bool IsDirectory => (Mode & TypeMask) == 0x4000;
 
     public bool IsSymbolicLink => (Mode & TypeMask) == 0xA000;
+
+    /// <summary>A program in it runs as the file's owner.</summary>
+    public bool IsSetUser => (Mode & 0x800) != 0;
+
+    /// <summary>A program in it runs with the file's group. Without the group's right to execute, the bit has another meaning.</summary>
+    public bool IsSetGroup => (Mode & 0x408) == 0x408;
 
     /// <summary>Others than the owner can write to it.</summary>
     public bool IsWritableByOthers => (Mode & 0x12) != 0;
@@ -36,7 +42,7 @@ internal readonly record struct FileStatus(uint Owner, ushort Mode, ulong Inode,
     {
         errno = 0;
         if (Libc.statx(Libc.AT_FDCWD, path, followLinks ? 0 : Libc.AT_SYMLINK_NOFOLLOW, Libc.STATX_BASIC_STATS, out var status) == 0)
-            return new(status.UserId, status.Mode, status.Inode, (ulong)status.DeviceMajor << 32 | status.DeviceMinor);
+            return new(status.UserId, status.GroupId, status.Mode, status.Inode, (ulong)status.DeviceMajor << 32 | status.DeviceMinor);
         errno = Libc.Errno;
         return null;
     }

@@ -10,11 +10,22 @@ internal static unsafe partial class Libc
     public const int AT_EACCESS = 0x200;
     public const int X_OK = 1;
 
+    /// <summary>In the flags of statfs: setuid and setgid bits, and file capabilities, have no effect.</summary>
+    public const nint ST_NOSUID = 2;
+
     /// <summary>struct rlimit.</summary>
     public struct ResourceLimit
     {
         public nuint Current;
         public nuint Maximum;
+    }
+
+    /// <summary>The field of struct statfs that is used, as it is on 64-bit Linux.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 120)]
+    public struct FileSystemStatistics
+    {
+        [FieldOffset(80)]
+        public nint Flags;
     }
 
     /// <summary>The first fields of struct passwd.</summary>
@@ -56,6 +67,19 @@ internal static unsafe partial class Libc
     /// <summary>With AT_EACCESS it checks the effective ids, as running a file does.</summary>
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int faccessat(int directory, string path, int mode, int flags);
+
+    /// <returns>The value's length in bytes.</returns>
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint getxattr(string path, string name, void* value, nuint size);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int statfs(string path, FileSystemStatistics* statistics);
+
+    [LibraryImport("libc")]
+    public static partial uint getgid();
+
+    [LibraryImport("libc")]
+    public static partial uint getegid();
 
     /// <summary>Ends the process at once.</summary>
     [LibraryImport("libc")]

@@ -91,6 +91,9 @@ internal static unsafe partial class Libc
         [FieldOffset(20)]
         public uint UserId;
 
+        [FieldOffset(24)]
+        public uint GroupId;
+
         [FieldOffset(28)]
         public ushort Mode;
 

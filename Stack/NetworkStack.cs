@@ -25,6 +25,7 @@ public sealed class NetworkStack
     private readonly TimerWheel _timers = new();
     private readonly SocketEventQueue _events = new();
     private readonly KeyedRandom _random;
+    private readonly HashSet<IpAddress> _moved = [];
     private readonly IpLayer _ip;
     private readonly Ipv4Input _ipv4;
 
@@ -220,6 +221,12 @@ public sealed class NetworkStack
             {
                 Icmp.NextHopUnreachable(packet, now);
                 packet.Release();
+            }
+
+            if (each.Framing.TryTakeMoved(_moved))
+            {
+                Tcp.NeighborsMoved(each.Index, _moved, now);
+                _moved.Clear();
             }
         }
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Serilog.Events;
 using Tapwire.Actors.Settings;
@@ -15,13 +16,25 @@ internal static class RunCommand
 {
     private static readonly Flag<IReadOnlyList<IpPrefix>> Routes = Flags.List<IpPrefix>("--route",
         "A network that goes by Tapwire, others by the host's network; repeatable. All but loopback when not given.", "CIDR",
-        (string text, out IpPrefix value) => IpPrefix.TryParse(text, null, out value), "ADDRESS/LENGTH, as in 10.99.0.0/24");
+        TryParseRoute, "NETWORK/LENGTH, as in 10.99.0.0/24");
+
+    private static readonly Option<bool> AllowBypass = Flags.Switch("--allow-bypass",
+        "Lets a program run that Tapwire does not get into (a static one, Go's, setuid), on the host's network; refused when not given.");
 
     private static readonly Argument<string[]> Program = new("PROGRAM")
     {
         Description = "The program and its arguments, after --.",
         Arity = ArgumentArity.OneOrMore,
     };
+
+    /// <summary>Reads a network for the library, which takes no bits beyond the length: whoever writes them means one host or another network.</summary>
+    private static bool TryParseRoute(string text, out IpPrefix network, [NotNullWhen(false)] out string? problem)
+    {
+        problem = !IpPrefix.TryParse(text, null, out network) ? ""
+            : network.Address != network.Network ? $"{network} has bits beyond its length; write {network.Network}/{network.Length} for the network"
+            : null;
+        return problem is null;
+    }
 
     public static Command Create()
     {
@@ -32,7 +45,7 @@ internal static class RunCommand
             Usage = "tapwire run [options] -- <PROGRAM> [argument]...",
         };
         command.Arguments.Add(Program);
-        foreach (var option in (Option[])[LinkOption.Path, Routes, .. UpCommand.DriverOptions])
+        foreach (var option in (Option[])[LinkOption.Path, Routes, AllowBypass, .. UpCommand.DriverOptions])
             command.Options.Add(option);
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
@@ -42,6 +55,9 @@ internal static class RunCommand
     {
         var program = parsed.GetValue(Program)!;
         var file = ProgramFile.Find(program[0]);
+        var mayBypass = parsed.GetValue(AllowBypass);
+        if (!mayBypass && BypassCheck.Reason(file, ProgramCaller.Self) is { } reason)
+            throw BypassCheck.Refused(program[0], reason);
         if (!UpCommand.NamesDriver(parsed))
         {
             if (UpCommand.DriverOptions.FirstOrDefault(option => parsed.GetResult(option) is not null) is { } stray)
@@ -52,7 +68,7 @@ internal static class RunCommand
             {
             }
 
-            throw ProgramStart.Replace(file, program, ProgramStart.Environment(path, parsed.Read(Routes)));
+            throw ProgramStart.Replace(file, program, ProgramStart.Environment(path, parsed.Read(Routes), mayBypass));
         }
 
         if (parsed.Read(LinkOption.Path) is not null)
@@ -66,7 +82,7 @@ internal static class RunCommand
             // Registered before the driver starts, because a signal would leave its device and directory behind. A signal that comes before the program is passed on later.
             using var signals = new PassedSignals();
             await using var driver = await UpCommand.OpenAsync(parsed, path, LogEventLevel.Warning);
-            using var child = ProgramStart.Start(file, program, ProgramStart.Environment(path, parsed.Read(Routes)));
+            using var child = ProgramStart.Start(file, program, ProgramStart.Environment(path, parsed.Read(Routes), mayBypass));
             signals.PassTo(child);
             manager.Ready($"running {program[0]}");
             await child.WaitForExitAsync();

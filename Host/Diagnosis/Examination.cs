@@ -87,7 +87,7 @@ internal static class Examination
     {
         try
         {
-            return await TryAsync(["true"], ProgramStart.Environment("/nonexistent", Array.Empty<IpPrefix>()), cancel);
+            return await TryAsync(["true"], ProgramStart.Environment("/nonexistent", [], mayBypass: false), cancel);
         }
         catch (CommandFailedException e)
         {

@@ -89,7 +89,8 @@ internal sealed record CommandNotes
             [
                 "The library libtapwire.so goes into the program by LD_PRELOAD. The program's IPv4 and IPv6 stream and datagram sockets are then Tapwire's, and so are those "
                 + "of the programs that it starts. Loopback is the host's, unless --route names it.",
-                "Programs that do not go through the C library have the host's network: statically linked ones, most of Go's, and those that are setuid.",
+                "Programs that the library does not get into would have the host's network: statically linked ones, Go's, those for another C library, and those that are "
+                + "setuid, setgid or have file capabilities. They are refused with exit code 126, unless --allow-bypass is given.",
                 "A driver of the program's own, with --wire and --address, needs what tapwire-up(1) says of the network device.",
             ],
             Files =
@@ -99,7 +100,7 @@ internal sealed record CommandNotes
             ],
             ExitCodes =
             [
-                ("126", "The program cannot be run."),
+                ("126", "The program cannot be run, or would go by the host's network."),
                 ("127", "The program is not there."),
                 ("1", "Failed before the program was run. One line on standard error says what, and what to do."),
                 Wrong,

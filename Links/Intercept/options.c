@@ -46,8 +46,11 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
         return REAL(setsockopt)(fd, level, name, value, length);
     if (is_native(level, name)) {
         int result = REAL(setsockopt)(fd, level, name, value, length);
-        if (result == 0)
+        if (result == 0) {
             tell_listener(fd, name, value, length);
+            tw_remember_option(fd, level, name, value, length);
+        }
+
         return result;
     }
 
@@ -58,6 +61,8 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
         error = tw_stand_in_set(fd, level, name, value, length);
     if (error == 0 && level == IPPROTO_TCP && name == TCP_INQ)
         tw_tell(fd, TW_TELLS_INQ, *(const int *)value != 0);
+    if (error == 0)
+        tw_remember_option(fd, level, name, value, length);
     return tw_result(error);
 }
 
@@ -156,7 +161,7 @@ EXPORT int fcntl(int fd, int command, ...)
     va_end(arguments);
     int result = REAL(fcntl)(fd, command, argument);
     if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
-        tw_note(result, tw_known(fd));
+        tw_note_copy(fd, result);
     return result;
 }
 

@@ -66,8 +66,10 @@ EXPORT int socket(int domain, int type, int protocol)
         fcntl(answer.descriptor, F_SETFD, 0);
     if ((type & SOCK_NONBLOCK) != 0)
         fcntl(answer.descriptor, F_SETFL, O_RDWR | O_NONBLOCK);
+    uint64_t handle;
+    memcpy(&handle, answer.body, sizeof handle);
     tw_begin_told(answer.descriptor, domain);
-    tw_note(answer.descriptor, is_stream ? TW_STREAM_FRESH : TW_DATAGRAM_FRESH);
+    tw_note_socket(answer.descriptor, is_stream ? TW_STREAM_FRESH : TW_DATAGRAM_FRESH, handle);
     return answer.descriptor;
 }
 
@@ -295,31 +297,38 @@ static int accept_record(int fd, struct sockaddr *peer, socklen_t *length, int f
 
     tw_begin_told(connection, AF_INET);
     tw_tell_local(connection, &record.local);
-    tw_note(connection, TW_STREAM);
+    tw_note_socket(connection, TW_STREAM, tw_handle(connection));
     if ((flags & SOCK_NONBLOCK) != 0)
         fcntl(connection, F_SETFL, O_RDWR | O_NONBLOCK);
     return connection;
 }
 
+/* What the number is if it is not the listener that it was noted as: then the record that did not come is no answer to the application. */
+static bool is_no_listener(int fd, int result)
+{
+    return result < 0 && errno != EAGAIN && errno != EINTR && !tw_is_ours(tw_kind(fd));
+}
+
 EXPORT int accept4(int fd, struct sockaddr *peer, socklen_t *length, int flags)
 {
-    enum tw_kind kind = tw_kind(fd);
-    if (!tw_is_ours(kind)) {
-        int accepted = REAL(accept4)(fd, peer, length, flags);
-        tw_note(accepted, TW_FOREIGN);
-        return accepted;
-    }
-
+    enum tw_kind kind = tw_known(fd) == TW_LISTENER ? TW_LISTENER : tw_kind(fd);
     if (tw_is_datagram(kind))
         return tw_result(EOPNOTSUPP);
-    if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0 || !listens(fd, kind))
-        return tw_result(EINVAL);
-    return accept_record(fd, peer, length, flags);
+    if (tw_is_ours(kind)) {
+        bool is_good = (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == 0 && listens(fd, kind);
+        int accepted = is_good ? accept_record(fd, peer, length, flags) : tw_result(EINVAL);
+        if (!is_no_listener(fd, accepted))
+            return accepted;
+    }
+
+    int accepted = REAL(accept4)(fd, peer, length, flags);
+    tw_note(accepted, TW_FOREIGN);
+    return accepted;
 }
 
 EXPORT int accept(int fd, struct sockaddr *peer, socklen_t *length)
 {
-    if (tw_is_ours(tw_kind(fd)))
+    if (tw_known(fd) == TW_LISTENER || tw_is_ours(tw_kind(fd)))
         return accept4(fd, peer, length, 0);
     int accepted = REAL(accept)(fd, peer, length);
     tw_note(accepted, TW_FOREIGN);

@@ -48,17 +48,30 @@ enum tw_kind {
     TW_DATAGRAM_CONNECTED,
 };
 
-/* The kind as it is cached. Costs no system call. */
+/* The kind as it is cached. Costs no system call. What it says of a Tapwire socket may be outdated, where a descriptor was closed unseen. */
 enum tw_kind tw_known(int fd);
 
-/* The kind, looked up at the descriptor and the driver if it is not cached. Never TW_UNKNOWN for an open socket. */
+/* The kind, proved by the descriptor's cookie, and looked up at the descriptor and the driver if it is not cached. Never TW_UNKNOWN for an open socket, unless the
+   driver cannot be asked. */
 enum tw_kind tw_kind(int fd);
 
-/* Caches the kind of a descriptor. TW_UNKNOWN before it is closed. */
+/* Caches the kind of a descriptor that is the same socket as before. TW_UNKNOWN before it is closed. */
 void tw_note(int fd, enum tw_kind kind);
 
-/* Called in the constructor, and in a child of fork, whose cache is its own. */
+/* Caches the kind of a new descriptor with its socket's cookie, which proves later that the number is still that socket's. */
+void tw_note_socket(int fd, enum tw_kind kind, uint64_t cookie);
+
+/* Gives a copy of a descriptor the note of its original. */
+void tw_note_copy(int fd, int copy);
+
+/* Called in the constructor. */
 void tw_begin_process(void);
+
+/* Whether memory and descriptors are this process's: not so in a child of vfork. Notices a child that another call than libc's fork has made. */
+bool tw_is_own_memory(void);
+
+/* Whether such a child can be noticed. */
+bool tw_survives_clone(void);
 
 /* Looks up a descriptor that has come from elsewhere (exec, SCM_RIGHTS): a datagram socket must be known before data moves. */
 void tw_look(int fd);
@@ -200,8 +213,29 @@ int tw_connect(int fd, const struct sockaddr *to, socklen_t length, bool no_wait
 /* Waits for the handshake of a connection that may be written before it is done (Fast Open). 0, or the errno of its failure. */
 int tw_await_handshake(int fd);
 
-/* Makes sure that children of fork can reach the driver, even after they have changed their user. */
+/* ---- control.c: the connections to the driver ---- */
+
+/* A child begins without its parent's connections. */
+void tw_begin_child(void);
+
+/* Connects if the process has no connection yet: it may be about to lose the driver's path. */
+void tw_keep_reach(void);
+
+/* ---- fork.c ---- */
+
+/* Makes sure that children of fork can reach the driver, wherever they go. */
 void tw_watch_forks(void);
+
+/* Makes a child by a system call like fork. */
+long tw_fork_by(long number, long a, long b, long c, long d, long e, long f);
+
+/* Whether the driver's path may lead nowhere after this system call. */
+bool tw_loses_path(long number, long first);
+
+/* ---- exec.c ---- */
+
+/* Notes which variables make a program Tapwire's, and takes over the connection that the program before this one has left. */
+void tw_begin_program(void);
 
 /* poll for one descriptor, or for none if it is negative. Not intercepted, and no cancellation point. */
 int tw_poll(int fd, short *events, int milliseconds);
@@ -240,7 +274,10 @@ socklen_t tw_address_out(const struct tw_address *address, struct sockaddr *resu
 
 /* ---- host.c: sockets that go to the host's network after all ---- */
 
-/* Replaces the descriptor by a socket of the host, with the same flags, options and epoll registrations. 0 or an errno. */
+/* Remembers an option that was set on a socket that may still become the host's. The value is in the application's memory. */
+void tw_remember_option(int fd, int level, int name, const void *value, socklen_t length);
+
+/* Replaces the descriptor, and its copies in this process, by a socket of the host, with the same flags, options and epoll registrations. 0 or an errno. */
 int tw_become_host(int fd, enum tw_kind kind);
 
 /* ---- datagram.c ---- */

@@ -27,7 +27,7 @@ DEFINE_REAL(readv)
 DEFINE_REAL(write)
 DEFINE_REAL(writev)
 
-/* The number is cached as a datagram socket's, which was closed unnoticed (by fclose): treats it as what it is now. */
+/* The number is cached as a datagram socket's, which was closed unnoticed (by io_uring, say): treats it as what it is now. */
 static bool is_stale(int fd, ssize_t result)
 {
     if (result >= 0 || errno != ENOTSOCK)
@@ -114,17 +114,23 @@ static ssize_t send_stream_message(int fd, enum tw_kind kind, const struct msghd
 EXPORT ssize_t send(int fd, const void *bytes, size_t length, int flags)
 {
     enum tw_kind kind = tw_known(fd);
-    if (tw_is_datagram(kind))
-        return send_one(fd, bytes, length, flags, NULL, 0);
-    return tw_is_stream(kind) ? send_stream(fd, kind, bytes, length, flags) : REAL(send)(fd, bytes, length, flags);
+    if (!tw_is_ours(kind))
+        return REAL(send)(fd, bytes, length, flags);
+    ssize_t sent = tw_is_stream(kind) ? send_stream(fd, kind, bytes, length, flags) : send_one(fd, bytes, length, flags, NULL, 0);
+    return is_stale(fd, sent) ? REAL(send)(fd, bytes, length, flags) : sent;
 }
 
 EXPORT ssize_t sendto(int fd, const void *bytes, size_t length, int flags, const struct sockaddr *to, socklen_t to_length)
 {
     enum tw_kind kind = tw_known(fd);
-    if (tw_is_datagram(kind))
-        return send_one(fd, bytes, length, flags, to, to_length);
-    if (tw_is_stream(kind)) {
+    if (tw_is_datagram(kind)) {
+        ssize_t sent = send_one(fd, bytes, length, flags, to, to_length);
+        return is_stale(fd, sent) ? REAL(sendto)(fd, bytes, length, flags, to, to_length) : sent;
+    }
+
+    if (tw_is_stream(kind) && to == NULL && (flags & MSG_FASTOPEN) == 0)
+        return send_stream(fd, kind, bytes, length, flags);
+    if (tw_is_stream(kind) && tw_is_stream(kind = tw_kind(fd))) {
         bool opens = (flags & MSG_FASTOPEN) != 0 && kind == TW_STREAM_FRESH;
         if (opens && open_fast(fd, to, to_length, length, flags) != 0)
             return -1;
@@ -146,7 +152,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     }
 
     if (tw_is_stream(kind) && tw_can_read(message, sizeof *message)
-        && (message->msg_name != NULL || message->msg_controllen > 0 || (flags & MSG_FASTOPEN) != 0)) {
+        && (message->msg_name != NULL || message->msg_controllen > 0 || (flags & MSG_FASTOPEN) != 0) && tw_is_stream(kind = tw_kind(fd))) {
         int error = tw_check_control(message);
         if (error == 0 && message->msg_name != NULL && (int)message->msg_namelen < 0)
             error = EINVAL;
@@ -168,7 +174,8 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
 EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
-    if (!tw_is_ours(tw_known(fd)))
+    enum tw_kind kind = tw_known(fd);
+    if (!tw_is_ours(kind) || (tw_is_stream(kind) && !tw_is_ours(tw_kind(fd))))
         return REAL(sendmmsg)(fd, messages, count, flags);
     unsigned sent = 0;
     if (count > TW_MOST_VECTORS)
@@ -205,6 +212,11 @@ static ssize_t discard(int fd, size_t length, int flags)
 /* What TCP answers otherwise than the pair would. False: the pair is to be read. */
 static bool answers_receive(int fd, enum tw_kind kind, size_t length, int flags, ssize_t *result)
 {
+    if ((flags & (MSG_ERRQUEUE | MSG_TRUNC)) == 0 && kind != TW_LISTENER && kind != TW_STREAM_FRESH)
+        return false;
+    kind = tw_kind(fd); /* the number may be another file's by now */
+    if (!tw_is_stream(kind))
+        return false;
     if ((flags & MSG_ERRQUEUE) != 0)
         *result = tw_result(EAGAIN); /* nothing is ever in it */
     else if (kind == TW_LISTENER || tw_is_unconnected(fd, kind))
@@ -219,14 +231,14 @@ static bool answers_receive(int fd, enum tw_kind kind, size_t length, int flags,
 EXPORT ssize_t recv(int fd, void *bytes, size_t length, int flags)
 {
     enum tw_kind kind = tw_known(fd);
-    if (tw_is_datagram(kind))
-        return receive_one(fd, bytes, length, flags, NULL, NULL);
-    if (tw_is_stream(kind)) {
-        ssize_t result;
-        if (answers_receive(fd, kind, length, flags, &result))
-            return result;
+    if (tw_is_datagram(kind)) {
+        ssize_t received = receive_one(fd, bytes, length, flags, NULL, NULL);
+        return is_stale(fd, received) ? REAL(recv)(fd, bytes, length, flags) : received;
     }
 
+    ssize_t result;
+    if (tw_is_stream(kind) && answers_receive(fd, kind, length, flags, &result))
+        return result;
     ssize_t received = REAL(recv)(fd, bytes, length, flags);
     return received >= 0 ? received : tw_receive_failed(fd);
 }
@@ -234,14 +246,14 @@ EXPORT ssize_t recv(int fd, void *bytes, size_t length, int flags)
 EXPORT ssize_t recvfrom(int fd, void *bytes, size_t length, int flags, struct sockaddr *from, socklen_t *from_length)
 {
     enum tw_kind kind = tw_known(fd);
-    if (tw_is_datagram(kind))
-        return receive_one(fd, bytes, length, flags, from, from_length);
-    if (tw_is_stream(kind)) {
-        ssize_t result;
-        if (answers_receive(fd, kind, length, flags, &result))
-            return result;
+    if (tw_is_datagram(kind)) {
+        ssize_t received = receive_one(fd, bytes, length, flags, from, from_length);
+        return is_stale(fd, received) ? REAL(recvfrom)(fd, bytes, length, flags, from, from_length) : received;
     }
 
+    ssize_t result;
+    if (tw_is_stream(kind) && answers_receive(fd, kind, length, flags, &result))
+        return result;
     ssize_t received = REAL(recvfrom)(fd, bytes, length, flags, from, from_length);
     return received >= 0 ? received : tw_receive_failed(fd);
 }
@@ -310,6 +322,8 @@ static ssize_t receive_stream_message(int fd, enum tw_kind kind, struct msghdr *
         return tw_receive_failed(fd);
     if (tells_left && room > 0)
         put_left(fd, message, room);
+    else if (message->msg_controllen > 0)
+        look_at_descriptors(message); /* only another socket, which has the number by now, passes any */
     return received;
 }
 
@@ -356,6 +370,8 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
     while (received < count) {
         int how = (flags & ~MSG_WAITFORONE) | (received > 0 && (flags & MSG_WAITFORONE) != 0 ? MSG_DONTWAIT : 0);
         ssize_t length = tw_can_read(&messages[received], sizeof *messages) ? receive_message(fd, &messages[received].msg_hdr, how) : tw_result(EFAULT);
+        if (received == 0 && is_stale(fd, length))
+            return REAL(recvmmsg)(fd, messages, count, flags, timeout);
         if (length < 0)
             break;
         messages[received++].msg_len = (unsigned)length;

@@ -30,6 +30,10 @@ internal interface IIpOutput
     /// <param name="shardsTried">Number of shards before this one in which it has found no socket; less than the number of other shards.</param>
     void PassOn(PacketBuffer packet, int shardsTried);
 
+    /// <summary>The neighbour that packets to a destination are sent to; null if they stay in this stack, or go nowhere.</summary>
+    /// <param name="source">Our address towards it.</param>
+    IpAddress? NextHop(IpAddress destination, IpAddress source);
+
     /// <summary>A peer has shown that it is alive (an ACK of new data), so the neighbour entry need not be verified (RFC 4861, 7.3.1).</summary>
     /// <param name="source">Our address towards it.</param>
     void ConfirmReachable(IpAddress destination, IpAddress source, Instant now);

@@ -132,6 +132,9 @@ internal sealed class IpLayer : IIpOutput
             egress.Framing.Send(packet, hop.NextHop, hop.Kind, now);
     }
 
+    public IpAddress? NextHop(IpAddress destination, IpAddress source) =>
+        TryFindHop(destination, source, out var hop) && hop.Egress is not null ? hop.NextHop : null;
+
     public void ConfirmReachable(IpAddress destination, IpAddress source, Instant now)
     {
         if (TryFindHop(destination, source, out var hop) && hop.Kind == AddressKind.Other)

@@ -222,6 +222,14 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
             WantOutput();
     }
 
+    /// <summary>Packets get through again: what waits for a time-out is sent at once.</summary>
+    public void PathRepaired(Instant now)
+    {
+        _handshake?.PathRepaired();
+        if (Sender.PathRepaired(now))
+            Layer.Timers.Arm(this, now);
+    }
+
     public void WantOutput() => Layer.Turns.Add(Socket);
 
     public void Raise(SocketEvents events) => Socket.Raise(events);

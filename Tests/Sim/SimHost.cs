@@ -61,6 +61,8 @@ internal sealed class SimHost : IIpOutput
 
     public void PassOn(PacketBuffer packet, int shardsTried) => packet.Release();
 
+    public IpAddress? NextHop(IpAddress destination, IpAddress source) => null;
+
     public void ConfirmReachable(IpAddress destination, IpAddress source, Instant now)
     {
     }

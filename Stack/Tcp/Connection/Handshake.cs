@@ -232,6 +232,16 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
         connection.WantOutput();
     }
 
+    /// <summary>Packets get through again: the SYN, or the SYN-ACK, is sent once more, which does not count as a retry.</summary>
+    public void PathRepaired()
+    {
+        if (TimeoutAt == Instant.Never)
+            return;
+        _hasAnsweredAgain = true;
+        Layer.Counters.TcpRetransSegs++;
+        DemandSyn();
+    }
+
     /// <summary>Both SYNs are acknowledged.</summary>
     private void Complete(in TcpHeader segment, Instant now)
     {

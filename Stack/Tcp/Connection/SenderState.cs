@@ -102,6 +102,18 @@ internal sealed class SenderState
             Persist.TimedOut(now);
     }
 
+    /// <inheritdoc cref="TcpSender.PathRepaired"/>
+    public bool PathRepaired(Instant now)
+    {
+        if (Persist.At != Instant.Never)
+        {
+            Sender.ElicitAcknowledgment();
+            Sender.Connection.WantOutput();
+        }
+
+        return Timer.PathRepaired(now);
+    }
+
     /// <summary>Clears the state. The next connection may use its congestion control if that is as at the beginning.</summary>
     public void Clear(bool keepsCongestion)
     {

@@ -254,6 +254,10 @@ internal sealed partial class TcpSender(TcpConnection connection)
     /// <summary>Runs the timers that are due.</summary>
     public void TimerFired(Instant now) => _state?.TimerFired(now);
 
+    /// <summary>Brings the next retransmission forward, or sends a window probe.</summary>
+    /// <returns>The retransmission timer is due now.</returns>
+    public bool PathRepaired(Instant now) => _state?.PathRepaired(now) == true;
+
     /// <summary>Moves SND.NXT to <paramref name="next"/>, because new data leaves.</summary>
     public void MoveNext(uint next) => SndNxt = next;
 

@@ -42,6 +42,20 @@ public sealed class RunCommandSpec(CleanPath path) : IClassFixture<CleanPath>
     }
 
     [SkippableFact]
+    public void A_program_that_would_have_the_hosts_network_is_refused_unless_it_is_allowed()
+    {
+        path.Need("cc");
+        var program = Path.Combine(path.Files, "static");
+        var source = Path.Combine(path.Files, "static.c");
+        File.WriteAllText(source, "#include <stdlib.h>\nint main(void) { return getenv(\"TAPWIRE_BYPASS\") != NULL ? 5 : 6; }\n");
+        Skip.If(path.Driver.Namespace.TryExec("cc", "-static", "-o", program, source).ExitCode != 0, "there is no static C library");
+        var refused = Run("--", program);
+        Assert.Equal((126, ""), (refused.ExitCode, refused.Output));
+        Assert.Contains("would go round Tapwire, by the host's network: it is linked statically", refused.Error, StringComparison.Ordinal);
+        Assert.Equal(5, Run("--allow-bypass", "--", program).ExitCode);
+    }
+
+    [SkippableFact]
     public void Without_a_driver_it_says_what_to_do()
     {
         var ended = TapwireProgram.Run(path.Driver.Namespace, "run", "--link", "/tmp/no-such-link", "--", "true");
@@ -64,8 +78,8 @@ public sealed class RunCommandSpec(CleanPath path) : IClassFixture<CleanPath>
         var temporary = Directory.CreateDirectory(Path.Combine(path.Files, "temporary")).FullName;
         var ended = OwnDriver(temporary, "sh", "-c", $"""
             ip addr add 10.98.0.1/24 dev {OwnWire}
-            env -u LD_PRELOAD python3 -m http.server -d {path.Files} --bind 10.98.0.1 8101 >/dev/null 2>&1 &
-            until env -u LD_PRELOAD curl -s -o /dev/null http://10.98.0.1:8101/small; do :; done
+            env -u LD_PRELOAD TAPWIRE_BYPASS=allow python3 -m http.server -d {path.Files} --bind 10.98.0.1 8101 >/dev/null 2>&1 &
+            until env -u LD_PRELOAD TAPWIRE_BYPASS=allow curl -s -o /dev/null http://10.98.0.1:8101/small; do :; done
             curl -sS http://10.98.0.1:8101/small
             kill $!
             exit 3
@@ -113,6 +127,17 @@ public sealed class RunCommandSpec(CleanPath path) : IClassFixture<CleanPath>
         var direct = path.Driver.Namespace.TryExec("env", [$"TAPWIRE_ROUTES=rubbish", .. path.OnTapwire("true")]);
         Assert.Equal(127, direct.ExitCode);
         Assert.Contains("TAPWIRE_ROUTES is \"rubbish\"", direct.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Bits beyond the length mean that something else is meant: another network, or one host.</summary>
+    [SkippableFact]
+    public void A_route_to_a_host_in_a_network_is_refused()
+    {
+        var ended = Run("--route", "10.99.3.5/24", "--", "true");
+        Assert.Equal(2, ended.ExitCode);
+        Assert.Contains("10.99.3.5/24 has bits beyond its length; write 10.99.3.0/24 for the network", ended.Error, StringComparison.Ordinal);
+        Assert.Equal(127, path.Driver.Namespace.TryExec("env", ["TAPWIRE_ROUTES=10.99.3.5/24", .. path.OnTapwire("true")]).ExitCode);
+        Assert.Equal(0, path.Driver.Namespace.TryExec("env", ["TAPWIRE_ROUTES=10.99.3.0/24,10.99.3.4/30,fd00::/8,0.0.0.0/0", .. path.OnTapwire("true")]).ExitCode);
     }
 
     private CommandResult Run(params string[] arguments) => TapwireProgram.Run(path.Driver.Namespace, ["run", "--link", path.Driver.LinkPath, .. arguments]);
