@@ -6,6 +6,7 @@
 
 #include <linux/sched.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -35,6 +36,8 @@ EXPORT long syscall(long number, ...)
         return getsockname((int)a, (struct sockaddr *)b, (socklen_t *)c);
     case SYS_getpeername:
         return getpeername((int)a, (struct sockaddr *)b, (socklen_t *)c);
+    case SYS_ioctl:
+        return ioctl((int)a, (unsigned long)b, (void *)c);
     case SYS_setsockopt:
         return setsockopt((int)a, (int)b, (int)c, (const void *)d, (socklen_t)e);
     case SYS_getsockopt:
