@@ -102,6 +102,8 @@ EXPORT long syscall(long number, ...)
         long result = tw_syscall(number, a, b, c, d, e, f);
         if (loses)
             tw_is_away = true;
+        if (number == SYS_seccomp || (number == SYS_prctl && loses))
+            tw_is_confined |= result == 0;
         return result;
     }
     }

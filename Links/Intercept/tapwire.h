@@ -120,6 +120,11 @@ bool tw_is_unconnected(int fd, enum tw_kind kind);
 ssize_t tw_send_failed(int fd, int flags);
 ssize_t tw_receive_failed(int fd);
 
+/* ---- fork.c ---- */
+
+/* The program has restricted its own system calls (seccomp): a call that it has not made itself may kill it. */
+extern _Atomic bool tw_is_confined;
+
 /* ---- memory.c: the application's pointers ---- */
 
 /* UIO_MAXIOV, MAX_RW_COUNT, and net.core.optmem_max as Linux has it by default. */
