@@ -31,6 +31,7 @@ internal static class Refusal
         AddAddress or RemoveAddress or AddRoute or RemoveRoute => new AddressAnswer(StackError.ConnectionAborted),
         AttachInterface attach => new InterfaceRefused(attach.Options.Name, "The stack has stopped."),
         DetachInterface detach => new InterfaceDetached(detach.Name),
+        GetInterfaces => new InterfaceNames(null),
         Ping ping => new PingAnswer(StackError.ConnectionAborted, ping.Destination, TimeSpan.Zero, 0, ping.Size),
         Resolve resolve => new Resolved(resolve.Name, []),
         WhenReady => new DriverFailed("The driver has stopped."),

@@ -88,8 +88,11 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                     Open(Sockaddr.Wildcard(_family), null);
                     Stash.Stash();
                     break;
+                case GetOptionRequest or SetOptionRequest when Hint((LinkSocketRequest)call.Request) is { } hint:
+                    Sender.Tell(new LinkReply(hint));
+                    break;
                 case SetOptionRequest set when LinkOptions.IsReuseAddress(set.Level, set.Name):
-                    _options = _options with { ReuseAddress = LinkOptions.TryDecode(null, set.Value.Span, out var reuse) && reuse != 0 };
+                    _options = _options with { ReuseAddress = LinkOptions.TryDecode(set.Level, null, set.Value.Span, out var reuse) && reuse != 0 };
                     Sender.Tell(new LinkReply(set.Done()));
                     break;
                 case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is { } option:
@@ -265,12 +268,15 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     {
         switch (request)
         {
+            case GetOptionRequest or SetOptionRequest when Hint(request) is { } hint:
+                Sender.Tell(new LinkReply(hint));
+                break;
             case ConnectRequest connect:
                 _calls.Enqueue((connect, Sender));
                 _context.Stack.Tell(new ConnectDatagram(id, connect.Remote.Family == SocketFamily.Unspecified ? null : connect.Remote.Endpoint));
                 break;
             case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is { } option:
-                if (!LinkOptions.TryDecode(option, set.Value.Span, out var value))
+                if (!LinkOptions.TryDecode(set.Level, option, set.Value.Span, out var value))
                 {
                     Sender.Tell(new LinkReply(set.Failed(StackError.InvalidArgument)));
                     break;
@@ -289,6 +295,8 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         }
     }
 
+    private LinkAnswer? Hint(LinkSocketRequest request) => _hints.Answer(request, LinkSocketType.Datagram, _family);
+
     private void AnswerHere(LinkSocketRequest request)
     {
         switch (request)
@@ -304,9 +312,6 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 break;
             case GetOptionRequest get when LinkOptions.IsReuseAddress(get.Level, get.Name):
                 Sender.Tell(new LinkReply(get.Value(_options.ReuseAddress ? 1 : 0)));
-                break;
-            case GetOptionRequest or SetOptionRequest when _hints.Answer(request) is { } hint:
-                Sender.Tell(new LinkReply(hint));
                 break;
             case GetOptionRequest or SetOptionRequest:
                 Sender.Tell(new LinkReply(request.Failed(StackError.NoSuchOption)));
@@ -331,7 +336,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     /// <summary>Sets an option that the socket gets when it is opened.</summary>
     private LinkAnswer SetEarly(SetOptionRequest request, SocketOption option)
     {
-        if (!LinkOptions.TryDecode(option, request.Value.Span, out var value))
+        if (!LinkOptions.TryDecode(request.Level, option, request.Value.Span, out var value))
             return request.Failed(StackError.InvalidArgument);
         var error = SocketOptions.Set(ref _options, option, value);
         return error == StackError.None ? request.Done() : request.Failed(error);

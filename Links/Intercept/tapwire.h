@@ -24,6 +24,11 @@ static inline void *tw_next(_Atomic(void *) *known, const char *name)
     return function;
 }
 
+/* An address as it crosses the link: sockaddr_in6, or sockaddr_in and zeros. */
+struct tw_address {
+    uint8_t bytes[28];
+};
+
 /* ---- descriptor.c: which descriptors are Tapwire's ---- */
 
 enum tw_kind {
@@ -75,6 +80,46 @@ static inline bool tw_is_stream(enum tw_kind kind) { return kind == TW_STREAM_FR
 static inline bool tw_is_datagram(enum tw_kind kind) { return kind >= TW_DATAGRAM_FRESH; }
 static inline bool tw_is_ours(enum tw_kind kind) { return kind >= TW_STREAM_FRESH; }
 
+/* ---- ended.c: sockets that have ended, and what calls on them give ---- */
+
+enum tw_fact {
+    /* A connect that did not wait has begun, and nobody has asked how it went. */
+    TW_CONNECTING = 1,
+    /* TCP_INQ is set: a message comes with the number of bytes that are left. */
+    TW_TELLS_INQ = 2,
+};
+
+/* A new socket of this address family: what was told of the number before is forgotten. */
+void tw_begin_told(int fd, int domain);
+
+/* The socket's local address. Kept for the lowest descriptor numbers only; otherwise the wildcard address. */
+void tw_tell_local(int fd, const struct tw_address *local);
+void tw_told_local(int fd, struct tw_address *local);
+
+void tw_tell(int fd, enum tw_fact fact, bool holds);
+bool tw_is_told(int fd, enum tw_fact fact);
+
+/* The other end of the pair is closed, or both directions are shut down. */
+bool tw_is_hung_up(int fd);
+
+/* An answer means that the driver, or its memory of this socket, is gone, while the application has the descriptor of a socket that has ended. */
+bool tw_has_ended(int fd, int error);
+
+/* Options as a closed socket of the kernel answers them. 0 or an errno. */
+int tw_stand_in_set(int fd, int level, int name, const void *value, socklen_t length);
+int tw_stand_in_get(int fd, int level, int name, void *value, socklen_t *length);
+
+/* SO_ERROR, which it clears. */
+int tw_take_error(int fd);
+
+/* The stream has never been connected. Asks the driver only about one that this process has not connected. */
+bool tw_is_unconnected(int fd, enum tw_kind kind);
+
+/* What a failed call on a stream gives, errno being the kernel's. The pair knows EPIPE and ECONNRESET only: the driver is asked for the reason. As under Linux it is given once,
+   by an errno and without a signal; after that, and where there is none, a sender gets EPIPE and, unless MSG_NOSIGNAL is among the flags, SIGPIPE. */
+ssize_t tw_send_failed(int fd, int flags);
+ssize_t tw_receive_failed(int fd);
+
 /* ---- memory.c: the application's pointers ---- */
 
 /* UIO_MAXIOV, MAX_RW_COUNT, and net.core.optmem_max as Linux has it by default. */
@@ -108,6 +153,9 @@ int tw_check_control(const struct msghdr *message);
 /* Reads TAPWIRE_ROUTES. */
 void tw_read_routes(void);
 
+/* TAPWIRE_ROUTES names prefixes: whatever else there is, is the host's network. */
+bool tw_has_routes(void);
+
 /* Whether packets to this address go through Tapwire: all but loopback, or those that TAPWIRE_ROUTES names. */
 bool tw_goes_by_tapwire(const struct sockaddr *address);
 
@@ -115,11 +163,6 @@ bool tw_goes_by_tapwire(const struct sockaddr *address);
 bool tw_binds_tapwire(const struct sockaddr *address);
 
 /* ---- link.c: asking the driver ---- */
-
-/* An address as it crosses the link: sockaddr_in6, or sockaddr_in and zeros. */
-struct tw_address {
-    uint8_t bytes[28];
-};
 
 enum tw_request {
     TW_SOCKET = 1,
@@ -132,6 +175,7 @@ enum tw_request {
     TW_SET_OPTION = 9,
     TW_GET_OPTION = 10,
     TW_SESSION = 11,
+    TW_LIST_INTERFACES = 25,
 };
 
 struct tw_header {
@@ -207,6 +251,11 @@ int tw_get_option(int fd, int level, int name, void *value, socklen_t *length);
 /* The value is in the application's memory. */
 int tw_set_option(int fd, int level, int name, const void *value, socklen_t length);
 
+/* LinkOption.Link and its names: SIOCOUTQ and SIOCOUTQNSD. */
+#define TW_LEVEL 0x5457
+#define TW_OUTPUT_QUEUE 1
+#define TW_UNSENT_QUEUE 2
+
 /* LinkProtocol.MaxOptionValue. */
 #define TW_LONGEST_OPTION 512u
 
@@ -219,6 +268,9 @@ bool tw_trusts_driver(int fd, const char *path);
 
 /* Converts an application's address to the link's layout. 0 or an errno. */
 int tw_address_in(const struct sockaddr *address, socklen_t length, struct tw_address *result);
+
+/* As a destination, the wildcard stands for the loopback address in Linux. */
+void tw_name_loopback(struct tw_address *address);
 
 /* Converts a link's address for an application, cut to the room there is, as the kernel does. Returns the full length. */
 socklen_t tw_address_out(const struct tw_address *address, struct sockaddr *result, socklen_t room);
@@ -239,6 +291,11 @@ ssize_t tw_datagram_receive(int fd, struct msghdr *message, size_t bytes, int fl
 
 /* FIONREAD: the length of the next datagram, 0 if there is none. -1 and errno if the descriptor is not Tapwire's any more. */
 int tw_datagram_waiting(int fd);
+
+/* ---- interface.c ---- */
+
+/* An ioctl about interfaces on a socket of Tapwire's. False: it is about something else. */
+bool tw_interface_ioctl(unsigned long request, void *argument, int *result);
 
 /* Sets errno and returns -1, or returns 0. */
 int tw_result(int error);

@@ -20,17 +20,47 @@ public static class LinkOption
     public const int SoLinger = 13;
 
     public const int SoReusePort = 15;
+    public const int SoRcvLowat = 18;
+
+    /// <summary>struct timeval. It holds for the descriptor itself; a driver gives it to the connections of a listener.</summary>
+    public const int SoRcvTimeo = 20;
+
+    /// <inheritdoc cref="SoRcvTimeo"/>
+    public const int SoSndTimeo = 21;
+
     public const int SoAcceptConn = 30;
+
+    /// <summary>As SO_SNDBUF, beyond net.core.wmem_max. For the privileged, which the library checks.</summary>
+    public const int SoSndBufForce = 32;
+
+    /// <inheritdoc cref="SoSndBufForce"/>
+    public const int SoRcvBufForce = 33;
+
     public const int SoProtocol = 38;
     public const int SoDomain = 39;
     public const int SoBusyPoll = 46;
+
+    /// <summary>Bytes per second, u32 or u64; all bits: no bound.</summary>
+    public const int SoMaxPacingRate = 47;
+
     public const int SoIncomingCpu = 49;
+
+    /// <inheritdoc cref="SoRcvTimeo"/>
+    public const int SoRcvTimeoNew = 66;
+
+    /// <inheritdoc cref="SoRcvTimeo"/>
+    public const int SoSndTimeoNew = 67;
+
 
     public const int IpProtoIp = 0;
     public const int IpTos = 1;
     public const int IpTtl = 2;
     public const int IpMtuDiscover = 10;
     public const int IpRecvErr = 11;
+
+    /// <summary>The path MTU of a connection; to read.</summary>
+    public const int IpMtu = 14;
+
     public const int IpBindAddressNoPort = 24;
 
     public const int IpProtoTcp = 6;
@@ -40,8 +70,14 @@ public static class LinkOption
     public const int TcpKeepIdle = 4;
     public const int TcpKeepIntvl = 5;
     public const int TcpKeepCnt = 6;
+    public const int TcpSynCnt = 7;
     public const int TcpLinger2 = 8;
+
+    /// <summary>Seconds, in steps of the times at which a SYN-ACK is sent again.</summary>
     public const int TcpDeferAccept = 9;
+
+    public const int TcpWindowClamp = 10;
+
 
     /// <summary>struct tcp_info; to read. <see cref="LinkTcpInfo"/> writes it.</summary>
     public const int TcpInfo = 11;
@@ -64,7 +100,20 @@ public static class LinkOption
     public const int IpProtoIpV6 = 41;
     public const int IpV6UnicastHops = 16;
     public const int IpV6MtuDiscover = 23;
+
+    /// <inheritdoc cref="IpMtu"/>
+    public const int IpV6Mtu = 24;
+
     public const int IpV6RecvErr = 25;
     public const int IpV6V6Only = 26;
     public const int IpV6TClass = 67;
+
+    /// <summary>The link's own level, "TW": what Linux tells by ioctl.</summary>
+    public const int Link = 0x5457;
+
+    /// <summary>SIOCOUTQ: bytes that the peer has not acknowledged, those in the pair included; to read.</summary>
+    public const int LinkOutputQueue = 1;
+
+    /// <summary>SIOCOUTQNSD: bytes that were never sent, those in the pair included; to read.</summary>
+    public const int LinkUnsentQueue = 2;
 }

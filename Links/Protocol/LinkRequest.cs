@@ -144,7 +144,9 @@ public sealed record GetOptionRequest(uint Id, ulong Handle, int Level, int Name
 {
     public LinkAnswer Value(ReadOnlySpan<byte> value) => new(Type, Id, 0, value[..Math.Min(value.Length, MaxLength)].ToArray());
 
-    public LinkAnswer Value(int value) => Value(BitConverter.GetBytes(value));
+    /// <summary>A number. As in Linux, an option of IP is also read as one byte, where it fits and there is no room for more.</summary>
+    public LinkAnswer Value(int value) =>
+        Level == LinkOption.IpProtoIp && MaxLength is > 0 and < sizeof(int) && value is >= 0 and <= byte.MaxValue ? Value([(byte)value]) : Value(BitConverter.GetBytes(value));
 }
 
 /// <summary>Sends one ICMP echo request. ETIMEDOUT if no reply comes in time; an ICMP error is answered as the error it means.</summary>
@@ -185,4 +187,12 @@ public sealed record AddAddressRequest(uint Id, IpAddress Address, int PrefixLen
 public sealed record RemoveAddressRequest(uint Id, IpAddress Address) : LinkRequest(LinkMessageType.RemoveAddress, Id)
 {
     public LinkAnswer Done() => Succeeded();
+}
+
+/// <summary>Asks for the driver's interfaces and their addresses, as many as fit an answer of <see cref="LinkInterface.MostInAnswer"/>.</summary>
+/// <param name="From">The number of the first entry.</param>
+public sealed record ListInterfacesRequest(uint Id, int From) : LinkRequest(LinkMessageType.ListInterfaces, Id)
+{
+    /// <param name="all">All entries, also those that the client does not ask for.</param>
+    public LinkAnswer Listed(IReadOnlyList<LinkInterface> all) => new(Type, Id, 0, LinkInterface.Write(all, From));
 }

@@ -111,6 +111,7 @@ public static class LinkRequestCodec
         LinkMessageType.Status => 16,
         LinkMessageType.AddAddress => 48,
         LinkMessageType.RemoveAddress => 48,
+        LinkMessageType.ListInterfaces => 24,
         _ => InterfaceRequestCodec.HeadOf(type) is > 0 and var head ? head : -1,
     };
 
@@ -144,6 +145,7 @@ public static class LinkRequestCodec
             LinkMessageType.Session => new SessionRequest(id),
             LinkMessageType.Ping => ReadPing(id, address, frame),
             LinkMessageType.Status => new StatusRequest(id),
+            LinkMessageType.ListInterfaces => new ListInterfacesRequest(id, AtMost(ReadUInt32LittleEndian(frame[16..]), LinkProtocol.MaxInterfaceEntries, "first interface")),
             LinkMessageType.AddAddress => ReadAddAddress(id, address.Endpoint.Address, frame),
             LinkMessageType.RemoveAddress => new RemoveAddressRequest(id, address.Endpoint.Address),
             _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
@@ -210,6 +212,9 @@ public static class LinkRequestCodec
                 WriteUInt32LittleEndian(frame[44..], ping.Sequence);
                 WriteUInt32LittleEndian(frame[48..], (uint)ping.Size);
                 WriteUInt32LittleEndian(frame[52..], (uint)ping.TimeoutMilliseconds);
+                break;
+            case ListInterfacesRequest list:
+                WriteUInt32LittleEndian(frame[16..], (uint)list.From);
                 break;
             case AddAddressRequest add:
                 Sockaddr.From(new(add.Address, 0)).WriteTo(frame[16..]);

@@ -158,10 +158,11 @@ internal sealed partial class TcpConnection
         }
     }
 
-    /// <summary>Nobody reads any more: the peer's FIN is not waited for for ever, as in Linux (tcp_fin_timeout).</summary>
+    /// <summary>Nobody reads any more: the peer's FIN is not waited for for ever, as in Linux (tcp_fin_timeout, TCP_LINGER2).</summary>
     private void WaitForFin(Instant now)
     {
-        _finWait2At = now + Layer.Options.FinWait2;
+        var patience = Options.FinWait2;
+        _finWait2At = patience == TimeSpan.Zero ? now + Layer.Options.FinWait2 : patience > TimeSpan.Zero ? now + patience : now;
         WantOutput();
     }
 

@@ -105,6 +105,8 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
     public void SetOptions(in TcpSocketOptions options, Instant now)
     {
         var algorithm = Sender.Algorithm;
+        if (Options.Cork && !options.Cork)
+            Sender.Push();
         _options = Layer.Shared(options);
         if (algorithm != Sender.Algorithm)
             Sender.ChangeCongestionControl(now);

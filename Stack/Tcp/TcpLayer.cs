@@ -146,7 +146,7 @@ public sealed partial class TcpLayer
     /// <param name="local">An own address or a wildcard (:: serves both families); with port 0 the stack chooses one.</param>
     /// <param name="backlog">How many finished connections may wait to be accepted; less than 1 counts as 1.</param>
     /// <param name="options">The options that connections inherit. With <see cref="TcpSocketOptions.FastOpenQueue"/> above 0 (or after
-    /// <see cref="TcpListener.SetFastOpenQueue"/>) a connection whose SYN has a valid Fast Open cookie is Acceptable at once, in SYN-RECEIVED, with its
+    /// <see cref="TcpListener.SetOptions"/>) a connection whose SYN has a valid Fast Open cookie is Acceptable at once, in SYN-RECEIVED, with its
     /// data.</param>
     /// <param name="listener">Null unless None is returned.</param>
     /// <returns>None; AddressInUse: another listener has the port, or connections use it and <see cref="TcpSocketOptions.ReuseAddress"/> is not set;

@@ -74,8 +74,11 @@ public sealed class TcpListener : StackSocket
             socket.Abort(now);
     }
 
-    /// <summary>TCP_FASTOPEN: sets <see cref="TcpSocketOptions.FastOpenQueue"/> of a socket that is listening.</summary>
-    public void SetFastOpenQueue(int length) => Options = new(Options.Value with { FastOpenQueue = length });
+    /// <summary>Sets the options of a socket that is listening. Connections that are made from now on have them.</summary>
+    public void SetOptions(in TcpSocketOptions options) => Options = new(options);
+
+    /// <summary>The options that its connections begin with.</summary>
+    public TcpSocketOptions SocketOptions => Options.Value;
 
     internal bool HasFastOpenPlace(Instant now)
     {

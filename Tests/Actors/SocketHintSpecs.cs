@@ -14,17 +14,50 @@ public sealed class SocketHintSpecs() : DriverSetup("")
     private static readonly Sockaddr AnyV6 = new(SocketFamily.V6, new IpEndpoint(IpAddress.Unspecified, 80));
 
     [Theory]
-    [InlineData(LinkSocketType.Stream, LinkOption.IpProtoTcp, LinkOption.TcpCork)]
-    [InlineData(LinkSocketType.Stream, LinkOption.SolSocket, LinkOption.SoReusePort)]
-    [InlineData(LinkSocketType.Datagram, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover)]
-    [InlineData(LinkSocketType.Datagram, LinkOption.IpProtoIpV6, LinkOption.IpV6V6Only)]
-    public void A_hint_is_taken_and_read_back(LinkSocketType type, int level, int name)
+    [InlineData(LinkSocketType.Stream, LinkOption.SolSocket, LinkOption.SoPriority, 0)]
+    [InlineData(LinkSocketType.Stream, LinkOption.SolSocket, LinkOption.SoBroadcast, 0)]
+    [InlineData(LinkSocketType.Datagram, LinkOption.SolSocket, LinkOption.SoKeepAlive, 0)]
+    [InlineData(LinkSocketType.Stream, LinkOption.IpProtoTcp, LinkOption.TcpNotSentLowat, 0)]
+    public void A_hint_is_taken_and_read_back(LinkSocketType type, int level, int name, int initial)
     {
         using var app = Open(type);
-        Assert.Equal(0, OptionOf(app, level, name));
+        Assert.Equal(initial, OptionOf(app, level, name));
         Assert.Equal(0, Set(app, level, name, 1));
         Assert.Equal(1, OptionOf(app, level, name));
         Assert.Equal((int)StackError.InvalidArgument, Ask(new SetOptionRequest(3, app.Handle, level, name, new byte[1])).Error);
+    }
+
+    [Fact]
+    public void An_option_of_IP_is_set_and_read_by_one_byte_as_well()
+    {
+        using var app = Open(LinkSocketType.Datagram);
+        Assert.Equal(1, OptionOf(app, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover));
+        Assert.Equal(0, Ask(new SetOptionRequest(3, app.Handle, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover, new byte[] { 2 })).Error);
+        Assert.Equal([2], Ask(new GetOptionRequest(3, app.Handle, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover, 1)).Body.ToArray());
+        Assert.Equal(0, Ask(new SetOptionRequest(3, app.Handle, LinkOption.IpProtoIp, LinkOption.IpTtl, new byte[] { 9 })).Error);
+        Assert.Equal(9, OptionOf(app, LinkOption.IpProtoIp, LinkOption.IpTtl));
+        Assert.Equal((int)StackError.InvalidArgument, Set(app, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover, 6));
+    }
+
+    [Fact]
+    public void An_IPv4_socket_has_no_options_of_IPv6()
+    {
+        using var app = Open();
+        Assert.Equal((int)StackError.NoSuchOption, Set(app, LinkOption.IpProtoIpV6, LinkOption.IpV6V6Only, 1));
+        Assert.Equal((int)StackError.NoSuchOption, Set(app, LinkOption.IpProtoIpV6, LinkOption.IpV6TClass, 1));
+    }
+
+    [Fact]
+    public void A_pacing_rate_has_four_bytes_or_eight()
+    {
+        using var app = Open();
+        Assert.Equal(ulong.MaxValue, Rate());
+        Assert.Equal(0, Ask(new SetOptionRequest(3, app.Handle, 1, LinkOption.SoMaxPacingRate, BitConverter.GetBytes(3_000_000_000ul))).Error);
+        Assert.Equal(3_000_000_000ul, Rate());
+        Assert.Equal(0, Set(app, 1, LinkOption.SoMaxPacingRate, 5000));
+        Assert.Equal(5000, OptionOf(app, 1, LinkOption.SoMaxPacingRate));
+
+        ulong Rate() => BitConverter.ToUInt64(Ask(new GetOptionRequest(3, app.Handle, 1, LinkOption.SoMaxPacingRate, 8)).Body.Span);
     }
 
     [Fact]
@@ -32,11 +65,13 @@ public sealed class SocketHintSpecs() : DriverSetup("")
     {
         using var listener = OpenListening(80);
         Assert.Equal(0, Set(listener, LinkOption.IpProtoTcp, LinkOption.TcpDeferAccept, 5));
-        Assert.Equal(5, OptionOf(listener, LinkOption.IpProtoTcp, LinkOption.TcpDeferAccept));
+        Assert.Equal(7, OptionOf(listener, LinkOption.IpProtoTcp, LinkOption.TcpDeferAccept)); // three retransmissions, after 1, 3 and 7 s
         Peer.Listen(81);
         using var connected = OpenConnected(81);
         Assert.Equal(0, Set(connected, LinkOption.IpProtoTcp, LinkOption.TcpQuickAck, 1));
         Assert.Equal((int)StackError.NoSuchOption, Set(connected, LinkOption.IpProtoTcp, 9999, 1));
+        Assert.Equal(0, Set(listener, LinkOption.IpProtoTcp, LinkOption.TcpNoDelay, 1));
+        Assert.Equal(1, OptionOf(listener, LinkOption.IpProtoTcp, LinkOption.TcpNoDelay));
     }
 
     [Theory]

@@ -210,7 +210,8 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
         }
 
         Layer.Counters.TcpExtTCPTimeouts++;
-        if (Retransmits >= (IsPassive ? Layer.Options.SynAckRetries : Layer.Options.SynRetries) || connection.UserTimeout.IsOver(connection.Options, now))
+        var retries = IsPassive ? Layer.Options.SynAckRetries : connection.Options.SynRetries > 0 ? connection.Options.SynRetries : Layer.Options.SynRetries;
+        if (Retransmits >= retries || connection.UserTimeout.IsOver(connection.Options, now))
         {
             if (IsPassive)
                 Layer.Counters.TcpExtTCPTimeoutSynAck++;

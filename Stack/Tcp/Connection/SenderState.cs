@@ -89,7 +89,7 @@ internal sealed class SenderState
         && !Pacer.IsAhead(now) && Congestion.IsFresh(initialWindow);
 
     /// <summary>When the next timer runs out.</summary>
-    public Instant NextTimeout => Instant.Min(Instant.Min(Timer.At, Persist.At), Instant.Min(Recovery.ReorderingTimeoutAt, Pacer.WakeAt));
+    public Instant NextTimeout => Instant.Min(Instant.Min(Timer.At, Persist.At), Instant.Min(Recovery.ReorderingTimeoutAt, Instant.Min(Pacer.WakeAt, NewData.UncorkAt)));
 
     /// <summary>Runs the due timers. One of them may end the connection; then none follows, because cleared timers are never due.</summary>
     public void TimerFired(Instant now)

@@ -109,7 +109,7 @@ internal sealed partial class TcpSender(TcpConnection connection)
 
     /// <summary>Bytes per second; 0: as fast as the window allows.</summary>
     public long PacingRate =>
-        _state?.Congestion.PacingRate(RoundTrips.Smoothed) ?? CongestionControl.PaceOf(_initialWindow, doubles: true, RoundTrips.Smoothed);
+        _state?.Pacer.Rate ?? CongestionControl.PaceOf(_initialWindow, doubles: true, RoundTrips.Smoothed);
 
     public bool IsReorderingSeen => _state is { Recovery.IsReorderingSeen: true };
 
@@ -204,6 +204,9 @@ internal sealed partial class TcpSender(TcpConnection connection)
             BeginSending();
         _finQueued = true;
     }
+
+    /// <summary>The cork is taken out: what is written by now leaves in segments of any size.</summary>
+    public void Push() => _state?.NewData.Push();
 
     /// <summary>Takes the credit, to tell it to the writer.</summary>
     public int TakeWriterCredit() => _buffer.TakeCredit();
