@@ -274,6 +274,9 @@ bool tw_trusts_driver(int fd, const char *path);
 /* Converts an application's address to the link's layout. 0 or an errno. */
 int tw_address_in(const struct sockaddr *address, socklen_t length, struct tw_address *result);
 
+/* As a destination, the wildcard stands for the loopback address in Linux. */
+void tw_name_loopback(struct tw_address *address);
+
 /* Converts a link's address for an application, cut to the room there is, as the kernel does. Returns the full length. */
 socklen_t tw_address_out(const struct tw_address *address, struct sockaddr *result, socklen_t room);
 
