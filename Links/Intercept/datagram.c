@@ -121,6 +121,7 @@ static int choose_way(int fd, const struct msghdr *message, struct tw_address *a
         }
     }
 
+    tw_name_loopback(address);
     if (tw_known(fd) == TW_DATAGRAM_FRESH)
         tw_note(fd, TW_DATAGRAM);
     return 0;

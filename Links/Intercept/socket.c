@@ -145,6 +145,8 @@ static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *ad
     } else {
         int timeout = send_timeout(fd);
         error = tw_ask_patiently(&request.header, sizeof request, TW_CONNECT, &answer, timeout);
+        /* The connect goes on, and the next one asks how it went. */
+        tw_tell(fd, TW_CONNECTING, true);
         if (error == EINTR)
             return EINTR;
         if (error == ETIMEDOUT && timeout > 0)
@@ -192,6 +194,7 @@ int tw_connect(int fd, const struct sockaddr *to, socklen_t length, bool no_wait
         return error != 0 ? tw_result(error) : REAL(connect)(fd, to, length);
     }
 
+    tw_name_loopback(&address);
     if (tw_is_stream(kind))
         return tw_result(connect_stream(fd, kind, &address, no_wait));
     struct tw_answer answer;

@@ -120,6 +120,11 @@ bool tw_is_unconnected(int fd, enum tw_kind kind);
 ssize_t tw_send_failed(int fd, int flags);
 ssize_t tw_receive_failed(int fd);
 
+/* ---- fork.c ---- */
+
+/* The program has restricted its own system calls (seccomp): a call that it has not made itself may kill it. */
+extern _Atomic bool tw_is_confined;
+
 /* ---- memory.c: the application's pointers ---- */
 
 /* UIO_MAXIOV, MAX_RW_COUNT, and net.core.optmem_max as Linux has it by default. */
@@ -269,6 +274,9 @@ bool tw_trusts_driver(int fd, const char *path);
 
 /* Converts an application's address to the link's layout. 0 or an errno. */
 int tw_address_in(const struct sockaddr *address, socklen_t length, struct tw_address *result);
+
+/* As a destination, the wildcard stands for the loopback address in Linux. */
+void tw_name_loopback(struct tw_address *address);
 
 /* Converts a link's address for an application, cut to the room there is, as the kernel does. Returns the full length. */
 socklen_t tw_address_out(const struct tw_address *address, struct sockaddr *result, socklen_t room);

@@ -161,8 +161,7 @@ internal sealed partial class TcpConnection
     /// <summary>Nobody reads any more: the peer's FIN is not waited for for ever, as in Linux (tcp_fin_timeout, TCP_LINGER2).</summary>
     private void WaitForFin(Instant now)
     {
-        var patience = Options.FinWait2;
-        _finWait2At = patience == TimeSpan.Zero ? now + Layer.Options.FinWait2 : patience > TimeSpan.Zero ? now + patience : now;
+        _finWait2At = now + Options.FinWait2Or(Layer.Options.FinWait2);
         WantOutput();
     }
 
@@ -194,7 +193,8 @@ internal sealed partial class TcpConnection
     {
         SoftErrors.Clear();
         UserTimeout.Restart(now);
-        ConfirmReachable(now);
+        if (_reachability.IsNews(now))
+            Layer.Ip.ConfirmReachable(RemoteAddress, LocalAddress, now);
     }
 
     /// <summary>The peer does not answer, or not in time.</summary>
@@ -202,15 +202,5 @@ internal sealed partial class TcpConnection
     {
         Layer.Counters.TcpExtTCPAbortOnTimeout++;
         End(SoftErrors.ReasonForTimeout);
-    }
-
-    /// <summary>Tells the IP layer that the peer is there, once per second.</summary>
-    private void ConfirmReachable(Instant now)
-    {
-        var second = (uint)(now.Milliseconds / 1000);
-        if (second == _confirmedSecond)
-            return;
-        _confirmedSecond = second;
-        Layer.Ip.ConfirmReachable(RemoteAddress, LocalAddress, now);
     }
 }

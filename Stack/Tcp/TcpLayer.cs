@@ -98,8 +98,8 @@ public sealed partial class TcpLayer
     /// <param name="options">With <see cref="TcpSocketOptions.FastOpen"/>, and a known cookie, Connected comes at once, and the first Write sends the
     /// SYN.</param>
     /// <param name="socket">Null unless None is returned.</param>
-    /// <returns>None; NetworkUnreachable; AddressNotAvailable: the local address is not ours, or the same connection exists or is in TIME-WAIT;
-    /// AddressInUse: no ephemeral port is free; NoBufferSpace: too many sockets; InvalidArgument: no host can have that remote endpoint.</returns>
+    /// <returns>None; NetworkUnreachable; AddressNotAvailable: the local address is not ours, no ephemeral port is free, or the same connection exists or is in
+    /// TIME-WAIT; NoBufferSpace: too many sockets; InvalidArgument: no host can have that remote endpoint.</returns>
     public StackError Connect(IpEndpoint remote, IpEndpoint local, in TcpSocketOptions options, Instant now, out TcpSocket? socket)
     {
         socket = null;
@@ -124,7 +124,7 @@ public sealed partial class TcpLayer
         var pair = new TcpPair(new IpEndpoint(route.Source, local.Port), remote);
         TcpTimeWait? replaced = null;
         if (local.Port == 0 ? !Ports.TryChoose(ref pair) : !Ports.IsFree(pair, now, out replaced))
-            return local.Port == 0 ? StackError.AddressInUse : StackError.AddressNotAvailable;
+            return StackError.AddressNotAvailable;
 
         var sequence = Secrets.InitialSequence(pair, now);
         if (replaced is not null)

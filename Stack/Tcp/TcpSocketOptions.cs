@@ -34,6 +34,9 @@ public readonly record struct TcpSocketOptions
     /// <summary>TCP_LINGER2: how long the peer's FIN is waited for once nobody reads any more; 0 takes the stack's, a negative time does not wait.</summary>
     public TimeSpan FinWait2 { get; init; }
 
+    /// <summary><see cref="FinWait2"/> as a time that is not negative.</summary>
+    public TimeSpan FinWait2Or(TimeSpan ofStack) => FinWait2 == TimeSpan.Zero ? ofStack : FinWait2 > TimeSpan.Zero ? FinWait2 : TimeSpan.Zero;
+
     /// <summary>SO_REUSEADDR: a listener may take a port that only connections, or their TIME-WAIT, still use. They need the option too.</summary>
     public bool ReuseAddress { get; init; }
 

@@ -172,6 +172,32 @@ public sealed class SocketHintSpecs() : DriverSetup("")
     }
 
     [Fact]
+    public void The_interface_and_its_address_are_listed()
+    {
+        var body = Ask(new ListInterfacesRequest(1, 0)).Body.ToArray();
+        Assert.Equal(2, BitConverter.ToInt32(body));
+        Assert.Equal("tw0", System.Text.Encoding.ASCII.GetString(body, 8 + 20, 3));
+        Assert.Equal(Address.ToString(), new System.Net.IPAddress(body.AsSpan(8 + 72 + 36 + 4, 4)).ToString());
+    }
+
+    [Fact]
+    public void What_waits_to_be_sent_and_acknowledged_is_told()
+    {
+        Peer.Listen(80);
+        using var app = OpenConnected(80);
+        Peer.Loses = _ => true;
+        app.Write(new byte[5000]);
+        Assert.Equal(5000, OptionOf(app, LinkOption.Link, LinkOption.LinkOutputQueue));
+        Assert.Equal(0, Set(app, LinkOption.IpProtoTcp, LinkOption.TcpCork, 1));
+        app.Write(new byte[100]);
+        Assert.Equal(5100, OptionOf(app, LinkOption.Link, LinkOption.LinkOutputQueue));
+        Assert.Equal(100, OptionOf(app, LinkOption.Link, LinkOption.LinkUnsentQueue));
+        Assert.InRange(OptionOf(app, LinkOption.IpProtoIp, LinkOption.IpMtu), 1280, 1500);
+        Peer.Loses = _ => false;
+        RunUntil(() => OptionOf(app, LinkOption.Link, LinkOption.LinkOutputQueue) == 0);
+    }
+
+    [Fact]
     public void A_session_asked_for_by_another_one_speaks_the_protocol()
     {
         var reply = AskReply(new SessionRequest(1));

@@ -205,8 +205,12 @@ internal sealed partial class TcpSender(TcpConnection connection)
         _finQueued = true;
     }
 
-    /// <summary>The cork is taken out: what is written by now leaves in segments of any size.</summary>
-    public void Push() => _state?.NewData.Push();
+    /// <summary>The socket is about to have other options. If its cork is taken out, what is written by now leaves in segments of any size.</summary>
+    public void OptionsChange(in TcpSocketOptions to)
+    {
+        if (connection.Options.Cork && !to.Cork)
+            _state?.NewData.Push();
+    }
 
     /// <summary>Takes the credit, to tell it to the writer.</summary>
     public int TakeWriterCredit() => _buffer.TakeCredit();
