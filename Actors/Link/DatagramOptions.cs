@@ -66,6 +66,9 @@ internal sealed class DatagramOptions(SocketFamily family)
     /// <summary>IP_RECVERR.</summary>
     public bool ReportsErrors => _values.GetValueOrDefault((SolIp, LinkOption.IpRecvErr)) != 0;
 
+    /// <summary>The option changes what comes with datagrams, or what the stack does. The others are remembered.</summary>
+    public static bool IsReal(int level, int name) => Rules.TryGetValue((level, name), out var rule) && (rule.Part != DatagramParts.None || rule.Stack is not null);
+
     /// <summary>Asks for the path MTU of a connected socket.</summary>
     public static bool IsPathMtu(LinkRequest request) =>
         request is GetOptionRequest { Level: SolIp, Name: LinkOption.IpMtu } or GetOptionRequest { Level: SolIpV6, Name: LinkOption.IpV6Mtu };

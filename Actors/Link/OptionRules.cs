@@ -193,6 +193,8 @@ internal static class OptionRules
     public static OptionRule? Find(int level, int name, LinkSocketType type, SocketFamily family)
     {
         var isStream = type == LinkSocketType.Stream;
+        if (!isStream && DatagramOptions.IsReal(level, name))
+            return null;
         return level switch
         {
             LinkOption.SolSocket => (isStream ? StreamSocket : DatagramSocket).GetValueOrDefault(name) ?? Socket.GetValueOrDefault(name),

@@ -220,6 +220,85 @@ public sealed class DatagramActorSpecs : DriverSetup
         Assert.True(app.SawEndOfFile);
     }
 
+    [Fact]
+    public void A_datagram_comes_with_an_extension_once_an_option_asks_for_it_and_as_before_when_none_does()
+    {
+        var peer = Bind(53);
+        using var app = Open(LinkSocketType.Datagram);
+        var local = Ask(new BindRequest(1, app.Handle, Sockaddr.From(new IpEndpoint(Address, 5000)))).Address.Endpoint;
+        SetOption(app, LinkOption.IpProtoIp, LinkOption.IpPktInfo, 1);
+        SetOption(app, LinkOption.SolSocket, LinkOption.SoTimestampNs, 1);
+        Send(peer, "asked"u8, local);
+        Run();
+        var message = app.ReadMessage()!;
+        Assert.True(DatagramHeader.TakeExtended(message));
+        Assert.True(Sockaddr.TryRead(message, out var from));
+        Assert.Equal(PeerAt(53), from.Endpoint);
+        var extension = DatagramExtension.Read(message.AsSpan(DatagramHeader.Size));
+        Assert.Equal(DatagramParts.PacketInfo | DatagramParts.TimestampNs, extension.Parts);
+        Assert.Equal((Address, Address, 2), (extension.Destination, extension.Local, extension.Interface));
+        Assert.NotEqual(0, extension.Stamp);
+        Assert.Equal("asked"u8.ToArray(), message[(DatagramHeader.Size + DatagramExtension.Size)..]);
+
+        SetOption(app, LinkOption.IpProtoIp, LinkOption.IpPktInfo, 0);
+        SetOption(app, LinkOption.SolSocket, LinkOption.SoTimestampNs, 0);
+        Send(peer, "plain"u8, local);
+        Run();
+        Assert.Equal(("plain", PeerAt(53)), Receive(app));
+    }
+
+    [Fact]
+    public void What_an_application_asks_for_one_datagram_is_done_for_it_alone()
+    {
+        var peer = Bind(53);
+        using var app = Open(LinkSocketType.Datagram);
+        var extension = new DatagramExtension(DatagramParts.SegmentSize | DatagramParts.PacketInfo) { SegmentSize = 3, Local = Address };
+        var message = new byte[DatagramHeader.Size + DatagramExtension.Size + 8];
+        Sockaddr.From(PeerAt(53)).WriteTo(message);
+        DatagramHeader.Extend(message);
+        extension.WriteTo(message.AsSpan(DatagramHeader.Size));
+        "abcdefgh"u8.CopyTo(message.AsSpan(DatagramHeader.Size + DatagramExtension.Size));
+        Assert.Equal(message.Length, app.TryWrite(message));
+        Send(app, "whole"u8, PeerAt(53));
+        Run();
+        Assert.Equal(["abc", "def", "gh", "whole"], Received(peer).Select(static datagram => System.Text.Encoding.ASCII.GetString(datagram.Bytes)));
+    }
+
+    [Fact]
+    public void Datagrams_that_wait_come_as_one_if_the_application_asks_for_that()
+    {
+        var peer = Bind(53);
+        using var app = Open(LinkSocketType.Datagram);
+        var local = Ask(new BindRequest(1, app.Handle, Sockaddr.From(new IpEndpoint(Address, 5000)))).Address.Endpoint;
+        SetOption(app, LinkOption.IpProtoUdp, LinkOption.UdpGro, 1);
+        foreach (var text in new[] { "abc", "def", "gh", "ijk" })
+            Send(peer, System.Text.Encoding.ASCII.GetBytes(text), local);
+        Run();
+        var payload = "";
+        while (app.ReadMessage() is { } message)
+        {
+            var isMerged = DatagramHeader.TakeExtended(message);
+            Assert.True(!isMerged || DatagramExtension.Read(message.AsSpan(DatagramHeader.Size)).SegmentSize == 3);
+            payload += System.Text.Encoding.ASCII.GetString(message[(DatagramHeader.Size + (isMerged ? DatagramExtension.Size : 0))..]);
+        }
+
+        Assert.Equal("abcdefghijk", payload);
+    }
+
+    [Fact]
+    public void The_path_of_a_socket_is_told_before_anything_is_sent()
+    {
+        using var app = Open(LinkSocketType.Datagram);
+        var answer = Ask(new PathRequest(1, app.Handle, Sockaddr.From(PeerAt(53))));
+        Assert.Equal(0, answer.Error);
+        Assert.Equal((1500, 1500, 0), (BitConverter.ToInt32(answer.Body.Span), BitConverter.ToInt32(answer.Body.Span[4..]), BitConverter.ToInt32(answer.Body.Span[8..])));
+        SetOption(app, LinkOption.IpProtoIp, LinkOption.IpRecvErr, 1);
+        Assert.Equal(1, BitConverter.ToInt32(Ask(new PathRequest(2, app.Handle, Sockaddr.From(PeerAt(53)))).Body.Span[8..]));
+    }
+
+    private void SetOption(App app, int level, int name, int value) =>
+        Assert.Equal(0, Ask(new SetOptionRequest(1, app.Handle, level, name, BitConverter.GetBytes(value))).Error);
+
     private static byte[] Pattern(int size)
     {
         var bytes = new byte[size];

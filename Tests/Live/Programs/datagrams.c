@@ -466,7 +466,6 @@ static void errors(void)
     usleep(200000);
     receive(fd, 4, 512, MSG_ERRQUEUE);
     set(fd, SOL_IP, IP_RECVTTL, 1);
-    set(fd, SOL_IP, IP_RECVTOS, 1);
     printf("sent: %s\n", said(send(fd, "lost four", 9, 0)));
     usleep(200000);
     receive(fd, 100, 512, MSG_ERRQUEUE);
