@@ -100,7 +100,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 case SetOptionRequest set when _extras.SetEarly(set, ref _options) is { } answer:
                     Sender.Tell(new LinkReply(answer));
                     break;
-                case GetOptionRequest get when LinkOptions.Map(get.Level, get.Name) is { } option:
+                case GetOptionRequest get when !DatagramOptions.IsPathMtu(get) && LinkOptions.Map(get.Level, get.Name) is { } option:
                     var (error, value) = SocketOptions.GetUdp(_options, option);
                     Sender.Tell(new LinkReply(error == StackError.None ? LinkOptions.Encode(get, option, OrDefault(option, value)) : get.Failed(error)));
                     break;
