@@ -114,7 +114,7 @@ int tw_take_error(int fd)
 bool tw_is_unconnected(int fd, enum tw_kind kind)
 {
     struct tw_answer answer;
-    if (kind != TW_STREAM_FRESH)
+    if (kind != TW_STREAM_FRESH || tw_is_confined)
         return false;
     int error = tw_ask_number(fd, TW_GET_PEER_NAME, 0, &answer);
     if (error == 0)
@@ -138,7 +138,7 @@ ssize_t tw_send_failed(int fd, int flags)
 
 ssize_t tw_receive_failed(int fd)
 {
-    if (errno != ECONNRESET || !tw_is_stream(tw_known(fd)))
+    if (errno != ECONNRESET || tw_is_confined || !tw_is_stream(tw_known(fd)))
         return -1;
     int error = tw_take_error(fd);
     return error == EPIPE ? 0 : tw_result(error != 0 ? error : ECONNRESET);

@@ -186,6 +186,8 @@ int pivot_root(const char *root, const char *old);
 LOSING(int, capset, (struct __user_cap_header_struct *header, const struct __user_cap_data_struct *data), (header, data))
 LOSING(int, pivot_root, (const char *root, const char *old), (root, old))
 
+_Atomic bool tw_is_confined;
+
 DEFINE_REAL(prctl)
 
 EXPORT int prctl(int option, ...)
@@ -200,6 +202,7 @@ EXPORT int prctl(int option, ...)
     tw_keep_reach();
     int result = REAL(prctl)(option, a, b, c, d);
     tw_is_away = true;
+    tw_is_confined |= result == 0;
     return result;
 }
 

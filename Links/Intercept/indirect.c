@@ -6,6 +6,7 @@
 
 #include <linux/sched.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -35,6 +36,8 @@ EXPORT long syscall(long number, ...)
         return getsockname((int)a, (struct sockaddr *)b, (socklen_t *)c);
     case SYS_getpeername:
         return getpeername((int)a, (struct sockaddr *)b, (socklen_t *)c);
+    case SYS_ioctl:
+        return ioctl((int)a, (unsigned long)b, (void *)c);
     case SYS_setsockopt:
         return setsockopt((int)a, (int)b, (int)c, (const void *)d, (socklen_t)e);
     case SYS_getsockopt:
@@ -99,6 +102,8 @@ EXPORT long syscall(long number, ...)
         long result = tw_syscall(number, a, b, c, d, e, f);
         if (loses)
             tw_is_away = true;
+        if (number == SYS_seccomp || (number == SYS_prctl && loses))
+            tw_is_confined |= result == 0;
         return result;
     }
     }

@@ -145,6 +145,8 @@ static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *ad
     } else {
         int timeout = send_timeout(fd);
         error = tw_ask_patiently(&request.header, sizeof request, TW_CONNECT, &answer, timeout);
+        /* The connect goes on, and the next one asks how it went. */
+        tw_tell(fd, TW_CONNECTING, true);
         if (error == EINTR)
             return EINTR;
         if (error == ETIMEDOUT && timeout > 0)

@@ -97,6 +97,8 @@ static ssize_t not_connected(int fd, int flags)
 
 static ssize_t send_stream(int fd, enum tw_kind kind, const void *bytes, size_t length, int flags)
 {
+    if (tw_is_confined)
+        return REAL(send)(fd, bytes, length, flags);
     if (tw_is_unconnected(fd, kind))
         return not_connected(fd, flags);
     ssize_t sent = REAL(send)(fd, bytes, length, flags | MSG_NOSIGNAL);
@@ -105,6 +107,8 @@ static ssize_t send_stream(int fd, enum tw_kind kind, const void *bytes, size_t 
 
 static ssize_t send_stream_message(int fd, enum tw_kind kind, const struct msghdr *message, int flags)
 {
+    if (tw_is_confined)
+        return REAL(sendmsg)(fd, message, flags);
     if (tw_is_unconnected(fd, kind))
         return not_connected(fd, flags);
     ssize_t sent = REAL(sendmsg)(fd, message, flags | MSG_NOSIGNAL);
@@ -399,7 +403,7 @@ EXPORT ssize_t read(int fd, void *bytes, size_t length)
 EXPORT ssize_t write(int fd, const void *bytes, size_t length)
 {
     enum tw_kind kind = tw_known(fd);
-    if (!tw_is_ours(kind))
+    if (!tw_is_ours(kind) || (tw_is_confined && tw_is_stream(kind)))
         return REAL(write)(fd, bytes, length);
     ssize_t sent = tw_is_stream(kind) ? send_stream(fd, kind, bytes, length, 0) : send_one(fd, bytes, length, 0, NULL, 0);
     return is_stale(fd, sent) ? REAL(write)(fd, bytes, length) : sent;
@@ -438,7 +442,7 @@ EXPORT ssize_t writev(int fd, const struct iovec *vectors, int count)
     if (error != 0)
         return tw_result(error);
     enum tw_kind kind = tw_known(fd);
-    bool is_stream = tw_is_stream(kind) && count > 0 && (unsigned)count <= TW_MOST_VECTORS;
+    bool is_stream = tw_is_stream(kind) && !tw_is_confined && count > 0 && (unsigned)count <= TW_MOST_VECTORS;
     if (!is_stream && (!tw_is_datagram(kind) || bytes == 0)) /* a writev of no bytes sends no datagram; send and write do */
         return REAL(writev)(fd, vectors, count);
     struct msghdr message = { .msg_iov = (struct iovec *)vectors, .msg_iovlen = (size_t)count };

@@ -90,6 +90,9 @@ internal sealed class IpLayer : IIpOutput
         return StackError.None;
     }
 
+    public IpAddress SourceOn(int interfaceIndex, IpAddress destination) =>
+        interfaceIndex == InterfaceTable.Loopback ? destination : _interfaces[interfaceIndex]?.Own.SourceTowards(destination) ?? default;
+
     public void Send(PacketBuffer packet, in IpSendInfo info, Instant now)
     {
         _counters.IpOutRequests++;

@@ -34,8 +34,11 @@ public readonly record struct TcpSocketOptions
     /// <summary>TCP_LINGER2: how long the peer's FIN is waited for once nobody reads any more; 0 takes the stack's, a negative time does not wait.</summary>
     public TimeSpan FinWait2 { get; init; }
 
-    /// <summary>SO_REUSEADDR: a listener may take a port that only connections, or their TIME-WAIT, still use.</summary>
+    /// <summary>SO_REUSEADDR: a listener may take a port that only connections, or their TIME-WAIT, still use. They need the option too.</summary>
     public bool ReuseAddress { get; init; }
+
+    /// <inheritdoc cref="PortSharing.ReusePort"/>
+    public bool ReusePort { get; init; }
 
     /// <summary>SO_KEEPALIVE.</summary>
     public bool KeepAlive { get; init; }

@@ -26,6 +26,23 @@ public sealed class SocketsSpec(CleanPath path) : IClassFixture<CleanPath>
     }
 
     [SkippableFact]
+    public void When_the_driver_is_gone_sockets_are_still_sockets()
+    {
+        using var driver = LiveDriver.Start();
+        path.Need("python3");
+        var output = driver.Namespace.Exec("env", $"LD_PRELOAD={Path.Combine(path.Files, "libtapwire.so")}", $"TAPWIRE_LINK={driver.LinkPath}",
+            "python3", ProgramPath.SourceOf("driver_gone.py"), ProgramPath.Tapwire, $"{driver.Program.Pid}");
+        Assert.Equal("""
+            connection: True Transport endpoint is not connected
+            options: None 1 64 Protocol not available
+            read: Connection reset by peer b''
+            listener: ('0.0.0.0', 5400) None Invalid argument
+            datagrams: ('0.0.0.0', 5401) None Network is down
+            new: Network is down
+            """, output.Trim());
+    }
+
+    [SkippableFact]
     public async Task A_server_of_asyncio_keeps_no_descriptor_of_clients_that_have_reset()
     {
         path.Need("python3");

@@ -11,6 +11,7 @@ async def serve(reader, writer):
         while line := await reader.readline():
             if line == b"done\n":
                 done.set()
+                break
     except ConnectionError:
         pass
     writer.close()

@@ -130,11 +130,11 @@ static void ended(void)
     end(b);
 
     int fd = stream(SOCK_NONBLOCK);
-    call_connect(fd, far, 9);
+    call_connect(fd, far, 4999);
     await_end(fd);
     printf("refused: name %s", name_of(getpeername, fd));
     printf(", type %s", said(option(fd, SOL_SOCKET, SO_TYPE)));
-    printf(", again %s", said(call_connect(fd, far, 9)));
+    printf(", again %s", said(call_connect(fd, far, 4999)));
     printf(", SO_ERROR %s\n", said(option(fd, SOL_SOCKET, SO_ERROR)));
     close(fd);
 }
