@@ -28,6 +28,7 @@ internal static class Refusal
         SendDatagram => new DatagramSent(StackError.ConnectionAborted),
         SetOption or GetOption => new OptionAnswer(StackError.ConnectionAborted, 0),
         GetTcpInfo => new TcpInfoAnswer(null),
+        FindPath => new PathFound(StackError.ConnectionAborted, 0, 0),
         AddAddress or RemoveAddress or AddRoute or RemoveRoute => new AddressAnswer(StackError.ConnectionAborted),
         AttachInterface attach => new InterfaceRefused(attach.Options.Name, "The stack has stopped."),
         DetachInterface detach => new InterfaceDetached(detach.Name),

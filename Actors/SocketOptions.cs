@@ -58,6 +58,7 @@ internal static class SocketOptions
             (TcpSocket tcp, SocketOption.PathMtu) => (StackError.None, tcp.PathMtu),
             (TcpSocket tcp, SocketOption.CongestionControl) => (StackError.None, (int)tcp.Info.CongestionControl),
             (TcpSocket tcp, SocketOption.SendBuffer) => (StackError.None, tcp.SendBuffer),
+            (TcpSocket, SocketOption.ArrivalTimes or SocketOption.ErrorReports or SocketOption.SegmentSize) => (StackError.NoSuchOption, 0),
             (TcpSocket tcp, _) => (StackError.None, Get(tcp.Options, option)),
             (UdpSocket udp, SocketOption.Error) => (StackError.None, (int)udp.TakeError()),
             (UdpSocket udp, _) => GetUdp(udp.Options, option),
@@ -136,7 +137,8 @@ internal static class SocketOptions
             case SocketOption.FinWait2:
                 options = options with { FinWait2 = TimeSpan.FromSeconds(Math.Clamp(value, -1, LongestFinWait2)) };
                 break;
-            case SocketOption.Broadcast or SocketOption.Error or SocketOption.OutputQueue or SocketOption.UnsentQueue or SocketOption.PathMtu:
+            case SocketOption.Broadcast or SocketOption.Error or SocketOption.OutputQueue or SocketOption.UnsentQueue or SocketOption.PathMtu or SocketOption.ArrivalTimes
+                or SocketOption.ErrorReports or SocketOption.SegmentSize:
                 return StackError.NoSuchOption;
             default:
                 return StackError.InvalidArgument;
@@ -191,13 +193,22 @@ internal static class SocketOptions
             case SocketOption.Broadcast:
                 options = options with { Broadcast = value != 0 };
                 return StackError.None;
+            case SocketOption.ArrivalTimes:
+                options = options with { ArrivalTimes = value != 0 };
+                return StackError.None;
+            case SocketOption.ErrorReports:
+                options = options with { ErrorReports = value != 0 };
+                return StackError.None;
+            case SocketOption.SegmentSize when value is >= 0 and <= ushort.MaxValue:
+                options = options with { SegmentSize = (ushort)value };
+                return StackError.None;
             case SocketOption.ReceiveBuffer when value > 0:
                 options = options with { ReceiveBuffer = value };
                 return StackError.None;
             case SocketOption.SendBuffer when value > 0:
                 options = options with { SendBuffer = value };
                 return StackError.None;
-            case SocketOption.HopLimit or SocketOption.TrafficClass or SocketOption.ReceiveBuffer or SocketOption.SendBuffer:
+            case SocketOption.HopLimit or SocketOption.TrafficClass or SocketOption.ReceiveBuffer or SocketOption.SendBuffer or SocketOption.SegmentSize:
                 return StackError.InvalidArgument;
             default:
                 return StackError.NoSuchOption;

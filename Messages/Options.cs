@@ -42,6 +42,15 @@ public enum SocketOption
     /// <summary>0 or 1: may send to a broadcast address (SO_BROADCAST).</summary>
     Broadcast,
 
+    /// <summary>0 or 1: datagrams come with the time of their arrival (SO_TIMESTAMP).</summary>
+    ArrivalTimes,
+
+    /// <summary>0 or 1: errors about datagrams come with what is known of them (IP_RECVERR).</summary>
+    ErrorReports,
+
+    /// <summary>0..65535: bytes of each datagram that a longer payload is cut into (UDP_SEGMENT).</summary>
+    SegmentSize,
+
     /// <summary>The pending error, cleared by the read (SO_ERROR).</summary>
     Error,
 

@@ -1,4 +1,5 @@
 using Tapwire.Actors.Link;
+using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Posix;
@@ -37,6 +38,13 @@ internal struct SocketProperties(SocketFamily family, in TcpSocketOptions option
 
     /// <summary>IPV6_V6ONLY: the application has another socket for IPv4.</summary>
     public readonly bool IsV6Only => _settings?.Hints.IsV6Only == true;
+
+    /// <summary>With whom the socket shares a port that it is bound to.</summary>
+    /// <param name="owner">The process that binds it.</param>
+    public readonly PortSharing SharingFor(PeerCredentials owner) => new()
+    {
+        ReuseAddress = Options.ReuseAddress, ReusePort = Options.ReusePort, Owner = owner.UserId, IsV6Only = family == SocketFamily.V6 && IsV6Only,
+    };
 
     public void SetLocal(IpEndpoint local) => Local = local;
 
@@ -81,6 +89,12 @@ internal struct SocketProperties(SocketFamily family, in TcpSocketOptions option
             return request.Done();
         }
 
+        if (LinkOptions.IsReusePort(request.Level, request.Name))
+        {
+            settings.Options = settings.Options with { ReusePort = value != 0 };
+            return request.Done();
+        }
+
         if (option is null)
             return request.Failed(StackError.NoSuchOption);
         var error = SocketOptions.Set(ref settings.Options, option.Value, value);
@@ -98,6 +112,8 @@ internal struct SocketProperties(SocketFamily family, in TcpSocketOptions option
             return LinkOptions.Encode(request, default(TcpInfo));
         if (LinkOptions.IsReuseAddress(request.Level, request.Name))
             return request.Value(Options.ReuseAddress ? 1 : 0);
+        if (LinkOptions.IsReusePort(request.Level, request.Name))
+            return request.Value(Options.ReusePort ? 1 : 0);
         return LinkOptions.Map(request.Level, request.Name) switch
         {
             null => request.Failed(StackError.NoSuchOption),

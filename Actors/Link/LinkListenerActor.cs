@@ -168,6 +168,8 @@ internal sealed class LinkListenerActor : ListenerActor
                     return get.Value(known);
                 if (LinkOptions.IsReuseAddress(get.Level, get.Name))
                     return get.Value(_options.ReuseAddress ? 1 : 0);
+                if (LinkOptions.IsReusePort(get.Level, get.Name))
+                    return get.Value(_options.ReusePort ? 1 : 0);
                 if (LinkOptions.IsTcpInfo(get))
                     return LinkOptions.EncodeListening(get);
                 return LinkOptions.Map(get.Level, get.Name) switch
@@ -189,13 +191,15 @@ internal sealed class LinkListenerActor : ListenerActor
     {
         var option = LinkOptions.Map(set.Level, set.Name);
         var isReuse = LinkOptions.IsReuseAddress(set.Level, set.Name);
-        if (option is null && !isReuse)
+        var isReusePort = LinkOptions.IsReusePort(set.Level, set.Name);
+        if (option is null && !isReuse && !isReusePort)
             return set.Failed(StackError.NoSuchOption);
         if (!LinkOptions.TryDecode(set.Level, option, set.Value.Span, out var value))
             return set.Failed(StackError.InvalidArgument);
-        if (isReuse)
+        if (isReuse || isReusePort)
         {
-            _options = _options with { ReuseAddress = value != 0 };
+            // The port was shared, or not, when it was bound.
+            _options = isReuse ? _options with { ReuseAddress = value != 0 } : _options with { ReusePort = value != 0 };
             return set.Done();
         }
 

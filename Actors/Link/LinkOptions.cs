@@ -56,6 +56,8 @@ internal static class LinkOptions
 
     public static bool IsReuseAddress(int level, int name) => (level, name) == (LinkOption.SolSocket, LinkOption.SoReuseAddr);
 
+    public static bool IsReusePort(int level, int name) => (level, name) == (LinkOption.SolSocket, LinkOption.SoReusePort);
+
     /// <summary>Read-only options that follow from the kind of socket: type, family, protocol, whether it listens, and that urgent bytes stay in line. Null:
     /// another option.</summary>
     public static int? Fixed(int level, int name, SocketFamily family, LinkSocketType type, bool listens) => level != LinkOption.SolSocket ? null : name switch

@@ -25,7 +25,6 @@ internal static class OptionRules
         [11] = OptionRule.Flag, // SO_NO_CHECK: checksums are always sent
         [12] = OptionRule.Number, // SO_PRIORITY
         [14] = OptionRule.Ignored, // SO_BSDCOMPAT
-        [LinkOption.SoReusePort] = OptionRule.Flag,
         [16] = OptionRule.Refused(NotSupported), // SO_PASSCRED
         [18] = OptionRule.Range(0, int.MaxValue, 1), // SO_RCVLOWAT
         [19] = OptionRule.ReadOnly(1), // SO_SNDLOWAT

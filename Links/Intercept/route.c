@@ -111,12 +111,20 @@ bool tw_goes_by_tapwire(const struct sockaddr *address)
     uint8_t bytes[16];
     if (!bytes_of(address, bytes))
         return true; /* the driver answers with the right error */
+    /* Linux takes the wildcard as a destination for the loopback address. */
+    if (is_wildcard(bytes)) {
+        static const uint8_t v4[] = { 127, 0, 0, 1 };
+        if (is_v4(bytes))
+            memcpy(bytes + 12, v4, sizeof v4);
+        else
+            memcpy(bytes, &in6addr_loopback, sizeof in6addr_loopback);
+    }
+
     for (unsigned i = 0; i < route_count; i++)
         if (contains(&routes[i], bytes))
             return true;
 
-    /* Linux takes the wildcard as a destination for the loopback address. */
-    bool is_loopback = is_wildcard(bytes) || (is_v4(bytes) ? bytes[12] == 127 : IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)bytes));
+    bool is_loopback = (is_v4(bytes) ? bytes[12] == 127 : IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)bytes));
     return route_count == 0 && !is_loopback;
 }
 

@@ -194,6 +194,7 @@ int tw_connect(int fd, const struct sockaddr *to, socklen_t length, bool no_wait
         return error != 0 ? tw_result(error) : REAL(connect)(fd, to, length);
     }
 
+    tw_name_loopback(&address);
     if (tw_is_stream(kind))
         return tw_result(connect_stream(fd, kind, &address, no_wait));
     struct tw_answer answer;

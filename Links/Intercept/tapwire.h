@@ -180,6 +180,7 @@ enum tw_request {
     TW_SET_OPTION = 9,
     TW_GET_OPTION = 10,
     TW_SESSION = 11,
+    TW_PATH = 12,
     TW_LIST_INTERFACES = 25,
 };
 
@@ -274,6 +275,9 @@ bool tw_trusts_driver(int fd, const char *path);
 /* Converts an application's address to the link's layout. 0 or an errno. */
 int tw_address_in(const struct sockaddr *address, socklen_t length, struct tw_address *result);
 
+/* As a destination, the wildcard stands for the loopback address in Linux. */
+void tw_name_loopback(struct tw_address *address);
+
 /* Converts a link's address for an application, cut to the room there is, as the kernel does. Returns the full length. */
 socklen_t tw_address_out(const struct tw_address *address, struct sockaddr *result, socklen_t room);
 
@@ -284,6 +288,58 @@ void tw_remember_option(int fd, int level, int name, const void *value, socklen_
 
 /* Replaces the descriptor, and its copies in this process, by a socket of the host, with the same flags, options and epoll registrations. 0 or an errno. */
 int tw_become_host(int fd, enum tw_kind kind);
+
+/* ---- ancillary.c: the control messages of datagrams ---- */
+
+/* The parts of an extension, as in Links/Protocol/DatagramExtension.cs. */
+enum tw_part {
+    TW_PART_PKTINFO = 1,
+    TW_PART_PKTINFO_V6 = 2,
+    TW_PART_TTL = 4,
+    TW_PART_TOS = 8,
+    TW_PART_ORIGDST = 0x10,
+    TW_PART_SEGMENT = 0x40,
+    TW_PART_DROPS = 0x80,
+    TW_PART_STAMP = 0x100,
+    TW_PART_STAMP_NS = 0x200,
+    TW_PART_STAMPING = 0x400,
+    TW_PART_STAMP_NEW = 0x800,
+    TW_PART_STAMP_NS_NEW = 0x1000,
+    TW_PART_STAMPING_NEW = 0x2000,
+};
+
+/* What stands between address and payload of a message whose family has the bit TW_EXTENDED. Addresses are IPv6, or mapped. */
+struct tw_extension {
+    uint32_t parts;
+    int32_t interface;
+    uint8_t destination[16]; /* of an error: who has reported it */
+    uint8_t local[16];       /* of an error: where the datagram was sent to */
+    uint8_t ttl;             /* of an error: the ICMP type */
+    uint8_t tos;             /* of an error: the ICMP code */
+    uint16_t segment;        /* of an error: SO_EE_ORIGIN */
+    uint16_t port;           /* in network order */
+    uint16_t family;         /* of an error: the socket's */
+    uint32_t drops;
+    uint32_t mtu;
+    int64_t stamp;
+};
+
+#define TW_EXTENDED 0x8000u
+
+/* Reads the control messages of a message that is sent, which tw_check_control has checked. 0 or the errno of Linux; parts is 0 if they ask for nothing. */
+int tw_control_in(const struct msghdr *message, struct tw_extension *extension);
+
+/* Gives the application the control messages of a datagram: within msg_controllen, which then is what they take. Sets MSG_CTRUNC if there is no room. */
+void tw_control_out(struct msghdr *message, const struct tw_extension *extension);
+
+/* Remembers an error for recvmsg(MSG_ERRQUEUE), with what is known of the datagram's payload. The oldest one is forgotten if there are too many. */
+void tw_keep_report(int fd, int error, const struct tw_extension *extension, const void *payload, size_t length);
+
+/* Takes the oldest remembered error of the socket. False if there is none. length is the room, and then the length, of the payload. */
+bool tw_take_report(int fd, int *error, struct tw_extension *extension, void *payload, size_t *length);
+
+/* Fills what recvmsg(MSG_ERRQUEUE) returns beside the payload: the address that the datagram was sent to, and the IP_RECVERR message. 0 or an errno. */
+int tw_report_out(struct msghdr *message, int error, const struct tw_extension *extension);
 
 /* ---- datagram.c ---- */
 

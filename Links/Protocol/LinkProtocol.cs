@@ -69,6 +69,7 @@ public enum LinkMessageType : ushort
     SetOption = 9,
     GetOption = 10,
     Session = 11,
+    Path = 12,
     Ping = 16,
     Status = 17,
     AddAddress = 18,

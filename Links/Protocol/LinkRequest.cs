@@ -149,6 +149,23 @@ public sealed record GetOptionRequest(uint Id, ulong Handle, int Level, int Name
         Level == LinkOption.IpProtoIp && MaxLength is > 0 and < sizeof(int) && value is >= 0 and <= byte.MaxValue ? Value([(byte)value]) : Value(BitConverter.GetBytes(value));
 }
 
+/// <summary>Asks how long the packets of a datagram socket may be on their way to a destination.</summary>
+/// <param name="Destination">Family Unspecified: the connected peer.</param>
+public sealed record PathRequest(uint Id, ulong Handle, Sockaddr Destination) : LinkSocketRequest(LinkMessageType.Path, Id, Handle)
+{
+    /// <param name="mtu">The largest packet to the destination, in bytes.</param>
+    /// <param name="least">The largest packet that goes to any destination, as far as is known.</param>
+    /// <param name="reportsErrors">The socket has IP_RECVERR.</param>
+    public LinkAnswer Found(int mtu, int least, bool reportsErrors)
+    {
+        var body = new byte[4 * sizeof(int)];
+        BitConverter.TryWriteBytes(body, mtu);
+        BitConverter.TryWriteBytes(body.AsSpan(sizeof(int)), least);
+        BitConverter.TryWriteBytes(body.AsSpan(2 * sizeof(int)), reportsErrors ? 1 : 0);
+        return new(Type, Id, 0, body);
+    }
+}
+
 /// <summary>Sends one ICMP echo request. ETIMEDOUT if no reply comes in time; an ICMP error is answered as the error it means.</summary>
 /// <param name="Size">Payload in bytes, 0 to 65,507.</param>
 /// <param name="TimeoutMilliseconds">1 to 60,000.</param>

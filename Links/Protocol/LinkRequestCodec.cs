@@ -107,6 +107,7 @@ public static class LinkRequestCodec
         LinkMessageType.SetOption => 40,
         LinkMessageType.GetOption => 40,
         LinkMessageType.Session => 16,
+        LinkMessageType.Path => 56,
         LinkMessageType.Ping => 56,
         LinkMessageType.Status => 16,
         LinkMessageType.AddAddress => 48,
@@ -118,7 +119,7 @@ public static class LinkRequestCodec
     /// <summary>Where the request's address is; 0 if it has none.</summary>
     private static int AddressAt(LinkMessageType type) => type switch
     {
-        LinkMessageType.Connect or LinkMessageType.Bind => AfterHandle,
+        LinkMessageType.Connect or LinkMessageType.Bind or LinkMessageType.Path => AfterHandle,
         LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress => 16,
         _ => 0,
     };
@@ -143,6 +144,7 @@ public static class LinkRequestCodec
                 id, handle, ReadInt32LittleEndian(frame[24..]), ReadInt32LittleEndian(frame[28..]),
                 (int)Math.Min(ReadUInt32LittleEndian(frame[32..]), LinkProtocol.MaxOptionValue)),
             LinkMessageType.Session => new SessionRequest(id),
+            LinkMessageType.Path => new PathRequest(id, handle, address),
             LinkMessageType.Ping => ReadPing(id, address, frame),
             LinkMessageType.Status => new StatusRequest(id),
             LinkMessageType.ListInterfaces => new ListInterfacesRequest(id, AtMost(ReadUInt32LittleEndian(frame[16..]), LinkProtocol.MaxInterfaceEntries, "first interface")),
@@ -189,6 +191,9 @@ public static class LinkRequestCodec
                 break;
             case BindRequest bind:
                 bind.Local.WriteTo(frame[AfterHandle..]);
+                break;
+            case PathRequest path:
+                path.Destination.WriteTo(frame[AfterHandle..]);
                 break;
             case ListenRequest listen:
                 WriteInt32LittleEndian(frame[AfterHandle..], listen.Backlog);

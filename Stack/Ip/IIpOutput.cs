@@ -21,6 +21,10 @@ internal interface IIpOutput
     /// <returns>None; NetworkUnreachable: no route; AddressNotAvailable: the source is not ours.</returns>
     StackError Route(IpAddress destination, IpAddress source, out IpRoute route);
 
+    /// <summary>The own address that packets from an interface to a destination come from; unspecified: there is no such interface, or it has no address.</summary>
+    /// <param name="interfaceIndex">As for <see cref="HasRoom"/>.</param>
+    IpAddress SourceOn(int interfaceIndex, IpAddress destination);
+
     /// <summary>Sends one packet and takes over its buffer, which begins with the transport header and has
     /// <see cref="BufferPool.HeaderRoom"/> minus the transport header of headroom; payload may be in fragments.</summary>
     void Send(PacketBuffer packet, in IpSendInfo info, Instant now);

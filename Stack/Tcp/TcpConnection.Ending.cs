@@ -168,16 +168,7 @@ internal sealed partial class TcpConnection
     /// <summary>Both FINs are exchanged. A record takes this socket's place; what is left to it is to send the acknowledgement that is due.</summary>
     private void EnterTimeWait(Instant now)
     {
-        var record = new TcpTimeWait(Layer, Pair, Hash)
-        {
-            SndNxt = Sender.SndNxt,
-            RcvNxt = Receiver.RcvNxt,
-            TsRecent = Timestamps.Recent,
-            Timestamps = Timestamps.AreUsed,
-            HopLimit = Options.HopLimit,
-            TrafficClass = Options.TrafficClass,
-            Window = Receiver.LastWindow,
-        };
+        var record = TcpTimeWait.Of(this);
         State = TcpState.TimeWait;
         Layer.EnterTimeWait(this, record, now);
         FreeQueues();

@@ -149,20 +149,20 @@ public sealed partial class TcpLayer
     /// <see cref="TcpListener.SetOptions"/>) a connection whose SYN has a valid Fast Open cookie is Acceptable at once, in SYN-RECEIVED, with its
     /// data.</param>
     /// <param name="listener">Null unless None is returned.</param>
-    /// <returns>None; AddressInUse: another listener has the port, or connections use it and <see cref="TcpSocketOptions.ReuseAddress"/> is not set;
-    /// AddressNotAvailable: the address is not ours.</returns>
+    /// <returns>None; AddressInUse: a listener or connections have the port, and do not share it (<see cref="PortSharing"/>); AddressNotAvailable: the address is
+    /// not ours.</returns>
     public StackError Listen(IpEndpoint local, int backlog, in TcpSocketOptions options, out TcpListener? listener)
     {
-        var error = Reserve(local, options, out listener);
+        var error = Reserve(local, new PortSharing { ReuseAddress = options.ReuseAddress, ReusePort = options.ReusePort }, out listener);
         listener?.BeginListening(backlog, options);
         return error;
     }
 
     /// <summary>Reserves a port for later use, as bind(2) does, under the rules of <see cref="Listen"/>.</summary>
     /// <param name="binding">Null unless None is returned.</param>
-    public StackError Bind(IpEndpoint local, bool reuseAddress, out TcpBinding? binding)
+    public StackError Bind(IpEndpoint local, in PortSharing sharing, out TcpBinding? binding)
     {
-        var error = Reserve(local, new TcpSocketOptions { ReuseAddress = reuseAddress }, out var place);
+        var error = Reserve(local, sharing, out var place);
         binding = place is null ? null : new TcpBinding(place);
         return error;
     }
@@ -203,14 +203,17 @@ public sealed partial class TcpLayer
     /// <summary>The timestamp clock: 1 ms (RFC 7323, 5.4).</summary>
     internal static uint TimestampClock(Instant now) => (uint)now.Milliseconds;
 
-    private StackError Reserve(IpEndpoint local, in TcpSocketOptions options, out TcpListener? listener)
+    private StackError Reserve(IpEndpoint local, in PortSharing sharing, out TcpListener? listener)
     {
         listener = null;
         if (!local.Address.IsUnspecified && Ip.Route(local.Address, local.Address, out _) == StackError.AddressNotAvailable)
             return StackError.AddressNotAvailable;
-        if (local.Port == 0 ? !Ports.TryChoose(ref local) : !Ports.CanListen(local, options.ReuseAddress))
+        if (local.Port == 0 && !Ports.TryChoose(ref local))
             return StackError.AddressInUse;
-        listener = new TcpListener(this, local, options);
+        var place = new TcpListener(this, local, sharing);
+        if (!Ports.MayShare(place) || !Ports.MayShareWithConnections(place))
+            return StackError.AddressInUse;
+        listener = place;
         Ports.Add(listener);
         return StackError.None;
     }

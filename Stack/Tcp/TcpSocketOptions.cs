@@ -37,8 +37,11 @@ public readonly record struct TcpSocketOptions
     /// <summary><see cref="FinWait2"/> as a time that is not negative.</summary>
     public TimeSpan FinWait2Or(TimeSpan ofStack) => FinWait2 == TimeSpan.Zero ? ofStack : FinWait2 > TimeSpan.Zero ? FinWait2 : TimeSpan.Zero;
 
-    /// <summary>SO_REUSEADDR: a listener may take a port that only connections, or their TIME-WAIT, still use.</summary>
+    /// <summary>SO_REUSEADDR: a listener may take a port that only connections, or their TIME-WAIT, still use. They need the option too.</summary>
     public bool ReuseAddress { get; init; }
+
+    /// <inheritdoc cref="PortSharing.ReusePort"/>
+    public bool ReusePort { get; init; }
 
     /// <summary>SO_KEEPALIVE.</summary>
     public bool KeepAlive { get; init; }

@@ -11,6 +11,8 @@ namespace Tapwire.Tests.Actors;
 /// <summary>What unmodified programs set and ask of their sockets, beside what changes anything.</summary>
 public sealed class SocketHintSpecs() : DriverSetup("")
 {
+    private static readonly Sockaddr MappedV6 = new(SocketFamily.V6, new IpEndpoint(IpAddress.AnyV4, 80));
+    private static readonly Sockaddr LoopbackV6 = new(SocketFamily.V6, new IpEndpoint(IpAddress.Parse("::1"), 80));
     private static readonly Sockaddr AnyV6 = new(SocketFamily.V6, new IpEndpoint(IpAddress.Unspecified, 80));
 
     [Theory]
@@ -77,14 +79,57 @@ public sealed class SocketHintSpecs() : DriverSetup("")
     [Theory]
     [InlineData(LinkSocketType.Stream)]
     [InlineData(LinkSocketType.Datagram)]
-    public void A_socket_for_ipv6_alone_finds_no_address(LinkSocketType type)
+    public void A_socket_for_ipv6_alone_leaves_the_port_to_one_for_ipv4(LinkSocketType type)
     {
         var reply = AskReply(new SocketRequest(1, SocketFamily.V6, type, 0));
         using var app = new App(this, reply.Descriptor!);
         Assert.Equal(0, Set(app, LinkOption.IpProtoIpV6, LinkOption.IpV6V6Only, 1));
-        Assert.Equal((int)StackError.AddressNotAvailable, Ask(new BindRequest(2, app.Handle, AnyV6)).Error);
-        Assert.Equal(0, Set(app, LinkOption.IpProtoIpV6, LinkOption.IpV6V6Only, 0));
-        Assert.Equal(0, Ask(new BindRequest(3, app.Handle, AnyV6)).Error);
+        Assert.Equal((int)StackError.InvalidArgument, Ask(new BindRequest(2, app.Handle, MappedV6)).Error);
+        Assert.Equal((int)StackError.AddressNotAvailable, Ask(new BindRequest(2, app.Handle, LoopbackV6)).Error);
+        Assert.Equal(0, Ask(new BindRequest(2, app.Handle, AnyV6)).Error);
+        Assert.Equal((int)StackError.InvalidArgument, Set(app, LinkOption.IpProtoIpV6, LinkOption.IpV6V6Only, 0));
+        using var other = Open(type);
+        Assert.Equal(0, Ask(new BindRequest(3, other.Handle, Sockaddr.From(new IpEndpoint(IpAddress.AnyV4, 80)))).Error);
+        using var both = new App(this, AskReply(new SocketRequest(1, SocketFamily.V6, type, 0)).Descriptor!);
+        Assert.Equal((int)StackError.AddressInUse, Ask(new BindRequest(4, both.Handle, AnyV6)).Error);
+    }
+
+    [Theory]
+    [InlineData(LinkSocketType.Stream)]
+    [InlineData(LinkSocketType.Datagram)]
+    public void A_port_is_shared_by_sockets_that_all_ask_for_it(LinkSocketType type)
+    {
+        using var first = Open(type);
+        using var second = Open(type);
+        using var third = Open(type);
+        var address = Sockaddr.From(new IpEndpoint(IpAddress.AnyV4, 80));
+        Assert.Equal(0, Set(first, LinkOption.SolSocket, LinkOption.SoReusePort, 7));
+        Assert.Equal(0, Set(second, LinkOption.SolSocket, LinkOption.SoReusePort, 1));
+        Assert.Equal(0, Ask(new BindRequest(2, first.Handle, address)).Error);
+        Assert.Equal(0, Ask(new BindRequest(3, second.Handle, address)).Error);
+        Assert.Equal((int)StackError.AddressInUse, Ask(new BindRequest(4, third.Handle, address)).Error);
+        Assert.Equal(1, OptionOf(first, LinkOption.SolSocket, LinkOption.SoReusePort));
+    }
+
+    [Fact]
+    public void Options_about_received_datagrams_have_the_values_and_lengths_of_Linux()
+    {
+        using var app = Open(LinkSocketType.Datagram);
+        Assert.Equal(1, OptionOf(app, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover));
+        Assert.Equal(0, Ask(new SetOptionRequest(3, app.Handle, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover, new byte[] { 2 })).Error);
+        Assert.Equal(2, OptionOf(app, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover));
+        Assert.Equal(1, Ask(new GetOptionRequest(3, app.Handle, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover, 1)).Body.Length);
+        Assert.Equal((int)StackError.InvalidArgument, Set(app, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover, 6));
+        Assert.Equal((int)StackError.InvalidArgument, Set(app, LinkOption.IpProtoUdp, LinkOption.UdpSegment, 65_536));
+        Assert.Equal((int)StackError.InvalidArgument, Ask(new SetOptionRequest(3, app.Handle, LinkOption.IpProtoUdp, LinkOption.UdpGro, new byte[1])).Error);
+        Assert.Equal((int)StackError.NoSuchOption, Set(app, LinkOption.IpProtoIpV6, LinkOption.IpV6RecvPktInfo, 1));
+        Assert.Equal(0, Set(app, LinkOption.SolSocket, LinkOption.SoTimestamp, 9));
+        Assert.Equal(1, OptionOf(app, LinkOption.SolSocket, LinkOption.SoTimestamp));
+        Assert.Equal(0, Set(app, LinkOption.SolSocket, LinkOption.SoTimestampNs, 1));
+        Assert.Equal(0, OptionOf(app, LinkOption.SolSocket, LinkOption.SoTimestamp));
+        Assert.Equal((int)StackError.NotConnected, Ask(new GetOptionRequest(3, app.Handle, LinkOption.IpProtoIp, LinkOption.IpMtu, 4)).Error);
+        Assert.Equal(0, Ask(new ConnectRequest(2, app.Handle, Sockaddr.From(new IpEndpoint(Support.Peer.Address, 80)), 0, false)).Error);
+        Assert.Equal(1500, OptionOf(app, LinkOption.IpProtoIp, LinkOption.IpMtu));
     }
 
     [Fact]

@@ -118,6 +118,33 @@ public sealed class RunCommandSpec(CleanPath path) : IClassFixture<CleanPath>
         Assert.Equal(0, Run("--", "curl", "-sS", "-o", "/dev/null", "http://127.0.0.1:8102/small").ExitCode);
     }
 
+    /// <summary>Loopback that is named is the stack's own: what listens there is found there, and nobody else finds it.</summary>
+    [SkippableFact]
+    public void Loopback_that_is_routed_is_the_stacks_own()
+    {
+        path.Need("python3");
+        const string Script = """
+            import socket, sys
+            for address in ("127.0.0.1", "127.1.2.3"):
+                listener = socket.create_server((address, 8103))
+                for name in (address, "0.0.0.0") if address == "127.0.0.1" else (address,):
+                    client = socket.create_connection((name, 8103))
+                    server, peer = listener.accept()
+                    client.sendall(b"hello")
+                    print(peer[0], client.getpeername()[0], server.recv(5).decode())
+                a, b = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+                a.bind((address, 8104))
+                b.sendto(b"datagram", (address, 8104))
+                text, peer = a.recvfrom(100)
+                print(text.decode(), peer[0])
+                listener.close()
+                a.close()
+            """;
+        var kernel = path.RunOnKernel("python3", "-c", Script);
+        var ended = Run("--route", "127.0.0.0/8,10.99.0.0/24", "--", "python3", "-c", Script);
+        Assert.Equal((0, kernel, ""), (ended.ExitCode, ended.Output, ended.Error));
+    }
+
     [SkippableFact]
     public void A_bad_route_is_refused()
     {
