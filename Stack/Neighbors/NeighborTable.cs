@@ -16,10 +16,8 @@ internal interface INeighborOutput
     void Transmit(PacketBuffer packet, MacAddress destination);
 }
 
-/// <summary>
-/// Hardware addresses of neighbours, kept by the neighbour unreachability detection of RFC 4861, 7.3, which serves ARP too, as in Linux. Entries, and the
-/// packets that wait for an answer, are bounded. An idle table has timers only for forgetting unused entries.
-/// </summary>
+/// <summary>Hardware addresses of neighbours, kept by the neighbour unreachability detection of RFC 4861, 7.3, which serves ARP too, as in Linux. Entries, and the
+/// packets that wait for an answer, are bounded. An idle table has timers only for forgetting unused entries.</summary>
 /// <remarks>
 /// A packet may claim that a live neighbour now has another hardware address. Linux believes the newest claim once the entry is a second old (locktime). Here a
 /// claim does not move an entry that is in use or confirmed; the known holder is asked by unicast instead, in quick succession. If it answers, the entry stays; if it
