@@ -1,5 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Guests;
+using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -12,8 +14,9 @@ using Tapwire.Wires;
 namespace Tapwire.Actors.Link;
 
 /// <summary>What the link's actor works with.</summary>
+/// <param name="Guests">Answers <see cref="AddGuest"/>.</param>
 /// <param name="Sockets">One for each shard of the driver. Sockets are distributed among them; sessions are on the first.</param>
-internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketContext> Sockets, int MaxSessions, int MaxSockets)
+internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketContext> Sockets, int MaxSessions, int MaxSockets, IActorRef Guests)
 {
     public SocketContext Home => Sockets[0];
 }
@@ -181,9 +184,35 @@ internal sealed class LinkActor : OwningActor
             case AddAddressRequest or RemoveAddressRequest or InterfaceRequest:
                 ChangeInterfaces(call);
                 break;
+            case AddGuestRequest guest:
+                AddGuest(guest);
+                break;
             default:
                 Sender.Tell(new LinkReply(call.Request.Failed(LinkErrno.BadHandle)));
                 break;
+        }
+    }
+
+    /// <summary>Asked of the actor that has the guests. A guest gives a program no more than sockets do, so whoever may use the link may be one. It ends with the session.</summary>
+    private void AddGuest(AddGuestRequest request)
+    {
+        if (request.Device is not { } device || !request.Address.IsV4 || request.Mtu < InterfaceSettings.MinMtu)
+        {
+            request.Device?.Dispose();
+            Sender.Tell(new LinkReply(request.Refused((int)StackError.InvalidArgument, "A guest needs a device, an IPv4 address, and an MTU of at least 68.")));
+            return;
+        }
+
+        try
+        {
+            var wire = TapWire.Adopt(device.Take(), $"guest-{request.Address}", request.Mtu, TapWire.GuestOffloads);
+            _context.Guests.Ask<GuestAnswer>(new AddGuest(wire, request.Address, Sender), CommandPatience).PipeTo(Sender, Self,
+                answer => new LinkReply(answer.Error == 0 ? request.Done() : request.Refused(answer.Error, answer.Reason)),
+                _ => new LinkReply(request.Failed(StackError.TimedOut)));
+        }
+        catch (WireException e)
+        {
+            Sender.Tell(new LinkReply(request.Refused((int)StackError.InvalidArgument, e.Message)));
         }
     }
 
@@ -357,7 +386,11 @@ internal sealed class LinkActor : OwningActor
         });
         ReceiveStatus();
         Receive<Stopping>(_ => children.Hurry());
-        Receive<LinkCall>(call => Sender.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted))));
+        Receive<LinkCall>(call =>
+        {
+            (call.Request as AddGuestRequest)?.Device?.Dispose();
+            Sender.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted)));
+        });
         Receive<JoinSocket>(join => join.Refuse());
         Receive<BecomeListener>(listen =>
         {

@@ -75,6 +75,7 @@ public enum LinkMessageType : ushort
     AddInterfaceAddress = 22,
     AddRoute = 23,
     RemoveRoute = 24,
+    AddGuest = 25,
 }
 
 /// <summary>Errors of the link itself that no <see cref="Tapwire.Stack.StackError"/> has, as Linux errno numbers.</summary>

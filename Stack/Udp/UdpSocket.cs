@@ -290,7 +290,7 @@ public sealed class UdpSocket : StackSocket
 
         var payload = datagram.Payload;
         var length = payload.TotalLength;
-        var packet = WithHeadroom(payload);
+        var packet = WithHeadroom(payload, _udp.Ip.Pool);
         new UdpHeader(Local.Port, datagram.Peer.Port, (ushort)length).Emit(packet.Prepend(UdpHeader.Length));
         _udp.Counters.UdpOutDatagrams++;
         _udp.Ip.Send(
@@ -308,11 +308,10 @@ public sealed class UdpSocket : StackSocket
     }
 
     /// <summary>The payload itself where headers fit before it; otherwise a buffer for the headers, with the payload as a fragment.</summary>
-    private PacketBuffer WithHeadroom(PacketBuffer payload)
+    internal static PacketBuffer WithHeadroom(PacketBuffer payload, BufferPool pool)
     {
         if (payload.IsExclusive && payload.Headroom >= BufferPool.HeaderRoom)
             return payload;
-        var pool = _udp.Ip.Pool;
         PacketBuffer packet;
         if (payload.FragmentCount == 0)
         {

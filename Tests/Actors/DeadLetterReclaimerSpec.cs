@@ -37,6 +37,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         (new Listen(Local, 1, null, default), new ListenFailed(StackError.ConnectionAborted)),
         (new Connect(Local, null, default), new ConnectFailed(StackError.ConnectionAborted)),
         (new Attach(Id), new Closed(StackError.ConnectionAborted)),
+        (new AcceptForwarded(Local, Local, default), new Closed(StackError.ConnectionAborted)),
         (new Close(Id), new Closed(StackError.ConnectionAborted)),
         (new Abort(Id), new Closed(StackError.ConnectionAborted)),
         (new OpenDatagram(Local, new()), new DatagramOpenFailed(StackError.ConnectionAborted)),
@@ -62,10 +63,10 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
     [
         typeof(Accept), typeof(AcceptingStopped), typeof(AddressAnswer), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
         typeof(Tapwire.Messages.Closed), typeof(ConnectFailed), typeof(Connected), typeof(ConnectionFailed), typeof(ConnectionServed), typeof(DatagramConnected), typeof(DatagramError),
-        typeof(DatagramOpenFailed), typeof(DatagramSent), typeof(DatagramsDropped), typeof(DriverFailed), typeof(DriverReady), typeof(FramesWritten),
+        typeof(DatagramOpenFailed), typeof(DatagramSent), typeof(DatagramsDropped), typeof(DriverFailed), typeof(DriverReady), typeof(ForwardHandshake), typeof(FramesWritten),
         typeof(GetStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceRefused), typeof(LinkReady), typeof(LinkStatus), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PingAnswer), typeof(Poll), typeof(PortOpened),
-        typeof(ProxyOpened), typeof(ProxyStatus), typeof(ReadDone), typeof(ReceiveDatagrams), typeof(Resolved), typeof(ServiceOpened), typeof(Shutdown),
-        typeof(Siblings), typeof(SocketEnded), typeof(StackStatus), typeof(StopAccepting), typeof(StopDriver), typeof(StopStack), typeof(Stopping), typeof(TapStatus), typeof(TcpInfoAnswer),
+        typeof(ProxyOpened), typeof(ProxyStatus), typeof(ReadDone), typeof(ReceiveDatagrams), typeof(RefuseDatagram), typeof(RefuseForwarded), typeof(Resolved), typeof(ServiceOpened), typeof(Shutdown),
+        typeof(Siblings), typeof(SocketEnded), typeof(StackStatus), typeof(StopAccepting), typeof(StopDriver), typeof(StopStack), typeof(Stopping), typeof(TakeForwarded), typeof(TapStatus), typeof(TcpInfoAnswer),
         typeof(TookTooLong), typeof(Unbind), typeof(Unlisten), typeof(WireDown), typeof(WireUp), typeof(WriteDone),
     ];
 
@@ -124,7 +125,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         IOwnsBuffers[] letters =
         [
             Frame.Of(_pool.Rent(1)), new ReadReady(chain, 3, true), new WriteRequest(Id, _pool.Rent(1)), new DatagramReceived(_pool.Rent(1), Local),
-            new Crossing(_pool.Rent(1), 0), new FlowDatagram(Local, _pool.Rent(1)), new SendDatagram(Id, _pool.Rent(1), null),
+            new Crossing(_pool.Rent(1), 0), new ForwardDatagram(_pool.Rent(1), Local, Local), new ReturnDatagram(_pool.Rent(1), Local, Local), new FlowDatagram(Local, _pool.Rent(1)), new SendDatagram(Id, _pool.Rent(1), null),
         ];
         foreach (var letter in letters)
             _sender.Send(_nobody, letter);
