@@ -174,7 +174,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
                 Fail($"The {gone.ActorRef.Path.Name} actor has stopped.");
         });
         Receive<StopDriver>(_ => Stop());
-        Receive<AddGuest>(Context.Child("guests").Forward);
+        Receive<AddGuest>(add => Context.Child("guests").Forward(add));
         Receive<InterfaceCommand>(command => _waiting.Add(command, Sender));
     }
 

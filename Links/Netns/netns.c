@@ -189,7 +189,9 @@ static int make_device(char *prefix, int mtu)
 
     int device = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (device < 0)
-        fail("/dev/net/tun cannot be opened: %s. Load the kernel's tun module (modprobe tun), or give the container that device.", strerror(errno));
+        fail("/dev/net/tun cannot be opened: %s; %s.", strerror(errno), errno == EACCES || errno == EPERM
+            ? "have root give it back its usual mode ('chmod 666 /dev/net/tun'), or run as root; a container must be allowed the device"
+            : "load the kernel's tun module (modprobe tun), or give the container that device");
     struct ifreq interface = {.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR};
     strcpy(interface.ifr_name, DEVICE);
     if (ioctl(device, TUNSETIFF, &interface) != 0)
@@ -204,7 +206,8 @@ static int make_device(char *prefix, int mtu)
     interface.ifr_mtu = mtu;
     control(socket_for_control, SIOCSIFMTU, &interface, "MTU");
     interface.ifr_qlen = QUEUE_LENGTH;
-    control(socket_for_control, SIOCSIFTXQLEN, &interface, "queue");
+    /* Only root of the whole machine may; without it a flood is cut earlier. */
+    (void)ioctl(socket_for_control, SIOCSIFTXQLEN, &interface);
     set_address(&interface.ifr_addr, address);
     control(socket_for_control, SIOCSIFADDR, &interface, "address");
     set_address(&interface.ifr_netmask, mask);

@@ -10,6 +10,7 @@ using Tapwire.Messages;
 using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Actors.Support;
 using Tapwire.Tests.Support;
@@ -125,7 +126,8 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         IOwnsBuffers[] letters =
         [
             Frame.Of(_pool.Rent(1)), new ReadReady(chain, 3, true), new WriteRequest(Id, _pool.Rent(1)), new DatagramReceived(_pool.Rent(1), Local),
-            new Crossing(_pool.Rent(1), 0), new ForwardDatagram(_pool.Rent(1), Local, Local), new ReturnDatagram(_pool.Rent(1), Local, Local), new FlowDatagram(Local, _pool.Rent(1)), new SendDatagram(Id, _pool.Rent(1), null),
+            new Crossing(_pool.Rent(1), 0), new ForwardDatagram(_pool.Rent(1), Local, Local), new ReturnDatagram(_pool.Rent(1), Local, Local), new ForwardEcho(new ForwardedEcho(_pool.Rent(1), default)), new AnswerEcho(new ForwardedEcho(_pool.Rent(1), default), StackError.None),
+            new FlowDatagram(Local, _pool.Rent(1)), new SendDatagram(Id, _pool.Rent(1), null),
         ];
         foreach (var letter in letters)
             _sender.Send(_nobody, letter);
