@@ -1,7 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Guests;
-using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -185,34 +184,11 @@ internal sealed class LinkActor : OwningActor
                 ChangeInterfaces(call);
                 break;
             case AddGuestRequest guest:
-                AddGuest(guest);
+                GuestCalls.Ask(guest, _context.Guests, Sender, Self);
                 break;
             default:
                 Sender.Tell(new LinkReply(call.Request.Failed(LinkErrno.BadHandle)));
                 break;
-        }
-    }
-
-    /// <summary>Asked of the actor that has the guests. A guest gives a program no more than sockets do, so whoever may use the link may be one. It ends with the session.</summary>
-    private void AddGuest(AddGuestRequest request)
-    {
-        if (request.Device is not { } device || !request.Address.IsV4 || request.Mtu < InterfaceSettings.MinMtu)
-        {
-            request.Device?.Dispose();
-            Sender.Tell(new LinkReply(request.Refused((int)StackError.InvalidArgument, "A guest needs a device, an IPv4 address, and an MTU of at least 68.")));
-            return;
-        }
-
-        try
-        {
-            var wire = TapWire.Adopt(device.Take(), $"guest-{request.Address}", request.Mtu, TapWire.GuestOffloads);
-            _context.Guests.Ask<GuestAnswer>(new AddGuest(wire, request.Address, Sender), CommandPatience).PipeTo(Sender, Self,
-                answer => new LinkReply(answer.Error == 0 ? request.Done() : request.Refused(answer.Error, answer.Reason)),
-                _ => new LinkReply(request.Failed(StackError.TimedOut)));
-        }
-        catch (WireException e)
-        {
-            Sender.Tell(new LinkReply(request.Refused((int)StackError.InvalidArgument, e.Message)));
         }
     }
 
