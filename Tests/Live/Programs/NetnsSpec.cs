@@ -146,5 +146,5 @@ public sealed class NetnsSpec(NetnsPath path) : IClassFixture<NetnsPath>
 /// <summary>A wire that loses nothing, and a link that an ordinary user may use.</summary>
 public sealed class NetnsPath() : ProgramPath($"link.users = [\"{User}\"]", "")
 {
-    public const int User = 65534;
+    public const int User = 4242;
 }
