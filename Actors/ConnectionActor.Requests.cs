@@ -1,4 +1,6 @@
 using Akka.Actor;
+using Tapwire.Actors.Link;
+using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack;
@@ -32,6 +34,12 @@ internal sealed partial class ConnectionActor
             case ConnectRequest connect:
                 Reply(connect.Failed(StackError.AlreadyConnected));
                 break;
+            case SetOptionRequest or GetOptionRequest when Properties.Hint((LinkSocketRequest)asked) is { } hint:
+                Reply(hint);
+                break;
+            case SetOptionRequest or GetOptionRequest when ConcernsWritten((LinkSocketRequest)asked) && !TakeWritten():
+                Reply(asked.Failed(LinkErrno.BadHandle));
+                break;
             case SetOptionRequest or GetOptionRequest:
                 if (!_options.TryAsk(asked, Sender, _context.Stack, _socket!.Value))
                     AnswerUnconnected((LinkSocketRequest)asked);
@@ -47,6 +55,22 @@ internal sealed partial class ConnectionActor
                 Reply(request.Failed(StackError.InvalidArgument));
                 break;
         }
+    }
+
+    /// <summary>Whether a request is about the bytes that the application has written before it.</summary>
+    private static bool ConcernsWritten(LinkSocketRequest request) => request switch
+    {
+        SetOptionRequest set => LinkOptions.Map(set.Level, set.Name) == SocketOption.Cork,
+        GetOptionRequest get => LinkOptions.Map(get.Level, get.Name) is SocketOption.OutputQueue or SocketOption.UnsentQueue,
+        _ => false,
+    };
+
+    /// <summary>Passes on what the application has written before a request, as far as there is room.</summary>
+    /// <returns>False: the application has closed its descriptor.</returns>
+    private bool TakeWritten()
+    {
+        GoOn(_send.Read(_link, _context, _socket!.Value));
+        return !_link.IsClosed;
     }
 
     private void Shutdown(ShutdownRequest request)
@@ -94,7 +118,7 @@ internal sealed partial class ConnectionActor
         switch (message)
         {
             case OptionAnswer answer:
-                _options.Answer(answer, _context.Defaults);
+                _options.Answer(answer, _context.Defaults, _link is StreamLink { IsClosed: false } link ? link.Unread : 0);
                 return true;
             case TcpInfoAnswer answer:
                 _options.Answer(answer);

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Connection;
 using Tapwire.Actors.Dispatch;
+using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -15,7 +16,7 @@ namespace Tapwire.Actors;
 /// Joins one TCP socket of the stack to one application's descriptor, or to a TCP connection of the host. It never blocks: it reads the application only while
 /// the stack has room, and writes only what the application takes. Bytes that the application does not read close the TCP window; a full send queue fills the
 /// application's own socket. The first message is <see cref="JoinSocket"/>.
-/// <para>States: Unconnected → Established → Draining → Failed; Unconnected → Failed; Unconnected → HandedOver, to a listener; Established → Closing. An accepted connection
+/// <para>States: Unconnected → Established → Draining → HandedOver; Unconnected → HandedOver, to a listener or after a failure; Established → Closing. An accepted connection
 /// begins in Attaching.</para>
 /// </summary>
 /// <remarks>
@@ -26,9 +27,6 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
 {
     /// <summary>The same for all: what differs comes with <see cref="JoinSocket"/>.</summary>
     public static readonly Props Props = Props.Create<ConnectionActor>();
-
-    /// <summary>How long an application can ask why its connection has failed: the descriptor itself says no more than ECONNRESET.</summary>
-    private static readonly TimeSpan ErrorKept = TimeSpan.FromSeconds(60);
 
     public SocketProperties Properties;
 
@@ -51,9 +49,6 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     private SendDirection _send;
     private OptionCalls _options;
 
-    // Ends the actor once the reason of a failure has been kept long enough. IWithTimers would cost every actor a timer scheduler, and few connections fail.
-    private ICancelable? _expiry;
-
     public IStash Stash { get; set; } = null!;
 
     /// <summary>Null if the debug level is off: then no logger is made.</summary>
@@ -72,7 +67,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
             return false;
         _context = join.Context;
         _link = join.Link;
-        Properties = new SocketProperties(join.Family, join.Options);
+        Properties = new SocketProperties(join.Family, join.Options, new SocketHints(join.Remembered));
         if (join.Accepted is { } accepted)
         {
             _socket = accepted.Id;
@@ -96,7 +91,6 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     {
         if (_link is null)
             return;
-        _expiry?.Cancel();
         _unconnected?.Release();
         if (_socket is { } socket)
             _context.Stack.Tell(new Abort(socket));
@@ -117,6 +111,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
                 Establish(connected);
                 break;
             case Closed closed:
+                NoteEnd(closed);
                 End(closed.Reason);
                 break;
             case Stopping:
@@ -163,7 +158,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
                     GoOn(_send.Look(_link, _context, _socket!.Value));
                 return true;
             case Closed closed:
-                _socket = null;
+                NoteEnd(closed);
                 if (_receive.IsEmpty)
                     End(closed.Reason);
                 else
@@ -278,10 +273,26 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         }
     }
 
+    /// <summary>The connection has ended in the stack. Its options stay with the socket; requests that have crossed the message are answered from them.</summary>
+    private void NoteEnd(Closed closed)
+    {
+        _socket = null;
+        Properties.Keep(closed.Options);
+        while (_options.Next() is { } question)
+            question.Answer(question.Request switch
+            {
+                SetOptionRequest set => Properties.Set(set),
+                GetOptionRequest get => Properties.Get(get, _context.Defaults),
+                _ => question.Request.Failed(StackError.NotConnected),
+            });
+    }
+
     /// <summary>The application has taken all bytes. Next it reads end of file, or ECONNRESET.</summary>
     private void End(StackError reason)
     {
-        _socket = null;
+        // As in Linux (tcp_reset): after the peer's FIN, its RST only says that nobody reads any more.
+        if (reason == StackError.ConnectionReset && _receive.HasEnded && _send.IsOpen)
+            reason = StackError.BrokenPipe;
         LogEnd(reason);
         // A request that waits for the handshake takes the error, as SO_ERROR would.
         if (_early?.TryFail(reason == StackError.None ? StackError.NotConnected : reason) != true)
@@ -290,10 +301,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
             _link.Dispose();
         else
             _link.Reset();
-        if (reason is StackError.None or StackError.ConnectionReset || _link is not StreamLink)
-            Stop();
-        else
-            KeepError();
+        Leave(wasConnected: true);
     }
 
     /// <summary>A non-blocking connect has failed: the reset of the descriptor tells the application.</summary>
@@ -302,33 +310,31 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         _unconnected = null;
         Properties.SetError(error);
         _link.Reset();
-        KeepError();
+        Leave(wasConnected: false);
     }
 
-    /// <summary>Keeps the reason of a failure for a while: the descriptor can only say that it was reset, and the application may ask.</summary>
-    private void KeepError()
+    /// <summary>The socket has ended, and its application may still ask about it: the link's actor answers from now on.</summary>
+    private void Leave(bool wasConnected)
     {
-        _expiry = Context.System.Scheduler.ScheduleTellOnceCancelable(ErrorKept, Self, PoisonPill.Instance, ActorRefs.NoSender);
-        Enter(static (self, message) => self.Failed(message));
-    }
+        if (_link is not StreamLink)
+        {
+            Stop();
+            return;
+        }
 
-    private bool Failed(object message)
-    {
-        if (message is not LinkCall call)
-            return HasNoDescriptor(message);
-        AnswerUnconnected((LinkSocketRequest)call.Request);
-        return true;
+        Context.Parent.Tell(new SocketEnded(_link.Handle, new EndedSocket(Properties, _context.Defaults, wasConnected, wasEarly: _early is not null)));
+        Enter(static (self, message) => self.HandedOver(message));
     }
 
     /// <summary>The socket becomes a listener: another actor has its descriptor and its port from now on.</summary>
     public void HandOver(AcceptLink link, ListenRequest request, SocketId? binding)
     {
         _unconnected = null;
-        Context.Parent.Tell(new BecomeListener(_context, link, Properties.Family, binding, Properties.Options, request, Sender));
+        Context.Parent.Tell(new BecomeListener(_context, link, Properties.Family, binding, Properties.Options, request, Sender, Properties.Hints.Values));
         Enter(static (self, message) => self.HandedOver(message));
     }
 
-    /// <summary>Requests that have come here meanwhile go to the listener.</summary>
+    /// <summary>Requests that have come here meanwhile go to whoever answers now: the listener's actor, or the link's.</summary>
     private bool HandedOver(object message)
     {
         if (message is not LinkCall call)
@@ -342,7 +348,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     {
         if (message is Stopping)
             StopInOrder();
-        return message is Stopping or LinkReady;
+        return message is Stopping or LinkReady or OptionAnswer or TcpInfoAnswer;
     }
 
     /// <summary>The driver stops. The application reads end of file, or ECONNRESET if bytes that it has not read are lost.</summary>

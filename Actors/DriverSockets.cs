@@ -20,6 +20,9 @@ internal static class DriverSockets
         });
     }
 
+    /// <summary>TCP_MSS_DEFAULT: what an unconnected socket's TCP_MAXSEG reads as.</summary>
+    private const ushort LeastAssumedSegment = 536;
+
     public static SocketContext[] Of(DriverContext driver, IReadOnlyList<NetworkStack> engines, IReadOnlyList<IActorRef> stacks)
     {
         var defaults = OptionDefaults(driver.Settings);
@@ -48,5 +51,8 @@ internal static class DriverSockets
         KeepAliveInterval = TcpSocketOptions.DefaultKeepAliveInterval,
         KeepAliveCount = TcpSocketOptions.DefaultKeepAliveCount,
         HopLimit = settings.HopLimit,
+        MaxSegment = LeastAssumedSegment,
+        SynRetries = (byte)settings.Tcp.SynRetries,
+        FinWait2 = settings.Tcp.FinWait2,
     };
 }

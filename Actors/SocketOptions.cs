@@ -8,10 +8,22 @@ namespace Tapwire.Actors;
 /// <summary>Reads and writes socket options: of live sockets, and in the options record of a TCP socket before it is connected.</summary>
 internal static class SocketOptions
 {
+    /// <summary>SOCK_MIN_RCVBUF / 2.</summary>
+    private const int LeastWindowClamp = 1152;
+
+    /// <summary>INET_ECN_MASK: TCP sets these bits itself.</summary>
+    private const int EcnBits = 3;
+
+    /// <summary>TCP_FIN_TIMEOUT_MAX, in seconds.</summary>
+    private const int LongestFinWait2 = 120;
+
     public static StackError Set(StackSocket socket, SocketOption option, int value, Instant now)
     {
         switch (socket)
         {
+            case TcpSocket tcp when option == SocketOption.QuickAck:
+                tcp.AcknowledgeQuickly(value);
+                return StackError.None;
             case TcpSocket tcp:
                 // A send buffer only grows, because the owner has been promised its room.
                 if (option == SocketOption.SendBuffer)
@@ -21,9 +33,12 @@ internal static class SocketOptions
                 if (error == StackError.None)
                     tcp.SetOptions(options, now);
                 return error;
-            case TcpListener listener when option == SocketOption.FastOpenQueue && value >= 0:
-                listener.SetFastOpenQueue(value);
-                return StackError.None;
+            case TcpListener listener:
+                var inherited = listener.SocketOptions;
+                var refusal = Set(ref inherited, option, value);
+                if (refusal == StackError.None)
+                    listener.SetOptions(inherited);
+                return refusal;
             case UdpSocket udp:
                 return SetUdp(udp, option, value);
             default:
@@ -37,9 +52,13 @@ internal static class SocketOptions
         {
             (TcpSocket tcp, SocketOption.Error) => (StackError.None, (int)(tcp.Error == StackError.None ? tcp.TakeSoftError() : tcp.Error)),
             (TcpSocket tcp, SocketOption.MaximumSegment) => (StackError.None, tcp.Info.SegmentSize),
+            (TcpSocket tcp, SocketOption.QuickAck) => (StackError.None, tcp.AcknowledgesQuickly ? 1 : 0),
+            (TcpSocket tcp, SocketOption.OutputQueue) => (StackError.None, tcp.QueuedBytes),
+            (TcpSocket tcp, SocketOption.UnsentQueue) => (StackError.None, tcp.UnsentBytes),
+            (TcpSocket tcp, SocketOption.PathMtu) => (StackError.None, tcp.PathMtu),
             (TcpSocket tcp, SocketOption.CongestionControl) => (StackError.None, (int)tcp.Info.CongestionControl),
             (TcpSocket tcp, SocketOption.SendBuffer) => (StackError.None, tcp.SendBuffer),
-            (TcpSocket, SocketOption.Broadcast) => (StackError.NoSuchOption, 0),
+            (TcpSocket, SocketOption.ArrivalTimes or SocketOption.ErrorReports or SocketOption.SegmentSize) => (StackError.NoSuchOption, 0),
             (TcpSocket tcp, _) => (StackError.None, Get(tcp.Options, option)),
             (UdpSocket udp, SocketOption.Error) => (StackError.None, (int)udp.TakeError()),
             (UdpSocket udp, _) => GetUdp(udp.Options, option),
@@ -84,7 +103,7 @@ internal static class SocketOptions
                 options = options with { HopLimit = (byte)Math.Max(0, value) };
                 break;
             case SocketOption.TrafficClass when value is >= 0 and <= 255:
-                options = options with { TrafficClass = (byte)value };
+                options = options with { TrafficClass = (byte)(value & ~EcnBits) };
                 break;
             case SocketOption.CongestionControl when value is >= (int)CongestionAlgorithm.Cubic and <= (int)CongestionAlgorithm.NewReno:
                 options = options with { CongestionControl = (CongestionAlgorithm)value };
@@ -95,7 +114,31 @@ internal static class SocketOptions
             case SocketOption.FastOpenQueue when value >= 0:
                 options = options with { FastOpenQueue = value };
                 break;
-            case SocketOption.Broadcast or SocketOption.Error or SocketOption.MaximumSegment:
+            case SocketOption.MaximumSegment when value is 0 or (>= 88 and <= 32767):
+                options = options with { MaxSegment = (ushort)value };
+                break;
+            case SocketOption.Cork:
+                options = options with { Cork = value != 0 };
+                break;
+            case SocketOption.QuickAck:
+                break; // an action, and there is no acknowledgement that waits
+            case SocketOption.MaxPacingRate:
+                options = options with { MaxPacingRate = (uint)value == uint.MaxValue ? 0 : (uint)value };
+                break;
+            case SocketOption.WindowClamp:
+                options = options with { WindowClamp = value == 0 ? 0 : Math.Max(value, LeastWindowClamp) };
+                break;
+            case SocketOption.SynRetries when value is >= 1 and <= 127:
+                options = options with { SynRetries = (byte)value };
+                break;
+            case SocketOption.DeferAccept when value is >= 0 and <= 255:
+                options = options with { DeferAccept = (byte)value };
+                break;
+            case SocketOption.FinWait2:
+                options = options with { FinWait2 = TimeSpan.FromSeconds(Math.Clamp(value, -1, LongestFinWait2)) };
+                break;
+            case SocketOption.Broadcast or SocketOption.Error or SocketOption.OutputQueue or SocketOption.UnsentQueue or SocketOption.PathMtu or SocketOption.ArrivalTimes
+                or SocketOption.ErrorReports or SocketOption.SegmentSize:
                 return StackError.NoSuchOption;
             default:
                 return StackError.InvalidArgument;
@@ -121,6 +164,14 @@ internal static class SocketOptions
         SocketOption.CongestionControl => (int)options.CongestionControl,
         SocketOption.FastOpenConnect => options.FastOpen ? 1 : 0,
         SocketOption.FastOpenQueue => options.FastOpenQueue,
+        SocketOption.MaximumSegment => options.MaxSegment,
+        SocketOption.Cork => options.Cork ? 1 : 0,
+        SocketOption.QuickAck => 1,
+        SocketOption.MaxPacingRate => options.MaxPacingRate == 0 ? -1 : (int)options.MaxPacingRate,
+        SocketOption.WindowClamp => options.WindowClamp,
+        SocketOption.SynRetries => options.SynRetries,
+        SocketOption.DeferAccept => options.DeferAccept,
+        SocketOption.FinWait2 => (int)options.FinWait2.TotalSeconds,
         _ => 0,
     };
 
@@ -142,13 +193,22 @@ internal static class SocketOptions
             case SocketOption.Broadcast:
                 options = options with { Broadcast = value != 0 };
                 return StackError.None;
+            case SocketOption.ArrivalTimes:
+                options = options with { ArrivalTimes = value != 0 };
+                return StackError.None;
+            case SocketOption.ErrorReports:
+                options = options with { ErrorReports = value != 0 };
+                return StackError.None;
+            case SocketOption.SegmentSize when value is >= 0 and <= ushort.MaxValue:
+                options = options with { SegmentSize = (ushort)value };
+                return StackError.None;
             case SocketOption.ReceiveBuffer when value > 0:
                 options = options with { ReceiveBuffer = value };
                 return StackError.None;
             case SocketOption.SendBuffer when value > 0:
                 options = options with { SendBuffer = value };
                 return StackError.None;
-            case SocketOption.HopLimit or SocketOption.TrafficClass or SocketOption.ReceiveBuffer or SocketOption.SendBuffer:
+            case SocketOption.HopLimit or SocketOption.TrafficClass or SocketOption.ReceiveBuffer or SocketOption.SendBuffer or SocketOption.SegmentSize:
                 return StackError.InvalidArgument;
             default:
                 return StackError.NoSuchOption;

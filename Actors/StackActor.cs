@@ -109,6 +109,9 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
                 if (_wires.AddCredit(written) || _resets)
                     _desk.PostPoll();
                 break;
+            case GetInterfaces:
+                Sender.Tell(new InterfaceNames([.. _desk.Stack.Interfaces.Select(static each => new InterfaceName(each.Index, each.Options, [.. each.Addresses]))]));
+                break;
             case GetStatus:
                 Sender.Tell(StackStatuses.Of(_desk, OwnCounters));
                 break;

@@ -31,6 +31,9 @@ public sealed class ApplicationEnd : IDisposable
         return descriptor;
     }
 
+    /// <summary>Sets an option of the descriptor itself. One that the kernel refuses is left as it was.</summary>
+    public void SetOption(int name, ReadOnlySpan<byte> value) => SocketPair.TrySetOption(Descriptor, name, value);
+
     public void Dispose()
     {
         var descriptor = Interlocked.Exchange(ref _descriptor, -1);

@@ -19,7 +19,10 @@ public sealed unsafe class DatagramLink : DriverEnd
     private const int FirstRead = 2048;
 
     // One byte more than the longest datagram, so that a longer message is noticed.
-    private const int Longest = DatagramHeader.MaxPayload + 1;
+    private const int Longest = DatagramExtension.Size + DatagramHeader.MaxPayload + 1;
+
+    /// <summary>Datagrams that may be written as one message (Linux: UDP_GRO_CNT_MAX).</summary>
+    public const int MaxMerged = 64;
 
     // An application that sends this many malformed messages in a row does not speak this protocol.
     private const int MaxMalformed = 64;
@@ -53,11 +56,13 @@ public sealed unsafe class DatagramLink : DriverEnd
     /// <param name="headroom">Bytes to leave free before the payload.</param>
     /// <param name="payload">With <see cref="ReadResult.Data"/>: 0 to 65,507 bytes, the caller's.</param>
     /// <param name="to">The destination, or <see cref="Sockaddr.None"/> for the connected peer.</param>
+    /// <param name="extension">What the application asks for this datagram; <c>default</c>: nothing.</param>
     /// <returns>Data, Empty or Closed.</returns>
-    public ReadResult Read(BufferPool pool, int headroom, out PacketBuffer? payload, out Sockaddr to)
+    public ReadResult Read(BufferPool pool, int headroom, out PacketBuffer? payload, out Sockaddr to, out DatagramExtension extension)
     {
         payload = null;
         to = Sockaddr.None;
+        extension = default;
         if (!TakeInputNote())
             return ReadResult.Empty;
 
@@ -85,9 +90,16 @@ public sealed unsafe class DatagramLink : DriverEnd
             NoteInput();
             _isReading = true;
             length -= DatagramHeader.Size;
-            if (length is >= 0 and <= DatagramHeader.MaxPayload && Sockaddr.TryRead(new ReadOnlySpan<byte>(header, DatagramHeader.Size), out to))
+            var before = length >= 0 && DatagramHeader.TakeExtended(new Span<byte>(header, DatagramHeader.Size)) ? DatagramExtension.Size : 0;
+            if (length >= before && length <= before + DatagramHeader.MaxPayload && Sockaddr.TryRead(new ReadOnlySpan<byte>(header, DatagramHeader.Size), out to))
             {
                 payload = Complete(pool, headroom, buffer, overflow, length);
+                if (before > 0)
+                {
+                    extension = DatagramExtension.Read(payload.Span);
+                    payload.TrimStart(before);
+                }
+
                 return ReadResult.Data;
             }
 
@@ -98,31 +110,65 @@ public sealed unsafe class DatagramLink : DriverEnd
         return ReadResult.Closed;
     }
 
+    /// <summary>Reads the application's next datagram, and ignores what it asks for it.</summary>
+    public ReadResult Read(BufferPool pool, int headroom, out PacketBuffer? payload, out Sockaddr to) => Read(pool, headroom, out payload, out to, out _);
+
     /// <summary>Writes the application a datagram. The payload stays the caller's, whatever the result.</summary>
     /// <param name="payload">Up to 65,507 bytes, fragments included.</param>
-    public WriteResult Write(PacketBuffer payload, Sockaddr from)
+    public WriteResult Write(PacketBuffer payload, Sockaddr from) => Write([payload], from, default);
+
+    /// <summary>Writes the application several datagrams as one. The payloads stay the caller's, whatever the result.</summary>
+    /// <param name="payloads">1..<see cref="MaxMerged"/>, together up to 65,507 bytes.</param>
+    /// <param name="extension">Written if it has parts.</param>
+    public WriteResult Write(ReadOnlySpan<PacketBuffer> payloads, Sockaddr from, in DatagramExtension extension)
     {
-        var header = stackalloc byte[DatagramHeader.Size];
+        var header = stackalloc byte[DatagramHeader.Size + DatagramExtension.Size];
         from.WriteTo(new Span<byte>(header, DatagramHeader.Size));
-        var vectors = stackalloc IoVector[2 + PacketBuffer.MaxFragments];
-        vectors[0] = new IoVector { Base = header, Length = DatagramHeader.Size };
-        vectors[1] = new IoVector { Base = payload.Pointer, Length = (nuint)payload.Length };
-        for (var i = 0; i < payload.FragmentCount; i++)
+        var count = 1;
+        foreach (var payload in payloads)
+            count += 1 + payload.FragmentCount;
+        var vectors = stackalloc IoVector[count];
+        vectors[0] = new IoVector { Base = header, Length = (nuint)Extend(header, extension) };
+        count = 1;
+        foreach (var payload in payloads)
         {
-            var start = payload.GetFragmentPointer(i, out var length);
-            vectors[2 + i] = new IoVector { Base = start, Length = (nuint)length };
+            vectors[count++] = new IoVector { Base = payload.Pointer, Length = (nuint)payload.Length };
+            for (var i = 0; i < payload.FragmentCount; i++)
+            {
+                var start = payload.GetFragmentPointer(i, out var length);
+                vectors[count++] = new IoVector { Base = start, Length = (nuint)length };
+            }
         }
 
-        return Send(vectors, 2 + payload.FragmentCount);
+        return Send(vectors, count);
     }
 
     /// <summary>Tells the application a pending error of its socket, such as ECONNREFUSED after an ICMP port unreachable message.</summary>
-    public WriteResult WriteError(int errno)
+    public WriteResult WriteError(int errno) => WriteError(errno, default, default);
+
+    /// <param name="extension">What is known of the error, if it has parts.</param>
+    /// <param name="payload">What was quoted of the datagram.</param>
+    public WriteResult WriteError(int errno, in DatagramExtension extension, ReadOnlyMemory<byte> payload)
     {
-        var header = stackalloc byte[DatagramHeader.Size];
+        var header = stackalloc byte[DatagramHeader.Size + DatagramExtension.Size];
         DatagramHeader.WriteError(new Span<byte>(header, DatagramHeader.Size), errno);
-        var vector = new IoVector { Base = header, Length = DatagramHeader.Size };
-        return Send(&vector, 1);
+        var vectors = stackalloc IoVector[2];
+        vectors[0] = new IoVector { Base = header, Length = (nuint)Extend(header, extension) };
+        fixed (byte* start = payload.Span)
+        {
+            vectors[1] = new IoVector { Base = start, Length = (nuint)payload.Length };
+            return Send(vectors, 2);
+        }
+    }
+
+    /// <summary>Writes the extension, if it has parts, and returns the length of header and extension.</summary>
+    private static int Extend(byte* header, in DatagramExtension extension)
+    {
+        if (extension.Parts == DatagramParts.None)
+            return DatagramHeader.Size;
+        DatagramHeader.Extend(new Span<byte>(header, DatagramHeader.Size));
+        extension.WriteTo(new Span<byte>(header + DatagramHeader.Size, DatagramExtension.Size));
+        return DatagramHeader.Size + DatagramExtension.Size;
     }
 
     private WriteResult Send(IoVector* vectors, int count)

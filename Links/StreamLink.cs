@@ -70,6 +70,9 @@ public sealed unsafe class StreamLink : StreamEnd
         SocketPair.SetOption(Descriptor, SO_SNDBUF, isSmall ? SmallBufferBytes : DefaultBufferBytes);
     }
 
+    /// <summary>Bytes that the application has written and that have not been read.</summary>
+    public int Unread => UnreadBytes();
+
     /// <summary>The application has written something that has not been read.</summary>
     public bool HasUnread => UnreadBytes() > 0;
 

@@ -29,13 +29,16 @@ public sealed record DatagramConnected(StackError Error, IpEndpoint Local);
 public sealed record ReceiveDatagrams(SocketId Id, int Count);
 
 /// <summary>StackActor → DatagramActor: one datagram and its sender.</summary>
-public sealed record DatagramReceived(PacketBuffer Data, IpEndpoint From) : IOwnsBuffers, IDeadLetterSuppression
+/// <param name="Stamp">When it arrived, in nanoseconds since 1970 (UTC), if the socket has <see cref="SocketOption.ArrivalTimes"/>; otherwise 0.</param>
+public sealed record DatagramReceived(PacketBuffer Data, IpEndpoint From, DatagramInfo Info = default, long Stamp = 0) : IOwnsBuffers, IDeadLetterSuppression
 {
-    /// <summary>Returns such a message: the one that has carried the buffer before, if the sender is the same.</summary>
-    public static DatagramReceived Of(PacketBuffer data, in IpEndpoint from)
+    /// <summary>Returns such a message: the one that has carried the buffer before, if all else is the same.</summary>
+    public static DatagramReceived Of(PacketBuffer data, in IpEndpoint from, in DatagramInfo info = default, long stamp = 0)
     {
         var carried = BufferMessages.Of(data);
-        return carried.DatagramReceived is { } before && before.From == from ? before : carried.DatagramReceived = new DatagramReceived(data, from);
+        return carried.DatagramReceived is { } before && before.From == from && before.Info == info && before.Stamp == stamp
+            ? before
+            : carried.DatagramReceived = new DatagramReceived(data, from, info, stamp);
     }
 
     public void Release() => Data.Release();
@@ -43,13 +46,16 @@ public sealed record DatagramReceived(PacketBuffer Data, IpEndpoint From) : IOwn
 
 /// <summary>DatagramActor → StackActor: send one datagram. Answered by <see cref="DatagramSent"/>.</summary>
 /// <param name="To">Null sends to the connected peer.</param>
-public sealed record SendDatagram(SocketId Id, PacketBuffer Data, IpEndpoint? To) : IOwnsBuffers, IDeadLetterSuppression
+/// <param name="Options">What differs from the socket's options.</param>
+public sealed record SendDatagram(SocketId Id, PacketBuffer Data, IpEndpoint? To, UdpSendOptions Options = default) : IOwnsBuffers, IDeadLetterSuppression
 {
-    /// <summary>Returns such a message: the one that has carried the buffer before, if socket and peer are the same.</summary>
-    public static SendDatagram Of(SocketId id, PacketBuffer data, IpEndpoint? to)
+    /// <summary>Returns such a message: the one that has carried the buffer before, if all else is the same.</summary>
+    public static SendDatagram Of(SocketId id, PacketBuffer data, IpEndpoint? to, in UdpSendOptions options = default)
     {
         var carried = BufferMessages.Of(data);
-        return carried.SendDatagram is { } before && before.Id == id && before.To == to ? before : carried.SendDatagram = new SendDatagram(id, data, to);
+        return carried.SendDatagram is { } before && before.Id == id && before.To == to && before.Options == options
+            ? before
+            : carried.SendDatagram = new SendDatagram(id, data, to, options);
     }
 
     public void Release() => Data.Release();
@@ -58,8 +64,21 @@ public sealed record SendDatagram(SocketId Id, PacketBuffer Data, IpEndpoint? To
 /// <summary>StackActor → DatagramActor: the datagram was sent, or refused for <paramref name="Error"/>.</summary>
 public sealed record DatagramSent(StackError Error) : IDeadLetterSuppression;
 
-/// <summary>StackActor → DatagramActor: an ICMP error has come back for a connected socket. The next call of the application reports it.</summary>
-public sealed record DatagramError(StackError Error);
+/// <summary>StackActor → DatagramActor: an ICMP error has come back for a connected socket, or for one that has <see cref="SocketOption.ErrorReports"/>. The next
+/// call of the application reports it.</summary>
+/// <param name="Report">What is known of it, if the socket has asked for that.</param>
+public sealed record DatagramError(StackError Error, UdpErrorReport? Report = null);
+
+/// <summary>DatagramActor → StackActor: how long may packets to a destination be? Answered by <see cref="PathFound"/>, in order with the answers about
+/// options.</summary>
+/// <param name="Source">An own address, or unspecified.</param>
+public sealed record FindPath(IpAddress Destination, IpAddress Source);
+
+/// <summary>StackActor → DatagramActor: the answer to <see cref="FindPath"/>.</summary>
+/// <param name="Error">None, or why nothing can be sent there.</param>
+/// <param name="Mtu">The largest packet to the destination, in bytes.</param>
+/// <param name="Least">The largest packet that goes to any destination, as far as is known.</param>
+public sealed record PathFound(StackError Error, int Mtu, int Least);
 
 /// <summary>DatagramActor → StackActor: close the socket. No answer.</summary>
 public sealed record CloseDatagram(SocketId Id);

@@ -52,3 +52,20 @@ public sealed record RemoveRoute(IpPrefix Destination, string Interface);
 
 /// <summary>StackActor → who asked for an address or a route to be added or removed: it is done, or the reason why not.</summary>
 public sealed record AddressAnswer(StackError Error);
+
+/// <summary>LinkActor → StackActor: name the interfaces. Answered by <see cref="InterfaceNames"/>.</summary>
+public sealed class GetInterfaces
+{
+    public static readonly GetInterfaces Instance = new();
+
+    private GetInterfaces()
+    {
+    }
+}
+
+/// <summary>StackActor → LinkActor: the interfaces in the order in which they were added; null: the stack has stopped.</summary>
+public sealed record InterfaceNames(IReadOnlyList<InterfaceName>? Interfaces);
+
+/// <summary>An interface as its programs see it.</summary>
+/// <param name="Index">The stack's index.</param>
+public sealed record InterfaceName(int Index, InterfaceOptions Options, IReadOnlyList<IpPrefix> Addresses);

@@ -41,8 +41,9 @@ public sealed record LinkReply(LinkAnswer Answer, ApplicationEnd? Descriptor = n
 /// <summary>ConnectionActor → LinkActor: this socket will listen. The message owns its descriptor, which goes to a listener's actor; then the sender is told to
 /// stop.</summary>
 /// <param name="Context">The context of the shard that has the port.</param>
+/// <param name="Remembered">Options of the socket that the stack does not know, by level and name. Never changed.</param>
 public sealed record BecomeListener(SocketContext Context, AcceptLink Link, SocketFamily Family, SocketId? Binding, TcpSocketOptions Options, ListenRequest Request,
-    IActorRef Session)
+    IActorRef Session, IReadOnlyDictionary<(int Level, int Name), byte[]>? Remembered = null)
 {
     /// <summary>Closes the descriptor, when there will be no listener.</summary>
     public void Refuse()
@@ -54,15 +55,26 @@ public sealed record BecomeListener(SocketContext Context, AcceptLink Link, Sock
     }
 }
 
+/// <summary>What can be asked of a socket that has ended while an application holds its descriptor.</summary>
+public interface IEndedSocket
+{
+    /// <summary>Answers as Linux does for a closed socket: names and options stay, and there is no peer.</summary>
+    LinkAnswer Answer(LinkSocketRequest request);
+}
+
 /// <summary>A socket's actor → LinkActor: the socket has ended.</summary>
-public sealed record SocketEnded(ulong Handle) : IDeadLetterSuppression;
+/// <param name="Remains">Null: the application has closed its descriptor, and nobody will ask. Otherwise the message owns it; LinkActor answers from it in the sender's
+/// stead, and tells the sender to stop.</param>
+public sealed record SocketEnded(ulong Handle, IEndedSocket? Remains = null) : IDeadLetterSuppression;
 
 /// <summary>
 /// The owner of a descriptor → ConnectionActor, its first message, or LinkListenerActor → LinkActor, which has that actor made: join the descriptor to a socket
 /// of the stack. The actor owns the descriptor from now on. No answer; the parent is told of the socket's end.
 /// </summary>
 /// <param name="Accepted">The connection to attach to; null for a socket that an application has just made.</param>
-public sealed record JoinSocket(SocketContext Context, StreamEnd Link, SocketFamily Family, TcpSocketOptions Options = default, Accepted? Accepted = null)
+/// <param name="Remembered">As in <see cref="BecomeListener"/>.</param>
+public sealed record JoinSocket(SocketContext Context, StreamEnd Link, SocketFamily Family, TcpSocketOptions Options = default, Accepted? Accepted = null,
+    IReadOnlyDictionary<(int Level, int Name), byte[]>? Remembered = null)
 {
     /// <summary>Resets both sides, when no actor can take the message.</summary>
     public void Refuse()

@@ -9,7 +9,7 @@ namespace Tapwire.Messages;
 /// <see cref="Unbind"/>, or is used up by a <see cref="Connect"/> or <see cref="Listen"/>.
 /// </summary>
 /// <param name="Local">Address or wildcard; port 0 has one chosen.</param>
-public sealed record Bind(IpEndpoint Local, bool ReuseAddress);
+public sealed record Bind(IpEndpoint Local, PortSharing Sharing);
 
 /// <summary>StackActor → ConnectionActor: the port is reserved.</summary>
 public sealed record Bound(SocketId Id, IpEndpoint Local);

@@ -42,6 +42,15 @@ public enum SocketOption
     /// <summary>0 or 1: may send to a broadcast address (SO_BROADCAST).</summary>
     Broadcast,
 
+    /// <summary>0 or 1: datagrams come with the time of their arrival (SO_TIMESTAMP).</summary>
+    ArrivalTimes,
+
+    /// <summary>0 or 1: errors about datagrams come with what is known of them (IP_RECVERR).</summary>
+    ErrorReports,
+
+    /// <summary>0..65535: bytes of each datagram that a longer payload is cut into (UDP_SEGMENT).</summary>
+    SegmentSize,
+
     /// <summary>The pending error, cleared by the read (SO_ERROR).</summary>
     Error,
 
@@ -52,8 +61,38 @@ public enum SocketOption
     /// <summary>Connections of a listener that may be open before their handshake is done; 0 is none (TCP_FASTOPEN; set before or after listening).</summary>
     FastOpenQueue,
 
-    /// <summary>Largest segment towards the peer, in bytes (TCP_MAXSEG); read only.</summary>
+    /// <summary>Largest segment towards the peer, in bytes. Setting it bounds what the handshake agrees on: 88..32767, 0 for no bound (TCP_MAXSEG).</summary>
     MaximumSegment,
+
+    /// <summary>0 or 1: only full segments leave (TCP_CORK).</summary>
+    Cork,
+
+    /// <summary>As in Linux, an action rather than a mode: odd values send a waiting acknowledgement (TCP_QUICKACK).</summary>
+    QuickAck,
+
+    /// <summary>Bytes per second, as the bits of a u32; 0xFFFFFFFF and 0: no bound (SO_MAX_PACING_RATE).</summary>
+    MaxPacingRate,
+
+    /// <summary>Largest window to announce, in bytes; 0: no bound (TCP_WINDOW_CLAMP).</summary>
+    WindowClamp,
+
+    /// <summary>Retransmissions of a SYN, 1..127 (TCP_SYNCNT).</summary>
+    SynRetries,
+
+    /// <summary>Retransmissions of the SYN-ACK after which a connection without data is made, 0..255 (TCP_DEFER_ACCEPT, whose unit is seconds).</summary>
+    DeferAccept,
+
+    /// <summary>Seconds that the peer's FIN is waited for after close; 0 is the default, negative does not wait (TCP_LINGER2).</summary>
+    FinWait2,
+
+    /// <summary>Bytes written and not acknowledged; read only (SIOCOUTQ).</summary>
+    OutputQueue,
+
+    /// <summary>Bytes written and never sent; read only (SIOCOUTQNSD).</summary>
+    UnsentQueue,
+
+    /// <summary>The path MTU of a connection in bytes; read only (IP_MTU).</summary>
+    PathMtu,
 
     /// <summary>A <see cref="Tapwire.Stack.Tcp.CongestionAlgorithm"/> (TCP_CONGESTION).</summary>
     CongestionControl,

@@ -1,6 +1,7 @@
 using Akka.Event;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Messages;
 
@@ -87,4 +88,5 @@ public sealed record Abort(SocketId Id);
 /// StackActor → ConnectionActor, exactly once and last: the connection has ended, in order (<see cref="StackError.None"/>) or for the first reason that ended
 /// it. All received bytes have been sent to the actor before.
 /// </summary>
-public sealed record Closed(StackError Reason) : IDeadLetterSuppression;
+/// <param name="Options">Those of a TCP socket at its end, which can still be asked for; <c>default</c>: as they were set before.</param>
+public sealed record Closed(StackError Reason, TcpSocketOptions Options = default) : IDeadLetterSuppression;

@@ -37,6 +37,14 @@ internal static unsafe class SocketPair
     public static void SetOption(int descriptor, int name, int value) =>
         Errors.Check(setsockopt(descriptor, SOL_SOCKET, name, &value, sizeof(int)), $"setsockopt {name}");
 
+    /// <summary>Sets an option of SOL_SOCKET whose value an application has given.</summary>
+    /// <returns>False: the kernel refuses the value.</returns>
+    public static bool TrySetOption(int descriptor, int name, ReadOnlySpan<byte> value)
+    {
+        fixed (byte* bytes = value)
+            return setsockopt(descriptor, SOL_SOCKET, name, bytes, (uint)value.Length) == 0;
+    }
+
     /// <summary>The kernel's unique number of a socket.</summary>
     public static ulong Cookie(int descriptor)
     {

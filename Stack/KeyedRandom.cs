@@ -48,6 +48,10 @@ internal sealed class KeyedRandom
         last[..destination.Length].CopyTo(destination);
     }
 
+    /// <summary>Makes a keyed hash whose key is not drawn, so that the numbers drawn by others stay as they are.</summary>
+    /// <param name="use">Another number for each use.</param>
+    public SipHash DeriveHash(uint use) => new(_hash.Hash(_high, _low, ulong.MaxValue - 2UL * use), _hash.Hash(_high, _low, ulong.MaxValue - 2UL * use - 1));
+
     /// <summary>Makes a keyed hash with a key of its own, for one table or one sequence of numbers.</summary>
     public SipHash NextHash() => new(NextUInt64(), NextUInt64());
 }

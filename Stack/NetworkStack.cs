@@ -26,6 +26,7 @@ public sealed class NetworkStack
     private readonly TimerWheel _timers = new();
     private readonly SocketEventQueue _events = new();
     private readonly KeyedRandom _random;
+    private readonly HashSet<IpAddress> _moved = [];
     private readonly IpLayer _ip;
     private readonly Ipv4Input _ipv4;
 
@@ -232,6 +233,12 @@ public sealed class NetworkStack
                 Icmp.NextHopUnreachable(packet, now);
                 packet.Release();
             }
+
+            if (each.Framing.TryTakeMoved(_moved))
+            {
+                Tcp.NeighborsMoved(each.Index, _moved, now);
+                _moved.Clear();
+            }
         }
 
         var budget = LoopbackBudget;
@@ -255,6 +262,22 @@ public sealed class NetworkStack
     /// </summary>
     public Instant PollAt =>
         _ip.HasLoopback || _ip.TakeOutput(Tcp.Turns.Waiting | Udp.Waiting) ? Instant.Zero : _timers.NextDeadline;
+
+    /// <summary>Finds out how long datagrams to a destination may be.</summary>
+    /// <param name="source">An own address, or unspecified.</param>
+    /// <param name="mtu">The largest packet that goes there, in bytes.</param>
+    /// <param name="least">A packet of so many bytes goes anywhere, as far as is known.</param>
+    /// <returns>None; NetworkUnreachable; AddressNotAvailable: the source is not the stack's.</returns>
+    public StackError FindPath(IpAddress destination, IpAddress source, Instant now, out int mtu, out int least)
+    {
+        var error = _ip.Route(destination, source, out var route);
+        mtu = Udp.PathMtu.Find(destination, route.Mtu, now);
+        least = ushort.MaxValue;
+        foreach (var each in _interfaces.Each)
+            least = Math.Min(least, each.Mtu);
+        least = Udp.PathMtu.Least(least, now);
+        return error;
+    }
 
     /// <summary>The connection's interface has room in its egress queue, so that its transport does not hold back.</summary>
     public bool HasRoomFor(TcpSocket socket) => _ip.HasRoom(socket.Interface);

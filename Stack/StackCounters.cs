@@ -167,6 +167,9 @@ public sealed class StackCounters
     public long UdpMemErrors;
     public long UdpSndbufErrors;
 
+    /// <summary>Error reports (IP_RECVERR) dropped because the socket's queue was full.</summary>
+    public long UdpErrorsDropped;
+
     private static readonly FieldInfo[] Fields = typeof(StackCounters).GetFields(BindingFlags.Public | BindingFlags.Instance);
 
     /// <summary>TCP's part.</summary>

@@ -8,6 +8,9 @@ public enum StackError
     /// <summary>EACCES: sending to a broadcast address was not allowed for the socket.</summary>
     AccessDenied = 13,
 
+    /// <summary>ENODEV: there is no such interface.</summary>
+    NoSuchDevice = 19,
+
     /// <summary>EINVAL: the call makes no sense in the socket's state.</summary>
     InvalidArgument = 22,
 

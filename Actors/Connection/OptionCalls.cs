@@ -19,7 +19,7 @@ internal struct OptionCalls
         switch (request)
         {
             case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is { } option:
-                if (LinkOptions.TryDecode(option, set.Value.Span, out var value))
+                if (LinkOptions.TryDecode(set.Level, option, set.Value.Span, out var value))
                     Ask(set, session, stack, new SetOption(socket, option, value));
                 else
                     session.Tell(new LinkReply(set.Failed(StackError.InvalidArgument)));
@@ -42,13 +42,15 @@ internal struct OptionCalls
     }
 
     /// <param name="defaults">The stack's, for options that the socket leaves to it.</param>
-    public void Answer(OptionAnswer answer, in TcpSocketOptions defaults)
+    /// <param name="unread">Bytes of the application that wait before the stack.</param>
+    public void Answer(OptionAnswer answer, in TcpSocketOptions defaults, int unread)
     {
         if (Next() is not { } question)
             return;
         question.Answer(question.Request switch
         {
             _ when answer.Error != StackError.None => question.Request.Failed(answer.Error),
+            GetOptionRequest get when LinkOptions.Map(get.Level, get.Name) is SocketOption.OutputQueue or SocketOption.UnsentQueue => get.Value(answer.Value + unread),
             GetOptionRequest get when LinkOptions.Map(get.Level, get.Name) is { } option =>
                 LinkOptions.Encode(get, option, SocketOptions.OrDefault(option, answer.Value, defaults)),
             SetOptionRequest set => set.Done(),
@@ -69,7 +71,8 @@ internal struct OptionCalls
         stack.Tell(message);
     }
 
-    private Question? Next()
+    /// <summary>Takes the oldest request that waits; null: none does.</summary>
+    public Question? Next()
     {
         if (_waiting is null)
             return null;

@@ -1,4 +1,5 @@
 using Tapwire.Actors.Link;
+using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Posix;
@@ -10,10 +11,11 @@ namespace Tapwire.Actors.Connection;
 
 /// <summary>What is known of a socket without asking the stack: its addresses, why it has failed, and the options that the application has set before there was a connection.</summary>
 /// <param name="options">Those that an accepted connection has from its listener.</param>
-internal struct SocketProperties(SocketFamily family, in TcpSocketOptions options)
+/// <param name="hints">Likewise.</param>
+internal struct SocketProperties(SocketFamily family, in TcpSocketOptions options, SocketHints hints)
 {
     // Null while nothing is set: most applications set nothing.
-    private Settings? _settings = options == default ? null : new Settings { Options = options };
+    private Settings? _settings = options == default && hints.Values is null ? null : new Settings { Options = options, Hints = hints };
 
     public readonly SocketFamily Family => family;
 
@@ -32,8 +34,17 @@ internal struct SocketProperties(SocketFamily family, in TcpSocketOptions option
 
     public readonly TcpSocketOptions Options => _settings?.Options ?? default;
 
+    public readonly SocketHints Hints => _settings?.Hints ?? default;
+
     /// <summary>IPV6_V6ONLY: the application has another socket for IPv4.</summary>
     public readonly bool IsV6Only => _settings?.Hints.IsV6Only == true;
+
+    /// <summary>With whom the socket shares a port that it is bound to.</summary>
+    /// <param name="owner">The process that binds it.</param>
+    public readonly PortSharing SharingFor(PeerCredentials owner) => new()
+    {
+        ReuseAddress = Options.ReuseAddress, ReusePort = Options.ReusePort, Owner = owner.UserId, IsV6Only = family == SocketFamily.V6 && IsV6Only,
+    };
 
     public void SetLocal(IpEndpoint local) => Local = local;
 
@@ -48,17 +59,39 @@ internal struct SocketProperties(SocketFamily family, in TcpSocketOptions option
         return error;
     }
 
+    /// <summary>Keeps the options of a connection beyond its end.</summary>
+    /// <param name="options"><c>default</c>: as they are.</param>
+    public void Keep(in TcpSocketOptions options)
+    {
+        if (options != default)
+            (_settings ??= new Settings()).Options = options;
+    }
+
+    /// <summary>Sets or reads an option that the stack does not need. Null: the request is about something else.</summary>
+    public LinkAnswer? Hint(LinkSocketRequest request)
+    {
+        if (request is SetOptionRequest)
+            return (_settings ??= new Settings()).Hints.Answer(request, LinkSocketType.Stream, family);
+        return request is GetOptionRequest ? Hints.Answer(request, LinkSocketType.Stream, family) : null;
+    }
+
     public LinkAnswer Set(SetOptionRequest request)
     {
-        var settings = _settings ??= new Settings();
-        if (settings.Hints.Answer(request) is { } hint)
+        if (Hint(request) is { } hint)
             return hint;
+        var settings = _settings ??= new Settings();
         var option = LinkOptions.Map(request.Level, request.Name);
-        if (!LinkOptions.TryDecode(option, request.Value.Span, out var value))
+        if (!LinkOptions.TryDecode(request.Level, option, request.Value.Span, out var value))
             return request.Failed(StackError.InvalidArgument);
         if (LinkOptions.IsReuseAddress(request.Level, request.Name))
         {
             settings.Options = settings.Options with { ReuseAddress = value != 0 };
+            return request.Done();
+        }
+
+        if (LinkOptions.IsReusePort(request.Level, request.Name))
+        {
+            settings.Options = settings.Options with { ReusePort = value != 0 };
             return request.Done();
         }
 
@@ -73,15 +106,18 @@ internal struct SocketProperties(SocketFamily family, in TcpSocketOptions option
     {
         if (LinkOptions.Fixed(request.Level, request.Name, family, LinkSocketType.Stream, listens: false) is { } known)
             return request.Value(known);
-        if ((_settings?.Hints ?? default).Answer(request) is { } hint)
+        if (Hint(request) is { } hint)
             return hint;
         if (LinkOptions.IsTcpInfo(request))
             return LinkOptions.Encode(request, default(TcpInfo));
         if (LinkOptions.IsReuseAddress(request.Level, request.Name))
             return request.Value(Options.ReuseAddress ? 1 : 0);
+        if (LinkOptions.IsReusePort(request.Level, request.Name))
+            return request.Value(Options.ReusePort ? 1 : 0);
         return LinkOptions.Map(request.Level, request.Name) switch
         {
-            null or SocketOption.Broadcast => request.Failed(StackError.NoSuchOption),
+            null => request.Failed(StackError.NoSuchOption),
+            SocketOption.PathMtu => request.Failed(StackError.NotConnected),
             SocketOption.Error => request.Value((int)TakeError()),
             { } option => LinkOptions.Encode(request, option, SocketOptions.OrDefault(option, SocketOptions.Get(Options, option), defaults)),
         };

@@ -49,12 +49,12 @@ internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
             return Ends(message);
         switch (call.Request)
         {
-            case BindRequest { Local.Family: SocketFamily.V6, Local.Endpoint.Address.IsV4: false } bind when actor.Properties.IsV6Only:
-                actor.Reply(bind.Failed(StackError.AddressNotAvailable));
+            case BindRequest { Local.Family: SocketFamily.V6, Local.Endpoint.Address.IsV4: true } bind when actor.Properties.IsV6Only:
+                actor.Reply(bind.Failed(StackError.InvalidArgument));
                 break;
             case BindRequest bind when _binding is null:
                 actor.MoveToShardOf(bind.Local.Endpoint.Port);
-                actor.Stack.Tell(new Bind(bind.Local.Endpoint, actor.Properties.Options.ReuseAddress));
+                actor.Stack.Tell(new Bind(bind.Local.Endpoint, actor.Properties.SharingFor(call.Peer)));
                 Await(bind);
                 break;
             case BindRequest bind:
@@ -65,6 +65,9 @@ internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
                 break;
             case ConnectRequest { Remote.Family: SocketFamily.Unspecified } connect:
                 actor.Reply(connect.Connected(actor.Properties.LocalName));
+                break;
+            case ConnectRequest { Remote.Endpoint.Address.IsV4: true } connect when actor.Properties.IsV6Only:
+                actor.Reply(connect.Failed(StackError.NetworkUnreachable));
                 break;
             case ConnectRequest connect:
                 actor.Properties.SetError(StackError.None);
@@ -77,6 +80,9 @@ internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
             case CloseRequest close:
                 Unbind(); // before the answer, which says that the port is free
                 actor.AnswerUnconnected(close);
+                break;
+            case SetOptionRequest { Level: LinkOption.IpProtoIpV6, Name: LinkOption.IpV6V6Only } set when _binding is not null:
+                actor.Reply(set.Failed(StackError.InvalidArgument));
                 break;
             case LinkSocketRequest request:
                 actor.AnswerUnconnected(request);

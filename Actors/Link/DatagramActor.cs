@@ -30,7 +30,8 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     private SocketContext _context;
     private readonly DatagramLink _link;
     private readonly SocketFamily _family;
-    private readonly Queue<DatagramReceived> _received = new();
+    private readonly DatagramDelivery _delivery;
+    private readonly DatagramOptions _extras;
     private readonly Queue<(LinkSocketRequest Request, IActorRef Session)> _calls = new();
     private SocketId? _socket;
     private IpEndpoint _local;
@@ -43,6 +44,8 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         _context = context;
         _link = link;
         _family = family;
+        _delivery = new DatagramDelivery(link, family);
+        _extras = new DatagramOptions(family);
         Unbound();
     }
 
@@ -56,8 +59,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     protected override void PostStop()
     {
         CloseSocket();
-        while (_received.TryDequeue(out var datagram))
-            datagram.Release();
+        _delivery.Release();
         while (_calls.TryDequeue(out var call))
             call.Session.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted)));
         _link.Dispose();
@@ -78,22 +80,25 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         {
             switch (call.Request)
             {
-                case BindRequest { Local.Family: SocketFamily.V6, Local.Endpoint.Address.IsV4: false } bind when _hints.IsV6Only:
-                    Sender.Tell(new LinkReply(bind.Failed(StackError.AddressNotAvailable)));
+                case BindRequest { Local.Family: SocketFamily.V6, Local.Endpoint.Address.IsV4: true } bind when _hints.IsV6Only:
+                    Sender.Tell(new LinkReply(bind.Failed(StackError.InvalidArgument)));
                     break;
                 case BindRequest bind:
+                    _options = _options with { Sharing = _options.Sharing with { Owner = call.Peer.UserId, IsV6Only = IsV6Only } };
                     Open(bind.Local.Endpoint, (bind, Sender));
                     break;
-                case ConnectRequest:
+                case ConnectRequest or PathRequest or GetOptionRequest { Level: LinkOption.IpProtoIp, Name: LinkOption.IpMtu }:
                     Open(Sockaddr.Wildcard(_family), null);
                     Stash.Stash();
                     break;
-                case SetOptionRequest set when LinkOptions.IsReuseAddress(set.Level, set.Name):
-                    _options = _options with { ReuseAddress = LinkOptions.TryDecode(null, set.Value.Span, out var reuse) && reuse != 0 };
-                    Sender.Tell(new LinkReply(set.Done()));
+                case GetOptionRequest get when _extras.Has(get.Level, get.Name):
+                    Sender.Tell(new LinkReply(_extras.Get(get)));
                     break;
-                case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is { } option:
-                    Sender.Tell(new LinkReply(SetEarly(set, option)));
+                case GetOptionRequest or SetOptionRequest when !_extras.Has(call.Request) && Hint((LinkSocketRequest)call.Request) is { } hint:
+                    Sender.Tell(new LinkReply(hint));
+                    break;
+                case SetOptionRequest set when _extras.SetEarly(set, ref _options) is { } answer:
+                    Sender.Tell(new LinkReply(answer));
                     break;
                 case GetOptionRequest get when LinkOptions.Map(get.Level, get.Name) is { } option:
                     var (error, value) = SocketOptions.GetUdp(_options, option);
@@ -161,7 +166,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         {
             for (var reads = 0; reads < ReadsPerTurn; reads++)
             {
-                switch (_link.Read(_context.Pool, BufferPool.HeaderRoom, out var payload, out var _))
+                switch (_link.Read(_context.Pool, BufferPool.HeaderRoom, out var payload, out var _, out var _))
                 {
                     case ReadResult.Data:
                         payload!.Release();
@@ -185,11 +190,15 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     {
         Receive<DatagramReceived>(datagram =>
         {
-            _received.Enqueue(datagram);
-            if (_received.Count == 1)
+            _delivery.Enqueue(datagram);
+            if (_delivery.Count > 1)
+                return;
+            if ((_extras.Parts & DatagramParts.SegmentSize) != 0)
+                Self.Tell(LinkReady.Of(Readiness.Writable)); // behind the datagrams of the same batch, with which this one may go
+            else
                 Deliver(id);
         });
-        Receive<DatagramError>(error => _link.WriteError((int)error.Error));
+        Receive<DatagramError>(_delivery.Deliver);
         Receive<DatagramSent>(sent =>
         {
             if (sent.Error != StackError.None)
@@ -212,6 +221,11 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
             if (_calls.TryDequeue(out var call))
                 call.Session.Tell(new LinkReply(OptionAnswered(call.Request, answer)));
         });
+        Receive<PathFound>(path =>
+        {
+            if (_calls.TryDequeue(out var call))
+                call.Session.Tell(new LinkReply(PathAnswered(call.Request, path)));
+        });
         Receive<LinkCall>(call => Handle(id, (LinkSocketRequest)call.Request));
         Receive<Closed>(closed =>
         {
@@ -225,19 +239,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     /// <summary>Writes the application what it takes. For each datagram the stack gets credit for another.</summary>
     private void Deliver(SocketId id)
     {
-        var delivered = 0;
-        while (_received.TryPeek(out var datagram))
-        {
-            var result = _link.Write(datagram.Data, Sockaddr.From(datagram.From, _family));
-            if (result == WriteResult.Full)
-                break;
-            _received.Dequeue();
-            datagram.Release();
-            delivered++;
-        }
-
-        _link.AwaitRoom(_received.Count > 0);
-        if (delivered > 0)
+        if (_delivery.Deliver(_extras.Parts, _local.Port) is > 0 and var delivered)
             _context.Stack.Tell(new ReceiveDatagrams(id, delivered));
     }
 
@@ -245,10 +247,10 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     {
         for (var reads = 0; reads < ReadsPerTurn; reads++)
         {
-            switch (_link.Read(_context.Pool, BufferPool.HeaderRoom, out var payload, out var to))
+            switch (_link.Read(_context.Pool, BufferPool.HeaderRoom, out var payload, out var to, out var asked))
             {
                 case ReadResult.Data:
-                    _context.Stack.Tell(SendDatagram.Of(id, payload!, to.Family == SocketFamily.Unspecified ? null : to.Endpoint));
+                    _context.Stack.Tell(SendDatagram.Of(id, payload!, to.Family == SocketFamily.Unspecified ? null : to.Endpoint, DatagramDelivery.Asked(asked)));
                     break;
                 case ReadResult.Empty:
                     return;
@@ -269,8 +271,39 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 _calls.Enqueue((connect, Sender));
                 _context.Stack.Tell(new ConnectDatagram(id, connect.Remote.Family == SocketFamily.Unspecified ? null : connect.Remote.Endpoint));
                 break;
+            case PathRequest path:
+                _calls.Enqueue((path, Sender));
+                _context.Stack.Tell(new FindPath(path.Destination.Family == SocketFamily.Unspecified ? _remote?.Address ?? default : path.Destination.Endpoint.Address, _local.Address));
+                break;
+            case GetOptionRequest { Level: LinkOption.IpProtoIp, Name: LinkOption.IpMtu } get when _remote is { } remote:
+                _calls.Enqueue((get, Sender));
+                _context.Stack.Tell(new FindPath(remote.Address, _local.Address));
+                break;
+            case GetOptionRequest { Level: LinkOption.IpProtoIp, Name: LinkOption.IpMtu } get:
+                Sender.Tell(new LinkReply(get.Failed(StackError.NotConnected)));
+                break;
+            case SetOptionRequest { Level: LinkOption.IpProtoIpV6, Name: LinkOption.IpV6V6Only } set:
+                Sender.Tell(new LinkReply(set.Failed(StackError.InvalidArgument)));
+                break;
+            case SetOptionRequest set when _extras.Has(set.Level, set.Name):
+                var error = _extras.Set(set, out var forStack);
+                if (error != StackError.None || forStack is not { } change)
+                {
+                    Sender.Tell(new LinkReply(error == StackError.None ? set.Done() : set.Failed(error)));
+                    break;
+                }
+
+                _calls.Enqueue((set, Sender));
+                _context.Stack.Tell(new SetOption(id, change.Option, change.Value));
+                break;
+            case GetOptionRequest get when _extras.Has(get.Level, get.Name):
+                Sender.Tell(new LinkReply(_extras.Get(get)));
+                break;
+            case GetOptionRequest or SetOptionRequest when Hint(request) is { } hint:
+                Sender.Tell(new LinkReply(hint));
+                break;
             case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is { } option:
-                if (!LinkOptions.TryDecode(option, set.Value.Span, out var value))
+                if (!LinkOptions.TryDecode(set.Level, option, set.Value.Span, out var value))
                 {
                     Sender.Tell(new LinkReply(set.Failed(StackError.InvalidArgument)));
                     break;
@@ -289,6 +322,8 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         }
     }
 
+    private LinkAnswer? Hint(LinkSocketRequest request) => _hints.Answer(request, LinkSocketType.Datagram, _family);
+
     private void AnswerHere(LinkSocketRequest request)
     {
         switch (request)
@@ -302,11 +337,8 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
             case GetOptionRequest get when LinkOptions.Fixed(get.Level, get.Name, _family, LinkSocketType.Datagram, listens: false) is { } known:
                 Sender.Tell(new LinkReply(get.Value(known)));
                 break;
-            case GetOptionRequest get when LinkOptions.IsReuseAddress(get.Level, get.Name):
-                Sender.Tell(new LinkReply(get.Value(_options.ReuseAddress ? 1 : 0)));
-                break;
-            case GetOptionRequest or SetOptionRequest when _hints.Answer(request) is { } hint:
-                Sender.Tell(new LinkReply(hint));
+            case GetOptionRequest or SetOptionRequest when DatagramOptions.AboutSharing(request, _options.Sharing) is { } sharing:
+                Sender.Tell(new LinkReply(sharing));
                 break;
             case GetOptionRequest or SetOptionRequest:
                 Sender.Tell(new LinkReply(request.Failed(StackError.NoSuchOption)));
@@ -326,15 +358,6 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 Sender.Tell(new LinkReply(request.Failed(StackError.InvalidArgument)));
                 break;
         }
-    }
-
-    /// <summary>Sets an option that the socket gets when it is opened.</summary>
-    private LinkAnswer SetEarly(SetOptionRequest request, SocketOption option)
-    {
-        if (!LinkOptions.TryDecode(option, request.Value.Span, out var value))
-            return request.Failed(StackError.InvalidArgument);
-        var error = SocketOptions.Set(ref _options, option, value);
-        return error == StackError.None ? request.Done() : request.Failed(error);
     }
 
     /// <summary>The value of an option as the application reads it: the stack's default where the socket has none of its own.</summary>
@@ -361,6 +384,16 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         SetOptionRequest set => set.Done(),
         _ => request.Failed(StackError.InvalidArgument),
     };
+
+    private LinkAnswer PathAnswered(LinkSocketRequest request, PathFound path) => request switch
+    {
+        _ when path.Error != StackError.None => request.Failed(path.Error),
+        PathRequest asked => asked.Found(_extras.CutsPayloads ? ushort.MaxValue : path.Mtu, path.Least, _extras.ReportsErrors),
+        GetOptionRequest get => get.Value(path.Mtu),
+        _ => request.Failed(StackError.InvalidArgument),
+    };
+
+    private bool IsV6Only => _family == SocketFamily.V6 && _hints.IsV6Only;
 
     private Sockaddr Named(IpEndpoint endpoint) => Sockaddr.From(endpoint, _family);
 }

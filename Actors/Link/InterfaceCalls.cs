@@ -2,6 +2,7 @@ using Tapwire.Actors.Settings;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Link;
@@ -74,4 +75,18 @@ internal static class InterfaceCalls
     }
 
     private static CommandRefusedException Refused(string reason) => new(StackError.InvalidArgument, reason);
+
+    /// <summary>Each interface, and behind it its addresses.</summary>
+    public static IReadOnlyList<LinkInterface> EntriesOf(IReadOnlyList<InterfaceName> interfaces)
+    {
+        var entries = new List<LinkInterface>();
+        foreach (var (index, options, addresses) in interfaces)
+        {
+            var itself = new LinkInterface(options.Name, LinkInterface.IndexOf(index), options.Mtu, options.Medium == Medium.Ethernet ? options.HardwareAddress : null, null);
+            entries.Add(itself);
+            entries.AddRange(addresses.Select(address => itself with { Address = address }));
+        }
+
+        return entries;
+    }
 }

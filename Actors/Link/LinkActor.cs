@@ -38,6 +38,7 @@ internal sealed class LinkActor : OwningActor
     private readonly LinkContext _context;
     private readonly Props[] _connections;
     private readonly Dictionary<ulong, IActorRef> _sockets = [];
+    private readonly EndedSockets _ended = new();
     private readonly HashSet<IActorRef> _sessions = [];
 
     // Sessions beyond the limit on sessions, or on descriptors, the oldest first. They can ask for the status.
@@ -73,11 +74,7 @@ internal sealed class LinkActor : OwningActor
         Receive<LinkCall>(Answer);
         Receive<BecomeListener>(Listen);
         Receive<JoinSocket>(Join);
-        Receive<SocketEnded>(ended =>
-        {
-            if (_sockets.TryGetValue(ended.Handle, out var actor) && actor.Equals(Sender))
-                _sockets.Remove(ended.Handle);
-        });
+        Receive<SocketEnded>(Forget);
         Receive<Terminated>(gone =>
         {
             _sessions.Remove(gone.ActorRef);
@@ -174,11 +171,17 @@ internal sealed class LinkActor : OwningActor
             case LinkSocketRequest request when _sockets.TryGetValue(request.Handle, out var actor):
                 actor.Forward(call);
                 break;
+            case LinkSocketRequest request when _ended.Answer(request) is { } answer:
+                Sender.Tell(new LinkReply(answer));
+                break;
             case PingRequest ping:
                 Ping(ping);
                 break;
             case StatusRequest status:
                 Status(status);
+                break;
+            case ListInterfacesRequest list:
+                ListInterfaces(list);
                 break;
             case AddAddressRequest or RemoveAddressRequest or InterfaceRequest:
                 ChangeInterfaces(call);
@@ -283,6 +286,18 @@ internal sealed class LinkActor : OwningActor
         Sender.Tell(PoisonPill.Instance);
     }
 
+    /// <summary>A socket has ended. What its application may still ask is answered from what remains of it, and its actor is not needed any more.</summary>
+    private void Forget(SocketEnded ended)
+    {
+        if (!_sockets.TryGetValue(ended.Handle, out var actor) || !actor.Equals(Sender))
+            return;
+        _sockets.Remove(ended.Handle);
+        if (ended.Remains is not { } remains)
+            return;
+        _ended.Add(ended.Handle, remains);
+        Sender.Tell(PoisonPill.Instance); // behind requests in its mailbox, which it forwards here
+    }
+
     private void Ping(PingRequest ping)
     {
         var question = new Ping(ping.Destination.Endpoint.Address, ping.Size, TimeSpan.FromMilliseconds(ping.TimeoutMilliseconds));
@@ -297,6 +312,11 @@ internal sealed class LinkActor : OwningActor
     /// <summary>Asked of the driver, which collects it from all its actors, this one included.</summary>
     private void Status(StatusRequest request) => Context.Parent.Ask<DriverStatus>(GetStatus.Instance, StatusPatience).PipeTo(Sender, Self,
         status => new LinkReply(request.Status(StatusJson.Write(status))),
+        _ => new LinkReply(request.Failed(StackError.TimedOut)));
+
+    /// <summary>All shards have the same interfaces: the first is asked.</summary>
+    private void ListInterfaces(ListInterfacesRequest request) => _context.Home.Stack.Ask<InterfaceNames>(GetInterfaces.Instance, StatusPatience).PipeTo(Sender, Self,
+        names => new LinkReply(names.Interfaces is { } all ? request.Listed(InterfaceCalls.EntriesOf(all)) : request.Failed(StackError.ConnectionAborted)),
         _ => new LinkReply(request.Failed(StackError.TimedOut)));
 
     /// <summary>Asked of the driver, whose settings have to know of it.</summary>
@@ -374,6 +394,10 @@ internal sealed class LinkActor : OwningActor
             Sender.Tell(PoisonPill.Instance);
         });
         Receive<LinkReady>(_ => { });
-        Receive<SocketEnded>(_ => { });
+        Receive<SocketEnded>(ended =>
+        {
+            if (ended.Remains is not null)
+                Sender.Tell(PoisonPill.Instance);
+        });
     }
 }

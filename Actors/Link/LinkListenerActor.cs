@@ -1,9 +1,11 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Connection;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack;
+using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
 using Tapwire.Wires;
 using Tapwire.Posix;
@@ -37,6 +39,7 @@ internal sealed class LinkListenerActor : ListenerActor
         _link = listen.Link;
         _family = listen.Family;
         _options = listen.Options;
+        _hints = new SocketHints(listen.Remembered);
         _request = listen.Request;
         _session = listen.Session;
     }
@@ -79,7 +82,7 @@ internal sealed class LinkListenerActor : ListenerActor
     protected override void OnListenFailed(StackError error)
     {
         Answer(_request.Failed(error));
-        Context.Stop(Self);
+        Leave(default);
     }
 
     /// <summary>Answers the listen request, once.</summary>
@@ -94,6 +97,7 @@ internal sealed class LinkListenerActor : ListenerActor
         try
         {
             var link = StreamLink.Create(out var application);
+            _hints.ApplyTo(application);
             _waiting = new Waiting(accepted, link, application);
             Pass(listener);
         }
@@ -127,7 +131,7 @@ internal sealed class LinkListenerActor : ListenerActor
             case WriteResult.Done:
                 _waiting = null;
                 _link.SetInterest(Readiness.Readable);
-                Context.Parent.Tell(new JoinSocket(_context, link, _family, _options, accepted));
+                Context.Parent.Tell(new JoinSocket(_context, link, _family, _options, accepted, _hints.Inherited));
                 Stack.Tell(new Accept(listener, 1));
                 break;
             case WriteResult.Full:
@@ -143,7 +147,7 @@ internal sealed class LinkListenerActor : ListenerActor
     {
         switch (request)
         {
-            case LinkSocketRequest about when _hints.Answer(about) is { } hint:
+            case LinkSocketRequest about when _hints.Answer(about, LinkSocketType.Stream, _family) is { } hint:
                 return hint;
             case GetSockNameRequest name:
                 return name.Named(Sockaddr.From(listening.Local, _family));
@@ -157,27 +161,71 @@ internal sealed class LinkListenerActor : ListenerActor
                 return close.Done();
             case ShutdownRequest shutdown:
                 StopListening();
-                Context.Stop(Self);
+                Leave(listening.Local);
                 return shutdown.Done();
             case GetOptionRequest get:
                 if (LinkOptions.Fixed(get.Level, get.Name, _family, LinkSocketType.Stream, listens: true) is { } known)
                     return get.Value(known);
-                return LinkOptions.Map(get.Level, get.Name) is { } option
-                    ? LinkOptions.Encode(get, option, SocketOptions.Get(_options, option))
-                    : get.Failed(StackError.NoSuchOption);
-            case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) == SocketOption.FastOpenQueue:
-                if (!LinkOptions.TryDecode(SocketOption.FastOpenQueue, set.Value.Span, out var queue) || queue < 0)
-                    return set.Failed(StackError.InvalidArgument);
-                _options = _options with { FastOpenQueue = queue };
-                Stack.Tell(new SetOption(listening.Id, SocketOption.FastOpenQueue, queue));
-                return set.Done();
-            case SetOptionRequest set when LinkOptions.Map(set.Level, set.Name) is not null || LinkOptions.IsReuseAddress(set.Level, set.Name):
-                return set.Failed(StackError.AlreadyConnected);
+                if (LinkOptions.IsReuseAddress(get.Level, get.Name))
+                    return get.Value(_options.ReuseAddress ? 1 : 0);
+                if (LinkOptions.IsReusePort(get.Level, get.Name))
+                    return get.Value(_options.ReusePort ? 1 : 0);
+                if (LinkOptions.IsTcpInfo(get))
+                    return LinkOptions.EncodeListening(get);
+                return LinkOptions.Map(get.Level, get.Name) switch
+                {
+                    null => get.Failed(StackError.NoSuchOption),
+                    SocketOption.PathMtu => get.Failed(StackError.NotConnected),
+                    SocketOption.OutputQueue or SocketOption.UnsentQueue => get.Failed(StackError.InvalidArgument),
+                    { } option => LinkOptions.Encode(get, option, SocketOptions.OrDefault(option, SocketOptions.Get(_options, option), _context.Defaults)),
+                };
             case SetOptionRequest set:
-                return set.Failed(StackError.NoSuchOption);
+                return Set(set, listening.Id);
             default:
                 return request.Failed(StackError.InvalidArgument);
         }
+    }
+
+    /// <summary>Sets an option, which connections that are accepted from now on have, too.</summary>
+    private LinkAnswer Set(SetOptionRequest set, SocketId listener)
+    {
+        var option = LinkOptions.Map(set.Level, set.Name);
+        var isReuse = LinkOptions.IsReuseAddress(set.Level, set.Name);
+        var isReusePort = LinkOptions.IsReusePort(set.Level, set.Name);
+        if (option is null && !isReuse && !isReusePort)
+            return set.Failed(StackError.NoSuchOption);
+        if (!LinkOptions.TryDecode(set.Level, option, set.Value.Span, out var value))
+            return set.Failed(StackError.InvalidArgument);
+        if (isReuse || isReusePort)
+        {
+            // The port was shared, or not, when it was bound.
+            _options = isReuse ? _options with { ReuseAddress = value != 0 } : _options with { ReusePort = value != 0 };
+            return set.Done();
+        }
+
+        var error = SocketOptions.Set(ref _options, option!.Value, value);
+        if (error != StackError.None)
+            return set.Failed(error);
+        Stack.Tell(new SetOption(listener, option.Value, value));
+        return set.Done();
+    }
+
+    /// <summary>The socket is none any more, and its application may still ask about it: the link's actor answers from now on.</summary>
+    private void Leave(IpEndpoint local)
+    {
+        var properties = new SocketProperties(_family, _options, _hints);
+        properties.SetLocal(local);
+        Context.Parent.Tell(new SocketEnded(_link.Handle, new EndedSocket(properties, _context.Defaults, wasConnected: false)));
+        _link.Dispose();
+        Become(() =>
+        {
+            Receive<LinkCall>(call => Context.Parent.Forward(call));
+            Receive<Accepted>(accepted => Stack.Tell(new Abort(accepted.Id)));
+            Receive<Stopping>(_ => Context.Stop(Self));
+            Receive<LinkReady>(_ => { });
+            Receive<OptionAnswer>(_ => { });
+        });
+        Stash.UnstashAll();
     }
 
     /// <summary>An accepted connection whose record does not fit into the pair yet.</summary>

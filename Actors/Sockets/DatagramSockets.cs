@@ -25,6 +25,10 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
             case ConnectDatagram connect:
                 Connect(connect, sender);
                 return true;
+            case FindPath find:
+                var error = desk.Stack.FindPath(find.Destination, find.Source, desk.Now, out var mtu, out var least);
+                sender.Tell(new PathFound(error, mtu, least));
+                return true;
             case CloseDatagram close:
                 Close(close);
                 return true;
@@ -36,15 +40,29 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
     /// <summary>Passes a socket's events on to its owner.</summary>
     public void Tell(SocketEntry entry, UdpSocket socket, SocketEvents events)
     {
-        if (socket.TakeError() is not StackError.None and var error)
+        var error = socket.TakeError();
+        if (socket.TryTakeReport(out var report))
+        {
+            do
+                entry.Owner.Tell(new DatagramError(report.Error, report));
+            while (socket.TryTakeReport(out report));
+        }
+        else if (error != StackError.None)
+        {
             entry.Owner.Tell(new DatagramError(error));
-        for (; entry.Demand > 0 && socket.TryReceive(out var data, out var from); entry.Demand--)
-            entry.Owner.Tell(DatagramReceived.Of(data, from));
+        }
+
+        for (; entry.Demand > 0 && socket.TryReceive(out var data, out var from, out var info); entry.Demand--)
+            entry.Owner.Tell(DatagramReceived.Of(data, from, info, info.Arrived is { } arrived ? StampOf(arrived) : 0));
         if ((events & SocketEvents.Closed) == 0)
             return;
         desk.Sockets.Remove(entry);
         entry.Owner.Tell(new Closed(StackError.AddressNotAvailable));
     }
+
+    /// <summary>The time of day in nanoseconds since 1970.</summary>
+    private long StampOf(Instant arrived) =>
+        (desk.Context.Clock.GetUtcNow() - DateTimeOffset.UnixEpoch - (desk.Now - arrived)).Ticks * TimeSpan.NanosecondsPerTick;
 
     private void Open(OpenDatagram open, IActorRef asker) =>
         siblings.TryTwice(last =>
@@ -81,7 +99,7 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
             return;
         }
 
-        sender.Tell(new DatagramSent(socket.Send(send.Data, send.To, desk.Now)));
+        sender.Tell(new DatagramSent(socket.Send(send.Data, send.To, send.Options, desk.Now)));
         desk.PostPoll();
     }
 

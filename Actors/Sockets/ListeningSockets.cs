@@ -56,7 +56,7 @@ internal sealed class ListeningSockets(StackDesk desk, ShardSiblings siblings)
     private void Bind(Bind bind, IActorRef asker) =>
         siblings.TryTwice(last =>
         {
-            var error = desk.Stack.Tcp.Bind(bind.Local, bind.ReuseAddress, out var binding);
+            var error = desk.Stack.Tcp.Bind(bind.Local, bind.Sharing, out var binding);
             if (error == StackError.AddressInUse && !last)
                 return false;
             asker.Tell(binding is null ? new BindFailed(error) : new Bound(desk.Sockets.Add(binding, asker).Id, binding.Local));
@@ -93,6 +93,8 @@ internal sealed class ListeningSockets(StackDesk desk, ShardSiblings siblings)
             }
 
             error = binding.Listen(request.Backlog, request.Options, out listener);
+            if (listener is null)
+                binding.Release();
         }
         else
         {

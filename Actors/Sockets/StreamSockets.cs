@@ -187,7 +187,7 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
         if ((events & SocketEvents.Closed) != 0)
         {
             desk.Sockets.Remove(entry);
-            entry.Owner.Tell(entry.Established ? new Closed(socket.Error) : new ConnectFailed(socket.Error));
+            entry.Owner.Tell(entry.Established ? new Closed(socket.Error, socket.Options) : new ConnectFailed(socket.Error));
         }
     }
 

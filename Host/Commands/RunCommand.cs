@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Serilog.Events;
 using Tapwire.Actors.Settings;
@@ -16,7 +17,7 @@ internal static class RunCommand
 {
     private static readonly Flag<IReadOnlyList<IpPrefix>> Routes = Flags.List<IpPrefix>("--route",
         "A network that goes by Tapwire, others by the host's network; repeatable. All but loopback when not given.", "CIDR",
-        (string text, out IpPrefix value) => IpPrefix.TryParse(text, null, out value), "ADDRESS/LENGTH, as in 10.99.0.0/24");
+        TryParseRoute, "NETWORK/LENGTH, as in 10.99.0.0/24");
 
     private static readonly Option<bool> AllowBypass = Flags.Switch("--allow-bypass",
         "Lets a program run that Tapwire does not get into (a static one, Go's, setuid), on the host's network; refused when not given.");
@@ -29,6 +30,15 @@ internal static class RunCommand
         Description = "The program and its arguments, after --.",
         Arity = ArgumentArity.OneOrMore,
     };
+
+    /// <summary>Reads a network for the library, which takes no bits beyond the length: whoever writes them means one host or another network.</summary>
+    private static bool TryParseRoute(string text, out IpPrefix network, [NotNullWhen(false)] out string? problem)
+    {
+        problem = !IpPrefix.TryParse(text, null, out network) ? ""
+            : network.Address != network.Network ? $"{network} has bits beyond its length; write {network.Network}/{network.Length} for the network"
+            : null;
+        return problem is null;
+    }
 
     public static Command Create()
     {

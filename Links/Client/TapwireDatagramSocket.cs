@@ -47,7 +47,7 @@ public sealed class TapwireDatagramSocket : IDisposable
     /// <exception cref="SocketException">An error was pending, such as ECONNREFUSED on a connected socket; or the driver is gone.</exception>
     public async ValueTask<DatagramResult> ReceiveFromAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        var message = ArrayPool<byte>.Shared.Rent(DatagramHeader.Size + DatagramHeader.MaxPayload);
+        var message = ArrayPool<byte>.Shared.Rent(DatagramHeader.Size + DatagramExtension.Size + DatagramHeader.MaxPayload);
         try
         {
             var length = await Socket.Data.ReceiveAsync(message.AsMemory(), SocketFlags.None, cancellationToken).ConfigureAwait(false);
@@ -65,16 +65,18 @@ public sealed class TapwireDatagramSocket : IDisposable
 
     public void Dispose() => Socket.Dispose();
 
-    private static DatagramResult Unpack(ReadOnlySpan<byte> message, Span<byte> buffer)
+    private static DatagramResult Unpack(Span<byte> message, Span<byte> buffer)
     {
         if (message.Length == 0)
             throw new SocketException((int)SocketError.ConnectionReset);
-        if (message.Length < DatagramHeader.Size || !Sockaddr.TryRead(message, out var from))
+        // Another holder of the descriptor may have asked for extensions.
+        var extension = message.Length >= DatagramHeader.Size && DatagramHeader.TakeExtended(message) ? DatagramExtension.Size : 0;
+        if (message.Length < DatagramHeader.Size + extension || !Sockaddr.TryRead(message, out var from))
             throw new LinkProtocolException("What came on the datagram descriptor is no datagram.");
         if (from.Family == SocketFamily.Unspecified)
             throw LinkErrors.ToException(DatagramHeader.ReadError(message));
 
-        var payload = message[DatagramHeader.Size..];
+        var payload = message[(DatagramHeader.Size + extension)..];
         payload = payload[..Math.Min(payload.Length, buffer.Length)];
         payload.CopyTo(buffer);
         return new DatagramResult(payload.Length, TapwireSocket.ToEndPoint(from));

@@ -34,6 +34,15 @@ int tw_address_in(const struct sockaddr *address, socklen_t length, struct tw_ad
     }
 }
 
+void tw_name_loopback(struct tw_address *address)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)address->bytes;
+    if (v4->sin_family == AF_INET && v4->sin_addr.s_addr == htonl(INADDR_ANY))
+        v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    else if (v4->sin_family == AF_INET6 && memcmp(address->bytes + 8, &in6addr_any, sizeof in6addr_any) == 0)
+        memcpy(address->bytes + 8, &in6addr_loopback, sizeof in6addr_loopback);
+}
+
 socklen_t tw_address_out(const struct tw_address *address, struct sockaddr *result, socklen_t room)
 {
     sa_family_t family;

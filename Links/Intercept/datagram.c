@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 DEFINE_REAL(sendmsg)
@@ -16,32 +17,53 @@ DEFINE_REAL(recvmsg)
 
 #define LARGEST 65507
 #define FEW_VECTORS 64
+#define MOST_SEGMENTS 128 /* UDP_MAX_SEGMENTS */
+
+/* The address of a message on the pair, and what may stand behind it. */
+struct head {
+    struct tw_address address;
+    struct tw_extension extension;
+} __attribute__((packed));
+
+/*
+ * A number may have been closed unseen, by the kernel for io_uring or by a call that a program makes without libc, and may be something else now. A message must
+ * not reach that. No call has to be made to find out: a connected pair of this type ignores the name of a message and the flag MSG_FASTOPEN
+ * (unix_seqpacket_sendmsg), and every other kind of socket fails for a name that is too short, or because it is connected already. A file fails with ENOTSOCK.
+ */
+static const sa_family_t too_short = AF_UNIX;
 
 /*
  * A message on the pair: the address, and behind it the application's own vectors. Where there are so many that one more may exceed the limit, the payload is copied
  * through a buffer.
  */
 struct framed {
-    struct tw_address address;
+    struct head head;
     struct msghdr message;
-    struct iovec vectors[FEW_VECTORS];
-    uint8_t *buffer; /* NULL, or with room for the longest datagram */
+    struct iovec vectors[FEW_VECTORS + 1];
+    uint8_t *buffer; /* NULL, or with room for the longest datagram and an extension */
+    size_t bytes;    /* of the application's vectors */
+
+    /* Behind the application's vectors: an extension takes as much room of them as there is here. */
+    uint8_t spare[sizeof(struct tw_extension)];
 };
 
+#define BUFFER (LARGEST + sizeof(struct tw_extension))
+
 /* 0, or ENOBUFS. */
-static int frame(struct framed *framed, const struct msghdr *message, size_t bytes)
+static int frame(struct framed *framed, const struct msghdr *message, size_t bytes, size_t head)
 {
-    memset(&framed->address, 0, sizeof framed->address);
     framed->buffer = NULL;
-    framed->vectors[0] = (struct iovec){ .iov_base = &framed->address, .iov_len = sizeof framed->address };
-    framed->message = (struct msghdr){ .msg_iov = framed->vectors, .msg_iovlen = 1 + message->msg_iovlen };
+    framed->bytes = bytes;
+    framed->vectors[0] = (struct iovec){ .iov_base = &framed->head, .iov_len = head };
+    framed->message = (struct msghdr){
+        .msg_name = (void *)&too_short, .msg_namelen = sizeof too_short, .msg_iov = framed->vectors, .msg_iovlen = 1 + message->msg_iovlen };
     if (message->msg_iovlen < FEW_VECTORS) {
         if (message->msg_iovlen > 0)
             memcpy(framed->vectors + 1, message->msg_iov, message->msg_iovlen * sizeof *framed->vectors);
         return 0;
     }
 
-    long buffer = RAW(mmap, NULL, LARGEST, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    long buffer = RAW(mmap, NULL, BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (buffer == -1)
         return ENOBUFS;
     framed->buffer = (uint8_t *)buffer;
@@ -54,8 +76,16 @@ static void end_frame(struct framed *framed)
 {
     int before = errno;
     if (framed->buffer != NULL)
-        RAW(munmap, framed->buffer, LARGEST);
+        RAW(munmap, framed->buffer, BUFFER);
     errno = before;
+}
+
+/* A failed call: if the number is not Tapwire's any more, what has failed is no answer to the application, and ENOTSOCK says so. */
+static ssize_t failed(int fd)
+{
+    int error = errno;
+    bool is_ours = error == EAGAIN || error == EINTR || (error != ENOTSOCK && tw_is_datagram(tw_kind(fd)));
+    return tw_result(is_ours ? error : ENOTSOCK);
 }
 
 /* A message without an address. Another process may have connected a socket that this one has inherited, so the driver is asked.
@@ -85,14 +115,97 @@ static int choose_way(int fd, const struct msghdr *message, struct tw_address *a
         if (((const struct sockaddr_in *)to)->sin_port == 0) /* at the same place in sockaddr_in6 */
             return tw_result(EINVAL);
         if (!tw_goes_by_tapwire(to)) {
-            error = tw_known(fd) != TW_DATAGRAM_FRESH ? ENETUNREACH : tw_become_host(fd, TW_DATAGRAM_FRESH);
+            enum tw_kind kind = tw_kind(fd);
+            error = !tw_is_datagram(kind) ? ENOTSOCK : kind != TW_DATAGRAM_FRESH ? ENETUNREACH : tw_become_host(fd, kind);
             return error != 0 ? tw_result(error) : 1;
         }
     }
 
+    tw_name_loopback(address);
     if (tw_known(fd) == TW_DATAGRAM_FRESH)
         tw_note(fd, TW_DATAGRAM);
     return 0;
+}
+
+/*
+ * How long datagrams may be. A short one goes everywhere. A longer one is looked up, and asked about if that was not done lately: what has been learnt is true for a
+ * second or two, and if it is not, the driver refuses the datagram and the next call fails. An entry is one word, since no lock is held here: the destination and the
+ * descriptor, mixed (32 bits), the payload (16 bits), and the second (16 bits).
+ */
+#define SHORT (576 - HEADERS)
+#define HEADERS 28
+#define PATHS 64
+static _Atomic uint64_t paths[PATHS], least;
+
+static uint64_t path_entry(uint32_t key, uint32_t mtu, uint16_t second)
+{
+    uint32_t payload = mtu < HEADERS ? 0 : mtu - HEADERS > 0xffff ? 0xffff : mtu - HEADERS;
+    return (uint64_t)key << 32 | (uint64_t)payload << 16 | second;
+}
+
+static bool allows(uint64_t entry, uint32_t key, size_t bytes, uint16_t second)
+{
+    return entry != 0 && entry >> 32 == key && bytes <= (entry >> 16 & 0xffff) && (uint16_t)(second - (uint16_t)entry) < 2;
+}
+
+/* The driver's answer to TW_PATH. */
+struct path {
+    uint32_t mtu;
+    uint32_t least;
+    uint32_t flags;
+    uint32_t zero;
+};
+
+#define REPORTS_ERRORS 1u
+
+/* IP_RECVERR: what the application can ask for after EMSGSIZE. */
+static void keep_too_long(int fd, const struct tw_address *to, const struct path *path)
+{
+    struct tw_extension report = { .segment = 1 /* SO_EE_ORIGIN_LOCAL */, .mtu = path->mtu, .local = { [10] = 0xff, [11] = 0xff } };
+    memcpy(&report.family, to->bytes, sizeof report.family);
+    memcpy(&report.port, to->bytes + 2, sizeof report.port);
+    if (report.family == AF_INET6)
+        memcpy(report.local, to->bytes + 8, sizeof report.local);
+    else
+        memcpy(report.local + 12, to->bytes + 4, 4);
+    tw_keep_report(fd, EMSGSIZE, &report, NULL, 0);
+}
+
+/* 0 or EMSGSIZE. */
+static int check_length(int fd, const struct tw_address *to, size_t bytes)
+{
+    struct timespec now;
+    uint32_t words[7], key = (uint32_t)fd * 0x9e3779b1u;
+    if (bytes <= SHORT)
+        return 0;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* no system call */
+    uint16_t second = (uint16_t)now.tv_sec;
+    if (allows(least, 0, bytes, second))
+        return 0;
+    memcpy(words, to->bytes, sizeof words);
+    key ^= words[1] ^ words[2] ^ words[3] ^ words[4] ^ words[5];
+    _Atomic uint64_t *entry = &paths[(key ^ key >> 16) % PATHS];
+    if (allows(*entry, key, bytes, second))
+        return 0;
+
+    struct {
+        struct tw_header header;
+        uint64_t handle;
+        struct tw_address to;
+        uint32_t zero;
+    } request = { .handle = tw_handle(fd), .to = *to };
+    struct tw_answer answer;
+    struct path path;
+    if (request.handle == 0 || tw_ask(&request.header, sizeof request, TW_PATH, &answer) != 0 || answer.length < sizeof path)
+        return 0; /* an older driver; or the datagram will tell what is wrong */
+    memcpy(&path, answer.body, sizeof path);
+    *entry = path_entry(key, path.mtu, second);
+    least = path_entry(0, path.least, second);
+    if (bytes + HEADERS <= path.mtu)
+        return 0;
+    if ((path.flags & REPORTS_ERRORS) != 0)
+        keep_too_long(fd, to, &path);
+    return EMSGSIZE;
 }
 
 ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int flags)
@@ -100,24 +213,88 @@ ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int
     struct framed framed;
     int error = tw_check_control(message);
     if (error == 0)
-        error = bytes > LARGEST ? EMSGSIZE : (flags & MSG_OOB) != 0 ? EOPNOTSUPP : frame(&framed, message, bytes);
-    if (error != 0)
-        return tw_result(error);
+        error = bytes > LARGEST ? EMSGSIZE : (flags & MSG_OOB) != 0 ? EOPNOTSUPP : 0;
+    framed.head.extension.parts = 0;
+    if (error == 0 && message->msg_controllen > 0) {
+        struct tw_extension extension;
+        error = tw_control_in(message, &extension);
+        framed.head.extension = extension;
+    }
 
-    ssize_t sent = choose_way(fd, message, &framed.address);
+    bool is_extended = error == 0 && framed.head.extension.parts != 0;
+    size_t head = is_extended ? sizeof framed.head : sizeof framed.head.address;
+    memset(&framed.head.address, 0, sizeof framed.head.address);
+    if (error == 0)
+        error = frame(&framed, message, bytes, head);
+    if (error != 0)
+        return tw_result(error), failed(fd);
+
+    struct tw_address to = framed.head.address;
+    ssize_t sent = choose_way(fd, message, &to);
     if (sent == 0) {
+        size_t segment = is_extended && (framed.head.extension.parts & TW_PART_SEGMENT) != 0 ? framed.head.extension.segment : 0;
+        sent = tw_result(segment != 0 && bytes > segment * MOST_SEGMENTS ? EINVAL : check_length(fd, &to, segment != 0 && segment < bytes ? segment : bytes));
+    }
+
+    if (sent == 0) {
+        framed.head.address = to;
+        if (is_extended)
+            framed.head.address.bytes[1] |= TW_EXTENDED >> 8;
         if (framed.buffer != NULL && tw_copy_in(framed.buffer, message->msg_iov, message->msg_iovlen, bytes) != bytes)
             sent = tw_result(EFAULT);
         else
-            sent = REAL(sendmsg)(fd, &framed.message, (flags & MSG_DONTWAIT) | MSG_NOSIGNAL);
+            sent = REAL(sendmsg)(fd, &framed.message, (flags & MSG_DONTWAIT) | MSG_NOSIGNAL | MSG_FASTOPEN);
         if (sent >= 0)
-            sent -= (ssize_t)sizeof framed.address;
+            sent -= (ssize_t)head;
         else if (errno == EPIPE || errno == ECONNRESET)
             errno = ENETDOWN; /* the driver has ended */
-    } else if (sent > 0)
+    } else if (sent > 0) {
         sent = REAL(sendmsg)(fd, message, flags);
+        end_frame(&framed);
+        return sent;
+    }
+
     end_frame(&framed);
-    return sent;
+    return sent < 0 ? failed(fd) : sent;
+}
+
+/* What the pair never carries, and so a message of a socket that has the number now: a frame has a family, and zeros where its family has nothing. */
+static bool is_frame(const struct framed *framed, size_t length)
+{
+    static const uint8_t zeros[20];
+    const uint8_t *address = framed->head.address.bytes;
+    sa_family_t family;
+    memcpy(&family, address, sizeof family);
+    bool is_extended = (family & TW_EXTENDED) != 0;
+    family &= (sa_family_t)~TW_EXTENDED;
+    if (length < (is_extended ? sizeof framed->head : sizeof framed->head.address))
+        return false;
+    if (family == AF_INET6)
+        return memcmp(address + 4, zeros, 4) == 0 && memcmp(address + 24, zeros, 4) == 0;
+    bool is_error = family == AF_UNSPEC && (is_extended || length == sizeof framed->head.address);
+    return (family == AF_INET || is_error) && memcmp(address + 8, zeros, 20) == 0;
+}
+
+/* Moves the message of a socket that is not Tapwire's to where it belongs: its first bytes have gone where the address would be. */
+static ssize_t give_foreign(const struct framed *framed, struct msghdr *message, size_t length)
+{
+    size_t head = length < sizeof framed->head.address ? length : sizeof framed->head.address, bytes = framed->bytes;
+    size_t given = length < bytes ? length : bytes, tail = given > head ? given - head : 0;
+    long mapped = RAW(mmap, NULL, head + tail + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == -1)
+        return tw_result(ENOBUFS);
+    uint8_t *whole = (uint8_t *)mapped;
+    memcpy(whole, framed->head.address.bytes, head);
+    if (framed->buffer != NULL)
+        memcpy(whole + head, framed->buffer, tail);
+    else
+        tw_copy_in(whole + head, message->msg_iov, message->msg_iovlen, tail);
+    bool all = tw_copy_out(message->msg_iov, message->msg_iovlen, whole, given) == given;
+    RAW(munmap, mapped, head + tail + 1);
+    message->msg_flags = (framed->message.msg_flags & (MSG_TRUNC | MSG_EOR)) | (length > bytes ? MSG_TRUNC : 0);
+    message->msg_controllen = 0;
+    message->msg_namelen = 0;
+    return all ? (ssize_t)given : tw_result(EFAULT);
 }
 
 /* End of file on the pair means that the driver has ended, unless the application has shut down its own side. */
@@ -129,66 +306,175 @@ static ssize_t end_of_pair(int fd, int flags)
     return (flags & MSG_DONTWAIT) != 0 || (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 ? tw_result(EAGAIN) : 0;
 }
 
-/* Gives the application the sender and the payload. 0 or an errno. */
-static int give(const struct framed *framed, struct msghdr *message, size_t payload)
+/* A place in vectors. It is at the end of one rather than at the beginning of the next, of which there may be none. */
+struct cursor {
+    const struct iovec *vector;
+    size_t offset;
+};
+
+static struct cursor past(struct cursor at, size_t bytes)
 {
-    if (framed->buffer != NULL) {
-        size_t room = framed->vectors[1].iov_len, bytes = payload < room ? payload : room;
-        if (tw_copy_out(message->msg_iov, message->msg_iovlen, framed->buffer, bytes) != bytes)
-            return EFAULT;
+    at.offset += bytes;
+    while (at.offset > at.vector->iov_len) {
+        at.offset -= at.vector->iov_len;
+        at.vector++;
     }
 
-    message->msg_flags = framed->message.msg_flags & MSG_TRUNC;
-    message->msg_controllen = 0;
+    return at;
+}
+
+static void copy(struct cursor to, struct cursor from, size_t bytes)
+{
+    while (bytes > 0) {
+        size_t room = to.vector->iov_len - to.offset, there = from.vector->iov_len - from.offset;
+        size_t some = bytes < room ? bytes : room;
+        some = some < there ? some : there;
+        if (room == 0)
+            to = (struct cursor){ .vector = to.vector + 1 };
+        else if (there == 0)
+            from = (struct cursor){ .vector = from.vector + 1 };
+        else {
+            memmove((uint8_t *)to.vector->iov_base + to.offset, (const uint8_t *)from.vector->iov_base + from.offset, some);
+            to = past(to, some);
+            from = past(from, some);
+            bytes -= some;
+        }
+    }
+}
+
+/* An extension came at the front of the application's vectors: takes it out, and moves the payload, so many bytes of which are there, to its place. */
+static void take_extension(struct framed *framed, struct tw_extension *extension, size_t payload)
+{
+    if (framed->buffer != NULL) {
+        memcpy(extension, framed->buffer, sizeof *extension);
+        memmove(framed->buffer, framed->buffer + sizeof *extension, payload);
+        return;
+    }
+
+    struct iovec own = { .iov_base = extension, .iov_len = sizeof *extension };
+    struct cursor start = { .vector = framed->vectors + 1 };
+    copy((struct cursor){ .vector = &own }, start, sizeof *extension);
+    copy(start, past(start, sizeof *extension), payload);
+}
+
+/* Gives the application the sender and the payload. 0 or an errno. */
+static int give(const struct framed *framed, struct msghdr *message, const struct tw_extension *extension, size_t payload)
+{
+    if (framed->buffer != NULL && tw_copy_out(message->msg_iov, message->msg_iovlen, framed->buffer, payload) != payload)
+        return EFAULT;
+    tw_control_out(message, extension);
     if (message->msg_name == NULL)
         message->msg_namelen = 0;
     else if ((int)message->msg_namelen < 0)
         return EINVAL;
-    else if (!tw_can_read(message->msg_name, message->msg_namelen < sizeof framed->address ? message->msg_namelen : sizeof framed->address))
+    else if (!tw_can_read(message->msg_name, message->msg_namelen < sizeof framed->head.address ? message->msg_namelen : sizeof framed->head.address))
         return EFAULT;
-    else
-        message->msg_namelen = tw_address_out(&framed->address, message->msg_name, message->msg_namelen);
+    else {
+        struct tw_address from = framed->head.address;
+        message->msg_namelen = tw_address_out(&from, message->msg_name, message->msg_namelen);
+    }
+
     return 0;
+}
+
+/* A pending error of the socket, which is reported once. Its payload has been received where the application's would be. */
+static ssize_t receive_error(int fd, struct framed *framed, bool is_extended, const struct tw_extension *extension, size_t payload, int flags)
+{
+    int error;
+    memcpy(&error, framed->head.address.bytes + 4, sizeof error);
+    if ((flags & MSG_PEEK) != 0)
+        (void)!REAL(recvmsg)(fd, &(struct msghdr){ .msg_iov = framed->vectors, .msg_iovlen = 1 }, MSG_DONTWAIT);
+    if (error == EMSGSIZE)
+        least = 0; /* what was thought to fit does not */
+    if (is_extended)
+        tw_keep_report(fd, error, extension, framed->buffer != NULL ? framed->buffer : framed->vectors[1].iov_base,
+            framed->buffer != NULL || framed->vectors[1].iov_len >= payload ? payload : framed->vectors[1].iov_len);
+    return tw_result(error);
 }
 
 static ssize_t receive_framed(int fd, struct framed *framed, struct msghdr *message, int flags)
 {
+    framed->message.msg_name = NULL;
     ssize_t received = REAL(recvmsg)(fd, &framed->message, flags & (MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC));
     if (received < 0) {
         if (errno == ECONNRESET)
             errno = ENETDOWN;
-        return -1;
+        return failed(fd);
     }
 
     if (received == 0)
-        return end_of_pair(fd, flags);
-    size_t payload = (size_t)received - sizeof framed->address;
-    if ((size_t)received < sizeof framed->address)
+        return tw_is_datagram(tw_kind(fd)) ? end_of_pair(fd, flags) : 0;
+    if (!is_frame(framed, (size_t)received) && !tw_is_datagram(tw_kind(fd)))
+        return give_foreign(framed, message, (size_t)received);
+    if ((size_t)received < sizeof framed->head.address)
         return tw_result(EPROTO);
 
     sa_family_t family;
-    memcpy(&family, framed->address.bytes, sizeof family);
-    if (family == AF_UNSPEC) {
-        /* A pending error of the socket, which is reported once. */
-        int error;
-        memcpy(&error, framed->address.bytes + 4, sizeof error);
-        if ((flags & MSG_PEEK) != 0)
-            (void)!REAL(recvmsg)(fd, &(struct msghdr){ .msg_iov = framed->vectors, .msg_iovlen = 1 }, MSG_DONTWAIT);
-        return tw_result(error);
+    struct tw_extension extension = { .parts = 0 };
+    size_t whole = (size_t)received - sizeof framed->head.address, payload;
+    memcpy(&family, framed->head.address.bytes, sizeof family);
+    bool is_extended = (family & TW_EXTENDED) != 0;
+    if (is_extended) {
+        if (whole < sizeof extension)
+            return tw_result(EPROTO);
+        whole -= sizeof extension;
+        family &= (sa_family_t)~TW_EXTENDED;
+        memcpy(framed->head.address.bytes, &family, sizeof family);
     }
 
-    int error = give(framed, message, payload);
-    return error != 0 ? tw_result(error) : (ssize_t)payload;
+    payload = whole < framed->bytes ? whole : framed->bytes;
+    if (is_extended)
+        take_extension(framed, &extension, payload);
+    if (family == AF_UNSPEC)
+        return receive_error(fd, framed, is_extended, &extension, payload, flags);
+    message->msg_flags = (framed->message.msg_flags & MSG_TRUNC) | (whole > framed->bytes ? MSG_TRUNC : 0);
+    int error = give(framed, message, &extension, payload);
+    return error != 0 ? tw_result(error) : (ssize_t)((flags & MSG_TRUNC) != 0 ? whole : payload);
+}
+
+/* recvmsg(MSG_ERRQUEUE): an error whose errno was returned before, or the one that would be next. */
+static ssize_t receive_report(int fd, struct msghdr *message, size_t bytes)
+{
+    struct head head;
+    uint8_t payload[576];
+    struct tw_extension extension;
+    size_t length = sizeof payload;
+    int error;
+    if (!tw_take_report(fd, &error, &extension, payload, &length)) {
+        struct iovec vectors[] = { { .iov_base = &head, .iov_len = sizeof head }, { .iov_base = payload, .iov_len = sizeof payload } };
+        struct msghdr framed = { .msg_iov = vectors, .msg_iovlen = 2 };
+        uint16_t family;
+        ssize_t received = REAL(recvmsg)(fd, &framed, MSG_DONTWAIT | MSG_PEEK);
+        if (received < (ssize_t)sizeof head || (memcpy(&family, head.address.bytes, sizeof family), family != (AF_UNSPEC | TW_EXTENDED)))
+            return received < 0 ? -1 : tw_result(EAGAIN);
+        received = REAL(recvmsg)(fd, &framed, MSG_DONTWAIT);
+        if (received < (ssize_t)sizeof head)
+            return received < 0 ? -1 : tw_result(EAGAIN);
+        memcpy(&error, head.address.bytes + 4, sizeof error);
+        extension = head.extension;
+        length = (size_t)received - sizeof head;
+    }
+
+    size_t given = length < bytes ? length : bytes;
+    if (tw_copy_out(message->msg_iov, message->msg_iovlen, payload, given) != given)
+        return tw_result(EFAULT);
+    message->msg_flags = length > bytes ? MSG_TRUNC : 0;
+    error = tw_report_out(message, error, &extension);
+    return error != 0 ? tw_result(error) : (ssize_t)given;
 }
 
 ssize_t tw_datagram_receive(int fd, struct msghdr *message, size_t bytes, int flags)
 {
     struct framed framed;
     if ((flags & MSG_ERRQUEUE) != 0)
-        return tw_result(EAGAIN);
-    int error = frame(&framed, message, bytes);
+        return tw_is_datagram(tw_kind(fd)) ? receive_report(fd, message, bytes) : tw_result(ENOTSOCK);
+    int error = frame(&framed, message, bytes, sizeof framed.head.address);
     if (error != 0)
         return tw_result(error);
+    if (framed.buffer == NULL)
+        framed.vectors[framed.message.msg_iovlen++] = (struct iovec){ .iov_base = framed.spare, .iov_len = sizeof framed.spare };
+    else
+        framed.vectors[1].iov_len += sizeof framed.spare;
     ssize_t received = receive_framed(fd, &framed, message, flags);
     end_frame(&framed);
     return received;
@@ -199,10 +485,17 @@ int tw_datagram_waiting(int fd)
     struct tw_address address;
     struct iovec vector = { .iov_base = &address, .iov_len = sizeof address };
     struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
+    uint16_t family = AF_UNSPEC;
     int before = errno;
     ssize_t length = REAL(recvmsg)(fd, &message, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
-    if (length < 0 && errno == ENOTSOCK)
-        return -1;
+    if ((length < (ssize_t)sizeof address && (length >= 0 || errno != EAGAIN)) || length == 0) {
+        if (!tw_is_datagram(tw_kind(fd)))
+            return tw_result(ENOTSOCK);
+    }
+
     errno = before;
-    return length > (ssize_t)sizeof address ? (int)(length - (ssize_t)sizeof address) : 0;
+    if (length >= (ssize_t)sizeof address)
+        memcpy(&family, address.bytes, sizeof family);
+    ssize_t head = (ssize_t)((family & TW_EXTENDED) != 0 ? sizeof(struct head) : sizeof address);
+    return (family & ~TW_EXTENDED) != AF_UNSPEC && length > head ? (int)(length - head) : 0;
 }

@@ -1,9 +1,12 @@
 /* syscall(): some programs, libuv for one, make calls by number. Those that concern sockets and descriptors are treated as the functions of these names. */
 #define _GNU_SOURCE
+#include "control.h"
 #include "syscall.h"
 #include "tapwire.h"
 
+#include <linux/sched.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -33,6 +36,8 @@ EXPORT long syscall(long number, ...)
         return getsockname((int)a, (struct sockaddr *)b, (socklen_t *)c);
     case SYS_getpeername:
         return getpeername((int)a, (struct sockaddr *)b, (socklen_t *)c);
+    case SYS_ioctl:
+        return ioctl((int)a, (unsigned long)b, (void *)c);
     case SYS_setsockopt:
         return setsockopt((int)a, (int)b, (int)c, (const void *)d, (socklen_t)e);
     case SYS_getsockopt:
@@ -71,7 +76,35 @@ EXPORT long syscall(long number, ...)
 #endif
     case SYS_dup3:
         return dup3((int)a, (int)b, (int)c);
-    default:
-        return tw_syscall(number, a, b, c, d, e, f);
+#ifdef SYS_fork
+    case SYS_fork:
+        return tw_fork_by(number, a, b, c, d, e, f);
+#endif
+    case SYS_clone:
+        /* With a stack of its own the child could not return from here, as it could not from libc's function. */
+        return (a & (CLONE_VM | CLONE_FILES)) == 0 && b == 0 ? tw_fork_by(number, a, b, c, d, e, f) : tw_syscall(number, a, b, c, d, e, f);
+#ifdef SYS_clone3
+    case SYS_clone3: {
+        const struct clone_args *how = (const struct clone_args *)a;
+        bool is_fork = (size_t)b >= offsetof(struct clone_args, tls) && tw_can_read(how, offsetof(struct clone_args, tls))
+            && (how->flags & (CLONE_VM | CLONE_FILES)) == 0 && how->stack == 0;
+        return is_fork ? tw_fork_by(number, a, b, c, d, e, f) : tw_syscall(number, a, b, c, d, e, f);
+    }
+#endif
+    case SYS_execve:
+        return execve((const char *)a, (char *const *)b, (char *const *)c);
+    case SYS_execveat:
+        return execveat((int)a, (const char *)b, (char *const *)c, (char *const *)d, (int)e);
+    default: {
+        bool loses = tw_loses_path(number, a);
+        if (loses)
+            tw_keep_reach();
+        long result = tw_syscall(number, a, b, c, d, e, f);
+        if (loses)
+            tw_is_away = true;
+        if (number == SYS_seccomp || (number == SYS_prctl && loses))
+            tw_is_confined |= result == 0;
+        return result;
+    }
     }
 }

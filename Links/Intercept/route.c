@@ -20,6 +20,17 @@ static unsigned route_count;
 
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
+static bool has_host_bits(const struct prefix *prefix)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        unsigned kept = prefix->length <= 8 * i ? 0 : prefix->length - 8 * i;
+        if (kept < 8 && (prefix->address[i] & (0xff >> kept)) != 0)
+            return true;
+    }
+
+    return false;
+}
+
 static bool parse_prefix(char *text, struct prefix *prefix)
 {
     char *slash = strchr(text, '/');
@@ -35,7 +46,7 @@ static bool parse_prefix(char *text, struct prefix *prefix)
     unsigned longest = is_v4 ? 32 : 128;
     unsigned long length = slash == NULL ? longest : strtoul(slash + 1, &end, 10);
     prefix->length = (unsigned)length + (is_v4 ? 96 : 0);
-    return length <= longest && (slash == NULL || (slash[1] >= '0' && slash[1] <= '9' && *end == 0));
+    return length <= longest && (slash == NULL || (slash[1] >= '0' && slash[1] <= '9' && *end == 0)) && !has_host_bits(prefix);
 }
 
 void tw_read_routes(void)
@@ -54,7 +65,7 @@ void tw_read_routes(void)
 
         if (length >= sizeof entry || route_count == MAX_ROUTES || !parse_prefix(entry, &routes[route_count])) {
             /* Going on would send packets to a network that the user has not meant. */
-            fprintf(stderr, "libtapwire: TAPWIRE_ROUTES is \"%s\"; it must be up to %d prefixes as in 10.99.0.0/24,fd00::/8.\n", text, MAX_ROUTES);
+            fprintf(stderr, "libtapwire: TAPWIRE_ROUTES is \"%s\"; it must be up to %d networks as in 10.99.0.0/24,fd00::/8, without bits beyond the length.\n", text, MAX_ROUTES);
             _exit(127);
         }
 
@@ -64,6 +75,8 @@ void tw_read_routes(void)
             at++;
     }
 }
+
+bool tw_has_routes(void) { return route_count > 0; }
 
 static bool contains(const struct prefix *prefix, const uint8_t *address)
 {
@@ -98,12 +111,20 @@ bool tw_goes_by_tapwire(const struct sockaddr *address)
     uint8_t bytes[16];
     if (!bytes_of(address, bytes))
         return true; /* the driver answers with the right error */
+    /* Linux takes the wildcard as a destination for the loopback address. */
+    if (is_wildcard(bytes)) {
+        static const uint8_t v4[] = { 127, 0, 0, 1 };
+        if (is_v4(bytes))
+            memcpy(bytes + 12, v4, sizeof v4);
+        else
+            memcpy(bytes, &in6addr_loopback, sizeof in6addr_loopback);
+    }
+
     for (unsigned i = 0; i < route_count; i++)
         if (contains(&routes[i], bytes))
             return true;
 
-    /* Linux takes the wildcard as a destination for the loopback address. */
-    bool is_loopback = is_wildcard(bytes) || (is_v4(bytes) ? bytes[12] == 127 : IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)bytes));
+    bool is_loopback = (is_v4(bytes) ? bytes[12] == 127 : IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)bytes));
     return route_count == 0 && !is_loopback;
 }
 

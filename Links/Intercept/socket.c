@@ -31,12 +31,17 @@ struct address_request {
     uint32_t zero;
 };
 
+/* IPPROTO_MPTCP, which older headers have not. */
+#define MULTIPATH_TCP 262
+
 #define NO_WAIT 1u
 #define AWAIT_HANDSHAKE 2u
 
 EXPORT int socket(int domain, int type, int protocol)
 {
     int kind = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (kind == SOCK_STREAM && protocol == MULTIPATH_TCP)
+        protocol = IPPROTO_TCP; /* what it becomes with a peer that has it not (RFC 8684, 3.7) */
     bool is_stream = kind == SOCK_STREAM && (protocol == 0 || protocol == IPPROTO_TCP);
     bool is_datagram = kind == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP);
     if ((domain != AF_INET && domain != AF_INET6) || !(is_stream || is_datagram)) {
@@ -61,7 +66,10 @@ EXPORT int socket(int domain, int type, int protocol)
         fcntl(answer.descriptor, F_SETFD, 0);
     if ((type & SOCK_NONBLOCK) != 0)
         fcntl(answer.descriptor, F_SETFL, O_RDWR | O_NONBLOCK);
-    tw_note(answer.descriptor, is_stream ? TW_STREAM_FRESH : TW_DATAGRAM_FRESH);
+    uint64_t handle;
+    memcpy(&handle, answer.body, sizeof handle);
+    tw_begin_told(answer.descriptor, domain);
+    tw_note_socket(answer.descriptor, is_stream ? TW_STREAM_FRESH : TW_DATAGRAM_FRESH, handle);
     return answer.descriptor;
 }
 
@@ -76,6 +84,9 @@ static uint32_t fill(int fd)
     return filled;
 }
 
+/* A connect that did not wait has succeeded since: connect() says so once. */
+#define HAS_CONNECTED (-1)
+
 /* connect() on a stream that is connecting, or that this process knows nothing of: finds out how it stands. */
 static int state_of(int fd)
 {
@@ -84,7 +95,15 @@ static int state_of(int fd)
     if (request.handle == 0)
         return errno;
     int error = tw_ask(&request.header, sizeof request, TW_CONNECT, &answer);
-    return error == 0 || error == EALREADY || error == EISCONN ? error : ECONNABORTED;
+    if (error == 0 || error == EALREADY || error == EISCONN || tw_has_ended(fd, error)) {
+        bool has_connected = error == EISCONN && tw_is_told(fd, TW_CONNECTING);
+        tw_tell(fd, TW_CONNECTING, error == EALREADY && tw_is_told(fd, TW_CONNECTING));
+        return has_connected ? HAS_CONNECTED : error == EBADF || error == ENETDOWN ? EISCONN : error;
+    }
+
+    /* Linux gives the reason once, and then this. */
+    error = tw_take_error(fd);
+    return error != 0 ? error : ECONNABORTED;
 }
 
 static int send_timeout(int fd)
@@ -96,6 +115,13 @@ static int send_timeout(int fd)
     return timeout.tv_sec > 2000000 ? -1 : (int)(timeout.tv_sec * 1000 + timeout.tv_usec / 1000 + 1);
 }
 
+static void tell_local(int fd, const struct tw_answer *answer)
+{
+    struct tw_address local;
+    memcpy(&local, answer->body, sizeof local);
+    tw_tell_local(fd, &local);
+}
+
 static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *address, bool no_wait)
 {
     struct tw_answer answer;
@@ -105,7 +131,7 @@ static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *ad
     if (kind == TW_STREAM) {
         int error = state_of(fd);
         if (error != 0)
-            return error;
+            return error == HAS_CONNECTED ? 0 : error;
     }
 
     if (request.handle == 0)
@@ -119,12 +145,17 @@ static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *ad
     } else {
         int timeout = send_timeout(fd);
         error = tw_ask_patiently(&request.header, sizeof request, TW_CONNECT, &answer, timeout);
+        /* The connect goes on, and the next one asks how it went. */
+        tw_tell(fd, TW_CONNECTING, true);
         if (error == EINTR)
             return EINTR;
         if (error == ETIMEDOUT && timeout > 0)
             return EINPROGRESS;
     }
 
+    if (error == 0)
+        tell_local(fd, &answer);
+    tw_tell(fd, TW_CONNECTING, error == EINPROGRESS);
     if (error != 0 && error != EINPROGRESS)
         tw_note(fd, TW_STREAM_FRESH);
     return error;
@@ -163,6 +194,7 @@ int tw_connect(int fd, const struct sockaddr *to, socklen_t length, bool no_wait
         return error != 0 ? tw_result(error) : REAL(connect)(fd, to, length);
     }
 
+    tw_name_loopback(&address);
     if (tw_is_stream(kind))
         return tw_result(connect_stream(fd, kind, &address, no_wait));
     struct tw_answer answer;
@@ -190,7 +222,10 @@ EXPORT int bind(int fd, const struct sockaddr *local, socklen_t length)
     }
 
     request.handle = tw_handle(fd);
-    return tw_result(request.handle == 0 ? errno : tw_ask(&request.header, offsetof(struct address_request, flags), TW_BIND, &answer));
+    error = request.handle == 0 ? errno : tw_ask(&request.header, offsetof(struct address_request, flags), TW_BIND, &answer);
+    if (error == 0)
+        tell_local(fd, &answer);
+    return tw_result(tw_has_ended(fd, error) ? EINVAL : error);
 }
 
 EXPORT int listen(int fd, int backlog)
@@ -202,9 +237,12 @@ EXPORT int listen(int fd, int backlog)
     if (tw_is_datagram(kind))
         return tw_result(EOPNOTSUPP);
     int error = tw_ask_number(fd, TW_LISTEN, backlog, &answer);
-    if (error == 0)
+    if (error == 0) {
+        tell_local(fd, &answer);
         tw_note(fd, TW_LISTENER);
-    return tw_result(error);
+    }
+
+    return tw_result(tw_has_ended(fd, error) ? EINVAL : error);
 }
 
 /* Whether the descriptor is a listener. One that this process has inherited is looked up once. */
@@ -260,31 +298,40 @@ static int accept_record(int fd, struct sockaddr *peer, socklen_t *length, int f
         return tw_result(error);
     }
 
-    tw_note(connection, TW_STREAM);
+    tw_begin_told(connection, AF_INET);
+    tw_tell_local(connection, &record.local);
+    tw_note_socket(connection, TW_STREAM, tw_handle(connection));
     if ((flags & SOCK_NONBLOCK) != 0)
         fcntl(connection, F_SETFL, O_RDWR | O_NONBLOCK);
     return connection;
 }
 
+/* What the number is if it is not the listener that it was noted as: then the record that did not come is no answer to the application. */
+static bool is_no_listener(int fd, int result)
+{
+    return result < 0 && errno != EAGAIN && errno != EINTR && !tw_is_ours(tw_kind(fd));
+}
+
 EXPORT int accept4(int fd, struct sockaddr *peer, socklen_t *length, int flags)
 {
-    enum tw_kind kind = tw_kind(fd);
-    if (!tw_is_ours(kind)) {
-        int accepted = REAL(accept4)(fd, peer, length, flags);
-        tw_note(accepted, TW_FOREIGN);
-        return accepted;
-    }
-
+    enum tw_kind kind = tw_known(fd) == TW_LISTENER ? TW_LISTENER : tw_kind(fd);
     if (tw_is_datagram(kind))
         return tw_result(EOPNOTSUPP);
-    if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0 || !listens(fd, kind))
-        return tw_result(EINVAL);
-    return accept_record(fd, peer, length, flags);
+    if (tw_is_ours(kind)) {
+        bool is_good = (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == 0 && listens(fd, kind);
+        int accepted = is_good ? accept_record(fd, peer, length, flags) : tw_result(EINVAL);
+        if (!is_no_listener(fd, accepted))
+            return accepted;
+    }
+
+    int accepted = REAL(accept4)(fd, peer, length, flags);
+    tw_note(accepted, TW_FOREIGN);
+    return accepted;
 }
 
 EXPORT int accept(int fd, struct sockaddr *peer, socklen_t *length)
 {
-    if (tw_is_ours(tw_kind(fd)))
+    if (tw_known(fd) == TW_LISTENER || tw_is_ours(tw_kind(fd)))
         return accept4(fd, peer, length, 0);
     int accepted = REAL(accept)(fd, peer, length);
     tw_note(accepted, TW_FOREIGN);
@@ -295,12 +342,15 @@ static int name_of(int fd, enum tw_request which, struct sockaddr *name, socklen
 {
     struct tw_answer answer;
     int error = tw_ask_number(fd, which, 0, &answer);
-    if (error == EBADF && which == TW_GET_PEER_NAME && tw_handle(fd) != 0)
-        error = ENOTCONN; /* the connection has ended, and the driver has forgotten it */
+    struct tw_address address;
     if (error == 0) {
-        struct tw_address address;
         memcpy(&address, answer.body, sizeof address);
+        if (which == TW_GET_SOCK_NAME)
+            tw_tell_local(fd, &address);
         error = give_name(&address, name, length);
+    } else if (tw_has_ended(fd, error)) {
+        tw_told_local(fd, &address);
+        error = which == TW_GET_PEER_NAME ? ENOTCONN : give_name(&address, name, length);
     }
 
     return tw_result(error);
@@ -320,8 +370,14 @@ EXPORT int shutdown(int fd, int how)
 {
     struct tw_answer answer;
     enum tw_kind kind = tw_kind(fd);
-    if (how < SHUT_RD || how > SHUT_RDWR || !(tw_is_datagram(kind) || kind == TW_LISTENER))
-        return REAL(shutdown)(fd, how); /* on a stream the kernel's shutdown of the pair is enough */
+    if (how < SHUT_RD || how > SHUT_RDWR || !tw_is_ours(kind))
+        return REAL(shutdown)(fd, how);
+    if (kind == TW_STREAM || kind == TW_STREAM_FRESH) {
+        /* The kernel's shutdown of the pair is enough, unless there is no connection, or none any more. */
+        if (kind == TW_STREAM_FRESH ? tw_is_unconnected(fd, kind) : tw_is_hung_up(fd) && tw_ask_number(fd, TW_GET_PEER_NAME, 0, &answer) != 0)
+            return tw_result(ENOTCONN);
+        return REAL(shutdown)(fd, how);
+    }
 
     /* The driver carries it out. The native call wakes threads that wait in recv or accept. */
     int error = tw_ask_number(fd, TW_SHUTDOWN, how, &answer);

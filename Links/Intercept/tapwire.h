@@ -24,6 +24,11 @@ static inline void *tw_next(_Atomic(void *) *known, const char *name)
     return function;
 }
 
+/* An address as it crosses the link: sockaddr_in6, or sockaddr_in and zeros. */
+struct tw_address {
+    uint8_t bytes[28];
+};
+
 /* ---- descriptor.c: which descriptors are Tapwire's ---- */
 
 enum tw_kind {
@@ -43,17 +48,30 @@ enum tw_kind {
     TW_DATAGRAM_CONNECTED,
 };
 
-/* The kind as it is cached. Costs no system call. */
+/* The kind as it is cached. Costs no system call. What it says of a Tapwire socket may be outdated, where a descriptor was closed unseen. */
 enum tw_kind tw_known(int fd);
 
-/* The kind, looked up at the descriptor and the driver if it is not cached. Never TW_UNKNOWN for an open socket. */
+/* The kind, proved by the descriptor's cookie, and looked up at the descriptor and the driver if it is not cached. Never TW_UNKNOWN for an open socket, unless the
+   driver cannot be asked. */
 enum tw_kind tw_kind(int fd);
 
-/* Caches the kind of a descriptor. TW_UNKNOWN before it is closed. */
+/* Caches the kind of a descriptor that is the same socket as before. TW_UNKNOWN before it is closed. */
 void tw_note(int fd, enum tw_kind kind);
 
-/* Called in the constructor, and in a child of fork, whose cache is its own. */
+/* Caches the kind of a new descriptor with its socket's cookie, which proves later that the number is still that socket's. */
+void tw_note_socket(int fd, enum tw_kind kind, uint64_t cookie);
+
+/* Gives a copy of a descriptor the note of its original. */
+void tw_note_copy(int fd, int copy);
+
+/* Called in the constructor. */
 void tw_begin_process(void);
+
+/* Whether memory and descriptors are this process's: not so in a child of vfork. Notices a child that another call than libc's fork has made. */
+bool tw_is_own_memory(void);
+
+/* Whether such a child can be noticed. */
+bool tw_survives_clone(void);
 
 /* Looks up a descriptor that has come from elsewhere (exec, SCM_RIGHTS): a datagram socket must be known before data moves. */
 void tw_look(int fd);
@@ -61,6 +79,51 @@ void tw_look(int fd);
 static inline bool tw_is_stream(enum tw_kind kind) { return kind == TW_STREAM_FRESH || kind == TW_STREAM || kind == TW_LISTENER; }
 static inline bool tw_is_datagram(enum tw_kind kind) { return kind >= TW_DATAGRAM_FRESH; }
 static inline bool tw_is_ours(enum tw_kind kind) { return kind >= TW_STREAM_FRESH; }
+
+/* ---- ended.c: sockets that have ended, and what calls on them give ---- */
+
+enum tw_fact {
+    /* A connect that did not wait has begun, and nobody has asked how it went. */
+    TW_CONNECTING = 1,
+    /* TCP_INQ is set: a message comes with the number of bytes that are left. */
+    TW_TELLS_INQ = 2,
+};
+
+/* A new socket of this address family: what was told of the number before is forgotten. */
+void tw_begin_told(int fd, int domain);
+
+/* The socket's local address. Kept for the lowest descriptor numbers only; otherwise the wildcard address. */
+void tw_tell_local(int fd, const struct tw_address *local);
+void tw_told_local(int fd, struct tw_address *local);
+
+void tw_tell(int fd, enum tw_fact fact, bool holds);
+bool tw_is_told(int fd, enum tw_fact fact);
+
+/* The other end of the pair is closed, or both directions are shut down. */
+bool tw_is_hung_up(int fd);
+
+/* An answer means that the driver, or its memory of this socket, is gone, while the application has the descriptor of a socket that has ended. */
+bool tw_has_ended(int fd, int error);
+
+/* Options as a closed socket of the kernel answers them. 0 or an errno. */
+int tw_stand_in_set(int fd, int level, int name, const void *value, socklen_t length);
+int tw_stand_in_get(int fd, int level, int name, void *value, socklen_t *length);
+
+/* SO_ERROR, which it clears. */
+int tw_take_error(int fd);
+
+/* The stream has never been connected. Asks the driver only about one that this process has not connected. */
+bool tw_is_unconnected(int fd, enum tw_kind kind);
+
+/* What a failed call on a stream gives, errno being the kernel's. The pair knows EPIPE and ECONNRESET only: the driver is asked for the reason. As under Linux it is given once,
+   by an errno and without a signal; after that, and where there is none, a sender gets EPIPE and, unless MSG_NOSIGNAL is among the flags, SIGPIPE. */
+ssize_t tw_send_failed(int fd, int flags);
+ssize_t tw_receive_failed(int fd);
+
+/* ---- fork.c ---- */
+
+/* The program has restricted its own system calls (seccomp): a call that it has not made itself may kill it. */
+extern _Atomic bool tw_is_confined;
 
 /* ---- memory.c: the application's pointers ---- */
 
@@ -95,6 +158,9 @@ int tw_check_control(const struct msghdr *message);
 /* Reads TAPWIRE_ROUTES. */
 void tw_read_routes(void);
 
+/* TAPWIRE_ROUTES names prefixes: whatever else there is, is the host's network. */
+bool tw_has_routes(void);
+
 /* Whether packets to this address go through Tapwire: all but loopback, or those that TAPWIRE_ROUTES names. */
 bool tw_goes_by_tapwire(const struct sockaddr *address);
 
@@ -102,11 +168,6 @@ bool tw_goes_by_tapwire(const struct sockaddr *address);
 bool tw_binds_tapwire(const struct sockaddr *address);
 
 /* ---- link.c: asking the driver ---- */
-
-/* An address as it crosses the link: sockaddr_in6, or sockaddr_in and zeros. */
-struct tw_address {
-    uint8_t bytes[28];
-};
 
 enum tw_request {
     TW_SOCKET = 1,
@@ -119,6 +180,8 @@ enum tw_request {
     TW_SET_OPTION = 9,
     TW_GET_OPTION = 10,
     TW_SESSION = 11,
+    TW_PATH = 12,
+    TW_LIST_INTERFACES = 25,
 };
 
 struct tw_header {
@@ -156,8 +219,29 @@ int tw_connect(int fd, const struct sockaddr *to, socklen_t length, bool no_wait
 /* Waits for the handshake of a connection that may be written before it is done (Fast Open). 0, or the errno of its failure. */
 int tw_await_handshake(int fd);
 
-/* Makes sure that children of fork can reach the driver, even after they have changed their user. */
+/* ---- control.c: the connections to the driver ---- */
+
+/* A child begins without its parent's connections. */
+void tw_begin_child(void);
+
+/* Connects if the process has no connection yet: it may be about to lose the driver's path. */
+void tw_keep_reach(void);
+
+/* ---- fork.c ---- */
+
+/* Makes sure that children of fork can reach the driver, wherever they go. */
 void tw_watch_forks(void);
+
+/* Makes a child by a system call like fork. */
+long tw_fork_by(long number, long a, long b, long c, long d, long e, long f);
+
+/* Whether the driver's path may lead nowhere after this system call. */
+bool tw_loses_path(long number, long first);
+
+/* ---- exec.c ---- */
+
+/* Notes which variables make a program Tapwire's, and takes over the connection that the program before this one has left. */
+void tw_begin_program(void);
 
 /* poll for one descriptor, or for none if it is negative. Not intercepted, and no cancellation point. */
 int tw_poll(int fd, short *events, int milliseconds);
@@ -173,6 +257,11 @@ int tw_get_option(int fd, int level, int name, void *value, socklen_t *length);
 /* The value is in the application's memory. */
 int tw_set_option(int fd, int level, int name, const void *value, socklen_t length);
 
+/* LinkOption.Link and its names: SIOCOUTQ and SIOCOUTQNSD. */
+#define TW_LEVEL 0x5457
+#define TW_OUTPUT_QUEUE 1
+#define TW_UNSENT_QUEUE 2
+
 /* LinkProtocol.MaxOptionValue. */
 #define TW_LONGEST_OPTION 512u
 
@@ -186,13 +275,71 @@ bool tw_trusts_driver(int fd, const char *path);
 /* Converts an application's address to the link's layout. 0 or an errno. */
 int tw_address_in(const struct sockaddr *address, socklen_t length, struct tw_address *result);
 
+/* As a destination, the wildcard stands for the loopback address in Linux. */
+void tw_name_loopback(struct tw_address *address);
+
 /* Converts a link's address for an application, cut to the room there is, as the kernel does. Returns the full length. */
 socklen_t tw_address_out(const struct tw_address *address, struct sockaddr *result, socklen_t room);
 
 /* ---- host.c: sockets that go to the host's network after all ---- */
 
-/* Replaces the descriptor by a socket of the host, with the same flags, options and epoll registrations. 0 or an errno. */
+/* Remembers an option that was set on a socket that may still become the host's. The value is in the application's memory. */
+void tw_remember_option(int fd, int level, int name, const void *value, socklen_t length);
+
+/* Replaces the descriptor, and its copies in this process, by a socket of the host, with the same flags, options and epoll registrations. 0 or an errno. */
 int tw_become_host(int fd, enum tw_kind kind);
+
+/* ---- ancillary.c: the control messages of datagrams ---- */
+
+/* The parts of an extension, as in Links/Protocol/DatagramExtension.cs. */
+enum tw_part {
+    TW_PART_PKTINFO = 1,
+    TW_PART_PKTINFO_V6 = 2,
+    TW_PART_TTL = 4,
+    TW_PART_TOS = 8,
+    TW_PART_ORIGDST = 0x10,
+    TW_PART_SEGMENT = 0x40,
+    TW_PART_DROPS = 0x80,
+    TW_PART_STAMP = 0x100,
+    TW_PART_STAMP_NS = 0x200,
+    TW_PART_STAMPING = 0x400,
+    TW_PART_STAMP_NEW = 0x800,
+    TW_PART_STAMP_NS_NEW = 0x1000,
+    TW_PART_STAMPING_NEW = 0x2000,
+};
+
+/* What stands between address and payload of a message whose family has the bit TW_EXTENDED. Addresses are IPv6, or mapped. */
+struct tw_extension {
+    uint32_t parts;
+    int32_t interface;
+    uint8_t destination[16]; /* of an error: who has reported it */
+    uint8_t local[16];       /* of an error: where the datagram was sent to */
+    uint8_t ttl;             /* of an error: the ICMP type */
+    uint8_t tos;             /* of an error: the ICMP code */
+    uint16_t segment;        /* of an error: SO_EE_ORIGIN */
+    uint16_t port;           /* in network order */
+    uint16_t family;         /* of an error: the socket's */
+    uint32_t drops;
+    uint32_t mtu;
+    int64_t stamp;
+};
+
+#define TW_EXTENDED 0x8000u
+
+/* Reads the control messages of a message that is sent, which tw_check_control has checked. 0 or the errno of Linux; parts is 0 if they ask for nothing. */
+int tw_control_in(const struct msghdr *message, struct tw_extension *extension);
+
+/* Gives the application the control messages of a datagram: within msg_controllen, which then is what they take. Sets MSG_CTRUNC if there is no room. */
+void tw_control_out(struct msghdr *message, const struct tw_extension *extension);
+
+/* Remembers an error for recvmsg(MSG_ERRQUEUE), with what is known of the datagram's payload. The oldest one is forgotten if there are too many. */
+void tw_keep_report(int fd, int error, const struct tw_extension *extension, const void *payload, size_t length);
+
+/* Takes the oldest remembered error of the socket. False if there is none. length is the room, and then the length, of the payload. */
+bool tw_take_report(int fd, int *error, struct tw_extension *extension, void *payload, size_t *length);
+
+/* Fills what recvmsg(MSG_ERRQUEUE) returns beside the payload: the address that the datagram was sent to, and the IP_RECVERR message. 0 or an errno. */
+int tw_report_out(struct msghdr *message, int error, const struct tw_extension *extension);
 
 /* ---- datagram.c ---- */
 
@@ -202,6 +349,11 @@ ssize_t tw_datagram_receive(int fd, struct msghdr *message, size_t bytes, int fl
 
 /* FIONREAD: the length of the next datagram, 0 if there is none. -1 and errno if the descriptor is not Tapwire's any more. */
 int tw_datagram_waiting(int fd);
+
+/* ---- interface.c ---- */
+
+/* An ioctl about interfaces on a socket of Tapwire's. False: it is about something else. */
+bool tw_interface_ioctl(unsigned long request, void *argument, int *result);
 
 /* Sets errno and returns -1, or returns 0. */
 int tw_result(int error);

@@ -15,7 +15,21 @@ public static class DatagramHeader
     /// <summary>Largest payload: a 65,535-byte IPv4 packet without its headers.</summary>
     public const int MaxPayload = 65_507;
 
+    /// <summary>A bit of the family: a <see cref="DatagramExtension"/> follows the header.</summary>
+    public const ushort Extended = 0x8000;
+
     private const int ErrorAt = 4;
+
+    /// <summary>Sets <see cref="Extended"/> in a header that is written.</summary>
+    public static void Extend(Span<byte> header) => header[1] |= Extended >> 8;
+
+    /// <summary>Takes <see cref="Extended"/> out of a header that was read. False: it was not there.</summary>
+    public static bool TakeExtended(Span<byte> header)
+    {
+        var isExtended = (header[1] & (Extended >> 8)) != 0;
+        header[1] &= unchecked((byte)~(Extended >> 8));
+        return isExtended;
+    }
 
     /// <summary>Writes the header of a message that reports an error.</summary>
     public static void WriteError(Span<byte> destination, int errno)

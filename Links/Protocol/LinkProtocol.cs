@@ -28,6 +28,9 @@ public static class LinkProtocol
     /// <summary>Longest reason in the answer to a request that changes interfaces, in bytes.</summary>
     public const int MaxReason = 1024;
 
+    /// <summary>Most entries of all answers to <see cref="LinkMessageType.ListInterfaces"/> together.</summary>
+    public const int MaxInterfaceEntries = 1 << 16;
+
     /// <summary>Set in the type of an answer.</summary>
     public const ushort AnswerBit = 0x8000;
 
@@ -66,6 +69,7 @@ public enum LinkMessageType : ushort
     SetOption = 9,
     GetOption = 10,
     Session = 11,
+    Path = 12,
     Ping = 16,
     Status = 17,
     AddAddress = 18,
@@ -75,7 +79,8 @@ public enum LinkMessageType : ushort
     AddInterfaceAddress = 22,
     AddRoute = 23,
     RemoveRoute = 24,
-    AddGuest = 25,
+    ListInterfaces = 25,
+    AddGuest = 26,
 }
 
 /// <summary>Errors of the link itself that no <see cref="Tapwire.Stack.StackError"/> has, as Linux errno numbers.</summary>
@@ -83,6 +88,9 @@ public static class LinkErrno
 {
     /// <summary>EPERM: the request is for the driver's own user and root.</summary>
     public const int NotPermitted = 1;
+
+    /// <summary>ENOENT: there is none of what an option names.</summary>
+    public const int NoEntry = 2;
 
     /// <summary>ENXIO: a device does not open.</summary>
     public const int NoDevice = 6;

@@ -144,7 +144,26 @@ public sealed record GetOptionRequest(uint Id, ulong Handle, int Level, int Name
 {
     public LinkAnswer Value(ReadOnlySpan<byte> value) => new(Type, Id, 0, value[..Math.Min(value.Length, MaxLength)].ToArray());
 
-    public LinkAnswer Value(int value) => Value(BitConverter.GetBytes(value));
+    /// <summary>A number. As in Linux, an option of IP is also read as one byte, where it fits and there is no room for more.</summary>
+    public LinkAnswer Value(int value) =>
+        Level == LinkOption.IpProtoIp && MaxLength is > 0 and < sizeof(int) && value is >= 0 and <= byte.MaxValue ? Value([(byte)value]) : Value(BitConverter.GetBytes(value));
+}
+
+/// <summary>Asks how long the packets of a datagram socket may be on their way to a destination.</summary>
+/// <param name="Destination">Family Unspecified: the connected peer.</param>
+public sealed record PathRequest(uint Id, ulong Handle, Sockaddr Destination) : LinkSocketRequest(LinkMessageType.Path, Id, Handle)
+{
+    /// <param name="mtu">The largest packet to the destination, in bytes.</param>
+    /// <param name="least">The largest packet that goes to any destination, as far as is known.</param>
+    /// <param name="reportsErrors">The socket has IP_RECVERR.</param>
+    public LinkAnswer Found(int mtu, int least, bool reportsErrors)
+    {
+        var body = new byte[4 * sizeof(int)];
+        BitConverter.TryWriteBytes(body, mtu);
+        BitConverter.TryWriteBytes(body.AsSpan(sizeof(int)), least);
+        BitConverter.TryWriteBytes(body.AsSpan(2 * sizeof(int)), reportsErrors ? 1 : 0);
+        return new(Type, Id, 0, body);
+    }
 }
 
 /// <summary>Sends one ICMP echo request. ETIMEDOUT if no reply comes in time; an ICMP error is answered as the error it means.</summary>
@@ -203,4 +222,12 @@ public sealed record AddGuestRequest(uint Id, IpAddress Address, int Mtu) : Link
 public sealed record RemoveAddressRequest(uint Id, IpAddress Address) : LinkRequest(LinkMessageType.RemoveAddress, Id)
 {
     public LinkAnswer Done() => Succeeded();
+}
+
+/// <summary>Asks for the driver's interfaces and their addresses, as many as fit an answer of <see cref="LinkInterface.MostInAnswer"/>.</summary>
+/// <param name="From">The number of the first entry.</param>
+public sealed record ListInterfacesRequest(uint Id, int From) : LinkRequest(LinkMessageType.ListInterfaces, Id)
+{
+    /// <param name="all">All entries, also those that the client does not ask for.</param>
+    public LinkAnswer Listed(IReadOnlyList<LinkInterface> all) => new(Type, Id, 0, LinkInterface.Write(all, From));
 }

@@ -107,10 +107,12 @@ public static class LinkRequestCodec
         LinkMessageType.SetOption => 40,
         LinkMessageType.GetOption => 40,
         LinkMessageType.Session => 16,
+        LinkMessageType.Path => 56,
         LinkMessageType.Ping => 56,
         LinkMessageType.Status => 16,
         LinkMessageType.AddAddress => 48,
         LinkMessageType.RemoveAddress => 48,
+        LinkMessageType.ListInterfaces => 24,
         LinkMessageType.AddGuest => 48,
         _ => InterfaceRequestCodec.HeadOf(type) is > 0 and var head ? head : -1,
     };
@@ -118,7 +120,7 @@ public static class LinkRequestCodec
     /// <summary>Where the request's address is; 0 if it has none.</summary>
     private static int AddressAt(LinkMessageType type) => type switch
     {
-        LinkMessageType.Connect or LinkMessageType.Bind => AfterHandle,
+        LinkMessageType.Connect or LinkMessageType.Bind or LinkMessageType.Path => AfterHandle,
         LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress or LinkMessageType.AddGuest => 16,
         _ => 0,
     };
@@ -143,8 +145,10 @@ public static class LinkRequestCodec
                 id, handle, ReadInt32LittleEndian(frame[24..]), ReadInt32LittleEndian(frame[28..]),
                 (int)Math.Min(ReadUInt32LittleEndian(frame[32..]), LinkProtocol.MaxOptionValue)),
             LinkMessageType.Session => new SessionRequest(id),
+            LinkMessageType.Path => new PathRequest(id, handle, address),
             LinkMessageType.Ping => ReadPing(id, address, frame),
             LinkMessageType.Status => new StatusRequest(id),
+            LinkMessageType.ListInterfaces => new ListInterfacesRequest(id, AtMost(ReadUInt32LittleEndian(frame[16..]), LinkProtocol.MaxInterfaceEntries, "first interface")),
             LinkMessageType.AddAddress => ReadAddAddress(id, address.Endpoint.Address, frame),
             LinkMessageType.RemoveAddress => new RemoveAddressRequest(id, address.Endpoint.Address),
             LinkMessageType.AddGuest => new AddGuestRequest(id, address.Endpoint.Address, AtMost(ReadUInt32LittleEndian(frame[44..]), ushort.MaxValue, "MTU")),
@@ -190,6 +194,9 @@ public static class LinkRequestCodec
             case BindRequest bind:
                 bind.Local.WriteTo(frame[AfterHandle..]);
                 break;
+            case PathRequest path:
+                path.Destination.WriteTo(frame[AfterHandle..]);
+                break;
             case ListenRequest listen:
                 WriteInt32LittleEndian(frame[AfterHandle..], listen.Backlog);
                 break;
@@ -212,6 +219,9 @@ public static class LinkRequestCodec
                 WriteUInt32LittleEndian(frame[44..], ping.Sequence);
                 WriteUInt32LittleEndian(frame[48..], (uint)ping.Size);
                 WriteUInt32LittleEndian(frame[52..], (uint)ping.TimeoutMilliseconds);
+                break;
+            case ListInterfacesRequest list:
+                WriteUInt32LittleEndian(frame[16..], (uint)list.From);
                 break;
             case AddAddressRequest add:
                 Sockaddr.From(new(add.Address, 0)).WriteTo(frame[16..]);

@@ -43,7 +43,6 @@ public sealed class StackForwarder : StackSocket
         _events = events;
         _counters = counters;
         _place = new TcpListener(tcp, default, default);
-        _place.BeginListening(1, default);
     }
 
     /// <summary>The host whose traffic this is.</summary>
@@ -140,7 +139,7 @@ public sealed class StackForwarder : StackSocket
         }
 
         var length = payload.TotalLength;
-        var packet = UdpSocket.WithHeadroom(payload, _ip.Pool);
+        var packet = UdpSendQueue.WithHeadroom(payload, _ip.Pool);
         new UdpHeader(from.Port, to.Port, (ushort)length).Emit(packet.Prepend(UdpHeader.Length));
         _counters.UdpOutDatagrams++;
         _ip.Send(packet, new IpSendInfo

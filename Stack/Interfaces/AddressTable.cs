@@ -19,7 +19,8 @@ internal enum AddressKind : byte
 }
 
 /// <summary>The addresses of one interface, or of all, with their prefixes. Comparing one by one is cheaper for a few addresses; many are hashed.</summary>
-internal sealed class AddressTable
+/// <param name="hasLoopback">127.0.0.0/8 is the stack's own, as on the loopback interface of a host (RFC 1122, 3.2.1.3): never an interface's, so that nothing on a wire reaches it.</param>
+internal sealed class AddressTable(bool hasLoopback = false)
 {
     private const int ScanLimit = 4;
 
@@ -45,6 +46,8 @@ internal sealed class AddressTable
             return AddressKind.Multicast;
         if (address.IsLimitedBroadcast)
             return AddressKind.Broadcast;
+        if (hasLoopback && address.IsV4 && address.IsLoopback)
+            return AddressKind.Own;
         if (scanned.Length == 0 && _kinds.TryGetValue(address, out var kind))
             return kind;
         return _guest is { } guest && address != guest && CanBeAHosts(address) ? AddressKind.Own : AddressKind.Other;

@@ -83,6 +83,8 @@ internal sealed class EthernetFraming : Framing, INeighborOutput
 
     public override bool TryTakeUndeliverable([NotNullWhen(true)] out PacketBuffer? packet) => _neighbors.TryTakeUndeliverable(out packet);
 
+    public override bool TryTakeMoved(ICollection<IpAddress> moved) => _neighbors.TryTakeMoved(moved);
+
     public override void ForgetNeighbors() => _neighbors.Clear();
 
     public void Transmit(PacketBuffer packet, MacAddress destination)

@@ -51,6 +51,10 @@ internal abstract class Framing
         return false;
     }
 
+    /// <summary>Takes the neighbours that have changed their hardware address.</summary>
+    /// <returns>False: there are none.</returns>
+    public virtual bool TryTakeMoved(ICollection<IpAddress> moved) => false;
+
     /// <summary>Forgets all neighbours and the packets that wait for them.</summary>
     public virtual void ForgetNeighbors()
     {

@@ -22,8 +22,8 @@ internal sealed class InterfaceTable
     /// <summary>The same, for walks on the packet's path.</summary>
     public ReadOnlySpan<NetworkInterface> Each => _each;
 
-    /// <summary>The addresses of all interfaces.</summary>
-    public AddressTable Addresses { get; } = new();
+    /// <summary>The addresses of all interfaces, and those of loopback.</summary>
+    public AddressTable Addresses { get; } = new(hasLoopback: true);
 
     /// <summary>The interface with an index; null if there is none, or if it has been removed.</summary>
     public NetworkInterface? this[int index] => (uint)index < Capacity ? _byIndex[index] : null;

@@ -21,6 +21,10 @@ internal interface IIpOutput
     /// <returns>None; NetworkUnreachable: no route; AddressNotAvailable: the source is not ours.</returns>
     StackError Route(IpAddress destination, IpAddress source, out IpRoute route);
 
+    /// <summary>The own address that packets from an interface to a destination come from; unspecified: there is no such interface, or it has no address.</summary>
+    /// <param name="interfaceIndex">As for <see cref="HasRoom"/>.</param>
+    IpAddress SourceOn(int interfaceIndex, IpAddress destination);
+
     /// <summary>Sends one packet and takes over its buffer, which begins with the transport header and has
     /// <see cref="BufferPool.HeaderRoom"/> minus the transport header of headroom; payload may be in fragments.</summary>
     void Send(PacketBuffer packet, in IpSendInfo info, Instant now);
@@ -29,6 +33,10 @@ internal interface IIpOutput
     /// <param name="packet">Begins with its IP header.</param>
     /// <param name="shardsTried">Number of shards before this one in which it has found no socket; less than the number of other shards.</param>
     void PassOn(PacketBuffer packet, int shardsTried);
+
+    /// <summary>The neighbour that packets to a destination are sent to; null if they stay in this stack, or go nowhere.</summary>
+    /// <param name="source">Our address towards it.</param>
+    IpAddress? NextHop(IpAddress destination, IpAddress source);
 
     /// <summary>A peer has shown that it is alive (an ACK of new data), so the neighbour entry need not be verified (RFC 4861, 7.3.1).</summary>
     /// <param name="source">Our address towards it.</param>

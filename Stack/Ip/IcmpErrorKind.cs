@@ -37,6 +37,11 @@ internal enum IcmpErrorKind
     PacketTooBig,
 }
 
+/// <summary>An ICMP error as a transport gets it.</summary>
+/// <param name="From">Who has sent it.</param>
+/// <param name="Mtu">With <see cref="IcmpErrorKind.PacketTooBig"/>: what the next link takes, in bytes.</param>
+internal readonly record struct IcmpErrorReport(IcmpErrorKind Kind, IpAddress From, byte Type, byte Code, int Mtu);
+
 /// <summary>Translates ICMP errors into the errors of sockets.</summary>
 internal static class IcmpErrorKinds
 {

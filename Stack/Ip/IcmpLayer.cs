@@ -98,7 +98,8 @@ public sealed class IcmpLayer
             return;
         var info = new IpReceiveInfo(
             IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), header.HopLimit, header.TrafficClass, false);
-        Report(info, info.Source, header.Protocol, packet.Span[header.HeaderLength..], IcmpErrorKind.HostUnreachable, 0, now);
+        var report = new IcmpErrorReport(IcmpErrorKind.HostUnreachable, info.Source, Icmpv4Type.DestinationUnreachable, Icmpv4Unreachable.Host, 0);
+        Report(info, header.Protocol, packet.Span[header.HeaderLength..], report, now);
     }
 
     /// <summary>Turns the request into its answer in place (RFC 1122, 3.2.2.6).</summary>
@@ -195,25 +196,23 @@ public sealed class IcmpLayer
 
         var sent = new IpReceiveInfo(
             IpAddress.FromV4(quoted.Source), IpAddress.FromV4(quoted.Destination), quoted.HopLimit, quoted.TrafficClass, false);
-        Report(sent, info.Source, quoted.Protocol, quote[quoted.HeaderLength..], kind, mtu, now);
+        Report(sent, quoted.Protocol, quote[quoted.HeaderLength..], new IcmpErrorReport(kind, info.Source, header.Type, header.Code, mtu), now);
     }
 
     /// <param name="sent">Source, which is ours, and destination of the lost packet.</param>
-    /// <param name="from">The sender of the error.</param>
-    private void Report(
-        in IpReceiveInfo sent, IpAddress from, byte protocol, ReadOnlySpan<byte> transport, IcmpErrorKind kind, int mtu, Instant now)
+    private void Report(in IpReceiveInfo sent, byte protocol, ReadOnlySpan<byte> transport, in IcmpErrorReport report, Instant now)
     {
         switch (protocol)
         {
             case IpProtocol.Tcp:
-                _tcp.ErrorReceived(sent, transport, kind, mtu, now);
+                _tcp.ErrorReceived(sent, transport, report.Kind, report.Mtu, now);
                 break;
             case IpProtocol.Udp:
-                _udp.ErrorReceived(sent, transport, kind);
+                _udp.ErrorReceived(sent, transport, report, now);
                 break;
             case IpProtocol.Icmp when Icmpv4View.TryParse(transport, out var echo) && echo.Type == Icmpv4Type.Echo
                 && _sockets.TryGetValue(echo.Identifier, out var socket):
-                socket.Refused(from, sent.Destination, echo.Sequence, kind.ToStackError(), now);
+                socket.Refused(report.From, sent.Destination, echo.Sequence, report.Kind.ToStackError(), now);
                 break;
             default:
                 _counters.IcmpInBadQuotes++;

@@ -28,6 +28,9 @@ public readonly struct IpAddress : IEquatable<IpAddress>, IComparable<IpAddress>
     /// <summary>0.0.0.0.</summary>
     public static readonly IpAddress AnyV4 = FromV4(0);
 
+    /// <summary>127.0.0.1.</summary>
+    public static readonly IpAddress LoopbackV4 = FromV4(0x7F00_0001);
+
     /// <summary>255.255.255.255.</summary>
     public static readonly IpAddress BroadcastV4 = FromV4(uint.MaxValue);
 

@@ -90,6 +90,9 @@ internal sealed class IpLayer : IIpOutput
         return StackError.None;
     }
 
+    public IpAddress SourceOn(int interfaceIndex, IpAddress destination) =>
+        interfaceIndex == InterfaceTable.Loopback ? destination : _interfaces[interfaceIndex]?.Own.SourceTowards(destination) ?? default;
+
     public void Send(PacketBuffer packet, in IpSendInfo info, Instant now)
     {
         _counters.IpOutRequests++;
@@ -132,6 +135,9 @@ internal sealed class IpLayer : IIpOutput
             egress.Framing.Send(packet, hop.NextHop, hop.Kind, now);
     }
 
+    public IpAddress? NextHop(IpAddress destination, IpAddress source) =>
+        TryFindHop(destination, source, out var hop) && hop.Egress is not null ? hop.NextHop : null;
+
     public void ConfirmReachable(IpAddress destination, IpAddress source, Instant now)
     {
         if (TryFindHop(destination, source, out var hop) && hop.Kind == AddressKind.Other)
@@ -166,12 +172,14 @@ internal sealed class IpLayer : IIpOutput
         if (destination.IsUnspecified || !destination.IsV4)
             return false;
         var by = source.IsUnspecified ? null : _interfaces.OwnerOf(source);
-        if (!source.IsUnspecified && by is null)
-            return false;
         var kind = Addresses.KindOf(destination);
+        // What loopback sends never leaves (RFC 1122, 3.2.1.3).
+        if (!source.IsUnspecified && by is null && !(kind == AddressKind.Own && Addresses.IsOwn(source)))
+            return false;
         if (kind == AddressKind.Own)
         {
-            hop = new Hop(destination, destination, kind, null);
+            // As in Linux, the source towards 127.0.0.0/8 is 127.0.0.1.
+            hop = new Hop(destination, destination.IsLoopback ? IpAddress.LoopbackV4 : destination, kind, null);
         }
         else if (Routes.TryFind(destination, by, out var nextHop, out var preferred, out var egress))
         {

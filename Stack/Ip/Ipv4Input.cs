@@ -128,11 +128,11 @@ internal sealed class Ipv4Input(
             case AddressKind.Multicast:
                 return destination == AllHosts || Refuse(ref counters.IpInAddrErrors);
             default:
+                if (destination >> 24 is 0 or 127 or >= 240)
+                    return Refuse(ref counters.IpInMartianDestination);
                 // Strong host model: the address of another interface cannot be reached through this one.
-                if (interfaces.Only is null && interfaces.Addresses.IsOwn(IpAddress.FromV4(destination)))
-                    return Refuse(ref counters.IpInOtherInterface);
-                return destination >> 24 is 0 or 127 or >= 240
-                    ? Refuse(ref counters.IpInMartianDestination)
+                return interfaces.Only is null && interfaces.Addresses.IsOwn(IpAddress.FromV4(destination))
+                    ? Refuse(ref counters.IpInOtherInterface)
                     : Refuse(ref counters.IpInAddrErrors);
         }
     }

@@ -35,7 +35,11 @@ internal sealed class NeighborTable(
     private static readonly TimeSpan DelayFirstProbeTime = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<IpAddress, Neighbor> _entries = [];
+    private readonly HashSet<IpAddress> _moved = [];
     private BufferQueue _undeliverable;
+
+    /// <summary>Transports are told of so many moves: each costs a walk over the connections, and whoever is on the network can claim addresses without end.</summary>
+    private TokenBucket _tellsMoved = new(perSecond: 10, burst: 20);
     private int _queuedBytes;
     private Neighbor? _last;
     private Neighbor? _newest;
@@ -96,7 +100,7 @@ internal sealed class NeighborTable(
             return;
         if (!neighbor.IsKnown)
         {
-            neighbor.HardwareAddress = hardware;
+            Move(neighbor, hardware, now);
             SetIdle(neighbor, NeighborState.Stale, now);
             SendWaiting(neighbor, now);
         }
@@ -114,7 +118,7 @@ internal sealed class NeighborTable(
             return false;
         var asked = neighbor.State is NeighborState.Incomplete or NeighborState.Probe;
         if (neighbor.State == NeighborState.Incomplete)
-            neighbor.HardwareAddress = hardware;
+            Move(neighbor, hardware, now);
         if (!asked || neighbor.HardwareAddress != hardware)
         {
             Heard(address, hardware, now);
@@ -135,9 +139,22 @@ internal sealed class NeighborTable(
         return true;
     }
 
+    /// <summary>Takes the neighbours that have changed their hardware address: what was in flight to the old one is lost.</summary>
+    /// <returns>False: there are none.</returns>
+    public bool TryTakeMoved(ICollection<IpAddress> moved)
+    {
+        if (_moved.Count == 0)
+            return false;
+        foreach (var address in _moved)
+            moved.Add(address);
+        _moved.Clear();
+        return true;
+    }
+
     /// <summary>Forgets all neighbours and drops the packets that wait for them.</summary>
     public void Clear()
     {
+        _moved.Clear();
         while (_oldest is { } neighbor)
             Remove(neighbor);
         while (TryTakeUndeliverable(out var packet))
@@ -290,7 +307,7 @@ internal sealed class NeighborTable(
         if (neighbor.State == NeighborState.Stale || (neighbor.State == NeighborState.Reachable && now >= neighbor.ReachableUntil))
         {
             counters.ArpMoves++;
-            neighbor.HardwareAddress = hardware;
+            Move(neighbor, hardware, now);
             SetIdle(neighbor, NeighborState.Stale, now);
             return;
         }
@@ -303,6 +320,13 @@ internal sealed class NeighborTable(
             timers.Arm(neighbor, Instant.Min(neighbor.Deadline, neighbor.Solicited + ContestedTime));
         else
             Begin(neighbor, NeighborState.Probe, now);
+    }
+
+    private void Move(Neighbor neighbor, MacAddress hardware, Instant now)
+    {
+        if (neighbor.HardwareAddress != default && neighbor.HardwareAddress != hardware && _tellsMoved.TryTake(now))
+            _moved.Add(neighbor.Address);
+        neighbor.HardwareAddress = hardware;
     }
 
     private void Fail(Neighbor neighbor, Instant now)

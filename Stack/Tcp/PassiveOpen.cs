@@ -20,7 +20,7 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
     /// <param name="shardsTried">See <see cref="IpReceiveInfo.ShardsTried"/>.</param>
     public void ListenerReceives(in TcpPair pair, ref TcpHeader header, PacketBuffer segment, int start, int shardsTried, Instant now)
     {
-        var listener = tcp.Ports.Find(pair.Local);
+        var listener = tcp.Ports.Find(pair);
         if (listener is null || header.Has(TcpFlags.Rst | TcpFlags.Ack))
         {
             if (listener is not null && !header.Has(TcpFlags.Rst | TcpFlags.Syn) && CookieReturns(listener, pair, ref header, segment, now))
@@ -150,7 +150,7 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
     /// <summary>Answers a SYN and forgets it. Window scaling and SACK are agreed on only if timestamps can carry them back.</summary>
     private void AnswerWithCookie(TcpListener listener, in TcpPair pair, in TcpHeader syn, int mtu, Instant now)
     {
-        listener.OverflowedAt = now;
+        listener.Group!.OverflowedAt = now;
         tcp.Counters.TcpExtTCPReqQFullDoCookies++;
         tcp.Counters.TcpExtSyncookiesSent++;
         var offer = SynOptions.Of(syn, tcp.Options);
@@ -168,7 +168,7 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
     /// data, when the acknowledgement and the first data were lost; they will be sent again (Linux resets the connection).</returns>
     private bool CookieReturns(TcpListener listener, in TcpPair pair, ref TcpHeader header, PacketBuffer segment, Instant now)
     {
-        if (!tcp.Options.SynCookies || now - listener.OverflowedAt > SynCookies.Lifetime)
+        if (!tcp.Options.SynCookies || now - listener.Group!.OverflowedAt > SynCookies.Lifetime)
             return false;
         var iss = header.Acknowledgment - 1;
         var irs = header.Sequence - 1;

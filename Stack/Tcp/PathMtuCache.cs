@@ -26,6 +26,14 @@ internal sealed class PathMtuCache
         return linkMtu;
     }
 
+    /// <returns>The least path MTU that is known, at most <paramref name="linkMtu"/>.</returns>
+    public int Least(int linkMtu, Instant now)
+    {
+        foreach (var entry in _byAge)
+            linkMtu = entry.Until > now ? Math.Min(linkMtu, entry.Mtu) : linkMtu;
+        return linkMtu;
+    }
+
     public void Set(IpAddress destination, int mtu, Instant now)
     {
         if (_byDestination.TryGetValue(destination, out var node))

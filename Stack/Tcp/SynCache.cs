@@ -39,7 +39,7 @@ internal sealed class SynCache(TcpLayer tcp)
 
     public void TimedOut(TcpEmbryo embryo, Instant now)
     {
-        if (embryo.Retries >= tcp.Options.SynAckRetries)
+        if (embryo.Retries >= tcp.Options.SynAckRetries && (!embryo.WaitsForData || embryo.Retries >= embryo.Listener.Options.Value.DeferAccept))
         {
             tcp.Counters.TcpExtTCPTimeoutSynAck++;
             tcp.Counters.TcpAttemptFails++;
@@ -48,8 +48,13 @@ internal sealed class SynCache(TcpLayer tcp)
         }
 
         embryo.Retries++;
-        tcp.Counters.TcpRetransSegs++;
-        Answer(embryo, now);
+        // A peer that has acknowledged is only asked again when its time is nearly over (syn_ack_recalc): its next acknowledgement makes the connection.
+        if (!embryo.WaitsForData || embryo.Retries >= embryo.Listener.Options.Value.DeferAccept)
+        {
+            tcp.Counters.TcpRetransSegs++;
+            Answer(embryo, now);
+        }
+
         tcp.Timers.Arm(embryo, now + default(RoundTripTime).Timeout(tcp.Options, tcp.Options.InitialRto, embryo.Retries));
     }
 
@@ -131,7 +136,11 @@ internal sealed class SynCache(TcpLayer tcp)
             return false;
         }
 
-        return true;
+        if (segment.Length > 0 || header.Has(TcpFlags.Fin) || embryo.Retries >= embryo.Listener.Options.Value.DeferAccept)
+            return true;
+        embryo.WaitsForData = true;
+        tcp.Counters.TcpExtTCPDeferAcceptDrop++;
+        return false;
     }
 
     /// <summary>The handshake is done: a connection takes the embryo's place.</summary>
@@ -231,5 +240,5 @@ internal sealed class SynCache(TcpLayer tcp)
     }
 
     /// <summary>The window of a SYN-ACK, which is never scaled.</summary>
-    private ushort WindowOf(TcpListener listener) => (ushort)Math.Min(ReceiveBufferOf(listener), ushort.MaxValue);
+    private ushort WindowOf(TcpListener listener) => (ushort)Math.Min(Math.Min(ReceiveBufferOf(listener), listener.Options.Value.WindowClamp is > 0 and var clamp ? clamp : int.MaxValue), ushort.MaxValue);
 }

@@ -3,7 +3,7 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Stack.Tcp;
 
 /// <summary>
-/// A reserved local port, as after bind(2). Nobody else can bind it, and a SYN to it is answered with RST. It becomes a listener or a connection, or is
+/// A reserved local port, as after bind(2). Only those with whom it is shared can bind it too, and a SYN to it is answered with RST. It becomes a listener or a connection, or is
 /// released.
 /// </summary>
 public sealed class TcpBinding : StackSocket
@@ -37,14 +37,18 @@ public sealed class TcpBinding : StackSocket
     }
 
     /// <summary>Listens on the port, and uses the binding up.</summary>
-    /// <returns>None; InvalidArgument when the binding has been used before.</returns>
+    /// <returns>None; InvalidArgument when the binding has been used before; AddressInUse: another socket with SO_REUSEADDR listens on the port by now, and the
+    /// binding is as before.</returns>
     public StackError Listen(int backlog, in TcpSocketOptions options, out TcpListener? listener)
     {
-        listener = _used ? null : _place;
-        if (listener is null)
+        listener = null;
+        if (_used)
             return StackError.InvalidArgument;
+        var error = _place.BeginListening(backlog, options);
+        if (error != StackError.None)
+            return error;
         _used = true;
-        listener.BeginListening(backlog, options);
+        listener = _place;
         return StackError.None;
     }
 }

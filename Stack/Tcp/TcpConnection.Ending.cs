@@ -158,26 +158,17 @@ internal sealed partial class TcpConnection
         }
     }
 
-    /// <summary>Nobody reads any more: the peer's FIN is not waited for for ever, as in Linux (tcp_fin_timeout).</summary>
+    /// <summary>Nobody reads any more: the peer's FIN is not waited for for ever, as in Linux (tcp_fin_timeout, TCP_LINGER2).</summary>
     private void WaitForFin(Instant now)
     {
-        _finWait2At = now + Layer.Options.FinWait2;
+        _finWait2At = now + Options.FinWait2Or(Layer.Options.FinWait2);
         WantOutput();
     }
 
     /// <summary>Both FINs are exchanged. A record takes this socket's place; what is left to it is to send the acknowledgement that is due.</summary>
     private void EnterTimeWait(Instant now)
     {
-        var record = new TcpTimeWait(Layer, Pair, Hash)
-        {
-            SndNxt = Sender.SndNxt,
-            RcvNxt = Receiver.RcvNxt,
-            TsRecent = Timestamps.Recent,
-            Timestamps = Timestamps.AreUsed,
-            HopLimit = Options.HopLimit,
-            TrafficClass = Options.TrafficClass,
-            Window = Receiver.LastWindow,
-        };
+        var record = TcpTimeWait.Of(this);
         State = TcpState.TimeWait;
         Layer.EnterTimeWait(this, record, now);
         FreeQueues();
@@ -202,7 +193,8 @@ internal sealed partial class TcpConnection
     {
         SoftErrors.Clear();
         UserTimeout.Restart(now);
-        ConfirmReachable(now);
+        if (_reachability.IsNews(now))
+            Layer.Ip.ConfirmReachable(RemoteAddress, LocalAddress, now);
     }
 
     /// <summary>The peer does not answer, or not in time.</summary>
@@ -210,15 +202,5 @@ internal sealed partial class TcpConnection
     {
         Layer.Counters.TcpExtTCPAbortOnTimeout++;
         End(SoftErrors.ReasonForTimeout);
-    }
-
-    /// <summary>Tells the IP layer that the peer is there, once per second.</summary>
-    private void ConfirmReachable(Instant now)
-    {
-        var second = (uint)(now.Milliseconds / 1000);
-        if (second == _confirmedSecond)
-            return;
-        _confirmedSecond = second;
-        Layer.Ip.ConfirmReachable(RemoteAddress, LocalAddress, now);
     }
 }

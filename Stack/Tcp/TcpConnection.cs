@@ -27,8 +27,7 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
     /// <summary>When the peer's FIN is waited for no longer.</summary>
     private Instant _finWait2At = Instant.Never;
 
-    /// <summary>The second in which the IP layer was last told that the peer is there.</summary>
-    private uint _confirmedSecond = uint.MaxValue;
+    private Reachability _reachability = new();
 
     /// <summary>Bytes that the layer's account has of this connection.</summary>
     private long _charged;
@@ -105,6 +104,7 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
     public void SetOptions(in TcpSocketOptions options, Instant now)
     {
         var algorithm = Sender.Algorithm;
+        Sender.OptionsChange(options);
         _options = Layer.Shared(options);
         if (algorithm != Sender.Algorithm)
             Sender.ChangeCongestionControl(now);
@@ -218,6 +218,14 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
             End(StackError.TimedOut);
         if (State is not (TcpState.Closed or TcpState.TimeWait))
             WantOutput();
+    }
+
+    /// <summary>Packets get through again: what waits for a time-out is sent at once.</summary>
+    public void PathRepaired(Instant now)
+    {
+        _handshake?.PathRepaired();
+        if (Sender.PathRepaired(now))
+            Layer.Timers.Arm(this, now);
     }
 
     public void WantOutput() => Layer.Turns.Add(Socket);

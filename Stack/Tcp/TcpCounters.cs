@@ -38,6 +38,9 @@ public sealed class TcpCounters
     public long TcpExtListenOverflows;
     public long TcpExtListenDrops;
     public long TcpExtTCPReqQFullDrop;
+
+    /// <summary>Acknowledgements that made no connection because the listener waits for data (TCP_DEFER_ACCEPT).</summary>
+    public long TcpExtTCPDeferAcceptDrop;
     public long TcpExtTCPReqQFullDoCookies;
     public long TcpExtSyncookiesSent;
     public long TcpExtSyncookiesRecv;

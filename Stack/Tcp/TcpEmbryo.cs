@@ -17,6 +17,9 @@ internal sealed class TcpEmbryo(TcpListener listener, in TcpPair pair, uint hash
     /// <summary>The SYN-ACK was sent more than once, so its acknowledgement measures no round trip (Karn).</summary>
     public bool AnsweredOften;
 
+    /// <summary>The peer has acknowledged, and its first data makes the connection (TCP_DEFER_ACCEPT).</summary>
+    public bool WaitsForData;
+
     /// <summary>The SYN-ACK carries a Fast Open cookie.</summary>
     public bool GivesFastOpenCookie;
 

@@ -42,6 +42,19 @@ public sealed partial class TcpLayer
     /// <summary>The least MTU to which routers can lower a path.</summary>
     internal static int LeastPathMtu(IpAddress destination) => destination.IsV4 ? MinPathMtuV4 : MinPathMtuV6;
 
+    /// <summary>Neighbours have changed their hardware address, as in a fail-over: what was in flight to them is lost, and is sent again at once. A time-out may have
+    /// been doubled several times by then.</summary>
+    /// <param name="interfaceIndex">The neighbours' interface.</param>
+    internal void NeighborsMoved(byte interfaceIndex, HashSet<IpAddress> neighbors, Instant now)
+    {
+        foreach (var entry in Table.Snapshot())
+        {
+            if (entry is TcpConnection connection && connection.Interface == interfaceIndex
+                && Ip.NextHop(connection.RemoteAddress, connection.LocalAddress) is { } hop && neighbors.Contains(hop))
+                connection.PathRepaired(now);
+        }
+    }
+
     /// <summary>An address is no longer ours: everything bound to it ends.</summary>
     /// <param name="tellsPeers">The address goes with its interface, and no other host takes it over: peers are sent a reset.</param>
     internal void AddressRemoved(IpAddress address, bool tellsPeers, Instant now)

@@ -98,8 +98,8 @@ public sealed partial class TcpLayer
     /// <param name="options">With <see cref="TcpSocketOptions.FastOpen"/>, and a known cookie, Connected comes at once, and the first Write sends the
     /// SYN.</param>
     /// <param name="socket">Null unless None is returned.</param>
-    /// <returns>None; NetworkUnreachable; AddressNotAvailable: the local address is not ours, or the same connection exists or is in TIME-WAIT;
-    /// AddressInUse: no ephemeral port is free; NoBufferSpace: too many sockets; InvalidArgument: no host can have that remote endpoint.</returns>
+    /// <returns>None; NetworkUnreachable; AddressNotAvailable: the local address is not ours, no ephemeral port is free, or the same connection exists or is in
+    /// TIME-WAIT; NoBufferSpace: too many sockets; InvalidArgument: no host can have that remote endpoint.</returns>
     public StackError Connect(IpEndpoint remote, IpEndpoint local, in TcpSocketOptions options, Instant now, out TcpSocket? socket)
     {
         socket = null;
@@ -124,7 +124,7 @@ public sealed partial class TcpLayer
         var pair = new TcpPair(new IpEndpoint(route.Source, local.Port), remote);
         TcpTimeWait? replaced = null;
         if (local.Port == 0 ? !Ports.TryChoose(ref pair) : !Ports.IsFree(pair, now, out replaced))
-            return local.Port == 0 ? StackError.AddressInUse : StackError.AddressNotAvailable;
+            return StackError.AddressNotAvailable;
 
         var sequence = Secrets.InitialSequence(pair, now);
         if (replaced is not null)
@@ -146,23 +146,23 @@ public sealed partial class TcpLayer
     /// <param name="local">An own address or a wildcard (:: serves both families); with port 0 the stack chooses one.</param>
     /// <param name="backlog">How many finished connections may wait to be accepted; less than 1 counts as 1.</param>
     /// <param name="options">The options that connections inherit. With <see cref="TcpSocketOptions.FastOpenQueue"/> above 0 (or after
-    /// <see cref="TcpListener.SetFastOpenQueue"/>) a connection whose SYN has a valid Fast Open cookie is Acceptable at once, in SYN-RECEIVED, with its
+    /// <see cref="TcpListener.SetOptions"/>) a connection whose SYN has a valid Fast Open cookie is Acceptable at once, in SYN-RECEIVED, with its
     /// data.</param>
     /// <param name="listener">Null unless None is returned.</param>
-    /// <returns>None; AddressInUse: another listener has the port, or connections use it and <see cref="TcpSocketOptions.ReuseAddress"/> is not set;
-    /// AddressNotAvailable: the address is not ours.</returns>
+    /// <returns>None; AddressInUse: a listener or connections have the port, and do not share it (<see cref="PortSharing"/>); AddressNotAvailable: the address is
+    /// not ours.</returns>
     public StackError Listen(IpEndpoint local, int backlog, in TcpSocketOptions options, out TcpListener? listener)
     {
-        var error = Reserve(local, options, out listener);
+        var error = Reserve(local, new PortSharing { ReuseAddress = options.ReuseAddress, ReusePort = options.ReusePort }, out listener);
         listener?.BeginListening(backlog, options);
         return error;
     }
 
     /// <summary>Reserves a port for later use, as bind(2) does, under the rules of <see cref="Listen"/>.</summary>
     /// <param name="binding">Null unless None is returned.</param>
-    public StackError Bind(IpEndpoint local, bool reuseAddress, out TcpBinding? binding)
+    public StackError Bind(IpEndpoint local, in PortSharing sharing, out TcpBinding? binding)
     {
-        var error = Reserve(local, new TcpSocketOptions { ReuseAddress = reuseAddress }, out var place);
+        var error = Reserve(local, sharing, out var place);
         binding = place is null ? null : new TcpBinding(place);
         return error;
     }
@@ -203,14 +203,17 @@ public sealed partial class TcpLayer
     /// <summary>The timestamp clock: 1 ms (RFC 7323, 5.4).</summary>
     internal static uint TimestampClock(Instant now) => (uint)now.Milliseconds;
 
-    private StackError Reserve(IpEndpoint local, in TcpSocketOptions options, out TcpListener? listener)
+    private StackError Reserve(IpEndpoint local, in PortSharing sharing, out TcpListener? listener)
     {
         listener = null;
         if (!local.Address.IsUnspecified && Ip.Route(local.Address, local.Address, out _) == StackError.AddressNotAvailable)
             return StackError.AddressNotAvailable;
-        if (local.Port == 0 ? !Ports.TryChoose(ref local) : !Ports.CanListen(local, options.ReuseAddress))
+        if (local.Port == 0 && !Ports.TryChoose(ref local))
             return StackError.AddressInUse;
-        listener = new TcpListener(this, local, options);
+        var place = new TcpListener(this, local, sharing);
+        if (!Ports.MayShare(place) || !Ports.MayShareWithConnections(place))
+            return StackError.AddressInUse;
+        listener = place;
         Ports.Add(listener);
         return StackError.None;
     }

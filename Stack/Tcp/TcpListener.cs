@@ -9,11 +9,15 @@ public sealed class TcpListener : StackSocket
     internal System.Runtime.CompilerServices.StrongBox<TcpSocketOptions> Options;
     internal TcpListener? NextOnPort;
 
+    /// <summary>Decides who else may have the port.</summary>
+    internal PortSharing Sharing;
+
+    /// <summary>The listeners among which connections are spread; null while the port is only reserved. With <see cref="PortSharing.ReusePort"/> it may have other
+    /// members.</summary>
+    internal ReusePortGroup<TcpListener>? Group;
+
     /// <summary>Number of connections in SYN-RECEIVED that came through this listener.</summary>
     internal int EmbryonicCount;
-
-    /// <summary>When a SYN was last answered with a cookie.</summary>
-    internal Instant OverflowedAt = new(long.MinValue / 2);
 
     /// <summary>Number of connections opened by Fast Open whose handshake is not done.</summary>
     internal int FastOpenCount;
@@ -27,11 +31,12 @@ public sealed class TcpListener : StackSocket
     /// <summary>The times until which such resets count, earliest first.</summary>
     private Queue<Instant>? _fastOpenResets;
 
-    internal TcpListener(TcpLayer layer, IpEndpoint local, in TcpSocketOptions options)
+    internal TcpListener(TcpLayer layer, IpEndpoint local, in PortSharing sharing)
     {
         Layer = layer;
         Local = local;
-        Options = new(options);
+        Sharing = sharing;
+        Options = new(default(TcpSocketOptions));
     }
 
     /// <summary>The address, which may be a wildcard, and the port.</summary>
@@ -46,7 +51,7 @@ public sealed class TcpListener : StackSocket
     public bool IsClosed { get; private set; }
 
     /// <summary>False while the port is only reserved (<see cref="TcpBinding"/>).</summary>
-    internal bool IsListening { get; private set; }
+    internal bool IsListening => Group is not null;
 
     internal bool IsFull => Waiting >= Backlog;
 
@@ -74,8 +79,11 @@ public sealed class TcpListener : StackSocket
             socket.Abort(now);
     }
 
-    /// <summary>TCP_FASTOPEN: sets <see cref="TcpSocketOptions.FastOpenQueue"/> of a socket that is listening.</summary>
-    public void SetFastOpenQueue(int length) => Options = new(Options.Value with { FastOpenQueue = length });
+    /// <summary>Sets the options of a socket that is listening. Connections that are made from now on have them.</summary>
+    public void SetOptions(in TcpSocketOptions options) => Options = new(options);
+
+    /// <summary>The options that its connections begin with.</summary>
+    public TcpSocketOptions SocketOptions => Options.Value;
 
     internal bool HasFastOpenPlace(Instant now)
     {
@@ -86,11 +94,16 @@ public sealed class TcpListener : StackSocket
 
     internal void FastOpenReset(Instant now) => (_fastOpenResets ??= new()).Enqueue(now + FastOpenResetTime);
 
-    internal void BeginListening(int backlog, in TcpSocketOptions options)
+    /// <returns>None; AddressInUse: another listener has the port, which it could not know of when it was reserved.</returns>
+    internal StackError BeginListening(int backlog, in TcpSocketOptions options)
     {
+        Sharing = Sharing with { ReuseAddress = options.ReuseAddress, ReusePort = options.ReusePort };
+        if (!Layer.Ports.MayShare(this))
+            return StackError.AddressInUse;
         Backlog = Math.Max(1, backlog);
         Options = new(options);
-        IsListening = true;
+        Layer.Ports.BeginListening(this);
+        return StackError.None;
     }
 
     internal void Enqueue(TcpSocket socket)

@@ -17,6 +17,7 @@ internal sealed class TcpPorts(TcpTable table, EphemeralPorts ephemeral)
 
     public void Remove(TcpListener listener)
     {
+        listener.Group?.Remove(listener);
         ref var link = ref CollectionsMarshal.GetValueRefOrNullRef(_listeners, listener.Local.Port)!;
         if (link == listener && listener.NextOnPort is null)
         {
@@ -30,8 +31,31 @@ internal sealed class TcpPorts(TcpTable table, EphemeralPorts ephemeral)
         listener.NextOnPort = null;
     }
 
-    /// <summary>The listener for an address: first one bound to it, then a wildcard of its family, then a wildcard of both.</summary>
-    public TcpListener? Find(IpEndpoint local)
+    /// <summary>A reserved port begins to listen: it joins the listeners on the same address with which it shares the port, or has the address alone.</summary>
+    public void BeginListening(TcpListener listener)
+    {
+        var other = _listeners[listener.Local.Port];
+        while (other is not null && !(other.IsListening && other.Local == listener.Local && listener.Sharing.IsGroupOf(other.Sharing)))
+            other = other.NextOnPort;
+        if (other is null)
+        {
+            listener.Group = new ReusePortGroup<TcpListener>(listener);
+            return;
+        }
+
+        listener.Group = other.Group;
+        listener.Group!.Add(listener);
+    }
+
+    /// <summary>The listener for a connection: first one bound to the local address, then a wildcard of its family, then a wildcard of both. Of several on the
+    /// same address, always the same one for a connection.</summary>
+    public TcpListener? Find(in TcpPair pair)
+    {
+        var best = Find(pair.Local);
+        return best is { Sharing.ReusePort: true } ? best.Group!.Choose(table.HashOf(pair)) : best;
+    }
+
+    private TcpListener? Find(IpEndpoint local)
     {
         if (!_listeners.TryGetValue(local.Port, out var candidate))
             return null;
@@ -43,32 +67,35 @@ internal sealed class TcpPorts(TcpTable table, EphemeralPorts ephemeral)
             var address = candidate.Local.Address;
             if (address == local.Address)
                 return candidate;
-            if (Matches(address, local.Address) && (best is null || address.IsV4))
+            if (Matches(candidate, local.Address) && (best is null || address.IsV4))
                 best = candidate;
         }
 
         return best;
     }
 
-    /// <summary>Whether a port may be reserved for a listener.</summary>
-    public bool CanListen(IpEndpoint local, bool reuse)
+    /// <summary>Whether all reservations and listeners that have the port on the same address share it (inet_csk_bind_conflict).</summary>
+    public bool MayShare(TcpListener place)
     {
-        if (_listeners.TryGetValue(local.Port, out var other))
+        for (var other = _listeners.GetValueOrDefault(place.Local.Port); other is not null; other = other.NextOnPort)
         {
-            for (; other is not null; other = other.NextOnPort!)
-            {
-                // As on BSD, a wildcard and a single address may share a port if both allow it; two listeners on the same address may not.
-                if (other.Local.Address == local.Address || (Overlap(other.Local.Address, local.Address) && !(reuse && other.Options.Value.ReuseAddress)))
-                    return false;
-            }
+            var isShared = (place.Sharing.ReuseAddress && other.Sharing.ReuseAddress && !other.IsListening) || place.Sharing.SharesPort(other.Sharing);
+            if (other != place && !isShared && Overlap(other, place))
+                return false;
         }
 
-        if (reuse || !table.UsesPort(local.Port))
+        return true;
+    }
+
+    /// <summary>Whether all connections that use the port share it.</summary>
+    public bool MayShareWithConnections(TcpListener place)
+    {
+        if (!table.UsesPort(place.Local.Port))
             return true;
         // The application asks for this, not the network, and rarely: a walk through all connections is acceptable.
         foreach (var entry in table.Snapshot())
         {
-            if (entry.LocalPort == local.Port && Overlap(entry.LocalAddress, local.Address))
+            if (entry.LocalPort == place.Local.Port && Matches(place, entry.LocalAddress) && !IsShared(entry, place.Sharing))
                 return false;
         }
 
@@ -117,8 +144,15 @@ internal sealed class TcpPorts(TcpTable table, EphemeralPorts ephemeral)
         return entry is null || (replaced is { Timestamps: true } && now - replaced.Since > TimeSpan.FromSeconds(1));
     }
 
-    private static bool Matches(IpAddress listening, IpAddress local) =>
-        listening.IsUnspecified ? listening == IpAddress.Unspecified || local.IsV4 : listening == local;
+    /// <summary>A connection has the options of its listener. One in SYN-RECEIVED does not hold a port.</summary>
+    private static bool IsShared(TcpEntry entry, in PortSharing sharing) => entry switch
+    {
+        TcpConnection connection => (sharing.ReuseAddress && connection.Options.ReuseAddress) || (sharing.ReusePort && connection.Options.ReusePort),
+        TcpTimeWait timeWait => (sharing.ReuseAddress && timeWait.ReuseAddress) || (sharing.ReusePort && timeWait.ReusePort),
+        _ => true,
+    };
 
-    private static bool Overlap(IpAddress a, IpAddress b) => Matches(a, b) || Matches(b, a);
+    private static bool Matches(TcpListener listening, IpAddress local) => listening.Sharing.Covers(listening.Local.Address, local);
+
+    private static bool Overlap(TcpListener a, TcpListener b) => PortSharing.Overlap(a.Local.Address, a.Sharing, b.Local.Address, b.Sharing);
 }

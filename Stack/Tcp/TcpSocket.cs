@@ -55,6 +55,21 @@ public sealed class TcpSocket : StackSocket
     /// <summary>Bytes that the send queue may hold.</summary>
     public int SendBuffer => Sender.BufferLimit;
 
+    /// <summary>Bytes that are written and were never sent (SIOCOUTQNSD).</summary>
+    public int UnsentBytes => Math.Max(0, Sender.Unsent);
+
+    /// <summary>Bytes that are written and not acknowledged (SIOCOUTQ).</summary>
+    public int QueuedBytes => Sender.QueuedBytes;
+
+    /// <summary>The largest packet that the path takes, in bytes (IP_MTU).</summary>
+    public int PathMtu => Sender.Path.Mtu;
+
+    /// <summary>TCP_QUICKACK: whether acknowledgements leave without waiting for data.</summary>
+    public bool AcknowledgesQuickly => Receiver.AcknowledgesQuickly;
+
+    /// <summary>TCP_QUICKACK as in Linux: an odd value sends an acknowledgement that waits; an even one lets later ones wait for data, after that if it is not 0.</summary>
+    public void AcknowledgeQuickly(int value) => Receiver.AcknowledgeQuickly(value);
+
     public TcpInfo Info => new()
     {
         State = State,
@@ -85,8 +100,8 @@ public sealed class TcpSocket : StackSocket
         SoftError = _connection.SoftErrors.Last,
     };
 
-    /// <summary>Sets options on a living connection. A changed buffer, NoDelay, keepalive or user time-out takes effect at once. ReuseAddress and MaxSegment
-    /// have no effect after the handshake.</summary>
+    /// <summary>Sets options on a living connection. A changed buffer, NoDelay, keepalive or user time-out takes effect at once. ReuseAddress, MaxSegment,
+    /// SynRetries and DeferAccept have no effect after the handshake. Taking a cork out sends what it has kept back.</summary>
     public void SetOptions(in TcpSocketOptions options, Instant now) => _connection.SetOptions(options, now);
 
     /// <summary>Gives the received bytes to the caller, as a chain linked by <see cref="PacketBuffer.Next"/>.</summary>

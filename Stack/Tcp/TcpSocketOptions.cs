@@ -15,8 +15,33 @@ public readonly record struct TcpSocketOptions
     /// <summary>TCP_NODELAY: small segments do not wait for acknowledgements (Nagle's algorithm off).</summary>
     public bool NoDelay { get; init; }
 
-    /// <summary>SO_REUSEADDR: a listener may take a port that only connections, or their TIME-WAIT, still use.</summary>
+    /// <summary>TCP_CORK: only full segments leave. What is left over goes when the cork is taken out, or after 200 ms.</summary>
+    public bool Cork { get; init; }
+
+    /// <summary>SO_MAX_PACING_RATE in bytes per second; 0: no bound. Retransmissions count, and are not kept back.</summary>
+    public uint MaxPacingRate { get; init; }
+
+    /// <summary>TCP_WINDOW_CLAMP: the largest window to announce, in bytes; 0: the receive buffer decides.</summary>
+    public int WindowClamp { get; init; }
+
+    /// <summary>TCP_SYNCNT: how often a SYN is sent again; 0 takes the stack's.</summary>
+    public byte SynRetries { get; init; }
+
+    /// <summary>TCP_DEFER_ACCEPT of a listener: a connection is made by the peer's first data, or by the acknowledgement of a SYN-ACK that was sent again this many times.
+    /// 0: by any acknowledgement.</summary>
+    public byte DeferAccept { get; init; }
+
+    /// <summary>TCP_LINGER2: how long the peer's FIN is waited for once nobody reads any more; 0 takes the stack's, a negative time does not wait.</summary>
+    public TimeSpan FinWait2 { get; init; }
+
+    /// <summary><see cref="FinWait2"/> as a time that is not negative.</summary>
+    public TimeSpan FinWait2Or(TimeSpan ofStack) => FinWait2 == TimeSpan.Zero ? ofStack : FinWait2 > TimeSpan.Zero ? FinWait2 : TimeSpan.Zero;
+
+    /// <summary>SO_REUSEADDR: a listener may take a port that only connections, or their TIME-WAIT, still use. They need the option too.</summary>
     public bool ReuseAddress { get; init; }
+
+    /// <inheritdoc cref="PortSharing.ReusePort"/>
+    public bool ReusePort { get; init; }
 
     /// <summary>SO_KEEPALIVE.</summary>
     public bool KeepAlive { get; init; }

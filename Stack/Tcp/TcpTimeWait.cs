@@ -12,6 +12,22 @@ internal sealed class TcpTimeWait(TcpLayer layer, in TcpPair pair, uint hash) : 
     public byte HopLimit;
     public byte TrafficClass;
     public bool Timestamps;
+    public bool ReuseAddress;
+    public bool ReusePort;
+
+    /// <summary>What is to be remembered of a connection.</summary>
+    public static TcpTimeWait Of(TcpConnection connection) => new(connection.Layer, connection.Pair, connection.Hash)
+    {
+        SndNxt = connection.Sender.SndNxt,
+        RcvNxt = connection.Receiver.RcvNxt,
+        TsRecent = connection.Timestamps.Recent,
+        Timestamps = connection.Timestamps.AreUsed,
+        HopLimit = connection.Options.HopLimit,
+        TrafficClass = connection.Options.TrafficClass,
+        ReuseAddress = connection.Options.ReuseAddress,
+        ReusePort = connection.Options.ReusePort,
+        Window = connection.Receiver.LastWindow,
+    };
 
     protected internal override void Fire(Instant now) => layer.TimeWaits.Remove(this);
 }

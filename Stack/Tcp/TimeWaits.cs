@@ -50,7 +50,7 @@ internal sealed class TimeWaits(TcpLayer tcp)
 
         var older = record.Timestamps && header.HasTimestamp && Seq.Lt(header.TimestampValue, record.TsRecent);
         if (header.Has(TcpFlags.Syn) && !header.Has(TcpFlags.Ack) && !older && IsNew(record, header)
-            && tcp.Ports.Find(record.Pair.Local) is var listener && (listener is not null || tcp.Passive.Forwarder is not null))
+            && tcp.Ports.Find(record.Pair) is var listener && (listener is not null || tcp.Passive.Forwarder is not null))
         {
             // RFC 9293, 3.10.7.4 (MAY-2), RFC 6191: no old segment can be as new as this one.
             tcp.Counters.TcpExtTWRecycled++;

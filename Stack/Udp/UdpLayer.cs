@@ -4,12 +4,19 @@ using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
+using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Stack.Udp;
 
 /// <summary>UDP (RFC 768, RFC 1122 4.1).</summary>
 public sealed class UdpLayer
 {
+    /// <summary>The key by which datagrams are spread.</summary>
+    private const uint GroupKey = 1;
+
+    /// <summary>Path MTUs below this are not believed: a forged ICMP message costs at most so much (net.ipv4.route.min_pmtu).</summary>
+    private const int LeastPathMtu = 552;
+
     private readonly UdpOptions _options;
     private readonly AddressTable _addresses;
     private readonly IcmpErrors _errors;
@@ -29,6 +36,7 @@ public sealed class UdpLayer
         Ip = ip;
         Events = events;
         Counters = counters;
+        Table = new UdpSocketTable(random.DeriveHash(GroupKey));
     }
 
     /// <summary>How much memory is left on the machine or in the control group. Once it is exhausted, received datagrams are dropped.</summary>
@@ -46,7 +54,10 @@ public sealed class UdpLayer
 
     internal StackCounters Counters { get; }
 
-    internal UdpSocketTable Table { get; } = new();
+    internal UdpSocketTable Table { get; }
+
+    /// <summary>What routers have said about paths that datagrams take. TCP has its own, which only its connections can change.</summary>
+    internal PathMtuCache PathMtu { get; } = new();
 
     /// <summary>The interfaces for which sockets wait to send, a bit for each index.</summary>
     internal ulong Waiting { get; private set; }
@@ -61,7 +72,7 @@ public sealed class UdpLayer
             return StackError.NoBufferSpace;
         if (!local.Address.IsUnspecified && !_addresses.IsOwn(local.Address))
             return StackError.AddressNotAvailable;
-        if (local.Port == 0 ? !TryChoosePort(local.Address, out local) : Table.IsTaken(local, options.ReuseAddress))
+        if (local.Port == 0 ? !TryChoosePort(local.Address, out local) : Table.IsTaken(local, options.Sharing))
             return StackError.AddressInUse;
         socket = new UdpSocket(this, local, options, _options.QueuedDatagrams);
         Table.Add(socket);
@@ -95,9 +106,9 @@ public sealed class UdpLayer
         if (local.Port == 0)
             Drop(packet, ref Counters.UdpInBadPort);
         else if (info.ToGroup)
-            DeliverToGroup(packet, length, local, remote);
+            DeliverToGroup(packet, length, local, remote, info, now);
         else if (Table.TryFind(local, remote, out var socket))
-            Deliver(socket, packet, length, remote);
+            Deliver(socket, packet, length, remote, info, now);
         else if (Forwarder is { } forwarder)
             Forward(forwarder, packet, length, remote, local);
         else
@@ -107,15 +118,27 @@ public sealed class UdpLayer
     /// <summary>An ICMP error, or this stack itself, reports that a datagram did not arrive.</summary>
     /// <param name="sent">The lost packet's source, which is ours, and its destination.</param>
     /// <param name="transport">The first 8 bytes or more of its UDP header and payload.</param>
-    internal void ErrorReceived(in IpReceiveInfo sent, ReadOnlySpan<byte> transport, IcmpErrorKind kind)
+    internal void ErrorReceived(in IpReceiveInfo sent, ReadOnlySpan<byte> transport, in IcmpErrorReport report, Instant now)
     {
-        // RFC 1122, 4.1.3.3: errors go up. A transient one (a hop limit that ran out in a routing loop) would only confuse a caller.
-        if (kind is IcmpErrorKind.TimeExceeded || !UdpView.TryParse(transport, out var header))
+        if (!UdpView.TryParse(transport, out var header))
             return;
         var local = new IpEndpoint(sent.Source, header.SourcePort);
         var remote = new IpEndpoint(sent.Destination, header.DestinationPort);
-        if (Table.TryFindConnected(local, remote, out var socket))
-            socket.Fail(kind.ToStackError());
+        if (!Table.TryFind(local, remote, out var socket))
+            return;
+        var mtu = Math.Max(report.Mtu, LeastPathMtu);
+        if (report.Kind == IcmpErrorKind.PacketTooBig)
+            PathMtu.Set(remote.Address, mtu, now);
+
+        // RFC 1122, 4.1.3.3: errors go up. A transient one (a hop limit that ran out in a routing loop) would only confuse a caller that has not asked for it.
+        var isHard = socket.IsConnected && report.Kind != IcmpErrorKind.TimeExceeded;
+        if (isHard || socket.ErrorReports)
+        {
+            socket.Report(
+                new UdpErrorReport(report.Kind.ToStackError(), remote, report.From, UdpErrorOrigin.Icmp, report.Type, report.Code,
+                    report.Kind == IcmpErrorKind.PacketTooBig ? mtu : 0, socket.ErrorReports ? transport[UdpHeader.Length..].ToArray() : default),
+                isHard);
+        }
     }
 
     internal void AddressRemoved(IpAddress address)
@@ -160,28 +183,28 @@ public sealed class UdpLayer
         return Checksum.Sum(packet.Span[..header.Length], sum) == 0xFFFF;
     }
 
-    private void Deliver(UdpSocket socket, PacketBuffer packet, int length, IpEndpoint from)
+    private void Deliver(UdpSocket socket, PacketBuffer packet, int length, IpEndpoint from, in IpReceiveInfo info, Instant now)
     {
         packet.Truncate(length);
         packet.TrimStart(UdpHeader.Length);
         if (packet.Offload is { Segmentation: Segmentation.Udp, SegmentSize: > 0 and var size } && packet.Length > size)
         {
-            DeliverEach(socket, packet, size, from);
+            DeliverEach(socket, packet, size, from, info, now);
             return;
         }
 
         Counters.UdpInDatagrams++;
-        socket.Enqueue(Fitting(packet), from);
+        socket.Enqueue(Fitting(packet), info, from, now);
     }
 
     /// <summary>A super-frame holds datagrams of one size, the last one possibly shorter, behind one header (virtio 1.2, 5.1.6: GSO_UDP_L4).</summary>
-    private void DeliverEach(UdpSocket socket, PacketBuffer packet, int size, IpEndpoint from)
+    private void DeliverEach(UdpSocket socket, PacketBuffer packet, int size, IpEndpoint from, in IpReceiveInfo info, Instant now)
     {
         for (var left = packet.Span; left.Length > 0;)
         {
             var count = Math.Min(size, left.Length);
             Counters.UdpInDatagrams++;
-            socket.Enqueue(Ip.Pool.RentCopy(left[..count]), from);
+            socket.Enqueue(Ip.Pool.RentCopy(left[..count]), info, from, now);
             left = left[count..];
         }
 
@@ -209,7 +232,7 @@ public sealed class UdpLayer
         packet.Release();
     }
 
-    private void DeliverToGroup(PacketBuffer packet, int length, IpEndpoint local, IpEndpoint from)
+    private void DeliverToGroup(PacketBuffer packet, int length, IpEndpoint local, IpEndpoint from, in IpReceiveInfo info, Instant now)
     {
         var socket = Table.NextForGroup(local, null);
         if (socket is null)
@@ -220,11 +243,11 @@ public sealed class UdpLayer
 
         while (Table.NextForGroup(local, socket) is { } next)
         {
-            Deliver(socket, CopyOf(packet), length, from);
+            Deliver(socket, CopyOf(packet), length, from, info, now);
             socket = next;
         }
 
-        Deliver(socket, packet, length, from);
+        Deliver(socket, packet, length, from, info, now);
     }
 
     private void Refuse(PacketBuffer packet, in IpReceiveInfo info, Instant now)

@@ -31,8 +31,16 @@ public readonly record struct UdpSocketOptions
     {
     }
 
-    /// <summary>SO_REUSEADDR: shares the address with sockets that allow it too; the newest one gets unicast datagrams, as on Linux.</summary>
-    public bool ReuseAddress { get; init; }
+    /// <summary>With which sockets the address is shared. With SO_REUSEADDR the newest one gets unicast datagrams, as on Linux; with SO_REUSEPORT they are
+    /// spread.</summary>
+    public PortSharing Sharing { get; init; }
+
+    /// <summary>SO_REUSEADDR.</summary>
+    public bool ReuseAddress
+    {
+        get => Sharing.ReuseAddress;
+        init => Sharing = Sharing with { ReuseAddress = value };
+    }
 
     /// <summary>SO_BROADCAST: allows sending to a broadcast address.</summary>
     public bool Broadcast { get; init; }
@@ -48,4 +56,13 @@ public readonly record struct UdpSocketOptions
 
     /// <summary>IP_TOS: DSCP and ECN bits of packets sent.</summary>
     public byte TrafficClass { get; init; }
+
+    /// <summary>Received datagrams come with the time of their arrival (SO_TIMESTAMP).</summary>
+    public bool ArrivalTimes { get; init; }
+
+    /// <summary>IP_RECVERR: errors come with what is known of them, also while the socket is not connected.</summary>
+    public bool ErrorReports { get; init; }
+
+    /// <summary>UDP_SEGMENT: bytes of payload in each datagram that a longer payload is cut into; 0: it is one datagram.</summary>
+    public ushort SegmentSize { get; init; }
 }

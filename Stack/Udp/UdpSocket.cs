@@ -14,6 +14,9 @@ public sealed class UdpSocket : StackSocket
     /// <summary>The largest payload: 65,535 bytes less IP and UDP headers.</summary>
     public const int MaxPayload = 65535 - Ipv4Header.Length - UdpHeader.Length;
 
+    /// <summary>Error reports that wait to be taken; the newest is dropped.</summary>
+    private const int MaxReports = 64;
+
     private const int LeastBuffer = 2048;
     private const int LargestBuffer = 64 << 20;
 
@@ -22,26 +25,30 @@ public sealed class UdpSocket : StackSocket
     private int _receiveBuffer;
     private int _sendBuffer;
     private readonly Queue<Datagram> _received = new();
-    private readonly Queue<Datagram> _waiting = new();
+    private readonly UdpSendQueue _sending;
+    private Queue<UdpErrorReport>? _reports;
     private IpAddress _bound;
     private int _receivedMemory;
-    private int _waitingBytes;
+    private uint _drops;
     private StackError _error;
-    private bool _refused;
     private bool _open = true;
 
     internal UdpSocket(UdpLayer udp, IpEndpoint local, in UdpSocketOptions options, int queueLimit)
     {
         _udp = udp;
+        _sending = new UdpSendQueue(udp, this);
         _queueLimit = queueLimit;
         SetOptions(options);
         _bound = local.Address;
         Local = local;
-        ReuseAddress = options.ReuseAddress;
+        Sharing = options.Sharing;
     }
 
     internal UdpSocket? NextOnPort;
     internal UdpSocket? PreviousOnPort;
+
+    /// <summary>The sockets among which datagrams are spread; null while the socket has its address alone, or is connected.</summary>
+    internal ReusePortGroup<UdpSocket>? Group;
 
     /// <summary>The socket's own address and port; the address is unspecified when it is bound to all and not connected.</summary>
     public IpEndpoint Local { get; private set; }
@@ -51,8 +58,8 @@ public sealed class UdpSocket : StackSocket
 
     public bool IsConnected => Remote.Port != 0;
 
-    /// <summary>Bytes of payload that <see cref="Send"/> takes now. One datagram is always taken while none waits.</summary>
-    public int SendRoom => Math.Max(0, _sendBuffer - _waitingBytes);
+    /// <summary>Bytes of payload that <see cref="Send(PacketBuffer, IpEndpoint?, Instant)"/> takes now. One datagram is always taken while none waits.</summary>
+    public int SendRoom => Math.Max(0, _sendBuffer - _sending.Bytes);
 
     /// <summary>SO_RCVBUF: bytes of memory that undelivered datagrams may hold; clamped to 2 KiB..64 MiB.</summary>
     public int ReceiveBuffer
@@ -77,19 +84,31 @@ public sealed class UdpSocket : StackSocket
     /// <summary>SO_BROADCAST.</summary>
     public bool Broadcast { get; set; }
 
-    internal bool ReuseAddress { get; }
+    /// <inheritdoc cref="UdpSocketOptions.ArrivalTimes"/>
+    public bool ArrivalTimes { get; set; }
+
+    /// <inheritdoc cref="UdpSocketOptions.ErrorReports"/>
+    public bool ErrorReports { get; set; }
+
+    /// <inheritdoc cref="UdpSocketOptions.SegmentSize"/>
+    public ushort SegmentSize { get; set; }
+
+    internal PortSharing Sharing { get; }
 
     public UdpSocketOptions Options => new()
     {
-        ReuseAddress = ReuseAddress,
+        Sharing = Sharing,
         Broadcast = Broadcast,
         ReceiveBuffer = ReceiveBuffer,
         SendBuffer = SendBuffer,
         HopLimit = HopLimit,
         TrafficClass = TrafficClass,
+        ArrivalTimes = ArrivalTimes,
+        ErrorReports = ErrorReports,
+        SegmentSize = SegmentSize,
     };
 
-    /// <summary>Sets all options but ReuseAddress, which has no effect once the socket is bound.</summary>
+    /// <summary>Sets all options but Sharing, which has no effect once the socket is bound.</summary>
     public void SetOptions(in UdpSocketOptions options)
     {
         ReceiveBuffer = options.ReceiveBuffer;
@@ -97,6 +116,9 @@ public sealed class UdpSocket : StackSocket
         Broadcast = options.Broadcast;
         HopLimit = options.HopLimit;
         TrafficClass = options.TrafficClass;
+        ArrivalTimes = options.ArrivalTimes;
+        ErrorReports = options.ErrorReports;
+        SegmentSize = options.SegmentSize;
     }
 
     /// <summary>Sets the default destination and receives only from it; its ICMP errors are reported. Port 0 dissolves the association.</summary>
@@ -112,7 +134,7 @@ public sealed class UdpSocket : StackSocket
             return StackError.None;
         }
 
-        var error = FindRoute(remote.Address, out var route);
+        var error = FindRoute(remote.Address, Local.Address, out var route);
         if (error != StackError.None)
             return error;
         var local = Local with { Address = route.Source };
@@ -125,45 +147,44 @@ public sealed class UdpSocket : StackSocket
     /// <summary>Sends one datagram, or keeps it until there is room on the egress queue. Takes the payload over, also on failure.</summary>
     /// <param name="payload">With <see cref="BufferPool.HeaderRoom"/> of headroom no copy is made.</param>
     /// <param name="to">Null sends to the connected peer.</param>
+    /// <param name="options">What differs from the socket's options.</param>
     /// <returns>None; an error reported for an earlier datagram (this one is not sent then); DestinationRequired; MessageTooLong;
-    /// NetworkUnreachable; AccessDenied: broadcast; NoBufferSpace: the send buffer is full, Writable follows; InvalidArgument.</returns>
-    public StackError Send(PacketBuffer payload, IpEndpoint? to, Instant now)
+    /// NetworkUnreachable; AccessDenied: broadcast; NoBufferSpace: the send buffer is full, Writable follows; NoSuchDevice: no such interface;
+    /// InvalidArgument: the source is not the stack's, or too many segments.</returns>
+    public StackError Send(PacketBuffer payload, IpEndpoint? to, in UdpSendOptions options, Instant now)
     {
-        var error = CheckSend(payload, to ?? Remote, to is null, out var egress);
-        if (error != StackError.None)
-        {
-            payload.Release();
-            return error;
-        }
-
-        var datagram = new Datagram(payload, to ?? Remote, egress);
-        if (_waiting.Count == 0 && _udp.Ip.HasRoom(egress))
-        {
-            Transmit(datagram, now);
-            return StackError.None;
-        }
-
-        if (_waiting.Count == 0)
-            _udp.WaitToSend(this, egress);
-        _waitingBytes += payload.TotalLength;
-        _waiting.Enqueue(datagram);
-        return StackError.None;
+        var peer = to ?? Remote;
+        var error = !_open && _error == StackError.None ? StackError.InvalidArgument : TakeError();
+        if (error == StackError.None && peer.Port == 0)
+            error = to is null ? StackError.DestinationRequired : StackError.InvalidArgument;
+        if (error == StackError.None)
+            return _sending.Send(payload, peer, options, now);
+        payload.Release();
+        return error;
     }
 
-    /// <summary>Takes the oldest datagram; the caller owns the buffer, which holds exactly the payload (possibly no bytes).</summary>
-    public bool TryReceive([NotNullWhen(true)] out PacketBuffer? payload, out IpEndpoint from)
-    {
-        if (_received.TryDequeue(out var datagram))
-        {
-            payload = datagram.Payload;
-            from = datagram.Peer;
-            _receivedMemory -= payload.Capacity;
-            return true;
-        }
+    /// <inheritdoc cref="Send(PacketBuffer, IpEndpoint?, in UdpSendOptions, Instant)"/>
+    public StackError Send(PacketBuffer payload, IpEndpoint? to, Instant now) => Send(payload, to, default, now);
 
-        payload = null;
-        from = default;
-        return false;
+    /// <summary>Takes the oldest datagram; the caller owns the buffer, which holds exactly the payload (possibly no bytes).</summary>
+    public bool TryReceive([NotNullWhen(true)] out PacketBuffer? payload, out IpEndpoint from, out DatagramInfo info)
+    {
+        var found = _received.TryDequeue(out var datagram);
+        (payload, from, info) = (found ? datagram.Payload : null, datagram.Peer, datagram.Info);
+        if (payload is null)
+            return false;
+        _receivedMemory -= payload.Capacity;
+        return true;
+    }
+
+    /// <inheritdoc cref="TryReceive(out PacketBuffer?, out IpEndpoint, out DatagramInfo)"/>
+    public bool TryReceive([NotNullWhen(true)] out PacketBuffer? payload, out IpEndpoint from) => TryReceive(out payload, out from, out _);
+
+    /// <summary>Takes the oldest error report, of a socket with <see cref="ErrorReports"/>. <see cref="TakeError"/> has the error of the newest one too.</summary>
+    public bool TryTakeReport([NotNullWhen(true)] out UdpErrorReport? report)
+    {
+        report = null;
+        return _reports?.TryDequeue(out report) == true;
     }
 
     /// <summary>Takes the pending error (SO_ERROR): None, or why an earlier datagram was lost.</summary>
@@ -180,33 +201,58 @@ public sealed class UdpSocket : StackSocket
         if (_open)
             _udp.Table.Remove(this);
         _open = false;
-        ReleaseAll(_received);
-        ReleaseAll(_waiting);
+        while (_received.TryDequeue(out var datagram))
+            datagram.Payload.Release();
         _receivedMemory = 0;
-        _waitingBytes = 0;
+        _sending.Clear();
     }
 
     /// <summary>Queues a received payload and takes it over.</summary>
-    internal void Enqueue(PacketBuffer payload, IpEndpoint from)
+    internal void Enqueue(PacketBuffer payload, in IpReceiveInfo packet, IpEndpoint from, Instant now)
     {
-        if (_udp.MemoryLevel == MemoryLevel.Exhausted)
-        {
-            _udp.Counters.UdpMemErrors++;
-            payload.Release();
-            return;
-        }
-
         // The first one always fits, as on Linux: a small buffer makes a slow socket, not a deaf one.
-        if (_received.Count >= _queueLimit || (_received.Count != 0 && _receivedMemory + payload.Capacity > _receiveBuffer))
+        var isExhausted = _udp.MemoryLevel == MemoryLevel.Exhausted;
+        if (isExhausted || _received.Count >= _queueLimit || (_received.Count != 0 && _receivedMemory + payload.Capacity > _receiveBuffer))
         {
-            _udp.Counters.UdpRcvbufErrors++;
+            _drops++;
+            (isExhausted ? ref _udp.Counters.UdpMemErrors : ref _udp.Counters.UdpRcvbufErrors)++;
             payload.Release();
             return;
         }
 
         _receivedMemory += payload.Capacity;
-        _received.Enqueue(new Datagram(payload, from, 0));
+        var local = packet.ToGroup ? _udp.Ip.SourceOn(packet.Interface, from.Address) : packet.Destination;
+        var info = new DatagramInfo(packet.Destination, local, packet.HopLimit, packet.TrafficClass, packet.Interface, _drops, ArrivalTimes ? now : null);
+        _received.Enqueue(new Datagram(payload, from, info));
         _udp.Events.Raise(this, SocketEvents.Readable);
+    }
+
+    /// <summary>An error about a datagram that this socket has sent.</summary>
+    /// <param name="isHard">It concerns a connected socket. Others hear of errors only if they have asked for reports.</param>
+    internal void Report(UdpErrorReport report, bool isHard)
+    {
+        if (ErrorReports)
+        {
+            _reports ??= new Queue<UdpErrorReport>();
+            if (_reports.Count < MaxReports)
+                _reports.Enqueue(report);
+            else
+                _udp.Counters.UdpErrorsDropped++;
+        }
+
+        if (ErrorReports || isHard)
+            Fail(report.Error);
+    }
+
+    /// <summary>Reports a datagram that is longer than the path takes (Linux: ip_local_error).</summary>
+    internal void ReportTooLong(PacketBuffer payload, IpEndpoint to, IpAddress source, int mtu)
+    {
+        if (!ErrorReports)
+            return;
+        var copy = new byte[payload.TotalLength];
+        payload.CopyTo(copy);
+        Report(new UdpErrorReport(StackError.MessageTooLong, to, source, UdpErrorOrigin.Local, 0, 0, mtu, copy), isHard: false);
+        _error = StackError.None; // the call that sends returns it
     }
 
     internal void Fail(StackError error)
@@ -220,54 +266,16 @@ public sealed class UdpSocket : StackSocket
     {
         _udp.Table.Remove(this);
         _open = false;
-        ReleaseAll(_waiting);
-        _waitingBytes = 0;
+        _sending.Clear();
         _error = error;
         _udp.Events.Raise(this, SocketEvents.Closed);
     }
 
-    /// <summary>Sends the oldest waiting datagram, and waits for the next one's turn.</summary>
-    internal void SendWaiting(Instant now)
-    {
-        if (!_waiting.TryDequeue(out var datagram))
-            return;
-        _waitingBytes -= datagram.Payload.TotalLength;
-        Transmit(datagram, now);
-        if (_refused && _waitingBytes <= _sendBuffer / 2)
-        {
-            _refused = false;
-            _udp.Events.Raise(this, SocketEvents.Writable);
-        }
+    /// <inheritdoc cref="UdpSendQueue.SendWaiting"/>
+    internal void SendWaiting(Instant now) => _sending.SendWaiting(now);
 
-        if (_waiting.TryPeek(out var next))
-            _udp.WaitToSend(this, next.Interface);
-    }
-
-    private StackError CheckSend(PacketBuffer payload, IpEndpoint to, bool needsPeer, out byte egress)
-    {
-        egress = 0;
-        if (!_open)
-            return _error != StackError.None ? TakeError() : StackError.InvalidArgument;
-        if (_error != StackError.None)
-            return TakeError();
-        if (to.Port == 0)
-            return needsPeer ? StackError.DestinationRequired : StackError.InvalidArgument;
-        if (payload.TotalLength > MaxPayload)
-            return StackError.MessageTooLong;
-        var error = FindRoute(to.Address, out var route);
-        if (error != StackError.None)
-            return error;
-        egress = route.Interface;
-        if (payload.TotalLength > route.Mtu - Ipv4Header.Length - UdpHeader.Length)
-            return StackError.MessageTooLong;
-        if (_waiting.Count == 0 || _waitingBytes + payload.TotalLength <= _sendBuffer)
-            return StackError.None;
-        _refused = true;
-        _udp.Counters.UdpSndbufErrors++;
-        return StackError.NoBufferSpace;
-    }
-
-    private StackError FindRoute(IpAddress destination, out IpRoute route)
+    /// <returns>None; AccessDenied: broadcast; AddressNotAvailable: the source is not the stack's; NetworkUnreachable.</returns>
+    internal StackError FindRoute(IpAddress destination, IpAddress source, out IpRoute route)
     {
         if (!Broadcast && _udp.IsBroadcast(destination))
         {
@@ -275,57 +283,7 @@ public sealed class UdpSocket : StackSocket
             return StackError.AccessDenied;
         }
 
-        return _udp.Ip.Route(destination, Local.Address, out route);
-    }
-
-    private void Transmit(in Datagram datagram, Instant now)
-    {
-        if (_udp.Ip.Route(datagram.Peer.Address, Local.Address, out var route) != StackError.None)
-        {
-            // The route existed when the datagram was accepted, but not any more.
-            datagram.Payload.Release();
-            _udp.Counters.IpOutNoRoutes++;
-            return;
-        }
-
-        var payload = datagram.Payload;
-        var length = payload.TotalLength;
-        var packet = WithHeadroom(payload, _udp.Ip.Pool);
-        new UdpHeader(Local.Port, datagram.Peer.Port, (ushort)length).Emit(packet.Prepend(UdpHeader.Length));
-        _udp.Counters.UdpOutDatagrams++;
-        _udp.Ip.Send(
-            packet,
-            new IpSendInfo
-            {
-                Source = route.Source,
-                Destination = datagram.Peer.Address,
-                Protocol = IpProtocol.Udp,
-                HopLimit = HopLimit,
-                TrafficClass = TrafficClass,
-                ChecksumOffset = UdpHeader.ChecksumOffset,
-            },
-            now);
-    }
-
-    /// <summary>The payload itself where headers fit before it; otherwise a buffer for the headers, with the payload as a fragment.</summary>
-    internal static PacketBuffer WithHeadroom(PacketBuffer payload, BufferPool pool)
-    {
-        if (payload.IsExclusive && payload.Headroom >= BufferPool.HeaderRoom)
-            return payload;
-        PacketBuffer packet;
-        if (payload.FragmentCount == 0)
-        {
-            packet = pool.Rent(0, BufferPool.HeaderRoom);
-            packet.AddFragment(payload, 0, payload.Length);
-        }
-        else
-        {
-            packet = pool.Rent(payload.TotalLength, BufferPool.HeaderRoom);
-            payload.CopyTo(packet.Append(payload.TotalLength));
-        }
-
-        payload.Release();
-        return packet;
+        return _udp.Ip.Route(destination, source, out route);
     }
 
     private void Associate(IpAddress address, IpEndpoint remote)
@@ -336,12 +294,5 @@ public sealed class UdpSocket : StackSocket
         _udp.Table.Add(this);
     }
 
-    private static void ReleaseAll(Queue<Datagram> datagrams)
-    {
-        while (datagrams.TryDequeue(out var datagram))
-            datagram.Payload.Release();
-    }
-
-    /// <param name="Interface">The index of the egress interface; unused for a received datagram.</param>
-    private readonly record struct Datagram(PacketBuffer Payload, IpEndpoint Peer, byte Interface);
+    private readonly record struct Datagram(PacketBuffer Payload, IpEndpoint Peer, DatagramInfo Info);
 }

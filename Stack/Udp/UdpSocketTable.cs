@@ -7,7 +7,8 @@ namespace Tapwire.Stack.Udp;
 /// The receivers of datagrams: connected sockets by both ends, the others by their port. The sockets of a port are a list, unconnected ones first and the
 /// newest of them at its head, so that a lookup does not depend on the number of connected ones.
 /// </summary>
-internal sealed class UdpSocketTable
+/// <param name="groupKey">The key of the hash that spreads datagrams among sockets with SO_REUSEPORT.</param>
+internal sealed class UdpSocketTable(SipHash groupKey)
 {
     private readonly Dictionary<ushort, Port> _ports = [];
     private readonly Dictionary<(IpEndpoint Local, IpEndpoint Remote), UdpSocket> _connected = [];
@@ -16,16 +17,15 @@ internal sealed class UdpSocketTable
 
     public bool IsPortFree(ushort port) => !_ports.ContainsKey(port);
 
-    /// <summary>A socket has the address, and it may not be shared (SO_REUSEADDR on both sides, as on Linux).</summary>
-    public bool IsTaken(IpEndpoint local, bool reuse)
+    /// <summary>A socket has the address, and does not share it (Linux: udp_lib_lport_inuse).</summary>
+    public bool IsTaken(IpEndpoint local, in PortSharing sharing)
     {
         if (!_ports.TryGetValue(local.Port, out var port))
             return false;
         for (var socket = port.Head; socket is not null; socket = socket.NextOnPort)
         {
-            if (socket.ReuseAddress && reuse)
-                continue;
-            if (local.Address.IsUnspecified || socket.Local.Address.IsUnspecified || socket.Local.Address == local.Address)
+            var isShared = (socket.Sharing.ReuseAddress && sharing.ReuseAddress) || socket.Sharing.SharesPort(sharing);
+            if (!isShared && PortSharing.Overlap(socket.Local.Address, socket.Sharing, local.Address, sharing))
                 return true;
         }
 
@@ -45,6 +45,8 @@ internal sealed class UdpSocketTable
         }
         else
         {
+            if (socket.Sharing.ReusePort)
+                JoinGroup(socket, port);
             port.AddFirst(socket);
         }
 
@@ -55,6 +57,8 @@ internal sealed class UdpSocketTable
     {
         var port = _ports[socket.Local.Port];
         port.Remove(socket);
+        socket.Group?.Remove(socket);
+        socket.Group = null;
         if (port.Head is null)
             _ports.Remove(socket.Local.Port);
         if (socket.IsConnected)
@@ -62,7 +66,8 @@ internal sealed class UdpSocketTable
         Count--;
     }
 
-    /// <summary>Finds the one socket for a unicast datagram: connected to its sender, or bound to its address, or to all addresses.</summary>
+    /// <summary>Finds the one socket for a unicast datagram: connected to its sender, or bound to its address, or to all addresses. Of several that share an address
+    /// (SO_REUSEPORT), always the same one for a sender.</summary>
     public bool TryFind(IpEndpoint local, IpEndpoint remote, [NotNullWhen(true)] out UdpSocket? found)
     {
         if (_connected.Count != 0 && _connected.TryGetValue((local, remote), out found))
@@ -75,18 +80,44 @@ internal sealed class UdpSocketTable
             if (socket.Local.Address == local.Address)
             {
                 found = socket;
-                return true;
+                break;
             }
 
-            if (found is null && socket.Local.Address.IsUnspecified)
+            if (found is null && socket.Sharing.Covers(socket.Local.Address, local.Address))
+            {
                 found = socket;
+                if (!port.HasSpecific)
+                    break;
+            }
         }
 
+        if (found?.Group is { } group)
+            found = group.Choose(HashOf(local, remote));
         return found is not null;
     }
 
-    public bool TryFindConnected(IpEndpoint local, IpEndpoint remote, [NotNullWhen(true)] out UdpSocket? socket) =>
-        _connected.TryGetValue((local, remote), out socket);
+    private uint HashOf(IpEndpoint local, IpEndpoint remote)
+    {
+        var (localHigh, localLow) = local.Address.Halves;
+        var (remoteHigh, remoteLow) = remote.Address.Halves;
+        return (uint)groupKey.TableHash(localHigh, localLow, remoteHigh, remoteLow, (ulong)local.Port << 16 | remote.Port);
+    }
+
+    /// <summary>Joins the sockets on the same address with which this one shares it, or begins a group.</summary>
+    private static void JoinGroup(UdpSocket socket, Port port)
+    {
+        var other = port.Head;
+        while (other is not null && !(other.Group is not null && other.Local == socket.Local && other.Sharing.IsGroupOf(socket.Sharing)))
+            other = other.NextOnPort;
+        if (other is null)
+        {
+            socket.Group = new ReusePortGroup<UdpSocket>(socket);
+            return;
+        }
+
+        socket.Group = other.Group;
+        socket.Group!.Add(socket);
+    }
 
     /// <summary>The next socket for a datagram to a group: bound to all addresses, or to that one.</summary>
     /// <param name="after">Null for the first.</param>
@@ -97,7 +128,7 @@ internal sealed class UdpSocketTable
             socket = after.NextOnPort;
         else
             socket = _ports.TryGetValue(local.Port, out var port) ? port.Head : null;
-        while (socket is not null && (socket.IsConnected || !(socket.Local.Address.IsUnspecified || socket.Local.Address == local.Address)))
+        while (socket is not null && (socket.IsConnected || !socket.Sharing.Covers(socket.Local.Address, local.Address)))
             socket = socket.NextOnPort;
         return socket;
     }
@@ -123,10 +154,16 @@ internal sealed class UdpSocketTable
     {
         private UdpSocket? _tail;
 
+        private int _specific;
+
         public UdpSocket? Head { get; private set; }
+
+        /// <summary>Some socket is bound to one address.</summary>
+        public bool HasSpecific => _specific > 0;
 
         public void AddFirst(UdpSocket socket)
         {
+            Count(socket, 1);
             socket.NextOnPort = Head;
             if (Head is null)
                 _tail = socket;
@@ -137,6 +174,7 @@ internal sealed class UdpSocketTable
 
         public void AddLast(UdpSocket socket)
         {
+            Count(socket, 1);
             socket.PreviousOnPort = _tail;
             if (_tail is null)
                 Head = socket;
@@ -147,6 +185,7 @@ internal sealed class UdpSocketTable
 
         public void Remove(UdpSocket socket)
         {
+            Count(socket, -1);
             if (socket.PreviousOnPort is null)
                 Head = socket.NextOnPort;
             else
@@ -158,5 +197,7 @@ internal sealed class UdpSocketTable
             socket.NextOnPort = null;
             socket.PreviousOnPort = null;
         }
+
+        private void Count(UdpSocket socket, int change) => _specific += socket.Local.Address.IsUnspecified ? 0 : change;
     }
 }

@@ -125,15 +125,40 @@ public sealed class ConnectionFaultSpecs : DriverSetup
     }
 
     [Fact]
-    public void What_is_kept_of_a_failed_connection_goes_after_a_minute_even_if_nobody_asks()
+    public void What_is_kept_of_a_failed_connection_stays_as_long_as_its_application_may_ask()
     {
         Peer.Listen(80);
         using var app = OpenConnected(80);
+        Assert.Equal(0, Ask(new SetOptionRequest(2, app.Handle, 6, 1, BitConverter.GetBytes(1))).Error); // TCP_NODELAY
+        var name = Ask(new GetSockNameRequest(1, app.Handle)).Address;
         Probe(new RemoveAddress(Address));
-        Advance(TimeSpan.FromSeconds(59));
-        Assert.Equal(0, Ask(new GetSockNameRequest(1, app.Handle)).Error);
-        Advance(TimeSpan.FromSeconds(2));
-        Assert.Equal(LinkErrno.BadHandle, Ask(new GetSockNameRequest(1, app.Handle)).Error);
+        Advance(TimeSpan.FromHours(1));
+        Assert.Equal(name, Ask(new GetSockNameRequest(1, app.Handle)).Address);
+        Assert.Equal((int)StackError.NotConnected, Ask(new GetPeerNameRequest(1, app.Handle)).Error);
+        Assert.Equal(1, OptionOf(app, 6, 1));
+        Assert.Equal(0, Ask(new SetOptionRequest(2, app.Handle, 1, 9, BitConverter.GetBytes(1))).Error); // SO_KEEPALIVE
+        Assert.Equal(1, OptionOf(app, 1, 9));
+        Assert.Equal(1, OptionOf(app, 1, 3)); // SO_TYPE
+        Assert.Equal((int)StackError.AlreadyConnected, Ask(new ConnectRequest(3, app.Handle, Sockaddr.None, 0, false)).Error);
+        Assert.Equal((int)StackError.InvalidArgument, Ask(new ListenRequest(3, app.Handle, 1)).Error);
+        Assert.Equal((int)StackError.ConnectionAborted, OptionOf(app, 1, 4));
+        Assert.Equal(0, OptionOf(app, 1, 4));
+    }
+
+    [Fact]
+    public void Of_sockets_that_have_ended_the_oldest_is_forgotten_first()
+    {
+        var ended = new EndedSockets();
+        for (var handle = 1ul; handle <= EndedSockets.Limit + 1; handle++)
+            ended.Add(handle, new Ended());
+        Assert.Null(ended.Answer(new GetSockNameRequest(1, 1)));
+        Assert.NotNull(ended.Answer(new GetSockNameRequest(1, 2)));
+        Assert.NotNull(ended.Answer(new GetSockNameRequest(1, EndedSockets.Limit + 1)));
+    }
+
+    private sealed class Ended : IEndedSocket
+    {
+        public LinkAnswer Answer(LinkSocketRequest request) => request.Failed(StackError.NotConnected);
     }
 
     [Fact]

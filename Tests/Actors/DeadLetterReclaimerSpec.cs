@@ -34,7 +34,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         (new Bound(Id, Local), new Unbind(Id)),
         (new Listening(Id, Local), new Unlisten(Id)),
         (new DatagramOpened(Id, Local), new CloseDatagram(Id)),
-        (new Bind(Local, false), new BindFailed(StackError.ConnectionAborted)),
+        (new Bind(Local, default), new BindFailed(StackError.ConnectionAborted)),
         (new Listen(Local, 1, null, default), new ListenFailed(StackError.ConnectionAborted)),
         (new Connect(Local, null, default), new ConnectFailed(StackError.ConnectionAborted)),
         (new Attach(Id), new Closed(StackError.ConnectionAborted)),
@@ -46,12 +46,14 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         (new SetOption(Id, SocketOption.NoDelay, 1), new OptionAnswer(StackError.ConnectionAborted, 0)),
         (new GetOption(Id, SocketOption.NoDelay), new OptionAnswer(StackError.ConnectionAborted, 0)),
         (new GetTcpInfo(Id), new TcpInfoAnswer(null)),
+        (new FindPath(Local.Address, default), new PathFound(StackError.ConnectionAborted, 0, 0)),
         (new AddAddress(IpPrefix.Parse("10.0.0.1/24")), new AddressAnswer(StackError.ConnectionAborted)),
         (new RemoveAddress(Local.Address), new AddressAnswer(StackError.ConnectionAborted)),
         (new AddRoute(default, "lab"), new AddressAnswer(StackError.ConnectionAborted)),
         (new RemoveRoute(default, "lab"), new AddressAnswer(StackError.ConnectionAborted)),
         (new AttachInterface(new InterfaceOptions { Name = "lab" }, [], [], ActorRefs.Nobody), new InterfaceRefused("lab", "The stack has stopped.")),
         (new DetachInterface("lab"), new InterfaceDetached("lab")),
+        (GetInterfaces.Instance, new InterfaceNames(null)),
         (new Ping(Local.Address, 8, TimeSpan.FromSeconds(1)), new PingAnswer(StackError.ConnectionAborted, Local.Address, TimeSpan.Zero, 0, 8)),
         (WhenReady.Instance, new DriverFailed("The driver has stopped.")),
     ];
@@ -65,14 +67,14 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         typeof(Accept), typeof(AcceptingStopped), typeof(AddressAnswer), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
         typeof(Tapwire.Messages.Closed), typeof(ConnectFailed), typeof(Connected), typeof(ConnectionFailed), typeof(ConnectionServed), typeof(DatagramConnected), typeof(DatagramError),
         typeof(DatagramOpenFailed), typeof(DatagramSent), typeof(DatagramsDropped), typeof(DriverFailed), typeof(DriverReady), typeof(ForwardHandshake), typeof(FramesWritten),
-        typeof(GetStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceRefused), typeof(LinkReady), typeof(LinkStatus), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PingAnswer), typeof(Poll), typeof(PortOpened),
+        typeof(GetStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceNames), typeof(InterfaceRefused), typeof(LinkReady), typeof(LinkStatus), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PathFound), typeof(PingAnswer), typeof(Poll), typeof(PortOpened),
         typeof(ProxyOpened), typeof(ProxyStatus), typeof(ReadDone), typeof(ReceiveDatagrams), typeof(RefuseDatagram), typeof(RefuseForwarded), typeof(Resolved), typeof(ServiceOpened), typeof(Shutdown),
         typeof(Siblings), typeof(SocketEnded), typeof(StackStatus), typeof(StopAccepting), typeof(StopDriver), typeof(StopStack), typeof(Stopping), typeof(TakeForwarded), typeof(TapStatus), typeof(TcpInfoAnswer),
         typeof(TookTooLong), typeof(Unbind), typeof(Unlisten), typeof(WireDown), typeof(WireUp), typeof(WriteDone),
     ];
 
     /// <summary>No messages: what actors are made with.</summary>
-    private static readonly Type[] NoMessages = [typeof(SocketContext), typeof(SocketShard), typeof(GatewayRoute), typeof(StackInterfaceStatus)];
+    private static readonly Type[] NoMessages = [typeof(SocketContext), typeof(SocketShard), typeof(GatewayRoute), typeof(StackInterfaceStatus), typeof(InterfaceName)];
 
     private readonly DiagnosingBufferPool _pool = new();
     private readonly ManualReactor _reactor = new();

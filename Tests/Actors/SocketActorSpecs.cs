@@ -166,8 +166,12 @@ public sealed class SocketActorSpecs : ActorSpec
         _stack.ExpectMsg<GetOption>();
         _stack.ExpectMsg<SetOption>();
         _stack.Send(actor, new Closed(StackError.None));
-        Assert.Equal((1u, (int)StackError.ConnectionAborted), Answered(out _));
-        Assert.Equal((2u, (int)StackError.ConnectionAborted), Answered(out _));
+        Assert.Equal((1u, 0), Answered(out var before));
+        Assert.Equal(new byte[4], before.Body.ToArray());
+        Assert.Equal((2u, 0), Answered(out _));
+        Ask(actor, new GetOptionRequest(3, 1, 6, 1, 4));
+        Assert.Equal((3u, 0), Answered(out var after));
+        Assert.Equal(1, BitConverter.ToInt32(after.Body.Span));
     }
 
     [Fact]
@@ -270,9 +274,10 @@ public sealed class SocketActorSpecs : ActorSpec
     private IActorRef Connection(Accepted? accepted = null)
     {
         var link = StreamLink.Create(out _application);
-        var actor = Sys.ActorOf(ConnectionActor.Props.WithDispatcher(VirtualTime.Dispatcher));
-        actor.Tell(new JoinSocket(_context, link, SocketFamily.V4, default, accepted));
-        return actor;
+        var made = new List<IActorRef>();
+        var parent = Sys.ActorOf(Props.Create(() => new Parent(made)).WithDispatcher(VirtualTime.Dispatcher));
+        parent.Tell(new JoinSocket(_context, link, SocketFamily.V4, default, accepted));
+        return made[0];
     }
 
     private IActorRef Listener()
@@ -302,6 +307,23 @@ public sealed class SocketActorSpecs : ActorSpec
         }
 
         return bytes;
+    }
+
+    /// <summary>Answers from what remains of its socket, as the link's actor does.</summary>
+    private sealed class Parent : ReceiveActor
+    {
+        private IEndedSocket? _ended;
+
+        public Parent(List<IActorRef> made)
+        {
+            Receive<JoinSocket>(join =>
+            {
+                made.Add(Context.ActorOf(ConnectionActor.Props.WithDispatcher(VirtualTime.Dispatcher)));
+                made[^1].Tell(join);
+            });
+            Receive<SocketEnded>(ended => _ended ??= ended.Remains);
+            Receive<LinkCall>(call => Sender.Tell(new LinkReply(_ended!.Answer((LinkSocketRequest)call.Request))));
+        }
     }
 
     /// <summary>The application's descriptor.</summary>

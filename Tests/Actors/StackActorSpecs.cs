@@ -183,14 +183,14 @@ public sealed class StackActorSpecs : StackSetup
     public void A_message_about_an_earlier_socket_does_not_reach_the_present_one_of_its_index()
     {
         Start();
-        Owner.Send(Stack, new Bind(new IpEndpoint(StackHarness.OwnIp, 80), false));
+        Owner.Send(Stack, new Bind(new IpEndpoint(StackHarness.OwnIp, 80), default));
         var first = Owner.ExpectMsg<Bound>().Id;
         Owner.Send(Stack, new Unbind(first));
-        Owner.Send(Stack, new Bind(new IpEndpoint(StackHarness.OwnIp, 80), false));
+        Owner.Send(Stack, new Bind(new IpEndpoint(StackHarness.OwnIp, 80), default));
         var second = Owner.ExpectMsg<Bound>().Id;
         Assert.Equal(first.Index, second.Index);
         Owner.Send(Stack, new Unbind(first));
-        Owner.Send(Stack, new Bind(new IpEndpoint(StackHarness.OwnIp, 80), false));
+        Owner.Send(Stack, new Bind(new IpEndpoint(StackHarness.OwnIp, 80), default));
         Assert.Equal(StackError.AddressInUse, Owner.ExpectMsg<BindFailed>().Error);
     }
 
@@ -198,15 +198,15 @@ public sealed class StackActorSpecs : StackSetup
     public void P13_a_bind_has_one_answer_and_the_port_is_free_after_unbind()
     {
         Start();
-        Owner.Send(Stack, new Bind(new IpEndpoint(IpAddress.Unspecified, 0), false));
+        Owner.Send(Stack, new Bind(new IpEndpoint(IpAddress.Unspecified, 0), default));
         var bound = Owner.ExpectMsg<Bound>();
         Assert.NotEqual(0, bound.Local.Port);
-        Owner.Send(Stack, new Bind(bound.Local, false));
+        Owner.Send(Stack, new Bind(bound.Local, default));
         Assert.Equal(StackError.AddressInUse, Owner.ExpectMsg<BindFailed>().Error);
         Owner.Send(Stack, new Unbind(bound.Id));
-        Owner.Send(Stack, new Bind(bound.Local, false));
+        Owner.Send(Stack, new Bind(bound.Local, default));
         Owner.ExpectMsg<Bound>();
-        Owner.Send(Stack, new Bind(new IpEndpoint(StackHarness.PeerIp, 80), false));
+        Owner.Send(Stack, new Bind(new IpEndpoint(StackHarness.PeerIp, 80), default));
         Assert.Equal(StackError.AddressNotAvailable, Owner.ExpectMsg<BindFailed>().Error);
         Assert.False(Owner.HasMessages);
     }
@@ -220,12 +220,12 @@ public sealed class StackActorSpecs : StackSetup
         Sys.Stop(stopped);
         ExpectTerminated(stopped);
 
-        Stack.Tell(new Bind(new IpEndpoint(StackHarness.OwnIp, 1), false), stopped);
+        Stack.Tell(new Bind(new IpEndpoint(StackHarness.OwnIp, 1), default), stopped);
         Stack.Tell(new Listen(new IpEndpoint(StackHarness.OwnIp, 2), 1, null, default), stopped);
         Stack.Tell(new OpenDatagram(new IpEndpoint(StackHarness.OwnIp, 3), new UdpSocketOptions()), stopped);
         Stack.Tell(new Connect(Nobody, null, default), stopped);
         Assert.Empty(Status().Connections);
-        Owner.Send(Stack, new Bind(new IpEndpoint(StackHarness.OwnIp, 1), false));
+        Owner.Send(Stack, new Bind(new IpEndpoint(StackHarness.OwnIp, 1), default));
         Owner.ExpectMsg<Bound>();
     }
 

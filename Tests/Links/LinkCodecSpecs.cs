@@ -36,7 +36,7 @@ public sealed class LinkCodecSpecs
         { new PingRequest(16, V4, 7, 56, 1000), $"38000000 1000 0000 10000000 00000000 {V4Bytes} 07000000 38000000 E8030000" },
         { new StatusRequest(17), "10000000 1100 0000 11000000 00000000" },
         { new AddAddressRequest(18, IpAddress.Parse("10.99.0.1"), 24), "30000000 1200 0000 12000000 00000000 0200 0000 0A630001 0000000000000000 000000000000000000000000 18000000" },
-        { new AddGuestRequest(25, IpAddress.Parse("10.99.0.2"), 1500), "30000000 1900 0000 19000000 00000000 0200 0000 0A630002 0000000000000000 000000000000000000000000 DC050000" },
+        { new AddGuestRequest(25, IpAddress.Parse("10.99.0.2"), 1500), "30000000 1A00 0000 19000000 00000000 0200 0000 0A630002 0000000000000000 000000000000000000000000 DC050000" },
         { new RemoveAddressRequest(19, IpAddress.Parse("10.99.0.1")), "30000000 1300 0000 13000000 00000000 0200 0000 0A630001 0000000000000000 000000000000000000000000 00000000" },
         { new RemoveInterfaceRequest(21, "tw1"), "1B000000 1500 0000 15000000 00000000 03000000 00000000 747731" },
         {
@@ -48,8 +48,24 @@ public sealed class LinkCodecSpecs
             new AddRouteRequest(23, new LinkRoute(IpPrefix.Parse("10.20.0.0/16"), IpAddress.Parse("10.99.0.1")), "ä"),
             $"52000000 1700 0000 17000000 00000000 {Network} 10000000 {NoPort} 02000000 C3A4"
         },
+        { new ListInterfacesRequest(25, 14), "18000000 1900 0000 19000000 00000000 0E000000 00000000" },
         { new RemoveRouteRequest(24, IpPrefix.Parse("10.20.0.0/16"), "tw1"), $"3B000000 1800 0000 18000000 00000000 {Network} 10000000 03000000 00000000 747731" },
     };
+
+    [Fact]
+    public void An_interface_and_its_address_are_listed_in_their_documented_bytes_a_page_at_a_time()
+    {
+        var tap = new LinkInterface("tw0", 2, 1500, MacAddress.Parse("02:00:5e:10:00:01"), null);
+        LinkInterface[] all = [tap, tap with { Address = IpPrefix.Parse("10.99.0.1/24") }, new LinkInterface("tun", 3, 1400, null, null), .. Enumerable.Repeat(tap, 20)];
+        var body = Convert.ToHexString(new ListInterfacesRequest(1, 0).Listed(all).Body.Span);
+        const string Itself = "02000000 43100000 DC050000 0100 02005E100001 74773000000000000000000000000000";
+        const string Point = "03000000 D1100000 78050000 FEFF 000000000000 74756E00000000000000000000000000";
+        var expected = $"17000000 00000000 {Itself} {new string('0', 72)} {Itself} {NoPort} 18000000 00000000 {Point} {new string('0', 72)}".Replace(" ", "", StringComparison.Ordinal);
+        Assert.Equal(expected, body[..expected.Length]);
+        Assert.Equal(8 + 14 * 72, body.Length / 2);
+        Assert.Equal(8 + 9 * 72, new ListInterfacesRequest(1, 14).Listed(all).Body.Length);
+        Assert.Equal(8, new ListInterfacesRequest(1, 1000).Listed(all).Body.Length);
+    }
 
     [Fact]
     public void An_interface_to_be_added_has_its_documented_bytes_and_is_read_from_them()

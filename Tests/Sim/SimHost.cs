@@ -59,7 +59,11 @@ internal sealed class SimHost : IIpOutput
 
     public void Send(PacketBuffer packet, in IpSendInfo info, Instant now) => _egress.Enqueue((packet, info));
 
+    public IpAddress SourceOn(int interfaceIndex, IpAddress destination) => default;
+
     public void PassOn(PacketBuffer packet, int shardsTried) => packet.Release();
+
+    public IpAddress? NextHop(IpAddress destination, IpAddress source) => null;
 
     public void ConfirmReachable(IpAddress destination, IpAddress source, Instant now)
     {

@@ -28,6 +28,7 @@ namespace Tapwire.Tests.Sim;
 /// +0    &lt; P. 1:11(10) ack 1 [ce]               the ECN field of IP; &gt; with [ect0] or [not-ect] asks for it
 /// +0    icmp PacketTooBig 1000 | icmp PacketTooBig 1000@1461 (what is quoted)
 /// +0    forget                              whatever has been sent is of no interest
+/// +0    cork 1 | cork 0 | quickack 1
 /// +0    state FinWait2 | nodelay | cwnd 14600 | counter TcpRetransSegs 1 | poll
 /// </code>
 /// Times: <c>+0</c>, <c>+40ms</c>, <c>+1.5s</c>. The payload is a pattern of the sequence number, and checked both ways.
@@ -228,6 +229,12 @@ internal sealed partial class TcpScript
                 break;
             case "nodelay":
                 Socket.SetOptions(Socket.Options with { NoDelay = true }, _now);
+                break;
+            case "cork":
+                Socket.SetOptions(Socket.Options with { Cork = argument != "0" }, _now);
+                break;
+            case "quickack":
+                Socket.AcknowledgeQuickly(Number(argument));
                 break;
             case "poll":
                 Poll();

@@ -57,6 +57,43 @@ public sealed class NetworkStackSpec
         Assert.Equal(1, h.Counters.LoopbackPackets);
     }
 
+    /// <summary>127.0.0.0/8 is the stack itself (RFC 1122, 3.2.1.3). As in Linux, who has no address there speaks as 127.0.0.1.</summary>
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("127.8.9.10")]
+    public void Loopback_is_the_stack_itself(string address)
+    {
+        using var h = new StackHarness();
+        var own = IpAddress.Parse(address);
+        Assert.Equal(StackError.None, h.Stack.Udp.Bind(new IpEndpoint(own, 53), new(), out var server));
+        Assert.Equal(StackError.None, h.Stack.Udp.Bind(default, new(), out var client));
+        Assert.Equal(StackError.None, client!.Send(h.Payload(7), new IpEndpoint(own, 53), h.Now));
+        h.Silent();
+        Assert.True(server!.TryReceive(out var payload, out var from));
+        payload.Release();
+        Assert.Equal(new IpEndpoint(IpAddress.LoopbackV4, client.Local.Port), from);
+        Assert.Equal(StackError.None, server.Send(h.Payload(8), from, h.Now));
+        h.Silent();
+        Assert.True(client.TryReceive(out payload, out from));
+        payload.Release();
+        Assert.Equal(new IpEndpoint(own, 53), from);
+    }
+
+    [Fact]
+    public void What_loopback_sends_never_leaves()
+    {
+        using var h = new StackHarness();
+        h.TeachPeer();
+        Assert.Equal(StackError.None, h.Stack.Udp.Bind(new IpEndpoint(IpAddress.LoopbackV4, 0), new(), out var client));
+        Assert.Equal(StackError.NetworkUnreachable, client!.Send(h.Payload(7), new IpEndpoint(StackHarness.PeerIp, 53), h.Now));
+        h.Silent();
+        Assert.Equal(StackError.None, h.Stack.Udp.Bind(new IpEndpoint(default, 53), new(), out var server));
+        Assert.Equal(StackError.None, client.Send(h.Payload(7), new IpEndpoint(StackHarness.OwnIp, 53), h.Now));
+        h.Silent();
+        Assert.True(server!.TryReceive(out var payload, out _));
+        payload.Release();
+    }
+
     [Fact]
     public void A_ping_to_ourselves_is_answered()
     {

@@ -43,7 +43,7 @@ public sealed class ShardedStackSpec : IDisposable
             {
                 var h = _shards[index];
                 Assert.Equal(StackError.None, h.Stack.Udp.Bind(default, new(), out var datagrams));
-                Assert.Equal(StackError.None, h.Stack.Tcp.Bind(new IpEndpoint(IpAddress.AnyV4, 0), false, out var binding));
+                Assert.Equal(StackError.None, h.Stack.Tcp.Bind(new IpEndpoint(IpAddress.AnyV4, 0), default, out var binding));
                 Assert.Equal(StackError.None, h.Stack.Tcp.Connect(new IpEndpoint(StackHarness.PeerIp, 80), default(IpEndpoint), default, h.Now, out var socket));
                 Assert.All([datagrams!.Local.Port, binding!.Local.Port, socket!.Local.Port], port => Assert.Equal(index, port % Shards));
                 all.Add(datagrams.Local.Port);

@@ -56,6 +56,19 @@ internal struct AcknowledgmentSchedule
     /// <summary>The peer begins in slow start, because the connection is new, or after a pause (RFC 5681, 4.1).</summary>
     public void BeginQuick() => _quickAcks = MaxQuickAcks;
 
+    /// <summary>The application is not taken to answer what it receives.</summary>
+    public readonly bool IsQuick => !_isInteractive;
+
+    /// <summary>TCP_QUICKACK as in Linux (__tcp_sock_set_quickack): not a lasting mode, since the application's next answer changes it.</summary>
+    /// <param name="value">0: wait for data. Odd: an acknowledgement that waits leaves now. Even: that, and then wait again.</param>
+    /// <returns>True if an acknowledgement is due.</returns>
+    public bool SetQuick(int value)
+    {
+        _isInteractive = (value & 1) == 0;
+        IsDue |= value != 0 && DelayedUntil != Instant.Never;
+        return IsDue;
+    }
+
     public void Demand() => IsDue = true;
 
     /// <summary>A segment has arrived ahead of a gap. RFC 5681, 4.2, requires an acknowledgement at once; a peer without SACK counts the duplicates.</summary>

@@ -210,7 +210,8 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
         }
 
         Layer.Counters.TcpExtTCPTimeouts++;
-        if (Retransmits >= (IsPassive ? Layer.Options.SynAckRetries : Layer.Options.SynRetries) || connection.UserTimeout.IsOver(connection.Options, now))
+        var retries = IsPassive ? Layer.Options.SynAckRetries : connection.Options.SynRetries > 0 ? connection.Options.SynRetries : Layer.Options.SynRetries;
+        if (Retransmits >= retries || connection.UserTimeout.IsOver(connection.Options, now))
         {
             if (IsPassive)
                 Layer.Counters.TcpExtTCPTimeoutSynAck++;
@@ -229,6 +230,16 @@ internal sealed partial class Handshake(TcpConnection connection, uint iss)
     {
         _isDue = true;
         connection.WantOutput();
+    }
+
+    /// <summary>Packets get through again: the SYN, or the SYN-ACK, is sent once more, which does not count as a retry.</summary>
+    public void PathRepaired()
+    {
+        if (TimeoutAt == Instant.Never)
+            return;
+        _hasAnsweredAgain = true;
+        Layer.Counters.TcpRetransSegs++;
+        DemandSyn();
     }
 
     /// <summary>Both SYNs are acknowledged.</summary>

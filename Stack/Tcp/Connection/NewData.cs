@@ -11,6 +11,12 @@ internal sealed class NewData(SenderState state)
     /// behind would seem to lie ahead.</summary>
     private uint _lastSmall;
 
+    /// <summary>Data below this may leave in small segments: a cork was taken out behind it (TCP_NAGLE_PUSH in Linux).</summary>
+    private uint _pushedTo;
+
+    /// <summary>What keeps small segments back under TCP_CORK.</summary>
+    private Cork _cork = new();
+
     /// <summary>Largest flight of this round, in bytes, and the end of the round.</summary>
     private int _largestFlight;
     private uint _roundEnd;
@@ -30,11 +36,27 @@ internal sealed class NewData(SenderState state)
         Seq.Gt(_congestionLimitedTo, Sender.SndUna) || state.Recovery.State == LossState.Loss
         || (state.Congestion.IsInSlowStart && 2L * _largestFlight > state.Congestion.Window);
 
+    /// <summary>When corked data is to leave; Never without any.</summary>
+    public Instant UncorkAt => _cork.EndsAt;
+
     private TcpSender Sender => state.Sender;
 
-    /// <summary>Nagle's algorithm, in Minshall's variant as in Linux: a small segment waits while another small one is unacknowledged.</summary>
-    private bool MaySendSmall =>
-        Sender.Connection.Options.NoDelay || Sender.IsShutDown || Sender.IsUrgent || Seq.Le(_lastSmall, Sender.SndUna);
+    /// <summary>Nagle's algorithm, in Minshall's variant as in Linux: a small segment waits while another small one is unacknowledged. A cork is stronger: it waits for the end
+    /// of the cork.</summary>
+    private bool MaySendSmall(Instant now)
+    {
+        ref readonly var options = ref Sender.Connection.Options;
+        if (Sender.IsShutDown || Sender.IsUrgent || Seq.Gt(_pushedTo, Sender.SndNxt))
+            return true;
+        return options.Cork ? _cork.HasEnded(now) : options.NoDelay || Seq.Le(_lastSmall, Sender.SndUna);
+    }
+
+    /// <summary>The cork is taken out: all that is written by now may leave.</summary>
+    public void Push()
+    {
+        _pushedTo = state.Queue.End;
+        _cork.Clear();
+    }
 
     /// <summary>Begins with everything below <paramref name="sndUna"/> acknowledged.</summary>
     public void Begin(uint sndUna)
@@ -42,6 +64,7 @@ internal sealed class NewData(SenderState state)
         _lastSmall = sndUna;
         _congestionLimitedTo = sndUna;
         _roundEnd = sndUna;
+        _pushedTo = sndUna;
     }
 
     /// <summary>Restarts the idle time of the congestion window.</summary>
@@ -53,6 +76,7 @@ internal sealed class NewData(SenderState state)
         _lastSmall = Seq.Max(_lastSmall, ack);
         _congestionLimitedTo = Seq.Max(_congestionLimitedTo, ack);
         _roundEnd = Seq.Max(_roundEnd, ack);
+        _pushedTo = Seq.Max(_pushedTo, ack);
     }
 
     /// <summary>Payload of the largest packet that the device cuts into whole segments.</summary>
@@ -103,12 +127,12 @@ internal sealed class NewData(SenderState state)
         {
             // Whole segments; a small rest goes with them only if it could be sent by itself.
             var rest = length % full;
-            if (rest > 0 && (length < unsent || !MaySendSmall))
+            if (rest > 0 && (length < unsent || !MaySendSmall(now)))
                 length -= rest;
             return Emit(length, now);
         }
 
-        if (length == unsent && MaySendSmall)
+        if (length == unsent && MaySendSmall(now))
             return Emit(length, now);
         if (length < unsent && window <= allowed && length > 0 && length >= sender.LargestWindow / 2)
             return Emit(length, now);
@@ -138,6 +162,7 @@ internal sealed class NewData(SenderState state)
         var full = sender.CurrentSegmentSize;
         if (length % full != 0 && !isMtuProbe)
             _lastSmall = end;
+        _cork.Clear();
         if (sequence == sender.SndUna)
             sender.Connection.UserTimeout.Restart(now);
         sender.Connection.Receiver.DataSent(now);
@@ -156,6 +181,7 @@ internal sealed class NewData(SenderState state)
     public void Clear()
     {
         _idleSince = default;
+        _cork.Clear();
         _largestFlight = 0;
         IsPeerLimited = false;
     }

@@ -39,7 +39,16 @@ internal sealed class Pacer(SenderState state)
         }
     }
 
-    private long Rate => state.Congestion.PacingRate(state.Sender.RoundTrips.Smoothed);
+    /// <summary>Bytes per second; 0: as fast as the window allows. SO_MAX_PACING_RATE bounds it, whatever the congestion control says.</summary>
+    public long Rate
+    {
+        get
+        {
+            var rate = state.Congestion.PacingRate(state.Sender.RoundTrips.Smoothed);
+            var most = state.Sender.Connection.Options.MaxPacingRate;
+            return most != 0 && (rate == 0 || rate > most) ? most : rate;
+        }
+    }
 
     /// <summary>A turn of output begins.</summary>
     public void BeginTurn() => _isHolding = false;

@@ -35,6 +35,9 @@ internal struct PathMtuDiscovery
     private Instant _searchAgainAt;
 
     /// <summary>Packets are smaller than the interface's MTU.</summary>
+    /// <summary>The largest packet that the path takes, in bytes.</summary>
+    public readonly int Mtu => _mtu;
+
     public readonly bool IsReduced => _mtu < _linkMtu;
 
     /// <summary>Largest packet that the device cuts into segments; 0 where it cuts none.</summary>

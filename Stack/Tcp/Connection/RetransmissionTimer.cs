@@ -9,6 +9,9 @@ internal sealed class RetransmissionTimer(SenderState state)
     /// <summary>The timer is set for a tail loss probe.</summary>
     private bool _isTailLossProbe;
 
+    /// <summary>The next time-out has been brought forward, and tells nothing of the path.</summary>
+    private bool _isBroughtForward;
+
     /// <summary>When the time-out is due unless a tail loss probe comes first.</summary>
     private Instant _timeoutAt;
 
@@ -35,11 +38,16 @@ internal sealed class RetransmissionTimer(SenderState state)
     /// <summary>A round trip is measured.</summary>
     public void RoundTripMeasured() => Backoff = 0;
 
-    public void Stop() => At = Instant.Never;
+    public void Stop()
+    {
+        At = Instant.Never;
+        _isBroughtForward = false;
+    }
 
     public void Restart(Instant now)
     {
         var connection = Connection;
+        _isBroughtForward = false;
         _timeoutAt = now + connection.CurrentRto;
         // RFC 8985, 7.2: a tail loss probe that would come later than the time-out replaces it, and shows losses without shrinking the window to one segment.
         var probeAt = state.TailLossProbe.At(now);
@@ -74,6 +82,18 @@ internal sealed class RetransmissionTimer(SenderState state)
         _isTailLossProbe = false;
     }
 
+    /// <summary>Packets get through again. The time-out is due at once; it counts neither as a retry nor for the doubling, because neighbours could otherwise use up the
+    /// retries of a connection by moving.</summary>
+    /// <returns>False: nothing is in flight.</returns>
+    public bool PathRepaired(Instant now)
+    {
+        if (At == Instant.Never || Sender.SndUna == Sender.SndNxt)
+            return false;
+        Hasten(now);
+        _isBroughtForward = true;
+        return true;
+    }
+
     /// <summary>A tail loss probe is not useful any more.</summary>
     public void TailLossProbeEnded(Instant now)
     {
@@ -83,6 +103,7 @@ internal sealed class RetransmissionTimer(SenderState state)
 
     public void TimedOut(Instant now)
     {
+        var counts = !_isBroughtForward;
         Stop();
         if (Sender.SndUna == Sender.SndNxt)
             return;
@@ -96,7 +117,7 @@ internal sealed class RetransmissionTimer(SenderState state)
         // The peer is alive and has closed its window over data in flight: the retransmission is a zero-window probe, which may continue while an application
         // waits.
         var isZeroWindowProbe = Sender.SndWnd == 0 && !Connection.IsClosedByOwner && Connection.IsPeerHeard(now);
-        if ((Timeouts >= Connection.MaxRetries && !isZeroWindowProbe) || Connection.UserTimeout.IsOver(Connection.Options, now))
+        if ((counts && Timeouts >= Connection.MaxRetries && !isZeroWindowProbe) || Connection.UserTimeout.IsOver(Connection.Options, now))
         {
             Connection.GiveUp();
             return;
@@ -104,13 +125,13 @@ internal sealed class RetransmissionTimer(SenderState state)
 
         Sender.Layer.Counters.TcpExtTCPTimeouts++;
         state.Recovery.TimedOut(isFirst: Timeouts == 0, now);
-        if (Timeouts < byte.MaxValue)
+        if (Timeouts < byte.MaxValue && (counts || Timeouts == 0))
             Timeouts++;
-        if (Backoff < byte.MaxValue)
+        if (Backoff < byte.MaxValue && counts)
             Backoff++;
-        if (Sender.SndWnd > 0)
+        if (counts && Sender.SndWnd > 0)
             Sender.Path.SuspectBlackHole(Connection, Timeouts);
-        if (Timeouts == ReportedRetries)
+        if (counts && Timeouts == ReportedRetries)
             Connection.SoftErrors.ReportRetries(Connection);
         Restart(now);
     }
@@ -122,5 +143,6 @@ internal sealed class RetransmissionTimer(SenderState state)
         Timeouts = 0;
         _tailLossProbeFrom = default;
         _isTailLossProbe = false;
+        _isBroughtForward = false;
     }
 }

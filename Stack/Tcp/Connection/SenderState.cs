@@ -89,7 +89,7 @@ internal sealed class SenderState
         && !Pacer.IsAhead(now) && Congestion.IsFresh(initialWindow);
 
     /// <summary>When the next timer runs out.</summary>
-    public Instant NextTimeout => Instant.Min(Instant.Min(Timer.At, Persist.At), Instant.Min(Recovery.ReorderingTimeoutAt, Pacer.WakeAt));
+    public Instant NextTimeout => Instant.Min(Instant.Min(Timer.At, Persist.At), Instant.Min(Recovery.ReorderingTimeoutAt, Instant.Min(Pacer.WakeAt, NewData.UncorkAt)));
 
     /// <summary>Runs the due timers. One of them may end the connection; then none follows, because cleared timers are never due.</summary>
     public void TimerFired(Instant now)
@@ -100,6 +100,18 @@ internal sealed class SenderState
             Recovery.ReorderingTimedOut(now);
         if (Persist.At <= now)
             Persist.TimedOut(now);
+    }
+
+    /// <inheritdoc cref="TcpSender.PathRepaired"/>
+    public bool PathRepaired(Instant now)
+    {
+        if (Persist.At != Instant.Never)
+        {
+            Sender.ElicitAcknowledgment();
+            Sender.Connection.WantOutput();
+        }
+
+        return Timer.PathRepaired(now);
     }
 
     /// <summary>Clears the state. The next connection may use its congestion control if that is as at the beginning.</summary>

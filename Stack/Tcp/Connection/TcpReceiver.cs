@@ -122,10 +122,13 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
     {
         get
         {
-            var free = Math.Clamp(_buffer.Size - _received.Bytes - _lent, 0, ushort.MaxValue << _windowShift);
+            var free = Math.Clamp(Math.Min(_buffer.Size - _received.Bytes - _lent, Capacity), 0, ushort.MaxValue << _windowShift);
             return _buffer.Size <= Layer.ReceiveShare ? free : Math.Min(free, FreeShare);
         }
     }
+
+    /// <summary>The largest window: the buffer's size, or less by TCP_WINDOW_CLAMP.</summary>
+    private int Capacity => connection.Options.WindowClamp is > 0 and var clamp && clamp < _buffer.Size ? clamp : _buffer.Size;
 
     /// <summary>Room while memory is short: this connection's share, but not less than the announced window, which is not taken back (RFC 9293,
     /// 3.8.6).</summary>
@@ -136,7 +139,7 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
     private bool HasNoReader => connection.IsClosedByOwner || (_isShutDown && connection.Sender.IsShutDown);
 
     /// <summary>The window does not open by less than this (RFC 9293, 3.8.6.2.2).</summary>
-    private int WindowStep => Math.Min(_segmentSize, _buffer.Size / 2);
+    private int WindowStep => Math.Min(_segmentSize, Capacity / 2);
 
     /// <summary>The peer can hardly send more within the announced window, and a wider one could be announced.</summary>
     private bool IsWindowNarrow => Window < 2 * _segmentSize && Free - Window >= WindowStep;
@@ -160,7 +163,7 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
         LastAckSent = RcvNxt;
         if (scalesWindows)
             _windowShift = OfferedWindowShift;
-        RcvAdv = RcvNxt + (uint)Math.Min(_buffer.Size, ushort.MaxValue);
+        RcvAdv = RcvNxt + (uint)Math.Min(Capacity, ushort.MaxValue);
     }
 
     /// <summary>A SYN-ACK leaves with an unscaled window.</summary>
@@ -227,6 +230,16 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
     /// <summary>The connection has ended: what was received in order can still be read.</summary>
     public void End() => _ahead.Clear(Layer.Ranges);
 
+    /// <summary>False while acknowledgements wait for data to carry them (TCP_QUICKACK).</summary>
+    public bool AcknowledgesQuickly => _acknowledgment.IsQuick;
+
+    /// <summary>TCP_QUICKACK.</summary>
+    public void AcknowledgeQuickly(int value)
+    {
+        if (_acknowledgment.SetQuick(value))
+            connection.WantOutput();
+    }
+
     /// <summary>Requests that a segment leave at once, for its acknowledgement.</summary>
     public void DemandAcknowledgment() => _acknowledgment.Demand();
 
@@ -289,7 +302,7 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
             return;
         var window = Window;
         var free = Free;
-        if (2L * window > _buffer.Size || free < 2L * window || free - window < WindowStep)
+        if (2L * window > Capacity || free < 2L * window || free - window < WindowStep)
             return;
         Layer.Counters.TcpInWindowUpdates++;
         _acknowledgment.Demand();

@@ -109,7 +109,7 @@ internal sealed partial class TcpSender(TcpConnection connection)
 
     /// <summary>Bytes per second; 0: as fast as the window allows.</summary>
     public long PacingRate =>
-        _state?.Congestion.PacingRate(RoundTrips.Smoothed) ?? CongestionControl.PaceOf(_initialWindow, doubles: true, RoundTrips.Smoothed);
+        _state?.Pacer.Rate ?? CongestionControl.PaceOf(_initialWindow, doubles: true, RoundTrips.Smoothed);
 
     public bool IsReorderingSeen => _state is { Recovery.IsReorderingSeen: true };
 
@@ -205,6 +205,13 @@ internal sealed partial class TcpSender(TcpConnection connection)
         _finQueued = true;
     }
 
+    /// <summary>The socket is about to have other options. If its cork is taken out, what is written by now leaves in segments of any size.</summary>
+    public void OptionsChange(in TcpSocketOptions to)
+    {
+        if (connection.Options.Cork && !to.Cork)
+            _state?.NewData.Push();
+    }
+
     /// <summary>Takes the credit, to tell it to the writer.</summary>
     public int TakeWriterCredit() => _buffer.TakeCredit();
 
@@ -250,6 +257,10 @@ internal sealed partial class TcpSender(TcpConnection connection)
 
     /// <summary>Runs the timers that are due.</summary>
     public void TimerFired(Instant now) => _state?.TimerFired(now);
+
+    /// <summary>Brings the next retransmission forward, or sends a window probe.</summary>
+    /// <returns>The retransmission timer is due now.</returns>
+    public bool PathRepaired(Instant now) => _state?.PathRepaired(now) == true;
 
     /// <summary>Moves SND.NXT to <paramref name="next"/>, because new data leaves.</summary>
     public void MoveNext(uint next) => SndNxt = next;

@@ -17,7 +17,7 @@ public sealed class PackagingCollection : ICollectionFixture<PublishedProgram>
 /// </summary>
 public sealed class PublishedProgram : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(15);
 
     private readonly DirectoryInfo _directory = System.IO.Directory.CreateTempSubdirectory("tapwire-packaging-");
     private readonly Lazy<string> _singleFile;

@@ -78,8 +78,8 @@ public sealed class RunCommandSpec(CleanPath path) : IClassFixture<CleanPath>
         var temporary = Directory.CreateDirectory(Path.Combine(path.Files, "temporary")).FullName;
         var ended = OwnDriver(temporary, "sh", "-c", $"""
             ip addr add 10.98.0.1/24 dev {OwnWire}
-            env -u LD_PRELOAD python3 -m http.server -d {path.Files} --bind 10.98.0.1 8101 >/dev/null 2>&1 &
-            until env -u LD_PRELOAD curl -s -o /dev/null http://10.98.0.1:8101/small; do :; done
+            env -u LD_PRELOAD TAPWIRE_BYPASS=allow python3 -m http.server -d {path.Files} --bind 10.98.0.1 8101 >/dev/null 2>&1 &
+            until env -u LD_PRELOAD TAPWIRE_BYPASS=allow curl -s -o /dev/null http://10.98.0.1:8101/small; do :; done
             curl -sS http://10.98.0.1:8101/small
             kill $!
             exit 3
@@ -118,6 +118,33 @@ public sealed class RunCommandSpec(CleanPath path) : IClassFixture<CleanPath>
         Assert.Equal(0, Run("--", "curl", "-sS", "-o", "/dev/null", "http://127.0.0.1:8102/small").ExitCode);
     }
 
+    /// <summary>Loopback that is named is the stack's own: what listens there is found there, and nobody else finds it.</summary>
+    [SkippableFact]
+    public void Loopback_that_is_routed_is_the_stacks_own()
+    {
+        path.Need("python3");
+        const string Script = """
+            import socket, sys
+            for address in ("127.0.0.1", "127.1.2.3"):
+                listener = socket.create_server((address, 8103))
+                for name in (address, "0.0.0.0") if address == "127.0.0.1" else (address,):
+                    client = socket.create_connection((name, 8103))
+                    server, peer = listener.accept()
+                    client.sendall(b"hello")
+                    print(peer[0], client.getpeername()[0], server.recv(5).decode())
+                a, b = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+                a.bind((address, 8104))
+                b.sendto(b"datagram", (address, 8104))
+                text, peer = a.recvfrom(100)
+                print(text.decode(), peer[0])
+                listener.close()
+                a.close()
+            """;
+        var kernel = path.RunOnKernel("python3", "-c", Script);
+        var ended = Run("--route", "127.0.0.0/8,10.99.0.0/24", "--", "python3", "-c", Script);
+        Assert.Equal((0, kernel, ""), (ended.ExitCode, ended.Output, ended.Error));
+    }
+
     [SkippableFact]
     public void A_bad_route_is_refused()
     {
@@ -127,6 +154,17 @@ public sealed class RunCommandSpec(CleanPath path) : IClassFixture<CleanPath>
         var direct = path.Driver.Namespace.TryExec("env", [$"TAPWIRE_ROUTES=rubbish", .. path.OnTapwire("true")]);
         Assert.Equal(127, direct.ExitCode);
         Assert.Contains("TAPWIRE_ROUTES is \"rubbish\"", direct.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Bits beyond the length mean that something else is meant: another network, or one host.</summary>
+    [SkippableFact]
+    public void A_route_to_a_host_in_a_network_is_refused()
+    {
+        var ended = Run("--route", "10.99.3.5/24", "--", "true");
+        Assert.Equal(2, ended.ExitCode);
+        Assert.Contains("10.99.3.5/24 has bits beyond its length; write 10.99.3.0/24 for the network", ended.Error, StringComparison.Ordinal);
+        Assert.Equal(127, path.Driver.Namespace.TryExec("env", ["TAPWIRE_ROUTES=10.99.3.5/24", .. path.OnTapwire("true")]).ExitCode);
+        Assert.Equal(0, path.Driver.Namespace.TryExec("env", ["TAPWIRE_ROUTES=10.99.3.0/24,10.99.3.4/30,fd00::/8,0.0.0.0/0", .. path.OnTapwire("true")]).ExitCode);
     }
 
     private CommandResult Run(params string[] arguments) => TapwireProgram.Run(path.Driver.Namespace, ["run", "--link", path.Driver.LinkPath, .. arguments]);

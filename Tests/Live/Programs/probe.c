@@ -194,6 +194,13 @@ static void refused_without_waiting(void)
     printf(", then %d\n", option(fd, SOL_SOCKET, SO_ERROR));
     close(epoll);
     close(fd);
+
+    /* The second call tells what the first one could not know. */
+    fd = stream(SOCK_NONBLOCK);
+    printf("connect: %s", said(call_connect(fd, far, 1)));
+    poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, 10000);
+    printf(", again: %s\n", said(call_connect(fd, far, 1)));
+    close(fd);
 }
 
 static void connect_to_nobody(void)

@@ -45,22 +45,22 @@ public class ListenerSpec
         return sent;
     }
 
-    private void Handshake(ushort port)
+    private void Handshake(ushort port, ushort to = 80)
     {
-        Arrive(port, TcpFlags.Syn, 100, 0);
+        Arrive(port, TcpFlags.Syn, 100, 0, to);
         var answer = Sent(_now).SingleOrDefault(header => header.DestinationPort == port && header.Has(TcpFlags.Syn));
         if (answer.Has(TcpFlags.Syn))
-            Arrive(port, TcpFlags.Ack, 101, answer.Sequence + 1);
+            Arrive(port, TcpFlags.Ack, 101, answer.Sequence + 1, to);
     }
 
-    private TcpListener Listen(string address, ushort port, bool reuse = false, int backlog = 8)
+    private TcpListener Listen(string address, ushort port, bool reuse = false, int backlog = 8, bool spread = false)
     {
-        Assert.Equal(StackError.None, TryListen(address, port, out var listener, reuse, backlog));
+        Assert.Equal(StackError.None, TryListen(address, port, out var listener, reuse, backlog, spread));
         return listener!;
     }
 
-    private StackError TryListen(string address, ushort port, out TcpListener? listener, bool reuse = false, int backlog = 8) =>
-        _host.Tcp.Listen(new IpEndpoint(IpAddress.Parse(address), port), backlog, new TcpSocketOptions { ReuseAddress = reuse }, out listener);
+    private StackError TryListen(string address, ushort port, out TcpListener? listener, bool reuse = false, int backlog = 8, bool spread = false) =>
+        _host.Tcp.Listen(new IpEndpoint(IpAddress.Parse(address), port), backlog, new TcpSocketOptions { ReuseAddress = reuse, ReusePort = spread }, out listener);
 
     [Fact]
     public void A_port_is_given_to_one_listener()
@@ -77,8 +77,8 @@ public class ListenerSpec
     public void A_closed_listener_gives_its_port_back()
     {
         Start();
-        var first = Listen("192.0.2.1", 80, reuse: true);
-        var second = Listen("0.0.0.0", 80, reuse: true);
+        var first = Listen("192.0.2.1", 80, spread: true);
+        var second = Listen("0.0.0.0", 80, spread: true);
         first.Close(_now);
         second.Close(_now);
         Listen("::", 80);
@@ -100,8 +100,8 @@ public class ListenerSpec
     public void The_listener_of_the_address_comes_before_the_wildcard()
     {
         Start();
-        var wildcard = Listen("0.0.0.0", 80, reuse: true);
-        var own = Listen("192.0.2.1", 80, reuse: true);
+        var wildcard = Listen("0.0.0.0", 80, spread: true);
+        var own = Listen("192.0.2.1", 80, spread: true);
         Handshake(5000);
         Assert.NotNull(own.Accept());
         Assert.Null(wildcard.Accept());
@@ -111,15 +111,21 @@ public class ListenerSpec
     }
 
     [Fact]
-    public void A_port_of_living_connections_can_be_had_with_reuse_only()
+    public void A_port_of_living_connections_can_be_had_with_reuse_on_both_sides_only()
     {
         Start();
-        var listener = Listen("192.0.2.1", 80);
+        var listener = Listen("192.0.2.1", 80, reuse: true);
         Handshake(5000);
         listener.Accept();
         listener.Close(_now);
         Assert.Equal(StackError.AddressInUse, TryListen("0.0.0.0", 80, out _));
-        Listen("0.0.0.0", 80, reuse: true);
+        Assert.Equal(StackError.AddressInUse, TryListen("0.0.0.0", 80, out _, spread: true));
+        Listen("0.0.0.0", 80, reuse: true).Close(_now);
+        listener = Listen("192.0.2.1", 81);
+        Handshake(5001, 81);
+        listener.Accept();
+        listener.Close(_now);
+        Assert.Equal(StackError.AddressInUse, TryListen("0.0.0.0", 81, out _, reuse: true));
     }
 
     [Fact]

@@ -1,0 +1,144 @@
+using Tapwire.Links;
+using Tapwire.Links.Protocol;
+using Tapwire.Messages;
+using Tapwire.Posix;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Udp;
+using Tapwire.Wires;
+
+namespace Tapwire.Actors.Link;
+
+/// <summary>Datagrams on their way to the application: what waits, and the messages that it becomes.</summary>
+internal sealed class DatagramDelivery(DatagramLink link, SocketFamily family)
+{
+    private readonly Queue<DatagramReceived> _waiting = new();
+
+    /// <summary>Datagrams of the stack, oldest first, that go to the application as one message.</summary>
+    private readonly List<PacketBuffer> _merged = [];
+
+    public int Count => _waiting.Count;
+
+    public void Enqueue(DatagramReceived datagram) => _waiting.Enqueue(datagram);
+
+    /// <summary>Writes the application what it takes.</summary>
+    /// <param name="parts">What the application has asked for.</param>
+    /// <param name="port">The socket's own.</param>
+    /// <returns>Number of datagrams that are done with.</returns>
+    public int Deliver(DatagramParts parts, ushort port)
+    {
+        var delivered = 0;
+        while (_waiting.TryPeek(out var first))
+        {
+            if (Write(first, parts, port) == WriteResult.Full)
+                break;
+            for (var i = _merged.Count; i > 0; i--, delivered++)
+                _waiting.Dequeue().Release();
+        }
+
+        link.AwaitRoom(_waiting.Count > 0);
+        return delivered;
+    }
+
+    /// <summary>Tells the application an error.</summary>
+    public void Deliver(DatagramError error)
+    {
+        if (error.Report is not { } report)
+        {
+            link.WriteError((int)error.Error);
+            return;
+        }
+
+        var extension = new DatagramExtension(DatagramParts.Error)
+        {
+            Destination = report.Offender,
+            Local = report.Destination.Address,
+            Port = report.Destination.Port,
+            HopLimit = report.Type,
+            TrafficClass = report.Code,
+            SegmentSize = (ushort)report.Origin,
+            Family = family,
+            Mtu = (uint)report.Mtu,
+        };
+        link.WriteError((int)error.Error, extension, report.Payload);
+    }
+
+    /// <summary>What the application asks for one datagram.</summary>
+    public static UdpSendOptions Asked(in DatagramExtension asked) => asked.Parts == DatagramParts.None ? default : new()
+    {
+        Source = (asked.Parts & DatagramParts.PacketInfo) != 0 ? asked.Local : default,
+        Interface = (asked.Parts & DatagramParts.PacketInfo) != 0 ? InterfaceNumbers.IndexOf(asked.Interface) : null,
+        HopLimit = (asked.Parts & DatagramParts.HopLimit) != 0 ? asked.HopLimit : (byte)0,
+        TrafficClass = (asked.Parts & DatagramParts.TrafficClass) != 0 ? asked.TrafficClass : null,
+        SegmentSize = (asked.Parts & DatagramParts.SegmentSize) != 0 ? asked.SegmentSize : null,
+    };
+
+    public void Release()
+    {
+        while (_waiting.TryDequeue(out var datagram))
+            datagram.Release();
+    }
+
+    private WriteResult Write(DatagramReceived first, DatagramParts parts, ushort port)
+    {
+        _merged.Clear();
+        _merged.Add(first.Data);
+        if ((parts & DatagramParts.SegmentSize) != 0 && first.Data.TotalLength > 0)
+            Merge(first);
+        if (_merged.Count == 1)
+            parts &= ~DatagramParts.SegmentSize;
+        if (first.Info.Drops == 0)
+            parts &= ~DatagramParts.Drops;
+        if (first.Stamp == 0)
+            parts &= ~DatagramParts.AnyTimestamp;
+        var extension = parts == DatagramParts.None ? default : Describe(first, parts, port);
+        return link.Write(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_merged), Sockaddr.From(first.From, family), extension);
+    }
+
+    /// <summary>UDP_GRO: the datagrams behind the first one that differ from it in nothing but their bytes. The last one may be shorter.</summary>
+    private void Merge(DatagramReceived first)
+    {
+        var size = first.Data.TotalLength;
+        var total = 0;
+        foreach (var next in _waiting)
+        {
+            var length = next.Data.TotalLength;
+            total += length;
+            if (next == first)
+                continue;
+            if (_merged.Count == DatagramLink.MaxMerged || total > DatagramHeader.MaxPayload || length > size || length == 0 || !IsLike(first, next))
+                return;
+            _merged.Add(next.Data);
+            if (length < size)
+                return;
+        }
+    }
+
+    private static bool IsLike(DatagramReceived a, DatagramReceived b) =>
+        a.From == b.From && a.Info with { Arrived = b.Info.Arrived, Drops = b.Info.Drops } == b.Info;
+
+    private static DatagramExtension Describe(DatagramReceived datagram, DatagramParts parts, ushort port) => new(parts)
+    {
+        Interface = InterfaceNumbers.Of(datagram.Info.Interface),
+        Destination = datagram.Info.Destination,
+        Local = datagram.Info.Local,
+        HopLimit = datagram.Info.HopLimit,
+        TrafficClass = datagram.Info.TrafficClass,
+        SegmentSize = (ushort)datagram.Data.TotalLength,
+        Port = port,
+        Drops = datagram.Info.Drops,
+        Stamp = datagram.Stamp,
+    };
+}
+
+/// <summary>Interfaces by the numbers that programs see.</summary>
+internal static class InterfaceNumbers
+{
+    /// <summary>LOOPBACK_IFINDEX: what the stack sends to itself.</summary>
+    public const int Loopback = 1;
+
+    /// <param name="index">The stack's.</param>
+    public static int Of(byte index) => index == DatagramInfo.Loopback ? Loopback : LinkInterface.IndexOf(index);
+
+    /// <summary>The stack's index; null for 0, which is any interface, and for loopback, which is none of its own. A number beyond all interfaces stays one.</summary>
+    public static byte? IndexOf(int number) => number is 0 or Loopback ? null : (byte)Math.Clamp((long)number - LinkInterface.IndexOf(0), 0, byte.MaxValue);
+}

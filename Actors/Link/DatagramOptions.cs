@@ -1,0 +1,195 @@
+using System.Collections.Frozen;
+using Tapwire.Links.Protocol;
+using Tapwire.Messages;
+using Tapwire.Posix;
+using Tapwire.Stack;
+using Tapwire.Stack.Udp;
+
+namespace Tapwire.Actors.Link;
+
+/// <summary>
+/// The options by which an application asks what its datagrams come with (ip(7), ipv6(7), udp(7), socket(7)), and others that only datagram sockets have.
+/// </summary>
+internal sealed class DatagramOptions(SocketFamily family)
+{
+    /// <summary>SOF_TIMESTAMPING_RX_SOFTWARE and SOF_TIMESTAMPING_SOFTWARE: only stamps of the stack, at arrival, are there to be had.</summary>
+    private const int RxSoftware = 1 << 3;
+    private const int Software = 1 << 4;
+
+    /// <summary>SOF_TIMESTAMPING_MASK.</summary>
+    private const int TimestampingMask = (1 << 19) - 1;
+
+    private const int SolSocket = LinkOption.SolSocket;
+    private const int SolIp = LinkOption.IpProtoIp;
+    private const int SolIpV6 = LinkOption.IpProtoIpV6;
+    private const int SolUdp = LinkOption.IpProtoUdp;
+
+    private static readonly FrozenDictionary<(int Level, int Name), Rule> Rules = new Dictionary<(int, int), Rule>
+    {
+        [(SolIp, LinkOption.IpPktInfo)] = new(DatagramParts.PacketInfo),
+        [(SolIp, LinkOption.IpRecvTtl)] = new(DatagramParts.HopLimit),
+        [(SolIp, LinkOption.IpRecvTos)] = new(DatagramParts.TrafficClass),
+        [(SolIp, LinkOption.IpRecvOrigDstAddr)] = new(DatagramParts.OriginalDestination),
+        [(SolIp, LinkOption.IpRecvErr)] = new() { Stack = SocketOption.ErrorReports },
+        [(SolIp, LinkOption.IpMtuDiscover)] = new() { Most = LinkOption.IpPmtuDiscOmit, Default = LinkOption.IpPmtuDiscWant },
+        [(SolIpV6, LinkOption.IpV6RecvPktInfo)] = new(DatagramParts.PacketInfoV6),
+
+        // About IPv6 packets only, as in Linux: an IPv4 packet on this socket comes with the IPv4 ones.
+        [(SolIpV6, LinkOption.IpV6RecvHopLimit)] = new(),
+        [(SolIpV6, LinkOption.IpV6RecvTClass)] = new(),
+        [(SolIpV6, LinkOption.IpV6RecvOrigDstAddr)] = new(),
+        [(SolIpV6, LinkOption.IpV6RecvErr)] = new(),
+        [(SolIpV6, LinkOption.IpV6MtuDiscover)] = new() { Most = LinkOption.IpPmtuDiscOmit, Default = LinkOption.IpPmtuDiscWant },
+        [(SolSocket, LinkOption.SoRxqOvfl)] = new(DatagramParts.Drops),
+        [(SolSocket, LinkOption.SoTimestamp)] = new(DatagramParts.Timestamp),
+        [(SolSocket, LinkOption.SoTimestampNs)] = new(DatagramParts.TimestampNs),
+        [(SolSocket, LinkOption.SoTimestampNew)] = new(DatagramParts.TimestampNew),
+        [(SolSocket, LinkOption.SoTimestampNsNew)] = new(DatagramParts.TimestampNsNew),
+        [(SolSocket, LinkOption.SoTimestamping)] = new(DatagramParts.Timestamping) { Most = TimestampingMask },
+        [(SolSocket, LinkOption.SoTimestampingNew)] = new(DatagramParts.TimestampingNew) { Most = TimestampingMask },
+        [(SolUdp, LinkOption.UdpSegment)] = new() { Most = ushort.MaxValue, Stack = SocketOption.SegmentSize },
+        [(SolUdp, LinkOption.UdpGro)] = new(DatagramParts.SegmentSize),
+    }.ToFrozenDictionary();
+
+    private readonly Dictionary<(int Level, int Name), int> _values = [];
+
+    /// <summary>What received datagrams come with.</summary>
+    public DatagramParts Parts { get; private set; }
+
+    /// <summary>A payload may be longer than a packet: it is cut.</summary>
+    public bool CutsPayloads => _values.GetValueOrDefault((SolUdp, LinkOption.UdpSegment)) != 0;
+
+    /// <summary>IP_RECVERR.</summary>
+    public bool ReportsErrors => _values.GetValueOrDefault((SolIp, LinkOption.IpRecvErr)) != 0;
+
+    /// <summary>The option is one of these, on a socket of this family.</summary>
+    public bool Has(int level, int name) => Rules.ContainsKey((level, name)) && (level != SolIpV6 || family == SocketFamily.V6);
+
+    public bool Has(LinkRequest request) => request is SetOptionRequest set && Has(set.Level, set.Name);
+
+    /// <summary>Answers a request about SO_REUSEADDR or SO_REUSEPORT of a bound socket: what it shares was decided when it was bound. Null: the request is about something
+    /// else.</summary>
+    public static LinkAnswer? AboutSharing(LinkSocketRequest request, in PortSharing sharing) => request switch
+    {
+        GetOptionRequest get when LinkOptions.IsReuseAddress(get.Level, get.Name) => get.Value(sharing.ReuseAddress ? 1 : 0),
+        GetOptionRequest get when LinkOptions.IsReusePort(get.Level, get.Name) => get.Value(sharing.ReusePort ? 1 : 0),
+        SetOptionRequest set when LinkOptions.IsReuseAddress(set.Level, set.Name) || LinkOptions.IsReusePort(set.Level, set.Name) => set.Done(),
+        _ => null,
+    };
+
+    /// <summary>Reads an option.</summary>
+    public LinkAnswer Get(GetOptionRequest request)
+    {
+        var value = _values.GetValueOrDefault((request.Level, request.Name), Rules[(request.Level, request.Name)].Default);
+        if (request.Level == SolSocket)
+            value |= _values.GetValueOrDefault((SolSocket, AlsoReadAs(request.Name)));
+        if (request.Level == SolIp && request.MaxLength is > 0 and < sizeof(int) && value is >= 0 and <= byte.MaxValue)
+            return request.Value([(byte)value]);
+        if (request.Name is not (LinkOption.SoTimestamping or LinkOption.SoTimestampingNew) || request.Level != SolSocket)
+            return request.Value(value);
+
+        // struct so_timestamping: the flags, and a clock that is not bound.
+        Span<byte> timestamping = stackalloc byte[2 * sizeof(int)];
+        BitConverter.TryWriteBytes(timestamping, value);
+        timestamping[sizeof(int)..].Clear();
+        return request.Value(timestamping);
+    }
+
+    /// <summary>Sets an option.</summary>
+    /// <param name="forStack">With None: the option that the stack has to know, if there is one.</param>
+    /// <returns>None or InvalidArgument.</returns>
+    public StackError Set(SetOptionRequest request, out (SocketOption Option, int Value)? forStack)
+    {
+        forStack = null;
+        var rule = Rules[(request.Level, request.Name)];
+        if (!LinkOptions.TryReadNumber(request.Level, request.Value.Span, out var value))
+            return StackError.InvalidArgument;
+        if (rule.Most == 1)
+            value = value != 0 ? 1 : 0;
+        if (value < 0 || value > rule.Most)
+            return StackError.InvalidArgument;
+        var hadStamps = WantsStamps;
+        Remember(request.Level, request.Name, value);
+        if (rule.Stack is { } option)
+            forStack = (option, value);
+        else if (WantsStamps != hadStamps)
+            forStack = (SocketOption.ArrivalTimes, hadStamps ? 0 : 1);
+        return StackError.None;
+    }
+
+    /// <summary>Sets an option that the socket gets when it is opened.</summary>
+    /// <returns>Null: it is none of those.</returns>
+    public LinkAnswer? SetEarly(SetOptionRequest request, ref UdpSocketOptions options)
+    {
+        var (level, name) = (request.Level, request.Name);
+        if (Has(level, name))
+        {
+            var error = Set(request, out var forStack);
+            return error == StackError.None && forStack is { } known ? Answer(request, SocketOptions.Set(ref options, known.Option, known.Value)) : Answer(request, error);
+        }
+
+        var option = LinkOptions.Map(level, name);
+        var isAddress = LinkOptions.IsReuseAddress(level, name);
+        if (option is null && !isAddress && !LinkOptions.IsReusePort(level, name))
+            return null;
+        if (!LinkOptions.TryDecode(level, option, request.Value.Span, out var value))
+            return request.Failed(StackError.InvalidArgument);
+        if (option is not null)
+            return Answer(request, SocketOptions.Set(ref options, option.Value, value));
+        options = options with
+        {
+            Sharing = isAddress ? options.Sharing with { ReuseAddress = value != 0 } : options.Sharing with { ReusePort = value != 0 },
+        };
+        return request.Done();
+    }
+
+    private static LinkAnswer Answer(SetOptionRequest request, StackError error) => error == StackError.None ? request.Done() : request.Failed(error);
+
+    private bool WantsStamps => (Parts & DatagramParts.AnyTimestamp) != 0;
+
+    private void Remember(int level, int name, int value)
+    {
+        // One form of time stamps at a time (Linux: sock_set_timestamp).
+        if (level == SolSocket && IsTimestamp(name))
+        {
+            foreach (var other in new[] { LinkOption.SoTimestamp, LinkOption.SoTimestampNs, LinkOption.SoTimestampNew, LinkOption.SoTimestampNsNew })
+                Put(level, other, 0);
+        }
+
+        if (level == SolSocket && name is LinkOption.SoTimestamping or LinkOption.SoTimestampingNew)
+            Put(level, name == LinkOption.SoTimestamping ? LinkOption.SoTimestampingNew : LinkOption.SoTimestamping, 0);
+        Put(level, name, value);
+    }
+
+    private void Put(int level, int name, int value)
+    {
+        _values[(level, name)] = value;
+        var part = Rules[(level, name)].Part;
+        if (part is DatagramParts.Timestamping or DatagramParts.TimestampingNew)
+            value &= (value & RxSoftware) != 0 ? Software : 0;
+        Parts = value != 0 ? Parts | part : Parts & ~part;
+    }
+
+    /// <summary>The option whose value Linux returns for another one too (sk_getsockopt).</summary>
+    private static int AlsoReadAs(int name) => name switch
+    {
+        LinkOption.SoTimestampNew => LinkOption.SoTimestampNsNew,
+        LinkOption.SoTimestamping => LinkOption.SoTimestampingNew,
+        _ => name,
+    };
+
+    private static bool IsTimestamp(int name) =>
+        name is LinkOption.SoTimestamp or LinkOption.SoTimestampNs or LinkOption.SoTimestampNew or LinkOption.SoTimestampNsNew;
+
+    /// <param name="Part">What datagrams come with while it is set.</param>
+    private sealed record Rule(DatagramParts Part = DatagramParts.None)
+    {
+        /// <summary>The largest value; 1 is for options that are on or off.</summary>
+        public int Most { get; init; } = 1;
+
+        public int Default { get; init; }
+
+        /// <summary>The stack's option.</summary>
+        public SocketOption? Stack { get; init; }
+    }
+}

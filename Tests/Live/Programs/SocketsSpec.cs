@@ -1,0 +1,54 @@
+using Tapwire.Tests.Live.Support;
+using Xunit;
+
+namespace Tapwire.Tests.Live.Programs;
+
+/// <summary>Sockets that have ended, options, calls and interfaces: a program sees the same on Tapwire's as on the kernel's.</summary>
+[Collection(LiveProgramsCollection.Name)]
+public sealed class SocketsSpec(CleanPath path) : IClassFixture<CleanPath>
+{
+    /// <summary>What sockets.c calls its parts.</summary>
+    public static TheoryData<string> Parts => ["ended", "writers", "stream calls", "every option", "interfaces"];
+
+    [SkippableTheory]
+    [MemberData(nameof(Parts))]
+    public async Task The_program_sees_on_tapwire_what_it_sees_on_the_kernel(string part)
+    {
+        path.Need("cc", "python3");
+        var program = Path.Combine(path.Files, "sockets");
+        if (!File.Exists(program))
+            path.RunOnKernel("cc", "-std=gnu11", "-O1", "-Wall", "-Wno-unused-result", "-Wno-stringop-overflow", "-o", program, ProgramPath.SourceOf("sockets.c"), "-pthread");
+        using var echo = await path.ServeOnKernelAsync(LiveDriver.Echo, "python3", ProgramPath.SourceOf("echo_server.py"), ProgramPath.Kernel, $"{LiveDriver.Echo}");
+        var kernel = path.RunOnKernel(program, ProgramPath.Kernel, ProgramPath.Tapwire, ProbeSpec.Nowhere, part);
+        var tapwire = path.RunOnTapwire(program, ProgramPath.Tapwire, ProgramPath.Kernel, ProbeSpec.Nowhere, part);
+        Assert.Equal(kernel, tapwire);
+        Assert.True(kernel.Split('\n').Length > 2, kernel);
+    }
+
+    [SkippableFact]
+    public void When_the_driver_is_gone_sockets_are_still_sockets()
+    {
+        using var driver = LiveDriver.Start();
+        path.Need("python3");
+        var output = driver.Namespace.Exec("env", $"LD_PRELOAD={Path.Combine(path.Files, "libtapwire.so")}", $"TAPWIRE_LINK={driver.LinkPath}",
+            "python3", ProgramPath.SourceOf("driver_gone.py"), ProgramPath.Tapwire, $"{driver.Program.Pid}");
+        Assert.Equal("""
+            connection: True Transport endpoint is not connected
+            options: None 1 64 Protocol not available
+            read: Connection reset by peer b''
+            listener: ('0.0.0.0', 5400) None Invalid argument
+            datagrams: ('0.0.0.0', 5401) None Network is down
+            new: Network is down
+            """, output.Trim());
+    }
+
+    [SkippableFact]
+    public async Task A_server_of_asyncio_keeps_no_descriptor_of_clients_that_have_reset()
+    {
+        path.Need("python3");
+        using var server = await path.ServeOnTapwireAsync(5300, "python3", ProgramPath.SourceOf("reset_server.py"), ProgramPath.Tapwire, "5300");
+        path.RunOnKernel("python3", ProgramPath.SourceOf("reset_client.py"), ProgramPath.Tapwire, "5300", "89");
+        server.WaitForExit();
+        Assert.Contains("more descriptors: 0", server.Output, StringComparison.Ordinal);
+    }
+}
