@@ -13,6 +13,13 @@ internal static class GuestCalls
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
+    /// <summary>The answer of a driver that stops to a request of any kind, whose descriptor is closed.</summary>
+    public static LinkReply Refuse(LinkRequest request)
+    {
+        (request as AddGuestRequest)?.Device?.Dispose();
+        return new LinkReply(request.Failed(StackError.ConnectionAborted));
+    }
+
     /// <summary>Asks the actor that has the guests, and answers the session. The guest ends with the session.</summary>
     public static void Ask(AddGuestRequest request, IActorRef guests, IActorRef session, IActorRef self)
     {

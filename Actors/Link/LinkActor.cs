@@ -1,6 +1,5 @@
 using Akka.Actor;
 using Akka.Event;
-using Tapwire.Actors.Guests;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -13,7 +12,7 @@ using Tapwire.Wires;
 namespace Tapwire.Actors.Link;
 
 /// <summary>What the link's actor works with.</summary>
-/// <param name="Guests">Answers <see cref="AddGuest"/>.</param>
+/// <param name="Guests">The actor that has the driver's guests.</param>
 /// <param name="Sockets">One for each shard of the driver. Sockets are distributed among them; sessions are on the first.</param>
 internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketContext> Sockets, int MaxSessions, int MaxSockets, IActorRef Guests)
 {
@@ -382,11 +381,7 @@ internal sealed class LinkActor : OwningActor
         });
         ReceiveStatus();
         Receive<Stopping>(_ => children.Hurry());
-        Receive<LinkCall>(call =>
-        {
-            (call.Request as AddGuestRequest)?.Device?.Dispose();
-            Sender.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted)));
-        });
+        Receive<LinkCall>(call => Sender.Tell(GuestCalls.Refuse(call.Request)));
         Receive<JoinSocket>(join => join.Refuse());
         Receive<BecomeListener>(listen =>
         {

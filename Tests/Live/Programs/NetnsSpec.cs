@@ -144,7 +144,7 @@ public sealed class NetnsSpec(NetnsPath path) : IClassFixture<NetnsPath>
 }
 
 /// <summary>A wire that loses nothing, and a link that an ordinary user may use.</summary>
-public sealed class NetnsPath() : ProgramPath($"link.users = [\"{User}\"]", "")
+public sealed class NetnsPath() : ProgramPath($"tapwire.link.users = [\"{User}\"]", "")
 {
     public const int User = 4242;
 }
