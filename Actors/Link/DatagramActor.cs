@@ -87,14 +87,14 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                     _options = _options with { Sharing = _options.Sharing with { Owner = call.Peer.UserId, IsV6Only = IsV6Only } };
                     Open(bind.Local.Endpoint, (bind, Sender));
                     break;
-                case ConnectRequest or PathRequest or GetOptionRequest { Level: LinkOption.IpProtoIp, Name: LinkOption.IpMtu }:
+                case ConnectRequest or PathRequest:
                     Open(Sockaddr.Wildcard(_family), null);
                     Stash.Stash();
                     break;
-                case GetOptionRequest get when _extras.Has(get.Level, get.Name):
+                case GetOptionRequest get when _extras.Has(get):
                     Sender.Tell(new LinkReply(_extras.Get(get)));
                     break;
-                case GetOptionRequest or SetOptionRequest when !_extras.Has(call.Request) && Hint((LinkSocketRequest)call.Request) is { } hint:
+                case GetOptionRequest or SetOptionRequest when !_extras.Has(call.Request) && !DatagramOptions.IsPathMtu(call.Request) && Hint((LinkSocketRequest)call.Request) is { } hint:
                     Sender.Tell(new LinkReply(hint));
                     break;
                 case SetOptionRequest set when _extras.SetEarly(set, ref _options) is { } answer:
@@ -198,7 +198,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
             else
                 Deliver(id);
         });
-        Receive<DatagramError>(_delivery.Deliver);
+        Receive<DatagramError>(error => _delivery.Deliver(error, _extras.Parts));
         Receive<DatagramSent>(sent =>
         {
             if (sent.Error != StackError.None)
@@ -275,17 +275,14 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 _calls.Enqueue((path, Sender));
                 _context.Stack.Tell(new FindPath(path.Destination.Family == SocketFamily.Unspecified ? _remote?.Address ?? default : path.Destination.Endpoint.Address, _local.Address));
                 break;
-            case GetOptionRequest { Level: LinkOption.IpProtoIp, Name: LinkOption.IpMtu } get when _remote is { } remote:
+            case GetOptionRequest get when DatagramOptions.IsPathMtu(get) && _remote is { } remote:
                 _calls.Enqueue((get, Sender));
                 _context.Stack.Tell(new FindPath(remote.Address, _local.Address));
-                break;
-            case GetOptionRequest { Level: LinkOption.IpProtoIp, Name: LinkOption.IpMtu } get:
-                Sender.Tell(new LinkReply(get.Failed(StackError.NotConnected)));
                 break;
             case SetOptionRequest { Level: LinkOption.IpProtoIpV6, Name: LinkOption.IpV6V6Only } set:
                 Sender.Tell(new LinkReply(set.Failed(StackError.InvalidArgument)));
                 break;
-            case SetOptionRequest set when _extras.Has(set.Level, set.Name):
+            case SetOptionRequest set when _extras.Has(set):
                 var error = _extras.Set(set, out var forStack);
                 if (error != StackError.None || forStack is not { } change)
                 {
@@ -296,7 +293,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 _calls.Enqueue((set, Sender));
                 _context.Stack.Tell(new SetOption(id, change.Option, change.Value));
                 break;
-            case GetOptionRequest get when _extras.Has(get.Level, get.Name):
+            case GetOptionRequest get when _extras.Has(get):
                 Sender.Tell(new LinkReply(_extras.Get(get)));
                 break;
             case GetOptionRequest or SetOptionRequest when Hint(request) is { } hint:
@@ -336,6 +333,9 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 break;
             case GetOptionRequest get when LinkOptions.Fixed(get.Level, get.Name, _family, LinkSocketType.Datagram, listens: false) is { } known:
                 Sender.Tell(new LinkReply(get.Value(known)));
+                break;
+            case GetOptionRequest get when DatagramOptions.IsPathMtu(get):
+                Sender.Tell(new LinkReply(get.Failed(StackError.NotConnected)));
                 break;
             case GetOptionRequest or SetOptionRequest when DatagramOptions.AboutSharing(request, _options.Sharing) is { } sharing:
                 Sender.Tell(new LinkReply(sharing));

@@ -40,7 +40,8 @@ internal sealed class DatagramDelivery(DatagramLink link, SocketFamily family)
     }
 
     /// <summary>Tells the application an error.</summary>
-    public void Deliver(DatagramError error)
+    /// <param name="parts">What the application has asked for.</param>
+    public void Deliver(DatagramError error, DatagramParts parts)
     {
         if (error.Report is not { } report)
         {
@@ -48,7 +49,7 @@ internal sealed class DatagramDelivery(DatagramLink link, SocketFamily family)
             return;
         }
 
-        var extension = new DatagramExtension(DatagramParts.Error)
+        var extension = new DatagramExtension(DatagramParts.Error | (report.Origin == UdpErrorOrigin.Icmp ? parts & (DatagramParts.HopLimit | DatagramParts.TrafficClass) : 0))
         {
             Destination = report.Offender,
             Local = report.Destination.Address,
@@ -57,6 +58,7 @@ internal sealed class DatagramDelivery(DatagramLink link, SocketFamily family)
             TrafficClass = report.Code,
             SegmentSize = (ushort)report.Origin,
             Family = family,
+            Drops = (uint)(report.HopLimit | report.TrafficClass << 8),
             Mtu = (uint)report.Mtu,
         };
         link.WriteError((int)error.Error, extension, report.Payload);

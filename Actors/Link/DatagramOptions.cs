@@ -19,6 +19,9 @@ internal sealed class DatagramOptions(SocketFamily family)
     /// <summary>SOF_TIMESTAMPING_MASK.</summary>
     private const int TimestampingMask = (1 << 19) - 1;
 
+    /// <summary>IPV6_MIN_MTU.</summary>
+    private const int LeastMtuV6 = 1280;
+
     private const int SolSocket = LinkOption.SolSocket;
     private const int SolIp = LinkOption.IpProtoIp;
     private const int SolIpV6 = LinkOption.IpProtoIpV6;
@@ -32,6 +35,7 @@ internal sealed class DatagramOptions(SocketFamily family)
         [(SolIp, LinkOption.IpRecvOrigDstAddr)] = new(DatagramParts.OriginalDestination),
         [(SolIp, LinkOption.IpRecvErr)] = new() { Stack = SocketOption.ErrorReports },
         [(SolIp, LinkOption.IpMtuDiscover)] = new() { Most = LinkOption.IpPmtuDiscOmit, Default = LinkOption.IpPmtuDiscWant },
+        [(SolIpV6, LinkOption.IpV6Mtu)] = new() { Most = ushort.MaxValue, Least = LeastMtuV6 },
         [(SolIpV6, LinkOption.IpV6RecvPktInfo)] = new(DatagramParts.PacketInfoV6),
 
         // About IPv6 packets only, as in Linux: an IPv4 packet on this socket comes with the IPv4 ones.
@@ -62,10 +66,17 @@ internal sealed class DatagramOptions(SocketFamily family)
     /// <summary>IP_RECVERR.</summary>
     public bool ReportsErrors => _values.GetValueOrDefault((SolIp, LinkOption.IpRecvErr)) != 0;
 
-    /// <summary>The option is one of these, on a socket of this family.</summary>
-    public bool Has(int level, int name) => Rules.ContainsKey((level, name)) && (level != SolIpV6 || family == SocketFamily.V6);
+    /// <summary>Asks for the path MTU of a connected socket.</summary>
+    public static bool IsPathMtu(LinkRequest request) =>
+        request is GetOptionRequest { Level: SolIp, Name: LinkOption.IpMtu } or GetOptionRequest { Level: SolIpV6, Name: LinkOption.IpV6Mtu };
 
-    public bool Has(LinkRequest request) => request is SetOptionRequest set && Has(set.Level, set.Name);
+    /// <summary>The request sets or reads one of these options, on a socket of this family.</summary>
+    public bool Has(LinkRequest request) => request switch
+    {
+        SetOptionRequest set => Has(set.Level, set.Name),
+        GetOptionRequest get => Has(get.Level, get.Name) && !IsPathMtu(get),
+        _ => false,
+    };
 
     /// <summary>Answers a request about SO_REUSEADDR or SO_REUSEPORT of a bound socket: what it shares was decided when it was bound. Null: the request is about something
     /// else.</summary>
@@ -106,7 +117,7 @@ internal sealed class DatagramOptions(SocketFamily family)
             return StackError.InvalidArgument;
         if (rule.Most == 1)
             value = value != 0 ? 1 : 0;
-        if (value < 0 || value > rule.Most)
+        if (value < 0 || value > rule.Most || (value != 0 && value < rule.Least))
             return StackError.InvalidArgument;
         var hadStamps = WantsStamps;
         Remember(request.Level, request.Name, value);
@@ -144,6 +155,8 @@ internal sealed class DatagramOptions(SocketFamily family)
     }
 
     private static LinkAnswer Answer(SetOptionRequest request, StackError error) => error == StackError.None ? request.Done() : request.Failed(error);
+
+    private bool Has(int level, int name) => Rules.ContainsKey((level, name)) && (level != SolIpV6 || family == SocketFamily.V6);
 
     private bool WantsStamps => (Parts & DatagramParts.AnyTimestamp) != 0;
 
@@ -186,6 +199,9 @@ internal sealed class DatagramOptions(SocketFamily family)
     {
         /// <summary>The largest value; 1 is for options that are on or off.</summary>
         public int Most { get; init; } = 1;
+
+        /// <summary>The least value other than 0.</summary>
+        public int Least { get; init; }
 
         public int Default { get; init; }
 

@@ -259,6 +259,11 @@ int tw_report_out(struct msghdr *message, int error, const struct tw_extension *
         message->msg_namelen = name_out(message->msg_name, message->msg_namelen, extension->local, extension->port, extension->family);
     }
 
+    uint8_t tos = (uint8_t)(extension->drops >> 8); /* of the ICMP message, and its TTL in the first byte */
+    if ((extension->parts & TW_PART_TTL) != 0)
+        put(message, &used, SOL_IP, IP_TTL, &(int){ extension->drops & 0xff }, sizeof(int));
+    if ((extension->parts & TW_PART_TOS) != 0)
+        put(message, &used, SOL_IP, IP_TOS, &tos, sizeof tos);
     put(message, &used, is_v6 ? SOL_IPV6 : SOL_IP, is_v6 ? IPV6_RECVERR : IP_RECVERR, &report, sizeof report.error + length);
     message->msg_controllen = used;
     message->msg_flags |= MSG_ERRQUEUE;

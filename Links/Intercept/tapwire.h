@@ -319,7 +319,7 @@ struct tw_extension {
     uint16_t segment;        /* of an error: SO_EE_ORIGIN */
     uint16_t port;           /* in network order */
     uint16_t family;         /* of an error: the socket's */
-    uint32_t drops;
+    uint32_t drops;          /* of an error: TTL and TOS of the ICMP message */
     uint32_t mtu;
     int64_t stamp;
 };

@@ -85,6 +85,7 @@ public readonly record struct DatagramExtension(DatagramParts Parts)
     /// <summary>With an error: the family of the socket.</summary>
     public SocketFamily Family { get; init; }
 
+    /// <summary>Datagrams dropped by then; with an error: TTL of the ICMP message, and its TOS in the second byte.</summary>
     public uint Drops { get; init; }
 
     /// <summary>With an error: the MTU, where that is the reason.</summary>

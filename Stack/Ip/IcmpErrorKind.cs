@@ -40,7 +40,9 @@ internal enum IcmpErrorKind
 /// <summary>An ICMP error as a transport gets it.</summary>
 /// <param name="From">Who has sent it.</param>
 /// <param name="Mtu">With <see cref="IcmpErrorKind.PacketTooBig"/>: what the next link takes, in bytes.</param>
-internal readonly record struct IcmpErrorReport(IcmpErrorKind Kind, IpAddress From, byte Type, byte Code, int Mtu);
+/// <param name="HopLimit">TTL of the message as received.</param>
+/// <param name="TrafficClass">DSCP and ECN bits of the message as received.</param>
+internal readonly record struct IcmpErrorReport(IcmpErrorKind Kind, IpAddress From, byte Type, byte Code, int Mtu, byte HopLimit, byte TrafficClass);
 
 /// <summary>Translates ICMP errors into the errors of sockets.</summary>
 internal static class IcmpErrorKinds

@@ -98,7 +98,7 @@ public sealed class IcmpLayer
             return;
         var info = new IpReceiveInfo(
             IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), header.HopLimit, header.TrafficClass, false);
-        var report = new IcmpErrorReport(IcmpErrorKind.HostUnreachable, info.Source, Icmpv4Type.DestinationUnreachable, Icmpv4Unreachable.Host, 0);
+        var report = new IcmpErrorReport(IcmpErrorKind.HostUnreachable, info.Source, Icmpv4Type.DestinationUnreachable, Icmpv4Unreachable.Host, 0, info.HopLimit, 0);
         Report(info, header.Protocol, packet.Span[header.HeaderLength..], report, now);
     }
 
@@ -196,7 +196,7 @@ public sealed class IcmpLayer
 
         var sent = new IpReceiveInfo(
             IpAddress.FromV4(quoted.Source), IpAddress.FromV4(quoted.Destination), quoted.HopLimit, quoted.TrafficClass, false);
-        Report(sent, quoted.Protocol, quote[quoted.HeaderLength..], new IcmpErrorReport(kind, info.Source, header.Type, header.Code, mtu), now);
+        Report(sent, quoted.Protocol, quote[quoted.HeaderLength..], new IcmpErrorReport(kind, info.Source, header.Type, header.Code, mtu, info.HopLimit, info.TrafficClass), now);
     }
 
     /// <param name="sent">Source, which is ours, and destination of the lost packet.</param>

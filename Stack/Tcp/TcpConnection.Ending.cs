@@ -193,7 +193,7 @@ internal sealed partial class TcpConnection
     {
         SoftErrors.Clear();
         UserTimeout.Restart(now);
-        if (_reachability.IsNews(now))
+        if (Reachability.IsNews(ref _confirmedSecond, now))
             Layer.Ip.ConfirmReachable(RemoteAddress, LocalAddress, now);
     }
 

@@ -27,7 +27,7 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
     /// <summary>When the peer's FIN is waited for no longer.</summary>
     private Instant _finWait2At = Instant.Never;
 
-    private Reachability _reachability = new();
+    private uint _confirmedSecond = uint.MaxValue;
 
     /// <summary>Bytes that the layer's account has of this connection.</summary>
     private long _charged;

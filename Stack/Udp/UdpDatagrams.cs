@@ -52,6 +52,9 @@ public enum UdpErrorOrigin : byte
 /// <param name="Type">Of the ICMP message.</param>
 /// <param name="Code">Of the ICMP message.</param>
 /// <param name="Mtu">With <see cref="StackError.MessageTooLong"/>: the largest packet, in bytes.</param>
+/// <param name="HopLimit">TTL of the ICMP message as received.</param>
+/// <param name="TrafficClass">DSCP and ECN bits of the ICMP message as received.</param>
 /// <param name="Payload">What was quoted of the datagram's payload, or all of it.</param>
 public sealed record UdpErrorReport(
-    StackError Error, IpEndpoint Destination, IpAddress Offender, UdpErrorOrigin Origin, byte Type, byte Code, int Mtu, ReadOnlyMemory<byte> Payload);
+    StackError Error, IpEndpoint Destination, IpAddress Offender, UdpErrorOrigin Origin, byte Type, byte Code, int Mtu, byte HopLimit, byte TrafficClass,
+    ReadOnlyMemory<byte> Payload);

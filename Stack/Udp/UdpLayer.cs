@@ -136,7 +136,7 @@ public sealed class UdpLayer
         {
             socket.Report(
                 new UdpErrorReport(report.Kind.ToStackError(), remote, report.From, UdpErrorOrigin.Icmp, report.Type, report.Code,
-                    report.Kind == IcmpErrorKind.PacketTooBig ? mtu : 0, socket.ErrorReports ? transport[UdpHeader.Length..].ToArray() : default),
+                    report.Kind == IcmpErrorKind.PacketTooBig ? mtu : 0, report.HopLimit, report.TrafficClass, socket.ErrorReports ? transport[UdpHeader.Length..].ToArray() : default),
                 isHard);
         }
     }

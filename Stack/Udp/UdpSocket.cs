@@ -251,7 +251,7 @@ public sealed class UdpSocket : StackSocket
             return;
         var copy = new byte[payload.TotalLength];
         payload.CopyTo(copy);
-        Report(new UdpErrorReport(StackError.MessageTooLong, to, source, UdpErrorOrigin.Local, 0, 0, mtu, copy), isHard: false);
+        Report(new UdpErrorReport(StackError.MessageTooLong, to, source, UdpErrorOrigin.Local, 0, 0, mtu, 0, 0, copy), isHard: false);
         _error = StackError.None; // the call that sends returns it
     }
 

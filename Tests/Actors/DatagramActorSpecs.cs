@@ -179,6 +179,7 @@ public sealed class DatagramActorSpecs : DriverSetup
         Assert.Equal(17, OptionOf(app, 1, 38)); // SO_PROTOCOL
         Assert.Equal((int)StackError.NotSupported, Ask(new ListenRequest(1, app.Handle, 5)).Error);
         Assert.Equal((int)StackError.NotSupported, Ask(new GetOptionRequest(1, app.Handle, 6, 999, 4)).Error);
+        Assert.Equal((int)StackError.NoSuchOption, Ask(new SetOptionRequest(1, app.Handle, 6, 999, new byte[4])).Error);
         Assert.Equal((int)StackError.NotConnected, Ask(new ShutdownRequest(1, app.Handle, ShutdownHow.Both)).Error);
     }
 

@@ -25,6 +25,23 @@ public sealed class SocketsSpec(CleanPath path) : IClassFixture<CleanPath>
         Assert.True(kernel.Split('\n').Length > 2, kernel);
     }
 
+    /// <summary>It binds the address of every interface that it finds, and tells them apart by name.</summary>
+    [SkippableFact]
+    public async Task A_name_server_answers_at_the_address_of_each_interface()
+    {
+        path.Need("named", "dig");
+        var configuration = Path.Combine(path.Files, "named.conf");
+        File.WriteAllText(Path.Combine(path.Files, "zone"), "$TTL 60\n@ IN SOA a.t. b.t. 1 1 1 1 1\n@ IN NS a.t.\na IN A 10.1.2.3\n");
+        File.WriteAllText(configuration, $$"""
+            options { directory "{{path.Files}}"; listen-on { any; }; listen-on-v6 { none; }; recursion no; dnssec-validation no; notify no; pid-file none; session-keyfile none; };
+            zone "t" { type primary; file "zone"; };
+            controls { };
+            """);
+        using var server = await path.ServeOnTapwireAsync(53, "named", "-g", "-c", configuration);
+        foreach (var (transport, address) in new[] { ("+notcp", ProgramPath.Tapwire), ("+tcp", ProgramPath.Tapwire), ("+notcp", "127.0.0.1") })
+            Assert.Equal("10.1.2.3", path.RunOnKernel("dig", "+short", transport, $"@{address}", "a.t").Trim());
+    }
+
     [SkippableFact]
     public void When_the_driver_is_gone_sockets_are_still_sockets()
     {

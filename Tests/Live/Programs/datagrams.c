@@ -465,6 +465,11 @@ static void errors(void)
     printf("sent: %s\n", said(send(fd, "lost three", 10, 0)));
     usleep(200000);
     receive(fd, 4, 512, MSG_ERRQUEUE);
+    set(fd, SOL_IP, IP_RECVTTL, 1);
+    set(fd, SOL_IP, IP_RECVTOS, 1);
+    printf("sent: %s\n", said(send(fd, "lost four", 9, 0)));
+    usleep(200000);
+    receive(fd, 100, 512, MSG_ERRQUEUE);
     struct sockaddr_in echo = at(far, ECHO_PORT);
     printf("connect: %s\n", said(connect(fd, (struct sockaddr *)&echo, sizeof echo)));
     send(fd, "works", 5, 0);
