@@ -1,5 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Guests;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 
 namespace Tapwire.Actors;
@@ -22,6 +24,12 @@ internal sealed class DeadLetterReclaimer : ReceiveActor
                 break;
             case JoinSocket join:
                 join.Refuse();
+                break;
+            case LinkCall { Request: AddGuestRequest { Device: { } device } }:
+                device.Dispose();
+                break;
+            case AddGuest add:
+                add.Wire.Dispose();
                 break;
             case BecomeListener listen:
                 listen.Refuse();

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Guests;
 using Tapwire.Actors.Link;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Services;
@@ -82,12 +83,14 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         }
 
         _sockets = DriverSockets.Of(_context, _engines, _stacks);
+        var guests = Watched(GuestsActor.Props(new GuestsContext(_context, _sockets)), "guests", _context.Home);
+        _front.Add(guests);
         var bounds = Allowed(_settings).Link;
         if (_context.HostPorts.Count > 0 || _settings.Expose.Count > 0)
             StartProxy();
         if (_context.Link is { } link)
         {
-            _link = Watched(LinkActor.Props(new LinkContext(link, _sockets, bounds.MaxSessions, bounds.MaxSockets)), "link", _context.Home);
+            _link = Watched(LinkActor.Props(new LinkContext(link, _sockets, bounds.MaxSessions, bounds.MaxSockets, guests)), "link", _context.Home);
             _front.Add(_link);
         }
 
@@ -171,6 +174,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
                 Fail($"The {gone.ActorRef.Path.Name} actor has stopped.");
         });
         Receive<StopDriver>(_ => Stop());
+        Receive<AddGuest>(add => Context.Child("guests").Forward(add));
         Receive<InterfaceCommand>(command => _waiting.Add(command, Sender));
     }
 

@@ -1,5 +1,6 @@
 using Tapwire.Actors.Settings;
 using Tapwire.Stack;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Tcp;
@@ -39,8 +40,9 @@ internal static class DriverEngines
 
     /// <summary>Translates settings into the options of an engine.</summary>
     /// <param name="shard">Null for the only engine of a driver.</param>
-    internal static StackOptions OptionsOf(DriverSettings settings, IReadOnlyList<InterfaceOptions> interfaces, StackShard? shard) => new()
+    internal static StackOptions OptionsOf(DriverSettings settings, IReadOnlyList<InterfaceOptions> interfaces, StackShard? shard, ForwardingOptions? forwarding = null) => new()
     {
+        Forwarding = forwarding,
         Interfaces = interfaces,
         HopLimit = settings.HopLimit,
         LoopbackFrames = settings.Queues.LoopbackFrames,

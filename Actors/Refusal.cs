@@ -22,7 +22,7 @@ internal static class Refusal
         Bind => new BindFailed(StackError.ConnectionAborted),
         Listen => new ListenFailed(StackError.ConnectionAborted),
         Connect => new ConnectFailed(StackError.ConnectionAborted),
-        Attach or Close or Abort => new Closed(StackError.ConnectionAborted),
+        Attach or Close or Abort or AcceptForwarded => new Closed(StackError.ConnectionAborted),
         OpenDatagram => new DatagramOpenFailed(StackError.ConnectionAborted),
         ConnectDatagram => new DatagramConnected(StackError.ConnectionAborted, default),
         SendDatagram => new DatagramSent(StackError.ConnectionAborted),

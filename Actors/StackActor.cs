@@ -5,6 +5,7 @@ using Tapwire.Actors.Sockets;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
@@ -58,6 +59,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     private readonly DatagramSockets _datagrams;
     private readonly EchoRequests _echoes;
     private readonly OptionRequests _options;
+    private readonly ForwardedTraffic _forwarded;
     private long _engineFaults;
     private ICancelable? _tick;
     private Instant _tickAt = Instant.Never;
@@ -79,6 +81,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         _datagrams = new DatagramSockets(_desk, _siblings);
         _echoes = new EchoRequests(_desk, this);
         _options = new OptionRequests(_desk);
+        _forwarded = new ForwardedTraffic(_desk);
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -146,7 +149,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
 
     private bool HandleRare(object message) =>
         _streams.Handle(message, Sender) || _datagrams.Handle(message, Sender) || _listeners.Handle(message, Sender) || _options.Handle(message, Sender)
-        || _echoes.Handle(message, Sender) || _wires.Handle(message, Sender) || HandleStop(message) || _siblings.Handle(message);
+        || _forwarded.Handle(message, Sender) || _echoes.Handle(message, Sender) || _wires.Handle(message, Sender) || HandleStop(message) || _siblings.Handle(message);
 
     /// <summary>Runs a turn, or the next round of one: <see cref="PollTurns"/> has the diagram.</summary>
     private void HandlePoll(Poll poll)
@@ -264,6 +267,8 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         {
             if (socket is IcmpEchoSocket echo)
                 _echoes.Tell(echo);
+            if (socket is StackForwarder forwarder)
+                _forwarded.Tell(forwarder);
             if (socket.Owner is not SocketEntry entry)
                 continue;
             _telling = entry;

@@ -8,12 +8,14 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Tapwire.Actors;
 using Tapwire.Actors.Dispatch;
+using Tapwire.Actors.Guests;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
 using Tapwire.Wires;
 using Tapwire.Wires.Offload;
 using Tapwire.Posix;
@@ -146,6 +148,16 @@ internal sealed class RunningDriver : IAsyncDisposable
         var done = await AskAsync<Reconfigured>(new Reconfigure(settings, users), LongestChange, cancel);
         _patience.ShutdownTimeout = done.Settings.ShutdownTimeout;
         return done;
+    }
+
+    /// <summary>Has the driver serve a host at the other end of a wire, until one of both ends.</summary>
+    /// <param name="wire">A raw IP wire; the driver's from now on.</param>
+    /// <exception cref="CommandFailedException">The driver refuses, or does not answer.</exception>
+    public async Task AddGuestAsync(IWire wire, IpAddress address)
+    {
+        var answer = await AskAsync<GuestAnswer>(new AddGuest(wire, address, ActorRefs.Nobody), Patience, CancellationToken.None);
+        if (answer.Error != 0)
+            throw new CommandFailedException(answer.Reason);
     }
 
     /// <summary>Completes when the driver is to stop: on an interrupt, or after it has ended by itself.</summary>

@@ -34,6 +34,9 @@ public sealed unsafe class LinkSession : WatchedDescriptor
     private bool _held;
     private bool _broken;
 
+    // A descriptor that has come with bytes of a request; at most one, for the next request that takes one.
+    private PassedDescriptor? _passed;
+
     internal LinkSession(int descriptor, PeerCredentials peer)
         : base(descriptor)
     {
@@ -138,6 +141,8 @@ public sealed unsafe class LinkSession : WatchedDescriptor
     public override void Dispose()
     {
         Break();
+        _passed?.Dispose();
+        _passed = null;
         base.Dispose();
     }
 
@@ -168,6 +173,12 @@ public sealed unsafe class LinkSession : WatchedDescriptor
             return true;
         }
 
+        if (request is AddGuestRequest guest)
+        {
+            request = guest with { Device = _passed };
+            _passed = null;
+        }
+
         _unanswered++;
         requests.Add(request);
         return true;
@@ -184,9 +195,14 @@ public sealed unsafe class LinkSession : WatchedDescriptor
 
         fixed (byte* start = _input)
         {
-            var read = (int)recv(Descriptor, start + _inputEnd, (nuint)(_input.Length - _inputEnd), MSG_DONTWAIT);
+            var vector = new IoVector { Base = start + _inputEnd, Length = (nuint)(_input.Length - _inputEnd) };
+            DescriptorMessage control = default;
+            var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = OneDescriptorSpace };
+            var read = (int)recvmsg(Descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
             if (read > 0)
             {
+                if (message.ControlLength > 0 && control is { Level: SOL_SOCKET, Type: SCM_RIGHTS })
+                    Keep(new PassedDescriptor(control.Descriptor));
                 _inputEnd += read;
                 _isReading = true;
                 return ReadResult.Data;
@@ -199,6 +215,19 @@ public sealed unsafe class LinkSession : WatchedDescriptor
             _isReading = false;
             return ReadResult.Empty;
         }
+    }
+
+    /// <exception cref="LinkProtocolException">Another descriptor has come, and no request has taken it.</exception>
+    private void Keep(PassedDescriptor passed)
+    {
+        if (_passed is null)
+        {
+            _passed = passed;
+            return;
+        }
+
+        passed.Dispose();
+        throw new LinkProtocolException("The client has sent two descriptors, and no request that takes the first.");
     }
 
     private void SendFrame(LinkAnswer answer, ApplicationEnd? descriptor)

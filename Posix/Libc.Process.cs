@@ -9,6 +9,7 @@ internal static unsafe partial class Libc
     public const int RLIMIT_NOFILE = 7;
     public const int AT_EACCESS = 0x200;
     public const int X_OK = 1;
+    public const uint MFD_CLOEXEC = 1;
 
     /// <summary>In the flags of statfs: setuid and setgid bits, and file capabilities, have no effect.</summary>
     public const nint ST_NOSUID = 2;
@@ -80,6 +81,10 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc")]
     public static partial uint getegid();
+
+    /// <summary>A file in memory, without a name below any directory.</summary>
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int memfd_create(string name, uint flags);
 
     /// <summary>Ends the process at once.</summary>
     [LibraryImport("libc")]

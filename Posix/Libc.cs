@@ -32,10 +32,14 @@ internal static unsafe partial class Libc
     public const int F_GETFL = 3;
     public const int F_SETFL = 4;
 
+    public const int F_DUPFD_CLOEXEC = 1030;
+
     public const int FD_CLOEXEC = 1;
 
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
+
+    private const int RWF_NOWAIT = 8;
 
     // x64 has numbers of its own; newer architectures share the generic ones.
     private static readonly nint SYS_read = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 0 : 63;
@@ -67,6 +71,10 @@ internal static unsafe partial class Libc
         return result;
     }
 
+    /// <summary>Another descriptor of the same file, close-on-exec.</summary>
+    /// <exception cref="PosixException">No descriptor is left.</exception>
+    public static int Duplicate(int descriptor) => Errors.Check(fcntl(descriptor, F_DUPFD_CLOEXEC, 0), "fcntl");
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial int close(int descriptor);
 
@@ -80,6 +88,13 @@ internal static unsafe partial class Libc
     /// <inheritdoc cref="Read"/>
     public static nint Write(int descriptor, void* buffer, nuint count, out int errno) => Call(SYS_write, descriptor, buffer, count, out errno);
 
+    /// <param name="offset">-1: the file's position; a device has none.</param>
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint preadv2(int descriptor, IoVector* vectors, int count, nint offset, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint pwritev2(int descriptor, IoVector* vectors, int count, nint offset, int flags);
+
     [LibraryImport("libc", SetLastError = true)]
     public static partial nint pread(int descriptor, void* buffer, nuint count, nint offset);
 
@@ -88,6 +103,30 @@ internal static unsafe partial class Libc
         nint result;
         do
             result = WriteOnce(descriptor, buffer, count);
+        while (IsInterrupted(result));
+        return result;
+    }
+
+    /// <summary>
+    /// read(2) that never waits, whatever others who have the descriptor make of its O_NONBLOCK: EAGAIN if nothing is there, EOPNOTSUPP for a file that cannot do it.
+    /// </summary>
+    public static nint ReadNow(int descriptor, void* buffer, nuint count, out int errno)
+    {
+        var vector = new IoVector { Base = buffer, Length = count };
+        nint result;
+        do
+            result = preadv2(descriptor, &vector, 1, -1, RWF_NOWAIT);
+        while (IsInterrupted(result));
+        errno = result < 0 ? Errno : 0;
+        return result;
+    }
+
+    /// <summary>writev(2) that never waits, as <see cref="ReadNow"/>.</summary>
+    public static nint WriteNow(int descriptor, IoVector* vectors, int count)
+    {
+        nint result;
+        do
+            result = pwritev2(descriptor, vectors, count, -1, RWF_NOWAIT);
         while (IsInterrupted(result));
         return result;
     }

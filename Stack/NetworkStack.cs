@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
@@ -42,12 +43,16 @@ public sealed class NetworkStack
         _random = random;
         _routes = new RouteTable(_interfaces);
         _ip = new IpLayer(options, pool, _interfaces, _routes, Counters);
+        if (options.Forwarding is { } forwarding)
+            _interfaces.Addresses.OwnAllBut(forwarding.Guest);
         foreach (var added in options.Interfaces)
             AddInterface(added);
         var errors = new IcmpErrors(options.Icmp, _ip, random, Counters);
         Udp = new UdpLayer(options.Udp, _ip, _interfaces.Addresses, errors, _events, random, Counters, options.Shard);
         Tcp = new TcpLayer(options.Tcp, _ip, _events, _timers, random, Counters.Tcp, options.Shard, shared);
         Icmp = new IcmpLayer(options.Icmp, _ip, Udp, Tcp, _events, random, Counters);
+        if (options.Forwarding is not null)
+            Udp.Forwarder = Icmp.Forwarder = Tcp.Passive.Forwarder = Forwarder = new StackForwarder(options.Forwarding, Tcp, Icmp, errors, _ip, _events, Counters);
         _ipv4 = new Ipv4Input(_interfaces, Icmp, errors, Udp, Tcp, Counters);
     }
 
@@ -68,6 +73,9 @@ public sealed class NetworkStack
 
     public IcmpLayer Icmp { get; }
 
+    /// <summary>What a host sends through this stack; null unless the options have <see cref="StackOptions.Forwarding"/>.</summary>
+    public StackForwarder? Forwarder { get; }
+
     /// <summary>The interfaces, in the order in which they were added.</summary>
     public IReadOnlyList<NetworkInterface> Interfaces => _interfaces.All;
 
@@ -87,6 +95,8 @@ public sealed class NetworkStack
         if (index < 0)
             return null;
         var added = new NetworkInterface((byte)index, options, Counters);
+        if (Options.Forwarding is { } forwarding)
+            added.Own.OwnAllBut(forwarding.Guest);
         added.Framing = options.Medium == Medium.Ip
             ? new RawIpFraming(added.Egress, Counters)
             : new EthernetFraming(added, Options.Neighbors, _pool, _routes, _timers, _random, Counters, speaks: Options.Shard is null or { Index: 0 });
@@ -181,6 +191,7 @@ public sealed class NetworkStack
     {
         while (Addresses.Count != 0)
             RemoveAddress(Addresses[^1].Address, now);
+        Forwarder?.Clear();
         while (_ip.TryTakeLoopback(out var packet))
             packet.Release();
         while (_ip.TryTakeCrossing(out var crossing))

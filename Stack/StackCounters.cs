@@ -133,6 +133,9 @@ public sealed class StackCounters
     /// <summary>Messages to a broadcast or multicast address, which are not answered (RFC 1122, 3.2.2.6).</summary>
     public long IcmpInGroupIgnored;
 
+    /// <summary>Echo requests to other hosts dropped because as many waited for those hosts' answers as may.</summary>
+    public long IcmpInForwardOverflow;
+
     /// <summary>Errors whose quoted packet is cut short, malformed, or was not sent by this stack.</summary>
     public long IcmpInBadQuotes;
 

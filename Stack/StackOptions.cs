@@ -1,3 +1,4 @@
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Neighbors;
 using Tapwire.Stack.Interfaces;
@@ -21,6 +22,9 @@ public sealed class StackOptions
     /// <summary>This stack's place among several with the same addresses; null for a stack that has its addresses alone.</summary>
     public StackShard? Shard { get; init; }
 
+    /// <summary>Makes the stack the way out of one host; null for a stack that serves sockets only.</summary>
+    public ForwardingOptions? Forwarding { get; init; }
+
     public NeighborOptions Neighbors { get; init; } = new();
 
     public IcmpOptions Icmp { get; init; } = new();
@@ -35,6 +39,7 @@ public sealed class StackOptions
         Ranges.LoopbackFrames.Check(LoopbackFrames, nameof(LoopbackFrames));
         if (Shard is not null && (Shard.Index < 0 || Shard.Index >= Shard.Steering.Shards))
             throw new ArgumentOutOfRangeException(nameof(Shard), Shard.Index, "The index of a shard must be below the number of shards.");
+        Forwarding?.Validate();
         Neighbors.Validate();
         Icmp.Validate();
         Udp.Validate();

@@ -10,7 +10,7 @@ using static Tapwire.Posix.Libc;
 namespace Tapwire.Wires;
 
 /// <summary>A TAP or TUN device of the kernel: reads frames that the kernel sends on that interface, and writes frames that it receives.</summary>
-public sealed unsafe class TapWire : IWire, IDirectReadWire
+public sealed unsafe partial class TapWire : IWire, IDirectReadWire
 {
 
     // With super-frames each frame is read with its virtio header into a large buffer by one plain read. A frame up to this size is then copied to a small
@@ -37,8 +37,12 @@ public sealed unsafe class TapWire : IWire, IDirectReadWire
     private BurstGauge _burst = new();
     private bool _disposed;
 
-    private TapWire(int descriptor, string name, Medium medium, int mtu, MacAddress? address, bool virtioHeader, WireOffloads offloads)
+    // Another process has the descriptor, too, and could make it one that waits.
+    private readonly bool _isShared;
+
+    private TapWire(int descriptor, string name, Medium medium, int mtu, MacAddress? address, bool virtioHeader, WireOffloads offloads, bool isShared = false)
     {
+        _isShared = isShared;
         _descriptor = descriptor;
         Name = name;
         Medium = medium;
@@ -262,7 +266,7 @@ public sealed unsafe class TapWire : IWire, IDirectReadWire
     /// <summary>Reads one frame behind its virtio header; -1 if there is none.</summary>
     private int ReadPlain(byte* start, int room)
     {
-        var count = (int)Libc.Read(_descriptor, start, (nuint)room, out var errno);
+        var count = (int)(_isShared ? ReadNow(_descriptor, start, (nuint)room, out var errno) : Libc.Read(_descriptor, start, (nuint)room, out errno));
         if (count < 0 && (errno != Errors.EAGAIN || _watch is { HasHungUp: true }))
             throw Gone(errno, "read");
         return count;
@@ -337,7 +341,17 @@ public sealed unsafe class TapWire : IWire, IDirectReadWire
     private int WritePlain(PacketBuffer frame, ReadOnlySpan<byte> header)
     {
         header.CopyTo(frame.Prepend(header.Length));
-        Libc.Write(_descriptor, frame.Pointer, (nuint)frame.Length, out var errno);
+        int errno;
+        if (_isShared)
+        {
+            var vector = new IoVector { Base = frame.Pointer, Length = (nuint)frame.Length };
+            errno = WriteNow(_descriptor, &vector, 1) < 0 ? Errno : 0;
+        }
+        else
+        {
+            Libc.Write(_descriptor, frame.Pointer, (nuint)frame.Length, out errno);
+        }
+
         frame.TrimStart(header.Length);
         return errno;
     }
@@ -359,7 +373,7 @@ public sealed unsafe class TapWire : IWire, IDirectReadWire
                 vectors[count++] = new IoVector { Base = pointer, Length = (nuint)length };
             }
 
-            return writev(_descriptor, vectors, count) < 0 ? Errno : 0;
+            return (_isShared ? WriteNow(_descriptor, vectors, count) : writev(_descriptor, vectors, count)) < 0 ? Errno : 0;
         }
     }
 

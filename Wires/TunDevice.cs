@@ -15,6 +15,7 @@ internal static unsafe class TunDevice
     private const int IFF_NO_PI = 0x1000;
     private const int IFF_VNET_HDR = 0x4000;
 
+    private const nuint TUNGETIFF = 0x8004_54D2;
     private const nuint TUNSETIFF = 0x4004_54CA;
     private const nuint TUNGETFEATURES = 0x8004_54CF;
     private const nuint TUNSETOFFLOAD = 0x4004_54D0;
@@ -66,6 +67,15 @@ internal static unsafe class TunDevice
         if (ioctl(descriptor, TUNSETIFF, &request) == 0)
             return request.Name;
         throw AttachFailed(name, medium, multiQueue, Errno);
+    }
+
+    /// <summary>Looks at a descriptor that somebody else has opened and attached.</summary>
+    /// <returns>The interface's name in its own network namespace; null unless it is a TUN device with a virtio header and without packet information.</returns>
+    public static string? AttachedTo(int descriptor)
+    {
+        const int Needed = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+        var request = new InterfaceControl.Request("");
+        return ioctl(descriptor, TUNGETIFF, &request) == 0 && (request.Flags & (Needed | IFF_TAP)) == Needed ? request.Name : null;
     }
 
     /// <summary>Sets the length of the virtio header, which an earlier user of a persistent interface may have changed.</summary>

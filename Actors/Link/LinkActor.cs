@@ -12,8 +12,9 @@ using Tapwire.Wires;
 namespace Tapwire.Actors.Link;
 
 /// <summary>What the link's actor works with.</summary>
+/// <param name="Guests">The actor that has the driver's guests.</param>
 /// <param name="Sockets">One for each shard of the driver. Sockets are distributed among them; sessions are on the first.</param>
-internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketContext> Sockets, int MaxSessions, int MaxSockets)
+internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketContext> Sockets, int MaxSessions, int MaxSockets, IActorRef Guests)
 {
     public SocketContext Home => Sockets[0];
 }
@@ -183,6 +184,9 @@ internal sealed class LinkActor : OwningActor
                 break;
             case AddAddressRequest or RemoveAddressRequest or InterfaceRequest:
                 ChangeInterfaces(call);
+                break;
+            case AddGuestRequest guest:
+                GuestCalls.Ask(guest, _context.Guests, Sender, Self);
                 break;
             default:
                 Sender.Tell(new LinkReply(call.Request.Failed(LinkErrno.BadHandle)));
@@ -377,7 +381,7 @@ internal sealed class LinkActor : OwningActor
         });
         ReceiveStatus();
         Receive<Stopping>(_ => children.Hurry());
-        Receive<LinkCall>(call => Sender.Tell(new LinkReply(call.Request.Failed(StackError.ConnectionAborted))));
+        Receive<LinkCall>(call => Sender.Tell(GuestCalls.Refuse(call.Request)));
         Receive<JoinSocket>(join => join.Refuse());
         Receive<BecomeListener>(listen =>
         {

@@ -95,6 +95,10 @@ public static class SettingKeys
         new("tapwire.proxy.handshake-timeout", static settings => settings.Proxy.HandshakeTimeout, IsLive: true),
         new("tapwire.proxy.connect-timeout", static settings => settings.Proxy.ConnectTimeout, IsLive: true),
         new("tapwire.proxy.max-flows", static settings => settings.Proxy.MaxFlows, IsLive: true),
+        new("tapwire.guests.max-guests", static settings => settings.Guests.MaxGuests),
+        new("tapwire.guests.max-connections", static settings => settings.Guests.MaxConnections),
+        new("tapwire.guests.max-flows", static settings => settings.Guests.MaxFlows),
+        new("tapwire.guests.flow-idle", static settings => settings.Guests.FlowIdle),
         new("tapwire.proxy.flow-idle", static settings => settings.Proxy.FlowIdle, IsLive: true),
     ];
 

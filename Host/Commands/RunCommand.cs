@@ -4,6 +4,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Serilog.Events;
 using Tapwire.Actors.Settings;
+using Tapwire.Host.Netns;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Host.Commands;
@@ -20,6 +21,9 @@ internal static class RunCommand
 
     private static readonly Option<bool> AllowBypass = Flags.Switch("--allow-bypass",
         "Lets a program run that Tapwire does not get into (a static one, Go's, setuid), on the host's network; refused when not given.");
+
+    private static readonly Option<bool> Netns = Flags.Switch("--netns",
+        "Runs the program in a network namespace of its own, whose whole traffic goes by Tapwire: for any program, without privileges. The library is not used.");
 
     private static readonly Argument<string[]> Program = new("PROGRAM")
     {
@@ -45,7 +49,7 @@ internal static class RunCommand
             Usage = "tapwire run [options] -- <PROGRAM> [argument]...",
         };
         command.Arguments.Add(Program);
-        foreach (var option in (Option[])[LinkOption.Path, Routes, AllowBypass, .. UpCommand.DriverOptions])
+        foreach (var option in (Option[])[LinkOption.Path, Routes, AllowBypass, Netns, NetnsRun.Dns, .. UpCommand.DriverOptions])
             command.Options.Add(option);
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
@@ -56,7 +60,9 @@ internal static class RunCommand
         var program = parsed.GetValue(Program)!;
         var file = ProgramFile.Find(program[0]);
         var mayBypass = parsed.GetValue(AllowBypass);
-        if (!mayBypass && BypassCheck.Reason(file, ProgramCaller.Self) is { } reason)
+        var netns = parsed.GetValue(Netns);
+        CheckNetns(parsed, netns);
+        if (!netns && !mayBypass && BypassCheck.Reason(file, ProgramCaller.Self) is { } reason)
             throw BypassCheck.Refused(program[0], reason);
         if (!UpCommand.NamesDriver(parsed))
         {
@@ -64,8 +70,13 @@ internal static class RunCommand
                 throw new SettingsException($"{stray.Name} is for a driver of the program's own; begin one with --wire and --address, too, or leave it away.");
             // Only this process can report a driver that does not answer, so it is checked before the program replaces the process.
             var path = LinkOption.PathOf(parsed);
-            using (await LinkOption.ConnectAsync(path, LinkOption.Patience, CancellationToken.None))
+            using (var client = await LinkOption.ConnectAsync(path, LinkOption.Patience, CancellationToken.None))
             {
+                if (netns)
+                {
+                    using var passed = new PassedSignals();
+                    return await NetnsRun.RunAsync(new LinkGateway(client, path), file, program, parsed.Read(NetnsRun.Dns), passed.PassTo);
+                }
             }
 
             throw ProgramStart.Replace(file, program, ProgramStart.Environment(path, parsed.Read(Routes), mayBypass));
@@ -82,17 +93,32 @@ internal static class RunCommand
             // Registered before the driver starts, because a signal would leave its device and directory behind. A signal that comes before the program is passed on later.
             using var signals = new PassedSignals();
             await using var driver = await UpCommand.OpenAsync(parsed, path, LogEventLevel.Warning);
+            if (netns)
+                return await NetnsRun.RunAsync(new DriverGateway(driver.Driver), file, program, parsed.Read(NetnsRun.Dns), Started);
             using var child = ProgramStart.Start(file, program, ProgramStart.Environment(path, parsed.Read(Routes), mayBypass));
-            signals.PassTo(child);
-            manager.Ready($"running {program[0]}");
+            Started(child);
             await child.WaitForExitAsync();
             manager.Stopping();
             return child.ExitCode;
+
+            void Started(Process started)
+            {
+                signals.PassTo(started);
+                manager.Ready($"running {program[0]}");
+            }
         }
         finally
         {
             directory.Delete(recursive: true);
         }
+    }
+
+    private static void CheckNetns(ParseResult parsed, bool netns)
+    {
+        if (netns && parsed.Read(Routes).Count > 0)
+            throw new SettingsException("--route and --netns do not go together: in a namespace everything goes by Tapwire, and the host's network is out of reach; leave --route away.");
+        if (!netns && parsed.Read(NetnsRun.Dns).Count > 0)
+            throw new SettingsException("--dns is for --netns; without it names are looked up as on the host.");
     }
 
     /// <summary>Signals that are passed on to the child. Signals ignored from the start stay ignored, and the child inherits that.</summary>

@@ -56,6 +56,7 @@ internal static class DriverSettingsReader
             Forward = read.List<ForwardSpec>("forward", ForwardSpec.TryParse, ForwardSpec.Accepted),
             Expose = read.List<ExposeSpec>("expose", ExposeSpec.TryParse, ExposeSpec.Accepted),
             Proxy = ReadProxy(read),
+            Guests = ReadGuests(read),
         };
         read.RefuseUnknownKeys();
         return settings;
@@ -181,6 +182,9 @@ internal static class DriverSettingsReader
         return new SocksSettings(read.List<SocksSpec>("socks.listen", SocksSpec.TryParse, SocksSpec.Accepted), user, password, read.Switch("socks.allow-remote"),
             read.List<IpPrefix>("socks.destinations", TryParseDestination, "ADDRESS/LENGTH, as in 10.99.0.0/24"));
     }
+
+    private static GuestSettings ReadGuests(SettingsReader read) => new(read.Number("guests.max-guests", 0, 1024), read.Number("guests.max-connections", 1, 65536),
+        read.Number("guests.max-flows", 1, 65536), read.Time("guests.flow-idle", TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1)));
 
     private static ProxySettings ReadProxy(SettingsReader read)
     {

@@ -91,6 +91,8 @@ internal sealed record CommandNotes
                 + "of the programs that it starts. Loopback is the host's, unless --route names it.",
                 "Programs that the library does not get into would have the host's network: statically linked ones, Go's, those for another C library, and those that are "
                 + "setuid, setgid or have file capabilities. They are refused with exit code 126, unless --allow-bypass is given.",
+                "With --netns the program runs in a network namespace of its own instead, without the library, and everything that it sends to others goes by the driver: any program works. "
+                + "That needs user namespaces and access to /dev/net/tun, no privilege.",
                 "A driver of the program's own, with --wire and --address, needs what tapwire-up(1) says of the network device.",
             ],
             Files =
@@ -109,6 +111,7 @@ internal sealed record CommandNotes
             Examples =
             [
                 ("On the driver that runs:", "tapwire run -- curl http://10.99.0.1/"),
+                ("A program that the library does not get into:", "tapwire run --netns --dns 10.99.0.1 -- ./static-program"),
                 ("On a driver of its own, for as long as the program runs:", "tapwire run --wire tap:tw9 --address 10.98.0.2/24 -- sh"),
             ],
             Related = ["tapwire", "up"],

@@ -61,7 +61,8 @@ internal sealed class ControlConnection : IDisposable
 
     /// <summary>Sends a request and waits for the answer. A cancelled request may still be carried out; a descriptor that its answer brings is closed.</summary>
     /// <exception cref="SocketException">The driver has answered with an error, or is gone.</exception>
-    public async Task<Answer> AskAsync(LinkRequest request, CancellationToken cancellationToken)
+    /// <param name="passed">A descriptor to be passed with the request; it stays the caller's. -1: none.</param>
+    public async Task<Answer> AskAsync(LinkRequest request, CancellationToken cancellationToken, int passed = -1)
     {
         var frame = new byte[LinkRequestCodec.SizeOf(request)];
         LinkRequestCodec.Write(request, frame);
@@ -73,7 +74,7 @@ internal sealed class ControlConnection : IDisposable
         Answer answer;
         try
         {
-            await SendAsync(frame, cancellationToken).ConfigureAwait(false);
+            await SendAsync(frame, passed, cancellationToken).ConfigureAwait(false);
             answer = await completion.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
@@ -182,12 +183,14 @@ internal sealed class ControlConnection : IDisposable
         return read;
     }
 
-    private async Task SendAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken)
+    private async Task SendAsync(ReadOnlyMemory<byte> frame, int passed, CancellationToken cancellationToken)
     {
         await _sending.WaitAsync(cancellationToken).ConfigureAwait(false);
         var whole = frame.Length;
         try
         {
+            if (passed >= 0)
+                frame = frame[SendWithDescriptor(frame.Span, passed)..];
             // Not cancelled half-way: the next frame would be taken for the rest of this one.
             while (frame.Length > 0)
                 frame = frame[await _socket.SendAsync(frame, SocketFlags.None, CancellationToken.None).ConfigureAwait(false)..];
@@ -205,6 +208,15 @@ internal sealed class ControlConnection : IDisposable
         {
             _sending.Release();
         }
+    }
+
+    /// <exception cref="SocketException">ENOBUFS: nothing was sent, because earlier requests fill the socket, or memory is short.</exception>
+    private int SendWithDescriptor(ReadOnlySpan<byte> frame, int passed)
+    {
+        var sent = (int)SocketPair.SendWithDescriptor((int)_socket.SafeHandle.DangerousGetHandle(), frame, passed);
+        if (sent >= 0)
+            return sent;
+        throw new SocketException((int)(Libc.Errno is Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM ? SocketError.NoBufferSpaceAvailable : SocketError.ConnectionReset));
     }
 
     private async Task ReadAnswersAsync()

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Tapwire.Links.Protocol;
 using Tapwire.Posix;
 using Tapwire.Stack.Ip;
@@ -163,6 +164,18 @@ public sealed class TapwireClient : IDisposable
     /// says it in a sentence.</exception>
     public Task RemoveRouteAsync(IPAddress destination, int prefixLength, string? interfaceName = null, CancellationToken cancellationToken = default) =>
         _control.AskAsync(new RemoveRouteRequest(_control.NextId(), new IpPrefix(IpAddress.FromSystem(destination), prefixLength), interfaceName ?? ""), cancellationToken);
+
+    /// <summary>Has the driver serve another network namespace: everything that it sends by a TUN device goes by the driver's sockets, until this client is disposed.</summary>
+    /// <param name="device">The attached device, with IFF_VNET_HDR and IFF_NO_PI; stays the caller's.</param>
+    /// <param name="address">The IPv4 address of the namespace's end.</param>
+    /// <param name="mtu">The device's MTU.</param>
+    /// <exception cref="SocketException">EBUSY: the driver has as many guests as it takes; EINVAL: the descriptor is no such device; ENOSYS: the driver is of an earlier version. The
+    /// message says it in a sentence.</exception>
+    public Task AddGuestAsync(SafeHandle device, IPAddress address, int mtu, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return _control.AskAsync(new AddGuestRequest(_control.NextId(), IpAddress.FromSystem(address), mtu), cancellationToken, (int)device.DangerousGetHandle());
+    }
 
     public void Dispose() => _control.Dispose();
 

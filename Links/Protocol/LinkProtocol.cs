@@ -80,6 +80,7 @@ public enum LinkMessageType : ushort
     AddRoute = 23,
     RemoveRoute = 24,
     ListInterfaces = 25,
+    AddGuest = 26,
 }
 
 /// <summary>Errors of the link itself that no <see cref="Tapwire.Stack.StackError"/> has, as Linux errno numbers.</summary>

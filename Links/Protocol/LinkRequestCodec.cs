@@ -113,6 +113,7 @@ public static class LinkRequestCodec
         LinkMessageType.AddAddress => 48,
         LinkMessageType.RemoveAddress => 48,
         LinkMessageType.ListInterfaces => 24,
+        LinkMessageType.AddGuest => 48,
         _ => InterfaceRequestCodec.HeadOf(type) is > 0 and var head ? head : -1,
     };
 
@@ -120,7 +121,7 @@ public static class LinkRequestCodec
     private static int AddressAt(LinkMessageType type) => type switch
     {
         LinkMessageType.Connect or LinkMessageType.Bind or LinkMessageType.Path => AfterHandle,
-        LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress => 16,
+        LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress or LinkMessageType.AddGuest => 16,
         _ => 0,
     };
 
@@ -150,6 +151,7 @@ public static class LinkRequestCodec
             LinkMessageType.ListInterfaces => new ListInterfacesRequest(id, AtMost(ReadUInt32LittleEndian(frame[16..]), LinkProtocol.MaxInterfaceEntries, "first interface")),
             LinkMessageType.AddAddress => ReadAddAddress(id, address.Endpoint.Address, frame),
             LinkMessageType.RemoveAddress => new RemoveAddressRequest(id, address.Endpoint.Address),
+            LinkMessageType.AddGuest => new AddGuestRequest(id, address.Endpoint.Address, AtMost(ReadUInt32LittleEndian(frame[44..]), ushort.MaxValue, "MTU")),
             _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
         };
     }
@@ -227,6 +229,10 @@ public static class LinkRequestCodec
                 break;
             case RemoveAddressRequest remove:
                 Sockaddr.From(new(remove.Address, 0)).WriteTo(frame[16..]);
+                break;
+            case AddGuestRequest add:
+                Sockaddr.From(new(add.Address, 0)).WriteTo(frame[16..]);
+                WriteUInt32LittleEndian(frame[44..], (uint)add.Mtu);
                 break;
             case InterfaceRequest change:
                 InterfaceRequestCodec.Write(change, frame);

@@ -28,6 +28,7 @@ internal sealed class AddressTable(bool hasLoopback = false)
     private readonly Dictionary<IpAddress, AddressKind> _kinds = [];
     private IpAddress[] _scanned = [];
     private AddressKind[] _scannedKinds = [];
+    private IpAddress? _guest;
 
     /// <summary>In the order in which they were added.</summary>
     public IReadOnlyList<IpPrefix> Prefixes => _prefixes;
@@ -47,8 +48,13 @@ internal sealed class AddressTable(bool hasLoopback = false)
             return AddressKind.Broadcast;
         if (hasLoopback && address.IsV4 && address.IsLoopback)
             return AddressKind.Own;
-        return scanned.Length == 0 && _kinds.TryGetValue(address, out var kind) ? kind : AddressKind.Other;
+        if (scanned.Length == 0 && _kinds.TryGetValue(address, out var kind))
+            return kind;
+        return _guest is { } guest && address != guest && CanBeAHosts(address) ? AddressKind.Own : AddressKind.Other;
     }
+
+    /// <summary>From now on every address counts as own that a host on another network may have, but the guest's (<see cref="Forwarding.ForwardingOptions"/>).</summary>
+    public void OwnAllBut(IpAddress guest) => _guest = guest;
 
     public bool IsOwn(IpAddress address) => KindOf(address) == AddressKind.Own;
 
@@ -92,6 +98,9 @@ internal sealed class AddressTable(bool hasLoopback = false)
 
         return best;
     }
+
+    /// <summary>Not of "this network", loopback, a group, or reserved (RFC 6890).</summary>
+    private static bool CanBeAHosts(IpAddress address) => address.IsV4 && address.V4 >> 24 is not (0 or 127 or >= 224);
 
     private void Index()
     {

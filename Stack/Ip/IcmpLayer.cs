@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
@@ -35,6 +36,9 @@ public sealed class IcmpLayer
         _random = random;
         _counters = counters;
     }
+
+    /// <summary>Takes echo requests; null: this stack answers them.</summary>
+    internal StackForwarder? Forwarder { get; set; }
 
     /// <summary>Makes a socket for echo requests.</summary>
     /// <returns>None, or NoBufferSpace when all 65,536 identifiers are taken.</returns>
@@ -72,7 +76,10 @@ public sealed class IcmpLayer
         else if (header.Type == Icmpv4Type.Echo)
         {
             _counters.IcmpInEchos++;
-            Answer(packet, header, info, now);
+            if (Forwarder is { } forwarder)
+                forwarder.Enqueue(packet, info);
+            else
+                Answer(packet, info, now);
             return;
         }
         else
@@ -96,9 +103,9 @@ public sealed class IcmpLayer
     }
 
     /// <summary>Turns the request into its answer in place (RFC 1122, 3.2.2.6).</summary>
-    private void Answer(PacketBuffer packet, in Icmpv4View header, in IpReceiveInfo info, Instant now)
+    internal void Answer(PacketBuffer packet, in IpReceiveInfo info, Instant now)
     {
-        var checksum = Checksum.Update(header.Checksum, Icmpv4Type.Echo << 8, Icmpv4Type.EchoReply << 8);
+        var checksum = Checksum.Update(BinaryPrimitives.ReadUInt16BigEndian(packet.Span[2..]), Icmpv4Type.Echo << 8, Icmpv4Type.EchoReply << 8);
         if (!packet.IsExclusive || packet.Headroom < IpLayer.HeaderRoom)
             packet = Copy(packet);
         packet.Span[0] = Icmpv4Type.EchoReply;

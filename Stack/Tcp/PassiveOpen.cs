@@ -1,4 +1,5 @@
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
 
@@ -11,6 +12,9 @@ namespace Tapwire.Stack.Tcp;
 /// <param name="shard">Null for a stack that has its addresses alone.</param>
 internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? shard)
 {
+    /// <summary>Takes SYNs to ports without a listener; null: they are answered with RST.</summary>
+    public StackForwarder? Forwarder { get; set; }
+
     /// <summary>A segment that belongs to no connection (RFC 9293, 3.10.7.1 and 3.10.7.2).</summary>
     /// <param name="start">Offset of the packet in its buffer.</param>
     /// <param name="shardsTried">See <see cref="IpReceiveInfo.ShardsTried"/>.</param>
@@ -21,6 +25,13 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
         {
             if (listener is not null && !header.Has(TcpFlags.Rst | TcpFlags.Syn) && CookieReturns(listener, pair, ref header, segment, now))
                 return;
+            if (listener is null && Forwarder is { } forwarder && header.Has(TcpFlags.Syn) && !header.Has(TcpFlags.Rst | TcpFlags.Ack))
+            {
+                forwarder.TryHold(pair, header, segment.Length, null);
+                segment.Release();
+                return;
+            }
+
             if (shard is not null && TryPassOn(pair, segment, start, shardsTried))
                 return;
             tcp.Control.Reset(pair, header, segment.Length, now);

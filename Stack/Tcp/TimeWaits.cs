@@ -50,12 +50,20 @@ internal sealed class TimeWaits(TcpLayer tcp)
 
         var older = record.Timestamps && header.HasTimestamp && Seq.Lt(header.TimestampValue, record.TsRecent);
         if (header.Has(TcpFlags.Syn) && !header.Has(TcpFlags.Ack) && !older && IsNew(record, header)
-            && tcp.Ports.Find(record.Pair) is { } listener)
+            && tcp.Ports.Find(record.Pair) is var listener && (listener is not null || tcp.Passive.Forwarder is not null))
         {
             // RFC 9293, 3.10.7.4 (MAY-2), RFC 6191: no old segment can be as new as this one.
             tcp.Counters.TcpExtTWRecycled++;
             Remove(record);
-            tcp.Passive.Open(listener, record.Pair, header, segment, record.SndNxt + RecycledDistance, now);
+            var sequence = record.SndNxt + RecycledDistance;
+            if (listener is not null)
+            {
+                tcp.Passive.Open(listener, record.Pair, header, segment, sequence, now);
+                return;
+            }
+
+            tcp.Passive.Forwarder!.TryHold(record.Pair, header, length, sequence);
+            segment.Release();
             return;
         }
 

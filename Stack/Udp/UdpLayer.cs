@@ -1,5 +1,6 @@
 using System.Numerics;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
@@ -43,6 +44,9 @@ public sealed class UdpLayer
 
     /// <summary>Number of sockets.</summary>
     public int Count => Table.Count;
+
+    /// <summary>Takes datagrams for which there is no socket; null: they are refused.</summary>
+    internal StackForwarder? Forwarder { get; set; }
 
     internal IIpOutput Ip { get; }
 
@@ -105,6 +109,8 @@ public sealed class UdpLayer
             DeliverToGroup(packet, length, local, remote, info, now);
         else if (Table.TryFind(local, remote, out var socket))
             Deliver(socket, packet, length, remote, info, now);
+        else if (Forwarder is { } forwarder)
+            Forward(forwarder, packet, length, remote, local);
         else
             Refuse(packet, info, now);
     }
@@ -200,6 +206,27 @@ public sealed class UdpLayer
             Counters.UdpInDatagrams++;
             socket.Enqueue(Ip.Pool.RentCopy(left[..count]), info, from, now);
             left = left[count..];
+        }
+
+        packet.Release();
+    }
+
+    private void Forward(StackForwarder forwarder, PacketBuffer packet, int length, IpEndpoint source, IpEndpoint destination)
+    {
+        packet.Truncate(length);
+        packet.TrimStart(UdpHeader.Length);
+        var size = packet.Offload is { Segmentation: Segmentation.Udp, SegmentSize: > 0 and var segment } ? segment : packet.Length;
+        if (packet.Length <= size)
+        {
+            Counters.UdpInDatagrams++;
+            forwarder.Enqueue(Fitting(packet), source, destination);
+            return;
+        }
+
+        for (var left = packet.Span; left.Length > 0; left = left[Math.Min(size, left.Length)..])
+        {
+            Counters.UdpInDatagrams++;
+            forwarder.Enqueue(Ip.Pool.RentCopy(left[..Math.Min(size, left.Length)]), source, destination);
         }
 
         packet.Release();

@@ -143,7 +143,7 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
         }
 
         var length = datagram.Payload.TotalLength;
-        var packet = WithHeadroom(datagram.Payload);
+        var packet = WithHeadroom(datagram.Payload, udp.Ip.Pool);
         new UdpHeader(socket.Local.Port, datagram.Peer.Port, (ushort)length).Emit(packet.Prepend(UdpHeader.Length));
         udp.Counters.UdpOutDatagrams++;
         udp.Ip.Send(
@@ -161,11 +161,10 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
     }
 
     /// <summary>The payload itself where headers fit before it; otherwise a buffer for the headers, with the payload as a fragment.</summary>
-    private PacketBuffer WithHeadroom(PacketBuffer payload)
+    public static PacketBuffer WithHeadroom(PacketBuffer payload, BufferPool pool)
     {
         if (payload.IsExclusive && payload.Headroom >= BufferPool.HeaderRoom)
             return payload;
-        var pool = udp.Ip.Pool;
         PacketBuffer packet;
         if (payload.FragmentCount == 0)
         {

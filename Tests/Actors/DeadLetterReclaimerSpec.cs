@@ -10,6 +10,7 @@ using Tapwire.Messages;
 using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Actors.Support;
 using Tapwire.Tests.Support;
@@ -37,6 +38,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         (new Listen(Local, 1, null, default), new ListenFailed(StackError.ConnectionAborted)),
         (new Connect(Local, null, default), new ConnectFailed(StackError.ConnectionAborted)),
         (new Attach(Id), new Closed(StackError.ConnectionAborted)),
+        (new AcceptForwarded(Local, Local, default), new Closed(StackError.ConnectionAborted)),
         (new Close(Id), new Closed(StackError.ConnectionAborted)),
         (new Abort(Id), new Closed(StackError.ConnectionAborted)),
         (new OpenDatagram(Local, new()), new DatagramOpenFailed(StackError.ConnectionAborted)),
@@ -64,10 +66,10 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
     [
         typeof(Accept), typeof(AcceptingStopped), typeof(AddressAnswer), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
         typeof(Tapwire.Messages.Closed), typeof(ConnectFailed), typeof(Connected), typeof(ConnectionFailed), typeof(ConnectionServed), typeof(DatagramConnected), typeof(DatagramError),
-        typeof(DatagramOpenFailed), typeof(DatagramSent), typeof(DatagramsDropped), typeof(DriverFailed), typeof(DriverReady), typeof(FramesWritten),
+        typeof(DatagramOpenFailed), typeof(DatagramSent), typeof(DatagramsDropped), typeof(DriverFailed), typeof(DriverReady), typeof(ForwardHandshake), typeof(FramesWritten),
         typeof(GetStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceNames), typeof(InterfaceRefused), typeof(LinkReady), typeof(LinkStatus), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PathFound), typeof(PingAnswer), typeof(Poll), typeof(PortOpened),
-        typeof(ProxyOpened), typeof(ProxyStatus), typeof(ReadDone), typeof(ReceiveDatagrams), typeof(Resolved), typeof(ServiceOpened), typeof(Shutdown),
-        typeof(Siblings), typeof(SocketEnded), typeof(StackStatus), typeof(StopAccepting), typeof(StopDriver), typeof(StopStack), typeof(Stopping), typeof(TapStatus), typeof(TcpInfoAnswer),
+        typeof(ProxyOpened), typeof(ProxyStatus), typeof(ReadDone), typeof(ReceiveDatagrams), typeof(RefuseDatagram), typeof(RefuseForwarded), typeof(Resolved), typeof(ServiceOpened), typeof(Shutdown),
+        typeof(Siblings), typeof(SocketEnded), typeof(StackStatus), typeof(StopAccepting), typeof(StopDriver), typeof(StopStack), typeof(Stopping), typeof(TakeForwarded), typeof(TapStatus), typeof(TcpInfoAnswer),
         typeof(TookTooLong), typeof(Unbind), typeof(Unlisten), typeof(WireDown), typeof(WireUp), typeof(WriteDone),
     ];
 
@@ -126,7 +128,8 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         IOwnsBuffers[] letters =
         [
             Frame.Of(_pool.Rent(1)), new ReadReady(chain, 3, true), new WriteRequest(Id, _pool.Rent(1)), new DatagramReceived(_pool.Rent(1), Local),
-            new Crossing(_pool.Rent(1), 0), new FlowDatagram(Local, _pool.Rent(1)), new SendDatagram(Id, _pool.Rent(1), null),
+            new Crossing(_pool.Rent(1), 0), new ForwardDatagram(_pool.Rent(1), Local, Local), new ReturnDatagram(_pool.Rent(1), Local, Local), new ForwardEcho(new ForwardedEcho(_pool.Rent(1), default)), new AnswerEcho(new ForwardedEcho(_pool.Rent(1), default), StackError.None),
+            new FlowDatagram(Local, _pool.Rent(1)), new SendDatagram(Id, _pool.Rent(1), null),
         ];
         foreach (var letter in letters)
             _sender.Send(_nobody, letter);

@@ -2,7 +2,9 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Support;
 using Xunit;
@@ -39,7 +41,7 @@ public sealed class MessageSpecs
     [MemberData(nameof(Messages))]
     public void A_message_that_carries_a_buffer_can_give_it_back(Type message)
     {
-        var carries = message.GetProperties().Any(property => property.PropertyType == typeof(PacketBuffer));
+        var carries = message.GetProperties().Any(property => property.PropertyType == typeof(PacketBuffer) || property.PropertyType == typeof(ForwardedEcho));
         Assert.Equal(carries, typeof(IOwnsBuffers).IsAssignableFrom(message));
     }
 
@@ -67,6 +69,10 @@ public sealed class MessageSpecs
             new SendDatagram(default, pool.Rent(1), null),
             new DatagramReceived(pool.Rent(1), default),
             new Crossing(pool.Rent(1), 0),
+            new ForwardDatagram(pool.Rent(1), default, default),
+            new ReturnDatagram(pool.Rent(1), default, default),
+            new ForwardEcho(new ForwardedEcho(pool.Rent(1), default)),
+            new AnswerEcho(new ForwardedEcho(pool.Rent(1), default), StackError.None),
         ];
         foreach (var message in messages)
             message.Release();

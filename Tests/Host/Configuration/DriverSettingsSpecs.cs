@@ -106,6 +106,10 @@ public sealed partial class DriverSettingsSpecs
         { "proxy.connect-timeout", "9s" },
         { "proxy.max-flows", "99" },
         { "proxy.flow-idle", "9s" },
+        { "guests.max-guests", "9" },
+        { "guests.max-connections", "99" },
+        { "guests.max-flows", "99" },
+        { "guests.flow-idle", "9s" },
     };
 
     [Theory]
@@ -226,6 +230,8 @@ public sealed partial class DriverSettingsSpecs
     [InlineData("proxy.max-connections", "0", "from 1 to")]
     [InlineData("proxy.handshake-timeout", "0", "from 1ms to 1h")]
     [InlineData("proxy.max-flows", "0", "from 1 to 65536")]
+    [InlineData("guests.max-guests", "1025", "from 0 to 1024")]
+    [InlineData("guests.max-flows", "0", "from 1 to 65536")]
     [InlineData("tcp.congestion-control", "vegas", "bbr")]
     [InlineData("tcp.congestion-control", "on", "cubic")]
     [InlineData("tcp.ecn", "perhaps", "passive")]

@@ -1,0 +1,164 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Actors.Settings;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Forwarding;
+using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Ip;
+using Tapwire.Wires;
+
+namespace Tapwire.Actors.Guests;
+
+/// <summary>
+/// A host whose traffic goes by the driver's sockets. It has a wire and a stack of its own, which takes what the host sends to any address; each connection, flow of datagrams and
+/// echo request then becomes one of the driver's stack.
+/// </summary>
+internal sealed class GuestActor : OwningActor
+{
+    /// <summary>The stack's own end of the wire, which the guest never sees: the IPv4 dummy address (RFC 7600, 4.8).</summary>
+    private static readonly IpPrefix OwnEnd = IpPrefix.Parse("192.0.0.8/32");
+
+    /// <summary>How long another host may take to answer an echo request. Nobody waits longer for one.</summary>
+    private static readonly TimeSpan EchoPatience = TimeSpan.FromSeconds(10);
+
+    /// <summary>Bytes of the secret that an engine's random numbers derive from.</summary>
+    private const int SecretLength = 32;
+
+    /// <summary>A guest's share of what <c>tapwire.tcp.memory</c> lets the connections of the driver's own stack hold.</summary>
+    private const int MemoryShare = 4;
+
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly RefusalLog _refusals = new(Context.System.Scheduler);
+    private readonly DriverContext _driver;
+    private readonly DriverShard _shard;
+    private readonly SocketContext _sockets;
+    private readonly AddGuest _guest;
+    private readonly GuestFlows _flows;
+    private readonly HashSet<IActorRef> _relays = [];
+    private IActorRef _stack = ActorRefs.Nobody;
+    private int _echoes;
+    private long _accepted;
+    private long _refused;
+    private bool _ownsWire = true;
+
+    public GuestActor(DriverContext driver, DriverShard shard, SocketContext sockets, AddGuest guest)
+    {
+        _driver = driver;
+        _shard = shard;
+        _sockets = sockets;
+        _guest = guest;
+        _flows = new GuestFlows(Context, Limits.MaxFlows);
+        Receive<ForwardHandshake>(Relay);
+        Receive<ForwardDatagram>(Pass);
+        Receive<ForwardEcho>(Ask);
+        Receive<EchoAnswered>(answered =>
+        {
+            _echoes--;
+            _stack.Tell(new AnswerEcho(answered.Echo, answered.Result));
+        });
+        Receive<DatagramsDropped>(dropped => _flows.Drop(dropped.Count));
+        Receive<Terminated>(End);
+        Receive<GuestWireGone>(_ => Context.Stop(Self));
+    }
+
+    private GuestSettings Limits => _driver.Settings.Guests;
+
+    /// <param name="guest">The actor's from now on.</param>
+    public static Props Props(DriverContext driver, DriverShard shard, SocketContext sockets, AddGuest guest) =>
+        Akka.Actor.Props.Create(() => new GuestActor(driver, shard, sockets, guest));
+
+    protected override SupervisorStrategy SupervisorStrategy() => Supervision.LoseMessage;
+
+    protected override void PreStart()
+    {
+        if (!_guest.Lifeline.IsNobody())
+            Context.Watch(_guest.Lifeline);
+        var self = Self;
+        var tap = _driver.Settings.Tap;
+        var engine = Engine();
+        var wire = Context.Watch(Context.ActorOf(TapActor.Props(new TapContext(_guest.Wire, Reopen, _shard.Reactor, _driver.Pool, _driver.Clock, tap.ReadBatch, tap.QueueFrames,
+            tap.ReopenMinimum, tap.ReopenMaximum)).WithDispatcher(_shard.Dispatcher), "tap"));
+        _ownsWire = false;
+        _stack = Context.Watch(Context.ActorOf(DriverSockets.StackOf(_driver, engine, [new WireTap(wire, EgressCost.Cuts(_guest.Wire))]).WithDispatcher(_shard.Dispatcher), "stack"));
+        _stack.Tell(TakeForwarded.Instance);
+        _log.Info("Guest {Guest} is here", _guest.Address);
+
+        IWire Reopen()
+        {
+            self.Tell(GuestWireGone.Instance, ActorRefs.NoSender);
+            throw new WireException("The guest has ended.");
+        }
+    }
+
+    protected override void PostStop()
+    {
+        if (_ownsWire)
+            _guest.Wire.Dispose();
+        _log.Info("Guest {Guest} has gone: {Connections} connections, {Flows} flows of datagrams; {Refused} connections and {Dropped} datagrams found no room", _guest.Address, _accepted,
+            _flows.Accepted, _refused, _flows.Dropped);
+    }
+
+    private NetworkStack Engine()
+    {
+        var settings = _driver.Settings;
+        var spec = WireSpec.Parse("tun:guest")!;
+        var options = DriverEngines.OptionsOf(settings with { Tcp = settings.Tcp with { Memory = Math.Max(settings.Tcp.Memory / MemoryShare, Stack.Tcp.TcpOptions.Ranges.Memory.Least) } },
+            [DriverEngines.InterfaceOf(settings, new InterfaceSettings(spec.Name, spec, [], null, null, 0, [], []), _guest.Wire, default)], null,
+            new ForwardingOptions { Guest = _guest.Address, Handshakes = Limits.MaxConnections });
+        var engine = new NetworkStack(options, _driver.Pool, System.Security.Cryptography.RandomNumberGenerator.GetBytes(SecretLength));
+        var by = engine.Interfaces[0];
+        engine.AddAddress(by, OwnEnd, Instant.Zero);
+        engine.AddRoute(new IpPrefix(_guest.Address, 32), IpAddress.AnyV4, by);
+        return engine;
+    }
+
+    private void Relay(ForwardHandshake handshake)
+    {
+        if (_relays.Count >= Limits.MaxConnections)
+        {
+            _refused++;
+            _refusals.Warn(_log, "A connection of guest {Guest} finds no room: {MaxConnections} are there (tapwire.guests.max-connections)", _guest.Address, Limits.MaxConnections);
+            _stack.Tell(new RefuseForwarded(handshake.Source, handshake.Destination, StackError.NoBufferSpace));
+            return;
+        }
+
+        _accepted++;
+        _relays.Add(Context.Watch(Context.ActorOf(GuestRelayActor.Props(_sockets.Stack, _stack, handshake).WithDispatcher(_shard.Dispatcher))));
+    }
+
+    private void Pass(ForwardDatagram datagram)
+    {
+        if (!_flows.Pass(datagram, () => GuestFlowActor.Props(_sockets.Stack, _stack, datagram.Source, datagram.Destination, Limits.FlowIdle).WithDispatcher(_shard.Dispatcher)))
+            _refusals.Warn(_log, "A datagram of guest {Guest} finds no room: {MaxFlows} flows are there (tapwire.guests.max-flows)", _guest.Address, Limits.MaxFlows);
+    }
+
+    private void Ask(ForwardEcho request)
+    {
+        var echo = request.Echo;
+        if (_echoes >= Limits.MaxFlows)
+        {
+            _flows.Drop();
+            echo.Release();
+            return;
+        }
+
+        _echoes++;
+        _sockets.Stack.Ask<PingAnswer>(new Ping(echo.Destination, echo.Size, EchoPatience), 2 * EchoPatience).PipeTo(Self, ActorRefs.NoSender,
+            answer => new EchoAnswered(echo, answer.Error), _ => new EchoAnswered(echo, StackError.TimedOut));
+    }
+
+    private void End(Terminated gone)
+    {
+        if (_relays.Remove(gone.ActorRef) || _flows.Remove(gone.ActorRef))
+            return;
+        // The lifeline, the wire's actor or the stack's: without any of them nothing is left to do.
+        Context.Stop(Self);
+    }
+
+    /// <summary>The driver's stack → GuestActor: what has come of an echo request.</summary>
+    private sealed record EchoAnswered(ForwardedEcho Echo, StackError Result) : IOwnsBuffers, IDeadLetterSuppression
+    {
+        public void Release() => Echo.Release();
+    }
+}

@@ -1,0 +1,181 @@
+using Akka.Actor;
+using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Tcp;
+
+namespace Tapwire.Actors.Guests;
+
+/// <summary>
+/// A connection of a guest's, and the driver's connection to the same destination. The driver connects first, so that the guest sees what the destination says. Then the buffers
+/// that one stack receives are written to the other, within its room, and count as read by then: the slower side closes the window of the faster. The end of a stream and a reset
+/// pass in either direction.
+/// <para>States: Connecting → Accepting → Joined.</para>
+/// </summary>
+internal sealed class GuestRelayActor : OwningActor
+{
+    /// <summary>Segments pass as they come: each side has waited for its application already.</summary>
+    private static readonly TcpSocketOptions OuterOptions = new() { NoDelay = true };
+
+    /// <summary>The guest is asked from time to time whether it still has the connection: of one that its program has left, its kernel forgets the half-closed state without a word.</summary>
+    private static readonly TcpSocketOptions InnerOptions = OuterOptions with { KeepAlive = true, KeepAliveIdle = TimeSpan.FromMinutes(2) };
+
+    private readonly ForwardHandshake _handshake;
+    private readonly Side _outer;
+    private readonly Side _inner;
+    private bool _isAnswered;
+
+    public GuestRelayActor(IActorRef outer, IActorRef inner, ForwardHandshake handshake)
+    {
+        _outer = new Side(outer);
+        _inner = new Side(inner);
+        _handshake = handshake;
+        Connecting();
+    }
+
+    /// <param name="outer">The driver's stack actor.</param>
+    /// <param name="inner">The guest's stack actor.</param>
+    public static Props Props(IActorRef outer, IActorRef inner, ForwardHandshake handshake) => Akka.Actor.Props.Create(() => new GuestRelayActor(outer, inner, handshake));
+
+    protected override void PreStart() => _outer.Stack.Tell(new Connect(_handshake.Destination, null, OuterOptions));
+
+    /// <summary>Whatever is still open is reset.</summary>
+    protected override void PostStop()
+    {
+        if (!_isAnswered)
+            Refuse(StackError.TimedOut);
+        _outer.End();
+        _inner.End();
+    }
+
+    private void Connecting()
+    {
+        Receive<Messages.Connecting>(connecting => _outer.Id = connecting.Id);
+        Receive<Connected>(connected =>
+        {
+            _outer.Open(connected);
+            _isAnswered = true;
+            _inner.Stack.Tell(new AcceptForwarded(_handshake.Source, _handshake.Destination, InnerOptions));
+            Become(Accepting);
+        });
+        Receive<ConnectFailed>(failed =>
+        {
+            _outer.Id = null;
+            Refuse(failed.Error);
+            Context.Stop(Self);
+        });
+    }
+
+    private void Accepting()
+    {
+        Receive<Connected>(connected =>
+        {
+            _inner.Open(connected);
+            Become(Joined);
+            _inner.TakeFrom(_outer);
+        });
+        ReceiveStreams();
+    }
+
+    private void Joined() => ReceiveStreams();
+
+    private void ReceiveStreams()
+    {
+        Receive<ReadReady>(ready =>
+        {
+            var (from, to) = Sender.Equals(_outer.Stack) ? (_outer, _inner) : (_inner, _outer);
+            to.Enqueue(ready);
+            to.TakeFrom(from);
+        });
+        Receive<WriteDone>(done =>
+        {
+            var (to, from) = Sender.Equals(_outer.Stack) ? (_outer, _inner) : (_inner, _outer);
+            to.Credit += done.Bytes;
+            to.TakeFrom(from);
+        });
+        Receive<Closed>(closed =>
+        {
+            var (ended, other) = Sender.Equals(_outer.Stack) ? (_outer, _inner) : (_inner, _outer);
+            ended.Id = null;
+            // In order means that both ends of that connection have ended their streams, and so has the other connection when all bytes have passed.
+            if (closed.Reason != StackError.None || other.Id is null)
+                Context.Stop(Self);
+        });
+    }
+
+    private void Refuse(StackError reason)
+    {
+        _isAnswered = true;
+        _inner.Stack.Tell(new RefuseForwarded(_handshake.Source, _handshake.Destination, reason));
+    }
+
+    /// <summary>One of the two connections, and the bytes that wait to be written to it.</summary>
+    private sealed class Side(IActorRef stack)
+    {
+        private PacketBuffer? _head;
+        private PacketBuffer? _tail;
+        private bool _endsAfter;
+
+        public IActorRef Stack => stack;
+
+        /// <summary>Null before it is known, and when the connection has ended.</summary>
+        public SocketId? Id { get; set; }
+
+        /// <summary>Bytes that the stack has room for.</summary>
+        public int Credit { get; set; }
+
+        public void Open(Connected connected)
+        {
+            Id = connected.Id;
+            Credit = connected.SendRoom;
+        }
+
+        public void Enqueue(ReadReady ready)
+        {
+            _endsAfter |= ready.EndOfStream;
+            if (ready.Chain is not { } chain)
+                return;
+            if (_tail is null)
+                _head = chain;
+            else
+                _tail.Next = chain;
+            while (chain.Next is { } next)
+                chain = next;
+            _tail = chain;
+        }
+
+        /// <summary>Writes what waits, as far as there is room, and opens the window of the connection that it came from.</summary>
+        public void TakeFrom(Side from)
+        {
+            if (Id is not { } id)
+                return;
+            var taken = 0;
+            while (_head is { } data && data.Length <= Credit)
+            {
+                _head = data.Next;
+                data.Next = null;
+                taken += data.Length;
+                Credit -= data.Length;
+                stack.Tell(WriteRequest.Of(id, data));
+            }
+
+            if (_head is null)
+                _tail = null;
+            if (taken > 0 && from.Id is { } source)
+                from.Stack.Tell(ReadDone.Of(source, taken));
+            if (_head is not null || !_endsAfter)
+                return;
+            _endsAfter = false;
+            stack.Tell(new Shutdown(id, ShutdownDirection.Send));
+        }
+
+        public void End()
+        {
+            PacketBuffer.ReleaseChain(_head);
+            _head = _tail = null;
+            if (Id is { } id)
+                stack.Tell(new Abort(id));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+using Tapwire.Actors.Settings;
+using Tapwire.Host.Commands;
+using Tapwire.Posix;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Host.Netns;
+
+/// <summary>
+/// <c>tapwire run --netns</c>: a program in a user and network namespace of its own. A small helper makes the namespace, because this process has several threads; it passes a TUN
+/// device here, waits until a driver serves it, and becomes the program (Links/Netns/netns.c).
+/// </summary>
+internal static class NetnsRun
+{
+    public const string HelperName = "tapwire-netns";
+
+    /// <summary>Name servers in the namespace.</summary>
+    public static readonly Flag<IReadOnlyList<IpAddress>> Dns = Flags.List<IpAddress>("--dns",
+        "With --netns: a name server for the program, reached through Tapwire; repeatable. This machine's own, as far as the driver has a route to them, when not given.", "IP",
+        OwnAddress.TryParseGateway, "an IPv4 address, as in 10.99.0.1");
+
+    /// <summary>Runs the program to its end.</summary>
+    /// <param name="file">The file from <see cref="ProgramFile.Find"/>.</param>
+    /// <param name="started">Told of the process once it is the program.</param>
+    /// <returns>The program's exit code.</returns>
+    /// <exception cref="CommandFailedException">The program was not run.</exception>
+    public static async Task<int> RunAsync(IGateway gateway, string file, string[] program, IReadOnlyList<IpAddress> dns, Action<Process> started)
+    {
+        var network = NamespaceNetwork.Of(await gateway.StatusAsync(), dns);
+        if (network.NameServers.Count == 0)
+            Complaint.Write("No name server of this machine is reachable through the driver, so that the program finds no names; name one with --dns.");
+        using var helper = Helper();
+        var (own, other) = Pair();
+        using var socket = own;
+        Process child;
+        using (other)
+        {
+            var servers = network.NameServers.Count == 0 ? "-" : string.Join(',', network.NameServers);
+            string[] arguments = [HelperName, Text(other.DangerousGetHandle()), $"{network.Address}", Text(network.Mtu), servers, Path.GetFullPath(file), .. program];
+            child = ProgramStart.Start(string.Create(CultureInfo.InvariantCulture, $"/proc/{Environment.ProcessId}/fd/{helper.DangerousGetHandle()}"), arguments,
+                new Dictionary<string, string>());
+        }
+
+        using var running = child;
+        using (var device = await Task.Run(() => ReceiveDevice(socket)))
+        {
+            // The helper has said why.
+            if (device is null)
+                return await EndOfAsync(child);
+            await gateway.ServeAsync(device, network.Address.Address, network.Mtu);
+        }
+
+        if (await Task.Run(() => Begin(socket)) is not 0 and var errno)
+        {
+            await child.WaitForExitAsync();
+            throw ProgramFile.NotRun(program[0], errno);
+        }
+
+        started(child);
+        return await EndOfAsync(child);
+    }
+
+    private static async Task<int> EndOfAsync(Process child)
+    {
+        await child.WaitForExitAsync();
+        return child.ExitCode;
+    }
+
+    /// <summary>The helper as a file in memory, which no directory has to have room for.</summary>
+    private static SafeFileHandle Helper()
+    {
+        var bytes = OwnFile.Within(HelperName)
+            ?? throw new CommandFailedException("--netns needs tapwire-netns, which is built with the project where a C compiler is. Install one (gcc or clang) and build again.");
+        var helper = new SafeFileHandle(Errors.Check(Libc.memfd_create(HelperName, Libc.MFD_CLOEXEC), "memfd_create"), ownsHandle: true);
+        RandomAccess.Write(helper, bytes, 0);
+        return helper;
+    }
+
+    /// <summary>Both ends block; the child inherits the second.</summary>
+    private static unsafe (SafeFileHandle Own, SafeFileHandle Other) Pair()
+    {
+        var descriptors = stackalloc int[2];
+        Errors.Check(Libc.socketpair(Libc.AF_UNIX, Libc.SOCK_STREAM, 0, descriptors), "socketpair");
+        Errors.Check(Libc.fcntl(descriptors[0], Libc.F_SETFD, Libc.FD_CLOEXEC), "fcntl");
+        return (new SafeFileHandle(descriptors[0], ownsHandle: true), new SafeFileHandle(descriptors[1], ownsHandle: true));
+    }
+
+    /// <summary>Null: the helper has ended instead.</summary>
+    private static unsafe SafeFileHandle? ReceiveDevice(SafeFileHandle socket)
+    {
+        byte taken;
+        var vector = new Libc.IoVector { Base = &taken, Length = 1 };
+        Libc.DescriptorMessage control = default;
+        var message = new Libc.MessageHeader { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = Libc.OneDescriptorSpace };
+        var read = Libc.recvmsg((int)socket.DangerousGetHandle(), &message, Libc.MSG_CMSG_CLOEXEC);
+        return read == 1 && message.ControlLength > 0 && control is { Level: Libc.SOL_SOCKET, Type: Libc.SCM_RIGHTS }
+            ? new SafeFileHandle(control.Descriptor, ownsHandle: true)
+            : null;
+    }
+
+    /// <summary>Lets the helper become the program.</summary>
+    /// <returns>0, or the errno of execve.</returns>
+    private static unsafe int Begin(SafeFileHandle socket)
+    {
+        var descriptor = (int)socket.DangerousGetHandle();
+        byte go = 0;
+        _ = Libc.write(descriptor, &go, 1);
+        Span<byte> errno = stackalloc byte[sizeof(int)];
+        fixed (byte* start = errno)
+            return Libc.recv(descriptor, start, sizeof(int), 0) == sizeof(int) ? BinaryPrimitives.ReadInt32LittleEndian(errno) : 0;
+    }
+
+    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
+}
