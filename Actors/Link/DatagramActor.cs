@@ -309,7 +309,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 _calls.Enqueue((set, Sender));
                 _context.Stack.Tell(new SetOption(id, option, value));
                 break;
-            case GetOptionRequest get when LinkOptions.Map(get.Level, get.Name) is { } option:
+            case GetOptionRequest get when !DatagramOptions.IsPathMtu(get) && LinkOptions.Map(get.Level, get.Name) is { } option:
                 _calls.Enqueue((get, Sender));
                 _context.Stack.Tell(new GetOption(id, option));
                 break;
