@@ -38,7 +38,7 @@ public sealed partial class OptionTableSpec() : DriverSetup("")
 
     /// <summary>Whether a rule's value is looked at after all.</summary>
     private static bool IsLookedAt(int level, int name, LinkSocketType type) =>
-        (level, name) == (LinkOption.IpProtoIpV6, LinkOption.IpV6V6Only) || (type == LinkSocketType.Datagram && new DatagramOptions(SocketFamily.V6).Has(level, name));
+        (level, name) == (LinkOption.IpProtoIpV6, LinkOption.IpV6V6Only) || (type == LinkSocketType.Datagram && new DatagramOptions(SocketFamily.V6).Has(new SetOptionRequest(0, 0, level, name, default)));
 
     [Fact]
     public void The_table_says_of_every_option_what_the_driver_answers()
@@ -75,7 +75,7 @@ public sealed partial class OptionTableSpec() : DriverSetup("")
         {
             ((int)StackError.NoSuchOption, (int)StackError.NoSuchOption) => "ENOPROTOOPT",
             (0 or (int)StackError.NotConnected, (int)StackError.NoSuchOption) => "read only",
-            (0, 0 or (int)StackError.InvalidArgument) when IsLookedAt(level, name, type) => "real",
+            (0 or (int)StackError.NotConnected, 0 or (int)StackError.InvalidArgument) when IsLookedAt(level, name, type) => "real",
             (_, 0 or (int)StackError.InvalidArgument) when OptionRules.Find(level, name, type, SocketFamily.V6) is { SetError: 0 } rule => rule.IsKept ? "remembered" : "ignored",
             (0, 0 or (int)StackError.InvalidArgument) when OptionRules.Find(level, name, type, SocketFamily.V6) is null => "real",
             _ => set switch
