@@ -224,6 +224,7 @@ internal static class SocketOptions
         SocketOption.ReceiveBuffer => (StackError.None, options.ReceiveBuffer),
         SocketOption.SendBuffer => (StackError.None, options.SendBuffer),
         SocketOption.Error => (StackError.None, 0),
+        SocketOption.PathMtu => (StackError.NotConnected, 0),
         _ => (StackError.NoSuchOption, 0),
     };
 

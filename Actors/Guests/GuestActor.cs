@@ -124,7 +124,7 @@ internal sealed class GuestActor : OwningActor
         }
 
         _accepted++;
-        _relays.Add(Context.Watch(Context.ActorOf(GuestRelayActor.Props(_sockets.Stack, _stack, handshake).WithDispatcher(_shard.Dispatcher))));
+        _relays.Add(Context.Watch(Context.ActorOf(GuestRelayActor.Props(_sockets.Stack, _stack, handshake, _driver.Pool).WithDispatcher(_shard.Dispatcher))));
     }
 
     private void Pass(ForwardDatagram datagram)

@@ -26,17 +26,18 @@ internal sealed class GuestRelayActor : OwningActor
     private readonly Side _inner;
     private bool _isAnswered;
 
-    public GuestRelayActor(IActorRef outer, IActorRef inner, ForwardHandshake handshake)
+    public GuestRelayActor(IActorRef outer, IActorRef inner, ForwardHandshake handshake, BufferPool pool)
     {
-        _outer = new Side(outer);
-        _inner = new Side(inner);
+        _outer = new Side(outer, pool);
+        _inner = new Side(inner, pool);
         _handshake = handshake;
         Connecting();
     }
 
     /// <param name="outer">The driver's stack actor.</param>
     /// <param name="inner">The guest's stack actor.</param>
-    public static Props Props(IActorRef outer, IActorRef inner, ForwardHandshake handshake) => Akka.Actor.Props.Create(() => new GuestRelayActor(outer, inner, handshake));
+    public static Props Props(IActorRef outer, IActorRef inner, ForwardHandshake handshake, BufferPool pool) =>
+        Akka.Actor.Props.Create(() => new GuestRelayActor(outer, inner, handshake, pool));
 
     protected override void PreStart() => _outer.Stack.Tell(new Connect(_handshake.Destination, null, OuterOptions));
 
@@ -111,11 +112,14 @@ internal sealed class GuestRelayActor : OwningActor
     }
 
     /// <summary>One of the two connections, and the bytes that wait to be written to it.</summary>
-    private sealed class Side(IActorRef stack)
+    private sealed class Side(IActorRef stack, BufferPool pool)
     {
         private PacketBuffer? _head;
         private PacketBuffer? _tail;
         private bool _endsAfter;
+
+        /// <summary>The room of the connection when it began: as much is free again when the peer has acknowledged everything.</summary>
+        private int _firstRoom;
 
         public IActorRef Stack => stack;
 
@@ -128,7 +132,7 @@ internal sealed class GuestRelayActor : OwningActor
         public void Open(Connected connected)
         {
             Id = connected.Id;
-            Credit = connected.SendRoom;
+            _firstRoom = Credit = connected.SendRoom;
         }
 
         public void Enqueue(ReadReady ready)
@@ -151,10 +155,8 @@ internal sealed class GuestRelayActor : OwningActor
             if (Id is not { } id)
                 return;
             var taken = 0;
-            while (_head is { } data && data.Length <= Credit)
+            while (Next() is { } data)
             {
-                _head = data.Next;
-                data.Next = null;
                 taken += data.Length;
                 Credit -= data.Length;
                 stack.Tell(WriteRequest.Of(id, data));
@@ -168,6 +170,25 @@ internal sealed class GuestRelayActor : OwningActor
                 return;
             _endsAfter = false;
             stack.Tell(new Shutdown(id, ShutdownDirection.Send));
+        }
+
+        /// <summary>The next buffer that there is room for; null if there is none. A buffer longer than all the room that there will be goes in pieces.</summary>
+        private PacketBuffer? Next()
+        {
+            if (_head is not { } data)
+                return null;
+            if (data.Length <= Credit)
+            {
+                _head = data.Next;
+                data.Next = null;
+                return data;
+            }
+
+            if (Credit < _firstRoom || Credit == 0)
+                return null;
+            var piece = pool.RentCopy(data.Span[..Credit]);
+            data.TrimStart(Credit);
+            return piece;
         }
 
         public void End()
