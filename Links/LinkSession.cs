@@ -34,7 +34,7 @@ public sealed unsafe class LinkSession : WatchedDescriptor
     private bool _held;
     private bool _broken;
 
-    // A descriptor that has come with bytes of a request; at most one, for the next request that takes one.
+    // The descriptor that has come last with bytes of a request. It is for the next request that is complete, or is closed.
     private PassedDescriptor? _passed;
 
     internal LinkSession(int descriptor, PeerCredentials peer)
@@ -167,16 +167,15 @@ public sealed unsafe class LinkSession : WatchedDescriptor
             return false;
         var request = LinkRequestCodec.Read(bytes[..length], out var refusal);
         _inputStart += length;
+        if (request is AddGuestRequest guest)
+            request = guest with { Device = _passed };
+        else
+            _passed?.Dispose();
+        _passed = null;
         if (request is null)
         {
             SendFrame(refusal!, null);
             return true;
-        }
-
-        if (request is AddGuestRequest guest)
-        {
-            request = guest with { Device = _passed };
-            _passed = null;
         }
 
         _unanswered++;
@@ -197,12 +196,16 @@ public sealed unsafe class LinkSession : WatchedDescriptor
         {
             var vector = new IoVector { Base = start + _inputEnd, Length = (nuint)(_input.Length - _inputEnd) };
             DescriptorMessage control = default;
-            var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = OneDescriptorSpace };
+            var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = OneDescriptorLength };
             var read = (int)recvmsg(Descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
             if (read > 0)
             {
                 if (message.ControlLength > 0 && control is { Level: SOL_SOCKET, Type: SCM_RIGHTS })
-                    Keep(new PassedDescriptor(control.Descriptor));
+                {
+                    _passed?.Dispose();
+                    _passed = new PassedDescriptor(control.Descriptor);
+                }
+
                 _inputEnd += read;
                 _isReading = true;
                 return ReadResult.Data;
@@ -215,19 +218,6 @@ public sealed unsafe class LinkSession : WatchedDescriptor
             _isReading = false;
             return ReadResult.Empty;
         }
-    }
-
-    /// <exception cref="LinkProtocolException">Another descriptor has come, and no request has taken it.</exception>
-    private void Keep(PassedDescriptor passed)
-    {
-        if (_passed is null)
-        {
-            _passed = passed;
-            return;
-        }
-
-        passed.Dispose();
-        throw new LinkProtocolException("The client has sent two descriptors, and no request that takes the first.");
     }
 
     private void SendFrame(LinkAnswer answer, ApplicationEnd? descriptor)

@@ -54,6 +54,9 @@ internal static unsafe partial class Libc
     /// <summary>Bytes of a control message that carries one descriptor: CMSG_SPACE(sizeof(int)).</summary>
     public const int OneDescriptorSpace = 24;
 
+    /// <summary>Room to receive one descriptor and no other: CMSG_LEN(sizeof(int)). CMSG_SPACE is padded, and the kernel puts a second one into the padding.</summary>
+    public const int OneDescriptorLength = 20;
+
     /// <summary>struct msghdr on 64-bit Linux.</summary>
     public struct MessageHeader
     {
