@@ -23,7 +23,7 @@ internal static unsafe class DescriptorReceiver
             fixed (byte* start = buffer)
             {
                 var vector = new IoVector { Base = start, Length = (nuint)buffer.Length };
-                var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = OneDescriptorSpace };
+                var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = OneDescriptorLength };
                 var read = recvmsg((int)handle.DangerousGetHandle(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
                 if (read < 0)
                     return Errno is Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM ? -1 : throw LinkErrors.ToException(Errno);
