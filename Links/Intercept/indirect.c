@@ -10,13 +10,35 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-EXPORT long syscall(long number, ...)
+/* Calls that go on to the next library. Those that begin a socket are not among them: they never go by the kernel unseen. */
+static bool goes_on(long number)
 {
-    va_list arguments;
-    va_start(arguments, number);
-    long a = va_arg(arguments, long), b = va_arg(arguments, long), c = va_arg(arguments, long);
-    long d = va_arg(arguments, long), e = va_arg(arguments, long), f = va_arg(arguments, long);
-    va_end(arguments);
+    switch (number) {
+    case SYS_sendto:
+    case SYS_sendmsg:
+    case SYS_sendmmsg:
+    case SYS_recvfrom:
+    case SYS_recvmsg:
+    case SYS_recvmmsg:
+    case SYS_read:
+    case SYS_write:
+    case SYS_readv:
+    case SYS_writev:
+    case SYS_close:
+    case SYS_close_range:
+    case SYS_dup:
+#ifdef SYS_dup2
+    case SYS_dup2:
+#endif
+    case SYS_dup3:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static long by_number(long number, long a, long b, long c, long d, long e, long f)
+{
     switch (number) {
     case SYS_socket:
         return socket((int)a, (int)b, (int)c);
@@ -107,4 +129,27 @@ EXPORT long syscall(long number, ...)
         return result;
     }
     }
+}
+
+/* The call of this thread that has gone on to the next library. */
+static __thread long going_on __attribute__((tls_model("initial-exec"))) = -1;
+
+EXPORT long syscall(long number, ...)
+{
+    va_list arguments;
+    va_start(arguments, number);
+    long a = va_arg(arguments, long), b = va_arg(arguments, long), c = va_arg(arguments, long);
+    long d = va_arg(arguments, long), e = va_arg(arguments, long), f = va_arg(arguments, long);
+    va_end(arguments);
+    if (!goes_on(number))
+        return by_number(number, a, b, c, d, e, f);
+
+    /* A library that is preloaded behind this one may have a function of that name which comes back here. */
+    if (going_on == number)
+        return tw_syscall(number, a, b, c, d, e, f);
+    long before = going_on;
+    going_on = number;
+    long result = by_number(number, a, b, c, d, e, f);
+    going_on = before;
+    return result;
 }

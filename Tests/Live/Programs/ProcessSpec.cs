@@ -55,6 +55,16 @@ public sealed class ProcessSpec(CleanPath path) : IClassFixture<CleanPath>
     }
 
     [SkippableFact]
+    public async Task A_program_with_functions_of_the_same_names_that_make_the_calls_by_number_does_not_recurse()
+    {
+        path.Need("cc", "python3");
+        using var echo = await ServeEchoAsync();
+        string[] command = [Program("own_calls"), ProgramPath.Kernel, $"{LiveDriver.Echo}"];
+        Assert.Equal("hello\nhello\n6 calls\n", path.RunOnKernel(command));
+        Assert.Equal("hello\nhello\n6 calls\n", path.RunOnTapwire(command));
+    }
+
+    [SkippableFact]
     public async Task Pools_of_processes_that_python_makes_have_their_sockets()
     {
         path.Need("python3");
