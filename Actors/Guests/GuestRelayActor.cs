@@ -114,8 +114,7 @@ internal sealed class GuestRelayActor : OwningActor
     /// <summary>One of the two connections, and the bytes that wait to be written to it.</summary>
     private sealed class Side(IActorRef stack, BufferPool pool)
     {
-        private PacketBuffer? _head;
-        private PacketBuffer? _tail;
+        private BufferQueue _waiting;
         private bool _endsAfter;
 
         /// <summary>The room of the connection when it began: as much is free again when the peer has acknowledged everything.</summary>
@@ -138,15 +137,7 @@ internal sealed class GuestRelayActor : OwningActor
         public void Enqueue(ReadReady ready)
         {
             _endsAfter |= ready.EndOfStream;
-            if (ready.Chain is not { } chain)
-                return;
-            if (_tail is null)
-                _head = chain;
-            else
-                _tail.Next = chain;
-            while (chain.Next is { } next)
-                chain = next;
-            _tail = chain;
+            _waiting.EnqueueChain(ready.Chain);
         }
 
         /// <summary>Writes what waits, as far as there is room, and opens the window of the connection that it came from.</summary>
@@ -162,11 +153,9 @@ internal sealed class GuestRelayActor : OwningActor
                 stack.Tell(WriteRequest.Of(id, data));
             }
 
-            if (_head is null)
-                _tail = null;
             if (taken > 0 && from.Id is { } source)
                 from.Stack.Tell(ReadDone.Of(source, taken));
-            if (_head is not null || !_endsAfter)
+            if (!_waiting.IsEmpty || !_endsAfter)
                 return;
             _endsAfter = false;
             stack.Tell(new Shutdown(id, ShutdownDirection.Send));
@@ -175,26 +164,24 @@ internal sealed class GuestRelayActor : OwningActor
         /// <summary>The next buffer that there is room for; null if there is none. A buffer longer than all the room that there will be goes in pieces.</summary>
         private PacketBuffer? Next()
         {
-            if (_head is not { } data)
+            if (_waiting.Head is not { } data)
                 return null;
             if (data.Length <= Credit)
             {
-                _head = data.Next;
-                data.Next = null;
+                _waiting.TryDequeue(out _);
                 return data;
             }
 
             if (Credit < _firstRoom || Credit == 0)
                 return null;
             var piece = pool.RentCopy(data.Span[..Credit]);
-            data.TrimStart(Credit);
+            _waiting.TrimHead(Credit);
             return piece;
         }
 
         public void End()
         {
-            PacketBuffer.ReleaseChain(_head);
-            _head = _tail = null;
+            _waiting.Clear();
             if (Id is { } id)
                 stack.Tell(new Abort(id));
         }

@@ -54,6 +54,13 @@ public struct BufferQueue
         return true;
     }
 
+    /// <summary>Drops bytes at the front of the first buffer, fewer than it has.</summary>
+    public void TrimHead(int count)
+    {
+        _head!.TrimStart(count);
+        Bytes -= count;
+    }
+
     /// <summary>Gives the whole chain to the caller.</summary>
     public PacketBuffer? TakeChain()
     {
