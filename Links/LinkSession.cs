@@ -194,16 +194,13 @@ public sealed unsafe class LinkSession : WatchedDescriptor
 
         fixed (byte* start = _input)
         {
-            var vector = new IoVector { Base = start + _inputEnd, Length = (nuint)(_input.Length - _inputEnd) };
-            DescriptorMessage control = default;
-            var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = OneDescriptorLength };
-            var read = (int)recvmsg(Descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+            var read = (int)ReceiveDescriptor(Descriptor, start + _inputEnd, _input.Length - _inputEnd, MSG_DONTWAIT, out var passed);
             if (read > 0)
             {
-                if (message.ControlLength > 0 && control is { Level: SOL_SOCKET, Type: SCM_RIGHTS })
+                if (passed >= 0)
                 {
                     _passed?.Dispose();
-                    _passed = new PassedDescriptor(control.Descriptor);
+                    _passed = new PassedDescriptor(passed);
                 }
 
                 _inputEnd += read;

@@ -52,10 +52,10 @@ internal static unsafe partial class Libc
     public const int UnixPathMax = 107;
 
     /// <summary>Bytes of a control message that carries one descriptor: CMSG_SPACE(sizeof(int)).</summary>
-    public const int OneDescriptorSpace = 24;
+    private const int OneDescriptorSpace = 24;
 
     /// <summary>Room to receive one descriptor and no other: CMSG_LEN(sizeof(int)). CMSG_SPACE is padded, and the kernel puts a second one into the padding.</summary>
-    public const int OneDescriptorLength = 20;
+    private const int OneDescriptorLength = 20;
 
     /// <summary>struct msghdr on 64-bit Linux.</summary>
     public struct MessageHeader
@@ -228,6 +228,18 @@ internal static unsafe partial class Libc
         };
         message.Control = control;
         message.ControlLength = OneDescriptorSpace;
+    }
+
+    /// <summary>recvmsg(2) for bytes and the one descriptor that may come with them.</summary>
+    /// <param name="passed">The descriptor, close-on-exec, which the caller owns; -1 if none came.</param>
+    public static nint ReceiveDescriptor(int socket, byte* buffer, int length, int flags, out int passed)
+    {
+        var vector = new IoVector { Base = buffer, Length = (nuint)length };
+        DescriptorMessage control = default;
+        var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = OneDescriptorLength };
+        var read = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
+        passed = read > 0 && message.ControlLength > 0 && control is { Level: SOL_SOCKET, Type: SCM_RIGHTS } ? control.Descriptor : -1;
+        return read;
     }
 
     [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]

@@ -92,13 +92,8 @@ internal static class NetnsRun
     private static unsafe SafeFileHandle? ReceiveDevice(SafeFileHandle socket)
     {
         byte taken;
-        var vector = new Libc.IoVector { Base = &taken, Length = 1 };
-        Libc.DescriptorMessage control = default;
-        var message = new Libc.MessageHeader { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = Libc.OneDescriptorLength };
-        var read = Libc.recvmsg((int)socket.DangerousGetHandle(), &message, Libc.MSG_CMSG_CLOEXEC);
-        return read == 1 && message.ControlLength > 0 && control is { Level: Libc.SOL_SOCKET, Type: Libc.SCM_RIGHTS }
-            ? new SafeFileHandle(control.Descriptor, ownsHandle: true)
-            : null;
+        _ = Libc.ReceiveDescriptor((int)socket.DangerousGetHandle(), &taken, 1, 0, out var passed);
+        return passed >= 0 ? new SafeFileHandle(passed, ownsHandle: true) : null;
     }
 
     /// <summary>Lets the helper become the program.</summary>

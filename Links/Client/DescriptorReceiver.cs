@@ -14,7 +14,6 @@ internal static unsafe class DescriptorReceiver
     public static int Receive(Socket socket, Span<byte> buffer, out SafeSocketHandle? descriptor)
     {
         descriptor = null;
-        DescriptorMessage control = default;
         var handle = socket.SafeHandle;
         var referenced = false;
         try
@@ -22,13 +21,11 @@ internal static unsafe class DescriptorReceiver
             handle.DangerousAddRef(ref referenced);
             fixed (byte* start = buffer)
             {
-                var vector = new IoVector { Base = start, Length = (nuint)buffer.Length };
-                var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = OneDescriptorLength };
-                var read = recvmsg((int)handle.DangerousGetHandle(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+                var read = ReceiveDescriptor((int)handle.DangerousGetHandle(), start, buffer.Length, MSG_DONTWAIT, out var passed);
                 if (read < 0)
                     return Errno is Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM ? -1 : throw LinkErrors.ToException(Errno);
-                if (message.ControlLength > 0 && control is { Level: SOL_SOCKET, Type: SCM_RIGHTS })
-                    descriptor = new SafeSocketHandle(control.Descriptor, ownsHandle: true);
+                if (passed >= 0)
+                    descriptor = new SafeSocketHandle(passed, ownsHandle: true);
                 return (int)read;
             }
         }

@@ -90,21 +90,18 @@ internal sealed class App : IDisposable
     public unsafe App? Accept(out AcceptRecord record)
     {
         var bytes = stackalloc byte[AcceptRecord.Size];
-        DescriptorMessage control = default;
-        var vector = new IoVector { Base = bytes, Length = AcceptRecord.Size };
-        var message = new MessageHeader { Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = OneDescriptorSpace };
-        var count = (int)recvmsg(_descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        var count = (int)ReceiveDescriptor(_descriptor, bytes, AcceptRecord.Size, MSG_DONTWAIT, out var passed);
         SawEndOfFile = count == Eof;
         record = default;
         if (count <= 0)
             return null;
         Assert.Equal(AcceptRecord.Size, count);
         Assert.True(AcceptRecord.TryRead(new ReadOnlySpan<byte>(bytes, count), out record), "The accept record cannot be read.");
-        Assert.True(message.ControlLength > 0, "The record came without a descriptor.");
+        Assert.True(passed >= 0, "The record came without a descriptor.");
         ulong cookie;
         uint length = sizeof(ulong);
-        Assert.Equal(0, getsockopt(control.Descriptor, SOL_SOCKET, SO_COOKIE, &cookie, &length));
-        return new App(_setup, cookie, control.Descriptor);
+        Assert.Equal(0, getsockopt(passed, SOL_SOCKET, SO_COOKIE, &cookie, &length));
+        return new App(_setup, cookie, passed);
     }
 
     /// <summary>One message of a datagram socket, as the link has it: header and payload; null if none waits.</summary>

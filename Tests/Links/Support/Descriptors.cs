@@ -12,18 +12,12 @@ internal static unsafe class Descriptors
     public static (byte[] Data, int Descriptor) ReceiveWithDescriptor(this Socket socket, int size)
     {
         var bytes = new byte[size];
-        Libc.DescriptorMessage control = default;
         fixed (byte* start = bytes)
         {
-            var vector = new Libc.IoVector { Base = start, Length = (nuint)size };
-            var message = new Libc.MessageHeader
-            {
-                Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = Libc.OneDescriptorSpace,
-            };
-            var read = (int)Libc.recvmsg((int)socket.Handle, &message, Libc.MSG_DONTWAIT | Libc.MSG_CMSG_CLOEXEC);
+            var read = (int)Libc.ReceiveDescriptor((int)socket.Handle, start, size, Libc.MSG_DONTWAIT, out var passed);
             if (read < 0)
                 throw new SocketException(Libc.Errno == Errors.EAGAIN ? (int)SocketError.WouldBlock : (int)SocketError.SocketError);
-            return (bytes[..read], message.ControlLength > 0 ? control.Descriptor : -1);
+            return (bytes[..read], passed);
         }
     }
 
