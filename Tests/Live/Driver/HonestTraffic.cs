@@ -28,6 +28,7 @@ public sealed class HonestTraffic : IDisposable
 
     private readonly List<Socket> _serving = [];
     private LiveDriver? _driver;
+    private string? _interpreter;
 
     internal LiveDriver Driver => _driver ??= Start([]);
 
@@ -40,13 +41,21 @@ public sealed class HonestTraffic : IDisposable
     }
 
     /// <summary>There was a C compiler, and there is Python.</summary>
-    internal bool HasProgram => File.Exists(Library) && Driver.Namespace.TryExec("python3", "-V").ExitCode == 0;
+    internal bool HasProgram => File.Exists(Library) && Interpreter.Length > 0;
 
     /// <summary>The arguments of env(1) by which the program runs on the kernel's sockets.</summary>
-    internal string[] ProgramOnKernel => ["python3", ProgramPath.SourceOf("echo_client.py"), LiveDriver.KernelAddress, $"{NetworkService}", $"{Length}"];
+    internal string[] ProgramOnKernel => [Interpreter, ProgramPath.SourceOf("echo_client.py"), LiveDriver.KernelAddress, $"{NetworkService}", $"{Length}"];
 
     /// <summary>By which it runs on Tapwire's.</summary>
     internal string[] ProgramOnTapwire => [$"LD_PRELOAD={Library}", $"TAPWIRE_LINK={Driver.LinkPath}", .. ProgramOnKernel];
+
+    /// <summary>
+    /// The interpreter itself, or empty where there is none: what is named python3 may be a shell's script that looks for it,
+    /// and a shell makes sockets of its own where SHELL is not set.
+    /// </summary>
+    private string Interpreter => _interpreter ??= Driver.Namespace.TryExec("python3", "-c", "import sys; print(sys.executable)") is { ExitCode: 0 } found
+        ? found.Output.Trim()
+        : "";
 
     private static string Library => Path.Combine(AppContext.BaseDirectory, "libtapwire.so");
 
