@@ -106,13 +106,16 @@ public sealed unsafe class LinkSession : WatchedDescriptor
         return ReadResult.Data;
     }
 
-    /// <summary>Sends an answer, at once or after those before it. Does nothing if the client has gone.</summary>
+    /// <summary>Sends an answer, at once or after those before it, unless the client does not wait for it. Does nothing if the client has gone.</summary>
     /// <param name="descriptor">The application's end of a new socket. It passes to the session in any case.</param>
     public void Send(LinkAnswer answer, ApplicationEnd? descriptor = null)
     {
         ArgumentNullException.ThrowIfNull(answer);
         _unanswered--;
-        SendFrame(answer, descriptor);
+        if (answer.Type == LinkMessageType.PostOption)
+            Rearm();
+        else
+            SendFrame(answer, descriptor);
     }
 
     /// <summary>Sends queued answers, as far as the client takes them.</summary>

@@ -90,8 +90,9 @@ public abstract class DriverEnd : WatchedDescriptor
         {
             case Errors.EPIPE or Errors.ECONNRESET:
                 return WriteResult.Closed;
-            case Errors.ENOBUFS or Errors.ENOMEM:
-                // The pair has room, but the kernel has no memory. The pair's state does not change, so that only a renewed interest brings a report.
+            case Errors.ENOBUFS or Errors.ENOMEM or Errors.ETOOMANYREFS:
+                // The pair has room, but the kernel has no memory, or passes no more descriptors. The pair's state does not change, so that only a renewed interest
+                // brings a report.
                 ChangeInterest(_interest);
                 return WriteResult.Full;
             default:

@@ -35,6 +35,7 @@ internal static class Errors
     public const int ENETDOWN = 100;
     public const int ENETUNREACH = 101;
     public const int ENOBUFS = 105;
+    public const int ETOOMANYREFS = 109;
     public const int ECONNABORTED = 103;
     public const int ECONNRESET = 104;
     public const int EHOSTDOWN = 112;

@@ -46,14 +46,16 @@ public abstract unsafe class StreamEnd : DriverEnd
         {
             if (!TryDiscard())
                 return FailedRead(Errno);
+            var isTold = MayBeHungUp && IsWatched;
             var unread = UnreadBytes();
             if (unread == 0)
             {
                 var state = MayBeHungUp ? State() : ReadResult.Empty;
                 if (state != ReadResult.Empty)
                     NoteInput();
-                // Bytes that were written between the look at the queue and the look at the state come before the end.
-                if (state is ReadResult.Empty or ReadResult.Reset || UnreadBytes() == 0)
+                // Bytes that were written between the look at the queue and the look at the state come before the end. There are none where the end was reported
+                // before both.
+                if (state is ReadResult.Empty or ReadResult.Reset || isTold || UnreadBytes() == 0)
                     return state;
                 continue;
             }

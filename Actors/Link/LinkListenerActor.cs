@@ -125,17 +125,17 @@ internal sealed class LinkListenerActor : ListenerActor
     private void Pass(SocketId listener)
     {
         var (accepted, link, application) = _waiting!;
-        var record = new AcceptRecord(Sockaddr.From(accepted.Remote, _family), Sockaddr.From(accepted.Local, _family));
+        var record = new AcceptRecord(Sockaddr.From(accepted.Remote, _family), Sockaddr.From(accepted.Local, _family), (uint)application.Handle);
         switch (_link.TrySend(record, application))
         {
             case WriteResult.Done:
                 _waiting = null;
-                _link.SetInterest(Readiness.Readable);
+                _link.AwaitRoom(false);
                 Context.Parent.Tell(new JoinSocket(_context, link, _family, _options, accepted, _hints.Inherited));
                 Stack.Tell(new Accept(listener, 1));
                 break;
             case WriteResult.Full:
-                _link.SetInterest(Readiness.Readable | Readiness.Writable);
+                _link.AwaitRoom(true);
                 break;
             default:
                 Context.Stop(Self);

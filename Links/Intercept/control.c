@@ -188,6 +188,7 @@ int tw_reach(int limit)
     }
 
     tw_is_away = false;
+    tw_meet_driver();
     return fd;
 }
 

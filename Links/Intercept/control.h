@@ -31,6 +31,9 @@ void tw_give_back(struct connection c);
 /* Closes a connection that does not. */
 void tw_drop(struct connection c);
 
+/* link.c: another driver may listen now, and what was found out about the last one is forgotten. */
+void tw_meet_driver(void);
+
 /* Whether nobody could take a connection without waiting or making one. */
 bool tw_none_is_idle(void);
 

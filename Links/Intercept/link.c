@@ -5,6 +5,7 @@
 #include "tapwire.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -49,6 +50,26 @@ static int receive_any(int fd, struct tw_header *header, struct tw_answer *answe
     return tw_receive_all(fd, answer->body, answer->length, NULL, deadline) ? 0 : EPROTO;
 }
 
+static _Atomic uint32_t last_id;
+
+static void prepare(struct tw_header *request, uint32_t length, enum tw_request type)
+{
+    request->length = length;
+    request->type = (uint16_t)type;
+    request->zero = 0;
+    request->id = ++last_id;
+    request->error = 0;
+}
+
+/*
+ * Whether the driver takes options without an answer. One that does not refuses them with an answer, which shows before that to the next request: the first option
+ * is sent in both ways.
+ */
+enum { NOT_KNOWN, TAKES_POSTS, REFUSES_POSTS };
+static _Atomic int posts;
+
+void tw_meet_driver(void) { posts = NOT_KNOWN; }
+
 /* Receives the answer to a request. Answers before it are to requests whose callers have given up. */
 static int receive_answer(int fd, const struct tw_header *request, struct tw_answer *answer, int *error)
 {
@@ -61,21 +82,12 @@ static int receive_answer(int fd, const struct tw_header *request, struct tw_ans
             result = EPROTO;
         if ((result != 0 || !is_it) && answer->descriptor >= 0)
             RAW(close, answer->descriptor);
+        if (result == 0 && header.type == (TW_POST_OPTION | ANSWER_BIT))
+            posts = REFUSES_POSTS;
         *error = header.error;
         if (is_it || result != 0)
             return result;
     }
-}
-
-static _Atomic uint32_t last_id;
-
-static void prepare(struct tw_header *request, uint32_t length, enum tw_request type)
-{
-    request->length = length;
-    request->type = (uint16_t)type;
-    request->zero = 0;
-    request->id = ++last_id;
-    request->error = 0;
 }
 
 int tw_ask_for_session(struct connection c, int limit)
@@ -90,6 +102,39 @@ int tw_ask_for_session(struct connection c, int limit)
     return has_answer && error == 0 ? answer.descriptor : -1;
 }
 
+/* 0, and the request's error; EPROTO: the connection cannot be used any more. */
+static int send_request(int fd, const struct tw_header *request, uint32_t length, int limit, int *error)
+{
+    *error = tw_send_all(fd, request, length, tw_now_ms() + limit) ? 0 : errno;
+
+    /* The kernel takes so short a request whole or not at all: where memory is short the driver has got nothing. */
+    return *error == 0 || *error == ENOBUFS || *error == ENOMEM ? 0 : EPROTO;
+}
+
+/* One request and its answer on a connection. 0, and the request's error; or as receive_answer. */
+static int exchange(int fd, const struct tw_header *request, uint32_t length, struct tw_answer *answer, int milliseconds, int limit, int *error)
+{
+    int result = send_request(fd, request, length, limit, error);
+    if (result != 0 || *error != 0)
+        return result;
+    *error = milliseconds != 0 ? await(fd, milliseconds) : 0;
+    return *error != 0 ? 0 : receive_answer(fd, request, answer, error);
+}
+
+/* Sends an option, and waits only where it is not known that nobody has to. As exchange. */
+static int post(int fd, struct tw_header *request, uint32_t length, struct tw_answer *answer, int limit, int *error)
+{
+    *error = 0;
+    int result = posts != REFUSES_POSTS ? send_request(fd, request, length, limit, error) : 0;
+    if (result != 0 || *error != 0 || posts == TAKES_POSTS)
+        return result;
+    prepare(request, length, TW_SET_OPTION);
+    result = exchange(fd, request, length, answer, 0, limit, error);
+    prepare(request, length, TW_POST_OPTION);
+    atomic_compare_exchange_strong(&posts, &(int){ NOT_KNOWN }, result == 0 ? TAKES_POSTS : NOT_KNOWN);
+    return result;
+}
+
 /* Sends a request and receives its answer. milliseconds is as in tw_ask_patiently, or 0 for a request that is answered at once; limit is for making a connection. */
 static int ask(struct tw_header *request, uint32_t length, enum tw_request type, struct tw_answer *answer, int milliseconds, int limit)
 {
@@ -101,15 +146,8 @@ static int ask(struct tw_header *request, uint32_t length, enum tw_request type,
         if (error != 0)
             break;
 
-        int result = EPROTO;
-        if (tw_send_all(c.fd, request, length, tw_now_ms() + limit)) {
-            error = milliseconds != 0 ? await(c.fd, milliseconds) : 0;
-            result = error != 0 ? 0 : receive_answer(c.fd, request, answer, &error);
-        } else if (errno == ENOBUFS || errno == ENOMEM) {
-            /* The kernel takes so short a request whole or not at all: the driver has got nothing. */
-            error = errno;
-            result = 0;
-        }
+        int result = type == TW_POST_OPTION ? post(c.fd, request, length, answer, limit, &error)
+            : exchange(c.fd, request, length, answer, milliseconds, limit, &error);
 
         /* After EAGAIN the answer is still to come: the next user of the connection skips it. The connection is kept, since this process may
            not be able to make another. */
@@ -182,6 +220,26 @@ int tw_get_option(int fd, int level, int name, void *value, socklen_t *length)
     return 0;
 }
 
+/* Whether the driver takes this value of a stream's option for certain, and at any time: then nobody has to wait for its answer. Not so for SO_LINGER and TCP_CORK, which
+   concern what is done with the descriptor next. */
+static bool is_certain(int level, int name, int value)
+{
+    if (level != IPPROTO_TCP)
+        return level == SOL_SOCKET && name == SO_KEEPALIVE;
+    switch (name) {
+    case TCP_NODELAY:
+    case TCP_QUICKACK:
+        return true;
+    case TCP_KEEPIDLE:
+    case TCP_KEEPINTVL:
+        return value >= 1 && value <= 32767;
+    case TCP_KEEPCNT:
+        return value >= 1 && value <= 127;
+    default:
+        return name == TCP_USER_TIMEOUT && value >= 0;
+    }
+}
+
 int tw_set_option(int fd, int level, int name, const void *value, socklen_t length)
 {
     struct tw_answer answer;
@@ -189,12 +247,22 @@ int tw_set_option(int fd, int level, int name, const void *value, socklen_t leng
     if (request.handle == 0)
         return errno;
 
+    uint32_t head = offsetof(struct option_request, value);
+    if (length == sizeof(int) && tw_can_read(value, sizeof(int))) {
+        int number;
+        memcpy(&number, value, sizeof number);
+        memcpy(request.value, &number, sizeof number);
+        request.length = sizeof number;
+        bool waits = !is_certain(level, name, number) || (tw_known(fd) != TW_STREAM && tw_known(fd) != TW_STREAM_FRESH);
+        return tw_ask(&request.header, head + sizeof number, waits ? TW_SET_OPTION : TW_POST_OPTION, &answer);
+    }
+
     /* All options are shorter than the limit, and Linux reads no more than an option's own length. */
     struct iovec vector = { .iov_base = (void *)value, .iov_len = length < sizeof request.value ? length : sizeof request.value };
     request.length = (uint32_t)tw_copy_in(request.value, &vector, 1, vector.iov_len);
     if (request.length < vector.iov_len && request.length < sizeof(int))
         return EFAULT;
-    return tw_ask(&request.header, (uint32_t)offsetof(struct option_request, value) + request.length, TW_SET_OPTION, &answer);
+    return tw_ask(&request.header, head + request.length, TW_SET_OPTION, &answer);
 }
 
 int tw_result(int error)

@@ -272,9 +272,9 @@ static int accept_record(int fd, struct sockaddr *peer, socklen_t *length, int f
 {
     struct {
         struct tw_address peer;
-        uint32_t zero;
+        uint32_t mark; /* the low bits of the connection's cookie; 0: not told */
         struct tw_address local;
-        uint32_t zero_too;
+        uint32_t zero;
     } record;
     union {
         struct cmsghdr header;
@@ -300,7 +300,7 @@ static int accept_record(int fd, struct sockaddr *peer, socklen_t *length, int f
 
     tw_begin_told(connection, AF_INET);
     tw_tell_local(connection, &record.local);
-    tw_note_socket(connection, TW_STREAM, tw_handle(connection));
+    tw_note_socket(connection, TW_STREAM, record.mark != 0 ? record.mark : tw_handle(connection));
     if ((flags & SOCK_NONBLOCK) != 0)
         fcntl(connection, F_SETFL, O_RDWR | O_NONBLOCK);
     return connection;

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Tapwire.Posix;
 
 namespace Tapwire.Links.Protocol;
@@ -8,11 +9,13 @@ namespace Tapwire.Links.Protocol;
 /// </summary>
 /// <param name="Peer">Who has connected.</param>
 /// <param name="Local">The address it has connected to.</param>
-public readonly record struct AcceptRecord(Sockaddr Peer, Sockaddr Local)
+/// <param name="Mark">The low 32 bits of the connection's handle, so that nobody has to ask for them; 0: not told.</param>
+public readonly record struct AcceptRecord(Sockaddr Peer, Sockaddr Local, uint Mark = 0)
 {
-    /// <summary>Bytes of a record: peer address, u32 zero, local address, u32 zero.</summary>
+    /// <summary>Bytes of a record: peer address, u32 mark, local address, u32 zero.</summary>
     public const int Size = 64;
 
+    private const int MarkAt = 28;
     private const int LocalAt = 32;
 
     /// <summary>Writes <see cref="Size"/> bytes.</summary>
@@ -21,6 +24,7 @@ public readonly record struct AcceptRecord(Sockaddr Peer, Sockaddr Local)
         destination = destination[..Size];
         destination.Clear();
         Peer.WriteTo(destination);
+        BinaryPrimitives.WriteUInt32LittleEndian(destination[MarkAt..], Mark);
         Local.WriteTo(destination[LocalAt..]);
     }
 
@@ -29,7 +33,7 @@ public readonly record struct AcceptRecord(Sockaddr Peer, Sockaddr Local)
     {
         var read = Sockaddr.TryRead(source, out var peer);
         read &= Sockaddr.TryRead(source[LocalAt..], out var local);
-        record = new(peer, local);
+        record = new(peer, local, BinaryPrimitives.ReadUInt32LittleEndian(source[MarkAt..]));
         return read;
     }
 }

@@ -24,7 +24,7 @@ public enum ShutdownHow
 
 /// <summary>
 /// A request of an application over a control connection. It is answered exactly once: with a success, which a method of the request makes, or with
-/// <see cref="Failed(StackError)"/>. Answers may come in any order.
+/// <see cref="Failed(StackError)"/>. Answers may come in any order. That to <see cref="LinkMessageType.PostOption"/> is not sent.
 /// </summary>
 /// <param name="Type">What is asked.</param>
 /// <param name="Id">Chosen by the client; the answer carries it.</param>
@@ -131,8 +131,9 @@ public sealed record CloseRequest(uint Id, ulong Handle) : LinkSocketRequest(Lin
 }
 
 /// <summary>setsockopt(2), with Linux's numbers and value layouts.</summary>
-public sealed record SetOptionRequest(uint Id, ulong Handle, int Level, int Name, ReadOnlyMemory<byte> Value)
-    : LinkSocketRequest(LinkMessageType.SetOption, Id, Handle)
+/// <param name="IsPosted">The client does not wait: the answer stays with the driver.</param>
+public sealed record SetOptionRequest(uint Id, ulong Handle, int Level, int Name, ReadOnlyMemory<byte> Value, bool IsPosted = false)
+    : LinkSocketRequest(IsPosted ? LinkMessageType.PostOption : LinkMessageType.SetOption, Id, Handle)
 {
     public LinkAnswer Done() => Succeeded();
 }

@@ -51,7 +51,7 @@ public static class LinkRequestCodec
         }
 
         var isInterface = InterfaceRequestCodec.HeadOf(type) > 0;
-        if (isInterface || type == LinkMessageType.SetOption ? frame.Length < size : frame.Length != size)
+        if (isInterface || IsSetOption(type) ? frame.Length < size : frame.Length != size)
             throw new LinkProtocolException($"A {type} of {frame.Length} bytes; it has {size}.");
         if (isInterface)
         {
@@ -104,7 +104,7 @@ public static class LinkRequestCodec
         LinkMessageType.GetPeerName => 24,
         LinkMessageType.Shutdown => 32,
         LinkMessageType.Close => 24,
-        LinkMessageType.SetOption => 40,
+        _ when IsSetOption(type) => 40,
         LinkMessageType.GetOption => 40,
         LinkMessageType.Session => 16,
         LinkMessageType.Path => 56,
@@ -116,6 +116,8 @@ public static class LinkRequestCodec
         LinkMessageType.AddGuest => 48,
         _ => InterfaceRequestCodec.HeadOf(type) is > 0 and var head ? head : -1,
     };
+
+    private static bool IsSetOption(LinkMessageType type) => type is LinkMessageType.SetOption or LinkMessageType.PostOption;
 
     /// <summary>Where the request's address is; 0 if it has none.</summary>
     private static int AddressAt(LinkMessageType type) => type switch
@@ -140,7 +142,7 @@ public static class LinkRequestCodec
             LinkMessageType.GetPeerName => new GetPeerNameRequest(id, handle),
             LinkMessageType.Shutdown => new ShutdownRequest(id, handle, (ShutdownHow)AtMost(ReadUInt32LittleEndian(frame[AfterHandle..]), 2, "direction")),
             LinkMessageType.Close => new CloseRequest(id, handle),
-            LinkMessageType.SetOption => ReadSetOption(id, handle, frame),
+            _ when IsSetOption(type) => ReadSetOption(type, id, handle, frame),
             LinkMessageType.GetOption => new GetOptionRequest(
                 id, handle, ReadInt32LittleEndian(frame[24..]), ReadInt32LittleEndian(frame[28..]),
                 (int)Math.Min(ReadUInt32LittleEndian(frame[32..]), LinkProtocol.MaxOptionValue)),
@@ -156,12 +158,12 @@ public static class LinkRequestCodec
         };
     }
 
-    private static SetOptionRequest ReadSetOption(uint id, ulong handle, ReadOnlySpan<byte> frame)
+    private static SetOptionRequest ReadSetOption(LinkMessageType type, uint id, ulong handle, ReadOnlySpan<byte> frame)
     {
         var length = AtMost(ReadUInt32LittleEndian(frame[32..]), LinkProtocol.MaxOptionValue, "option length");
         if (frame.Length != 40 + length)
-            throw new LinkProtocolException($"A SetOption of {frame.Length} bytes with a value of {length}.");
-        return new(id, handle, ReadInt32LittleEndian(frame[24..]), ReadInt32LittleEndian(frame[28..]), frame[40..].ToArray());
+            throw new LinkProtocolException($"A {type} of {frame.Length} bytes with a value of {length}.");
+        return new(id, handle, ReadInt32LittleEndian(frame[24..]), ReadInt32LittleEndian(frame[28..]), frame[40..].ToArray(), type == LinkMessageType.PostOption);
     }
 
     private static PingRequest ReadPing(uint id, Sockaddr destination, ReadOnlySpan<byte> frame)

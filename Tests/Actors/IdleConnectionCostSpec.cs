@@ -24,6 +24,7 @@ public sealed class IdleConnectionCostSpec : ActorSpec
     /// <summary>Connections made before anything is counted, so that tables have grown, and grow no more for those that are.</summary>
     private const int Before = 1040;
     private const int Counted = 400;
+    private const int Counts = 3;
 
     private static readonly IpEndpoint Local = new(IpAddress.Parse("10.0.0.1"), 4000);
     private static readonly IpEndpoint Remote = new(IpAddress.Parse("10.0.0.2"), 80);
@@ -32,8 +33,8 @@ public sealed class IdleConnectionCostSpec : ActorSpec
     private readonly ManualReactor _reactor = new();
     private readonly SocketContext _context;
     private readonly IActorRef _link;
-    private readonly List<ApplicationEnd> _applications = new(Before + Counted);
-    private readonly List<IActorRef> _actors = new(Before + Counted);
+    private readonly List<ApplicationEnd> _applications = new(Before + (Counts * Counted));
+    private readonly List<IActorRef> _actors = new(Before + (Counts * Counted));
 
     public IdleConnectionCostSpec()
     {
@@ -47,10 +48,17 @@ public sealed class IdleConnectionCostSpec : ActorSpec
     [Fact]
     public void An_application_s_connection_keeps_less_than_1400_bytes()
     {
-        var before = LiveBytes();
-        for (var i = 0; i < Counted; i++)
-            Open();
-        Assert.InRange((LiveBytes() - before) / Counted, 500, 1400);
+        // The runtime gives back memory of its own at times, which would count against the connections: so the middle of several counts is taken.
+        var costs = new List<long>();
+        for (var count = 0; count < Counts; count++)
+        {
+            var before = LiveBytes();
+            for (var i = 0; i < Counted; i++)
+                Open();
+            costs.Add((LiveBytes() - before) / Counted);
+        }
+
+        Assert.InRange(costs.Order().ElementAt(Counts / 2), 500, 1400);
     }
 
     /// <summary>Most of it is what Akka.NET looks up for each actor that is made (its dispatcher, its mailbox, what they require), and its parent's tree of children.</summary>

@@ -27,7 +27,7 @@ internal sealed class HostileRequests(Random random, List<ulong> handles)
             8 => new GetPeerNameRequest(id, Handle()),
             9 => new ShutdownRequest(id, Handle(), (ShutdownHow)random.Next(3)),
             10 => new CloseRequest(id, Handle()),
-            11 => new SetOptionRequest(id, Handle(), Level(), random.Next(64), Value()),
+            11 => new SetOptionRequest(id, Handle(), Level(), random.Next(64), Value(), random.Next(4) == 0),
             12 => new GetOptionRequest(id, Handle(), Level(), random.Next(64), random.Next(LinkProtocol.MaxOptionValue + 1)),
             13 => new SessionRequest(id),
             14 => new PingRequest(id, Address(), (ushort)Number(), random.Next(65508), random.Next(1, 60001)),

@@ -171,6 +171,11 @@ public sealed class LinkCodecSpecs
         Assert.Equal(request.Value.ToArray(), read.Value.ToArray());
         Assert.Equal(request with { Value = read.Value }, read);
 
+        // The same for a client that does not wait for the answer.
+        bytes[4] = 27;
+        Assert.Equal(bytes, Write(new SetOptionRequest(9, 0x1122334455667788, 6, 1, new byte[] { 1, 0, 0, 0 }, IsPosted: true)));
+        Assert.True(Assert.IsType<SetOptionRequest>(LinkRequestCodec.Read(bytes, out _)).IsPosted);
+
         foreach (var length in new[] { 0, 1, LinkProtocol.MaxOptionValue })
         {
             var frame = Write(request with { Value = new byte[length] });
@@ -323,11 +328,11 @@ public sealed class LinkCodecSpecs
     [Fact]
     public void An_accept_record_has_its_documented_bytes()
     {
-        var record = new AcceptRecord(V4, V6);
+        var record = new AcceptRecord(V4, V6, 0xFEDCBA98);
         var bytes = new byte[AcceptRecord.Size];
         bytes.AsSpan().Fill(0xA5);
         record.WriteTo(bytes);
-        Assert.Equal($"{V4Bytes} 00000000 {V6Bytes} 00000000".Replace(" ", "", StringComparison.Ordinal), Convert.ToHexString(bytes));
+        Assert.Equal($"{V4Bytes} 98BADCFE {V6Bytes} 00000000".Replace(" ", "", StringComparison.Ordinal), Convert.ToHexString(bytes));
         Assert.True(AcceptRecord.TryRead(bytes, out var read));
         Assert.Equal(record, read);
         bytes[32] = 77;

@@ -274,6 +274,40 @@ public sealed class LinkSessionSpecs : IDisposable
     }
 
     [Fact]
+    public void A_posted_option_is_a_request_like_others_but_its_answer_stays_here()
+    {
+        var (client, session) = _harness.OpenGreeted();
+        client.Send([.. LinkHarness.Frame(new SetOptionRequest(1, 1, 6, 1, new byte[4], IsPosted: true)), .. LinkHarness.Frame(new CloseRequest(2, 1))]);
+        session.ReadRequests(_requests);
+        Assert.Equal(2, session.Unanswered);
+        session.Send(((SetOptionRequest)_requests[0]).Done());
+        session.Send(((CloseRequest)_requests[1]).Done());
+        Assert.Equal(0, session.Unanswered);
+        Assert.Equal(2u, Assert.Single(LinkHarness.Answers(client.ReadAll())).Id);
+        session.Dispose();
+        client.Dispose();
+    }
+
+    [Fact]
+    public void Posted_options_that_are_not_handled_hold_back_the_session_until_they_are()
+    {
+        var (client, session) = _harness.OpenGreeted();
+        var frame = LinkHarness.Frame(new SetOptionRequest(1, 1, 6, 1, new byte[4], IsPosted: true));
+        for (var i = 0; i < LinkSession.MaxUnanswered + 50; i++)
+        {
+            client.Send(frame);
+            session.ReadRequests(_requests);
+        }
+
+        Assert.Equal(LinkSession.MaxUnanswered, _requests.Count);
+        session.Send(((SetOptionRequest)_requests[0]).Done());
+        session.ReadRequests(_requests);
+        Assert.Equal(LinkSession.MaxUnanswered + 1, _requests.Count);
+        session.Dispose();
+        client.Dispose();
+    }
+
+    [Fact]
     public void What_this_driver_does_not_know_is_answered_and_the_session_goes_on()
     {
         var (client, session) = _harness.OpenGreeted();
