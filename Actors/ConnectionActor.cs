@@ -127,6 +127,8 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
 
     public void Establish(Connected connected)
     {
+        // An accepted connection's descriptor is watched only since, and its state is still to be reported. Others' may have been reported before.
+        var isReported = _unconnected is not null;
         _unconnected = null;
         _socket = connected.Id;
         Properties.SetEnds(connected.Local, connected.Remote);
@@ -135,7 +137,8 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         DebugLog?.Debug("Connected: {Local} to {Remote}", connected.Local, connected.Remote);
         Enter(static (self, message) => self.Established(message));
         Stash.UnstashAll();
-        Self.Tell(LinkReady.Of(Readiness.Readable));
+        if (isReported)
+            Self.Tell(LinkReady.Of(Readiness.Readable));
     }
 
     private bool Established(object message)

@@ -107,7 +107,7 @@ public sealed unsafe class StreamLink : StreamEnd
     /// </summary>
     public override void Dispose()
     {
-        if (!IsClosed && _keptDelivered && UnreadBytes() == 0)
+        if (!IsClosed && _keptDelivered && (IsFinished || UnreadBytes() == 0))
         {
             byte kept;
             for (var tries = 0; tries < MostTries && recv(Descriptor, &kept, 1, MSG_DONTWAIT) < 0 && !MeansReset(Errno); tries++)

@@ -27,6 +27,9 @@ public abstract unsafe class StreamEnd : DriverEnd
     /// <summary>The stream has been reset. The kernel tells that only once, so it is kept here.</summary>
     protected bool IsReset { get; private set; }
 
+    /// <summary>All bytes have been read, and no more can come.</summary>
+    protected bool IsFinished { get; private set; }
+
     /// <summary>
     /// Reads bytes of the application. Looks first how many there are, so that a buffer of fitting size is rented, and only if there are any.
     /// </summary>
@@ -55,9 +58,12 @@ public abstract unsafe class StreamEnd : DriverEnd
                     NoteInput();
                 // Bytes that were written between the look at the queue and the look at the state come before the end. There are none where the end was reported
                 // before both.
-                if (state is ReadResult.Empty or ReadResult.Reset || isTold || UnreadBytes() == 0)
+                if (state is ReadResult.Empty or ReadResult.Reset)
                     return state;
-                continue;
+                if (!isTold && UnreadBytes() > 0)
+                    continue;
+                IsFinished = true;
+                return state;
             }
 
             var take = Math.Min(unread, Math.Min(max, MaxRead));

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Connection;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -30,6 +31,9 @@ internal sealed class LinkListenerActor : ListenerActor
     // Gets the answer to the listen request; null once it has it.
     private IActorRef? _session;
     private Waiting? _waiting;
+
+    // A pair made ahead, while there was nothing else to do: making one takes as long as the rest of an accept, and the peer waits.
+    private Pair? _spare;
 
     public LinkListenerActor(BecomeListener listen, IReactor reactor)
         : base(listen.Context.Stack, new Listen(Sockaddr.Wildcard(listen.Family), Math.Clamp(listen.Request.Backlog, 1, 65535), listen.Binding, listen.Options))
@@ -61,11 +65,11 @@ internal sealed class LinkListenerActor : ListenerActor
         Answer(_request.Failed(StackError.ConnectionAborted));
         if (_waiting is { } waiting)
         {
-            waiting.Application.Dispose();
-            waiting.Link.Reset();
+            waiting.Pair.Dispose();
             _context.Stack.Tell(new Abort(waiting.Accepted.Id));
         }
 
+        _spare?.Dispose();
         _link.Dispose();
         Context.Parent.Tell(new SocketEnded(_link.Handle));
     }
@@ -96,9 +100,10 @@ internal sealed class LinkListenerActor : ListenerActor
     {
         try
         {
-            var link = StreamLink.Create(out var application);
-            _hints.ApplyTo(application);
-            _waiting = new Waiting(accepted, link, application);
+            var pair = _spare ?? Pair.Make();
+            _spare = null;
+            _hints.ApplyTo(pair.Application);
+            _waiting = new Waiting(accepted, pair);
             Pass(listener);
         }
         catch (PosixException e)
@@ -119,12 +124,13 @@ internal sealed class LinkListenerActor : ListenerActor
                 Pass(listening.Id);
         });
         Receive<OptionAnswer>(_ => { });
+        Receive<MakeSpare>(_ => PrepareSpare());
         Receive<LinkCall>(call => Sender.Tell(new LinkReply(Answer(call.Request, listening))));
     }
 
     private void Pass(SocketId listener)
     {
-        var (accepted, link, application) = _waiting!;
+        var (accepted, (link, application)) = _waiting!;
         var record = new AcceptRecord(Sockaddr.From(accepted.Remote, _family), Sockaddr.From(accepted.Local, _family), (uint)application.Handle);
         switch (_link.TrySend(record, application))
         {
@@ -133,6 +139,7 @@ internal sealed class LinkListenerActor : ListenerActor
                 _link.AwaitRoom(false);
                 Context.Parent.Tell(new JoinSocket(_context, link, _family, _options, accepted, _hints.Inherited));
                 Stack.Tell(new Accept(listener, 1));
+                Context.GoOnLater(MakeSpare.Tell);
                 break;
             case WriteResult.Full:
                 _link.AwaitRoom(true);
@@ -140,6 +147,18 @@ internal sealed class LinkListenerActor : ListenerActor
             default:
                 Context.Stop(Self);
                 break;
+        }
+    }
+
+    /// <summary>Where none can be made now, the next connection tries again, and says why it fails.</summary>
+    private void PrepareSpare()
+    {
+        try
+        {
+            _spare ??= Pair.Make();
+        }
+        catch (PosixException)
+        {
         }
     }
 
@@ -224,10 +243,34 @@ internal sealed class LinkListenerActor : ListenerActor
             Receive<Stopping>(_ => Context.Stop(Self));
             Receive<LinkReady>(_ => { });
             Receive<OptionAnswer>(_ => { });
+            Receive<MakeSpare>(_ => { });
         });
         Stash.UnstashAll();
     }
 
     /// <summary>An accepted connection whose record does not fit into the pair yet.</summary>
-    private sealed record Waiting(Accepted Accepted, StreamLink Link, ApplicationEnd Application);
+    private sealed record Waiting(Accepted Accepted, Pair Pair);
+
+    /// <summary>The two ends of a connection that has no owner yet.</summary>
+    private sealed record Pair(StreamLink Link, ApplicationEnd Application) : IDisposable
+    {
+        /// <exception cref="PosixException">No descriptor or memory is left.</exception>
+        public static Pair Make()
+        {
+            var link = StreamLink.Create(out var application);
+            return new Pair(link, application);
+        }
+
+        /// <summary>If the application has its end already, it reads that the connection was reset.</summary>
+        public void Dispose()
+        {
+            Application.Dispose();
+            Link.Reset();
+        }
+    }
+
+    private sealed class MakeSpare
+    {
+        public static readonly Action<object?> Tell = static actor => ((IActorRef)actor!).Tell(new MakeSpare());
+    }
 }

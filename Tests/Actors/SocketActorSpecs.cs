@@ -146,6 +146,7 @@ public sealed class SocketActorSpecs : ActorSpec
         using var app = new Application(_application!);
         app.Write(new byte[5000]);
         _stack.Send(actor, new Connected(Id, Local, Remote, 1000));
+        _reactor.Look();
         Assert.Equal(1000, BytesGivenToStack());
         _reactor.Look();
         Assert.Equal(0, BytesGivenToStack());
