@@ -96,11 +96,11 @@ internal sealed class Contest : IDisposable
     /// <summary>Of several measurements the one counts that lost least to others; the first that lost little is the last.</summary>
     private void Measure(Contestant contestant, Measurement measurement)
     {
-        IEnumerable<(Metric Metric, double Value)> best = [];
+        IReadOnlyList<(Metric Metric, double Value)> best = [];
         var least = double.PositiveInfinity;
         for (var trial = 0; trial < MostTrials && least > LittleStolen; trial++)
         {
-            IEnumerable<(Metric Metric, double Value)> figures = [];
+            IReadOnlyList<(Metric Metric, double Value)> figures = [];
             var stolen = Machine.StolenDuring(() => figures = measurement.Run(contestant, _options.Seconds));
             if (stolen < least)
                 (best, least) = (figures, stolen);
@@ -117,7 +117,7 @@ internal sealed class Contest : IDisposable
         {
             run();
         }
-        catch (Exception e) when (e is InvalidOperationException or IOException)
+        catch (Exception e) when (e is InvalidOperationException or IOException or MissingException)
         {
             Results.AddTrouble($"{contestant.Title}, {measurement.Name}", e.Message);
         }

@@ -26,6 +26,7 @@ internal abstract class Contestant(string name, string title, Role role, bool su
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly List<NetworkNamespace> _networks = [];
+    private readonly List<DirectoryInfo> _directories = [];
     private bool _pinned;
 
     // The last line on standard error of what was started.
@@ -38,6 +39,9 @@ internal abstract class Contestant(string name, string title, Role role, bool su
     public Role Role { get; } = role;
 
     public bool SuperFrames { get; } = superFrames;
+
+    /// <summary>It can run any server, not only its own services.</summary>
+    public virtual bool RunsPrograms => false;
 
     /// <summary>Where clients find the services.</summary>
     public virtual string Address => StackAddress;
@@ -59,7 +63,7 @@ internal abstract class Contestant(string name, string title, Role role, bool su
         Pid = Launch();
         var clock = Stopwatch.StartNew();
         CommandResult answer;
-        while ((answer = RunClient("echo", Address, "0.01", $"{Measurement.Echo}")).ExitCode != 0)
+        while ((answer = RunClient("echo", Address, "0.01", $"{ClientMeasurement.Echo}")).ExitCode != 0)
         {
             if (clock.Elapsed > Patience)
                 throw new InvalidOperationException($"does not answer: {answer.Error.Trim()} {_complaint}");
@@ -67,13 +71,29 @@ internal abstract class Contestant(string name, string title, Role role, bool su
         }
     }
 
-    public CommandResult RunClient(params string[] arguments) =>
-        Near.TryExec("env", [.. Launcher, Programs.Client, .. arguments]);
+    public CommandResult RunClient(params string[] arguments) => RunNear(Programs.Client, arguments);
+
+    /// <summary>Runs a program where the clients are.</summary>
+    public CommandResult RunNear(string program, params string[] arguments) => Near.TryExec("env", [.. Launcher, program, .. arguments]);
+
+    /// <summary>Starts a server that clients find at <see cref="Address"/>, and that ends with the contestant.</summary>
+    public virtual void RunServer(IReadOnlyList<string> command) => throw new NotSupportedException();
+
+    /// <summary>Makes a directory that anybody may read, and that is removed with the contestant.</summary>
+    public string NewDirectory()
+    {
+        var directory = Directory.CreateTempSubdirectory("tapwire-bench-");
+        Near.Exec("chmod", "0755", directory.FullName);
+        _directories.Add(directory);
+        return directory.FullName;
+    }
 
     public virtual void Dispose()
     {
         foreach (var network in _networks)
             network.Dispose();
+        foreach (var directory in _directories)
+            directory.Delete(recursive: true);
     }
 
     /// <summary>Starts the stack and what else is needed, and returns the process id of the stack.</summary>

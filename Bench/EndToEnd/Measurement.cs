@@ -18,11 +18,44 @@ internal sealed record Metric(string Name, string Unit, string Format, bool Lowe
     public static readonly Metric Tail = new("p99", "us", "0.0", LowerIsBetter: true, AcrossFrames: true);
     public static readonly Metric Connections = new("conns", "1/s", "0", AcrossFrames: true);
 
-    public static readonly IReadOnlyList<Metric> All = [Out, In, Both, Parallel, Median, Tail, Connections, OutCost, InCost];
+    public static readonly Metric Redis = new("redis", "1/s", "0");
+    public static readonly Metric RedisPipelined = new("redis -P", "1/s", "0");
+    public static readonly Metric Pgbench = new("pgbench", "1/s", "0");
+    public static readonly Metric Nginx = new("nginx", "1/s", "0");
+
+    /// <summary>Of the client that is the same for all.</summary>
+    public static readonly IReadOnlyList<Metric> OfStacks = [Out, In, Both, Parallel, Median, Tail, Connections, OutCost, InCost];
+
+    /// <summary>Of contestants that run any program.</summary>
+    public static readonly IReadOnlyList<Metric> OfPrograms = [Redis, RedisPipelined, Pgbench, Nginx];
+
+    public static readonly IReadOnlyList<Metric> All = [.. OfStacks, .. OfPrograms];
 }
 
-/// <summary>One run of the client, which gives one figure or two.</summary>
-internal sealed record Measurement(string Name, string Client, params int[] Numbers)
+/// <summary>What gives one figure or two at each run.</summary>
+internal abstract record Measurement(string Name)
+{
+    public static readonly IReadOnlyList<Measurement> All =
+    [
+        new ClientMeasurement("out", "receive", ClientMeasurement.Source),
+        new ClientMeasurement("in", "send", ClientMeasurement.Discard),
+        new ClientMeasurement("both", "both", ClientMeasurement.Source, ClientMeasurement.Discard),
+        new ClientMeasurement("parallel", "parallel", ClientMeasurement.Source, 1000),
+        new ClientMeasurement("echo", "echo", ClientMeasurement.Echo),
+        new ClientMeasurement("connect", "connect", ClientMeasurement.Echo),
+        new RedisMeasurement("redis", Metric.Redis, 1),
+        new RedisMeasurement("redis-pipelined", Metric.RedisPipelined, 16),
+        new PostgresMeasurement(),
+        new NginxMeasurement(),
+    ];
+
+    /// <returns>None if the contestant cannot be measured so.</returns>
+    /// <exception cref="InvalidOperationException">The client failed, and says why.</exception>
+    public abstract IReadOnlyList<(Metric Metric, double Value)> Run(Contestant contestant, double seconds);
+}
+
+/// <summary>One run of the client that is the same for all.</summary>
+internal sealed record ClientMeasurement(string Name, string Client, params int[] Numbers) : Measurement(Name)
 {
     public const int Echo = 7;
     public const int Discard = 9;
@@ -30,18 +63,7 @@ internal sealed record Measurement(string Name, string Client, params int[] Numb
 
     private const double Gibibyte = 1 << 30;
 
-    public static readonly IReadOnlyList<Measurement> All =
-    [
-        new("out", "receive", Source),
-        new("in", "send", Discard),
-        new("both", "both", Source, Discard),
-        new("parallel", "parallel", Source, 1000),
-        new("echo", "echo", Echo),
-        new("connect", "connect", Echo),
-    ];
-
-    /// <exception cref="InvalidOperationException">The client failed, and says why.</exception>
-    public IEnumerable<(Metric Metric, double Value)> Run(Contestant contestant, double seconds)
+    public override IReadOnlyList<(Metric Metric, double Value)> Run(Contestant contestant, double seconds)
     {
         var before = Machine.ProcessorSeconds(contestant.Pid);
         var said = contestant.RunClient([Client, contestant.Address, seconds.ToString(CultureInfo.InvariantCulture), .. Numbers.Select(n => $"{n}")]);

@@ -8,7 +8,7 @@ internal sealed record Options
     public const string Usage = """
         Bench/EndToEnd [--rounds 3] [--seconds 3] [--only NAME,...] [--measure NAME,...] [--pin] [--json FILE] [--settings FILE] [--patience 20]
           --only      contestants whose names begin so; all when not given
-          --measure   out, in, both, parallel, echo, connect; all when not given
+          --measure   out, in, both, parallel, echo, connect, redis, redis-pipelined, pgbench, wrk; all when not given
           --pin       the stack and its clients on one processor
           --json      all figures, those of each round too
           --settings  more HOCON for our driver

@@ -22,25 +22,36 @@ internal sealed class Report(Options options, Results results)
     {
         Console.WriteLine(Circumstances);
         Console.WriteLine();
-        PrintTitles("");
-        foreach (var superFrames in (bool[])[true, false])
+        foreach (var metrics in (IReadOnlyList<Metric>[])[Metric.OfStacks, Metric.OfPrograms])
+            Print(metrics);
+        foreach (var (what, reason) in results.Troubles)
+            Console.WriteLine($"{what}: {reason}");
+    }
+
+    /// <summary>A table of those that have any of these figures, and their ratios.</summary>
+    private void Print(IReadOnlyList<Metric> metrics)
+    {
+        Contestant[] measured = [.. results.Contestants.Where(contestant => metrics.Any(metric => results.Median(contestant, metric) is not null))];
+        if (measured.Length == 0)
+            return;
+        PrintTitles("", metrics);
+        foreach (var frames in measured.GroupBy(contestant => contestant.SuperFrames).OrderByDescending(frames => frames.Key))
         {
-            Console.WriteLine(superFrames ? "super-frames or a large MTU" : "frames of 1,500 bytes");
-            foreach (var contestant in results.Contestants.Where(contestant => contestant.SuperFrames == superFrames))
-                PrintLine($"  {contestant.Title}", metric => results.Median(contestant, metric), metric => metric.Format);
+            Console.WriteLine(frames.Key ? "super-frames or a large MTU" : "frames of 1,500 bytes");
+            foreach (var contestant in frames)
+                PrintLine($"  {contestant.Title}", metrics, metric => results.Median(contestant, metric), metric => metric.Format);
         }
 
         Console.WriteLine();
-        PrintTitles("ratios; above 1 we are better");
-        foreach (var ours in results.Contestants.Where(contestant => contestant.Role == Role.Ours))
+        PrintTitles("ratios; above 1 we are better", metrics);
+        foreach (var ours in measured.Where(contestant => contestant.Role == Role.Ours))
         {
             Console.WriteLine(ours.Title);
             foreach (var (name, rivals) in RivalsOf(ours))
-                PrintLine($"  to {name}", metric => Ratio(ours, rivals(metric), metric), _ => "0.00");
+                PrintLine($"  to {name}", metrics, metric => Ratio(ours, rivals(metric), metric), _ => "0.00");
         }
 
-        foreach (var (what, reason) in results.Troubles)
-            Console.WriteLine($"{what}: {reason}");
+        Console.WriteLine();
     }
 
     public void WriteJson(string file)
@@ -84,14 +95,14 @@ internal sealed class Report(Options options, Results results)
         File.WriteAllText(file, JsonSerializer.Serialize(report, Indented));
     }
 
-    private static void PrintTitles(string first)
+    private static void PrintTitles(string first, IReadOnlyList<Metric> metrics)
     {
-        Console.WriteLine($"{"",-TitleWidth}{string.Concat(Metric.All.Select(metric => $"{metric.Name,Width}"))}");
-        Console.WriteLine($"{first,-TitleWidth}{string.Concat(Metric.All.Select(metric => $"{metric.Unit,Width}"))}");
+        Console.WriteLine($"{"",-TitleWidth}{string.Concat(metrics.Select(metric => $"{metric.Name,Width}"))}");
+        Console.WriteLine($"{first,-TitleWidth}{string.Concat(metrics.Select(metric => $"{metric.Unit,Width}"))}");
     }
 
-    private static void PrintLine(string title, Func<Metric, double?> value, Func<Metric, string> format) =>
-        Console.WriteLine($"{title,-TitleWidth}" + string.Concat(Metric.All.Select(metric =>
+    private static void PrintLine(string title, IReadOnlyList<Metric> metrics, Func<Metric, double?> value, Func<Metric, string> format) =>
+        Console.WriteLine($"{title,-TitleWidth}" + string.Concat(metrics.Select(metric =>
             $"{value(metric)?.ToString(format(metric), CultureInfo.InvariantCulture) ?? "-",Width}")));
 
     /// <summary>Whom one of ours is compared with: those with the same frames, and with all where frames are not what matters.</summary>

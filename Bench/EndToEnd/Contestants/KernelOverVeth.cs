@@ -1,3 +1,5 @@
+using Tapwire.Tests.Live.Support;
+
 namespace Tapwire.Bench.EndToEnd.Contestants;
 
 /// <summary>The kernel's own TCP at both ends of a veth pair.</summary>
@@ -6,12 +8,18 @@ internal sealed class KernelOverVeth(bool offloads) : Contestant(
 {
     private const string FarDevice = "tw1";
 
+    private NetworkNamespace? _far;
+
+    public override bool RunsPrograms => true;
+
+    public override void RunServer(IReadOnlyList<string> command) => Start(_far!, command[0], [.. command.Skip(1)]);
+
     protected override int Launch()
     {
         if (!SuperFrames)
             Programs.Require("ethtool", "ethtool");
         var server = Programs.KernelServer;
-        var far = NewNetwork();
+        var far = _far = NewNetwork();
         JoinBy(FarDevice, far);
         far.Ip($"addr add {StackAddress}/24 dev {FarDevice}");
         if (!SuperFrames)

@@ -5,7 +5,9 @@ namespace Tapwire.Bench.EndToEnd.Contestants;
 /// <summary><c>tapwire up</c> on a TAP device, with the services in the driver, or in the program that serves for the kernel, under <c>tapwire run</c>.</summary>
 internal sealed class TapwireDriver(string name, string title, bool superFrames, bool byLink, string settings) : Contestant(name, title, Role.Ours, superFrames)
 {
-    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("tapwire-bench-");
+    private string _link = "";
+
+    public override bool RunsPrograms => byLink;
 
     public static TapwireDriver WithOffloads(string settings) => new("tapwire", "Tapwire, TAP with offloads", superFrames: true, byLink: false, settings);
 
@@ -15,23 +17,20 @@ internal sealed class TapwireDriver(string name, string title, bool superFrames,
     public static TapwireDriver WithApplication(string settings) =>
         new("tapwire-link", "Tapwire, application on the link", superFrames: true, byLink: true, settings);
 
-    public override void Dispose()
-    {
-        base.Dispose();
-        _directory.Delete(recursive: true);
-    }
+    public override void RunServer(IReadOnlyList<string> command) => StartTapwire(Near, ["run", "--link", _link, "--", .. command]);
 
     protected override int Launch()
     {
-        var config = Path.Combine(_directory.FullName, "bench.hocon");
+        var directory = NewDirectory();
+        var config = Path.Combine(directory, "bench.hocon");
         File.WriteAllText(config, settings);
-        var link = Path.Combine(_directory.FullName, "link.sock");
-        string[] serve = byLink ? [] : ["--serve", $"echo:{Measurement.Echo},discard:{Measurement.Discard},source:{Measurement.Source}"];
-        var driver = StartTapwire(Near, ["up", "--wire", $"tap:{Device}", "--address", $"{StackAddress}/24", "--link", link, "--config", config, .. serve]);
+        _link = Path.Combine(directory, "link.sock");
+        string[] serve = byLink ? [] : ["--serve", $"echo:{ClientMeasurement.Echo},discard:{ClientMeasurement.Discard},source:{ClientMeasurement.Source}"];
+        var driver = StartTapwire(Near, ["up", "--wire", $"tap:{Device}", "--address", $"{StackAddress}/24", "--link", _link, "--config", config, .. serve]);
         driver.WaitForLine("tapwire is up");
         TakeDevice();
         if (byLink)
-            StartTapwire(Near, "run", "--link", link, "--", Programs.KernelServer);
+            RunServer([Programs.KernelServer]);
         return driver.Pid;
     }
 }
