@@ -94,13 +94,13 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 case GetOptionRequest get when _extras.Has(get):
                     Sender.Tell(new LinkReply(_extras.Get(get)));
                     break;
-                case GetOptionRequest or SetOptionRequest when !_extras.Has(call.Request) && !DatagramOptions.IsPathMtu(call.Request) && Hint((LinkSocketRequest)call.Request) is { } hint:
+                case GetOptionRequest or SetOptionRequest when !_extras.Has(call.Request) && Hint((LinkSocketRequest)call.Request) is { } hint:
                     Sender.Tell(new LinkReply(hint));
                     break;
                 case SetOptionRequest set when _extras.SetEarly(set, ref _options) is { } answer:
                     Sender.Tell(new LinkReply(answer));
                     break;
-                case GetOptionRequest get when !DatagramOptions.IsPathMtu(get) && LinkOptions.Map(get.Level, get.Name) is { } option:
+                case GetOptionRequest get when !_extras.IsPathMtu(get) && LinkOptions.Map(get.Level, get.Name) is { } option:
                     var (error, value) = SocketOptions.GetUdp(_options, option);
                     Sender.Tell(new LinkReply(error == StackError.None ? LinkOptions.Encode(get, option, OrDefault(option, value)) : get.Failed(error)));
                     break;
@@ -275,7 +275,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 _calls.Enqueue((path, Sender));
                 _context.Stack.Tell(new FindPath(path.Destination.Family == SocketFamily.Unspecified ? _remote?.Address ?? default : path.Destination.Endpoint.Address, _local.Address));
                 break;
-            case GetOptionRequest get when DatagramOptions.IsPathMtu(get) && _remote is { } remote:
+            case GetOptionRequest get when _extras.IsPathMtu(get) && _remote is { } remote:
                 _calls.Enqueue((get, Sender));
                 _context.Stack.Tell(new FindPath(remote.Address, _local.Address));
                 break;
@@ -309,7 +309,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 _calls.Enqueue((set, Sender));
                 _context.Stack.Tell(new SetOption(id, option, value));
                 break;
-            case GetOptionRequest get when !DatagramOptions.IsPathMtu(get) && LinkOptions.Map(get.Level, get.Name) is { } option:
+            case GetOptionRequest get when !_extras.IsPathMtu(get) && LinkOptions.Map(get.Level, get.Name) is { } option:
                 _calls.Enqueue((get, Sender));
                 _context.Stack.Tell(new GetOption(id, option));
                 break;
@@ -334,7 +334,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
             case GetOptionRequest get when LinkOptions.Fixed(get.Level, get.Name, _family, LinkSocketType.Datagram, listens: false) is { } known:
                 Sender.Tell(new LinkReply(get.Value(known)));
                 break;
-            case GetOptionRequest get when DatagramOptions.IsPathMtu(get):
+            case GetOptionRequest get when _extras.IsPathMtu(get):
                 Sender.Tell(new LinkReply(get.Failed(StackError.NotConnected)));
                 break;
             case GetOptionRequest or SetOptionRequest when DatagramOptions.AboutSharing(request, _options.Sharing) is { } sharing:

@@ -35,6 +35,7 @@ internal sealed class DatagramOptions(SocketFamily family)
         [(SolIp, LinkOption.IpRecvOrigDstAddr)] = new(DatagramParts.OriginalDestination),
         [(SolIp, LinkOption.IpRecvErr)] = new() { Stack = SocketOption.ErrorReports },
         [(SolIp, LinkOption.IpMtuDiscover)] = new() { Most = LinkOption.IpPmtuDiscOmit, Default = LinkOption.IpPmtuDiscWant },
+        [(SolIp, LinkOption.IpMulticastTtl)] = new() { Most = byte.MaxValue, Default = 1, MinusOne = 1, Stack = SocketOption.MulticastHopLimit },
         [(SolIpV6, LinkOption.IpV6Mtu)] = new() { Most = ushort.MaxValue, Least = LeastMtuV6 },
         [(SolIpV6, LinkOption.IpV6RecvPktInfo)] = new(DatagramParts.PacketInfoV6),
 
@@ -70,13 +71,16 @@ internal sealed class DatagramOptions(SocketFamily family)
     public static bool IsReal(int level, int name) => Rules.TryGetValue((level, name), out var rule) && (rule.Part != DatagramParts.None || rule.Stack is not null);
 
     /// <summary>Asks for the path MTU of a connected socket.</summary>
-    public static bool IsPathMtu(LinkRequest request) =>
-        request is GetOptionRequest { Level: SolIp, Name: LinkOption.IpMtu } or GetOptionRequest { Level: SolIpV6, Name: LinkOption.IpV6Mtu };
+    public bool IsPathMtu(LinkRequest request) =>
+        request is GetOptionRequest { Level: SolIp, Name: LinkOption.IpMtu } || (request is GetOptionRequest { Level: SolIpV6, Name: LinkOption.IpV6Mtu } && family == SocketFamily.V6);
+
+    /// <summary>It is one of these options.</summary>
+    public static bool IsKnown(int level, int name) => Rules.ContainsKey((level, name));
 
     /// <summary>The request sets or reads one of these options, on a socket of this family.</summary>
     public bool Has(LinkRequest request) => request switch
     {
-        SetOptionRequest set => Has(set.Level, set.Name),
+        SetOptionRequest set => Has(set.Level, set.Name) && OptionChecks.Refusal(set, LinkSocketType.Datagram, family) == 0,
         GetOptionRequest get => Has(get.Level, get.Name) && !IsPathMtu(get),
         _ => false,
     };
@@ -120,6 +124,8 @@ internal sealed class DatagramOptions(SocketFamily family)
             return StackError.InvalidArgument;
         if (rule.Most == 1)
             value = value != 0 ? 1 : 0;
+        else if (value == -1)
+            value = rule.MinusOne;
         if (value < 0 || value > rule.Most || (value != 0 && value < rule.Least))
             return StackError.InvalidArgument;
         var hadStamps = WantsStamps;
@@ -207,6 +213,9 @@ internal sealed class DatagramOptions(SocketFamily family)
         public int Least { get; init; }
 
         public int Default { get; init; }
+
+        /// <summary>What -1 stands for, where it is taken.</summary>
+        public int MinusOne { get; init; } = -1;
 
         /// <summary>The stack's option.</summary>
         public SocketOption? Stack { get; init; }

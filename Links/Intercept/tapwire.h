@@ -352,6 +352,9 @@ int tw_datagram_waiting(int fd);
 
 /* ---- interface.c ---- */
 
+/* Whether there is an interface with this index and IPv4 address; 0 stands for any. True as well if the driver does not tell. */
+bool tw_has_interface(uint32_t index, const struct in_addr *address);
+
 /* An ioctl about interfaces on a socket of Tapwire's. False: it is about something else. */
 bool tw_interface_ioctl(unsigned long request, void *argument, int *result);
 

@@ -78,6 +78,9 @@ public sealed class UdpSocket : StackSocket
     /// <summary>TTL of packets sent; 0 is the stack's default.</summary>
     public byte HopLimit { get; set; }
 
+    /// <inheritdoc cref="UdpSocketOptions.MulticastHopLimit"/>
+    public byte MulticastHopLimit { get; set; }
+
     /// <summary>DSCP and ECN bits of packets sent.</summary>
     public byte TrafficClass { get; set; }
 
@@ -102,6 +105,7 @@ public sealed class UdpSocket : StackSocket
         ReceiveBuffer = ReceiveBuffer,
         SendBuffer = SendBuffer,
         HopLimit = HopLimit,
+        MulticastHopLimit = MulticastHopLimit,
         TrafficClass = TrafficClass,
         ArrivalTimes = ArrivalTimes,
         ErrorReports = ErrorReports,
@@ -115,6 +119,7 @@ public sealed class UdpSocket : StackSocket
         SendBuffer = options.SendBuffer;
         Broadcast = options.Broadcast;
         HopLimit = options.HopLimit;
+        MulticastHopLimit = options.MulticastHopLimit;
         TrafficClass = options.TrafficClass;
         ArrivalTimes = options.ArrivalTimes;
         ErrorReports = options.ErrorReports;

@@ -75,9 +75,10 @@ public sealed partial class OptionTableSpec() : DriverSetup("")
         {
             ((int)StackError.NoSuchOption, (int)StackError.NoSuchOption) => "ENOPROTOOPT",
             (0 or (int)StackError.NotConnected, (int)StackError.NoSuchOption) => "read only",
+            ((int)StackError.NoSuchOption, 0) or (0, LinkErrno.NoEntry) when LinkOptions.Map(level, name) is not null => "real",
             (0, 0 or (int)StackError.InvalidArgument) when IsLookedAt(level, name, type) => "real",
-            (_, 0 or (int)StackError.InvalidArgument) when OptionRules.Find(level, name, type, SocketFamily.V6) is { SetError: 0 } rule => rule.IsKept ? "remembered" : "ignored",
-            (0, 0 or (int)StackError.InvalidArgument) when OptionRules.Find(level, name, type, SocketFamily.V6) is null => "real",
+            (_, 0 or (int)StackError.InvalidArgument) when OptionRules.Find(level, name, type) is { SetError: 0 } rule => rule.IsKept ? "remembered" : "ignored",
+            (0, 0 or (int)StackError.InvalidArgument) when OptionRules.Find(level, name, type) is null => "real",
             _ => set switch
             {
                 LinkErrno.NotPermitted => "EPERM",

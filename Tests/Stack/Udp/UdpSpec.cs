@@ -103,6 +103,24 @@ public sealed class UdpSpec : IDisposable
     }
 
     [Fact]
+    public void A_datagram_to_a_group_stays_on_the_network_unless_the_socket_says_otherwise()
+    {
+        var group = new IpEndpoint(IpAddress.Parse("224.0.0.251"), 5353);
+        var socket = Bind("0.0.0.0", 53);
+        socket.HopLimit = 7;
+        Assert.Equal(StackError.None, socket.Send(_h.Payload(1), group, _h.Now));
+        Assert.Equal(1, _h.Single()[22]);
+        socket.MulticastHopLimit = 33;
+        Assert.Equal(StackError.None, socket.Send(_h.Payload(1), group, _h.Now));
+        Assert.Equal(33, _h.Single()[22]);
+        socket.MulticastHopLimit = 0;
+        Assert.Equal(StackError.None, socket.Send(_h.Payload(1), group, _h.Now));
+        _h.Silent();
+        Assert.Equal(StackError.None, socket.Send(_h.Payload(1), Peer(9), _h.Now));
+        Assert.Equal(7, _h.Single()[22]);
+    }
+
+    [Fact]
     public void Buffers_can_be_resized_within_limits()
     {
         var socket = Bind("0.0.0.0", 53);
