@@ -23,7 +23,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     /// <summary>Credit of the stack: datagrams that it may send here before the application has taken any.</summary>
     private const int Ahead = 64;
 
-    /// <summary>Datagrams read from the application per message, before another actor has its turn.</summary>
+    /// <summary>Datagrams that are refused per message, before another actor has its turn.</summary>
     private const int ReadsPerTurn = 64;
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
@@ -32,6 +32,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     private readonly SocketFamily _family;
     private readonly DatagramDelivery _delivery;
     private readonly DatagramOptions _extras;
+    private readonly DatagramSending _sending;
     private readonly Queue<(LinkSocketRequest Request, IActorRef Session)> _calls = new();
     private SocketId? _socket;
     private IpEndpoint _local;
@@ -46,6 +47,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         _family = family;
         _delivery = new DatagramDelivery(link, family);
         _extras = new DatagramOptions(family);
+        _sending = new DatagramSending(link, context.Pool, _extras);
         Unbound();
     }
 
@@ -154,12 +156,12 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         ReceiveAny(_ => Stash.Stash());
     }
 
-    /// <summary>The implicit bind has failed: the connect, or the datagrams, that called for it get the error.</summary>
+    /// <summary>The implicit bind has failed: the connect, or the datagrams, that called for it get the error. No port is left: that is EAGAIN (inet_autobind).</summary>
     private void Refusing(StackError error)
     {
         Receive<LinkCall>(call =>
         {
-            Sender.Tell(new LinkReply(call.Request.Failed(error)));
+            Sender.Tell(new LinkReply(call.Request.Failed(error == StackError.AddressInUse ? LinkErrno.TryAgain : (int)error)));
             Become(Unbound);
         });
         Receive<LinkReady>(_ =>
@@ -245,22 +247,17 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
 
     private void ReadApplication(SocketId id)
     {
-        for (var reads = 0; reads < ReadsPerTurn; reads++)
+        switch (_sending.Read(id, _context.Stack))
         {
-            switch (_link.Read(_context.Pool, BufferPool.HeaderRoom, out var payload, out var to, out var asked))
-            {
-                case ReadResult.Data:
-                    _context.Stack.Tell(SendDatagram.Of(id, payload!, to.Family == SocketFamily.Unspecified ? null : to.Endpoint, DatagramDelivery.Asked(asked)));
-                    break;
-                case ReadResult.Empty:
-                    return;
-                default:
-                    Context.Stop(Self);
-                    return;
-            }
+            case ReadResult.Data:
+                Context.GoOnLater(LinkReady.TellReadable);
+                break;
+            case ReadResult.Empty:
+                break;
+            default:
+                Context.Stop(Self);
+                break;
         }
-
-        Context.GoOnLater(LinkReady.TellReadable);
     }
 
     private void Handle(SocketId id, LinkSocketRequest request)
@@ -281,6 +278,9 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 break;
             case SetOptionRequest { Level: LinkOption.IpProtoIpV6, Name: LinkOption.IpV6V6Only } set:
                 Sender.Tell(new LinkReply(set.Failed(StackError.InvalidArgument)));
+                break;
+            case SetOptionRequest { Level: LinkOption.IpProtoUdp, Name: LinkOption.UdpCork } cork when _extras.Has(cork):
+                Sender.Tell(new LinkReply(_sending.Cork(id, _context.Stack, cork)));
                 break;
             case SetOptionRequest set when _extras.Has(set):
                 var error = _extras.Set(set, out var forStack);
@@ -388,7 +388,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     private LinkAnswer PathAnswered(LinkSocketRequest request, PathFound path) => request switch
     {
         _ when path.Error != StackError.None => request.Failed(path.Error),
-        PathRequest asked => asked.Found(_extras.CutsPayloads ? ushort.MaxValue : path.Mtu, path.Least, _extras.ReportsErrors),
+        PathRequest asked => asked.Found(path.Mtu, path.Least, _extras.ReportsErrors, _extras.Segment),
         GetOptionRequest get => get.Value(path.Mtu),
         _ => request.Failed(StackError.InvalidArgument),
     };

@@ -52,6 +52,7 @@ internal sealed class DatagramOptions(SocketFamily family)
         [(SolSocket, LinkOption.SoTimestampNsNew)] = new(DatagramParts.TimestampNsNew),
         [(SolSocket, LinkOption.SoTimestamping)] = new(DatagramParts.Timestamping) { Most = TimestampingMask },
         [(SolSocket, LinkOption.SoTimestampingNew)] = new(DatagramParts.TimestampingNew) { Most = TimestampingMask },
+        [(SolUdp, LinkOption.UdpCork)] = new() { IsOfActor = true },
         [(SolUdp, LinkOption.UdpSegment)] = new() { Most = ushort.MaxValue, Stack = SocketOption.SegmentSize },
         [(SolUdp, LinkOption.UdpGro)] = new(DatagramParts.SegmentSize),
     }.ToFrozenDictionary();
@@ -61,14 +62,17 @@ internal sealed class DatagramOptions(SocketFamily family)
     /// <summary>What received datagrams come with.</summary>
     public DatagramParts Parts { get; private set; }
 
-    /// <summary>A payload may be longer than a packet: it is cut.</summary>
-    public bool CutsPayloads => _values.GetValueOrDefault((SolUdp, LinkOption.UdpSegment)) != 0;
+    /// <summary>Bytes that longer payloads are cut into; 0: they are not (UDP_SEGMENT).</summary>
+    public int Segment => _values.GetValueOrDefault((SolUdp, LinkOption.UdpSegment));
+
+    /// <summary>UDP_CORK.</summary>
+    public bool Corks => _values.GetValueOrDefault((SolUdp, LinkOption.UdpCork)) != 0;
 
     /// <summary>IP_RECVERR.</summary>
     public bool ReportsErrors => _values.GetValueOrDefault((SolIp, LinkOption.IpRecvErr)) != 0;
 
     /// <summary>The option changes what comes with datagrams, or what the stack does. The others are remembered.</summary>
-    public static bool IsReal(int level, int name) => Rules.TryGetValue((level, name), out var rule) && (rule.Part != DatagramParts.None || rule.Stack is not null);
+    public static bool IsReal(int level, int name) => Rules.TryGetValue((level, name), out var rule) && (rule.Part != DatagramParts.None || rule.Stack is not null || rule.IsOfActor);
 
     /// <summary>Asks for the path MTU of a connected socket.</summary>
     public bool IsPathMtu(LinkRequest request) =>
@@ -216,6 +220,9 @@ internal sealed class DatagramOptions(SocketFamily family)
 
         /// <summary>What -1 stands for, where it is taken.</summary>
         public int MinusOne { get; init; } = -1;
+
+        /// <summary>The socket's actor does what it says.</summary>
+        public bool IsOfActor { get; init; }
 
         /// <summary>The stack's option.</summary>
         public SocketOption? Stack { get; init; }

@@ -8,6 +8,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -76,6 +77,22 @@ static int check_interface(int fd, int level, int name, const void **value, sock
     return index == 0 || tw_has_interface(index, address) ? 0 : is_unicast ? EADDRNOTAVAIL : ENODEV;
 }
 
+/* Options of datagram sockets that this library has a part in. */
+static void note_of_datagrams(int fd, int level, int name, const void *value, socklen_t length)
+{
+    int number = 0;
+    memcpy(&number, value, length < sizeof number ? length : sizeof number);
+    if (level == IPPROTO_UDP && name == UDP_SEGMENT) {
+        tw_tell(fd, TW_CUTS_PAYLOADS, number != 0);
+        tw_forget_paths();
+    } else if (level == IPPROTO_UDP && name == UDP_CORK) {
+        tw_tell(fd, TW_CORKS, number != 0);
+        if (number == 0)
+            tw_tell(fd, TW_WAITS_FOR_MORE, false);
+    } else if ((level == IPPROTO_IP && name == IP_RECVERR) || (level == IPPROTO_IPV6 && name == IPV6_RECVERR))
+        tw_tell_reports(fd, number != 0);
+}
+
 EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
 {
     if (!tw_is_ours(tw_kind(fd)))
@@ -102,6 +119,8 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
         error = tw_stand_in_set(fd, level, name, value, length);
     if (error == 0 && level == IPPROTO_TCP && name == TCP_INQ)
         tw_tell(fd, TW_TELLS_INQ, *(const int *)value != 0);
+    if (error == 0 && tw_is_datagram(tw_known(fd)))
+        note_of_datagrams(fd, level, name, given, given_length);
     if (error == 0)
         tw_remember_option(fd, level, name, given, given_length);
     return tw_result(error);

@@ -150,6 +150,9 @@ public static class LinkOption
 
     public const int IpProtoUdp = 17;
 
+    /// <summary>What is sent waits, and leaves as one datagram once this is cleared.</summary>
+    public const int UdpCork = 1;
+
     /// <summary>Bytes of each datagram that a longer payload is cut into (u16 as a control message).</summary>
     public const int UdpSegment = 103;
 

@@ -47,6 +47,9 @@ public sealed class UdpSocket : StackSocket
     internal UdpSocket? NextOnPort;
     internal UdpSocket? PreviousOnPort;
 
+    /// <summary>The socket that was connected before this one, from the same address and port to the same peer.</summary>
+    internal UdpSocket? OlderTwin;
+
     /// <summary>The sockets among which datagrams are spread; null while the socket has its address alone, or is connected.</summary>
     internal ReusePortGroup<UdpSocket>? Group;
 
@@ -127,7 +130,7 @@ public sealed class UdpSocket : StackSocket
     }
 
     /// <summary>Sets the default destination and receives only from it; its ICMP errors are reported. Port 0 dissolves the association.</summary>
-    /// <returns>None; NetworkUnreachable; AddressInUse: another socket has both ends; AccessDenied: broadcast; InvalidArgument: the socket is closed
+    /// <returns>None; NetworkUnreachable; AccessDenied: broadcast; InvalidArgument: the socket is closed
     /// or the address is unspecified.</returns>
     public StackError Connect(IpEndpoint remote)
     {
@@ -142,9 +145,6 @@ public sealed class UdpSocket : StackSocket
         var error = FindRoute(remote.Address, Local.Address, out var route);
         if (error != StackError.None)
             return error;
-        var local = Local with { Address = route.Source };
-        if (remote != Remote && _udp.Table.IsConnected(local, remote))
-            return StackError.AddressInUse;
         Associate(route.Source, remote);
         return StackError.None;
     }

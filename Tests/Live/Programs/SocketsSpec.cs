@@ -8,7 +8,7 @@ namespace Tapwire.Tests.Live.Programs;
 public sealed class SocketsSpec(CleanPath path) : IClassFixture<CleanPath>
 {
     /// <summary>What sockets.c calls its parts.</summary>
-    public static TheoryData<string> Parts => ["ended", "writers", "stream calls", "every option", "interfaces"];
+    public static TheoryData<string> Parts => ["ended", "writers", "stream calls", "every option", "connecting", "interfaces"];
 
     [SkippableTheory]
     [MemberData(nameof(Parts))]

@@ -319,13 +319,27 @@ public sealed class UdpSpec : IDisposable
     }
 
     [Fact]
-    public void Two_sockets_cannot_have_both_ends_in_common()
+    public void Of_sockets_that_have_both_ends_in_common_the_newest_has_the_datagrams()
     {
         var first = Bind("10.0.0.1", 53, reuse: true);
         var second = Bind("10.0.0.1", 53, reuse: true);
-        Assert.Equal(StackError.None, first.Connect(Peer(4000)));
-        Assert.Equal(StackError.None, first.Connect(Peer(4000)));
-        Assert.Equal(StackError.AddressInUse, second.Connect(Peer(4000)));
+        var third = Bind("10.0.0.1", 53, reuse: true);
+        foreach (var socket in new[] { first, first, second, third })
+            Assert.Equal(StackError.None, socket.Connect(Peer(4000)));
+        Expect(third);
+        Assert.Equal(StackError.None, second.Connect(default));
+        Expect(third);
+        Assert.Equal(StackError.None, third.Connect(Peer(4001)));
+        Expect(first);
+        Assert.Equal(StackError.None, third.Connect(Peer(4000)));
+        third.Close();
+        Expect(first);
+
+        void Expect(UdpSocket receiver)
+        {
+            _h.Receive(Build.Udp(4000, 53, "x"u8));
+            Assert.Equal("x"u8.ToArray(), Read(receiver).Payload);
+        }
     }
 
     [Fact]
