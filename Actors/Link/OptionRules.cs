@@ -38,7 +38,6 @@ internal static class OptionRules
         [37] = new OptionRule(Least: 0, Most: (1 << 19) - 1, Size: 8), // SO_TIMESTAMPING
         [40] = OptionRule.Flag, // SO_RXQ_OVFL
         [41] = OptionRule.Flag, // SO_WIFI_STATUS
-        [42] = OptionRule.Refused(NotSupported), // SO_PEEK_OFF
         [43] = OptionRule.Flag, // SO_NOFCS
         [44] = OptionRule.Flag, // SO_LOCK_FILTER
         [45] = OptionRule.Flag, // SO_SELECT_ERR_QUEUE
@@ -67,6 +66,7 @@ internal static class OptionRules
         [LinkOption.SoOobInline] = OptionRule.Flag,
         [LinkOption.SoLinger] = OptionRule.Structure(2 * sizeof(int)),
         [LinkOption.SoMaxPacingRate] = new OptionRule(Initial: -1, Size: sizeof(long)),
+        [42] = OptionRule.Refused(NotSupported), // SO_PEEK_OFF
         [74] = OptionRule.Refused(NotSupported), // SO_TXREHASH
     }.ToFrozenDictionary();
 
@@ -74,6 +74,7 @@ internal static class OptionRules
     {
         [LinkOption.SoBroadcast] = OptionRule.Flag,
         [LinkOption.SoOobInline] = OptionRule.Flag,
+        [42] = new OptionRule(Initial: -1), // SO_PEEK_OFF
         [74] = OptionRule.Range(-1, 1, 1) with { MinusOne = 1 }, // SO_TXREHASH
     }.ToFrozenDictionary();
 

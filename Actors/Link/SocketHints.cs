@@ -15,7 +15,7 @@ namespace Tapwire.Actors.Link;
 internal struct SocketHints(IReadOnlyDictionary<(int Level, int Name), byte[]>? values)
 {
     // Time-outs and marks of reading and writing, which hold for the application's descriptor itself.
-    private static readonly int[] OfDescriptor = [LinkOption.SoRcvLowat, LinkOption.SoRcvTimeo, LinkOption.SoSndTimeo, LinkOption.SoRcvTimeoNew, LinkOption.SoSndTimeoNew];
+    private static readonly int[] OfDescriptor = [LinkOption.SoPeekOff, LinkOption.SoRcvLowat, LinkOption.SoRcvTimeo, LinkOption.SoSndTimeo, LinkOption.SoRcvTimeoNew, LinkOption.SoSndTimeoNew];
 
     private static readonly (int Level, int Name) Priority = (LinkOption.SolSocket, LinkOption.SoPriority);
     private static readonly Dictionary<(int Level, int Name), byte[]> Nothing = [];

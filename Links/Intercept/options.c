@@ -18,11 +18,13 @@ DEFINE_REAL(getsockopt)
 DEFINE_REAL(ioctl)
 DEFINE_REAL(fcntl)
 
-/* Options of the pair itself: read and write are the kernel's own, and so are their time-outs. */
-static bool is_native(int level, int name)
+/* Options of the pair itself: read and write are the kernel's own, and so are their time-outs. A message on the pair of a datagram socket is more than the datagram, so that an
+   offset means something else there. */
+static bool is_native(int fd, int level, int name)
 {
     return level == SOL_SOCKET
-        && (name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW || name == SO_SNDTIMEO_OLD || name == SO_SNDTIMEO_NEW || name == SO_RCVLOWAT
+        && (name == SO_PEEK_OFF ? tw_is_stream(tw_known(fd))
+            : name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW || name == SO_SNDTIMEO_OLD || name == SO_SNDTIMEO_NEW || name == SO_RCVLOWAT
             || name == SO_COOKIE);
 }
 
@@ -36,7 +38,7 @@ static bool needs_privilege(int level, int name)
             || name == SO_PREFER_BUSY_POLL || name == SO_BUSY_POLL_BUDGET);
 }
 
-/* The time-outs of a listener hold for the connections that it accepts, whose descriptors the driver makes. */
+/* These options of a listener hold for the connections that it accepts, whose descriptors the driver makes. */
 static void tell_listener(int fd, int name, const void *value, socklen_t length)
 {
     enum tw_kind kind = tw_known(fd);
@@ -97,7 +99,7 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 {
     if (!tw_is_ours(tw_kind(fd)))
         return REAL(setsockopt)(fd, level, name, value, length);
-    if (is_native(level, name)) {
+    if (is_native(fd, level, name)) {
         int result = REAL(setsockopt)(fd, level, name, value, length);
         if (result == 0) {
             tell_listener(fd, name, value, length);
@@ -129,7 +131,7 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 {
     bool no_device = level == SOL_SOCKET && name == SO_BINDTODEVICE; /* empty, as the pair answers */
-    if (!tw_is_ours(tw_kind(fd)) || is_native(level, name) || no_device)
+    if (!tw_is_ours(tw_kind(fd)) || is_native(fd, level, name) || no_device)
         return REAL(getsockopt)(fd, level, name, value, length);
     socklen_t room, whole = sizeof(int);
     uint8_t result[TW_LONGEST_OPTION];

@@ -59,6 +59,9 @@ public static class LinkOption
 
     public const int SoProtocol = 38;
     public const int SoDomain = 39;
+    /// <summary>Where MSG_PEEK reads. It holds for the descriptor itself, as <see cref="SoRcvTimeo"/>.</summary>
+    public const int SoPeekOff = 42;
+
     public const int SoBusyPoll = 46;
 
     /// <summary>Bytes per second, u32 or u64; all bits: no bound.</summary>

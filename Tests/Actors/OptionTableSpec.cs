@@ -63,7 +63,7 @@ public sealed partial class OptionTableSpec() : DriverSetup("")
     /// <summary>A word of the table.</summary>
     private string Behaviour(int level, int name, LinkSocketType type)
     {
-        if (OfDescriptor.Contains((level, name)))
+        if (OfDescriptor.Contains((level, name)) || ((level, name) == (LinkOption.SolSocket, LinkOption.SoPeekOff) && type == LinkSocketType.Stream))
             return "the descriptor's own";
         var reply = AskReply(new SocketRequest(1, SocketFamily.V6, type, 0));
         using var app = new App(this, reply.Descriptor!);

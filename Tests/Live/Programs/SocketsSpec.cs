@@ -25,7 +25,7 @@ public sealed class SocketsSpec(CleanPath path) : IClassFixture<CleanPath>
     }
 
     /// <summary>What options.c calls its parts.</summary>
-    public static TheoryData<string> OptionParts => ["lengths", "foreign levels", "values", "buffers", "multicast interface", "unprivileged"];
+    public static TheoryData<string> OptionParts => ["lengths", "foreign levels", "values", "buffers", "multicast interface", "unprivileged", "peek offset"];
 
     [SkippableTheory]
     [MemberData(nameof(OptionParts))]

@@ -165,6 +165,27 @@ static void multicast_interface(void)
     }
 }
 
+static void peek_offset(void)
+{
+    struct both b = connected();
+    char text[64] = "";
+    printf("SO_PEEK_OFF: %s", said(option(b.server, SOL_SOCKET, SO_PEEK_OFF)));
+    printf(" %s", said(set_option(b.server, SOL_SOCKET, SO_PEEK_OFF, 2)));
+    send(b.client, "abcdefgh", 8, 0);
+    poll(&(struct pollfd){ .fd = b.server, .events = POLLIN }, 1, 1000);
+    for (int i = 0; i < 2; i++) {
+        printf(", peek %s", said(recv(b.server, text, 3, MSG_PEEK)));
+        printf(" %.3s %d", text, option(b.server, SOL_SOCKET, SO_PEEK_OFF));
+    }
+
+    printf(", read %s", said(recv(b.server, text, 4, 0)));
+    printf(" %.4s %d", text, option(b.server, SOL_SOCKET, SO_PEEK_OFF));
+    printf(", off %s", said(set_option(b.server, SOL_SOCKET, SO_PEEK_OFF, -1)));
+    printf(", peek %s", said(recv(b.server, text, 9, MSG_PEEK)));
+    printf(" %.4s\n", text);
+    end(b);
+}
+
 /* Without a privilege: what a program of another user may turn on. */
 static void unprivileged(void)
 {
@@ -184,7 +205,7 @@ int main(int count, char **arguments)
 {
     static const struct { const char *name; void (*run)(void); } all[] = {
         { "lengths", lengths }, { "foreign levels", foreign_levels }, { "values", values }, { "buffers", buffers }, { "multicast interface", multicast_interface },
-        { "unprivileged", unprivileged },
+        { "unprivileged", unprivileged }, { "peek offset", peek_offset },
     };
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
     own = arguments[1], far = arguments[2], nowhere = arguments[3];
