@@ -169,7 +169,8 @@ struct path {
     uint32_t mtu;
     uint32_t least;
     uint32_t flags;
-    uint32_t segment; /* UDP_SEGMENT, or 0 */
+    uint16_t segment;     /* UDP_SEGMENT, or 0 */
+    uint16_t segment_mtu; /* the MTU, where payloads are cut */
 };
 
 #define REPORTS_ERRORS 1u
@@ -190,11 +191,11 @@ static void keep_too_long(int fd, const struct tw_address *to, const struct path
 /* A payload that the socket's UDP_SEGMENT cuts. The limit is remembered that is safe: beyond it the answer is an error, or the driver is asked again. 0 or an errno. */
 static int check_segments(const struct path *path, size_t bytes, uint32_t *limit)
 {
-    uint32_t packet = path->segment + HEADERS;
-    *limit = packet <= path->mtu ? path->segment * MOST_SEGMENTS + HEADERS : path->mtu;
-    if ((bytes < path->segment ? bytes : path->segment) + HEADERS > path->mtu)
+    uint32_t packet = path->segment + HEADERS, most = path->segment * MOST_SEGMENTS;
+    *limit = packet <= path->segment_mtu ? most + HEADERS : path->segment_mtu;
+    if ((bytes < path->segment ? bytes : path->segment) + HEADERS > path->segment_mtu)
         return EMSGSIZE;
-    return bytes > path->segment * MOST_SEGMENTS ? EINVAL : 0;
+    return bytes > most ? EINVAL : 0;
 }
 
 /* 0, EMSGSIZE, or EINVAL: too many segments. */
