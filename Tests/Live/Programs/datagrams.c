@@ -258,6 +258,10 @@ static void received(void)
 static void stamps(void)
 {
     static const int names[] = { SO_TIMESTAMP, SO_TIMESTAMPNS, SO_TIMESTAMPING, 63, 64, 65 };
+
+    /* The kernel stamps nothing for a moment after the first socket has asked (net_enable_timestamp): this one asks all the time. */
+    int keeper = bound("0.0.0.0", 0);
+    set(keeper, SOL_SOCKET, SO_TIMESTAMP, 1);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         int fd = bound("0.0.0.0", 0);
         int value = names[i] == SO_TIMESTAMPING || names[i] == 65 ? SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE : 1;
@@ -277,6 +281,7 @@ static void stamps(void)
     printf(" %s\n", said(set(fd, SOL_IP, IP_PKTINFO, 1)));
     have_echoed(fd, "stamped");
     receive(fd, 100, 512, 0);
+    close(keeper);
 }
 
 static void v6(void)
