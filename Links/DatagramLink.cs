@@ -110,6 +110,9 @@ public sealed unsafe class DatagramLink : DriverEnd
         return ReadResult.Closed;
     }
 
+    /// <summary>The application may have written what no report has told yet: the next read looks.</summary>
+    public void ExpectInput() => NoteInput();
+
     /// <summary>Reads the application's next datagram, and ignores what it asks for it.</summary>
     public ReadResult Read(BufferPool pool, int headroom, out PacketBuffer? payload, out Sockaddr to) => Read(pool, headroom, out payload, out to, out _);
 

@@ -36,6 +36,9 @@ public enum SocketOption
     /// <summary>TTL of packets sent: 1..255, -1 for the stack's default (IP_TTL).</summary>
     HopLimit,
 
+    /// <summary>TTL of datagrams to a group: 0..255; with 0 they do not leave (IP_MULTICAST_TTL).</summary>
+    MulticastHopLimit,
+
     /// <summary>DSCP and ECN bits of packets sent (IP_TOS).</summary>
     TrafficClass,
 

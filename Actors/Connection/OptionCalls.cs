@@ -22,7 +22,7 @@ internal struct OptionCalls
                 if (LinkOptions.TryDecode(set.Level, option, set.Value.Span, out var value))
                     Ask(set, session, stack, new SetOption(socket, option, value));
                 else
-                    session.Tell(new LinkReply(set.Failed(StackError.InvalidArgument)));
+                    session.Tell(new LinkReply(set.Failed(LinkOptions.RefusalOf(option))));
                 return true;
             case GetOptionRequest get when LinkOptions.IsTcpInfo(get):
                 Ask(get, session, stack, new GetTcpInfo(socket));

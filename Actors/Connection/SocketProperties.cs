@@ -81,8 +81,11 @@ internal struct SocketProperties(SocketFamily family, in TcpSocketOptions option
             return hint;
         var settings = _settings ??= new Settings();
         var option = LinkOptions.Map(request.Level, request.Name);
+        var isReuse = LinkOptions.IsReuseAddress(request.Level, request.Name) || LinkOptions.IsReusePort(request.Level, request.Name);
+        if (option is null && !isReuse)
+            return request.Failed(StackError.NoSuchOption);
         if (!LinkOptions.TryDecode(request.Level, option, request.Value.Span, out var value))
-            return request.Failed(StackError.InvalidArgument);
+            return request.Failed(LinkOptions.RefusalOf(option));
         if (LinkOptions.IsReuseAddress(request.Level, request.Name))
         {
             settings.Options = settings.Options with { ReuseAddress = value != 0 };
@@ -95,9 +98,7 @@ internal struct SocketProperties(SocketFamily family, in TcpSocketOptions option
             return request.Done();
         }
 
-        if (option is null)
-            return request.Failed(StackError.NoSuchOption);
-        var error = SocketOptions.Set(ref settings.Options, option.Value, value);
+        var error = SocketOptions.Set(ref settings.Options, option!.Value, value);
         return error == StackError.None ? request.Done() : request.Failed(error);
     }
 

@@ -15,11 +15,17 @@ namespace Tapwire.Actors.Connection;
 /// </summary>
 internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
 {
+    /// <summary>Calls that may wait at one time; another one gets EALREADY.</summary>
+    private const int MostWaiters = 64;
+
     // The bind or connect that waits for the stack; null: none.
     private LinkSocketRequest? _request;
 
     // Gets the answer to the request; null once it has it.
     private IActorRef? _session;
+
+    // Calls of connect() that found the socket connecting and wait for the outcome; null: none.
+    private List<Question>? _waiters;
 
     // What the stack keeps for this socket: a reserved port, a handshake under way. Released if the actor ends first.
     private SocketId? _binding;
@@ -41,6 +47,7 @@ internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
             actor.Stack.Tell(new Abort(socket));
         if (_request is { } request)
             Answer(request.Failed(StackError.ConnectionAborted));
+        AnswerWaiters(StackError.ConnectionAborted);
     }
 
     private bool WhileIdle(object message)
@@ -129,9 +136,14 @@ internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
                 link.Discard(connect.Discard);
                 actor.Establish(connected);
                 Answer(connect.Connected(actor.Properties.LocalName));
+                AnswerWaiters(StackError.AlreadyConnected);
                 return true;
             case ConnectFailed failed:
                 FailToConnect(connect, failed.Error);
+                AnswerWaiters(failed.Error);
+                return true;
+            case LinkCall { Request: ConnectRequest { AwaitHandshake: true } waiter } when _waiters is not { Count: >= MostWaiters }:
+                (_waiters ??= []).Add(new Question(waiter, actor.Asker));
                 return true;
             case LinkCall { Request: ConnectRequest again }:
                 actor.Reply(again.Failed(LinkErrno.AlreadyConnecting));
@@ -207,6 +219,13 @@ internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
     {
         _request = request;
         _session = actor.Asker;
+    }
+
+    private void AnswerWaiters(StackError outcome)
+    {
+        foreach (var waiter in _waiters ?? [])
+            waiter.Answer(waiter.Request.Failed(outcome));
+        _waiters = null;
     }
 
     private void Answer(LinkAnswer answer)

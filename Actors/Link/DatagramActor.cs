@@ -23,7 +23,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     /// <summary>Credit of the stack: datagrams that it may send here before the application has taken any.</summary>
     private const int Ahead = 64;
 
-    /// <summary>Datagrams read from the application per message, before another actor has its turn.</summary>
+    /// <summary>Datagrams that are refused per message, before another actor has its turn.</summary>
     private const int ReadsPerTurn = 64;
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
@@ -32,6 +32,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     private readonly SocketFamily _family;
     private readonly DatagramDelivery _delivery;
     private readonly DatagramOptions _extras;
+    private readonly DatagramSending _sending;
     private readonly Queue<(LinkSocketRequest Request, IActorRef Session)> _calls = new();
     private SocketId? _socket;
     private IpEndpoint _local;
@@ -46,6 +47,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         _family = family;
         _delivery = new DatagramDelivery(link, family);
         _extras = new DatagramOptions(family);
+        _sending = new DatagramSending(link, context.Pool, _extras);
         Unbound();
     }
 
@@ -94,13 +96,13 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 case GetOptionRequest get when _extras.Has(get):
                     Sender.Tell(new LinkReply(_extras.Get(get)));
                     break;
-                case GetOptionRequest or SetOptionRequest when !_extras.Has(call.Request) && !DatagramOptions.IsPathMtu(call.Request) && Hint((LinkSocketRequest)call.Request) is { } hint:
+                case GetOptionRequest or SetOptionRequest when !_extras.Has(call.Request) && Hint((LinkSocketRequest)call.Request) is { } hint:
                     Sender.Tell(new LinkReply(hint));
                     break;
                 case SetOptionRequest set when _extras.SetEarly(set, ref _options) is { } answer:
                     Sender.Tell(new LinkReply(answer));
                     break;
-                case GetOptionRequest get when !DatagramOptions.IsPathMtu(get) && LinkOptions.Map(get.Level, get.Name) is { } option:
+                case GetOptionRequest get when !_extras.IsPathMtu(get) && LinkOptions.Map(get.Level, get.Name) is { } option:
                     var (error, value) = SocketOptions.GetUdp(_options, option);
                     Sender.Tell(new LinkReply(error == StackError.None ? LinkOptions.Encode(get, option, OrDefault(option, value)) : get.Failed(error)));
                     break;
@@ -154,12 +156,12 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
         ReceiveAny(_ => Stash.Stash());
     }
 
-    /// <summary>The implicit bind has failed: the connect, or the datagrams, that called for it get the error.</summary>
+    /// <summary>The implicit bind has failed: the connect, or the datagrams, that called for it get the error. No port is left: that is EAGAIN (inet_autobind).</summary>
     private void Refusing(StackError error)
     {
         Receive<LinkCall>(call =>
         {
-            Sender.Tell(new LinkReply(call.Request.Failed(error)));
+            Sender.Tell(new LinkReply(call.Request.Failed(error == StackError.AddressInUse ? LinkErrno.TryAgain : (int)error)));
             Become(Unbound);
         });
         Receive<LinkReady>(_ =>
@@ -245,22 +247,17 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
 
     private void ReadApplication(SocketId id)
     {
-        for (var reads = 0; reads < ReadsPerTurn; reads++)
+        switch (_sending.Read(id, _context.Stack))
         {
-            switch (_link.Read(_context.Pool, BufferPool.HeaderRoom, out var payload, out var to, out var asked))
-            {
-                case ReadResult.Data:
-                    _context.Stack.Tell(SendDatagram.Of(id, payload!, to.Family == SocketFamily.Unspecified ? null : to.Endpoint, DatagramDelivery.Asked(asked)));
-                    break;
-                case ReadResult.Empty:
-                    return;
-                default:
-                    Context.Stop(Self);
-                    return;
-            }
+            case ReadResult.Data:
+                Context.GoOnLater(LinkReady.TellReadable);
+                break;
+            case ReadResult.Empty:
+                break;
+            default:
+                Context.Stop(Self);
+                break;
         }
-
-        Context.GoOnLater(LinkReady.TellReadable);
     }
 
     private void Handle(SocketId id, LinkSocketRequest request)
@@ -275,12 +272,15 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 _calls.Enqueue((path, Sender));
                 _context.Stack.Tell(new FindPath(path.Destination.Family == SocketFamily.Unspecified ? _remote?.Address ?? default : path.Destination.Endpoint.Address, _local.Address));
                 break;
-            case GetOptionRequest get when DatagramOptions.IsPathMtu(get) && _remote is { } remote:
+            case GetOptionRequest get when _extras.IsPathMtu(get) && _remote is { } remote:
                 _calls.Enqueue((get, Sender));
                 _context.Stack.Tell(new FindPath(remote.Address, _local.Address));
                 break;
             case SetOptionRequest { Level: LinkOption.IpProtoIpV6, Name: LinkOption.IpV6V6Only } set:
                 Sender.Tell(new LinkReply(set.Failed(StackError.InvalidArgument)));
+                break;
+            case SetOptionRequest { Level: LinkOption.IpProtoUdp, Name: LinkOption.UdpCork } cork when _extras.Has(cork):
+                Sender.Tell(new LinkReply(_sending.Cork(id, _context.Stack, cork)));
                 break;
             case SetOptionRequest set when _extras.Has(set):
                 var error = _extras.Set(set, out var forStack);
@@ -309,7 +309,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 _calls.Enqueue((set, Sender));
                 _context.Stack.Tell(new SetOption(id, option, value));
                 break;
-            case GetOptionRequest get when !DatagramOptions.IsPathMtu(get) && LinkOptions.Map(get.Level, get.Name) is { } option:
+            case GetOptionRequest get when !_extras.IsPathMtu(get) && LinkOptions.Map(get.Level, get.Name) is { } option:
                 _calls.Enqueue((get, Sender));
                 _context.Stack.Tell(new GetOption(id, option));
                 break;
@@ -334,7 +334,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
             case GetOptionRequest get when LinkOptions.Fixed(get.Level, get.Name, _family, LinkSocketType.Datagram, listens: false) is { } known:
                 Sender.Tell(new LinkReply(get.Value(known)));
                 break;
-            case GetOptionRequest get when DatagramOptions.IsPathMtu(get):
+            case GetOptionRequest get when _extras.IsPathMtu(get):
                 Sender.Tell(new LinkReply(get.Failed(StackError.NotConnected)));
                 break;
             case GetOptionRequest or SetOptionRequest when DatagramOptions.AboutSharing(request, _options.Sharing) is { } sharing:
@@ -388,7 +388,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     private LinkAnswer PathAnswered(LinkSocketRequest request, PathFound path) => request switch
     {
         _ when path.Error != StackError.None => request.Failed(path.Error),
-        PathRequest asked => asked.Found(_extras.CutsPayloads ? ushort.MaxValue : path.Mtu, path.Least, _extras.ReportsErrors),
+        PathRequest asked => asked.Found(path.Mtu, path.Least, _extras.ReportsErrors, _extras.Segment),
         GetOptionRequest get => get.Value(path.Mtu),
         _ => request.Failed(StackError.InvalidArgument),
     };

@@ -35,6 +35,7 @@ internal sealed class DatagramOptions(SocketFamily family)
         [(SolIp, LinkOption.IpRecvOrigDstAddr)] = new(DatagramParts.OriginalDestination),
         [(SolIp, LinkOption.IpRecvErr)] = new() { Stack = SocketOption.ErrorReports },
         [(SolIp, LinkOption.IpMtuDiscover)] = new() { Most = LinkOption.IpPmtuDiscOmit, Default = LinkOption.IpPmtuDiscWant },
+        [(SolIp, LinkOption.IpMulticastTtl)] = new() { Most = byte.MaxValue, Default = 1, MinusOne = 1, Stack = SocketOption.MulticastHopLimit },
         [(SolIpV6, LinkOption.IpV6Mtu)] = new() { Most = ushort.MaxValue, Least = LeastMtuV6 },
         [(SolIpV6, LinkOption.IpV6RecvPktInfo)] = new(DatagramParts.PacketInfoV6),
 
@@ -51,6 +52,7 @@ internal sealed class DatagramOptions(SocketFamily family)
         [(SolSocket, LinkOption.SoTimestampNsNew)] = new(DatagramParts.TimestampNsNew),
         [(SolSocket, LinkOption.SoTimestamping)] = new(DatagramParts.Timestamping) { Most = TimestampingMask },
         [(SolSocket, LinkOption.SoTimestampingNew)] = new(DatagramParts.TimestampingNew) { Most = TimestampingMask },
+        [(SolUdp, LinkOption.UdpCork)] = new() { IsOfActor = true },
         [(SolUdp, LinkOption.UdpSegment)] = new() { Most = ushort.MaxValue, Stack = SocketOption.SegmentSize },
         [(SolUdp, LinkOption.UdpGro)] = new(DatagramParts.SegmentSize),
     }.ToFrozenDictionary();
@@ -60,23 +62,29 @@ internal sealed class DatagramOptions(SocketFamily family)
     /// <summary>What received datagrams come with.</summary>
     public DatagramParts Parts { get; private set; }
 
-    /// <summary>A payload may be longer than a packet: it is cut.</summary>
-    public bool CutsPayloads => _values.GetValueOrDefault((SolUdp, LinkOption.UdpSegment)) != 0;
+    /// <summary>Bytes that longer payloads are cut into; 0: they are not (UDP_SEGMENT).</summary>
+    public int Segment => _values.GetValueOrDefault((SolUdp, LinkOption.UdpSegment));
+
+    /// <summary>UDP_CORK.</summary>
+    public bool Corks => _values.GetValueOrDefault((SolUdp, LinkOption.UdpCork)) != 0;
 
     /// <summary>IP_RECVERR.</summary>
     public bool ReportsErrors => _values.GetValueOrDefault((SolIp, LinkOption.IpRecvErr)) != 0;
 
     /// <summary>The option changes what comes with datagrams, or what the stack does. The others are remembered.</summary>
-    public static bool IsReal(int level, int name) => Rules.TryGetValue((level, name), out var rule) && (rule.Part != DatagramParts.None || rule.Stack is not null);
+    public static bool IsReal(int level, int name) => Rules.TryGetValue((level, name), out var rule) && (rule.Part != DatagramParts.None || rule.Stack is not null || rule.IsOfActor);
 
     /// <summary>Asks for the path MTU of a connected socket.</summary>
-    public static bool IsPathMtu(LinkRequest request) =>
-        request is GetOptionRequest { Level: SolIp, Name: LinkOption.IpMtu } or GetOptionRequest { Level: SolIpV6, Name: LinkOption.IpV6Mtu };
+    public bool IsPathMtu(LinkRequest request) =>
+        request is GetOptionRequest { Level: SolIp, Name: LinkOption.IpMtu } || (request is GetOptionRequest { Level: SolIpV6, Name: LinkOption.IpV6Mtu } && family == SocketFamily.V6);
+
+    /// <summary>It is one of these options.</summary>
+    public static bool IsKnown(int level, int name) => Rules.ContainsKey((level, name));
 
     /// <summary>The request sets or reads one of these options, on a socket of this family.</summary>
     public bool Has(LinkRequest request) => request switch
     {
-        SetOptionRequest set => Has(set.Level, set.Name),
+        SetOptionRequest set => Has(set.Level, set.Name) && OptionChecks.Refusal(set, LinkSocketType.Datagram, family) == 0,
         GetOptionRequest get => Has(get.Level, get.Name) && !IsPathMtu(get),
         _ => false,
     };
@@ -120,6 +128,8 @@ internal sealed class DatagramOptions(SocketFamily family)
             return StackError.InvalidArgument;
         if (rule.Most == 1)
             value = value != 0 ? 1 : 0;
+        else if (value == -1)
+            value = rule.MinusOne;
         if (value < 0 || value > rule.Most || (value != 0 && value < rule.Least))
             return StackError.InvalidArgument;
         var hadStamps = WantsStamps;
@@ -207,6 +217,12 @@ internal sealed class DatagramOptions(SocketFamily family)
         public int Least { get; init; }
 
         public int Default { get; init; }
+
+        /// <summary>What -1 stands for, where it is taken.</summary>
+        public int MinusOne { get; init; } = -1;
+
+        /// <summary>The socket's actor does what it says.</summary>
+        public bool IsOfActor { get; init; }
 
         /// <summary>The stack's option.</summary>
         public SocketOption? Stack { get; init; }

@@ -214,7 +214,7 @@ internal sealed class LinkListenerActor : ListenerActor
         if (option is null && !isReuse && !isReusePort)
             return set.Failed(StackError.NoSuchOption);
         if (!LinkOptions.TryDecode(set.Level, option, set.Value.Span, out var value))
-            return set.Failed(StackError.InvalidArgument);
+            return set.Failed(LinkOptions.RefusalOf(option));
         if (isReuse || isReusePort)
         {
             // The port was shared, or not, when it was bound.

@@ -3,6 +3,7 @@ using System.Text;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Posix;
+using Tapwire.Stack;
 using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Actors.Link;
@@ -12,6 +13,16 @@ internal static class LinkOptions
 {
     /// <summary>TCP_RTO_MAX, in seconds.</summary>
     private const int LongestTimeout = 120;
+
+    /// <summary>SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF on a 64-bit machine.</summary>
+    private const int LeastSendBuffer = 4608;
+    private const int LeastReceiveBuffer = 2304;
+
+    /// <summary>net.core.wmem_max and rmem_max, which Linux doubles.</summary>
+    private const int LargestBuffer = 2 * 212_992;
+
+    /// <summary>net.core.somaxconn.</summary>
+    private const int LongestQueue = 4096;
 
     /// <summary>TCP_LISTEN.</summary>
     private const byte ListenState = 10;
@@ -70,11 +81,12 @@ internal static class LinkOptions
         _ => null,
     };
 
-    /// <summary>Reads a number as Linux does: four bytes, or one for an option of IP, where an empty value is 0 (do_ip_setsockopt).</summary>
+    /// <summary>Reads a number as Linux does: four bytes, or one for an option of IP, where an empty value is 0 (do_ip_setsockopt). The few options of IPv6 that take less are
+    /// turned off by it (<see cref="OptionChecks"/>).</summary>
     public static bool TryReadNumber(int level, ReadOnlySpan<byte> value, out int number)
     {
-        number = value.Length >= sizeof(int) ? BinaryPrimitives.ReadInt32LittleEndian(value) : value.Length > 0 ? value[0] : 0;
-        return value.Length >= sizeof(int) || level == LinkOption.IpProtoIp;
+        number = value.Length >= sizeof(int) ? BinaryPrimitives.ReadInt32LittleEndian(value) : value.Length > 0 && level == LinkOption.IpProtoIp ? value[0] : 0;
+        return value.Length >= sizeof(int) || level is LinkOption.IpProtoIp or LinkOption.IpProtoIpV6;
     }
 
     /// <summary>Decodes a number, the name of a congestion control, struct linger as its seconds, -1 when off, the seconds of TCP_DEFER_ACCEPT as retransmissions, or a pacing
@@ -93,6 +105,18 @@ internal static class LinkOptions
                     return false;
                 number = number == 0 ? -1 : Math.Max(0, BinaryPrimitives.ReadInt32LittleEndian(value[sizeof(int)..]));
                 return true;
+            case SocketOption.SendBuffer:
+                number = BufferSize(number, LeastSendBuffer);
+                return true;
+            case SocketOption.ReceiveBuffer:
+                number = BufferSize(number, LeastReceiveBuffer);
+                return true;
+            case SocketOption.TrafficClass:
+                number = level == LinkOption.IpProtoIp ? (byte)number : number == -1 ? 0 : number;
+                return true;
+            case SocketOption.FastOpenQueue:
+                number = Math.Min(number, LongestQueue);
+                return true;
             case SocketOption.DeferAccept:
                 number = RetransmissionsIn(number);
                 return true;
@@ -103,6 +127,12 @@ internal static class LinkOptions
                 return true;
         }
     }
+
+    /// <summary>What a value that cannot be decoded fails with, as an errno.</summary>
+    public static int RefusalOf(SocketOption? option) => option == SocketOption.CongestionControl ? LinkErrno.NoEntry : (int)StackError.InvalidArgument;
+
+    /// <summary>As a number without a sign, a negative one is beyond every limit (sk_setsockopt).</summary>
+    private static int BufferSize(int bytes, int least) => bytes < 0 ? LargestBuffer : Math.Max(bytes, least);
 
     /// <summary>How often a SYN-ACK is sent again within so many seconds: after 1, 3, 7 and so on (secs_to_retrans).</summary>
     private static int RetransmissionsIn(int seconds)

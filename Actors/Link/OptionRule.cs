@@ -39,11 +39,14 @@ internal sealed record OptionRule(int SetError = 0, int GetError = 0, int Least 
     /// <summary>Reads as no bytes: there are none of what it asks for. It cannot be set.</summary>
     public static readonly OptionRule Nothing = new(SetError: NoSuchOption, Initial: null);
 
-    /// <summary>A permission that the driver cannot give. As Linux does to a program without the privilege, it refuses to turn it on.</summary>
-    public static readonly OptionRule NotPermitted = new(Least: 0, Most: 0, RangeError: LinkErrno.NotPermitted);
+    /// <summary>A permission that the driver cannot give: setting it fails as it does to a program without the privilege, and it cannot be read.</summary>
+    public static readonly OptionRule Privileged = new(SetError: LinkErrno.NotPermitted, GetError: NoSuchOption);
 
     /// <summary>Fails both ways, as an option that the kernel was built without.</summary>
     public static readonly OptionRule Unknown = Refused(NoSuchOption);
+
+    /// <summary>What -1 stands for, where it is taken.</summary>
+    public int MinusOne { get; init; } = -1;
 
     /// <summary>A number between two others; any other is EINVAL.</summary>
     public static OptionRule Range(int least, int most, int initial = 0) => new(Least: least, Most: most, Initial: initial);

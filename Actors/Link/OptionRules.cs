@@ -30,7 +30,7 @@ internal static class OptionRules
         [19] = OptionRule.ReadOnly(1), // SO_SNDLOWAT
         [20] = OptionRule.Structure(Timeval), // SO_RCVTIMEO
         [21] = OptionRule.Structure(Timeval), // SO_SNDTIMEO
-        [27] = OptionRule.SetFails(LinkErrno.NoEntry), // SO_DETACH_FILTER: there is none
+        [27] = new OptionRule(SetError: LinkErrno.NoEntry, GetError: (int)StackError.NoSuchOption), // SO_DETACH_FILTER: there is none
         [29] = OptionRule.Flag, // SO_TIMESTAMP
         [34] = OptionRule.Refused(NotSupported), // SO_PASSSEC
         [35] = OptionRule.Flag, // SO_TIMESTAMPNS
@@ -38,14 +38,13 @@ internal static class OptionRules
         [37] = new OptionRule(Least: 0, Most: (1 << 19) - 1, Size: 8), // SO_TIMESTAMPING
         [40] = OptionRule.Flag, // SO_RXQ_OVFL
         [41] = OptionRule.Flag, // SO_WIFI_STATUS
-        [42] = OptionRule.Refused(NotSupported), // SO_PEEK_OFF
         [43] = OptionRule.Flag, // SO_NOFCS
         [44] = OptionRule.Flag, // SO_LOCK_FILTER
         [45] = OptionRule.Flag, // SO_SELECT_ERR_QUEUE
         [46] = OptionRule.Range(0, int.MaxValue), // SO_BUSY_POLL
         [48] = OptionRule.ReadOnly(64), // SO_BPF_EXTENSIONS
         [49] = new OptionRule(Initial: -1), // SO_INCOMING_CPU
-        [53] = new OptionRule(Least: 1, Most: 1, GetError: (int)StackError.NoSuchOption), // SO_CNX_ADVICE
+        [53] = new OptionRule(GetError: (int)StackError.NoSuchOption), // SO_CNX_ADVICE
         [56] = OptionRule.ReadOnly(0), // SO_INCOMING_NAPI_ID
         [60] = new OptionRule(Least: 0, Most: 0, RangeError: NotSupported), // SO_ZEROCOPY: data is copied to the driver, and nothing would report its completion
         [63] = OptionRule.Flag, // SO_TIMESTAMP_NEW
@@ -53,11 +52,10 @@ internal static class OptionRules
         [65] = new OptionRule(Least: 0, Most: (1 << 19) - 1, Size: 8), // SO_TIMESTAMPING_NEW
         [66] = OptionRule.Structure(Timeval), // SO_RCVTIMEO_NEW
         [67] = OptionRule.Structure(Timeval), // SO_SNDTIMEO_NEW
-        [68] = OptionRule.SetFails(LinkErrno.NoEntry), // SO_DETACH_REUSEPORT_BPF
+        [68] = new OptionRule(SetError: LinkErrno.NoEntry, GetError: (int)StackError.NoSuchOption), // SO_DETACH_REUSEPORT_BPF
         [69] = OptionRule.Flag, // SO_PREFER_BUSY_POLL
-        [70] = OptionRule.Range(0, ushort.MaxValue), // SO_BUSY_POLL_BUDGET
+        [70] = new OptionRule(Least: 0, Most: ushort.MaxValue, GetError: (int)StackError.NoSuchOption), // SO_BUSY_POLL_BUDGET
         [72] = OptionRule.Range(0, 3), // SO_BUF_LOCK
-        [74] = OptionRule.Range(-1, 1, 1), // SO_TXREHASH
         [75] = OptionRule.Flag, // SO_RCVMARK
     }.ToFrozenDictionary();
 
@@ -68,12 +66,16 @@ internal static class OptionRules
         [LinkOption.SoOobInline] = OptionRule.Flag,
         [LinkOption.SoLinger] = OptionRule.Structure(2 * sizeof(int)),
         [LinkOption.SoMaxPacingRate] = new OptionRule(Initial: -1, Size: sizeof(long)),
+        [42] = OptionRule.Refused(NotSupported), // SO_PEEK_OFF
+        [74] = OptionRule.Refused(NotSupported), // SO_TXREHASH
     }.ToFrozenDictionary();
 
     private static readonly FrozenDictionary<int, OptionRule> StreamSocket = new Dictionary<int, OptionRule>
     {
         [LinkOption.SoBroadcast] = OptionRule.Flag,
         [LinkOption.SoOobInline] = OptionRule.Flag,
+        [42] = new OptionRule(Initial: -1), // SO_PEEK_OFF
+        [74] = OptionRule.Range(-1, 1, 1) with { MinusOne = 1 }, // SO_TXREHASH
     }.ToFrozenDictionary();
 
     private static readonly FrozenDictionary<int, OptionRule> Tcp = new Dictionary<int, OptionRule>
@@ -111,10 +113,10 @@ internal static class OptionRules
         [12] = OptionRule.Flag, // IP_RECVTTL
         [13] = OptionRule.Flag, // IP_RECVTOS
         [15] = OptionRule.Flag, // IP_FREEBIND
-        [16] = OptionRule.Refused(LinkErrno.NotPermitted), // IP_IPSEC_POLICY
-        [17] = OptionRule.Refused(LinkErrno.NotPermitted), // IP_XFRM_POLICY
+        [16] = OptionRule.Privileged, // IP_IPSEC_POLICY
+        [17] = OptionRule.Privileged, // IP_XFRM_POLICY
         [18] = OptionRule.Flag, // IP_PASSSEC
-        [19] = OptionRule.NotPermitted, // IP_TRANSPARENT
+        [19] = OptionRule.Flag, // IP_TRANSPARENT: the library asks the kernel for the privilege
         [20] = OptionRule.Flag, // IP_RECVORIGDSTADDR
         [21] = OptionRule.Range(0, 255), // IP_MINTTL
         [22] = OptionRule.ReadOnly(0), // IP_NODEFRAG
@@ -123,6 +125,7 @@ internal static class OptionRules
         [26] = OptionRule.ZeroOrOne, // IP_RECVERR_RFC4884
         [50] = OptionRule.Number, // IP_UNICAST_IF
         [51] = OptionRule.Number, // IP_LOCAL_PORT_RANGE
+        [52] = OptionRule.ReadOnly(0), // IP_PROTOCOL
     }.ToFrozenDictionary();
 
     private static readonly FrozenDictionary<int, OptionRule> StreamIp = new Dictionary<int, OptionRule>
@@ -135,16 +138,15 @@ internal static class OptionRules
         [35] = new OptionRule(SetError: (int)StackError.ProtocolError, GetError: (int)StackError.NoSuchOption), // IP_ADD_MEMBERSHIP
         [36] = new OptionRule(SetError: (int)StackError.ProtocolError, GetError: (int)StackError.NoSuchOption), // IP_DROP_MEMBERSHIP
         [49] = OptionRule.Range(0, 1, 1), // IP_MULTICAST_ALL
-        [52] = OptionRule.ReadOnly(6), // IP_PROTOCOL
     }.ToFrozenDictionary();
 
     private static readonly FrozenDictionary<int, OptionRule> DatagramIp = new Dictionary<int, OptionRule>
     {
         [25] = OptionRule.Flag, // IP_RECVFRAGSIZE
+        [32] = OptionRule.Number, // IP_MULTICAST_IF: the library checks and converts its forms
+        [34] = OptionRule.FlagOn, // IP_MULTICAST_LOOP
+        [49] = OptionRule.Range(0, 1, 1), // IP_MULTICAST_ALL
     }.ToFrozenDictionary();
-
-    /// <summary>Options of TCP on another socket.</summary>
-    private static readonly OptionRule NoTcp = new(SetError: (int)StackError.NoSuchOption, GetError: NotSupported);
 
     private static readonly FrozenDictionary<int, OptionRule> IpV6 = new Dictionary<int, OptionRule>
     {
@@ -159,8 +161,8 @@ internal static class OptionRules
         [26] = OptionRule.Flag, // IPV6_V6ONLY
         [31] = OptionRule.ZeroOrOne, // IPV6_RECVERR_RFC4884
         [33] = OptionRule.Flag, // IPV6_FLOWINFO_SEND
-        [34] = OptionRule.Refused(LinkErrno.NotPermitted), // IPV6_IPSEC_POLICY
-        [35] = OptionRule.Refused(LinkErrno.NotPermitted), // IPV6_XFRM_POLICY
+        [34] = OptionRule.Privileged, // IPV6_IPSEC_POLICY
+        [35] = OptionRule.Privileged, // IPV6_XFRM_POLICY
         [49] = OptionRule.Flag, // IPV6_RECVPKTINFO
         [51] = OptionRule.Flag, // IPV6_RECVHOPLIMIT
         [53] = OptionRule.Flag, // IPV6_RECVHOPOPTS
@@ -172,7 +174,7 @@ internal static class OptionRules
         [70] = OptionRule.FlagOn, // IPV6_AUTOFLOWLABEL
         [73] = OptionRule.Range(0, 255), // IPV6_MINHOPCOUNT
         [74] = OptionRule.Flag, // IPV6_RECVORIGDSTADDR
-        [75] = OptionRule.NotPermitted, // IPV6_TRANSPARENT
+        [75] = OptionRule.Flag, // IPV6_TRANSPARENT
         [76] = OptionRule.Number, // IPV6_UNICAST_IF
         [77] = OptionRule.Flag, // IPV6_RECVFRAGSIZE
         [78] = OptionRule.Flag, // IPV6_FREEBIND
@@ -186,11 +188,28 @@ internal static class OptionRules
         [19] = OptionRule.Range(0, 1, 1), // IPV6_MULTICAST_LOOP
         [20] = new OptionRule(SetError: (int)StackError.ProtocolError, GetError: (int)StackError.NoSuchOption), // IPV6_ADD_MEMBERSHIP
         [21] = new OptionRule(SetError: (int)StackError.ProtocolError, GetError: (int)StackError.NoSuchOption), // IPV6_DROP_MEMBERSHIP
-        [29] = OptionRule.Range(0, 1, 1), // IPV6_MULTICAST_ALL
+        [29] = OptionRule.FlagOn, // IPV6_MULTICAST_ALL
     }.ToFrozenDictionary();
 
-    /// <summary>The rule for an option; null: the stack knows it, or nobody does.</summary>
-    public static OptionRule? Find(int level, int name, LinkSocketType type, SocketFamily family)
+    private static readonly FrozenDictionary<int, OptionRule> DatagramIpV6 = new Dictionary<int, OptionRule>
+    {
+        [17] = OptionRule.Range(0, int.MaxValue), // IPV6_MULTICAST_IF
+        [18] = OptionRule.Range(-1, 255, 1) with { MinusOne = 1 }, // IPV6_MULTICAST_HOPS
+        [19] = OptionRule.Range(0, 1, 1), // IPV6_MULTICAST_LOOP
+        [29] = OptionRule.FlagOn, // IPV6_MULTICAST_ALL
+    }.ToFrozenDictionary();
+
+    private static readonly FrozenDictionary<int, OptionRule> Udp = new Dictionary<int, OptionRule>
+    {
+        [10] = OptionRule.ReadOnly(0), // UDPLITE_SEND_CSCOV
+        [11] = OptionRule.ReadOnly(0), // UDPLITE_RECV_CSCOV
+        [100] = new OptionRule(Least: 0, Most: 0, RangeError: (int)StackError.NoSuchOption), // UDP_ENCAP: no IPsec
+        [101] = OptionRule.Flag, // UDP_NO_CHECK6_TX
+        [102] = OptionRule.Flag, // UDP_NO_CHECK6_RX
+    }.ToFrozenDictionary();
+
+    /// <summary>The rule for an option of a level that the socket has; null: the stack knows it, or nobody does.</summary>
+    public static OptionRule? Find(int level, int name, LinkSocketType type)
     {
         var isStream = type == LinkSocketType.Stream;
         if (!isStream && DatagramOptions.IsReal(level, name))
@@ -198,10 +217,10 @@ internal static class OptionRules
         return level switch
         {
             LinkOption.SolSocket => (isStream ? StreamSocket : DatagramSocket).GetValueOrDefault(name) ?? Socket.GetValueOrDefault(name),
-            LinkOption.IpProtoTcp => isStream ? Tcp.GetValueOrDefault(name) : NoTcp,
+            LinkOption.IpProtoTcp => Tcp.GetValueOrDefault(name),
+            LinkOption.IpProtoUdp => Udp.GetValueOrDefault(name),
             LinkOption.IpProtoIp => Ip.GetValueOrDefault(name) ?? (isStream ? StreamIp : DatagramIp).GetValueOrDefault(name),
-            LinkOption.IpProtoIpV6 when family != SocketFamily.V6 => OptionRule.Unknown,
-            LinkOption.IpProtoIpV6 => IpV6.GetValueOrDefault(name) ?? (isStream ? StreamIpV6.GetValueOrDefault(name) : null),
+            LinkOption.IpProtoIpV6 => IpV6.GetValueOrDefault(name) ?? (isStream ? StreamIpV6 : DatagramIpV6).GetValueOrDefault(name),
             _ => null,
         };
     }

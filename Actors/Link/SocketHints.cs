@@ -15,7 +15,7 @@ namespace Tapwire.Actors.Link;
 internal struct SocketHints(IReadOnlyDictionary<(int Level, int Name), byte[]>? values)
 {
     // Time-outs and marks of reading and writing, which hold for the application's descriptor itself.
-    private static readonly int[] OfDescriptor = [LinkOption.SoRcvLowat, LinkOption.SoRcvTimeo, LinkOption.SoSndTimeo, LinkOption.SoRcvTimeoNew, LinkOption.SoSndTimeoNew];
+    private static readonly int[] OfDescriptor = [LinkOption.SoPeekOff, LinkOption.SoRcvLowat, LinkOption.SoRcvTimeo, LinkOption.SoSndTimeo, LinkOption.SoRcvTimeoNew, LinkOption.SoSndTimeoNew];
 
     private static readonly (int Level, int Name) Priority = (LinkOption.SolSocket, LinkOption.SoPriority);
     private static readonly Dictionary<(int Level, int Name), byte[]> Nothing = [];
@@ -35,11 +35,12 @@ internal struct SocketHints(IReadOnlyDictionary<(int Level, int Name), byte[]>? 
     public readonly bool IsV6Only =>
         _values is not null && _values.TryGetValue((LinkOption.IpProtoIpV6, LinkOption.IpV6V6Only), out var value) && BinaryPrimitives.ReadInt32LittleEndian(value) != 0;
 
-    /// <summary>Sets or reads a hint. Null: the request is about something else.</summary>
+    /// <summary>Sets or reads a hint, or refuses what no option of the socket can be. Null: the request is about something else.</summary>
     public LinkAnswer? Answer(LinkSocketRequest request, LinkSocketType type, SocketFamily family) => request switch
     {
-        GetOptionRequest get when OptionRules.Find(get.Level, get.Name, type, family) is { } rule => Get(get, rule),
-        SetOptionRequest set when OptionRules.Find(set.Level, set.Name, type, family) is { } rule => Set(set, rule),
+        _ when OptionChecks.Refusal(request, type, family) is not 0 and var errno => request.Failed(errno),
+        GetOptionRequest get when OptionRules.Find(get.Level, get.Name, type) is { } rule => Get(get, rule),
+        SetOptionRequest set when OptionRules.Find(set.Level, set.Name, type) is { } rule => Set(set, rule),
         _ => null,
     };
 
@@ -82,6 +83,7 @@ internal struct SocketHints(IReadOnlyDictionary<(int Level, int Name), byte[]>? 
             return set.Failed(StackError.InvalidArgument);
         if (number < rule.Least || number > rule.Most)
             return set.Failed(rule.RangeError);
+        number = number == -1 ? rule.MinusOne : number;
         if (!rule.IsKept)
             return set.Done();
         byte[] value;

@@ -321,6 +321,22 @@ void tw_keep_report(int fd, int error, const struct tw_extension *extension, con
     atomic_flag_clear(&place->busy);
 }
 
+bool tw_has_reports(void) { return any_kept; }
+
+bool tw_has_report(int fd)
+{
+    uint64_t handle = any_kept ? tw_handle(fd) : 0;
+    bool has_one = false;
+    for (int i = 0; i < KEPT && handle != 0 && !has_one; i++) {
+        if (atomic_flag_test_and_set(&kept[i].busy))
+            continue;
+        has_one = kept[i].handle == handle;
+        atomic_flag_clear(&kept[i].busy);
+    }
+
+    return has_one;
+}
+
 bool tw_take_report(int fd, int *error, struct tw_extension *extension, void *payload, size_t *length)
 {
     if (!any_kept)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -96,7 +97,13 @@ static int check_peer(int fd)
     int error = tw_known(fd) == TW_DATAGRAM_CONNECTED ? 0 : tw_ask_number(fd, TW_GET_PEER_NAME, 0, &answer);
     if (error == 0)
         tw_note(fd, TW_DATAGRAM_CONNECTED);
-    return error == ENOTCONN || error == EINVAL ? EDESTADDRREQ : error;
+    if (error != ENOTCONN && error != EINVAL)
+        return error;
+
+    /* Another descriptor of the socket may have begun a datagram that waits for more. */
+    int corks = 0;
+    socklen_t length = sizeof corks;
+    return tw_get_option(fd, IPPROTO_UDP, UDP_CORK, &corks, &length) == 0 && corks ? 0 : EDESTADDRREQ;
 }
 
 /* Decides where the message goes. -1 and errno; 0: by Tapwire; 1: by the host's socket that this one has become. */
@@ -104,6 +111,8 @@ static int choose_way(int fd, const struct msghdr *message, struct tw_address *a
 {
     const struct sockaddr *to = message->msg_name;
     socklen_t length = message->msg_namelen;
+    if ((to == NULL || length == 0) && tw_is_told(fd, TW_WAITS_FOR_MORE))
+        return 0;
     if (to == NULL || length == 0)
         return tw_result(check_peer(fd));
     if (length > sizeof(struct sockaddr_storage))
@@ -143,6 +152,13 @@ static uint64_t path_entry(uint32_t key, uint32_t mtu, uint16_t second)
     return (uint64_t)key << 32 | (uint64_t)payload << 16 | second;
 }
 
+void tw_forget_paths(void)
+{
+    least = 0;
+    for (int i = 0; i < PATHS; i++)
+        paths[i] = 0;
+}
+
 static bool allows(uint64_t entry, uint32_t key, size_t bytes, uint16_t second)
 {
     return entry != 0 && entry >> 32 == key && bytes <= (entry >> 16 & 0xffff) && (uint16_t)(second - (uint16_t)entry) < 2;
@@ -153,7 +169,8 @@ struct path {
     uint32_t mtu;
     uint32_t least;
     uint32_t flags;
-    uint32_t zero;
+    uint16_t segment;     /* UDP_SEGMENT, or 0 */
+    uint16_t segment_mtu; /* the MTU, where payloads are cut */
 };
 
 #define REPORTS_ERRORS 1u
@@ -171,16 +188,27 @@ static void keep_too_long(int fd, const struct tw_address *to, const struct path
     tw_keep_report(fd, EMSGSIZE, &report, NULL, 0);
 }
 
-/* 0 or EMSGSIZE. */
+/* A payload that the socket's UDP_SEGMENT cuts. The limit is remembered that is safe: beyond it the answer is an error, or the driver is asked again. 0 or an errno. */
+static int check_segments(const struct path *path, size_t bytes, uint32_t *limit)
+{
+    uint32_t packet = path->segment + HEADERS, most = path->segment * MOST_SEGMENTS;
+    *limit = packet <= path->segment_mtu ? most + HEADERS : path->segment_mtu;
+    if ((bytes < path->segment ? bytes : path->segment) + HEADERS > path->segment_mtu)
+        return EMSGSIZE;
+    return bytes > most ? EINVAL : 0;
+}
+
+/* 0, EMSGSIZE, or EINVAL: too many segments. */
 static int check_length(int fd, const struct tw_address *to, size_t bytes)
 {
     struct timespec now;
     uint32_t words[7], key = (uint32_t)fd * 0x9e3779b1u;
-    if (bytes <= SHORT)
+    bool is_cut = tw_is_told(fd, TW_CUTS_PAYLOADS);
+    if (bytes <= SHORT && !is_cut)
         return 0;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* no system call */
     uint16_t second = (uint16_t)now.tv_sec;
-    if (allows(least, 0, bytes, second))
+    if (!is_cut && allows(least, 0, bytes, second))
         return 0;
     memcpy(words, to->bytes, sizeof words);
     key ^= words[1] ^ words[2] ^ words[3] ^ words[4] ^ words[5];
@@ -199,6 +227,13 @@ static int check_length(int fd, const struct tw_address *to, size_t bytes)
     if (request.handle == 0 || tw_ask(&request.header, sizeof request, TW_PATH, &answer) != 0 || answer.length < sizeof path)
         return 0; /* an older driver; or the datagram will tell what is wrong */
     memcpy(&path, answer.body, sizeof path);
+    if (path.segment != 0) {
+        uint32_t limit;
+        int error = check_segments(&path, bytes, &limit);
+        *entry = path_entry(key, limit, second);
+        return error;
+    }
+
     *entry = path_entry(key, path.mtu, second);
     least = path_entry(0, path.least, second);
     if (bytes + HEADERS <= path.mtu)
@@ -219,6 +254,12 @@ ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int
         struct tw_extension extension;
         error = tw_control_in(message, &extension);
         framed.head.extension = extension;
+    }
+
+    if ((flags & MSG_MORE) != 0) {
+        if (framed.head.extension.parts == 0)
+            framed.head.extension = (struct tw_extension){ .parts = 0 };
+        framed.head.extension.parts |= TW_PART_MORE;
     }
 
     bool is_extended = error == 0 && framed.head.extension.parts != 0;
@@ -244,9 +285,10 @@ ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int
             sent = tw_result(EFAULT);
         else
             sent = REAL(sendmsg)(fd, &framed.message, (flags & MSG_DONTWAIT) | MSG_NOSIGNAL | MSG_FASTOPEN);
-        if (sent >= 0)
+        if (sent >= 0) {
             sent -= (ssize_t)head;
-        else if (errno == EPIPE || errno == ECONNRESET)
+            tw_tell(fd, TW_WAITS_FOR_MORE, (flags & MSG_MORE) != 0 || tw_is_told(fd, TW_CORKS));
+        } else if (errno == EPIPE || errno == ECONNRESET)
             errno = ENETDOWN; /* the driver has ended */
     } else if (sent > 0) {
         sent = REAL(sendmsg)(fd, message, flags);
@@ -478,6 +520,16 @@ ssize_t tw_datagram_receive(int fd, struct msghdr *message, size_t bytes, int fl
     ssize_t received = receive_framed(fd, &framed, message, flags);
     end_frame(&framed);
     return received;
+}
+
+bool tw_datagram_has_error(int fd)
+{
+    uint16_t family = AF_INET;
+    struct iovec vector = { .iov_base = &family, .iov_len = sizeof family };
+    int before = errno;
+    ssize_t length = REAL(recvmsg)(fd, &(struct msghdr){ .msg_iov = &vector, .msg_iovlen = 1 }, MSG_PEEK | MSG_DONTWAIT);
+    errno = before;
+    return length == sizeof family && (family & ~TW_EXTENDED) == AF_UNSPEC;
 }
 
 int tw_datagram_waiting(int fd)

@@ -75,9 +75,10 @@ void tw_note_copy(int fd, int copy)
     enum tw_kind kind = tw_known(fd);
     if (copy < 0 || copy == fd)
         return;
-    if (tw_is_ours(kind))
+    if (tw_is_ours(kind)) {
         tw_note_socket(copy, kind, cookies[fd]);
-    else
+        tw_copy_told(fd, copy);
+    } else
         tw_note(copy, kind);
 }
 

@@ -29,6 +29,14 @@ void tw_begin_told(int fd, int domain)
     told[fd].facts = 0;
 }
 
+void tw_copy_told(int fd, int copy)
+{
+    if (copy < 0 || copy >= TOLD)
+        return;
+    tw_told_local(fd, &told[copy].local);
+    told[copy].facts = fd >= 0 && fd < TOLD ? told[fd].facts : 0;
+}
+
 void tw_tell_local(int fd, const struct tw_address *local)
 {
     if (fd >= 0 && fd < TOLD)

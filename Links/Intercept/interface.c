@@ -134,6 +134,22 @@ static const struct entry *find(const struct list *list, const char *name, uint3
     return NULL;
 }
 
+bool tw_has_interface(uint32_t index, const struct in_addr *address)
+{
+    struct list list;
+    bool is_there = false;
+    if (find_all(&list) != 0)
+        return true;
+    for (size_t i = 0; i < list.count && !is_there; i++) {
+        const struct entry *entry = &list.entries[i];
+        bool has_address = family_of(&entry->address) == AF_INET && memcmp(entry->address.bytes + 4, address, sizeof *address) == 0;
+        is_there = (index == 0 || entry->index == index) && (address->s_addr == INADDR_ANY || has_address);
+    }
+
+    free(list.entries);
+    return is_there;
+}
+
 /* The network mask, or the broadcast address, of an entry's address. */
 static void put_mask(const struct entry *entry, struct sockaddr_storage *result, bool is_broadcast)
 {

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,23 +18,27 @@ DEFINE_REAL(getsockopt)
 DEFINE_REAL(ioctl)
 DEFINE_REAL(fcntl)
 
-/* Options of the pair itself: read and write are the kernel's own, and so are their time-outs. */
-static bool is_native(int level, int name)
+/* Options of the pair itself: read and write are the kernel's own, and so are their time-outs. A message on the pair of a datagram socket is more than the datagram, so that an
+   offset means something else there. */
+static bool is_native(int fd, int level, int name)
 {
     return level == SOL_SOCKET
-        && (name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW || name == SO_SNDTIMEO_OLD || name == SO_SNDTIMEO_NEW || name == SO_RCVLOWAT
+        && (name == SO_PEEK_OFF ? tw_is_stream(tw_known(fd))
+            : name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW || name == SO_SNDTIMEO_OLD || name == SO_SNDTIMEO_NEW || name == SO_RCVLOWAT
             || name == SO_COOKIE);
 }
 
 /* Options that take a privilege, which the kernel checks best: CAP_NET_ADMIN, or another in the namespace that the socket belongs to. */
 static bool needs_privilege(int level, int name)
 {
+    if ((level == IPPROTO_IP && name == IP_TRANSPARENT) || (level == IPPROTO_IPV6 && name == IPV6_TRANSPARENT))
+        return true;
     return level == SOL_SOCKET
         && (name == SO_DEBUG || name == SO_PRIORITY || name == SO_MARK || name == SO_SNDBUFFORCE || name == SO_RCVBUFFORCE || name == SO_BUSY_POLL
             || name == SO_PREFER_BUSY_POLL || name == SO_BUSY_POLL_BUDGET);
 }
 
-/* The time-outs of a listener hold for the connections that it accepts, whose descriptors the driver makes. */
+/* These options of a listener hold for the connections that it accepts, whose descriptors the driver makes. */
 static void tell_listener(int fd, int name, const void *value, socklen_t length)
 {
     enum tw_kind kind = tw_known(fd);
@@ -40,11 +46,60 @@ static void tell_listener(int fd, int name, const void *value, socklen_t length)
         tw_set_option(fd, SOL_SOCKET, name, value, length);
 }
 
+/* Options whose value names an interface, by number or by address, and what they fail with if there is none: the driver only remembers them. IP_MULTICAST_IF comes in three
+   forms and is read in one, the address, which is what the driver is told. 0 or an errno. */
+static int check_interface(int fd, int level, int name, const void **value, socklen_t *length, struct in_addr *address)
+{
+    struct tw_address local;
+    sa_family_t family;
+    tw_told_local(fd, &local);
+    memcpy(&family, local.bytes, sizeof family);
+    bool is_datagram = tw_is_datagram(tw_known(fd)), is_v4 = level == IPPROTO_IP, is_v6 = level == IPPROTO_IPV6 && family == AF_INET6;
+    struct iovec vector = { .iov_base = (void *)*value, .iov_len = *length };
+    struct ip_mreqn group = { .imr_ifindex = 0 };
+    uint32_t index = 0;
+    address->s_addr = INADDR_ANY;
+    if (is_v4 && name == IP_MULTICAST_IF && is_datagram && *length >= sizeof *address) {
+        bool is_group = *length >= sizeof(struct ip_mreq);
+        size_t bytes = *length >= sizeof group ? sizeof group : is_group ? sizeof(struct ip_mreq) : sizeof *address;
+        if (tw_copy_in(is_group ? (void *)&group : (void *)&group.imr_address, &vector, 1, bytes) != bytes)
+            return EFAULT;
+        *address = group.imr_address;
+        *value = address;
+        *length = sizeof *address;
+        return (group.imr_ifindex == 0 && address->s_addr == INADDR_ANY) || tw_has_interface((uint32_t)group.imr_ifindex, address) ? 0 : EADDRNOTAVAIL;
+    }
+
+    bool is_unicast = (is_v4 && name == IP_UNICAST_IF) || (is_v6 && name == IPV6_UNICAST_IF);
+    if ((!is_unicast && !(is_v6 && name == IPV6_MULTICAST_IF && is_datagram)) || *length < sizeof index || (is_unicast && *length != sizeof index))
+        return 0;
+    if (tw_copy_in(&index, &vector, 1, sizeof index) != sizeof index)
+        return EFAULT;
+    index = is_unicast ? ntohl(index) : index;
+    return index == 0 || tw_has_interface(index, address) ? 0 : is_unicast ? EADDRNOTAVAIL : ENODEV;
+}
+
+/* Options of datagram sockets that this library has a part in. */
+static void note_of_datagrams(int fd, int level, int name, const void *value, socklen_t length)
+{
+    int number = 0;
+    memcpy(&number, value, length < sizeof number ? length : sizeof number);
+    if (level == IPPROTO_UDP && name == UDP_SEGMENT) {
+        tw_tell(fd, TW_CUTS_PAYLOADS, number != 0);
+        tw_forget_paths();
+    } else if (level == IPPROTO_UDP && name == UDP_CORK) {
+        tw_tell(fd, TW_CORKS, number != 0);
+        if (number == 0)
+            tw_tell(fd, TW_WAITS_FOR_MORE, false);
+    } else if ((level == IPPROTO_IP && name == IP_RECVERR) || (level == IPPROTO_IPV6 && name == IPV6_RECVERR))
+        tw_tell_reports(fd, number != 0);
+}
+
 EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
 {
     if (!tw_is_ours(tw_kind(fd)))
         return REAL(setsockopt)(fd, level, name, value, length);
-    if (is_native(level, name)) {
+    if (is_native(fd, level, name)) {
         int result = REAL(setsockopt)(fd, level, name, value, length);
         if (result == 0) {
             tell_listener(fd, name, value, length);
@@ -54,22 +109,29 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
         return result;
     }
 
-    int error = (int)length < 0 ? EINVAL : needs_privilege(level, name) ? tw_stand_in_set(fd, level, name, value, length) : 0;
+    const void *given = value;
+    socklen_t given_length = length;
+    struct in_addr interface;
+    int error = (int)length < 0 ? EINVAL
+        : needs_privilege(level, name) ? tw_stand_in_set(fd, level, name, value, length)
+                                       : check_interface(fd, level, name, &value, &length, &interface);
     if (error == 0)
         error = tw_set_option(fd, level, name, value, length);
     if (tw_has_ended(fd, error))
         error = tw_stand_in_set(fd, level, name, value, length);
     if (error == 0 && level == IPPROTO_TCP && name == TCP_INQ)
         tw_tell(fd, TW_TELLS_INQ, *(const int *)value != 0);
+    if (error == 0 && tw_is_datagram(tw_known(fd)))
+        note_of_datagrams(fd, level, name, given, given_length);
     if (error == 0)
-        tw_remember_option(fd, level, name, value, length);
+        tw_remember_option(fd, level, name, given, given_length);
     return tw_result(error);
 }
 
 EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 {
     bool no_device = level == SOL_SOCKET && name == SO_BINDTODEVICE; /* empty, as the pair answers */
-    if (!tw_is_ours(tw_kind(fd)) || is_native(level, name) || no_device)
+    if (!tw_is_ours(tw_kind(fd)) || is_native(fd, level, name) || no_device)
         return REAL(getsockopt)(fd, level, name, value, length);
     socklen_t room, whole = sizeof(int);
     uint8_t result[TW_LONGEST_OPTION];

@@ -122,6 +122,35 @@ static void tell_local(int fd, const struct tw_answer *answer)
     tw_tell_local(fd, &local);
 }
 
+/* connect() on a stream that is connecting: as under Linux, a blocking call waits for the outcome, whatever address it names. */
+static int await_connected(int fd)
+{
+    struct tw_answer answer;
+    struct address_request request = { .handle = tw_handle(fd), .flags = AWAIT_HANDSHAKE };
+    if (request.handle == 0)
+        return errno;
+    int timeout = send_timeout(fd);
+    int error = tw_ask_patiently(&request.header, sizeof request, TW_CONNECT, &answer, timeout);
+    if (error == EINTR || error == EALREADY)
+        return error;
+    if (error == ETIMEDOUT && timeout > 0)
+        return EALREADY;
+    tw_tell(fd, TW_CONNECTING, false);
+    if (error == EISCONN)
+        return 0;
+    if (tw_is_hung_up(fd))
+        (void)tw_take_error(fd); /* it is told here */
+    else
+        tw_note(fd, TW_STREAM_FRESH);
+    return error;
+}
+
+static bool waits(int fd, bool no_wait)
+{
+    int flags = no_wait ? O_NONBLOCK : fcntl(fd, F_GETFL);
+    return flags < 0 || (flags & O_NONBLOCK) == 0;
+}
+
 static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *address, bool no_wait)
 {
     struct tw_answer answer;
@@ -130,6 +159,8 @@ static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *ad
         return EISCONN;
     if (kind == TW_STREAM) {
         int error = state_of(fd);
+        if (error == EALREADY && waits(fd, no_wait))
+            return await_connected(fd);
         if (error != 0)
             return error == HAS_CONNECTED ? 0 : error;
     }
@@ -137,8 +168,8 @@ static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *ad
     if (request.handle == 0)
         return errno;
     tw_note(fd, TW_STREAM);
-    int flags = fcntl(fd, F_GETFL), error;
-    if (no_wait || (flags >= 0 && (flags & O_NONBLOCK) != 0)) {
+    int error;
+    if (!waits(fd, no_wait)) {
         request.flags = NO_WAIT;
         request.discard = fill(fd);
         error = tw_ask(&request.header, sizeof request, TW_CONNECT, &answer);

@@ -87,10 +87,21 @@ enum tw_fact {
     TW_CONNECTING = 1,
     /* TCP_INQ is set: a message comes with the number of bytes that are left. */
     TW_TELLS_INQ = 2,
+    /* UDP_SEGMENT is set: payloads are cut. */
+    TW_CUTS_PAYLOADS = 4,
+    /* IP_RECVERR is set: errors have a queue of their own. */
+    TW_REPORTS_ERRORS = 8,
+    /* UDP_CORK is set: what is sent waits for more. */
+    TW_CORKS = 16,
+    /* A datagram waits for more, and knows where it goes. */
+    TW_WAITS_FOR_MORE = 32,
 };
 
 /* A new socket of this address family: what was told of the number before is forgotten. */
 void tw_begin_told(int fd, int domain);
+
+/* What is told of a descriptor holds for its copy. */
+void tw_copy_told(int fd, int copy);
 
 /* The socket's local address. Kept for the lowest descriptor numbers only; otherwise the wildcard address. */
 void tw_tell_local(int fd, const struct tw_address *local);
@@ -307,6 +318,7 @@ enum tw_part {
     TW_PART_STAMP_NEW = 0x800,
     TW_PART_STAMP_NS_NEW = 0x1000,
     TW_PART_STAMPING_NEW = 0x2000,
+    TW_PART_MORE = 0x4000,
 };
 
 /* What stands between address and payload of a message whose family has the bit TW_EXTENDED. Addresses are IPv6, or mapped. */
@@ -336,6 +348,10 @@ void tw_control_out(struct msghdr *message, const struct tw_extension *extension
 /* Remembers an error for recvmsg(MSG_ERRQUEUE), with what is known of the datagram's payload. The oldest one is forgotten if there are too many. */
 void tw_keep_report(int fd, int error, const struct tw_extension *extension, const void *payload, size_t length);
 
+/* Whether errors of any socket, or of this one, are remembered. */
+bool tw_has_reports(void);
+bool tw_has_report(int fd);
+
 /* Takes the oldest remembered error of the socket. False if there is none. length is the room, and then the length, of the payload. */
 bool tw_take_report(int fd, int *error, struct tw_extension *extension, void *payload, size_t *length);
 
@@ -344,14 +360,28 @@ int tw_report_out(struct msghdr *message, int error, const struct tw_extension *
 
 /* ---- datagram.c ---- */
 
+/* An option has changed how long datagrams may be. */
+void tw_forget_paths(void);
+
 /* Sends a message that has been checked; bytes is its length. ENOTSOCK: the descriptor is not Tapwire's any more. */
 ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int flags);
 ssize_t tw_datagram_receive(int fd, struct msghdr *message, size_t bytes, int flags);
 
+/* Whether the next message on the pair is an error. */
+bool tw_datagram_has_error(int fd);
+
 /* FIONREAD: the length of the next datagram, 0 if there is none. -1 and errno if the descriptor is not Tapwire's any more. */
 int tw_datagram_waiting(int fd);
 
+/* ---- wait.c ---- */
+
+/* Whether the socket has IP_RECVERR. */
+void tw_tell_reports(int fd, bool holds);
+
 /* ---- interface.c ---- */
+
+/* Whether there is an interface with this index and IPv4 address; 0 stands for any. True as well if the driver does not tell. */
+bool tw_has_interface(uint32_t index, const struct in_addr *address);
 
 /* An ioctl about interfaces on a socket of Tapwire's. False: it is about something else. */
 bool tw_interface_ioctl(unsigned long request, void *argument, int *result);

@@ -49,6 +49,9 @@ public enum DatagramParts : uint
     /// <summary>SO_TIMESTAMPING_NEW.</summary>
     TimestampingNew = 0x2000,
 
+    /// <summary>MSG_MORE from the application: the payload is the beginning of a datagram, or goes on with it.</summary>
+    More = 0x4000,
+
     AnyTimestamp = Timestamp | TimestampNs | Timestamping | TimestampNew | TimestampNsNew | TimestampingNew,
 
     /// <summary>No datagram, but an error about one that was sent. Its header has the errno.</summary>

@@ -54,8 +54,14 @@ public static class LinkOption
     /// <inheritdoc cref="SoSndBufForce"/>
     public const int SoRcvBufForce = 33;
 
+    /// <summary>The name of an interface.</summary>
+    public const int SoBindToDevice = 25;
+
     public const int SoProtocol = 38;
     public const int SoDomain = 39;
+    /// <summary>Where MSG_PEEK reads. It holds for the descriptor itself, as <see cref="SoRcvTimeo"/>.</summary>
+    public const int SoPeekOff = 42;
+
     public const int SoBusyPoll = 46;
 
     /// <summary>Bytes per second, u32 or u64; all bits: no bound.</summary>
@@ -92,8 +98,22 @@ public static class LinkOption
     /// <summary>The path MTU of a connected socket; to read.</summary>
     public const int IpMtu = 14;
 
+    public const int IpFreeBind = 15;
+    public const int IpTransparent = 19;
     public const int IpRecvOrigDstAddr = 20;
+    public const int IpMinTtl = 21;
     public const int IpBindAddressNoPort = 24;
+
+    /// <summary>struct in_addr, ip_mreq or ip_mreqn; reads as struct in_addr. Remembered: the route of a group chooses the interface.</summary>
+    public const int IpMulticastIf = 32;
+
+    /// <summary>TTL of datagrams to a group.</summary>
+    public const int IpMulticastTtl = 33;
+
+    public const int IpMulticastLoop = 34;
+    public const int IpMulticastAll = 49;
+    public const int IpUnicastIf = 50;
+    public const int IpLocalPortRange = 51;
 
     public const int IpProtoTcp = 6;
     public const int TcpNoDelay = 1;
@@ -125,11 +145,16 @@ public static class LinkOption
     public const int TcpFastOpen = 23;
 
     public const int TcpNotSentLowat = 25;
+    public const int TcpUlp = 31;
+    public const int TcpFastOpenKey = 33;
 
     /// <summary>Connecting waits for the first write if a Fast Open cookie is at hand.</summary>
     public const int TcpFastOpenConnect = 30;
 
     public const int IpProtoUdp = 17;
+
+    /// <summary>What is sent waits, and leaves as one datagram once this is cleared.</summary>
+    public const int UdpCork = 1;
 
     /// <summary>Bytes of each datagram that a longer payload is cut into (u16 as a control message).</summary>
     public const int UdpSegment = 103;
@@ -149,8 +174,12 @@ public static class LinkOption
     public const int IpV6RecvPktInfo = 49;
     public const int IpV6RecvHopLimit = 51;
     public const int IpV6RecvTClass = 66;
+    public const int IpV6DontFrag = 62;
     public const int IpV6TClass = 67;
+    public const int IpV6AutoFlowLabel = 70;
     public const int IpV6RecvOrigDstAddr = 74;
+    public const int IpV6UnicastIf = 76;
+    public const int IpV6RecvFragSize = 77;
 
     /// <summary>The link's own level, "TW": what Linux tells by ioctl.</summary>
     public const int Link = 0x5457;

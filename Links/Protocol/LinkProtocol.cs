@@ -99,6 +99,9 @@ public static class LinkErrno
     /// <summary>EBADF: no socket has that handle.</summary>
     public const int BadHandle = 9;
 
+    /// <summary>EAGAIN: no port is left for a socket that has none.</summary>
+    public const int TryAgain = 11;
+
     /// <summary>EBUSY: too much of that kind is under way.</summary>
     public const int Busy = 16;
 

@@ -76,8 +76,8 @@ public sealed record SocketRequest(uint Id, SocketFamily Family, LinkSocketType 
 /// <param name="NoWait">Answered with EINPROGRESS at once, or with an error that is known at once. Then the descriptor tells the outcome: writable means
 /// connected; on failure the pair is reset, and the driver answers SO_ERROR with the reason. With Fast Open and a cookie the answer is success, as under Linux:
 /// the data goes with the SYN.</param>
-/// <param name="AwaitHandshake">Connects nothing. Waits for the handshake of a connection that may be written before it is done (Fast Open): answered with
-/// EISCONN when it is done, or with its error.</param>
+/// <param name="AwaitHandshake">Connects nothing. Waits for the handshake of a connection that is under way, or that may be written before it is done (Fast Open): answered
+/// with EISCONN when it is done, or with its error.</param>
 public sealed record ConnectRequest(uint Id, ulong Handle, Sockaddr Remote, uint Discard, bool NoWait, bool AwaitHandshake = false)
     : LinkSocketRequest(LinkMessageType.Connect, Id, Handle)
 {
@@ -157,12 +157,16 @@ public sealed record PathRequest(uint Id, ulong Handle, Sockaddr Destination) : 
     /// <param name="mtu">The largest packet to the destination, in bytes.</param>
     /// <param name="least">The largest packet that goes to any destination, as far as is known.</param>
     /// <param name="reportsErrors">The socket has IP_RECVERR.</param>
-    public LinkAnswer Found(int mtu, int least, bool reportsErrors)
+    /// <param name="segment">UDP_SEGMENT, 0..65535; 0: payloads are not cut. Otherwise the MTU goes beside it, and a client that does not look there takes any length for
+    /// possible.</param>
+    public LinkAnswer Found(int mtu, int least, bool reportsErrors, int segment)
     {
         var body = new byte[4 * sizeof(int)];
-        BitConverter.TryWriteBytes(body, mtu);
+        BitConverter.TryWriteBytes(body, segment == 0 ? mtu : ushort.MaxValue);
         BitConverter.TryWriteBytes(body.AsSpan(sizeof(int)), least);
         BitConverter.TryWriteBytes(body.AsSpan(2 * sizeof(int)), reportsErrors ? 1 : 0);
+        BitConverter.TryWriteBytes(body.AsSpan(3 * sizeof(int)), (ushort)segment);
+        BitConverter.TryWriteBytes(body.AsSpan(3 * sizeof(int) + sizeof(ushort)), (ushort)(segment == 0 ? 0 : Math.Min(mtu, ushort.MaxValue)));
         return new(Type, Id, 0, body);
     }
 }

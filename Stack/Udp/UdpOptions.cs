@@ -54,6 +54,9 @@ public readonly record struct UdpSocketOptions
     /// <summary>IP_TTL; 0 takes the stack's.</summary>
     public byte HopLimit { get; init; }
 
+    /// <summary>IP_MULTICAST_TTL: TTL of datagrams to a group; with 0 they do not leave.</summary>
+    public byte MulticastHopLimit { get; init; } = 1;
+
     /// <summary>IP_TOS: DSCP and ECN bits of packets sent.</summary>
     public byte TrafficClass { get; init; }
 

@@ -31,14 +31,21 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
             return error;
         }
 
-        var datagram = new Datagram(payload, to, route.Interface, route.Source,
-            options.HopLimit == 0 ? socket.HopLimit : options.HopLimit, options.TrafficClass ?? socket.TrafficClass);
+        if (to.Address.IsMulticast && options.HopLimit == 0 && socket.MulticastHopLimit == 0)
+        {
+            payload.Release(); // for sockets of this host only, none of which is in a group
+            return StackError.None;
+        }
+
+        var datagram = new Datagram(payload, to, route.Interface, route.Source, options.HopLimit != 0 ? options.HopLimit : HopLimitTo(to.Address), options.TrafficClass ?? socket.TrafficClass);
         if (size == 0)
             SendOrKeep(datagram, now);
         else
             SendSegments(datagram, size, now);
         return StackError.None;
     }
+
+    private byte HopLimitTo(IpAddress destination) => destination.IsMulticast ? socket.MulticastHopLimit : socket.HopLimit;
 
     /// <summary>Sends the oldest waiting datagram, and waits for the next one's turn.</summary>
     public void SendWaiting(Instant now)

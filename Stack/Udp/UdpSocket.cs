@@ -47,6 +47,9 @@ public sealed class UdpSocket : StackSocket
     internal UdpSocket? NextOnPort;
     internal UdpSocket? PreviousOnPort;
 
+    /// <summary>The socket that was connected before this one, from the same address and port to the same peer.</summary>
+    internal UdpSocket? OlderTwin;
+
     /// <summary>The sockets among which datagrams are spread; null while the socket has its address alone, or is connected.</summary>
     internal ReusePortGroup<UdpSocket>? Group;
 
@@ -78,6 +81,9 @@ public sealed class UdpSocket : StackSocket
     /// <summary>TTL of packets sent; 0 is the stack's default.</summary>
     public byte HopLimit { get; set; }
 
+    /// <inheritdoc cref="UdpSocketOptions.MulticastHopLimit"/>
+    public byte MulticastHopLimit { get; set; }
+
     /// <summary>DSCP and ECN bits of packets sent.</summary>
     public byte TrafficClass { get; set; }
 
@@ -102,6 +108,7 @@ public sealed class UdpSocket : StackSocket
         ReceiveBuffer = ReceiveBuffer,
         SendBuffer = SendBuffer,
         HopLimit = HopLimit,
+        MulticastHopLimit = MulticastHopLimit,
         TrafficClass = TrafficClass,
         ArrivalTimes = ArrivalTimes,
         ErrorReports = ErrorReports,
@@ -115,6 +122,7 @@ public sealed class UdpSocket : StackSocket
         SendBuffer = options.SendBuffer;
         Broadcast = options.Broadcast;
         HopLimit = options.HopLimit;
+        MulticastHopLimit = options.MulticastHopLimit;
         TrafficClass = options.TrafficClass;
         ArrivalTimes = options.ArrivalTimes;
         ErrorReports = options.ErrorReports;
@@ -122,7 +130,7 @@ public sealed class UdpSocket : StackSocket
     }
 
     /// <summary>Sets the default destination and receives only from it; its ICMP errors are reported. Port 0 dissolves the association.</summary>
-    /// <returns>None; NetworkUnreachable; AddressInUse: another socket has both ends; AccessDenied: broadcast; InvalidArgument: the socket is closed
+    /// <returns>None; NetworkUnreachable; AccessDenied: broadcast; InvalidArgument: the socket is closed
     /// or the address is unspecified.</returns>
     public StackError Connect(IpEndpoint remote)
     {
@@ -137,9 +145,6 @@ public sealed class UdpSocket : StackSocket
         var error = FindRoute(remote.Address, Local.Address, out var route);
         if (error != StackError.None)
             return error;
-        var local = Local with { Address = route.Source };
-        if (remote != Remote && _udp.Table.IsConnected(local, remote))
-            return StackError.AddressInUse;
         Associate(route.Source, remote);
         return StackError.None;
     }

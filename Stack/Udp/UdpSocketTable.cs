@@ -4,7 +4,7 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Stack.Udp;
 
 /// <summary>
-/// The receivers of datagrams: connected sockets by both ends, the others by their port. The sockets of a port are a list, unconnected ones first and the
+/// The receivers of datagrams: connected sockets by both ends, which several may share where they share the port, the others by their port. The sockets of a port are a list, unconnected ones first and the
 /// newest of them at its head, so that a lookup does not depend on the number of connected ones.
 /// </summary>
 /// <param name="groupKey">The key of the hash that spreads datagrams among sockets with SO_REUSEPORT.</param>
@@ -32,15 +32,14 @@ internal sealed class UdpSocketTable(SipHash groupKey)
         return false;
     }
 
-    public bool IsConnected(IpEndpoint local, IpEndpoint remote) => _connected.ContainsKey((local, remote));
-
     public void Add(UdpSocket socket)
     {
         if (!_ports.TryGetValue(socket.Local.Port, out var port))
             _ports.Add(socket.Local.Port, port = new Port());
         if (socket.IsConnected)
         {
-            _connected.Add((socket.Local, socket.Remote), socket);
+            _connected.TryGetValue((socket.Local, socket.Remote), out socket.OlderTwin);
+            _connected[(socket.Local, socket.Remote)] = socket;
             port.AddLast(socket);
         }
         else
@@ -62,8 +61,26 @@ internal sealed class UdpSocketTable(SipHash groupKey)
         if (port.Head is null)
             _ports.Remove(socket.Local.Port);
         if (socket.IsConnected)
-            _connected.Remove((socket.Local, socket.Remote));
+            Disconnect(socket);
         Count--;
+    }
+
+    /// <summary>The newest of several sockets with the same ends has their datagrams; where it goes, the one before it.</summary>
+    private void Disconnect(UdpSocket socket)
+    {
+        var ends = (socket.Local, socket.Remote);
+        var newest = _connected[ends];
+        if (newest != socket)
+        {
+            while (newest.OlderTwin != socket)
+                newest = newest.OlderTwin!;
+            newest.OlderTwin = socket.OlderTwin;
+        }
+        else if (socket.OlderTwin is { } older)
+            _connected[ends] = older;
+        else
+            _connected.Remove(ends);
+        socket.OlderTwin = null;
     }
 
     /// <summary>Finds the one socket for a unicast datagram: connected to its sender, or bound to its address, or to all addresses. Of several that share an address

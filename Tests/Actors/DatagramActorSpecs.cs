@@ -1,4 +1,5 @@
 using Tapwire.Links.Protocol;
+using Tapwire.Messages;
 using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
@@ -115,6 +116,19 @@ public sealed class DatagramActorSpecs : DriverSetup
         Run();
         Assert.Equal((int)StackError.ConnectionRefused, ErrorIn(app));
         Assert.Null(app.ReadMessage());
+    }
+
+    [Fact]
+    public void A_connect_that_finds_no_port_is_EAGAIN()
+    {
+        var (stack, owner) = (StackActor, CreateTestProbe());
+        for (var port = EphemeralPorts.First; port <= EphemeralPorts.Last; port++)
+            owner.Send(stack, new OpenDatagram(new IpEndpoint(IpAddress.AnyV4, port), new()));
+        Run();
+        using var app = Open(LinkSocketType.Datagram);
+        Assert.Equal(LinkErrno.TryAgain, Ask(new ConnectRequest(1, app.Handle, Sockaddr.From(PeerAt(53)), 0, false)).Error);
+        Assert.Equal((int)StackError.AddressInUse, Ask(new BindRequest(2, app.Handle, Sockaddr.From(new IpEndpoint(IpAddress.AnyV4, 0)))).Error);
+        Assert.Equal(0, Ask(new BindRequest(3, app.Handle, Sockaddr.From(new IpEndpoint(IpAddress.AnyV4, 53)))).Error);
     }
 
     [Fact]

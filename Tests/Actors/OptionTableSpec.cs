@@ -63,7 +63,7 @@ public sealed partial class OptionTableSpec() : DriverSetup("")
     /// <summary>A word of the table.</summary>
     private string Behaviour(int level, int name, LinkSocketType type)
     {
-        if (OfDescriptor.Contains((level, name)))
+        if (OfDescriptor.Contains((level, name)) || ((level, name) == (LinkOption.SolSocket, LinkOption.SoPeekOff) && type == LinkSocketType.Stream))
             return "the descriptor's own";
         var reply = AskReply(new SocketRequest(1, SocketFamily.V6, type, 0));
         using var app = new App(this, reply.Descriptor!);
@@ -75,9 +75,10 @@ public sealed partial class OptionTableSpec() : DriverSetup("")
         {
             ((int)StackError.NoSuchOption, (int)StackError.NoSuchOption) => "ENOPROTOOPT",
             (0 or (int)StackError.NotConnected, (int)StackError.NoSuchOption) => "read only",
+            ((int)StackError.NoSuchOption, 0) or (0, LinkErrno.NoEntry) when LinkOptions.Map(level, name) is not null => "real",
             (0, 0 or (int)StackError.InvalidArgument) when IsLookedAt(level, name, type) => "real",
-            (_, 0 or (int)StackError.InvalidArgument) when OptionRules.Find(level, name, type, SocketFamily.V6) is { SetError: 0 } rule => rule.IsKept ? "remembered" : "ignored",
-            (0, 0 or (int)StackError.InvalidArgument) when OptionRules.Find(level, name, type, SocketFamily.V6) is null => "real",
+            (_, 0 or (int)StackError.InvalidArgument) when OptionRules.Find(level, name, type) is { SetError: 0 } rule => rule.IsKept ? "remembered" : "ignored",
+            (0, 0 or (int)StackError.InvalidArgument) when OptionRules.Find(level, name, type) is null => "real",
             _ => set switch
             {
                 LinkErrno.NotPermitted => "EPERM",

@@ -258,6 +258,10 @@ static void received(void)
 static void stamps(void)
 {
     static const int names[] = { SO_TIMESTAMP, SO_TIMESTAMPNS, SO_TIMESTAMPING, 63, 64, 65 };
+
+    /* The kernel stamps nothing for a moment after the first socket has asked (net_enable_timestamp): this one asks all the time. */
+    int keeper = bound("0.0.0.0", 0);
+    set(keeper, SOL_SOCKET, SO_TIMESTAMP, 1);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         int fd = bound("0.0.0.0", 0);
         int value = names[i] == SO_TIMESTAMPING || names[i] == 65 ? SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE : 1;
@@ -277,6 +281,7 @@ static void stamps(void)
     printf(" %s\n", said(set(fd, SOL_IP, IP_PKTINFO, 1)));
     have_echoed(fd, "stamped");
     receive(fd, 100, 512, 0);
+    close(keeper);
 }
 
 static void v6(void)
@@ -393,7 +398,18 @@ static void segments(void)
     for (int i = 0; i < 2; i++)
         batch[i].msg_hdr = (struct msghdr){ .msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &each[i], .msg_iovlen = 1, .msg_control = i == 0 ? control : NULL,
             .msg_controllen = i == 0 ? put(control, 0, SOL_UDP, UDP_SEGMENT, &size, sizeof size) : 0 };
-    printf("sendmmsg: %s", said(sendmmsg(a, batch, 2, 0)));
+    printf("at the call:");
+    connect(c, (struct sockaddr *)&echo, sizeof echo);
+    static const int sizes[] = { 1473, 9000, 10, 1, 1472 };
+    static const size_t lengths[] = { 100, 1400, 1472, 1473, 3000, 128, 129, 1280, 1281 };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        printf("\n%d:", sizes[i]);
+        set(c, SOL_UDP, UDP_SEGMENT, sizes[i]);
+        for (size_t j = 0; j < sizeof lengths / sizeof *lengths; j++)
+            printf(" %s", said(send(c, bytes, lengths[j], MSG_DONTWAIT)));
+    }
+
+    printf("\nsendmmsg: %s", said(sendmmsg(a, batch, 2, 0)));
     printf(" %u %u\n", batch[0].msg_len, batch[1].msg_len);
     for (int i = 0; i < 3; i++)
         receive(b, 5000, 64, 0);
@@ -473,6 +489,141 @@ static void errors(void)
     printf("connect: %s\n", said(connect(fd, (struct sockaddr *)&echo, sizeof echo)));
     send(fd, "works", 5, 0);
     receive(fd, 100, 512, 0);
+}
+
+/* The echo of what was sent: its length and first bytes, or why there is none. */
+static const char *echoed(int fd)
+{
+    static char texts[4][96];
+    static unsigned next;
+    static char bytes[70000];
+    char *text = texts[next++ % 4];
+    poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 300);
+    ssize_t length = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    snprintf(text, sizeof *texts, "%s %.*s", said(length), length < 0 ? 0 : length < 30 ? (int)length : 30, bytes);
+    return text;
+}
+
+static void corked(void)
+{
+    static char bytes[70000];
+    struct sockaddr_in echo = at(far, ECHO_PORT), other = at(nowhere, 9);
+    int fd = bound("0.0.0.0", 0), cloned = dup(fd);
+    printf("no peer: %s", said(send(fd, "x", 1, MSG_MORE)));
+    printf(", more: %s", said(sendto(fd, "one ", 4, MSG_MORE, (struct sockaddr *)&echo, sizeof echo)));
+    printf(" %s", said(sendto(fd, "two ", 4, MSG_MORE, (struct sockaddr *)&other, sizeof other)));
+    printf(" %s", said(send(fd, "three ", 6, MSG_MORE)));
+    printf(", waits: %s", echoed(fd));
+    printf(", last: %s", said(send(fd, "four", 4, 0)));
+    printf(", %s", echoed(fd));
+    printf(", after it: %s", said(send(fd, "x", 1, 0)));
+    printf(", empty last: %s", said(sendto(fd, "five", 4, MSG_MORE, (struct sockaddr *)&echo, sizeof echo)));
+    printf(" %s", said(send(fd, "", 0, 0)));
+    printf(", %s\n", echoed(fd));
+
+    struct iovec vector = { .iov_base = "vector", .iov_len = 6 };
+    struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_name = &echo, .msg_namelen = sizeof echo };
+    printf("before: %s", said(sendto(fd, "before", 6, 0, (struct sockaddr *)&echo, sizeof echo)));
+    printf(", cork: %s", said(set(fd, SOL_UDP, UDP_CORK, 7)));
+    printf(" %d", option(cloned, SOL_UDP, UDP_CORK));
+    printf(", %s", echoed(fd));
+    printf(", sent: %s", said(sendmsg(fd, &message, 0)));
+    printf(" %s", said(write(fd, " written", 8)));
+    printf(" %s", said(write(cloned, " by another", 11)));
+    printf(", waits: %s", echoed(fd));
+    printf(", uncork: %s", said(set(fd, SOL_UDP, UDP_CORK, 0)));
+    printf(" %d", option(fd, SOL_UDP, UDP_CORK));
+    printf(", %s", echoed(fd));
+    printf(", no peer: %s\n", said(send(fd, "x", 1, 0)));
+
+    printf("connect: %s", said(connect(fd, (struct sockaddr *)&echo, sizeof echo)));
+    for (int i = 0; i < 5; i++)
+        printf(" %s", said(send(fd, bytes, 250, i < 4 ? MSG_MORE : 0)));
+    printf(", %s", echoed(fd));
+    set(fd, SOL_UDP, UDP_CORK, 1);
+    for (int i = 0; i < 200; i++)
+        send(fd, "many", 4, 0);
+    set(fd, SOL_UDP, UDP_CORK, 0);
+    printf(", %s", echoed(fd));
+    set(fd, SOL_UDP, UDP_SEGMENT, 100);
+    printf(", in segments: %s", said(send(fd, bytes, 80, MSG_MORE)));
+    printf(" %s:", said(send(fd, bytes, 150, 0)));
+    for (int i = 0; i < 3; i++)
+        printf(" %s", echoed(fd));
+    printf("\n");
+
+    fd = socket(AF_INET, SOCK_DGRAM, 0);
+    printf("fresh: %s", said(set(fd, SOL_UDP, UDP_CORK, 1)));
+    printf(" %s", said(sendto(fd, "fresh ", 6, 0, (struct sockaddr *)&echo, sizeof echo)));
+    printf(" %s", said(sendto(fd, "socket", 6, 0, (struct sockaddr *)&echo, sizeof echo)));
+    printf(" %s", said(set(fd, SOL_UDP, UDP_CORK, 0)));
+    printf(", %s", echoed(fd));
+    printf(", dropped: %s", said(sendto(fd, "never", 5, MSG_MORE, (struct sockaddr *)&echo, sizeof echo)));
+    printf(" %d\n", close(fd));
+}
+
+/* Sockets that share their address, and are connected to the same peer. */
+static void same_ends(void)
+{
+    static const int how[] = { SO_REUSEADDR, SO_REUSEPORT };
+    struct sockaddr_in echo = at(far, ECHO_PORT), name;
+    for (int i = 0; i < 2; i++) {
+        int fds[3];
+        for (int j = 0; j < 3; j++) {
+            fds[j] = socket(AF_INET, SOCK_DGRAM, 0);
+            set(fds[j], SOL_SOCKET, how[i], 1);
+            name = at(own, j == 0 ? 0 : port_of(fds[0]));
+            printf("bind %s", said(bind(fds[j], (struct sockaddr *)&name, sizeof name)));
+            printf(" connect %s, ", said(connect(fds[j], (struct sockaddr *)&echo, sizeof echo)));
+        }
+
+        send(fds[0], "to the newest", 13, 0);
+        poll(&(struct pollfd){ .fd = fds[2], .events = POLLIN }, 1, 1000);
+        for (int j = 0; j < 3; j++)
+            printf(" %s", said(recv(fds[j], &(char){ 0 }, 1, MSG_DONTWAIT)));
+        close(fds[2]);
+        send(fds[0], "and the one before", 18, 0);
+        poll(&(struct pollfd){ .fd = fds[1], .events = POLLIN }, 1, 1000);
+        printf(", without it:");
+        for (int j = 0; j < 2; j++)
+            printf(" %s", said(recv(fds[j], &(char){ 0 }, 1, MSG_DONTWAIT)));
+        printf("\n");
+        close(fds[0]);
+        close(fds[1]);
+    }
+}
+
+/* What poll tells of errors. */
+static void polled(void)
+{
+    char control[256], text[64];
+    int fd = bound("0.0.0.0", 0);
+    struct sockaddr_in closed = at(far, 9999), echo = at(far, ECHO_PORT);
+    struct iovec vector = { .iov_base = text, .iov_len = sizeof text };
+    struct pollfd entries[] = { { .fd = -1 }, { .fd = fd, .events = POLLIN | POLLOUT } };
+    struct timespec second = { .tv_sec = 1 };
+    set(fd, SOL_IP, IP_RECVERR, 1);
+    sendto(fd, "lost", 4, 0, (struct sockaddr *)&closed, sizeof closed);
+    usleep(200000);
+    printf("error: %s", said(poll(entries, 2, 1000)));
+    printf(" %x", entries[1].revents);
+    entries[1].events = POLLIN;
+    printf(", %s", said(ppoll(entries, 2, &second, NULL)));
+    printf(" %x", entries[1].revents);
+    entries[1].events = 0;
+    printf(", %s", said(poll(entries, 2, 0)));
+    printf(" %x", entries[1].revents);
+    printf(", received: %s", said(recv(fd, text, sizeof text, MSG_DONTWAIT)));
+    entries[1].events = POLLIN;
+    printf(", %s", said(poll(entries, 2, -1)));
+    printf(" %x", entries[1].revents);
+    struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+    printf(", fetched: %s", said(recvmsg(fd, &message, MSG_ERRQUEUE)));
+    printf(", %s", said(poll(entries, 2, 0)));
+    printf(" %x\n", entries[1].revents);
+    sendto(fd, "data", 4, 0, (struct sockaddr *)&echo, sizeof echo);
+    printf("data: %s", said(poll(entries, 2, 1000)));
+    printf(" %x\n", entries[1].revents);
 }
 
 static void sizes(void)
@@ -606,8 +757,8 @@ int main(int count, char **arguments)
         const char *name;
         void (*run)(void);
     } parts[] = {
-        { "received", received }, { "stamps", stamps }, { "v6", v6 }, { "sent", sent }, { "segments", segments }, { "merged", merged }, { "errors", errors }, { "sizes", sizes },
-        { "shared", shared }, { "only v6", only_v6 },
+        { "received", received }, { "stamps", stamps }, { "v6", v6 }, { "sent", sent }, { "segments", segments }, { "merged", merged }, { "errors", errors }, { "corked", corked },
+        { "same ends", same_ends }, { "polled", polled }, { "sizes", sizes }, { "shared", shared }, { "only v6", only_v6 },
     };
     if (count < 5)
         return 2;

@@ -356,6 +356,58 @@ static void every_option(void)
             }
 }
 
+static bool has_waited(int fd, const char *address, int port, const char **result)
+{
+    struct itimerval soon = { .it_value.tv_usec = 300000 };
+    struct timespec before, after;
+    setitimer(ITIMER_REAL, &soon, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    *result = said(call_connect(fd, address, port));
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    return (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 >= 250;
+}
+
+/* connect() on a socket that is connecting. */
+static void connecting(void)
+{
+    struct sigaction action = { .sa_handler = count_signal };
+    struct timeval little = { .tv_usec = 300000 };
+    const char *result;
+    bool waited;
+    int fd = stream(0);
+    sigaction(SIGALRM, &action, NULL);
+    for (int i = 0; i < 3; i++) {
+        waited = has_waited(fd, i < 2 ? nowhere : far, 7, &result);
+        printf("interrupted: %s %d\n", result, waited);
+    }
+
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    printf("non-blocking: %s\n", said(call_connect(fd, nowhere, 7)));
+    fcntl(fd, F_SETFL, 0);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &little, sizeof little);
+    printf("with a time-out: %s\n", said(call_connect(fd, nowhere, 7)));
+    little.tv_usec = 0;
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &little, sizeof little);
+    printf("to the end: %s\n", said(call_connect(fd, nowhere, 7)));
+    close(fd);
+
+    fd = stream(SOCK_NONBLOCK);
+    printf("begun: %s", said(call_connect(fd, far, 7)));
+    fcntl(fd, F_SETFL, 0);
+    printf(", waited for: %s", said(call_connect(fd, far, 7)));
+    printf(", again: %s", said(call_connect(fd, far, 7)));
+    printf(", SO_ERROR %d", option(fd, SOL_SOCKET, SO_ERROR));
+    printf(", echo %d\n", echo(fd, "there"));
+    close(fd);
+    fd = stream(SOCK_NONBLOCK);
+    printf("refused: %s", said(call_connect(fd, far, 4999)));
+    fcntl(fd, F_SETFL, 0);
+    printf(", waited for: %s", said(call_connect(fd, far, 4999)));
+    printf(", SO_ERROR %d\n", option(fd, SOL_SOCKET, SO_ERROR));
+    close(fd);
+    alarm(120);
+}
+
 static void tell_interface(const char *name)
 {
     struct ifreq one = { 0 };
@@ -430,7 +482,8 @@ static void interfaces(void)
 int main(int count, char **arguments)
 {
     static const struct { const char *name; void (*run)(void); } all[] = {
-        { "ended", ended }, { "writers", writers }, { "stream calls", stream_calls }, { "every option", every_option }, { "interfaces", interfaces },
+        { "ended", ended }, { "writers", writers }, { "stream calls", stream_calls }, { "every option", every_option }, { "connecting", connecting },
+        { "interfaces", interfaces },
     };
     setvbuf(stdout, NULL, _IOLBF, 0);
     own = arguments[1], far = arguments[2], nowhere = arguments[3];

@@ -103,6 +103,24 @@ public sealed class UdpSpec : IDisposable
     }
 
     [Fact]
+    public void A_datagram_to_a_group_stays_on_the_network_unless_the_socket_says_otherwise()
+    {
+        var group = new IpEndpoint(IpAddress.Parse("224.0.0.251"), 5353);
+        var socket = Bind("0.0.0.0", 53);
+        socket.HopLimit = 7;
+        Assert.Equal(StackError.None, socket.Send(_h.Payload(1), group, _h.Now));
+        Assert.Equal(1, _h.Single()[22]);
+        socket.MulticastHopLimit = 33;
+        Assert.Equal(StackError.None, socket.Send(_h.Payload(1), group, _h.Now));
+        Assert.Equal(33, _h.Single()[22]);
+        socket.MulticastHopLimit = 0;
+        Assert.Equal(StackError.None, socket.Send(_h.Payload(1), group, _h.Now));
+        _h.Silent();
+        Assert.Equal(StackError.None, socket.Send(_h.Payload(1), Peer(9), _h.Now));
+        Assert.Equal(7, _h.Single()[22]);
+    }
+
+    [Fact]
     public void Buffers_can_be_resized_within_limits()
     {
         var socket = Bind("0.0.0.0", 53);
@@ -301,13 +319,27 @@ public sealed class UdpSpec : IDisposable
     }
 
     [Fact]
-    public void Two_sockets_cannot_have_both_ends_in_common()
+    public void Of_sockets_that_have_both_ends_in_common_the_newest_has_the_datagrams()
     {
         var first = Bind("10.0.0.1", 53, reuse: true);
         var second = Bind("10.0.0.1", 53, reuse: true);
-        Assert.Equal(StackError.None, first.Connect(Peer(4000)));
-        Assert.Equal(StackError.None, first.Connect(Peer(4000)));
-        Assert.Equal(StackError.AddressInUse, second.Connect(Peer(4000)));
+        var third = Bind("10.0.0.1", 53, reuse: true);
+        foreach (var socket in new[] { first, first, second, third })
+            Assert.Equal(StackError.None, socket.Connect(Peer(4000)));
+        Expect(third);
+        Assert.Equal(StackError.None, second.Connect(default));
+        Expect(third);
+        Assert.Equal(StackError.None, third.Connect(Peer(4001)));
+        Expect(first);
+        Assert.Equal(StackError.None, third.Connect(Peer(4000)));
+        third.Close();
+        Expect(first);
+
+        void Expect(UdpSocket receiver)
+        {
+            _h.Receive(Build.Udp(4000, 53, "x"u8));
+            Assert.Equal("x"u8.ToArray(), Read(receiver).Payload);
+        }
     }
 
     [Fact]
