@@ -13,14 +13,19 @@ namespace Tapwire.Actors.Guests;
 /// <summary>
 /// A host whose traffic goes by the driver's sockets. It has a wire and a stack of its own, which takes what the host sends to any address; each connection, flow of datagrams and
 /// echo request then becomes one of the driver's stack.
+/// <para>States: Serving → Finishing → Silent. It finishes when the driver stops, and when its lifeline ends: then the program has ended, and its kernel may have bytes that it has
+/// written.</para>
 /// </summary>
-internal sealed class GuestActor : OwningActor
+internal sealed class GuestActor : OwningActor, IWithTimers
 {
     /// <summary>The stack's own end of the wire, which the guest never sees: the IPv4 dummy address (RFC 7600, 4.8).</summary>
-    private static readonly IpPrefix OwnEnd = IpPrefix.Parse("192.0.0.8/32");
+    internal static readonly IpPrefix OwnEnd = IpPrefix.Parse("192.0.0.8/32");
 
     /// <summary>How long another host may take to answer an echo request. Nobody waits longer for one.</summary>
     private static readonly TimeSpan EchoPatience = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long what a program has written before it ended may take to arrive. A kernel takes longer, but not with somebody else's memory.</summary>
+    private static readonly TimeSpan LastBytes = TimeSpan.FromSeconds(30);
 
     /// <summary>Bytes of the secret that an engine's random numbers derive from.</summary>
     private const int SecretLength = 32;
@@ -37,6 +42,7 @@ internal sealed class GuestActor : OwningActor
     private readonly GuestFlows _flows;
     private readonly HashSet<IActorRef> _relays = [];
     private IActorRef _stack = ActorRefs.Nobody;
+    private IActorRef _wire = ActorRefs.Nobody;
     private int _echoes;
     private long _accepted;
     private long _refused;
@@ -49,18 +55,10 @@ internal sealed class GuestActor : OwningActor
         _sockets = sockets;
         _guest = guest;
         _flows = new GuestFlows(Context, Limits.MaxFlows);
-        Receive<ForwardHandshake>(Relay);
-        Receive<ForwardDatagram>(Pass);
-        Receive<ForwardEcho>(Ask);
-        Receive<EchoAnswered>(answered =>
-        {
-            _echoes--;
-            _stack.Tell(new AnswerEcho(answered.Echo, answered.Result));
-        });
-        Receive<DatagramsDropped>(dropped => _flows.Drop(dropped.Count));
-        Receive<Terminated>(End);
-        Receive<GuestWireGone>(_ => Context.Stop(Self));
+        Serving();
     }
+
+    public ITimerScheduler Timers { get; set; } = null!;
 
     private GuestSettings Limits => _driver.Settings.Guests;
 
@@ -77,10 +75,10 @@ internal sealed class GuestActor : OwningActor
         var self = Self;
         var tap = _driver.Settings.Tap;
         var engine = Engine();
-        var wire = Context.Watch(Context.ActorOf(TapActor.Props(new TapContext(_guest.Wire, Reopen, _shard.Reactor, _driver.Pool, _driver.Clock, tap.ReadBatch, tap.QueueFrames,
+        _wire = Context.Watch(Context.ActorOf(TapActor.Props(new TapContext(_guest.Wire, Reopen, _shard.Reactor, _driver.Pool, _driver.Clock, tap.ReadBatch, tap.QueueFrames,
             tap.ReopenMinimum, tap.ReopenMaximum)).WithDispatcher(_shard.Dispatcher), "tap"));
         _ownsWire = false;
-        _stack = Context.Watch(Context.ActorOf(DriverSockets.StackOf(_driver, engine, [new WireTap(wire, EgressCost.Cuts(_guest.Wire))]).WithDispatcher(_shard.Dispatcher), "stack"));
+        _stack = Context.Watch(Context.ActorOf(DriverSockets.StackOf(_driver, engine, [new WireTap(_wire, EgressCost.Cuts(_guest.Wire))]).WithDispatcher(_shard.Dispatcher), "stack"));
         _stack.Tell(TakeForwarded.Instance);
         _log.Info("Guest {Guest} is here", _guest.Address);
 
@@ -97,6 +95,91 @@ internal sealed class GuestActor : OwningActor
             _guest.Wire.Dispose();
         _log.Info("Guest {Guest} has gone: {Connections} connections, {Flows} flows of datagrams; {Refused} connections and {Dropped} datagrams found no room", _guest.Address, _accepted,
             _flows.Accepted, _refused, _flows.Dropped);
+    }
+
+    private void Serving()
+    {
+        Receive<ForwardHandshake>(Relay);
+        Receive<ForwardEcho>(Ask);
+        Receive<Terminated>(gone =>
+        {
+            if (Forget(gone.ActorRef))
+                return;
+            if (gone.ActorRef.Equals(_guest.Lifeline))
+                Finish(LastBytes);
+            else
+                Context.Stop(Self);
+        });
+        Receive<Stopping>(_ => Finish(_driver.Settings.ShutdownTimeout));
+        ReceiveAlways();
+    }
+
+    private void ReceiveAlways()
+    {
+        Receive<ForwardDatagram>(Pass);
+        Receive<EchoAnswered>(answered =>
+        {
+            _echoes--;
+            _stack.Tell(new AnswerEcho(answered.Echo, answered.Result));
+        });
+        Receive<DatagramsDropped>(dropped => _flows.Drop(dropped.Count));
+        Receive<GuestWireGone>(_ => Context.Stop(Self));
+    }
+
+    /// <summary>Lets connections end in order for a while, and then resets those that are left.</summary>
+    private void Finish(TimeSpan patience)
+    {
+        Limit(patience);
+        TellRelays();
+        Become(Finishing);
+        SilenceWhenDone();
+    }
+
+    private void Finishing()
+    {
+        Receive<ForwardHandshake>(late => _stack.Tell(new RefuseForwarded(late.Source, late.Destination, StackError.NetworkUnreachable)));
+        Receive<ForwardEcho>(late => late.Release());
+        Receive<PatienceIsOver>(_ => TellRelays());
+        Receive<Terminated>(gone =>
+        {
+            if (Forget(gone.ActorRef))
+                SilenceWhenDone();
+            else if (!gone.ActorRef.Equals(_guest.Lifeline))
+                Context.Stop(Self);
+        });
+        Receive<Stopping>(_ => Limit(_driver.Settings.ShutdownTimeout));
+        ReceiveAlways();
+    }
+
+    private void Limit(TimeSpan patience) => Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, patience);
+
+    private void TellRelays()
+    {
+        foreach (var relay in _relays)
+            relay.Tell(Stopping.Instance);
+    }
+
+    /// <summary>Ends the stack when nobody needs it, so that its last frames reach the guest before the device is closed.</summary>
+    private void SilenceWhenDone()
+    {
+        if (_relays.Count > 0)
+            return;
+        Timers.CancelAll();
+        _stack.Tell(new StopStack(StackActor.LastWords));
+        Become(() =>
+        {
+            Receive<Terminated>(gone =>
+            {
+                if (gone.ActorRef.Equals(_stack))
+                    _wire.Tell(PoisonPill.Instance);
+                else if (!Forget(gone.ActorRef) && !gone.ActorRef.Equals(_guest.Lifeline))
+                    Context.Stop(Self);
+            });
+            Receive<ForwardHandshake>(_ => { });
+            Receive<ForwardEcho>(late => late.Release());
+            Receive<Stopping>(_ => { });
+            ReceiveAlways();
+        });
     }
 
     private NetworkStack Engine()
@@ -148,13 +231,8 @@ internal sealed class GuestActor : OwningActor
             answer => new EchoAnswered(echo, answer.Error), _ => new EchoAnswered(echo, StackError.TimedOut));
     }
 
-    private void End(Terminated gone)
-    {
-        if (_relays.Remove(gone.ActorRef) || _flows.Remove(gone.ActorRef))
-            return;
-        // The lifeline, the wire's actor or the stack's: without any of them nothing is left to do.
-        Context.Stop(Self);
-    }
+    /// <returns>False: it is the lifeline, or the actor of the wire or of the stack, without which nothing is left to do.</returns>
+    private bool Forget(IActorRef gone) => _relays.Remove(gone) || _flows.Remove(gone);
 
     /// <summary>The driver's stack → GuestActor: what has come of an echo request.</summary>
     private sealed record EchoAnswered(ForwardedEcho Echo, StackError Result) : IOwnsBuffers, IDeadLetterSuppression

@@ -11,7 +11,7 @@ namespace Tapwire.Actors.Guests;
 /// A connection of a guest's, and the driver's connection to the same destination. The driver connects first, so that the guest sees what the destination says. Then the buffers
 /// that one stack receives are written to the other, within its room, and count as read by then: the slower side closes the window of the faster. The end of a stream and a reset
 /// pass in either direction.
-/// <para>States: Connecting → Accepting → Joined.</para>
+/// <para>States: Connecting → Accepting → Joined → Finishing, when the guest is to end.</para>
 /// </summary>
 internal sealed class GuestRelayActor : OwningActor
 {
@@ -66,6 +66,11 @@ internal sealed class GuestRelayActor : OwningActor
             Refuse(failed.Error);
             Context.Stop(Self);
         });
+        Receive<Stopping>(_ =>
+        {
+            Refuse(StackError.NetworkUnreachable);
+            Context.Stop(Self);
+        });
     }
 
     private void Accepting()
@@ -76,10 +81,33 @@ internal sealed class GuestRelayActor : OwningActor
             Become(Joined);
             _inner.TakeFrom(_outer);
         });
+        // The guest has no connection yet that could end in order.
+        Receive<Stopping>(_ => Context.Stop(Self));
         ReceiveStreams();
+        ReceiveEnd();
     }
 
-    private void Joined() => ReceiveStreams();
+    private void Joined()
+    {
+        Receive<Stopping>(_ =>
+        {
+            Become(Finishing);
+            _inner.Finish(_outer);
+            _outer.EndWithStream();
+        });
+        ReceiveStreams();
+        ReceiveEnd();
+    }
+
+    /// <summary>The guest reads the end of its stream, and what it has written is still passed on, to its end. Then both connections are closed.</summary>
+    private void Finishing()
+    {
+        // The destination says what nobody will read.
+        Receive<ReadReady>(ready => ready.Release(), _ => Sender.Equals(_outer.Stack));
+        Receive<Stopping>(_ => Context.Stop(Self));
+        ReceiveStreams();
+        ReceiveEnd();
+    }
 
     private void ReceiveStreams()
     {
@@ -95,15 +123,16 @@ internal sealed class GuestRelayActor : OwningActor
             to.Credit += done.Bytes;
             to.TakeFrom(from);
         });
-        Receive<Closed>(closed =>
-        {
-            var (ended, other) = Sender.Equals(_outer.Stack) ? (_outer, _inner) : (_inner, _outer);
-            ended.Id = null;
-            // In order means that both ends of that connection have ended their streams, and so has the other connection when all bytes have passed.
-            if (closed.Reason != StackError.None || other.Id is null)
-                Context.Stop(Self);
-        });
     }
+
+    private void ReceiveEnd() => Receive<Closed>(closed =>
+    {
+        var (ended, other) = Sender.Equals(_outer.Stack) ? (_outer, _inner) : (_inner, _outer);
+        ended.Id = null;
+        // In order means that both ends of that connection have ended their streams, and so has the other connection when all bytes have passed.
+        if (closed.Reason != StackError.None || other.Id is null)
+            Context.Stop(Self);
+    });
 
     private void Refuse(StackError reason)
     {
@@ -116,6 +145,10 @@ internal sealed class GuestRelayActor : OwningActor
     {
         private BufferQueue _waiting;
         private bool _endsAfter;
+        private bool _hasEnded;
+
+        // Nobody waits for what else it receives when the stream to it has ended.
+        private bool _closes;
 
         /// <summary>The room of the connection when it began: as much is free again when the peer has acknowledged everything.</summary>
         private int _firstRoom;
@@ -158,7 +191,23 @@ internal sealed class GuestRelayActor : OwningActor
             if (!_waiting.IsEmpty || !_endsAfter)
                 return;
             _endsAfter = false;
-            stack.Tell(new Shutdown(id, ShutdownDirection.Send));
+            _hasEnded = true;
+            stack.Tell(_closes ? new Close(id) : new Shutdown(id, ShutdownDirection.Send));
+        }
+
+        /// <summary>Ends the stream to it, behind what waits.</summary>
+        public void Finish(Side from)
+        {
+            _endsAfter = true;
+            TakeFrom(from);
+        }
+
+        /// <summary>Closes it as soon as the stream to it has ended.</summary>
+        public void EndWithStream()
+        {
+            _closes = true;
+            if (_hasEnded && Id is { } id)
+                stack.Tell(new Close(id));
         }
 
         /// <summary>The next buffer that there is room for; null if there is none. A buffer longer than all the room that there will be goes in pieces.</summary>

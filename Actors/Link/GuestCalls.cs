@@ -16,17 +16,26 @@ internal static class GuestCalls
     /// <summary>The answer of a driver that stops to a request of any kind, whose descriptor is closed.</summary>
     public static LinkReply Refuse(LinkRequest request)
     {
-        (request as AddGuestRequest)?.Device?.Dispose();
+        Drop(request);
         return new LinkReply(request.Failed(StackError.ConnectionAborted));
     }
+
+    /// <summary>Closes what a request has brought, when nobody will handle it.</summary>
+    public static void Drop(LinkRequest request) => (request as AddGuestRequest)?.Device?.Dispose();
 
     /// <summary>Asks the actor that has the guests, and answers the session. The guest ends with the session.</summary>
     public static void Ask(AddGuestRequest request, IActorRef guests, IActorRef session, IActorRef self)
     {
-        if (request.Device is not { } device || !request.Address.IsV4 || request.Mtu < InterfaceSettings.MinMtu)
+        if (request.Device is not { } device)
         {
-            request.Device?.Dispose();
-            session.Tell(new LinkReply(request.Refused((int)StackError.InvalidArgument, "A guest needs a device, an IPv4 address, and an MTU of at least 68.")));
+            Refuse("No descriptor has come with the request; a guest needs a TUN device.");
+            return;
+        }
+
+        if (request.Mtu is < InterfaceSettings.MinMtu or > ushort.MaxValue)
+        {
+            device.Dispose();
+            Refuse($"The MTU of a guest's device is {InterfaceSettings.MinMtu} to {ushort.MaxValue}, not {request.Mtu}.");
             return;
         }
 
@@ -39,7 +48,9 @@ internal static class GuestCalls
         }
         catch (WireException e)
         {
-            session.Tell(new LinkReply(request.Refused((int)StackError.InvalidArgument, e.Message)));
+            Refuse(e.Message);
         }
+
+        void Refuse(string reason) => session.Tell(new LinkReply(request.Refused((int)StackError.InvalidArgument, reason)));
     }
 }

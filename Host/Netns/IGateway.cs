@@ -20,11 +20,16 @@ internal interface IGateway
     /// <param name="device">A TUN device of the namespace; stays the caller's.</param>
     /// <exception cref="CommandFailedException">The driver refuses.</exception>
     Task ServeAsync(SafeHandle device, IpAddress address, int mtu);
+
+    /// <summary>Completes when the driver has ended, or stops.</summary>
+    Task Ended { get; }
 }
 
 /// <summary>A driver in another process.</summary>
 internal sealed class LinkGateway(TapwireClient client, string path) : IGateway
 {
+    public Task Ended => client.Ended;
+
     public Task<string> StatusAsync() => LinkOption.AskAsync(client.GetStatusAsync, path, LinkOption.Patience, CancellationToken.None);
 
     public async Task ServeAsync(SafeHandle device, IpAddress address, int mtu)
@@ -51,6 +56,8 @@ internal sealed class LinkGateway(TapwireClient client, string path) : IGateway
 /// <summary>The driver in this process.</summary>
 internal sealed class DriverGateway(RunningDriver driver) : IGateway
 {
+    public Task Ended => driver.Ended;
+
     public async Task<string> StatusAsync() => StatusJson.Write(await driver.StatusAsync());
 
     public Task ServeAsync(SafeHandle device, IpAddress address, int mtu)

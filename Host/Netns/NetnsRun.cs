@@ -45,13 +45,18 @@ internal static class NetnsRun
         }
 
         using var running = child;
-        using (var device = await Task.Run(() => ReceiveDevice(socket)))
+        // When its last copy is closed, by whatever ends this process, the namespace's guard ends the connections.
+        SafeFileHandle? tie;
+        using (var device = await Task.Run(() => ReceiveDescriptor(socket)))
         {
+            tie = await Task.Run(() => ReceiveDescriptor(socket));
             // The helper has said why.
-            if (device is null)
+            if (device is null || tie is null)
                 return await EndOfAsync(child);
             await gateway.ServeAsync(device, network.Address.Address, network.Mtu);
         }
+
+        using var held = tie;
 
         if (await Task.Run(() => Begin(socket)) is not 0 and var errno)
         {
@@ -60,7 +65,14 @@ internal static class NetnsRun
         }
 
         started(child);
-        return await EndOfAsync(child);
+        var end = EndOfAsync(child);
+        if (await Task.WhenAny(end, gateway.Ended) != end)
+        {
+            tie.Dispose();
+            Complaint.Write($"The driver has ended: \"{program[0]}\" has no network any more, and its connections are aborted.");
+        }
+
+        return await end;
     }
 
     private static async Task<int> EndOfAsync(Process child)
@@ -89,7 +101,7 @@ internal static class NetnsRun
     }
 
     /// <summary>Null: the helper has ended instead.</summary>
-    private static unsafe SafeFileHandle? ReceiveDevice(SafeFileHandle socket)
+    private static unsafe SafeFileHandle? ReceiveDescriptor(SafeFileHandle socket)
     {
         byte taken;
         _ = Libc.ReceiveDescriptor((int)socket.DangerousGetHandle(), &taken, 1, 0, out var passed);

@@ -177,6 +177,9 @@ public sealed class TapwireClient : IDisposable
         return _control.AskAsync(new AddGuestRequest(_control.NextId(), IpAddress.FromSystem(address), mtu), cancellationToken, (int)device.DangerousGetHandle());
     }
 
+    /// <summary>Completes, without an exception, when the control connection has ended: the driver is gone, or this client is disposed.</summary>
+    public Task Ended => _control.Ended;
+
     public void Dispose() => _control.Dispose();
 
     private Task<TapwireSocket> OpenAsync(IPEndPoint endPoint, LinkSocketType type, CancellationToken cancellationToken) =>

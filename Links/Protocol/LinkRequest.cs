@@ -205,7 +205,7 @@ public sealed record AddAddressRequest(uint Id, IpAddress Address, int PrefixLen
 /// device comes as a descriptor with the frame: attached, with IFF_VNET_HDR and IFF_NO_PI.
 /// </summary>
 /// <param name="Address">The IPv4 address that the namespace's end of the device has.</param>
-/// <param name="Mtu">The MTU of the device, 68 to 65,535.</param>
+/// <param name="Mtu">The MTU of the device, 68 to 65,535; any other number is refused.</param>
 public sealed record AddGuestRequest(uint Id, IpAddress Address, int Mtu) : LinkRequest(LinkMessageType.AddGuest, Id)
 {
     /// <summary>The device; null if none has come. Whoever handles the request disposes it, or takes it.</summary>
@@ -215,7 +215,7 @@ public sealed record AddGuestRequest(uint Id, IpAddress Address, int Mtu) : Link
 
     /// <param name="errno">A Linux errno, not 0.</param>
     /// <param name="reason">In a sentence, for the client's user.</param>
-    public LinkAnswer Refused(int errno, string reason) => new(Type, Id, errno, System.Text.Encoding.UTF8.GetBytes(reason));
+    public LinkAnswer Refused(int errno, string reason) => LinkAnswer.Refusal(Type, Id, errno, reason);
 }
 
 /// <summary>Takes an address from the stack; connections from it end with ECONNABORTED.</summary>

@@ -64,7 +64,9 @@ public static class LinkRequestCodec
         var address = Sockaddr.None;
         if (AddressAt(type) is var at and > 0 && !Sockaddr.TryRead(frame[at..], out address))
         {
-            refusal = new LinkAnswer(type, id, (int)StackError.AddressFamilyNotSupported, default);
+            const int Unsupported = (int)StackError.AddressFamilyNotSupported;
+            refusal = type == LinkMessageType.AddGuest ? LinkAnswer.Refusal(type, id, Unsupported, "The address of a guest has an unknown family; it is AF_INET.")
+                : new LinkAnswer(type, id, Unsupported, default);
             return null;
         }
 
@@ -151,7 +153,7 @@ public static class LinkRequestCodec
             LinkMessageType.ListInterfaces => new ListInterfacesRequest(id, AtMost(ReadUInt32LittleEndian(frame[16..]), LinkProtocol.MaxInterfaceEntries, "first interface")),
             LinkMessageType.AddAddress => ReadAddAddress(id, address.Endpoint.Address, frame),
             LinkMessageType.RemoveAddress => new RemoveAddressRequest(id, address.Endpoint.Address),
-            LinkMessageType.AddGuest => new AddGuestRequest(id, address.Endpoint.Address, AtMost(ReadUInt32LittleEndian(frame[44..]), ushort.MaxValue, "MTU")),
+            LinkMessageType.AddGuest => new AddGuestRequest(id, address.Endpoint.Address, (int)Math.Min(ReadUInt32LittleEndian(frame[44..]), int.MaxValue)),
             _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
         };
     }

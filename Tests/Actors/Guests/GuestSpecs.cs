@@ -159,8 +159,51 @@ public sealed class GuestSpecs() : GuestSetup("tcp { receive-buffer = 128KiB, ma
         Connect(new IpEndpoint(Support.Peer.Address, 80));
         var server = Accept(listener);
         Sys.Stop(Lifeline.Ref);
-        RunUntil(() => Peer.Ended.Contains(server) && GuestWire.Disposed);
+        RunUntil(() => Peer.Ended.Contains(server) && GuestWire.Disposed, TimeSpan.FromSeconds(40));
         Assert.Equal(StackError.ConnectionReset, server.Error);
+    }
+
+    /// <summary>A kernel sends what a program has written, also when the program has ended.</summary>
+    [Fact]
+    public void What_is_under_way_when_its_lifeline_ends_arrives()
+    {
+        var listener = Peer.Listen(80);
+        var client = Connect(new IpEndpoint(Support.Peer.Address, 80));
+        var server = Accept(listener);
+        Write(client, 1, 2, 3);
+        client.Close(Peer.Now);
+        Sys.Stop(Lifeline.Ref);
+        RunUntil(() => Peer.EndOfStream.Contains(server));
+        Assert.Equal([1, 2, 3], Peer.Received(server));
+        server.Close(Peer.Now);
+        RunUntil(() => GuestWire.Disposed);
+        Assert.Equal(StackError.None, server.Error);
+    }
+
+    [Fact]
+    public void When_the_driver_stops_it_reads_the_end_and_what_it_writes_then_arrives()
+    {
+        var listener = Peer.Listen(80);
+        var client = Connect(new IpEndpoint(Support.Peer.Address, 80));
+        var server = Accept(listener);
+        Driver.Tell(Tapwire.Messages.StopDriver.Instance);
+        RunUntil(() => EndOfStream.Contains(client));
+        Write(client, 1);
+        client.Close(Peer.Now);
+        RunUntil(() => Peer.EndOfStream.Contains(server) && GuestWire.Disposed);
+        Assert.Equal([1], Peer.Received(server));
+        Assert.Equal((StackError.None, StackError.None), (client.Error, server.Error));
+    }
+
+    [Fact]
+    public void When_the_driver_stops_a_connection_that_does_not_end_is_reset_in_time()
+    {
+        var listener = Peer.Listen(80);
+        var client = Connect(new IpEndpoint(Support.Peer.Address, 80));
+        var server = Accept(listener);
+        Driver.Tell(Tapwire.Messages.StopDriver.Instance);
+        RunUntil(() => GuestWire.Disposed && Ended.Contains(client), TimeSpan.FromSeconds(4));
+        Assert.Equal((StackError.ConnectionReset, StackError.ConnectionReset), (client.Error, server.Error));
     }
 
     [Fact]
