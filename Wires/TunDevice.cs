@@ -70,7 +70,10 @@ internal static unsafe class TunDevice
     }
 
     /// <summary>Looks at a descriptor that somebody else has opened and attached.</summary>
-    /// <returns>Null: it is a TUN device with one queue and a virtio header, without packet information, open for reading and writing. Otherwise what it is, or lacks, in a sentence.</returns>
+    /// <returns>
+    /// Null: it is a TUN device with one queue and a virtio header, open for reading and writing. Otherwise what it is, or lacks, in a sentence. Whether it has packet information
+    /// (IFF_NO_PI) does not show, because TUNGETIFF answers with that bit when there is no filter; each frame of such a device is malformed.
+    /// </returns>
     public static string? Problem(int descriptor)
     {
         var request = new InterfaceControl.Request("");
@@ -78,8 +81,6 @@ internal static unsafe class TunDevice
             return Errno == Errors.EBADFD ? "The TUN device is not attached to an interface (TUNSETIFF)." : "The descriptor is no TUN device.";
         if ((request.Flags & IFF_TAP) != 0)
             return $"{request.Name} is a TAP device; a TUN device is needed.";
-        if ((request.Flags & IFF_NO_PI) == 0)
-            return $"The TUN device {request.Name} has packet information; attach it with IFF_NO_PI.";
         if ((request.Flags & IFF_VNET_HDR) == 0)
             return $"The TUN device {request.Name} has no virtio header; attach it with IFF_VNET_HDR.";
         // The kernel spreads what is sent over all queues, and only one of them is here.

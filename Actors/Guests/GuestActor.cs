@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Settings;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Forwarding;
@@ -27,6 +28,8 @@ internal sealed class GuestActor : OwningActor, IWithTimers
     /// <summary>How long what a program has written before it ended may take to arrive. A kernel takes longer, but not with somebody else's memory.</summary>
     private static readonly TimeSpan LastBytes = TimeSpan.FromSeconds(30);
 
+    private static readonly TimeSpan StatusPatience = TimeSpan.FromSeconds(2);
+
     /// <summary>Bytes of the secret that an engine's random numbers derive from.</summary>
     private const int SecretLength = 32;
 
@@ -40,6 +43,7 @@ internal sealed class GuestActor : OwningActor, IWithTimers
     private readonly SocketContext _sockets;
     private readonly AddGuest _guest;
     private readonly GuestFlows _flows;
+    private readonly GuestPorts _ports = new(Context);
     private readonly HashSet<IActorRef> _relays = [];
     private IActorRef _stack = ActorRefs.Nobody;
     private IActorRef _wire = ActorRefs.Nobody;
@@ -100,6 +104,8 @@ internal sealed class GuestActor : OwningActor, IWithTimers
     private void Serving()
     {
         Receive<ForwardHandshake>(Relay);
+        Receive<PublishedAccept>(Relay);
+        Receive<PublishPort>(Publish);
         Receive<ForwardEcho>(Ask);
         Receive<Terminated>(gone =>
         {
@@ -124,12 +130,19 @@ internal sealed class GuestActor : OwningActor, IWithTimers
         });
         Receive<DatagramsDropped>(dropped => _flows.Drop(dropped.Count));
         Receive<GuestWireGone>(_ => Context.Stop(Self));
+        Receive<GetStatus>(_ =>
+        {
+            var known = new GuestStatus(_guest.Address, _guest.Process, null!, [.. _ports.Specs.Select(static spec => spec.ToString())], _relays.Count, _accepted, _refused, _flows.Open,
+                _flows.Accepted, _flows.Dropped);
+            _wire.Ask<TapStatus>(GetStatus.Instance, StatusPatience).PipeTo(Sender, Self, tap => known with { Wire = tap.Wire });
+        });
     }
 
     /// <summary>Lets connections end in order for a while, and then resets those that are left.</summary>
     private void Finish(TimeSpan patience)
     {
         Limit(patience);
+        _ports.Stop();
         TellRelays();
         Become(Finishing);
         SilenceWhenDone();
@@ -138,6 +151,7 @@ internal sealed class GuestActor : OwningActor, IWithTimers
     private void Finishing()
     {
         Receive<ForwardHandshake>(late => _stack.Tell(new RefuseForwarded(late.Source, late.Destination, StackError.NetworkUnreachable)));
+        Receive<PublishedAccept>(Reset);
         Receive<ForwardEcho>(late => late.Release());
         Receive<PatienceIsOver>(_ => TellRelays());
         Receive<Terminated>(gone =>
@@ -176,6 +190,7 @@ internal sealed class GuestActor : OwningActor, IWithTimers
                     Context.Stop(Self);
             });
             Receive<ForwardHandshake>(_ => { });
+            Receive<PublishedAccept>(Reset);
             Receive<ForwardEcho>(late => late.Release());
             Receive<Stopping>(_ => { });
             ReceiveAlways();
@@ -198,21 +213,48 @@ internal sealed class GuestActor : OwningActor, IWithTimers
 
     private void Relay(ForwardHandshake handshake)
     {
+        if (!TryRelay(GuestRelayActor.Props(_sockets.Stack, _stack, handshake, _driver.Pool)))
+            _stack.Tell(new RefuseForwarded(handshake.Source, handshake.Destination, StackError.NoBufferSpace));
+    }
+
+    private void Relay(PublishedAccept published)
+    {
+        // The guest's own address is no sender's that it would answer: a program beside it on the driver comes from the driver's end.
+        var peer = published.Accepted.Remote;
+        var from = peer.Address == _guest.Address ? new IpEndpoint(OwnEnd.Address, 0) : peer;
+        if (!TryRelay(PublishedRelayActor.Props(_sockets.Stack, _stack, published.Accepted, from, new IpEndpoint(_guest.Address, published.Spec.Port), _driver.Pool)))
+            Reset(published);
+    }
+
+    private void Reset(PublishedAccept published) => _sockets.Stack.Tell(new Abort(published.Accepted.Id));
+
+    /// <returns>False: there is no room.</returns>
+    private bool TryRelay(Props relay)
+    {
         if (_relays.Count >= Limits.MaxConnections)
         {
             _refused++;
             _refusals.Warn(_log, "A connection of guest {Guest} finds no room: {MaxConnections} are there (tapwire.guests.max-connections)", _guest.Address, Limits.MaxConnections);
-            _stack.Tell(new RefuseForwarded(handshake.Source, handshake.Destination, StackError.NoBufferSpace));
-            return;
+            return false;
         }
 
         _accepted++;
-        _relays.Add(Context.Watch(Context.ActorOf(GuestRelayActor.Props(_sockets.Stack, _stack, handshake, _driver.Pool).WithDispatcher(_shard.Dispatcher))));
+        _relays.Add(Context.Watch(Context.ActorOf(relay.WithDispatcher(_shard.Dispatcher))));
+        return true;
+    }
+
+    private void Publish(PublishPort publish)
+    {
+        var spec = publish.Spec;
+        var props = spec.Transport == Transport.Tcp
+            ? PublishActor.Props(_sockets.Stack, spec, _driver.Settings.ServeBacklog, Sender)
+            : PublishDatagramActor.Props(_sockets.Stack, _stack, spec, new IpEndpoint(_guest.Address, spec.Port), Sender);
+        _ports.Add(spec, props.WithDispatcher(_shard.Dispatcher), Sender);
     }
 
     private void Pass(ForwardDatagram datagram)
     {
-        if (!_flows.Pass(datagram, () => GuestFlowActor.Props(_sockets.Stack, _stack, datagram.Source, datagram.Destination, Limits.FlowIdle).WithDispatcher(_shard.Dispatcher)))
+        if (!_ports.Pass(datagram) && !_flows.Pass(datagram, () => GuestFlowActor.Props(_sockets.Stack, _stack, datagram.Source, datagram.Destination, Limits.FlowIdle).WithDispatcher(_shard.Dispatcher)))
             _refusals.Warn(_log, "A datagram of guest {Guest} finds no room: {MaxFlows} flows are there (tapwire.guests.max-flows)", _guest.Address, Limits.MaxFlows);
     }
 
@@ -232,7 +274,7 @@ internal sealed class GuestActor : OwningActor, IWithTimers
     }
 
     /// <returns>False: it is the lifeline, or the actor of the wire or of the stack, without which nothing is left to do.</returns>
-    private bool Forget(IActorRef gone) => _relays.Remove(gone) || _flows.Remove(gone);
+    private bool Forget(IActorRef gone) => _relays.Remove(gone) || _flows.Remove(gone) || _ports.Remove(gone);
 
     /// <summary>The driver's stack → GuestActor: what has come of an echo request.</summary>
     private sealed record EchoAnswered(ForwardedEcho Echo, StackError Result) : IOwnsBuffers, IDeadLetterSuppression

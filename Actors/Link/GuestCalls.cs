@@ -11,6 +11,10 @@ namespace Tapwire.Actors.Link;
 /// <summary>Requests to serve another network namespace, as guests of the driver. A guest gives a program no more than sockets do, so whoever may use the link may be one.</summary>
 internal static class GuestCalls
 {
+    // IPPROTO_TCP, IPPROTO_UDP.
+    private const int Tcp = 6;
+    private const int Udp = 17;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <summary>The answer of a driver that stops to a request of any kind, whose descriptor is closed.</summary>
@@ -23,8 +27,30 @@ internal static class GuestCalls
     /// <summary>Closes what a request has brought, when nobody will handle it.</summary>
     public static void Drop(LinkRequest request) => (request as AddGuestRequest)?.Device?.Dispose();
 
-    /// <summary>Asks the actor that has the guests, and answers the session. The guest ends with the session.</summary>
-    public static void Ask(AddGuestRequest request, IActorRef guests, IActorRef session, IActorRef self)
+    /// <summary>Asks the actor that has the guests, and answers the session. A guest ends with the session that has added it.</summary>
+    public static void Ask(LinkCall call, IActorRef guests, IActorRef session, IActorRef self)
+    {
+        if (call.Request is AddGuestRequest add)
+            Add(add, call.Peer.ProcessId, guests, session, self);
+        else
+            Publish((PublishRequest)call.Request, guests, session, self);
+    }
+
+    private static void Publish(PublishRequest request, IActorRef guests, IActorRef session, IActorRef self)
+    {
+        if (request.Protocol is not (Tcp or Udp) || request.Listen.Port == 0 || request.Port == 0)
+        {
+            session.Tell(new LinkReply(request.Refused((int)StackError.InvalidArgument, "A published port is of TCP or UDP, and neither port is 0.")));
+            return;
+        }
+
+        var spec = new PublishSpec(request.Protocol == Tcp ? Transport.Tcp : Transport.Udp, request.Listen, request.Port);
+        guests.Ask<GuestAnswer>(new PublishPort(spec, session), Patience).PipeTo(session, self,
+            answer => new LinkReply(answer.Error == 0 ? request.Done() : request.Refused(answer.Error, answer.Reason)),
+            _ => new LinkReply(request.Failed(StackError.TimedOut)));
+    }
+
+    private static void Add(AddGuestRequest request, int process, IActorRef guests, IActorRef session, IActorRef self)
     {
         if (request.Device is not { } device)
         {
@@ -42,7 +68,7 @@ internal static class GuestCalls
         try
         {
             var wire = TapWire.Adopt(device.Take(), $"guest-{request.Address}", request.Mtu, TapWire.GuestOffloads);
-            guests.Ask<GuestAnswer>(new AddGuest(wire, request.Address, session), Patience).PipeTo(session, self,
+            guests.Ask<GuestAnswer>(new AddGuest(wire, request.Address, session, process), Patience).PipeTo(session, self,
                 answer => new LinkReply(answer.Error == 0 ? request.Done() : request.Refused(answer.Error, answer.Reason)),
                 _ => new LinkReply(request.Failed(StackError.TimedOut)));
         }

@@ -81,6 +81,7 @@ public enum LinkMessageType : ushort
     RemoveRoute = 24,
     ListInterfaces = 25,
     AddGuest = 26,
+    Publish = 27,
 }
 
 /// <summary>Errors of the link itself that no <see cref="Tapwire.Stack.StackError"/> has, as Linux errno numbers.</summary>

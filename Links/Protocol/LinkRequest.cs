@@ -218,6 +218,18 @@ public sealed record AddGuestRequest(uint Id, IpAddress Address, int Mtu) : Link
     public LinkAnswer Refused(int errno, string reason) => LinkAnswer.Refusal(Type, Id, errno, reason);
 }
 
+/// <summary>Has a port of the driver's lead to the guest that this session has added last, until that ends. The guest sees the peers' own addresses.</summary>
+/// <param name="Listen">An address of the driver's, or the wildcard, and a port other than 0.</param>
+/// <param name="Protocol">IPPROTO_TCP (6) or IPPROTO_UDP (17).</param>
+/// <param name="Port">The guest's port, not 0.</param>
+public sealed record PublishRequest(uint Id, IpEndpoint Listen, int Protocol, ushort Port) : LinkRequest(LinkMessageType.Publish, Id)
+{
+    public LinkAnswer Done() => Succeeded();
+
+    /// <inheritdoc cref="AddGuestRequest.Refused"/>
+    public LinkAnswer Refused(int errno, string reason) => LinkAnswer.Refusal(Type, Id, errno, reason);
+}
+
 /// <summary>Takes an address from the stack; connections from it end with ECONNABORTED.</summary>
 public sealed record RemoveAddressRequest(uint Id, IpAddress Address) : LinkRequest(LinkMessageType.RemoveAddress, Id)
 {

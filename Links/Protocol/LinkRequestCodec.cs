@@ -65,7 +65,7 @@ public static class LinkRequestCodec
         if (AddressAt(type) is var at and > 0 && !Sockaddr.TryRead(frame[at..], out address))
         {
             const int Unsupported = (int)StackError.AddressFamilyNotSupported;
-            refusal = type == LinkMessageType.AddGuest ? LinkAnswer.Refusal(type, id, Unsupported, "The address of a guest has an unknown family; it is AF_INET.")
+            refusal = type is LinkMessageType.AddGuest or LinkMessageType.Publish ? LinkAnswer.Refusal(type, id, Unsupported, "The address has an unknown family; it is AF_INET.")
                 : new LinkAnswer(type, id, Unsupported, default);
             return null;
         }
@@ -116,6 +116,7 @@ public static class LinkRequestCodec
         LinkMessageType.RemoveAddress => 48,
         LinkMessageType.ListInterfaces => 24,
         LinkMessageType.AddGuest => 48,
+        LinkMessageType.Publish => 56,
         _ => InterfaceRequestCodec.HeadOf(type) is > 0 and var head ? head : -1,
     };
 
@@ -123,7 +124,7 @@ public static class LinkRequestCodec
     private static int AddressAt(LinkMessageType type) => type switch
     {
         LinkMessageType.Connect or LinkMessageType.Bind or LinkMessageType.Path => AfterHandle,
-        LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress or LinkMessageType.AddGuest => 16,
+        LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress or LinkMessageType.AddGuest or LinkMessageType.Publish => 16,
         _ => 0,
     };
 
@@ -154,6 +155,7 @@ public static class LinkRequestCodec
             LinkMessageType.AddAddress => ReadAddAddress(id, address.Endpoint.Address, frame),
             LinkMessageType.RemoveAddress => new RemoveAddressRequest(id, address.Endpoint.Address),
             LinkMessageType.AddGuest => new AddGuestRequest(id, address.Endpoint.Address, (int)Math.Min(ReadUInt32LittleEndian(frame[44..]), int.MaxValue)),
+            LinkMessageType.Publish => new PublishRequest(id, address.Endpoint, (int)Math.Min(ReadUInt32LittleEndian(frame[44..]), int.MaxValue), ReadUInt16LittleEndian(frame[48..])),
             _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
         };
     }
@@ -235,6 +237,11 @@ public static class LinkRequestCodec
             case AddGuestRequest add:
                 Sockaddr.From(new(add.Address, 0)).WriteTo(frame[16..]);
                 WriteUInt32LittleEndian(frame[44..], (uint)add.Mtu);
+                break;
+            case PublishRequest publish:
+                Sockaddr.From(publish.Listen).WriteTo(frame[16..]);
+                WriteUInt32LittleEndian(frame[44..], (uint)publish.Protocol);
+                WriteUInt16LittleEndian(frame[48..], publish.Port);
                 break;
             case InterfaceRequest change:
                 InterfaceRequestCodec.Write(change, frame);

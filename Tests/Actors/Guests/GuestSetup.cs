@@ -62,7 +62,7 @@ public abstract class GuestSetup : DriverSetup
 
     internal GuestAnswer Add(MemoryWire wire, IActorRef lifeline)
     {
-        Session.Send(Driver, new AddGuest(wire, Address, lifeline));
+        Session.Send(Driver, new AddGuest(wire, Address, lifeline, Environment.ProcessId));
         RunUntil(() => Session.HasMessages);
         return Session.ExpectMsg<GuestAnswer>();
     }

@@ -190,8 +190,10 @@ public sealed class GuestSpecs() : GuestSetup("tcp { receive-buffer = 128KiB, ma
         RunUntil(() => EndOfStream.Contains(client));
         Write(client, 1);
         client.Close(Peer.Now);
-        RunUntil(() => Peer.EndOfStream.Contains(server) && GuestWire.Disposed);
+        RunUntil(() => Peer.EndOfStream.Contains(server));
         Assert.Equal([1], Peer.Received(server));
+        server.Close(Peer.Now);
+        RunUntil(() => GuestWire.Disposed);
         Assert.Equal((StackError.None, StackError.None), (client.Error, server.Error));
     }
 

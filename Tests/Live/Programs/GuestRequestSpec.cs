@@ -20,7 +20,7 @@ public sealed class GuestRequestSpec
         10.99.0.9: EADDRINUSE A guest cannot have the address 10.99.0.9, which is a gateway of the driver's.
         family 0: EAFNOSUPPORT The address of a guest is an IPv4 address.
         family 10: EAFNOSUPPORT The address of a guest is an IPv4 address.
-        family 99: EAFNOSUPPORT The address of a guest has an unknown family; it is AF_INET.
+        family 99: EAFNOSUPPORT The address has an unknown family; it is AF_INET.
         MTU 0: EINVAL The MTU of a guest's device is 68 to 65535, not 0.
         MTU 67: EINVAL The MTU of a guest's device is 68 to 65535, not 67.
         MTU 65536: EINVAL The MTU of a guest's device is 68 to 65535, not 65536.
@@ -29,10 +29,9 @@ public sealed class GuestRequestSpec
         /dev/null: EINVAL The descriptor is no TUN device.
         unattached: EINVAL The TUN device is not attached to an interface (TUNSETIFF).
         TAP: EINVAL guest3 is a TAP device; a TUN device is needed.
-        packet information: EINVAL The TUN device guest4 has packet information; attach it with IFF_NO_PI.
-        no header: EINVAL The TUN device guest5 has no virtio header; attach it with IFF_VNET_HDR.
-        queues: EINVAL The TUN device guest6 has several queues; attach it without IFF_MULTI_QUEUE.
-        read only: EINVAL The TUN device guest7 is not open for reading and writing.
+        no header: EINVAL The TUN device guest4 has no virtio header; attach it with IFF_VNET_HDR.
+        queues: EINVAL The TUN device guest5 has several queues; attach it without IFF_MULTI_QUEUE.
+        read only: EINVAL The TUN device guest6 is not open for reading and writing.
         first: 0 
         twice in a session: EBUSY The TUN device is a guest's already.
         twice in two sessions: EBUSY The TUN device is a guest's already.
