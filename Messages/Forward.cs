@@ -60,7 +60,7 @@ public sealed record ForwardEcho(ForwardedEcho Echo) : IOwnsBuffers, IDeadLetter
     public void Release() => Echo.Release();
 }
 
-/// <summary>GuestActor → StackActor: what the host that was asked has answered.</summary>
+/// <summary>GuestEchoActor → StackActor: what the host that was asked has answered.</summary>
 /// <param name="Result">None for a reply.</param>
 public sealed record AnswerEcho(ForwardedEcho Echo, StackError Result) : IOwnsBuffers, IDeadLetterSuppression
 {

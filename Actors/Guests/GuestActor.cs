@@ -22,9 +22,6 @@ internal sealed class GuestActor : OwningActor, IWithTimers
     /// <summary>The stack's own end of the wire, which the guest never sees: the IPv4 dummy address (RFC 7600, 4.8).</summary>
     internal static readonly IpPrefix OwnEnd = IpPrefix.Parse("192.0.0.8/32");
 
-    /// <summary>How long another host may take to answer an echo request. Nobody waits longer for one.</summary>
-    private static readonly TimeSpan EchoPatience = TimeSpan.FromSeconds(10);
-
     /// <summary>How long what a program has written before it ended may take to arrive. A kernel takes longer, but not with somebody else's memory.</summary>
     private static readonly TimeSpan LastBytes = TimeSpan.FromSeconds(30);
 
@@ -45,9 +42,9 @@ internal sealed class GuestActor : OwningActor, IWithTimers
     private readonly GuestFlows _flows;
     private readonly GuestPorts _ports = new(Context);
     private readonly HashSet<IActorRef> _relays = [];
+    private readonly HashSet<IActorRef> _echoes = [];
     private IActorRef _stack = ActorRefs.Nobody;
     private IActorRef _wire = ActorRefs.Nobody;
-    private int _echoes;
     private long _accepted;
     private long _refused;
     private bool _ownsWire = true;
@@ -123,11 +120,6 @@ internal sealed class GuestActor : OwningActor, IWithTimers
     private void ReceiveAlways()
     {
         Receive<ForwardDatagram>(Pass);
-        Receive<EchoAnswered>(answered =>
-        {
-            _echoes--;
-            _stack.Tell(new AnswerEcho(answered.Echo, answered.Result));
-        });
         Receive<DatagramsDropped>(dropped => _flows.Drop(dropped.Count));
         Receive<GuestWireGone>(_ => Context.Stop(Self));
         Receive<GetStatus>(_ =>
@@ -261,24 +253,16 @@ internal sealed class GuestActor : OwningActor, IWithTimers
     private void Ask(ForwardEcho request)
     {
         var echo = request.Echo;
-        if (_echoes >= Limits.MaxFlows)
+        if (_echoes.Count >= Limits.MaxFlows)
         {
             _flows.Drop();
             echo.Release();
             return;
         }
 
-        _echoes++;
-        _sockets.Stack.Ask<PingAnswer>(new Ping(echo.Destination, echo.Size, EchoPatience), 2 * EchoPatience).PipeTo(Self, ActorRefs.NoSender,
-            answer => new EchoAnswered(echo, answer.Error), _ => new EchoAnswered(echo, StackError.TimedOut));
+        _echoes.Add(Context.Watch(Context.ActorOf(GuestEchoActor.Props(_sockets.Stack, _stack, echo).WithDispatcher(_shard.Dispatcher))));
     }
 
     /// <returns>False: it is the lifeline, or the actor of the wire or of the stack, without which nothing is left to do.</returns>
-    private bool Forget(IActorRef gone) => _relays.Remove(gone) || _flows.Remove(gone) || _ports.Remove(gone);
-
-    /// <summary>The driver's stack → GuestActor: what has come of an echo request.</summary>
-    private sealed record EchoAnswered(ForwardedEcho Echo, StackError Result) : IOwnsBuffers, IDeadLetterSuppression
-    {
-        public void Release() => Echo.Release();
-    }
+    private bool Forget(IActorRef gone) => _relays.Remove(gone) || _flows.Remove(gone) || _ports.Remove(gone) || _echoes.Remove(gone);
 }

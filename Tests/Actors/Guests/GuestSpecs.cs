@@ -209,6 +209,63 @@ public sealed class GuestSpecs() : GuestSetup("tcp { receive-buffer = 128KiB, ma
     }
 
     [Fact]
+    public void A_published_port_leads_to_it_from_the_peers_own_address()
+    {
+        Assert.Equal(GuestAnswer.Done, Publish("tcp:8080=80"));
+        Assert.Equal(StackError.None, Guest.Tcp.Listen(new IpEndpoint(IpAddress.AnyV4, 80), 4, default, out var listener));
+        var client = Peer.Connect(8080);
+        var server = AcceptAtGuest(listener!);
+        Peer.Send(client, [1, 2]);
+        Assert.Equal((client.Local, new IpEndpoint(Address, 80)), (server.Remote, server.Local));
+        RunUntil(() => Received(server).Length == 2);
+        Write(server, 3);
+        server.Close(Peer.Now);
+        RunUntil(() => Peer.EndOfStream.Contains(client));
+        Assert.Equal([3], Peer.Received(client));
+        client.Close(Peer.Now);
+        RunUntil(() => Peer.Ended.Contains(client) && Ended.Contains(server));
+        Assert.Equal((StackError.None, StackError.None), (client.Error, server.Error));
+
+        listener!.Close(Peer.Now);
+        var refused = Peer.Connect(8080);
+        RunUntil(() => Peer.Ended.Contains(refused));
+        Assert.Equal(StackError.ConnectionReset, refused.Error);
+        Assert.Equal((int)StackError.AddressInUse, Publish("tcp:8080").Error);
+    }
+
+    [Fact]
+    public void A_published_port_of_datagrams_is_the_guests_own()
+    {
+        Assert.Equal(GuestAnswer.Done, Publish("udp:5353=53"));
+        Assert.Equal(StackError.None, Guest.Udp.Bind(new IpEndpoint(default, 53), new(), out var server));
+        Assert.Equal(StackError.None, Peer.Stack.Udp.Bind(default, new(), out var client));
+        Assert.Equal(StackError.None, client!.Send(Bytes([7]), new IpEndpoint(Address, 5353), Peer.Now));
+        PacketBuffer? data = null;
+        IpEndpoint from = default;
+        RunUntil(() => server!.TryReceive(out data, out from));
+        Assert.Equal(new IpEndpoint(Support.Peer.Address, client.Local.Port), from);
+        Assert.Equal(StackError.None, server!.Send(data!, from, Peer.Now));
+        RunUntil(() => client.TryReceive(out data, out from));
+        Assert.Equal((7, new IpEndpoint(Address, 5353)), (data!.Span[0], from));
+        data.Release();
+        client.Close();
+        server.Close();
+    }
+
+    [Fact]
+    public void Its_published_ports_are_closed_with_it()
+    {
+        Assert.Equal(GuestAnswer.Done, Publish("tcp:8080=80"));
+        Assert.Equal(GuestAnswer.Done, Publish("udp:8080=80"));
+        Sys.Stop(Lifeline.Ref);
+        RunUntil(() => GuestWire.Disposed);
+        var late = Peer.Connect(8080);
+        RunUntil(() => Peer.Ended.Contains(late));
+        Assert.Equal(StackError.ConnectionRefused, late.Error);
+        Assert.NotEqual(0, Publish("tcp:8080").Error);
+    }
+
+    [Fact]
     public void It_ends_with_itsGuestWire()
     {
         var listener = Peer.Listen(80);
