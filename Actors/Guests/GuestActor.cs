@@ -214,11 +214,15 @@ internal sealed class GuestActor : OwningActor, IWithTimers
         // The guest's own address is no sender's that it would answer: a program beside it on the driver comes from the driver's end.
         var peer = published.Accepted.Remote;
         var from = peer.Address == _guest.Address ? new IpEndpoint(OwnEnd.Address, 0) : peer;
-        if (!TryRelay(PublishedRelayActor.Props(_sockets.Stack, _stack, published.Accepted, from, new IpEndpoint(_guest.Address, published.Spec.Port), _driver.Pool)))
+        if (!TryRelay(PublishedRelayActor.Props(StackOf(published.Spec), _stack, published.Accepted, from, new IpEndpoint(_guest.Address, published.Spec.Port), _driver.Pool)))
             Reset(published);
     }
 
-    private void Reset(PublishedAccept published) => _sockets.Stack.Tell(new Abort(published.Accepted.Id));
+    private void Reset(PublishedAccept published) => StackOf(published.Spec).Tell(new Abort(published.Accepted.Id));
+
+    /// <summary>The stack of the shard that has the port, which may be another one than this guest's.</summary>
+    private IActorRef StackOf(PublishSpec spec) =>
+        (spec.Transport == Transport.Tcp ? _sockets.ForTcp(spec.Listen.Port) : _sockets.ForUdp(spec.Listen.Port)).Stack;
 
     /// <returns>False: there is no room.</returns>
     private bool TryRelay(Props relay)
@@ -239,8 +243,8 @@ internal sealed class GuestActor : OwningActor, IWithTimers
     {
         var spec = publish.Spec;
         var props = spec.Transport == Transport.Tcp
-            ? PublishActor.Props(_sockets.Stack, spec, _driver.Settings.ServeBacklog, Sender)
-            : PublishDatagramActor.Props(_sockets.Stack, _stack, spec, new IpEndpoint(_guest.Address, spec.Port), Sender);
+            ? PublishActor.Props(StackOf(spec), spec, _driver.Settings.ServeBacklog, Sender)
+            : PublishDatagramActor.Props(StackOf(spec), _stack, spec, new IpEndpoint(_guest.Address, spec.Port), Sender);
         _ports.Add(spec, props.WithDispatcher(_shard.Dispatcher), Sender);
     }
 

@@ -102,6 +102,38 @@ public sealed class NetnsPublishSpec(NetnsPath path) : IClassFixture<NetnsPath>
         served.Stop(TapwireProgram.SIGINT);
     }
 
+    /// <summary>A guest is one shard's, and a port may be another's.</summary>
+    [SkippableFact]
+    public async Task With_several_shards_every_guest_has_its_ports()
+    {
+        path.Need("python3");
+        using var driver = LiveDriver.Start("tapwire.shards = 2");
+        List<TapwireProgram> servers = [];
+        for (var i = 0; i < 3; i++)
+        {
+            servers.Add(TapwireProgram.Start(driver.Namespace, "run", "--netns", "--link", driver.LinkPath, "--publish", $"tcp:{8080 + i}=80,udp:{5050 + i}=53", "--", "python3", "-c", Server));
+            servers[i].WaitForLine("ready");
+        }
+
+        for (var i = 0; i < servers.Count; i++)
+        {
+            for (var connection = 0; connection < 4; connection++)
+            {
+                await using var stream = await driver.ConnectFromKernelAsync(8080 + i);
+                stream.Socket.Shutdown(SocketShutdown.Send);
+                Assert.StartsWith("0 from", await new StreamReader(stream).ReadToEndAsync(), StringComparison.Ordinal);
+            }
+
+            using var datagrams = driver.BindInKernel();
+            await datagrams.SendToAsync("hello"u8.ToArray(), new IPEndPoint(IPAddress.Parse(LiveDriver.Address), 5050 + i));
+            var answer = await datagrams.ReceiveFromAsync(new byte[100], new IPEndPoint(IPAddress.Any, 0)).WaitAsync(TimeSpan.FromSeconds(60));
+            Assert.Equal(5050 + i, ((IPEndPoint)answer.RemoteEndPoint).Port);
+        }
+
+        servers.ForEach(static server => server.Stop());
+        driver.StopCleanly();
+    }
+
     private static async Task<SocketError> ErrorOfAsync(Socket socket, int port)
     {
         try
