@@ -44,8 +44,12 @@ class Session:
         assert self.socket.sendmsg([bytes], rights) == len(bytes)
 
     def answer(self):
-        length, _, _, _, error = struct.unpack("<IHHIi", self.read(16))
-        return error, self.read(length - 16).decode(errors="replace")
+        """The next answer to a request to serve a namespace; those to others, which may come before or behind it, are skipped."""
+        while True:
+            length, type, _, _, error = struct.unpack("<IHHIi", self.read(16))
+            body = self.read(length - 16)
+            if type == 0x8000 | 26:
+                return error, body.decode()
 
     def ask(self, bytes, *passed):
         self.send(bytes, *passed)
@@ -102,7 +106,6 @@ session, tun = Session(), device(GUEST)
 for i in range(50):
     session.send(struct.pack("<IHHIiII", 24, 25, 0, 1, 0, 0, 0))
 session.send(frame("10.1.0.2"), tun)
-answers = [session.answer() for _ in range(50)]
 tell("behind others", session.answer())
 session.close()
 
