@@ -166,7 +166,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// <summary>Registers the handlers that all states before the stop share.</summary>
     private void ReceiveAlways()
     {
-        Receive<GetStatus>(_ => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, _link, _proxy).PipeTo(Sender, Self));
+        Receive<GetStatus>(_ => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, _link, _proxy, Context.Child("guests")).PipeTo(Sender, Self));
         Receive<Terminated>(gone =>
         {
             Forget(gone.ActorRef);
@@ -175,6 +175,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         });
         Receive<StopDriver>(_ => Stop());
         Receive<AddGuest>(add => Context.Child("guests").Forward(add));
+        Receive<PublishPort>(publish => Context.Child("guests").Forward(publish));
         Receive<InterfaceCommand>(command => _waiting.Add(command, Sender));
     }
 

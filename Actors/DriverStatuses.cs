@@ -14,19 +14,21 @@ internal static class DriverStatuses
     /// <param name="taps">The shards' tap actors of each interface.</param>
     /// <param name="link">Nobody if there is no link.</param>
     /// <param name="proxy">Nobody if no port is served.</param>
+    /// <param name="guests">The actor that has the guests.</param>
     /// <exception cref="AskTimeoutException">An actor does not answer.</exception>
-    public static async Task<DriverStatus> AskAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceTaps> taps, IActorRef link, IActorRef proxy)
+    public static async Task<DriverStatus> AskAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceTaps> taps, IActorRef link, IActorRef proxy, IActorRef guests)
     {
         var askedStacks = AskAllAsync<StackStatus>(stacks);
         var askedTaps = Task.WhenAll(taps.Select(static each => WireOfAsync(each)));
         var askedLink = AskAsync(link, new LinkStatus(0, 0));
+        var askedGuests = AskAsync(guests, new GuestsStatus([]));
         var ports = await AskAsync(proxy, new ProxyStatus([]));
         var stack = StatusTotals.Of(await askedStacks);
         var (sessions, sockets) = await askedLink;
         // An interface that is added or removed meanwhile may be in one of the answers only; the join leaves it out.
         var interfaces = (await askedTaps).Join(stack.Interfaces, static wire => wire.Name, static part => part.Name,
             static (wire, part) => new InterfaceStatus(part.Name, wire.Status, part.Addresses, part.Routes));
-        return new DriverStatus(stack.Uptime, [.. interfaces], sessions, sockets, ports.Ports, stack.ConnectionCount,
+        return new DriverStatus(stack.Uptime, [.. interfaces], sessions, sockets, ports.Ports, (await askedGuests).Guests, stack.ConnectionCount,
             stack.Connections, stack.BuffersRented, stack.Counters);
     }
 

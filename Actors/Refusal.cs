@@ -1,3 +1,4 @@
+using Tapwire.Actors.Guests;
 using Tapwire.Actors.Link;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -13,6 +14,7 @@ internal static class Refusal
     {
         // A connection that the stack gives to an owner that is gone is aborted.
         Accepted accepted => new Abort(accepted.Id),
+        PublishedAccept published => new Abort(published.Accepted.Id),
         Connecting connecting => new Abort(connecting.Id),
         Bound bound => new Unbind(bound.Id),
         Listening listening => new Unlisten(listening.Id),

@@ -155,7 +155,16 @@ internal sealed class RunningDriver : IAsyncDisposable
     /// <exception cref="CommandFailedException">The driver refuses, or does not answer.</exception>
     public async Task AddGuestAsync(IWire wire, IpAddress address)
     {
-        var answer = await AskAsync<GuestAnswer>(new AddGuest(wire, address, ActorRefs.Nobody), Patience, CancellationToken.None);
+        var answer = await AskAsync<GuestAnswer>(new AddGuest(wire, address, ActorRefs.Nobody, Environment.ProcessId), Patience, CancellationToken.None);
+        if (answer.Error != 0)
+            throw new CommandFailedException(answer.Reason);
+    }
+
+    /// <summary>Has a port of the driver's lead to the guest that was added last.</summary>
+    /// <exception cref="CommandFailedException">The driver refuses, or does not answer.</exception>
+    public async Task PublishAsync(PublishSpec spec)
+    {
+        var answer = await AskAsync<GuestAnswer>(new PublishPort(spec, ActorRefs.Nobody), Patience, CancellationToken.None);
         if (answer.Error != 0)
             throw new CommandFailedException(answer.Reason);
     }

@@ -32,6 +32,13 @@ internal static class StatusText
                 + $"{port.GetProperty("refused")} refused, {port.GetProperty("failed")} failed, {port.GetProperty("datagramsDropped")} datagrams dropped");
         }
 
+        // A driver before 0.15 has no guests.
+        if (status.TryGetProperty("guests", out var guests))
+        {
+            foreach (var guest in guests.EnumerateArray())
+                PrintGuest(guest);
+        }
+
         Console.WriteLine($"connections  {status.GetProperty("connectionCount")}");
         Console.WriteLine();
         var connections = status.GetProperty("connections");
@@ -64,6 +71,18 @@ internal static class StatusText
             return;
         foreach (var route in routes.EnumerateArray().Where(static route => route.GetProperty("gateway").GetString() is { Length: > 0 }))
             Console.WriteLine($"route        {route.GetProperty("destination")} via {route.GetProperty("gateway")}");
+    }
+
+    private static void PrintGuest(JsonElement guest)
+    {
+        var wire = guest.GetProperty("wire");
+        Console.WriteLine($"guest        {guest.GetProperty("address")}, process {guest.GetProperty("process")}: "
+            + $"{guest.GetProperty("connections")} connections, {guest.GetProperty("accepted")} so far, {guest.GetProperty("refused")} refused; "
+            + $"{guest.GetProperty("flows")} flows, {guest.GetProperty("flowsAccepted")} so far; {guest.GetProperty("datagramsDropped")} datagrams dropped");
+        Console.WriteLine($"             sends {wire.GetProperty("framesReceived")} frames, {wire.GetProperty("bytesReceived")} bytes; "
+            + $"receives {wire.GetProperty("framesSent")} frames, {wire.GetProperty("bytesSent")} bytes");
+        if (guest.GetProperty("published") is var published && published.GetArrayLength() > 0)
+            Console.WriteLine($"             published {string.Join(", ", published.EnumerateArray())}");
     }
 
     private static Table Plain(params string[] columns)

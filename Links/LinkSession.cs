@@ -144,9 +144,14 @@ public sealed unsafe class LinkSession : WatchedDescriptor
     public override void Dispose()
     {
         Break();
+        DropPassed();
+        base.Dispose();
+    }
+
+    private void DropPassed()
+    {
         _passed?.Dispose();
         _passed = null;
-        base.Dispose();
     }
 
     /// <summary>Parses one frame, or the hello. False: it is not complete yet.</summary>
@@ -167,14 +172,21 @@ public sealed unsafe class LinkSession : WatchedDescriptor
 
         var length = LinkRequestCodec.FrameLength(bytes, LinkProtocol.MaxRequest);
         if (length == 0 || bytes.Length < length)
+        {
+            // It belongs to a frame that has begun, or to none: earlier frames may have been read together with the one that it came with.
+            if (bytes.IsEmpty)
+                DropPassed();
             return false;
+        }
+
         var request = LinkRequestCodec.Read(bytes[..length], out var refusal);
         _inputStart += length;
         if (request is AddGuestRequest guest)
+        {
             request = guest with { Device = _passed };
-        else
-            _passed?.Dispose();
-        _passed = null;
+            _passed = null;
+        }
+
         if (request is null)
         {
             SendFrame(refusal!, null);

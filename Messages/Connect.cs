@@ -15,6 +15,9 @@ public sealed record Connect(IpEndpoint Remote, SocketId? Binding, TcpSocketOpti
     /// <summary>After <see cref="Connected"/> no message follows, as with an <see cref="Accepted"/> connection, until an actor has sent <see cref="Attach"/>:
     /// for a connection that another actor will own.</summary>
     public bool Hold { get; init; }
+
+    /// <summary>The end to connect from; unspecified parts are chosen. A stack with a guest may have any address but the guest's. Ignored with a <see cref="Binding"/>.</summary>
+    public IpEndpoint Local { get; init; }
 }
 
 /// <summary>StackActor → ConnectionActor: the handshake has begun. <see cref="Abort"/> cancels it.</summary>

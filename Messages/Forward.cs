@@ -51,7 +51,8 @@ public sealed record ReturnDatagram(PacketBuffer Data, IpEndpoint From, IpEndpoi
 
 /// <summary>GuestFlowActor → StackActor: tell the guest why a datagram has not arrived. No answer.</summary>
 /// <param name="Source">The guest's end.</param>
-public sealed record RefuseDatagram(IpEndpoint Source, IpEndpoint Destination, StackError Reason) : IDeadLetterSuppression;
+/// <param name="Mtu">With MessageTooLong: the largest packet that arrives, in bytes.</param>
+public sealed record RefuseDatagram(IpEndpoint Source, IpEndpoint Destination, StackError Reason, int Mtu = 0) : IDeadLetterSuppression;
 
 /// <summary>StackActor → GuestActor: an echo request of the guest's. Answered by <see cref="AnswerEcho"/>.</summary>
 public sealed record ForwardEcho(ForwardedEcho Echo) : IOwnsBuffers, IDeadLetterSuppression
@@ -59,7 +60,7 @@ public sealed record ForwardEcho(ForwardedEcho Echo) : IOwnsBuffers, IDeadLetter
     public void Release() => Echo.Release();
 }
 
-/// <summary>GuestActor → StackActor: what the host that was asked has answered.</summary>
+/// <summary>GuestEchoActor → StackActor: what the host that was asked has answered.</summary>
 /// <param name="Result">None for a reply.</param>
 public sealed record AnswerEcho(ForwardedEcho Echo, StackError Result) : IOwnsBuffers, IDeadLetterSuppression
 {

@@ -4,9 +4,9 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Messages;
 
 /// <summary>
-/// Anyone → DriverActor, StackActor, TapActor, LinkActor, ProxyActor or CableActor: report your status. Answered by <see cref="DriverStatus"/>,
-/// <see cref="StackStatus"/>, <see cref="TapStatus"/>, <see cref="LinkStatus"/>, <see cref="ProxyStatus"/> or <see cref="CableStatus"/>, in every state.
-/// Driver, proxy and cable ask their children the same; a driver that stops refuses. An actor that is gone does not answer, so senders set a time-out.
+/// Anyone → DriverActor, StackActor, TapActor, LinkActor, ProxyActor, GuestsActor or CableActor: report your status. Answered by <see cref="DriverStatus"/>,
+/// <see cref="StackStatus"/>, <see cref="TapStatus"/>, <see cref="LinkStatus"/>, <see cref="ProxyStatus"/>, <see cref="GuestsStatus"/> or <see cref="CableStatus"/>, in every state.
+/// Driver, proxy, guests and cable ask their children the same; a driver that stops refuses. An actor that is gone does not answer, so senders set a time-out.
 /// </summary>
 public sealed class GetStatus
 {
@@ -24,6 +24,9 @@ public sealed record TapStatus(WireStatus Wire);
 /// <param name="Sessions">Number of control connections of applications.</param>
 /// <param name="Sockets">Number of sockets of applications.</param>
 public sealed record LinkStatus(int Sessions, int Sockets);
+
+/// <summary>GuestsActor's answer.</summary>
+public sealed record GuestsStatus(IReadOnlyList<GuestStatus> Guests);
 
 /// <summary>StackActor's answer.</summary>
 /// <param name="Interfaces">The stack's state of each interface, in the order in which they were added.</param>

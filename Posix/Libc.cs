@@ -31,6 +31,8 @@ internal static unsafe partial class Libc
     public const int F_SETFD = 2;
     public const int F_GETFL = 3;
     public const int F_SETFL = 4;
+    public const int F_SETSIG = 10;
+    public const int F_GETSIG = 11;
 
     public const int F_DUPFD_CLOEXEC = 1030;
 

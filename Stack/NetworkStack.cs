@@ -53,7 +53,7 @@ public sealed class NetworkStack
         Icmp = new IcmpLayer(options.Icmp, _ip, Udp, Tcp, _events, random, Counters);
         if (options.Forwarding is not null)
             Udp.Forwarder = Icmp.Forwarder = Tcp.Passive.Forwarder = Forwarder = new StackForwarder(options.Forwarding, Tcp, Icmp, errors, _ip, _events, Counters);
-        _ipv4 = new Ipv4Input(_interfaces, Icmp, errors, Udp, Tcp, Counters);
+        _ipv4 = new Ipv4Input(_interfaces, Icmp, errors, Udp, Tcp, options.Forwarding is not null, Counters);
     }
 
     public StackOptions Options { get; }

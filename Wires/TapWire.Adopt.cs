@@ -19,8 +19,8 @@ public sealed unsafe partial class TapWire
     {
         try
         {
-            if (TunDevice.AttachedTo(descriptor) is null)
-                throw new WireException("The descriptor is no TUN device with IFF_VNET_HDR and IFF_NO_PI.");
+            if (TunDevice.Problem(descriptor) is { } problem)
+                throw new WireException(problem);
             TunDevice.SetVirtioHeaderLength(descriptor, name, VirtioNetHeader.Length);
             Errors.Check(fcntl(descriptor, F_SETFL, O_RDWR | O_NONBLOCK), $"{name}: fcntl");
             return new TapWire(descriptor, name, Medium.Ip, mtu, null, virtioHeader: true, TunDevice.SetOffloads(descriptor, offloads), isShared: true);
@@ -36,4 +36,7 @@ public sealed unsafe partial class TapWire
             throw;
         }
     }
+
+    /// <summary>Whether this adopted wire is the same device as another one, which somebody else may be closing. Two owners would each get a part of what is sent.</summary>
+    public bool IsSameDevice(TapWire other) => !Volatile.Read(ref other._disposed) && TunDevice.IsSame(_descriptor, other._descriptor);
 }

@@ -181,7 +181,8 @@ public sealed unsafe partial class TapWire : IWire, IDirectReadWire
     {
         if (_disposed)
             return;
-        _disposed = true;
+        // Before the number of the descriptor can be another's.
+        Volatile.Write(ref _disposed, true);
         _watch?.Dispose();
         _room?.Release();
         Close(_descriptor);

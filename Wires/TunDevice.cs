@@ -70,12 +70,39 @@ internal static unsafe class TunDevice
     }
 
     /// <summary>Looks at a descriptor that somebody else has opened and attached.</summary>
-    /// <returns>The interface's name in its own network namespace; null unless it is a TUN device with a virtio header and without packet information.</returns>
-    public static string? AttachedTo(int descriptor)
+    /// <returns>
+    /// Null: it is a TUN device with one queue and a virtio header, open for reading and writing. Otherwise what it is, or lacks, in a sentence. Whether it has packet information
+    /// (IFF_NO_PI) does not show, because TUNGETIFF answers with that bit when there is no filter; each frame of such a device is malformed.
+    /// </returns>
+    public static string? Problem(int descriptor)
     {
-        const int Needed = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
         var request = new InterfaceControl.Request("");
-        return ioctl(descriptor, TUNGETIFF, &request) == 0 && (request.Flags & (Needed | IFF_TAP)) == Needed ? request.Name : null;
+        if (ioctl(descriptor, TUNGETIFF, &request) != 0)
+            return Errno == Errors.EBADFD ? "The TUN device is not attached to an interface (TUNSETIFF)." : "The descriptor is no TUN device.";
+        if ((request.Flags & IFF_TAP) != 0)
+            return $"{request.Name} is a TAP device; a TUN device is needed.";
+        if ((request.Flags & IFF_VNET_HDR) == 0)
+            return $"The TUN device {request.Name} has no virtio header; attach it with IFF_VNET_HDR.";
+        // The kernel spreads what is sent over all queues, and only one of them is here.
+        if ((request.Flags & IFF_MULTI_QUEUE) != 0)
+            return $"The TUN device {request.Name} has several queues; attach it without IFF_MULTI_QUEUE.";
+        return (fcntl(descriptor, F_GETFL, 0) & O_ACCMODE) == O_RDWR ? null : $"The TUN device {request.Name} is not open for reading and writing.";
+    }
+
+    /// <summary>
+    /// Whether both are one device. A device with one queue has one open file, so that is asked for: the signal that fcntl(2) sets (F_SETSIG) belongs to the file, and is not sent unless
+    /// asked for. kcmp(2) would say it without a trace, but the filters of containers refuse it.
+    /// </summary>
+    public static bool IsSame(int descriptor, int other)
+    {
+        // A file may have either by chance, but not one after the other.
+        ReadOnlySpan<int> signals = [1, 2];
+        var before = fcntl(descriptor, F_GETSIG, 0);
+        var same = true;
+        foreach (var signal in signals)
+            same &= fcntl(descriptor, F_SETSIG, signal) == 0 && fcntl(other, F_GETSIG, 0) == signal;
+        _ = fcntl(descriptor, F_SETSIG, before);
+        return same;
     }
 
     /// <summary>Sets the length of the virtio header, which an earlier user of a persistent interface may have changed.</summary>

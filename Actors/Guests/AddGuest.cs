@@ -11,7 +11,8 @@ namespace Tapwire.Actors.Guests;
 /// <param name="Wire">A raw IP wire.</param>
 /// <param name="Address">The host's address.</param>
 /// <param name="Lifeline">The guest ends when this actor does; Nobody: it ends with its wire, or with the driver.</param>
-public sealed record AddGuest(IWire Wire, IpAddress Address, IActorRef Lifeline)
+/// <param name="Process">The id of the process that has asked for it, for the status.</param>
+public sealed record AddGuest(IWire Wire, IpAddress Address, IActorRef Lifeline, int Process)
 {
     /// <summary>Closes the wire, when there will be no guest.</summary>
     internal GuestAnswer Refuse(int errno, string reason)

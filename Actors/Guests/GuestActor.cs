@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Settings;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Forwarding;
@@ -13,14 +14,18 @@ namespace Tapwire.Actors.Guests;
 /// <summary>
 /// A host whose traffic goes by the driver's sockets. It has a wire and a stack of its own, which takes what the host sends to any address; each connection, flow of datagrams and
 /// echo request then becomes one of the driver's stack.
+/// <para>States: Serving → Finishing → Silent. It finishes when the driver stops, and when its lifeline ends: then the program has ended, and its kernel may have bytes that it has
+/// written.</para>
 /// </summary>
-internal sealed class GuestActor : OwningActor
+internal sealed class GuestActor : OwningActor, IWithTimers
 {
     /// <summary>The stack's own end of the wire, which the guest never sees: the IPv4 dummy address (RFC 7600, 4.8).</summary>
-    private static readonly IpPrefix OwnEnd = IpPrefix.Parse("192.0.0.8/32");
+    internal static readonly IpPrefix OwnEnd = IpPrefix.Parse("192.0.0.8/32");
 
-    /// <summary>How long another host may take to answer an echo request. Nobody waits longer for one.</summary>
-    private static readonly TimeSpan EchoPatience = TimeSpan.FromSeconds(10);
+    /// <summary>How long what a program has written before it ended may take to arrive. A kernel takes longer, but not with somebody else's memory.</summary>
+    private static readonly TimeSpan LastBytes = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan StatusPatience = TimeSpan.FromSeconds(2);
 
     /// <summary>Bytes of the secret that an engine's random numbers derive from.</summary>
     private const int SecretLength = 32;
@@ -35,9 +40,11 @@ internal sealed class GuestActor : OwningActor
     private readonly SocketContext _sockets;
     private readonly AddGuest _guest;
     private readonly GuestFlows _flows;
+    private readonly GuestPorts _ports = new(Context);
     private readonly HashSet<IActorRef> _relays = [];
+    private readonly HashSet<IActorRef> _echoes = [];
     private IActorRef _stack = ActorRefs.Nobody;
-    private int _echoes;
+    private IActorRef _wire = ActorRefs.Nobody;
     private long _accepted;
     private long _refused;
     private bool _ownsWire = true;
@@ -49,18 +56,10 @@ internal sealed class GuestActor : OwningActor
         _sockets = sockets;
         _guest = guest;
         _flows = new GuestFlows(Context, Limits.MaxFlows);
-        Receive<ForwardHandshake>(Relay);
-        Receive<ForwardDatagram>(Pass);
-        Receive<ForwardEcho>(Ask);
-        Receive<EchoAnswered>(answered =>
-        {
-            _echoes--;
-            _stack.Tell(new AnswerEcho(answered.Echo, answered.Result));
-        });
-        Receive<DatagramsDropped>(dropped => _flows.Drop(dropped.Count));
-        Receive<Terminated>(End);
-        Receive<GuestWireGone>(_ => Context.Stop(Self));
+        Serving();
     }
+
+    public ITimerScheduler Timers { get; set; } = null!;
 
     private GuestSettings Limits => _driver.Settings.Guests;
 
@@ -77,10 +76,10 @@ internal sealed class GuestActor : OwningActor
         var self = Self;
         var tap = _driver.Settings.Tap;
         var engine = Engine();
-        var wire = Context.Watch(Context.ActorOf(TapActor.Props(new TapContext(_guest.Wire, Reopen, _shard.Reactor, _driver.Pool, _driver.Clock, tap.ReadBatch, tap.QueueFrames,
+        _wire = Context.Watch(Context.ActorOf(TapActor.Props(new TapContext(_guest.Wire, Reopen, _shard.Reactor, _driver.Pool, _driver.Clock, tap.ReadBatch, tap.QueueFrames,
             tap.ReopenMinimum, tap.ReopenMaximum)).WithDispatcher(_shard.Dispatcher), "tap"));
         _ownsWire = false;
-        _stack = Context.Watch(Context.ActorOf(DriverSockets.StackOf(_driver, engine, [new WireTap(wire, EgressCost.Cuts(_guest.Wire))]).WithDispatcher(_shard.Dispatcher), "stack"));
+        _stack = Context.Watch(Context.ActorOf(DriverSockets.StackOf(_driver, engine, [new WireTap(_wire, EgressCost.Cuts(_guest.Wire))]).WithDispatcher(_shard.Dispatcher), "stack"));
         _stack.Tell(TakeForwarded.Instance);
         _log.Info("Guest {Guest} is here", _guest.Address);
 
@@ -99,6 +98,97 @@ internal sealed class GuestActor : OwningActor
             _flows.Accepted, _refused, _flows.Dropped);
     }
 
+    private void Serving()
+    {
+        Receive<ForwardHandshake>(Relay);
+        Receive<PublishedAccept>(Relay);
+        Receive<PublishPort>(Publish);
+        Receive<ForwardEcho>(Ask);
+        Receive<Terminated>(gone =>
+        {
+            if (Forget(gone.ActorRef))
+                return;
+            if (gone.ActorRef.Equals(_guest.Lifeline))
+                Finish(LastBytes);
+            else
+                Context.Stop(Self);
+        });
+        Receive<Stopping>(_ => Finish(_driver.Settings.ShutdownTimeout));
+        ReceiveAlways();
+    }
+
+    private void ReceiveAlways()
+    {
+        Receive<ForwardDatagram>(Pass);
+        Receive<DatagramsDropped>(dropped => _flows.Drop(dropped.Count));
+        Receive<GuestWireGone>(_ => Context.Stop(Self));
+        Receive<GetStatus>(_ =>
+        {
+            var known = new GuestStatus(_guest.Address, _guest.Process, null!, [.. _ports.Specs.Select(static spec => spec.ToString())], _relays.Count, _accepted, _refused, _flows.Open,
+                _flows.Accepted, _flows.Dropped);
+            _wire.Ask<TapStatus>(GetStatus.Instance, StatusPatience).PipeTo(Sender, Self, tap => known with { Wire = tap.Wire });
+        });
+    }
+
+    /// <summary>Lets connections end in order for a while, and then resets those that are left.</summary>
+    private void Finish(TimeSpan patience)
+    {
+        Limit(patience);
+        _ports.Stop();
+        TellRelays();
+        Become(Finishing);
+        SilenceWhenDone();
+    }
+
+    private void Finishing()
+    {
+        Receive<ForwardHandshake>(late => _stack.Tell(new RefuseForwarded(late.Source, late.Destination, StackError.NetworkUnreachable)));
+        Receive<PublishedAccept>(Reset);
+        Receive<ForwardEcho>(late => late.Release());
+        Receive<PatienceIsOver>(_ => TellRelays());
+        Receive<Terminated>(gone =>
+        {
+            if (Forget(gone.ActorRef))
+                SilenceWhenDone();
+            else if (!gone.ActorRef.Equals(_guest.Lifeline))
+                Context.Stop(Self);
+        });
+        Receive<Stopping>(_ => Limit(_driver.Settings.ShutdownTimeout));
+        ReceiveAlways();
+    }
+
+    private void Limit(TimeSpan patience) => Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, patience);
+
+    private void TellRelays()
+    {
+        foreach (var relay in _relays)
+            relay.Tell(Stopping.Instance);
+    }
+
+    /// <summary>Ends the stack when nobody needs it, so that its last frames reach the guest before the device is closed.</summary>
+    private void SilenceWhenDone()
+    {
+        if (_relays.Count > 0)
+            return;
+        Timers.CancelAll();
+        _stack.Tell(new StopStack(StackActor.LastWords));
+        Become(() =>
+        {
+            Receive<Terminated>(gone =>
+            {
+                if (gone.ActorRef.Equals(_stack))
+                    _wire.Tell(PoisonPill.Instance);
+                else if (!Forget(gone.ActorRef) && !gone.ActorRef.Equals(_guest.Lifeline))
+                    Context.Stop(Self);
+            });
+            Receive<ForwardHandshake>(_ => { });
+            Receive<PublishedAccept>(Reset);
+            Receive<ForwardEcho>(late => late.Release());
+            Receive<Stopping>(_ => { });
+            ReceiveAlways();
+        });
+    }
+
     private NetworkStack Engine()
     {
         var settings = _driver.Settings;
@@ -115,50 +205,68 @@ internal sealed class GuestActor : OwningActor
 
     private void Relay(ForwardHandshake handshake)
     {
+        if (!TryRelay(GuestRelayActor.Props(_sockets.Stack, _stack, handshake, _driver.Pool)))
+            _stack.Tell(new RefuseForwarded(handshake.Source, handshake.Destination, StackError.NoBufferSpace));
+    }
+
+    private void Relay(PublishedAccept published)
+    {
+        // The guest's own address is no sender's that it would answer: a program beside it on the driver comes from the driver's end.
+        var peer = published.Accepted.Remote;
+        var from = peer.Address == _guest.Address ? new IpEndpoint(OwnEnd.Address, 0) : peer;
+        if (!TryRelay(PublishedRelayActor.Props(StackOf(published.Spec), _stack, published.Accepted, from, new IpEndpoint(_guest.Address, published.Spec.Port), _driver.Pool)))
+            Reset(published);
+    }
+
+    private void Reset(PublishedAccept published) => StackOf(published.Spec).Tell(new Abort(published.Accepted.Id));
+
+    /// <summary>The stack of the shard that has the port, which may be another one than this guest's.</summary>
+    private IActorRef StackOf(PublishSpec spec) =>
+        (spec.Transport == Transport.Tcp ? _sockets.ForTcp(spec.Listen.Port) : _sockets.ForUdp(spec.Listen.Port)).Stack;
+
+    /// <returns>False: there is no room.</returns>
+    private bool TryRelay(Props relay)
+    {
         if (_relays.Count >= Limits.MaxConnections)
         {
             _refused++;
             _refusals.Warn(_log, "A connection of guest {Guest} finds no room: {MaxConnections} are there (tapwire.guests.max-connections)", _guest.Address, Limits.MaxConnections);
-            _stack.Tell(new RefuseForwarded(handshake.Source, handshake.Destination, StackError.NoBufferSpace));
-            return;
+            return false;
         }
 
         _accepted++;
-        _relays.Add(Context.Watch(Context.ActorOf(GuestRelayActor.Props(_sockets.Stack, _stack, handshake, _driver.Pool).WithDispatcher(_shard.Dispatcher))));
+        _relays.Add(Context.Watch(Context.ActorOf(relay.WithDispatcher(_shard.Dispatcher))));
+        return true;
+    }
+
+    private void Publish(PublishPort publish)
+    {
+        var spec = publish.Spec;
+        var props = spec.Transport == Transport.Tcp
+            ? PublishActor.Props(StackOf(spec), spec, _driver.Settings.ServeBacklog, Sender)
+            : PublishDatagramActor.Props(StackOf(spec), _stack, spec, new IpEndpoint(_guest.Address, spec.Port), Sender);
+        _ports.Add(spec, props.WithDispatcher(_shard.Dispatcher), Sender);
     }
 
     private void Pass(ForwardDatagram datagram)
     {
-        if (!_flows.Pass(datagram, () => GuestFlowActor.Props(_sockets.Stack, _stack, datagram.Source, datagram.Destination, Limits.FlowIdle).WithDispatcher(_shard.Dispatcher)))
+        if (!_ports.Pass(datagram) && !_flows.Pass(datagram, () => GuestFlowActor.Props(_sockets.Stack, _stack, datagram.Source, datagram.Destination, Limits.FlowIdle).WithDispatcher(_shard.Dispatcher)))
             _refusals.Warn(_log, "A datagram of guest {Guest} finds no room: {MaxFlows} flows are there (tapwire.guests.max-flows)", _guest.Address, Limits.MaxFlows);
     }
 
     private void Ask(ForwardEcho request)
     {
         var echo = request.Echo;
-        if (_echoes >= Limits.MaxFlows)
+        if (_echoes.Count >= Limits.MaxFlows)
         {
             _flows.Drop();
             echo.Release();
             return;
         }
 
-        _echoes++;
-        _sockets.Stack.Ask<PingAnswer>(new Ping(echo.Destination, echo.Size, EchoPatience), 2 * EchoPatience).PipeTo(Self, ActorRefs.NoSender,
-            answer => new EchoAnswered(echo, answer.Error), _ => new EchoAnswered(echo, StackError.TimedOut));
+        _echoes.Add(Context.Watch(Context.ActorOf(GuestEchoActor.Props(_sockets.Stack, _stack, echo).WithDispatcher(_shard.Dispatcher))));
     }
 
-    private void End(Terminated gone)
-    {
-        if (_relays.Remove(gone.ActorRef) || _flows.Remove(gone.ActorRef))
-            return;
-        // The lifeline, the wire's actor or the stack's: without any of them nothing is left to do.
-        Context.Stop(Self);
-    }
-
-    /// <summary>The driver's stack → GuestActor: what has come of an echo request.</summary>
-    private sealed record EchoAnswered(ForwardedEcho Echo, StackError Result) : IOwnsBuffers, IDeadLetterSuppression
-    {
-        public void Release() => Echo.Release();
-    }
+    /// <returns>False: it is the lifeline, or the actor of the wire or of the stack, without which nothing is left to do.</returns>
+    private bool Forget(IActorRef gone) => _relays.Remove(gone) || _flows.Remove(gone) || _ports.Remove(gone) || _echoes.Remove(gone);
 }

@@ -100,9 +100,10 @@ internal sealed class GuestFlowActor : OwningActor
                 return;
             Context.Parent.Tell(new DatagramsDropped(1));
             if (sent.Error != StackError.NoBufferSpace)
-                _inner.Tell(new RefuseDatagram(_source, _destination, sent.Error));
+                Refuse(sent.Error);
         });
-        Receive<DatagramError>(error => _inner.Tell(new RefuseDatagram(_source, _destination, error.Error)));
+        Receive<DatagramError>(error => Refuse(error.Error));
+        Receive<PathFound>(path => _inner.Tell(new RefuseDatagram(_source, _destination, StackError.MessageTooLong, path.Mtu)));
         ReceiveEnd();
     }
 
@@ -114,6 +115,15 @@ internal sealed class GuestFlowActor : OwningActor
             Context.Stop(Self);
         });
         Receive<ReceiveTimeout>(_ => Context.Stop(Self));
+    }
+
+    /// <summary>Tells the guest; of a datagram that is too long, with what its kernel has to know.</summary>
+    private void Refuse(StackError reason)
+    {
+        if (reason == StackError.MessageTooLong)
+            _outer.Tell(new FindPath(_destination.Address, default));
+        else
+            _inner.Tell(new RefuseDatagram(_source, _destination, reason));
     }
 
     private void Fail(StackError reason)

@@ -10,6 +10,9 @@ internal sealed class GuestFlows(IActorContext context, int limit)
     private readonly Dictionary<(IpEndpoint Source, IpEndpoint Destination), IActorRef> _flows = [];
     private readonly Dictionary<IActorRef, (IpEndpoint Source, IpEndpoint Destination)> _ends = [];
 
+    /// <summary>Flows at this moment.</summary>
+    public int Open => _flows.Count;
+
     /// <summary>Flows so far.</summary>
     public long Accepted { get; private set; }
 

@@ -2,6 +2,8 @@ using Akka.Actor;
 using Akka.Event;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Stack;
+using Tapwire.Wires;
 
 namespace Tapwire.Actors.Guests;
 
@@ -15,25 +17,92 @@ internal sealed record GuestsContext(DriverContext Driver, IReadOnlyList<SocketC
 /// </summary>
 internal sealed class GuestsActor : ReceiveActor
 {
+    /// <summary>A guest that is ending does not answer. Whoever asks for all of them waits longer.</summary>
+    private static readonly TimeSpan StatusPatience = TimeSpan.FromSeconds(2);
+
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly GuestsContext _context;
-    private readonly HashSet<IActorRef> _guests = [];
+    private readonly Dictionary<IActorRef, AddGuest> _guests = [];
+
+    // The last guest of each lifeline.
+    private readonly Dictionary<IActorRef, IActorRef> _latest = [];
     private long _added;
 
     public GuestsActor(GuestsContext context)
     {
         _context = context;
         Receive<AddGuest>(add => Sender.Tell(Add(add)));
-        Receive<Terminated>(gone => _guests.Remove(gone.ActorRef));
-        Receive<Stopping>(_ => Context.Stop(Self));
+        Receive<PublishPort>(Publish);
+        Receive<Terminated>(gone => Forget(gone.ActorRef));
+        Receive<Stopping>(_ => Stop());
+        Receive<GetStatus>(_ => StatusesAsync([.. _guests.Keys]).PipeTo(Sender, Self));
     }
 
     public static Props Props(GuestsContext context) => Akka.Actor.Props.Create(() => new GuestsActor(context));
 
     protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
+    private static async Task<GuestsStatus> StatusesAsync(IReadOnlyList<IActorRef> guests)
+    {
+        var asked = await Task.WhenAll(guests.Select(static async guest =>
+        {
+            try
+            {
+                return await guest.Ask<GuestStatus>(GetStatus.Instance, StatusPatience);
+            }
+            catch (AskTimeoutException)
+            {
+                return null;
+            }
+        }));
+        return new GuestsStatus([.. asked.OfType<GuestStatus>()]);
+    }
+
+    private void Publish(PublishPort publish)
+    {
+        if (_latest.TryGetValue(publish.Lifeline, out var guest))
+            guest.Forward(publish);
+        else
+            Sender.Tell(new GuestAnswer(LinkErrno.NoEntry, "There is no guest whose port could be published; AddGuest comes first."));
+    }
+
+    private void Forget(IActorRef guest)
+    {
+        if (_guests.Remove(guest, out var added) && _latest.TryGetValue(added.Lifeline, out var latest) && latest.Equals(guest))
+            _latest.Remove(added.Lifeline);
+    }
+
+    /// <summary>Each guest has a time-out of its own.</summary>
+    private void Stop()
+    {
+        var guests = new Dismissal(Context);
+        if (guests.IsDone)
+        {
+            Context.Stop(Self);
+            return;
+        }
+
+        Become(() =>
+        {
+            Receive<AddGuest>(add => Sender.Tell(add.Refuse((int)StackError.ConnectionAborted, "The driver is stopping.")));
+            Receive<PublishPort>(_ => Sender.Tell(new GuestAnswer((int)StackError.ConnectionAborted, "The driver is stopping.")));
+            Receive<Terminated>(gone =>
+            {
+                guests.Left(gone);
+                if (guests.IsDone)
+                    Context.Stop(Self);
+            });
+            Receive<Stopping>(_ => { });
+            Receive<GetStatus>(_ => Sender.Tell(new GuestsStatus([])));
+        });
+    }
+
     private GuestAnswer Add(AddGuest add)
     {
+        if (GuestAddress.Problem(add.Address, _context.Driver.Settings) is { } problem)
+            return add.Refuse(problem.Error, problem.Reason);
+        if (add.Wire is TapWire device && _guests.Values.Select(static guest => guest.Wire).OfType<TapWire>().Any(device.IsSameDevice))
+            return add.Refuse(LinkErrno.Busy, "The TUN device is a guest's already.");
         var most = _context.Driver.Settings.Guests.MaxGuests;
         if (_guests.Count >= most)
         {
@@ -44,7 +113,8 @@ internal sealed class GuestsActor : ReceiveActor
         var shard = (int)(_added % _context.Sockets.Count);
         var guest = Context.ActorOf(GuestActor.Props(_context.Driver, _context.Driver.Shards[shard], _context.Sockets[shard], add)
             .WithDispatcher(_context.Sockets[shard].Dispatcher), $"{++_added}");
-        _guests.Add(Context.Watch(guest));
+        _guests.Add(Context.Watch(guest), add);
+        _latest[add.Lifeline] = guest;
         return GuestAnswer.Done;
     }
 }

@@ -185,8 +185,8 @@ internal sealed class LinkActor : OwningActor
             case AddAddressRequest or RemoveAddressRequest or InterfaceRequest:
                 ChangeInterfaces(call);
                 break;
-            case AddGuestRequest guest:
-                GuestCalls.Ask(guest, _context.Guests, Sender, Self);
+            case AddGuestRequest or PublishRequest:
+                GuestCalls.Ask(call, _context.Guests, Sender, Self);
                 break;
             default:
                 Sender.Tell(new LinkReply(call.Request.Failed(LinkErrno.BadHandle)));

@@ -56,6 +56,7 @@ internal sealed class LinkSessionActor : OwningActor
         catch (LinkProtocolException e)
         {
             _refusals.Warn(_log, "Link client with process id {ProcessId} is disconnected: {Reason}", _session.Peer.ProcessId, e.Message);
+            _requests.ForEach(GuestCalls.Drop);
             _requests.Clear();
             Context.Stop(Self);
             return;

@@ -56,6 +56,29 @@ public sealed record ExposeSpec(Transport Transport, IpEndpoint Listen, Destinat
         Listen.Address.IsUnspecified ? $"{PortText.Name(Transport)}:{Listen.Port}={Target}" : $"{PortText.Name(Transport)}:{Listen}={Target}";
 }
 
+/// <summary>A port of Tapwire's stack that leads to a port of a guest's, as in "tcp:8080=80"; the same one where only one is given.</summary>
+/// <param name="Listen">An address of the stack; the wildcard where only a port is given.</param>
+public sealed record PublishSpec(Transport Transport, IpEndpoint Listen, ushort Port)
+{
+    public const string Accepted = "TRANSPORT:PORT=PORT, as in tcp:8080=80";
+
+    /// <param name="problem">If false is returned: the offending part, and what it must be.</param>
+    public static bool TryParse(string text, [NotNullWhen(true)] out PublishSpec? spec, [NotNullWhen(false)] out string? problem)
+    {
+        spec = null;
+        var whole = text.Contains('=', StringComparison.Ordinal) ? text : $"{text}={text[(text.LastIndexOf(':') + 1)..]}";
+        if (!PortText.TrySplit(whole, out var transport, out var left, out var right, out problem)
+            || !PortText.TryParseListen(left, IpAddress.Unspecified, out var listen, out problem)
+            || !Destination.TryParsePort(right, out var port, out problem))
+            return false;
+        spec = new PublishSpec(transport, listen, port);
+        return true;
+    }
+
+    public override string ToString() =>
+        Listen.Address.IsUnspecified ? $"{PortText.Name(Transport)}:{Listen.Port}={Port}" : $"{PortText.Name(Transport)}:{Listen}={Port}";
+}
+
 /// <summary>The endpoint on which the SOCKS proxy listens, as in "127.0.0.1:1080".</summary>
 public sealed record SocksSpec(IpEndpoint Listen)
 {

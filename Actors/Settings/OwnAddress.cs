@@ -60,7 +60,8 @@ public static class OwnAddress
         return prefix.Address == prefix.Broadcast ? $"{prefix.Address} is the broadcast address of its network; take one of a host in it" : null;
     }
 
-    private static string? Problem(IpAddress address)
+    /// <returns>Null, or why no host can have the address.</returns>
+    public static string? Problem(IpAddress address)
     {
         if (address.IsV6)
             return "the stack has IPv4 only; give an IPv4 address";

@@ -28,7 +28,7 @@ internal sealed class ForwardedTraffic(StackDesk desk)
                 forwarder.Refuse(refuse.Source, refuse.Destination, refuse.Reason, desk.Now);
                 break;
             case RefuseDatagram refuse:
-                forwarder.RefuseDatagram(refuse.Source, refuse.Destination, refuse.Reason, desk.Now);
+                forwarder.RefuseDatagram(refuse.Source, refuse.Destination, refuse.Reason, refuse.Mtu, desk.Now);
                 break;
             case AnswerEcho answer:
                 forwarder.Answer(answer.Echo, answer.Result, desk.Now);

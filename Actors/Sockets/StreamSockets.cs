@@ -114,7 +114,7 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
         }
         else
         {
-            error = desk.Stack.Tcp.Connect(request.Remote, default(IpEndpoint), request.Options, desk.Now, out socket);
+            error = desk.Stack.Tcp.Connect(request.Remote, request.Local, request.Options, desk.Now, out socket);
         }
 
         if (socket is null)

@@ -49,7 +49,7 @@ internal static class RunCommand
             Usage = "tapwire run [options] -- <PROGRAM> [argument]...",
         };
         command.Arguments.Add(Program);
-        foreach (var option in (Option[])[LinkOption.Path, Routes, AllowBypass, Netns, NetnsRun.Dns, .. UpCommand.DriverOptions])
+        foreach (var option in (Option[])[LinkOption.Path, Routes, AllowBypass, Netns, NetnsRun.Dns, NetnsRun.Publish, .. UpCommand.DriverOptions])
             command.Options.Add(option);
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
@@ -75,7 +75,7 @@ internal static class RunCommand
                 if (netns)
                 {
                     using var passed = new PassedSignals();
-                    return await NetnsRun.RunAsync(new LinkGateway(client, path), file, program, parsed.Read(NetnsRun.Dns), passed.PassTo);
+                    return await NetnsRun.RunAsync(new LinkGateway(client, path), file, program, parsed.Read(NetnsRun.Dns), parsed.Read(NetnsRun.Publish), passed.PassTo);
                 }
             }
 
@@ -94,7 +94,7 @@ internal static class RunCommand
             using var signals = new PassedSignals();
             await using var driver = await UpCommand.OpenAsync(parsed, path, LogEventLevel.Warning);
             if (netns)
-                return await NetnsRun.RunAsync(new DriverGateway(driver.Driver), file, program, parsed.Read(NetnsRun.Dns), Started);
+                return await NetnsRun.RunAsync(new DriverGateway(driver.Driver), file, program, parsed.Read(NetnsRun.Dns), parsed.Read(NetnsRun.Publish), Started);
             using var child = ProgramStart.Start(file, program, ProgramStart.Environment(path, parsed.Read(Routes), mayBypass));
             Started(child);
             await child.WaitForExitAsync();
@@ -119,6 +119,8 @@ internal static class RunCommand
             throw new SettingsException("--route and --netns do not go together: in a namespace everything goes by Tapwire, and the host's network is out of reach; leave --route away.");
         if (!netns && parsed.Read(NetnsRun.Dns).Count > 0)
             throw new SettingsException("--dns is for --netns; without it names are looked up as on the host.");
+        if (!netns && parsed.Read(NetnsRun.Publish).Count > 0)
+            throw new SettingsException("--publish is for --netns; without it the program listens at Tapwire's address itself.");
     }
 
     /// <summary>Signals that are passed on to the child. Signals ignored from the start stay ignored, and the child inherits that.</summary>

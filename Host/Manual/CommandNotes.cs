@@ -92,6 +92,7 @@ internal sealed record CommandNotes
                 "Programs that the library does not get into would have the host's network: statically linked ones, Go's, those for another C library, and those that are "
                 + "setuid, setgid or have file capabilities. They are refused with exit code 126, unless --allow-bypass is given.",
                 "With --netns the program runs in a network namespace of its own instead, without the library, and everything that it sends to others goes by the driver: any program works. "
+                + "--publish has ports of Tapwire's address lead to it. "
                 + "That needs user namespaces and access to /dev/net/tun, no privilege.",
                 "A driver of the program's own, with --wire and --address, needs what tapwire-up(1) says of the network device.",
             ],

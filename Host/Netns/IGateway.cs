@@ -1,5 +1,7 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Tapwire.Actors.Settings;
 using Tapwire.Links.Client;
 using Tapwire.Stack.Ip;
 using Tapwire.Posix;
@@ -20,26 +22,42 @@ internal interface IGateway
     /// <param name="device">A TUN device of the namespace; stays the caller's.</param>
     /// <exception cref="CommandFailedException">The driver refuses.</exception>
     Task ServeAsync(SafeHandle device, IpAddress address, int mtu);
+
+    /// <summary>Has a port of the driver's lead to the namespace, after <see cref="ServeAsync"/>.</summary>
+    /// <exception cref="CommandFailedException">The driver refuses.</exception>
+    Task PublishAsync(PublishSpec spec);
+
+    /// <summary>Completes when the driver has ended, or stops.</summary>
+    Task Ended { get; }
 }
 
 /// <summary>A driver in another process.</summary>
 internal sealed class LinkGateway(TapwireClient client, string path) : IGateway
 {
+    public Task Ended => client.Ended;
+
     public Task<string> StatusAsync() => LinkOption.AskAsync(client.GetStatusAsync, path, LinkOption.Patience, CancellationToken.None);
 
-    public async Task ServeAsync(SafeHandle device, IpAddress address, int mtu)
+    public Task ServeAsync(SafeHandle device, IpAddress address, int mtu) =>
+        AskAsync(cancel => client.AddGuestAsync(device, address.ToSystem(), mtu, cancel), "--netns");
+
+    public Task PublishAsync(PublishSpec spec) => AskAsync(
+        cancel => client.PublishAsync(new IPEndPoint(spec.Listen.Address.ToSystem(), spec.Listen.Port), spec.Transport == Transport.Tcp ? ProtocolType.Tcp : ProtocolType.Udp, spec.Port, cancel), "--publish");
+
+    /// <param name="flag">What the user has asked for.</param>
+    private async Task AskAsync(Func<CancellationToken, Task> question, string flag)
     {
         try
         {
             await LinkOption.AskAsync(async cancel =>
             {
-                await client.AddGuestAsync(device, address.ToSystem(), mtu, cancel);
+                await question(cancel);
                 return true;
             }, path, LinkOption.Patience, CancellationToken.None);
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.OperationNotSupported)
         {
-            throw new CommandFailedException($"The driver at '{path}' is of an earlier version, which does not know --netns: start it again with this one.", e);
+            throw new CommandFailedException($"The driver at '{path}' is of an earlier version, which does not know {flag}: start it again with this one.", e);
         }
         catch (SocketException e)
         {
@@ -51,7 +69,11 @@ internal sealed class LinkGateway(TapwireClient client, string path) : IGateway
 /// <summary>The driver in this process.</summary>
 internal sealed class DriverGateway(RunningDriver driver) : IGateway
 {
+    public Task Ended => driver.Ended;
+
     public async Task<string> StatusAsync() => StatusJson.Write(await driver.StatusAsync());
+
+    public Task PublishAsync(PublishSpec spec) => driver.PublishAsync(spec);
 
     public Task ServeAsync(SafeHandle device, IpAddress address, int mtu)
     {

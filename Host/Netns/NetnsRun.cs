@@ -22,12 +22,17 @@ internal static class NetnsRun
         "With --netns: a name server for the program, reached through Tapwire; repeatable. This machine's own, as far as the driver has a route to them, when not given.", "IP",
         OwnAddress.TryParseGateway, "an IPv4 address, as in 10.99.0.1");
 
+    /// <summary>Ports of the driver's that lead to the program.</summary>
+    public static readonly Flag<IReadOnlyList<PublishSpec>> Publish = Flags.List<PublishSpec>("--publish",
+        "With --netns: a TCP or UDP port of Tapwire's address that leads to a port of the program's, the same one where one is given; repeatable.", "PORT",
+        PublishSpec.TryParse, PublishSpec.Accepted);
+
     /// <summary>Runs the program to its end.</summary>
     /// <param name="file">The file from <see cref="ProgramFile.Find"/>.</param>
     /// <param name="started">Told of the process once it is the program.</param>
     /// <returns>The program's exit code.</returns>
     /// <exception cref="CommandFailedException">The program was not run.</exception>
-    public static async Task<int> RunAsync(IGateway gateway, string file, string[] program, IReadOnlyList<IpAddress> dns, Action<Process> started)
+    public static async Task<int> RunAsync(IGateway gateway, string file, string[] program, IReadOnlyList<IpAddress> dns, IReadOnlyList<PublishSpec> publish, Action<Process> started)
     {
         var network = NamespaceNetwork.Of(await gateway.StatusAsync(), dns);
         if (network.NameServers.Count == 0)
@@ -45,13 +50,17 @@ internal static class NetnsRun
         }
 
         using var running = child;
-        using (var device = await Task.Run(() => ReceiveDevice(socket)))
-        {
-            // The helper has said why.
-            if (device is null)
-                return await EndOfAsync(child);
-            await gateway.ServeAsync(device, network.Address.Address, network.Mtu);
-        }
+        using var device = await Task.Run(() => ReceiveDescriptor(socket));
+        // When its last copy is closed, by whatever ends this process, the namespace's guard ends the connections.
+        using var tie = await Task.Run(() => ReceiveDescriptor(socket));
+        // The helper has said why.
+        if (device is null || tie is null)
+            return await EndOfAsync(child);
+        await gateway.ServeAsync(device, network.Address.Address, network.Mtu);
+        // Only the driver has it now, so that it goes when the driver does.
+        device.Dispose();
+        foreach (var port in publish)
+            await gateway.PublishAsync(port);
 
         if (await Task.Run(() => Begin(socket)) is not 0 and var errno)
         {
@@ -60,7 +69,14 @@ internal static class NetnsRun
         }
 
         started(child);
-        return await EndOfAsync(child);
+        var end = EndOfAsync(child);
+        if (await Task.WhenAny(end, gateway.Ended) != end)
+        {
+            tie.Dispose();
+            Complaint.Write($"The driver has ended: \"{program[0]}\" has no network any more, and its connections are aborted.");
+        }
+
+        return await end;
     }
 
     private static async Task<int> EndOfAsync(Process child)
@@ -89,7 +105,7 @@ internal static class NetnsRun
     }
 
     /// <summary>Null: the helper has ended instead.</summary>
-    private static unsafe SafeFileHandle? ReceiveDevice(SafeFileHandle socket)
+    private static unsafe SafeFileHandle? ReceiveDescriptor(SafeFileHandle socket)
     {
         byte taken;
         _ = Libc.ReceiveDescriptor((int)socket.DangerousGetHandle(), &taken, 1, 0, out var passed);

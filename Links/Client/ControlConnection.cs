@@ -27,6 +27,9 @@ internal sealed class ControlConnection : IDisposable
 
     private ControlConnection(Socket socket) => _socket = socket;
 
+    /// <summary>Completes when the connection has ended.</summary>
+    public Task Ended { get; private set; } = Task.CompletedTask;
+
     /// <summary>Connects, and waits for the driver's hello. A driver that hangs, or whose backlog is full, is waited for until the call is cancelled.</summary>
     /// <exception cref="SocketException">No driver can be reached there; or the listener is not to be trusted, and was sent nothing. The message says why and
     /// what to do.</exception>
@@ -46,7 +49,7 @@ internal sealed class ControlConnection : IDisposable
                 throw LinkDiagnosis.OfStranger(path, peer.UserId, weakness);
             var connection = new ControlConnection(socket);
             await connection.GreetAsync(path, cancellationToken).ConfigureAwait(false);
-            _ = connection.ReadAnswersAsync();
+            connection.Ended = connection.ReadAnswersAsync();
             return connection;
         }
         catch

@@ -177,6 +177,21 @@ public sealed class TapwireClient : IDisposable
         return _control.AskAsync(new AddGuestRequest(_control.NextId(), IpAddress.FromSystem(address), mtu), cancellationToken, (int)device.DangerousGetHandle());
     }
 
+    /// <summary>Has a port of the driver's lead to the namespace that this client has added last, until that ends. It sees the peers' own addresses.</summary>
+    /// <param name="local">An address of the driver's, or the wildcard, and a port.</param>
+    /// <param name="protocol">TCP or UDP.</param>
+    /// <param name="port">The namespace's port, 1 to 65535.</param>
+    /// <exception cref="SocketException">EADDRINUSE, EADDRNOTAVAIL; EBUSY: too many ports; ENOENT: this client has added none; ENOSYS: the driver is of an earlier version. The message
+    /// says it in a sentence.</exception>
+    public Task PublishAsync(IPEndPoint local, ProtocolType protocol, int port, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(local);
+        return _control.AskAsync(new PublishRequest(_control.NextId(), new IpEndpoint(IpAddress.FromSystem(local.Address), (ushort)local.Port), (int)protocol, checked((ushort)port)), cancellationToken);
+    }
+
+    /// <summary>Completes, without an exception, when the control connection has ended: the driver is gone, or this client is disposed.</summary>
+    public Task Ended => _control.Ended;
+
     public void Dispose() => _control.Dispose();
 
     private Task<TapwireSocket> OpenAsync(IPEndPoint endPoint, LinkSocketType type, CancellationToken cancellationToken) =>

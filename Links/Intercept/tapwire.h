@@ -193,7 +193,7 @@ enum tw_request {
     TW_SESSION = 11,
     TW_PATH = 12,
     TW_LIST_INTERFACES = 25,
-    TW_POST_OPTION = 27,
+    TW_POST_OPTION = 28,
 };
 
 struct tw_header {

@@ -4,17 +4,22 @@
  *
  *   tapwire-netns SOCKET ADDRESS/LENGTH MTU NAMESERVERS FILE NAME [ARGUMENT]...
  *
- * SOCKET is a descriptor of an AF_UNIX stream socket, NAMESERVERS are IPv4 addresses with commas between them, or "-". A byte with the device's descriptor goes out over the socket; a
- * byte that comes in starts the program, and its end stops this one. If the program cannot be executed, its errno goes out; otherwise the socket ends.
+ * SOCKET is a descriptor of an AF_UNIX stream socket, NAMESERVERS are IPv4 addresses with commas between them, or "-". A byte with the device's descriptor goes out over the socket,
+ * and one with the end of a pipe, whose close has the guard end the namespace's connections. A byte that comes in starts the program, and its end stops this one. If the program cannot
+ * be executed, its errno goes out; otherwise the socket ends.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <net/if.h>
 #include <net/route.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,8 +27,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DEVICE "tapwire0"
@@ -222,6 +231,114 @@ static int make_device(char *prefix, int mtu)
     return device;
 }
 
+/* Whether a connection stays within the namespace, by either way of writing its addresses. */
+static bool is_local(const struct inet_diag_sockid *ends, unsigned char family)
+{
+    const unsigned char *bytes = (const unsigned char *)ends->idiag_dst;
+    static const unsigned char mapped[12] = {[10] = 0xFF, [11] = 0xFF}, loopback[16] = {[15] = 1};
+    if (memcmp(ends->idiag_src, ends->idiag_dst, family == AF_INET ? 4 : 16) == 0)
+        return true;
+    if (family == AF_INET)
+        return bytes[0] == 127;
+    return memcmp(bytes, mapped, sizeof mapped) == 0 ? bytes[12] == 127 : memcmp(bytes, loopback, sizeof loopback) == 0;
+}
+
+static bool ask(int netlink, unsigned short type, unsigned short flags, const struct inet_diag_req_v2 *request)
+{
+    struct {
+        struct nlmsghdr header;
+        struct inet_diag_req_v2 request;
+    } message = {{.nlmsg_len = sizeof message, .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | flags}, *request};
+    return send(netlink, &message, sizeof message, 0) == sizeof message;
+}
+
+/* Ends the sockets of a family and protocol that are connected to somewhere else, in a set of states, as "ss -K" does: what waits in them fails with ECONNABORTED. A kernel without
+ * INET_DIAG_DESTROY refuses. */
+static void abort_sockets(unsigned char family, unsigned char protocol, unsigned states)
+{
+    static union {
+        struct nlmsghdr header;
+        char room[32768];
+    } answer;
+    int list = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), end = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    struct inet_diag_req_v2 request = {.sdiag_family = family, .sdiag_protocol = protocol, .idiag_states = states};
+    bool more = list >= 0 && end >= 0 && ask(list, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &request);
+    while (more) {
+        ssize_t length = recv(list, &answer, sizeof answer, 0);
+        if (length < 0 && errno == EINTR)
+            continue;
+        more = length > 0;
+        unsigned left = more ? (unsigned)length : 0;
+        for (struct nlmsghdr *each = &answer.header; more && NLMSG_OK(each, left); each = NLMSG_NEXT(each, left)) {
+            if (each->nlmsg_type != SOCK_DIAG_BY_FAMILY) {
+                more = false;
+                break;
+            }
+            const struct inet_diag_msg *found = NLMSG_DATA(each);
+            request.id = found->id;
+            if (!is_local(&found->id, family))
+                (void)ask(end, SOCK_DESTROY, 0, &request);
+        }
+    }
+
+    close(list);
+    close(end);
+}
+
+/* Waits for the end of whoever serves the namespace, and then for its last words: it closes the device when it has said them. Afterwards nothing would tell the namespace's sockets that
+ * they lead nowhere: the kernel keeps connections whose device is gone. */
+__attribute__((noreturn)) static void guard(int tie)
+{
+    enum { MOST_POLLS = 600, ALL_STATES = 0x1FFE, CONNECTED = 1 << 1, TIME_WAIT = 1 << 6, LISTENING = 1 << 10 };
+    const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+    char byte;
+    while (read(tie, &byte, 1) < 0 && errno == EINTR)
+        continue;
+    for (int i = 0; i < MOST_POLLS && if_nametoindex(DEVICE) != 0; i++)
+        nanosleep(&pause, NULL);
+    int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq interface = {0};
+    strcpy(interface.ifr_name, DEVICE);
+    (void)ioctl(control, SIOCSIFFLAGS, &interface);
+    static const unsigned char families[] = {AF_INET, AF_INET6};
+    for (size_t i = 0; i < sizeof families; i++) {
+        abort_sockets(families[i], IPPROTO_TCP, ALL_STATES & ~(TIME_WAIT | LISTENING));
+        abort_sockets(families[i], IPPROTO_UDP, CONNECTED);
+    }
+    _exit(0);
+}
+
+/* Starts the guard: nobody's child, of no terminal, and with no file of the program's. Returns the end of the pipe that it waits at. */
+static int start_guard(void)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        fail("pipe: %s.", strerror(errno));
+    pid_t first = fork();
+    if (first < 0)
+        fail("fork: %s.", strerror(errno));
+    if (first == 0) {
+        if (setsid() < 0 || fork() != 0)
+            _exit(0);
+        prctl(PR_SET_NAME, "tapwire-guard");
+        if (chdir("/") != 0 || dup2(ends[0], 0) != 0)
+            _exit(EXIT_FAILED);
+        if (syscall(SYS_close_range, 1, ~0u, 0) != 0) {
+            for (int file = 1; file < 1024; file++)
+                close(file);
+        }
+        for (int number = 1; number < NSIG; number++)
+            signal(number, SIG_IGN);
+        guard(0);
+    }
+
+    while (waitpid(first, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    close(ends[0]);
+    return ends[1];
+}
+
+/* Passes a descriptor, and closes it. */
 static void pass(int socket, int device)
 {
     char byte = 0;
@@ -236,6 +353,11 @@ static void pass(int socket, int device)
     if (sendmsg(socket, &message, MSG_NOSIGNAL) != 1)
         exit(EXIT_FAILED);
     close(device);
+}
+
+static void await_start(int socket)
+{
+    char byte;
     /* Without the byte the caller has failed, and has said why. */
     ssize_t count;
     do
@@ -272,6 +394,8 @@ int main(int count, char **arguments)
     leave();
     set_name_servers(arguments[4]);
     pass(socket, make_device(arguments[2], atoi(arguments[3])));
+    pass(socket, start_guard());
+    await_start(socket);
     int reason = execute(arguments[5], arguments + 6, count - 6);
     (void)!write(socket, &reason, sizeof reason);
     return reason == ENOENT ? 127 : 126;

@@ -7,11 +7,12 @@ namespace Tapwire.Links.Protocol;
 /// <param name="Interfaces">In the order of the settings; at least one.</param>
 /// <param name="Sessions">Control connections of applications.</param>
 /// <param name="Sockets">Sockets of applications.</param>
+/// <param name="Guests">The network namespaces that the driver serves.</param>
 /// <param name="Connections">Some of the stack's sockets, up to a limit; <paramref name="ConnectionCount"/> counts all.</param>
 /// <param name="BuffersRented">Packet buffers that are in use.</param>
 /// <param name="Counters">The engine's counters by name, without those that are zero.</param>
 public sealed record DriverStatus(TimeSpan Uptime, IReadOnlyList<InterfaceStatus> Interfaces, int Sessions, int Sockets, IReadOnlyList<PortStatus> Ports,
-    int ConnectionCount, IReadOnlyList<ConnectionStatus> Connections, long BuffersRented, IReadOnlyDictionary<string, long> Counters)
+    IReadOnlyList<GuestStatus> Guests, int ConnectionCount, IReadOnlyList<ConnectionStatus> Connections, long BuffersRented, IReadOnlyDictionary<string, long> Counters)
 {
     /// <summary>Those of all interfaces.</summary>
     public IEnumerable<IpPrefix> Addresses() => Interfaces.SelectMany(static each => each.Addresses);
@@ -37,6 +38,18 @@ public sealed record WireStatus(string Name, bool Up, int Mtu, string? HardwareA
 /// <param name="Failed">Accepted connections or clients whose handshake failed, or whose destination could not be reached.</param>
 /// <param name="DatagramsDropped">Datagrams that could not be passed on.</param>
 public sealed record PortStatus(string Name, int Open, long Accepted, long Refused, long Failed, long DatagramsDropped);
+
+/// <summary>A network namespace that the driver serves.</summary>
+/// <param name="Process">The id of the process that has asked for it.</param>
+/// <param name="Wire">Its device: received is what the guest has sent.</param>
+/// <param name="Published">The ports that lead to it, as "tcp:8080=80".</param>
+/// <param name="Connections">Connections at this moment, those included that are being made.</param>
+/// <param name="Accepted">Connections so far.</param>
+/// <param name="Refused">Connections for which there was no room.</param>
+/// <param name="Flows">Flows of datagrams that are remembered, and <paramref name="FlowsAccepted"/> so far.</param>
+/// <param name="DatagramsDropped">Datagrams and echo requests that could not be passed on.</param>
+public sealed record GuestStatus(IpAddress Address, int Process, WireStatus Wire, IReadOnlyList<string> Published, int Connections, long Accepted, long Refused, int Flows, long FlowsAccepted,
+    long DatagramsDropped);
 
 /// <summary>One socket of the stack.</summary>
 /// <param name="Tcp">Null until the handshake is done, and for sockets that are no connections.</param>

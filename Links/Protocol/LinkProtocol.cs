@@ -81,7 +81,8 @@ public enum LinkMessageType : ushort
     RemoveRoute = 24,
     ListInterfaces = 25,
     AddGuest = 26,
-    PostOption = 27,
+    Publish = 27,
+    PostOption = 28,
 }
 
 /// <summary>Errors of the link itself that no <see cref="Tapwire.Stack.StackError"/> has, as Linux errno numbers.</summary>

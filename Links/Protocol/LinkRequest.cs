@@ -210,7 +210,7 @@ public sealed record AddAddressRequest(uint Id, IpAddress Address, int PrefixLen
 /// device comes as a descriptor with the frame: attached, with IFF_VNET_HDR and IFF_NO_PI.
 /// </summary>
 /// <param name="Address">The IPv4 address that the namespace's end of the device has.</param>
-/// <param name="Mtu">The MTU of the device, 68 to 65,535.</param>
+/// <param name="Mtu">The MTU of the device, 68 to 65,535; any other number is refused.</param>
 public sealed record AddGuestRequest(uint Id, IpAddress Address, int Mtu) : LinkRequest(LinkMessageType.AddGuest, Id)
 {
     /// <summary>The device; null if none has come. Whoever handles the request disposes it, or takes it.</summary>
@@ -220,7 +220,19 @@ public sealed record AddGuestRequest(uint Id, IpAddress Address, int Mtu) : Link
 
     /// <param name="errno">A Linux errno, not 0.</param>
     /// <param name="reason">In a sentence, for the client's user.</param>
-    public LinkAnswer Refused(int errno, string reason) => new(Type, Id, errno, System.Text.Encoding.UTF8.GetBytes(reason));
+    public LinkAnswer Refused(int errno, string reason) => LinkAnswer.Refusal(Type, Id, errno, reason);
+}
+
+/// <summary>Has a port of the driver's lead to the guest that this session has added last, until that ends. The guest sees the peers' own addresses.</summary>
+/// <param name="Listen">An address of the driver's, or the wildcard, and a port other than 0.</param>
+/// <param name="Protocol">IPPROTO_TCP (6) or IPPROTO_UDP (17).</param>
+/// <param name="Port">The guest's port, not 0.</param>
+public sealed record PublishRequest(uint Id, IpEndpoint Listen, int Protocol, ushort Port) : LinkRequest(LinkMessageType.Publish, Id)
+{
+    public LinkAnswer Done() => Succeeded();
+
+    /// <inheritdoc cref="AddGuestRequest.Refused"/>
+    public LinkAnswer Refused(int errno, string reason) => LinkAnswer.Refusal(Type, Id, errno, reason);
 }
 
 /// <summary>Takes an address from the stack; connections from it end with ECONNABORTED.</summary>

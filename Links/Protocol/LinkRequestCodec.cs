@@ -64,7 +64,9 @@ public static class LinkRequestCodec
         var address = Sockaddr.None;
         if (AddressAt(type) is var at and > 0 && !Sockaddr.TryRead(frame[at..], out address))
         {
-            refusal = new LinkAnswer(type, id, (int)StackError.AddressFamilyNotSupported, default);
+            const int Unsupported = (int)StackError.AddressFamilyNotSupported;
+            refusal = type is LinkMessageType.AddGuest or LinkMessageType.Publish ? LinkAnswer.Refusal(type, id, Unsupported, "The address has an unknown family; it is AF_INET.")
+                : new LinkAnswer(type, id, Unsupported, default);
             return null;
         }
 
@@ -114,6 +116,7 @@ public static class LinkRequestCodec
         LinkMessageType.RemoveAddress => 48,
         LinkMessageType.ListInterfaces => 24,
         LinkMessageType.AddGuest => 48,
+        LinkMessageType.Publish => 56,
         _ => InterfaceRequestCodec.HeadOf(type) is > 0 and var head ? head : -1,
     };
 
@@ -123,7 +126,7 @@ public static class LinkRequestCodec
     private static int AddressAt(LinkMessageType type) => type switch
     {
         LinkMessageType.Connect or LinkMessageType.Bind or LinkMessageType.Path => AfterHandle,
-        LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress or LinkMessageType.AddGuest => 16,
+        LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress or LinkMessageType.AddGuest or LinkMessageType.Publish => 16,
         _ => 0,
     };
 
@@ -153,7 +156,8 @@ public static class LinkRequestCodec
             LinkMessageType.ListInterfaces => new ListInterfacesRequest(id, AtMost(ReadUInt32LittleEndian(frame[16..]), LinkProtocol.MaxInterfaceEntries, "first interface")),
             LinkMessageType.AddAddress => ReadAddAddress(id, address.Endpoint.Address, frame),
             LinkMessageType.RemoveAddress => new RemoveAddressRequest(id, address.Endpoint.Address),
-            LinkMessageType.AddGuest => new AddGuestRequest(id, address.Endpoint.Address, AtMost(ReadUInt32LittleEndian(frame[44..]), ushort.MaxValue, "MTU")),
+            LinkMessageType.AddGuest => new AddGuestRequest(id, address.Endpoint.Address, (int)Math.Min(ReadUInt32LittleEndian(frame[44..]), int.MaxValue)),
+            LinkMessageType.Publish => new PublishRequest(id, address.Endpoint, (int)Math.Min(ReadUInt32LittleEndian(frame[44..]), int.MaxValue), ReadUInt16LittleEndian(frame[48..])),
             _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
         };
     }
@@ -235,6 +239,11 @@ public static class LinkRequestCodec
             case AddGuestRequest add:
                 Sockaddr.From(new(add.Address, 0)).WriteTo(frame[16..]);
                 WriteUInt32LittleEndian(frame[44..], (uint)add.Mtu);
+                break;
+            case PublishRequest publish:
+                Sockaddr.From(publish.Listen).WriteTo(frame[16..]);
+                WriteUInt32LittleEndian(frame[44..], (uint)publish.Protocol);
+                WriteUInt16LittleEndian(frame[48..], publish.Port);
                 break;
             case InterfaceRequest change:
                 InterfaceRequestCodec.Write(change, frame);

@@ -28,6 +28,7 @@ public static class StatusJson
             json.WriteNumber("sockets", driver.Sockets);
             json.WriteEndObject();
             WritePorts(json, driver.Ports);
+            WriteGuests(json, driver.Guests);
             json.WriteNumber("connectionCount", driver.ConnectionCount);
             json.WriteStartArray("connections");
             foreach (var connection in driver.Connections)
@@ -67,6 +68,31 @@ public static class StatusJson
             json.WriteNumber("refused", port.Refused);
             json.WriteNumber("failed", port.Failed);
             json.WriteNumber("datagramsDropped", port.DatagramsDropped);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static void WriteGuests(Utf8JsonWriter json, IReadOnlyList<GuestStatus> guests)
+    {
+        json.WriteStartArray("guests");
+        foreach (var guest in guests)
+        {
+            json.WriteStartObject();
+            json.WriteString("address", guest.Address.ToString());
+            json.WriteNumber("process", guest.Process);
+            WriteWire(json, guest.Wire);
+            json.WriteStartArray("published");
+            foreach (var port in guest.Published)
+                json.WriteStringValue(port);
+            json.WriteEndArray();
+            json.WriteNumber("connections", guest.Connections);
+            json.WriteNumber("accepted", guest.Accepted);
+            json.WriteNumber("refused", guest.Refused);
+            json.WriteNumber("flows", guest.Flows);
+            json.WriteNumber("flowsAccepted", guest.FlowsAccepted);
+            json.WriteNumber("datagramsDropped", guest.DatagramsDropped);
             json.WriteEndObject();
         }
 

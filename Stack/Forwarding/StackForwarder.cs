@@ -153,11 +153,12 @@ public sealed class StackForwarder : StackSocket
 
     /// <summary>Tells the host by an ICMP error that a datagram of its has not arrived.</summary>
     /// <param name="source">The host's end.</param>
-    public void RefuseDatagram(IpEndpoint source, IpEndpoint destination, StackError reason, Instant now)
+    /// <param name="mtu">With MessageTooLong: the largest packet that arrives, in bytes.</param>
+    public void RefuseDatagram(IpEndpoint source, IpEndpoint destination, StackError reason, int mtu, Instant now)
     {
         Span<byte> transport = stackalloc byte[UdpHeader.Length];
         new UdpHeader(source.Port, destination.Port, 0).Emit(transport);
-        Report(source.Address, destination.Address, IpProtocol.Udp, transport, reason, now);
+        Report(source.Address, destination.Address, IpProtocol.Udp, transport, reason, now, mtu);
     }
 
     /// <summary>Takes the next echo request; the caller owns it.</summary>
@@ -237,9 +238,11 @@ public sealed class StackForwarder : StackSocket
     }
 
     /// <summary>Sends the error that a router, or the destination, would have sent about a packet of the host's; none for a reason that has no such error.</summary>
-    private void Report(IpAddress source, IpAddress destination, byte protocol, ReadOnlySpan<byte> transport, StackError reason, Instant now)
+    private void Report(IpAddress source, IpAddress destination, byte protocol, ReadOnlySpan<byte> transport, StackError reason, Instant now, int mtu = 0)
     {
-        if (CodeOf(reason) is not { } code)
+        var isTooLong = reason == StackError.MessageTooLong && mtu > 0;
+        var code = CodeOf(reason);
+        if (code is null && !isTooLong)
             return;
         var packet = _ip.Pool.Rent(Ipv4Header.Length + transport.Length);
         var bytes = packet.Append(Ipv4Header.Length + transport.Length);
@@ -254,7 +257,11 @@ public sealed class StackForwarder : StackSocket
         }.Emit(bytes);
         transport.CopyTo(bytes[Ipv4Header.Length..]);
         packet.TrimStart(Ipv4Header.Length);
-        _errors.SendUnreachable(packet, new IpReceiveInfo(source, destination, 1, 0, false) { HeaderLength = Ipv4Header.Length }, code, now);
+        var info = new IpReceiveInfo(source, destination, 1, 0, false) { HeaderLength = Ipv4Header.Length };
+        if (isTooLong)
+            _errors.SendFragmentationNeeded(packet, info, mtu, now);
+        else
+            _errors.SendUnreachable(packet, info, code!.Value, now);
         packet.Release();
     }
 

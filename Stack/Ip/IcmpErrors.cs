@@ -23,6 +23,14 @@ internal sealed class IcmpErrors(IcmpOptions options, IIpOutput ip, KeyedRandom 
             counters.IcmpOutDestUnreachs++;
     }
 
+    /// <param name="packet">As for <see cref="SendUnreachable"/>.</param>
+    /// <param name="mtu">What fits, in bytes (RFC 1191, 4).</param>
+    public void SendFragmentationNeeded(PacketBuffer packet, in IpReceiveInfo info, int mtu, Instant now)
+    {
+        if (Send(packet, info, Icmpv4Header.TooBig((ushort)Math.Clamp(mtu, 0, ushort.MaxValue)), now))
+            counters.IcmpOutDestUnreachs++;
+    }
+
     /// <param name="pointer">Offset of the bad byte in the IP header.</param>
     public void SendParameterProblem(PacketBuffer packet, in IpReceiveInfo info, byte pointer, Instant now)
     {

@@ -7,8 +7,9 @@ using Tapwire.Stack.Udp;
 namespace Tapwire.Stack.Ip;
 
 /// <summary>IPv4 input: validation (RFC 1122 3.2.1, RFC 1812 5.2.2 and 5.3.7) and demultiplexing to the transports.</summary>
+/// <param name="isWayOut">Fragments are of packets that could not be passed on whole, and whoever has sent them is told what fits.</param>
 internal sealed class Ipv4Input(
-    InterfaceTable interfaces, IcmpLayer icmp, IcmpErrors errors, UdpLayer udp, TcpLayer tcp, StackCounters counters)
+    InterfaceTable interfaces, IcmpLayer icmp, IcmpErrors errors, UdpLayer udp, TcpLayer tcp, bool isWayOut, StackCounters counters)
 {
     /// <summary>224.0.0.1, all hosts on-link: every host is in that group (RFC 1112, 4).</summary>
     private const uint AllHosts = 0xE000_0001;
@@ -59,6 +60,8 @@ internal sealed class Ipv4Input(
         else if (header.IsFragment)
         {
             counters.IpInFragments++;
+            if (isWayOut && header.FragmentOffset == 0)
+                TellLimit(packet, header, from, toGroup, now);
             packet.Release();
         }
         else
@@ -67,15 +70,26 @@ internal sealed class Ipv4Input(
         }
     }
 
+    private static IpReceiveInfo InfoOf(in Ipv4View header, byte from, bool toGroup, int shardsTried) => new(
+        IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), header.HopLimit, header.TrafficClass, toGroup)
+    {
+        HeaderLength = header.HeaderLength,
+        Interface = from,
+        ShardsTried = shardsTried,
+    };
+
+    /// <summary>Answers a first fragment as a router does a packet that it cannot fragment: Linux gives the sender EMSGSIZE, whether it has set DF or not.</summary>
+    private void TellLimit(PacketBuffer packet, in Ipv4View header, byte from, bool toGroup, Instant now)
+    {
+        var info = InfoOf(header, from, toGroup, 0);
+        packet.Truncate(header.TotalLength);
+        packet.TrimStart(info.HeaderLength);
+        errors.SendFragmentationNeeded(packet, info, interfaces[from]!.Mtu, now);
+    }
+
     private void Deliver(PacketBuffer packet, in Ipv4View header, byte from, bool toGroup, Instant now, int shardsTried = 0)
     {
-        var info = new IpReceiveInfo(
-            IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), header.HopLimit, header.TrafficClass, toGroup)
-        {
-            HeaderLength = header.HeaderLength,
-            Interface = from,
-            ShardsTried = shardsTried,
-        };
+        var info = InfoOf(header, from, toGroup, shardsTried);
         var protocol = header.Protocol;
         packet.Truncate(header.TotalLength);
         packet.TrimStart(info.HeaderLength);

@@ -37,6 +37,10 @@ public sealed class LinkCodecSpecs
         { new StatusRequest(17), "10000000 1100 0000 11000000 00000000" },
         { new AddAddressRequest(18, IpAddress.Parse("10.99.0.1"), 24), "30000000 1200 0000 12000000 00000000 0200 0000 0A630001 0000000000000000 000000000000000000000000 18000000" },
         { new AddGuestRequest(25, IpAddress.Parse("10.99.0.2"), 1500), "30000000 1A00 0000 19000000 00000000 0200 0000 0A630002 0000000000000000 000000000000000000000000 DC050000" },
+        {
+            new PublishRequest(27, new IpEndpoint(IpAddress.Parse("10.99.0.2"), 8080), 6, 80),
+            "38000000 1B00 0000 1B000000 00000000 0200 1F90 0A630002 0000000000000000 000000000000000000000000 06000000 5000 0000 00000000"
+        },
         { new RemoveAddressRequest(19, IpAddress.Parse("10.99.0.1")), "30000000 1300 0000 13000000 00000000 0200 0000 0A630001 0000000000000000 000000000000000000000000 00000000" },
         { new RemoveInterfaceRequest(21, "tw1"), "1B000000 1500 0000 15000000 00000000 03000000 00000000 747731" },
         {
@@ -172,7 +176,7 @@ public sealed class LinkCodecSpecs
         Assert.Equal(request with { Value = read.Value }, read);
 
         // The same for a client that does not wait for the answer.
-        bytes[4] = 27;
+        bytes[4] = 28;
         Assert.Equal(bytes, Write(new SetOptionRequest(9, 0x1122334455667788, 6, 1, new byte[] { 1, 0, 0, 0 }, IsPosted: true)));
         Assert.True(Assert.IsType<SetOptionRequest>(LinkRequestCodec.Read(bytes, out _)).IsPosted);
 

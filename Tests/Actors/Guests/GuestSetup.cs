@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.TestKit;
 using Tapwire.Actors.Guests;
+using Tapwire.Actors.Settings;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Interfaces;
@@ -62,9 +63,26 @@ public abstract class GuestSetup : DriverSetup
 
     internal GuestAnswer Add(MemoryWire wire, IActorRef lifeline)
     {
-        Session.Send(Driver, new AddGuest(wire, Address, lifeline));
+        Session.Send(Driver, new AddGuest(wire, Address, lifeline, Environment.ProcessId));
         RunUntil(() => Session.HasMessages);
         return Session.ExpectMsg<GuestAnswer>();
+    }
+
+    internal GuestAnswer Publish(string port)
+    {
+        Assert.True(PublishSpec.TryParse(port, out var spec, out _));
+        Session.Send(Driver, new PublishPort(spec, Lifeline.Ref));
+        RunUntil(() => Session.HasMessages);
+        return Session.ExpectMsg<GuestAnswer>();
+    }
+
+    /// <summary>A connection that the guest has accepted.</summary>
+    internal TcpSocket AcceptAtGuest(TcpListener listener)
+    {
+        RunUntil(() => listener.Waiting > 0);
+        var socket = listener.Accept()!;
+        _received[socket] = [];
+        return socket;
     }
 
     internal TcpSocket Connect(IpEndpoint to)

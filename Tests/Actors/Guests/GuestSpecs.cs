@@ -159,8 +159,110 @@ public sealed class GuestSpecs() : GuestSetup("tcp { receive-buffer = 128KiB, ma
         Connect(new IpEndpoint(Support.Peer.Address, 80));
         var server = Accept(listener);
         Sys.Stop(Lifeline.Ref);
-        RunUntil(() => Peer.Ended.Contains(server) && GuestWire.Disposed);
+        RunUntil(() => Peer.Ended.Contains(server) && GuestWire.Disposed, TimeSpan.FromSeconds(40));
         Assert.Equal(StackError.ConnectionReset, server.Error);
+    }
+
+    /// <summary>A kernel sends what a program has written, also when the program has ended.</summary>
+    [Fact]
+    public void What_is_under_way_when_its_lifeline_ends_arrives()
+    {
+        var listener = Peer.Listen(80);
+        var client = Connect(new IpEndpoint(Support.Peer.Address, 80));
+        var server = Accept(listener);
+        Write(client, 1, 2, 3);
+        client.Close(Peer.Now);
+        Sys.Stop(Lifeline.Ref);
+        RunUntil(() => Peer.EndOfStream.Contains(server));
+        Assert.Equal([1, 2, 3], Peer.Received(server));
+        server.Close(Peer.Now);
+        RunUntil(() => GuestWire.Disposed);
+        Assert.Equal(StackError.None, server.Error);
+    }
+
+    [Fact]
+    public void When_the_driver_stops_it_reads_the_end_and_what_it_writes_then_arrives()
+    {
+        var listener = Peer.Listen(80);
+        var client = Connect(new IpEndpoint(Support.Peer.Address, 80));
+        var server = Accept(listener);
+        Driver.Tell(Tapwire.Messages.StopDriver.Instance);
+        RunUntil(() => EndOfStream.Contains(client));
+        Write(client, 1);
+        client.Close(Peer.Now);
+        RunUntil(() => Peer.EndOfStream.Contains(server));
+        Assert.Equal([1], Peer.Received(server));
+        server.Close(Peer.Now);
+        RunUntil(() => GuestWire.Disposed);
+        Assert.Equal((StackError.None, StackError.None), (client.Error, server.Error));
+    }
+
+    [Fact]
+    public void When_the_driver_stops_a_connection_that_does_not_end_is_reset_in_time()
+    {
+        var listener = Peer.Listen(80);
+        var client = Connect(new IpEndpoint(Support.Peer.Address, 80));
+        var server = Accept(listener);
+        Driver.Tell(Tapwire.Messages.StopDriver.Instance);
+        RunUntil(() => GuestWire.Disposed && Ended.Contains(client), TimeSpan.FromSeconds(4));
+        Assert.Equal((StackError.ConnectionReset, StackError.ConnectionReset), (client.Error, server.Error));
+    }
+
+    [Fact]
+    public void A_published_port_leads_to_it_from_the_peers_own_address()
+    {
+        Assert.Equal(GuestAnswer.Done, Publish("tcp:8080=80"));
+        Assert.Equal(StackError.None, Guest.Tcp.Listen(new IpEndpoint(IpAddress.AnyV4, 80), 4, default, out var listener));
+        var client = Peer.Connect(8080);
+        var server = AcceptAtGuest(listener!);
+        Peer.Send(client, [1, 2]);
+        Assert.Equal((client.Local, new IpEndpoint(Address, 80)), (server.Remote, server.Local));
+        RunUntil(() => Received(server).Length == 2);
+        Write(server, 3);
+        server.Close(Peer.Now);
+        RunUntil(() => Peer.EndOfStream.Contains(client));
+        Assert.Equal([3], Peer.Received(client));
+        client.Close(Peer.Now);
+        RunUntil(() => Peer.Ended.Contains(client) && Ended.Contains(server));
+        Assert.Equal((StackError.None, StackError.None), (client.Error, server.Error));
+
+        listener!.Close(Peer.Now);
+        var refused = Peer.Connect(8080);
+        RunUntil(() => Peer.Ended.Contains(refused));
+        Assert.Equal(StackError.ConnectionReset, refused.Error);
+        Assert.Equal((int)StackError.AddressInUse, Publish("tcp:8080").Error);
+    }
+
+    [Fact]
+    public void A_published_port_of_datagrams_is_the_guests_own()
+    {
+        Assert.Equal(GuestAnswer.Done, Publish("udp:5353=53"));
+        Assert.Equal(StackError.None, Guest.Udp.Bind(new IpEndpoint(default, 53), new(), out var server));
+        Assert.Equal(StackError.None, Peer.Stack.Udp.Bind(default, new(), out var client));
+        Assert.Equal(StackError.None, client!.Send(Bytes([7]), new IpEndpoint(Address, 5353), Peer.Now));
+        PacketBuffer? data = null;
+        IpEndpoint from = default;
+        RunUntil(() => server!.TryReceive(out data, out from));
+        Assert.Equal(new IpEndpoint(Support.Peer.Address, client.Local.Port), from);
+        Assert.Equal(StackError.None, server!.Send(data!, from, Peer.Now));
+        RunUntil(() => client.TryReceive(out data, out from));
+        Assert.Equal((7, new IpEndpoint(Address, 5353)), (data!.Span[0], from));
+        data.Release();
+        client.Close();
+        server.Close();
+    }
+
+    [Fact]
+    public void Its_published_ports_are_closed_with_it()
+    {
+        Assert.Equal(GuestAnswer.Done, Publish("tcp:8080=80"));
+        Assert.Equal(GuestAnswer.Done, Publish("udp:8080=80"));
+        Sys.Stop(Lifeline.Ref);
+        RunUntil(() => GuestWire.Disposed);
+        var late = Peer.Connect(8080);
+        RunUntil(() => Peer.Ended.Contains(late));
+        Assert.Equal(StackError.ConnectionRefused, late.Error);
+        Assert.NotEqual(0, Publish("tcp:8080").Error);
     }
 
     [Fact]

@@ -71,6 +71,20 @@ public sealed class NetnsSpec(NetnsPath path) : IClassFixture<NetnsPath>
         Assert.StartsWith("(b'hello', ('10.99.0.1', 8112))\n2 packets transmitted, 2 received, 0% packet loss", ended.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>Nothing is fragmented on the way out, and the namespace's kernel, which has fragmented it, is told.</summary>
+    [SkippableFact]
+    public void A_datagram_that_is_too_long_is_EMSGSIZE()
+    {
+        path.Need("python3");
+        var ended = Run("python3", "-c", """
+            import errno, socket
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(20); s.connect(("10.99.0.1", 8113)); s.send(bytes(3000))
+            try: print(s.recv(9))
+            except OSError as e: print(errno.errorcode[e.errno])
+            """);
+        Assert.Equal((0, "EMSGSIZE\n"), (ended.ExitCode, ended.Output));
+    }
+
     [SkippableFact]
     public void Name_servers_are_those_that_are_named()
     {

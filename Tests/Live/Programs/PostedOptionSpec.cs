@@ -8,8 +8,8 @@ namespace Tapwire.Tests.Live.Programs;
 public sealed class PostedOptionSpec(CleanPath path) : IClassFixture<CleanPath>
 {
     [SkippableTheory]
-    [InlineData("takes", "1 27 9 27 27 9 9 9 10")]
-    [InlineData("refuses", "1 27 9 9 9 9 9 9 10")]
+    [InlineData("takes", "1 28 9 28 28 9 9 9 10")]
+    [InlineData("refuses", "1 28 9 9 9 9 9 9 10")]
     public void The_first_is_sent_in_both_ways_and_the_others_as_the_driver_can(string driver, string requests)
     {
         path.Need("python3");

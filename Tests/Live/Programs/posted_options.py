@@ -6,7 +6,7 @@ import socket
 import struct
 import sys
 
-SOCKET, SET_OPTION, POST_OPTION, ANSWER = 1, 9, 27, 0x8000
+SOCKET, SET_OPTION, POST_OPTION, ANSWER = 1, 9, 28, 0x8000
 ENOSYS = 38
 
 path, manner = sys.argv[1:]

@@ -3,6 +3,7 @@ using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
 using Tapwire.Tests.Support;
@@ -18,6 +19,9 @@ public sealed class StackForwarderSpec : IDisposable
 
     private readonly StackPair _pair;
     private readonly StackForwarder _forwarder;
+    private bool _isFragmented;
+    private byte _high;
+    private byte _low;
 
     public StackForwarderSpec()
     {
@@ -25,12 +29,23 @@ public sealed class StackForwarderSpec : IDisposable
         {
             Interfaces = [new() { Medium = Medium.Ip }],
             Forwarding = host == 1 ? null : new ForwardingOptions { Guest = StackPair.AddressA, Handshakes = 2, Datagrams = 2, Echoes = 2 },
-        });
+        })
+        { Inject = Fragment };
         Assert.Equal(StackError.None, _pair.A.AddRoute(new IpPrefix(IpAddress.AnyV4, 0), IpAddress.AnyV4));
         _forwarder = _pair.B.Forwarder!;
     }
 
     public void Dispose() => _pair.Dispose();
+
+    /// <summary>A's datagram once more, as a fragment.</summary>
+    private byte[]? Fragment(byte[] frame)
+    {
+        if (!_isFragmented || frame[9] != IpProtocol.Udp)
+            return null;
+        (frame[6], frame[7]) = (_high, _low);
+        Tampering.FixIpChecksum(frame);
+        return frame;
+    }
 
     [Fact]
     public void A_stack_of_sockets_only_forwards_nothing() => Assert.Null(_pair.A.Forwarder);
@@ -171,10 +186,47 @@ public sealed class StackForwarderSpec : IDisposable
         _pair.Run(TimeSpan.FromMilliseconds(10));
         Assert.True(_forwarder.TryTakeDatagram(out var payload, out var source, out var destination));
         payload.Release();
-        _forwarder.RefuseDatagram(source, destination, StackError.ConnectionRefused, _pair.Now);
+        _forwarder.RefuseDatagram(source, destination, StackError.ConnectionRefused, 0, _pair.Now);
         _pair.Run(TimeSpan.FromMilliseconds(10));
         Assert.Equal(StackError.ConnectionRefused, client.TakeError());
         client.Close();
+    }
+
+    [Fact]
+    public void Of_a_datagram_that_is_too_long_its_socket_learns_what_fits()
+    {
+        var client = Udp();
+        Assert.Equal(StackError.None, client.Connect(Names));
+        Assert.Equal(StackError.None, client.Send(Bytes(1), null, _pair.Now));
+        _pair.Run(TimeSpan.FromMilliseconds(10));
+        Assert.True(_forwarder.TryTakeDatagram(out var payload, out var source, out var destination));
+        payload.Release();
+        _forwarder.RefuseDatagram(source, destination, StackError.MessageTooLong, 1300, _pair.Now);
+        _pair.Run(TimeSpan.FromMilliseconds(10));
+        Assert.Equal(StackError.MessageTooLong, client.TakeError());
+        Assert.Equal(StackError.None, _pair.A.FindPath(Names.Address, default, _pair.Now, out var mtu, out _));
+        Assert.Equal(1300, mtu);
+        client.Close();
+    }
+
+    [Theory]
+    [InlineData(0x20, 0x00, 1)]
+    [InlineData(0x20, 0x10, 0)]
+    [InlineData(0x00, 0x10, 0)]
+    public void The_first_fragment_of_a_datagram_is_answered_with_what_fits(byte high, byte low, int answers)
+    {
+        _isFragmented = true;
+        (_high, _low) = (high, low);
+        var client = Udp();
+        Assert.Equal(StackError.None, client.Connect(Names));
+        Assert.Equal(StackError.None, client.Send(Bytes(1), null, _pair.Now));
+        _pair.Run(TimeSpan.FromMilliseconds(10));
+        Assert.Equal(1, _pair.B.Counters.IpInFragments);
+        Assert.Equal(answers, _pair.B.Counters.IcmpOutDestUnreachs);
+        Assert.Equal(answers == 1 ? StackError.MessageTooLong : StackError.None, client.TakeError());
+        client.Close();
+        Assert.True(_forwarder.TryTakeDatagram(out var payload, out _, out _));
+        payload.Release();
     }
 
     [Fact]
