@@ -78,14 +78,10 @@ public sealed class FlowSteering
     internal bool IsGroupedTcp(ushort port) => Volatile.Read(ref _tcp[port]) == Grouped;
 
     /// <summary>The shard with the listener for a connection to a grouped port, or <see cref="PortHolders.Nobody"/>.</summary>
-    /// <param name="before">The one that it had been before the last listener came or went.</param>
-    internal int ListenerOf(in TcpPair pair, out int before)
-    {
-        var holders = Tcp.At(pair.Local.Port);
-        var hash = HashOf(pair.Local, pair.Remote);
-        before = holders.FindBefore(pair.Local.Address, hash);
-        return holders.Find(pair.Local, pair.Remote, hash);
-    }
+    internal int ListenerOf(in TcpPair pair) => Tcp.At(pair.Local.Port).Find(pair.Local, pair.Remote, HashOf(pair.Local, pair.Remote));
+
+    /// <summary>The shard that <see cref="ListenerOf"/> has named before a listener came or went lately, or <see cref="PortHolders.Nobody"/>.</summary>
+    internal int ListenerBefore(in TcpPair pair, Instant now) => Tcp.At(pair.Local.Port).FindBefore(pair.Local.Address, HashOf(pair.Local, pair.Remote), now);
 
     /// <summary>The shard that a frame off the wire is for, or <see cref="All"/>. A malformed frame has an owner too, which counts and drops it.</summary>
     /// <param name="here">The shard whose queue received the frame.</param>

@@ -3,7 +3,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack;
 
-/// <summary>The sockets of all shards that have one local port, at one moment. It does not change: whoever binds or closes a socket makes the next one.</summary>
+/// <summary>The sockets of all shards that have one local port, at one moment. They do not change: whoever binds or closes a socket makes the next such object.</summary>
 internal sealed class PortHolders
 {
     /// <summary>Nobody has the port.</summary>
@@ -12,16 +12,22 @@ internal sealed class PortHolders
     /// <summary>No shard.</summary>
     public const int Nobody = -1;
 
+    /// <summary>Longer than a handshake with its repetitions, or TIME-WAIT as it is set by default. The clocks of two shards differ by much less.</summary>
+    private static readonly TimeSpan SettlesWithin = TimeSpan.FromMinutes(2);
+
     // In the order in which they have bound the port. A connected UDP socket is not among them: there can be very many.
     private readonly PortHolder[] _bound;
 
-    // As it was before the last change of the sockets that are open.
+    // As it was before the last change of the sockets that are open, and when that was, to whoever first asked after it.
     private readonly PortHolder[] _before;
+    private long _changedAt;
 
     private readonly ImmutableDictionary<(IpEndpoint Local, IpEndpoint Remote), PortHolder> _connected;
 
-    private PortHolders(PortHolder[] bound, PortHolder[] before, ImmutableDictionary<(IpEndpoint Local, IpEndpoint Remote), PortHolder> connected)
+    private PortHolders(
+        PortHolder[] bound, PortHolder[] before, ImmutableDictionary<(IpEndpoint Local, IpEndpoint Remote), PortHolder> connected, long changedAt = long.MinValue)
     {
+        _changedAt = changedAt;
         _bound = bound;
         _before = before;
         _connected = connected;
@@ -36,8 +42,17 @@ internal sealed class PortHolders
     public int Find(IpEndpoint local, IpEndpoint remote, uint hash) =>
         !_connected.IsEmpty && _connected.TryGetValue((local, remote), out var connected) ? connected.Shard : Choose(_bound, local.Address, hash);
 
-    /// <summary>What <see cref="Find"/> has said before the last socket began or ceased to listen.</summary>
-    public int FindBefore(IpAddress local, uint hash) => Choose(_before, local, hash);
+    /// <summary>What <see cref="Find"/> has said before the last socket began or ceased to listen; <see cref="Nobody"/> when that is so long ago that no handshake of
+    /// that time can be under way.</summary>
+    public int FindBefore(IpAddress local, uint hash, Instant now)
+    {
+        if (_before.Length == 0)
+            return Nobody;
+        var changedAt = Volatile.Read(ref _changedAt);
+        if (changedAt == long.MinValue)
+            Volatile.Write(ref _changedAt, changedAt = now.Ticks);
+        return now - new Instant(changedAt) > SettlesWithin ? Nobody : Choose(_before, local, hash);
+    }
 
     /// <summary>Whether a socket would join others with SO_REUSEPORT, all of its user.</summary>
     public bool AreGroupFor(PortSharing sharing) =>
@@ -93,7 +108,7 @@ internal sealed class PortHolders
     public bool HasLeft(int shard) => Array.Exists(_bound, each => each.Use == PortUse.Left && each.Shard == shard);
 
     /// <summary>A shard has no connection with the port any more.</summary>
-    public PortHolders Vacate(int shard) => new(Array.FindAll(_bound, each => each.Use != PortUse.Left || each.Shard != shard), _before, _connected);
+    public PortHolders Vacate(int shard) => new(Array.FindAll(_bound, each => each.Use != PortUse.Left || each.Shard != shard), _before, _connected, Volatile.Read(ref _changedAt));
 
     private static int Choose(PortHolder[] bound, IpAddress local, uint hash)
     {
@@ -160,13 +175,13 @@ internal sealed class PortHolders
         !_connected.TryGetValue((connected.Local, connected.Remote), out var other) || other == except;
 
     private PortHolders With(PortHolder holder) => holder.Use == PortUse.Connected
-        ? new(_bound, _before, _connected.SetItem((holder.Local, holder.Remote), holder))
+        ? new(_bound, _before, _connected.SetItem((holder.Local, holder.Remote), holder), Volatile.Read(ref _changedAt))
         : Next([.. _bound, holder], holder.IsOpen);
 
     private PortHolders Without(PortHolder holder)
     {
         if (holder.Use == PortUse.Connected)
-            return new(_bound, _before, _connected.Remove((holder.Local, holder.Remote)));
+            return new(_bound, _before, _connected.Remove((holder.Local, holder.Remote)), Volatile.Read(ref _changedAt));
         var index = Array.IndexOf(_bound, holder);
         if (index < 0)
             return this;
@@ -183,5 +198,6 @@ internal sealed class PortHolders
         return Next([.. rest], holder.IsOpen);
     }
 
-    private PortHolders Next(PortHolder[] bound, bool changesOpen) => new(bound, changesOpen ? _bound : _before, _connected);
+    private PortHolders Next(PortHolder[] bound, bool changesOpen) =>
+        changesOpen ? new(bound, _bound, _connected) : new(bound, _before, _connected, Volatile.Read(ref _changedAt));
 }

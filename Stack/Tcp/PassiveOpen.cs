@@ -20,7 +20,7 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, SegmentCross
     /// <param name="shardsTried">See <see cref="IpReceiveInfo.ShardsTried"/>.</param>
     public void ListenerReceives(in TcpPair pair, ref TcpHeader header, PacketBuffer segment, int start, int shardsTried, Instant now)
     {
-        if (!header.Has(TcpFlags.Rst | TcpFlags.Ack) && crossings?.TryOpen(pair, segment, start, shardsTried) == true)
+        if (!header.Has(TcpFlags.Rst | TcpFlags.Ack) && crossings?.TryOpen(pair, segment, start, shardsTried, now) == true)
             return;
         var listener = tcp.Ports.Find(pair);
         if (listener is null || header.Has(TcpFlags.Rst | TcpFlags.Ack))
@@ -49,9 +49,9 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, SegmentCross
 
     /// <summary>Gives a SYN to the shard that listens for it; drops it if there is none any more.</summary>
     /// <param name="start">Offset of the packet in its buffer.</param>
-    public void OpenElsewhere(in TcpPair pair, PacketBuffer segment, int start)
+    public void OpenElsewhere(in TcpPair pair, PacketBuffer segment, int start, Instant now)
     {
-        if (crossings?.TryOpen(pair, segment, start, shardsTried: 1) != true)
+        if (crossings?.TryOpen(pair, segment, start, shardsTried: 1, now) != true)
             segment.Release();
     }
 

@@ -12,20 +12,21 @@ internal sealed class SegmentCrossings(StackShard shard, IIpOutput ip)
 {
     /// <summary>Another shard that listens for a connection; null: none does, or this one.</summary>
     public int? OwnerOf(in TcpPair pair) =>
-        shard.Steering.IsGroupedTcp(pair.Local.Port) && shard.Steering.ListenerOf(pair, out _) is var owner && owner != shard.Index && owner != PortHolders.Nobody ? owner : null;
+        shard.Steering.IsGroupedTcp(pair.Local.Port) && shard.Steering.ListenerOf(pair) is var owner && owner != shard.Index && owner != PortHolders.Nobody ? owner : null;
 
     /// <summary>Takes a SYN for which another shard has the listener.</summary>
     /// <param name="start">Offset of the packet in its buffer.</param>
     /// <param name="shardsTried">See <see cref="IpReceiveInfo.ShardsTried"/>.</param>
     /// <returns>False: the SYN is this shard's, and still the caller's.</returns>
-    public bool TryOpen(in TcpPair pair, PacketBuffer segment, int start, int shardsTried)
+    public bool TryOpen(in TcpPair pair, PacketBuffer segment, int start, int shardsTried, Instant now)
     {
         if (!shard.Steering.IsGroupedTcp(pair.Local.Port))
             return false;
-        var owner = shard.Steering.ListenerOf(pair, out var before);
+        var next = shard.Steering.ListenerOf(pair);
 
         // It may be the repetition of a SYN that came before the group's last change, or a new connection in place of one in TIME-WAIT. That shard would know.
-        var next = shardsTried == 0 && before != PortHolders.Nobody && before != shard.Index ? before : owner;
+        if (shardsTried == 0 && shard.Steering.ListenerBefore(pair, now) is var before && before != shard.Index && before != PortHolders.Nobody)
+            next = before;
         if (next == shard.Index || next == PortHolders.Nobody)
             return false;
         Pass(segment, start, next, shardsTried + 1);

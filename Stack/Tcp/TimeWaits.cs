@@ -65,7 +65,7 @@ internal sealed class TimeWaits(TcpLayer tcp)
 
             if (tcp.Passive.Forwarder is not { } forwarder)
             {
-                tcp.Passive.OpenElsewhere(record.Pair, segment, start);
+                tcp.Passive.OpenElsewhere(record.Pair, segment, start, now);
                 return;
             }
 

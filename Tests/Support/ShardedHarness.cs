@@ -72,11 +72,19 @@ public sealed class ShardedHarness : IDisposable
         return hops;
     }
 
+    /// <summary>Moves time on, after which every shard knows the peer's address as before.</summary>
+    public void Advance(TimeSpan time)
+    {
+        foreach (var shard in _shards)
+            shard.Advance(time);
+        TeachPeer();
+    }
+
     /// <summary>All that the shards send, in the order of the shards.</summary>
     public List<byte[]> Frames() => [.. _shards.SelectMany(static shard => shard.Frames())];
 
     /// <summary>The TCP headers of all that the shards send.</summary>
-    internal List<TcpHeader> Segments() => [.. Frames().Select(static frame =>
+    internal List<TcpHeader> Segments() => [.. Frames().Where(static frame => frame[13] == 0 && frame[EthernetHeader.Length + 9] == IpProtocol.Tcp).Select(static frame =>
     {
         Assert.Equal(TcpParseResult.Ok, TcpHeader.TryParse(frame.AsSpan(EthernetHeader.Length + Ipv4Header.Length), out var header, out _));
         return header;
