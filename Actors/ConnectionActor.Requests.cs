@@ -16,8 +16,8 @@ internal sealed partial class ConnectionActor
     /// <summary>Answers the request that is being handled.</summary>
     public void Reply(LinkAnswer answer) => Sender.Tell(new LinkReply(answer));
 
-    /// <summary>A port is on one shard: a socket that is to be bound to it belongs there.</summary>
-    public void MoveToShardOf(ushort port) => _context = _context.ForTcp(port);
+    /// <summary>A port is on one shard, or its sockets are spread over all (SO_REUSEPORT): a socket that is to be bound to it belongs on a certain one.</summary>
+    public void MoveToShardOf(ushort port, in PortSharing sharing) => _context = _context.ForTcp(port, sharing);
 
     private void AnswerConnected(LinkRequest asked)
     {

@@ -21,10 +21,11 @@ public sealed record SocketContext(IActorRef Stack, IReactor Reactor, BufferPool
     public SocketShard? Shard { get; init; }
 
     /// <summary>The context of the shard on which a TCP port must be bound; port 0 is any port.</summary>
-    public SocketContext ForTcp(ushort port) => Shard is null || port == 0 ? this : Shard.Contexts[Shard.Steering.ClaimTcp(port, Shard.Index)];
+    /// <param name="sharing">With whom the socket shares the port.</param>
+    public SocketContext ForTcp(ushort port, in PortSharing sharing) => Shard is null || port == 0 ? this : Shard.Contexts[Shard.Steering.JoinTcp(port, sharing, Shard.Index)];
 
     /// <inheritdoc cref="ForTcp"/>
-    public SocketContext ForUdp(ushort port) => Shard is null || port == 0 ? this : Shard.Contexts[Shard.Steering.ClaimUdp(port, Shard.Index)];
+    public SocketContext ForUdp(ushort port, in PortSharing sharing) => Shard is null || port == 0 ? this : Shard.Contexts[Shard.Steering.JoinUdp(port, sharing, Shard.Index)];
 }
 
 /// <summary>One shard's place among all.</summary>

@@ -2,13 +2,15 @@ using System.Buffers.Binary;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
+using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Stack;
 
 /// <summary>
 /// Says which shard, one of several stacks with the same addresses, a packet is for. TCP and UDP go by the local port. Ports of the ephemeral range are divided
 /// among the shards; any other port belongs to the shard that claimed it first. On a spread TCP port all shards listen, and a connection belongs to the shard
-/// whose queue received its SYN. ARP goes to all shards, and everything else to shard 0. Any thread may ask.
+/// whose queue received its SYN. A port with several sockets (SO_REUSEPORT) is grouped: they may be on any shards, and a keyed hash of the flow chooses among them
+/// (<see cref="SharedPorts"/>). ARP goes to all shards, and everything else to shard 0. Any thread may ask.
 /// </summary>
 /// <remarks>
 /// Correctness does not depend on the device's choice of queue. A device with queues keeps a flow on the queue that it has chosen, and learns from what a shard
@@ -23,6 +25,7 @@ public sealed class FlowSteering
 
     private const byte Unclaimed = 0xFF;
     private const byte Spread = 0xFE;
+    private const byte Grouped = 0xFD;
     private const int PortsLength = 4;
 
     private readonly SipHash _hash;
@@ -43,6 +46,12 @@ public sealed class FlowSteering
 
     public int Shards { get; }
 
+    /// <summary>The sockets of all shards that have a TCP port, without those on spread ports.</summary>
+    internal SharedPorts Tcp { get; } = new();
+
+    /// <summary>The sockets of all shards that have a UDP port.</summary>
+    internal SharedPorts Udp { get; } = new();
+
     /// <summary>Returns the shard that must bind a TCP port.</summary>
     /// <param name="port">Not 0.</param>
     /// <param name="shard">Claims the port for good if no shard has it.</param>
@@ -51,11 +60,28 @@ public sealed class FlowSteering
     /// <inheritdoc cref="ClaimTcp"/>
     public int ClaimUdp(ushort port, int shard) => Claim(ref _udp[port], shard);
 
+    /// <summary>Returns the shard that must bind a TCP port for a socket that shares it so. It is the one with the fewest sockets on the port if there are others
+    /// that share it (SO_REUSEPORT), and else as with <see cref="ClaimTcp"/>.</summary>
+    /// <inheritdoc cref="ClaimTcp"/>
+    public int JoinTcp(ushort port, in PortSharing sharing, int shard) => Join(ref _tcp[port], Tcp.At(port), sharing, shard);
+
+    /// <inheritdoc cref="JoinTcp"/>
+    public int JoinUdp(ushort port, in PortSharing sharing, int shard) => Join(ref _udp[port], Udp.At(port), sharing, shard);
+
     /// <summary>Makes all shards listen on a TCP port. Must be called before they do.</summary>
     public void SpreadTcp(ushort port) => Volatile.Write(ref _tcp[port], Spread);
 
     /// <summary>All shards listen on that port: a segment without a connection here may have one elsewhere.</summary>
     internal bool IsSpreadTcp(ushort port) => Volatile.Read(ref _tcp[port]) == Spread;
+
+    /// <summary>The sockets on that port may be on several shards. A segment without a connection here may have one elsewhere.</summary>
+    internal bool IsGroupedTcp(ushort port) => Volatile.Read(ref _tcp[port]) == Grouped;
+
+    /// <summary>The shard with the listener for a connection to a grouped port, or <see cref="PortHolders.Nobody"/>.</summary>
+    internal int ListenerOf(in TcpPair pair) => Tcp.At(pair.Local.Port).Find(pair.Local, pair.Remote, HashOf(pair.Local, pair.Remote));
+
+    /// <summary>The shard that <see cref="ListenerOf"/> has named before a listener came or went lately, or <see cref="PortHolders.Nobody"/>.</summary>
+    internal int ListenerBefore(in TcpPair pair, Instant now) => Tcp.At(pair.Local.Port).FindBefore(pair.Local.Address, HashOf(pair.Local, pair.Remote), now);
 
     /// <summary>The shard that a frame off the wire is for, or <see cref="All"/>. A malformed frame has an owner too, which counts and drops it.</summary>
     /// <param name="here">The shard whose queue received the frame.</param>
@@ -67,32 +93,58 @@ public sealed class FlowSteering
             return 0;
         return header.EtherType switch
         {
-            EtherType.Ipv4 => OwnerOfArrival(frame[EthernetHeader.Length..], here),
+            EtherType.Ipv4 => OwnerOfArrival(frame[EthernetHeader.Length..], here, header.Destination.IsGroup),
             EtherType.Arp => All,
             _ => 0,
         };
     }
 
-    /// <summary>The shard that a packet between own addresses is for. Every shard gets the same answer for a connection at any time.</summary>
-    internal int OwnerOfOwn(ReadOnlySpan<byte> packet)
+    /// <summary>The shard that a packet between own addresses is for. Every shard gets the same answer for a connection at any time, but for one to a grouped TCP port:
+    /// it is the shard that is asked first.</summary>
+    /// <param name="here">The shard that sends the packet.</param>
+    internal int OwnerOfOwn(ReadOnlySpan<byte> packet, int here)
     {
         if (!TryReadTransport(packet, out var header, out var transport))
             return 0;
         var owner = Owner(header.Protocol, transport[2..]);
-        return owner == Spread
-            ? (int)(_hash.TableHash((ulong)header.Destination << 32 | header.Source, BinaryPrimitives.ReadUInt32BigEndian(transport)) % (uint)Shards)
-            : owner;
+        if (owner == Spread)
+            return (int)(_hash.TableHash((ulong)header.Destination << 32 | header.Source, BinaryPrimitives.ReadUInt32BigEndian(transport)) % (uint)Shards);
+        return owner == Grouped ? OwnerInGroup(header.Protocol == IpProtocol.Tcp ? Tcp : Udp, Local(header, transport), Remote(header, transport), here) : owner;
     }
 
-    private int OwnerOfArrival(ReadOnlySpan<byte> packet, int here)
+    /// <param name="isToGroup">The frame is for many hosts: every socket on the port gets a copy.</param>
+    private int OwnerOfArrival(ReadOnlySpan<byte> packet, int here, bool isToGroup = false)
     {
         if (!TryReadTransport(packet, out var header, out var transport))
             return 0;
         if (header.Protocol == IpProtocol.Icmp)
             return OwnerOfIcmp(transport);
         var owner = Owner(header.Protocol, transport[2..]);
-        return owner == Spread ? here : owner;
+        return owner switch
+        {
+            Spread => here,
+            // The shard itself looks whether it has the connection, and if not, whose it may be.
+            Grouped when header.Protocol == IpProtocol.Tcp => here,
+            Grouped when isToGroup => All,
+            Grouped => OwnerInGroup(Udp, Local(header, transport), Remote(header, transport), here),
+            _ => owner,
+        };
     }
+
+    private int OwnerInGroup(SharedPorts ports, IpEndpoint local, IpEndpoint remote, int otherwise)
+    {
+        var owner = ports.At(local.Port).Find(local, remote, HashOf(local, remote));
+        return owner == PortHolders.Nobody ? otherwise : owner;
+    }
+
+    private uint HashOf(IpEndpoint local, IpEndpoint remote) =>
+        (uint)_hash.TableHash((ulong)local.Address.V4 << 32 | remote.Address.V4, (ulong)remote.Port << 16 | local.Port);
+
+    private static IpEndpoint Local(in Ipv4View header, ReadOnlySpan<byte> transport) =>
+        new(IpAddress.FromV4(header.Destination), BinaryPrimitives.ReadUInt16BigEndian(transport[2..]));
+
+    private static IpEndpoint Remote(in Ipv4View header, ReadOnlySpan<byte> transport) =>
+        new(IpAddress.FromV4(header.Source), BinaryPrimitives.ReadUInt16BigEndian(transport));
 
     /// <summary>An ICMP error belongs to the shard that sent the quoted packet.</summary>
     private int OwnerOfIcmp(ReadOnlySpan<byte> message)
@@ -100,7 +152,13 @@ public sealed class FlowSteering
         if (!Icmpv4View.TryParse(message, out var icmp) || !IsError(icmp.Type) || !TryReadTransport(message[Icmpv4Header.Length..], out var quoted, out var transport))
             return 0;
         var owner = Owner(quoted.Protocol, transport);
-        return owner == Spread ? All : owner;
+        return owner switch
+        {
+            Spread => All,
+            Grouped when quoted.Protocol == IpProtocol.Tcp => All,
+            Grouped => OwnerInGroup(Udp, Remote(quoted, transport), Local(quoted, transport), 0), // we have sent it: its source is our end
+            _ => owner,
+        };
     }
 
     private static bool IsError(byte type) => type is Icmpv4Type.DestinationUnreachable or Icmpv4Type.TimeExceeded or Icmpv4Type.ParameterProblem;
@@ -148,8 +206,24 @@ public sealed class FlowSteering
         {
             Unclaimed => shard,
             Spread => 0,
+            Grouped => shard,
             _ => before,
         };
+    }
+
+    /// <summary>The first socket claims the port as any does. With the second one the port becomes grouped, for good.</summary>
+    private int Join(ref byte owner, PortHolders holders, in PortSharing sharing, int shard)
+    {
+        if (!holders.AreGroupFor(sharing))
+            return Claim(ref owner, shard);
+        for (var before = Volatile.Read(ref owner); before != Grouped;)
+        {
+            if (before == Spread)
+                return 0;
+            before = Interlocked.CompareExchange(ref owner, Grouped, before) == before ? Grouped : Volatile.Read(ref owner);
+        }
+
+        return holders.Emptiest(Shards, shard);
     }
 }
 

@@ -60,8 +60,9 @@ internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
                 actor.Reply(bind.Failed(StackError.InvalidArgument));
                 break;
             case BindRequest bind when _binding is null:
-                actor.MoveToShardOf(bind.Local.Endpoint.Port);
-                actor.Stack.Tell(new Bind(bind.Local.Endpoint, actor.Properties.SharingFor(call.Peer)));
+                var sharing = actor.Properties.SharingFor(call.Peer);
+                actor.MoveToShardOf(bind.Local.Endpoint.Port, sharing);
+                actor.Stack.Tell(new Bind(bind.Local.Endpoint, sharing));
                 Await(bind);
                 break;
             case BindRequest bind:

@@ -127,7 +127,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
 
     private void Open(IpEndpoint local, (BindRequest Request, IActorRef Session)? asker)
     {
-        _context = _context.ForUdp(local.Port);
+        _context = _context.ForUdp(local.Port, _options.Sharing);
         _context.Stack.Tell(new OpenDatagram(local, _options));
         Become(() => Opening(asker));
     }

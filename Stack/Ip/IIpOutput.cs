@@ -29,10 +29,10 @@ internal interface IIpOutput
     /// <see cref="BufferPool.HeaderRoom"/> minus the transport header of headroom; payload may be in fragments.</summary>
     void Send(PacketBuffer packet, in IpSendInfo info, Instant now);
 
-    /// <summary>Gives a packet for which there is no socket here to the next shard.</summary>
+    /// <summary>Gives a packet for which there is no socket here to another shard.</summary>
     /// <param name="packet">Begins with its IP header.</param>
-    /// <param name="shardsTried">Number of shards before this one in which it has found no socket; less than the number of other shards.</param>
-    void PassOn(PacketBuffer packet, int shardsTried);
+    /// <param name="shardsTried">Number of shards in which it has found no socket, this one included.</param>
+    void PassOn(PacketBuffer packet, int shard, int shardsTried);
 
     /// <summary>The neighbour that packets to a destination are sent to; null if they stay in this stack, or go nowhere.</summary>
     /// <param name="source">Our address towards it.</param>

@@ -8,7 +8,7 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Ip;
 
 /// <summary>A packet for another shard. It begins with its IP header.</summary>
-/// <param name="ShardsTried">Number of shards in which it has found no socket; <see cref="IpReceiveInfo.Settled"/> when only that shard can have it.</param>
+/// <param name="ShardsTried">Number of shards in which it has found no socket.</param>
 public readonly record struct CrossingPacket(PacketBuffer Packet, int Shard, int ShardsTried);
 
 /// <summary>IP output: finds the route, completes the transport checksum, writes the header and hands the packet to an interface, or back to this
@@ -149,7 +149,7 @@ internal sealed class IpLayer : IIpOutput
     /// <summary>Takes the next packet for another shard.</summary>
     public bool TryTakeCrossing(out CrossingPacket crossing) => _crossing.TryDequeue(out crossing);
 
-    public void PassOn(PacketBuffer packet, int shardsTried) => Cross(packet, (_options.Shard!.Index + 1) % _options.Shard.Steering.Shards, shardsTried + 1);
+    public void PassOn(PacketBuffer packet, int shard, int shardsTried) => Cross(packet, shard, shardsTried);
 
     /// <summary>An interface, an address or a route has changed: forgets the last hop.</summary>
     public void Changed()
@@ -231,8 +231,8 @@ internal sealed class IpLayer : IIpOutput
     private void SendToOwn(PacketBuffer packet)
     {
         _counters.LoopbackPackets++;
-        if (_options.Shard is { } shard && shard.Steering.OwnerOfOwn(packet.Span) is var owner && owner != shard.Index)
-            Cross(packet, owner, IpReceiveInfo.Settled);
+        if (_options.Shard is { } shard && shard.Steering.OwnerOfOwn(packet.Span, shard.Index) is var owner && owner != shard.Index)
+            Cross(packet, owner, shardsTried: 0);
         else if (_loopback.Count > LoopbackLimit)
             Drop(packet, ref _counters.LoopbackOverflow);
         else

@@ -14,9 +14,6 @@ internal readonly record struct IpReceiveInfo(
     /// <summary>The index of the interface that received the packet, or <see cref="Interfaces.InterfaceTable.Loopback"/>.</summary>
     public byte Interface { get; init; }
 
-    /// <summary>Number of shards in which the packet has found no socket; <see cref="Settled"/> when only this shard can have it.</summary>
+    /// <summary>Number of shards in which the packet has found no socket.</summary>
     public int ShardsTried { get; init; }
-
-    /// <summary><see cref="ShardsTried"/> of a packet whose shard is known.</summary>
-    public const int Settled = FlowSteering.MaxShards;
 }

@@ -38,7 +38,7 @@ internal sealed class Ipv4Input(
 
     /// <summary>Receives a packet that needs no validation: this stack has sent it to itself, or a sibling has validated it.</summary>
     /// <param name="shardsTried">See <see cref="IpReceiveInfo.ShardsTried"/>.</param>
-    public void ReceiveLoopback(PacketBuffer packet, Instant now, int shardsTried = IpReceiveInfo.Settled)
+    public void ReceiveLoopback(PacketBuffer packet, Instant now, int shardsTried = 0)
     {
         counters.IpInReceives++;
         if (Ipv4View.TryParse(packet.Span, out var header))

@@ -9,8 +9,8 @@ namespace Tapwire.Stack.Tcp;
 /// The passive open: from the SYN to a connection in the listener's queue (RFC 9293, 3.10.7.2). A SYN gets a place in the <see cref="SynCache"/>, an answer with a
 /// cookie where that is full (RFC 4987, 3.6), or a connection at once if it brings a Fast Open cookie (RFC 7413).
 /// </summary>
-/// <param name="shard">Null for a stack that has its addresses alone.</param>
-internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? shard)
+/// <param name="crossings">Null for a stack that has its addresses alone.</param>
+internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, SegmentCrossings? crossings)
 {
     /// <summary>Takes SYNs to ports without a listener; null: they are answered with RST.</summary>
     public StackForwarder? Forwarder { get; set; }
@@ -20,6 +20,8 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
     /// <param name="shardsTried">See <see cref="IpReceiveInfo.ShardsTried"/>.</param>
     public void ListenerReceives(in TcpPair pair, ref TcpHeader header, PacketBuffer segment, int start, int shardsTried, Instant now)
     {
+        if (!header.Has(TcpFlags.Rst | TcpFlags.Ack) && crossings?.TryOpen(pair, segment, start, shardsTried, now) == true)
+            return;
         var listener = tcp.Ports.Find(pair);
         if (listener is null || header.Has(TcpFlags.Rst | TcpFlags.Ack))
         {
@@ -32,7 +34,7 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
                 return;
             }
 
-            if (shard is not null && TryPassOn(pair, segment, start, shardsTried))
+            if (crossings?.TryPassOn(pair, segment, start, shardsTried) == true)
                 return;
             tcp.Control.Reset(pair, header, segment.Length, now);
             segment.Release();
@@ -40,6 +42,17 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
         }
 
         Open(listener, pair, header, segment, null, now);
+    }
+
+    /// <summary>Another shard listens for such a connection.</summary>
+    public bool IsServedElsewhere(in TcpPair pair) => crossings?.OwnerOf(pair) is not null;
+
+    /// <summary>Gives a SYN to the shard that listens for it; drops it if there is none any more.</summary>
+    /// <param name="start">Offset of the packet in its buffer.</param>
+    public void OpenElsewhere(in TcpPair pair, PacketBuffer segment, int start, Instant now)
+    {
+        if (crossings?.TryOpen(pair, segment, start, shardsTried: 1, now) != true)
+            segment.Release();
     }
 
     /// <summary>A segment for a connection in SYN-RECEIVED.</summary>
@@ -96,21 +109,6 @@ internal sealed class PassiveOpen(TcpLayer tcp, SynCookies cookies, StackShard? 
         }
 
         segment.Release();
-    }
-
-    /// <summary>Passes on a segment of a port that all shards listen on: its connection may be another shard's if the device has moved the flow to another
-    /// queue.</summary>
-    /// <param name="start">Offset of the packet in its buffer.</param>
-    /// <param name="shardsTried">See <see cref="IpReceiveInfo.ShardsTried"/>.</param>
-    /// <returns>False if no shard is left to ask; the segment is then still the caller's.</returns>
-    private bool TryPassOn(in TcpPair pair, PacketBuffer segment, int start, int shardsTried)
-    {
-        if (shardsTried >= shard!.Steering.Shards - 1 || !shard.Steering.IsSpreadTcp(pair.Local.Port))
-            return false;
-        segment.Prepend(segment.Headroom - start);
-        segment.Offload.Checksum = ChecksumState.Verified;
-        tcp.Ip.PassOn(segment, shardsTried);
-        return true;
     }
 
     /// <summary>False if the listener's queue is full. The acknowledgement is then ignored, as in Linux: the connection stays in SYN-RECEIVED, or unknown,

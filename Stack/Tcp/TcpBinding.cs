@@ -32,8 +32,11 @@ public sealed class TcpBinding : StackSocket
         socket = null;
         if (_used)
             return StackError.InvalidArgument;
+        var error = _place.Layer.Connect(remote, Local, options, now, out socket);
+
+        // After the connection has the port, so that the other shards learn of it.
         Release();
-        return _place.Layer.Connect(remote, Local, options, now, out socket);
+        return error;
     }
 
     /// <summary>Listens on the port, and uses the binding up.</summary>

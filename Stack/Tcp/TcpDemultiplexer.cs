@@ -30,7 +30,7 @@ internal sealed class TcpDemultiplexer(TcpLayer tcp)
                 tcp.Passive.EmbryoReceives(embryo, ref header, segment, now);
                 break;
             case TcpTimeWait timeWait:
-                tcp.TimeWaits.SegmentArrives(timeWait, header, segment, now);
+                tcp.TimeWaits.SegmentArrives(timeWait, header, segment, start, now);
                 break;
             default:
                 tcp.Passive.ListenerReceives(pair, ref header, segment, start, info.ShardsTried, now);

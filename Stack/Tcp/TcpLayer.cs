@@ -68,9 +68,9 @@ public sealed partial class TcpLayer
         // Derived, not drawn, so that the numbers drawn by others stay as they are.
         Ranges = new ReassemblyRangePool(sequenceKey.Hash(0, 0, 1));
         Transmissions = new TransmissionPool(sequenceKey.Hash(0, 0, 2));
-        Ports = new TcpPorts(Table, new EphemeralPorts(random, shard));
+        Ports = new TcpPorts(Table, new EphemeralPorts(random, shard), shard);
         Control = new ControlSegments(options, ip, counters, random);
-        Passive = new PassiveOpen(this, new SynCookies(random), shard);
+        Passive = new PassiveOpen(this, new SynCookies(random), shard is null ? null : new SegmentCrossings(shard, ip));
 
         // A client's next connection may be another shard's, which must accept the Fast Open cookies of this one.
         Secrets = new TcpSecrets(sequenceKey, timestampKey, (shared ?? random).NextHash());
@@ -211,10 +211,9 @@ public sealed partial class TcpLayer
         if (local.Port == 0 && !Ports.TryChoose(ref local))
             return StackError.AddressInUse;
         var place = new TcpListener(this, local, sharing);
-        if (!Ports.MayShare(place) || !Ports.MayShareWithConnections(place))
+        if (!Ports.TryAdd(place))
             return StackError.AddressInUse;
         listener = place;
-        Ports.Add(listener);
         return StackError.None;
     }
 }

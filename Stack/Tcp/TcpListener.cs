@@ -16,6 +16,9 @@ public sealed class TcpListener : StackSocket
     /// members.</summary>
     internal ReusePortGroup<TcpListener>? Group;
 
+    /// <summary>The place among the sockets of all shards; null in a stack that has its addresses alone, and on a port that all shards listen on.</summary>
+    internal PortHolder? Holder;
+
     /// <summary>Number of connections in SYN-RECEIVED that came through this listener.</summary>
     internal int EmbryonicCount;
 
@@ -98,11 +101,10 @@ public sealed class TcpListener : StackSocket
     internal StackError BeginListening(int backlog, in TcpSocketOptions options)
     {
         Sharing = Sharing with { ReuseAddress = options.ReuseAddress, ReusePort = options.ReusePort };
-        if (!Layer.Ports.MayShare(this))
+        if (!Layer.Ports.TryListen(this))
             return StackError.AddressInUse;
         Backlog = Math.Max(1, backlog);
         Options = new(options);
-        Layer.Ports.BeginListening(this);
         return StackError.None;
     }
 

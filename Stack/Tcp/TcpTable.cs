@@ -22,6 +22,9 @@ internal sealed class TcpTable(KeyedRandom random)
     /// <summary>Number of entries with a local port.</summary>
     private readonly Dictionary<ushort, int> _portUse = [];
 
+    /// <summary>Called when the last entry with a local port has gone.</summary>
+    public Action<ushort>? Vacated;
+
     public int Count { get; private set; }
 
     public uint HashOf(in TcpPair pair)
@@ -70,8 +73,10 @@ internal sealed class TcpTable(KeyedRandom random)
         entry.Chain = null;
         Count--;
         ref var uses = ref CollectionsMarshal.GetValueRefOrNullRef(_portUse, entry.LocalPort);
-        if (--uses == 0)
-            _portUse.Remove(entry.LocalPort);
+        if (--uses != 0)
+            return;
+        _portUse.Remove(entry.LocalPort);
+        Vacated?.Invoke(entry.LocalPort);
     }
 
     /// <summary>Whether an entry has that local port.</summary>

@@ -38,7 +38,8 @@ internal sealed class TimeWaits(TcpLayer tcp)
     }
 
     /// <summary>A segment for a connection in TIME-WAIT.</summary>
-    public void SegmentArrives(TcpTimeWait record, in TcpHeader header, PacketBuffer segment, Instant now)
+    /// <param name="start">Offset of the packet in its buffer.</param>
+    public void SegmentArrives(TcpTimeWait record, in TcpHeader header, PacketBuffer segment, int start, Instant now)
     {
         var length = segment.Length;
         // A reset does not end TIME-WAIT early: old duplicates could then reach a new connection (RFC 1337, 3, fix 1).
@@ -50,7 +51,7 @@ internal sealed class TimeWaits(TcpLayer tcp)
 
         var older = record.Timestamps && header.HasTimestamp && Seq.Lt(header.TimestampValue, record.TsRecent);
         if (header.Has(TcpFlags.Syn) && !header.Has(TcpFlags.Ack) && !older && IsNew(record, header)
-            && tcp.Ports.Find(record.Pair) is var listener && (listener is not null || tcp.Passive.Forwarder is not null))
+            && tcp.Ports.Find(record.Pair) is var listener && (listener is not null || tcp.Passive.Forwarder is not null || tcp.Passive.IsServedElsewhere(record.Pair)))
         {
             // RFC 9293, 3.10.7.4 (MAY-2), RFC 6191: no old segment can be as new as this one.
             tcp.Counters.TcpExtTWRecycled++;
@@ -62,7 +63,13 @@ internal sealed class TimeWaits(TcpLayer tcp)
                 return;
             }
 
-            tcp.Passive.Forwarder!.TryHold(record.Pair, header, length, sequence);
+            if (tcp.Passive.Forwarder is not { } forwarder)
+            {
+                tcp.Passive.OpenElsewhere(record.Pair, segment, start, now);
+                return;
+            }
+
+            forwarder.TryHold(record.Pair, header, length, sequence);
             segment.Release();
             return;
         }

@@ -74,7 +74,10 @@ public sealed class UdpLayer
             return StackError.AddressNotAvailable;
         if (local.Port == 0 ? !TryChoosePort(local.Address, out local) : Table.IsTaken(local, options.Sharing))
             return StackError.AddressInUse;
-        socket = new UdpSocket(this, local, options, _options.QueuedDatagrams);
+        var made = new UdpSocket(this, local, options, _options.QueuedDatagrams);
+        if (!TryHold(made, local, default))
+            return StackError.AddressInUse;
+        socket = made;
         Table.Add(socket);
         return StackError.None;
     }
@@ -152,6 +155,30 @@ public sealed class UdpLayer
     {
         for (var left = Waiting; left != 0; left &= left - 1)
             Output(BitOperations.TrailingZeroCount(left), now);
+    }
+
+    /// <summary>Lets the other shards know of a socket, and where what it receives comes from. A stack that has its addresses alone has none.</summary>
+    /// <param name="remote">The peer; port 0 when it is not connected.</param>
+    /// <returns>False: a socket of another shard has the address, or both ends, and all is as before.</returns>
+    internal bool TryHold(UdpSocket socket, IpEndpoint local, IpEndpoint remote)
+    {
+        if (_shard is null)
+            return true;
+        var ports = _shard.Steering.Udp;
+        var holder = new PortHolder(_shard.Index, local, socket.Sharing, remote.Port == 0 ? PortUse.Receives : PortUse.Connected, remote);
+        if (socket.Holder is { } before ? !ports.TryReplace(before, holder) : !ports.TryAdd(holder))
+            return false;
+        socket.Holder = holder;
+        return true;
+    }
+
+    /// <summary>The socket has ended: takes it out of the table.</summary>
+    internal void Remove(UdpSocket socket)
+    {
+        Table.Remove(socket);
+        if (socket.Holder is { } holder)
+            _shard!.Steering.Udp.Remove(holder);
+        socket.Holder = null;
     }
 
     internal bool IsBroadcast(IpAddress address) => _addresses.KindOf(address) == AddressKind.Broadcast;
@@ -283,7 +310,7 @@ public sealed class UdpLayer
         {
             var port = (ushort)(EphemeralPorts.First + (start + i) % Range);
             local = new IpEndpoint(address, port);
-            if (_shard?.Has(port) != false && Table.IsPortFree(port))
+            if (_shard?.Has(port) != false && Table.IsPortFree(port) && _shard?.Steering.Udp.At(port).IsEmpty != false)
                 return true;
         }
 

@@ -53,6 +53,9 @@ public sealed class UdpSocket : StackSocket
     /// <summary>The sockets among which datagrams are spread; null while the socket has its address alone, or is connected.</summary>
     internal ReusePortGroup<UdpSocket>? Group;
 
+    /// <summary>The place among the sockets of all shards; null in a stack that has its addresses alone.</summary>
+    internal PortHolder? Holder;
+
     /// <summary>The socket's own address and port; the address is unspecified when it is bound to all and not connected.</summary>
     public IpEndpoint Local { get; private set; }
 
@@ -138,15 +141,13 @@ public sealed class UdpSocket : StackSocket
             return StackError.InvalidArgument;
         if (remote.Port == 0)
         {
-            Associate(_bound, default);
-            return StackError.None;
+            return Associate(_bound, default);
         }
 
         var error = FindRoute(remote.Address, Local.Address, out var route);
         if (error != StackError.None)
             return error;
-        Associate(route.Source, remote);
-        return StackError.None;
+        return Associate(route.Source, remote);
     }
 
     /// <summary>Sends one datagram, or keeps it until there is room on the egress queue. Takes the payload over, also on failure.</summary>
@@ -204,7 +205,7 @@ public sealed class UdpSocket : StackSocket
     public void Close()
     {
         if (_open)
-            _udp.Table.Remove(this);
+            _udp.Remove(this);
         _open = false;
         while (_received.TryDequeue(out var datagram))
             datagram.Payload.Release();
@@ -269,7 +270,7 @@ public sealed class UdpSocket : StackSocket
     /// <summary>The stack takes the socket's address away.</summary>
     internal void End(StackError error)
     {
-        _udp.Table.Remove(this);
+        _udp.Remove(this);
         _open = false;
         _sending.Clear();
         _error = error;
@@ -291,12 +292,16 @@ public sealed class UdpSocket : StackSocket
         return _udp.Ip.Route(destination, source, out route);
     }
 
-    private void Associate(IpAddress address, IpEndpoint remote)
+    private StackError Associate(IpAddress address, IpEndpoint remote)
     {
+        var local = Local with { Address = address };
+        if (!_udp.TryHold(this, local, remote))
+            return StackError.AddressInUse;
         _udp.Table.Remove(this);
-        Local = Local with { Address = address };
+        Local = local;
         Remote = remote;
         _udp.Table.Add(this);
+        return StackError.None;
     }
 
     private readonly record struct Datagram(PacketBuffer Payload, IpEndpoint Peer, DatagramInfo Info);

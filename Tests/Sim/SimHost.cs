@@ -61,7 +61,7 @@ internal sealed class SimHost : IIpOutput
 
     public IpAddress SourceOn(int interfaceIndex, IpAddress destination) => default;
 
-    public void PassOn(PacketBuffer packet, int shardsTried) => packet.Release();
+    public void PassOn(PacketBuffer packet, int shard, int shardsTried) => packet.Release();
 
     public IpAddress? NextHop(IpAddress destination, IpAddress source) => null;
 

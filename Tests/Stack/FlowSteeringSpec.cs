@@ -49,11 +49,11 @@ public sealed class FlowSteeringSpec
     public void Between_own_addresses_a_spread_ports_connections_have_each_one_shard_and_all_shards_some()
     {
         _steering.SpreadTcp(7);
-        var owners = Enumerable.Range(1000, 400).Select(port => _steering.OwnerOfOwn(Packet(Tcp((ushort)port, 7)))).ToList();
-        Assert.Equal(owners, Enumerable.Range(1000, 400).Select(port => _steering.OwnerOfOwn(Packet(Tcp((ushort)port, 7)))));
+        var owners = Enumerable.Range(1000, 400).Select(port => _steering.OwnerOfOwn(Packet(Tcp((ushort)port, 7)), 0)).ToList();
+        Assert.Equal(owners, Enumerable.Range(1000, 400).Select(port => _steering.OwnerOfOwn(Packet(Tcp((ushort)port, 7)), 0)));
         Assert.All(Enumerable.Range(0, Shards), shard => Assert.InRange(owners.Count(owner => owner == shard), 60, 140));
         _steering.ClaimTcp(80, 3);
-        Assert.Equal(3, _steering.OwnerOfOwn(Packet(Tcp(1234, 80))));
+        Assert.Equal(3, _steering.OwnerOfOwn(Packet(Tcp(1234, 80)), 0));
     }
 
     [Fact]

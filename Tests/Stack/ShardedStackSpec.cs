@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -15,17 +14,17 @@ public sealed class ShardedStackSpec : IDisposable
 {
     private const int Shards = 3;
 
-    private readonly FlowSteering _steering = new(Shards, new byte[32]);
-    private readonly StackHarness[] _shards;
+    private readonly ShardedHarness _driver = new(Shards);
+    private readonly FlowSteering _steering;
+    private readonly IReadOnlyList<StackHarness> _shards;
 
-    public ShardedStackSpec() => _shards = [.. Enumerable.Range(0, Shards).Select(index =>
-        new StackHarness(new StackOptions { Interfaces = [new() { HardwareAddress = StackHarness.OwnMac }], Shard = new StackShard(index, _steering) }))];
-
-    public void Dispose()
+    public ShardedStackSpec()
     {
-        foreach (var shard in _shards)
-            shard.Dispose();
+        _steering = _driver.Steering;
+        _shards = _driver.Shards;
     }
+
+    public void Dispose() => _driver.Dispose();
 
     [Fact]
     public void A_shard_out_of_range_is_refused_by_name() => Assert.Equal(
@@ -72,7 +71,7 @@ public sealed class ShardedStackSpec : IDisposable
         Assert.Equal(StackError.None, _shards[0].Stack.Udp.Bind(default, new(), out var client));
         Assert.Equal(StackError.None, client!.Send(_shards[0].Payload(1, 2, 3), new IpEndpoint(StackHarness.OwnIp, 53), _shards[0].Now));
         _shards[0].Silent();
-        Exchange();
+        _driver.Cross();
         Assert.True(server!.TryReceive(out var payload, out var from));
         Assert.Equal(new byte[] { 1, 2, 3 }, payload.Span.ToArray());
         Assert.Equal(new IpEndpoint(StackHarness.OwnIp, client.Local.Port), from);
@@ -90,15 +89,15 @@ public sealed class ShardedStackSpec : IDisposable
         }).ToList();
         _shards[0].TeachPeer();
         _shards[1].Receive(Build.Arp(new ArpPacket(ArpOperation.Request, StackHarness.PeerMac, StackHarness.PeerIp, default, StackHarness.OwnIp)));
-        _shards[1].Receive(TcpFrame(flags: 0x10, to: 7));
+        _shards[1].Receive(ShardedHarness.Segment(new TcpHeader { SourcePort = 1234, DestinationPort = 7, Flags = TcpFlags.Ack }));
         Assert.All(_shards, shard => shard.Silent());
-        Assert.Equal([2, 0], Exchange());
+        Assert.Equal([2, 0], _driver.Cross());
         Assert.Equal([1, 0, 0], _shards.Select(shard => shard.Frames().Count));
         Assert.Equal(1, _shards[0].Counters.Tcp.TcpOutRsts);
 
         // Of a port that is one shard's, nobody else is asked.
-        _shards[1].Receive(TcpFrame(flags: 0x10, to: 8));
-        Assert.Empty(Exchange());
+        _shards[1].Receive(ShardedHarness.Segment(new TcpHeader { SourcePort = 1234, DestinationPort = 8, Flags = TcpFlags.Ack }));
+        Assert.Empty(_driver.Cross());
         _shards[1].Single();
         Assert.All(listeners, listener => listener.Close(_shards[0].Now));
     }
@@ -121,38 +120,5 @@ public sealed class ShardedStackSpec : IDisposable
 
         Assert.Equal(20, crossed + h.Counters.LoopbackOverflow);
         Assert.Equal(0, h.Counters.LoopbackOverflow);
-    }
-
-    /// <summary>Lets packets cross until none does, and says to which shards they went, in order.</summary>
-    private List<int> Exchange()
-    {
-        var hops = new List<int>();
-        for (var moved = true; moved;)
-        {
-            moved = false;
-            foreach (var shard in _shards)
-            {
-                while (shard.Stack.TryDequeueCrossing(out var crossing))
-                {
-                    moved = true;
-                    hops.Add(crossing.Shard);
-                    _shards[crossing.Shard].Stack.ReceiveCrossing(crossing.Packet, crossing.ShardsTried, shard.Now);
-                }
-            }
-        }
-
-        return hops;
-    }
-
-    private static byte[] TcpFrame(byte flags, ushort to)
-    {
-        var segment = new byte[20];
-        BinaryPrimitives.WriteUInt16BigEndian(segment, 1234);
-        BinaryPrimitives.WriteUInt16BigEndian(segment.AsSpan(2), to);
-        segment[12] = 0x50;
-        segment[13] = flags;
-        var sum = Checksum.PseudoHeader(StackHarness.PeerIp, StackHarness.OwnIp, IpProtocol.Tcp, segment.Length);
-        BinaryPrimitives.WriteUInt16BigEndian(segment.AsSpan(16), Checksum.Finish(Checksum.Sum(segment, sum)));
-        return Build.Ipv4(IpProtocol.Tcp, segment);
     }
 }
