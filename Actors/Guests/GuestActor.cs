@@ -222,7 +222,7 @@ internal sealed class GuestActor : OwningActor, IWithTimers
 
     /// <summary>The stack of the shard that has the port, which may be another one than this guest's.</summary>
     private IActorRef StackOf(PublishSpec spec) =>
-        (spec.Transport == Transport.Tcp ? _sockets.ForTcp(spec.Listen.Port) : _sockets.ForUdp(spec.Listen.Port)).Stack;
+        (spec.Transport == Transport.Tcp ? _sockets.ForTcp(spec.Listen.Port, default) : _sockets.ForUdp(spec.Listen.Port, default)).Stack;
 
     /// <returns>False: there is no room.</returns>
     private bool TryRelay(Props relay)
