@@ -15,9 +15,12 @@ namespace Tapwire.Links;
 /// </remarks>
 public sealed unsafe class StreamLink : StreamEnd
 {
-    /// <summary>Default for the buffers of a pair, per direction. The kernel doubles it to 416 KiB. An application must not go below 208 KiB after
-    /// doubling: the kept byte can hold on to a 36 KiB piece, and the kernel reports room only below a quarter.</summary>
-    public const int DefaultBufferBytes = 212_992;
+    /// <summary>
+    /// Default for the buffers of a pair, per direction. The kernel doubles it to 208 KiB, which is its own default, so that nothing has to be set. More is slower: with many
+    /// connections, and with one that is fast, bytes would leave the caches before they are read. An application must not go below 150 KiB after doubling: the kept byte can
+    /// hold on to a 36 KiB piece, and the kernel reports room only below a quarter.
+    /// </summary>
+    public const int DefaultBufferBytes = 106_496;
 
     /// <summary>Buffer towards the application while memory is short, before the kernel doubles it: one piece of a bulk transfer.</summary>
     private const int SmallBufferBytes = 32_768;

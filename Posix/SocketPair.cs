@@ -5,6 +5,9 @@ namespace Tapwire.Posix;
 /// <summary>Makes the pair of connected AF_UNIX sockets between an application and the driver; calls that all sockets share.</summary>
 internal static unsafe class SocketPair
 {
+    // SO_SNDBUF of a new socket (net.core.wmem_default), once one has been made. Sockets that are to have just that are not told so.
+    private static int s_default;
+
     /// <summary>
     /// Makes a pair. Only the driver's end is non-blocking; both are close-on-exec. An application that wants its end to survive exec clears the flag
     /// when it has received it.
@@ -21,8 +24,14 @@ internal static unsafe class SocketPair
         {
             if (!OpenFileLimit.OfProcess.Admits(Math.Max(driver, application)))
                 throw Errors.Exception("socketpair", Errors.EMFILE);
-            SetOption(driver, SO_SNDBUF, bufferBytes);
-            SetOption(application, SO_SNDBUF, bufferBytes);
+            if (s_default == 0)
+                s_default = GetOption(driver, SO_SNDBUF);
+            if (2 * bufferBytes != s_default)
+            {
+                SetOption(driver, SO_SNDBUF, bufferBytes);
+                SetOption(application, SO_SNDBUF, bufferBytes);
+            }
+
             Errors.Check(fcntl(driver, F_SETFL, O_RDWR | O_NONBLOCK), "fcntl");
             return (driver, application);
         }
@@ -32,6 +41,14 @@ internal static unsafe class SocketPair
             Close(application);
             throw;
         }
+    }
+
+    private static int GetOption(int descriptor, int name)
+    {
+        int value;
+        uint length = sizeof(int);
+        Errors.Check(getsockopt(descriptor, SOL_SOCKET, name, &value, &length), $"getsockopt {name}");
+        return value;
     }
 
     public static void SetOption(int descriptor, int name, int value) =>

@@ -93,9 +93,9 @@ internal sealed record Finding(Verdict Verdict, string Subject, string What, str
     private static Finding SocketBuffers(MachineFacts facts) => facts.SocketBuffer switch
     {
         0 => new(Verdict.Limited, "socket buffers", "net.core.wmem_max cannot be read."),
-        >= StreamLink.DefaultBufferBytes => new(Verdict.Ok, "socket buffers", FormattableString.Invariant($"net.core.wmem_max is {facts.SocketBuffer}.")),
+        >= DatagramLink.DefaultBufferBytes => new(Verdict.Ok, "socket buffers", FormattableString.Invariant($"net.core.wmem_max is {facts.SocketBuffer}.")),
         _ => new(Verdict.Limited, "socket buffers", FormattableString.Invariant($"net.core.wmem_max is {facts.SocketBuffer}: bulk transfers of applications are slower."),
-            FormattableString.Invariant($"sysctl net.core.wmem_max={StreamLink.DefaultBufferBytes}")),
+            FormattableString.Invariant($"sysctl net.core.wmem_max={DatagramLink.DefaultBufferBytes}")),
     };
 
     private static Finding Processors(MachineFacts facts) => facts switch
