@@ -3,6 +3,8 @@
  * Arguments: an address of the sockets' own, the address of a host with an echo service on port 7007, an address that nobody has, the part.
  */
 #define _GNU_SOURCE
+#include "tools.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/errqueue.h>
@@ -32,32 +34,6 @@
 #define ECHO_PORT 7007
 
 static const char *own, *far, *nowhere;
-
-static const char *said(long result)
-{
-    static char texts[8][64];
-    static unsigned next;
-    char *text = texts[next++ % 8];
-    if (result >= 0)
-        snprintf(text, sizeof *texts, "%ld", result);
-    else
-        snprintf(text, sizeof *texts, "%s", strerrorname_np(errno));
-    return text;
-}
-
-static struct sockaddr_in at(const char *address, int port)
-{
-    struct sockaddr_in result = { .sin_family = AF_INET, .sin_port = htons(port) };
-    inet_pton(AF_INET, address, &result.sin_addr);
-    return result;
-}
-
-static int port_of(int fd)
-{
-    struct sockaddr_storage name;
-    socklen_t length = sizeof name;
-    return getsockname(fd, (struct sockaddr *)&name, &length) == 0 ? ntohs(((struct sockaddr_in *)&name)->sin_port) : -1;
-}
 
 static int set(int fd, int level, int name, int value) { return setsockopt(fd, level, name, &value, sizeof value); }
 

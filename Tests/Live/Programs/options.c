@@ -203,19 +203,12 @@ static void unprivileged(void)
 
 int main(int count, char **arguments)
 {
-    static const struct { const char *name; void (*run)(void); } all[] = {
+    static const struct part all[] = {
         { "lengths", lengths }, { "foreign levels", foreign_levels }, { "values", values }, { "buffers", buffers }, { "multicast interface", multicast_interface },
         { "unprivileged", unprivileged }, { "peek offset", peek_offset },
     };
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
     own = arguments[1], far = arguments[2], nowhere = arguments[3];
     alarm(120);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (count > 4 && strcmp(arguments[4], all[i].name) != 0)
-            continue;
-        printf("== %s\n", all[i].name);
-        all[i].run();
-    }
-
-    return 0;
+    return run_parts(all, sizeof all / sizeof *all, count > 4 ? arguments[4] : NULL);
 }

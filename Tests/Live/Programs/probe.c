@@ -3,6 +3,8 @@
  * Arguments: an address of the sockets' own, the address of a host with an echo service on port 7, an address that nobody has.
  */
 #define _GNU_SOURCE
+#include "tools.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,26 +32,6 @@ extern char **environ;
 
 static const char *own, *far, *nowhere, *self;
 
-/* A result as text: the number, or the name of the error. */
-static const char *said(long result)
-{
-    static char texts[8][64];
-    static unsigned next;
-    char *text = texts[next++ % 8];
-    if (result >= 0)
-        snprintf(text, sizeof *texts, "%ld", result);
-    else
-        snprintf(text, sizeof *texts, "%s", strerrorname_np(errno));
-    return text;
-}
-
-static struct sockaddr_in at(const char *address, int port)
-{
-    struct sockaddr_in result = { .sin_family = AF_INET, .sin_port = htons(port) };
-    inet_pton(AF_INET, address, &result.sin_addr);
-    return result;
-}
-
 static int call_connect(int fd, const char *address, int port)
 {
     struct sockaddr_in to = at(address, port);
@@ -63,13 +45,6 @@ static int call_bind(int fd, const char *address, int port)
 }
 
 static int stream(int flags) { return socket(AF_INET, SOCK_STREAM | flags, 0); }
-
-static int port_of(int fd)
-{
-    struct sockaddr_storage name;
-    socklen_t length = sizeof name;
-    return getsockname(fd, (struct sockaddr *)&name, &length) == 0 ? ntohs(((struct sockaddr_in *)&name)->sin_port) : -1;
-}
 
 static int option(int fd, int level, int name)
 {
@@ -1088,7 +1063,7 @@ static void forking_threads(void)
 
 int main(int count, char **arguments)
 {
-    static const struct { const char *name; void (*run)(void); } all[] = {
+    static const struct part all[] = {
         { "blocking connect", blocking_connect }, { "refused", refused }, { "connect without waiting", connect_without_waiting },
         { "refused without waiting", refused_without_waiting }, { "connect to nobody", connect_to_nobody }, { "listen and accept", listen_and_accept },
         { "half-close", half_close }, { "reset", reset }, { "other processes", other_processes }, { "another user", another_user }, { "datagrams", datagrams },
@@ -1103,12 +1078,5 @@ int main(int count, char **arguments)
         return judge(atoi(arguments[2]));
     own = arguments[1], far = arguments[2], nowhere = arguments[3];
     alarm(120);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (count > 4 && strcmp(arguments[4], all[i].name) != 0)
-            continue;
-        printf("== %s\n", all[i].name);
-        all[i].run();
-    }
-
-    return 0;
+    return run_parts(all, sizeof all / sizeof *all, count > 4 ? arguments[4] : NULL);
 }

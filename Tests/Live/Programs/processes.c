@@ -4,6 +4,8 @@
  * Arguments: an address of the sockets' own, the address of a host with an echo service on port 7, an empty directory, the name of a part.
  */
 #define _GNU_SOURCE
+#include "tools.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -34,18 +36,6 @@ extern char **environ;
 #define NOBODY 65534
 
 static const char *own, *far, *empty, *self;
-
-static const char *said(long result)
-{
-    static char texts[8][64];
-    static unsigned next;
-    char *text = texts[next++ % 8];
-    if (result >= 0)
-        snprintf(text, sizeof *texts, "%ld", result);
-    else
-        snprintf(text, sizeof *texts, "%s", strerrorname_np(errno));
-    return text;
-}
 
 /* A system call that no library sees. */
 static long unseen(long number, long a, long b, long c, long d, long e, long f)

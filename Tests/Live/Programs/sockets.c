@@ -481,19 +481,12 @@ static void interfaces(void)
 
 int main(int count, char **arguments)
 {
-    static const struct { const char *name; void (*run)(void); } all[] = {
+    static const struct part all[] = {
         { "ended", ended }, { "writers", writers }, { "stream calls", stream_calls }, { "every option", every_option }, { "connecting", connecting },
         { "interfaces", interfaces },
     };
     setvbuf(stdout, NULL, _IOLBF, 0);
     own = arguments[1], far = arguments[2], nowhere = arguments[3];
     alarm(120);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (count > 4 && strcmp(arguments[4], all[i].name) != 0)
-            continue;
-        printf("== %s\n", all[i].name);
-        all[i].run();
-    }
-
-    return 0;
+    return run_parts(all, sizeof all / sizeof *all, count > 4 ? arguments[4] : NULL);
 }
