@@ -47,7 +47,7 @@ public sealed unsafe class DatagramLink : DriverEnd
     /// <exception cref="PosixException">No descriptor or memory is left.</exception>
     public static DatagramLink Create(out ApplicationEnd application, int bufferBytes = DefaultBufferBytes)
     {
-        var (driver, other) = SocketPair.Create(SOCK_SEQPACKET, bufferBytes);
+        var (driver, other) = SocketPair.Create(SOCK_SEQPACKET, bufferBytes, bufferBytes);
         application = new ApplicationEnd(other);
         return new DatagramLink(driver, application.Handle);
     }

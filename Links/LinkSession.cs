@@ -54,7 +54,7 @@ public sealed unsafe class LinkSession : WatchedDescriptor
     /// <exception cref="PosixException">No descriptor or memory is left.</exception>
     public static LinkSession Create(PeerCredentials peer, out ApplicationEnd application)
     {
-        var (driver, other) = SocketPair.Create(SOCK_STREAM, MaxQueuedBytes);
+        var (driver, other) = SocketPair.Create(SOCK_STREAM, MaxQueuedBytes, MaxQueuedBytes);
         application = new ApplicationEnd(other);
         return new LinkSession(driver, peer with { IsPassedOn = true });
     }

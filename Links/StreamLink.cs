@@ -15,12 +15,15 @@ namespace Tapwire.Links;
 /// </remarks>
 public sealed unsafe class StreamLink : StreamEnd
 {
-    /// <summary>
-    /// Default for the buffers of a pair, per direction. The kernel doubles it to 208 KiB, which is its own default, so that nothing has to be set. More is slower: with many
-    /// connections, and with one that is fast, bytes would leave the caches before they are read. An application must not go below 150 KiB after doubling: the kept byte can
-    /// hold on to a 36 KiB piece, and the kernel reports room only below a quarter.
-    /// </summary>
+    /// <summary>Buffer towards the application, before the kernel doubles it to 208 KiB, which is its own default, so that nothing has to be set. More is slower: bytes would leave the
+    /// caches before they are read.</summary>
     public const int DefaultBufferBytes = 106_496;
+
+    /// <summary>
+    /// Buffer from the application, before the kernel doubles it to 288 KiB. An application must not go below 264 KiB: the kernel reports room, and wakes a writer, only when
+    /// less than a quarter is taken, and the kept byte can hold on to a whole piece, which has 36 KiB if it was written and 64 KiB after sendfile or splice.
+    /// </summary>
+    private const int ApplicationBufferBytes = 147_456;
 
     /// <summary>Buffer towards the application while memory is short, before the kernel doubles it: one piece of a bulk transfer.</summary>
     private const int SmallBufferBytes = 32_768;
@@ -43,9 +46,9 @@ public sealed unsafe class StreamLink : StreamEnd
     /// <summary>Makes a pair.</summary>
     /// <param name="application">The other end, to be passed to the application.</param>
     /// <exception cref="PosixException">No descriptor or memory is left.</exception>
-    public static StreamLink Create(out ApplicationEnd application, int bufferBytes = DefaultBufferBytes)
+    public static StreamLink Create(out ApplicationEnd application)
     {
-        var (driver, other) = SocketPair.Create(SOCK_STREAM, bufferBytes);
+        var (driver, other) = SocketPair.Create(SOCK_STREAM, DefaultBufferBytes, ApplicationBufferBytes);
         application = new ApplicationEnd(other);
         try
         {

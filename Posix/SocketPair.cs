@@ -13,9 +13,10 @@ internal static unsafe class SocketPair
     /// when it has received it.
     /// </summary>
     /// <param name="type">SOCK_STREAM or SOCK_SEQPACKET.</param>
-    /// <param name="bufferBytes">SO_SNDBUF of both ends; the kernel doubles it and cuts it to net.core.wmem_max first.</param>
+    /// <param name="driverBytes">SO_SNDBUF of the driver's end; the kernel cuts it to net.core.wmem_max and then doubles it.</param>
+    /// <param name="applicationBytes">Likewise of the application's end.</param>
     /// <exception cref="PosixException">No descriptor or memory is left.</exception>
-    public static (int Driver, int Application) Create(int type, int bufferBytes)
+    public static (int Driver, int Application) Create(int type, int driverBytes, int applicationBytes)
     {
         var descriptors = stackalloc int[2];
         Errors.Check(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, descriptors), "socketpair");
@@ -26,12 +27,10 @@ internal static unsafe class SocketPair
                 throw Errors.Exception("socketpair", Errors.EMFILE);
             if (s_default == 0)
                 s_default = GetOption(driver, SO_SNDBUF);
-            if (2 * bufferBytes != s_default)
-            {
-                SetOption(driver, SO_SNDBUF, bufferBytes);
-                SetOption(application, SO_SNDBUF, bufferBytes);
-            }
-
+            if (2 * driverBytes != s_default)
+                SetOption(driver, SO_SNDBUF, driverBytes);
+            if (2 * applicationBytes != s_default)
+                SetOption(application, SO_SNDBUF, applicationBytes);
             Errors.Check(fcntl(driver, F_SETFL, O_RDWR | O_NONBLOCK), "fcntl");
             return (driver, application);
         }

@@ -279,6 +279,8 @@ static int count(uint64_t mask, uint64_t value)
     return all;
 }
 
+bool tw_none_is_busy(void) { return count(BUSY, BUSY) == 0; }
+
 bool tw_none_is_idle(void) { return count(BUSY, 0) == 0; }
 
 void tw_give_back(struct connection c)

@@ -34,6 +34,9 @@ void tw_drop(struct connection c);
 /* link.c: another driver may listen now, and what was found out about the last one is forgotten. */
 void tw_meet_driver(void);
 
+/* Whether nobody is using a connection. */
+bool tw_none_is_busy(void);
+
 /* Whether nobody could take a connection without waiting or making one. */
 bool tw_none_is_idle(void);
 

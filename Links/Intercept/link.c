@@ -240,6 +240,15 @@ static bool is_certain(int level, int name, int value)
     }
 }
 
+/* glibc 2.32: false as soon as the program makes a thread. */
+extern char __libc_single_threaded __attribute__((weak));
+
+/*
+ * Whether requests reach the driver in the order of the program's calls even if nobody waits for the answers: they all go by the same connection. Threads use others, and so does
+ * a signal handler that has interrupted a call which uses one.
+ */
+static bool is_in_order(void) { return &__libc_single_threaded != NULL && __libc_single_threaded && tw_none_is_busy(); }
+
 int tw_set_option(int fd, int level, int name, const void *value, socklen_t length)
 {
     struct tw_answer answer;
@@ -253,7 +262,8 @@ int tw_set_option(int fd, int level, int name, const void *value, socklen_t leng
         memcpy(&number, value, sizeof number);
         memcpy(request.value, &number, sizeof number);
         request.length = sizeof number;
-        bool waits = !is_certain(level, name, number) || (tw_known(fd) != TW_STREAM && tw_known(fd) != TW_STREAM_FRESH);
+        bool is_stream = tw_known(fd) == TW_STREAM || tw_known(fd) == TW_STREAM_FRESH;
+        bool waits = !is_stream || !is_certain(level, name, number) || !is_in_order();
         return tw_ask(&request.header, head + sizeof number, waits ? TW_SET_OPTION : TW_POST_OPTION, &answer);
     }
 

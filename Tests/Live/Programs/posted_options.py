@@ -1,10 +1,12 @@
 # A program that sets options, and the driver that it asks, its child: says which requests came. Arguments: the link's path, and whether the driver "takes" options
-# without an answer or "refuses" them, as one does that does not know the request.
+# without an answer or "refuses" them, as one does that does not know the request; "threads": the program has one more.
 import array
 import os
 import socket
 import struct
 import sys
+import threading
+import time
 
 SOCKET, SET_OPTION, POST_OPTION, ANSWER = 1, 9, 28, 0x8000
 ENOSYS = 38
@@ -34,7 +36,7 @@ def serve():
         length, kind, _, number, _ = struct.unpack("<IHHII", receive(connection, 16))
         receive(connection, length - 16)
         os.write(writing, bytes([kind]))
-        if kind == POST_OPTION and manner == "takes":
+        if kind == POST_OPTION and manner != "refuses":
             continue
         body, control = b"", []
         if kind == SOCKET:
@@ -53,6 +55,8 @@ if os.fork() == 0:
     serve()
 os.close(writing)
 listener.close()
+if manner == "threads":
+    threading.Thread(target=time.sleep, args=(30,), daemon=True).start()
 program = socket.socket(socket.AF_INET)
 program.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 program.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
@@ -61,4 +65,5 @@ program.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 0)  # the driver say
 program.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 program.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
 program.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-print(*os.read(reading, 100))
+print(*os.read(reading, 100), flush=True)
+os._exit(0)
