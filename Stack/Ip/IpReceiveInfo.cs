@@ -11,6 +11,9 @@ internal readonly record struct IpReceiveInfo(
     /// none.</summary>
     public int HeaderLength { get; init; }
 
+    /// <summary>The packet came whole, and no router was allowed to fragment it.</summary>
+    public bool DontFragment { get; init; }
+
     /// <summary>The index of the interface that received the packet, or <see cref="Interfaces.InterfaceTable.Loopback"/>.</summary>
     public byte Interface { get; init; }
 
@@ -19,4 +22,7 @@ internal readonly record struct IpReceiveInfo(
 
     /// <summary><see cref="ShardsTried"/> of a packet whose shard is known.</summary>
     public const int Settled = FlowSteering.MaxShards;
+
+    /// <summary><see cref="ShardsTried"/> of a datagram that another shard has made whole from its fragments: it is treated as if it had come off the wire here.</summary>
+    public const int MadeWhole = -1;
 }
