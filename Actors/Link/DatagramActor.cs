@@ -388,8 +388,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     private LinkAnswer PathAnswered(LinkSocketRequest request, PathFound path) => request switch
     {
         _ when path.Error != StackError.None => request.Failed(path.Error),
-        // Where longer datagrams leave in fragments, any length may be sent; segments have to fit.
-        PathRequest asked => asked.Found(_extras.Segment == 0 && _extras.MtuDiscovery.Fragments() ? ushort.MaxValue : path.Mtu, path.Least, _extras.ReportsErrors, _extras.Segment),
+        PathRequest asked => asked.Found(path.Mtu, path.Least, _extras.ReportsErrors, _extras.Segment, _extras.MtuDiscovery.Fragments()),
         GetOptionRequest get => get.Value(path.Mtu),
         _ => request.Failed(StackError.InvalidArgument),
     };
