@@ -15,12 +15,13 @@ public sealed class FragmentSpec
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     [SkippableTheory]
-    [InlineData(1280)]
-    [InlineData(1500)]
-    [InlineData(9000)]
-    public async Task Datagrams_of_every_length_go_both_ways(int mtu)
+    [InlineData(1280, 1)]
+    [InlineData(1500, 1)]
+    [InlineData(9000, 1)]
+    [InlineData(1500, 3)]
+    public async Task Datagrams_of_every_length_go_both_ways(int mtu, int shards)
     {
-        using var driver = LiveDriver.Start("", $"tap:{LiveDriver.Device}", "--mtu", $"{mtu}");
+        using var driver = LiveDriver.Start("", $"tap:{LiveDriver.Device}", "--mtu", $"{mtu}", "--shards", $"{shards}");
         using (var client = await driver.ConnectToLinkAsync())
         using (var application = await client.OpenUdpAsync(IPEndPoint.Parse(LiveDriver.Address)).WaitAsync(Patience))
         using (var kernel = driver.BindInKernel())
