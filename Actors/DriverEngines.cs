@@ -47,6 +47,7 @@ internal static class DriverEngines
         HopLimit = settings.HopLimit,
         LoopbackFrames = settings.Queues.LoopbackFrames,
         Shard = shard,
+        Fragments = shard is null ? settings.Fragments : PartOf(settings.Fragments, shard.Steering.Shards),
         Neighbors = settings.Neighbors,
         Icmp = settings.Icmp,
         Udp = settings.Udp,
@@ -97,6 +98,13 @@ internal static class DriverEngines
         MaxSockets = Part(options.MaxSockets, shards),
         MaxEmbryonic = Part(options.MaxEmbryonic, shards),
         MaxTimeWait = Part(options.MaxTimeWait, shards),
+    };
+
+    /// <inheritdoc cref="PartOf(TcpOptions, int)"/>
+    private static FragmentOptions PartOf(FragmentOptions options, int shards) => options with
+    {
+        Memory = Math.Max(options.Memory / shards, FragmentOptions.Ranges.Memory.Least),
+        Datagrams = Part(options.Datagrams, shards),
     };
 
     private static int Part(int bound, int shards) => Math.Max(bound / shards, 1);

@@ -58,7 +58,7 @@ internal static class SocketOptions
             (TcpSocket tcp, SocketOption.PathMtu) => (StackError.None, tcp.PathMtu),
             (TcpSocket tcp, SocketOption.CongestionControl) => (StackError.None, (int)tcp.Info.CongestionControl),
             (TcpSocket tcp, SocketOption.SendBuffer) => (StackError.None, tcp.SendBuffer),
-            (TcpSocket, SocketOption.ArrivalTimes or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit) => (StackError.NoSuchOption, 0),
+            (TcpSocket, SocketOption.ArrivalTimes or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit or SocketOption.MtuDiscovery) => (StackError.NoSuchOption, 0),
             (TcpSocket tcp, _) => (StackError.None, Get(tcp.Options, option)),
             (UdpSocket udp, SocketOption.Error) => (StackError.None, (int)udp.TakeError()),
             (UdpSocket udp, _) => GetUdp(udp.Options, option),
@@ -138,7 +138,7 @@ internal static class SocketOptions
                 options = options with { FinWait2 = TimeSpan.FromSeconds(Math.Clamp(value, -1, LongestFinWait2)) };
                 break;
             case SocketOption.Broadcast or SocketOption.Error or SocketOption.OutputQueue or SocketOption.UnsentQueue or SocketOption.PathMtu or SocketOption.ArrivalTimes
-                or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit:
+                or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit or SocketOption.MtuDiscovery:
                 return StackError.NoSuchOption;
             default:
                 return StackError.InvalidArgument;
@@ -205,6 +205,9 @@ internal static class SocketOptions
             case SocketOption.SegmentSize when value is >= 0 and <= ushort.MaxValue:
                 options = options with { SegmentSize = (ushort)value };
                 return StackError.None;
+            case SocketOption.MtuDiscovery when value is >= (int)MtuDiscovery.Dont and <= (int)MtuDiscovery.Omit:
+                options = options with { MtuDiscovery = (MtuDiscovery)value };
+                return StackError.None;
             case SocketOption.ReceiveBuffer when value > 0:
                 options = options with { ReceiveBuffer = value };
                 return StackError.None;
@@ -212,7 +215,7 @@ internal static class SocketOptions
                 options = options with { SendBuffer = value };
                 return StackError.None;
             case SocketOption.HopLimit or SocketOption.TrafficClass or SocketOption.ReceiveBuffer or SocketOption.SendBuffer or SocketOption.SegmentSize
-                or SocketOption.MulticastHopLimit:
+                or SocketOption.MulticastHopLimit or SocketOption.MtuDiscovery:
                 return StackError.InvalidArgument;
             default:
                 return StackError.NoSuchOption;

@@ -25,7 +25,8 @@ public sealed record ConnectDatagram(SocketId Id, IpEndpoint? Remote);
 /// <summary>StackActor → DatagramActor: the peer is set, or <paramref name="Error"/> gives the reason why not.</summary>
 public sealed record DatagramConnected(StackError Error, IpEndpoint Local);
 
-/// <summary>DatagramActor → StackActor: I can take <paramref name="Count"/> more datagrams. Until then they wait in the socket's bounded queue.</summary>
+/// <summary>DatagramActor → StackActor: I can take <paramref name="Count"/> more datagrams. Until then they wait in the socket's bounded queue. A long datagram counts as
+/// several: <see cref="DatagramReceived.CreditUsed"/>.</summary>
 public sealed record ReceiveDatagrams(SocketId Id, int Count);
 
 /// <summary>StackActor → DatagramActor: one datagram and its sender.</summary>
@@ -40,6 +41,11 @@ public sealed record DatagramReceived(PacketBuffer Data, IpEndpoint From, Datagr
             ? before
             : carried.DatagramReceived = new DatagramReceived(data, from, info, stamp);
     }
+
+    /// <summary>What it takes of the receiver's credit, so that long datagrams do not take many times the memory of short ones. To be read while the buffer is held.</summary>
+    public int CreditUsed() => 1 + Data.Capacity / BytesPerCredit;
+
+    private const int BytesPerCredit = 16 << 10;
 
     public void Release() => Data.Release();
 }
@@ -72,7 +78,8 @@ public sealed record DatagramError(StackError Error, UdpErrorReport? Report = nu
 /// <summary>DatagramActor → StackActor: how long may packets to a destination be? Answered by <see cref="PathFound"/>, in order with the answers about
 /// options.</summary>
 /// <param name="Source">An own address, or unspecified.</param>
-public sealed record FindPath(IpAddress Destination, IpAddress Source);
+/// <param name="Discovery">How the sender learns what the path takes.</param>
+public sealed record FindPath(IpAddress Destination, IpAddress Source, MtuDiscovery Discovery = MtuDiscovery.Want);
 
 /// <summary>StackActor → DatagramActor: the answer to <see cref="FindPath"/>.</summary>
 /// <param name="Error">None, or why nothing can be sent there.</param>

@@ -4,6 +4,7 @@ using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
+using Tapwire.Stack.Udp;
 
 namespace Tapwire.Messages;
 
@@ -36,8 +37,12 @@ public sealed record AcceptForwarded(IpEndpoint Source, IpEndpoint Destination, 
 public sealed record RefuseForwarded(IpEndpoint Source, IpEndpoint Destination, StackError Reason);
 
 /// <summary>StackActor → GuestActor, and on to the actor of the flow: a datagram of the guest's.</summary>
-public sealed record ForwardDatagram(PacketBuffer Data, IpEndpoint Source, IpEndpoint Destination) : IOwnsBuffers, IDeadLetterSuppression
+/// <param name="DontFragment">The guest wants to know if it is too long for the path.</param>
+public sealed record ForwardDatagram(PacketBuffer Data, IpEndpoint Source, IpEndpoint Destination, bool DontFragment = false) : IOwnsBuffers, IDeadLetterSuppression
 {
+    /// <summary>Passed on as a router passes it on.</summary>
+    public UdpSendOptions SendOptions => new() { MtuDiscovery = DontFragment ? MtuDiscovery.Do : MtuDiscovery.Dont };
+
     public void Release() => Data.Release();
 }
 

@@ -54,6 +54,9 @@ public enum SocketOption
     /// <summary>0..65535: bytes of each datagram that a longer payload is cut into (UDP_SEGMENT).</summary>
     SegmentSize,
 
+    /// <summary>0..5, a <see cref="Tapwire.Stack.Udp.MtuDiscovery"/>: what becomes of datagrams that are longer than the path takes (IP_MTU_DISCOVER).</summary>
+    MtuDiscovery,
+
     /// <summary>The pending error, cleared by the read (SO_ERROR).</summary>
     Error,
 

@@ -10,7 +10,8 @@ namespace Tapwire.Stack;
 /// Says which shard, one of several stacks with the same addresses, a packet is for. TCP and UDP go by the local port. Ports of the ephemeral range are divided
 /// among the shards; any other port belongs to the shard that claimed it first. On a spread TCP port all shards listen, and a connection belongs to the shard
 /// whose queue received its SYN. A port with several sockets (SO_REUSEPORT) is grouped: they may be on any shards, and a keyed hash of the flow chooses among them
-/// (<see cref="SharedPorts"/>). ARP goes to all shards, and everything else to shard 0. Any thread may ask.
+/// (<see cref="SharedPorts"/>). A fragment goes by addresses, identification and protocol, since only the first one has ports: the datagram crosses over when it is whole.
+/// ARP goes to all shards, and everything else to shard 0. Any thread may ask.
 /// </summary>
 /// <remarks>
 /// Correctness does not depend on the device's choice of queue. A device with queues keeps a flow on the queue that it has chosen, and learns from what a shard
@@ -112,9 +113,14 @@ public sealed class FlowSteering
         return owner == Grouped ? OwnerInGroup(header.Protocol == IpProtocol.Tcp ? Tcp : Udp, Local(header, transport), Remote(header, transport), here) : owner;
     }
 
+    /// <summary>The shard that a packet off the wire is for, or <see cref="All"/>.</summary>
+    /// <param name="packet">Begins with its IP header.</param>
+    /// <param name="here">The shard that has it.</param>
     /// <param name="isToGroup">The frame is for many hosts: every socket on the port gets a copy.</param>
-    private int OwnerOfArrival(ReadOnlySpan<byte> packet, int here, bool isToGroup = false)
+    internal int OwnerOfArrival(ReadOnlySpan<byte> packet, int here, bool isToGroup = false)
     {
+        if (Ipv4View.TryParse(packet, out var ip) && ip.IsFragment)
+            return (int)(_hash.TableHash((ulong)ip.Destination << 32 | ip.Source, (uint)ip.Identification << 8 | ip.Protocol) % (uint)Shards);
         if (!TryReadTransport(packet, out var header, out var transport))
             return 0;
         if (header.Protocol == IpProtocol.Icmp)
@@ -163,10 +169,11 @@ public sealed class FlowSteering
 
     private static bool IsError(byte type) => type is Icmpv4Type.DestinationUnreachable or Icmpv4Type.TimeExceeded or Icmpv4Type.ParameterProblem;
 
+    /// <summary>Finds the ports, which the first fragment of a datagram has: an ICMP error may quote it.</summary>
     private static bool TryReadTransport(ReadOnlySpan<byte> packet, out Ipv4View header, out ReadOnlySpan<byte> transport)
     {
         transport = default;
-        if (!Ipv4View.TryParse(packet, out header) || header.Version != 4 || header.IsFragment || header.HeaderLength < Ipv4Header.Length
+        if (!Ipv4View.TryParse(packet, out header) || header.Version != 4 || header.FragmentOffset != 0 || header.HeaderLength < Ipv4Header.Length
             || packet.Length < header.HeaderLength + PortsLength)
         {
             return false;

@@ -17,6 +17,9 @@ public sealed class NetworkStack
     /// <summary>Interfaces that a stack may have at once.</summary>
     public const int MaxInterfaces = InterfaceTable.Capacity;
 
+    /// <summary>The use of the key for identifications of packets.</summary>
+    private const uint IdentificationKey = 2;
+
     /// <summary>Packets to own addresses handled by one <see cref="Poll"/>; more wait for the next.</summary>
     private const int LoopbackBudget = 1024;
 
@@ -29,6 +32,7 @@ public sealed class NetworkStack
     private readonly HashSet<IpAddress> _moved = [];
     private readonly IpLayer _ip;
     private readonly Ipv4Input _ipv4;
+    private readonly FragmentTable _fragments;
 
     /// <param name="pool">Where buffers for frames and data are rented.</param>
     /// <param name="secret">32 unpredictable bytes: every random number and key derives from them, so that a run repeats from its secret. Shards are given
@@ -42,7 +46,7 @@ public sealed class NetworkStack
         var (random, shared) = Numbers(secret, options.Shard);
         _random = random;
         _routes = new RouteTable(_interfaces);
-        _ip = new IpLayer(options, pool, _interfaces, _routes, Counters);
+        _ip = new IpLayer(options, pool, _interfaces, _routes, shared.DeriveHash(IdentificationKey), Counters);
         if (options.Forwarding is { } forwarding)
             _interfaces.Addresses.OwnAllBut(forwarding.Guest);
         foreach (var added in options.Interfaces)
@@ -53,7 +57,8 @@ public sealed class NetworkStack
         Icmp = new IcmpLayer(options.Icmp, _ip, Udp, Tcp, _events, random, Counters);
         if (options.Forwarding is not null)
             Udp.Forwarder = Icmp.Forwarder = Tcp.Passive.Forwarder = Forwarder = new StackForwarder(options.Forwarding, Tcp, Icmp, errors, _ip, _events, Counters);
-        _ipv4 = new Ipv4Input(_interfaces, Icmp, errors, Udp, Tcp, options.Forwarding is not null, Counters);
+        _fragments = new FragmentTable(options.Fragments, pool, _timers, errors, Counters);
+        _ipv4 = new Ipv4Input(_interfaces, Icmp, errors, _fragments, _ip, Udp, Tcp, Counters);
     }
 
     public StackOptions Options { get; }
@@ -64,8 +69,11 @@ public sealed class NetworkStack
     public MemoryLevel MemoryLevel
     {
         get => Tcp.MemoryLevel;
-        set => Tcp.MemoryLevel = Udp.MemoryLevel = value;
+        set => Tcp.MemoryLevel = Udp.MemoryLevel = _fragments.MemoryLevel = value;
     }
+
+    /// <summary>Bytes of memory that fragments hold while the rest of their datagrams is awaited.</summary>
+    public long FragmentMemory => _fragments.Memory;
 
     public TcpLayer Tcp { get; }
 
@@ -94,7 +102,7 @@ public sealed class NetworkStack
         var index = _interfaces.FreeIndex();
         if (index < 0)
             return null;
-        var added = new NetworkInterface((byte)index, options, Counters);
+        var added = new NetworkInterface((byte)index, options, _pool, Counters);
         if (Options.Forwarding is { } forwarding)
             added.Own.OwnAllBut(forwarding.Guest);
         added.Framing = options.Medium == Medium.Ip
@@ -119,6 +127,7 @@ public sealed class NetworkStack
             Remove(removed.Addresses[^1].Address, removed, tellsPeers: true, now);
         _routes.RemoveAll(removed);
         removed.Framing.ForgetNeighbors();
+        _fragments.Forget(removed);
         _interfaces.Remove(removed);
         _ip.Changed();
         return true;
@@ -192,6 +201,7 @@ public sealed class NetworkStack
         while (Addresses.Count != 0)
             RemoveAddress(Addresses[^1].Address, now);
         Forwarder?.Clear();
+        _fragments.Clear();
         while (_ip.TryTakeLoopback(out var packet))
             packet.Release();
         while (_ip.TryTakeCrossing(out var crossing))
@@ -265,13 +275,14 @@ public sealed class NetworkStack
 
     /// <summary>Finds out how long datagrams to a destination may be.</summary>
     /// <param name="source">An own address, or unspecified.</param>
-    /// <param name="mtu">The largest packet that goes there, in bytes.</param>
+    /// <param name="discovery">How the sender learns what the path takes.</param>
+    /// <param name="mtu">The largest packet that goes there unfragmented, in bytes.</param>
     /// <param name="least">A packet of so many bytes goes anywhere, as far as is known.</param>
     /// <returns>None; NetworkUnreachable; AddressNotAvailable: the source is not the stack's.</returns>
-    public StackError FindPath(IpAddress destination, IpAddress source, Instant now, out int mtu, out int least)
+    public StackError FindPath(IpAddress destination, IpAddress source, MtuDiscovery discovery, Instant now, out int mtu, out int least)
     {
         var error = _ip.Route(destination, source, out var route);
-        mtu = Udp.PathMtu.Find(destination, route.Mtu, now);
+        mtu = discovery.IgnoresPath() ? route.Mtu : Udp.PathMtu.Find(destination, route.Mtu, now);
         least = ushort.MaxValue;
         foreach (var each in _interfaces.Each)
             least = Math.Min(least, each.Mtu);

@@ -107,9 +107,43 @@ public sealed class StackCounters
 
     /// <summary>Unicast packets that came in a link-layer broadcast (RFC 1122, 3.3.6).</summary>
     public long IpInLinkBroadcast;
-    public long IpInFragments;
     public long IpInUnknownProtos;
     public long Ip6InUnsupported;
+
+    // Reassembly
+
+    /// <summary>Fragments to own addresses.</summary>
+    public long IpReasmReqds;
+
+    /// <summary>Datagrams that were made whole.</summary>
+    public long IpReasmOKs;
+
+    /// <summary>Datagrams that were given up after some of their fragments had arrived, for whatever reason.</summary>
+    public long IpReasmFails;
+
+    /// <summary>Datagrams given up because the rest did not come in time.</summary>
+    public long IpReasmTimeout;
+
+    /// <summary>Datagrams given up because a fragment overlapped another one (RFC 5722).</summary>
+    public long IpReasmOverlaps;
+
+    /// <summary>Fragments whose bytes had all arrived before; they change nothing.</summary>
+    public long IpReasmDuplicates;
+
+    /// <summary>Fragments that no honest sender makes: empty, cut within 8 bytes, beyond 65,535 bytes, within the TCP header; and those that contradict the last one.</summary>
+    public long IpReasmMalformed;
+
+    /// <summary>Datagrams given up because they had more fragments than one may have.</summary>
+    public long IpReasmTooMany;
+
+    /// <summary>Datagrams that gave way to newer ones because there was no more memory, or place, for fragments.</summary>
+    public long IpReasmEvicted;
+
+    /// <summary>Datagrams whose fragments' ECN fields do not fit together (RFC 3168, 5.3).</summary>
+    public long IpReasmBadEcn;
+
+    /// <summary>Fragments dropped because the machine, or the control group, is out of memory.</summary>
+    public long IpReasmMemErrors;
 
     // IP output
     public long IpOutRequests;
@@ -117,6 +151,15 @@ public sealed class StackCounters
 
     /// <summary>Packets larger than the MTU, which nobody on the way may fragment.</summary>
     public long IpOutTooBig;
+
+    /// <summary>Datagrams that left in fragments.</summary>
+    public long IpFragOKs;
+
+    /// <summary>Datagrams that would have left in fragments, and found no room on the egress queue.</summary>
+    public long IpFragFails;
+
+    /// <summary>Fragments made.</summary>
+    public long IpFragCreates;
 
     // ICMP
     public long IcmpInMsgs;
@@ -149,6 +192,7 @@ public sealed class StackCounters
     public long IcmpOutEchoReps;
     public long IcmpOutDestUnreachs;
     public long IcmpOutParmProbs;
+    public long IcmpOutTimeExcds;
 
     /// <summary>Errors that were due but held back by the rate limit.</summary>
     public long IcmpOutRateLimited;

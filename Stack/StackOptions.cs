@@ -25,6 +25,8 @@ public sealed class StackOptions
     /// <summary>Makes the stack the way out of one host; null for a stack that serves sockets only.</summary>
     public ForwardingOptions? Forwarding { get; init; }
 
+    public FragmentOptions Fragments { get; init; } = new();
+
     public NeighborOptions Neighbors { get; init; } = new();
 
     public IcmpOptions Icmp { get; init; } = new();
@@ -40,6 +42,7 @@ public sealed class StackOptions
         if (Shard is not null && (Shard.Index < 0 || Shard.Index >= Shard.Steering.Shards))
             throw new ArgumentOutOfRangeException(nameof(Shard), Shard.Index, "The index of a shard must be below the number of shards.");
         Forwarding?.Validate();
+        Fragments.Validate();
         Neighbors.Validate();
         Icmp.Validate();
         Udp.Validate();

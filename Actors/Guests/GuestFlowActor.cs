@@ -1,7 +1,6 @@
 using Akka.Actor;
 using Tapwire.Messages;
 using Tapwire.Stack;
-using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Udp;
 
@@ -21,7 +20,7 @@ internal sealed class GuestFlowActor : OwningActor
     private readonly IActorRef _inner;
     private readonly IpEndpoint _source;
     private readonly IpEndpoint _destination;
-    private readonly Queue<PacketBuffer> _waiting = new();
+    private readonly Queue<ForwardDatagram> _waiting = new();
     private SocketId? _socket;
 
     public GuestFlowActor(IActorRef outer, IActorRef inner, IpEndpoint source, IpEndpoint destination, TimeSpan idle)
@@ -46,8 +45,8 @@ internal sealed class GuestFlowActor : OwningActor
     {
         if (_socket is { } socket)
             _outer.Tell(new CloseDatagram(socket));
-        while (_waiting.TryDequeue(out var data))
-            data.Release();
+        while (_waiting.TryDequeue(out var datagram))
+            datagram.Release();
     }
 
     private void Opening()
@@ -67,15 +66,15 @@ internal sealed class GuestFlowActor : OwningActor
             }
 
             _outer.Tell(new ReceiveDatagrams(_socket!.Value, Ahead));
-            while (_waiting.TryDequeue(out var data))
-                _outer.Tell(SendDatagram.Of(_socket.Value, data, null));
+            while (_waiting.TryDequeue(out var datagram))
+                _outer.Tell(SendDatagram.Of(_socket.Value, datagram.Data, null, datagram.SendOptions));
             Become(Open);
         });
         Receive<ForwardDatagram>(datagram =>
         {
             if (_waiting.Count < MaxWaiting)
             {
-                _waiting.Enqueue(datagram.Data);
+                _waiting.Enqueue(datagram);
                 return;
             }
 
@@ -88,11 +87,12 @@ internal sealed class GuestFlowActor : OwningActor
     private void Open()
     {
         var id = _socket!.Value;
-        Receive<ForwardDatagram>(datagram => _outer.Tell(SendDatagram.Of(id, datagram.Data, null)));
+        Receive<ForwardDatagram>(datagram => _outer.Tell(SendDatagram.Of(id, datagram.Data, null, datagram.SendOptions)));
         Receive<DatagramReceived>(received =>
         {
+            var cost = received.CreditUsed();
             _inner.Tell(new ReturnDatagram(received.Data, received.From, _source));
-            _outer.Tell(new ReceiveDatagrams(id, 1));
+            _outer.Tell(new ReceiveDatagrams(id, cost));
         });
         Receive<DatagramSent>(sent =>
         {

@@ -25,6 +25,9 @@ internal sealed class PublishDatagramActor : OwningActor
 
     // Whom and what the answers of the stack are about, in their order.
     private readonly Queue<IpEndpoint> _underWay = new();
+
+    // Where datagrams went that were too long, while the stack is asked what the path takes.
+    private readonly Queue<IpEndpoint> _tooLong = new();
     private SocketId? _socket;
 
     public PublishDatagramActor(IActorRef outer, IActorRef inner, PublishSpec spec, IpEndpoint guest, IActorRef asker)
@@ -73,13 +76,14 @@ internal sealed class PublishDatagramActor : OwningActor
     {
         Receive<DatagramReceived>(received =>
         {
+            var cost = received.CreditUsed();
             _inner.Tell(new ReturnDatagram(received.Data, received.From, _guest));
-            _outer.Tell(new ReceiveDatagrams(id, 1));
+            _outer.Tell(new ReceiveDatagrams(id, cost));
         });
         Receive<ForwardDatagram>(datagram =>
         {
             _underWay.Enqueue(datagram.Destination);
-            _outer.Tell(SendDatagram.Of(id, datagram.Data, datagram.Destination));
+            _outer.Tell(SendDatagram.Of(id, datagram.Data, datagram.Destination, datagram.SendOptions));
         });
         Receive<DatagramSent>(sent =>
         {
@@ -87,9 +91,17 @@ internal sealed class PublishDatagramActor : OwningActor
             if (sent.Error == StackError.None)
                 return;
             Context.Parent.Tell(new DatagramsDropped(1));
-            if (sent.Error != StackError.NoBufferSpace)
+            if (sent.Error == StackError.MessageTooLong)
+            {
+                _tooLong.Enqueue(destination);
+                _outer.Tell(new FindPath(destination.Address, default));
+            }
+            else if (sent.Error != StackError.NoBufferSpace)
+            {
                 _inner.Tell(new RefuseDatagram(_guest, destination, sent.Error));
+            }
         });
+        Receive<PathFound>(path => _inner.Tell(new RefuseDatagram(_guest, _tooLong.Dequeue(), StackError.MessageTooLong, path.Mtu)));
         ReceiveEnd();
     }
 

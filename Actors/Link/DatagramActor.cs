@@ -270,7 +270,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 break;
             case PathRequest path:
                 _calls.Enqueue((path, Sender));
-                _context.Stack.Tell(new FindPath(path.Destination.Family == SocketFamily.Unspecified ? _remote?.Address ?? default : path.Destination.Endpoint.Address, _local.Address));
+                _context.Stack.Tell(new FindPath(path.Destination.Family == SocketFamily.Unspecified ? _remote?.Address ?? default : path.Destination.Endpoint.Address, _local.Address, _extras.MtuDiscovery));
                 break;
             case GetOptionRequest get when _extras.IsPathMtu(get) && _remote is { } remote:
                 _calls.Enqueue((get, Sender));
@@ -388,7 +388,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     private LinkAnswer PathAnswered(LinkSocketRequest request, PathFound path) => request switch
     {
         _ when path.Error != StackError.None => request.Failed(path.Error),
-        PathRequest asked => asked.Found(path.Mtu, path.Least, _extras.ReportsErrors, _extras.Segment),
+        PathRequest asked => asked.Found(path.Mtu, path.Least, _extras.ReportsErrors, _extras.Segment, _extras.MtuDiscovery.Fragments()),
         GetOptionRequest get => get.Value(path.Mtu),
         _ => request.Failed(StackError.InvalidArgument),
     };

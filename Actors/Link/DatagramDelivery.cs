@@ -23,7 +23,7 @@ internal sealed class DatagramDelivery(DatagramLink link, SocketFamily family)
     /// <summary>Writes the application what it takes.</summary>
     /// <param name="parts">What the application has asked for.</param>
     /// <param name="port">The socket's own.</param>
-    /// <returns>Number of datagrams that are done with.</returns>
+    /// <returns>The credit that the datagrams took which are done with.</returns>
     public int Deliver(DatagramParts parts, ushort port)
     {
         var delivered = 0;
@@ -31,8 +31,12 @@ internal sealed class DatagramDelivery(DatagramLink link, SocketFamily family)
         {
             if (Write(first, parts, port) == WriteResult.Full)
                 break;
-            for (var i = _merged.Count; i > 0; i--, delivered++)
-                _waiting.Dequeue().Release();
+            for (var i = _merged.Count; i > 0; i--)
+            {
+                var done = _waiting.Dequeue();
+                delivered += done.CreditUsed();
+                done.Release();
+            }
         }
 
         link.AwaitRoom(_waiting.Count > 0);

@@ -34,7 +34,7 @@ internal sealed class DatagramOptions(SocketFamily family)
         [(SolIp, LinkOption.IpRecvTos)] = new(DatagramParts.TrafficClass),
         [(SolIp, LinkOption.IpRecvOrigDstAddr)] = new(DatagramParts.OriginalDestination),
         [(SolIp, LinkOption.IpRecvErr)] = new() { Stack = SocketOption.ErrorReports },
-        [(SolIp, LinkOption.IpMtuDiscover)] = new() { Most = LinkOption.IpPmtuDiscOmit, Default = LinkOption.IpPmtuDiscWant },
+        [(SolIp, LinkOption.IpMtuDiscover)] = new() { Most = LinkOption.IpPmtuDiscOmit, Default = LinkOption.IpPmtuDiscWant, Stack = SocketOption.MtuDiscovery },
         [(SolIp, LinkOption.IpMulticastTtl)] = new() { Most = byte.MaxValue, Default = 1, MinusOne = 1, Stack = SocketOption.MulticastHopLimit },
         [(SolIpV6, LinkOption.IpV6Mtu)] = new() { Most = ushort.MaxValue, Least = LeastMtuV6 },
         [(SolIpV6, LinkOption.IpV6RecvPktInfo)] = new(DatagramParts.PacketInfoV6),
@@ -67,6 +67,9 @@ internal sealed class DatagramOptions(SocketFamily family)
 
     /// <summary>UDP_CORK.</summary>
     public bool Corks => _values.GetValueOrDefault((SolUdp, LinkOption.UdpCork)) != 0;
+
+    /// <summary>IP_MTU_DISCOVER.</summary>
+    public MtuDiscovery MtuDiscovery => (MtuDiscovery)_values.GetValueOrDefault((SolIp, LinkOption.IpMtuDiscover), LinkOption.IpPmtuDiscWant);
 
     /// <summary>IP_RECVERR.</summary>
     public bool ReportsErrors => _values.GetValueOrDefault((SolIp, LinkOption.IpRecvErr)) != 0;

@@ -19,6 +19,9 @@ internal sealed class DatagramSending(DatagramLink link, BufferPool pool, Datagr
     /// <summary>Datagrams read from the application per message, before another actor has its turn.</summary>
     private const int ReadsPerTurn = 64;
 
+    /// <summary>Bytes after which the turn ends: long datagrams leave in many frames, for which the wire has to have its turn.</summary>
+    private const int BytesPerTurn = 64 << 10;
+
     /// <summary>Turns in which all is read that the pair can hold.</summary>
     private const int MostTurnsWritten = 16;
 
@@ -32,15 +35,16 @@ internal sealed class DatagramSending(DatagramLink link, BufferPool pool, Datagr
     /// <returns>Data: there may be more; Empty; Closed: the application has closed its descriptor.</returns>
     public ReadResult Read(SocketId id, IActorRef stack)
     {
-        for (var reads = 0; reads < ReadsPerTurn; reads++)
+        for (int reads = 0, bytes = 0; reads < ReadsPerTurn && bytes < BytesPerTurn; reads++)
         {
             var result = link.Read(pool, BufferPool.HeaderRoom, out var payload, out var to, out var asked);
             if (result != ReadResult.Data)
                 return result;
+            bytes += payload!.Length;
             if (_isPending || options.Corks || (asked.Parts & DatagramParts.More) != 0)
-                Append(id, stack, payload!, to, asked);
+                Append(id, stack, payload, to, asked);
             else
-                Send(id, stack, payload!, to, asked);
+                Send(id, stack, payload, to, asked);
         }
 
         return ReadResult.Data;

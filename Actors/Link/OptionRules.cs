@@ -108,7 +108,7 @@ internal static class OptionRules
         [6] = OptionRule.Flag, // IP_RECVOPTS
         [7] = OptionRule.Flag, // IP_RETOPTS
         [8] = OptionRule.Flag, // IP_PKTINFO
-        [10] = OptionRule.Range(0, 5, 1), // IP_MTU_DISCOVER: packets are never fragmented
+        [10] = OptionRule.Range(0, 5, 1), // IP_MTU_DISCOVER: TCP's packets are never fragmented
         [11] = OptionRule.Flag, // IP_RECVERR
         [12] = OptionRule.Flag, // IP_RECVTTL
         [13] = OptionRule.Flag, // IP_RECVTOS

@@ -84,8 +84,8 @@ internal sealed class AssociationActor : OwningActor, IWithTimers
             var length = SocksDatagram.Write(header, datagram.From);
             if (_client.Port == 0 || _relay.Send(header[..length], datagram.Data, _client) != StackError.None)
                 Drop();
+            _context.Stack.Tell(new ReceiveDatagrams(id, datagram.CreditUsed()));
             datagram.Release();
-            _context.Stack.Tell(new ReceiveDatagrams(id, 1));
         });
         Receive<DatagramSent>(sent =>
         {

@@ -57,9 +57,10 @@ internal sealed class ExposeDatagramActor : ReceiveActor
     {
         Receive<DatagramReceived>(datagram =>
         {
+            var cost = datagram.CreditUsed();
             if (!_flows.Pass(datagram.From, datagram.Data, Flow))
                 _log.Warning("Refused {Peer} on exposed port {Port}, and others until one has gone (tapwire.proxy.max-flows)", datagram.From, _spec);
-            _context.Stack.Tell(new ReceiveDatagrams(id, 1));
+            _context.Stack.Tell(new ReceiveDatagrams(id, cost));
         });
         Receive<FlowDatagram>(answer => _context.Stack.Tell(SendDatagram.Of(id, answer.Data, answer.Client)));
         Receive<DatagramSent>(sent =>

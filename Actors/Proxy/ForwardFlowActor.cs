@@ -62,8 +62,9 @@ internal sealed class ForwardFlowActor : FlowActor
     {
         Receive<DatagramReceived>(datagram =>
         {
+            var cost = datagram.CreditUsed();
             Answer(datagram.Data);
-            Proxy.Stack.Tell(new ReceiveDatagrams(_socket!.Value, 1));
+            Proxy.Stack.Tell(new ReceiveDatagrams(_socket!.Value, cost));
         });
         Receive<DatagramSent>(sent =>
         {

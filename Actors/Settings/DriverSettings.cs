@@ -54,6 +54,8 @@ public sealed record DriverSettings
 
     public required byte HopLimit { get; init; }
 
+    public required FragmentOptions Fragments { get; init; }
+
     public required NeighborOptions Neighbors { get; init; }
 
     public required IcmpOptions Icmp { get; init; }

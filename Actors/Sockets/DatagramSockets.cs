@@ -26,7 +26,7 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
                 Connect(connect, sender);
                 return true;
             case FindPath find:
-                var error = desk.Stack.FindPath(find.Destination, find.Source, desk.Now, out var mtu, out var least);
+                var error = desk.Stack.FindPath(find.Destination, find.Source, find.Discovery, desk.Now, out var mtu, out var least);
                 sender.Tell(new PathFound(error, mtu, least));
                 return true;
             case CloseDatagram close:
@@ -52,8 +52,13 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
             entry.Owner.Tell(new DatagramError(error));
         }
 
-        for (; entry.Demand > 0 && socket.TryReceive(out var data, out var from, out var info); entry.Demand--)
-            entry.Owner.Tell(DatagramReceived.Of(data, from, info, info.Arrived is { } arrived ? StampOf(arrived) : 0));
+        while (entry.Demand > 0 && socket.TryReceive(out var data, out var from, out var info))
+        {
+            var received = DatagramReceived.Of(data, from, info, info.Arrived is { } arrived ? StampOf(arrived) : 0);
+            entry.Demand -= received.CreditUsed();
+            entry.Owner.Tell(received);
+        }
+
         if ((events & SocketEvents.Closed) == 0)
             return;
         desk.Sockets.Remove(entry);

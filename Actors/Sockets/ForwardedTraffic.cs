@@ -52,8 +52,8 @@ internal sealed class ForwardedTraffic(StackDesk desk)
             return;
         while (forwarder.TryTakeHandshake(out var source, out var destination))
             _owner.Tell(new ForwardHandshake(source, destination));
-        while (forwarder.TryTakeDatagram(out var data, out var source, out var destination))
-            _owner.Tell(new ForwardDatagram(data, source, destination));
+        while (forwarder.TryTakeDatagram(out var data, out var source, out var destination, out var dontFragment))
+            _owner.Tell(new ForwardDatagram(data, source, destination, dontFragment));
         while (forwarder.TryTakeEcho(out var echo))
             _owner.Tell(new ForwardEcho(echo));
     }

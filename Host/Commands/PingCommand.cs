@@ -96,7 +96,7 @@ internal static class PingCommand
                 SocketError.TimedOut => "no reply",
                 SocketError.HostUnreachable => "host unreachable",
                 SocketError.NetworkUnreachable => "network unreachable",
-                SocketError.MessageSize => "larger than the MTU allows",
+                SocketError.MessageSize => "larger than the path takes, and now in fragments",
                 _ => e.Message,
             }}");
         }

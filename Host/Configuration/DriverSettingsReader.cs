@@ -36,6 +36,14 @@ internal static class DriverSettingsReader
             Tap = ReadTap(read),
             Queues = ReadQueues(read),
             HopLimit = (byte)read.Number("stack.hop-limit", StackOptions.Ranges.HopLimit.Least, StackOptions.Ranges.HopLimit.Most),
+            Fragments = new FragmentOptions
+            {
+                Memory = read.Size("fragments.memory", FragmentOptions.Ranges.Memory),
+                MemoryPerSource = read.Size("fragments.memory-per-source", FragmentOptions.Ranges.MemoryPerSource),
+                Datagrams = read.Number("fragments.datagrams", FragmentOptions.Ranges.Datagrams),
+                PerDatagram = read.Number("fragments.per-datagram", FragmentOptions.Ranges.PerDatagram),
+                Timeout = read.Time("fragments.timeout", FragmentOptions.Ranges.Timeout),
+            },
             Neighbors = ReadNeighbors(read),
             Icmp = new IcmpOptions
             {

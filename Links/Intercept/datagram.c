@@ -170,7 +170,7 @@ struct path {
     uint32_t least;
     uint32_t flags;
     uint16_t segment;     /* UDP_SEGMENT, or 0 */
-    uint16_t segment_mtu; /* the MTU, where payloads are cut */
+    uint16_t segment_mtu; /* what a segment has to fit; 0 from older drivers where payloads are not cut */
 };
 
 #define REPORTS_ERRORS 1u
@@ -198,11 +198,11 @@ static int check_segments(const struct path *path, size_t bytes, uint32_t *limit
     return bytes > most ? EINVAL : 0;
 }
 
-/* 0, EMSGSIZE, or EINVAL: too many segments. */
-static int check_length(int fd, const struct tw_address *to, size_t bytes)
+/* A segment, of a payload that a control message cuts, is never fragmented. 0, EMSGSIZE, or EINVAL: too many segments. */
+static int check_length(int fd, const struct tw_address *to, size_t bytes, bool is_segment)
 {
     struct timespec now;
-    uint32_t words[7], key = (uint32_t)fd * 0x9e3779b1u;
+    uint32_t words[7], key = (uint32_t)fd * 0x9e3779b1u + is_segment;
     bool is_cut = tw_is_told(fd, TW_CUTS_PAYLOADS);
     if (bytes <= SHORT && !is_cut)
         return 0;
@@ -234,6 +234,8 @@ static int check_length(int fd, const struct tw_address *to, size_t bytes)
         return error;
     }
 
+    if (is_segment && path.segment_mtu != 0)
+        path.mtu = path.segment_mtu;
     *entry = path_entry(key, path.mtu, second);
     least = path_entry(0, path.least, second);
     if (bytes + HEADERS <= path.mtu)
@@ -274,7 +276,7 @@ ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int
     ssize_t sent = choose_way(fd, message, &to);
     if (sent == 0) {
         size_t segment = is_extended && (framed.head.extension.parts & TW_PART_SEGMENT) != 0 ? framed.head.extension.segment : 0;
-        sent = tw_result(segment != 0 && bytes > segment * MOST_SEGMENTS ? EINVAL : check_length(fd, &to, segment != 0 && segment < bytes ? segment : bytes));
+        sent = tw_result(segment != 0 && bytes > segment * MOST_SEGMENTS ? EINVAL : check_length(fd, &to, segment != 0 && segment < bytes ? segment : bytes, segment != 0 && segment < bytes));
     }
 
     if (sent == 0) {

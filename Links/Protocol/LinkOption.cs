@@ -83,7 +83,7 @@ public static class LinkOption
     /// <summary>Datagrams come with struct in_pktinfo, and can be sent with one.</summary>
     public const int IpPktInfo = 8;
 
-    /// <summary>IP_PMTUDISC_DONT to IP_PMTUDISC_OMIT; remembered. Packets are never fragmented.</summary>
+    /// <summary>IP_PMTUDISC_DONT to IP_PMTUDISC_OMIT. On streams it is remembered: TCP's packets are never fragmented.</summary>
     public const int IpMtuDiscover = 10;
 
     public const int IpPmtuDiscWant = 1;

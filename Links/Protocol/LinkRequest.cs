@@ -157,16 +157,16 @@ public sealed record PathRequest(uint Id, ulong Handle, Sockaddr Destination) : 
     /// <param name="mtu">The largest packet to the destination, in bytes.</param>
     /// <param name="least">The largest packet that goes to any destination, as far as is known.</param>
     /// <param name="reportsErrors">The socket has IP_RECVERR.</param>
-    /// <param name="segment">UDP_SEGMENT, 0..65535; 0: payloads are not cut. Otherwise the MTU goes beside it, and a client that does not look there takes any length for
-    /// possible.</param>
-    public LinkAnswer Found(int mtu, int least, bool reportsErrors, int segment)
+    /// <param name="segment">UDP_SEGMENT, 0..65535; 0: payloads are not cut. Otherwise a client that does not look at the MTU beside it takes any length for possible.</param>
+    /// <param name="fragments">Any length is possible, but for a segment: it has to fit the MTU, which goes beside.</param>
+    public LinkAnswer Found(int mtu, int least, bool reportsErrors, int segment, bool fragments)
     {
         var body = new byte[4 * sizeof(int)];
-        BitConverter.TryWriteBytes(body, segment == 0 ? mtu : ushort.MaxValue);
+        BitConverter.TryWriteBytes(body, segment == 0 && !fragments ? mtu : ushort.MaxValue);
         BitConverter.TryWriteBytes(body.AsSpan(sizeof(int)), least);
         BitConverter.TryWriteBytes(body.AsSpan(2 * sizeof(int)), reportsErrors ? 1 : 0);
         BitConverter.TryWriteBytes(body.AsSpan(3 * sizeof(int)), (ushort)segment);
-        BitConverter.TryWriteBytes(body.AsSpan(3 * sizeof(int) + sizeof(ushort)), (ushort)(segment == 0 ? 0 : Math.Min(mtu, ushort.MaxValue)));
+        BitConverter.TryWriteBytes(body.AsSpan(3 * sizeof(int) + sizeof(ushort)), (ushort)Math.Min(mtu, ushort.MaxValue));
         return new(Type, Id, 0, body);
     }
 }

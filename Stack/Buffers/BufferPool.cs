@@ -56,6 +56,18 @@ public class BufferPool
         return buffer;
     }
 
+    /// <summary>Copies few bytes in a large buffer to a small one, because a queue is charged for the memory that it holds. Takes the packet over.</summary>
+    /// <param name="packet">Without fragments.</param>
+    /// <returns>The packet itself, or a copy of its bytes alone.</returns>
+    public PacketBuffer Fit(PacketBuffer packet)
+    {
+        if (packet.Capacity <= Sizes[1] || packet.Length * 2 > packet.Capacity || IndexFor(packet.Length) >= packet.SizeClass)
+            return packet;
+        var copy = RentCopy(packet.Span);
+        packet.Release();
+        return copy;
+    }
+
     /// <summary>Hands out a buffer of constant data with one reference: it can be trimmed and be part of other buffers, not written.</summary>
     public PacketBuffer Rent(ConstantBytes bytes, int offset, int count)
     {

@@ -23,6 +23,9 @@ public enum Segmentation : byte
     TcpV4,
     TcpV6,
     Udp,
+
+    /// <summary>No device's work: the egress queue cuts the packet into IPv4 fragments, with <see cref="OffloadNote.SegmentSize"/> bytes of IP payload each.</summary>
+    Ipv4Fragments,
 }
 
 /// <summary>

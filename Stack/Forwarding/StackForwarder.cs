@@ -29,7 +29,7 @@ public sealed class StackForwarder : StackSocket
     private readonly TcpListener _place;
     private readonly Dictionary<TcpPair, Held> _held = [];
     private readonly Queue<TcpPair> _newlyHeld = new();
-    private readonly Queue<(PacketBuffer Payload, IpEndpoint From, IpEndpoint To)> _datagrams = new();
+    private readonly Queue<(PacketBuffer Payload, IpEndpoint From, IpEndpoint To, bool DontFragment)> _datagrams = new();
     private readonly Queue<ForwardedEcho> _echoes = new();
 
     internal StackForwarder(ForwardingOptions options, TcpLayer tcp, IcmpLayer icmp, IcmpErrors errors, IIpOutput ip, SocketEventQueue events, StackCounters counters)
@@ -112,14 +112,15 @@ public sealed class StackForwarder : StackSocket
     }
 
     /// <summary>Takes the next datagram; the caller owns the payload.</summary>
-    public bool TryTakeDatagram([NotNullWhen(true)] out PacketBuffer? payload, out IpEndpoint source, out IpEndpoint destination)
+    /// <param name="dontFragment">The host wants to know what the path takes: a datagram that is too long is to be refused, and not to be fragmented.</param>
+    public bool TryTakeDatagram([NotNullWhen(true)] out PacketBuffer? payload, out IpEndpoint source, out IpEndpoint destination, out bool dontFragment)
     {
         var found = _datagrams.TryDequeue(out var datagram);
-        (payload, source, destination) = datagram;
+        (payload, source, destination, dontFragment) = datagram;
         return found;
     }
 
-    /// <summary>Sends the host a datagram, and takes the payload over. One that finds no room in the egress queue is dropped and counted, as UDP may be.</summary>
+    /// <summary>Sends the host a datagram, in fragments if it is longer than the MTU, and takes the payload over. One that finds no room in the egress queue is dropped and counted, as UDP may be.</summary>
     /// <param name="from">The sender that the host sees.</param>
     /// <param name="to">The host's end.</param>
     public void Send(PacketBuffer payload, IpEndpoint from, IpEndpoint to, Instant now)
@@ -148,6 +149,7 @@ public sealed class StackForwarder : StackSocket
             Destination = to.Address,
             Protocol = IpProtocol.Udp,
             ChecksumOffset = UdpHeader.ChecksumOffset,
+            Fragmentation = Fragmentation.Avoided,
         }, now);
     }
 
@@ -199,7 +201,7 @@ public sealed class StackForwarder : StackSocket
     }
 
     /// <summary>Takes over a datagram's payload.</summary>
-    internal void Enqueue(PacketBuffer payload, IpEndpoint source, IpEndpoint destination)
+    internal void Enqueue(PacketBuffer payload, IpEndpoint source, IpEndpoint destination, bool dontFragment)
     {
         if (_datagrams.Count >= _options.Datagrams)
         {
@@ -208,7 +210,7 @@ public sealed class StackForwarder : StackSocket
             return;
         }
 
-        _datagrams.Enqueue((payload, source, destination));
+        _datagrams.Enqueue((payload, source, destination, dontFragment));
         _events.Raise(this, SocketEvents.Readable);
     }
 

@@ -17,12 +17,12 @@ namespace Tapwire.Stack.Interfaces;
 /// </remarks>
 public sealed class NetworkInterface
 {
-    internal NetworkInterface(byte index, InterfaceOptions options, StackCounters counters)
+    internal NetworkInterface(byte index, InterfaceOptions options, BufferPool pool, StackCounters counters)
     {
         Index = index;
         Options = options;
         SuperFrame = Math.Max(options.SuperFrame, options.Mtu);
-        Egress = new EgressQueue(options, counters);
+        Egress = new EgressQueue(options, pool, counters);
         Own = new AddressTable();
     }
 

@@ -17,6 +17,9 @@ public readonly record struct IcmpEchoResult(
 /// </summary>
 public sealed class IcmpEchoSocket : StackSocket
 {
+    /// <summary>The largest payload: 65,535 bytes less IP and ICMP headers.</summary>
+    public const int MaxPayload = ushort.MaxValue - Ipv4Header.Length - Icmpv4Header.Length;
+
     private readonly IcmpLayer _icmp;
     private readonly IpLayer _ip;
     private readonly SocketEventQueue _events;
@@ -43,9 +46,9 @@ public sealed class IcmpEchoSocket : StackSocket
     /// <summary>TTL of requests; 0 is the stack's default.</summary>
     public byte HopLimit { get; set; }
 
-    /// <summary>Sends one echo request.</summary>
+    /// <summary>Sends one echo request, in fragments if it is longer than the path takes.</summary>
     /// <param name="payload">Copied.</param>
-    /// <returns>None; NetworkUnreachable; MessageTooLong beyond the MTU; NoBufferSpace while egress is full; AddressFamilyNotSupported;
+    /// <returns>None; NetworkUnreachable; MessageTooLong above <see cref="MaxPayload"/>; NoBufferSpace while egress is full; AddressFamilyNotSupported;
     /// InvalidArgument for a group address or a closed socket.</returns>
     public StackError Send(IpAddress destination, ushort sequence, ReadOnlySpan<byte> payload, Instant now)
     {
@@ -56,7 +59,7 @@ public sealed class IcmpEchoSocket : StackSocket
         var error = _ip.Route(destination, IpAddress.Unspecified, out var route);
         if (error != StackError.None)
             return error;
-        if (payload.Length > route.Mtu - Ipv4Header.Length - Icmpv4Header.Length)
+        if (payload.Length > MaxPayload)
             return StackError.MessageTooLong;
         if (!_ip.HasRoom(route.Interface))
             return StackError.NoBufferSpace;
@@ -76,6 +79,8 @@ public sealed class IcmpEchoSocket : StackSocket
                 Protocol = IpProtocol.Icmp,
                 HopLimit = HopLimit,
                 ChecksumOffset = -1,
+                Fragmentation = Fragmentation.Avoided,
+                Mtu = _icmp.MtuTo(destination, route.Mtu, now),
             },
             now);
         return StackError.None;
@@ -106,10 +111,13 @@ public sealed class IcmpEchoSocket : StackSocket
         return true;
     }
 
-    internal void Refused(IpAddress from, IpAddress destination, ushort sequence, StackError error, Instant now)
+    /// <returns>False: no such request is outstanding.</returns>
+    internal bool Refused(IpAddress from, IpAddress destination, ushort sequence, StackError error, Instant now)
     {
-        if (_outstanding.TryGetValue(sequence, out var request) && request.Destination == destination)
-            Finish(request, from, error, 0, 0, now);
+        if (!_outstanding.TryGetValue(sequence, out var request) || request.Destination != destination)
+            return false;
+        Finish(request, from, error, 0, 0, now);
+        return true;
     }
 
     private void Finish(in Request request, IpAddress from, StackError error, int bytes, byte hopLimit, Instant now)

@@ -10,7 +10,7 @@ namespace Tapwire.Stack.Ip;
 internal sealed class IcmpErrors(IcmpOptions options, IIpOutput ip, KeyedRandom random, StackCounters counters)
 {
     /// <summary>The whole error fits 576 bytes, which every host takes (RFC 1812, 4.3.2.3).</summary>
-    private const int MaxQuote = 576 - Ipv4Header.Length - Icmpv4Header.Length;
+    public const int MaxQuote = 576 - Ipv4Header.Length - Icmpv4Header.Length;
 
     // Tokens are half errors; an error takes one to three of them, two on average.
     private TokenBucket _bucket = new(2 * options.ErrorsPerSecond, 2 * options.ErrorBurst);
@@ -29,6 +29,13 @@ internal sealed class IcmpErrors(IcmpOptions options, IIpOutput ip, KeyedRandom 
     {
         if (Send(packet, info, Icmpv4Header.TooBig((ushort)Math.Clamp(mtu, 0, ushort.MaxValue)), now))
             counters.IcmpOutDestUnreachs++;
+    }
+
+    /// <param name="first">The first fragment of a datagram whose others have not come, trimmed to its transport header; stays the caller's.</param>
+    public void SendReassemblyTimeExceeded(PacketBuffer first, in IpReceiveInfo info, Instant now)
+    {
+        if (Send(first, info, Icmpv4Header.ReassemblyTimeExceeded(), now))
+            counters.IcmpOutTimeExcds++;
     }
 
     /// <param name="pointer">Offset of the bad byte in the IP header.</param>

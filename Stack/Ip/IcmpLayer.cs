@@ -99,10 +99,15 @@ public sealed class IcmpLayer
         var info = new IpReceiveInfo(
             IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), header.HopLimit, header.TrafficClass, false);
         var report = new IcmpErrorReport(IcmpErrorKind.HostUnreachable, info.Source, Icmpv4Type.DestinationUnreachable, Icmpv4Unreachable.Host, 0, info.HopLimit, 0);
-        Report(info, header.Protocol, packet.Span[header.HeaderLength..], report, now);
+        var quote = packet.Span[..Math.Min(packet.Length, IcmpErrors.MaxQuote)];
+        Report(info, header.Protocol, quote[header.HeaderLength..], report, now);
     }
 
-    /// <summary>Turns the request into its answer in place (RFC 1122, 3.2.2.6).</summary>
+    /// <summary>The largest packet to a destination, as far as is known, in bytes.</summary>
+    internal int MtuTo(IpAddress destination, int linkMtu, Instant now) => _udp.PathMtu.Find(destination, linkMtu, now);
+
+    /// <summary>Turns the request into its answer in place (RFC 1122, 3.2.2.6). An answer that routers might have to fragment may be fragmented, as nobody would learn that it was
+    /// too long.</summary>
     internal void Answer(PacketBuffer packet, in IpReceiveInfo info, Instant now)
     {
         var checksum = Checksum.Update(BinaryPrimitives.ReadUInt16BigEndian(packet.Span[2..]), Icmpv4Type.Echo << 8, Icmpv4Type.EchoReply << 8);
@@ -120,6 +125,8 @@ public sealed class IcmpLayer
                 Protocol = IpProtocol.Icmp,
                 TrafficClass = info.TrafficClass,
                 ChecksumOffset = -1,
+                Fragmentation = packet.Length + Ipv4Header.Length > UdpLayer.LeastPathMtu ? Fragmentation.Allowed : Fragmentation.Avoided,
+                Mtu = MtuTo(info.Source, ushort.MaxValue, now),
             },
             now);
     }
@@ -212,7 +219,8 @@ public sealed class IcmpLayer
                 break;
             case IpProtocol.Icmp when Icmpv4View.TryParse(transport, out var echo) && echo.Type == Icmpv4Type.Echo
                 && _sockets.TryGetValue(echo.Identifier, out var socket):
-                socket.Refused(report.From, sent.Destination, echo.Sequence, report.Kind.ToStackError(), now);
+                if (socket.Refused(report.From, sent.Destination, echo.Sequence, report.Kind.ToStackError(), now) && report.Kind == IcmpErrorKind.PacketTooBig)
+                    _udp.PathMtu.Set(sent.Destination, Math.Max(report.Mtu, UdpLayer.LeastPathMtu), now);
                 break;
             default:
                 _counters.IcmpInBadQuotes++;

@@ -8,11 +8,11 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Ip;
 
 /// <summary>A packet for another shard. It begins with its IP header.</summary>
-/// <param name="ShardsTried">Number of shards in which it has found no socket.</param>
+/// <param name="ShardsTried">Number of shards in which it has found no socket; <see cref="IpReceiveInfo.MadeWhole"/> for a datagram that came in fragments.</param>
 public readonly record struct CrossingPacket(PacketBuffer Packet, int Shard, int ShardsTried);
 
 /// <summary>IP output: finds the route, completes the transport checksum, writes the header and hands the packet to an interface, or back to this
-/// stack.</summary>
+/// stack. What is too long for the path is marked to be cut into fragments by the <see cref="EgressQueue"/>.</summary>
 internal sealed class IpLayer : IIpOutput
 {
     /// <summary>MTU towards own addresses: the largest IP packet, as on Linux's lo.</summary>
@@ -21,17 +21,19 @@ internal sealed class IpLayer : IIpOutput
     private readonly StackOptions _options;
     private readonly InterfaceTable _interfaces;
     private readonly StackCounters _counters;
+    private readonly Ipv4Identifications _identifications;
     private BufferQueue _loopback;
     private readonly Queue<CrossingPacket> _crossing = new();
     private Hop _hop;
     private IpAddress _hopDestination;
     private IpAddress _hopSource;
 
-    public IpLayer(StackOptions options, BufferPool pool, InterfaceTable interfaces, RouteTable routes, StackCounters counters)
+    public IpLayer(StackOptions options, BufferPool pool, InterfaceTable interfaces, RouteTable routes, SipHash identifications, StackCounters counters)
     {
         _options = options;
         _interfaces = interfaces;
         _counters = counters;
+        _identifications = new Ipv4Identifications(identifications, options.Shard?.Index ?? 0, options.Shard?.Steering.Shards ?? 1);
         Pool = pool;
         Routes = routes;
     }
@@ -104,8 +106,10 @@ internal sealed class IpLayer : IIpOutput
 
         var egress = hop.Egress;
         var payloadLength = packet.TotalLength;
-        var limit = egress is null ? LoopbackMtu : info.SegmentSize == 0 ? egress.Mtu : egress.SuperFrame;
-        if (payloadLength + Ipv4Header.Length > limit)
+        var length = payloadLength + Ipv4Header.Length;
+        var mtu = egress is null ? LoopbackMtu : info.SegmentSize != 0 ? egress.SuperFrame : info.Mtu == 0 ? egress.Mtu : Math.Min(info.Mtu, egress.Mtu);
+        var isCut = length > mtu;
+        if (isCut && (info.Fragmentation == Fragmentation.Forbidden || length > LoopbackMtu))
         {
             Drop(packet, ref _counters.IpOutTooBig);
             return;
@@ -116,9 +120,15 @@ internal sealed class IpLayer : IIpOutput
         if (egress is null)
             packet.Offload.Checksum = ChecksumState.Verified;
         else if (info.ChecksumOffset >= 0)
-            PutChecksum(packet, info, egress);
+            PutChecksum(packet, info, egress, egress.Options.ChecksumOffload && !isCut);
+        if (isCut)
+        {
+            packet.Offload.Segmentation = Segmentation.Ipv4Fragments;
+            packet.Offload.SegmentSize = (ushort)((mtu - Ipv4Header.Length) & ~7);
+        }
 
         // A datagram that must not be fragmented needs no identification (RFC 6864, 4.1).
+        var dontFragment = info.Fragmentation == Fragmentation.Forbidden || (info.Fragmentation == Fragmentation.Avoided && !isCut);
         new Ipv4Header
         {
             Source = info.Source,
@@ -126,7 +136,8 @@ internal sealed class IpLayer : IIpOutput
             Protocol = info.Protocol,
             HopLimit = info.HopLimit == 0 ? _options.HopLimit : info.HopLimit,
             TrafficClass = info.TrafficClass,
-            DontFragment = true,
+            Identification = dontFragment ? (ushort)0 : _identifications.Next(info.Source, info.Destination, info.Protocol),
+            DontFragment = dontFragment,
             PayloadLength = (ushort)payloadLength,
         }.Emit(packet.Prepend(Ipv4Header.Length));
         if (egress is null)
@@ -148,6 +159,20 @@ internal sealed class IpLayer : IIpOutput
 
     /// <summary>Takes the next packet for another shard.</summary>
     public bool TryTakeCrossing(out CrossingPacket crossing) => _crossing.TryDequeue(out crossing);
+
+    /// <summary>Gives a datagram that came in fragments to the shard that it is for.</summary>
+    /// <param name="packet">The whole, beginning with its IP header.</param>
+    /// <returns>False: it is this one, and the packet stays the caller's.</returns>
+    public bool TryCrossWhole(PacketBuffer packet)
+    {
+        if (_options.Shard is not { } shard)
+            return false;
+        var owner = shard.Steering.OwnerOfArrival(packet.Span, shard.Index);
+        if (owner == shard.Index || owner == FlowSteering.All)
+            return false;
+        Cross(packet, owner, IpReceiveInfo.MadeWhole);
+        return true;
+    }
 
     public void PassOn(PacketBuffer packet, int shard, int shardsTried) => Cross(packet, shard, shardsTried);
 
@@ -200,10 +225,11 @@ internal sealed class IpLayer : IIpOutput
     }
 
     /// <summary>Writes the transport checksum, or its pseudo-header part with a note for the device.</summary>
-    private static void PutChecksum(PacketBuffer packet, in IpSendInfo info, NetworkInterface egress)
+    /// <param name="offload">The device completes it.</param>
+    private static void PutChecksum(PacketBuffer packet, in IpSendInfo info, NetworkInterface egress, bool offload)
     {
         var sum = Checksum.PseudoHeader(info.Source, info.Destination, info.Protocol, packet.TotalLength);
-        if (!egress.Options.ChecksumOffload)
+        if (!offload)
         {
             var checksum = Checksum.Finish(Checksum.Sum(packet, 0, sum));
             // Zero means "none" in UDP; its complement is the same number (RFC 768).

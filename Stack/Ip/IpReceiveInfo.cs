@@ -11,9 +11,15 @@ internal readonly record struct IpReceiveInfo(
     /// none.</summary>
     public int HeaderLength { get; init; }
 
+    /// <summary>The packet came whole, and no router was allowed to fragment it.</summary>
+    public bool DontFragment { get; init; }
+
     /// <summary>The index of the interface that received the packet, or <see cref="Interfaces.InterfaceTable.Loopback"/>.</summary>
     public byte Interface { get; init; }
 
     /// <summary>Number of shards in which the packet has found no socket.</summary>
     public int ShardsTried { get; init; }
+
+    /// <summary><see cref="ShardsTried"/> of a datagram that another shard has made whole from its fragments: it is treated as if it had come off the wire here.</summary>
+    public const int MadeWhole = -1;
 }

@@ -20,6 +20,12 @@ internal readonly record struct IpSendInfo
     /// checksum is wanted.</summary>
     public required int ChecksumOffset { get; init; }
 
+    /// <summary>What is to become of a packet that is longer than <see cref="Mtu"/>, and may become of it on its way.</summary>
+    public Fragmentation Fragmentation { get; init; }
+
+    /// <summary>Largest packet on the path, in bytes; 0: the interface's MTU.</summary>
+    public int Mtu { get; init; }
+
     /// <summary>TCP payload bytes per segment when the device must cut the packet; 0 for a packet that fits the MTU.</summary>
     public int SegmentSize { get; init; }
 }

@@ -6,10 +6,9 @@ using Tapwire.Stack.Udp;
 
 namespace Tapwire.Stack.Ip;
 
-/// <summary>IPv4 input: validation (RFC 1122 3.2.1, RFC 1812 5.2.2 and 5.3.7) and demultiplexing to the transports.</summary>
-/// <param name="isWayOut">Fragments are of packets that could not be passed on whole, and whoever has sent them is told what fits.</param>
+/// <summary>IPv4 input: validation (RFC 1122 3.2.1, RFC 1812 5.2.2 and 5.3.7), reassembly, and demultiplexing to the transports.</summary>
 internal sealed class Ipv4Input(
-    InterfaceTable interfaces, IcmpLayer icmp, IcmpErrors errors, UdpLayer udp, TcpLayer tcp, bool isWayOut, StackCounters counters)
+    InterfaceTable interfaces, IcmpLayer icmp, IcmpErrors errors, FragmentTable fragments, IpLayer ip, UdpLayer udp, TcpLayer tcp, StackCounters counters)
 {
     /// <summary>224.0.0.1, all hosts on-link: every host is in that group (RFC 1112, 4).</summary>
     private const uint AllHosts = 0xE000_0001;
@@ -41,6 +40,12 @@ internal sealed class Ipv4Input(
     public void ReceiveLoopback(PacketBuffer packet, Instant now, int shardsTried = 0)
     {
         counters.IpInReceives++;
+        if (shardsTried == IpReceiveInfo.MadeWhole)
+        {
+            DeliverWhole(packet, now);
+            return;
+        }
+
         if (Ipv4View.TryParse(packet.Span, out var header))
         {
             Deliver(packet, header, InterfaceTable.Loopback, toGroup: false, now, shardsTried);
@@ -59,10 +64,8 @@ internal sealed class Ipv4Input(
         }
         else if (header.IsFragment)
         {
-            counters.IpInFragments++;
-            if (isWayOut && header.FragmentOffset == 0)
-                TellLimit(packet, header, from, toGroup, now);
-            packet.Release();
+            if (fragments.Add(packet, InfoOf(header, from, toGroup, 0), now) is { } whole && !ip.TryCrossWhole(whole))
+                DeliverWhole(whole, now);
         }
         else
         {
@@ -70,22 +73,27 @@ internal sealed class Ipv4Input(
         }
     }
 
+    /// <summary>Delivers a datagram that has been made whole, here or by a sibling. Its <see cref="PacketBuffer.Interface"/> is where its fragments came from.</summary>
+    private void DeliverWhole(PacketBuffer packet, Instant now)
+    {
+        if (interfaces[packet.Interface] is { } from && Ipv4View.TryParse(packet.Span, out var header))
+        {
+            Deliver(packet, header, from.Index, from.Own.KindOf(IpAddress.FromV4(header.Destination)) != AddressKind.Own, now);
+            return;
+        }
+
+        counters.InNoInterface++;
+        packet.Release();
+    }
+
     private static IpReceiveInfo InfoOf(in Ipv4View header, byte from, bool toGroup, int shardsTried) => new(
         IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), header.HopLimit, header.TrafficClass, toGroup)
     {
         HeaderLength = header.HeaderLength,
+        DontFragment = header.DontFragment,
         Interface = from,
         ShardsTried = shardsTried,
     };
-
-    /// <summary>Answers a first fragment as a router does a packet that it cannot fragment: Linux gives the sender EMSGSIZE, whether it has set DF or not.</summary>
-    private void TellLimit(PacketBuffer packet, in Ipv4View header, byte from, bool toGroup, Instant now)
-    {
-        var info = InfoOf(header, from, toGroup, 0);
-        packet.Truncate(header.TotalLength);
-        packet.TrimStart(info.HeaderLength);
-        errors.SendFragmentationNeeded(packet, info, interfaces[from]!.Mtu, now);
-    }
 
     private void Deliver(PacketBuffer packet, in Ipv4View header, byte from, bool toGroup, Instant now, int shardsTried = 0)
     {

@@ -34,6 +34,9 @@ public static class Ipv4Field
     /// <summary>Of <see cref="Fragment"/>.</summary>
     public const ushort DontFragment = 0x4000;
 
+    /// <summary>Of <see cref="Fragment"/>: this is not the last fragment.</summary>
+    public const ushort MoreFragments = 0x2000;
+
     /// <summary><see cref="VersionAndLength"/> of a header without options.</summary>
     public const byte WithoutOptions = 0x45;
 }

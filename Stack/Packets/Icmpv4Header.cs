@@ -91,6 +91,9 @@ public readonly record struct Icmpv4Header(byte Type, byte Code, uint Rest)
 
     public static Icmpv4Header Unreachable(byte code) => new(Icmpv4Type.DestinationUnreachable, code, 0);
 
+    /// <summary>Reassembly took too long.</summary>
+    public static Icmpv4Header ReassemblyTimeExceeded() => new(Icmpv4Type.TimeExceeded, 1, 0);
+
     public static Icmpv4Header TooBig(ushort mtu) =>
         new(Icmpv4Type.DestinationUnreachable, Icmpv4Unreachable.FragmentationNeeded, mtu);
 

@@ -35,6 +35,9 @@ public readonly ref struct Ipv4View
     /// <summary>More fragments follow, or this is not the first.</summary>
     public bool IsFragment => (Octets.Get16(in _start, Ipv4Field.Fragment) & Ipv4Field.IsFragmentMask) != 0;
 
+    /// <summary>This is not the last fragment.</summary>
+    public bool MoreFragments => (Octets.Get16(in _start, Ipv4Field.Fragment) & Ipv4Field.MoreFragments) != 0;
+
     /// <summary>Offset in bytes.</summary>
     public int FragmentOffset => (Octets.Get16(in _start, Ipv4Field.Fragment) & Ipv4Field.OffsetMask) * 8;
 
@@ -115,5 +118,19 @@ public readonly record struct Ipv4Header
         Octets.Put32(ref start, Ipv4Field.Source, Source.V4);
         Octets.Put32(ref start, Ipv4Field.Destination, Destination.V4);
         Octets.Put16(ref start, Ipv4Field.Checksum, Checksum.Finish(Checksum.Sum(bytes)));
+    }
+
+    /// <summary>Makes the header of a packet that of one of its fragments, or the other way round, and its checksum right again.</summary>
+    /// <param name="header">The whole header, options included.</param>
+    /// <param name="totalLength">Bytes of header and payload.</param>
+    /// <param name="offset">Where the payload begins in that of the whole packet, in bytes: a multiple of 8.</param>
+    /// <param name="hasMore">This is not the last fragment.</param>
+    public static void Refit(Span<byte> header, int totalLength, int offset, bool hasMore)
+    {
+        ref var start = ref MemoryMarshal.GetReference(header[..Length]);
+        Octets.Put16(ref start, Ipv4Field.TotalLength, (ushort)totalLength);
+        Octets.Put16(ref start, Ipv4Field.Fragment, (ushort)(offset / 8 | (hasMore ? Ipv4Field.MoreFragments : 0)));
+        Octets.Put16(ref start, Ipv4Field.Checksum, 0);
+        Octets.Put16(ref start, Ipv4Field.Checksum, Checksum.Finish(Checksum.Sum(header)));
     }
 }

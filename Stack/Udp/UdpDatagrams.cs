@@ -34,6 +34,9 @@ public readonly record struct UdpSendOptions
 
     /// <summary>UDP_SEGMENT: bytes of payload in each datagram that the payload is cut into, 0 for none; null: the socket's.</summary>
     public ushort? SegmentSize { get; init; }
+
+    /// <summary>What becomes of a datagram that is longer than the path takes; null: what the socket says.</summary>
+    public MtuDiscovery? MtuDiscovery { get; init; }
 }
 
 /// <summary>Who has reported an error, with Linux's numbers (SO_EE_ORIGIN).</summary>

@@ -14,8 +14,9 @@ public sealed class UdpLayer
     /// <summary>The key by which datagrams are spread.</summary>
     private const uint GroupKey = 1;
 
-    /// <summary>Path MTUs below this are not believed: a forged ICMP message costs at most so much (net.ipv4.route.min_pmtu).</summary>
-    private const int LeastPathMtu = 552;
+    /// <summary>Path MTUs below this are not believed: a forged ICMP message costs at most so much (net.ipv4.route.min_pmtu). Where one is reported, datagrams leave without
+    /// "don't fragment", so that a router may do what is left.</summary>
+    internal const int LeastPathMtu = 552;
 
     private readonly UdpOptions _options;
     private readonly AddressTable _addresses;
@@ -113,7 +114,7 @@ public sealed class UdpLayer
         else if (Table.TryFind(local, remote, out var socket))
             Deliver(socket, packet, length, remote, info, now);
         else if (Forwarder is { } forwarder)
-            Forward(forwarder, packet, length, remote, local);
+            Forward(forwarder, packet, length, remote, local, info.DontFragment);
         else
             Refuse(packet, info, now);
     }
@@ -131,7 +132,13 @@ public sealed class UdpLayer
             return;
         var mtu = Math.Max(report.Mtu, LeastPathMtu);
         if (report.Kind == IcmpErrorKind.PacketTooBig)
-            PathMtu.Set(remote.Address, mtu, now);
+        {
+            // As in Linux (__udp4_lib_err): whoever asks for the interface's MTU is not to be told another one, and whoever lets datagrams be fragmented need not know.
+            if (socket.MtuDiscovery is not (MtuDiscovery.Interface or MtuDiscovery.Omit))
+                PathMtu.Set(remote.Address, mtu, now);
+            if (socket.MtuDiscovery == MtuDiscovery.Dont)
+                return;
+        }
 
         // RFC 1122, 4.1.3.3: errors go up. A transient one (a hop limit that ran out in a routing loop) would only confuse a caller that has not asked for it.
         var isHard = socket.IsConnected && report.Kind != IcmpErrorKind.TimeExceeded;
@@ -221,7 +228,7 @@ public sealed class UdpLayer
         }
 
         Counters.UdpInDatagrams++;
-        socket.Enqueue(Fitting(packet), info, from, now);
+        socket.Enqueue(Ip.Pool.Fit(packet), info, from, now);
     }
 
     /// <summary>A super-frame holds datagrams of one size, the last one possibly shorter, behind one header (virtio 1.2, 5.1.6: GSO_UDP_L4).</summary>
@@ -238,7 +245,7 @@ public sealed class UdpLayer
         packet.Release();
     }
 
-    private void Forward(StackForwarder forwarder, PacketBuffer packet, int length, IpEndpoint source, IpEndpoint destination)
+    private void Forward(StackForwarder forwarder, PacketBuffer packet, int length, IpEndpoint source, IpEndpoint destination, bool dontFragment)
     {
         packet.Truncate(length);
         packet.TrimStart(UdpHeader.Length);
@@ -246,14 +253,14 @@ public sealed class UdpLayer
         if (packet.Length <= size)
         {
             Counters.UdpInDatagrams++;
-            forwarder.Enqueue(Fitting(packet), source, destination);
+            forwarder.Enqueue(Ip.Pool.Fit(packet), source, destination, dontFragment);
             return;
         }
 
         for (var left = packet.Span; left.Length > 0; left = left[Math.Min(size, left.Length)..])
         {
             Counters.UdpInDatagrams++;
-            forwarder.Enqueue(Ip.Pool.RentCopy(left[..Math.Min(size, left.Length)]), source, destination);
+            forwarder.Enqueue(Ip.Pool.RentCopy(left[..Math.Min(size, left.Length)]), source, destination, dontFragment);
         }
 
         packet.Release();
@@ -282,16 +289,6 @@ public sealed class UdpLayer
         Counters.UdpNoPorts++;
         _errors.SendUnreachable(packet, info, Icmpv4Unreachable.Port, now);
         packet.Release();
-    }
-
-    /// <summary>Copies a small datagram in a large buffer to a small one: a queue is charged for the memory that it holds.</summary>
-    private PacketBuffer Fitting(PacketBuffer payload)
-    {
-        if (payload.Capacity <= 2048 || payload.Length * 2 > payload.Capacity)
-            return payload;
-        var copy = Ip.Pool.RentCopy(payload.Span);
-        payload.Release();
-        return copy;
     }
 
     private PacketBuffer CopyOf(PacketBuffer packet)

@@ -68,4 +68,7 @@ public readonly record struct UdpSocketOptions
 
     /// <summary>UDP_SEGMENT: bytes of payload in each datagram that a longer payload is cut into; 0: it is one datagram.</summary>
     public ushort SegmentSize { get; init; }
+
+    /// <summary>IP_MTU_DISCOVER.</summary>
+    public MtuDiscovery MtuDiscovery { get; init; } = MtuDiscovery.Want;
 }

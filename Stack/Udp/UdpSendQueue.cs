@@ -37,7 +37,8 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
             return StackError.None;
         }
 
-        var datagram = new Datagram(payload, to, route.Interface, route.Source, options.HopLimit != 0 ? options.HopLimit : HopLimitTo(to.Address), options.TrafficClass ?? socket.TrafficClass);
+        var datagram = new Datagram(payload, to, route.Interface, route.Source, options.HopLimit != 0 ? options.HopLimit : HopLimitTo(to.Address),
+            options.TrafficClass ?? socket.TrafficClass, options.MtuDiscovery ?? socket.MtuDiscovery);
         if (size == 0)
             SendOrKeep(datagram, now);
         else
@@ -79,8 +80,10 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
         var error = FindRoute(to.Address, options, out route);
         if (error != StackError.None)
             return error;
-        var mtu = udp.PathMtu.Find(to.Address, route.Mtu, now);
-        if ((size == 0 ? payload.TotalLength : size) > mtu - Headers)
+        var discovery = options.MtuDiscovery ?? socket.MtuDiscovery;
+        var mtu = MtuTo(to.Address, discovery, route, now);
+        // Segments are no fragments: each has to fit (udp_send_skb).
+        if ((size == 0 ? payload.TotalLength : size) > mtu - Headers && (size != 0 || !discovery.Fragments()))
         {
             socket.ReportTooLong(payload, to, route.Source, mtu);
             return StackError.MessageTooLong;
@@ -92,6 +95,17 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
         udp.Counters.UdpSndbufErrors++;
         return StackError.NoBufferSpace;
     }
+
+    private int MtuTo(IpAddress destination, MtuDiscovery discovery, in IpRoute route, Instant now) =>
+        discovery.IgnoresPath() ? route.Mtu : udp.PathMtu.Find(destination, route.Mtu, now);
+
+    /// <summary>What Linux does with IP_MTU_DISCOVER (__ip_make_skb). Under the least path MTU that is believed, "don't fragment" would keep datagrams from ever arriving.</summary>
+    private static Fragmentation FragmentationFor(MtuDiscovery discovery, int mtu) => discovery switch
+    {
+        MtuDiscovery.Do or MtuDiscovery.Probe => Fragmentation.Forbidden,
+        MtuDiscovery.Want when mtu > UdpLayer.LeastPathMtu => Fragmentation.Avoided,
+        _ => Fragmentation.Allowed,
+    };
 
     private StackError FindRoute(IpAddress destination, in UdpSendOptions options, out IpRoute route)
     {
@@ -149,6 +163,7 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
             return;
         }
 
+        var mtu = MtuTo(datagram.Peer.Address, datagram.MtuDiscovery, route, now);
         var length = datagram.Payload.TotalLength;
         var packet = WithHeadroom(datagram.Payload, udp.Ip.Pool);
         new UdpHeader(socket.Local.Port, datagram.Peer.Port, (ushort)length).Emit(packet.Prepend(UdpHeader.Length));
@@ -163,6 +178,8 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
                 HopLimit = datagram.HopLimit,
                 TrafficClass = datagram.TrafficClass,
                 ChecksumOffset = UdpHeader.ChecksumOffset,
+                Fragmentation = FragmentationFor(datagram.MtuDiscovery, mtu),
+                Mtu = mtu,
             },
             now);
     }
@@ -190,5 +207,6 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
 
     /// <param name="Interface">The index of the egress interface.</param>
     /// <param name="Source">The address that the datagram leaves from.</param>
-    private readonly record struct Datagram(PacketBuffer Payload, IpEndpoint Peer, byte Interface, IpAddress Source, byte HopLimit, byte TrafficClass);
+    private readonly record struct Datagram(PacketBuffer Payload, IpEndpoint Peer, byte Interface, IpAddress Source, byte HopLimit, byte TrafficClass,
+        MtuDiscovery MtuDiscovery);
 }

@@ -102,6 +102,9 @@ public sealed class UdpSocket : StackSocket
     /// <inheritdoc cref="UdpSocketOptions.SegmentSize"/>
     public ushort SegmentSize { get; set; }
 
+    /// <inheritdoc cref="UdpSocketOptions.MtuDiscovery"/>
+    public MtuDiscovery MtuDiscovery { get; set; }
+
     internal PortSharing Sharing { get; }
 
     public UdpSocketOptions Options => new()
@@ -116,6 +119,7 @@ public sealed class UdpSocket : StackSocket
         ArrivalTimes = ArrivalTimes,
         ErrorReports = ErrorReports,
         SegmentSize = SegmentSize,
+        MtuDiscovery = MtuDiscovery,
     };
 
     /// <summary>Sets all options but Sharing, which has no effect once the socket is bound.</summary>
@@ -130,6 +134,7 @@ public sealed class UdpSocket : StackSocket
         ArrivalTimes = options.ArrivalTimes;
         ErrorReports = options.ErrorReports;
         SegmentSize = options.SegmentSize;
+        MtuDiscovery = options.MtuDiscovery;
     }
 
     /// <summary>Sets the default destination and receives only from it; its ICMP errors are reported. Port 0 dissolves the association.</summary>
@@ -154,8 +159,8 @@ public sealed class UdpSocket : StackSocket
     /// <param name="payload">With <see cref="BufferPool.HeaderRoom"/> of headroom no copy is made.</param>
     /// <param name="to">Null sends to the connected peer.</param>
     /// <param name="options">What differs from the socket's options.</param>
-    /// <returns>None; an error reported for an earlier datagram (this one is not sent then); DestinationRequired; MessageTooLong;
-    /// NetworkUnreachable; AccessDenied: broadcast; NoBufferSpace: the send buffer is full, Writable follows; NoSuchDevice: no such interface;
+    /// <returns>None; an error reported for an earlier datagram (this one is not sent then); DestinationRequired; MessageTooLong: above
+    /// <see cref="MaxPayload"/>, or above the MTU where <see cref="MtuDiscovery"/> allows no fragments; NetworkUnreachable; AccessDenied: broadcast; NoBufferSpace: the send buffer is full, Writable follows; NoSuchDevice: no such interface;
     /// InvalidArgument: the source is not the stack's, or too many segments.</returns>
     public StackError Send(PacketBuffer payload, IpEndpoint? to, in UdpSendOptions options, Instant now)
     {

@@ -36,9 +36,12 @@ public sealed class DatagramActorSpecs : DriverSetup
     [Fact]
     public void P17_boundaries_are_kept_in_both_directions_from_the_empty_datagram_to_the_largest()
     {
-        int[] sizes = [0, 1, 1200, 1471, 1472];
+        int[] sizes = [0, 1, 1200, 1471, 1472, 1473, 8000, 65506, 65507];
         var peer = Bind(53);
         using var app = Open(LinkSocketType.Datagram);
+        Send(app, "where are you?"u8, PeerAt(53));
+        Run();
+        Assert.Single(Received(peer));
         foreach (var size in sizes)
             Send(app, Pattern(size), PeerAt(53));
         Run();
@@ -53,10 +56,11 @@ public sealed class DatagramActorSpecs : DriverSetup
     }
 
     [Fact]
-    public void P17_a_datagram_that_does_not_fit_a_packet_is_EMSGSIZE_and_the_next_one_goes()
+    public void P17_a_datagram_that_may_not_be_fragmented_and_does_not_fit_a_packet_is_EMSGSIZE_and_the_next_one_goes()
     {
         var peer = Bind(53);
         using var app = Open(LinkSocketType.Datagram);
+        Assert.Equal(0, Ask(new SetOptionRequest(1, app.Handle, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover, BitConverter.GetBytes((int)MtuDiscovery.Do))).Error);
         Send(app, new byte[1473], PeerAt(53));
         Run();
         Assert.Equal((int)StackError.MessageTooLong, ErrorIn(app));
@@ -306,7 +310,9 @@ public sealed class DatagramActorSpecs : DriverSetup
         using var app = Open(LinkSocketType.Datagram);
         var answer = Ask(new PathRequest(1, app.Handle, Sockaddr.From(PeerAt(53))));
         Assert.Equal(0, answer.Error);
-        Assert.Equal((1500, 1500, 0), (BitConverter.ToInt32(answer.Body.Span), BitConverter.ToInt32(answer.Body.Span[4..]), BitConverter.ToInt32(answer.Body.Span[8..])));
+        Assert.Equal((65535, 1500, 0), (BitConverter.ToInt32(answer.Body.Span), BitConverter.ToInt32(answer.Body.Span[4..]), BitConverter.ToInt32(answer.Body.Span[8..])));
+        SetOption(app, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover, (int)MtuDiscovery.Do);
+        Assert.Equal(1500, BitConverter.ToInt32(Ask(new PathRequest(2, app.Handle, Sockaddr.From(PeerAt(53)))).Body.Span));
         SetOption(app, LinkOption.IpProtoIp, LinkOption.IpRecvErr, 1);
         Assert.Equal(1, BitConverter.ToInt32(Ask(new PathRequest(2, app.Handle, Sockaddr.From(PeerAt(53)))).Body.Span[8..]));
     }

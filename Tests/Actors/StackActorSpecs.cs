@@ -320,7 +320,7 @@ public sealed class StackActorSpecs : StackSetup
         Start();
         Owner.Send(Stack, new Ping(IpAddress.Parse("192.0.2.1"), 56, TimeSpan.FromSeconds(1)));
         Assert.Equal(StackError.NetworkUnreachable, Owner.ExpectMsg<PingAnswer>().Error);
-        Owner.Send(Stack, new Ping(StackHarness.PeerIp, 2000, TimeSpan.FromSeconds(1)));
+        Owner.Send(Stack, new Ping(StackHarness.PeerIp, 65508, TimeSpan.FromSeconds(1)));
         Assert.Equal(StackError.MessageTooLong, Owner.ExpectMsg<PingAnswer>().Error);
     }
 

@@ -1,6 +1,7 @@
 using Tapwire.Stack.Neighbors;
 using Tapwire.Stack;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Tests.Hostile;
@@ -89,6 +90,7 @@ internal sealed record FrameCase
             },
         ],
         Neighbors = new NeighborOptions { Entries = 64, AllQueuedBytes = 256 << 10 },
+        Fragments = new FragmentOptions { Memory = 512 << 10, MemoryPerSource = 512 << 10, Datagrams = 16, PerDatagram = 16 },
         Tcp = Tcp,
     };
 

@@ -13,7 +13,7 @@ public sealed class HostileFrameCampaignSpec(ITestOutputHelper output)
         "EthernetTooShort", "EthernetOtherHost", "EthernetBadSource", "EthernetUnknownType", "ArpTooShort", "ArpBadFormat", "ArpBadOperation",
         "ArpBadSender", "ArpNotForUs", "ArpUnsolicited", "ArpAddressConflicts", "IpInTruncated", "IpInBadVersion",
         "IpInBadHeaderLength", "IpInBadLength", "IpInBadChecksum", "IpInMartianSource", "IpInMartianDestination",
-        "IpInAddrErrors", "IpInFragments", "IpInUnknownProtos", "IcmpInTruncated", "IcmpInCsumErrors", "IcmpInBadQuotes",
+        "IpInAddrErrors", "IpReasmReqds", "IpInUnknownProtos", "IcmpInTruncated", "IcmpInCsumErrors", "IcmpInBadQuotes",
         "IcmpInUnknownTypes", "UdpInTruncated", "UdpInBadLength", "UdpInCsumErrors", "UdpNoPorts", "TcpInTruncated", "TcpInBadOffset", "TcpInCsumErrors",
         "TcpInBadOptions", "TcpInBadFlags", "TcpInOutOfWindow", "TcpInBadAck", "TcpExtTCPSYNChallenge", "TcpExtTCPChallengeACK", "TcpExtPAWSEstab",
     ];

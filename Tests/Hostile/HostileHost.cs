@@ -145,6 +145,7 @@ internal sealed class HostileHost : IDisposable
     {
         var tcp = Stack.Tcp;
         var limits = Options.Tcp;
+        HostileException.Require(Stack.FragmentMemory <= Options.Fragments.Memory, $"{Stack.FragmentMemory} bytes of fragments, {Options.Fragments.Memory} allowed.");
         HostileException.Require(tcp.Count <= limits.MaxSockets, $"{tcp.Count} sockets, {limits.MaxSockets} allowed.");
         HostileException.Require(tcp.EmbryonicCount <= limits.MaxEmbryonic, $"{tcp.EmbryonicCount} embryos, {limits.MaxEmbryonic} allowed.");
         HostileException.Require(tcp.TimeWaitCount <= limits.MaxTimeWait, $"{tcp.TimeWaitCount} in TIME-WAIT, {limits.MaxTimeWait} allowed.");

@@ -30,6 +30,7 @@ internal sealed class PacketCost
     private readonly TcpListener _listener;
     private TcpSocket? _socket;
     private Instant _now = Instant.FromMilliseconds(10_000);
+    private int _fragments;
 
     private PacketCost(ushort service)
     {
@@ -67,6 +68,9 @@ internal sealed class PacketCost
         costs.Add(("benign: the same, checksum to be verified", Receiver(p => p.Summed(p.InOrder(1448), isRight: true))));
         costs.Add(("benign: data in order, 1 byte", Receiver(p => p.InOrder(1))));
         costs.Add(("benign: acknowledgement of two segments", Sender().PerPacket(p => p.TwoSegments())));
+        costs.Add(("benign: fragment of a long datagram, in order", Receiver(p => p.Fragment(at: p._fragments % 44, ofDatagram: p._fragments / 44))));
+        costs.Add(("hostile: fragment of 8 bytes anywhere in a datagram", Receiver(p => p.Fragment(at: p._random.Next(4000) * 2, ofDatagram: p._fragments / 120, size: 8))));
+        costs.Add(("hostile: fragment of another datagram each", Receiver(p => p.Fragment(at: 1, ofDatagram: p._fragments, size: 8))));
         costs.Add(("hostile: one byte out of order", Receiver(p => p.OutOfOrder(60_000))));
         costs.Add(("hostile: reset in the window", Receiver(p => p._peer.Frame(p._peer.Header(TcpFlags.Rst) with { Sequence = p._peer.SndNxt + 1 + (uint)p._random.Next(60_000) }))));
         costs.Add(("hostile: SYN in the window", Receiver(p => p._peer.Frame(p._peer.Header(TcpFlags.Syn) with { Sequence = p._peer.SndNxt + 1 }))));
@@ -122,6 +126,20 @@ internal sealed class PacketCost
         // Without the slowest hundredth: there something else had the processor.
         Array.Sort(ticks);
         return ticks.Take(Batches - Batches / 100).Average() * 1e9 / Stopwatch.Frequency / Batch;
+    }
+
+    /// <summary>The next fragment of a datagram to a closed port.</summary>
+    /// <param name="at">Its number; the 44th is the last one.</param>
+    private PacketBuffer Fragment(int at, int ofDatagram, int size = 1480)
+    {
+        var frame = _pool.Rent(EthernetHeader.Length + Ipv4Header.Length + size);
+        new EthernetHeader(Mac, PeerMac, EtherType.Ipv4).Emit(frame.Append(EthernetHeader.Length));
+        var header = frame.Append(Ipv4Header.Length);
+        new Ipv4Header { Source = PeerIp, Destination = Ip, Protocol = IpProtocol.Udp, HopLimit = 64, Identification = (ushort)ofDatagram, PayloadLength = (ushort)size }.Emit(header);
+        Ipv4Header.Refit(header, Ipv4Header.Length + size, at * size, hasMore: at != 43);
+        frame.Append(size).Clear();
+        _fragments++;
+        return frame;
     }
 
     private double ReportAll()

@@ -97,10 +97,18 @@ public sealed class FlowSteeringSpec
     }
 
     [Fact]
-    public void A_fragment_is_the_firsts_who_counts_it()
+    public void Fragments_of_a_datagram_have_one_shard_and_those_of_all_datagrams_all()
     {
-        var fragment = Build.Altered(Tcp(1234, 40001), header => header[6] = 0x20);
-        Assert.Equal(0, Owner(fragment, here: 2));
+        var frame = Build.Udp(1234, 40001, new byte[4000]);
+        var owners = Enumerable.Range(0, 400).Select(id => Assert.Single(Fragmented.Pieces(frame, 1480, (ushort)id).Select(piece => Owner(piece, here: id % Shards)).Distinct())).ToList();
+        Assert.All(Enumerable.Range(0, Shards), shard => Assert.InRange(owners.Count(owner => owner == shard), 60, 140));
+    }
+
+    [Fact]
+    public void An_error_about_a_fragment_is_the_shards_that_sent_the_datagram()
+    {
+        Assert.Equal(2, _steering.ClaimUdp(80, 2));
+        Assert.Equal(2, Owner(Quoting(Fragmented.Pieces(Build.Udp(80, 9, new byte[4000]), 1480)[0]), here: 1));
     }
 
     private int Owner(byte[] frame, int here) => _steering.OwnerOfFrame(frame, Medium.Ethernet, here);

@@ -19,7 +19,7 @@ public sealed class HostileFramesSpec
         "EthernetTooShort", "EthernetOtherHost", "EthernetBadSource", "EthernetUnknownType", "ArpTooShort", "ArpBadFormat", "ArpBadOperation",
         "ArpBadSender", "ArpNotForUs", "ArpUnsolicited", "ArpMovesRefused", "ArpAddressConflicts", "IpInTruncated", "IpInBadVersion",
         "IpInBadHeaderLength", "IpInBadLength", "IpInBadChecksum", "IpInBadOptions", "IpInMartianSource", "IpInMartianDestination",
-        "IpInAddrErrors", "IpInLinkBroadcast", "IpInFragments", "IpInUnknownProtos", "IcmpInTruncated", "IcmpInCsumErrors", "IcmpInBadQuotes",
+        "IpInAddrErrors", "IpInLinkBroadcast", "IpReasmReqds", "IpInUnknownProtos", "IcmpInTruncated", "IcmpInCsumErrors", "IcmpInBadQuotes",
         "IcmpInUnknownTypes", "UdpInTruncated", "UdpInBadLength", "UdpInCsumErrors", "TcpInTruncated", "TcpInBadOffset", "TcpInCsumErrors",
         "TcpInBadOptions", "TcpInBadFlags", "TcpInOutOfWindow",
     ];

@@ -55,6 +55,44 @@ public sealed class ShardedStackSpec : IDisposable
         Assert.NotEqual(all[..50].Select(port => port / Shards), all[50..100].Select(port => port / Shards));
     }
 
+    [Theory]
+    [InlineData("10.0.0.1")]
+    [InlineData("10.0.0.255")]
+    public void A_datagram_in_fragments_is_made_whole_by_one_shard_and_crosses_to_that_with_its_socket(string destination)
+    {
+        const int Owner = 1;
+        const int Datagrams = 20;
+        Assert.Equal(Owner, _steering.ClaimUdp(53, Owner));
+        Assert.Equal(StackError.None, _shards[Owner].Stack.Udp.Bind(new IpEndpoint(IpAddress.AnyV4, 53), new() { ReceiveBuffer = 1 << 20 }, out var socket));
+        var to = IpAddress.Parse(destination);
+        var frame = Build.Udp(4000, 53, new byte[3000], destination: to, to: to == StackHarness.OwnIp ? null : MacAddress.Broadcast);
+        for (ushort id = 0; id < Datagrams; id++)
+        {
+            foreach (var piece in Fragmented.Pieces(frame, 1480, id))
+                _shards[_steering.OwnerOfFrame(piece, Medium.Ethernet, here: 2)].Receive(piece);
+        }
+
+        var crossed = 0;
+        foreach (var shard in _shards)
+        {
+            for (; shard.Stack.TryDequeueCrossing(out var crossing); crossed++)
+            {
+                Assert.Equal(Owner, crossing.Shard);
+                _shards[Owner].Stack.ReceiveCrossing(crossing.Packet, crossing.ShardsTried, _shards[Owner].Now);
+            }
+        }
+
+        Assert.InRange(crossed, Datagrams / 3, Datagrams - 1);
+        for (var i = 0; i < Datagrams; i++)
+        {
+            Assert.True(socket!.TryReceive(out var payload, out _, out var info));
+            Assert.Equal((3000, to, 0), (payload.Length, info.Destination, info.Interface));
+            payload.Release();
+        }
+
+        socket!.Close();
+    }
+
     [Fact]
     public void Shards_hand_out_the_same_fast_open_cookies()
     {

@@ -11,7 +11,7 @@ public sealed class DatagramSpec(CleanPath path) : IClassFixture<CleanPath>
     private const int Echo = 7007;
 
     /// <summary>What datagrams.c calls its parts.</summary>
-    public static TheoryData<string> Parts => ["received", "stamps", "v6", "sent", "segments", "merged", "errors", "corked", "same ends", "polled", "sizes", "shared", "only v6"];
+    public static TheoryData<string> Parts => ["received", "stamps", "v6", "sent", "segments", "merged", "errors", "corked", "discovered", "same ends", "polled", "sizes", "shared", "only v6"];
 
     [SkippableTheory]
     [MemberData(nameof(Parts))]

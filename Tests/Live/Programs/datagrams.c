@@ -642,6 +642,38 @@ static void sizes(void)
     printf(" %s\n", said(recv(own_fd, bytes, sizeof bytes, MSG_DONTWAIT)));
 }
 
+/* Every value of IP_MTU_DISCOVER, and datagrams about and above the MTU: which of them leave, and come back whole. */
+static void discovered(void)
+{
+    static char bytes[70000], back[70000];
+    static const size_t lengths[] = { 1471, 1472, 1473, 2952, 2953, 9000, 40000, 65507, 65508 };
+    struct sockaddr_in echo = at(far, ECHO_PORT);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(i * 7 + i / 251);
+    for (int connected = 0; connected < 2; connected++) {
+        for (int discover = -1; discover <= IP_PMTUDISC_OMIT; discover++) {
+            int fd = bound("0.0.0.0", 0);
+            set(fd, SOL_SOCKET, SO_RCVBUF, 400000);
+            if (connected)
+                connect(fd, (struct sockaddr *)&echo, sizeof echo);
+            printf("discover %d:", discover);
+            if (discover >= 0)
+                printf(" %s", said(set(fd, SOL_IP, IP_MTU_DISCOVER, discover)));
+            for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+                ssize_t sent = connected ? send(fd, bytes, lengths[i], 0) : sendto(fd, bytes, lengths[i], 0, (struct sockaddr *)&echo, sizeof echo);
+                printf(" %zu %s", lengths[i], said(sent));
+                if (sent < 0 || poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 5000) <= 0)
+                    continue;
+                ssize_t received = recv(fd, back, sizeof back, MSG_DONTWAIT);
+                printf("=%s%s", said(received), received == sent && memcmp(bytes, back, (size_t)received) == 0 ? "" : " changed");
+            }
+
+            printf("\n");
+            close(fd);
+        }
+    }
+}
+
 static void shared(void)
 {
     static const int types[] = { SOCK_STREAM, SOCK_DGRAM };
@@ -733,7 +765,7 @@ int main(int count, char **arguments)
         const char *name;
         void (*run)(void);
     } parts[] = {
-        { "received", received }, { "stamps", stamps }, { "v6", v6 }, { "sent", sent }, { "segments", segments }, { "merged", merged }, { "errors", errors }, { "corked", corked },
+        { "received", received }, { "stamps", stamps }, { "v6", v6 }, { "sent", sent }, { "segments", segments }, { "merged", merged }, { "errors", errors }, { "corked", corked }, { "discovered", discovered },
         { "same ends", same_ends }, { "polled", polled }, { "sizes", sizes }, { "shared", shared }, { "only v6", only_v6 },
     };
     if (count < 5)

@@ -19,9 +19,6 @@ public sealed class StackForwarderSpec : IDisposable
 
     private readonly StackPair _pair;
     private readonly StackForwarder _forwarder;
-    private bool _isFragmented;
-    private byte _high;
-    private byte _low;
 
     public StackForwarderSpec()
     {
@@ -29,23 +26,12 @@ public sealed class StackForwarderSpec : IDisposable
         {
             Interfaces = [new() { Medium = Medium.Ip }],
             Forwarding = host == 1 ? null : new ForwardingOptions { Guest = StackPair.AddressA, Handshakes = 2, Datagrams = 2, Echoes = 2 },
-        })
-        { Inject = Fragment };
+        });
         Assert.Equal(StackError.None, _pair.A.AddRoute(new IpPrefix(IpAddress.AnyV4, 0), IpAddress.AnyV4));
         _forwarder = _pair.B.Forwarder!;
     }
 
     public void Dispose() => _pair.Dispose();
-
-    /// <summary>A's datagram once more, as a fragment.</summary>
-    private byte[]? Fragment(byte[] frame)
-    {
-        if (!_isFragmented || frame[9] != IpProtocol.Udp)
-            return null;
-        (frame[6], frame[7]) = (_high, _low);
-        Tampering.FixIpChecksum(frame);
-        return frame;
-    }
 
     [Fact]
     public void A_stack_of_sockets_only_forwards_nothing() => Assert.Null(_pair.A.Forwarder);
@@ -166,7 +152,7 @@ public sealed class StackForwarderSpec : IDisposable
         var client = Udp();
         Assert.Equal(StackError.None, client.Send(Bytes(1, 2), Names, _pair.Now));
         _pair.RunUntil(() => _pair.News(_forwarder).HasFlag(SocketEvents.Readable), 1);
-        Assert.True(_forwarder.TryTakeDatagram(out var payload, out var source, out var destination));
+        Assert.True(_forwarder.TryTakeDatagram(out var payload, out var source, out var destination, out _));
         Assert.Equal([1, 2], payload.Span.ToArray());
         Assert.Equal((Names, client.Local.Port), (destination, source.Port));
         _forwarder.Send(payload, destination, source, _pair.Now);
@@ -184,7 +170,7 @@ public sealed class StackForwarderSpec : IDisposable
         Assert.Equal(StackError.None, client.Connect(Names));
         Assert.Equal(StackError.None, client.Send(Bytes(1), null, _pair.Now));
         _pair.Run(TimeSpan.FromMilliseconds(10));
-        Assert.True(_forwarder.TryTakeDatagram(out var payload, out var source, out var destination));
+        Assert.True(_forwarder.TryTakeDatagram(out var payload, out var source, out var destination, out _));
         payload.Release();
         _forwarder.RefuseDatagram(source, destination, StackError.ConnectionRefused, 0, _pair.Now);
         _pair.Run(TimeSpan.FromMilliseconds(10));
@@ -199,34 +185,50 @@ public sealed class StackForwarderSpec : IDisposable
         Assert.Equal(StackError.None, client.Connect(Names));
         Assert.Equal(StackError.None, client.Send(Bytes(1), null, _pair.Now));
         _pair.Run(TimeSpan.FromMilliseconds(10));
-        Assert.True(_forwarder.TryTakeDatagram(out var payload, out var source, out var destination));
+        Assert.True(_forwarder.TryTakeDatagram(out var payload, out var source, out var destination, out _));
         payload.Release();
         _forwarder.RefuseDatagram(source, destination, StackError.MessageTooLong, 1300, _pair.Now);
         _pair.Run(TimeSpan.FromMilliseconds(10));
         Assert.Equal(StackError.MessageTooLong, client.TakeError());
-        Assert.Equal(StackError.None, _pair.A.FindPath(Names.Address, default, _pair.Now, out var mtu, out _));
+        Assert.Equal(StackError.None, _pair.A.FindPath(Names.Address, default, MtuDiscovery.Want, _pair.Now, out var mtu, out _));
         Assert.Equal(1300, mtu);
         client.Close();
     }
 
     [Theory]
-    [InlineData(0x20, 0x00, 1)]
-    [InlineData(0x20, 0x10, 0)]
-    [InlineData(0x00, 0x10, 0)]
-    public void The_first_fragment_of_a_datagram_is_answered_with_what_fits(byte high, byte low, int answers)
+    [InlineData(1472, true)]
+    [InlineData(1473, false)]
+    [InlineData(65507, false)]
+    public void A_datagram_of_any_length_and_its_answer_arrive_whole(int length, bool dontFragment)
     {
-        _isFragmented = true;
-        (_high, _low) = (high, low);
         var client = Udp();
-        Assert.Equal(StackError.None, client.Connect(Names));
-        Assert.Equal(StackError.None, client.Send(Bytes(1), null, _pair.Now));
-        _pair.Run(TimeSpan.FromMilliseconds(10));
-        Assert.Equal(1, _pair.B.Counters.IpInFragments);
-        Assert.Equal(answers, _pair.B.Counters.IcmpOutDestUnreachs);
-        Assert.Equal(answers == 1 ? StackError.MessageTooLong : StackError.None, client.TakeError());
-        client.Close();
-        Assert.True(_forwarder.TryTakeDatagram(out var payload, out _, out _));
+        var bytes = new byte[length];
+        new Random(length).NextBytes(bytes);
+        Assert.Equal(StackError.None, client.Send(Bytes(bytes), Names, _pair.Now));
+        _pair.RunUntil(() => _pair.News(_forwarder).HasFlag(SocketEvents.Readable), 1);
+        Assert.True(_forwarder.TryTakeDatagram(out var payload, out var source, out var destination, out var mustFit));
+        Assert.Equal(bytes, payload.Span.ToArray());
+        Assert.Equal(dontFragment, mustFit);
+        _forwarder.Send(payload, destination, source, _pair.Now);
+        _pair.RunUntil(() => client.TryReceive(out payload, out source), 1);
+        Assert.Equal(bytes, payload!.Span.ToArray());
         payload.Release();
+        client.Close();
+    }
+
+    [Fact]
+    public void An_echo_request_in_fragments_waits_as_one()
+    {
+        Assert.Equal(StackError.None, _pair.A.Icmp.Open(out var ping));
+        Assert.Equal(StackError.None, ping!.Send(Web.Address, 5, new byte[9000], _pair.Now));
+        _pair.RunUntil(() => _pair.News(_forwarder).HasFlag(SocketEvents.Readable), 1);
+        Assert.True(_forwarder.TryTakeEcho(out var echo));
+        Assert.Equal((Web.Address, 9000), (echo.Destination, echo.Size));
+        _forwarder.Answer(echo, StackError.None, _pair.Now);
+        IcmpEchoResult result = default;
+        _pair.RunUntil(() => ping.TryReceive(out result), 1);
+        Assert.Equal((StackError.None, 9000), (result.Error, result.Bytes));
+        ping.Close();
     }
 
     [Fact]
@@ -279,7 +281,7 @@ public sealed class StackForwarderSpec : IDisposable
         Assert.Equal(StackError.None, _pair.A.Udp.Bind(new IpEndpoint(IpAddress.Parse("10.0.0.9"), 0), new(), out var client));
         Assert.Equal(StackError.None, client!.Send(Bytes(1), Names, _pair.Now));
         _pair.Run(TimeSpan.FromMilliseconds(10));
-        Assert.False(_forwarder.TryTakeDatagram(out _, out _, out _));
+        Assert.False(_forwarder.TryTakeDatagram(out _, out _, out _, out _));
         Assert.Equal(1, _pair.B.Counters.IpInOwnSource);
         client.Close();
     }
@@ -292,7 +294,7 @@ public sealed class StackForwarderSpec : IDisposable
         var client = Udp();
         Assert.Equal(StackError.None, client.Send(Bytes(1), new IpEndpoint(IpAddress.Parse(address), 9), _pair.Now));
         _pair.Run(TimeSpan.FromMilliseconds(10));
-        Assert.False(_forwarder.TryTakeDatagram(out _, out _, out _));
+        Assert.False(_forwarder.TryTakeDatagram(out _, out _, out _, out _));
         Assert.Equal(1, _pair.B.Counters.IpInMartianDestination);
         client.Close();
     }

@@ -163,7 +163,7 @@ public sealed class InterfacesSpec : IDisposable
         h.Listen(h.LeftPeer, 80);
         h.Listen(h.RightPeer, 80);
         Assert.Equal(1400 - Headers, h.Connect(h.Host, "10.1.0.2", 80).Info.SegmentSize);
-        Assert.Equal(StackError.None, h.Host.Udp.Bind(default, new(), out var udp));
+        Assert.Equal(StackError.None, h.Host.Udp.Bind(default, new() { MtuDiscovery = Tapwire.Stack.Udp.MtuDiscovery.Do }, out var udp));
         Assert.Equal(StackError.MessageTooLong, udp!.Send(h.Payload(1400), new IpEndpoint(ThreeStacks.Ip("10.1.0.2"), 9), h.Now));
         Assert.Equal(StackError.None, udp.Send(h.Payload(1400), new IpEndpoint(ThreeStacks.Ip("10.2.0.2"), 9), h.Now));
     }

@@ -149,12 +149,12 @@ public sealed class Ipv4InputSpec : IDisposable
     [Theory]
     [InlineData(0x20, 0x00)]
     [InlineData(0x00, 0x01)]
-    [InlineData(0x1F, 0xFF)]
-    public void Fragments_are_counted_drops(byte high, byte low)
+    [InlineData(0x1F, 0xF0)]
+    public void A_fragment_alone_is_not_delivered(byte high, byte low)
     {
-        _h.Receive(Build.Altered(Echo(), p => (p[6], p[7]) = (high, low)));
+        _h.Receive(Build.Altered(Echo(8), p => (p[6], p[7]) = (high, low)));
         _h.Silent();
-        Assert.Equal(1, _h.Counters.IpInFragments);
+        Assert.Equal((1, 0, 0), (_h.Counters.IpReasmReqds, _h.Counters.IpReasmMalformed, _h.Counters.IpInDelivers));
     }
 
     [Fact]

@@ -147,17 +147,18 @@ public sealed class UdpControlSpec : IDisposable
         Assert.Equal(StackError.MessageTooLong, socket.TakeError());
         Assert.True(socket.TryTakeReport(out var report));
         Assert.Equal(1300, report.Mtu);
-        Assert.Equal(StackError.None, _h.Stack.FindPath(Peer.Address, default, _h.Now, out var mtu, out var least));
+        Assert.Equal(StackError.None, _h.Stack.FindPath(Peer.Address, default, MtuDiscovery.Want, _h.Now, out var mtu, out var least));
         Assert.Equal((1300, 1300), (mtu, least));
-        Assert.Equal(StackError.None, _h.Stack.FindPath(IpAddress.Parse("10.0.0.99"), default, _h.Now, out mtu, out _));
+        Assert.Equal(StackError.None, _h.Stack.FindPath(IpAddress.Parse("10.0.0.99"), default, MtuDiscovery.Want, _h.Now, out mtu, out _));
         Assert.Equal(1500, mtu);
+        socket.MtuDiscovery = MtuDiscovery.Do;
         Assert.Equal(StackError.MessageTooLong, socket.Send(_h.Payload(new byte[1273]), null, _h.Now));
         Assert.True(socket.TryTakeReport(out report));
         Assert.Equal((UdpErrorOrigin.Local, 1300, 1273), (report.Origin, report.Mtu, report.Payload.Length));
         Assert.Equal(StackError.None, socket.Send(_h.Payload(new byte[1272]), null, _h.Now));
         _h.Single();
         Fail(socket, new Icmpv4Header(Icmpv4Type.DestinationUnreachable, Icmpv4Unreachable.FragmentationNeeded, 100));
-        _h.Stack.FindPath(Peer.Address, default, _h.Now, out mtu, out _);
+        _h.Stack.FindPath(Peer.Address, default, MtuDiscovery.Want, _h.Now, out mtu, out _);
         Assert.Equal(552, mtu);
     }
 

@@ -425,7 +425,7 @@ public sealed class UdpSpec : IDisposable
     public void What_cannot_be_sent_is_refused_with_the_reason()
     {
         var socket = Bind("0.0.0.0", 53);
-        Assert.Equal(StackError.MessageTooLong, socket.Send(_h.Payload(new byte[1473]), Peer(9), _h.Now));
+        Assert.Equal(StackError.MessageTooLong, socket.Send(_h.Payload(new byte[65508]), Peer(9), _h.Now));
         Assert.Equal(StackError.DestinationRequired, socket.Send(_h.Payload(1), null, _h.Now));
         Assert.Equal(StackError.InvalidArgument, socket.Send(_h.Payload(1), Peer(0), _h.Now));
         Assert.Equal(StackError.NetworkUnreachable, socket.Send(_h.Payload(1), new IpEndpoint(IpAddress.Parse("203.0.113.1"), 9), _h.Now));

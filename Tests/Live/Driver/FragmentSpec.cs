@@ -1,0 +1,97 @@
+using System.Net;
+using System.Net.Sockets;
+using Tapwire.Links.Client;
+using Tapwire.Tests.Live.Support;
+using Xunit;
+
+namespace Tapwire.Tests.Live.Driver;
+
+/// <summary>Datagrams of every length between the kernel and an application, over devices with other MTUs: each side sends, and each side answers.</summary>
+[Collection(LiveCollection.Name)]
+public sealed class FragmentSpec
+{
+    private const int Headers = 28;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    [SkippableTheory]
+    [InlineData(1280, 1)]
+    [InlineData(1500, 1)]
+    [InlineData(9000, 1)]
+    [InlineData(1500, 3)]
+    public async Task Datagrams_of_every_length_go_both_ways(int mtu, int shards)
+    {
+        using var driver = LiveDriver.Start("", $"tap:{LiveDriver.Device}", "--mtu", $"{mtu}", "--shards", $"{shards}");
+        using (var client = await driver.ConnectToLinkAsync())
+        using (var application = await client.OpenUdpAsync(IPEndPoint.Parse(LiveDriver.Address)).WaitAsync(Patience))
+        using (var kernel = driver.BindInKernel())
+        {
+            kernel.ReceiveBufferSize = 4 << 20;
+            var random = new Random(mtu);
+            foreach (var size in SizesAround(mtu))
+            {
+                var question = new byte[size];
+                random.NextBytes(question);
+                var answer = question.Reverse().ToArray();
+
+                await application.SendToAsync(question, (IPEndPoint)kernel.LocalEndPoint!);
+                await ExpectAtKernelAsync(kernel, question, application.LocalEndPoint!);
+                await kernel.SendToAsync(answer, application.LocalEndPoint!);
+                await ExpectAtApplicationAsync(application, answer, (IPEndPoint)kernel.LocalEndPoint!);
+
+                await kernel.SendToAsync(question, application.LocalEndPoint!);
+                await ExpectAtApplicationAsync(application, question, (IPEndPoint)kernel.LocalEndPoint!);
+                await application.SendToAsync(answer, (IPEndPoint)kernel.LocalEndPoint!);
+                await ExpectAtKernelAsync(kernel, answer, application.LocalEndPoint!);
+            }
+
+            var counters = (await driver.StatusAsync()).GetRawText();
+            Assert.DoesNotContain("\"IpReasmFails\":", counters.Replace("\"IpReasmFails\":0", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        }
+
+        driver.StopCleanly();
+    }
+
+    [SkippableTheory]
+    [InlineData(1280)]
+    [InlineData(9000)]
+    public void Pings_of_every_length_are_answered(int mtu)
+    {
+        using var driver = LiveDriver.Start("", $"tap:{LiveDriver.Device}", "--mtu", $"{mtu}");
+        Skip.If(driver.Namespace.TryExec("sh", "-c", "command -v ping").ExitCode != 0, "there is no 'ping'");
+        foreach (var size in new[] { 56, mtu - Headers, mtu - Headers + 1, 20_000, 65_507 })
+        {
+            var theirs = driver.Namespace.TryExec("ping", "-c", "1", "-W", "10", "-s", $"{size}", LiveDriver.Address);
+            Assert.True(theirs.ExitCode == 0, theirs.Output);
+            var ours = TapwireProgram.Run(driver.Namespace, "ping", "--link", driver.LinkPath, "-c", "1", "--timeout", "10s", "--size", $"{size}", LiveDriver.KernelAddress);
+            Assert.True(ours.ExitCode == 0, ours.Output + ours.Error);
+        }
+
+        driver.StopCleanly();
+    }
+
+    /// <summary>Lengths at which the number of fragments changes, or nearly so, and a spread of others.</summary>
+    private static IEnumerable<int> SizesAround(int mtu)
+    {
+        var fragment = (mtu - 20) & ~7;
+        int[] edges = [0, mtu - Headers, fragment - 8, 2 * fragment - 8, 3 * fragment - 8, 32768, 65507];
+        return edges.SelectMany(static edge => new[] { edge - 1, edge, edge + 1 }).Concat([548, 1000, 5000, 20_000, 50_000])
+            .Where(static size => size is >= 0 and <= 65507).Distinct().Order();
+    }
+
+    private static async Task ExpectAtKernelAsync(Socket kernel, byte[] datagram, IPEndPoint sender)
+    {
+        var buffer = new byte[65536];
+        var received = await kernel.ReceiveFromAsync(buffer, new IPEndPoint(IPAddress.Any, 0)).WaitAsync(Patience);
+        Assert.True(buffer.AsSpan(0, received.ReceivedBytes).SequenceEqual(datagram), $"{datagram.Length} bytes have become {received.ReceivedBytes}");
+        Assert.Equal(sender, received.RemoteEndPoint);
+    }
+
+    private static async Task ExpectAtApplicationAsync(TapwireDatagramSocket application, byte[] datagram, IPEndPoint sender)
+    {
+        var buffer = new byte[65536];
+        var received = await application.ReceiveFromAsync(buffer).AsTask().WaitAsync(Patience);
+        Assert.True(buffer.AsSpan(0, received.Length).SequenceEqual(datagram), $"{datagram.Length} bytes have become {received.Length}");
+        Assert.Equal(sender, received.From);
+    }
+}
