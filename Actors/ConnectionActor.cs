@@ -17,7 +17,7 @@ namespace Tapwire.Actors;
 /// the stack has room, and writes only what the application takes. Bytes that the application does not read close the TCP window; a full send queue fills the
 /// application's own socket. The first message is <see cref="JoinSocket"/>.
 /// <para>States: Unconnected → Established → Draining → HandedOver; Unconnected → HandedOver, to a listener or after a failure; Established → Closing. An accepted connection
-/// begins in Attaching.</para>
+/// begins in Attaching. An actor of the link's begins anew after Closing.</para>
 /// </summary>
 /// <remarks>
 /// A driver may have very many of these, most of them idle. So all share one Props, a state is one method, and nothing is made before it is needed. The state is
@@ -36,6 +36,9 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
 
     // The handler of the present state, with the state's data; null before the first message.
     private Func<ConnectionActor, object, bool>? _state;
+
+    // The shard whose connection actors this one belongs to; null: it serves one socket only. A socket that is bound may be on another shard than its actor.
+    private int? _shard;
 
     // Null once there is, or was, a connection.
     private UnconnectedSocket? _unconnected;
@@ -63,8 +66,22 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     /// <summary>Before the first message.</summary>
     private bool Join(object message)
     {
-        if (message is not JoinSocket join)
-            return false;
+        switch (message)
+        {
+            case JoinSocket:
+                break;
+            case Stopping:
+                Stop();
+                return true;
+            case LinkCall late:
+                Reply(late.Request.Failed(LinkErrno.BadHandle));
+                return true;
+            default:
+                return message is LinkReady or WriteDone;
+        }
+
+        var join = (JoinSocket)message;
+        _shard = join.IsOneOfMany ? join.Context.Shard?.Index ?? 0 : null;
         _context = join.Context;
         _link = join.Link;
         Properties = new SocketProperties(join.Family, join.Options, new SocketHints(join.Remembered));
@@ -84,22 +101,6 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         if (_socket is { } id)
             _context.Stack.Tell(new Attach(id));
         return true;
-    }
-
-    /// <summary>Releases what the actor still has. A connection that is still open is reset on both sides.</summary>
-    protected override void PostStop()
-    {
-        if (_link is null)
-            return;
-        _unconnected?.Release();
-        if (_socket is { } socket)
-            _context.Stack.Tell(new Abort(socket));
-        _early?.TryFail(StackError.ConnectionAborted);
-        _options.Fail(StackError.ConnectionAborted);
-        if (!_link.IsClosed)
-            _link.Reset();
-        Context.Parent.Tell(new SocketEnded(_link.Handle));
-        _receive.Release();
     }
 
     /// <summary>An accepted connection, until the stack hands it over with all that has happened to it.</summary>
@@ -264,7 +265,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
             case Closed closed:
                 _socket = null;
                 LogEnd(closed.Reason);
-                Stop();
+                Retire();
                 return true;
             case WriteDone or LinkReady:
                 return true;
@@ -275,97 +276,4 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
                 return AnswersOptionOrStops(message);
         }
     }
-
-    /// <summary>The connection has ended in the stack. Its options stay with the socket; requests that have crossed the message are answered from them.</summary>
-    private void NoteEnd(Closed closed)
-    {
-        _socket = null;
-        Properties.Keep(closed.Options);
-        while (_options.Next() is { } question)
-            question.Answer(question.Request switch
-            {
-                SetOptionRequest set => Properties.Set(set),
-                GetOptionRequest get => Properties.Get(get, _context.Defaults),
-                _ => question.Request.Failed(StackError.NotConnected),
-            });
-    }
-
-    /// <summary>The application has taken all bytes. Next it reads end of file, or ECONNRESET.</summary>
-    private void End(StackError reason)
-    {
-        // As in Linux (tcp_reset): after the peer's FIN, its RST only says that nobody reads any more.
-        if (reason == StackError.ConnectionReset && _receive.HasEnded && _send.IsOpen)
-            reason = StackError.BrokenPipe;
-        LogEnd(reason);
-        // A request that waits for the handshake takes the error, as SO_ERROR would.
-        if (_early?.TryFail(reason == StackError.None ? StackError.NotConnected : reason) != true)
-            Properties.SetError(reason);
-        if (reason == StackError.None)
-            _link.Dispose();
-        else
-            _link.Reset();
-        Leave(wasConnected: true);
-    }
-
-    /// <summary>A non-blocking connect has failed: the reset of the descriptor tells the application.</summary>
-    public void FailConnecting(StackError error)
-    {
-        _unconnected = null;
-        Properties.SetError(error);
-        _link.Reset();
-        Leave(wasConnected: false);
-    }
-
-    /// <summary>The socket has ended, and its application may still ask about it: the link's actor answers from now on.</summary>
-    private void Leave(bool wasConnected)
-    {
-        if (_link is not StreamLink)
-        {
-            Stop();
-            return;
-        }
-
-        Context.Parent.Tell(new SocketEnded(_link.Handle, new EndedSocket(Properties, _context.Defaults, wasConnected, wasEarly: _early is not null)));
-        Enter(static (self, message) => self.HandedOver(message));
-    }
-
-    /// <summary>The socket becomes a listener: another actor has its descriptor and its port from now on.</summary>
-    public void HandOver(AcceptLink link, ListenRequest request, SocketId? binding)
-    {
-        _unconnected = null;
-        Context.Parent.Tell(new BecomeListener(_context, link, Properties.Family, binding, Properties.Options, request, Sender, Properties.Hints.Values));
-        Enter(static (self, message) => self.HandedOver(message));
-    }
-
-    /// <summary>Requests that have come here meanwhile go to whoever answers now: the listener's actor, or the link's.</summary>
-    private bool HandedOver(object message)
-    {
-        if (message is not LinkCall call)
-            return HasNoDescriptor(message);
-        Context.Parent.Forward(call);
-        return true;
-    }
-
-    /// <summary>For a socket whose descriptor is reset, or another actor's. Late reports are ignored.</summary>
-    private bool HasNoDescriptor(object message)
-    {
-        if (message is Stopping)
-            StopInOrder();
-        return message is Stopping or LinkReady or OptionAnswer or TcpInfoAnswer;
-    }
-
-    /// <summary>The driver stops. The application reads end of file, or ECONNRESET if bytes that it has not read are lost.</summary>
-    public void StopInOrder()
-    {
-        if (_socket is { } socket)
-            _context.Stack.Tell(new Close(socket));
-        _socket = null;
-        if (_receive.IsEmpty && !_link.IsClosed)
-            _link.Dispose();
-        Stop();
-    }
-
-    public void Stop() => Context.Stop(Self);
-
-    private void LogEnd(StackError reason) => DebugLog?.Debug("Connection {Local} to {Remote} ended: {Reason}", Properties.Local, Properties.Remote, reason);
 }

@@ -65,7 +65,8 @@ public interface IEndedSocket
 /// <summary>A socket's actor → LinkActor: the socket has ended.</summary>
 /// <param name="Remains">Null: the application has closed its descriptor, and nobody will ask. Otherwise the message owns it; LinkActor answers from it in the sender's
 /// stead, and tells the sender to stop.</param>
-public sealed record SocketEnded(ulong Handle, IEndedSocket? Remains = null) : IDeadLetterSuppression;
+/// <param name="IdleOn">The sender has nothing left and waits for the next <see cref="JoinSocket"/>: the shard that it runs on. Null: it ends.</param>
+public sealed record SocketEnded(ulong Handle, IEndedSocket? Remains = null, int? IdleOn = null) : IDeadLetterSuppression;
 
 /// <summary>
 /// The owner of a descriptor → ConnectionActor, its first message, or LinkListenerActor → LinkActor, which has that actor made: join the descriptor to a socket
@@ -76,6 +77,10 @@ public sealed record SocketEnded(ulong Handle, IEndedSocket? Remains = null) : I
 public sealed record JoinSocket(SocketContext Context, StreamEnd Link, SocketFamily Family, TcpSocketOptions Options = default, Accepted? Accepted = null,
     IReadOnlyDictionary<(int Level, int Name), byte[]>? Remembered = null)
 {
+    /// <summary>The actor does not stop when the application has closed, but says so (<see cref="SocketEnded"/>) and takes the next socket: making an actor takes longer than
+    /// many a connection's work.</summary>
+    public bool IsOneOfMany { get; init; }
+
     /// <summary>Resets both sides, when no actor can take the message.</summary>
     public void Refuse()
     {

@@ -35,7 +35,7 @@ internal sealed class LinkActor : OwningActor
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly LinkContext _context;
-    private readonly Props[] _connections;
+    private readonly ConnectionActors[] _connections;
     private readonly Dictionary<ulong, IActorRef> _sockets = [];
     private readonly EndedSockets _ended = new();
     private readonly HashSet<IActorRef> _sessions = [];
@@ -51,7 +51,7 @@ internal sealed class LinkActor : OwningActor
     {
         _context = context;
         (_maxSessions, _maxSockets) = (context.MaxSessions, context.MaxSockets);
-        _connections = [.. context.Sockets.Select(static shard => ConnectionActor.Props.WithDispatcher(shard.Dispatcher))];
+        _connections = [.. context.Sockets.Select(static shard => new ConnectionActors(shard.Dispatcher))];
         Serving();
     }
 
@@ -232,7 +232,7 @@ internal sealed class LinkActor : OwningActor
             if (request.SocketType == LinkSocketType.Stream)
             {
                 var link = StreamLink.Create(out application);
-                Join(new JoinSocket(context, link, request.Family));
+                Join(new JoinSocket(context, link, request.Family) { IsOneOfMany = true });
             }
             else
             {
@@ -277,7 +277,7 @@ internal sealed class LinkActor : OwningActor
         return _context.Sockets[_nextShard];
     }
 
-    private void Join(JoinSocket join) => Add(join.Link.Handle, _connections[join.Context.Shard?.Index ?? 0]).Tell(join);
+    private void Join(JoinSocket join) => (_sockets[join.Link.Handle] = _connections[join.Context.Shard?.Index ?? 0].Take(Context)).Tell(join);
 
     private IActorRef Add(ulong handle, Props props) => _sockets[handle] = Context.ActorOf(props);
 
@@ -294,6 +294,8 @@ internal sealed class LinkActor : OwningActor
         if (!_sockets.TryGetValue(ended.Handle, out var actor) || !actor.Equals(Sender))
             return;
         _sockets.Remove(ended.Handle);
+        if (ended.IdleOn is { } shard)
+            _connections[shard].GiveBack(Sender);
         if (ended.Remains is not { } remains)
             return;
         _ended.Add(ended.Handle, remains);
@@ -393,7 +395,7 @@ internal sealed class LinkActor : OwningActor
         Receive<LinkReady>(_ => { });
         Receive<SocketEnded>(ended =>
         {
-            if (ended.Remains is not null)
+            if (ended.Remains is not null || ended.IdleOn is not null)
                 Sender.Tell(PoisonPill.Instance);
         });
     }
