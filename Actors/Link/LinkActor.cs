@@ -305,11 +305,8 @@ internal sealed class LinkActor : OwningActor
     private void Ping(PingRequest ping)
     {
         var question = new Ping(ping.Destination.Endpoint.Address, ping.Size, TimeSpan.FromMilliseconds(ping.TimeoutMilliseconds));
-        _context.Home.Stack.Ask<PingAnswer>(question, question.Timeout + StatusPatience).PipeTo(Sender, Self,
-            answer => new LinkReply(answer.Error == StackError.None
-                ? ping.Replied(answer.RoundTrip, Sockaddr.From(new(answer.From, 0), ping.Destination.Family), answer.HopLimit)
-                : ping.Failed(answer.Error)),
-            _ => new LinkReply(ping.Failed(StackError.TimedOut)));
+        _context.Home.Stack.Ask<PingAnswer>(question, question.Timeout + StatusPatience).PipeTo(Sender, Self, answer => new LinkReply(answer.Error != StackError.None ? ping.Failed(answer.Error)
+            : ping.Replied(answer.RoundTrip, Sockaddr.From(new(answer.From, 0), ping.Destination.Family), answer.HopLimit)), _ => new LinkReply(ping.Failed(StackError.TimedOut)));
     }
 
     /// <summary>Asked of the driver, which collects it from all its actors, this one included.</summary>
