@@ -22,7 +22,6 @@ internal static class TapwireCommandLine
             UpCommand.Create(),
             RunCommand.Create(),
             PingCommand.Create(),
-            ResolveCommand.Create(),
             StatusCommand.Create(),
             InterfaceCommands.Create(),
             AddressCommands.Create(),

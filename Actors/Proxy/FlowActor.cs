@@ -46,9 +46,6 @@ internal abstract class FlowActor : OwningActor
 
     protected ProxyContext Proxy { get; }
 
-    /// <summary>Whose name the destination's is.</summary>
-    protected virtual ResolveScope Scope => ResolveScope.Any;
-
     protected IpEndpoint Client { get; }
 
     protected ILoggingAdapter Log { get; } = Context.GetLogger();
@@ -56,7 +53,7 @@ internal abstract class FlowActor : OwningActor
     protected override void PreStart()
     {
         if (_target.Name is { } name)
-            Proxy.Resolver.Tell(new Resolve(name) { Scope = Scope });
+            Proxy.Resolver.Tell(new Resolve(name));
         else
             Open(new IpEndpoint(_target.Address, _target.Port));
     }
