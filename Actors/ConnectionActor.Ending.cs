@@ -47,6 +47,22 @@ internal sealed partial class ConnectionActor
         (_receive, _send, _options) = (default, default, default);
     }
 
+    /// <summary>Before the first socket, or between two of them. What is still said of the last one is late.</summary>
+    private bool HasNoSocket(object message)
+    {
+        switch (message)
+        {
+            case LinkCall late:
+                Reply(late.Request.Failed(LinkErrno.BadHandle));
+                return true;
+            case Stopping:
+                Stop();
+                return true;
+            default:
+                return message is LinkReady or WriteDone;
+        }
+    }
+
     /// <summary>The connection has ended in the stack. Its options stay with the socket; requests that have crossed the message are answered from them.</summary>
     private void NoteEnd(Closed closed)
     {

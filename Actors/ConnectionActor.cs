@@ -66,21 +66,8 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
     /// <summary>Before the first message.</summary>
     private bool Join(object message)
     {
-        switch (message)
-        {
-            case JoinSocket:
-                break;
-            case Stopping:
-                Stop();
-                return true;
-            case LinkCall late:
-                Reply(late.Request.Failed(LinkErrno.BadHandle));
-                return true;
-            default:
-                return message is LinkReady or WriteDone;
-        }
-
-        var join = (JoinSocket)message;
+        if (message is not JoinSocket join)
+            return HasNoSocket(message);
         _shard = join.IsOneOfMany ? join.Context.Shard?.Index ?? 0 : null;
         _context = join.Context;
         _link = join.Link;

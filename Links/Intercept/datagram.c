@@ -276,7 +276,8 @@ ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int
     ssize_t sent = choose_way(fd, message, &to);
     if (sent == 0) {
         size_t segment = is_extended && (framed.head.extension.parts & TW_PART_SEGMENT) != 0 ? framed.head.extension.segment : 0;
-        sent = tw_result(segment != 0 && bytes > segment * MOST_SEGMENTS ? EINVAL : check_length(fd, &to, segment != 0 && segment < bytes ? segment : bytes, segment != 0 && segment < bytes));
+        bool is_cut = segment != 0 && segment < bytes;
+        sent = tw_result(segment != 0 && bytes > segment * MOST_SEGMENTS ? EINVAL : check_length(fd, &to, is_cut ? segment : bytes, is_cut));
     }
 
     if (sent == 0) {

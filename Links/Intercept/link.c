@@ -256,23 +256,22 @@ int tw_set_option(int fd, int level, int name, const void *value, socklen_t leng
     if (request.handle == 0)
         return errno;
 
-    uint32_t head = offsetof(struct option_request, value);
-    if (length == sizeof(int) && tw_can_read(value, sizeof(int))) {
-        int number;
-        memcpy(&number, value, sizeof number);
-        memcpy(request.value, &number, sizeof number);
-        request.length = sizeof number;
-        bool is_stream = tw_known(fd) == TW_STREAM || tw_known(fd) == TW_STREAM_FRESH;
-        bool waits = !is_stream || !is_certain(level, name, number) || !is_in_order();
-        return tw_ask(&request.header, head + sizeof number, waits ? TW_SET_OPTION : TW_POST_OPTION, &answer);
-    }
-
     /* All options are shorter than the limit, and Linux reads no more than an option's own length. */
     struct iovec vector = { .iov_base = (void *)value, .iov_len = length < sizeof request.value ? length : sizeof request.value };
-    request.length = (uint32_t)tw_copy_in(request.value, &vector, 1, vector.iov_len);
-    if (request.length < vector.iov_len && request.length < sizeof(int))
-        return EFAULT;
-    return tw_ask(&request.header, head + request.length, TW_SET_OPTION, &answer);
+    int number;
+    if (length == sizeof number && tw_can_read(value, sizeof number)) {
+        memcpy(request.value, value, sizeof number); /* saves a system call, as a rule */
+        request.length = sizeof number;
+    } else {
+        request.length = (uint32_t)tw_copy_in(request.value, &vector, 1, vector.iov_len);
+        if (request.length < vector.iov_len && request.length < sizeof number)
+            return EFAULT;
+    }
+
+    memcpy(&number, request.value, sizeof number);
+    enum tw_kind kind = tw_known(fd);
+    bool may_post = (kind == TW_STREAM || kind == TW_STREAM_FRESH) && request.length == sizeof number && is_certain(level, name, number) && is_in_order();
+    return tw_ask(&request.header, (uint32_t)offsetof(struct option_request, value) + request.length, may_post ? TW_POST_OPTION : TW_SET_OPTION, &answer);
 }
 
 int tw_result(int error)

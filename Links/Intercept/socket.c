@@ -122,19 +122,29 @@ static void tell_local(int fd, const struct tw_answer *answer)
     tw_tell_local(fd, &local);
 }
 
+/* Waits for the outcome of a handshake, but no longer than the socket's own time-out. The driver's answer: EISCONN if it is done, or why it is not. */
+static int ask_outcome(int fd, uint64_t handle, bool *is_over_time)
+{
+    struct tw_answer answer;
+    struct address_request request = { .handle = handle, .flags = AWAIT_HANDSHAKE };
+    int timeout = send_timeout(fd);
+    int error = tw_ask_patiently(&request.header, sizeof request, TW_CONNECT, &answer, timeout);
+    *is_over_time = error == ETIMEDOUT && timeout > 0;
+    return error;
+}
+
 /* connect() on a stream that is connecting: as under Linux, a blocking call waits for the outcome, whatever address it names. */
 static int await_connected(int fd)
 {
-    struct tw_answer answer;
-    struct address_request request = { .handle = tw_handle(fd), .flags = AWAIT_HANDSHAKE };
-    if (request.handle == 0)
+    bool is_over_time;
+    uint64_t handle = tw_handle(fd);
+    if (handle == 0)
         return errno;
-    int timeout = send_timeout(fd);
-    int error = tw_ask_patiently(&request.header, sizeof request, TW_CONNECT, &answer, timeout);
+    int error = ask_outcome(fd, handle, &is_over_time);
+    if (is_over_time)
+        return EALREADY;
     if (error == EINTR || error == EALREADY)
         return error;
-    if (error == ETIMEDOUT && timeout > 0)
-        return EALREADY;
     tw_tell(fd, TW_CONNECTING, false);
     if (error == EISCONN)
         return 0;
@@ -194,13 +204,12 @@ static int connect_stream(int fd, enum tw_kind kind, const struct tw_address *ad
 
 int tw_await_handshake(int fd)
 {
-    struct tw_answer answer;
-    struct address_request request = { .handle = tw_handle(fd), .flags = AWAIT_HANDSHAKE };
-    if (request.handle == 0)
+    bool is_over_time;
+    uint64_t handle = tw_handle(fd);
+    if (handle == 0)
         return errno;
-    int timeout = send_timeout(fd);
-    int error = tw_ask_patiently(&request.header, sizeof request, TW_CONNECT, &answer, timeout);
-    return error == EISCONN || error == EINTR || (error == ETIMEDOUT && timeout > 0) ? 0 : error;
+    int error = ask_outcome(fd, handle, &is_over_time);
+    return error == EISCONN || error == EINTR || is_over_time ? 0 : error;
 }
 
 EXPORT int connect(int fd, const struct sockaddr *to, socklen_t length)

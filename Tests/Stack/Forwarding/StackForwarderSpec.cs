@@ -167,13 +167,7 @@ public sealed class StackForwarderSpec : IDisposable
     public void A_refused_datagram_is_an_error_of_its_socket()
     {
         var client = Udp();
-        Assert.Equal(StackError.None, client.Connect(Names));
-        Assert.Equal(StackError.None, client.Send(Bytes(1), null, _pair.Now));
-        _pair.Run(TimeSpan.FromMilliseconds(10));
-        Assert.True(_forwarder.TryTakeDatagram(out var payload, out var source, out var destination, out _));
-        payload.Release();
-        _forwarder.RefuseDatagram(source, destination, StackError.ConnectionRefused, 0, _pair.Now);
-        _pair.Run(TimeSpan.FromMilliseconds(10));
+        RefuseDatagramOf(client, StackError.ConnectionRefused, 0);
         Assert.Equal(StackError.ConnectionRefused, client.TakeError());
         client.Close();
     }
@@ -182,13 +176,7 @@ public sealed class StackForwarderSpec : IDisposable
     public void Of_a_datagram_that_is_too_long_its_socket_learns_what_fits()
     {
         var client = Udp();
-        Assert.Equal(StackError.None, client.Connect(Names));
-        Assert.Equal(StackError.None, client.Send(Bytes(1), null, _pair.Now));
-        _pair.Run(TimeSpan.FromMilliseconds(10));
-        Assert.True(_forwarder.TryTakeDatagram(out var payload, out var source, out var destination, out _));
-        payload.Release();
-        _forwarder.RefuseDatagram(source, destination, StackError.MessageTooLong, 1300, _pair.Now);
-        _pair.Run(TimeSpan.FromMilliseconds(10));
+        RefuseDatagramOf(client, StackError.MessageTooLong, 1300);
         Assert.Equal(StackError.MessageTooLong, client.TakeError());
         Assert.Equal(StackError.None, _pair.A.FindPath(Names.Address, default, MtuDiscovery.Want, _pair.Now, out var mtu, out _));
         Assert.Equal(1300, mtu);
@@ -317,6 +305,18 @@ public sealed class StackForwarderSpec : IDisposable
     {
         Assert.Equal(StackError.None, _forwarder.Accept(source, destination, default, _pair.Now, out var server));
         return server!;
+    }
+
+    /// <summary>Has a datagram of a socket's refused, and lets the answer arrive.</summary>
+    private void RefuseDatagramOf(UdpSocket client, StackError reason, int mtu)
+    {
+        Assert.Equal(StackError.None, client.Connect(Names));
+        Assert.Equal(StackError.None, client.Send(Bytes(1), null, _pair.Now));
+        _pair.Run(TimeSpan.FromMilliseconds(10));
+        Assert.True(_forwarder.TryTakeDatagram(out var payload, out var source, out var destination, out _));
+        payload.Release();
+        _forwarder.RefuseDatagram(source, destination, reason, mtu, _pair.Now);
+        _pair.Run(TimeSpan.FromMilliseconds(10));
     }
 
     private UdpSocket Udp()
