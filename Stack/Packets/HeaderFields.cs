@@ -41,6 +41,20 @@ public static class Ipv4Field
     public const byte WithoutOptions = 0x45;
 }
 
+/// <summary>Where the fields of an IPv6 header are, in bytes from its start (RFC 8200, 3).</summary>
+public static class Ipv6Field
+{
+    /// <summary>Four bits of version, eight of traffic class, twenty of flow label.</summary>
+    public const int VersionClassAndFlow = 0;
+
+    /// <summary>Bytes after the header, extension headers included.</summary>
+    public const int PayloadLength = 4;
+    public const int NextHeader = 6;
+    public const int HopLimit = 7;
+    public const int Source = 8;
+    public const int Destination = 24;
+}
+
 /// <summary>Where the fields of a TCP header are, in bytes from its start (RFC 9293, 3.1).</summary>
 public static class TcpField
 {

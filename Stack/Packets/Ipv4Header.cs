@@ -10,6 +10,7 @@ public static class IpProtocol
     public const byte Icmp = 1;
     public const byte Tcp = 6;
     public const byte Udp = 17;
+    public const byte Icmpv6 = 58;
 }
 
 /// <summary>A view of an IPv4 header. The lengths in it may be wrong; callers check them.</summary>
