@@ -68,6 +68,12 @@ internal static class Tampering
     /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
     public static void Repair(Span<byte> frame, int linkHeader = EthernetHeader.Length)
     {
+        if (frame.Length >= linkHeader + Ipv6Header.Length && frame[linkHeader] >> 4 == 6)
+        {
+            RepairV6(frame[linkHeader..]);
+            return;
+        }
+
         if (frame.Length < linkHeader + Ipv4Header.Length || (linkHeader != 0 && BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) != EtherType.Ipv4))
             return;
         var ip = frame[linkHeader..];
@@ -86,6 +92,21 @@ internal static class Tampering
         if (ip[9] == IpProtocol.Udp)
             BinaryPrimitives.WriteUInt16BigEndian(transport[4..], (ushort)transport.Length);
         var sum = ip[9] == IpProtocol.Icmp ? 0 : Checksum.PseudoHeader(source, destination, ip[9], transport.Length);
+        BinaryPrimitives.WriteUInt16BigEndian(transport[offset..], Checksum.Finish(Checksum.Sum(transport, sum)));
+    }
+
+    private static void RepairV6(Span<byte> ip)
+    {
+        BinaryPrimitives.WriteUInt16BigEndian(ip[Ipv6Field.PayloadLength..], (ushort)(ip.Length - Ipv6Header.Length));
+        var chain = Ipv6HeaderChain.Walk(ip);
+        var (offset, least) = chain.NextHeader switch { IpProtocol.Tcp => (16, 20), IpProtocol.Udp => (6, 8), IpProtocol.Icmpv6 => (2, 8), _ => (0, int.MaxValue) };
+        if (chain.Problem != Ipv6ChainProblem.None || ip.Length - chain.Length < least)
+            return;
+        var transport = ip[chain.Length..];
+        transport.Slice(offset, 2).Clear();
+        if (chain.NextHeader == IpProtocol.Udp)
+            BinaryPrimitives.WriteUInt16BigEndian(transport[4..], (ushort)transport.Length);
+        var sum = Checksum.PseudoHeader(IpAddress.FromBytes(ip[8..24]), IpAddress.FromBytes(ip[24..40]), chain.NextHeader, transport.Length);
         BinaryPrimitives.WriteUInt16BigEndian(transport[offset..], Checksum.Finish(Checksum.Sum(transport, sum)));
     }
 
