@@ -3,6 +3,7 @@ using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
 
@@ -188,7 +189,7 @@ public sealed partial class NetworkStack
     /// <param name="source">An own address, or unspecified.</param>
     /// <param name="discovery">How the sender learns what the path takes.</param>
     /// <param name="mtu">The largest packet that goes there unfragmented, in bytes.</param>
-    /// <param name="least">A packet of so many bytes goes anywhere, as far as is known.</param>
+    /// <param name="least">The payload of an IPv4 packet of so many bytes goes anywhere, as far as is known, in a packet of either family.</param>
     /// <returns>None; NetworkUnreachable; AddressNotAvailable: the source is not the stack's.</returns>
     public StackError FindPath(IpAddress destination, IpAddress source, MtuDiscovery discovery, Instant now, out int mtu, out int least)
     {
@@ -196,8 +197,10 @@ public sealed partial class NetworkStack
         mtu = discovery.IgnoresPath() ? route.Mtu : Udp.PathMtu.Find(destination, route.Mtu, now);
         least = ushort.MaxValue;
         foreach (var each in _interfaces.Each)
-            least = Math.Min(least, each.Mtu);
+            least = Math.Min(least, Math.Min(each.MtuOf(isV4: true), each.MtuOf(isV4: false)));
         least = Udp.PathMtu.Least(least, now);
+        if (Addresses.Any(static address => address.Address.IsV6))
+            least -= Ipv6Header.Length - Ipv4Header.Length;
         return error;
     }
 
