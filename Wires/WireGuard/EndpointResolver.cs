@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Tapwire.Stack.Ip;
@@ -25,7 +26,7 @@ internal sealed class EndpointResolver(NameLookup lookup, TimeProvider clock, Ac
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentQueue<ResolvedEndpoint> _answers = new();
-    private readonly ConcurrentDictionary<PublicKey, bool> _underWay = new();
+    private readonly ConcurrentDictionary<PublicKey, Question> _underWay = new();
     private readonly CancellationTokenSource _ending = new();
 
     /// <summary>The host's own resolver, as getaddrinfo(3).</summary>
@@ -38,8 +39,9 @@ internal sealed class EndpointResolver(NameLookup lookup, TimeProvider clock, Ac
     /// <param name="name">HOST:PORT.</param>
     public void Begin(PublicKey peer, string name)
     {
-        if (_underWay.TryAdd(peer, true))
-            _ = RunAsync(peer, name, name[..name.LastIndexOf(':')], ushort.Parse(name[(name.LastIndexOf(':') + 1)..]));
+        var question = new Question(peer, name);
+        if (_underWay.TryAdd(peer, question))
+            _ = AskAsync(question);
     }
 
     public bool TryTake(out ResolvedEndpoint answer) => _answers.TryDequeue(out answer);
@@ -47,41 +49,64 @@ internal sealed class EndpointResolver(NameLookup lookup, TimeProvider clock, Ac
     public void Dispose()
     {
         _ending.Cancel();
+        foreach (var question in _underWay.Values)
+            question.Timer?.Dispose();
         _ending.Dispose();
     }
 
-    private async Task RunAsync(PublicKey peer, string name, string host, ushort port)
+    private async Task AskAsync(Question question)
     {
         var cancel = _ending.Token;
+        IReadOnlyList<IpAddress> addresses = [];
+        var problem = "it has no address";
         try
         {
-            for (var pause = FirstPause; ; pause = TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, LongestPause.Ticks)))
-            {
-                IReadOnlyList<IpAddress> addresses = [];
-                var problem = "it has no address";
-                try
-                {
-                    addresses = await lookup(host, cancel).ConfigureAwait(false);
-                }
-                catch (SocketException e)
-                {
-                    problem = e.SocketErrorCode == SocketError.HostNotFound ? "there is no such name" : "no name server answers";
-                }
-
-                if (cancel.IsCancellationRequested)
-                    return;
-                if (addresses.Count > 0)
-                    _underWay.TryRemove(peer, out _);
-                _answers.Enqueue(new ResolvedEndpoint(peer, name, port, addresses, problem));
-                answered();
-                if (addresses.Count > 0)
-                    return;
-                await Task.Delay(pause, clock, cancel).ConfigureAwait(false);
-            }
+            addresses = await lookup(question.Host, cancel).ConfigureAwait(false);
+        }
+        catch (SocketException e)
+        {
+            problem = e.SocketErrorCode == SocketError.HostNotFound ? "there is no such name" : "no name server answers";
         }
         catch (OperationCanceledException)
         {
-            // The wire is gone.
+            return;
         }
+
+        if (cancel.IsCancellationRequested)
+            return;
+        if (addresses.Count > 0)
+            _underWay.TryRemove(question.Peer, out _);
+        else
+            Repeat(question);
+        _answers.Enqueue(new ResolvedEndpoint(question.Peer, question.Name, question.Port, addresses, problem));
+        answered();
+    }
+
+    private void Repeat(Question question)
+    {
+        question.Timer?.Dispose();
+        question.Timer = clock.CreateTimer(_ =>
+        {
+            if (!_ending.IsCancellationRequested)
+                _ = AskAsync(question);
+        }, null, question.Pause, Timeout.InfiniteTimeSpan);
+        question.Pause = TimeSpan.FromTicks(Math.Min(2 * question.Pause.Ticks, LongestPause.Ticks));
+    }
+
+    private sealed class Question(PublicKey peer, string name)
+    {
+        private readonly int _colon = name.LastIndexOf(':');
+
+        public PublicKey Peer => peer;
+
+        public string Name => name;
+
+        public string Host => name[.._colon];
+
+        public ushort Port => ushort.Parse(name.AsSpan(_colon + 1), CultureInfo.InvariantCulture);
+
+        public TimeSpan Pause { get; set; } = FirstPause;
+
+        public ITimer? Timer { get; set; }
     }
 }

@@ -15,6 +15,7 @@ internal sealed class WireGuardNotices(string file) : IWireGuardObserver
     private readonly Queue<WireNotice> _waiting = new();
     private readonly Dictionary<WireGuardPeer, Instant> _toldSilent = [];
     private readonly HashSet<WireGuardPeer> _unanswered = [];
+    private readonly HashSet<WireGuardPeer> _moved = [];
 
     /// <summary>Takes the peers that have not answered since the last call: their names are looked up again.</summary>
     public IReadOnlyCollection<WireGuardPeer> TakeUnanswered()
@@ -44,6 +45,7 @@ internal sealed class WireGuardNotices(string file) : IWireGuardObserver
     {
         _toldSilent.Remove(peer);
         _unanswered.Remove(peer);
+        _moved.Remove(peer);
     }
 
     public void SessionBegun(WireGuardPeer peer, Instant? unansweredSince, Instant now)
@@ -53,6 +55,7 @@ internal sealed class WireGuardNotices(string file) : IWireGuardObserver
         else
             Add(peer.LastHandshake is null ? WireNoticeLevel.Information : WireNoticeLevel.Debug, $"Session with the WireGuard peer {peer.PublicKey} at {peer.Endpoint}");
         _unanswered.Remove(peer);
+        _moved.Remove(peer);
     }
 
     public void HandshakeUnanswered(WireGuardPeer peer, Instant since, Instant now)
@@ -65,8 +68,12 @@ internal sealed class WireGuardNotices(string file) : IWireGuardObserver
             + "its address, our keys at its end, or its keys here are wrong, or the network between does not let UDP pass");
     }
 
-    public void EndpointMoved(WireGuardPeer peer, IpEndpoint from, IpEndpoint to) =>
-        Add(WireNoticeLevel.Information, $"The WireGuard peer {peer.PublicKey} has moved from {from} to {to}");
+    /// <summary>Said once for each session: a peer that sends from two addresses in turn would fill the log.</summary>
+    public void EndpointMoved(WireGuardPeer peer, IpEndpoint from, IpEndpoint to)
+    {
+        if (_moved.Add(peer))
+            Add(WireNoticeLevel.Information, $"The WireGuard peer {peer.PublicKey} has moved from {from} to {to}");
+    }
 
     private static string Seconds(TimeSpan? time) => string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, Math.Round((time ?? TimeSpan.Zero).TotalSeconds))} s");
 }

@@ -76,7 +76,8 @@ internal sealed class WireGuardWire : IDirectReadWire, IProtocolWire
         // The system's timers are up to 4 ms late, and expire on another thread.
         var timers = _parts.Clock == TimeProvider.System ? new ReactorTimeProvider(reactor) : _parts.Clock;
         _timer = timers.CreateTimer(static wire => ((WireGuardWire)wire!).TimerFired(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _parts.Port.Start(reactor, Report);
+        // What waits for room is sent by the next read, since the owner may have nothing more to write.
+        _parts.Port.Start(reactor, readiness => Report((readiness & Readiness.Writable) == 0 ? readiness : readiness | Readiness.Readable));
         _now = Now();
         _peers.Apply(_parts.File, _now);
         Settle();
