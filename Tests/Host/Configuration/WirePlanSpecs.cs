@@ -1,5 +1,6 @@
 using Tapwire.Actors.Settings;
 using Tapwire.Host.Configuration;
+using Tapwire.Posix;
 using Tapwire.Stack.Ip;
 using Xunit;
 
@@ -70,7 +71,7 @@ public sealed class WirePlanSpecs : IDisposable
     private DriverSettings Complete(string own, string peer, out IReadOnlyList<string> notes, Func<DriverSettings, DriverSettings>? change = null)
     {
         File.WriteAllText(_path, $"[Interface]\nPrivateKey = {Private}\n{own}\n[Peer]\nPublicKey = {Peer}\n{peer}\n");
-        File.SetUnixFileMode(_path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        Libc.chmod(_path, 0x180);
         var settings = HostConfiguration.Load(null).Settings with { Wire = WireSpec.Parse($"wg:{_path}")! };
         return WirePlans.Complete(change is null ? settings : change(settings), out notes);
     }

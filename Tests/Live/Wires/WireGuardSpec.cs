@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Tapwire.Posix;
 using Tapwire.Tests.Live.Support;
 using Xunit;
 
@@ -48,7 +49,7 @@ public sealed class WireGuardSpec : IDisposable
         _far.Ip("addr add 10.77.1.1/32 dev lo");
         Serve(_far);
         var office = Write("office.conf", keys, isNear: true, $"AllowedIPs = 10.8.0.0/24, 10.77.0.0/16\nEndpoint = {Far}:51820\n");
-        File.SetUnixFileMode(_directory.FullName, (UnixFileMode)0x1ED);
+        Libc.chmod(_directory.FullName, 0x1ED);
         _near.Exec("chown", "65534", office);
         foreach (var host in (string[])["10.8.0.1", "10.77.1.1"])
         {
@@ -166,7 +167,7 @@ public sealed class WireGuardSpec : IDisposable
         Need("wg");
         using var keys = MakeKeys();
         var office = Write("office.conf", keys, isNear: true, "");
-        File.SetUnixFileMode(office, (UnixFileMode)0x1A4);
+        Libc.chmod(office, 0x1A4);
         var ended = TapwireProgram.Run(_near, "up", "--wire", $"wg:{office}");
         Assert.Equal(2, ended.ExitCode);
         Assert.Equal($"tapwire: Others may use {office}, which has a private key in it (mode 644); run 'chmod 600 {office}'.\n", ended.Error);
@@ -235,7 +236,7 @@ public sealed class WireGuardSpec : IDisposable
             PresharedKey = {File.ReadAllText(keys.PresharedFile).Trim()}
             {peer}
             """);
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        Libc.chmod(path, 0x180);
         return path;
     }
 
@@ -245,7 +246,7 @@ public sealed class WireGuardSpec : IDisposable
         {
             var path = Path.Combine(_directory.FullName, name);
             File.WriteAllText(path, _near.Exec("wg", command));
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            Libc.chmod(path, 0x180);
             return path;
         }
 

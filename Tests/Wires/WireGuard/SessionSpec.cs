@@ -1,3 +1,4 @@
+using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Wires.WireGuard;
 using Tapwire.Wires.WireGuard.Crypto;
@@ -207,7 +208,7 @@ public sealed class SessionSpec : IDisposable
         _net.RunSeconds(6);
         Assert.Equal(2, _net.Sent.Count);
         Assert.Equal(["unanswered"], a.Events);
-        Assert.Equal(Stack.Instant.Zero, a.Peer.UnansweredSince);
+        Assert.Equal(Instant.Zero, a.Peer.UnansweredSince);
         _net.RunSeconds(200);
         Assert.Equal(1 + WireGuardTimers.MaxHandshakeAttempts, _net.Sent.Count);
         Assert.Equal(1, a.Counters[WireGuardDrop.NoSession]);

@@ -1,3 +1,4 @@
+using Tapwire.Posix;
 using Tapwire.Stack.Ip;
 using Tapwire.Wires;
 using Tapwire.Wires.WireGuard;
@@ -110,9 +111,9 @@ public sealed class WgQuickFileSpec : IDisposable
     public void A_file_that_others_may_read_is_refused_as_by_ssh()
     {
         File.WriteAllText(_path, Whole);
-        File.SetUnixFileMode(_path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+        Libc.chmod(_path, 0x1A0);
         Assert.Equal($"Others may use {_path}, which has a private key in it (mode 640); run 'chmod 600 {_path}'.", Assert.Throws<WireException>(() => WgQuickFile.Read(_path)).Message);
-        File.SetUnixFileMode(_path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        Libc.chmod(_path, 0x180);
         using var file = WgQuickFile.Read(_path);
         Assert.Equal(2, file.Peers.Count);
     }

@@ -1,3 +1,4 @@
+using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Wires.WireGuard;
 
@@ -57,7 +58,7 @@ internal static class WireGuardHostility
             random.NextBytes(room.AsSpan(0, length));
             if (length >= 4)
                 (room[0], room[1], room[2], room[3]) = ((byte)random.Next(1, 5), 0, 0, 0);
-            victim.Engine.Receive(room.AsSpan(0, length), Attacker, Stack.Instant.Zero, packet);
+            victim.Engine.Receive(room.AsSpan(0, length), Attacker, Instant.Zero, packet);
         }
     }
 
