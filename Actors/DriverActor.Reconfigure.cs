@@ -169,12 +169,14 @@ public sealed partial class DriverActor
             Gateway = main.Gateway,
             Routes = main.Routes,
             Interfaces = [.. settled.Interfaces.Skip(1)],
+            WireNames = wanted.WireNames,
             Link = settled.LinkIsDone ? wanted.Link : _settings.Link,
             Socks = settled.Proxy.Settings.Socks,
             Forward = settled.Proxy.Settings.Forward,
             Expose = settled.Proxy.Settings.Expose,
             Proxy = wanted.Proxy,
         };
+        _interfaces.Reread();
         change.Asker.Tell(new Reconfigured(_settings, change.Done, change.Problems) { Before = change.Before });
         Become(Starting);
         _waiting.GoOn();

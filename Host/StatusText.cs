@@ -67,11 +67,34 @@ internal static class StatusText
         Console.WriteLine($"received     {wire.GetProperty("framesReceived")} frames, {wire.GetProperty("bytesReceived")} bytes");
         Console.WriteLine($"sent         {wire.GetProperty("framesSent")} frames, {wire.GetProperty("bytesSent")} bytes");
         Console.WriteLine($"addresses    {string.Join(", ", each.GetProperty("addresses").EnumerateArray())}");
+        if (wire.TryGetProperty("peers", out var peers))
+        {
+            foreach (var peer in peers.EnumerateArray())
+                PrintPeer(peer);
+        }
+
+        if (wire.TryGetProperty("counters", out var counters))
+            Console.WriteLine($"wireguard    {string.Join(", ", counters.EnumerateObject().Select(static counter => $"{counter.Name} {counter.Value}"))}");
         if (!each.TryGetProperty("routes", out var routes))
             return;
         foreach (var route in routes.EnumerateArray().Where(static route => route.GetProperty("gateway").GetString() is { Length: > 0 }))
             Console.WriteLine($"route        {route.GetProperty("destination")} via {route.GetProperty("gateway")}");
     }
+
+    /// <summary>What 'wg show' says of a peer.</summary>
+    private static void PrintPeer(JsonElement peer)
+    {
+        var endpoint = peer.GetProperty("endpoint").GetString();
+        Console.WriteLine($"peer         {peer.GetProperty("publicKey")} at {(string.IsNullOrEmpty(endpoint) ? "no address yet" : endpoint)}, allowed IPs {string.Join(", ", peer.GetProperty("allowedIps").EnumerateArray())}");
+        var handshake = peer.TryGetProperty("latestHandshakeSeconds", out var since) ? $"latest handshake {Ago(since)} ago" : "no handshake yet";
+        var silent = peer.TryGetProperty("unansweredSeconds", out var unanswered) ? $", DOES NOT ANSWER for {Ago(unanswered)}" : "";
+        var keepalive = peer.GetProperty("persistentKeepaliveSeconds").GetInt64() is > 0 and var every ? $", keepalive every {every} s" : "";
+        Console.WriteLine($"             {handshake}{silent}, {peer.GetProperty("bytesReceived")} bytes received, {peer.GetProperty("bytesSent")} sent{keepalive}");
+    }
+
+    private static string Ago(JsonElement seconds) => TimeSpan.FromSeconds(seconds.GetDouble()) is { TotalMinutes: >= 2 } time
+        ? time.ToString("d\\.hh\\:mm\\:ss", CultureInfo.InvariantCulture)
+        : string.Create(CultureInfo.InvariantCulture, $"{Math.Round(seconds.GetDouble(), 1)} s");
 
     private static void PrintGuest(JsonElement guest)
     {

@@ -19,7 +19,11 @@ public sealed record AttachInterface(InterfaceOptions Options, IReadOnlyList<IpP
 }
 
 /// <summary>A route through a gateway, as in the settings.</summary>
-public readonly record struct GatewayRoute(IpPrefix Destination, IpAddress Gateway);
+/// <param name="Gateway">Unspecified: the wire itself knows who has the destination, as WireGuard's peers do.</param>
+public readonly record struct GatewayRoute(IpPrefix Destination, IpAddress Gateway)
+{
+    public bool IsDirect => Gateway.IsUnspecified;
+}
 
 /// <summary>StackActor → DriverActor: the interface has been added.</summary>
 public sealed record InterfaceAttached(string Name);

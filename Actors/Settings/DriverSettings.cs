@@ -35,6 +35,9 @@ public sealed record DriverSettings
     /// <summary>Further interfaces. The settings above, and <see cref="TapSettings.PeerAddresses"/>, make the first.</summary>
     public IReadOnlyList<InterfaceSettings> Interfaces { get; init; } = [];
 
+    /// <summary>Name servers that the wires' own configurations have: the place from which a resolver of the driver would take them.</summary>
+    public IReadOnlyList<WireNames> WireNames { get; init; } = [];
+
     /// <summary>All interfaces, the first included, which has the name of its device.</summary>
     public IReadOnlyList<InterfaceSettings> AllInterfaces =>
         [new InterfaceSettings(Wire.Name, Wire, Addresses, Gateway, HardwareAddress, Mtu, Routes, Tap.PeerAddresses) { Slaac = Slaac }, .. Interfaces];

@@ -37,6 +37,13 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
         return this with { Gateway = everywhere == default ? null : everywhere.Gateway, Routes = [.. routes.Where(route => route != everywhere)] };
     }
 
+    /// <summary>The same with other routes, that of <see cref="Gateway"/> included where there is one.</summary>
+    public InterfaceSettings WithRoutes(IReadOnlyList<GatewayRoute> routes)
+    {
+        var everywhere = routes.FirstOrDefault(static route => route.Destination.Length == 0 && !route.IsDirect);
+        return this with { Gateway = everywhere == default ? null : everywhere.Gateway, Routes = [.. routes.Where(route => everywhere == default || route != everywhere)] };
+    }
+
     /// <summary>The settings that cannot change while the interface exists, as text: a change makes it another interface.</summary>
     public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}, {Slaac}";
 
@@ -86,5 +93,5 @@ public static class RouteSpec
         return problem is null;
     }
 
-    public static string Format(GatewayRoute route) => $"{route.Destination} via {route.Gateway}";
+    public static string Format(GatewayRoute route) => route.IsDirect ? $"{route.Destination} by the wire" : $"{route.Destination} via {route.Gateway}";
 }

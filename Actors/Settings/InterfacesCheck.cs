@@ -31,7 +31,7 @@ public static class InterfacesCheck
     public static void Check(InterfaceSettings settings)
     {
         OwnAddress.Check(settings.Addresses, settings.Gateway);
-        foreach (var route in settings.Routes)
+        foreach (var route in settings.Routes.Where(static route => !route.IsDirect))
             OwnAddress.CheckGateway(route.Gateway, settings.Addresses);
         foreach (var peer in settings.PeerAddresses)
         {

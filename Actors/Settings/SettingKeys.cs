@@ -120,6 +120,7 @@ public static class SettingKeys
         Gateway = wanted.Gateway,
         Routes = wanted.Routes,
         Interfaces = wanted.Interfaces,
+        WireNames = wanted.WireNames,
         ShutdownTimeout = wanted.ShutdownTimeout,
         Link = wanted.Link with { Path = current.Link.Path },
         Serve = wanted.Serve,

@@ -27,6 +27,7 @@ internal sealed class Contest : IDisposable
             new KernelOverVeth(offloads: true), TapwireDriver.WithOffloads(options.Settings), TapwireDriver.WithApplication(options.Settings),
             GvisorNetstack.OnTapWithGso(), GvisorNetstack.OnPacketSocket(), new Pasta(), new Slirp(),
             new KernelOverVeth(offloads: false), TapwireDriver.Plain(options.Settings), GvisorNetstack.OnTap(), new Lwip(),
+            new TapwireWireGuard(options.Settings), new WireGuardGo(),
         ];
         _contestants = [.. all.Where(options.Wants)];
         foreach (var unwanted in all.Except(_contestants))

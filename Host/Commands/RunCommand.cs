@@ -94,7 +94,7 @@ internal static class RunCommand
             using var signals = new PassedSignals();
             await using var driver = await UpCommand.OpenAsync(parsed, path, LogEventLevel.Warning);
             if (netns)
-                return await NetnsRun.RunAsync(new DriverGateway(driver.Driver), file, program, parsed.Read(NetnsRun.Dns), parsed.Read(NetnsRun.Publish), Started);
+                return await NetnsRun.RunAsync(new DriverGateway(driver.Driver), file, program, NameServers(parsed, driver.Settings), parsed.Read(NetnsRun.Publish), Started);
             using var child = ProgramStart.Start(file, program, ProgramStart.Environment(path, parsed.Read(Routes), mayBypass));
             Started(child);
             await child.WaitForExitAsync();
@@ -112,6 +112,11 @@ internal static class RunCommand
             directory.Delete(recursive: true);
         }
     }
+
+    /// <summary>Those of the command line; where it has none, those of the wires' own configurations.</summary>
+    private static IReadOnlyList<IpAddress> NameServers(ParseResult parsed, DriverSettings settings) => parsed.Read(NetnsRun.Dns) is { Count: > 0 } given
+        ? given
+        : [.. settings.WireNames.SelectMany(static each => each.Servers).Where(static server => OwnAddress.Problem(server) is null)];
 
     private static void CheckNetns(ParseResult parsed, bool netns)
     {

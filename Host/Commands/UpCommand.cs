@@ -75,6 +75,8 @@ internal static class UpCommand
             LogFlags.CheckFile(file);
         var logged = new LoggingLevelSwitch(loaded.Level);
         Log.Logger = HostLog.Create(logged, file);
+        foreach (var note in loaded.Notes)
+            Log.Warning("{Note:l}", note);
         var pool = new BufferPool(MemoryShares.OfProcess.Pool());
         var wires = new List<IReadOnlyList<IWire>>();
         LinkListener? listener = null;

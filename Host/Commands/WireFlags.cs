@@ -15,11 +15,11 @@ namespace Tapwire.Host.Commands;
 internal static class WireFlags
 {
     private static readonly Flag<IReadOnlyList<WireSpec>> Wire = Flags.List<WireSpec>("--wire",
-        "The network side: a TAP or TUN device, made if it is not there; repeatable, each followed by what belongs to it. tap:tw0 when not given.", "KIND:NAME",
+        "The network side: a TAP or TUN device, made if it is not there, or wg: and a WireGuard configuration; repeatable, each followed by what belongs to it. tap:tw0 when not given.", "KIND:NAME",
         (string text, out WireSpec value) => (value = WireSpec.Parse(text)!) is not null, WireSpec.Accepted);
 
     public static readonly Flag<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address",
-        "An address of the stack with the length of its prefix, as in 10.99.0.2/24 or fd00::2/64; repeatable. At least one is needed, or --slaac.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
+        "An address of the stack with the length of its prefix, as in 10.99.0.2/24 or fd00::2/64; repeatable. At least one is needed, or --slaac; those of the configuration with wg: when not given.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
 
     public static readonly Flag<IReadOnlyList<IpPrefix>> PeerAddresses = Flags.List<IpPrefix>("--peer-address",
         "An address for the kernel's end of the device, as in 10.99.0.1/24, which also brings it up; repeatable.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);

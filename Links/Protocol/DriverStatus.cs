@@ -28,7 +28,25 @@ public sealed record RouteStatus(IpPrefix Destination, IpAddress Gateway);
 /// <summary>The network side of an interface.</summary>
 /// <param name="Up">The device is there.</param>
 public sealed record WireStatus(string Name, bool Up, int Mtu, string? HardwareAddress, string Offloads,
-    long FramesReceived, long BytesReceived, long FramesSent, long BytesSent, long FramesRefused, long FramesDropped);
+    long FramesReceived, long BytesReceived, long FramesSent, long BytesSent, long FramesRefused, long FramesDropped)
+{
+    public static readonly IReadOnlyDictionary<string, long> NoCounters = new Dictionary<string, long>();
+
+    /// <summary>The other ends of a wire with a protocol of its own, as WireGuard's peers.</summary>
+    public IReadOnlyList<PeerStatus> Peers { get; init; } = [];
+
+    /// <summary>The counters of such a wire above 0, by name.</summary>
+    public IReadOnlyDictionary<string, long> Counters { get; init; } = NoCounters;
+}
+
+/// <summary>A WireGuard peer, as 'wg show' shows it.</summary>
+/// <param name="PublicKey">In base64.</param>
+/// <param name="Endpoint">Null: not known yet.</param>
+/// <param name="SinceHandshake">Since the latest handshake; null: there was none.</param>
+/// <param name="UnansweredFor">Since the first handshake message that nothing has answered; null: all are answered.</param>
+/// <param name="PersistentKeepalive">Zero: off.</param>
+public sealed record PeerStatus(string PublicKey, IpEndpoint? Endpoint, IReadOnlyList<IpPrefix> AllowedIps, TimeSpan? SinceHandshake, TimeSpan? UnansweredFor, long BytesReceived, long BytesSent,
+    TimeSpan PersistentKeepalive);
 
 /// <summary>A port that leads from one network to the other. All but <paramref name="Open"/> are totals since the start.</summary>
 /// <param name="Name">Its kind and its entry in the settings: "socks 127.0.0.1:1080", "forward tcp:...", "expose udp:...".</param>

@@ -146,7 +146,42 @@ public static class StatusJson
         json.WriteNumber("bytesSent", wire.BytesSent);
         json.WriteNumber("framesRefused", wire.FramesRefused);
         json.WriteNumber("framesDropped", wire.FramesDropped);
+        if (wire.Peers.Count > 0)
+            WritePeers(json, wire.Peers);
+        if (wire.Counters.Count > 0)
+        {
+            json.WriteStartObject("counters");
+            foreach (var (name, value) in wire.Counters)
+                json.WriteNumber(name, value);
+            json.WriteEndObject();
+        }
+
         json.WriteEndObject();
+    }
+
+    private static void WritePeers(Utf8JsonWriter json, IReadOnlyList<PeerStatus> peers)
+    {
+        json.WriteStartArray("peers");
+        foreach (var peer in peers)
+        {
+            json.WriteStartObject();
+            json.WriteString("publicKey", peer.PublicKey);
+            json.WriteString("endpoint", peer.Endpoint?.ToString() ?? "");
+            json.WriteStartArray("allowedIps");
+            foreach (var prefix in peer.AllowedIps)
+                json.WriteStringValue(prefix.ToString());
+            json.WriteEndArray();
+            if (peer.SinceHandshake is { } since)
+                json.WriteNumber("latestHandshakeSeconds", Math.Round(since.TotalSeconds, 3));
+            if (peer.UnansweredFor is { } unanswered)
+                json.WriteNumber("unansweredSeconds", Math.Round(unanswered.TotalSeconds, 3));
+            json.WriteNumber("bytesReceived", peer.BytesReceived);
+            json.WriteNumber("bytesSent", peer.BytesSent);
+            json.WriteNumber("persistentKeepaliveSeconds", (long)peer.PersistentKeepalive.TotalSeconds);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     }
 
     /// <summary>What ss -i shows of a connection.</summary>

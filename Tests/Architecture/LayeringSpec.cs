@@ -12,7 +12,7 @@ public class LayeringSpec
     {
         ["Tapwire.Stack"] = [],
         ["Tapwire.Posix"] = ["Tapwire.Stack"],
-        ["Tapwire.Wires"] = ["Tapwire.Stack", "Tapwire.Posix"],
+        ["Tapwire.Wires"] = ["Tapwire.Stack", "Tapwire.Posix", "BouncyCastle.Cryptography"],
         ["Tapwire.Links"] = ["Tapwire.Stack", "Tapwire.Posix"],
         ["Tapwire.Proxy"] = ["Tapwire.Stack", "Tapwire.Posix"],
         ["Tapwire.Messages"] = ["Tapwire.Stack", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Akka"],
@@ -81,7 +81,7 @@ public class LayeringSpec
         name => Assert.StartsWith("System.", name, StringComparison.Ordinal)));
 
     private static bool IsOurs(string assembly) =>
-        assembly.StartsWith("Tapwire", StringComparison.OrdinalIgnoreCase) || assembly.StartsWith("Akka", StringComparison.Ordinal)
+        assembly.StartsWith("Tapwire", StringComparison.OrdinalIgnoreCase) || assembly.StartsWith("Akka", StringComparison.Ordinal) || assembly.StartsWith("BouncyCastle", StringComparison.Ordinal)
         || assembly.StartsWith("Serilog", StringComparison.Ordinal) || assembly.StartsWith("Microsoft.Extensions", StringComparison.Ordinal);
 
     private static IEnumerable<string> Members(MetadataReader metadata)
