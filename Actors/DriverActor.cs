@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Guests;
 using Tapwire.Actors.Link;
+using Tapwire.Actors.Names;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Services;
 using Tapwire.Actors.Settings;
@@ -37,6 +38,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     private readonly List<IActorRef> _stacks = [];
     private SocketContext[] _sockets = [];
     private DriverSettings _settings;
+    private IActorRef _names = ActorRefs.Nobody;
     private IActorRef _link = ActorRefs.Nobody;
     private IActorRef _proxy = ActorRefs.Nobody;
     private bool _asked;
@@ -84,13 +86,14 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
 
         _sockets = DriverSockets.Of(_context, _engines, _stacks);
         var guests = Watched(GuestsActor.Props(new GuestsContext(_context, _sockets)), "guests", _context.Home);
-        _front.Add(guests);
+        _names = Watched(ResolverActor.Props(new ResolverContext(_sockets[0], _settings.Dns, Watched(_context.Resolver, "resolver", _context.Home), _context.Clock, _context.Secret)), "names", _context.Home);
+        _front.UnionWith([guests, _names]);
         var bounds = Allowed(_settings).Link;
         if (_context.HostPorts.Count > 0 || _settings.Expose.Count > 0)
             StartProxy();
         if (_context.Link is { } link)
         {
-            _link = Watched(LinkActor.Props(new LinkContext(link, _sockets, bounds.MaxSessions, bounds.MaxSockets, guests)), "link", _context.Home);
+            _link = Watched(LinkActor.Props(new LinkContext(link, _sockets, bounds.MaxSessions, bounds.MaxSockets, guests, _names)), "link", _context.Home);
             _front.Add(_link);
         }
 
@@ -111,8 +114,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     private void StartProxy()
     {
         _proxyIsOpen = false;
-        var resolver = Watched(_context.Resolver, "resolver", _context.Home);
-        _proxy = Watched(ProxyActor.Props(new ProxyContext(_sockets[0], resolver, Allowed(_settings), new RefusalLog(Context.System.Scheduler)), _context.HostPorts), "proxy", _context.Home);
+        _proxy = Watched(ProxyActor.Props(new ProxyContext(_sockets[0], _names, Allowed(_settings), new RefusalLog(Context.System.Scheduler)), _context.HostPorts), "proxy", _context.Home);
         _front.Add(_proxy);
     }
 

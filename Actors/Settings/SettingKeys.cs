@@ -100,6 +100,15 @@ public static class SettingKeys
         new("tapwire.proxy.handshake-timeout", static settings => settings.Proxy.HandshakeTimeout, IsLive: true),
         new("tapwire.proxy.connect-timeout", static settings => settings.Proxy.ConnectTimeout, IsLive: true),
         new("tapwire.proxy.max-flows", static settings => settings.Proxy.MaxFlows, IsLive: true),
+        new("tapwire.dns.servers", static settings => Text(settings.Dns.Servers), IsLive: true),
+        new("tapwire.dns.split", static settings => DnsSettings.Format(settings.Dns.Split), IsLive: true),
+        new("tapwire.dns.hosts", static settings => DnsSettings.Format(settings.Dns.Hosts), IsLive: true),
+        new("tapwire.dns.hosts-file", static settings => settings.Dns.HostsFile, IsLive: true),
+        new("tapwire.dns.search", static settings => Text(settings.Dns.Search), IsLive: true),
+        new("tapwire.dns.ndots", static settings => settings.Dns.Dots, IsLive: true),
+        new("tapwire.dns.timeout", static settings => settings.Dns.Timeout, IsLive: true),
+        new("tapwire.dns.attempts", static settings => settings.Dns.Attempts, IsLive: true),
+        new("tapwire.dns.rotate", static settings => settings.Dns.Rotate, IsLive: true),
         new("tapwire.guests.max-guests", static settings => settings.Guests.MaxGuests),
         new("tapwire.guests.max-connections", static settings => settings.Guests.MaxConnections),
         new("tapwire.guests.max-flows", static settings => settings.Guests.MaxFlows),
@@ -125,6 +134,7 @@ public static class SettingKeys
         Forward = wanted.Forward,
         Expose = wanted.Expose,
         Proxy = wanted.Proxy,
+        Dns = wanted.Dns,
     };
 
     private static string Text<T>(IEnumerable<T> items) => string.Join(", ", items);

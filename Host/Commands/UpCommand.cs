@@ -39,6 +39,9 @@ internal static class UpCommand
     private static readonly Flag<IReadOnlyList<ExposeSpec>> Expose = Flags.List<ExposeSpec>("--expose",
         "A port of the stack that leads to a service of the host, as in tcp:80=127.0.0.1:8080; repeatable.", "PORT=TARGET", ExposeSpec.TryParse, ExposeSpec.Accepted);
 
+    private static readonly Flag<IReadOnlyList<DnsSpec>> Dns = Flags.List<DnsSpec>("--dns",
+        "A name server, which is asked by way of the stack, as in 10.99.0.1; DOMAIN=ADDRESS: one for the names in a domain; repeatable.", "ADDRESS", DnsSpec.TryParse, DnsSpec.Accepted);
+
     /// <summary>The options of every command that starts a driver, the most used first.</summary>
     public static readonly IReadOnlyList<Option> DriverOptions = [.. WireFlags.Main, Config, .. WireFlags.Further, Shards, LogFlags.Level, LogFlags.File];
 
@@ -49,7 +52,7 @@ internal static class UpCommand
             "tapwire up --wire tap:tw0 --address 10.99.0.2/24 --gateway 10.99.0.1 --socks 1080",
             "tapwire up --wire tap:tw0 --address 10.99.0.2/24 --wire tun:tw1 --address 10.98.0.2/24",
             "tapwire up --config /etc/tapwire/tapwire.hocon --log-file /var/log/tapwire.log");
-        Option[] first = [.. WireFlags.Main, Link, Serve, Socks, Forward, Expose];
+        Option[] first = [.. WireFlags.Main, Link, Serve, Socks, Forward, Expose, Dns];
         foreach (var option in first.Concat(DriverOptions.Except(first)))
             command.Options.Add(option);
         command.SetAction((parsed, _) => RunAsync(parsed));
@@ -179,6 +182,8 @@ internal static class UpCommand
             settings = settings with { Forward = forward };
         if (parsed.Read(Expose) is { Count: > 0 } expose)
             settings = settings with { Expose = expose };
+        if (parsed.Read(Dns) is { Count: > 0 } dns)
+            settings = settings with { Dns = settings.Dns.With(dns) };
         return settings;
     }
 

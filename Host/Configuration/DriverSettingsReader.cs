@@ -65,6 +65,7 @@ internal static class DriverSettingsReader
             Expose = read.List<ExposeSpec>("expose", ExposeSpec.TryParse, ExposeSpec.Accepted),
             Proxy = ReadProxy(read),
             Guests = ReadGuests(read),
+            Dns = DnsSettingsReader.Read(read),
         };
         read.RefuseUnknownKeys();
         return settings;

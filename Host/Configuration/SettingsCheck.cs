@@ -10,6 +10,7 @@ internal static class SettingsCheck
     {
         InterfacesCheck.Check(settings.AllInterfaces);
         settings.Socks.Check();
+        settings.Dns.Check();
         CheckPorts(settings);
         foreach (var spec in settings.Forward)
         {

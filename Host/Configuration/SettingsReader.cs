@@ -105,6 +105,15 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
         return names;
     }
 
+    /// <summary>The keys with values in a section, which users choose, in the order of their first lines.</summary>
+    public IReadOnlyList<string> Keys(string key)
+    {
+        _known.Add(key);
+        var section = $"{root}.{key}";
+        return [.. sources.SelectMany(static source => source.Keys).Where(found => !found.Value.IsSection && found.Value.Parent == section).OrderBy(static found => found.Value.Line)
+            .Select(found => found.Key[(section.Length + 1)..].Trim('"')).Distinct()];
+    }
+
     /// <summary>True when the key has a value.</summary>
     public bool Has(string key) => config.HasPath($"{root}.{key}");
 
@@ -112,6 +121,10 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
 
     /// <summary>The accepted values, followed by the problem if there is one.</summary>
     public static string Because(string accepted, string problem) => problem.Length == 0 ? accepted : $"{accepted}: {problem}";
+
+    /// <summary>A problem with a key itself.</summary>
+    /// <param name="problem">Without a full stop.</param>
+    public SettingsException Wrong(string key, string problem) => new($"{Where(key)}: {problem}.");
 
     public SettingsException Bad(string key, string? value, string accepted) =>
         new($"{Where(key)}: {root}.{key} is {Complaint.Quote(value ?? "")}; it must be {accepted}.");

@@ -146,6 +146,17 @@ internal sealed record CommandNotes
             Examples = [("Three requests:", "tapwire ping 10.99.0.1 --count 3")],
             Related = ["tapwire", "up", "status"],
         },
+        ["resolve"] = new()
+        {
+            Paragraphs =
+            [
+                "The driver asks its name servers itself, by way of its own network: those of 'tapwire up --dns', or of tapwire.dns in its settings. A dot at the end of the name keeps "
+                + "domains from being searched. Each address is printed on a line; of an address its name.",
+            ],
+            Files = [Link],
+            Examples = [("Only addresses of IPv4:", "tapwire resolve www.example.org --family 4"), ("The name of an address:", "tapwire resolve 10.99.0.1")],
+            Related = ["tapwire", "up", "ping"],
+        },
         ["status"] = new()
         {
             Files = [Link],
