@@ -86,7 +86,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
 
         _sockets = DriverSockets.Of(_context, _engines, _stacks);
         var guests = Watched(GuestsActor.Props(new GuestsContext(_context, _sockets)), "guests", _context.Home);
-        _names = Watched(ResolverActor.Props(new ResolverContext(_sockets[0], _settings.Dns, Watched(_context.Resolver, "resolver", _context.Home), _context.Clock, _context.Secret)), "names", _context.Home);
+        _names = Watched(NamesActor.Props(new NamesContext(_sockets[0], _settings.Dns, _context.Resolver, _context.Clock, _context.Secret)), "names", _context.Home);
         _front.UnionWith([guests, _names]);
         var bounds = Allowed(_settings).Link;
         if (_context.HostPorts.Count > 0 || _settings.Expose.Count > 0)
@@ -168,7 +168,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// <summary>Registers the handlers that all states before the stop share.</summary>
     private void ReceiveAlways()
     {
-        Receive<GetStatus>(_ => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, _link, _proxy, Context.Child("guests")).PipeTo(Sender, Self));
+        Receive<GetStatus>(_ => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, new DriverParts(_link, _proxy, Context.Child("guests"), _names)).PipeTo(Sender, Self));
         Receive<Terminated>(gone =>
         {
             Forget(gone.ActorRef);

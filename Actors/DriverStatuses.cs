@@ -1,9 +1,15 @@
 using Akka.Actor;
 using Tapwire.Actors.Link;
+using Tapwire.Actors.Names;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 
 namespace Tapwire.Actors;
+
+/// <summary>The actors of a driver beside its stacks and wires.</summary>
+/// <param name="Link">Nobody if there is no link.</param>
+/// <param name="Proxy">Nobody if no port is served.</param>
+internal sealed record DriverParts(IActorRef Link, IActorRef Proxy, IActorRef Guests, IActorRef Names);
 
 /// <summary>Collects a driver's status from its actors.</summary>
 internal static class DriverStatuses
@@ -12,24 +18,22 @@ internal static class DriverStatuses
 
     /// <param name="stacks">The shards' stack actors; at least one.</param>
     /// <param name="taps">The shards' tap actors of each interface.</param>
-    /// <param name="link">Nobody if there is no link.</param>
-    /// <param name="proxy">Nobody if no port is served.</param>
-    /// <param name="guests">The actor that has the guests.</param>
     /// <exception cref="AskTimeoutException">An actor does not answer.</exception>
-    public static async Task<DriverStatus> AskAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceTaps> taps, IActorRef link, IActorRef proxy, IActorRef guests)
+    public static async Task<DriverStatus> AskAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceTaps> taps, DriverParts parts)
     {
         var askedStacks = AskAllAsync<StackStatus>(stacks);
         var askedTaps = Task.WhenAll(taps.Select(static each => WireOfAsync(each)));
-        var askedLink = AskAsync(link, new LinkStatus(0, 0));
-        var askedGuests = AskAsync(guests, new GuestsStatus([]));
-        var ports = await AskAsync(proxy, new ProxyStatus([]));
+        var askedLink = AskAsync(parts.Link, new LinkStatus(0, 0));
+        var askedGuests = AskAsync(parts.Guests, new GuestsStatus([]));
+        var askedNames = AskAsync(parts.Names, new NamesReport(null));
+        var ports = await AskAsync(parts.Proxy, new ProxyStatus([]));
         var stack = StatusTotals.Of(await askedStacks);
         var (sessions, sockets) = await askedLink;
         // An interface that is added or removed meanwhile may be in one of the answers only; the join leaves it out.
         var interfaces = (await askedTaps).Join(stack.Interfaces, static wire => wire.Name, static part => part.Name,
             static (wire, part) => new InterfaceStatus(part.Name, wire.Status, part.Addresses, part.Routes));
         return new DriverStatus(stack.Uptime, [.. interfaces], sessions, sockets, ports.Ports, (await askedGuests).Guests, stack.ConnectionCount,
-            stack.Connections, stack.BuffersRented, stack.Counters);
+            stack.Connections, stack.BuffersRented, stack.Counters) { Names = (await askedNames).Status };
     }
 
     private static async Task<(string Name, WireStatus Status)> WireOfAsync(InterfaceTaps taps) => (taps.Name, StatusTotals.Of(await AskAllAsync<TapStatus>(taps.Taps)));

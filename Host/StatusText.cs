@@ -39,6 +39,8 @@ internal static class StatusText
                 PrintGuest(guest);
         }
 
+        if (status.TryGetProperty("names", out var names))
+            PrintNames(names);
         Console.WriteLine($"connections  {status.GetProperty("connectionCount")}");
         Console.WriteLine();
         var connections = status.GetProperty("connections");
@@ -58,6 +60,16 @@ internal static class StatusText
         foreach (var counter in status.GetProperty("counters").EnumerateObject())
             counters.AddRow(counter.Name, counter.Value.GetInt64().ToString(CultureInfo.InvariantCulture));
         AnsiConsole.Write(counters);
+    }
+
+    private static void PrintNames(JsonElement names)
+    {
+        var search = string.Join(", ", names.GetProperty("search").EnumerateArray());
+        Console.WriteLine($"names        {string.Join(", ", names.GetProperty("servers").EnumerateArray())}{(search.Length == 0 ? "" : $", search {search}")}: {names.GetProperty("queries")} queries, "
+            + $"{names.GetProperty("answers")} answers, {names.GetProperty("fromCache")} from the cache, {names.GetProperty("timeOuts")} time-outs, {names.GetProperty("busy")} beyond the limits");
+        var refused = names.GetProperty("refused").EnumerateObject().Where(static reason => reason.Value.GetInt64() > 0).ToList();
+        if (refused.Count > 0)
+            Console.WriteLine($"             refused: {string.Join(", ", refused.Select(static reason => $"{reason.Value} {reason.Name}"))}");
     }
 
     private static void PrintInterface(JsonElement each)

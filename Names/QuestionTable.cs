@@ -65,7 +65,7 @@ internal sealed class QuestionTable(ResolverOptions options, KeyedRandom random,
             return DnsAnswer.Failed(LookupResult.NoServer);
         if (_questions.Count >= options.MaxQuestions)
         {
-            counters.Refused++;
+            counters.Busy++;
             return DnsAnswer.Failed(LookupResult.Busy);
         }
 
@@ -88,10 +88,23 @@ internal sealed class QuestionTable(ResolverOptions options, KeyedRandom random,
     {
         if (!_exchanges.TryGetValue(number, out var exchange))
             return;
-        if (from != exchange.Server.End || !DnsMessage.TryParse(bytes, out var message) || !message.IsResponse || message.Opcode != 0
-            || message.Id != BinaryPrimitives.ReadUInt16BigEndian(exchange.Query))
+        if (!DnsMessage.TryParse(bytes, out var message))
         {
-            counters.Strangers++;
+            counters.Malformed++;
+            TakeStranger(exchange, now);
+            return;
+        }
+
+        if (from != exchange.Server.End || !message.IsResponse || message.Opcode != 0)
+        {
+            counters.NoResponses++;
+            TakeStranger(exchange, now);
+            return;
+        }
+
+        if (message.Id != BinaryPrimitives.ReadUInt16BigEndian(exchange.Query))
+        {
+            counters.WrongIds++;
             TakeStranger(exchange, now);
             return;
         }
@@ -101,7 +114,7 @@ internal sealed class QuestionTable(ResolverOptions options, KeyedRandom random,
         {
             if (!DnsQuery.IsSame(message.Question, asked))
             {
-                counters.Strangers++;
+                counters.WrongQuestions++;
                 TakeStranger(exchange, now);
                 return;
             }
@@ -169,15 +182,23 @@ internal sealed class QuestionTable(ResolverOptions options, KeyedRandom random,
             case DnsResponseCode.None or DnsResponseCode.NoSuchName:
                 var question = exchange.Question;
                 if (AnswerReading.Read(message, question.Current, question.Type, question.Aliases) is { } reading)
+                {
+                    counters.Answered++;
                     Take(question, reading, now);
+                }
                 else
+                {
+                    counters.Useless++;
                     Discard(exchange, now);
+                }
+
                 break;
             case DnsResponseCode.FormatError or DnsResponseCode.NotImplemented or DnsResponseCode.BadVersion when exchange.HasOptions:
                 exchange.Server.RefusesOptions(now);
                 GoOn(exchange, exchange.Transport, now);
                 break;
             default:
+                counters.ServerFailures++;
                 Discard(exchange, now);
                 break;
         }

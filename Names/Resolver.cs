@@ -29,17 +29,19 @@ public sealed class Resolver
     private long _lookupNumber;
 
     /// <param name="secret">Ids and cases of letters derive from it; nobody else may know it.</param>
+    /// <param name="counters">What an earlier resolver has counted, to go on from there; null: from 0.</param>
     /// <exception cref="ArgumentException">The secret is not <see cref="SecretLength"/> bytes long.</exception>
-    public Resolver(ResolverOptions options, ReadOnlySpan<byte> secret)
+    public Resolver(ResolverOptions options, ReadOnlySpan<byte> secret, ResolverCounters? counters = null)
     {
         _options = options;
+        Counters = counters ?? new ResolverCounters();
         _questions = new QuestionTable(options, new KeyedRandom(secret), _events, Counters);
     }
 
     /// <summary>The content of a hosts file. A name that it has is found there, unless the family asked for is missing.</summary>
     public HostsTable HostsFile { get; set; } = HostsTable.Empty;
 
-    public ResolverCounters Counters { get; } = new();
+    public ResolverCounters Counters { get; }
 
     /// <summary>Look-ups under way.</summary>
     public int LookupCount => _lookups.Count;
@@ -157,7 +159,7 @@ public sealed class Resolver
     {
         if (_lookups.Count >= _options.MaxLookups)
         {
-            Counters.Refused++;
+            Counters.Busy++;
             End(lookup.Number, LookupAnswer.Failed(LookupResult.Busy));
             return;
         }

@@ -9,12 +9,12 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Names;
 
-/// <summary>DriverActor → ResolverActor: names are looked up by these settings from now on. No answer.</summary>
+/// <summary>DriverActor → NamesActor → ResolverActor: names are looked up by these settings from now on. No answer.</summary>
 internal sealed record UseNames(DnsSettings Settings);
 
 /// <summary>What the driver's resolver works with.</summary>
 /// <param name="Sockets">The stack that has the sockets.</param>
-/// <param name="Host">The actor of the host's resolver, which answers <see cref="Resolve"/>, too.</param>
+/// <param name="Host">The actor that has questions within <see cref="ResolveScope.Host"/> answered.</param>
 /// <param name="Secret">What ids derive from.</param>
 internal sealed record ResolverContext(SocketContext Sockets, DnsSettings Settings, IActorRef Host, TimeProvider Clock, byte[] Secret);
 
@@ -34,6 +34,7 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly ResolverContext _context;
     private readonly long _began;
+    private readonly ResolverCounters _counters = new();
     private readonly Dictionary<long, (Resolve Question, IActorRef Asker)> _asked = [];
     private readonly Dictionary<long, IActorRef> _exchanges = [];
     private readonly Dictionary<IActorRef, (long Number, IpEndpoint Server)> _numbers = [];
@@ -76,9 +77,9 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
 
     protected override void PostStop()
     {
-        var counters = _resolver.Counters;
-        _log.Debug("Names: {Sent} questions sent, {FromCache} answered from the cache, {TimedOut} time-outs, {Strangers} messages that were no answer, {CasesLost} without their case, {Refused} beyond the limits",
-            counters.Sent, counters.FromCache, counters.TimedOut, counters.Strangers, counters.CasesLost, counters.Refused);
+        var counters = _counters;
+        _log.Debug("Names: {Sent} questions sent, {FromCache} answered from the cache, {TimedOut} time-outs, {Strangers} messages that were no answer, {CasesLost} without their case, {Busy} beyond the limits",
+            counters.Sent, counters.FromCache, counters.TimedOut, counters.Strangers, counters.CasesLost, counters.Busy);
         foreach (var (question, asker) in _asked.Values.Concat(_early))
             asker.Tell(AnswerTo(question, LookupAnswer.Failed(LookupResult.ServerFailure)));
     }
@@ -138,13 +139,13 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
     private void ReceiveAlways()
     {
         Receive<UseNames>(wanted => Use(wanted.Settings));
-        Receive<Stopping>(_ => Context.Stop(Self));
+        Receive<GetStatus>(_ => Sender.Tell(new NamesReport(_settings.IsOff ? null : ResolverStatuses.Of(_settings, _resolver, _counters))));
     }
 
     private void Begin(Resolve question, IActorRef asker)
     {
         long number;
-        if (_settings.IsOff || question.Scope == ResolveScope.Host)
+        if (_settings.IsOff)
         {
             Answer(question, asker, LookupAnswer.Failed(LookupResult.NoServer));
             return;
@@ -221,7 +222,7 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
     {
         if (answer.Result == LookupResult.NoServer && question.Scope != ResolveScope.Network)
         {
-            _context.Host.Tell(question, asker);
+            _context.Host.Tell(question with { Scope = ResolveScope.Host }, asker);
             return;
         }
 
@@ -268,7 +269,7 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
     }
 
     /// <summary>Each resolver has a secret of its own: ids that have been seen must not come again.</summary>
-    private Resolver MakeResolver() => new(_settings.ToOptions(), SHA256.HashData([.. _context.Secret, .. "names"u8, .. BitConverter.GetBytes(_changes)]));
+    private Resolver MakeResolver() => new(_settings.ToOptions(), SHA256.HashData([.. _context.Secret, .. "names"u8, .. BitConverter.GetBytes(_changes)]), _counters);
 
     private void ReadHosts()
     {

@@ -20,6 +20,9 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
 {
     private readonly HashSet<string> _known = [];
 
+    // Sections whose keys are names that users choose, with root and dot.
+    private readonly List<string> _named = [];
+
     public string Text(string key) => Raw(key) ?? "";
 
     public bool Switch(string key) => Raw(key)?.ToLowerInvariant() switch
@@ -110,6 +113,7 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
     {
         _known.Add(key);
         var section = $"{root}.{key}";
+        _named.Add(section + ".");
         return [.. sources.SelectMany(static source => source.Keys).Where(found => !found.Value.IsSection && found.Value.Parent == section).OrderBy(static found => found.Value.Line)
             .Select(found => found.Key[(section.Length + 1)..].Trim('"')).Distinct()];
     }
@@ -137,10 +141,15 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
             foreach (var (path, key) in source.Keys)
             {
                 if (!key.IsSection && path.StartsWith(root + ".", StringComparison.Ordinal) && !_known.Contains(path[(root.Length + 1)..]))
-                    throw new SettingsException($"{source.Name} line {key.Line}: {path} is not a setting.");
+                    throw new SettingsException($"{source.Name} line {key.Line}: {path} is not a setting{HintAt(path)}.");
             }
         }
     }
+
+    /// <summary>A dot in a name without quotes begins another section, which is seldom meant.</summary>
+    private string HintAt(string path) => _named.Find(section => path.StartsWith(section, StringComparison.Ordinal)) is { } section
+        ? $"; a name with dots stands in quotes there: \"{path[section.Length..].Replace("\"", "", StringComparison.Ordinal)}\" = ..."
+        : "";
 
     private IList<HoconValue> Items(string key, string accepted)
     {

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,9 @@ DEFINE_REAL(gethostbyaddr_r)
 
 /* The driver has no server for this name: LinkErrno.NoServer. */
 #define NO_SERVER ENONET
+
+/* The driver has taken a question for its servers, so that it has some. */
+static atomic_bool has_servers;
 
 /* What the driver has found: ResolveRequest.Found. */
 struct found {
@@ -64,9 +68,11 @@ static int ask(const char *name, int family, bool is_reverse, struct found *foun
     while (error == EINTR);
     errno = before;
 
-    /* No driver, one of an earlier version, or one that this process may not use. */
-    if (error == ENOSYS || error == ENETDOWN || error == EACCES || error == ENONET)
+    /* No driver, one of an earlier version, or one that this process may not use. A driver that had servers and is gone leaves nobody to ask: the host's resolver must not learn names
+     * that were the network's own. */
+    if (error == ENOSYS || error == EACCES || error == ENONET || (error == ENETDOWN && !has_servers))
         return NO_SERVER;
+    has_servers = true;
     if (error != 0)
         return error;
     if (answer.length < offsetof(struct found, rest))

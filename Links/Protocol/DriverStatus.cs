@@ -14,6 +14,9 @@ namespace Tapwire.Links.Protocol;
 public sealed record DriverStatus(TimeSpan Uptime, IReadOnlyList<InterfaceStatus> Interfaces, int Sessions, int Sockets, IReadOnlyList<PortStatus> Ports,
     IReadOnlyList<GuestStatus> Guests, int ConnectionCount, IReadOnlyList<ConnectionStatus> Connections, long BuffersRented, IReadOnlyDictionary<string, long> Counters)
 {
+    /// <summary>Null: the driver has no name servers and no names of its own.</summary>
+    public NamesStatus? Names { get; init; }
+
     /// <summary>Those of all interfaces.</summary>
     public IEnumerable<IpPrefix> Addresses() => Interfaces.SelectMany(static each => each.Addresses);
 }
@@ -50,6 +53,21 @@ public sealed record PortStatus(string Name, int Open, long Accepted, long Refus
 /// <param name="DatagramsDropped">Datagrams and echo requests that could not be passed on.</param>
 public sealed record GuestStatus(IpAddress Address, int Process, WireStatus Wire, IReadOnlyList<string> Published, int Connections, long Accepted, long Refused, int Flows, long FlowsAccepted,
     long DatagramsDropped);
+
+/// <summary>The driver's resolver. Counters are totals since the start.</summary>
+/// <param name="Servers">As "10.99.0.1", those of a domain as "corp.example=10.0.0.53".</param>
+/// <param name="Search">Domains in which short names are looked for.</param>
+/// <param name="Queries">Messages to servers.</param>
+/// <param name="Answers">Answers of servers that were used.</param>
+/// <param name="FromCache">Questions that the cache has answered.</param>
+/// <param name="TimeOuts">Servers that have not answered in time.</param>
+/// <param name="Busy">Look-ups and questions beyond the limits.</param>
+/// <param name="Cached">Answers in the cache at this moment.</param>
+public sealed record NamesStatus(IReadOnlyList<string> Servers, IReadOnlyList<string> Search, long Queries, long Answers, long FromCache, long TimeOuts, long Busy, int Cached)
+{
+    /// <summary>Messages that were not used, by reason.</summary>
+    public required IReadOnlyList<KeyValuePair<string, long>> Refused { get; init; }
+}
 
 /// <summary>One socket of the stack.</summary>
 /// <param name="Tcp">Null until the handshake is done, and for sockets that are no connections.</param>

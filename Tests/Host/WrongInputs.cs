@@ -445,6 +445,8 @@ public sealed partial class WrongInputs : IDisposable
         { "tapwire.dns.split { corp = [x] }", "line 1: tapwire.dns.split.corp is|ADDRESS or ADDRESS:PORT" },
         { "tapwire.dns.hosts { \"10.0.0.1\" = \"10.0.0.2\" }", "line 1: \"10.0.0.1\" is no name" },
         { "tapwire.dns.hosts { db = nowhere }", "line 1: tapwire.dns.hosts.db is|an address, as in 10.99.0.9" },
+        { "tapwire.dns.split { corp.example = [\"10.0.0.1\"] }", "line 1: tapwire.dns.split.corp.example is not a setting; a name with dots stands in quotes there: \"corp.example\" = ..." },
+        { "tapwire.dns.hosts.db.corp.example = \"10.0.0.1\"", "line 1: tapwire.dns.hosts.db.corp.example is not a setting; a name with dots stands in quotes there: \"db.corp.example\"" },
         { "tapwire.dns.hosts-file = hosts", "line 1: tapwire.dns.hosts-file is|the path of a file from / on" },
         { "tapwire.dns.serves = []", "Did you mean tapwire.dns.servers?" },
         { "tapwire.proxy.flow-idle = 2d", "line 1: tapwire.proxy.flow-idle is|a time from 1ms" },

@@ -405,7 +405,7 @@ public sealed class ResolverSpecs
         h.Reply(h.Sent[0], _zone);
         h.Reply(h.Sent[1], _zone);
         Assert.Equal((0, 0), (h.Resolver.LookupCount, h.Resolver.QuestionCount));
-        Assert.Equal(2, h.Resolver.Counters.Refused);
+        Assert.Equal(2, h.Resolver.Counters.Busy);
     }
 
     [Fact]

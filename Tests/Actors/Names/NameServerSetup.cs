@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using Akka.Actor;
 using Tapwire.Actors;
+using Tapwire.Actors.Names;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Names;
 using Tapwire.Stack;
@@ -51,6 +53,13 @@ public abstract class NameServerSetup(string settings) : DriverSetup(settings)
         var resolved = Session.ExpectMsg<Resolved>();
         Assert.Equal(name, resolved.Name);
         return resolved;
+    }
+
+    internal NamesStatus? NamesStatus()
+    {
+        Names.Tell(GetStatus.Instance, Session);
+        RunUntil(() => Session.HasMessages);
+        return Session.ExpectMsg<NamesReport>().Status;
     }
 
     protected override DriverContext Adapted(DriverContext context) => context with { Resolver = Props.Create(() => new HostNames(AskedOfHost)) };

@@ -113,6 +113,24 @@ public sealed class ResolverActorSpecs() : NameServerSetup("""
     }
 
     [Fact]
+    public void The_status_tells_servers_queries_and_what_came_of_them_and_goes_on_counting_after_a_change()
+    {
+        Resolve("www.example.org", LookupKind.AddressesV4);
+        Resolve("www.example.org", LookupKind.AddressesV4);
+        var status = NamesStatus()!;
+        Assert.Equal(["10.99.0.1"], status.Servers);
+        Assert.Equal((1, 1, 1, 0, 0, 1), (status.Queries, status.Answers, status.FromCache, status.TimeOuts, status.Busy, status.Cached));
+        Assert.All(status.Refused, static reason => Assert.Equal(0, reason.Value));
+
+        Names.Tell(new UseNames(Settings.Dns with { Search = [Tapwire.Tests.Names.ResolverHarness.Name("example.org")], Timeout = TimeSpan.FromSeconds(2) }));
+        IsSilent = true;
+        Resolve("peer.example.org", LookupKind.AddressesV4);
+        status = NamesStatus()!;
+        Assert.Equal(["example.org"], status.Search);
+        Assert.Equal((3, 1, 1, 2, 0), (status.Queries, status.Answers, status.FromCache, status.TimeOuts, status.Busy));
+    }
+
+    [Fact]
     public void A_driver_that_stops_answers_those_who_wait()
     {
         IsSilent = true;
@@ -163,6 +181,26 @@ public sealed class NoNamesSpecs() : NameServerSetup("")
         Assert.Equal(LinkErrno.NoServer, answer.Error);
         Assert.Contains("tapwire up --dns ADDRESS", answer.Reason, StringComparison.Ordinal);
         Assert.Empty(Asked);
+    }
+
+    /// <summary>Memory is scarce in small containers: what nobody uses is not there.</summary>
+    [Fact]
+    public void A_resolver_is_made_with_the_first_server_and_not_before()
+    {
+        Assert.Null(NamesStatus());
+        Assert.False(Has("servers"), "There is a resolver.");
+        Assert.False(Has("host"), "There is an actor of the host's resolver although nobody has asked.");
+        Names.Tell(new UseNames(Settings.Dns with { HostsFile = "", Servers = [new IpEndpoint(IpAddress.Parse("10.99.0.1"), 53)] }));
+        Assert.Equal("192.0.2.1", Resolve("www.example.org").Addresses[0].ToString());
+        Assert.True(Has("servers"), "There is no resolver.");
+        Assert.NotNull(NamesStatus());
+
+        bool Has(string child)
+        {
+            Sys.ActorSelection(Names.Path / child).Tell(new Identify(child), Session);
+            RunUntil(() => Session.HasMessages);
+            return Session.ExpectMsg<ActorIdentity>().Subject is not null;
+        }
     }
 }
 

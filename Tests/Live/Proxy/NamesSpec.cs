@@ -71,7 +71,7 @@ public sealed class NamesSpec : IDisposable
     [SkippableFact]
     public async Task A_dead_server_is_passed_over_and_without_any_the_reason_is_told()
     {
-        await StartAsync("--dns", "10.99.0.77", "--dns", LiveDriver.KernelAddress, "--config", Settings("tapwire.dns { timeout = 300ms, attempts = 1 }"));
+        await StartAsync("--dns", "10.99.0.77", "--dns", LiveDriver.KernelAddress, "--config", Settings("tapwire.dns { timeout = 1s, attempts = 1 }"));
         Assert.Equal("10.99.0.1\n", Resolve($"www.{Domain}", "--family", "4"));
         using var client = await Driver.ConnectToLinkAsync();
         var found = await client.ResolveAsync($"alias.{Domain}", AddressFamily.InterNetwork);
@@ -112,6 +112,38 @@ public sealed class NamesSpec : IDisposable
             using var server = new Server(Driver, ProxiedDriver.NetworkEnd(80), Server.Http(1000));
             var page = TapwireProgram.Run(Driver.Namespace, "run", "--link", Driver.LinkPath, "--", "curl", "-sS", "-o", "/dev/null", "--max-time", "30", "-w", "%{size_download}", $"http://www.{Domain}/");
             Assert.Equal(("", "1000"), (page.Error, page.Output));
+        }
+        finally
+        {
+            etc.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>The name was the network's: the host's resolver must not learn it because the driver has been killed.</summary>
+    [SkippableFact]
+    public async Task A_program_whose_driver_was_killed_does_not_ask_the_host_for_what_the_driver_had_servers_for()
+    {
+        await StartAsync("--dns", LiveDriver.KernelAddress);
+        ProxiedDriver.Need(Driver.Namespace, "python3");
+        var etc = ProxiedDriver.MakeDirectory($"/etc/netns/{Driver.Namespace.Name}");
+        try
+        {
+            // Whoever asks the host asks there, and shows on the loopback's counters.
+            File.WriteAllText(Path.Combine(etc.FullName, "resolv.conf"), "nameserver 127.0.0.77\noptions timeout:1 attempts:1\n");
+            File.WriteAllText(Path.Combine(etc.FullName, "hosts"), "127.0.0.1 localhost\n");
+            var source = Path.Combine(AppContext.BaseDirectory, "Live/Programs/names_gone.py");
+            using var program = Driver.Namespace.Start(TapwireProgram.Host, "exec", TapwireProgram.Assembly, "run", "--link", Driver.LinkPath, "--", "python3", source, $"www.{Domain}");
+            Assert.Equal(LiveDriver.KernelAddress, await program.StandardOutput.ReadLineAsync());
+            var before = LoopbackPackets();
+            Driver.Program.Signal(TapwireProgram.SIGKILL);
+            Driver.Program.WaitForExit();
+            await program.StandardInput.WriteLineAsync();
+            Assert.Equal("EAI_AGAIN", await program.StandardOutput.ReadLineAsync());
+            Assert.Equal(before, LoopbackPackets());
+
+            // The control: a program that the driver has never answered asks the host.
+            Driver.Namespace.Exec("python3", "-c", $"import socket\ntry: socket.getaddrinfo('www.{Domain}', 80)\nexcept socket.gaierror: pass");
+            Assert.NotEqual(before, LoopbackPackets());
         }
         finally
         {
