@@ -146,7 +146,9 @@ public sealed partial class DriverActor
             foreach (var refused in added.Refused)
                 EndTaps(refused.Name);
 
-            change.Interfaces = [.. change.Interfaces, .. coming.Select(static each => each.Settings).Except(added.Refused)];
+            var come = coming.Select(static each => each.Settings).Except(added.Refused).ToList();
+            _leases.Start(come, _stacks[0], _names);
+            change.Interfaces = [.. change.Interfaces, .. come];
             AskOthers(change);
         })));
     }

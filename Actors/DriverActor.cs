@@ -35,6 +35,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     private readonly HashSet<IActorRef> _retired = [];
     private readonly HashSet<IActorRef> _front = [];
     private readonly DriverInterfaces _interfaces;
+    private readonly DriverLeases _leases;
     private readonly List<IActorRef> _stacks = [];
     private SocketContext[] _sockets = [];
     private DriverSettings _settings;
@@ -56,6 +57,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         _settings = context.Settings;
         _engines = engines;
         _interfaces = new DriverInterfaces(context, Watched);
+        _leases = new DriverLeases(context, Watched);
         _commands = new InterfaceCommands(context.Settings);
         Starting();
     }
@@ -99,6 +101,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
 
         foreach (var service in _settings.Serve)
             StartService(service);
+        _leases.Start(_settings.AllInterfaces, _stacks[0], _names);
         AnswerWhenReady();
     }
 
@@ -168,7 +171,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// <summary>Registers the handlers that all states before the stop share.</summary>
     private void ReceiveAlways()
     {
-        Receive<GetStatus>(_ => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, new DriverParts(_link, _proxy, Context.Child("guests"), _names)).PipeTo(Sender, Self));
+        Receive<GetStatus>(_ => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, new DriverParts(_link, _proxy, Context.Child("guests"), _names, _leases.All)).PipeTo(Sender, Self));
         Receive<Terminated>(gone =>
         {
             Forget(gone.ActorRef);
@@ -209,11 +212,8 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         _stopBegan = _context.Clock.GetTimestamp();
         _waiting.Refuse();
         TellFront();
-        AwaitEnds(() => _front.Count == 0, StopStack, () => Receive<PatienceIsOver>(_ => TellFront()));
-        if (_front.Count == 0)
-            StopStack();
-        else
-            Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, _settings.ShutdownTimeout);
+        Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, _settings.ShutdownTimeout);
+        AwaitEnds(() => _front.Count == 0, StopLeases, () => Receive<PatienceIsOver>(_ => TellFront()));
     }
 
     private void TellFront()
@@ -225,28 +225,38 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// <summary>One step of the stop: waits until actors have ended, then goes on to the next step.</summary>
     /// <param name="have">True when all of them have ended.</param>
     /// <param name="more">Registers further handlers for this step.</param>
-    private void AwaitEnds(Func<bool> have, Action next, Action? more = null) => Become(() =>
+    private void AwaitEnds(Func<bool> have, Action next, Action? more = null)
     {
-        Receive<Terminated>(gone =>
+        if (have())
         {
-            Forget(gone.ActorRef);
-            if (have())
-                next();
+            next();
+            return;
+        }
+
+        Become(() =>
+        {
+            Receive<Terminated>(gone =>
+            {
+                Forget(gone.ActorRef);
+                if (have())
+                    next();
+            });
+            more?.Invoke();
+            AnswerLateAskers();
         });
-        more?.Invoke();
-        AnswerLateAskers();
-    });
+    }
+
+    /// <summary>Leases go when no application needs them any more, and while the stacks can still send that they are given back.</summary>
+    private void StopLeases()
+    {
+        _leases.Stop();
+        AwaitEnds(() => _leases.IsEmpty, StopStack);
+    }
 
     /// <summary>Stops the stacks, with what applications have left of the shutdown time-out.</summary>
     private void StopStack()
     {
         Timers.Cancel(PatienceIsOver.Instance);
-        if (_stacks.Count == 0)
-        {
-            StopTap();
-            return;
-        }
-
         var left = _settings.ShutdownTimeout - _context.Clock.GetElapsedTime(_stopBegan);
         foreach (var stack in _stacks)
             stack.Tell(new StopStack(left > TimeSpan.Zero ? left : TimeSpan.Zero));
@@ -256,12 +266,6 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// <summary>Ends the taps by a poison pill, which queues behind the stacks' last frames, so that these still go out.</summary>
     private void StopTap()
     {
-        if (_interfaces.IsEmpty)
-        {
-            End();
-            return;
-        }
-
         _interfaces.Stop();
         AwaitEnds(() => _interfaces.IsEmpty, End);
     }
@@ -291,6 +295,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         _front.Remove(gone);
         _stacks.Remove(gone);
         _interfaces.Forget(gone);
+        _leases.Forget(gone);
     }
 
     private void AnswerLateAskers()
@@ -303,13 +308,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         Receive<GetStatus>(_ => Refuse("The driver is stopping."));
         Receive<Reconfigure>(_ => Refuse("The driver is stopping."));
         Receive<InterfaceCommand>(_ => Sender.Tell(WaitingCommands.Stopping));
-        Receive<CommandSettled>(_ => { });
-        Receive<InterfacesRemoved>(_ => { });
-        Receive<InterfacesAdded>(_ => { });
-        Receive<ChangeSettled>(_ => { });
-        Receive<ServiceOpened>(_ => { });
-        Receive<ProxyOpened>(_ => { });
-        Receive<StopDriver>(_ => { });
+        Receive<object>(static late => late is CommandSettled or InterfacesRemoved or InterfacesAdded or ChangeSettled or ServiceOpened or ProxyOpened or StopDriver, static _ => { });
     }
 
     private void Refuse(string reason) => Sender.Tell(new Status.Failure(new InvalidOperationException(reason)));

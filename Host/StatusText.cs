@@ -83,6 +83,19 @@ internal static class StatusText
             return;
         foreach (var route in routes.EnumerateArray().Where(static route => route.GetProperty("gateway").GetString() is { Length: > 0 }))
             Console.WriteLine($"route        {route.GetProperty("destination")} via {route.GetProperty("gateway")}");
+        if (each.TryGetProperty("dhcp", out var lease))
+            PrintLease(lease);
+    }
+
+    private static void PrintLease(JsonElement lease)
+    {
+        var address = lease.GetProperty("address").GetString()!;
+        var expires = lease.TryGetProperty("expiresSeconds", out var seconds) ? $", expires in {TimeSpan.FromSeconds(seconds.GetDouble()):d\\.hh\\:mm\\:ss}" : "";
+        Console.WriteLine($"lease        {(address.Length == 0 ? "none" : $"{address} from {lease.GetProperty("server")}{expires}")}; {lease.GetProperty("state")}, "
+            + $"{lease.GetProperty("sent")} messages sent, {lease.GetProperty("received")} received");
+        var dropped = lease.GetProperty("dropped").EnumerateObject().ToList();
+        if (dropped.Count > 0)
+            Console.WriteLine($"             dropped: {string.Join(", ", dropped.Select(static reason => $"{reason.Value} {reason.Name}"))}");
     }
 
     private static void PrintGuest(JsonElement guest)

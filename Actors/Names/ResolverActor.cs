@@ -9,7 +9,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Names;
 
-/// <summary>DriverActor → NamesActor → ResolverActor: names are looked up by these settings from now on. No answer.</summary>
+/// <summary>DriverActor → NamesActor, NamesActor → ResolverActor: names are looked up by these settings from now on. No answer.</summary>
 internal sealed record UseNames(DnsSettings Settings);
 
 /// <summary>What the driver's resolver works with.</summary>

@@ -21,13 +21,16 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     /// <summary>What the kernel's devices take: an Ethernet frame of 65535 bytes.</summary>
     public const int MaxMtu = 65521;
 
+    /// <summary>Addresses, routes and name servers come from a DHCP server, beside those of these settings.</summary>
+    public bool Dhcp { get; init; }
+
     private static readonly IpPrefix Everywhere = new(IpAddress.AnyV4, 0);
 
     /// <summary>The routes through gateways, that of <see cref="Gateway"/> included.</summary>
     public IReadOnlyList<GatewayRoute> AllRoutes => Gateway is { } gateway ? [.. Routes, new GatewayRoute(Everywhere, gateway)] : Routes;
 
     /// <summary>The settings that cannot change while the interface exists, as text: a change makes it another interface.</summary>
-    public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}";
+    public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}{(Dhcp ? ", dhcp" : "")}";
 
     /// <summary>All settings, as text for comparison.</summary>
     public override string ToString() => $"{Name}: {Fixed}; {string.Join(", ", Addresses)}; {string.Join(", ", AllRoutes.Select(RouteSpec.Format))}";

@@ -1,4 +1,5 @@
 using Tapwire.Stack;
+using Tapwire.Stack.Interfaces;
 
 namespace Tapwire.Actors.Settings;
 
@@ -18,7 +19,7 @@ public static class InterfacesCheck
             Check(each);
         foreach (var each in interfaces.Skip(1))
         {
-            if (each.Addresses.Count == 0)
+            if (each.Addresses.Count == 0 && !each.Dhcp)
                 throw new SettingsException($"The interface {each.Name} has no address; give it one, as in --wire {each.Wire} --address 10.99.0.2/24, or in tapwire.interfaces.{each.Name}.addresses.");
         }
 
@@ -30,6 +31,8 @@ public static class InterfacesCheck
     /// <exception cref="SettingsException">Its addresses and gateways do not go together.</exception>
     public static void Check(InterfaceSettings settings)
     {
+        if (settings.Dhcp && settings.Wire.Medium != Medium.Ethernet)
+            throw new SettingsException($"The wire {settings.Wire} has no Ethernet, which DHCP needs; give it an address, or take tap:{settings.Wire.Name}.");
         OwnAddress.Check(settings.Addresses, settings.Gateway);
         foreach (var route in settings.Routes)
             OwnAddress.CheckGateway(route.Gateway, settings.Addresses);

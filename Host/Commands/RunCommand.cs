@@ -93,6 +93,7 @@ internal static class RunCommand
             // Registered before the driver starts, because a signal would leave its device and directory behind. A signal that comes before the program is passed on later.
             using var signals = new PassedSignals();
             await using var driver = await UpCommand.OpenAsync(parsed, path, LogEventLevel.Warning);
+            await driver.AwaitLeasesAsync();
             if (netns)
                 return await NetnsRun.RunAsync(new DriverGateway(driver.Driver), file, program, parsed.Read(NetnsRun.Dns), parsed.Read(NetnsRun.Publish), Started);
             using var child = ProgramStart.Start(file, program, ProgramStart.Environment(path, parsed.Read(Routes), mayBypass));

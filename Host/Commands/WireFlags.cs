@@ -19,7 +19,7 @@ internal static class WireFlags
         (string text, out WireSpec value) => (value = WireSpec.Parse(text)!) is not null, WireSpec.Accepted);
 
     public static readonly Flag<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address",
-        "An IPv4 address of the stack with the length of its prefix, as in 10.99.0.2/24; repeatable. At least one is needed.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
+        "An IPv4 address of the stack with the length of its prefix, as in 10.99.0.2/24; repeatable. At least one is needed, or --dhcp.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
 
     public static readonly Flag<IReadOnlyList<IpPrefix>> PeerAddresses = Flags.List<IpPrefix>("--peer-address",
         "An address for the kernel's end of the device, as in 10.99.0.1/24, which also brings it up; repeatable.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
@@ -30,6 +30,8 @@ internal static class WireFlags
     public static readonly Flag<IReadOnlyList<GatewayRoute>> Routes = Flags.List<GatewayRoute>("--via",
         "A route to another network than the gateway's, as in 10.20.0.0/16=10.99.0.9; repeatable.", "NETWORK=GATEWAY", RouteSpec.TryParse, "NETWORK/LENGTH=GATEWAY, as in 10.20.0.0/16=10.99.0.9");
 
+    private static readonly Option<bool> Dhcp = Flags.Switch("--dhcp", "A DHCP server gives the wire its address, routes and name servers.");
+
     private static readonly Flag<IReadOnlyList<MacAddress>> Mac = Flags.List<MacAddress>("--mac", "The stack's Ethernet address; the device's, or one at random, when not given.",
         "MAC", DriverSettingsReader.TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01");
 
@@ -37,12 +39,12 @@ internal static class WireFlags
         InterfaceSettings.MinMtu, InterfaceSettings.MaxMtu);
 
     /// <summary>The most used options.</summary>
-    public static IReadOnlyList<Option> Main { get; } = [Wire, Addresses, PeerAddresses, Gateway];
+    public static IReadOnlyList<Option> Main { get; } = [Wire, Addresses, Dhcp, PeerAddresses, Gateway];
 
     public static IReadOnlyList<Option> Further { get; } = [Mtu, Mac, Routes];
 
-    /// <summary>True when the command line names a wire or an address.</summary>
-    public static bool AreGiven(ParseResult parsed) => parsed.Read(Wire).Count > 0 || parsed.Read(Addresses).Count > 0;
+    /// <summary>True when the command line names a wire or an address, or where it comes from.</summary>
+    public static bool AreGiven(ParseResult parsed) => parsed.Read(Wire).Count > 0 || parsed.Read(Addresses).Count > 0 || parsed.GetValue(Dhcp);
 
     /// <summary>The settings, overridden by the command line.</summary>
     /// <exception cref="SettingsException">A wire has been given two values of an option that it has once.</exception>
@@ -55,6 +57,7 @@ internal static class WireFlags
         Deal(parsed, Gateway, lines, static (line, value) => line.Gateway = line.Once("--gateway", line.Gateway, value));
         Deal(parsed, Mac, lines, static (line, value) => line.Mac = line.Once("--mac", line.Mac, value));
         Deal(parsed, Mtu, lines, static (line, value) => line.Mtu = line.Once("--mtu", line.Mtu, value));
+        DealDhcp(parsed, lines);
         return lines.Skip(1).Aggregate(lines[0].MergeMain(settings), static (merged, line) => line.MergeFurther(merged));
     }
 
@@ -80,6 +83,20 @@ internal static class WireFlags
         }
     }
 
+    /// <summary>The switch has no value: each belongs to the last wire before it.</summary>
+    private static void DealDhcp(ParseResult parsed, List<Line> lines)
+    {
+        var (wires, current) = (0, "");
+        foreach (var token in parsed.Tokens)
+        {
+            if (token.Type == TokenType.Option && token.Value == Dhcp.Name)
+                lines[Math.Max(wires - 1, 0)].Dhcp = true;
+            if (token.Type == TokenType.Argument && current == Wire.Name)
+                wires += token.Value.Split(',').Length;
+            current = token.Type == TokenType.Option ? token.Value : "";
+        }
+    }
+
     /// <summary>A wire of the command line with its options.</summary>
     /// <param name="wire">Null: the options stand without a wire.</param>
     private sealed class Line(WireSpec? wire)
@@ -96,6 +113,8 @@ internal static class WireFlags
 
         public int? Mtu { get; set; }
 
+        public bool Dhcp { get; set; }
+
         public T Once<T>(string flag, T? before, T value)
             where T : struct => before is null
             ? value
@@ -110,12 +129,13 @@ internal static class WireFlags
             Gateway = Gateway ?? settings.Gateway,
             HardwareAddress = Mac ?? settings.HardwareAddress,
             Mtu = Mtu ?? settings.Mtu,
+            Dhcp = Dhcp || settings.Dhcp,
         };
 
         /// <summary>Adds the wire as a further interface, named after its device. It replaces an interface of that name in the settings.</summary>
         public DriverSettings MergeFurther(DriverSettings settings)
         {
-            var added = new InterfaceSettings(wire!.Name, wire, Addresses, Gateway, Mac, Mtu ?? 0, Routes, PeerAddresses);
+            var added = new InterfaceSettings(wire!.Name, wire, Addresses, Gateway, Mac, Mtu ?? 0, Routes, PeerAddresses) { Dhcp = Dhcp };
             return settings with { Interfaces = [.. settings.Interfaces.Where(other => other.Name != added.Name), added] };
         }
     }

@@ -31,6 +31,8 @@ internal static class DriverSettingsReader
             Mtu = ReadMtu(read, "mtu"),
             Routes = read.List<GatewayRoute>("routes", RouteSpec.TryParse, RouteSpec.Accepted),
             Interfaces = [.. read.Sections("interfaces").Select(name => ReadInterface(read, name))],
+            Dhcp = read.Switch("dhcp"),
+            DhcpClient = ReadDhcp(read),
             Shards = read.Number("shards", 1, FlowSteering.MaxShards),
             ShutdownTimeout = read.Time("shutdown-timeout", TimeSpan.Zero, DriverSettings.LongestShutdownTimeout),
             Tap = ReadTap(read),
@@ -85,7 +87,20 @@ internal static class DriverSettingsReader
             read.Has(at + "mac") ? Optional<MacAddress>(read, at + "mac", TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01, or empty") : null,
             read.Has(at + "mtu") ? ReadMtu(read, at + "mtu") : 0,
             read.Has(at + "routes") ? read.List<GatewayRoute>(at + "routes", RouteSpec.TryParse, RouteSpec.Accepted) : [],
-            read.Has(at + "peer-address") ? read.List<IpPrefix>(at + "peer-address", OwnAddress.TryParse, OwnAddress.Accepted, orOne: true) : []);
+            read.Has(at + "peer-address") ? read.List<IpPrefix>(at + "peer-address", OwnAddress.TryParse, OwnAddress.Accepted, orOne: true) : [])
+        {
+            Dhcp = read.Has(at + "dhcp") && read.Switch(at + "dhcp"),
+        };
+    }
+
+    private static DhcpSettings ReadDhcp(SettingsReader read)
+    {
+        var (name, directory) = (read.Text("dhcp-client.hostname"), read.Text("state-directory"));
+        if (name.Length > 0 && !DhcpSettings.TryParseName(name, out _, out _))
+            throw read.Bad("dhcp-client.hostname", name, $"{DhcpSettings.AcceptedName}, or empty");
+        if (!DhcpSettings.IsDirectory(directory))
+            throw read.Bad("state-directory", directory, DhcpSettings.AcceptedDirectory);
+        return new DhcpSettings(name, read.Switch("dhcp-client.release"), read.Choice("dhcp-client.client-id", DhcpSettings.Identities), directory);
     }
 
     private static int ReadMtu(SettingsReader read, string key) =>

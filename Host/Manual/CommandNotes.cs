@@ -64,8 +64,9 @@ internal sealed record CommandNotes
                 + "the end of their streams, connections are ended or reset, and the wire closes last.",
                 "SIGHUP reads the settings again: what can change while the driver runs does, and what takes effect at the next start is named in the log. Where the terminal "
                 + "has hung up it stops the driver in order. SIGUSR1 prints the driver's counters.",
+                "With --dhcp a DHCP server gives the wire its address, routes and name servers. The driver is up before it has them, and asks again until a server answers.",
             ],
-            Files = [Settings, Link],
+            Files = [Settings, Link, ("/var/lib/tapwire", "DHCP leases of root's drivers and of the system's service, for the next start; others' are in ~/.local/state/tapwire.")],
             ExitCodes =
             [
                 ("0", "Stopped by SIGTERM."),

@@ -23,7 +23,35 @@ public sealed record DriverStatus(TimeSpan Uptime, IReadOnlyList<InterfaceStatus
 
 /// <summary>An attachment to a network.</summary>
 /// <param name="Routes">Longest prefix first, those to the addresses' own prefixes included.</param>
-public sealed record InterfaceStatus(string Name, WireStatus Wire, IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<RouteStatus> Routes);
+public sealed record InterfaceStatus(string Name, WireStatus Wire, IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<RouteStatus> Routes)
+{
+    /// <summary>Null: it has no DHCP client.</summary>
+    public LeaseStatus? Lease { get; init; }
+}
+
+/// <summary>An interface's DHCP client. Counters are totals since its start.</summary>
+/// <param name="State">As RFC 2131, Figure 5, names it, in lower case; "probing" while neighbours are asked for the address, "starting", "failed".</param>
+public sealed record LeaseStatus(string State)
+{
+    /// <summary>The leased address; null: none. So are the others.</summary>
+    public IpPrefix? Address { get; init; }
+
+    public IpAddress? Server { get; init; }
+
+    /// <summary>Until the lease ends; null: never, or there is none.</summary>
+    public TimeSpan? Expires { get; init; }
+
+    /// <summary>Until its server is asked for more time.</summary>
+    public TimeSpan? Renews { get; init; }
+
+    public long Sent { get; init; }
+
+    /// <summary>Messages that were used.</summary>
+    public long Received { get; init; }
+
+    /// <summary>Messages, or parts of them, that were not used, by reason.</summary>
+    public IReadOnlyList<KeyValuePair<string, long>> Dropped { get; init; } = [];
+}
 
 /// <param name="Gateway">Unspecified where destinations are on the link themselves.</param>
 public sealed record RouteStatus(IpPrefix Destination, IpAddress Gateway);

@@ -143,10 +143,31 @@ public static class StatusJson
             }
 
             json.WriteEndArray();
+            if (each.Lease is { } lease)
+                Write(json, lease);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
+    }
+
+    private static void Write(Utf8JsonWriter json, LeaseStatus lease)
+    {
+        json.WriteStartObject("dhcp");
+        json.WriteString("state", lease.State);
+        json.WriteString("address", lease.Address?.ToString() ?? "");
+        json.WriteString("server", lease.Server?.ToString() ?? "");
+        if (lease.Expires is { } expires)
+            json.WriteNumber("expiresSeconds", Math.Round(expires.TotalSeconds));
+        if (lease.Renews is { } renews)
+            json.WriteNumber("renewsSeconds", Math.Round(renews.TotalSeconds));
+        json.WriteNumber("sent", lease.Sent);
+        json.WriteNumber("received", lease.Received);
+        json.WriteStartObject("dropped");
+        foreach (var (reason, count) in lease.Dropped)
+            json.WriteNumber(char.ToLowerInvariant(reason[0]) + reason[1..], count);
+        json.WriteEndObject();
+        json.WriteEndObject();
     }
 
     private static void WriteAddresses(Utf8JsonWriter json, IEnumerable<IpPrefix> addresses) => WriteTexts(json, "addresses", addresses.Select(static address => address.ToString()));
