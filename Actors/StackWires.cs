@@ -75,6 +75,9 @@ internal sealed class StackWires
             case RemoveRoute remove:
                 Answer(sender, Find(remove.Interface) is { } from && _desk.Stack.RemoveRoute(remove.Destination, from.Interface) ? StackError.None : StackError.NetworkUnreachable);
                 return true;
+            case LimitMtu limit:
+                Answer(sender, Limit(limit));
+                return true;
             default:
                 return false;
         }
@@ -152,6 +155,14 @@ internal sealed class StackWires
     private NetworkInterface? Owner(AddAddress add) => add.Interface is { } name
         ? Find(name)?.Interface
         : (_all.Find(wire => wire.Interface.Addresses.Any(own => own.Contains(add.Prefix.Address))) ?? _all.FirstOrDefault())?.Interface;
+
+    private StackError Limit(LimitMtu limit)
+    {
+        if (Find(limit.Interface) is not { } wire)
+            return StackError.NoSuchDevice;
+        wire.Interface.MtuLimit = limit.Mtu;
+        return StackError.None;
+    }
 
     private void Answer(IActorRef asker, StackError error)
     {

@@ -31,8 +31,6 @@ internal sealed class DriverReload(OpenedDriver driver, ServiceManager manager, 
 
     private async Task ApplyAsync(LoadedSettings wanted, CancellationToken ending)
     {
-        foreach (var note in wanted.Notes)
-            Log.Warning("{Note:l}", note);
         var before = driver.Settings;
         var live = SettingKeys.TakeLive(before, wanted.Settings);
         var outcome = await driver.Driver.ReconfigureAsync(live, wanted.LinkUsers, ending);

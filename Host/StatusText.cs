@@ -39,6 +39,8 @@ internal static class StatusText
                 PrintGuest(guest);
         }
 
+        if (status.TryGetProperty("names", out var names))
+            PrintNames(names);
         Console.WriteLine($"connections  {status.GetProperty("connectionCount")}");
         Console.WriteLine();
         var connections = status.GetProperty("connections");
@@ -60,6 +62,16 @@ internal static class StatusText
         AnsiConsole.Write(counters);
     }
 
+    private static void PrintNames(JsonElement names)
+    {
+        var search = string.Join(", ", names.GetProperty("search").EnumerateArray());
+        Console.WriteLine($"names        {string.Join(", ", names.GetProperty("servers").EnumerateArray())}{(search.Length == 0 ? "" : $", search {search}")}: {names.GetProperty("queries")} queries, "
+            + $"{names.GetProperty("answers")} answers, {names.GetProperty("fromCache")} from the cache, {names.GetProperty("timeOuts")} time-outs, {names.GetProperty("busy")} beyond the limits");
+        var refused = names.GetProperty("refused").EnumerateObject().Where(static reason => reason.Value.GetInt64() > 0).ToList();
+        if (refused.Count > 0)
+            Console.WriteLine($"             refused: {string.Join(", ", refused.Select(static reason => $"{reason.Value} {reason.Name}"))}");
+    }
+
     private static void PrintInterface(JsonElement each)
     {
         var wire = each.GetProperty("wire");
@@ -79,6 +91,19 @@ internal static class StatusText
             return;
         foreach (var route in routes.EnumerateArray().Where(static route => route.GetProperty("gateway").GetString() is { Length: > 0 }))
             Console.WriteLine($"route        {route.GetProperty("destination")} via {route.GetProperty("gateway")}");
+        if (each.TryGetProperty("dhcp", out var lease))
+            PrintLease(lease);
+    }
+
+    private static void PrintLease(JsonElement lease)
+    {
+        var address = lease.GetProperty("address").GetString()!;
+        var expires = lease.TryGetProperty("expiresSeconds", out var seconds) ? $", expires in {TimeSpan.FromSeconds(seconds.GetDouble()):d\\.hh\\:mm\\:ss}" : "";
+        Console.WriteLine($"lease        {(address.Length == 0 ? "none" : $"{address} from {lease.GetProperty("server")}{expires}")}; {lease.GetProperty("state")}, "
+            + $"{lease.GetProperty("sent")} messages sent, {lease.GetProperty("received")} received");
+        var dropped = lease.GetProperty("dropped").EnumerateObject().ToList();
+        if (dropped.Count > 0)
+            Console.WriteLine($"             dropped: {string.Join(", ", dropped.Select(static reason => $"{reason.Value} {reason.Name}"))}");
     }
 
     /// <summary>What 'wg show' says of a peer.</summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Dhcp;
 using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
@@ -95,6 +96,12 @@ public sealed partial class NetworkStack
 
     /// <summary>The routes, longest prefix first, those of the interfaces' own prefixes included.</summary>
     public IReadOnlyList<Route> Routes => _routes.Routes;
+
+    /// <summary>Makes the socket of a DHCP client, on an interface that may have no address yet.</summary>
+    /// <returns>Null: the interface is not one of this stack's, its medium is not Ethernet, or it has such a socket already.</returns>
+    public DhcpSocket? OpenDhcp(NetworkInterface on) => _interfaces[on.Index] != on || on.Options.Medium != Medium.Ethernet || on.Dhcp is not null
+        ? null
+        : on.Dhcp = new DhcpSocket(on, _ip, _events, Counters);
 
     /// <summary>
     /// Takes all interfaces away, and drops packets that this stack has sent to itself. Connections end with <see cref="StackError.ConnectionAborted"/>; their

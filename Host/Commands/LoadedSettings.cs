@@ -11,9 +11,6 @@ namespace Tapwire.Host.Commands;
 /// <param name="LinkUsers">Ids of the users that the settings name.</param>
 internal sealed record LoadedSettings(HostConfiguration Configuration, DriverSettings Settings, LogEventLevel Level, IReadOnlyCollection<uint> LinkUsers)
 {
-    /// <summary>What of the wires' own configurations is left out, and why, in a sentence each.</summary>
-    public IReadOnlyList<string> Notes { get; init; } = [];
-
     /// <param name="link">The link's path, which overrides all settings; or null.</param>
     /// <param name="level">The log level if the command line gives none; null: the settings' level.</param>
     /// <exception cref="SettingsException">A setting is wrong, with its file and line; or settings contradict each other.</exception>
@@ -23,12 +20,12 @@ internal sealed record LoadedSettings(HostConfiguration Configuration, DriverSet
         var settings = UpCommand.Merge(configuration.Settings, parsed);
         if (link is not null)
             settings = settings with { Link = settings.Link with { Path = link } };
-        settings = WirePlans.Complete(settings, out var notes);
+        settings = WirePlans.Complete(settings);
         if (settings.Addresses.Count == 0 && !settings.AllInterfaces[0].ConfiguresItself)
             throw new SettingsException(settings.Interfaces.Count == 0
-                ? "The stack has no address; give one with --address, as in --address 10.99.0.2/24, or in tapwire.addresses; or let routers give one with --slaac."
+                ? "The stack has no address; give one with --address, as in --address 10.99.0.2/24, or in tapwire.addresses, or have it given by a DHCP server with --dhcp, or by routers with --slaac."
                 : $"The wire {settings.Wire} has no address; give it one, as in --wire {settings.Wire} --address 10.99.0.2/24, or in tapwire.addresses.");
         SettingsCheck.Check(settings);
-        return new LoadedSettings(configuration, settings, logged, settings.Link.IsOff ? [] : UserNames.Resolve(settings.Link.Users)) { Notes = notes };
+        return new LoadedSettings(configuration, settings, logged, settings.Link.IsOff ? [] : UserNames.Resolve(settings.Link.Users));
     }
 }

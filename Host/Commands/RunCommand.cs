@@ -93,6 +93,7 @@ internal static class RunCommand
             // Registered before the driver starts, because a signal would leave its device and directory behind. A signal that comes before the program is passed on later.
             using var signals = new PassedSignals();
             await using var driver = await UpCommand.OpenAsync(parsed, path, LogEventLevel.Warning);
+            await driver.AwaitLeasesAsync();
             if (netns)
                 return await NetnsRun.RunAsync(new DriverGateway(driver.Driver), file, program, NameServers(parsed, driver.Settings), parsed.Read(NetnsRun.Publish), Started);
             using var child = ProgramStart.Start(file, program, ProgramStart.Environment(path, parsed.Read(Routes), mayBypass));
@@ -116,7 +117,7 @@ internal static class RunCommand
     /// <summary>Those of the command line; where it has none, those of the wires' own configurations.</summary>
     private static IReadOnlyList<IpAddress> NameServers(ParseResult parsed, DriverSettings settings) => parsed.Read(NetnsRun.Dns) is { Count: > 0 } given
         ? given
-        : [.. settings.WireNames.SelectMany(static each => each.Servers).Where(static server => OwnAddress.Problem(server) is null)];
+        : [.. settings.WireNames.SelectMany(static each => each.Servers).Where(static server => server.IsV4)];
 
     private static void CheckNetns(ParseResult parsed, bool netns)
     {

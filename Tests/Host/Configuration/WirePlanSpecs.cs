@@ -19,11 +19,10 @@ public sealed class WirePlanSpecs : IDisposable
     [Fact]
     public void Addresses_and_routes_come_from_the_file()
     {
-        var settings = Complete("Address = 10.8.0.2/24\nDNS = 10.8.0.1, office.example", "AllowedIPs = 10.8.0.0/24, 10.77.0.0/16, 0.0.0.0/0", out var notes);
+        var settings = Complete("Address = 10.8.0.2/24\nDNS = 10.8.0.1, office.example", "AllowedIPs = 10.8.0.0/24, 10.77.0.0/16, 0.0.0.0/0");
         Assert.Equal(["10.8.0.2/24"], settings.Addresses.Select(static each => $"{each}"));
         Assert.Equal(["10.8.0.0/24 by the wire", "10.77.0.0/16 by the wire", "0.0.0.0/0 by the wire"], settings.AllInterfaces[0].AllRoutes.Select(RouteSpec.Format));
         Assert.Null(settings.Gateway);
-        Assert.Empty(notes);
         var names = Assert.Single(settings.WireNames);
         Assert.Equal((Path.GetFileNameWithoutExtension(_path), "10.8.0.1", "office.example"), (names.Interface, $"{names.Servers[0]}", names.SearchDomains[0]));
         SettingsCheck.Check(settings);
@@ -33,23 +32,17 @@ public sealed class WirePlanSpecs : IDisposable
     public void What_the_driver_was_told_itself_goes_first()
     {
         var route = RouteSpec.TryParse("10.77.0.0/16 via 10.8.0.9", out var parsed, out _) ? parsed : default;
-        var settings = Complete("Address = 10.8.0.2/24", "AllowedIPs = 10.77.0.0/16, 10.78.0.0/16", out _, settings => settings with { Addresses = [IpPrefix.Parse("10.8.0.5/24")], Routes = [route] });
+        var settings = Complete("Address = 10.8.0.2/24", "AllowedIPs = 10.77.0.0/16, 10.78.0.0/16", settings => settings with { Addresses = [IpPrefix.Parse("10.8.0.5/24")], Routes = [route] });
         Assert.Equal(["10.8.0.5/24"], settings.Addresses.Select(static each => $"{each}"));
         Assert.Equal(["10.77.0.0/16 via 10.8.0.9", "10.78.0.0/16 by the wire"], settings.Routes.Select(RouteSpec.Format));
     }
 
     [Fact]
-    public void Addresses_of_a_family_that_the_stack_has_not_are_left_out_and_said()
+    public void Both_families_are_taken()
     {
-        var settings = Complete("Address = 10.8.0.2/24, fd00::2/64", "AllowedIPs = 10.8.0.0/24, ::/0", out var notes);
-        if (OwnAddress.Problem(IpAddress.Parse("fd00::2")) is null)
-        {
-            Assert.Equal(2, settings.Addresses.Count);
-            return;
-        }
-
-        Assert.Equal(["10.8.0.2/24"], settings.Addresses.Select(static each => $"{each}"));
-        Assert.Equal([$"wg:{_path}: the address fd00::2/64 is left out: the stack has IPv4 only.", $"wg:{_path}: the network ::/0 is left out: the stack has IPv4 only."], notes);
+        var settings = Complete("Address = 10.8.0.2/24, fd00::2/64", "AllowedIPs = 10.8.0.0/24, ::/0");
+        Assert.Equal(["10.8.0.2/24", "fd00::2/64"], settings.Addresses.Select(static each => $"{each}"));
+        Assert.Equal(["10.8.0.0/24 by the wire", "::/0 by the wire"], settings.AllInterfaces[0].AllRoutes.Select(RouteSpec.Format));
     }
 
     [Theory]
@@ -57,22 +50,22 @@ public sealed class WirePlanSpecs : IDisposable
     [InlineData("Address = 10.8.0.0/24", "is the address of the network itself")]
     [InlineData("Adress = 10.8.0.2/24", "line 3: 'Adress' is no key of [Interface]")]
     public void What_is_wrong_in_the_file_is_refused(string own, string message) =>
-        Assert.Contains(message, Assert.Throws<SettingsException>(() => Complete(own, "", out _)).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.Throws<SettingsException>(() => Complete(own, "")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Routes_of_both_kinds_are_kept_when_one_of_them_changes()
     {
-        var settings = Complete("Address = 10.8.0.2/24", "AllowedIPs = 0.0.0.0/0", out _).AllInterfaces[0];
+        var settings = Complete("Address = 10.8.0.2/24", "AllowedIPs = 0.0.0.0/0").AllInterfaces[0];
         var again = settings.WithRoutes(settings.AllRoutes);
         Assert.Equal(settings.ToString(), again.ToString());
         Assert.Null(again.Gateway);
     }
 
-    private DriverSettings Complete(string own, string peer, out IReadOnlyList<string> notes, Func<DriverSettings, DriverSettings>? change = null)
+    private DriverSettings Complete(string own, string peer, Func<DriverSettings, DriverSettings>? change = null)
     {
         File.WriteAllText(_path, $"[Interface]\nPrivateKey = {Private}\n{own}\n[Peer]\nPublicKey = {Peer}\n{peer}\n");
         Libc.chmod(_path, 0x180);
         var settings = HostConfiguration.Load(null).Settings with { Wire = WireSpec.Parse($"wg:{_path}")! };
-        return WirePlans.Complete(change is null ? settings : change(settings), out notes);
+        return WirePlans.Complete(change is null ? settings : change(settings));
     }
 }
