@@ -68,9 +68,14 @@ internal static class Tampering
     /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
     public static void Repair(Span<byte> frame, int linkHeader = EthernetHeader.Length)
     {
-        if (frame.Length < linkHeader + Ipv4Header.Length || (linkHeader != 0 && BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) != EtherType.Ipv4))
+        if (frame.Length < linkHeader + Ipv4Header.Length)
             return;
         var ip = frame[linkHeader..];
+        var type = linkHeader != 0 ? BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) : ip[0] >> 4 == 6 ? EtherType.Ipv6 : EtherType.Ipv4;
+        if (type == EtherType.Ipv6)
+            RepairIpv6(ip);
+        if (type != EtherType.Ipv4)
+            return;
         var header = (ip[0] & 15) * 4;
         BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)ip.Length);
         FixIpChecksum(ip);
@@ -86,6 +91,23 @@ internal static class Tampering
         if (ip[9] == IpProtocol.Udp)
             BinaryPrimitives.WriteUInt16BigEndian(transport[4..], (ushort)transport.Length);
         var sum = ip[9] == IpProtocol.Icmp ? 0 : Checksum.PseudoHeader(source, destination, ip[9], transport.Length);
+        BinaryPrimitives.WriteUInt16BigEndian(transport[offset..], Checksum.Finish(Checksum.Sum(transport, sum)));
+    }
+
+    /// <summary>Makes length and checksum right of a packet without extension headers.</summary>
+    private static void RepairIpv6(Span<byte> ip)
+    {
+        if (ip.Length < Ipv6Header.Length + 20)
+            return;
+        BinaryPrimitives.WriteUInt16BigEndian(ip[4..], (ushort)(ip.Length - Ipv6Header.Length));
+        var transport = ip[Ipv6Header.Length..];
+        var offset = ip[6] switch { IpProtocol.Tcp => 16, IpProtocol.Udp => 6, IpProtocol.Icmpv6 => 2, _ => -1 };
+        if (offset < 0)
+            return;
+        transport.Slice(offset, 2).Clear();
+        if (ip[6] == IpProtocol.Udp)
+            BinaryPrimitives.WriteUInt16BigEndian(transport[4..], (ushort)transport.Length);
+        var sum = Checksum.PseudoHeader(IpAddress.FromBytes(ip[8..24]), IpAddress.FromBytes(ip[24..40]), ip[6], transport.Length);
         BinaryPrimitives.WriteUInt16BigEndian(transport[offset..], Checksum.Finish(Checksum.Sum(transport, sum)));
     }
 
