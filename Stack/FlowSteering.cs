@@ -10,7 +10,7 @@ namespace Tapwire.Stack;
 /// Says which shard, one of several stacks with the same addresses, a packet is for. TCP and UDP go by the local port. Ports of the ephemeral range are divided
 /// among the shards; any other port belongs to the shard that claimed it first. On a spread TCP port all shards listen, and a connection belongs to the shard
 /// whose queue received its SYN. A port with several sockets (SO_REUSEPORT) is grouped: they may be on any shards, and a keyed hash of the flow chooses among them
-/// (<see cref="SharedPorts"/>). A fragment goes by addresses, identification and protocol, since only the first one has ports: the datagram crosses over when it is whole.
+/// (<see cref="SharedPorts"/>). A fragment goes by addresses, identification and protocol, since only the first one has ports (of IPv6 without the protocol, which only the first one has, too): the datagram crosses over when it is whole.
 /// ARP goes to all shards, and everything else to shard 0. Any thread may ask.
 /// </summary>
 /// <remarks>
@@ -27,7 +27,6 @@ public sealed class FlowSteering
     private const byte Unclaimed = 0xFF;
     private const byte Spread = 0xFE;
     private const byte Grouped = 0xFD;
-    private const int PortsLength = 4;
 
     private readonly SipHash _hash;
     private readonly byte[] _tcp;
@@ -94,7 +93,7 @@ public sealed class FlowSteering
             return 0;
         return header.EtherType switch
         {
-            EtherType.Ipv4 => OwnerOfArrival(frame[EthernetHeader.Length..], here, header.Destination.IsGroup),
+            EtherType.Ipv4 or EtherType.Ipv6 => OwnerOfArrival(frame[EthernetHeader.Length..], here, header.Destination.IsGroup),
             EtherType.Arp => All,
             _ => 0,
         };
@@ -105,12 +104,12 @@ public sealed class FlowSteering
     /// <param name="here">The shard that sends the packet.</param>
     internal int OwnerOfOwn(ReadOnlySpan<byte> packet, int here)
     {
-        if (!TryReadTransport(packet, out var header, out var transport))
+        if (!SteeredPacket.TryRead(packet, out var header) || header.IsFragment)
             return 0;
-        var owner = Owner(header.Protocol, transport[2..]);
+        var owner = Owner(header.Protocol, header.Transport[2..]);
         if (owner == Spread)
-            return (int)(_hash.TableHash((ulong)header.Destination << 32 | header.Source, BinaryPrimitives.ReadUInt32BigEndian(transport)) % (uint)Shards);
-        return owner == Grouped ? OwnerInGroup(header.Protocol == IpProtocol.Tcp ? Tcp : Udp, Local(header, transport), Remote(header, transport), here) : owner;
+            return (int)(HashOf(header.Destination, header.Source, BinaryPrimitives.ReadUInt32BigEndian(header.Transport)) % (uint)Shards);
+        return owner == Grouped ? OwnerInGroup(header.Protocol == IpProtocol.Tcp ? Tcp : Udp, header.Receiver, header.Sender, here) : owner;
     }
 
     /// <summary>The shard that a packet off the wire is for, or <see cref="All"/>.</summary>
@@ -119,20 +118,20 @@ public sealed class FlowSteering
     /// <param name="isToGroup">The frame is for many hosts: every socket on the port gets a copy.</param>
     internal int OwnerOfArrival(ReadOnlySpan<byte> packet, int here, bool isToGroup = false)
     {
-        if (Ipv4View.TryParse(packet, out var ip) && ip.IsFragment)
-            return (int)(_hash.TableHash((ulong)ip.Destination << 32 | ip.Source, (uint)ip.Identification << 8 | ip.Protocol) % (uint)Shards);
-        if (!TryReadTransport(packet, out var header, out var transport))
+        if (!SteeredPacket.TryRead(packet, out var header))
             return 0;
-        if (header.Protocol == IpProtocol.Icmp)
-            return OwnerOfIcmp(transport);
-        var owner = Owner(header.Protocol, transport[2..]);
+        if (header.IsFragment)
+            return (int)(HashOf(header.Destination, header.Source, (ulong)header.Identification << 8 | (header.Source.IsV4 ? header.Protocol : 0u)) % (uint)Shards);
+        if (header.IsIcmp)
+            return OwnerOfIcmp(header);
+        var owner = Owner(header.Protocol, header.Transport[2..]);
         return owner switch
         {
             Spread => here,
             // The shard itself looks whether it has the connection, and if not, whose it may be.
             Grouped when header.Protocol == IpProtocol.Tcp => here,
             Grouped when isToGroup => All,
-            Grouped => OwnerInGroup(Udp, Local(header, transport), Remote(header, transport), here),
+            Grouped => OwnerInGroup(Udp, header.Receiver, header.Sender, here),
             _ => owner,
         };
     }
@@ -143,44 +142,32 @@ public sealed class FlowSteering
         return owner == PortHolders.Nobody ? otherwise : owner;
     }
 
-    private uint HashOf(IpEndpoint local, IpEndpoint remote) =>
-        (uint)_hash.TableHash((ulong)local.Address.V4 << 32 | remote.Address.V4, (ulong)remote.Port << 16 | local.Port);
+    private uint HashOf(IpEndpoint local, IpEndpoint remote) => HashOf(local.Address, remote.Address, (ulong)remote.Port << 16 | local.Port);
 
-    private static IpEndpoint Local(in Ipv4View header, ReadOnlySpan<byte> transport) =>
-        new(IpAddress.FromV4(header.Destination), BinaryPrimitives.ReadUInt16BigEndian(transport[2..]));
-
-    private static IpEndpoint Remote(in Ipv4View header, ReadOnlySpan<byte> transport) =>
-        new(IpAddress.FromV4(header.Source), BinaryPrimitives.ReadUInt16BigEndian(transport));
-
-    /// <summary>An ICMP error belongs to the shard that sent the quoted packet.</summary>
-    private int OwnerOfIcmp(ReadOnlySpan<byte> message)
+    private uint HashOf(IpAddress local, IpAddress remote, ulong flow)
     {
-        if (!Icmpv4View.TryParse(message, out var icmp) || !IsError(icmp.Type) || !TryReadTransport(message[Icmpv4Header.Length..], out var quoted, out var transport))
+        if (local.IsV4)
+            return (uint)_hash.TableHash((ulong)local.V4 << 32 | remote.V4, flow);
+        var (localHigh, localLow) = local.Halves;
+        var (remoteHigh, remoteLow) = remote.Halves;
+        return (uint)_hash.TableHash(localHigh, localLow, remoteHigh, remoteLow, flow);
+    }
+
+    /// <summary>An ICMP error belongs to the shard that sent the quoted packet; what neighbour discovery says, all want to know.</summary>
+    private int OwnerOfIcmp(in SteeredPacket message)
+    {
+        if (message.Protocol == IpProtocol.Icmpv6 && Icmpv6Type.IsNeighborDiscovery(message.Transport[0]))
+            return All;
+        if (!message.IsIcmpError || !SteeredPacket.TryRead(message.Transport[Icmpv4Header.Length..], out var quoted) || quoted.Transport.IsEmpty)
             return 0;
-        var owner = Owner(quoted.Protocol, transport);
+        var owner = Owner(quoted.Protocol, quoted.Transport);
         return owner switch
         {
             Spread => All,
             Grouped when quoted.Protocol == IpProtocol.Tcp => All,
-            Grouped => OwnerInGroup(Udp, Remote(quoted, transport), Local(quoted, transport), 0), // we have sent it: its source is our end
+            Grouped => OwnerInGroup(Udp, quoted.Sender, quoted.Receiver, 0), // we have sent it: its source is our end
             _ => owner,
         };
-    }
-
-    private static bool IsError(byte type) => type is Icmpv4Type.DestinationUnreachable or Icmpv4Type.TimeExceeded or Icmpv4Type.ParameterProblem;
-
-    /// <summary>Finds the ports, which the first fragment of a datagram has: an ICMP error may quote it.</summary>
-    private static bool TryReadTransport(ReadOnlySpan<byte> packet, out Ipv4View header, out ReadOnlySpan<byte> transport)
-    {
-        transport = default;
-        if (!Ipv4View.TryParse(packet, out header) || header.Version != 4 || header.FragmentOffset != 0 || header.HeaderLength < Ipv4Header.Length
-            || packet.Length < header.HeaderLength + PortsLength)
-        {
-            return false;
-        }
-
-        transport = packet[header.HeaderLength..];
-        return true;
     }
 
     /// <param name="port">Bytes that begin with the local port.</param>

@@ -12,7 +12,7 @@ namespace Tapwire.Stack;
 /// A TCP/IP stack with any number of interfaces, without I/O: frames, time and socket calls go in; frames and socket events come out. One owner calls it, from
 /// one thread at a time; it calls nobody back.
 /// </summary>
-public sealed class NetworkStack
+public sealed partial class NetworkStack
 {
     /// <summary>Interfaces that a stack may have at once.</summary>
     public const int MaxInterfaces = InterfaceTable.Capacity;
@@ -32,6 +32,7 @@ public sealed class NetworkStack
     private readonly HashSet<IpAddress> _moved = [];
     private readonly IpLayer _ip;
     private readonly Ipv4Input _ipv4;
+    private readonly Ipv6Input _ipv6;
     private readonly FragmentTable _fragments;
 
     /// <param name="pool">Where buffers for frames and data are rented.</param>
@@ -54,11 +55,12 @@ public sealed class NetworkStack
         var errors = new IcmpErrors(options.Icmp, _ip, random, Counters);
         Udp = new UdpLayer(options.Udp, _ip, _interfaces.Addresses, errors, _events, random, Counters, options.Shard);
         Tcp = new TcpLayer(options.Tcp, _ip, _events, _timers, random, Counters.Tcp, options.Shard, shared);
-        Icmp = new IcmpLayer(options.Icmp, _ip, Udp, Tcp, _events, random, Counters);
+        Icmp = new IcmpLayer(options.Icmp, _ip, _interfaces, Udp, Tcp, _events, random, Counters);
         if (options.Forwarding is not null)
             Udp.Forwarder = Icmp.Forwarder = Tcp.Passive.Forwarder = Forwarder = new StackForwarder(options.Forwarding, Tcp, Icmp, errors, _ip, _events, Counters);
         _fragments = new FragmentTable(options.Fragments, pool, _timers, errors, Counters);
         _ipv4 = new Ipv4Input(_interfaces, Icmp, errors, _fragments, _ip, Udp, Tcp, Counters);
+        _ipv6 = new Ipv6Input(_interfaces, Icmp, errors, _fragments, _ip, Udp, Tcp, Counters);
     }
 
     public StackOptions Options { get; }
@@ -93,105 +95,6 @@ public sealed class NetworkStack
     /// <summary>The routes, longest prefix first, those of the interfaces' own prefixes included.</summary>
     public IReadOnlyList<Route> Routes => _routes.Routes;
 
-    /// <summary>Adds an interface, without an address yet.</summary>
-    /// <returns>Null: there are <see cref="MaxInterfaces"/> already.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
-    public NetworkInterface? AddInterface(InterfaceOptions options)
-    {
-        options.Validate();
-        var index = _interfaces.FreeIndex();
-        if (index < 0)
-            return null;
-        var added = new NetworkInterface((byte)index, options, _pool, Counters);
-        if (Options.Forwarding is { } forwarding)
-            added.Own.OwnAllBut(forwarding.Guest);
-        added.Framing = options.Medium == Medium.Ip
-            ? new RawIpFraming(added.Egress, Counters)
-            : new EthernetFraming(added, Options.Neighbors, _pool, _routes, _timers, _random, Counters, speaks: Options.Shard is null or { Index: 0 });
-        _interfaces.Add(added);
-        _ip.Changed();
-        return added;
-    }
-
-    /// <summary>
-    /// Takes an interface away with its addresses and routes. Connections on it end with <see cref="StackError.ConnectionAborted"/>, and their peers are sent a
-    /// reset as far as the egress queue has room. Sockets bound to its addresses end likewise; listeners and sockets of all addresses stay. Frames that wait
-    /// for the wire can still be taken from it.
-    /// </summary>
-    /// <returns>False: the interface is not one of this stack's, or no longer.</returns>
-    public bool RemoveInterface(NetworkInterface removed, Instant now)
-    {
-        if (_interfaces[removed.Index] != removed)
-            return false;
-        while (removed.Addresses.Count != 0)
-            Remove(removed.Addresses[^1].Address, removed, tellsPeers: true, now);
-        _routes.RemoveAll(removed);
-        removed.Framing.ForgetNeighbors();
-        _fragments.Forget(removed);
-        _interfaces.Remove(removed);
-        _ip.Changed();
-        return true;
-    }
-
-    /// <summary>Gives an interface an address and the route to its prefix, and announces it there (RFC 5227, 2.3).</summary>
-    /// <returns>None; AddressInUse: an interface of this stack has it already; InvalidArgument: no host can have it; AddressFamilyNotSupported.</returns>
-    public StackError AddAddress(NetworkInterface to, IpPrefix address, Instant now)
-    {
-        var host = address.Address;
-        if (!host.IsV4)
-            return StackError.AddressFamilyNotSupported;
-        if (host.IsUnspecified || host.IsMulticast || host.IsLimitedBroadcast || host == address.Broadcast)
-            return StackError.InvalidArgument;
-        if (!_interfaces.Addresses.TryAdd(address))
-            return StackError.AddressInUse;
-        to.Own.TryAdd(address);
-        _routes.Set(address, IpAddress.Unspecified, to);
-        _ip.Changed();
-        to.Framing.AddressAdded(host, now);
-        return StackError.None;
-    }
-
-    /// <summary>Takes an address away from the interface that has it. Connections bound to it end with <see cref="StackError.ConnectionAborted"/>.</summary>
-    /// <returns>False: no interface has it.</returns>
-    public bool RemoveAddress(IpAddress address, Instant now)
-    {
-        if (_interfaces.OwnerOf(address) is not { } from)
-            return false;
-        Remove(address, from, tellsPeers: false, now);
-        return true;
-    }
-
-    /// <summary>Adds a route, or replaces the one to the same destination by the same interface.</summary>
-    /// <param name="gateway">A neighbour on-link; unspecified when the destinations are on-link themselves.</param>
-    /// <param name="by">Where packets leave; null: by the interface with the gateway on-link, or by the first one if no interface has it.</param>
-    /// <returns>None; NetworkUnreachable: the gateway is not on-link, or there is no such interface; InvalidArgument: the gateway is one of the stack's own
-    /// addresses or cannot be a host's; AddressFamilyNotSupported.</returns>
-    public StackError AddRoute(IpPrefix destination, IpAddress gateway, NetworkInterface? by = null)
-    {
-        if (!destination.Address.IsV4 || (!gateway.IsUnspecified && !gateway.IsV4))
-            return StackError.AddressFamilyNotSupported;
-        if (!gateway.IsUnspecified && _interfaces.Addresses.KindOf(gateway) != AddressKind.Other)
-            return StackError.InvalidArgument;
-        by ??= Interfaces.FirstOrDefault(each => !gateway.IsUnspecified && _routes.IsOnLink(gateway, each)) ?? Interfaces.FirstOrDefault();
-        if (by is null || _interfaces[by.Index] != by || (!gateway.IsUnspecified && !_routes.IsOnLink(gateway, by)))
-            return StackError.NetworkUnreachable;
-        _routes.Set(destination, gateway, by);
-        _ip.Changed();
-        return StackError.None;
-    }
-
-    /// <summary>Removes a route that <see cref="AddRoute"/> has added. Routes of an interface's own prefixes go with their addresses.</summary>
-    /// <param name="by">The interface of the route; null: of every interface.</param>
-    /// <returns>False: there is no such route.</returns>
-    public bool RemoveRoute(IpPrefix destination, NetworkInterface? by = null)
-    {
-        var removed = false;
-        foreach (var each in by is null ? Interfaces : [by])
-            removed |= _routes.Remove(destination, onLink: false, each) || (!HasPrefix(each, destination) && _routes.Remove(destination, onLink: true, each));
-        _ip.Changed();
-        return removed;
-    }
-
     /// <summary>
     /// Takes all interfaces away, and drops packets that this stack has sent to itself. Connections end with <see cref="StackError.ConnectionAborted"/>; their
     /// peers are sent nothing. The events of that, and the frames of the interfaces, can still be taken. Sockets stay until their owners close them.
@@ -225,12 +128,20 @@ public sealed class NetworkStack
         Counters.InBytes += frame.TotalLength;
         frame = Own(frame);
         var delivery = from.Framing.Receive(frame, now);
-        if (delivery != FrameDelivery.Consumed)
-            _ipv4.Receive(frame, from, delivery, now);
+        switch (delivery)
+        {
+            case FrameDelivery.Ipv4 or FrameDelivery.Ipv4Group:
+                _ipv4.Receive(frame, from, delivery, now);
+                break;
+            case FrameDelivery.Ipv6 or FrameDelivery.Ipv6Group:
+                _ipv6.Receive(frame, from, delivery, now);
+                GiveUpDuplicates(from, now);
+                break;
+        }
     }
 
     /// <summary>Receives a packet that a sibling gave away by <see cref="TryDequeueCrossing"/>.</summary>
-    public void ReceiveCrossing(PacketBuffer packet, int shardsTried, Instant now) => _ipv4.ReceiveLoopback(packet, now, shardsTried);
+    public void ReceiveCrossing(PacketBuffer packet, int shardsTried, Instant now) => ReceiveOwn(packet, now, shardsTried);
 
     /// <summary>Runs due timers, delivers packets to own addresses, and lets sockets send while their interfaces have room. Work per call is bounded.</summary>
     public void Poll(Instant now)
@@ -257,7 +168,7 @@ public sealed class NetworkStack
             while (budget > 0 && _ip.TryTakeLoopback(out var packet))
             {
                 budget--;
-                _ipv4.ReceiveLoopback(Own(packet), now);
+                ReceiveOwn(Own(packet), now);
             }
 
             Tcp.Turns.Run(now);
@@ -305,21 +216,14 @@ public sealed class NetworkStack
     /// <summary>Takes the next socket that has events.</summary>
     public bool TryDequeueEvent([NotNullWhen(true)] out StackSocket? socket, out SocketEvents events) => _events.TryDequeue(out socket, out events);
 
-    private void Remove(IpAddress address, NetworkInterface from, bool tellsPeers, Instant now)
+    /// <summary>Receives a packet that is known to be good.</summary>
+    private void ReceiveOwn(PacketBuffer packet, Instant now, int shardsTried = 0)
     {
-        // The address is still there during this call, so that resets can be sent from it.
-        Tcp.AddressRemoved(address, tellsPeers, now);
-        Udp.AddressRemoved(address);
-        _interfaces.Addresses.TryRemove(address, out _);
-        from.Own.TryRemove(address, out var prefix);
-        if (!HasPrefix(from, prefix))
-            _routes.Remove(prefix, onLink: true, from);
-        _ip.Changed();
-        from.Framing.AddressRemoved(address);
+        if (packet.Length > 0 && packet.Span[0] >> 4 == 6)
+            _ipv6.ReceiveLoopback(packet, now, shardsTried);
+        else
+            _ipv4.ReceiveLoopback(packet, now, shardsTried);
     }
-
-    private static bool HasPrefix(NetworkInterface owner, IpPrefix prefix) =>
-        owner.Addresses.Any(p => p.Length == prefix.Length && p.Network == prefix.Network);
 
     /// <summary>Makes a stack's own random numbers, and those that it shares with its siblings. In a stack without siblings both are the same.</summary>
     private static (KeyedRandom Own, KeyedRandom Shared) Numbers(ReadOnlySpan<byte> secret, StackShard? shard)

@@ -68,6 +68,32 @@ public sealed class StackCounters
 
     /// <summary>ARP packets of another station that claims one of this stack's addresses (RFC 5227, 2.4).</summary>
     public long ArpAddressConflicts;
+
+    // IPv6 neighbour discovery
+    public long NdpInSolicits;
+    public long NdpInAdvertisements;
+    public long NdpOutSolicits;
+    public long NdpOutAdvertisements;
+
+    /// <summary>Messages whose hop limit is not 255, which may come from beyond the link (RFC 4861, 6.1, 7.1, 8.1).</summary>
+    public long NdpBadHopLimit;
+
+    /// <summary>Messages that are too short, have a bad code, address or option, or came in fragments (RFC 6980).</summary>
+    public long NdpBadFormat;
+
+    /// <summary>Solicitations of other stations' addresses.</summary>
+    public long NdpNotForUs;
+
+    /// <summary>Advertisements that nobody asked for.</summary>
+    public long NdpUnsolicited;
+
+    /// <summary>Messages of other stations that have, or want, one of this stack's addresses.</summary>
+    public long NdpAddressConflicts;
+
+    /// <summary>Own addresses given up because another station has them (RFC 4862, 5.4).</summary>
+    public long NdpDuplicateAddresses;
+
+    // Neighbours of both families
     public long NeighborUnreachable;
     public long NeighborQueueOverflow;
     public long NeighborTableOverflow;
@@ -108,7 +134,12 @@ public sealed class StackCounters
     /// <summary>Unicast packets that came in a link-layer broadcast (RFC 1122, 3.3.6).</summary>
     public long IpInLinkBroadcast;
     public long IpInUnknownProtos;
-    public long Ip6InUnsupported;
+
+    /// <summary>IPv6 packets whose extension headers are cut short, or are more than honest senders make.</summary>
+    public long Ip6InBadChain;
+
+    /// <summary>IPv6 packets with an extension header or an option that this stack refuses.</summary>
+    public long Ip6InHdrErrors;
 
     // Reassembly
 

@@ -26,6 +26,9 @@ public enum Segmentation : byte
 
     /// <summary>No device's work: the egress queue cuts the packet into IPv4 fragments, with <see cref="OffloadNote.SegmentSize"/> bytes of IP payload each.</summary>
     Ipv4Fragments,
+
+    /// <summary>As <see cref="Ipv4Fragments"/>, of IPv6: the packet has a fragment header behind its IP header.</summary>
+    Ipv6Fragments,
 }
 
 /// <summary>

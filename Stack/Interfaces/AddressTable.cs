@@ -18,8 +18,24 @@ internal enum AddressKind : byte
     Multicast,
 }
 
+/// <summary>What else there is to know of an own address.</summary>
+[Flags]
+internal enum AddressFlags : byte
+{
+    None,
+
+    /// <summary>Duplicate address detection has not finished (RFC 4862, 5.4). The address is optimistic (RFC 4429): it is used, but overrides nobody's neighbour table.</summary>
+    Optimistic = 1,
+
+    /// <summary>Its preferred lifetime is over: new connections come from another one if there is one (RFC 4862, 5.5.4).</summary>
+    Deprecated = 2,
+
+    /// <summary>A random address that is used for some time (RFC 8981).</summary>
+    Temporary = 4,
+}
+
 /// <summary>The addresses of one interface, or of all, with their prefixes. Comparing one by one is cheaper for a few addresses; many are hashed.</summary>
-/// <param name="hasLoopback">127.0.0.0/8 is the stack's own, as on the loopback interface of a host (RFC 1122, 3.2.1.3): never an interface's, so that nothing on a wire reaches it.</param>
+/// <param name="hasLoopback">127.0.0.0/8 and ::1 are the stack's own, as on the loopback interface of a host (RFC 1122, 3.2.1.3): never an interface's, so that nothing on a wire reaches it.</param>
 internal sealed class AddressTable(bool hasLoopback = false)
 {
     private const int ScanLimit = 4;
@@ -29,6 +45,7 @@ internal sealed class AddressTable(bool hasLoopback = false)
     private IpAddress[] _scanned = [];
     private AddressKind[] _scannedKinds = [];
     private IpAddress? _guest;
+    private Dictionary<IpAddress, AddressFlags>? _flags;
 
     /// <summary>In the order in which they were added.</summary>
     public IReadOnlyList<IpPrefix> Prefixes => _prefixes;
@@ -46,7 +63,7 @@ internal sealed class AddressTable(bool hasLoopback = false)
             return AddressKind.Multicast;
         if (address.IsLimitedBroadcast)
             return AddressKind.Broadcast;
-        if (hasLoopback && address.IsV4 && address.IsLoopback)
+        if (hasLoopback && address.IsLoopback)
             return AddressKind.Own;
         if (scanned.Length == 0 && _kinds.TryGetValue(address, out var kind))
             return kind;
@@ -76,13 +93,44 @@ internal sealed class AddressTable(bool hasLoopback = false)
         if (index < 0)
             return false;
         _prefixes.RemoveAt(index);
+        _flags?.Remove(address);
         Index();
         return true;
     }
 
-    /// <summary>The source address towards a neighbour: the one with the longest prefix that contains the neighbour, else the first of its family.</summary>
+    public AddressFlags FlagsOf(IpAddress address) => _flags is null ? AddressFlags.None : _flags.GetValueOrDefault(address);
+
+    /// <param name="address">One of the table's.</param>
+    public void SetFlags(IpAddress address, AddressFlags flags)
+    {
+        if (flags == AddressFlags.None)
+            _flags?.Remove(address);
+        else
+            (_flags ??= [])[address] = flags;
+    }
+
+    /// <summary>An own address is one of the group's: the all-nodes groups (RFC 4291, 2.7.1), and the solicited-node groups of own addresses.</summary>
+    public bool IsOwnGroup(IpAddress group)
+    {
+        var (high, low) = group.Halves;
+        // ff01::1 is all nodes of an interface.
+        if (low == 1 && (high == IpAddress.AllNodes.Halves.High || high == 0xFF01_0000_0000_0000))
+            return _prefixes.Exists(p => p.Address.IsV6);
+        foreach (var prefix in _prefixes)
+        {
+            if (prefix.Address.IsV6 && prefix.Address.SolicitedNode == group)
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>The source address towards a destination, by the rules of <see cref="AddressSelection"/>; of IPv4 the one with the longest prefix that contains the destination, else
+    /// the first.</summary>
     public IpAddress SourceTowards(IpAddress neighbor)
     {
+        if (neighbor.IsV6)
+            return AddressSelection.SourceTowards(neighbor, this);
         var best = IpAddress.Unspecified;
         var length = -1;
         foreach (var prefix in _prefixes)

@@ -6,7 +6,7 @@ using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Interfaces;
 
-/// <summary>Ethernet: demultiplexes frames, and frames packets for resolved neighbours (RFC 894, RFC 1112 6.4).</summary>
+/// <summary>Ethernet: demultiplexes frames, and frames packets for resolved neighbours (RFC 894, RFC 1112 6.4, RFC 2464).</summary>
 internal sealed class EthernetFraming : Framing, INeighborOutput
 {
     private readonly MacAddress _own;
@@ -14,6 +14,7 @@ internal sealed class EthernetFraming : Framing, INeighborOutput
     private readonly StackCounters _counters;
     private readonly NeighborTable _neighbors;
     private readonly ArpProtocol _arp;
+    private readonly NeighborDiscovery _discovery;
 
     /// <param name="speaks">See <see cref="ArpProtocol"/>.</param>
     public EthernetFraming(
@@ -24,6 +25,7 @@ internal sealed class EthernetFraming : Framing, INeighborOutput
         _counters = counters;
         _neighbors = new NeighborTable(neighbors, this, timers, random, counters);
         _arp = new ArpProtocol(owner, pool, routes, _neighbors, timers, counters, speaks);
+        _discovery = new NeighborDiscovery(owner, neighbors, pool, routes, _neighbors, timers, random, counters, speaks);
     }
 
     public override int HeaderLength => EthernetHeader.Length;
@@ -51,7 +53,7 @@ internal sealed class EthernetFraming : Framing, INeighborOutput
                 frame.Release();
                 return FrameDelivery.Consumed;
             case EtherType.Ipv6:
-                return Drop(frame, ref _counters.Ip6InUnsupported);
+                return destination.IsGroup ? FrameDelivery.Ipv6Group : FrameDelivery.Ipv6;
             case EtherType.Vlan or EtherType.ServiceVlan:
                 return Drop(frame, ref _counters.EthernetVlanTagged);
             default:
@@ -67,7 +69,7 @@ internal sealed class EthernetFraming : Framing, INeighborOutput
                 Transmit(packet, MacAddress.Broadcast);
                 break;
             case AddressKind.Multicast:
-                Transmit(packet, new MacAddress(0x0100_5E00_0000UL | (nextHop.V4 & 0x7F_FFFF)));
+                Transmit(packet, MacAddress.OfGroup(nextHop));
                 break;
             default:
                 _neighbors.Send(packet, nextHop, now);
@@ -77,9 +79,29 @@ internal sealed class EthernetFraming : Framing, INeighborOutput
 
     public override void ConfirmReachable(IpAddress nextHop, Instant now) => _neighbors.ConfirmReachable(nextHop, now);
 
-    public override void AddressAdded(IpAddress address, Instant now) => _arp.Announce(address, now);
+    public override void AddressAdded(IpAddress address, Instant now)
+    {
+        if (address.IsV4)
+            _arp.Announce(address, now);
+        else
+            _discovery.AddressAdded(address, now);
+    }
 
-    public override void AddressRemoved(IpAddress address) => _arp.StopAnnouncing(address);
+    public override void AddressRemoved(IpAddress address)
+    {
+        if (address.IsV4)
+            _arp.StopAnnouncing(address);
+        else
+            _discovery.AddressRemoved(address);
+    }
+
+    public override bool ReceiveNeighborDiscovery(ReadOnlySpan<byte> message, in IpReceiveInfo info, Instant now)
+    {
+        _discovery.Receive(message, info, now);
+        return true;
+    }
+
+    public override bool TryTakeDuplicate(out IpAddress address, out MacAddress holder) => _discovery.TryTakeDuplicate(out address, out holder);
 
     public override bool TryTakeUndeliverable([NotNullWhen(true)] out PacketBuffer? packet) => _neighbors.TryTakeUndeliverable(out packet);
 
@@ -89,11 +111,18 @@ internal sealed class EthernetFraming : Framing, INeighborOutput
 
     public void Transmit(PacketBuffer packet, MacAddress destination)
     {
-        new EthernetHeader(destination, _own, EtherType.Ipv4).Emit(packet.Prepend(EthernetHeader.Length));
+        var type = packet.Span[0] >> 4 == 4 ? EtherType.Ipv4 : EtherType.Ipv6;
+        new EthernetHeader(destination, _own, type).Emit(packet.Prepend(EthernetHeader.Length));
         _egress.Enqueue(packet);
     }
 
-    public void Solicit(IpAddress target, MacAddress? knownAddress) => _arp.Request(target, knownAddress ?? MacAddress.Broadcast);
+    public void Solicit(IpAddress target, MacAddress? knownAddress)
+    {
+        if (target.IsV4)
+            _arp.Request(target, knownAddress ?? MacAddress.Broadcast);
+        else
+            _discovery.Solicit(target, knownAddress);
+    }
 
     private static FrameDelivery Drop(PacketBuffer frame, ref long counter)
     {

@@ -16,6 +16,12 @@ internal enum FrameDelivery
 
     /// <summary>The buffer now begins with an IPv4 packet that was sent to a group of stations.</summary>
     Ipv4Group,
+
+    /// <summary>The buffer now begins with an IPv6 packet that was sent to this station alone.</summary>
+    Ipv6,
+
+    /// <summary>The buffer now begins with an IPv6 packet that was sent to a group of stations.</summary>
+    Ipv6Group,
 }
 
 /// <summary>The medium of an interface: removes the frame header from what it receives, and frames packets for a next hop.</summary>
@@ -36,8 +42,22 @@ internal abstract class Framing
     {
     }
 
+    /// <summary>The interface has a new address: announces it, or looks whether another station has it.</summary>
     public virtual void AddressAdded(IpAddress address, Instant now)
     {
+    }
+
+    /// <summary>Receives a message of IPv6 neighbour discovery, which only a medium with neighbours has.</summary>
+    /// <param name="message">The ICMPv6 message, its checksum verified.</param>
+    /// <returns>False: the medium has no neighbours.</returns>
+    public virtual bool ReceiveNeighborDiscovery(ReadOnlySpan<byte> message, in IpReceiveInfo info, Instant now) => false;
+
+    /// <summary>Takes an own address that another station has, too (RFC 4862, 5.4.5): it must not be used.</summary>
+    public virtual bool TryTakeDuplicate(out IpAddress address, out MacAddress holder)
+    {
+        address = default;
+        holder = default;
+        return false;
     }
 
     public virtual void AddressRemoved(IpAddress address)

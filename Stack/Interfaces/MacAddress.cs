@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Interfaces;
 
@@ -16,9 +17,17 @@ public readonly record struct MacAddress : ISpanParsable<MacAddress>
     /// <summary>The I/G bit is set: a multicast address, or the broadcast address.</summary>
     public bool IsGroup => (Value >> 40 & 1) != 0;
 
+    /// <summary>The address of the stations in a multicast group (RFC 1112, 6.4; RFC 2464, 7).</summary>
+    public static MacAddress OfGroup(IpAddress group) => group.IsV4
+        ? new MacAddress(0x0100_5E00_0000UL | (group.V4 & 0x7F_FFFF))
+        : new MacAddress(0x3333_0000_0000UL | (uint)group.Halves.Low);
+
     /// <param name="bytes">At least 6 bytes in network order.</param>
     public static MacAddress FromBytes(ReadOnlySpan<byte> bytes) => new(
         (ulong)bytes[0] << 40 | (ulong)bytes[1] << 32 | (ulong)bytes[2] << 24 | (ulong)bytes[3] << 16 | (ulong)bytes[4] << 8 | bytes[5]);
+
+    /// <summary>The link-local address with the modified EUI-64 of this one as its interface identifier (RFC 4291, 2.5.6 and appendix A).</summary>
+    public IpAddress LinkLocal => IpAddress.FromHalves(0xFE80_0000_0000_0000, ((Value >> 24) << 40 | 0xFF_FE00_0000 | (Value & 0xFF_FFFF)) ^ 0x0200_0000_0000_0000);
 
     /// <summary>Writes 6 bytes in network order.</summary>
     public void CopyTo(Span<byte> destination)

@@ -10,12 +10,13 @@ internal sealed class RawIpFraming(EgressQueue egress, StackCounters counters) :
 
     public override FrameDelivery Receive(PacketBuffer frame, Instant now)
     {
-        if (frame.Length > 0 && frame.Span[0] >> 4 == 4)
+        var version = frame.Length > 0 ? frame.Span[0] >> 4 : 0;
+        if (version == 4)
             return FrameDelivery.Ipv4;
+        if (version == 6)
+            return FrameDelivery.Ipv6;
         if (frame.Length == 0)
             counters.IpInTruncated++;
-        else if (frame.Span[0] >> 4 == 6)
-            counters.Ip6InUnsupported++;
         else
             counters.IpInBadVersion++;
         frame.Release();

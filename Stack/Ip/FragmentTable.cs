@@ -6,7 +6,7 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Ip;
 
 /// <summary>
-/// Makes datagrams whole from their fragments (RFC 791, 3.2; RFC 815; RFC 1122, 3.3.2). Memory is bounded in all and for each sender (<see cref="FragmentOptions"/>); the oldest
+/// Makes datagrams whole from their fragments (RFC 791, 3.2; RFC 815; RFC 1122, 3.3.2; RFC 8200, 4.5). Memory is bounded in all and for each sender (<see cref="FragmentOptions"/>); the oldest
 /// datagram gives way. A datagram of which a fragment overlaps another one is dropped, as in IPv6 (RFC 5722) and Linux: honest senders make no such fragments.
 /// </summary>
 internal sealed class FragmentTable(FragmentOptions options, BufferPool pool, TimerWheel timers, IcmpErrors errors, StackCounters counters)
@@ -40,7 +40,7 @@ internal sealed class FragmentTable(FragmentOptions options, BufferPool pool, Ti
     /// <summary>Once memory is exhausted, fragments are dropped.</summary>
     public MemoryLevel MemoryLevel { get; set; }
 
-    /// <summary>Takes a fragment over.</summary>
+    /// <summary>Takes an IPv4 fragment over.</summary>
     /// <param name="packet">Begins with a valid IPv4 header; may have the frame's padding at its end.</param>
     /// <param name="info">The same header.</param>
     /// <returns>The whole packet, its IP header first, if this fragment completes it. Its transport checksum has been verified by nobody. Otherwise null.</returns>
@@ -51,10 +51,32 @@ internal sealed class FragmentTable(FragmentOptions options, BufferPool pool, Ti
             return Drop(packet, ref counters.IpReasmMalformed);
         if (MemoryLevel == MemoryLevel.Exhausted)
             return Drop(packet, ref counters.IpReasmMemErrors);
-        var key = new FragmentKey(info.Source, info.Destination, header.Identification, header.Protocol, info.Interface);
-        var start = header.FragmentOffset;
-        var isLast = !header.MoreFragments;
         packet.Truncate(header.TotalLength);
+        return Add(packet, info, new Fragment(header.Identification, header.Protocol, header.FragmentOffset, !header.MoreFragments, 0), now);
+    }
+
+    /// <summary>Takes an IPv6 fragment over.</summary>
+    /// <param name="packet">Begins with a valid IPv6 header, and ends with the packet.</param>
+    /// <param name="info">The same header; its length is that of all headers, the fragment header included.</param>
+    /// <param name="nextHeaderAt">The offset of the byte that announces the fragment header.</param>
+    /// <returns>As for IPv4. The whole packet has no fragment header.</returns>
+    public PacketBuffer? AddV6(PacketBuffer packet, in IpReceiveInfo info, in Ipv6FragmentHeader header, int nextHeaderAt, Instant now)
+    {
+        counters.IpReasmReqds++;
+        var length = packet.Length - info.HeaderLength;
+        if (length <= 0 || IsTiny(header.NextHeader, header.Offset, length))
+            return Drop(packet, ref counters.IpReasmMalformed);
+        if (MemoryLevel == MemoryLevel.Exhausted)
+            return Drop(packet, ref counters.IpReasmMemErrors);
+        return Add(packet, info, new Fragment(header.Identification, header.NextHeader, header.Offset, !header.MoreFragments, nextHeaderAt), now);
+    }
+
+    private PacketBuffer? Add(PacketBuffer packet, in IpReceiveInfo info, in Fragment fragment, Instant now)
+    {
+        // In IPv6 the first fragment alone says what protocol the datagram is of (RFC 8200, 4.5).
+        var key = new FragmentKey(info.Source, info.Destination, fragment.Identification, info.Source.IsV4 ? fragment.Protocol : Ipv6Extension.Fragment, info.Interface);
+        var start = fragment.Offset;
+        var isLast = fragment.IsLast;
         packet = pool.Fit(packet);
         packet.TrimStart(info.HeaderLength);
         var end = start + packet.Length;
@@ -76,6 +98,8 @@ internal sealed class FragmentTable(FragmentOptions options, BufferPool pool, Ti
         if (!TryCharge(datagram, packet.Capacity + FragmentOverhead))
             return GiveUp(datagram, packet, ref counters.IpReasmEvicted);
         datagram.Insert(packet, index, start, end, isLast, info);
+        if (start == 0)
+            (datagram.Protocol, datagram.NextHeaderAt) = (fragment.Protocol, fragment.NextHeaderAt);
         datagram.Ecn |= (byte)(1 << (info.TrafficClass & EcnField.Mask));
         return datagram.IsComplete ? Complete(datagram) : null;
     }
@@ -104,14 +128,18 @@ internal sealed class FragmentTable(FragmentOptions options, BufferPool pool, Ti
     {
         counters.IpReasmTimeout++;
         counters.IpReasmFails++;
-        if (datagram.First is { } first && MayAnswer(datagram.Key.Protocol, first.Span))
+        if (datagram.First is { } first && MayAnswer(datagram.Protocol, first.Span))
             errors.SendReassemblyTimeExceeded(first, datagram.Info, now);
         Remove(datagram);
     }
 
-    /// <summary>RFC 1122, 3.2.2: no error about an ICMP error.</summary>
-    private static bool MayAnswer(byte protocol, ReadOnlySpan<byte> transport) =>
-        protocol != IpProtocol.Icmp || (Icmpv4View.TryParse(transport, out var icmp) && icmp.Type is Icmpv4Type.Echo or Icmpv4Type.EchoReply);
+    /// <summary>RFC 1122, 3.2.2 and RFC 4443, 2.4(e): no error about an ICMP error.</summary>
+    private static bool MayAnswer(byte protocol, ReadOnlySpan<byte> transport) => protocol switch
+    {
+        IpProtocol.Icmp => Icmpv4View.TryParse(transport, out var icmp) && icmp.Type is Icmpv4Type.Echo or Icmpv4Type.EchoReply,
+        IpProtocol.Icmpv6 => Icmpv6View.TryParse(transport, out var icmp) && !Icmpv6Type.IsErrorOrRedirect(icmp.Type),
+        _ => true,
+    };
 
     private static bool IsMalformed(in Ipv4View header)
     {
@@ -119,8 +147,10 @@ internal sealed class FragmentTable(FragmentOptions options, BufferPool pool, Ti
         var offset = header.FragmentOffset;
         if (length == 0 || (header.MoreFragments && length % 8 != 0) || header.HeaderLength + offset + length > ushort.MaxValue)
             return true;
-        return header.Protocol == IpProtocol.Tcp && (offset == 0 ? length < LeastTcp : offset < LeastTcp);
+        return IsTiny(header.Protocol, offset, length);
     }
+
+    private static bool IsTiny(byte protocol, int offset, int length) => protocol == IpProtocol.Tcp && (offset == 0 ? length < LeastTcp : offset < LeastTcp);
 
     private FragmentedDatagram Begin(in FragmentKey key, Instant now)
     {
@@ -163,9 +193,11 @@ internal sealed class FragmentTable(FragmentOptions options, BufferPool pool, Ti
     /// <summary>Makes the whole packet, in the header of the first fragment.</summary>
     private PacketBuffer? Complete(FragmentedDatagram datagram)
     {
-        var header = datagram.Info.HeaderLength;
+        var isV4 = datagram.Info.Source.IsV4;
+        var received = datagram.Info.HeaderLength;
+        var header = isV4 ? received : received - Ipv6FragmentHeader.Length;
         var length = header + datagram.Length;
-        if (length > ushort.MaxValue)
+        if (length - (isV4 ? 0 : Ipv6Header.Length) > ushort.MaxValue)
             return GiveUp(datagram, null, ref counters.IpReasmMalformed);
         var ecn = datagram.Ecn;
         // RFC 3168, 5.3: a mark of congestion must not get lost, and fragments that can be marked do not come with others that cannot.
@@ -175,14 +207,15 @@ internal sealed class FragmentTable(FragmentOptions options, BufferPool pool, Ti
         var whole = pool.Rent(length, BufferPool.HeaderRoom);
         whole.Interface = datagram.Key.Interface;
         var first = datagram.First!;
-        first.Prepend(header);
+        first.Prepend(received);
         var bytes = whole.Append(length);
         first.Span[..header].CopyTo(bytes);
-        first.TrimStart(header);
+        first.TrimStart(received);
         datagram.CopyTo(bytes[header..]);
-        if ((ecn & Congested) != 0)
-            bytes[Ipv4Field.TrafficClass] |= EcnField.Experienced;
-        Ipv4Header.Refit(bytes[..header], length, offset: 0, hasMore: false);
+        if (isV4)
+            Ipv4Header.Refit(bytes[..header], length, offset: 0, hasMore: false, (ecn & Congested) != 0);
+        else
+            Ipv6FragmentHeader.Undo(bytes, length, datagram.NextHeaderAt, datagram.Protocol, (ecn & Congested) != 0);
         Remove(datagram);
         counters.IpReasmOKs++;
         return whole;
@@ -224,4 +257,8 @@ internal sealed class FragmentTable(FragmentOptions options, BufferPool pool, Ti
         packet.Release();
         return null;
     }
+
+    /// <param name="Protocol">Of the whole datagram.</param>
+    /// <param name="NextHeaderAt">Of IPv6: the offset of the byte that announces the fragment header.</param>
+    private readonly record struct Fragment(uint Identification, byte Protocol, int Offset, bool IsLast, int NextHeaderAt);
 }

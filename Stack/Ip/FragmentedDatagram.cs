@@ -54,6 +54,12 @@ internal sealed class FragmentedDatagram(FragmentTable table) : Timer
     /// <summary>The ECN fields that its fragments had, a bit for each of the four values.</summary>
     public byte Ecn { get; set; }
 
+    /// <summary>What the first fragment says that the whole is of, once that has arrived.</summary>
+    public byte Protocol { get; set; }
+
+    /// <summary>Of IPv6: the offset of the byte that announces the first fragment's fragment header.</summary>
+    public int NextHeaderAt { get; set; }
+
     /// <summary>The header of the first fragment, once that has arrived.</summary>
     public IpReceiveInfo Info { get; private set; }
 

@@ -48,14 +48,12 @@ public sealed class IcmpEchoSocket : StackSocket
 
     /// <summary>Sends one echo request, in fragments if it is longer than the path takes.</summary>
     /// <param name="payload">Copied.</param>
-    /// <returns>None; NetworkUnreachable; MessageTooLong above <see cref="MaxPayload"/>; NoBufferSpace while egress is full; AddressFamilyNotSupported;
+    /// <returns>None; NetworkUnreachable; MessageTooLong above <see cref="MaxPayload"/>; NoBufferSpace while egress is full;
     /// InvalidArgument for a group address or a closed socket.</returns>
     public StackError Send(IpAddress destination, ushort sequence, ReadOnlySpan<byte> payload, Instant now)
     {
         if (_closed || _ip.Addresses.KindOf(destination) is AddressKind.Broadcast or AddressKind.Multicast)
             return StackError.InvalidArgument;
-        if (!destination.IsV4)
-            return StackError.AddressFamilyNotSupported;
         var error = _ip.Route(destination, IpAddress.Unspecified, out var route);
         if (error != StackError.None)
             return error;
@@ -67,7 +65,11 @@ public sealed class IcmpEchoSocket : StackSocket
         var length = Icmpv4Header.Length + payload.Length;
         var packet = _ip.Pool.Rent(length, BufferPool.HeaderRoom);
         payload.CopyTo(packet.Append(length)[Icmpv4Header.Length..]);
-        Icmpv4Header.EchoRequest(Identifier, sequence).Emit(packet.Span);
+        var isV4 = destination.IsV4;
+        if (isV4)
+            Icmpv4Header.EchoRequest(Identifier, sequence).Emit(packet.Span);
+        else
+            Icmpv6Header.EchoRequest(Identifier, sequence).Emit(packet.Span);
         Remember(new Request(sequence, destination, now));
         _counters.IcmpOutEchos++;
         _ip.Send(
@@ -76,9 +78,9 @@ public sealed class IcmpEchoSocket : StackSocket
             {
                 Source = route.Source,
                 Destination = destination,
-                Protocol = IpProtocol.Icmp,
+                Protocol = isV4 ? IpProtocol.Icmp : IpProtocol.Icmpv6,
                 HopLimit = HopLimit,
-                ChecksumOffset = -1,
+                ChecksumOffset = isV4 ? -1 : Icmpv6Header.ChecksumOffset,
                 Fragmentation = Fragmentation.Avoided,
                 Mtu = _icmp.MtuTo(destination, route.Mtu, now),
             },

@@ -27,6 +27,9 @@ internal enum IcmpErrorKind
     /// <summary>A filter forbids it.</summary>
     AdminProhibited,
 
+    /// <summary>A policy of a router refuses it (RFC 4443, 3.1), which Linux tells apart from <see cref="AdminProhibited"/> for IPv6 only.</summary>
+    Forbidden,
+
     /// <summary>The hop limit ran out, or reassembly took too long.</summary>
     TimeExceeded,
 
@@ -47,7 +50,7 @@ internal readonly record struct IcmpErrorReport(IcmpErrorKind Kind, IpAddress Fr
 /// <summary>Translates ICMP errors into the errors of sockets.</summary>
 internal static class IcmpErrorKinds
 {
-    /// <summary>The errno values of Linux (icmp_err_convert, and for the last three tcp_v4_err).</summary>
+    /// <summary>The errno values of Linux (icmp_err_convert, icmpv6_err_convert, and for the last three tcp_v4_err).</summary>
     public static StackError ToStackError(this IcmpErrorKind kind) => kind switch
     {
         IcmpErrorKind.NetworkUnreachable => StackError.NetworkUnreachable,
@@ -58,6 +61,7 @@ internal static class IcmpErrorKinds
         IcmpErrorKind.PortUnreachable => StackError.ConnectionRefused,
         IcmpErrorKind.PacketTooBig => StackError.MessageTooLong,
         IcmpErrorKind.ParameterProblem => StackError.ProtocolError,
+        IcmpErrorKind.Forbidden => StackError.AccessDenied,
         IcmpErrorKind.HostUnreachable or IcmpErrorKind.AdminProhibited or IcmpErrorKind.TimeExceeded => StackError.HostUnreachable,
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
     };

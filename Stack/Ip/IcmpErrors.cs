@@ -12,14 +12,17 @@ internal sealed class IcmpErrors(IcmpOptions options, IIpOutput ip, KeyedRandom 
     /// <summary>The whole error fits 576 bytes, which every host takes (RFC 1812, 4.3.2.3).</summary>
     public const int MaxQuote = 576 - Ipv4Header.Length - Icmpv4Header.Length;
 
+    /// <summary>The whole error fits the least MTU of IPv6 (RFC 4443, 2.4(c)).</summary>
+    public const int MaxQuoteV6 = Ipv6Header.MinimumMtu - Ipv6Header.Length - Icmpv6Header.Length;
+
     // Tokens are half errors; an error takes one to three of them, two on average.
     private TokenBucket _bucket = new(2 * options.ErrorsPerSecond, 2 * options.ErrorBurst);
 
     /// <param name="packet">The refused packet, trimmed to its transport header; stays the caller's.</param>
-    /// <param name="code">One of <see cref="Icmpv4Unreachable"/>.</param>
+    /// <param name="code">One of <see cref="Icmpv4Unreachable"/>; about an IPv6 packet the code of ICMPv6 with that meaning is sent.</param>
     public void SendUnreachable(PacketBuffer packet, in IpReceiveInfo info, byte code, Instant now)
     {
-        if (Send(packet, info, Icmpv4Header.Unreachable(code), now))
+        if (info.Source.IsV4 ? Send(packet, info, Icmpv4Header.Unreachable(code), now) : SendV6(packet, info, Icmpv6Header.Unreachable(CodeV6(code)), now))
             counters.IcmpOutDestUnreachs++;
     }
 
@@ -27,14 +30,16 @@ internal sealed class IcmpErrors(IcmpOptions options, IIpOutput ip, KeyedRandom 
     /// <param name="mtu">What fits, in bytes (RFC 1191, 4).</param>
     public void SendFragmentationNeeded(PacketBuffer packet, in IpReceiveInfo info, int mtu, Instant now)
     {
-        if (Send(packet, info, Icmpv4Header.TooBig((ushort)Math.Clamp(mtu, 0, ushort.MaxValue)), now))
+        if (info.Source.IsV4
+            ? Send(packet, info, Icmpv4Header.TooBig((ushort)Math.Clamp(mtu, 0, ushort.MaxValue)), now)
+            : SendV6(packet, info, Icmpv6Header.TooBig((uint)mtu), now))
             counters.IcmpOutDestUnreachs++;
     }
 
     /// <param name="first">The first fragment of a datagram whose others have not come, trimmed to its transport header; stays the caller's.</param>
     public void SendReassemblyTimeExceeded(PacketBuffer first, in IpReceiveInfo info, Instant now)
     {
-        if (Send(first, info, Icmpv4Header.ReassemblyTimeExceeded(), now))
+        if (info.Source.IsV4 ? Send(first, info, Icmpv4Header.ReassemblyTimeExceeded(), now) : SendV6(first, info, Icmpv6Header.ReassemblyTimeExceeded(), now))
             counters.IcmpOutTimeExcds++;
     }
 
@@ -45,28 +50,70 @@ internal sealed class IcmpErrors(IcmpOptions options, IIpOutput ip, KeyedRandom 
             counters.IcmpOutParmProbs++;
     }
 
+    /// <summary>Refuses an IPv6 packet (RFC 4443, 3.4). A message about an unknown option may answer a packet to a group (2.4(e.3)).</summary>
+    /// <param name="code">One of <see cref="Icmpv6ParameterProblem"/>.</param>
+    /// <param name="pointer">Offset of the bad byte in the packet.</param>
+    public void SendParameterProblemV6(PacketBuffer packet, in IpReceiveInfo info, byte code, int pointer, Instant now)
+    {
+        if (SendV6(packet, info, Icmpv6Header.ParameterProblem(code, (uint)pointer), now, mayAnswerGroup: code == Icmpv6ParameterProblem.Option))
+            counters.IcmpOutParmProbs++;
+    }
+
     private bool Send(PacketBuffer packet, in IpReceiveInfo info, in Icmpv4Header header, Instant now)
     {
-        if (info.ToGroup || info.HeaderLength == 0)
+        if (info.ToGroup || info.HeaderLength == 0 || !MaySend(now))
             return false;
-        // The cost is random, so that an observer who counts the remaining answers learns nothing exact (as on Linux since SAD DNS, 2020).
-        if (!_bucket.TryTake(now, 1 + random.Next(3)))
-        {
-            counters.IcmpOutRateLimited++;
-            return false;
-        }
-
-        // The IP header was only trimmed: it still precedes the transport header.
-        packet.Prepend(info.HeaderLength);
-        var quoted = packet.Span[..Math.Min(packet.Length, MaxQuote)];
-        var error = ip.Pool.Rent(Icmpv4Header.Length + quoted.Length, BufferPool.HeaderRoom);
-        quoted.CopyTo(error.Append(Icmpv4Header.Length + quoted.Length)[Icmpv4Header.Length..]);
+        var error = Quote(packet, info, MaxQuote);
         header.Emit(error.Span);
-        packet.TrimStart(info.HeaderLength);
         ip.Send(
             error,
             new IpSendInfo { Source = info.Destination, Destination = info.Source, Protocol = IpProtocol.Icmp, ChecksumOffset = -1 },
             now);
         return true;
+    }
+
+    private bool SendV6(PacketBuffer packet, in IpReceiveInfo info, in Icmpv6Header header, Instant now, bool mayAnswerGroup = false)
+    {
+        if ((info.ToGroup && !mayAnswerGroup) || info.HeaderLength == 0 || info.Source.IsUnspecified || info.Source.IsMulticast)
+            return false;
+        var source = info.ToGroup ? ip.SourceOn(info.Interface, info.Source) : info.Destination;
+        if (source.IsUnspecified || !MaySend(now))
+            return false;
+        var error = Quote(packet, info, MaxQuoteV6);
+        header.Emit(error.Span);
+        ip.Send(
+            error,
+            new IpSendInfo { Source = source, Destination = info.Source, Protocol = IpProtocol.Icmpv6, ChecksumOffset = Icmpv6Header.ChecksumOffset },
+            now);
+        return true;
+    }
+
+    /// <summary>The code of ICMPv6 that Linux takes for the same error (icmpv6_err_convert).</summary>
+    private static byte CodeV6(byte code) => code switch
+    {
+        Icmpv4Unreachable.Network => Icmpv6Unreachable.NoRoute,
+        Icmpv4Unreachable.Port or Icmpv4Unreachable.Protocol => Icmpv6Unreachable.Port,
+        Icmpv4Unreachable.Prohibited => Icmpv6Unreachable.Prohibited,
+        _ => Icmpv6Unreachable.Address,
+    };
+
+    private bool MaySend(Instant now)
+    {
+        // The cost is random, so that an observer who counts the remaining answers learns nothing exact (as on Linux since SAD DNS, 2020).
+        if (_bucket.TryTake(now, 1 + random.Next(3)))
+            return true;
+        counters.IcmpOutRateLimited++;
+        return false;
+    }
+
+    /// <summary>Makes an error without its header: the beginning of the refused packet, whose IP header was only trimmed and still precedes the transport header.</summary>
+    private PacketBuffer Quote(PacketBuffer packet, in IpReceiveInfo info, int most)
+    {
+        packet.Prepend(info.HeaderLength);
+        var quoted = packet.Span[..Math.Min(packet.Length, most)];
+        var error = ip.Pool.Rent(Icmpv4Header.Length + quoted.Length, BufferPool.HeaderRoom);
+        quoted.CopyTo(error.Append(Icmpv4Header.Length + quoted.Length)[Icmpv4Header.Length..]);
+        packet.TrimStart(info.HeaderLength);
+        return error;
     }
 }

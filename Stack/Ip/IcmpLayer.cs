@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Forwarding;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
@@ -8,7 +9,7 @@ using Tapwire.Stack.Udp;
 namespace Tapwire.Stack.Ip;
 
 /// <summary>ICMP (RFC 792, RFC 1122 3.2.2): answers echo requests, takes errors to the transports that they concern, and serves echo sockets.</summary>
-public sealed class IcmpLayer
+public sealed partial class IcmpLayer
 {
     /// <summary>The least MTU that IPv4 allows (RFC 791, 3.2): a "too big" below it is invalid.</summary>
     private const int LeastMtu = 68;
@@ -18,6 +19,7 @@ public sealed class IcmpLayer
 
     private readonly IcmpOptions _options;
     private readonly IpLayer _ip;
+    private readonly InterfaceTable _interfaces;
     private readonly UdpLayer _udp;
     private readonly TcpLayer _tcp;
     private readonly SocketEventQueue _events;
@@ -26,10 +28,11 @@ public sealed class IcmpLayer
     private readonly Dictionary<ushort, IcmpEchoSocket> _sockets = [];
 
     internal IcmpLayer(
-        IcmpOptions options, IpLayer ip, UdpLayer udp, TcpLayer tcp, SocketEventQueue events, KeyedRandom random, StackCounters counters)
+        IcmpOptions options, IpLayer ip, InterfaceTable interfaces, UdpLayer udp, TcpLayer tcp, SocketEventQueue events, KeyedRandom random, StackCounters counters)
     {
         _options = options;
         _ip = ip;
+        _interfaces = interfaces;
         _udp = udp;
         _tcp = tcp;
         _events = events;
@@ -94,6 +97,12 @@ public sealed class IcmpLayer
     /// <param name="packet">Begins with its IP header; stays the caller's.</param>
     internal void NextHopUnreachable(PacketBuffer packet, Instant now)
     {
+        if (packet.Length > 0 && packet.Span[0] >> 4 == 6)
+        {
+            NextHopUnreachableV6(packet, now);
+            return;
+        }
+
         if (!Ipv4View.TryParse(packet.Span, out var header))
             return;
         var info = new IpReceiveInfo(
@@ -111,8 +120,7 @@ public sealed class IcmpLayer
     internal void Answer(PacketBuffer packet, in IpReceiveInfo info, Instant now)
     {
         var checksum = Checksum.Update(BinaryPrimitives.ReadUInt16BigEndian(packet.Span[2..]), Icmpv4Type.Echo << 8, Icmpv4Type.EchoReply << 8);
-        if (!packet.IsExclusive || packet.Headroom < IpLayer.HeaderRoom)
-            packet = Copy(packet);
+        packet = Writable(packet);
         packet.Span[0] = Icmpv4Type.EchoReply;
         BinaryPrimitives.WriteUInt16BigEndian(packet.Span[2..], checksum);
         _counters.IcmpOutEchoReps++;
@@ -125,14 +133,17 @@ public sealed class IcmpLayer
                 Protocol = IpProtocol.Icmp,
                 TrafficClass = info.TrafficClass,
                 ChecksumOffset = -1,
-                Fragmentation = packet.Length + Ipv4Header.Length > UdpLayer.LeastPathMtu ? Fragmentation.Allowed : Fragmentation.Avoided,
+                Fragmentation = packet.Length + Ipv4Header.Length > PathMtuCache.LeastV4 ? Fragmentation.Allowed : Fragmentation.Avoided,
                 Mtu = MtuTo(info.Source, ushort.MaxValue, now),
             },
             now);
     }
 
-    private PacketBuffer Copy(PacketBuffer packet)
+    /// <summary>The packet itself if it can become an answer in place, else a copy; takes it over.</summary>
+    private PacketBuffer Writable(PacketBuffer packet)
     {
+        if (packet.IsExclusive && packet.Headroom >= IpLayer.HeaderRoom)
+            return packet;
         var copy = _ip.Pool.Rent(packet.Length, BufferPool.HeaderRoom);
         packet.Span.CopyTo(copy.Append(packet.Length));
         packet.Release();
@@ -217,10 +228,10 @@ public sealed class IcmpLayer
             case IpProtocol.Udp:
                 _udp.ErrorReceived(sent, transport, report, now);
                 break;
-            case IpProtocol.Icmp when Icmpv4View.TryParse(transport, out var echo) && echo.Type == Icmpv4Type.Echo
+            case IpProtocol.Icmp or IpProtocol.Icmpv6 when Icmpv4View.TryParse(transport, out var echo) && echo.Type is Icmpv4Type.Echo or Icmpv6Type.EchoRequest
                 && _sockets.TryGetValue(echo.Identifier, out var socket):
                 if (socket.Refused(report.From, sent.Destination, echo.Sequence, report.Kind.ToStackError(), now) && report.Kind == IcmpErrorKind.PacketTooBig)
-                    _udp.PathMtu.Set(sent.Destination, Math.Max(report.Mtu, UdpLayer.LeastPathMtu), now);
+                    _udp.PathMtu.Set(sent.Destination, Math.Max(report.Mtu, PathMtuCache.LeastTo(sent.Destination)), now);
                 break;
             default:
                 _counters.IcmpInBadQuotes++;

@@ -13,6 +13,12 @@ public readonly struct IpAddress : IEquatable<IpAddress>, IComparable<IpAddress>
 {
     private const ulong MappedPrefix = 0x0000_FFFF_0000_0000;
 
+    /// <summary>The upper half of ff02::/64.</summary>
+    private const ulong LinkScopeGroup = 0xFF02_0000_0000_0000;
+
+    /// <summary>The lower half of ff02::1:ff00:0/104.</summary>
+    private const ulong SolicitedNodePrefix = 0x0000_0001_FF00_0000;
+
     private readonly ulong _high;
     private readonly ulong _low;
 
@@ -30,6 +36,15 @@ public readonly struct IpAddress : IEquatable<IpAddress>, IComparable<IpAddress>
 
     /// <summary>127.0.0.1.</summary>
     public static readonly IpAddress LoopbackV4 = FromV4(0x7F00_0001);
+
+    /// <summary>::1.</summary>
+    public static readonly IpAddress LoopbackV6 = new(0, 1);
+
+    /// <summary>ff02::1, all nodes of a link (RFC 4291, 2.7.1).</summary>
+    public static readonly IpAddress AllNodes = new(LinkScopeGroup, 1);
+
+    /// <summary>ff02::2, all routers of a link.</summary>
+    public static readonly IpAddress AllRouters = new(LinkScopeGroup, 2);
 
     /// <summary>255.255.255.255.</summary>
     public static readonly IpAddress BroadcastV4 = FromV4(uint.MaxValue);
@@ -53,11 +68,23 @@ public readonly struct IpAddress : IEquatable<IpAddress>, IComparable<IpAddress>
     /// <summary>127.0.0.0/8 or ::1.</summary>
     public bool IsLoopback => IsV4 ? V4 >> 24 == 127 : _high == 0 && _low == 1;
 
+    /// <summary>fe80::/10: means something on one link only (RFC 4291, 2.5.6).</summary>
+    public bool IsLinkLocal => _high >> 54 == 0x3FA;
+
+    /// <summary>The loopback address of this one's family.</summary>
+    public IpAddress LoopbackOfFamily => IsV4 ? LoopbackV4 : LoopbackV6;
+
+    /// <summary>The group in which every host with this IPv6 address is asked for it (RFC 4291, 2.7.1).</summary>
+    public IpAddress SolicitedNode => new(LinkScopeGroup, SolicitedNodePrefix | (_low & 0xFF_FFFF));
+
     /// <summary>4 or 16.</summary>
     public int Length => IsV4 ? 4 : 16;
 
     /// <summary>An IPv4 address from a number in host order: 10.0.0.1 is 0x0A000001.</summary>
     public static IpAddress FromV4(uint address) => new(0, MappedPrefix | address);
+
+    /// <summary>An address from its two halves, as in <see cref="Halves"/>.</summary>
+    public static IpAddress FromHalves(ulong high, ulong low) => new(high, low);
 
     /// <summary>An address from 4 or 16 bytes in network order.</summary>
     /// <exception cref="ArgumentException">Any other length.</exception>

@@ -15,13 +15,16 @@ public readonly record struct CrossingPacket(PacketBuffer Packet, int Shard, int
 /// stack. What is too long for the path is marked to be cut into fragments by the <see cref="EgressQueue"/>.</summary>
 internal sealed class IpLayer : IIpOutput
 {
-    /// <summary>MTU towards own addresses: the largest IP packet, as on Linux's lo.</summary>
+    /// <summary>MTU towards own addresses: the largest IPv4 packet, as on Linux's lo.</summary>
     private const int LoopbackMtu = 65535;
+
+    /// <summary>The largest IPv6 packet, whose length field does not count the header.</summary>
+    private const int LargestV6 = Ipv6Header.Length + ushort.MaxValue;
 
     private readonly StackOptions _options;
     private readonly InterfaceTable _interfaces;
     private readonly StackCounters _counters;
-    private readonly Ipv4Identifications _identifications;
+    private readonly IpIdentifications _identifications;
     private BufferQueue _loopback;
     private readonly Queue<CrossingPacket> _crossing = new();
     private Hop _hop;
@@ -33,7 +36,7 @@ internal sealed class IpLayer : IIpOutput
         _options = options;
         _interfaces = interfaces;
         _counters = counters;
-        _identifications = new Ipv4Identifications(identifications, options.Shard?.Index ?? 0, options.Shard?.Steering.Shards ?? 1);
+        _identifications = new IpIdentifications(identifications, options.Shard?.Index ?? 0, options.Shard?.Steering.Shards ?? 1);
         Pool = pool;
         Routes = routes;
     }
@@ -46,7 +49,7 @@ internal sealed class IpLayer : IIpOutput
     public RouteTable Routes { get; }
 
     /// <summary>Headroom that a packet needs in front of its transport header.</summary>
-    public static int HeaderRoom => EthernetHeader.Length + Ipv4Header.Length;
+    public static int HeaderRoom => EthernetHeader.Length + Ipv6Header.Length + Ipv6FragmentHeader.Length;
 
     public bool HasLoopback => !_loopback.IsEmpty;
 
@@ -105,11 +108,12 @@ internal sealed class IpLayer : IIpOutput
         }
 
         var egress = hop.Egress;
-        var payloadLength = packet.TotalLength;
-        var length = payloadLength + Ipv4Header.Length;
-        var mtu = egress is null ? LoopbackMtu : info.SegmentSize != 0 ? egress.SuperFrame : info.Mtu == 0 ? egress.Mtu : Math.Min(info.Mtu, egress.Mtu);
+        var isV4 = info.Destination.IsV4;
+        var length = packet.TotalLength + (isV4 ? Ipv4Header.Length : Ipv6Header.Length);
+        var largest = isV4 ? LoopbackMtu : LargestV6;
+        var mtu = egress is null ? largest : info.SegmentSize != 0 ? egress.SuperFrame : info.Mtu == 0 ? egress.Mtu : Math.Min(info.Mtu, egress.Mtu);
         var isCut = length > mtu;
-        if (isCut && (info.Fragmentation == Fragmentation.Forbidden || length > LoopbackMtu))
+        if (isCut && (info.Fragmentation == Fragmentation.Forbidden || length > largest))
         {
             Drop(packet, ref _counters.IpOutTooBig);
             return;
@@ -121,6 +125,18 @@ internal sealed class IpLayer : IIpOutput
             packet.Offload.Checksum = ChecksumState.Verified;
         else if (info.ChecksumOffset >= 0)
             PutChecksum(packet, info, egress, egress.Options.ChecksumOffload && !isCut);
+        if (isV4)
+            EmitV4(packet, info, isCut, mtu);
+        else
+            EmitV6(packet, info, isCut, mtu);
+        if (egress is null)
+            SendToOwn(packet);
+        else
+            egress.Framing.Send(packet, hop.NextHop, hop.Kind, now);
+    }
+
+    private void EmitV4(PacketBuffer packet, in IpSendInfo info, bool isCut, int mtu)
+    {
         if (isCut)
         {
             packet.Offload.Segmentation = Segmentation.Ipv4Fragments;
@@ -138,12 +154,32 @@ internal sealed class IpLayer : IIpOutput
             TrafficClass = info.TrafficClass,
             Identification = dontFragment ? (ushort)0 : _identifications.Next(info.Source, info.Destination, info.Protocol),
             DontFragment = dontFragment,
-            PayloadLength = (ushort)payloadLength,
+            PayloadLength = (ushort)packet.TotalLength,
         }.Emit(packet.Prepend(Ipv4Header.Length));
-        if (egress is null)
-            SendToOwn(packet);
-        else
-            egress.Framing.Send(packet, hop.NextHop, hop.Kind, now);
+    }
+
+    private void EmitV6(PacketBuffer packet, in IpSendInfo info, bool isCut, int mtu)
+    {
+        var nextHeader = info.Protocol;
+        if (isCut)
+        {
+            packet.Offload.Segmentation = Segmentation.Ipv6Fragments;
+            packet.Offload.SegmentSize = (ushort)((mtu - Ipv6Header.Length - Ipv6FragmentHeader.Length) & ~7);
+            new Ipv6FragmentHeader(info.Protocol, 0, true, _identifications.NextV6(info.Source, info.Destination)).Emit(packet.Prepend(Ipv6FragmentHeader.Length));
+            nextHeader = Ipv6Extension.Fragment;
+        }
+
+        new Ipv6Header
+        {
+            Source = info.Source,
+            Destination = info.Destination,
+            NextHeader = nextHeader,
+            HopLimit = info.HopLimit == 0 ? _options.HopLimit : info.HopLimit,
+            TrafficClass = info.TrafficClass,
+            FlowLabel = info.FlowLabel,
+            // Of a packet that is cut the fragments say it.
+            PayloadLength = (ushort)packet.TotalLength,
+        }.Emit(packet.Prepend(Ipv6Header.Length));
     }
 
     public IpAddress? NextHop(IpAddress destination, IpAddress source) =>
@@ -194,7 +230,7 @@ internal sealed class IpLayer : IIpOutput
         }
 
         hop = default;
-        if (destination.IsUnspecified || !destination.IsV4)
+        if (destination.IsUnspecified)
             return false;
         var by = source.IsUnspecified ? null : _interfaces.OwnerOf(source);
         var kind = Addresses.KindOf(destination);
@@ -204,7 +240,7 @@ internal sealed class IpLayer : IIpOutput
         if (kind == AddressKind.Own)
         {
             // As in Linux, the source towards 127.0.0.0/8 is 127.0.0.1.
-            hop = new Hop(destination, destination.IsLoopback ? IpAddress.LoopbackV4 : destination, kind, null);
+            hop = new Hop(destination, destination.IsLoopback ? destination.LoopbackOfFamily : destination, kind, null);
         }
         else if (Routes.TryFind(destination, by, out var nextHop, out var preferred, out var egress))
         {
@@ -232,7 +268,7 @@ internal sealed class IpLayer : IIpOutput
         if (!offload)
         {
             var checksum = Checksum.Finish(Checksum.Sum(packet, 0, sum));
-            // Zero means "none" in UDP; its complement is the same number (RFC 768).
+            // Zero means "none" in UDP; its complement is the same number (RFC 768; RFC 8200, 8.1).
             if (checksum == 0 && info.Protocol == IpProtocol.Udp)
                 checksum = 0xFFFF;
             BinaryPrimitives.WriteUInt16BigEndian(packet.Span[info.ChecksumOffset..], checksum);
@@ -241,14 +277,16 @@ internal sealed class IpLayer : IIpOutput
 
         var transport = packet.Span;
         BinaryPrimitives.WriteUInt16BigEndian(transport[info.ChecksumOffset..], (ushort)sum);
-        var start = egress.Framing.HeaderLength + Ipv4Header.Length;
+        var isV4 = info.Destination.IsV4;
+        var ipHeader = isV4 ? Ipv4Header.Length : Ipv6Header.Length;
+        var start = egress.Framing.HeaderLength + ipHeader;
         ref var note = ref packet.Offload;
         note.Checksum = ChecksumState.Partial;
         note.ChecksumStart = (ushort)start;
         note.ChecksumOffset = (ushort)info.ChecksumOffset;
-        if (info.SegmentSize == 0 || packet.TotalLength + Ipv4Header.Length <= egress.Mtu)
+        if (info.SegmentSize == 0 || packet.TotalLength + ipHeader <= egress.Mtu)
             return;
-        note.Segmentation = Segmentation.TcpV4;
+        note.Segmentation = isV4 ? Segmentation.TcpV4 : Segmentation.TcpV6;
         note.SegmentSize = (ushort)info.SegmentSize;
         note.HeaderLength = (ushort)(start + TcpField.LengthOf(transport[TcpField.DataOffset]));
         note.Ecn = (transport[TcpField.Flags] & (byte)TcpFlags.Cwr) != 0;

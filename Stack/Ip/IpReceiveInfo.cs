@@ -14,6 +14,9 @@ internal readonly record struct IpReceiveInfo(
     /// <summary>The packet came whole, and no router was allowed to fragment it.</summary>
     public bool DontFragment { get; init; }
 
+    /// <summary>The packet came in fragments.</summary>
+    public bool IsReassembled { get; init; }
+
     /// <summary>The index of the interface that received the packet, or <see cref="Interfaces.InterfaceTable.Loopback"/>.</summary>
     public byte Interface { get; init; }
 

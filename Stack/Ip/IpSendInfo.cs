@@ -16,6 +16,9 @@ internal readonly record struct IpSendInfo
 
     public byte TrafficClass { get; init; }
 
+    /// <summary>Of an IPv6 packet, 0..0xFFFFF: one number for each flow, which nobody can guess (RFC 6437).</summary>
+    public uint FlowLabel { get; init; }
+
     /// <summary>Offset of the 16-bit checksum in the transport header. The field is zero; the IP layer fills it in, or leaves it to the device. Negative: no
     /// checksum is wanted.</summary>
     public required int ChecksumOffset { get; init; }

@@ -20,12 +20,14 @@ internal sealed class RouteTable(InterfaceTable interfaces)
     public bool TryFind(IpAddress destination, NetworkInterface? by, out IpAddress nextHop, out IpAddress source, out NetworkInterface egress)
     {
         var (high, low) = destination.Halves;
+        var isV4 = destination.IsV4;
         foreach (ref readonly var hop in _hops.AsSpan())
         {
-            if ((high & hop.MaskHigh) == hop.High && (low & hop.MaskLow) == hop.Low && (by is null || by == hop.Interface))
+            if ((high & hop.MaskHigh) == hop.High && (low & hop.MaskLow) == hop.Low && hop.IsV4 == isV4 && (by is null || by == hop.Interface))
             {
                 nextHop = hop.OnLink ? destination : hop.Gateway;
-                source = hop.Source;
+                // Towards a host behind a gateway, an IPv6 address of another scope than the gateway's is the right one.
+                source = isV4 ? hop.Source : hop.Interface.Own.SourceTowards(destination);
                 egress = hop.Interface;
                 return true;
             }
@@ -78,7 +80,7 @@ internal sealed class RouteTable(InterfaceTable interfaces)
 
     /// <summary>A route as masks over both halves of an address. An IPv4 prefix of n bits is one of 96 + n bits of the mapped form.</summary>
     private readonly record struct Hop(
-        ulong MaskHigh, ulong MaskLow, ulong High, ulong Low, IpAddress Gateway, bool OnLink, IpAddress Source, NetworkInterface Interface)
+        bool IsV4, ulong MaskHigh, ulong MaskLow, ulong High, ulong Low, IpAddress Gateway, bool OnLink, IpAddress Source, NetworkInterface Interface)
     {
         public static Hop From(Route route, NetworkInterface egress)
         {
@@ -88,7 +90,7 @@ internal sealed class RouteTable(InterfaceTable interfaces)
             var (high, low) = route.Destination.Network.Halves;
             var onLink = route.Gateway.IsUnspecified;
             var source = egress.Own.SourceTowards(onLink ? route.Destination.Address : route.Gateway);
-            return new Hop(maskHigh, maskLow, high & maskHigh, low & maskLow, route.Gateway, onLink, source, egress);
+            return new Hop(route.Destination.Address.IsV4, maskHigh, maskLow, high & maskHigh, low & maskLow, route.Gateway, onLink, source, egress);
         }
     }
 }

@@ -27,8 +27,12 @@ public sealed class NeighborOptions
     /// <summary>How long an entry that nobody uses is kept, 1 s..1 day.</summary>
     public TimeSpan UnusedTime { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>Questions whether another station has a new IPv6 address, 0..20, <see cref="RetransmitTime"/> apart (DupAddrDetectTransmits of RFC 4862, 5.1); 0 does not ask.</summary>
+    public int DuplicateProbes { get; init; } = 1;
+
     internal void Validate()
     {
+        Ranges.DuplicateProbes.Check(DuplicateProbes, nameof(DuplicateProbes));
         Ranges.Entries.Check(Entries, nameof(Entries));
         Ranges.QueuedPackets.Check(QueuedPackets, nameof(QueuedPackets));
         Ranges.QueuedBytes.Check(QueuedBytes, nameof(QueuedBytes));
@@ -55,6 +59,8 @@ public sealed class NeighborOptions
         public static ValueRange<TimeSpan> RetransmitTime { get; } = new(TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(1));
 
         public static ValueRange<TimeSpan> ReachableTime { get; } = new(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
+
+        public static ValueRange<int> DuplicateProbes { get; } = new(0, 20);
 
         public static ValueRange<TimeSpan> UnusedTime { get; } = new(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
     }

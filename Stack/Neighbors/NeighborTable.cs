@@ -65,6 +65,9 @@ internal sealed class NeighborTable(
         SendUnconfirmed(packet, neighbor, now);
     }
 
+    /// <summary>The hardware address of a neighbour; null if it is not known.</summary>
+    public MacAddress? Find(IpAddress address) => _entries.TryGetValue(address, out var neighbor) && neighbor.IsKnown ? neighbor.HardwareAddress : null;
+
     /// <summary>Traffic that came back through the neighbour shows that it is alive (RFC 4861, 7.3.1).</summary>
     public void ConfirmReachable(IpAddress address, Instant now)
     {

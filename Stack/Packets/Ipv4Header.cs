@@ -126,8 +126,11 @@ public readonly record struct Ipv4Header
     /// <param name="totalLength">Bytes of header and payload.</param>
     /// <param name="offset">Where the payload begins in that of the whole packet, in bytes: a multiple of 8.</param>
     /// <param name="hasMore">This is not the last fragment.</param>
-    public static void Refit(Span<byte> header, int totalLength, int offset, bool hasMore)
+    /// <param name="isMarked">The packet has experienced congestion (RFC 3168, 5.3).</param>
+    public static void Refit(Span<byte> header, int totalLength, int offset, bool hasMore, bool isMarked = false)
     {
+        if (isMarked)
+            header[Ipv4Field.TrafficClass] |= EcnField.Experienced;
         ref var start = ref MemoryMarshal.GetReference(header[..Length]);
         Octets.Put16(ref start, Ipv4Field.TotalLength, (ushort)totalLength);
         Octets.Put16(ref start, Ipv4Field.Fragment, (ushort)(offset / 8 | (hasMore ? Ipv4Field.MoreFragments : 0)));

@@ -17,28 +17,26 @@ public static class Ipv6Extension
 /// <summary>A view of an IPv6 header. The lengths in it may be wrong; callers check them.</summary>
 public readonly ref struct Ipv6View
 {
-    private readonly ReadOnlySpan<byte> _bytes;
+    private readonly ref readonly byte _start;
 
-    private Ipv6View(ReadOnlySpan<byte> bytes) => _bytes = bytes[..Ipv6Header.Length];
+    private Ipv6View(ReadOnlySpan<byte> bytes) => _start = ref MemoryMarshal.GetReference(bytes);
 
-    private ref readonly byte Start => ref MemoryMarshal.GetReference(_bytes);
+    public int Version => Octets.Get8(in _start, Ipv6Field.VersionClassAndFlow) >> 4;
 
-    public int Version => Octets.Get8(in Start, Ipv6Field.VersionClassAndFlow) >> 4;
-
-    public byte TrafficClass => (byte)(Octets.Get16(in Start, Ipv6Field.VersionClassAndFlow) >> 4);
+    public byte TrafficClass => (byte)(Octets.Get16(in _start, Ipv6Field.VersionClassAndFlow) >> 4);
 
     /// <summary>0..0xFFFFF.</summary>
-    public uint FlowLabel => Octets.Get32(in Start, Ipv6Field.VersionClassAndFlow) & Ipv6Header.FlowLabelMask;
+    public uint FlowLabel => Octets.Get32(in _start, Ipv6Field.VersionClassAndFlow) & Ipv6Header.FlowLabelMask;
 
-    public int PayloadLength => Octets.Get16(in Start, Ipv6Field.PayloadLength);
+    public int PayloadLength => Octets.Get16(in _start, Ipv6Field.PayloadLength);
 
-    public byte NextHeader => Octets.Get8(in Start, Ipv6Field.NextHeader);
+    public byte NextHeader => Octets.Get8(in _start, Ipv6Field.NextHeader);
 
-    public byte HopLimit => Octets.Get8(in Start, Ipv6Field.HopLimit);
+    public byte HopLimit => Octets.Get8(in _start, Ipv6Field.HopLimit);
 
-    public IpAddress Source => IpAddress.FromBytes(_bytes.Slice(Ipv6Field.Source, Ipv6Header.AddressLength));
+    public IpAddress Source => IpAddress.FromHalves(Octets.Get64(in _start, Ipv6Field.Source), Octets.Get64(in _start, Ipv6Field.Source + 8));
 
-    public IpAddress Destination => IpAddress.FromBytes(_bytes.Slice(Ipv6Field.Destination, Ipv6Header.AddressLength));
+    public IpAddress Destination => IpAddress.FromHalves(Octets.Get64(in _start, Ipv6Field.Destination), Octets.Get64(in _start, Ipv6Field.Destination + 8));
 
     /// <returns>False: fewer than 40 bytes.</returns>
     public static bool TryParse(ReadOnlySpan<byte> bytes, out Ipv6View view)
@@ -70,9 +68,6 @@ public readonly record struct Ipv6Header
 {
     /// <summary>40 bytes.</summary>
     public const int Length = 40;
-
-    /// <summary>Bytes of an address.</summary>
-    public const int AddressLength = 16;
 
     /// <summary>Every link takes packets of so many bytes (RFC 8200, 5).</summary>
     public const int MinimumMtu = 1280;
@@ -129,6 +124,33 @@ public readonly record struct Ipv6FragmentHeader(byte NextHeader, int Offset, bo
         var offset = Octets.Get16(in start, 2);
         header = new Ipv6FragmentHeader(Octets.Get8(in start, 0), offset & ~7, (offset & 1) != 0, Octets.Get32(in start, 4));
         return true;
+    }
+
+    /// <summary>Makes the headers of a whole packet those of one of its fragments.</summary>
+    /// <param name="headers">The IP header, and the fragment header right behind it.</param>
+    /// <param name="count">Bytes of the fragment's payload.</param>
+    /// <param name="offset">Where they begin in the payload of the whole packet, in bytes: a multiple of 8.</param>
+    /// <param name="hasMore">This is not the last fragment.</param>
+    public static void Refit(Span<byte> headers, int count, int offset, bool hasMore)
+    {
+        ref var start = ref MemoryMarshal.GetReference(headers[..(Ipv6Header.Length + Length)]);
+        Octets.Put16(ref start, Ipv6Field.PayloadLength, (ushort)(Length + count));
+        Octets.Put16(ref start, Ipv6Header.Length + 2, (ushort)(offset | (hasMore ? 1 : 0)));
+    }
+
+    /// <summary>Makes the headers of a first fragment, without its fragment header, those of the whole packet.</summary>
+    /// <param name="packet">The whole packet.</param>
+    /// <param name="length">Bytes of all of it.</param>
+    /// <param name="nextHeaderAt">The offset of the byte that announced the fragment header.</param>
+    /// <param name="nextHeader">What that header announced.</param>
+    /// <param name="isMarked">The packet has experienced congestion (RFC 3168, 5.3).</param>
+    public static void Undo(Span<byte> packet, int length, int nextHeaderAt, byte nextHeader, bool isMarked)
+    {
+        packet[nextHeaderAt] = nextHeader;
+        ref var start = ref MemoryMarshal.GetReference(packet[..Ipv6Header.Length]);
+        Octets.Put16(ref start, Ipv6Field.PayloadLength, (ushort)(length - Ipv6Header.Length));
+        if (isMarked)
+            packet[Ipv6Field.VersionClassAndFlow + 1] |= EcnField.Experienced << 4;
     }
 
     /// <param name="bytes">At least <see cref="Length"/>.</param>

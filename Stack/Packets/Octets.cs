@@ -26,6 +26,13 @@ internal static class Octets
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Get64(ref readonly byte start, int offset)
+    {
+        var value = Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref Unsafe.AsRef(in start), offset));
+        return BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(value) : value;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put16(ref byte start, int offset, ushort value) =>
         Unsafe.WriteUnaligned(ref Unsafe.Add(ref start, offset), BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(value) : value);
 

@@ -57,6 +57,9 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
     /// <summary>The index of the interface by which segments leave: that of the local address, which stays the same.</summary>
     public byte Interface { get; private set; }
 
+    /// <summary>Of its IPv6 packets.</summary>
+    public uint FlowLabel { get; private set; }
+
     /// <summary>MSS that we announced.</summary>
     public ushort OwnMss { get; private set; }
 
@@ -253,6 +256,7 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
     private void Begin(uint iss, uint sndUna, in IpRoute route, Instant now)
     {
         Interface = route.Interface;
+        FlowLabel = SynOptions.FlowLabel(iss);
         var assumedMss = SynOptions.DefaultMss(RemoteAddress);
         OwnMss = SynOptions.AnnouncedMss(route.Mtu, RemoteAddress, Options.MaxSegment);
         var segmentSize = (ushort)Math.Min(assumedMss, OwnMss);

@@ -6,10 +6,6 @@ namespace Tapwire.Stack.Tcp;
 /// <content>Errors from ICMP and the IP layer (RFC 9293, 3.9.2.2; RFC 5927).</content>
 public sealed partial class TcpLayer
 {
-    /// <summary>A router cannot lower a path MTU below this, as in Linux (net.ipv4.route.min_pmtu).</summary>
-    private const int MinPathMtuV4 = 552;
-    private const int MinPathMtuV6 = 1280;
-
     /// <summary>An ICMP error about a packet of ours.</summary>
     /// <param name="quoted">The addresses in the quoted packet, whose source is ours.</param>
     /// <param name="quotedHeader">The quoted packet from its TCP header on, at least 8 bytes.</param>
@@ -34,13 +30,10 @@ public sealed partial class TcpLayer
         }
 
         if (kind == IcmpErrorKind.PacketTooBig)
-            socket.PathMtuReduced(Math.Max(mtu, LeastPathMtu(pair.Remote.Address)), now);
+            socket.PathMtuReduced(Math.Max(mtu, PathMtuCache.LeastTo(pair.Remote.Address)), now);
         else
             socket.Unreachable(kind.ToStackError(), now);
     }
-
-    /// <summary>The least MTU to which routers can lower a path.</summary>
-    internal static int LeastPathMtu(IpAddress destination) => destination.IsV4 ? MinPathMtuV4 : MinPathMtuV6;
 
     /// <summary>Neighbours have changed their hardware address, as in a fail-over: what was in flight to them is lost, and is sent again at once. A time-out may have
     /// been doubled several times by then.</summary>

@@ -47,6 +47,9 @@ public enum UdpErrorOrigin : byte
 
     /// <summary>An ICMP message.</summary>
     Icmp = 2,
+
+    /// <summary>An ICMPv6 message.</summary>
+    Icmpv6 = 3,
 }
 
 /// <summary>An error about a datagram that was sent, as IP_RECVERR reports it (struct sock_extended_err).</summary>

@@ -14,10 +14,6 @@ public sealed class UdpLayer
     /// <summary>The key by which datagrams are spread.</summary>
     private const uint GroupKey = 1;
 
-    /// <summary>Path MTUs below this are not believed: a forged ICMP message costs at most so much (net.ipv4.route.min_pmtu). Where one is reported, datagrams leave without
-    /// "don't fragment", so that a router may do what is left.</summary>
-    internal const int LeastPathMtu = 552;
-
     private readonly UdpOptions _options;
     private readonly AddressTable _addresses;
     private readonly IcmpErrors _errors;
@@ -75,7 +71,7 @@ public sealed class UdpLayer
             return StackError.AddressNotAvailable;
         if (local.Port == 0 ? !TryChoosePort(local.Address, out local) : Table.IsTaken(local, options.Sharing))
             return StackError.AddressInUse;
-        var made = new UdpSocket(this, local, options, _options.QueuedDatagrams);
+        var made = new UdpSocket(this, local, options, _options.QueuedDatagrams, _random.NextUInt32() & Ipv6Header.FlowLabelMask);
         if (!TryHold(made, local, default))
             return StackError.AddressInUse;
         socket = made;
@@ -130,7 +126,7 @@ public sealed class UdpLayer
         var remote = new IpEndpoint(sent.Destination, header.DestinationPort);
         if (!Table.TryFind(local, remote, out var socket))
             return;
-        var mtu = Math.Max(report.Mtu, LeastPathMtu);
+        var mtu = Math.Max(report.Mtu, PathMtuCache.LeastTo(remote.Address));
         if (report.Kind == IcmpErrorKind.PacketTooBig)
         {
             // As in Linux (__udp4_lib_err): whoever asks for the interface's MTU is not to be told another one, and whoever lets datagrams be fragmented need not know.
@@ -145,7 +141,7 @@ public sealed class UdpLayer
         if (isHard || socket.ErrorReports)
         {
             socket.Report(
-                new UdpErrorReport(report.Kind.ToStackError(), remote, report.From, UdpErrorOrigin.Icmp, report.Type, report.Code,
+                new UdpErrorReport(report.Kind.ToStackError(), remote, report.From, remote.Address.IsV4 ? UdpErrorOrigin.Icmp : UdpErrorOrigin.Icmpv6, report.Type, report.Code,
                     report.Kind == IcmpErrorKind.PacketTooBig ? mtu : 0, report.HopLimit, report.TrafficClass, socket.ErrorReports ? transport[UdpHeader.Length..].ToArray() : default),
                 isHard);
         }

@@ -1,6 +1,7 @@
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
+using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Stack.Udp;
 
@@ -9,8 +10,6 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
 {
     /// <summary>Datagrams that one payload may be cut into (Linux: UDP_MAX_SEGMENTS).</summary>
     private const int MaxSegments = 128;
-
-    private const int Headers = Ipv4Header.Length + UdpHeader.Length;
 
     private readonly Queue<Datagram> _waiting = new();
     private bool _refused;
@@ -45,6 +44,8 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
             SendSegments(datagram, size, now);
         return StackError.None;
     }
+
+    private static int HeadersTo(IpAddress destination) => (destination.IsV4 ? Ipv4Header.Length : Ipv6Header.Length) + UdpHeader.Length;
 
     private byte HopLimitTo(IpAddress destination) => destination.IsMulticast ? socket.MulticastHopLimit : socket.HopLimit;
 
@@ -83,7 +84,7 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
         var discovery = options.MtuDiscovery ?? socket.MtuDiscovery;
         var mtu = MtuTo(to.Address, discovery, route, now);
         // Segments are no fragments: each has to fit (udp_send_skb).
-        if ((size == 0 ? payload.TotalLength : size) > mtu - Headers && (size != 0 || !discovery.Fragments()))
+        if ((size == 0 ? payload.TotalLength : size) > mtu - HeadersTo(to.Address) && (size != 0 || !discovery.Fragments()))
         {
             socket.ReportTooLong(payload, to, route.Source, mtu);
             return StackError.MessageTooLong;
@@ -103,7 +104,7 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
     private static Fragmentation FragmentationFor(MtuDiscovery discovery, int mtu) => discovery switch
     {
         MtuDiscovery.Do or MtuDiscovery.Probe => Fragmentation.Forbidden,
-        MtuDiscovery.Want when mtu > UdpLayer.LeastPathMtu => Fragmentation.Avoided,
+        MtuDiscovery.Want when mtu > PathMtuCache.LeastV4 => Fragmentation.Avoided,
         _ => Fragmentation.Allowed,
     };
 
@@ -175,6 +176,7 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
                 Source = route.Source,
                 Destination = datagram.Peer.Address,
                 Protocol = IpProtocol.Udp,
+                FlowLabel = socket.FlowLabel,
                 HopLimit = datagram.HopLimit,
                 TrafficClass = datagram.TrafficClass,
                 ChecksumOffset = UdpHeader.ChecksumOffset,

@@ -33,8 +33,9 @@ public sealed class UdpSocket : StackSocket
     private StackError _error;
     private bool _open = true;
 
-    internal UdpSocket(UdpLayer udp, IpEndpoint local, in UdpSocketOptions options, int queueLimit)
+    internal UdpSocket(UdpLayer udp, IpEndpoint local, in UdpSocketOptions options, int queueLimit, uint flowLabel)
     {
+        FlowLabel = flowLabel;
         _udp = udp;
         _sending = new UdpSendQueue(udp, this);
         _queueLimit = queueLimit;
@@ -106,6 +107,9 @@ public sealed class UdpSocket : StackSocket
     public MtuDiscovery MtuDiscovery { get; set; }
 
     internal PortSharing Sharing { get; }
+
+    /// <summary>The label of its IPv6 packets (RFC 6437, 3): the same for all of them, as there is one flow to each peer.</summary>
+    internal uint FlowLabel { get; }
 
     public UdpSocketOptions Options => new()
     {

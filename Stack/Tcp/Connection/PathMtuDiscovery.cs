@@ -80,14 +80,14 @@ internal struct PathMtuDiscovery
         var layer = connection.Layer;
         var peer = connection.RemoteAddress;
         var size = SegmentSize + HeadersLength(connection);
-        if (timeouts < BlackHoleTimeouts || !layer.Options.MtuProbing || size <= TcpLayer.LeastPathMtu(peer))
+        if (timeouts < BlackHoleTimeouts || !layer.Options.MtuProbing || size <= PathMtuCache.LeastTo(peer))
             return;
         // Larger packets are first reduced to the floor; if that does not help, to the size that every router must take.
         var floor = peer.IsV4 ? BaseMtuV4 : BaseMtuV6;
         _searchBelow = _mtu;
         _searchAgainAt = Instant.Never;
         layer.Counters.TcpMtuBlackHoles++;
-        SetMtu(connection, size > floor ? floor : TcpLayer.LeastPathMtu(peer));
+        SetMtu(connection, size > floor ? floor : PathMtuCache.LeastTo(peer));
     }
 
     /// <summary>The packet size of the next probe, if the search is in progress.</summary>

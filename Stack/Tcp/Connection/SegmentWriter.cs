@@ -53,6 +53,7 @@ internal static class SegmentWriter
             Source = connection.LocalAddress,
             Destination = connection.RemoteAddress,
             Protocol = TcpLayer.Protocol,
+            FlowLabel = connection.FlowLabel,
             HopLimit = options.HopLimit,
             TrafficClass = (byte)((options.TrafficClass & ~EcnField.Mask) | (isMarkable ? EcnField.Capable : 0)),
             ChecksumOffset = TcpHeader.ChecksumOffset,

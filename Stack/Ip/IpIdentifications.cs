@@ -1,13 +1,14 @@
 namespace Tapwire.Stack.Ip;
 
 /// <summary>
-/// Identifications of packets that may be fragmented. Of one pair of addresses and one protocol they do not repeat for 65,536 packets, which shards share among them (RFC 6864, 4.3);
+/// Identifications of packets that may be fragmented. IPv4's: of one pair of addresses and one protocol they do not repeat for 65,536 packets, which shards share among them (RFC 6864, 4.3);
 /// and nobody who sees some, of this destination or others, can predict more (RFC 7739): a counter goes through a permutation of 16 bits that is keyed by addresses and protocol.
+/// IPv6's, of 32 bits and only in fragments, are a keyed hash of a counter and the addresses (RFC 7739, 5.4): one that repeats is as unlikely as with random numbers.
 /// </summary>
 /// <param name="hash">The same for all shards.</param>
 /// <param name="shard">This one's index, or 0.</param>
 /// <param name="shards">Their number, or 1.</param>
-internal sealed class Ipv4Identifications(SipHash hash, int shard, int shards)
+internal sealed class IpIdentifications(SipHash hash, int shard, int shards)
 {
     private const int Counters = 1024;
     private const int Values = 1 << 16;
@@ -15,6 +16,7 @@ internal sealed class Ipv4Identifications(SipHash hash, int shard, int shards)
 
     // Pairs that share a counter have permutations of their own, so that they only shorten each other's period.
     private readonly ushort[] _next = new ushort[Counters];
+    private uint _nextV6;
 
     public ushort Next(IpAddress source, IpAddress destination, byte protocol)
     {
@@ -23,6 +25,14 @@ internal sealed class Ipv4Identifications(SipHash hash, int shard, int shards)
         var value = next * shards + shard;
         next = (ushort)((next + 1) % (Values / shards));
         return Permuted((ushort)value, pair);
+    }
+
+    /// <summary>The identification of a fragmented IPv6 packet (RFC 8200, 4.5).</summary>
+    public uint NextV6(IpAddress source, IpAddress destination)
+    {
+        var (sourceHigh, sourceLow) = source.Halves;
+        var (high, low) = destination.Halves;
+        return (uint)hash.Hash(sourceHigh, sourceLow, high, low, ++_nextV6 * (ulong)shards + (ulong)shard);
     }
 
     /// <summary>A Feistel network, which is a permutation whatever its functions are.</summary>

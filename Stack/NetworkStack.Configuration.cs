@@ -1,0 +1,148 @@
+using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Ip;
+using Tapwire.Stack.Packets;
+
+namespace Tapwire.Stack;
+
+/// <content>Interfaces, addresses and routes.</content>
+public sealed partial class NetworkStack
+{
+    /// <summary>Bits of the prefix of link-local addresses that are the same on every link (RFC 4291, 2.5.6).</summary>
+    private const int LinkLocalLength = 64;
+
+    private readonly Queue<DuplicateAddress> _duplicates = new();
+
+    /// <summary>Adds an interface, without an address yet.</summary>
+    /// <returns>Null: there are <see cref="MaxInterfaces"/> already.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    public NetworkInterface? AddInterface(InterfaceOptions options)
+    {
+        options.Validate();
+        var index = _interfaces.FreeIndex();
+        if (index < 0)
+            return null;
+        var added = new NetworkInterface((byte)index, options, _pool, Counters);
+        if (Options.Forwarding is { } forwarding)
+            added.Own.OwnAllBut(forwarding.Guest);
+        added.Framing = options.Medium == Medium.Ip
+            ? new RawIpFraming(added.Egress, Counters)
+            : new EthernetFraming(added, Options.Neighbors, _pool, _routes, _timers, _random, Counters, speaks: Options.Shard is null or { Index: 0 });
+        _interfaces.Add(added);
+        _ip.Changed();
+        return added;
+    }
+
+    /// <summary>
+    /// Takes an interface away with its addresses and routes. Connections on it end with <see cref="StackError.ConnectionAborted"/>, and their peers are sent a
+    /// reset as far as the egress queue has room. Sockets bound to its addresses end likewise; listeners and sockets of all addresses stay. Frames that wait
+    /// for the wire can still be taken from it.
+    /// </summary>
+    /// <returns>False: the interface is not one of this stack's, or no longer.</returns>
+    public bool RemoveInterface(NetworkInterface removed, Instant now)
+    {
+        if (_interfaces[removed.Index] != removed)
+            return false;
+        while (removed.Addresses.Count != 0)
+            Remove(removed.Addresses[^1].Address, removed, tellsPeers: true, now);
+        _routes.RemoveAll(removed);
+        removed.Framing.ForgetNeighbors();
+        _fragments.Forget(removed);
+        _interfaces.Remove(removed);
+        _ip.Changed();
+        return true;
+    }
+
+    /// <summary>
+    /// Gives an interface an address and the route to its prefix. An IPv4 address is announced there (RFC 5227, 2.3); for an IPv6 address the interface asks whether another station has it
+    /// (RFC 4862, 5.4), and then the address goes again (<see cref="TryTakeDuplicate"/>). With the first IPv6 address an Ethernet interface gets a link-local one, too.
+    /// </summary>
+    /// <returns>None; AddressInUse: an interface of this stack has it already; InvalidArgument: no host can have it; AddressFamilyNotSupported: the interface's MTU is below that of
+    /// IPv6.</returns>
+    public StackError AddAddress(NetworkInterface to, IpPrefix address, Instant now)
+    {
+        var host = address.Address;
+        if (host.IsUnspecified || host.IsMulticast || host.IsLoopback || host.IsLimitedBroadcast || host == address.Broadcast)
+            return StackError.InvalidArgument;
+        if (host.IsV6 && to.Mtu < Ipv6Header.MinimumMtu)
+            return StackError.AddressFamilyNotSupported;
+        if (host.IsV6 && !host.IsLinkLocal && to.Options.Medium == Medium.Ethernet && !to.Addresses.Any(a => a.Address.IsLinkLocal))
+            AddAddress(to, new IpPrefix(to.Options.HardwareAddress.LinkLocal, LinkLocalLength), now);
+        if (!_interfaces.Addresses.TryAdd(address))
+            return StackError.AddressInUse;
+        to.Own.TryAdd(address);
+        _routes.Set(address, IpAddress.Unspecified, to);
+        _ip.Changed();
+        to.Framing.AddressAdded(host, now);
+        return StackError.None;
+    }
+
+    /// <summary>Takes an address away from the interface that has it. Connections bound to it end with <see cref="StackError.ConnectionAborted"/>.</summary>
+    /// <returns>False: no interface has it.</returns>
+    public bool RemoveAddress(IpAddress address, Instant now)
+    {
+        if (_interfaces.OwnerOf(address) is not { } from)
+            return false;
+        Remove(address, from, tellsPeers: false, now);
+        return true;
+    }
+
+    /// <summary>Adds a route, or replaces the one to the same destination by the same interface.</summary>
+    /// <param name="gateway">A neighbour on-link; unspecified when the destinations are on-link themselves.</param>
+    /// <param name="by">Where packets leave; null: by the interface with the gateway on-link, or by the first one if no interface has it.</param>
+    /// <returns>None; NetworkUnreachable: the gateway is not on-link, or there is no such interface; InvalidArgument: the gateway is one of the stack's own
+    /// addresses, cannot be a host's, or is of another family than the destination.</returns>
+    public StackError AddRoute(IpPrefix destination, IpAddress gateway, NetworkInterface? by = null)
+    {
+        if (!gateway.IsUnspecified && (gateway.IsV4 != destination.Address.IsV4 || _interfaces.Addresses.KindOf(gateway) != AddressKind.Other))
+            return StackError.InvalidArgument;
+        by ??= Interfaces.FirstOrDefault(each => !gateway.IsUnspecified && _routes.IsOnLink(gateway, each)) ?? Interfaces.FirstOrDefault();
+        if (by is null || _interfaces[by.Index] != by || (!gateway.IsUnspecified && !_routes.IsOnLink(gateway, by)))
+            return StackError.NetworkUnreachable;
+        _routes.Set(destination, gateway, by);
+        _ip.Changed();
+        return StackError.None;
+    }
+
+    /// <summary>Removes a route that <see cref="AddRoute"/> has added. Routes of an interface's own prefixes go with their addresses.</summary>
+    /// <param name="by">The interface of the route; null: of every interface.</param>
+    /// <returns>False: there is no such route.</returns>
+    public bool RemoveRoute(IpPrefix destination, NetworkInterface? by = null)
+    {
+        var removed = false;
+        foreach (var each in by is null ? Interfaces : [by])
+            removed |= _routes.Remove(destination, onLink: false, each) || (!HasPrefix(each, destination) && _routes.Remove(destination, onLink: true, each));
+        _ip.Changed();
+        return removed;
+    }
+
+    /// <summary>Takes an address that the stack has given up because another station has it.</summary>
+    public bool TryTakeDuplicate(out DuplicateAddress duplicate) => _duplicates.TryDequeue(out duplicate);
+
+    private void GiveUpDuplicates(NetworkInterface from, Instant now)
+    {
+        while (from.Framing.TryTakeDuplicate(out var address, out var holder))
+        {
+            if (_interfaces.OwnerOf(address) != from)
+                continue;
+            Remove(address, from, tellsPeers: false, now);
+            // Only as many are kept as there can be addresses: the owner takes them in its own time.
+            _duplicates.Enqueue(new DuplicateAddress(address, from, holder));
+        }
+    }
+
+    private void Remove(IpAddress address, NetworkInterface from, bool tellsPeers, Instant now)
+    {
+        // The address is still there during this call, so that resets can be sent from it.
+        Tcp.AddressRemoved(address, tellsPeers, now);
+        Udp.AddressRemoved(address);
+        _interfaces.Addresses.TryRemove(address, out _);
+        from.Own.TryRemove(address, out var prefix);
+        if (!HasPrefix(from, prefix))
+            _routes.Remove(prefix, onLink: true, from);
+        _ip.Changed();
+        from.Framing.AddressRemoved(address);
+    }
+
+    private static bool HasPrefix(NetworkInterface owner, IpPrefix prefix) =>
+        owner.Addresses.Any(p => p.Length == prefix.Length && p.Network == prefix.Network);
+}
