@@ -145,13 +145,7 @@ internal static class InterfaceChanges
             var routes = await ChangeRoutesAsync();
             foreach (var old in _own.Except(wanted.Addresses).ToList())
                 await RemoveAsync(old);
-            var everywhere = routes.Find(static route => route.Destination.Length == 0);
-            return current with
-            {
-                Addresses = _own,
-                Gateway = everywhere == default ? null : everywhere.Gateway,
-                Routes = [.. routes.Where(static route => route.Destination.Length != 0)],
-            };
+            return (current with { Addresses = _own }).WithRoutes(routes);
         }
 
         /// <returns>The routes after the change.</returns>

@@ -157,7 +157,7 @@ internal sealed class InterfaceCommands(DriverSettings start)
         AsCommand(() => OwnAddress.CheckGateway(gateway, owner.Addresses));
         foreach (var there in owner.AllRoutes.Where(route => route.Destination == destination))
             throw new CommandRefusedException(LinkErrno.AlreadyThere, $"The interface {owner.Name} has a route {RouteSpec.Format(there)} already; remove that one first.");
-        return new InterfaceChange(new AddRoute(command.Route, owner.Name), WithRoutes(owner, [.. owner.AllRoutes, command.Route]), $"route {RouteSpec.Format(command.Route)} added to {owner.Name}",
+        return new InterfaceChange(new AddRoute(command.Route, owner.Name), owner.WithRoutes([.. owner.AllRoutes, command.Route]), $"route {RouteSpec.Format(command.Route)} added to {owner.Name}",
             $"The route {RouteSpec.Format(command.Route)} cannot be added");
     }
 
@@ -179,7 +179,7 @@ internal sealed class InterfaceCommands(DriverSettings start)
         }
 
         var owner = owners[0];
-        return new InterfaceChange(new RemoveRoute(destination, owner.Name), WithRoutes(owner, [.. owner.AllRoutes.Where(route => route.Destination != destination)]),
+        return new InterfaceChange(new RemoveRoute(destination, owner.Name), owner.WithRoutes([.. owner.AllRoutes.Where(route => route.Destination != destination)]),
             $"route to {destination} removed from {owner.Name}", $"The route to {destination} cannot be removed");
     }
 
@@ -203,12 +203,6 @@ internal sealed class InterfaceCommands(DriverSettings start)
         {
             throw new CommandRefusedException(StackError.InvalidArgument, e.Message);
         }
-    }
-
-    private static InterfaceSettings WithRoutes(InterfaceSettings owner, IReadOnlyList<GatewayRoute> routes)
-    {
-        var everywhere = routes.FirstOrDefault(static route => route.Destination.Length == 0);
-        return owner with { Gateway = everywhere == default ? null : everywhere.Gateway, Routes = [.. routes.Where(static route => route.Destination.Length != 0)] };
     }
 
     private static InterfaceSettings? Find(DriverSettings settings, string name) => settings.AllInterfaces.FirstOrDefault(each => each.Name == name);

@@ -69,9 +69,7 @@ internal static class InterfaceCalls
 
         if (routes.GroupBy(static route => route.Destination).FirstOrDefault(static group => group.Count() > 1) is { } twice)
             throw Refused($"There are two routes to {twice.Key}; give one.");
-        var everywhere = routes.FirstOrDefault(static route => route.Destination.Length == 0);
-        return new InterfaceSettings(added.Name.Length > 0 ? added.Name : wire.Name, wire, added.Addresses, everywhere == default ? null : everywhere.Gateway, added.HardwareAddress,
-            added.Mtu, [.. routes.Where(static route => route.Destination.Length != 0)], added.PeerAddresses);
+        return new InterfaceSettings(added.Name.Length > 0 ? added.Name : wire.Name, wire, added.Addresses, null, added.HardwareAddress, added.Mtu, [], added.PeerAddresses).WithRoutes(routes);
     }
 
     private static CommandRefusedException Refused(string reason) => new(StackError.InvalidArgument, reason);

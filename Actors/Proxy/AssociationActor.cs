@@ -64,7 +64,7 @@ internal sealed class AssociationActor : OwningActor, IWithTimers
     public static Props Props(ProxyContext context, HostDatagramSocket relay, IpEndpoint client) =>
         Akka.Actor.Props.Create(() => new AssociationActor(context, relay, client));
 
-    protected override void PreStart() => _context.Stack.Tell(new OpenDatagram(new IpEndpoint(IpAddress.AnyV4, 0), new UdpSocketOptions()));
+    protected override void PreStart() => _context.Stack.Tell(new OpenDatagram(new IpEndpoint(IpAddress.Unspecified, 0), new UdpSocketOptions()));
 
     protected override void PostStop()
     {

@@ -53,7 +53,7 @@ internal sealed class ForwardFlowActor : FlowActor
     protected override void Open(IpEndpoint target)
     {
         _remote = target;
-        Proxy.Stack.Tell(new OpenDatagram(new IpEndpoint(IpAddress.AnyV4, 0), new UdpSocketOptions()));
+        Proxy.Stack.Tell(new OpenDatagram(new IpEndpoint(IpAddress.Unspecified, 0), new UdpSocketOptions()));
     }
 
     protected override void Send(PacketBuffer data) => Proxy.Stack.Tell(SendDatagram.Of(_socket!.Value, data, null));

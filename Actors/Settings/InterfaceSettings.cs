@@ -7,7 +7,7 @@ namespace Tapwire.Actors.Settings;
 
 /// <summary>An interface: the keys <c>wire</c>, <c>addresses</c> and so on, of <c>tapwire</c> itself or of a section of <c>tapwire.interfaces</c>.</summary>
 /// <param name="Name">Its name in messages, status and other settings.</param>
-/// <param name="Gateway">Null: packets leave by its own prefixes and routes only.</param>
+/// <param name="Gateway">Where packets of its family to other networks go; null: packets leave by the interface's own prefixes and routes only.</param>
 /// <param name="HardwareAddress">Null: the wire's, or a random one.</param>
 /// <param name="Mtu">Bytes; 0 takes the wire's.</param>
 /// <param name="Routes">Routes through other gateways.</param>
@@ -21,10 +21,15 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     /// <summary>What the kernel's devices take: an Ethernet frame of 65535 bytes.</summary>
     public const int MaxMtu = 65521;
 
-    private static readonly IpPrefix Everywhere = new(IpAddress.AnyV4, 0);
-
     /// <summary>The routes through gateways, that of <see cref="Gateway"/> included.</summary>
-    public IReadOnlyList<GatewayRoute> AllRoutes => Gateway is { } gateway ? [.. Routes, new GatewayRoute(Everywhere, gateway)] : Routes;
+    public IReadOnlyList<GatewayRoute> AllRoutes => Gateway is { } gateway ? [.. Routes, RouteSpec.Default(gateway)] : Routes;
+
+    /// <summary>Takes routes in place of those that there are. The first one that leads everywhere is the <see cref="Gateway"/>'s.</summary>
+    public InterfaceSettings WithRoutes(IReadOnlyList<GatewayRoute> routes)
+    {
+        var everywhere = routes.FirstOrDefault(static route => route.Destination.Length == 0);
+        return this with { Gateway = everywhere == default ? null : everywhere.Gateway, Routes = [.. routes.Where(route => route != everywhere)] };
+    }
 
     /// <summary>The settings that cannot change while the interface exists, as text: a change makes it another interface.</summary>
     public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}";
@@ -46,19 +51,30 @@ public static class RouteSpec
     {
         route = default;
         problem = "";
-        if (text.Split(Between, 2, StringSplitOptions.TrimEntries) is not [var to, var by] || !TryParseDestination(to, out var destination, out problem)
-            || !OwnAddress.TryParseGateway(by, out var gateway, out problem))
+        if (text.Split(Between, 2, StringSplitOptions.TrimEntries) is not [var to, var by])
             return false;
+        // "default" is of the gateway's family.
+        var isV6 = by.Contains(':', StringComparison.Ordinal);
+        if (!TryParseDestination(to == "default" && isV6 ? "::/0" : to, out var destination, out problem) || !OwnAddress.TryParseGateway(by, out var gateway, out problem))
+            return false;
+        if (destination.Address.IsV4 != gateway.IsV4)
+        {
+            problem = $"the gateway {gateway} is of another family than {destination}";
+            return false;
+        }
+
         route = new GatewayRoute(destination, gateway);
         return true;
     }
+
+    /// <summary>The route to all hosts of a gateway's family.</summary>
+    public static GatewayRoute Default(IpAddress gateway) => new(new IpPrefix(gateway.IsV4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), gateway);
 
     /// <summary>Where a route leads: a network, or "default".</summary>
     /// <param name="problem">With false: why it cannot be; empty where it is no network at all.</param>
     public static bool TryParseDestination(string text, out IpPrefix destination, [NotNullWhen(false)] out string? problem)
     {
         problem = !IpPrefix.TryParse(text == "default" ? "0.0.0.0/0" : text, null, out destination) ? ""
-            : !destination.Address.IsV4 ? "the stack has IPv4 only; give an IPv4 network"
             : destination.Address != destination.Network ? $"{destination.Address} is a host's address; the network is {destination.Network}/{destination.Length}"
             : null;
         return problem is null;

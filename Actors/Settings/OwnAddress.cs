@@ -6,7 +6,9 @@ namespace Tapwire.Actors.Settings;
 /// <summary>Validates the stack's own addresses, and their gateway: an address that no host can have is refused with the reason.</summary>
 public static class OwnAddress
 {
-    public const string Accepted = "ADDRESS/LENGTH, as in 10.99.0.2/24";
+    public const string Accepted = "ADDRESS/LENGTH, as in 10.99.0.2/24 or fd00::2/64";
+
+    public const string AcceptedGateway = "an IP address, as in 10.99.0.1 or fd00::1";
 
     /// <summary>Parses an address that a host can have, with its prefix.</summary>
     /// <param name="problem">If false is returned: the reason; empty if the text is no address at all.</param>
@@ -16,7 +18,7 @@ public static class OwnAddress
         return problem is null;
     }
 
-    /// <summary>Parses an IPv4 address that another host can have.</summary>
+    /// <summary>Parses an address that another host can have.</summary>
     /// <param name="problem">If false is returned: the reason; empty if the text is no address at all.</param>
     public static bool TryParseGateway(string text, out IpAddress gateway, [NotNullWhen(false)] out string? problem)
     {
@@ -40,10 +42,13 @@ public static class OwnAddress
     {
         if (addresses.Any(prefix => prefix.Address == router))
             throw new SettingsException($"The gateway {router} is the stack's own address; name the router's.");
+        // Every interface with IPv6 is on the link of its link-local address, which it has without being told.
+        if (router.IsLinkLocal && addresses.Any(static prefix => prefix.Address.IsV6))
+            return;
         var near = addresses.Where(prefix => prefix.Contains(router)).ToList();
         if (near.Count == 0)
             throw new SettingsException($"The gateway {router} is on no network of the stack's addresses, {string.Join(", ", addresses)}; name a router on one of them.");
-        if (near.FirstOrDefault(prefix => prefix.Length < 31 && (router == prefix.Network || router == prefix.Broadcast)) is { Length: > 0 } network)
+        if (near.FirstOrDefault(prefix => HasNetworkAddress(prefix) && (router == prefix.Network || router == prefix.Broadcast)) is { Length: > 0 } network)
             throw new SettingsException($"The gateway {router} is the {(router == network.Network ? "network" : "broadcast")} address of {network.Network}/{network.Length}; name the router's.");
     }
 
@@ -52,19 +57,16 @@ public static class OwnAddress
     {
         if (Problem(prefix.Address) is { } problem)
             return problem;
-        // Prefixes of 31 and 32 bits have no network or broadcast address (RFC 3021).
-        if (prefix.Length >= 31)
+        if (!HasNetworkAddress(prefix))
             return null;
         if (prefix.Address == prefix.Network)
-            return $"{prefix.Address} is the address of the network itself; take one of a host in it, as in {IpAddress.FromV4(prefix.Address.V4 + 2)}/{prefix.Length}";
+            return $"{prefix.Address} is the address of the network itself; take one of a host in it, as in {SecondHost(prefix)}/{prefix.Length}";
         return prefix.Address == prefix.Broadcast ? $"{prefix.Address} is the broadcast address of its network; take one of a host in it" : null;
     }
 
     /// <returns>Null, or why no host can have the address.</returns>
     public static string? Problem(IpAddress address)
     {
-        if (address.IsV6)
-            return "the stack has IPv4 only; give an IPv4 address";
         if (address.IsUnspecified)
             return $"{address} stands for no address; take one of a host";
         if (address.IsLoopback)
@@ -75,5 +77,11 @@ public static class OwnAddress
     }
 
     private static string MissesLength(string text) =>
-        IpAddress.TryParse(text, null, out var address) && address.IsV4 ? $"the length of the prefix is missing, as in {address}/24" : "";
+        IpAddress.TryParse(text, null, out var address) ? $"the length of the prefix is missing, as in {address}/{(address.IsV4 ? 24 : 64)}" : "";
+
+    /// <summary>Prefixes of two addresses or one have no network or broadcast address (RFC 3021, RFC 6164). The first address of an IPv6 network is its routers' (RFC 4291, 2.6.1).</summary>
+    private static bool HasNetworkAddress(IpPrefix prefix) => prefix.Length < prefix.Address.Length * 8 - 1;
+
+    private static IpAddress SecondHost(IpPrefix prefix) =>
+        prefix.Address.IsV4 ? IpAddress.FromV4(prefix.Address.V4 + 2) : IpAddress.FromHalves(prefix.Address.Halves.High, prefix.Address.Halves.Low + 2);
 }

@@ -10,7 +10,7 @@ namespace Tapwire.Host.Commands;
 /// <summary><c>tapwire address</c>: the addresses of a running driver.</summary>
 internal static class AddressCommands
 {
-    private static readonly Argument<IpPrefix> Added = OperatorCommand.Argument<IpPrefix>("CIDR", "An IPv4 address with the length of its prefix, as in 10.99.0.3/24.",
+    private static readonly Argument<IpPrefix> Added = OperatorCommand.Argument<IpPrefix>("CIDR", "An address with the length of its prefix, as in 10.99.0.3/24 or fd00::3/64.",
         OwnAddress.TryParse, OwnAddress.Accepted);
 
     private static readonly Argument<IpAddress> Removed = OperatorCommand.Argument<IpAddress>("IP", "The address, as in 10.99.0.3; the length of its prefix may follow.", TryParse,

@@ -26,7 +26,7 @@ internal static class InterfaceCommands
         static (string text, out string? value) => (value = text) is not null && WireSpec.Parse($"tap:{text}")?.Name == text, "a name of 1 to 15 bytes, without blanks, '/', ':' and '%'", null);
 
     private static readonly Flag<IpAddress?> Gateway = Flags.Value<IpAddress>("--gateway", "Where packets to other networks go; nowhere when not given.", "IP",
-        OwnAddress.TryParseGateway, "an IPv4 address, as in 10.99.0.1");
+        OwnAddress.TryParseGateway, OwnAddress.AcceptedGateway);
 
     private static readonly Flag<MacAddress?> Mac = Flags.Value<MacAddress>("--mac", "The stack's Ethernet address; the device's, or one at random, when not given.", "MAC",
         DriverSettingsReader.TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01");

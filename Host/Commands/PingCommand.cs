@@ -13,14 +13,14 @@ internal static class PingCommand
 {
     private static readonly Argument<IPAddress> Host = new("HOST")
     {
-        Description = "The IPv4 address to ping.",
+        Description = "The address to ping.",
         CustomParser = result =>
         {
             var text = result.Tokens[0].Value;
             var isAddress = IpAddress.TryParse(text, out var address);
-            if (isAddress && address.IsV4)
+            if (isAddress)
                 return address.ToSystem();
-            result.AddError($"HOST is {Complaint.Quote(text)}; it must be an IPv4 address{(isAddress ? ": the stack has no IPv6" : ", as in 10.99.0.1")}.");
+            result.AddError($"HOST is {Complaint.Quote(text)}; it must be an IP address, as in 10.99.0.1 or fd00::1.");
             return null;
         },
     };

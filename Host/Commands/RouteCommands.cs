@@ -12,7 +12,7 @@ internal static class RouteCommands
 
     private static readonly Flag<IpAddress?> Via = new Func<Flag<IpAddress?>>(static () =>
     {
-        var via = Flags.Value<IpAddress>("--via", "The gateway, on the network of one of the interface's addresses.", "IP", OwnAddress.TryParseGateway, "an IPv4 address, as in 10.99.0.9");
+        var via = Flags.Value<IpAddress>("--via", "The gateway, on the network of one of the interface's addresses.", "IP", OwnAddress.TryParseGateway, OwnAddress.AcceptedGateway);
         via.Aliases.Add("via");
         via.Required = true;
         return via;

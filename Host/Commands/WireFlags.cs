@@ -19,13 +19,13 @@ internal static class WireFlags
         (string text, out WireSpec value) => (value = WireSpec.Parse(text)!) is not null, WireSpec.Accepted);
 
     public static readonly Flag<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address",
-        "An IPv4 address of the stack with the length of its prefix, as in 10.99.0.2/24; repeatable. At least one is needed.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
+        "An address of the stack with the length of its prefix, as in 10.99.0.2/24 or fd00::2/64; repeatable. At least one is needed.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
 
     public static readonly Flag<IReadOnlyList<IpPrefix>> PeerAddresses = Flags.List<IpPrefix>("--peer-address",
         "An address for the kernel's end of the device, as in 10.99.0.1/24, which also brings it up; repeatable.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
 
-    private static readonly Flag<IReadOnlyList<IpAddress>> Gateway = Flags.List<IpAddress>("--gateway", "Where packets to other networks go; nowhere when not given.", "IP",
-        OwnAddress.TryParseGateway, "an IPv4 address, as in 10.99.0.1");
+    private static readonly Flag<IReadOnlyList<IpAddress>> Gateway = Flags.List<IpAddress>("--gateway", "Where packets to other networks go; nowhere when not given. Once for each family.", "IP",
+        OwnAddress.TryParseGateway, OwnAddress.AcceptedGateway);
 
     public static readonly Flag<IReadOnlyList<GatewayRoute>> Routes = Flags.List<GatewayRoute>("--via",
         "A route to another network than the gateway's, as in 10.20.0.0/16=10.99.0.9; repeatable.", "NETWORK=GATEWAY", RouteSpec.TryParse, "NETWORK/LENGTH=GATEWAY, as in 10.20.0.0/16=10.99.0.9");
@@ -52,7 +52,7 @@ internal static class WireFlags
         Deal(parsed, Addresses, lines, static (line, value) => line.Addresses.Add(value));
         Deal(parsed, PeerAddresses, lines, static (line, value) => line.PeerAddresses.Add(value));
         Deal(parsed, Routes, lines, static (line, value) => line.Routes.Add(value));
-        Deal(parsed, Gateway, lines, static (line, value) => line.Gateway = line.Once("--gateway", line.Gateway, value));
+        Deal(parsed, Gateway, lines, static (line, value) => line.AddGateway(value));
         Deal(parsed, Mac, lines, static (line, value) => line.Mac = line.Once("--mac", line.Mac, value));
         Deal(parsed, Mtu, lines, static (line, value) => line.Mtu = line.Once("--mtu", line.Mtu, value));
         return lines.Skip(1).Aggregate(lines[0].MergeMain(settings), static (merged, line) => line.MergeFurther(merged));
@@ -90,11 +90,20 @@ internal static class WireFlags
 
         public List<GatewayRoute> Routes { get; } = [];
 
-        public IpAddress? Gateway { get; set; }
+        public IpAddress? Gateway { get; private set; }
 
         public MacAddress? Mac { get; set; }
 
         public int? Mtu { get; set; }
+
+        /// <summary>Takes a gateway; a second one, if it is of the other family, as a route.</summary>
+        public void AddGateway(IpAddress gateway)
+        {
+            if (Gateway is { } first && first.IsV4 != gateway.IsV4 && !Routes.Exists(static route => route.Destination.Length == 0))
+                Routes.Add(RouteSpec.Default(gateway));
+            else
+                Gateway = Once("--gateway", Gateway, gateway);
+        }
 
         public T Once<T>(string flag, T? before, T value)
             where T : struct => before is null

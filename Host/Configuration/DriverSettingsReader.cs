@@ -26,7 +26,7 @@ internal static class DriverSettingsReader
         {
             Wire = WireSpec.Parse(read.Text("wire")) ?? throw read.Bad("wire", read.Text("wire"), WireSpec.Accepted),
             Addresses = read.List<IpPrefix>("addresses", OwnAddress.TryParse, OwnAddress.Accepted),
-            Gateway = Optional<IpAddress>(read, "gateway", OwnAddress.TryParseGateway, "an IPv4 address or empty"),
+            Gateway = Optional<IpAddress>(read, "gateway", OwnAddress.TryParseGateway, OwnAddress.AcceptedGateway + ", or empty"),
             HardwareAddress = Optional<MacAddress>(read, "mac", TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01, or empty"),
             Mtu = ReadMtu(read, "mtu"),
             Routes = read.List<GatewayRoute>("routes", RouteSpec.TryParse, RouteSpec.Accepted),
@@ -80,7 +80,7 @@ internal static class DriverSettingsReader
             name,
             WireSpec.Parse(read.Text(at + "wire")) ?? throw read.Bad(at + "wire", read.Text(at + "wire"), WireSpec.Accepted),
             read.Has(at + "addresses") ? read.List<IpPrefix>(at + "addresses", OwnAddress.TryParse, OwnAddress.Accepted) : [],
-            read.Has(at + "gateway") ? Optional<IpAddress>(read, at + "gateway", OwnAddress.TryParseGateway, "an IPv4 address or empty") : null,
+            read.Has(at + "gateway") ? Optional<IpAddress>(read, at + "gateway", OwnAddress.TryParseGateway, OwnAddress.AcceptedGateway + ", or empty") : null,
             read.Has(at + "mac") ? Optional<MacAddress>(read, at + "mac", TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01, or empty") : null,
             read.Has(at + "mtu") ? ReadMtu(read, at + "mtu") : 0,
             read.Has(at + "routes") ? read.List<GatewayRoute>(at + "routes", RouteSpec.TryParse, RouteSpec.Accepted) : [],
@@ -215,7 +215,7 @@ internal static class DriverSettingsReader
 
     private static bool TryParseDestination(string text, out IpPrefix prefix, [NotNullWhen(false)] out string? problem)
     {
-        problem = !IpPrefix.TryParse(text, null, out prefix) ? "" : prefix.Address.IsV4 ? null : "the stack has IPv4 only; give an IPv4 network";
+        problem = IpPrefix.TryParse(text, null, out prefix) ? null : "";
         return problem is null;
     }
 

@@ -11,12 +11,6 @@ internal static class SettingsCheck
         InterfacesCheck.Check(settings.AllInterfaces);
         settings.Socks.Check();
         CheckPorts(settings);
-        foreach (var spec in settings.Forward)
-        {
-            if (spec.Target is { Name: null, Address.IsV6: true })
-                throw new SettingsException($"The port {spec} leads to an IPv6 address of Tapwire's network, and the stack has IPv4 only; give an IPv4 address or a name.");
-        }
-
         if (settings.Forward.GroupBy(static spec => (spec.Transport, spec.Listen)).FirstOrDefault(static group => group.Count() > 1) is { } same)
             throw new SettingsException($"The forwarded ports {string.Join(" and ", same)} are one port of the host; give each one of its own.");
     }
@@ -28,8 +22,6 @@ internal static class SettingsCheck
             throw new SettingsException($"Two services on port {twice.Key}: {string.Join(", ", twice)}; give each a port of its own.");
         foreach (var spec in settings.Expose)
         {
-            if (spec.Listen.Address.IsV6 && !spec.Listen.Address.IsUnspecified)
-                throw new SettingsException($"The exposed port {spec} is on an IPv6 address, and the stack has IPv4 only; give one of its addresses, or the port alone.");
             if (!spec.Listen.Address.IsUnspecified && !settings.AllInterfaces.SelectMany(each => each.Addresses).Any(prefix => prefix.Address == spec.Listen.Address))
                 throw new SettingsException($"The exposed port {spec} is on no address of the stack; give one of {string.Join(", ", settings.AllInterfaces.SelectMany(each => each.Addresses))}, or the port alone.");
             if (spec.Transport == Transport.Tcp && settings.Serve.FirstOrDefault(service => service.Port == spec.Listen.Port) is { } service)

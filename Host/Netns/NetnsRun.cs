@@ -20,7 +20,7 @@ internal static class NetnsRun
     /// <summary>Name servers in the namespace.</summary>
     public static readonly Flag<IReadOnlyList<IpAddress>> Dns = Flags.List<IpAddress>("--dns",
         "With --netns: a name server for the program, reached through Tapwire; repeatable. This machine's own, as far as the driver has a route to them, when not given.", "IP",
-        OwnAddress.TryParseGateway, "an IPv4 address, as in 10.99.0.1");
+        OwnAddress.TryParseGateway, OwnAddress.AcceptedGateway);
 
     /// <summary>Ports of the driver's that lead to the program.</summary>
     public static readonly Flag<IReadOnlyList<PublishSpec>> Publish = Flags.List<PublishSpec>("--publish",
