@@ -27,6 +27,7 @@ public sealed partial class NetworkStack
         added.Framing = options.Medium == Medium.Ip
             ? new RawIpFraming(added.Egress, Counters)
             : new EthernetFraming(added, Options.Neighbors, _pool, _routes, _timers, _random, Counters, speaks: Options.Shard is null or { Index: 0 });
+        added.WireUp = now => _multicast.Announce(added, now);
         _interfaces.Add(added);
         _ip.Changed();
         return added;
@@ -47,6 +48,8 @@ public sealed partial class NetworkStack
         _routes.RemoveAll(removed);
         removed.Framing.ForgetNeighbors();
         _fragments.Forget(removed);
+        _multicast.Forget(removed);
+        Udp.ForgetMemberships(removed.Index);
         _interfaces.Remove(removed);
         _ip.Changed();
         return true;
