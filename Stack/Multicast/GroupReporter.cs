@@ -28,6 +28,7 @@ internal sealed class GroupReporter(
     /// <summary>RFC 2236, 8.10; RFC 2710, 7.10.</summary>
     private static readonly TimeSpan OlderUnsolicitedInterval = TimeSpan.FromSeconds(10);
 
+    private readonly GroupSender _sender = new(owner, isV6, pool, counters);
     private readonly Dictionary<IpAddress, Change> _changes = [];
     private readonly Dictionary<IpAddress, Answer> _answers = [];
     private Alarm? _changeTimer;
@@ -137,7 +138,7 @@ internal sealed class GroupReporter(
             _changes.Remove(group);
             // IGMPv1 has no such message.
             if (Version == QuerierVersion.Older)
-                Send(GroupReport.MakeLeave(pool, Source(), group), isV6 ? IpAddress.AllRouters : RoutersV4);
+                _sender.SendLeave(group);
             return false;
         }
 
@@ -147,20 +148,11 @@ internal sealed class GroupReporter(
         return true;
     }
 
-    /// <summary>224.0.0.2.</summary>
-    private static readonly IpAddress RoutersV4 = IpAddress.FromV4(0xE000_0002);
-
-    /// <summary>224.0.0.22.</summary>
-    private static readonly IpAddress RoutersV3 = IpAddress.FromV4(0xE000_0016);
-
-    /// <summary>ff02::16.</summary>
-    private static readonly IpAddress RoutersMld = IpAddress.FromHalves(0xFF02_0000_0000_0000, 0x16);
-
     private void SendChange(IpAddress group)
     {
         var records = new List<GroupRecord>();
         TakeRecords(group, records);
-        Send(records);
+        _sender.Send(records);
     }
 
     private void SendChanges(Instant now)
@@ -168,7 +160,7 @@ internal sealed class GroupReporter(
         var records = new List<GroupRecord>();
         foreach (var group in _changes.Keys.ToArray())
             TakeRecords(group, records);
-        Send(records);
+        _sender.Send(records);
         if (_changes.Count != 0)
             ArmChanges(now);
     }
@@ -185,7 +177,7 @@ internal sealed class GroupReporter(
         if (Version != QuerierVersion.Current)
         {
             if (!filter.IsNothing)
-                SendOlder(group);
+                _sender.SendOlder(group, Version == QuerierVersion.Oldest);
             change.SourcesLeft.Clear();
             change.ModeLeft = filter.IsNothing ? 0 : change.ModeLeft - 1;
         }
@@ -302,7 +294,7 @@ internal sealed class GroupReporter(
                 records.Add(StateOf(group, filter));
         }
 
-        Send(records);
+        _sender.Send(records);
     }
 
     private static GroupRecord StateOf(IpAddress group, SourceFilter filter) =>
@@ -316,7 +308,7 @@ internal sealed class GroupReporter(
             return;
         if (Version != QuerierVersion.Current)
         {
-            SendOlder(answer.Group);
+            _sender.SendOlder(answer.Group, Version == QuerierVersion.Oldest);
             return;
         }
 
@@ -325,64 +317,7 @@ internal sealed class GroupReporter(
             AddIfAny(records, GroupRecordType.ModeIsInclude, answer.Group, [.. asked.Where(filter.Accepts)]);
         else
             records.Add(StateOf(answer.Group, filter));
-        Send(records);
-    }
-
-    private void SendOlder(IpAddress group) => Send(GroupReport.MakeOlder(pool, Source(), group, Version == QuerierVersion.Oldest), group);
-
-    /// <summary>Sends records, as many in a packet as fit.</summary>
-    private void Send(List<GroupRecord> records)
-    {
-        var room = owner.Mtu - (isV6 ? GroupReport.HeadersV6 : GroupReport.HeadersV4) - GroupReport.Length;
-        var packet = new List<GroupRecord>();
-        var left = room;
-        foreach (var record in records.SelectMany(record => Split(record, room)))
-        {
-            if (record.Length > left)
-                Flush();
-            packet.Add(record);
-            left -= record.Length;
-        }
-
-        if (packet.Count != 0)
-            Flush();
-
-        void Flush()
-        {
-            Send(GroupReport.Make(pool, Source(), packet), isV6 ? RoutersMld : RoutersV3);
-            packet.Clear();
-            left = room;
-        }
-    }
-
-    /// <summary>RFC 3376, 4.2.16: of sources that do not fit a packet, those of an EXCLUDE list are left out, so that more is let through; others go in several records.</summary>
-    private static IEnumerable<GroupRecord> Split(GroupRecord record, int room)
-    {
-        var most = Math.Max(1, (room - GroupRecord.HeaderLength(record.Group)) / record.Group.Length);
-        if (record.Sources.Count <= most)
-            return [record];
-        var isExclude = record.Type is GroupRecordType.ModeIsExclude or GroupRecordType.ChangeToExclude;
-        return record.Sources.Chunk(most).Take(isExclude ? 1 : int.MaxValue).Select(part => record with { Sources = part });
-    }
-
-    private void Send(PacketBuffer packet, IpAddress destination)
-    {
-        counters.MulticastOutReports++;
-        owner.Framing.Send(packet, destination, AddressKind.Multicast, default);
-    }
-
-    /// <summary>IPv6: the link-local address, once it is known to be no other station's (RFC 3590).</summary>
-    private IpAddress Source()
-    {
-        if (!isV6)
-            return owner.Own.SourceTowards(RoutersV3);
-        foreach (var prefix in owner.Addresses)
-        {
-            if (prefix.Address.IsLinkLocal && (owner.Own.FlagsOf(prefix.Address) & AddressFlags.Optimistic) == 0)
-                return prefix.Address;
-        }
-
-        return IpAddress.Unspecified;
+        _sender.Send(records);
     }
 
     private void Cancel(IpAddress group)

@@ -84,6 +84,10 @@ public sealed class UdpLayer
         return StackError.None;
     }
 
+    /// <summary>Finds the interface that a request about a group means.</summary>
+    /// <returns>None; NoSuchDevice; InvalidArgument: the group is none.</returns>
+    public StackError FindInterface(MembershipChange change, out byte index) => Multicast.FindInterface(change, out index);
+
     /// <summary>Receives a datagram and takes it over.</summary>
     internal void Receive(PacketBuffer packet, in IpReceiveInfo info, Instant now)
     {

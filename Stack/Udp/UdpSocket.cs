@@ -179,6 +179,18 @@ public sealed class UdpSocket : StackSocket
         return StackError.NoBufferSpace;
     }
 
+    /// <summary>Chooses the interface by which datagrams to groups leave.</summary>
+    /// <param name="of">Means an interface; null: the route says.</param>
+    /// <returns>None; NoSuchDevice, and all is as before.</returns>
+    public StackError ChooseInterface(MembershipChange? of)
+    {
+        byte index = 0;
+        var error = of is null ? StackError.None : _udp.Multicast.FindInterface(of, out index);
+        if (error == StackError.None)
+            MulticastInterface = of is null ? null : index;
+        return error;
+    }
+
     /// <summary>Sets the default destination and receives only from it; its ICMP errors are reported. Port 0 dissolves the association.</summary>
     /// <returns>None; NetworkUnreachable; AccessDenied: broadcast; InvalidArgument: the socket is closed
     /// or the address is unspecified.</returns>

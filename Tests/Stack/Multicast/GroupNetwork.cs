@@ -43,7 +43,7 @@ internal sealed class GroupNetwork : IDisposable
 
     public IpAddress Router => At("10.0.0.9", "fe80::9");
 
-    public IpAddress SourceAt(int number) => At($"10.0.0.{number}", $"fd00::{number:x}");
+    public IpAddress SourceAt(int number) => At($"10.0.{number >> 8}.{number & 255}", $"fd00::{number:x}");
 
     public UdpSocket Open(UdpSocketOptions? options = null, IpAddress bound = default, ushort port = Port)
     {
@@ -170,6 +170,9 @@ internal sealed class GroupNetwork : IDisposable
     public void Dispose()
     {
         _sockets.ForEach(static socket => socket.Close());
+        Harness.Advance(TimeSpan.Zero);
+        foreach (var each in Stack.Interfaces)
+            each.DropFrames();
         Harness.Dispose();
     }
 

@@ -65,7 +65,8 @@ public sealed class ShardedMulticastSpec : IDisposable
         var query = Build.Ipv4(2, [0x11, 10, 0xEE, 0xF5, 0, 0, 0, 0], IpAddress.Parse("10.0.0.9"), IpAddress.Parse("224.0.0.1"), Tapwire.Stack.Interfaces.MacAddress.OfGroup(IpAddress.Parse("224.0.0.1")), 1);
         Assert.Equal(0, _driver.Steering.OwnerOfFrame(query, Tapwire.Stack.Interfaces.Medium.Ethernet, 1));
         _driver.Arrive(query, 1);
-        _driver.Advance(TimeSpan.FromSeconds(1));
+        foreach (var shard in _driver.Shards)
+            shard.Advance(TimeSpan.FromSeconds(1));
         var answer = Assert.Single(Groups(_driver.Frames()));
         Assert.Equal(0x16, answer[38]);
         Assert.Equal(StackError.None, Open(1, 6000).ChangeMembership(new MembershipChange(MembershipAction.Join, IpAddress.Parse("239.5.5.5"))));
@@ -76,8 +77,7 @@ public sealed class ShardedMulticastSpec : IDisposable
     private List<byte[]> Reports()
     {
         var reports = Groups(_driver.Frames());
-        _driver.Advance(TimeSpan.FromSeconds(12));
-        _ = _driver.Frames();
+        _driver.Advance(TimeSpan.FromSeconds(12)); // the repetitions go unseen
         return reports;
     }
 
