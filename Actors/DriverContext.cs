@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Akka.Actor;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
@@ -42,6 +43,11 @@ public sealed record DriverContext(DriverSettings Settings, IReadOnlyList<Driver
 
     /// <summary>Descriptors available to sessions, sockets and the host's connections. The log reports them with the process's limit.</summary>
     public DescriptorRoom Descriptors { get; init; } = new(int.MaxValue, int.MaxValue);
+
+    /// <summary>16 bytes of this host's that stay the same from start to start, for the stable addresses of its interfaces (RFC 7217); at random where the host has none.</summary>
+    public byte[] HostKey { get; init; } = RandomNumberGenerator.GetBytes(HostKeyLength);
+
+    public const int HostKeyLength = 16;
 
     /// <summary>Makes the actor that answers <see cref="Resolve"/>; by default the host's resolver.</summary>
     public Props Resolver { get; init; } = HostResolverActor.Props();

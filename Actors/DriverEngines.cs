@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Tapwire.Actors.Settings;
 using Tapwire.Stack;
 using Tapwire.Stack.Forwarding;
@@ -23,7 +25,7 @@ internal static class DriverEngines
         for (var i = 0; i < count; i++)
         {
             var wires = context.Shards[i].Wires;
-            var options = OptionsOf(settings, [.. interfaces.Select((each, k) => InterfaceOf(settings, each, wires[k].Wire, hardware[k]))],
+            var options = OptionsOf(settings, [.. interfaces.Select((each, k) => InterfaceOf(settings, each, wires[k].Wire, hardware[k], context.HostKey))],
                 steering is null ? null : new StackShard(i, steering));
             var engine = new NetworkStack(options, context.Pool, context.Secret);
             engines.Add(engine);
@@ -55,7 +57,7 @@ internal static class DriverEngines
     };
 
     /// <summary>Translates settings into the options of an interface on a wire.</summary>
-    internal static InterfaceOptions InterfaceOf(DriverSettings settings, InterfaceSettings each, IWire wire, MacAddress hardware)
+    internal static InterfaceOptions InterfaceOf(DriverSettings settings, InterfaceSettings each, IWire wire, MacAddress hardware, byte[] hostKey)
     {
         const WireOffloads superFrames = WireOffloads.TcpSegmentationV4 | WireOffloads.TcpSegmentationV6 | WireOffloads.Checksum;
         return new InterfaceOptions
@@ -68,6 +70,12 @@ internal static class DriverEngines
             ChecksumOffload = (wire.Offloads & WireOffloads.Checksum) != 0,
             EgressFrames = settings.Queues.EgressFrames,
             EgressBytes = settings.Queues.EgressBytes,
+            Autoconfiguration = each.Slaac == SlaacMode.Off || wire.Medium != Medium.Ethernet ? null : new AutoconfigurationOptions
+            {
+                UsesTemporaryAddresses = each.Slaac == SlaacMode.Temporary,
+                // One interface's addresses tell nothing about another's.
+                Secret = HMACSHA256.HashData(hostKey, Encoding.UTF8.GetBytes(each.Name)).AsMemory(0, DriverContext.HostKeyLength),
+            },
         };
     }
 

@@ -39,7 +39,7 @@ internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string,
         var hardware = DriverEngines.HardwareOf(settings, wires[0].Wire);
         return [.. wires.Select((wire, shard) =>
         {
-            var options = DriverEngines.InterfaceOf(driver.Settings, settings, wire.Wire, hardware);
+            var options = DriverEngines.InterfaceOf(driver.Settings, settings, wire.Wire, hardware, driver.HostKey);
             var tap = Add(settings.Name, wire, shard, isFirst: false);
             return new AttachInterface(options, settings.Addresses, settings.AllRoutes, tap.Tap) { CutsSuperFrames = tap.CutsSuperFrames };
         })];

@@ -183,12 +183,23 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         TellEvents();
     }
 
+    /// <summary>Tells of addresses that the engine has given up, and of name servers that routers have named.</summary>
+    private void TellConfiguration()
+    {
+        while (_stack.TryTakeDuplicate(out var duplicate))
+        {
+            _log.Error("The address {Address} is not used on {Interface}: another station has it{Holder}", duplicate.Address, duplicate.Interface,
+                duplicate.Holder == default ? "" : $", {duplicate.Holder}");
+        }
+    }
+
     private void Output(Instant now)
     {
         if (_resets)
             ResetConnections(now);
         var notBefore = PollEngine(now) ? now : now + FaultPause;
         TellEvents();
+        TellConfiguration();
         _turns.Output();
         Emit(now);
         _siblings.PassOn();

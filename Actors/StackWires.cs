@@ -49,7 +49,8 @@ internal sealed class StackWires
         switch (message)
         {
             case WireUp up:
-                _desk.Stack.Interfaces.FirstOrDefault(each => each.Index == up.Interface)?.Announce(_desk.Now);
+                if (_desk.Stack.Interfaces.FirstOrDefault(each => each.Index == up.Interface) is { } interfaceUp)
+                    _desk.Stack.WireUp(interfaceUp, _desk.Now);
                 _desk.PostPoll();
                 return true;
             case WireDown down:

@@ -103,6 +103,7 @@ internal sealed class RunningDriver : IAsyncDisposable
             var context = new DriverContext(settings, [.. shards], link, pool, TimeProvider.System, secret ?? RandomNumberGenerator.GetBytes(32))
             {
                 HostPorts = hostPorts,
+                HostKey = HostKey.Read() ?? RandomNumberGenerator.GetBytes(DriverContext.HostKeyLength),
                 OpenWires = added => [.. OpenAll(settings.Shards, () => open(added)).Select(queue => QueueOf(queue, added))],
                 Descriptors = DescriptorsLeft(),
                 Memory = new MemoryWatch(new HeapLimit(MemoryLimit.OfProcess, pool).Left, MemoryLimit.OfProcess.Bytes),

@@ -1,5 +1,6 @@
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Neighbors;
 using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack;
@@ -9,6 +10,9 @@ public sealed partial class NetworkStack
 {
     /// <summary>Bits of the prefix of link-local addresses that are the same on every link (RFC 4291, 2.5.6).</summary>
     private const int LinkLocalLength = 64;
+
+    /// <summary>Addresses given up that the owner has not heard of; more are counted only.</summary>
+    private const int MaxDuplicates = 64;
 
     private readonly Queue<DuplicateAddress> _duplicates = new();
 
@@ -28,6 +32,8 @@ public sealed partial class NetworkStack
             ? new RawIpFraming(added.Egress, Counters)
             : new EthernetFraming(added, Options.Neighbors, _pool, _routes, _timers, _random, Counters, speaks: Options.Shard is null or { Index: 0 });
         added.WireUp = now => _multicast.Announce(added, now);
+        if (options is { Autoconfiguration: { } wanted, Medium: Medium.Ethernet } && options.Mtu >= Ipv6Header.MinimumMtu)
+            added.Routers = new RouterDiscovery(wanted, new Autoconfigured(this, added), _timers, _random, Counters);
         _interfaces.Add(added);
         _ip.Changed();
         return added;
@@ -43,6 +49,7 @@ public sealed partial class NetworkStack
     {
         if (_interfaces[removed.Index] != removed)
             return false;
+        removed.Routers?.Stop(now);
         while (removed.Addresses.Count != 0)
             Remove(removed.Addresses[^1].Address, removed, tellsPeers: true, now);
         _routes.RemoveAll(removed);
@@ -68,15 +75,19 @@ public sealed partial class NetworkStack
             return StackError.InvalidArgument;
         if (host.IsV6 && to.Mtu < Ipv6Header.MinimumMtu)
             return StackError.AddressFamilyNotSupported;
-        if (host.IsV6 && !host.IsLinkLocal && to.Options.Medium == Medium.Ethernet && !to.Addresses.Any(a => a.Address.IsLinkLocal))
-            AddAddress(to, new IpPrefix(to.Options.HardwareAddress.LinkLocal, LinkLocalLength), now);
-        if (!_interfaces.Addresses.TryAdd(address))
-            return StackError.AddressInUse;
-        to.Own.TryAdd(address);
-        _routes.Set(address, IpAddress.Unspecified, to);
-        _ip.Changed();
-        to.Framing.AddressAdded(host, now);
-        return StackError.None;
+        if (host.IsV6 && !host.IsLinkLocal)
+            AddLinkLocal(to, now);
+        return Add(to, address, AddressFlags.None, addsRoute: true, now);
+    }
+
+    /// <summary>The wire of an interface has come up: announces its addresses there, and looks for routers if it is configured by them.</summary>
+    public void WireUp(NetworkInterface up, Instant now)
+    {
+        up.Announce(now);
+        if (up.Routers is not { } routers)
+            return;
+        AddLinkLocal(up, now);
+        routers.Start(now);
     }
 
     /// <summary>Takes an address away from the interface that has it. Connections bound to it end with <see cref="StackError.ConnectionAborted"/>.</summary>
@@ -87,6 +98,26 @@ public sealed partial class NetworkStack
             return false;
         Remove(address, from, tellsPeers: false, now);
         return true;
+    }
+
+    /// <summary>Gives an Ethernet interface its link-local address, unless it has one.</summary>
+    private void AddLinkLocal(NetworkInterface to, Instant now)
+    {
+        if (to.Options.Medium == Medium.Ethernet && !to.Addresses.Any(static a => a.Address.IsLinkLocal))
+            Add(to, new IpPrefix(to.Options.HardwareAddress.LinkLocal, LinkLocalLength), AddressFlags.None, addsRoute: true, now);
+    }
+
+    private StackError Add(NetworkInterface to, IpPrefix address, AddressFlags flags, bool addsRoute, Instant now)
+    {
+        if (!_interfaces.Addresses.TryAdd(address))
+            return StackError.AddressInUse;
+        to.Own.TryAdd(address);
+        to.Own.SetFlags(address.Address, flags);
+        if (addsRoute)
+            _routes.Set(address, IpAddress.Unspecified, to);
+        _ip.Changed();
+        to.Framing.AddressAdded(address.Address, now);
+        return StackError.None;
     }
 
     /// <summary>Adds a route, or replaces the one to the same destination by the same interface.</summary>
@@ -128,8 +159,9 @@ public sealed partial class NetworkStack
             if (_interfaces.OwnerOf(address) != from)
                 continue;
             Remove(address, from, tellsPeers: false, now);
-            // Only as many are kept as there can be addresses: the owner takes them in its own time.
-            _duplicates.Enqueue(new DuplicateAddress(address, from, holder));
+            if (_duplicates.Count < MaxDuplicates)
+                _duplicates.Enqueue(new DuplicateAddress(address, from, holder));
+            from.Routers?.Duplicate(address, now);
         }
     }
 
@@ -146,6 +178,51 @@ public sealed partial class NetworkStack
         from.Framing.AddressRemoved(address);
     }
 
-    private static bool HasPrefix(NetworkInterface owner, IpPrefix prefix) =>
-        owner.Addresses.Any(p => p.Length == prefix.Length && p.Network == prefix.Network);
+    private static bool HasPrefix(NetworkInterface owner, IpPrefix prefix) => owner.Routers?.IsOnLink(prefix) == true
+        || owner.Addresses.Any(p => p.Length == prefix.Length && p.Network == prefix.Network);
+
+    /// <summary>What routers may change on an interface.</summary>
+    private sealed class Autoconfigured(NetworkStack stack, NetworkInterface owner) : IAutoconfigured
+    {
+        public bool TryAddAddress(IpPrefix address, AddressFlags flags, Instant now) => stack.Add(owner, address, flags, addsRoute: false, now) == StackError.None;
+
+        public void SetDeprecated(IpAddress address, bool isDeprecated)
+        {
+            var flags = owner.Own.FlagsOf(address);
+            owner.Own.SetFlags(address, isDeprecated ? flags | AddressFlags.Deprecated : flags & ~AddressFlags.Deprecated);
+            stack._ip.Changed();
+        }
+
+        public void RemoveAddress(IpAddress address, Instant now)
+        {
+            if (owner.Own.IsOwn(address))
+                stack.Remove(address, owner, tellsPeers: false, now);
+        }
+
+        public void SetRoute(IpPrefix destination, IpAddress gateway)
+        {
+            stack._routes.Set(destination, gateway, owner);
+            stack._ip.Changed();
+        }
+
+        public void RemoveRoute(IpPrefix destination, IpAddress gateway)
+        {
+            var isOnLink = gateway.IsUnspecified;
+            if (isOnLink ? owner.Addresses.Any(a => a.Length == destination.Length && a.Network == destination.Network && !a.Address.IsLinkLocal && IsConfigured(a.Address)) : !Has(destination, gateway))
+                return;
+            stack._routes.Remove(destination, isOnLink, owner);
+            stack._ip.Changed();
+        }
+
+        public bool HasRoute(IpPrefix destination) =>
+            stack._routes.Routes.Any(r => r.Interface == owner.Index && r.Destination == destination && !r.Gateway.IsUnspecified);
+
+        public void SolicitRouters() => owner.Framing.SolicitRouters();
+
+        private bool Has(IpPrefix destination, IpAddress gateway) =>
+            stack._routes.Routes.Any(r => r.Interface == owner.Index && r.Destination == destination && r.Gateway == gateway);
+
+        /// <summary>The owner of the stack has given the address, not a router.</summary>
+        private bool IsConfigured(IpAddress address) => owner.Routers?.HasMade(address) != true;
+    }
 }

@@ -75,6 +75,19 @@ public sealed class StackCounters
     public long NdpOutSolicits;
     public long NdpOutAdvertisements;
 
+    public long NdpInRouterAdvertisements;
+    public long NdpOutRouterSolicits;
+
+    /// <summary>Router advertisements on an interface that is not configured by routers.</summary>
+    public long NdpInRoutersIgnored;
+    public long NdpInRedirectsIgnored;
+
+    /// <summary>Routers, prefixes, routes, name servers or search domains for which there was no place.</summary>
+    public long NdpRouterTableFull;
+
+    /// <summary>Advertised prefixes in which no address was to be had.</summary>
+    public long NdpNoAddress;
+
     /// <summary>Messages whose hop limit is not 255, which may come from beyond the link (RFC 4861, 6.1, 7.1, 8.1).</summary>
     public long NdpBadHopLimit;
 

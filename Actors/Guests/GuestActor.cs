@@ -194,7 +194,7 @@ internal sealed class GuestActor : OwningActor, IWithTimers
         var settings = _driver.Settings;
         var spec = WireSpec.Parse("tun:guest")!;
         var options = DriverEngines.OptionsOf(settings with { Tcp = settings.Tcp with { Memory = Math.Max(settings.Tcp.Memory / MemoryShare, Stack.Tcp.TcpOptions.Ranges.Memory.Least) } },
-            [DriverEngines.InterfaceOf(settings, new InterfaceSettings(spec.Name, spec, [], null, null, 0, [], []), _guest.Wire, default)], null,
+            [DriverEngines.InterfaceOf(settings, new InterfaceSettings(spec.Name, spec, [], null, null, 0, [], []), _guest.Wire, default, _driver.HostKey)], null,
             new ForwardingOptions { Guest = _guest.Address, Handshakes = Limits.MaxConnections });
         var engine = new NetworkStack(options, _driver.Pool, System.Security.Cryptography.RandomNumberGenerator.GetBytes(SecretLength));
         var by = engine.Interfaces[0];

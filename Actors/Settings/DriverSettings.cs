@@ -26,6 +26,9 @@ public sealed record DriverSettings
     /// <summary>The MTU in bytes; 0 takes the wire's.</summary>
     public required int Mtu { get; init; }
 
+    /// <summary>IPv6 addresses and routes of the first interface from its link's routers.</summary>
+    public SlaacMode Slaac { get; init; }
+
     /// <summary>Routes through other gateways than <see cref="Gateway"/>.</summary>
     public IReadOnlyList<GatewayRoute> Routes { get; init; } = [];
 
@@ -34,7 +37,7 @@ public sealed record DriverSettings
 
     /// <summary>All interfaces, the first included, which has the name of its device.</summary>
     public IReadOnlyList<InterfaceSettings> AllInterfaces =>
-        [new InterfaceSettings(Wire.Name, Wire, Addresses, Gateway, HardwareAddress, Mtu, Routes, Tap.PeerAddresses), .. Interfaces];
+        [new InterfaceSettings(Wire.Name, Wire, Addresses, Gateway, HardwareAddress, Mtu, Routes, Tap.PeerAddresses) { Slaac = Slaac }, .. Interfaces];
 
     /// <summary>The same, with other addresses and routes of an interface.</summary>
     /// <param name="changed">One of <see cref="AllInterfaces"/> by its name.</param>

@@ -21,6 +21,12 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     /// <summary>What the kernel's devices take: an Ethernet frame of 65535 bytes.</summary>
     public const int MaxMtu = 65521;
 
+    /// <summary>IPv6 addresses and routes from the link's routers.</summary>
+    public SlaacMode Slaac { get; init; }
+
+    /// <summary>The interface gets addresses without being given one.</summary>
+    public bool ConfiguresItself => Slaac != SlaacMode.Off;
+
     /// <summary>The routes through gateways, that of <see cref="Gateway"/> included.</summary>
     public IReadOnlyList<GatewayRoute> AllRoutes => Gateway is { } gateway ? [.. Routes, RouteSpec.Default(gateway)] : Routes;
 
@@ -32,7 +38,7 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     }
 
     /// <summary>The settings that cannot change while the interface exists, as text: a change makes it another interface.</summary>
-    public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}";
+    public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}, {Slaac}";
 
     /// <summary>All settings, as text for comparison.</summary>
     public override string ToString() => $"{Name}: {Fixed}; {string.Join(", ", Addresses)}; {string.Join(", ", AllRoutes.Select(RouteSpec.Format))}";

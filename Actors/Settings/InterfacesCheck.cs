@@ -18,7 +18,7 @@ public static class InterfacesCheck
             Check(each);
         foreach (var each in interfaces.Skip(1))
         {
-            if (each.Addresses.Count == 0)
+            if (each.Addresses.Count == 0 && !each.ConfiguresItself)
                 throw new SettingsException($"The interface {each.Name} has no address; give it one, as in --wire {each.Wire} --address 10.99.0.2/24, or in tapwire.interfaces.{each.Name}.addresses.");
         }
 
@@ -38,7 +38,7 @@ public static class InterfacesCheck
             var (own, address) = (settings.Addresses, peer.Address);
             if (own.Any(prefix => prefix.Address == address))
                 throw new SettingsException($"The peer address {peer} is the stack's own; the kernel's end of the wire needs another one of that network.");
-            if (own.Count > 0 && !own.Any(prefix => prefix.Contains(address)))
+            if (own.Count > 0 && !settings.ConfiguresItself && !own.Any(prefix => prefix.Contains(address)))
                 throw new SettingsException($"The peer address {peer} is not in the stack's network, {string.Join(", ", own)}: neither end would find the other.");
         }
     }

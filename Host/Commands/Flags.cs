@@ -108,6 +108,19 @@ internal static class Flags
     /// <summary>A switch: true when it is given, and without a value.</summary>
     public static Option<bool> Switch(string name, string description) => new(name) { Description = description, Arity = ArgumentArity.Zero };
 
+    /// <summary>A flag with one of some words, or without a value; null when it is not given.</summary>
+    /// <param name="whenBare">What the flag alone means.</param>
+    public static Option<T?> Word<T>(string name, string description, T whenBare, IReadOnlyDictionary<string, T> words)
+        where T : struct => new(name)
+        {
+            Description = description,
+            HelpName = string.Join('|', words.Keys),
+            Arity = ArgumentArity.ZeroOrOne,
+            CustomParser = result => result.Tokens.Count == 0 ? whenBare
+                : words.TryGetValue(result.Tokens[0].Value, out var value) ? value
+                : Refuse<T?>(result, $"one of {string.Join(", ", words.Keys)}", result.Tokens[0].Value),
+        };
+
     /// <summary>A flag with several numbers.</summary>
     public static Flag<IReadOnlyList<int>> Numbers(string name, string description, int least, int most) => List<int>(name, description, "N",
         (string text, out int value) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value >= least && value <= most,

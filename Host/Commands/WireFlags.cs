@@ -19,7 +19,7 @@ internal static class WireFlags
         (string text, out WireSpec value) => (value = WireSpec.Parse(text)!) is not null, WireSpec.Accepted);
 
     public static readonly Flag<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address",
-        "An address of the stack with the length of its prefix, as in 10.99.0.2/24 or fd00::2/64; repeatable. At least one is needed.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
+        "An address of the stack with the length of its prefix, as in 10.99.0.2/24 or fd00::2/64; repeatable. At least one is needed, or --slaac.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
 
     public static readonly Flag<IReadOnlyList<IpPrefix>> PeerAddresses = Flags.List<IpPrefix>("--peer-address",
         "An address for the kernel's end of the device, as in 10.99.0.1/24, which also brings it up; repeatable.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
@@ -36,13 +36,16 @@ internal static class WireFlags
     private static readonly Flag<IReadOnlyList<int>> Mtu = Flags.Numbers("--mtu", "Largest IP packet in bytes; the device's when not given.",
         InterfaceSettings.MinMtu, InterfaceSettings.MaxMtu);
 
+    private static readonly Option<SlaacMode?> Slaac = Flags.Word("--slaac",
+        "Takes IPv6 addresses, routes and name servers from the link's routers; with 'temporary' a random address beside the stable one.", SlaacMode.Stable, DriverSettingsReader.SlaacModes);
+
     /// <summary>The most used options.</summary>
-    public static IReadOnlyList<Option> Main { get; } = [Wire, Addresses, PeerAddresses, Gateway];
+    public static IReadOnlyList<Option> Main { get; } = [Wire, Addresses, PeerAddresses, Gateway, Slaac];
 
     public static IReadOnlyList<Option> Further { get; } = [Mtu, Mac, Routes];
 
     /// <summary>True when the command line names a wire or an address.</summary>
-    public static bool AreGiven(ParseResult parsed) => parsed.Read(Wire).Count > 0 || parsed.Read(Addresses).Count > 0;
+    public static bool AreGiven(ParseResult parsed) => parsed.Read(Wire).Count > 0 || parsed.Read(Addresses).Count > 0 || parsed.GetResult(Slaac) is not null;
 
     /// <summary>The settings, overridden by the command line.</summary>
     /// <exception cref="SettingsException">A wire has been given two values of an option that it has once.</exception>
@@ -55,6 +58,7 @@ internal static class WireFlags
         Deal(parsed, Gateway, lines, static (line, value) => line.AddGateway(value));
         Deal(parsed, Mac, lines, static (line, value) => line.Mac = line.Once("--mac", line.Mac, value));
         Deal(parsed, Mtu, lines, static (line, value) => line.Mtu = line.Once("--mtu", line.Mtu, value));
+        DealSlaac(parsed, lines);
         return lines.Skip(1).Aggregate(lines[0].MergeMain(settings), static (merged, line) => line.MergeFurther(merged));
     }
 
@@ -80,6 +84,23 @@ internal static class WireFlags
         }
     }
 
+    /// <summary>Assigns each <c>--slaac</c>, whose value may be missing, to the last wire before it.</summary>
+    private static void DealSlaac(ParseResult parsed, List<Line> lines)
+    {
+        var (wires, current) = (0, "");
+        foreach (var token in parsed.Tokens)
+        {
+            var line = lines[Math.Max(wires - 1, 0)];
+            if (token.Type == TokenType.Option && token.Value == Slaac.Name)
+                line.Slaac = SlaacMode.Stable;
+            else if (current == Slaac.Name && token.Type == TokenType.Argument)
+                line.Slaac = DriverSettingsReader.SlaacModes[token.Value];
+            else if (current == Wire.Name && token.Type == TokenType.Argument)
+                wires += token.Value.Split(',').Length;
+            current = token.Type == TokenType.Option ? token.Value : "";
+        }
+    }
+
     /// <summary>A wire of the command line with its options.</summary>
     /// <param name="wire">Null: the options stand without a wire.</param>
     private sealed class Line(WireSpec? wire)
@@ -95,6 +116,8 @@ internal static class WireFlags
         public MacAddress? Mac { get; set; }
 
         public int? Mtu { get; set; }
+
+        public SlaacMode? Slaac { get; set; }
 
         /// <summary>Takes a gateway; a second one, if it is of the other family, as a route.</summary>
         public void AddGateway(IpAddress gateway)
@@ -119,12 +142,13 @@ internal static class WireFlags
             Gateway = Gateway ?? settings.Gateway,
             HardwareAddress = Mac ?? settings.HardwareAddress,
             Mtu = Mtu ?? settings.Mtu,
+            Slaac = Slaac ?? settings.Slaac,
         };
 
         /// <summary>Adds the wire as a further interface, named after its device. It replaces an interface of that name in the settings.</summary>
         public DriverSettings MergeFurther(DriverSettings settings)
         {
-            var added = new InterfaceSettings(wire!.Name, wire, Addresses, Gateway, Mac, Mtu ?? 0, Routes, PeerAddresses);
+            var added = new InterfaceSettings(wire!.Name, wire, Addresses, Gateway, Mac, Mtu ?? 0, Routes, PeerAddresses) { Slaac = Slaac ?? SlaacMode.Off };
             return settings with { Interfaces = [.. settings.Interfaces.Where(other => other.Name != added.Name), added] };
         }
     }

@@ -29,6 +29,7 @@ internal static class DriverSettingsReader
             Gateway = Optional<IpAddress>(read, "gateway", OwnAddress.TryParseGateway, OwnAddress.AcceptedGateway + ", or empty"),
             HardwareAddress = Optional<MacAddress>(read, "mac", TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01, or empty"),
             Mtu = ReadMtu(read, "mtu"),
+            Slaac = read.Choice("slaac", SlaacModes),
             Routes = read.List<GatewayRoute>("routes", RouteSpec.TryParse, RouteSpec.Accepted),
             Interfaces = [.. read.Sections("interfaces").Select(name => ReadInterface(read, name))],
             Shards = read.Number("shards", 1, FlowSteering.MaxShards),
@@ -84,8 +85,13 @@ internal static class DriverSettingsReader
             read.Has(at + "mac") ? Optional<MacAddress>(read, at + "mac", TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01, or empty") : null,
             read.Has(at + "mtu") ? ReadMtu(read, at + "mtu") : 0,
             read.Has(at + "routes") ? read.List<GatewayRoute>(at + "routes", RouteSpec.TryParse, RouteSpec.Accepted) : [],
-            read.Has(at + "peer-address") ? read.List<IpPrefix>(at + "peer-address", OwnAddress.TryParse, OwnAddress.Accepted, orOne: true) : []);
+            read.Has(at + "peer-address") ? read.List<IpPrefix>(at + "peer-address", OwnAddress.TryParse, OwnAddress.Accepted, orOne: true) : [])
+        {
+            Slaac = read.Has(at + "slaac") ? read.Choice(at + "slaac", SlaacModes) : SlaacMode.Off,
+        };
     }
+
+    internal static readonly Dictionary<string, SlaacMode> SlaacModes = new() { ["off"] = SlaacMode.Off, ["stable"] = SlaacMode.Stable, ["temporary"] = SlaacMode.Temporary };
 
     private static int ReadMtu(SettingsReader read, string key) =>
         read.Number(key, 0, InterfaceSettings.MaxMtu) is var mtu && mtu is 0 or >= InterfaceSettings.MinMtu
@@ -111,6 +117,7 @@ internal static class DriverSettingsReader
         Solicitations = read.Number("neighbor.probes", NeighborOptions.Ranges.Solicitations),
         RetransmitTime = read.Time("neighbor.retransmit-time", NeighborOptions.Ranges.RetransmitTime),
         ReachableTime = read.Time("neighbor.reachable-time", NeighborOptions.Ranges.ReachableTime),
+        DuplicateProbes = read.Number("neighbor.duplicate-probes", NeighborOptions.Ranges.DuplicateProbes),
         UnusedTime = read.Time("neighbor.unused-time", NeighborOptions.Ranges.UnusedTime),
     };
 

@@ -9,6 +9,7 @@ namespace Tapwire.Stack.Interfaces;
 /// <summary>Ethernet: demultiplexes frames, and frames packets for resolved neighbours (RFC 894, RFC 1112 6.4, RFC 2464).</summary>
 internal sealed class EthernetFraming : Framing, INeighborOutput
 {
+    private readonly NetworkInterface _owner;
     private readonly MacAddress _own;
     private readonly EgressQueue _egress;
     private readonly StackCounters _counters;
@@ -20,6 +21,7 @@ internal sealed class EthernetFraming : Framing, INeighborOutput
     public EthernetFraming(
         NetworkInterface owner, NeighborOptions neighbors, BufferPool pool, RouteTable routes, TimerWheel timers, KeyedRandom random, StackCounters counters, bool speaks)
     {
+        _owner = owner;
         _own = owner.Options.HardwareAddress;
         _egress = owner.Egress;
         _counters = counters;
@@ -53,6 +55,7 @@ internal sealed class EthernetFraming : Framing, INeighborOutput
                 frame.Release();
                 return FrameDelivery.Consumed;
             case EtherType.Ipv6:
+                _discovery.Sender = source;
                 return destination.IsGroup ? FrameDelivery.Ipv6Group : FrameDelivery.Ipv6;
             case EtherType.Vlan or EtherType.ServiceVlan:
                 return Drop(frame, ref _counters.EthernetVlanTagged);
@@ -101,6 +104,8 @@ internal sealed class EthernetFraming : Framing, INeighborOutput
         return true;
     }
 
+    public override void SolicitRouters() => _discovery.SolicitRouters();
+
     public override bool TryTakeDuplicate(out IpAddress address, out MacAddress holder) => _discovery.TryTakeDuplicate(out address, out holder);
 
     public override bool TryTakeUndeliverable([NotNullWhen(true)] out PacketBuffer? packet) => _neighbors.TryTakeUndeliverable(out packet);
@@ -115,6 +120,8 @@ internal sealed class EthernetFraming : Framing, INeighborOutput
         new EthernetHeader(destination, _own, type).Emit(packet.Prepend(EthernetHeader.Length));
         _egress.Enqueue(packet);
     }
+
+    public void Unreachable(IpAddress neighbor) => _owner.Routers?.Unreachable(neighbor);
 
     public void Solicit(IpAddress target, MacAddress? knownAddress)
     {

@@ -52,6 +52,11 @@ internal abstract class Framing
     /// <returns>False: the medium has no neighbours.</returns>
     public virtual bool ReceiveNeighborDiscovery(ReadOnlySpan<byte> message, in IpReceiveInfo info, Instant now) => false;
 
+    /// <summary>Asks the link's routers to advertise themselves, if the medium has neighbours.</summary>
+    public virtual void SolicitRouters()
+    {
+    }
+
     /// <summary>Takes an own address that another station has, too (RFC 4862, 5.4.5): it must not be used.</summary>
     public virtual bool TryTakeDuplicate(out IpAddress address, out MacAddress holder)
     {

@@ -29,12 +29,16 @@ public sealed record InterfaceOptions
     /// <summary>Bytes that may wait for the wire before transports are told to hold back, 64 KiB..1 GiB.</summary>
     public int EgressBytes { get; init; } = 8 << 20;
 
+    /// <summary>The interface takes IPv6 addresses and routes from router advertisements; null: it ignores them. Of no use without <see cref="Medium.Ethernet"/>.</summary>
+    public AutoconfigurationOptions? Autoconfiguration { get; init; }
+
     internal void Validate()
     {
         Check(Medium is Medium.Ip || (!HardwareAddress.IsGroup && HardwareAddress.Value != 0), nameof(HardwareAddress), HardwareAddress, "a unicast address");
         Ranges.Mtu.Check(Mtu, nameof(Mtu));
         Check(SuperFrame == 0 || (SuperFrame >= Mtu && SuperFrame <= 65535), nameof(SuperFrame), SuperFrame, "0 or Mtu..65535");
         Check(SuperFrame == 0 || ChecksumOffload, nameof(SuperFrame), SuperFrame, "0 without ChecksumOffload");
+        Check(Autoconfiguration is null or { Secret.Length: 16 }, nameof(Autoconfiguration), Autoconfiguration!, "with a secret of 16 bytes");
         Ranges.EgressFrames.Check(EgressFrames, nameof(EgressFrames));
         Ranges.EgressBytes.Check(EgressBytes, nameof(EgressBytes));
     }

@@ -52,7 +52,25 @@ public sealed class NetworkInterface
     /// <summary>The medium's framing. The stack sets it once, after construction, because the framing's constructor needs the interface.</summary>
     internal Framing Framing { get; set; } = null!;
 
+    /// <summary>Router discovery, where the interface is configured by routers.</summary>
+    internal RouterDiscovery? Routers { get; set; }
+
+    /// <summary>Changes whenever <see cref="NameServers"/> or <see cref="SearchDomains"/> do.</summary>
+    public int NamesVersion => Routers?.NamesVersion ?? 0;
+
+    /// <summary>Name servers that routers have named (RFC 8106).</summary>
+    public IEnumerable<IpAddress> NameServers => Routers?.Servers ?? [];
+
+    /// <summary>Domains in which routers say that short names are to be looked for (RFC 8106).</summary>
+    public IEnumerable<string> SearchDomains => Routers?.Domains ?? [];
+
     internal int Mtu => Options.Mtu;
+
+    /// <summary>Largest packet of a family: routers may say that the link takes less than the device (RFC 4861, 6.3.4).</summary>
+    internal int MtuOf(bool isV4) => isV4 || Routers is not { Mtu: > 0 and var advertised } ? Mtu : Math.Min(Mtu, advertised);
+
+    /// <summary><see cref="SuperFrame"/>, or the MTU of a family where the device cuts nothing.</summary>
+    internal int SuperFrameOf(bool isV4) => SuperFrame > Mtu ? SuperFrame : MtuOf(isV4);
 
     /// <summary>Largest IP packet that the device cuts into segments, in bytes; the MTU if it cuts none.</summary>
     internal int SuperFrame { get; }

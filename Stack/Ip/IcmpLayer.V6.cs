@@ -35,10 +35,6 @@ public sealed partial class IcmpLayer
         {
             _multicast.ReceiveMld(packet.Span, info, hasRouterAlert, now);
         }
-        else if (info.Source.IsUnspecified)
-        {
-            _counters.IpInMartianSource++;
-        }
         else if (header.Type == Icmpv6Type.EchoRequest)
         {
             _counters.IcmpInEchos++;
@@ -155,7 +151,7 @@ public sealed partial class IcmpLayer
     private void AnswerV6(PacketBuffer packet, in IpReceiveInfo info, Instant now)
     {
         var source = info.ToGroup ? _ip.SourceOn(info.Interface, info.Source) : info.Destination;
-        packet = Writable(packet);
+        packet = Writable(packet, IpLayer.HeaderRoomV6);
         var bytes = packet.Span;
         bytes[0] = Icmpv6Type.EchoReply;
         BinaryPrimitives.WriteUInt16BigEndian(bytes[Icmpv6Header.ChecksumOffset..], 0);

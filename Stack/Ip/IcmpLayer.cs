@@ -124,7 +124,7 @@ public sealed partial class IcmpLayer
     internal void Answer(PacketBuffer packet, in IpReceiveInfo info, Instant now)
     {
         var checksum = Checksum.Update(BinaryPrimitives.ReadUInt16BigEndian(packet.Span[2..]), Icmpv4Type.Echo << 8, Icmpv4Type.EchoReply << 8);
-        packet = Writable(packet);
+        packet = Writable(packet, EthernetHeader.Length + Ipv4Header.Length);
         packet.Span[0] = Icmpv4Type.EchoReply;
         BinaryPrimitives.WriteUInt16BigEndian(packet.Span[2..], checksum);
         _counters.IcmpOutEchoReps++;
@@ -144,9 +144,10 @@ public sealed partial class IcmpLayer
     }
 
     /// <summary>The packet itself if it can become an answer in place, else a copy; takes it over.</summary>
-    private PacketBuffer Writable(PacketBuffer packet)
+    /// <param name="headers">Bytes of headers that the answer needs in front of it.</param>
+    private PacketBuffer Writable(PacketBuffer packet, int headers)
     {
-        if (packet.IsExclusive && packet.Headroom >= IpLayer.HeaderRoom)
+        if (packet.IsExclusive && packet.Headroom >= headers)
             return packet;
         var copy = _ip.Pool.Rent(packet.Length, BufferPool.HeaderRoom);
         packet.Span.CopyTo(copy.Append(packet.Length));

@@ -51,8 +51,8 @@ internal sealed class IpLayer : IIpOutput
 
     public RouteTable Routes { get; }
 
-    /// <summary>Headroom that a packet needs in front of its transport header.</summary>
-    public static int HeaderRoom => EthernetHeader.Length + Ipv6Header.Length + Ipv6FragmentHeader.Length;
+    /// <summary>Headroom that an IPv6 packet needs in front of its transport header.</summary>
+    public static int HeaderRoomV6 => EthernetHeader.Length + Ipv6Header.Length + Ipv6FragmentHeader.Length;
 
     public bool HasLoopback => !_loopback.IsEmpty;
 
@@ -93,7 +93,7 @@ internal sealed class IpLayer : IIpOutput
         if (source.IsUnspecified)
             source = hop.Source;
         route = hop.Egress is { } egress
-            ? new IpRoute(source, egress.Mtu, egress.SuperFrame, egress.Index, hop.Kind is AddressKind.Broadcast or AddressKind.Multicast)
+            ? new IpRoute(source, egress.MtuOf(destination.IsV4), egress.SuperFrameOf(destination.IsV4), egress.Index, hop.Kind is AddressKind.Broadcast or AddressKind.Multicast)
             : new IpRoute(source, LoopbackMtu, LoopbackMtu, InterfaceTable.Loopback);
         return StackError.None;
     }
@@ -114,7 +114,7 @@ internal sealed class IpLayer : IIpOutput
         var isV4 = info.Destination.IsV4;
         var length = packet.TotalLength + (isV4 ? Ipv4Header.Length : Ipv6Header.Length);
         var largest = isV4 ? LoopbackMtu : LargestV6;
-        var mtu = egress is null ? largest : info.SegmentSize != 0 ? egress.SuperFrame : info.Mtu == 0 ? egress.Mtu : Math.Min(info.Mtu, egress.Mtu);
+        var mtu = egress is null ? largest : info.SegmentSize != 0 ? egress.SuperFrameOf(isV4) : info.Mtu == 0 ? egress.MtuOf(isV4) : Math.Min(info.Mtu, egress.MtuOf(isV4));
         var isCut = length > mtu;
         if (isCut && (info.Fragmentation == Fragmentation.Forbidden || length > largest))
         {
@@ -139,7 +139,7 @@ internal sealed class IpLayer : IIpOutput
         if (isV4)
             EmitV4(packet, info, isCut, mtu);
         else
-            EmitV6(packet, info, isCut, mtu);
+            EmitV6(packet, info, isCut, mtu, egress?.Routers is { HopLimit: > 0 and var advertised } ? advertised : _options.HopLimit);
         if (egress is null)
             SendToOwn(packet);
         else
@@ -169,7 +169,7 @@ internal sealed class IpLayer : IIpOutput
         }.Emit(packet.Prepend(Ipv4Header.Length));
     }
 
-    private void EmitV6(PacketBuffer packet, in IpSendInfo info, bool isCut, int mtu)
+    private void EmitV6(PacketBuffer packet, in IpSendInfo info, bool isCut, int mtu, byte hopLimit)
     {
         var nextHeader = info.Protocol;
         if (isCut)
@@ -185,7 +185,7 @@ internal sealed class IpLayer : IIpOutput
             Source = info.Source,
             Destination = info.Destination,
             NextHeader = nextHeader,
-            HopLimit = info.HopLimit == 0 ? _options.HopLimit : info.HopLimit,
+            HopLimit = info.HopLimit == 0 ? hopLimit : info.HopLimit,
             TrafficClass = info.TrafficClass,
             FlowLabel = info.FlowLabel,
             // Of a packet that is cut the fragments say it.
@@ -297,7 +297,7 @@ internal sealed class IpLayer : IIpOutput
         note.Checksum = ChecksumState.Partial;
         note.ChecksumStart = (ushort)start;
         note.ChecksumOffset = (ushort)info.ChecksumOffset;
-        if (info.SegmentSize == 0 || packet.TotalLength + ipHeader <= egress.Mtu)
+        if (info.SegmentSize == 0 || packet.TotalLength + ipHeader <= egress.MtuOf(isV4))
             return;
         note.Segmentation = isV4 ? Segmentation.TcpV4 : Segmentation.TcpV6;
         note.SegmentSize = (ushort)info.SegmentSize;

@@ -135,10 +135,11 @@ internal sealed class Ipv6Input(
             return;
         }
 
-        // Only ICMPv6 has messages from a host that has no address yet.
-        if (info.Source.IsUnspecified && chain.NextHeader != IpProtocol.Icmpv6)
+        // Only neighbour discovery has messages from a host that has no address yet, or that has one of ours.
+        var isOwn = info.Interface != InterfaceTable.Loopback && interfaces.Addresses.IsOwn(info.Source);
+        if ((isOwn || info.Source.IsUnspecified) && !IsNeighborDiscovery(packet.Span, chain))
         {
-            Drop(packet, ref counters.IpInMartianSource);
+            Drop(packet, ref isOwn ? ref counters.IpInOwnSource : ref counters.IpInMartianSource);
             return;
         }
 
@@ -170,6 +171,9 @@ internal sealed class Ipv6Input(
                 break;
         }
     }
+
+    private static bool IsNeighborDiscovery(ReadOnlySpan<byte> packet, in Ipv6HeaderChain chain) =>
+        chain.NextHeader == IpProtocol.Icmpv6 && packet.Length > chain.Length && Icmpv6Type.IsNeighborDiscovery(packet[chain.Length]);
 
     private void Refuse(PacketBuffer packet, in IpReceiveInfo info, in Ipv6HeaderChain chain, Instant now)
     {
@@ -251,7 +255,7 @@ internal sealed class Ipv6Input(
     {
         if (source.IsV4 || source.IsLoopback || source.IsMulticast)
             return Refuse(ref counters.IpInMartianSource);
-        return !interfaces.Addresses.IsOwn(source) || Refuse(ref counters.IpInOwnSource);
+        return true;
     }
 
     private static bool Refuse(ref long counter)

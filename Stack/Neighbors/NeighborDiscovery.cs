@@ -21,6 +21,9 @@ internal sealed class NeighborDiscovery(
     private readonly Dictionary<IpAddress, Detection> _detections = [];
     private readonly Queue<(IpAddress Address, MacAddress Holder)> _duplicates = new();
 
+    /// <summary>The station that has sent the frame which is being received.</summary>
+    public MacAddress Sender { get; set; }
+
     /// <param name="message">An ICMPv6 message of neighbour discovery; its checksum is right.</param>
     public void Receive(ReadOnlySpan<byte> message, in IpReceiveInfo info, Instant now)
     {
@@ -41,10 +44,28 @@ internal sealed class NeighborDiscovery(
         {
             Icmpv6Type.NeighborSolicitation => TryReceiveSolicitation(message, info, now),
             Icmpv6Type.NeighborAdvertisement => TryReceiveAdvertisement(message, info, now),
+            Icmpv6Type.RouterAdvertisement => owner.Routers is not { } routers ? Ignored(ref counters.NdpInRoutersIgnored) : TryReceiveRouter(routers, message, info, now),
+            // Anybody on the link could divert a route with one, and a host with one router to a destination gains nothing.
+            Icmpv6Type.Redirect => Ignored(ref counters.NdpInRedirectsIgnored),
             _ => true,
         };
         if (!isGood)
             counters.NdpBadFormat++;
+    }
+
+    /// <summary>Asks for routers, from a link-local address that is known to be unique, if there is one by now.</summary>
+    public void SolicitRouters()
+    {
+        if (!speaks)
+            return;
+        var source = owner.Own.SourceTowards(IpAddress.AllRouters);
+        var isKnown = !source.IsUnspecified && (owner.Own.FlagsOf(source) & AddressFlags.Optimistic) == 0;
+        counters.NdpOutRouterSolicits++;
+        Span<byte> message = stackalloc byte[Icmpv6Header.Length + NdpOption.ShortLength];
+        new Icmpv6Header(Icmpv6Type.RouterSolicitation, 0, 0).Emit(message);
+        NdpOption.Emit(message[Icmpv6Header.Length..], NdpOption.SourceLinkLayerAddress, _own);
+        var packet = Make(isKnown ? message : message[..Icmpv6Header.Length], isKnown ? source : IpAddress.Unspecified, IpAddress.AllRouters);
+        Transmit(packet, MacAddress.OfGroup(IpAddress.AllRouters));
     }
 
     /// <summary>Asks for a neighbour.</summary>
@@ -97,6 +118,12 @@ internal sealed class NeighborDiscovery(
             return false;
         var options = message[NeighborMessage.Length..];
         var hardware = NdpOption.FindHardware(options, NdpOption.SourceLinkLayerAddress);
+        if (owner.Own.IsOwn(info.Source))
+        {
+            counters.NdpAddressConflicts++;
+            return true;
+        }
+
         // RFC 4861, 7.1.1: who has no address yet asks a solicited-node group, and does not name itself.
         if (info.Source.IsUnspecified && (hardware is not null || info.Destination != solicitation.Target.SolicitedNode))
             return false;
@@ -143,10 +170,9 @@ internal sealed class NeighborDiscovery(
         counters.NdpOutAdvertisements++;
         var flags = (byte)(NeighborMessage.Solicited | (overrides ? NeighborMessage.Override : 0));
         var packet = Make(new NeighborMessage(Icmpv6Type.NeighborAdvertisement, flags, target), NdpOption.TargetLinkLayerAddress, _own, target, asker);
-        if (hardware is { } direct)
-            Transmit(packet, direct);
-        else
-            neighbors.Send(packet, asker, now);
+        // Who does not name itself does not know whether its address is its own (RFC 4429, 3.3): it is answered, and not remembered. If it were asked for first, two such hosts would
+        // wait for each other.
+        Transmit(packet, hardware ?? Sender);
     }
 
     private bool TryReceiveAdvertisement(ReadOnlySpan<byte> message, in IpReceiveInfo info, Instant now)
@@ -177,6 +203,21 @@ internal sealed class NeighborDiscovery(
         return true;
     }
 
+    private bool TryReceiveRouter(RouterDiscovery routers, ReadOnlySpan<byte> message, in IpReceiveInfo info, Instant now)
+    {
+        if (!routers.TryReceive(message, info, now))
+            return false;
+        if (NdpOption.FindHardware(message[RouterAdvertisement.Length..], NdpOption.SourceLinkLayerAddress) is { } hardware)
+            neighbors.HeardRequest(info.Source, hardware, now);
+        return true;
+    }
+
+    private static bool Ignored(ref long counter)
+    {
+        counter++;
+        return true;
+    }
+
     private void GiveUp(IpAddress address, MacAddress holder)
     {
         AddressRemoved(address);
@@ -197,27 +238,34 @@ internal sealed class NeighborDiscovery(
     private void Send(in NeighborMessage message, byte option, MacAddress value, IpAddress source, IpAddress destination, MacAddress? hardware) =>
         Transmit(Make(message, option, value, source, destination), hardware ?? MacAddress.OfGroup(destination));
 
-    /// <summary>Makes a whole packet.</summary>
     /// <param name="option">The type of the only option; 0: there is none.</param>
     private PacketBuffer Make(in NeighborMessage message, byte option, MacAddress value, IpAddress source, IpAddress destination)
     {
-        var length = NeighborMessage.Length + (option == 0 ? 0 : NdpOption.ShortLength);
-        var packet = pool.Rent(Ipv6Header.Length + length, BufferPool.HeaderRoom);
-        var bytes = packet.Append(Ipv6Header.Length + length);
+        Span<byte> bytes = stackalloc byte[NeighborMessage.Length + NdpOption.ShortLength];
+        message.Emit(bytes);
+        if (option != 0)
+            NdpOption.Emit(bytes[NeighborMessage.Length..], option, value);
+        return Make(option == 0 ? bytes[..NeighborMessage.Length] : bytes, source, destination);
+    }
+
+    /// <summary>Makes a whole packet.</summary>
+    /// <param name="message">With a checksum of zero.</param>
+    private PacketBuffer Make(ReadOnlySpan<byte> message, IpAddress source, IpAddress destination)
+    {
+        var packet = pool.Rent(Ipv6Header.Length + message.Length, BufferPool.HeaderRoom);
+        var bytes = packet.Append(Ipv6Header.Length + message.Length);
         new Ipv6Header
         {
             Source = source,
             Destination = destination,
             NextHeader = IpProtocol.Icmpv6,
             HopLimit = HopLimit,
-            PayloadLength = (ushort)length,
+            PayloadLength = (ushort)message.Length,
         }.Emit(bytes);
         var icmp = bytes[Ipv6Header.Length..];
-        message.Emit(icmp);
-        if (option != 0)
-            NdpOption.Emit(icmp[NeighborMessage.Length..], option, value);
+        message.CopyTo(icmp);
         BinaryPrimitives.WriteUInt16BigEndian(
-            icmp[Icmpv6Header.ChecksumOffset..], Checksum.Finish(Checksum.Sum(icmp, Checksum.PseudoHeader(source, destination, IpProtocol.Icmpv6, length))));
+            icmp[Icmpv6Header.ChecksumOffset..], Checksum.Finish(Checksum.Sum(icmp, Checksum.PseudoHeader(source, destination, IpProtocol.Icmpv6, message.Length))));
         return packet;
     }
 

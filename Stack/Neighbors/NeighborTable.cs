@@ -12,6 +12,9 @@ internal interface INeighborOutput
     /// <param name="knownAddress">Null asks everybody.</param>
     void Solicit(IpAddress target, MacAddress? knownAddress);
 
+    /// <summary>A neighbour has not answered.</summary>
+    void Unreachable(IpAddress neighbor);
+
     /// <summary>Frames a packet, sends it and takes it over.</summary>
     void Transmit(PacketBuffer packet, MacAddress destination);
 }
@@ -337,6 +340,7 @@ internal sealed class NeighborTable(
         while (neighbor.Waiting.TryDequeue(out var packet))
             _undeliverable.Enqueue(packet);
         SetIdle(neighbor, NeighborState.Failed, now);
+        output.Unreachable(neighbor.Address);
     }
 
     /// <summary>Adds an entry as the least recently used one.</summary>

@@ -59,7 +59,7 @@ internal sealed class ControlSegments(TcpOptions options, IIpOutput ip, TcpCount
             Source = pair.Local.Address,
             Destination = pair.Remote.Address,
             Protocol = TcpLayer.Protocol,
-            FlowLabel = header.Has(TcpFlags.Syn) ? SynOptions.FlowLabel(header.Sequence) : 0,
+            FlowLabel = header.Has(TcpFlags.Syn) ? SynOptions.FlowLabel(header.Sequence) : 0u,
             HopLimit = socketOptions.HopLimit,
             TrafficClass = (byte)(socketOptions.TrafficClass & ~EcnField.Mask),
             ChecksumOffset = TcpHeader.ChecksumOffset,

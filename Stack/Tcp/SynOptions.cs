@@ -59,8 +59,9 @@ internal struct SynOptions
         return shift;
     }
 
-    /// <summary>The label of a connection's IPv6 packets (RFC 6437). It says nothing that the initial sequence number has not said already.</summary>
-    public static uint FlowLabel(uint iss) => iss * 0x9E37_79B1 >> 12;
+    /// <summary>The label of a connection's IPv6 packets (RFC 6437), which is made of the initial sequence number, so that it says nothing new. 16 of its 20 bits are enough to spread
+    /// flows, and take no more memory.</summary>
+    public static ushort FlowLabel(uint iss) => (ushort)(iss * 0x9E37_79B1 >> 16);
 
     /// <summary>Length of the IP header without options.</summary>
     public static int IpHeaderLength(IpAddress address) => address.IsV4 ? 20 : 40;

@@ -29,6 +29,9 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
 
     private uint _confirmedSecond = uint.MaxValue;
 
+    /// <summary>A <see cref="StackError"/>, all of which fit a byte.</summary>
+    private byte _error;
+
     /// <summary>Bytes that the layer's account has of this connection.</summary>
     private long _charged;
 
@@ -46,7 +49,14 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
     public TcpState State { get; private set; }
 
     /// <summary>Why the connection has ended; None while it lives, and after both FINs were exchanged.</summary>
-    public StackError Error { get; private set; }
+    public StackError Error
+    {
+        get => (StackError)_error;
+        private set => _error = (byte)value;
+    }
+
+    /// <summary>Of its IPv6 packets.</summary>
+    public ushort FlowLabel { get; private set; }
 
     /// <summary>Nobody reads or writes any more.</summary>
     public bool IsClosedByOwner { get; private set; }
@@ -56,9 +66,6 @@ internal sealed partial class TcpConnection(in TcpPair pair, uint hash) : TcpEnt
 
     /// <summary>The index of the interface by which segments leave: that of the local address, which stays the same.</summary>
     public byte Interface { get; private set; }
-
-    /// <summary>Of its IPv6 packets.</summary>
-    public uint FlowLabel { get; private set; }
 
     /// <summary>MSS that we announced.</summary>
     public ushort OwnMss { get; private set; }

@@ -24,6 +24,15 @@ public sealed class HostileFramesSpec
         "TcpInBadOptions", "TcpInBadFlags", "TcpInOutOfWindow",
     ];
 
+    /// <summary>The same for changed IPv6 frames.</summary>
+    private static readonly string[] ReachedV6 =
+    [
+        "EthernetTooShort", "IpInTruncated", "IpInBadVersion", "IpInBadLength", "IpInMartianSource", "IpInMartianDestination", "IpInOwnSource", "IpInAddrErrors", "IpInLinkBroadcast",
+        "IpInUnknownProtos", "Ip6InBadChain", "Ip6InHdrErrors", "IpReasmReqds", "IpReasmOKs", "IpReasmMalformed", "IpReasmOverlaps", "IcmpInTruncated", "IcmpInCsumErrors", "IcmpInBadQuotes",
+        "IcmpInUnknownTypes", "IcmpInBadMtu", "IcmpOutParmProbs", "NdpBadHopLimit", "NdpBadFormat", "NdpNotForUs", "NdpUnsolicited", "NdpAddressConflicts", "ArpMovesRefused",
+        "UdpInBadLength", "UdpInCsumErrors", "TcpInTruncated", "TcpInBadOffset", "TcpInCsumErrors", "TcpInBadOptions", "TcpInBadFlags", "TcpInOutOfWindow",
+    ];
+
     [Theory]
     [InlineData(1, Medium.Ethernet)]
     [InlineData(2, Medium.Ip)]
@@ -46,21 +55,25 @@ public sealed class HostileFramesSpec
     }
 
     [Theory]
-    [InlineData(3)]
-    [InlineData(4)]
-    public void Valid_frames_with_changes_do_no_harm(int seed)
+    [InlineData(3, 4)]
+    [InlineData(4, 4)]
+    [InlineData(5, 6)]
+    [InlineData(6, 6)]
+    public void Valid_frames_with_changes_do_no_harm(int seed, int family)
     {
-        using var h = new StackHarness();
+        using var h = family == 6 ? BuildV6.Harness() : new StackHarness();
+        var peer = family == 6 ? BuildV6.Peer : StackHarness.PeerIp;
+        Func<ushort, List<byte[]>> make = family == 6 ? HostileTemplates.MakeV6 : HostileTemplates.Make;
         h.TeachPeer();
         Assert.Equal(StackError.None, h.Stack.Udp.Bind(new IpEndpoint(default, 53), new(), out var udp));
         Assert.Equal(StackError.None, h.Stack.Udp.Bind(new IpEndpoint(default, 54), new(), out var connected));
-        Assert.Equal(StackError.None, connected!.Connect(new IpEndpoint(StackHarness.PeerIp, 4000)));
+        Assert.Equal(StackError.None, connected!.Connect(new IpEndpoint(peer, 4000)));
         Assert.Equal(StackError.None, h.Stack.Tcp.Listen(new IpEndpoint(default, 80), 16, default, out var listener));
-        Assert.Equal(StackError.None, h.Stack.Tcp.Connect(new IpEndpoint(StackHarness.PeerIp, 81), new IpEndpoint(default, 5000), default, h.Now, out var active));
+        Assert.Equal(StackError.None, h.Stack.Tcp.Connect(new IpEndpoint(peer, 81), new IpEndpoint(default, 5000), default, h.Now, out var active));
         Assert.Equal(StackError.None, h.Stack.Icmp.Open(out var ping));
-        ping!.Send(StackHarness.PeerIp, 1, [1, 2, 3], h.Now);
+        ping!.Send(peer, 1, [1, 2, 3], h.Now);
         var random = new Random(seed);
-        var templates = HostileTemplates.Make(ping.Identifier);
+        var templates = make(ping.Identifier);
         templates.AddRange(h.Frames());
         for (var i = 0; i < 60_000; i++)
         {
@@ -86,7 +99,7 @@ public sealed class HostileFramesSpec
                 }
 
                 if (random.Next(50) == 0)
-                    templates = [.. HostileTemplates.Make(ping.Identifier), .. answers];
+                    templates = [.. make(ping.Identifier), .. answers];
             }
         }
 
@@ -98,7 +111,7 @@ public sealed class HostileFramesSpec
         active.Abort(h.Now);
         listener!.Close(h.Now);
         Survived(h, Medium.Ethernet);
-        Assert.Empty(h.Counters.All().Where(c => c.Value == 0).Select(c => c.Name).Intersect(Reached));
+        Assert.Empty(h.Counters.All().Where(c => c.Value == 0).Select(c => c.Name).Intersect(family == 6 ? ReachedV6 : Reached));
         // A connection that nobody has closed lives as long as its peer says; the address takes it along.
         Assert.InRange(h.Stack.Neighbors.Count, 0, 4096);
     }
@@ -204,18 +217,28 @@ public sealed class HostileFramesSpec
         var answer = (byte[])frame.Clone();
         StackHarness.OwnMac.CopyTo(answer);
         StackHarness.PeerMac.CopyTo(answer.AsSpan(6));
+        if (answer.Length >= 54 && frame[14] >> 4 == 6)
+        {
+            frame.AsSpan(38, 16).CopyTo(answer.AsSpan(22));
+            frame.AsSpan(22, 16).CopyTo(answer.AsSpan(38));
+            return answer.Length < 74 || answer[20] != IpProtocol.Tcp ? answer : ReversedTcp(frame, answer, 54);
+        }
+
         if (answer.Length < 54 || answer[12] != 8 || answer[13] != 0)
             return answer;
         frame.AsSpan(30, 4).CopyTo(answer.AsSpan(26));
         frame.AsSpan(26, 4).CopyTo(answer.AsSpan(30));
-        if (answer[23] != IpProtocol.Tcp)
-            return answer;
-        frame.AsSpan(36, 2).CopyTo(answer.AsSpan(34));
-        frame.AsSpan(34, 2).CopyTo(answer.AsSpan(36));
-        frame.AsSpan(42, 4).CopyTo(answer.AsSpan(38));
-        var acknowledged = BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(38)) + ((frame[47] & 3) != 0 ? 1u : 0);
-        BinaryPrimitives.WriteUInt32BigEndian(answer.AsSpan(42), acknowledged);
-        answer[47] |= (byte)TcpFlags.Ack;
+        return answer[23] != IpProtocol.Tcp ? answer : ReversedTcp(frame, answer, 34);
+    }
+
+    private static byte[] ReversedTcp(byte[] frame, byte[] answer, int tcp)
+    {
+        frame.AsSpan(tcp + 2, 2).CopyTo(answer.AsSpan(tcp));
+        frame.AsSpan(tcp, 2).CopyTo(answer.AsSpan(tcp + 2));
+        frame.AsSpan(tcp + 8, 4).CopyTo(answer.AsSpan(tcp + 4));
+        var acknowledged = BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(tcp + 4)) + ((frame[tcp + 13] & 3) != 0 ? 1u : 0);
+        BinaryPrimitives.WriteUInt32BigEndian(answer.AsSpan(tcp + 8), acknowledged);
+        answer[tcp + 13] |= (byte)TcpFlags.Ack;
         Tampering.Repair(answer);
         return answer;
     }

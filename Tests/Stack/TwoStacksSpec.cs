@@ -37,13 +37,15 @@ public sealed class TwoStacksSpec
         Assert.Equal([40.0, 20.0, 20.0], times);
     }
 
-    [Fact]
-    public void Datagrams_go_both_ways_and_a_closed_port_refuses()
+    [Theory]
+    [InlineData("10.0.0.2")]
+    [InlineData("fd00::2")]
+    public void Datagrams_go_both_ways_and_a_closed_port_refuses(string address)
     {
-        using var pair = new StackPair();
+        using var pair = new StackPair().AddV6();
         Assert.Equal(StackError.None, pair.B.Udp.Bind(new IpEndpoint(default, 53), new(), out var server));
         Assert.Equal(StackError.None, pair.A.Udp.Bind(default, new(), out var client));
-        Assert.Equal(StackError.None, client!.Connect(new IpEndpoint(StackPair.AddressB, 53)));
+        Assert.Equal(StackError.None, client!.Connect(new IpEndpoint(IpAddress.Parse(address), 53)));
         Assert.Equal(StackError.None, client.Send(Payload(pair, 1, 2, 3), null, pair.Now));
         pair.RunUntil(() => pair.News(server!).HasFlag(SocketEvents.Readable), 1);
         Assert.True(server!.TryReceive(out var request, out var from));
@@ -61,17 +63,22 @@ public sealed class TwoStacksSpec
     }
 
     [Theory]
-    [InlineData(Hop.Ethernet, 0, 1 << 20)]
-    [InlineData(Hop.Ethernet, 0.02, 1 << 20)]
-    [InlineData(Hop.Ethernet, 0.1, 200_000)]
-    [InlineData(Hop.RawIp, 0, 1 << 20)]
-    [InlineData(Hop.RawIp, 0.05, 300_000)]
-    [InlineData(Hop.Offloading, 0, 4 << 20)]
-    [InlineData(Hop.Offloading, 0.02, 1 << 20)]
-    public void A_stream_arrives_intact_in_both_directions(Hop hop, double loss, int bytes)
+    [InlineData(Hop.Ethernet, 0, 1 << 20, 4)]
+    [InlineData(Hop.Ethernet, 0.02, 1 << 20, 4)]
+    [InlineData(Hop.Ethernet, 0.1, 200_000, 4)]
+    [InlineData(Hop.RawIp, 0, 1 << 20, 4)]
+    [InlineData(Hop.RawIp, 0.05, 300_000, 4)]
+    [InlineData(Hop.Offloading, 0, 4 << 20, 4)]
+    [InlineData(Hop.Offloading, 0.02, 1 << 20, 4)]
+    [InlineData(Hop.Ethernet, 0, 1 << 20, 6)]
+    [InlineData(Hop.Ethernet, 0.1, 200_000, 6)]
+    [InlineData(Hop.RawIp, 0.05, 300_000, 6)]
+    [InlineData(Hop.Offloading, 0, 4 << 20, 6)]
+    [InlineData(Hop.Offloading, 0.02, 1 << 20, 6)]
+    public void A_stream_arrives_intact_in_both_directions(Hop hop, double loss, int bytes, int family)
     {
-        using var pair = new StackPair(OptionsFor(hop)) { Loss = loss, Latency = TimeSpan.FromMilliseconds(5) };
-        var (client, server) = Connected(pair, StackPair.AddressB, bytes, bytes / 2);
+        using var pair = new StackPair(OptionsFor(hop)) { Loss = loss, Latency = TimeSpan.FromMilliseconds(5) }.AddV6();
+        var (client, server) = Connected(pair, family == 4 ? StackPair.AddressB : StackPair.AddressB6, bytes, bytes / 2);
         pair.Act = () =>
         {
             client.Act(pair.Now);
@@ -87,11 +94,14 @@ public sealed class TwoStacksSpec
             Assert.True(pair.A.Counters.OutFrames < bytes / 4000, $"{pair.A.Counters.OutFrames} frames are no super-frames.");
     }
 
-    [Fact]
-    public void A_stream_to_an_own_address_arrives_intact()
+    [Theory]
+    [InlineData("10.0.0.1")]
+    [InlineData("fd00::1")]
+    [InlineData("::1")]
+    public void A_stream_to_an_own_address_arrives_intact(string address)
     {
-        using var pair = new StackPair();
-        var (client, server) = Connected(pair, StackPair.AddressA, 3 << 20, 1 << 20);
+        using var pair = new StackPair().AddV6();
+        var (client, server) = Connected(pair, IpAddress.Parse(address), 3 << 20, 1 << 20);
         pair.Act = () =>
         {
             client.Act(pair.Now);
@@ -233,7 +243,7 @@ public sealed class TwoStacksSpec
     private static (TcpApp Client, TcpApp Server) Connected(
         StackPair pair, IpAddress to, int clientSends, int serverSends, ushort port = 80, IpEndpoint from = default)
     {
-        var target = to == StackPair.AddressA ? pair.A : pair.B;
+        var target = to == StackPair.AddressB || to == StackPair.AddressB6 ? pair.B : pair.A;
         Assert.Equal(StackError.None, target.Tcp.Listen(new IpEndpoint(default, port), 10, default, out var listener));
         var socket = Connect(pair, to, port, from);
         TcpSocket? accepted = null;

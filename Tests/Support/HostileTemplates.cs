@@ -35,6 +35,48 @@ internal static class HostileTemplates
         ];
     }
 
+    /// <summary>The same over IPv6, from <see cref="BuildV6.Peer"/> to <see cref="BuildV6.Own"/>.</summary>
+    /// <inheritdoc cref="Make"/>
+    public static List<byte[]> MakeV6(ushort identifier)
+    {
+        var quote = new byte[48];
+        new Ipv6Header { Source = BuildV6.Own, Destination = BuildV6.Peer, NextHeader = 6, HopLimit = 64, PayloadLength = 8 }.Emit(quote);
+        var datagram = BuildV6.UdpDatagram(4000, 53, new byte[40]);
+        return
+        [
+            BuildV6.Solicitation(BuildV6.Own),
+            BuildV6.Neighbor(new NeighborMessage(Icmpv6Type.NeighborSolicitation, 0, BuildV6.Own), BuildV6.Option(NdpOption.Nonce, default), IpAddress.Unspecified, BuildV6.Own.SolicitedNode),
+            BuildV6.Advertisement(BuildV6.Peer, NeighborMessage.Solicited | NeighborMessage.Override),
+            BuildV6.Advertisement(BuildV6.Own, NeighborMessage.Override, destination: IpAddress.AllNodes),
+            BuildV6.Echo(56),
+            BuildV6.Echo(destination: IpAddress.AllNodes),
+            BuildV6.Icmp(Icmpv6Header.EchoReply(identifier, 1), [1, 2, 3]),
+            BuildV6.Icmp(Icmpv6Header.Unreachable(4), quote),
+            BuildV6.Icmp(Icmpv6Header.TooBig(1400), quote),
+            BuildV6.Icmp(Icmpv6Header.TooBig(1000), quote),
+            BuildV6.Icmp(new Icmpv6Header(Icmpv6Type.MulticastListenerQuery, 0, 1000u << 16), new byte[20], destination: IpAddress.AllNodes, hopLimit: 1),
+            BuildV6.Packet(IpProtocol.Udp, datagram),
+            BuildV6.Udp(4000, 54, new byte[20]),
+            BuildV6.Udp(4000, 55, new byte[20]),
+            BuildV6.Packet(0, [.. Convert.FromHexString("3C00050200000100" + "2B00010400000000" + "1100000000000000"), .. datagram]),
+            BuildV6.Fragment(17, 1, datagram.AsSpan(0, 24), 0, true),
+            BuildV6.Fragment(17, 1, datagram.AsSpan(24), 24, false),
+            BuildV6.Fragment(17, 2, datagram, 0, false),
+            TcpV6(80, TcpFlags.Syn, [2, 4, 5, 0xB4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7]),
+            TcpV6(80, TcpFlags.Ack, []),
+            TcpV6(80, TcpFlags.Ack | TcpFlags.Psh, [1, 1, 8, 10, 0, 0, 0, 2, 0, 0, 0, 1], 100),
+            TcpV6(80, TcpFlags.Rst, []),
+            TcpV6(82, TcpFlags.Syn, [2, 4, 5, 0xB4]),
+        ];
+    }
+
+    private static byte[] TcpV6(ushort port, TcpFlags flags, byte[] options, int payload = 0)
+    {
+        var frame = BuildV6.Packet(IpProtocol.Tcp, Tcp(port, flags, options, payload).AsSpan(EthernetHeader.Length + Ipv4Header.Length));
+        Tampering.Repair(frame);
+        return frame;
+    }
+
     private static byte[] Tcp(ushort port, TcpFlags flags, byte[] options, int payload = 0)
     {
         var segment = new byte[20 + options.Length + payload];

@@ -36,6 +36,11 @@ public sealed class StackPair : IDisposable
 
     public static IpAddress AddressB { get; } = IpAddress.Parse("10.0.0.2");
 
+    /// <summary>The same after <see cref="AddV6"/>.</summary>
+    public static IpAddress AddressA6 { get; } = IpAddress.Parse("fd00::1");
+
+    public static IpAddress AddressB6 { get; } = IpAddress.Parse("fd00::2");
+
     public Instant Now { get; private set; } = Instant.FromMilliseconds(1);
 
     public TimeSpan Latency { get; init; } = TimeSpan.FromMilliseconds(1);
@@ -59,6 +64,14 @@ public sealed class StackPair : IDisposable
     {
         Interfaces = [new() { HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + (uint)host), ChecksumOffload = true, SuperFrame = 65535 }],
     };
+
+    /// <summary>Gives both stacks an IPv6 address, too.</summary>
+    public StackPair AddV6()
+    {
+        Assert.Equal(StackError.None, A.AddAddress(A.Interfaces[0], new IpPrefix(AddressA6, 64), Now));
+        Assert.Equal(StackError.None, B.AddAddress(B.Interfaces[0], new IpPrefix(AddressB6, 64), Now));
+        return this;
+    }
 
     /// <summary>Takes what happened to a socket since the last call.</summary>
     public SocketEvents News(StackSocket socket)

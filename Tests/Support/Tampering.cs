@@ -68,14 +68,15 @@ internal static class Tampering
     /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
     public static void Repair(Span<byte> frame, int linkHeader = EthernetHeader.Length)
     {
-        if (frame.Length < linkHeader + Ipv4Header.Length)
+        if (frame.Length >= linkHeader + Ipv6Header.Length && frame[linkHeader] >> 4 == 6)
+        {
+            RepairV6(frame[linkHeader..]);
+            return;
+        }
+
+        if (frame.Length < linkHeader + Ipv4Header.Length || (linkHeader != 0 && BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) != EtherType.Ipv4))
             return;
         var ip = frame[linkHeader..];
-        var type = linkHeader != 0 ? BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) : ip[0] >> 4 == 6 ? EtherType.Ipv6 : EtherType.Ipv4;
-        if (type == EtherType.Ipv6)
-            RepairIpv6(ip);
-        if (type != EtherType.Ipv4)
-            return;
         var header = (ip[0] & 15) * 4;
         BinaryPrimitives.WriteUInt16BigEndian(ip[2..], (ushort)ip.Length);
         FixIpChecksum(ip);
@@ -94,20 +95,18 @@ internal static class Tampering
         BinaryPrimitives.WriteUInt16BigEndian(transport[offset..], Checksum.Finish(Checksum.Sum(transport, sum)));
     }
 
-    /// <summary>Makes length and checksum right of a packet without extension headers.</summary>
-    private static void RepairIpv6(Span<byte> ip)
+    private static void RepairV6(Span<byte> ip)
     {
-        if (ip.Length < Ipv6Header.Length + 20)
+        BinaryPrimitives.WriteUInt16BigEndian(ip[Ipv6Field.PayloadLength..], (ushort)(ip.Length - Ipv6Header.Length));
+        var chain = Ipv6HeaderChain.Walk(ip);
+        var (offset, least) = chain.NextHeader switch { IpProtocol.Tcp => (16, 20), IpProtocol.Udp => (6, 8), IpProtocol.Icmpv6 => (2, 8), _ => (0, int.MaxValue) };
+        if (chain.Problem != Ipv6ChainProblem.None || ip.Length - chain.Length < least)
             return;
-        BinaryPrimitives.WriteUInt16BigEndian(ip[4..], (ushort)(ip.Length - Ipv6Header.Length));
-        var transport = ip[Ipv6Header.Length..];
-        var offset = ip[6] switch { IpProtocol.Tcp => 16, IpProtocol.Udp => 6, IpProtocol.Icmpv6 => 2, _ => -1 };
-        if (offset < 0)
-            return;
+        var transport = ip[chain.Length..];
         transport.Slice(offset, 2).Clear();
-        if (ip[6] == IpProtocol.Udp)
+        if (chain.NextHeader == IpProtocol.Udp)
             BinaryPrimitives.WriteUInt16BigEndian(transport[4..], (ushort)transport.Length);
-        var sum = Checksum.PseudoHeader(IpAddress.FromBytes(ip[8..24]), IpAddress.FromBytes(ip[24..40]), ip[6], transport.Length);
+        var sum = Checksum.PseudoHeader(IpAddress.FromBytes(ip[8..24]), IpAddress.FromBytes(ip[24..40]), chain.NextHeader, transport.Length);
         BinaryPrimitives.WriteUInt16BigEndian(transport[offset..], Checksum.Finish(Checksum.Sum(transport, sum)));
     }
 

@@ -281,7 +281,7 @@ public sealed partial class DriverSettingsSpecs
             Make(new StackShard(FlowSteering.MaxShards - 1, new FlowSteering(FlowSteering.MaxShards, new byte[32])));
 
             void Make(StackShard? shard) =>
-                new NetworkStack(DriverEngines.OptionsOf(settings, [DriverEngines.InterfaceOf(settings, settings.AllInterfaces[0], cable.A, new MacAddress(0x02_00_00_00_00_01))], shard),
+                new NetworkStack(DriverEngines.OptionsOf(settings, [DriverEngines.InterfaceOf(settings, settings.AllInterfaces[0], cable.A, new MacAddress(0x02_00_00_00_00_01), new byte[16])], shard),
                     new BufferPool(), new byte[32]).Close(default);
         }
     }

@@ -259,8 +259,8 @@ public sealed class FragmentationSpec : IDisposable
     public void Identifications_do_not_repeat_and_are_not_those_of_another_shard(int shards, int shard)
     {
         var hash = new SipHash(1, 2);
-        var here = new Ipv4Identifications(hash, shard, shards);
-        var there = new Ipv4Identifications(hash, 0, shards);
+        var here = new IpIdentifications(hash, shard, shards);
+        var there = new IpIdentifications(hash, 0, shards);
         var seen = new HashSet<ushort>();
         for (var i = 0; i < 65536 / shards; i++)
             Assert.True(seen.Add(here.Next(StackHarness.OwnIp, StackHarness.PeerIp, IpProtocol.Udp)));
@@ -271,7 +271,7 @@ public sealed class FragmentationSpec : IDisposable
     [Fact]
     public void Identifications_say_nothing_about_others()
     {
-        var ids = new Ipv4Identifications(new SipHash(1, 2), 0, 1);
+        var ids = new IpIdentifications(new SipHash(1, 2), 0, 1);
         var steps = new HashSet<int>();
         var last = 0;
         for (var i = 0; i < 1000; i++)

@@ -61,8 +61,8 @@ public sealed class RouteSpec : IDisposable
         Assert.Equal(StackError.NetworkUnreachable, Add("0.0.0.0/0", "192.168.1.1"));
         Assert.Equal(StackError.InvalidArgument, Add("0.0.0.0/0", "10.0.0.1"));
         Assert.Equal(StackError.InvalidArgument, Add("0.0.0.0/0", "10.0.0.255"));
-        Assert.Equal(StackError.AddressFamilyNotSupported, Add("::/0", "10.0.0.2"));
-        Assert.Equal(StackError.AddressFamilyNotSupported, Add("0.0.0.0/0", "fe80::1"));
+        Assert.Equal(StackError.InvalidArgument, Add("::/0", "10.0.0.2"));
+        Assert.Equal(StackError.InvalidArgument, Add("0.0.0.0/0", "fe80::1"));
         // A gateway outside the prefix is reachable once a route on the link says so.
         Assert.Equal(StackError.None, Add("192.168.1.1/32", "0.0.0.0"));
         Assert.Equal(StackError.None, Add("0.0.0.0/0", "192.168.1.1"));
@@ -75,7 +75,7 @@ public sealed class RouteSpec : IDisposable
     [InlineData("255.255.255.255/32", StackError.InvalidArgument)]
     [InlineData("10.1.0.255/24", StackError.InvalidArgument)]
     [InlineData("10.0.0.1/16", StackError.AddressInUse)]
-    [InlineData("fe80::1/64", StackError.AddressFamilyNotSupported)]
+    [InlineData("ff02::1/64", StackError.InvalidArgument)]
     public void Addresses_that_no_host_can_have_are_refused(string address, StackError expected) =>
         Assert.Equal(expected, _h.Stack.AddAddress(IpPrefix.Parse(address), _h.Now));
 

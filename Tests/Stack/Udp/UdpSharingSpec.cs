@@ -99,7 +99,8 @@ public sealed class UdpSharingSpec : IDisposable
             Assert.Equal(StackError.None, TryBind(isV6 ? "::" : "0.0.0.0", new PortSharing { IsV6Only = isV6 }));
         var (v6, v4) = v6First ? (_sockets[0], _sockets[1]) : (_sockets[1], _sockets[0]);
         Assert.Equal(StackError.AddressInUse, TryBind("::", default));
-        Assert.Equal(StackError.AddressNotAvailable, TryBind("::1", default));
+        Assert.Equal(StackError.AddressInUse, TryBind("::1", default));
+        Assert.Equal(StackError.AddressNotAvailable, TryBind("fd00::1", default));
         _h.Receive(Build.Udp(4000, 53, "q"u8));
         Assert.Equal((0, 1), (TakeAll(v6), TakeAll(v4)));
         v4.Close();
