@@ -216,7 +216,7 @@ internal sealed class IpLayer : IIpOutput
             return false;
         var owner = shard.Steering.OwnerOfArrival(packet.Span, shard.Index);
         if (owner == FlowSteering.All)
-            CrossToOthers(packet, shard);
+            CrossToOthers(packet, shard, IpReceiveInfo.MadeWhole);
         if (owner == shard.Index || owner == FlowSteering.All)
             return false;
         Cross(packet, owner, IpReceiveInfo.MadeWhole);
@@ -328,12 +328,12 @@ internal sealed class IpLayer : IIpOutput
         if (info.Destination.IsV4)
             EmitV4(copy, info, isCut: false, 0);
         else
-            EmitV6(copy, info, isCut: false, 0);
+            EmitV6(copy, info, isCut: false, 0, _options.HopLimit);
         var owner = _options.Shard is { } shard ? shard.Steering.OwnerOfArrival(copy.Span, shard.Index, isToGroup: true) : 0;
         if (owner == FlowSteering.All)
-            CrossToOthers(copy, _options.Shard!);
+            CrossToOthers(copy, _options.Shard!, IpReceiveInfo.LoopedBack);
         if (owner != FlowSteering.All && owner != (_options.Shard?.Index ?? 0))
-            Cross(copy, owner, IpReceiveInfo.MadeWhole);
+            Cross(copy, owner, IpReceiveInfo.LoopedBack);
         else if (_loopback.Count > LoopbackLimit)
             Drop(copy, ref _counters.LoopbackOverflow);
         else
@@ -341,7 +341,7 @@ internal sealed class IpLayer : IIpOutput
     }
 
     /// <summary>Gives every other shard a copy of a whole packet to a group.</summary>
-    private void CrossToOthers(PacketBuffer packet, StackShard shard)
+    private void CrossToOthers(PacketBuffer packet, StackShard shard, int shardsTried)
     {
         for (var other = 0; other < shard.Steering.Shards; other++)
         {
@@ -350,7 +350,7 @@ internal sealed class IpLayer : IIpOutput
             var copy = Pool.RentCopy(packet.Span);
             copy.Offload = packet.Offload;
             copy.Interface = packet.Interface;
-            Cross(copy, other, IpReceiveInfo.MadeWhole);
+            Cross(copy, other, shardsTried);
         }
     }
 

@@ -43,7 +43,7 @@ internal sealed class Ipv4Input(
         counters.IpInReceives++;
         // What this host sends to a group comes back by the interface by which it has left.
         var isView = Ipv4View.TryParse(packet.Span, out var header);
-        if (shardsTried == IpReceiveInfo.MadeWhole || (isView && IpAddress.FromV4(header.Destination).IsMulticast))
+        if (shardsTried is IpReceiveInfo.MadeWhole or IpReceiveInfo.LoopedBack || (isView && IpAddress.FromV4(header.Destination).IsMulticast))
         {
             DeliverWhole(packet, now);
             return;

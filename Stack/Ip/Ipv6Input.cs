@@ -40,8 +40,8 @@ internal sealed class Ipv6Input(
         counters.IpInReceives++;
         // What this host sends to a group comes back by the interface by which it has left.
         var isView = Ipv6View.TryParse(packet.Span, out var header);
-        if (shardsTried == IpReceiveInfo.MadeWhole || (isView && header.Destination.IsMulticast))
-            DeliverWhole(packet, now);
+        if (shardsTried is IpReceiveInfo.MadeWhole or IpReceiveInfo.LoopedBack || (isView && header.Destination.IsMulticast))
+            DeliverWhole(packet, now, isLoopedBack: shardsTried != IpReceiveInfo.MadeWhole);
         else if (isView && IsWellFormed(packet, header))
             Deliver(packet, InfoOf(header, InterfaceTable.Loopback, toGroup: false) with { ShardsTried = shardsTried }, Ipv6HeaderChain.Walk(packet.Span), now);
         else
@@ -109,12 +109,13 @@ internal sealed class Ipv6Input(
     }
 
     /// <summary>Delivers a datagram that has been made whole, here or by a sibling. Its <see cref="PacketBuffer.Interface"/> is where its fragments came from.</summary>
-    private void DeliverWhole(PacketBuffer packet, Instant now)
+    /// <param name="isLoopedBack">See <see cref="IpReceiveInfo.IsLoopedBack"/>.</param>
+    private void DeliverWhole(PacketBuffer packet, Instant now, bool isLoopedBack = false)
     {
         if (interfaces[packet.Interface] is { } from && Ipv6View.TryParse(packet.Span, out var header))
         {
             var toGroup = from.Own.KindOf(header.Destination) != AddressKind.Own;
-            Deliver(packet, InfoOf(header, from.Index, toGroup) with { IsReassembled = true }, Ipv6HeaderChain.Walk(packet.Span), now);
+            Deliver(packet, InfoOf(header, from.Index, toGroup) with { IsReassembled = !isLoopedBack, IsLoopedBack = isLoopedBack }, Ipv6HeaderChain.Walk(packet.Span), now);
             return;
         }
 
@@ -136,7 +137,7 @@ internal sealed class Ipv6Input(
         }
 
         // Only neighbour discovery has messages from a host that has no address yet, or that has one of ours.
-        var isOwn = info.Interface != InterfaceTable.Loopback && interfaces.Addresses.IsOwn(info.Source);
+        var isOwn = info.Interface != InterfaceTable.Loopback && !info.IsLoopedBack && interfaces.Addresses.IsOwn(info.Source);
         if ((isOwn || info.Source.IsUnspecified) && !IsNeighborDiscovery(packet.Span, chain))
         {
             Drop(packet, ref isOwn ? ref counters.IpInOwnSource : ref counters.IpInMartianSource);

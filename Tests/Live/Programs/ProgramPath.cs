@@ -8,7 +8,7 @@ namespace Tapwire.Tests.Live.Programs;
 /// A driver, the kernel at the other end of its wire, a file to be fetched, and the verbs of a spec about programs that nobody here wrote: run one on the kernel's
 /// sockets or on Tapwire's. Started by the first spec that uses it.
 /// </summary>
-public abstract class ProgramPath(string settings, string ruleset) : IDisposable
+public abstract class ProgramPath(string settings, string ruleset, params string[] arguments) : IDisposable
 {
     public const string Tapwire = LiveDriver.Address;
     public const string Kernel = LiveDriver.KernelAddress;
@@ -93,7 +93,7 @@ public abstract class ProgramPath(string settings, string ruleset) : IDisposable
 
     private LiveDriver Open()
     {
-        var driver = LiveDriver.Start(settings);
+        var driver = LiveDriver.Start(settings, $"tap:{LiveDriver.Device}", arguments);
         try
         {
             var library = Path.Combine(AppContext.BaseDirectory, "libtapwire.so");
