@@ -22,6 +22,7 @@ internal static unsafe class AddressControl
     private const ushort NLM_F_DUMP = 0x300;
     private const ushort NLM_F_EXCL = 0x200;
     private const ushort NLM_F_CREATE = 0x400;
+    private const byte IFA_F_NODAD = 2;
     private const ushort IFA_ADDRESS = 1;
     private const ushort IFA_LOCAL = 2;
 
@@ -84,6 +85,8 @@ internal static unsafe class AddressControl
         var header = request[MessageHeader..];
         header[0] = (byte)FamilyOf(address);
         header[1] = (byte)address.Length;
+        // Who is at the other end of the device is this program, so that nobody needs to be asked for a second whether he has the address.
+        header[2] = type == RTM_NEWADDR && address.Address.IsV6 ? IFA_F_NODAD : (byte)0;
         MemoryMarshal.Write(header[4..], index);
         return MessageHeader + AddressHeader;
     }

@@ -147,7 +147,7 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
             else
                 Deliver(id);
         });
-        Receive<DatagramError>(error => _delivery.Deliver(error, _extras.Parts));
+        Receive<DatagramError>(DeliverError);
         Receive<DatagramSent>(sent =>
         {
             if (sent.Error != StackError.None)
@@ -352,6 +352,15 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
         GetOptionRequest get => get.Value(path.Mtu),
         _ => request.Failed(StackError.InvalidArgument),
     };
+
+    /// <summary>Tells the application an error. The stack reports those of both families if one is wanted; of the other, only a connected socket hears, and no more than the errno.</summary>
+    private void DeliverError(DatagramError error)
+    {
+        if (error.Report is null || _extras.Reports(error.Report.Destination.Address.IsV4))
+            _delivery.Deliver(error, _extras.Parts);
+        else if (_remote is not null)
+            _delivery.Deliver(error with { Report = null }, _extras.Parts);
+    }
 
     private bool IsV6Only => _family == SocketFamily.V6 && _hints.IsV6Only;
 

@@ -53,7 +53,13 @@ internal sealed class DatagramDelivery(DatagramLink link, SocketFamily family)
             return;
         }
 
-        var extension = new DatagramExtension(DatagramParts.Error | (report.Origin == UdpErrorOrigin.Icmp ? parts & (DatagramParts.HopLimit | DatagramParts.TrafficClass) : 0))
+        var wanted = report.Origin switch
+        {
+            UdpErrorOrigin.Icmp => parts & (DatagramParts.HopLimit | DatagramParts.TrafficClass),
+            UdpErrorOrigin.Icmpv6 => parts & (DatagramParts.HopLimitV6 | DatagramParts.TrafficClassV6),
+            _ => DatagramParts.None,
+        };
+        var extension = new DatagramExtension(DatagramParts.Error | wanted)
         {
             Destination = report.Offender,
             Local = report.Destination.Address,
@@ -90,6 +96,7 @@ internal sealed class DatagramDelivery(DatagramLink link, SocketFamily family)
         _merged.Add(first.Data);
         if ((parts & DatagramParts.SegmentSize) != 0 && first.Data.TotalLength > 0)
             Merge(first);
+        parts &= first.Info.Destination.IsV4 ? ~DatagramParts.OnlyV6 : ~DatagramParts.OnlyV4;
         if (_merged.Count == 1)
             parts &= ~DatagramParts.SegmentSize;
         if (first.Info.Drops == 0)

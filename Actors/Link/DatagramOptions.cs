@@ -45,11 +45,11 @@ internal sealed class DatagramOptions(SocketFamily family)
         [(SolIpV6, LinkOption.IpV6RecvPktInfo)] = new(DatagramParts.PacketInfoV6),
 
         // About IPv6 packets only, as in Linux: an IPv4 packet on this socket comes with the IPv4 ones.
-        [(SolIpV6, LinkOption.IpV6RecvHopLimit)] = new(),
-        [(SolIpV6, LinkOption.IpV6RecvTClass)] = new(),
-        [(SolIpV6, LinkOption.IpV6RecvOrigDstAddr)] = new(),
-        [(SolIpV6, LinkOption.IpV6RecvErr)] = new(),
-        [(SolIpV6, LinkOption.IpV6MtuDiscover)] = new() { Most = LinkOption.IpPmtuDiscOmit, Default = LinkOption.IpPmtuDiscWant },
+        [(SolIpV6, LinkOption.IpV6RecvHopLimit)] = new(DatagramParts.HopLimitV6),
+        [(SolIpV6, LinkOption.IpV6RecvTClass)] = new(DatagramParts.TrafficClassV6),
+        [(SolIpV6, LinkOption.IpV6RecvOrigDstAddr)] = new(DatagramParts.OriginalDestinationV6),
+        [(SolIpV6, LinkOption.IpV6RecvErr)] = new() { Stack = SocketOption.ErrorReports },
+        [(SolIpV6, LinkOption.IpV6MtuDiscover)] = new() { Most = LinkOption.IpPmtuDiscOmit, Default = LinkOption.IpPmtuDiscWant, Stack = SocketOption.MtuDiscovery },
         [(SolSocket, LinkOption.SoRxqOvfl)] = new(DatagramParts.Drops),
         [(SolSocket, LinkOption.SoTimestamp)] = new(DatagramParts.Timestamp),
         [(SolSocket, LinkOption.SoTimestampNs)] = new(DatagramParts.TimestampNs),
@@ -73,11 +73,14 @@ internal sealed class DatagramOptions(SocketFamily family)
     /// <summary>UDP_CORK.</summary>
     public bool Corks => _values.GetValueOrDefault((SolUdp, LinkOption.UdpCork)) != 0;
 
-    /// <summary>IP_MTU_DISCOVER.</summary>
-    public MtuDiscovery MtuDiscovery => (MtuDiscovery)_values.GetValueOrDefault((SolIp, LinkOption.IpMtuDiscover), LinkOption.IpPmtuDiscWant);
+    /// <summary>IP_MTU_DISCOVER or IPV6_MTU_DISCOVER, whichever was set last: the stack has one for both families.</summary>
+    public MtuDiscovery MtuDiscovery { get; private set; } = MtuDiscovery.Want;
 
-    /// <summary>IP_RECVERR.</summary>
-    public bool ReportsErrors => _values.GetValueOrDefault((SolIp, LinkOption.IpRecvErr)) != 0;
+    /// <summary>IP_RECVERR or IPV6_RECVERR.</summary>
+    public bool ReportsErrors => Reports(isV4: true) || Reports(isV4: false);
+
+    /// <summary>Errors about packets of a family are reported (IP_RECVERR, IPV6_RECVERR).</summary>
+    public bool Reports(bool isV4) => _values.GetValueOrDefault(isV4 ? (SolIp, LinkOption.IpRecvErr) : (SolIpV6, LinkOption.IpV6RecvErr)) != 0;
 
     /// <summary>The option changes what comes with datagrams, or what the stack does. The others are remembered.</summary>
     public static bool IsReal(int level, int name) => Rules.TryGetValue((level, name), out var rule) && (rule.Part != DatagramParts.None || rule.Stack is not null || rule.IsOfActor);
@@ -142,8 +145,10 @@ internal sealed class DatagramOptions(SocketFamily family)
             return StackError.InvalidArgument;
         var hadStamps = WantsStamps;
         Remember(request.Level, request.Name, value);
+        if (rule.Stack == SocketOption.MtuDiscovery)
+            MtuDiscovery = (MtuDiscovery)value;
         if (rule.Stack is { } option)
-            forStack = (option, value);
+            forStack = (option, option == SocketOption.ErrorReports ? (ReportsErrors ? 1 : 0) : value);
         else if (WantsStamps != hadStamps)
             forStack = (SocketOption.ArrivalTimes, hadStamps ? 0 : 1);
         return StackError.None;

@@ -113,19 +113,45 @@ static int ip_in(const struct cmsghdr *control, struct tw_extension *extension)
     }
 }
 
-/* An IPv4 destination takes an IPv6 message with a mapped address. */
-static int ipv6_in(const struct cmsghdr *control, struct tw_extension *extension)
+/* Linux: ip6_datagram_send_ctl; an IPv4 destination takes an IPv6 message with a mapped address, and ignores the others (ip_cmsg_send). */
+static int ipv6_in(const struct msghdr *message, const struct cmsghdr *control, struct tw_extension *extension)
 {
-    struct in6_pktinfo info;
-    if (control->cmsg_type != IPV6_PKTINFO)
+    const struct sockaddr_in6 *to = message->msg_name;
+    bool is_to_v4 = to != NULL && message->msg_namelen >= sizeof *to && to->sin6_family == AF_INET6 && is_mapped((const uint8_t *)&to->sin6_addr);
+    int value = 0, error;
+    switch (control->cmsg_type) {
+    case IPV6_PKTINFO:
+        break;
+    case IPV6_HOPLIMIT:
+    case IPV6_2292HOPLIMIT:
+    case IPV6_TCLASS:
+        if (is_to_v4)
+            return 0;
+        error = number_in(control, false, -1, &value);
+        if (error != 0 || value == -1) /* the socket's own */
+            return error;
+        if (control->cmsg_type == IPV6_TCLASS) {
+            extension->tos = (uint8_t)value;
+            extension->parts |= TW_PART_TOS;
+        } else {
+            extension->ttl = (uint8_t)value;
+            extension->parts |= value == 0 ? 0 : TW_PART_TTL;
+        }
+
         return 0;
+    default:
+        return 0;
+    }
+
+    struct in6_pktinfo info;
     if (length_of(control) < sizeof info)
         return EINVAL;
     memcpy(&info, CMSG_DATA(control), sizeof info);
-    if (!is_mapped((const uint8_t *)&info.ipi6_addr))
+    bool is_v4 = is_mapped((const uint8_t *)&info.ipi6_addr), is_any = memcmp(&info.ipi6_addr, &in6addr_any, sizeof in6addr_any) == 0;
+    if (to != NULL && (is_to_v4 ? !is_v4 : is_v4))
         return EINVAL;
     memset(extension->local, 0, sizeof extension->local);
-    if (memcmp((const uint8_t *)&info.ipi6_addr + sizeof mapped, "\0\0\0\0", 4) != 0)
+    if (is_v4 ? memcmp((const uint8_t *)&info.ipi6_addr + sizeof mapped, "\0\0\0\0", 4) != 0 : !is_any)
         memcpy(extension->local, &info.ipi6_addr, sizeof extension->local);
     extension->interface = (int32_t)info.ipi6_ifindex;
     extension->parts |= TW_PART_PKTINFO;
@@ -148,7 +174,7 @@ int tw_control_in(const struct msghdr *message, struct tw_extension *extension)
         else if (control->cmsg_level == SOL_IP)
             error = ip_in(control, extension);
         else if (control->cmsg_level == SOL_IPV6)
-            error = ipv6_in(control, extension);
+            error = ipv6_in(message, control, extension);
     }
 
     return error;
@@ -223,6 +249,16 @@ void tw_control_out(struct msghdr *message, const struct tw_extension *extension
         put(message, &used, SOL_IP, IP_ORIGDSTADDR, &original, sizeof original);
     }
 
+    if ((parts & TW_PART_HOPLIMIT_V6) != 0)
+        put(message, &used, SOL_IPV6, IPV6_HOPLIMIT, &(int){ extension->ttl }, sizeof(int));
+    if ((parts & TW_PART_TCLASS_V6) != 0)
+        put(message, &used, SOL_IPV6, IPV6_TCLASS, &(int){ extension->tos }, sizeof(int));
+    if ((parts & TW_PART_ORIGDST_V6) != 0) {
+        struct sockaddr_in6 original = { .sin6_family = AF_INET6, .sin6_port = extension->port };
+        memcpy(&original.sin6_addr, extension->destination, sizeof original.sin6_addr);
+        put(message, &used, SOL_IPV6, 74 /* IPV6_ORIGDSTADDR */, &original, sizeof original);
+    }
+
     message->msg_controllen = used;
 }
 
@@ -251,7 +287,7 @@ int tw_report_out(struct msghdr *message, int error, const struct tw_extension *
     bool is_v6 = extension->family == AF_INET6;
     size_t used = 0;
     socklen_t length = is_v6 ? sizeof report.offender.v6 : sizeof report.offender.v4;
-    if (extension->segment == SO_EE_ORIGIN_ICMP)
+    if (extension->segment == SO_EE_ORIGIN_ICMP || extension->segment == SO_EE_ORIGIN_ICMP6)
         name_out(&report.offender, length, extension->destination, 0, extension->family);
     if (message->msg_name != NULL) {
         if (!tw_can_read(message->msg_name, message->msg_namelen < sizeof(struct sockaddr_in6) ? message->msg_namelen : sizeof(struct sockaddr_in6)))
@@ -264,6 +300,10 @@ int tw_report_out(struct msghdr *message, int error, const struct tw_extension *
         put(message, &used, SOL_IP, IP_TTL, &(int){ extension->drops & 0xff }, sizeof(int));
     if ((extension->parts & TW_PART_TOS) != 0)
         put(message, &used, SOL_IP, IP_TOS, &tos, sizeof tos);
+    if ((extension->parts & TW_PART_HOPLIMIT_V6) != 0)
+        put(message, &used, SOL_IPV6, IPV6_HOPLIMIT, &(int){ extension->drops & 0xff }, sizeof(int));
+    if ((extension->parts & TW_PART_TCLASS_V6) != 0)
+        put(message, &used, SOL_IPV6, IPV6_TCLASS, &(int){ tos }, sizeof(int));
     put(message, &used, is_v6 ? SOL_IPV6 : SOL_IP, is_v6 ? IPV6_RECVERR : IP_RECVERR, &report, sizeof report.error + length);
     message->msg_controllen = used;
     message->msg_flags |= MSG_ERRQUEUE;

@@ -320,6 +320,9 @@ enum tw_part {
     TW_PART_STAMP_NS_NEW = 0x1000,
     TW_PART_STAMPING_NEW = 0x2000,
     TW_PART_MORE = 0x4000,
+    TW_PART_HOPLIMIT_V6 = 0x8000,
+    TW_PART_TCLASS_V6 = 0x10000,
+    TW_PART_ORIGDST_V6 = 0x20000,
 };
 
 /* What stands between address and payload of a message whose family has the bit TW_EXTENDED. Addresses are IPv6, or mapped. */

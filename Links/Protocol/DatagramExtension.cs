@@ -13,13 +13,13 @@ public enum DatagramParts : uint
     /// <summary>IP_PKTINFO. From the application, in either family's form: the source address, or else the interface.</summary>
     PacketInfo = 1,
 
-    /// <summary>IPV6_PKTINFO with mapped addresses.</summary>
+    /// <summary>IPV6_PKTINFO, an IPv4 address in its mapped form.</summary>
     PacketInfoV6 = 2,
 
-    /// <summary>IP_TTL.</summary>
+    /// <summary>IP_TTL. From the application, in either family's form.</summary>
     HopLimit = 4,
 
-    /// <summary>IP_TOS.</summary>
+    /// <summary>IP_TOS. From the application, in either family's form.</summary>
     TrafficClass = 8,
 
     /// <summary>IP_ORIGDSTADDR.</summary>
@@ -51,6 +51,21 @@ public enum DatagramParts : uint
 
     /// <summary>MSG_MORE from the application: the payload is the beginning of a datagram, or goes on with it.</summary>
     More = 0x4000,
+
+    /// <summary>IPV6_HOPLIMIT.</summary>
+    HopLimitV6 = 0x8000,
+
+    /// <summary>IPV6_TCLASS.</summary>
+    TrafficClassV6 = 0x1_0000,
+
+    /// <summary>IPV6_ORIGDSTADDR.</summary>
+    OriginalDestinationV6 = 0x2_0000,
+
+    /// <summary>What only an IPv4 packet comes with.</summary>
+    OnlyV4 = PacketInfo | HopLimit | TrafficClass | OriginalDestination,
+
+    /// <summary>What only an IPv6 packet comes with.</summary>
+    OnlyV6 = HopLimitV6 | TrafficClassV6 | OriginalDestinationV6,
 
     AnyTimestamp = Timestamp | TimestampNs | Timestamping | TimestampNew | TimestampNsNew | TimestampingNew,
 

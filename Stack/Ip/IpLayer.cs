@@ -88,6 +88,8 @@ internal sealed class IpLayer : IIpOutput
         route = default;
         if (!source.IsUnspecified && !Addresses.IsOwn(source))
             return StackError.AddressNotAvailable;
+        if (!source.IsUnspecified && source.IsV4 != destination.IsV4)
+            return StackError.NetworkUnreachable;
         if (!TryFindHop(destination, source, out var hop))
             return StackError.NetworkUnreachable;
         if (source.IsUnspecified)

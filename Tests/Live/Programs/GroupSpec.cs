@@ -96,28 +96,14 @@ public sealed class GroupSpec(GroupPath path) : IClassFixture<GroupPath>
 }
 
 /// <summary>A path whose both ends have addresses of both families.</summary>
-public sealed class GroupPath() : ProgramPath("", "", "--address", "fd99::2/64")
+public sealed class GroupPath() : ProgramPath("", "", isV6: true)
 {
-    private bool _hasAddress;
-
-    internal string Run(bool onTapwire, params string[] command)
-    {
-        AddAddress();
-        return onTapwire ? RunOnTapwire(command) : RunOnKernel(command);
-    }
+    internal string Run(bool onTapwire, params string[] command) => onTapwire ? RunOnTapwire(command) : RunOnKernel(command);
 
     /// <summary>Starts a program that says itself when it is ready.</summary>
     internal ServerProgram Start(bool onTapwire, params string[] command)
     {
-        AddAddress();
         var whole = onTapwire ? OnTapwire(command) : command;
         return new ServerProgram(Driver.Namespace.Start(whole[0], whole[1..]));
-    }
-
-    private void AddAddress()
-    {
-        if (!_hasAddress)
-            Driver.Namespace.Ip("addr add fd99::1/64 dev tw0 nodad");
-        _hasAddress = true;
     }
 }

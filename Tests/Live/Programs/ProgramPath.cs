@@ -8,16 +8,34 @@ namespace Tapwire.Tests.Live.Programs;
 /// A driver, the kernel at the other end of its wire, a file to be fetched, and the verbs of a spec about programs that nobody here wrote: run one on the kernel's
 /// sockets or on Tapwire's. Started by the first spec that uses it.
 /// </summary>
-public abstract class ProgramPath(string settings, string ruleset, params string[] arguments) : IDisposable
+/// <param name="isV6">The specs use IPv6 addresses.</param>
+public abstract class ProgramPath(string settings, string ruleset, bool isV6 = false) : IDisposable
 {
     public const string Tapwire = LiveDriver.Address;
     public const string Kernel = LiveDriver.KernelAddress;
+
+    private const string TapwireV6 = "fd00:99::2";
+    private const string KernelV6 = "fd00:99::1";
 
     private LiveDriver? _driver;
     private DirectoryInfo? _directory;
     private string _digest = "";
 
     internal LiveDriver Driver => _driver ?? Open();
+
+    public string TapwireAddress => isV6 ? TapwireV6 : Tapwire;
+
+    public string KernelAddress => isV6 ? KernelV6 : Kernel;
+
+    /// <summary>The address as it stands before a port, and in a URL.</summary>
+    public string TapwireHost => isV6 ? $"[{TapwireV6}]" : Tapwire;
+
+    public string KernelHost => isV6 ? $"[{KernelV6}]" : Kernel;
+
+    /// <summary>All addresses of the family.</summary>
+    public string AnyAddress => isV6 ? "::" : "0.0.0.0";
+
+    public string AnyHost => isV6 ? "[::]" : "0.0.0.0";
 
     /// <summary>Where the specs' files are; every user may read there.</summary>
     public string Files
@@ -76,7 +94,7 @@ public abstract class ProgramPath(string settings, string ruleset, params string
 
     /// <summary>Serves the files over HTTP on the kernel's sockets.</summary>
     internal Task<ServerProgram> ServeFilesAsync(int port) =>
-        ServeOnKernelAsync(port, "python3", "-m", "http.server", "-d", Files, "--bind", Kernel, $"{port}");
+        ServeOnKernelAsync(port, "python3", "-m", "http.server", "-d", Files, "--bind", KernelAddress, $"{port}");
 
     public static string SourceOf(string program) => Path.Combine(AppContext.BaseDirectory, "Live", "Programs", program);
 
@@ -93,7 +111,7 @@ public abstract class ProgramPath(string settings, string ruleset, params string
 
     private LiveDriver Open()
     {
-        var driver = LiveDriver.Start(settings, $"tap:{LiveDriver.Device}", arguments);
+        var driver = LiveDriver.Start(settings, arguments: isV6 ? ["--address", $"{TapwireV6}/64", "--peer-address", $"{KernelV6}/64"] : []);
         try
         {
             var library = Path.Combine(AppContext.BaseDirectory, "libtapwire.so");
@@ -130,6 +148,9 @@ public abstract class ProgramPath(string settings, string ruleset, params string
 
 /// <summary>A wire that loses nothing.</summary>
 public sealed class CleanPath() : ProgramPath("", "");
+
+/// <summary>The same with IPv6 addresses.</summary>
+public sealed class CleanPathV6() : ProgramPath("", "", isV6: true);
 
 /// <summary>A wire that loses 1 % of the frames in each direction, super-frames as a whole. Of what the kernel sends only TCP: a datagram dropped there is an error to its sender.</summary>
 public sealed class LossyPath() : ProgramPath("", Ruleset)

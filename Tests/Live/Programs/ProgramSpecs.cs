@@ -9,7 +9,12 @@ namespace Tapwire.Tests.Live.Programs;
 /// <summary>Programs of other people on Tapwire's sockets, with the kernel's at the other end: each ends as it does on the kernel.</summary>
 public abstract partial class ProgramSpecs(ProgramPath path)
 {
-    private const string Url = $"http://{ProgramPath.Kernel}";
+    private string Url => $"http://{path.KernelHost}";
+
+    /// <summary>The kernel's address, and that of the stack.</summary>
+    private string Kernel => path.KernelAddress;
+
+    private string Tapwire => path.TapwireAddress;
 
     [SkippableFact]
     public async Task Curl_and_wget_download_over_http()
@@ -24,10 +29,10 @@ public abstract partial class ProgramSpecs(ProgramPath path)
     public async Task Curl_downloads_over_https_by_a_local_authority()
     {
         path.Need("curl", "openssl");
-        MakeCertificate(ProgramPath.Kernel);
+        MakeCertificate(Kernel);
         using var server = await path.ServeOnKernelAsync(8002,
-            "sh", "-c", $"cd {path.Files} && exec openssl s_server -accept {ProgramPath.Kernel}:8002 -cert cert.pem -key key.pem -WWW");
-        Assert.Equal(path.Digest, Sha256($"curl -sS --cacert {path.Files}/ca.pem https://{ProgramPath.Kernel}:8002/file"));
+            "sh", "-c", $"cd {path.Files} && exec openssl s_server -accept {path.KernelHost}:8002 -cert cert.pem -key key.pem -WWW");
+        Assert.Equal(path.Digest, Sha256($"curl -sS --cacert {path.Files}/ca.pem https://{path.KernelHost}:8002/file"));
     }
 
     [SkippableTheory]
@@ -42,9 +47,9 @@ public abstract partial class ProgramSpecs(ProgramPath path)
         path.Need("iperf3");
         string[] options = ["--json", .. mode.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
         AssertMoved(await MeasureAsync(
-            () => path.ServeOnKernelAsync(5201, "iperf3", "-s", "-1", "-B", ProgramPath.Kernel), () => path.RunOnTapwire(["iperf3", "-c", ProgramPath.Kernel, .. options])));
+            () => path.ServeOnKernelAsync(5201, "iperf3", "-s", "-1", "-B", Kernel), () => path.RunOnTapwire(["iperf3", "-c", Kernel, .. options])));
         AssertMoved(await MeasureAsync(
-            () => path.ServeOnTapwireAsync(5202, "iperf3", "-s", "-1", "-p", "5202"), () => path.RunOnKernel(["iperf3", "-c", ProgramPath.Tapwire, "-p", "5202", .. options])));
+            () => path.ServeOnTapwireAsync(5202, "iperf3", "-s", "-1", "-p", "5202"), () => path.RunOnKernel(["iperf3", "-c", Tapwire, "-p", "5202", .. options])));
 
         static void AssertMoved(JsonElement result)
         {
@@ -90,16 +95,16 @@ public abstract partial class ProgramSpecs(ProgramPath path)
                 uwsgi_temp_path {{directory}}/uwsgi;
                 scgi_temp_path {{directory}}/scgi;
                 keepalive_requests 1000000;
-                server { listen 8003 backlog=1024; root {{path.Files}}; location /proxied/ { proxy_pass http://{{ProgramPath.Kernel}}:8013/; } }
+                server { listen {{path.AnyHost}}:8003 backlog=1024; root {{path.Files}}; location /proxied/ { proxy_pass http://{{Kernel}}:8013/; } }
             }
             """);
         using var nginx = await path.ServeOnTapwireAsync(8003, "nginx", "-c", $"{directory}/nginx.conf", "-p", directory);
         using var behind = await path.ServeFilesAsync(8013);
         var errors = Path.Combine(directory, "error.log");
-        Assert.Equal(path.Digest, Sha256OnKernel($"curl -sS http://{ProgramPath.Tapwire}:8003/file"));
-        Assert.Equal("small\n", path.RunOnKernel("curl", "-sS", $"http://{ProgramPath.Tapwire}:8003/proxied/small"));
+        Assert.Equal(path.Digest, Sha256OnKernel($"curl -sS http://{path.TapwireHost}:8003/file"));
+        Assert.Equal("small\n", path.RunOnKernel("curl", "-sS", $"http://{path.TapwireHost}:8003/proxied/small"));
 
-        var report = path.RunOnKernel("wrk", "-t2", "-c500", "-d1s", "--timeout", "20s", $"http://{ProgramPath.Tapwire}:8003/small");
+        var report = path.RunOnKernel("wrk", "-t2", "-c500", "-d1s", "--timeout", "20s", $"http://{path.TapwireHost}:8003/small");
         Assert.DoesNotContain("Socket errors", report, StringComparison.Ordinal);
         Assert.DoesNotContain("Non-2xx", report, StringComparison.Ordinal);
         Assert.True(int.Parse(Requests().Match(report).Groups[1].Value, CultureInfo.InvariantCulture) >= 500, report);
@@ -110,10 +115,10 @@ public abstract partial class ProgramSpecs(ProgramPath path)
     public async Task Redis_serves_and_its_benchmark_asks()
     {
         path.Need("redis-server", "redis-benchmark");
-        using var tapwire = await path.ServeOnTapwireAsync(6379, "redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--save", "");
-        AssertFast(path.RunOnKernel("redis-benchmark", "-h", ProgramPath.Tapwire, "-q", "-n", "2000", "-c", "20", "-t", "ping,set,get,lpush"));
-        using var kernel = await path.ServeOnKernelAsync(6380, "redis-server", "--bind", ProgramPath.Kernel, "--port", "6380", "--protected-mode", "no", "--save", "");
-        AssertFast(path.RunOnTapwire("redis-benchmark", "-h", ProgramPath.Kernel, "-p", "6380", "-q", "-n", "2000", "-c", "20", "-t", "ping,set,get,lpush"));
+        using var tapwire = await path.ServeOnTapwireAsync(6379, "redis-server", "--bind", path.AnyAddress, "--protected-mode", "no", "--save", "");
+        AssertFast(path.RunOnKernel("redis-benchmark", "-h", Tapwire, "-q", "-n", "2000", "-c", "20", "-t", "ping,set,get,lpush"));
+        using var kernel = await path.ServeOnKernelAsync(6380, "redis-server", "--bind", Kernel, "--port", "6380", "--protected-mode", "no", "--save", "");
+        AssertFast(path.RunOnTapwire("redis-benchmark", "-h", Kernel, "-p", "6380", "-q", "-n", "2000", "-c", "20", "-t", "ping,set,get,lpush"));
 
         static void AssertFast(string report)
         {
@@ -146,13 +151,13 @@ public abstract partial class ProgramSpecs(ProgramPath path)
         var sshd = path.RunOnKernel("sh", "-c", "command -v sshd").Trim();
 
         using var tapwire = await path.ServeOnTapwireAsync(2222, sshd, "-D", "-e", "-f", $"{keys}/config", "-p", "2222");
-        Assert.StartsWith($"{ProgramPath.Kernel} ", path.RunOnKernel(["ssh", .. client, "-p", "2222", $"root@{ProgramPath.Tapwire}", "echo $SSH_CONNECTION"]), StringComparison.Ordinal);
-        path.RunOnKernel(["scp", .. client, "-P", "2222", $"{path.Files}/file", $"root@{ProgramPath.Tapwire}:{keys}/copy"]);
+        Assert.StartsWith($"{Kernel} ", path.RunOnKernel(["ssh", .. client, "-p", "2222", $"root@{Tapwire}", "echo $SSH_CONNECTION"]), StringComparison.Ordinal);
+        path.RunOnKernel(["scp", .. client, "-P", "2222", $"{path.Files}/file", $"root@{path.TapwireHost}:{keys}/copy"]);
         Assert.Equal(path.Digest, Sha256OnKernel($"cat {keys}/copy"));
 
-        using var kernel = await path.ServeOnKernelAsync(2223, sshd, "-D", "-e", "-f", $"{keys}/config", "-p", "2223", "-o", $"ListenAddress={ProgramPath.Kernel}");
-        Assert.StartsWith($"{ProgramPath.Tapwire} ", path.RunOnTapwire(["ssh", .. client, "-p", "2223", $"root@{ProgramPath.Kernel}", "echo $SSH_CONNECTION"]), StringComparison.Ordinal);
-        path.RunOnTapwire(["scp", .. client, "-P", "2223", $"root@{ProgramPath.Kernel}:{path.Files}/file", $"{keys}/back"]);
+        using var kernel = await path.ServeOnKernelAsync(2223, sshd, "-D", "-e", "-f", $"{keys}/config", "-p", "2223", "-o", $"ListenAddress={Kernel}");
+        Assert.StartsWith($"{Tapwire} ", path.RunOnTapwire(["ssh", .. client, "-p", "2223", $"root@{Kernel}", "echo $SSH_CONNECTION"]), StringComparison.Ordinal);
+        path.RunOnTapwire(["scp", .. client, "-P", "2223", $"root@{path.KernelHost}:{path.Files}/file", $"{keys}/back"]);
         Assert.Equal(path.Digest, Sha256OnKernel($"cat {keys}/back"));
     }
 
@@ -160,10 +165,10 @@ public abstract partial class ProgramSpecs(ProgramPath path)
     public async Task Python_serves_files_and_fetches_by_asyncio()
     {
         path.Need("python3", "curl");
-        using var tapwire = await path.ServeOnTapwireAsync(8004, "python3", "-m", "http.server", "-d", path.Files, "8004");
-        Assert.Equal(path.Digest, Sha256OnKernel($"curl -sS http://{ProgramPath.Tapwire}:8004/file"));
+        using var tapwire = await path.ServeOnTapwireAsync(8004, "python3", "-m", "http.server", "-d", path.Files, "--bind", path.AnyAddress, "8004");
+        Assert.Equal(path.Digest, Sha256OnKernel($"curl -sS http://{path.TapwireHost}:8004/file"));
         using var kernel = await path.ServeFilesAsync(8005);
-        var said = path.RunOnTapwire("python3", ProgramPath.SourceOf("asyncio_client.py"), ProgramPath.Kernel, "8005", "/small", "50");
+        var said = path.RunOnTapwire("python3", ProgramPath.SourceOf("asyncio_client.py"), Kernel, "8005", "/small", "50");
         Assert.StartsWith("50 ", said, StringComparison.Ordinal);
     }
 
@@ -172,7 +177,7 @@ public abstract partial class ProgramSpecs(ProgramPath path)
     {
         path.Need("node", "curl", "python3");
         using var tapwire = await path.ServeOnTapwireAsync(8006, "node", ProgramPath.SourceOf("server.js"), "8006", $"{path.Files}/file");
-        Assert.Equal(path.Digest, Sha256OnKernel($"curl -sS http://{ProgramPath.Tapwire}:8006/"));
+        Assert.Equal(path.Digest, Sha256OnKernel($"curl -sS http://{path.TapwireHost}:8006/"));
         using var kernel = await path.ServeFilesAsync(8007);
         Assert.Equal(path.Digest, path.RunOnTapwire("node", ProgramPath.SourceOf("client.js"), $"{Url}:8007/file").Trim());
     }
@@ -181,12 +186,12 @@ public abstract partial class ProgramSpecs(ProgramPath path)
     public async Task Openssl_talks_in_both_roles()
     {
         path.Need("openssl");
-        MakeCertificate(ProgramPath.Tapwire);
+        MakeCertificate(Tapwire);
         string[] server = ["openssl", "s_server", "-cert", $"{path.Files}/cert.pem", "-key", $"{path.Files}/key.pem", "-rev", "-accept"];
         using var tapwire = await path.ServeOnTapwireAsync(4433, [.. server, "4433"]);
-        Assert.Contains("olleh", path.RunOnKernel("sh", "-c", Client(ProgramPath.Tapwire, 4433)), StringComparison.Ordinal);
-        using var kernel = await path.ServeOnKernelAsync(4434, [.. server, $"{ProgramPath.Kernel}:4434"]);
-        Assert.Contains("olleh", path.RunOnTapwire("sh", "-c", Client(ProgramPath.Kernel, 4434)), StringComparison.Ordinal);
+        Assert.Contains("olleh", path.RunOnKernel("sh", "-c", Client(path.TapwireHost, 4433)), StringComparison.Ordinal);
+        using var kernel = await path.ServeOnKernelAsync(4434, [.. server, $"{path.KernelHost}:4434"]);
+        Assert.Contains("olleh", path.RunOnTapwire("sh", "-c", Client(path.KernelHost, 4434)), StringComparison.Ordinal);
 
         // -rev ends the connection at the word CLOSE, and so the client.
         static string Client(string address, int port) => $"printf 'hello\\nCLOSE\\n' | timeout 20 openssl s_client -connect {address}:{port} -quiet 2>/dev/null";
@@ -197,10 +202,10 @@ public abstract partial class ProgramSpecs(ProgramPath path)
     {
         path.Need("nc", "python3");
         string[] server = ["python3", ProgramPath.SourceOf("answer_after_eof.py")];
-        using var kernel = await path.ServeOnKernelAsync(5000, [.. server, ProgramPath.Kernel, "5000", $"{path.Files}/file"]);
-        Assert.Equal(path.Digest, Sha256($"printf hello | nc -N {ProgramPath.Kernel} 5000"));
-        using var tapwire = await path.ServeOnTapwireAsync(5001, [.. server, ProgramPath.Tapwire, "5001", $"{path.Files}/file"]);
-        Assert.Equal(path.Digest, Sha256OnKernel($"printf hello | nc -N {ProgramPath.Tapwire} 5001"));
+        using var kernel = await path.ServeOnKernelAsync(5000, [.. server, Kernel, "5000", $"{path.Files}/file"]);
+        Assert.Equal(path.Digest, Sha256($"printf hello | nc -N {Kernel} 5000"));
+        using var tapwire = await path.ServeOnTapwireAsync(5001, [.. server, Tapwire, "5001", $"{path.Files}/file"]);
+        Assert.Equal(path.Digest, Sha256OnKernel($"printf hello | nc -N {Tapwire} 5001"));
         foreach (var each in (ServerProgram[])[kernel, tapwire])
         {
             each.WaitForExit();
@@ -213,12 +218,12 @@ public abstract partial class ProgramSpecs(ProgramPath path)
     {
         path.Need("dig", "dnsmasq");
         string[] options = ["-k", "--no-resolv", "--no-hosts", "--bind-interfaces", "--address=/name.test/192.0.2.1", "--user=root"];
-        using var kernel = await path.ServeOnKernelAsync(5300, ["dnsmasq", .. options, $"--listen-address={ProgramPath.Kernel}", "--port=5300"]);
-        using var tapwire = await path.ServeOnTapwireAsync(5301, ["dnsmasq", .. options, $"--listen-address={ProgramPath.Tapwire}", "--port=5301"]);
+        using var kernel = await path.ServeOnKernelAsync(5300, ["dnsmasq", .. options, $"--listen-address={Kernel}", "--port=5300"]);
+        using var tapwire = await path.ServeOnTapwireAsync(5301, ["dnsmasq", .. options, $"--listen-address={Tapwire}", "--port=5301"]);
         foreach (var transport in (string[])["+notcp", "+tcp"])
         {
-            Assert.Equal("192.0.2.1\n", path.RunOnTapwire("dig", transport, "+short", $"@{ProgramPath.Kernel}", "-p", "5300", "name.test"));
-            Assert.Equal("192.0.2.1\n", path.RunOnKernel("dig", transport, "+short", $"@{ProgramPath.Tapwire}", "-p", "5301", "name.test"));
+            Assert.Equal("192.0.2.1\n", path.RunOnTapwire("dig", transport, "+short", $"@{Kernel}", "-p", "5300", "name.test"));
+            Assert.Equal("192.0.2.1\n", path.RunOnKernel("dig", transport, "+short", $"@{Tapwire}", "-p", "5301", "name.test"));
         }
     }
 
@@ -284,3 +289,7 @@ public sealed class ProgramSpec(CleanPath path) : ProgramSpecs(path), IClassFixt
 
 [Collection(LiveProgramsCollection.Name)]
 public sealed class ProgramUnderLossSpec(LossyPath path) : ProgramSpecs(path), IClassFixture<LossyPath>;
+
+/// <summary>The same programs over IPv6.</summary>
+[Collection(LiveProgramsCollection.Name)]
+public sealed class ProgramOverIpv6Spec(CleanPathV6 path) : ProgramSpecs(path), IClassFixture<CleanPathV6>;
