@@ -59,7 +59,7 @@ internal static class DriverEngines
     /// <summary>Translates settings into the options of an interface on a wire.</summary>
     internal static InterfaceOptions InterfaceOf(DriverSettings settings, InterfaceSettings each, IWire wire, MacAddress hardware, byte[] hostKey)
     {
-        var superFrames = WireOffloads.TcpSegmentationV4 | WireOffloads.Checksum;
+        const WireOffloads superFrames = WireOffloads.TcpSegmentationV4 | WireOffloads.TcpSegmentationV6 | WireOffloads.Checksum;
         return new InterfaceOptions
         {
             Name = each.Name,

@@ -15,8 +15,8 @@ internal readonly struct EgressCost(bool cuts)
     {
     }
 
-    /// <summary>The driver cuts super-frames for the wire, because the device does not.</summary>
-    public static bool Cuts(IWire wire) => (wire.SoftwareOffloads & WireOffloads.TcpSegmentationV4) != 0;
+    /// <summary>The driver cuts super-frames for the wire, because the device does not. Devices cut those of both families or of none.</summary>
+    public static bool Cuts(IWire wire) => (wire.SoftwareOffloads & (WireOffloads.TcpSegmentationV4 | WireOffloads.TcpSegmentationV6)) != 0;
 
     public int Of(PacketBuffer frame)
     {

@@ -58,7 +58,7 @@ internal static class SocketOptions
             (TcpSocket tcp, SocketOption.PathMtu) => (StackError.None, tcp.PathMtu),
             (TcpSocket tcp, SocketOption.CongestionControl) => (StackError.None, (int)tcp.Info.CongestionControl),
             (TcpSocket tcp, SocketOption.SendBuffer) => (StackError.None, tcp.SendBuffer),
-            (TcpSocket, SocketOption.ArrivalTimes or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit or SocketOption.MtuDiscovery) => (StackError.NoSuchOption, 0),
+            (TcpSocket, SocketOption.ArrivalTimes or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit or SocketOption.MulticastLoop or SocketOption.MulticastAll or SocketOption.MtuDiscovery) => (StackError.NoSuchOption, 0),
             (TcpSocket tcp, _) => (StackError.None, Get(tcp.Options, option)),
             (UdpSocket udp, SocketOption.Error) => (StackError.None, (int)udp.TakeError()),
             (UdpSocket udp, _) => GetUdp(udp.Options, option),
@@ -138,7 +138,7 @@ internal static class SocketOptions
                 options = options with { FinWait2 = TimeSpan.FromSeconds(Math.Clamp(value, -1, LongestFinWait2)) };
                 break;
             case SocketOption.Broadcast or SocketOption.Error or SocketOption.OutputQueue or SocketOption.UnsentQueue or SocketOption.PathMtu or SocketOption.ArrivalTimes
-                or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit or SocketOption.MtuDiscovery:
+                or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit or SocketOption.MulticastLoop or SocketOption.MulticastAll or SocketOption.MtuDiscovery:
                 return StackError.NoSuchOption;
             default:
                 return StackError.InvalidArgument;
@@ -201,6 +201,12 @@ internal static class SocketOptions
                 return StackError.None;
             case SocketOption.MulticastHopLimit when value is >= 0 and <= 255:
                 options = options with { MulticastHopLimit = (byte)value };
+                return StackError.None;
+            case SocketOption.MulticastLoop:
+                options = options with { MulticastLoop = value != 0 };
+                return StackError.None;
+            case SocketOption.MulticastAll:
+                options = options with { MulticastAll = value != 0 };
                 return StackError.None;
             case SocketOption.SegmentSize when value is >= 0 and <= ushort.MaxValue:
                 options = options with { SegmentSize = (ushort)value };

@@ -39,6 +39,12 @@ public enum SocketOption
     /// <summary>TTL of datagrams to a group: 0..255; with 0 they do not leave (IP_MULTICAST_TTL).</summary>
     MulticastHopLimit,
 
+    /// <summary>0 or 1: sockets of this host that are in a group get what this one sends to it (IP_MULTICAST_LOOP).</summary>
+    MulticastLoop,
+
+    /// <summary>0 or 1: receives from groups that only other sockets are in (IP_MULTICAST_ALL).</summary>
+    MulticastAll,
+
     /// <summary>DSCP and ECN bits of packets sent (IP_TOS).</summary>
     TrafficClass,
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Multicast;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 
@@ -40,6 +41,7 @@ public sealed class FlowSteering
         ArgumentOutOfRangeException.ThrowIfGreaterThan(shards, MaxShards);
         Shards = shards;
         _hash = new KeyedRandom(secret).NextHash();
+        Groups = new SharedGroups(shards);
         _tcp = DealOut(shards);
         _udp = DealOut(shards);
     }
@@ -51,6 +53,9 @@ public sealed class FlowSteering
 
     /// <summary>The sockets of all shards that have a UDP port.</summary>
     internal SharedPorts Udp { get; } = new();
+
+    /// <summary>The groups that all shards are in.</summary>
+    internal SharedGroups Groups { get; }
 
     /// <summary>Returns the shard that must bind a TCP port.</summary>
     /// <param name="port">Not 0.</param>
@@ -130,7 +135,7 @@ public sealed class FlowSteering
             Spread => here,
             // The shard itself looks whether it has the connection, and if not, whose it may be.
             Grouped when header.Protocol == IpProtocol.Tcp => here,
-            Grouped when isToGroup => All,
+            Grouped when isToGroup || header.Destination.IsMulticast => All,
             Grouped => OwnerInGroup(Udp, header.Receiver, header.Sender, here),
             _ => owner,
         };

@@ -31,6 +31,7 @@ public sealed partial class NetworkStack
         added.Framing = options.Medium == Medium.Ip
             ? new RawIpFraming(added.Egress, Counters)
             : new EthernetFraming(added, Options.Neighbors, _pool, _routes, _timers, _random, Counters, speaks: Options.Shard is null or { Index: 0 });
+        added.WireUp = now => _multicast.Announce(added, now);
         if (options is { Autoconfiguration: { } wanted, Medium: Medium.Ethernet } && options.Mtu >= Ipv6Header.MinimumMtu)
             added.Routers = new RouterDiscovery(wanted, new Autoconfigured(this, added), _timers, _random, Counters);
         _interfaces.Add(added);
@@ -54,6 +55,8 @@ public sealed partial class NetworkStack
         _routes.RemoveAll(removed);
         removed.Framing.ForgetNeighbors();
         _fragments.Forget(removed);
+        _multicast.Forget(removed);
+        Udp.ForgetMemberships(removed.Index);
         _interfaces.Remove(removed);
         _ip.Changed();
         return true;

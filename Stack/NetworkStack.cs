@@ -4,6 +4,7 @@ using Tapwire.Stack.Dhcp;
 using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Multicast;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
@@ -36,6 +37,7 @@ public sealed partial class NetworkStack
     private readonly Ipv4Input _ipv4;
     private readonly Ipv6Input _ipv6;
     private readonly FragmentTable _fragments;
+    private readonly MulticastLayer _multicast;
 
     /// <param name="pool">Where buffers for frames and data are rented.</param>
     /// <param name="secret">32 unpredictable bytes: every random number and key derives from them, so that a run repeats from its secret. Shards are given
@@ -49,20 +51,22 @@ public sealed partial class NetworkStack
         var (random, shared) = Numbers(secret, options.Shard);
         _random = random;
         _routes = new RouteTable(_interfaces);
-        _ip = new IpLayer(options, pool, _interfaces, _routes, shared.DeriveHash(IdentificationKey), Counters);
+        var groups = options.Shard?.Steering.Groups ?? new SharedGroups(1);
+        _ip = new IpLayer(options, pool, _interfaces, _routes, groups, shared.DeriveHash(IdentificationKey), Counters);
+        _multicast = new MulticastLayer(_interfaces, _ip, groups, options.Shard, pool, _timers, random, Counters);
         if (options.Forwarding is { } forwarding)
             _interfaces.Addresses.OwnAllBut(forwarding.Guest);
         foreach (var added in options.Interfaces)
             AddInterface(added);
         var errors = new IcmpErrors(options.Icmp, _ip, random, Counters);
-        Udp = new UdpLayer(options.Udp, _ip, _interfaces.Addresses, errors, _events, random, Counters, options.Shard);
+        Udp = new UdpLayer(options.Udp, _ip, _interfaces.Addresses, _multicast, errors, _events, random, Counters, options.Shard);
         Tcp = new TcpLayer(options.Tcp, _ip, _events, _timers, random, Counters.Tcp, options.Shard, shared);
-        Icmp = new IcmpLayer(options.Icmp, _ip, _interfaces, Udp, Tcp, _events, random, Counters);
+        Icmp = new IcmpLayer(options.Icmp, _ip, _interfaces, _multicast, Udp, Tcp, _events, random, Counters);
         if (options.Forwarding is not null)
             Udp.Forwarder = Icmp.Forwarder = Tcp.Passive.Forwarder = Forwarder = new StackForwarder(options.Forwarding, Tcp, Icmp, errors, _ip, _events, Counters);
         _fragments = new FragmentTable(options.Fragments, pool, _timers, errors, Counters);
-        _ipv4 = new Ipv4Input(_interfaces, Icmp, errors, _fragments, _ip, Udp, Tcp, Counters);
-        _ipv6 = new Ipv6Input(_interfaces, Icmp, errors, _fragments, _ip, Udp, Tcp, Counters);
+        _ipv4 = new Ipv4Input(_interfaces, Icmp, errors, _fragments, _ip, _multicast, groups, Udp, Tcp, Counters);
+        _ipv6 = new Ipv6Input(_interfaces, Icmp, errors, _fragments, _ip, groups, Udp, Tcp, Counters);
     }
 
     public StackOptions Options { get; }
@@ -155,6 +159,7 @@ public sealed partial class NetworkStack
     public void Poll(Instant now)
     {
         _timers.Advance(now);
+        _multicast.Report(now);
         foreach (var each in _interfaces.Each)
         {
             while (each.Framing.TryTakeUndeliverable(out var packet))
@@ -190,7 +195,7 @@ public sealed partial class NetworkStack
     /// After a <c>Poll(t)</c> that left no work, with every interface taking output, it is later than t.
     /// </summary>
     public Instant PollAt =>
-        _ip.HasLoopback || _ip.TakeOutput(Tcp.Turns.Waiting | Udp.Waiting) ? Instant.Zero : _timers.NextDeadline;
+        _ip.HasLoopback || _multicast.HasUnreported || _ip.TakeOutput(Tcp.Turns.Waiting | Udp.Waiting) ? Instant.Zero : _timers.NextDeadline;
 
     /// <summary>Finds out how long datagrams to a destination may be.</summary>
     /// <param name="source">An own address, or unspecified.</param>

@@ -138,7 +138,7 @@ public sealed class StackCounters
     /// <summary>Packets from a wire that carry one of this stack's own addresses as their source ("land").</summary>
     public long IpInOwnSource;
 
-    /// <summary>Packets to other hosts: this stack does not forward.</summary>
+    /// <summary>Packets to other hosts, which this stack does not forward, and to groups that it is not in, or not from their source.</summary>
     public long IpInAddrErrors;
 
     /// <summary>Packets to an own address of another interface than the one on which they came (RFC 1122, 3.3.4.2: strong host model).</summary>
@@ -241,6 +241,23 @@ public sealed class StackCounters
     /// <summary>Errors that were due but held back by the rate limit.</summary>
     public long IcmpOutRateLimited;
 
+    // IGMP and MLD
+
+    /// <summary>Queries of routers about the groups that this host is in.</summary>
+    public long MulticastInQueries;
+
+    /// <summary>Reports and leaves of other hosts.</summary>
+    public long MulticastInReports;
+
+    /// <summary>Messages that are cut short, have a wrong checksum, or may have come from beyond the link.</summary>
+    public long MulticastInMalformed;
+
+    /// <summary>IGMP messages that are none of a host's business.</summary>
+    public long MulticastInUnknownTypes;
+
+    /// <summary>Reports and leaves sent.</summary>
+    public long MulticastOutReports;
+
     // UDP
     public long UdpInDatagrams;
     public long UdpOutDatagrams;
@@ -257,6 +274,9 @@ public sealed class StackCounters
 
     /// <summary>Error reports (IP_RECVERR) dropped because the socket's queue was full.</summary>
     public long UdpErrorsDropped;
+
+    /// <summary>Datagrams to a group that no socket on their port wants.</summary>
+    public long UdpGroupFiltered;
 
     private static readonly FieldInfo[] Fields = typeof(StackCounters).GetFields(BindingFlags.Public | BindingFlags.Instance);
 

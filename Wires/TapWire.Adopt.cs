@@ -7,8 +7,8 @@ namespace Tapwire.Wires;
 // A device that was made elsewhere.
 public sealed unsafe partial class TapWire
 {
-    /// <summary>Offloads to ask a namespace's device for. Its driver has IPv4 only.</summary>
-    public const WireOffloads GuestOffloads = WireOffloads.Checksum | WireOffloads.TcpSegmentationV4 | WireOffloads.UdpSegmentation;
+    /// <summary>Offloads to ask a namespace's device for.</summary>
+    public const WireOffloads GuestOffloads = WireOffloads.Checksum | WireOffloads.TcpSegmentationV4 | WireOffloads.TcpSegmentationV6 | WireOffloads.UdpSegmentation;
 
     /// <summary>Takes over a TUN device that another process has made, in a network namespace of its own, and passed here. That process may be hostile.</summary>
     /// <param name="descriptor">The wire's from now on, also on failure.</param>

@@ -18,7 +18,7 @@ namespace Tapwire.Actors.Link;
 /// datagrams in one place only: the stack's bounded receive queue of the socket, where they are counted.
 /// <para>States: Unbound → Opening → Open.</para>
 /// </summary>
-internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
+internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
 {
     /// <summary>Credit of the stack: datagrams that it may send here before the application has taken any.</summary>
     private const int Ahead = 64;
@@ -33,6 +33,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
     private readonly DatagramDelivery _delivery;
     private readonly DatagramOptions _extras;
     private readonly DatagramSending _sending;
+    private readonly DatagramGroups _groups = new();
     private readonly Queue<(LinkSocketRequest Request, IActorRef Session)> _calls = new();
     private SocketId? _socket;
     private IpEndpoint _local;
@@ -93,6 +94,15 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                     Open(Sockaddr.Wildcard(_family), null);
                     Stash.Stash();
                     break;
+                case SetOptionRequest set when HasGroup(set):
+                    if (DatagramGroups.Ask(set, null, _context.Stack) is { } refusal)
+                        Sender.Tell(new LinkReply(refusal));
+                    else
+                        Become(() => FindingInterface(set, Sender));
+                    break;
+                case GetOptionRequest get when HasGroup(get):
+                    Sender.Tell(new LinkReply(_groups.Get(get)));
+                    break;
                 case GetOptionRequest get when _extras.Has(get):
                     Sender.Tell(new LinkReply(_extras.Get(get)));
                     break;
@@ -121,69 +131,6 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
 
             Open(Sockaddr.Wildcard(_family), null);
             Self.Tell(ready);
-        });
-        Receive<Stopping>(_ => Context.Stop(Self));
-    }
-
-    private void Open(IpEndpoint local, (BindRequest Request, IActorRef Session)? asker)
-    {
-        _context = _context.ForUdp(local.Port, _options.Sharing);
-        _context.Stack.Tell(new OpenDatagram(local, _options));
-        Become(() => Opening(asker));
-    }
-
-    private void Opening((BindRequest Request, IActorRef Session)? asker)
-    {
-        Receive<DatagramOpened>(opened =>
-        {
-            _socket = opened.Id;
-            _local = opened.Local;
-            asker?.Session.Tell(new LinkReply(asker.Value.Request.Bound(Named(_local))));
-            _context.Stack.Tell(new ReceiveDatagrams(opened.Id, Ahead));
-            Become(() => Opened(opened.Id));
-            Stash.UnstashAll();
-        });
-        Receive<DatagramOpenFailed>(failed =>
-        {
-            _log.Debug("No UDP socket: {Error}", failed.Error);
-            asker?.Session.Tell(new LinkReply(asker.Value.Request.Failed(failed.Error)));
-            if (asker is null)
-                Become(() => Refusing(failed.Error));
-            else
-                Become(Unbound);
-            Stash.UnstashAll();
-        });
-        ReceiveAny(_ => Stash.Stash());
-    }
-
-    /// <summary>The implicit bind has failed: the connect, or the datagrams, that called for it get the error. No port is left: that is EAGAIN (inet_autobind).</summary>
-    private void Refusing(StackError error)
-    {
-        Receive<LinkCall>(call =>
-        {
-            Sender.Tell(new LinkReply(call.Request.Failed(error == StackError.AddressInUse ? LinkErrno.TryAgain : (int)error)));
-            Become(Unbound);
-        });
-        Receive<LinkReady>(_ =>
-        {
-            for (var reads = 0; reads < ReadsPerTurn; reads++)
-            {
-                switch (_link.Read(_context.Pool, BufferPool.HeaderRoom, out var payload, out var _, out var _))
-                {
-                    case ReadResult.Data:
-                        payload!.Release();
-                        _link.WriteError((int)error);
-                        continue;
-                    case ReadResult.Empty:
-                        Become(Unbound);
-                        return;
-                    default:
-                        Context.Stop(Self);
-                        return;
-                }
-            }
-
-            Context.GoOnLater(LinkReady.TellReadable);
         });
         Receive<Stopping>(_ => Context.Stop(Self));
     }
@@ -282,6 +229,15 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
             case SetOptionRequest { Level: LinkOption.IpProtoUdp, Name: LinkOption.UdpCork } cork when _extras.Has(cork):
                 Sender.Tell(new LinkReply(_sending.Cork(id, _context.Stack, cork)));
                 break;
+            case SetOptionRequest set when HasGroup(set):
+                if (DatagramGroups.Ask(set, id, _context.Stack) is { } refusal)
+                    Sender.Tell(new LinkReply(refusal));
+                else
+                    _calls.Enqueue((set, Sender));
+                break;
+            case GetOptionRequest get when HasGroup(get):
+                Sender.Tell(new LinkReply(_groups.Get(get)));
+                break;
             case SetOptionRequest set when _extras.Has(set):
                 var error = _extras.Set(set, out var forStack);
                 if (error != StackError.None || forStack is not { } change)
@@ -318,6 +274,9 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
                 break;
         }
     }
+
+    /// <summary>The request is about the socket's groups, and such an option is one of the socket's.</summary>
+    private bool HasGroup(LinkRequest request) => DatagramGroups.Has(request) && OptionChecks.Refusal(request, LinkSocketType.Datagram, _family) == 0;
 
     private LinkAnswer? Hint(LinkSocketRequest request) => _hints.Answer(request, LinkSocketType.Datagram, _family);
 
@@ -379,6 +338,7 @@ internal sealed class DatagramActor : OwningActor, IWithUnboundedStash
 
     private LinkAnswer OptionAnswered(LinkSocketRequest request, OptionAnswer answer) => request switch
     {
+        SetOptionRequest set when DatagramGroups.Has(set) => _groups.Done(set, answer.Error),
         _ when answer.Error != StackError.None => request.Failed(answer.Error),
         GetOptionRequest get => LinkOptions.Encode(get, LinkOptions.Map(get.Level, get.Name)!.Value, OrDefault(LinkOptions.Map(get.Level, get.Name)!.Value, answer.Value)),
         SetOptionRequest set => set.Done(),

@@ -36,6 +36,11 @@ internal sealed class DatagramOptions(SocketFamily family)
         [(SolIp, LinkOption.IpRecvErr)] = new() { Stack = SocketOption.ErrorReports },
         [(SolIp, LinkOption.IpMtuDiscover)] = new() { Most = LinkOption.IpPmtuDiscOmit, Default = LinkOption.IpPmtuDiscWant, Stack = SocketOption.MtuDiscovery },
         [(SolIp, LinkOption.IpMulticastTtl)] = new() { Most = byte.MaxValue, Default = 1, MinusOne = 1, Stack = SocketOption.MulticastHopLimit },
+        [(SolIp, LinkOption.IpMulticastLoop)] = new() { Default = 1, Stack = SocketOption.MulticastLoop },
+        [(SolIp, LinkOption.IpMulticastAll)] = new() { Default = 1, IsExact = true, Stack = SocketOption.MulticastAll },
+        [(SolIpV6, LinkOption.IpV6MulticastHops)] = new() { Most = byte.MaxValue, Default = 1, MinusOne = 1, Stack = SocketOption.MulticastHopLimit },
+        [(SolIpV6, LinkOption.IpV6MulticastLoop)] = new() { Default = 1, IsExact = true, Stack = SocketOption.MulticastLoop },
+        [(SolIpV6, LinkOption.IpV6MulticastAll)] = new() { Default = 1, Stack = SocketOption.MulticastAll },
         [(SolIpV6, LinkOption.IpV6Mtu)] = new() { Most = ushort.MaxValue, Least = LeastMtuV6 },
         [(SolIpV6, LinkOption.IpV6RecvPktInfo)] = new(DatagramParts.PacketInfoV6),
 
@@ -132,7 +137,7 @@ internal sealed class DatagramOptions(SocketFamily family)
         var rule = Rules[(request.Level, request.Name)];
         if (!LinkOptions.TryReadNumber(request.Level, request.Value.Span, out var value))
             return StackError.InvalidArgument;
-        if (rule.Most == 1)
+        if (rule is { Most: 1, IsExact: false })
             value = value != 0 ? 1 : 0;
         else if (value == -1)
             value = rule.MinusOne;
@@ -220,6 +225,9 @@ internal sealed class DatagramOptions(SocketFamily family)
     {
         /// <summary>The largest value; 1 is for options that are on or off.</summary>
         public int Most { get; init; } = 1;
+
+        /// <summary>An option that is on or off takes 0 and 1 only.</summary>
+        public bool IsExact { get; init; }
 
         /// <summary>The least value other than 0.</summary>
         public int Least { get; init; }

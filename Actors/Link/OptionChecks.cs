@@ -49,6 +49,7 @@ internal static class OptionChecks
         {
             LinkOption.IpV6DontFrag or LinkOption.IpV6AutoFlowLabel or LinkOption.IpV6RecvFragSize => true,
             LinkOption.IpV6UnicastIf => length == sizeof(int),
+            LinkOption.IpV6MulticastIf when type == LinkSocketType.Datagram => length >= sizeof(int),
             _ => length >= sizeof(int) || !IsKnownV6(name, type),
         },
         _ => true,

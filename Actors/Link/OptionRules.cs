@@ -143,9 +143,6 @@ internal static class OptionRules
     private static readonly FrozenDictionary<int, OptionRule> DatagramIp = new Dictionary<int, OptionRule>
     {
         [25] = OptionRule.Flag, // IP_RECVFRAGSIZE
-        [32] = OptionRule.Number, // IP_MULTICAST_IF: the library checks and converts its forms
-        [34] = OptionRule.FlagOn, // IP_MULTICAST_LOOP
-        [49] = OptionRule.Range(0, 1, 1), // IP_MULTICAST_ALL
     }.ToFrozenDictionary();
 
     private static readonly FrozenDictionary<int, OptionRule> IpV6 = new Dictionary<int, OptionRule>
@@ -191,14 +188,6 @@ internal static class OptionRules
         [29] = OptionRule.FlagOn, // IPV6_MULTICAST_ALL
     }.ToFrozenDictionary();
 
-    private static readonly FrozenDictionary<int, OptionRule> DatagramIpV6 = new Dictionary<int, OptionRule>
-    {
-        [17] = OptionRule.Range(0, int.MaxValue), // IPV6_MULTICAST_IF
-        [18] = OptionRule.Range(-1, 255, 1) with { MinusOne = 1 }, // IPV6_MULTICAST_HOPS
-        [19] = OptionRule.Range(0, 1, 1), // IPV6_MULTICAST_LOOP
-        [29] = OptionRule.FlagOn, // IPV6_MULTICAST_ALL
-    }.ToFrozenDictionary();
-
     private static readonly FrozenDictionary<int, OptionRule> Udp = new Dictionary<int, OptionRule>
     {
         [10] = OptionRule.ReadOnly(0), // UDPLITE_SEND_CSCOV
@@ -220,7 +209,7 @@ internal static class OptionRules
             LinkOption.IpProtoTcp => Tcp.GetValueOrDefault(name),
             LinkOption.IpProtoUdp => Udp.GetValueOrDefault(name),
             LinkOption.IpProtoIp => Ip.GetValueOrDefault(name) ?? (isStream ? StreamIp : DatagramIp).GetValueOrDefault(name),
-            LinkOption.IpProtoIpV6 => IpV6.GetValueOrDefault(name) ?? (isStream ? StreamIpV6 : DatagramIpV6).GetValueOrDefault(name),
+            LinkOption.IpProtoIpV6 => IpV6.GetValueOrDefault(name) ?? (isStream ? StreamIpV6.GetValueOrDefault(name) : null),
             _ => null,
         };
     }

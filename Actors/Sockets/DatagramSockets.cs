@@ -29,6 +29,15 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
                 var error = desk.Stack.FindPath(find.Destination, find.Source, find.Discovery, desk.Now, out var mtu, out var least);
                 sender.Tell(new PathFound(error, mtu, least));
                 return true;
+            case ChangeMembership change:
+                Change(change.Id, sender, socket => socket.ChangeMembership(change.Change));
+                return true;
+            case ChooseGroupInterface choose:
+                Change(choose.Id, sender, socket => socket.ChooseInterface(choose.Of));
+                return true;
+            case FindGroupInterface wanted:
+                sender.Tell(new GroupInterfaceFound(desk.Stack.Udp.FindInterface(wanted.Change, out var index), index));
+                return true;
             case CloseDatagram close:
                 Close(close);
                 return true;
@@ -76,8 +85,17 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
             if (error == StackError.AddressInUse && !last)
                 return false;
             asker.Tell(socket is null ? new DatagramOpenFailed(error) : new DatagramOpened(desk.Sockets.Add(socket, asker).Id, socket.Local));
+            if (open.Options.Memberships.Count != 0)
+                desk.PostPoll();
             return true;
         });
+
+    private void Change(SocketId id, IActorRef sender, Func<UdpSocket, StackError> change)
+    {
+        var error = desk.Sockets.Find(id)?.Socket is UdpSocket socket ? change(socket) : StackError.NotConnected;
+        sender.Tell(new OptionAnswer(error, 0));
+        desk.PostPoll(); // the network is told
+    }
 
     private void Connect(ConnectDatagram connect, IActorRef sender)
     {
@@ -114,5 +132,6 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
             return;
         socket.Close();
         desk.Sockets.Remove(entry);
+        desk.PostPoll(); // its groups are left
     }
 }

@@ -22,13 +22,7 @@ internal sealed class Contest : IDisposable
     public Contest(Options options)
     {
         _options = options;
-        Contestant[] all =
-        [
-            new KernelOverVeth(offloads: true), TapwireDriver.WithOffloads(options.Settings), TapwireDriver.WithApplication(options.Settings),
-            GvisorNetstack.OnTapWithGso(), GvisorNetstack.OnPacketSocket(), new Pasta(), new Slirp(),
-            new KernelOverVeth(offloads: false), TapwireDriver.Plain(options.Settings), GvisorNetstack.OnTap(), new Lwip(),
-            new TapwireWireGuard(options.Settings), new WireGuardGo(),
-        ];
+        Contestant[] all = [.. options.Families.SelectMany(family => AllOf(family, options.Settings))];
         _contestants = [.. all.Where(options.Wants)];
         foreach (var unwanted in all.Except(_contestants))
             unwanted.Dispose();
@@ -56,6 +50,18 @@ internal sealed class Contest : IDisposable
         }
 
         Console.Error.Write("\r\e[K");
+    }
+
+    private static Contestant[] AllOf(int family, string settings)
+    {
+        Contestant[] ofBothFamilies =
+        [
+            new KernelOverVeth(offloads: true) { Family = family }, TapwireDriver.WithOffloads(settings, family), TapwireDriver.WithApplication(settings, family),
+            new KernelOverVeth(offloads: false) { Family = family }, TapwireDriver.Plain(settings, family),
+        ];
+        return family == 6 ? ofBothFamilies
+            : [.. ofBothFamilies, GvisorNetstack.OnTapWithGso(), GvisorNetstack.OnPacketSocket(), new Pasta(), new Slirp(), GvisorNetstack.OnTap(), new Lwip(),
+                new TapwireWireGuard(settings), new WireGuardGo()];
     }
 
     /// <summary>Ends what has been started. May be called while <see cref="Run"/> runs, which then finds nobody to measure.</summary>

@@ -19,8 +19,6 @@ internal enum Role
 /// <param name="superFrames">Whether frames are larger than a wire's 1,500 bytes, in one piece or by offload.</param>
 internal abstract class Contestant(string name, string title, Role role, bool superFrames) : IDisposable
 {
-    protected const string KernelAddress = "10.97.0.1";
-    protected const string StackAddress = "10.97.0.2";
     protected const string Device = "tw0";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -34,7 +32,10 @@ internal abstract class Contestant(string name, string title, Role role, bool su
 
     public string Name { get; } = name;
 
-    public string Title { get; } = title;
+    public string Title => Family == 6 ? $"{title}, IPv6" : title;
+
+    /// <summary>4 or 6: of the addresses, and of the clients' sockets.</summary>
+    public int Family { get; init; } = 4;
 
     public Role Role { get; } = role;
 
@@ -45,6 +46,16 @@ internal abstract class Contestant(string name, string title, Role role, bool su
 
     /// <summary>Where clients find the services.</summary>
     public virtual string Address => StackAddress;
+
+    protected string KernelAddress => Family == 6 ? "fd00:97::1" : "10.97.0.1";
+
+    protected string StackAddress => Family == 6 ? "fd00:97::2" : "10.97.0.2";
+
+    /// <summary>The length of the network's prefix.</summary>
+    protected int Prefix => Family == 6 ? 64 : 24;
+
+    /// <summary>Behind an address of the kernel: it can be used at once.</summary>
+    protected string AtOnce => Family == 6 ? " nodad" : "";
 
     /// <summary>The process that does the work of the stack.</summary>
     public int Pid { get; private set; }
@@ -127,7 +138,7 @@ internal abstract class Contestant(string name, string title, Role role, bool su
         network.Sysctl("net/ipv4/tcp_tw_reuse", "1");
         network.Sysctl("net/ipv4/ip_local_port_range", "2048 65535");
         network.Sysctl("net/ipv4/tcp_no_metrics_save", "1");
-        network.Sysctl("net/ipv6/conf/all/disable_ipv6", "1");
+        network.Sysctl("net/ipv6/conf/all/disable_ipv6", Family == 6 ? "0" : "1");
         return network;
     }
 
@@ -142,14 +153,14 @@ internal abstract class Contestant(string name, string title, Role role, bool su
             Thread.Sleep(100);
         }
 
-        Near.Ip($"addr add {KernelAddress}/24 dev {Device}");
+        Near.Ip($"addr add {KernelAddress}/{Prefix} dev {Device}{AtOnce}");
     }
 
     /// <summary>Joins the clients' namespace with another one.</summary>
     protected void JoinBy(string device, NetworkNamespace far)
     {
         Near.Ip($"link add {Device} type veth peer name {device} netns {far.Name}");
-        Near.Ip($"addr add {KernelAddress}/24 dev {Device}");
+        Near.Ip($"addr add {KernelAddress}/{Prefix} dev {Device}{AtOnce}");
         Near.Ip($"link set {Device} up");
         far.Ip($"link set {device} up");
     }

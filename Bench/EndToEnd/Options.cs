@@ -6,9 +6,10 @@ namespace Tapwire.Bench.EndToEnd;
 internal sealed record Options
 {
     public const string Usage = """
-        Bench/EndToEnd [--rounds 3] [--seconds 3] [--only NAME,...] [--measure NAME,...] [--pin] [--json FILE] [--settings FILE] [--patience 20]
+        Bench/EndToEnd [--rounds 3] [--seconds 3] [--only NAME,...] [--measure NAME,...] [--family 4] [--pin] [--json FILE] [--settings FILE] [--patience 20]
           --only      contestants whose names begin so; all when not given
           --measure   out, in, both, parallel, echo, connect, redis, redis-pipelined, pgbench, wrk; all when not given
+          --family    4, 6, or 4,6 for both in turn; over IPv6 the kernel and our driver take part
           --pin       the stack and its clients on one processor
           --json      all figures, those of each round too
           --settings  more HOCON for our driver
@@ -24,6 +25,8 @@ internal sealed record Options
 
     /// <summary>Empty: all.</summary>
     public IReadOnlyList<string> Measures { get; private init; } = [];
+
+    public IReadOnlyList<int> Families { get; private init; } = [4];
 
     public bool IsPinned { get; private init; }
 
@@ -53,6 +56,7 @@ internal sealed record Options
                 "--seconds" => options with { Seconds = double.Parse(value, CultureInfo.InvariantCulture) },
                 "--only" => options with { Only = value.Split(',') },
                 "--measure" => options with { Measures = MeasuresOf(value) },
+                "--family" => options with { Families = FamiliesOf(value) },
                 "--json" => options with { JsonFile = Path.GetFullPath(value) },
                 "--settings" => options with { Settings = File.ReadAllText(value) },
                 "--patience" => options with { Patience = TimeSpan.FromSeconds(double.Parse(value, CultureInfo.InvariantCulture)) },
@@ -68,6 +72,12 @@ internal sealed record Options
         var names = value.Split(',');
         var unknown = names.Except(Measurement.All.Select(measurement => measurement.Name)).FirstOrDefault();
         return unknown is null ? names : throw new FormatException($"There is no measurement '{unknown}'.");
+    }
+
+    private static int[] FamiliesOf(string value)
+    {
+        var families = value.Split(',');
+        return families.All(family => family is "4" or "6") ? [.. families.Distinct().Select(int.Parse)] : throw new FormatException($"There is no family '{value}': 4, 6 and 4,6 are accepted.");
     }
 
     public bool Wants(Contestant contestant) => Only.Count == 0 || Only.Any(name => contestant.Name.StartsWith(name, StringComparison.Ordinal));

@@ -94,7 +94,7 @@ internal sealed record PostgresMeasurement() : ProgramMeasurement("pgbench", Met
         var data = Path.Combine(directory, "data");
         Made(Ask(contestant, ["install", "-d", "-o", "postgres", "-g", "postgres", data]));
         Made(Ask(contestant, [.. User, $"{Binaries}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"]));
-        File.AppendAllText(Path.Combine(data, "pg_hba.conf"), "host all all 10.97.0.0/24 trust\n");
+        File.AppendAllText(Path.Combine(data, "pg_hba.conf"), "host all all 10.97.0.0/24 trust\nhost all all fd00:97::/64 trust\n");
         return [.. User, $"{Binaries}/postgres", "-D", data, "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "listen_addresses=0.0.0.0"];
     }
 
@@ -144,7 +144,9 @@ internal sealed record NginxMeasurement() : ProgramMeasurement("wrk", Metric.Ngi
         return ["nginx", "-c", configuration, "-p", directory];
     }
 
-    protected override IReadOnlyList<string> Probe(string address) => ["wrk", "-t", "1", "-c", "1", "-d", "1s", $"http://{address}:{Port}/file"];
+    protected override IReadOnlyList<string> Probe(string address) => ["wrk", "-t", "1", "-c", "1", "-d", "1s", $"http://{HostOf(address)}:{Port}/file"];
 
-    protected override IReadOnlyList<string> Client(string address, int seconds) => ["wrk", "-t", "1", "-c", "50", "-d", $"{seconds}s", $"http://{address}:{Port}/file"];
+    protected override IReadOnlyList<string> Client(string address, int seconds) => ["wrk", "-t", "1", "-c", "50", "-d", $"{seconds}s", $"http://{HostOf(address)}:{Port}/file"];
+
+    private static string HostOf(string address) => address.Contains(':', StringComparison.Ordinal) ? $"[{address}]" : address;
 }

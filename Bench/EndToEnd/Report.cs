@@ -8,7 +8,7 @@ namespace Tapwire.Bench.EndToEnd;
 internal sealed class Report(Options options, Results results)
 {
     private const string Gvisor = "gvisor";
-    private const int TitleWidth = 34;
+    private const int TitleWidth = 42;
     private const int Width = 10;
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
@@ -75,6 +75,7 @@ internal sealed class Report(Options options, Results results)
             {
                 contestant.Name,
                 contestant.Title,
+                contestant.Family,
                 Role = $"{contestant.Role}",
                 contestant.SuperFrames,
                 Figures = Metric.All.Where(metric => results.Rounds(contestant, metric).Count > 0).Select(metric => new
@@ -115,11 +116,14 @@ internal sealed class Report(Options options, Results results)
             yield break;
         }
 
-        bool IsComparable(Contestant rival, Metric metric) => rival is not WireGuardTunnel && (rival.SuperFrames == ours.SuperFrames || metric.AcrossFrames);
+        bool IsComparable(Contestant rival, Metric metric) =>
+            rival is not WireGuardTunnel && rival.Family == ours.Family && (rival.SuperFrames == ours.SuperFrames || metric.AcrossFrames);
         yield return ("the kernel", metric => results.Contestants.Where(rival => rival.Role == Role.Limit && rival.SuperFrames == ours.SuperFrames));
         yield return ("gVisor", metric => results.Contestants.Where(rival =>
-            rival.Name.StartsWith(Gvisor, StringComparison.Ordinal) && rival.SuperFrames == ours.SuperFrames));
+            rival.Name.StartsWith(Gvisor, StringComparison.Ordinal) && rival.Family == ours.Family && rival.SuperFrames == ours.SuperFrames));
         yield return ("the best peer", metric => results.Contestants.Where(rival => rival.Role == Role.Peer && IsComparable(rival, metric)));
+        if (ours.Family == 6)
+            yield return ("itself over IPv4", metric => results.Contestants.Where(rival => rival.Name == ours.Name && rival.Family == 4));
     }
 
     private double? Ratio(Contestant ours, IEnumerable<Contestant> rivals, Metric metric) =>

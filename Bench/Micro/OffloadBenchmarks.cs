@@ -15,7 +15,6 @@ public class OffloadBenchmarks
 {
     private const int Segments = 45;
     private const int SegmentSize = 1448;
-    private const int TcpAt = EthernetHeader.Length + Ipv4Header.Length;
 
     private readonly BufferPool _pool = new();
     private readonly PacketBuffer[] _frames = new PacketBuffer[Segments];
@@ -25,6 +24,10 @@ public class OffloadBenchmarks
     private CoalescingReader _reader = null!;
     private TcpSegmenter _segmenter = null!;
     private PacketBuffer _superFrame = null!;
+
+    /// <summary>4 or 6.</summary>
+    [Params(4, 6)]
+    public int Family { get; set; }
 
     [GlobalSetup]
     public void Cut()
@@ -102,18 +105,28 @@ public class OffloadBenchmarks
         new Random(1).NextBytes(payload.Append(Segments * SegmentSize));
         frame.AddFragment(payload, 0, payload.Length);
         payload.Release();
-        var (source, destination) = (IpAddress.Parse("10.0.0.1"), IpAddress.Parse("10.0.0.2"));
+        var isV6 = Family == 6;
+        var (source, destination) = isV6 ? (IpAddress.Parse("fd00::1"), IpAddress.Parse("fd00::2")) : (IpAddress.Parse("10.0.0.1"), IpAddress.Parse("10.0.0.2"));
         var sum = Checksum.PseudoHeader(source, destination, IpProtocol.Tcp, frame.TotalLength);
         BinaryPrimitives.WriteUInt16BigEndian(frame.Span[TcpHeader.ChecksumOffset..], (ushort)sum);
-        new Ipv4Header
+        var length = (ushort)frame.TotalLength;
+        if (isV6)
         {
-            Source = source, Destination = destination, Protocol = IpProtocol.Tcp, HopLimit = 64, DontFragment = true, PayloadLength = (ushort)frame.TotalLength,
-        }.Emit(frame.Prepend(Ipv4Header.Length));
-        new EthernetHeader(default, default, EtherType.Ipv4).Emit(frame.Prepend(EthernetHeader.Length));
+            new Ipv6Header { Source = source, Destination = destination, NextHeader = IpProtocol.Tcp, HopLimit = 64, FlowLabel = 0x12345, PayloadLength = length }
+                .Emit(frame.Prepend(Ipv6Header.Length));
+        }
+        else
+        {
+            new Ipv4Header { Source = source, Destination = destination, Protocol = IpProtocol.Tcp, HopLimit = 64, DontFragment = true, PayloadLength = length }
+                .Emit(frame.Prepend(Ipv4Header.Length));
+        }
+
+        new EthernetHeader(default, default, isV6 ? EtherType.Ipv6 : EtherType.Ipv4).Emit(frame.Prepend(EthernetHeader.Length));
+        var tcpAt = frame.TotalLength - length;
         frame.Offload = new OffloadNote
         {
-            Checksum = ChecksumState.Partial, Segmentation = Segmentation.TcpV4, ChecksumStart = TcpAt, ChecksumOffset = TcpHeader.ChecksumOffset,
-            HeaderLength = (ushort)(TcpAt + header.Length), SegmentSize = SegmentSize,
+            Checksum = ChecksumState.Partial, Segmentation = isV6 ? Segmentation.TcpV6 : Segmentation.TcpV4, ChecksumStart = (ushort)tcpAt, ChecksumOffset = TcpHeader.ChecksumOffset,
+            HeaderLength = (ushort)(tcpAt + header.Length), SegmentSize = SegmentSize,
         };
         return frame;
     }

@@ -46,10 +46,67 @@ static void tell_listener(int fd, int name, const void *value, socklen_t length)
         tw_set_option(fd, SOL_SOCKET, name, value, length);
 }
 
-/* Options whose value names an interface, by number or by address, and what they fail with if there is none: the driver only remembers them. IP_MULTICAST_IF comes in three
-   forms and is read in one, the address, which is what the driver is told. 0 or an errno. */
-static int check_interface(int fd, int level, int name, const void **value, socklen_t *length, struct in_addr *address)
+/* MCAST_MSFILTER as the driver takes it: without the holes of sockets' addresses, for which its requests have no room. */
+struct compact_filter {
+    uint32_t interface, mode, count, family;
+    uint8_t group[16], sources[30][16];
+};
+
+/* A value in another form than the program gave it. */
+union converted {
+    struct ip_mreqn group;
+    struct compact_filter filter;
+};
+
+static bool put_address(uint8_t *to, const struct sockaddr_storage *from, sa_family_t family)
 {
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    memcpy(&v4, from, sizeof v4);
+    memcpy(&v6, from, sizeof v6);
+    memset(to, 0, sizeof v6.sin6_addr);
+    if (family == AF_INET)
+        memcpy(to, &v4.sin_addr, sizeof v4.sin_addr);
+    else
+        memcpy(to, &v6.sin6_addr, sizeof v6.sin6_addr);
+    return from->ss_family == family;
+}
+
+/* 0 or an errno, in the order of Linux's checks (ip_set_mcast_msfilter, ipv6_set_mcast_msfilter). */
+static int convert_filter(int level, const void *value, socklen_t length, struct compact_filter *filter)
+{
+    struct group_filter head;
+    struct iovec vector = { .iov_base = (void *)value, .iov_len = length };
+    size_t head_size = offsetof(struct group_filter, gf_slist);
+    sa_family_t family = level == IPPROTO_IP ? AF_INET : AF_INET6;
+    if (length < head_size)
+        return EINVAL;
+    if (tw_copy_in(&head, &vector, 1, head_size) != head_size)
+        return EFAULT;
+    if (head.gf_numsrc > sizeof filter->sources / sizeof *filter->sources)
+        return ENOBUFS;
+    if (length < GROUP_FILTER_SIZE(head.gf_numsrc))
+        return EINVAL;
+    *filter = (struct compact_filter){ .interface = head.gf_interface, .mode = head.gf_fmode, .count = head.gf_numsrc, .family = family };
+    if (!put_address(filter->group, &head.gf_group, family))
+        return EINVAL;
+    for (uint32_t i = 0; i < head.gf_numsrc; i++) {
+        struct sockaddr_storage source;
+        struct iovec at = { .iov_base = (uint8_t *)value + head_size + i * sizeof source, .iov_len = sizeof source };
+        if (tw_copy_in(&source, &at, 1, sizeof source) != sizeof source)
+            return EFAULT;
+        if (!put_address(filter->sources[i], &source, family))
+            return family == AF_INET ? EADDRNOTAVAIL : EINVAL;
+    }
+
+    return 0;
+}
+
+/* Options whose value names an interface, by number or by address, and what they fail with if there is none. IP_MULTICAST_IF comes in three forms, of which the driver is told the
+   longest. 0 or an errno. */
+static int check_interface(int fd, int level, int name, const void **value, socklen_t *length, struct ip_mreqn *told)
+{
+    struct in_addr *address = &told->imr_address;
     struct tw_address local;
     sa_family_t family;
     tw_told_local(fd, &local);
@@ -58,15 +115,15 @@ static int check_interface(int fd, int level, int name, const void **value, sock
     struct iovec vector = { .iov_base = (void *)*value, .iov_len = *length };
     struct ip_mreqn group = { .imr_ifindex = 0 };
     uint32_t index = 0;
-    address->s_addr = INADDR_ANY;
+    *told = group;
     if (is_v4 && name == IP_MULTICAST_IF && is_datagram && *length >= sizeof *address) {
         bool is_group = *length >= sizeof(struct ip_mreq);
         size_t bytes = *length >= sizeof group ? sizeof group : is_group ? sizeof(struct ip_mreq) : sizeof *address;
         if (tw_copy_in(is_group ? (void *)&group : (void *)&group.imr_address, &vector, 1, bytes) != bytes)
             return EFAULT;
-        *address = group.imr_address;
-        *value = address;
-        *length = sizeof *address;
+        *told = group;
+        *value = told;
+        *length = sizeof *told;
         return (group.imr_ifindex == 0 && address->s_addr == INADDR_ANY) || tw_has_interface((uint32_t)group.imr_ifindex, address) ? 0 : EADDRNOTAVAIL;
     }
 
@@ -113,11 +170,16 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 
     const void *given = value;
     socklen_t given_length = length;
-    struct in_addr interface;
+    union converted converted;
+    bool is_filter = name == MCAST_MSFILTER && (level == IPPROTO_IP || level == IPPROTO_IPV6) && tw_is_datagram(tw_known(fd));
     int error = (int)length < 0 ? EINVAL
+        : is_filter ? convert_filter(level, value, length, &converted.filter)
         : needs_privilege(level, name) ? tw_stand_in_set(fd, level, name, value, length)
-                                       : check_interface(fd, level, name, &value, &length, &interface);
-    if (error == 0)
+                                       : check_interface(fd, level, name, &value, &length, &converted.group);
+    if (error == 0 && is_filter)
+        error = tw_set_option(fd, TW_LEVEL, TW_GROUP_FILTER, &converted.filter,
+            (socklen_t)(offsetof(struct compact_filter, sources) + converted.filter.count * sizeof *converted.filter.sources));
+    else if (error == 0)
         error = tw_set_option(fd, level, name, value, length);
     if (tw_has_ended(fd, error))
         error = tw_stand_in_set(fd, level, name, value, length);

@@ -270,10 +270,11 @@ int tw_get_option(int fd, int level, int name, void *value, socklen_t *length);
 /* The value is in the application's memory. */
 int tw_set_option(int fd, int level, int name, const void *value, socklen_t length);
 
-/* LinkOption.Link and its names: SIOCOUTQ and SIOCOUTQNSD. */
+/* LinkOption.Link and its names: SIOCOUTQ, SIOCOUTQNSD and MCAST_MSFILTER. */
 #define TW_LEVEL 0x5457
 #define TW_OUTPUT_QUEUE 1
 #define TW_UNSENT_QUEUE 2
+#define TW_GROUP_FILTER 3
 
 /* LinkProtocol.MaxOptionValue. */
 #define TW_LONGEST_OPTION 512u

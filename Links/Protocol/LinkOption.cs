@@ -104,13 +104,37 @@ public static class LinkOption
     public const int IpMinTtl = 21;
     public const int IpBindAddressNoPort = 24;
 
-    /// <summary>struct in_addr, ip_mreq or ip_mreqn; reads as struct in_addr. Remembered: the route of a group chooses the interface.</summary>
+    /// <summary>struct in_addr, ip_mreq or ip_mreqn; reads as struct in_addr.</summary>
     public const int IpMulticastIf = 32;
 
     /// <summary>TTL of datagrams to a group.</summary>
     public const int IpMulticastTtl = 33;
 
     public const int IpMulticastLoop = 34;
+
+    /// <summary>struct ip_mreq or ip_mreqn.</summary>
+    public const int IpAddMembership = 35;
+    public const int IpDropMembership = 36;
+
+    /// <summary>struct ip_mreq_source.</summary>
+    public const int IpUnblockSource = 37;
+    public const int IpBlockSource = 38;
+    public const int IpAddSourceMembership = 39;
+    public const int IpDropSourceMembership = 40;
+
+    /// <summary>struct ip_msfilter; only to set.</summary>
+    public const int IpMsFilter = 41;
+
+    /// <summary>struct group_req, as option of IP and of IPv6.</summary>
+    public const int McastJoinGroup = 42;
+
+    /// <summary>struct group_source_req.</summary>
+    public const int McastBlockSource = 43;
+    public const int McastUnblockSource = 44;
+    public const int McastLeaveGroup = 45;
+    public const int McastJoinSourceGroup = 46;
+    public const int McastLeaveSourceGroup = 47;
+
     public const int IpMulticastAll = 49;
     public const int IpUnicastIf = 50;
     public const int IpLocalPortRange = 51;
@@ -164,6 +188,15 @@ public static class LinkOption
 
     public const int IpProtoIpV6 = 41;
     public const int IpV6UnicastHops = 16;
+
+    /// <summary>The number of an interface.</summary>
+    public const int IpV6MulticastIf = 17;
+    public const int IpV6MulticastHops = 18;
+    public const int IpV6MulticastLoop = 19;
+
+    /// <summary>struct ipv6_mreq.</summary>
+    public const int IpV6JoinGroup = 20;
+    public const int IpV6LeaveGroup = 21;
     public const int IpV6MtuDiscover = 23;
 
     /// <inheritdoc cref="IpMtu"/>
@@ -171,6 +204,7 @@ public static class LinkOption
 
     public const int IpV6RecvErr = 25;
     public const int IpV6V6Only = 26;
+    public const int IpV6MulticastAll = 29;
     public const int IpV6RecvPktInfo = 49;
     public const int IpV6RecvHopLimit = 51;
     public const int IpV6RecvTClass = 66;
@@ -189,4 +223,9 @@ public static class LinkOption
 
     /// <summary>SIOCOUTQNSD: bytes that were never sent, those in the pair included; to read.</summary>
     public const int LinkUnsentQueue = 2;
+
+    /// <summary>
+    /// MCAST_MSFILTER without the holes of struct group_filter: u32 interface, u32 mode, u32 number of sources, u32 address family, then the group and the sources in 16 bytes each; to set.
+    /// </summary>
+    public const int LinkGroupFilter = 3;
 }

@@ -101,11 +101,15 @@ public sealed class NetworkInterface
             frame.Release();
     }
 
-    /// <summary>Announces all addresses on a wire that has come up again.</summary>
+    /// <summary>What else is to be announced on a wire that has come up again: the groups that the stack is in.</summary>
+    internal Action<Instant>? WireUp { get; set; }
+
+    /// <summary>Announces all addresses and groups on a wire that has come up again.</summary>
     public void Announce(Instant now)
     {
         foreach (var prefix in Own.Prefixes)
             Framing.AddressAdded(prefix.Address, now);
+        WireUp?.Invoke(now);
     }
 
     /// <summary>

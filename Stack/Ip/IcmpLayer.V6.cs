@@ -31,6 +31,10 @@ public sealed partial class IcmpLayer
             if (_interfaces[info.Interface]?.Framing.ReceiveNeighborDiscovery(packet.Span, info, now) != true)
                 _counters.IcmpInUnknownTypes++;
         }
+        else if (Icmpv6Type.IsMulticastListenerDiscovery(header.Type))
+        {
+            _multicast.ReceiveMld(packet.Span, info, hasRouterAlert, now);
+        }
         else if (header.Type == Icmpv6Type.EchoRequest)
         {
             _counters.IcmpInEchos++;

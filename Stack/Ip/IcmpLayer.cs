@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Multicast;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
@@ -20,6 +21,7 @@ public sealed partial class IcmpLayer
     private readonly IcmpOptions _options;
     private readonly IpLayer _ip;
     private readonly InterfaceTable _interfaces;
+    private readonly MulticastLayer _multicast;
     private readonly UdpLayer _udp;
     private readonly TcpLayer _tcp;
     private readonly SocketEventQueue _events;
@@ -28,11 +30,13 @@ public sealed partial class IcmpLayer
     private readonly Dictionary<ushort, IcmpEchoSocket> _sockets = [];
 
     internal IcmpLayer(
-        IcmpOptions options, IpLayer ip, InterfaceTable interfaces, UdpLayer udp, TcpLayer tcp, SocketEventQueue events, KeyedRandom random, StackCounters counters)
+        IcmpOptions options, IpLayer ip, InterfaceTable interfaces, MulticastLayer multicast, UdpLayer udp, TcpLayer tcp, SocketEventQueue events, KeyedRandom random,
+        StackCounters counters)
     {
         _options = options;
         _ip = ip;
         _interfaces = interfaces;
+        _multicast = multicast;
         _udp = udp;
         _tcp = tcp;
         _events = events;

@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Multicast;
 using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Ip;
@@ -25,17 +26,19 @@ internal sealed class IpLayer : IIpOutput
     private readonly InterfaceTable _interfaces;
     private readonly StackCounters _counters;
     private readonly IpIdentifications _identifications;
+    private readonly SharedGroups _groups;
     private BufferQueue _loopback;
     private readonly Queue<CrossingPacket> _crossing = new();
     private Hop _hop;
     private IpAddress _hopDestination;
     private IpAddress _hopSource;
 
-    public IpLayer(StackOptions options, BufferPool pool, InterfaceTable interfaces, RouteTable routes, SipHash identifications, StackCounters counters)
+    public IpLayer(StackOptions options, BufferPool pool, InterfaceTable interfaces, RouteTable routes, SharedGroups groups, SipHash identifications, StackCounters counters)
     {
         _options = options;
         _interfaces = interfaces;
         _counters = counters;
+        _groups = groups;
         _identifications = new IpIdentifications(identifications, options.Shard?.Index ?? 0, options.Shard?.Steering.Shards ?? 1);
         Pool = pool;
         Routes = routes;
@@ -118,6 +121,14 @@ internal sealed class IpLayer : IIpOutput
         if (isCut && (info.Fragmentation == Fragmentation.Forbidden || length > largest))
         {
             Drop(packet, ref _counters.IpOutTooBig);
+            return;
+        }
+
+        if (hop.Kind == AddressKind.Multicast && info.Reach != GroupReach.Link && egress is not null && !_groups.Find(egress.Index, info.Destination).IsNothing)
+            LoopBack(packet, info, egress);
+        if (info.Reach == GroupReach.Host)
+        {
+            packet.Release();
             return;
         }
 
@@ -206,6 +217,8 @@ internal sealed class IpLayer : IIpOutput
         if (_options.Shard is not { } shard)
             return false;
         var owner = shard.Steering.OwnerOfArrival(packet.Span, shard.Index);
+        if (owner == FlowSteering.All)
+            CrossToOthers(packet, shard, IpReceiveInfo.MadeWhole);
         if (owner == shard.Index || owner == FlowSteering.All)
             return false;
         Cross(packet, owner, IpReceiveInfo.MadeWhole);
@@ -303,6 +316,44 @@ internal sealed class IpLayer : IIpOutput
             Drop(packet, ref _counters.LoopbackOverflow);
         else
             _loopback.Enqueue(packet);
+    }
+
+    /// <summary>Gives the sockets of this host a copy of a packet to a group, as if it had come off the wire of the interface by which it leaves (RFC 1112, 6.1).</summary>
+    private void LoopBack(PacketBuffer packet, in IpSendInfo info, NetworkInterface egress)
+    {
+        _counters.LoopbackPackets++;
+        var length = packet.TotalLength;
+        var copy = Pool.Rent(length, Math.Min(BufferPool.HeaderRoom, BufferPool.MaxCapacity - length));
+        packet.CopyTo(copy.Append(length));
+        copy.Interface = egress.Index;
+        copy.Offload.Checksum = ChecksumState.Verified;
+        if (info.Destination.IsV4)
+            EmitV4(copy, info, isCut: false, 0);
+        else
+            EmitV6(copy, info, isCut: false, 0, _options.HopLimit);
+        var owner = _options.Shard is { } shard ? shard.Steering.OwnerOfArrival(copy.Span, shard.Index, isToGroup: true) : 0;
+        if (owner == FlowSteering.All)
+            CrossToOthers(copy, _options.Shard!, IpReceiveInfo.LoopedBack);
+        if (owner != FlowSteering.All && owner != (_options.Shard?.Index ?? 0))
+            Cross(copy, owner, IpReceiveInfo.LoopedBack);
+        else if (_loopback.Count > LoopbackLimit)
+            Drop(copy, ref _counters.LoopbackOverflow);
+        else
+            _loopback.Enqueue(copy);
+    }
+
+    /// <summary>Gives every other shard a copy of a whole packet to a group.</summary>
+    private void CrossToOthers(PacketBuffer packet, StackShard shard, int shardsTried)
+    {
+        for (var other = 0; other < shard.Steering.Shards; other++)
+        {
+            if (other == shard.Index)
+                continue;
+            var copy = Pool.RentCopy(packet.Span);
+            copy.Offload = packet.Offload;
+            copy.Interface = packet.Interface;
+            Cross(copy, other, shardsTried);
+        }
     }
 
     private void Cross(PacketBuffer packet, int shard, int shardsTried)

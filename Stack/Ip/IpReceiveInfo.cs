@@ -25,4 +25,10 @@ internal readonly record struct IpReceiveInfo(
 
     /// <summary><see cref="ShardsTried"/> of a datagram that another shard has made whole from its fragments: it is treated as if it had come off the wire here.</summary>
     public const int MadeWhole = -1;
+
+    /// <summary><see cref="ShardsTried"/> of a packet to a group that this host, here or in another shard, has sent.</summary>
+    public const int LoopedBack = -2;
+
+    /// <summary>This host has sent the packet, to a group: an own address is its source, though it is treated as if it had come off the wire.</summary>
+    public bool IsLoopedBack { get; init; }
 }

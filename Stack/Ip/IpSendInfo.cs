@@ -1,6 +1,22 @@
 
 namespace Tapwire.Stack.Ip;
 
+/// <summary>Who gets a packet to a multicast group.</summary>
+internal enum GroupReach : byte
+{
+    /// <summary>The network, and the sockets of this host that are in the group (IP_MULTICAST_LOOP).</summary>
+    LinkAndHost,
+
+    /// <summary>The network alone.</summary>
+    Link,
+
+    /// <summary>This host alone: the TTL is 0.</summary>
+    Host,
+
+    /// <summary>Nobody.</summary>
+    None,
+}
+
 /// <summary>What a transport asks of the IP layer for one packet.</summary>
 internal readonly record struct IpSendInfo
 {
@@ -28,6 +44,9 @@ internal readonly record struct IpSendInfo
 
     /// <summary>Largest packet on the path, in bytes; 0: the interface's MTU.</summary>
     public int Mtu { get; init; }
+
+    /// <summary>Who gets a packet to a multicast group.</summary>
+    public GroupReach Reach { get; init; }
 
     /// <summary>TCP payload bytes per segment when the device must cut the packet; 0 for a packet that fits the MTU.</summary>
     public int SegmentSize { get; init; }

@@ -1,5 +1,6 @@
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Multicast;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
@@ -8,7 +9,7 @@ namespace Tapwire.Stack.Ip;
 
 /// <summary>IPv4 input: validation (RFC 1122 3.2.1, RFC 1812 5.2.2 and 5.3.7), reassembly, and demultiplexing to the transports.</summary>
 internal sealed class Ipv4Input(
-    InterfaceTable interfaces, IcmpLayer icmp, IcmpErrors errors, FragmentTable fragments, IpLayer ip, UdpLayer udp, TcpLayer tcp, StackCounters counters)
+    InterfaceTable interfaces, IcmpLayer icmp, IcmpErrors errors, FragmentTable fragments, IpLayer ip, MulticastLayer multicast, SharedGroups groups, UdpLayer udp, TcpLayer tcp, StackCounters counters)
 {
     /// <summary>224.0.0.1, all hosts on-link: every host is in that group (RFC 1112, 4).</summary>
     private const uint AllHosts = 0xE000_0001;
@@ -48,13 +49,15 @@ internal sealed class Ipv4Input(
     public void ReceiveLoopback(PacketBuffer packet, Instant now, int shardsTried = 0)
     {
         counters.IpInReceives++;
-        if (shardsTried == IpReceiveInfo.MadeWhole)
+        // What this host sends to a group comes back by the interface by which it has left.
+        var isView = Ipv4View.TryParse(packet.Span, out var header);
+        if (shardsTried is IpReceiveInfo.MadeWhole or IpReceiveInfo.LoopedBack || (isView && IpAddress.FromV4(header.Destination).IsMulticast))
         {
             DeliverWhole(packet, now);
             return;
         }
 
-        if (Ipv4View.TryParse(packet.Span, out var header))
+        if (isView)
         {
             Deliver(packet, header, InterfaceTable.Loopback, toGroup: false, now, shardsTried);
             return;
@@ -123,6 +126,10 @@ internal sealed class Ipv4Input(
                 counters.IpInDelivers++;
                 icmp.Receive(packet, info, now);
                 break;
+            case IpProtocol.Igmp:
+                counters.IpInDelivers++;
+                multicast.ReceiveIgmp(packet, info, now);
+                break;
             default:
                 counters.IpInUnknownProtos++;
                 errors.SendUnreachable(packet, info, Icmpv4Unreachable.Protocol, now);
@@ -156,7 +163,7 @@ internal sealed class Ipv4Input(
             case AddressKind.Broadcast:
                 return true;
             case AddressKind.Multicast:
-                return destination == AllHosts || Refuse(ref counters.IpInAddrErrors);
+                return destination == AllHosts || IsWanted(header, from) || Refuse(ref counters.IpInAddrErrors);
             default:
                 if (destination >> 24 is 0 or 127 or >= 240)
                     return Refuse(ref counters.IpInMartianDestination);
@@ -167,9 +174,19 @@ internal sealed class Ipv4Input(
         }
     }
 
+    /// <summary>Some socket wants what comes to the group from there. What routers ask about a group, the host wants from anybody.</summary>
+    private bool IsWanted(in Ipv4View header, NetworkInterface from)
+    {
+        var filter = groups.Find(from.Index, IpAddress.FromV4(header.Destination));
+        return header.Protocol == IpProtocol.Igmp ? !filter.IsNothing : filter.Accepts(IpAddress.FromV4(header.Source));
+    }
+
     private bool HasPlausibleSource(in Ipv4View header)
     {
         var source = header.Source;
+        // A switch that asks for groups need not have an address (RFC 4541, 2.1.1).
+        if (source == 0 && header.Protocol == IpProtocol.Igmp)
+            return true;
         if (source >> 24 is 0 or 127 or >= 224)
             return Refuse(ref counters.IpInMartianSource);
         return interfaces.Addresses.KindOf(IpAddress.FromV4(source)) switch

@@ -1,5 +1,6 @@
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Multicast;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
@@ -8,7 +9,7 @@ namespace Tapwire.Stack.Ip;
 
 /// <summary>IPv6 input (RFC 8200): validation, extension headers, reassembly, and demultiplexing to the transports.</summary>
 internal sealed class Ipv6Input(
-    InterfaceTable interfaces, IcmpLayer icmp, IcmpErrors errors, FragmentTable fragments, IpLayer ip, UdpLayer udp, TcpLayer tcp, StackCounters counters)
+    InterfaceTable interfaces, IcmpLayer icmp, IcmpErrors errors, FragmentTable fragments, IpLayer ip, SharedGroups groups, UdpLayer udp, TcpLayer tcp, StackCounters counters)
 {
     /// <summary>Least bytes of transport header that a first fragment must have (RFC 7112): those of UDP and ICMP. TCP's are checked by the <see cref="FragmentTable"/>.</summary>
     private const int LeastTransport = 8;
@@ -23,7 +24,7 @@ internal sealed class Ipv6Input(
         {
             counters.IpInTruncated++;
         }
-        else if (IsWellFormed(packet, header) && IsForUs(header.Destination, from, delivery, out var toGroup) && HasPlausibleSource(header.Source))
+        else if (IsWellFormed(packet, header) && IsForUs(header, from, delivery, out var toGroup) && HasPlausibleSource(header.Source))
         {
             Accept(packet, header, from.Index, toGroup, now);
             return;
@@ -37,9 +38,11 @@ internal sealed class Ipv6Input(
     public void ReceiveLoopback(PacketBuffer packet, Instant now, int shardsTried = 0)
     {
         counters.IpInReceives++;
-        if (shardsTried == IpReceiveInfo.MadeWhole)
-            DeliverWhole(packet, now);
-        else if (Ipv6View.TryParse(packet.Span, out var header) && IsWellFormed(packet, header))
+        // What this host sends to a group comes back by the interface by which it has left.
+        var isView = Ipv6View.TryParse(packet.Span, out var header);
+        if (shardsTried is IpReceiveInfo.MadeWhole or IpReceiveInfo.LoopedBack || (isView && header.Destination.IsMulticast))
+            DeliverWhole(packet, now, isLoopedBack: shardsTried != IpReceiveInfo.MadeWhole);
+        else if (isView && IsWellFormed(packet, header))
             Deliver(packet, InfoOf(header, InterfaceTable.Loopback, toGroup: false) with { ShardsTried = shardsTried }, Ipv6HeaderChain.Walk(packet.Span), now);
         else
             Drop(packet, ref counters.IpInTruncated);
@@ -106,12 +109,13 @@ internal sealed class Ipv6Input(
     }
 
     /// <summary>Delivers a datagram that has been made whole, here or by a sibling. Its <see cref="PacketBuffer.Interface"/> is where its fragments came from.</summary>
-    private void DeliverWhole(PacketBuffer packet, Instant now)
+    /// <param name="isLoopedBack">See <see cref="IpReceiveInfo.IsLoopedBack"/>.</param>
+    private void DeliverWhole(PacketBuffer packet, Instant now, bool isLoopedBack = false)
     {
         if (interfaces[packet.Interface] is { } from && Ipv6View.TryParse(packet.Span, out var header))
         {
             var toGroup = from.Own.KindOf(header.Destination) != AddressKind.Own;
-            Deliver(packet, InfoOf(header, from.Index, toGroup) with { IsReassembled = true }, Ipv6HeaderChain.Walk(packet.Span), now);
+            Deliver(packet, InfoOf(header, from.Index, toGroup) with { IsReassembled = !isLoopedBack, IsLoopedBack = isLoopedBack }, Ipv6HeaderChain.Walk(packet.Span), now);
             return;
         }
 
@@ -133,7 +137,7 @@ internal sealed class Ipv6Input(
         }
 
         // Only neighbour discovery has messages from a host that has no address yet, or that has one of ours.
-        var isOwn = info.Interface != InterfaceTable.Loopback && interfaces.Addresses.IsOwn(info.Source);
+        var isOwn = info.Interface != InterfaceTable.Loopback && !info.IsLoopedBack && interfaces.Addresses.IsOwn(info.Source);
         if ((isOwn || info.Source.IsUnspecified) && !IsNeighborDiscovery(packet.Span, chain))
         {
             Drop(packet, ref isOwn ? ref counters.IpInOwnSource : ref counters.IpInMartianSource);
@@ -219,8 +223,9 @@ internal sealed class Ipv6Input(
         return Ipv6Header.Length + header.PayloadLength <= packet.Length || Refuse(ref counters.IpInBadLength);
     }
 
-    private bool IsForUs(IpAddress destination, NetworkInterface from, FrameDelivery delivery, out bool toGroup)
+    private bool IsForUs(in Ipv6View header, NetworkInterface from, FrameDelivery delivery, out bool toGroup)
     {
+        var destination = header.Destination;
         var kind = from.Own.KindOf(destination);
         toGroup = kind != AddressKind.Own;
         // A mapped address is an IPv4 address to all of this stack: none may come in an IPv6 header.
@@ -231,13 +236,20 @@ internal sealed class Ipv6Input(
             case AddressKind.Own:
                 return delivery != FrameDelivery.Ipv6Group || Refuse(ref counters.IpInLinkBroadcast);
             case AddressKind.Multicast:
-                return from.Own.IsOwnGroup(destination) || Refuse(ref counters.IpInAddrErrors);
+                return from.Own.IsOwnGroup(destination) || IsWanted(header, from) || Refuse(ref counters.IpInAddrErrors);
             default:
                 // Strong host model: the address of another interface cannot be reached through this one.
                 return interfaces.Only is null && interfaces.Addresses.IsOwn(destination)
                     ? Refuse(ref counters.IpInOtherInterface)
                     : Refuse(ref counters.IpInAddrErrors);
         }
+    }
+
+    /// <summary>Some socket wants what comes to the group from there. What routers ask about a group, the host wants from anybody.</summary>
+    private bool IsWanted(in Ipv6View header, NetworkInterface from)
+    {
+        var filter = groups.Find(from.Index, header.Destination);
+        return header.NextHeader == IpProtocol.Udp ? filter.Accepts(header.Source) : !filter.IsNothing;
     }
 
     private bool HasPlausibleSource(IpAddress source)

@@ -24,6 +24,9 @@ public static class Icmpv6Type
     /// <summary>The message is about another packet, and must not be answered with an error (RFC 4443, 2.4(e)).</summary>
     public static bool IsErrorOrRedirect(byte type) => type < EchoRequest || type == Redirect;
 
+    /// <summary>The message is of MLD (RFC 2710, RFC 3810).</summary>
+    public static bool IsMulticastListenerDiscovery(byte type) => type is >= MulticastListenerQuery and <= MulticastListenerDone or MulticastListenerReportV2;
+
     /// <summary>The message is of neighbour discovery (RFC 4861).</summary>
     public static bool IsNeighborDiscovery(byte type) => type is >= RouterSolicitation and <= Redirect;
 }

@@ -8,6 +8,7 @@ namespace Tapwire.Stack.Packets;
 public static class IpProtocol
 {
     public const byte Icmp = 1;
+    public const byte Igmp = 2;
     public const byte Tcp = 6;
     public const byte Udp = 17;
     public const byte Icmpv6 = 58;

@@ -3,6 +3,7 @@ using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Multicast;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 
@@ -22,7 +23,7 @@ public sealed class UdpLayer
     private readonly Queue<UdpSocket>?[] _sending = new Queue<UdpSocket>?[InterfaceTable.Capacity + 1];
 
     internal UdpLayer(
-        UdpOptions options, IIpOutput ip, AddressTable addresses, IcmpErrors errors, SocketEventQueue events, KeyedRandom random, StackCounters counters,
+        UdpOptions options, IIpOutput ip, AddressTable addresses, MulticastLayer multicast, IcmpErrors errors, SocketEventQueue events, KeyedRandom random, StackCounters counters,
         StackShard? shard = null)
     {
         _options = options;
@@ -31,6 +32,7 @@ public sealed class UdpLayer
         _random = random;
         _shard = shard;
         Ip = ip;
+        Multicast = multicast;
         Events = events;
         Counters = counters;
         Table = new UdpSocketTable(random.DeriveHash(GroupKey));
@@ -47,6 +49,8 @@ public sealed class UdpLayer
 
     internal IIpOutput Ip { get; }
 
+    internal MulticastLayer Multicast { get; }
+
     internal SocketEventQueue Events { get; }
 
     internal StackCounters Counters { get; }
@@ -60,14 +64,14 @@ public sealed class UdpLayer
     internal ulong Waiting { get; private set; }
 
     /// <summary>Makes a socket on a local address.</summary>
-    /// <param name="local">One of the stack's addresses, or unspecified for all; with port 0 the stack chooses one.</param>
+    /// <param name="local">One of the stack's addresses, a multicast group, whose datagrams alone are received then, or unspecified for all; with port 0 the stack chooses one.</param>
     /// <returns>None, AddressInUse, AddressNotAvailable, NoBufferSpace.</returns>
     public StackError Bind(IpEndpoint local, in UdpSocketOptions options, out UdpSocket? socket)
     {
         socket = null;
         if (Table.Count >= _options.Sockets)
             return StackError.NoBufferSpace;
-        if (!local.Address.IsUnspecified && !_addresses.IsOwn(local.Address))
+        if (!local.Address.IsUnspecified && !local.Address.IsMulticast && !_addresses.IsOwn(local.Address))
             return StackError.AddressNotAvailable;
         if (local.Port == 0 ? !TryChoosePort(local.Address, out local) : Table.IsTaken(local, options.Sharing))
             return StackError.AddressInUse;
@@ -76,8 +80,13 @@ public sealed class UdpLayer
             return StackError.AddressInUse;
         socket = made;
         Table.Add(socket);
+        socket.Join(options.Memberships);
         return StackError.None;
     }
+
+    /// <summary>Finds the interface that a request about a group means.</summary>
+    /// <returns>None; NoSuchDevice; InvalidArgument: the group is none.</returns>
+    public StackError FindInterface(MembershipChange change, out byte index) => Multicast.FindInterface(change, out index);
 
     /// <summary>Receives a datagram and takes it over.</summary>
     internal void Receive(PacketBuffer packet, in IpReceiveInfo info, Instant now)
@@ -145,6 +154,13 @@ public sealed class UdpLayer
                     report.Kind == IcmpErrorKind.PacketTooBig ? mtu : 0, report.HopLimit, report.TrafficClass, socket.ErrorReports ? transport[UdpHeader.Length..].ToArray() : default),
                 isHard);
         }
+    }
+
+    /// <summary>An interface is gone, and with it every membership on it.</summary>
+    internal void ForgetMemberships(byte interfaceIndex)
+    {
+        foreach (var socket in Table.All)
+            socket.ForgetMemberships(interfaceIndex);
     }
 
     internal void AddressRemoved(IpAddress address)
@@ -264,14 +280,14 @@ public sealed class UdpLayer
 
     private void DeliverToGroup(PacketBuffer packet, int length, IpEndpoint local, IpEndpoint from, in IpReceiveInfo info, Instant now)
     {
-        var socket = Table.NextForGroup(local, null);
+        var socket = Table.NextForGroup(local, from.Address, info.Interface, null);
         if (socket is null)
         {
-            Drop(packet, ref Counters.UdpNoPorts);
+            Drop(packet, ref Table.IsPortFree(local.Port) ? ref Counters.UdpNoPorts : ref Counters.UdpGroupFiltered);
             return;
         }
 
-        while (Table.NextForGroup(local, socket) is { } next)
+        while (Table.NextForGroup(local, from.Address, info.Interface, socket) is { } next)
         {
             Deliver(socket, CopyOf(packet), length, from, info, now);
             socket = next;

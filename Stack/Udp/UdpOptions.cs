@@ -1,3 +1,5 @@
+using Tapwire.Stack.Multicast;
+
 namespace Tapwire.Stack.Udp;
 
 /// <summary>Limits of UDP.</summary>
@@ -56,6 +58,18 @@ public readonly record struct UdpSocketOptions
 
     /// <summary>IP_MULTICAST_TTL: TTL of datagrams to a group; with 0 they do not leave.</summary>
     public byte MulticastHopLimit { get; init; } = 1;
+
+    /// <summary>IP_MULTICAST_LOOP: sockets of this host that are in the group get what this one sends to it.</summary>
+    public bool MulticastLoop { get; init; } = true;
+
+    /// <summary>IP_MULTICAST_ALL: the socket receives from every group that the host is in on the interface, also those that it has not joined itself.</summary>
+    public bool MulticastAll { get; init; } = true;
+
+    /// <summary>IP_MULTICAST_IF: the index of the interface by which datagrams to a group leave; null: the route says.</summary>
+    public byte? MulticastInterface { get; init; }
+
+    /// <summary>Groups that the socket is in from the beginning; what is no longer possible is left out.</summary>
+    public IReadOnlyList<Membership> Memberships { get; init; } = [];
 
     /// <summary>IP_TOS: DSCP and ECN bits of packets sent.</summary>
     public byte TrafficClass { get; init; }

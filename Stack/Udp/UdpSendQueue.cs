@@ -30,14 +30,17 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
             return error;
         }
 
-        if (to.Address.IsMulticast && options.HopLimit == 0 && socket.MulticastHopLimit == 0)
+        var hopLimit = options.HopLimit != 0 ? options.HopLimit : HopLimitTo(to.Address);
+        var reach = !to.Address.IsMulticast ? default
+            : hopLimit == 0 ? socket.MulticastLoop ? GroupReach.Host : GroupReach.None
+            : socket.MulticastLoop ? GroupReach.LinkAndHost : GroupReach.Link;
+        if (reach == GroupReach.None)
         {
-            payload.Release(); // for sockets of this host only, none of which is in a group
+            payload.Release();
             return StackError.None;
         }
 
-        var datagram = new Datagram(payload, to, route.Interface, route.Source, options.HopLimit != 0 ? options.HopLimit : HopLimitTo(to.Address),
-            options.TrafficClass ?? socket.TrafficClass, options.MtuDiscovery ?? socket.MtuDiscovery);
+        var datagram = new Datagram(payload, to, route.Interface, route.Source, hopLimit, options.TrafficClass ?? socket.TrafficClass, options.MtuDiscovery ?? socket.MtuDiscovery, reach);
         if (size == 0)
             SendOrKeep(datagram, now);
         else
@@ -110,14 +113,16 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
 
     private StackError FindRoute(IpAddress destination, in UdpSendOptions options, out IpRoute route)
     {
-        if (options.Source.IsUnspecified && options.Interface is { } index)
+        var local = socket.Local.Address.IsMulticast ? default : socket.Local.Address;
+        var wanted = options.Interface ?? (destination.IsMulticast && local.IsUnspecified ? socket.MulticastInterface : null);
+        if (options.Source.IsUnspecified && wanted is { } index)
         {
             route = default;
             var source = udp.Ip.SourceOn(index, destination);
             return source.IsUnspecified ? StackError.NoSuchDevice : socket.FindRoute(destination, source, out route);
         }
 
-        var error = socket.FindRoute(destination, options.Source.IsUnspecified ? socket.Local.Address : options.Source, out route);
+        var error = socket.FindRoute(destination, options.Source.IsUnspecified ? local : options.Source, out route);
         return error == StackError.AddressNotAvailable && !options.Source.IsUnspecified ? StackError.InvalidArgument : error;
     }
 
@@ -178,6 +183,7 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
                 Protocol = IpProtocol.Udp,
                 FlowLabel = socket.FlowLabel,
                 HopLimit = datagram.HopLimit,
+                Reach = datagram.Reach,
                 TrafficClass = datagram.TrafficClass,
                 ChecksumOffset = UdpHeader.ChecksumOffset,
                 Fragmentation = FragmentationFor(datagram.MtuDiscovery, mtu),
@@ -210,5 +216,5 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
     /// <param name="Interface">The index of the egress interface.</param>
     /// <param name="Source">The address that the datagram leaves from.</param>
     private readonly record struct Datagram(PacketBuffer Payload, IpEndpoint Peer, byte Interface, IpAddress Source, byte HopLimit, byte TrafficClass,
-        MtuDiscovery MtuDiscovery);
+        MtuDiscovery MtuDiscovery, GroupReach Reach);
 }

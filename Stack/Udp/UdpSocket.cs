@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Multicast;
 using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Udp;
@@ -27,6 +28,7 @@ public sealed class UdpSocket : StackSocket
     private readonly Queue<Datagram> _received = new();
     private readonly UdpSendQueue _sending;
     private Queue<UdpErrorReport>? _reports;
+    private SocketMemberships? _memberships;
     private IpAddress _bound;
     private int _receivedMemory;
     private uint _drops;
@@ -88,6 +90,18 @@ public sealed class UdpSocket : StackSocket
     /// <inheritdoc cref="UdpSocketOptions.MulticastHopLimit"/>
     public byte MulticastHopLimit { get; set; }
 
+    /// <inheritdoc cref="UdpSocketOptions.MulticastLoop"/>
+    public bool MulticastLoop { get; set; }
+
+    /// <inheritdoc cref="UdpSocketOptions.MulticastAll"/>
+    public bool MulticastAll { get; set; }
+
+    /// <inheritdoc cref="UdpSocketOptions.MulticastInterface"/>
+    public byte? MulticastInterface { get; set; }
+
+    /// <summary>The groups that the socket is in, with what it wants of each, in the order of joining.</summary>
+    public IReadOnlyList<Membership> Memberships => _memberships?.All ?? [];
+
     /// <summary>DSCP and ECN bits of packets sent.</summary>
     public byte TrafficClass { get; set; }
 
@@ -119,6 +133,10 @@ public sealed class UdpSocket : StackSocket
         SendBuffer = SendBuffer,
         HopLimit = HopLimit,
         MulticastHopLimit = MulticastHopLimit,
+        MulticastLoop = MulticastLoop,
+        MulticastAll = MulticastAll,
+        MulticastInterface = MulticastInterface,
+        Memberships = Memberships,
         TrafficClass = TrafficClass,
         ArrivalTimes = ArrivalTimes,
         ErrorReports = ErrorReports,
@@ -126,7 +144,7 @@ public sealed class UdpSocket : StackSocket
         MtuDiscovery = MtuDiscovery,
     };
 
-    /// <summary>Sets all options but Sharing, which has no effect once the socket is bound.</summary>
+    /// <summary>Sets all options but Sharing and Memberships, which have no effect once the socket is bound.</summary>
     public void SetOptions(in UdpSocketOptions options)
     {
         ReceiveBuffer = options.ReceiveBuffer;
@@ -134,11 +152,43 @@ public sealed class UdpSocket : StackSocket
         Broadcast = options.Broadcast;
         HopLimit = options.HopLimit;
         MulticastHopLimit = options.MulticastHopLimit;
+        MulticastLoop = options.MulticastLoop;
+        MulticastAll = options.MulticastAll;
+        MulticastInterface = options.MulticastInterface;
         TrafficClass = options.TrafficClass;
         ArrivalTimes = options.ArrivalTimes;
         ErrorReports = options.ErrorReports;
         SegmentSize = options.SegmentSize;
         MtuDiscovery = options.MtuDiscovery;
+    }
+
+    /// <summary>Joins or leaves a group, or changes from whom the socket wants its datagrams.</summary>
+    /// <returns>None; NoSuchDevice: no such interface, or none leads to the group; and as of <see cref="SocketMemberships.Change"/>. NoBufferSpace also where the host is in too many groups.</returns>
+    public StackError ChangeMembership(MembershipChange change)
+    {
+        if (!_open)
+            return StackError.InvalidArgument;
+        var error = _udp.Multicast.FindInterface(change, out var index);
+        if (error != StackError.None)
+            return error;
+        _memberships ??= new SocketMemberships();
+        error = _memberships.Change(change, index, out var before, out var after);
+        if (Equals(before, after) || _udp.Multicast.TryReplace(index, change.Group, before, after))
+            return error;
+        _memberships.Undo(index, change.Group, before);
+        return StackError.NoBufferSpace;
+    }
+
+    /// <summary>Chooses the interface by which datagrams to groups leave.</summary>
+    /// <param name="of">Means an interface; null: the route says.</param>
+    /// <returns>None; NoSuchDevice, and all is as before.</returns>
+    public StackError ChooseInterface(MembershipChange? of)
+    {
+        byte index = 0;
+        var error = of is null ? StackError.None : _udp.Multicast.FindInterface(of, out index);
+        if (error == StackError.None)
+            MulticastInterface = of is null ? null : index;
+        return error;
     }
 
     /// <summary>Sets the default destination and receives only from it; its ICMP errors are reported. Port 0 dissolves the association.</summary>
@@ -153,7 +203,7 @@ public sealed class UdpSocket : StackSocket
             return Associate(_bound, default);
         }
 
-        var error = FindRoute(remote.Address, Local.Address, out var route);
+        var error = FindRoute(remote.Address, Local.Address.IsMulticast ? default : Local.Address, out var route);
         if (error != StackError.None)
             return error;
         return Associate(route.Source, remote);
@@ -213,6 +263,7 @@ public sealed class UdpSocket : StackSocket
     /// <summary>Frees the port and everything queued. No event follows.</summary>
     public void Close()
     {
+        LeaveAll();
         if (_open)
             _udp.Remove(this);
         _open = false;
@@ -220,6 +271,29 @@ public sealed class UdpSocket : StackSocket
             datagram.Payload.Release();
         _receivedMemory = 0;
         _sending.Clear();
+    }
+
+    /// <summary>Joins groups that the owner wants from the beginning, as far as there is room and their interfaces are there.</summary>
+    internal void Join(IReadOnlyList<Membership> memberships)
+    {
+        foreach (var each in memberships)
+        {
+            if (_udp.Multicast.TryReplace(each.Interface, each.Group, null, each.Filter))
+                (_memberships ??= new SocketMemberships()).Undo(each.Interface, each.Group, each.Filter);
+        }
+    }
+
+    /// <summary>The socket wants what comes to a multicast group from a source (Linux: ip_mc_sf_allow, inet6_mc_check).</summary>
+    internal bool Wants(IpAddress group, IpAddress source, byte interfaceIndex) => _memberships?.Find(interfaceIndex, group)?.Accepts(source) ?? MulticastAll;
+
+    /// <summary>An interface is gone.</summary>
+    internal void ForgetMemberships(byte interfaceIndex) => _memberships?.Forget(interfaceIndex);
+
+    private void LeaveAll()
+    {
+        foreach (var each in Memberships)
+            _udp.Multicast.TryReplace(each.Interface, each.Group, each.Filter, null);
+        _memberships = null;
     }
 
     /// <summary>Queues a received payload and takes it over.</summary>
@@ -279,6 +353,7 @@ public sealed class UdpSocket : StackSocket
     /// <summary>The stack takes the socket's address away.</summary>
     internal void End(StackError error)
     {
+        LeaveAll();
         _udp.Remove(this);
         _open = false;
         _sending.Clear();

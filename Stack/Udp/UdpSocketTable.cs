@@ -136,35 +136,37 @@ internal sealed class UdpSocketTable(SipHash groupKey)
         socket.Group!.Add(socket);
     }
 
-    /// <summary>The next socket for a datagram to a group: bound to all addresses, or to that one.</summary>
+    /// <summary>The next socket for a datagram to a broadcast address or a group: bound to all addresses, or to that one. Of a multicast group it has to want what comes from the source.</summary>
+    /// <param name="interfaceIndex">Where the datagram has arrived.</param>
     /// <param name="after">Null for the first.</param>
-    public UdpSocket? NextForGroup(IpEndpoint local, UdpSocket? after)
+    public UdpSocket? NextForGroup(IpEndpoint local, IpAddress source, byte interfaceIndex, UdpSocket? after)
     {
+        var isMulticast = local.Address.IsMulticast;
         UdpSocket? socket;
         if (after is not null)
             socket = after.NextOnPort;
         else
             socket = _ports.TryGetValue(local.Port, out var port) ? port.Head : null;
-        while (socket is not null && (socket.IsConnected || !socket.Sharing.Covers(socket.Local.Address, local.Address)))
+        while (socket is not null && (socket.IsConnected || !socket.Sharing.Covers(socket.Local.Address, local.Address)
+            || (isMulticast && !socket.Wants(local.Address, source, interfaceIndex))))
             socket = socket.NextOnPort;
         return socket;
     }
 
-    /// <summary>The sockets bound to, or connected from, an address.</summary>
-    public List<UdpSocket> BoundTo(IpAddress address)
+    public IEnumerable<UdpSocket> All
     {
-        List<UdpSocket> bound = [];
-        foreach (var port in _ports.Values)
+        get
         {
-            for (var socket = port.Head; socket is not null; socket = socket.NextOnPort)
+            foreach (var port in _ports.Values)
             {
-                if (socket.Local.Address == address)
-                    bound.Add(socket);
+                for (var socket = port.Head; socket is not null; socket = socket.NextOnPort)
+                    yield return socket;
             }
         }
-
-        return bound;
     }
+
+    /// <summary>The sockets bound to, or connected from, an address.</summary>
+    public List<UdpSocket> BoundTo(IpAddress address) => [.. All.Where(socket => socket.Local.Address == address)];
 
     /// <summary>The sockets of one port.</summary>
     private sealed class Port

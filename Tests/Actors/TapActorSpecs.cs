@@ -96,7 +96,7 @@ public sealed class TapActorSpecs : ActorSpec
         _wire.DeliverAll(new SegmentFrame { Payload = new byte[1000] }.ToSegments(100));
         Assert.Equal([ReadBatch, ReadBatch, 2], _wire.Reads);
         Assert.Equal([466, 466, 266], Enumerable.Range(0, 3).Select(_ => TakeFrame().Length));
-        Assert.Equal((3, "Checksum, TcpSegmentationV4 (software)"), (Status(tap).FramesReceived, Status(tap).Offloads));
+        Assert.Equal((3, "Checksum, TcpSegmentationV4, TcpSegmentationV6 (software)"), (Status(tap).FramesReceived, Status(tap).Offloads));
     }
 
     [Fact]

@@ -43,6 +43,7 @@ internal static class ParserTargets
         new("udp", Udp, Frames(34), []),
         new("tcp", Tcp, Frames(34), ["\x02\x04\x05\xb4", "\x01\x03\x03\x07", "\x08\x0a", "\x05\x0a", "\x05\x12", "\x04\x02", "\x22\x0a", "\x22\x02", "\x00"]),
         new("virtio", Virtio, [.. Frames(0).Select(frame => (byte[])[1, 1, 54, 0, 100, 0, 34, 0, 16, 0, .. frame])], []),
+        new("offload", OffloadTarget.Check, OffloadTarget.Seeds, []),
         new("link-request", LinkRequest, LinkRequests(), []),
         new("link-answer", LinkAnswer, LinkRequests(), []),
         new("link-records", LinkRecords, LinkRequests(), []),

@@ -332,12 +332,14 @@ public sealed class CableSpec
         Assert.Equal(0xFFFFu, Checksum.Sum(received.Span[34..], pseudo));
     }
 
-    [Fact]
-    public void With_offloads_notes_and_super_frames_pass_as_they_are()
+    [Theory]
+    [InlineData(WireOffloads.TcpSegmentationV4, Segmentation.TcpV4)]
+    [InlineData(WireOffloads.TcpSegmentationV6, Segmentation.TcpV6)]
+    public void With_offloads_notes_and_super_frames_pass_as_they_are(WireOffloads offload, Segmentation segmentation)
     {
-        using var line = Line(CableImpairments.None, o => o with { Offloads = WireOffloads.Checksum | WireOffloads.TcpSegmentationV4 });
+        using var line = Line(CableImpairments.None, o => o with { Offloads = WireOffloads.Checksum | offload });
         var frame = Partial(out _, 30_000);
-        frame.Offload = frame.Offload with { Segmentation = Segmentation.TcpV4, SegmentSize = 1460, HeaderLength = 54 };
+        frame.Offload = frame.Offload with { Segmentation = segmentation, SegmentSize = 1460, HeaderLength = 54 };
         line.Cable.A.Write([frame]);
         var received = line.ReceiveFrame();
         Assert.Equal(frame.Offload, received.Offload);
@@ -359,12 +361,14 @@ public sealed class CableSpec
         }
     }
 
-    [Fact]
-    public void What_the_cable_cannot_carry_is_refused_and_counted()
+    [Theory]
+    [InlineData(WireOffloads.None, Segmentation.TcpV4)]
+    [InlineData(WireOffloads.TcpSegmentationV4, Segmentation.TcpV6)]
+    public void What_the_cable_cannot_carry_is_refused_and_counted(WireOffloads offloads, Segmentation segmentation)
     {
-        using var line = Line(CableImpairments.None);
+        using var line = Line(CableImpairments.None, o => o with { Offloads = offloads });
         var super = Partial(out _, 1400);
-        super.Offload = super.Offload with { Segmentation = Segmentation.TcpV4, SegmentSize = 500, HeaderLength = 54 };
+        super.Offload = super.Offload with { Segmentation = segmentation, SegmentSize = 500, HeaderLength = 54 };
         var contradictory = Numbered(0);
         contradictory.Offload = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 50, ChecksumOffset = 16 };
         Assert.Equal(7, line.Cable.A.Write([Numbered(1), Numbered(2, 1515), super, Numbered(3, 1514), Short(13), contradictory, Numbered(4)]));

@@ -21,6 +21,8 @@ public sealed class VirtioNetHeaderSpec
         { "01 01 3600 B405 2200 1000", 0x45, Partial(34, 16) with { Segmentation = Segmentation.TcpV4, SegmentSize = 1460, HeaderLength = 54 } },
         { "01 81 3600 B405 2200 1000", 0x45, Partial(34, 16) with { Segmentation = Segmentation.TcpV4, SegmentSize = 1460, HeaderLength = 54, Ecn = true } },
         { "01 04 4A00 A005 3600 1000", 0x60, Partial(54, 16) with { Segmentation = Segmentation.TcpV6, SegmentSize = 1440, HeaderLength = 74 } },
+        { "01 84 4A00 A005 3600 1000", 0x60, Partial(54, 16) with { Segmentation = Segmentation.TcpV6, SegmentSize = 1440, HeaderLength = 74, Ecn = true } },
+        { "01 05 3E00 C005 3600 0600", 0x60, Partial(54, 6) with { Segmentation = Segmentation.Udp, SegmentSize = 1472, HeaderLength = 62 } },
         { "01 05 2A00 C005 2200 0600", 0x45, Partial(34, 6) with { Segmentation = Segmentation.Udp, SegmentSize = 1472, HeaderLength = 42 } },
     };
 
@@ -122,6 +124,9 @@ public sealed class VirtioNetHeaderSpec
         Assert.False(VirtioNetHeader.TryEmit(frame, WireOffloads.None, header));
         frame.Offload = frame.Offload with { Segmentation = Segmentation.TcpV4, SegmentSize = 1460, HeaderLength = 54 };
         Assert.False(VirtioNetHeader.TryEmit(frame, All & ~WireOffloads.TcpSegmentationV4, header));
+        Assert.True(VirtioNetHeader.TryEmit(frame, All, header));
+        frame.Offload = Partial(54, 16) with { Segmentation = Segmentation.TcpV6, SegmentSize = 1440, HeaderLength = 74 };
+        Assert.False(VirtioNetHeader.TryEmit(frame, All & ~WireOffloads.TcpSegmentationV6, header));
         Assert.True(VirtioNetHeader.TryEmit(frame, All, header));
     }
 

@@ -17,7 +17,7 @@ internal sealed class OpenSuperFrame(int linkHeader)
     private const int SmallLength = 16384;
 
     // The bytes of the super-frame under the headers of a frame that is read behind its payload.
-    private readonly byte[] _covered = new byte[linkHeader + Ipv4Header.Length + TcpField.MaxLength];
+    private readonly byte[] _covered = new byte[linkHeader + Ipv6Header.Length + TcpField.MaxLength];
 
     /// <summary>The first segment's fields, except for the sequence number, which is the next one expected.</summary>
     private TcpSegmentView _view;
@@ -30,7 +30,7 @@ internal sealed class OpenSuperFrame(int linkHeader)
     /// <summary>No segment may follow: the last one was short or had PSH.</summary>
     public bool IsComplete { get; private set; }
 
-    public bool IsOf(in TcpSegmentView segment) => segment.Addresses == _view.Addresses && segment.Ports == _view.Ports;
+    public bool IsOf(in TcpSegmentView segment) => segment.Ports == _view.Ports && segment.Addresses == _view.Addresses && segment.IsV6 == _view.IsV6;
 
     /// <summary>Takes the first segment; it is held until <see cref="Finish"/>.</summary>
     public void Begin(PacketBuffer frame, in TcpSegmentView segment)
@@ -103,11 +103,11 @@ internal sealed class OpenSuperFrame(int linkHeader)
 
         var frame = Fitted(pool, _merged!);
         _merged = null;
-        Mend(frame.Span[linkHeader.._view.Headers], _length - linkHeader);
+        Mend(frame.Span);
         frame.Offload = new OffloadNote
         {
             Checksum = ChecksumState.Partial,
-            Segmentation = Segmentation.TcpV4,
+            Segmentation = _view.IsV6 ? Segmentation.TcpV6 : Segmentation.TcpV4,
             ChecksumStart = (ushort)_view.TcpAt,
             ChecksumOffset = TcpField.Checksum,
             HeaderLength = (ushort)_view.Headers,
@@ -147,19 +147,28 @@ internal sealed class OpenSuperFrame(int linkHeader)
     }
 
     /// <summary>Turns the first segment's headers into those of the super-frame.</summary>
-    private void Mend(Span<byte> ip, int length)
+    private void Mend(Span<byte> frame)
     {
-        var before = BinaryPrimitives.ReadUInt16BigEndian(ip[Ipv4Field.TotalLength..]);
-        var checksum = BinaryPrimitives.ReadUInt16BigEndian(ip[Ipv4Field.Checksum..]);
-        BinaryPrimitives.WriteUInt16BigEndian(ip[Ipv4Field.TotalLength..], (ushort)length);
-        BinaryPrimitives.WriteUInt16BigEndian(ip[Ipv4Field.Checksum..], Checksum.Update(checksum, before, (ushort)length));
-        var tcp = ip[Ipv4Header.Length..];
+        var ip = frame[linkHeader..];
+        var tcpLength = _length - _view.TcpAt;
+        if (_view.IsV6)
+            BinaryPrimitives.WriteUInt16BigEndian(ip[Ipv6Field.PayloadLength..], (ushort)tcpLength);
+        else
+            MendV4(ip, (ushort)(Ipv4Header.Length + tcpLength));
+        var tcp = frame[_view.TcpAt..];
         if (_view.Pushes)
             tcp[TcpField.Flags] |= Psh;
 
         // Only the pseudo-header's sum: the rest is filled in when it is cut again.
-        var pseudo = Checksum.Sum(ip.Slice(Ipv4Field.Source, 8), (uint)(IpProtocol.Tcp + length - Ipv4Header.Length));
-        BinaryPrimitives.WriteUInt16BigEndian(tcp[TcpField.Checksum..], (ushort)pseudo);
+        BinaryPrimitives.WriteUInt16BigEndian(tcp[TcpField.Checksum..], (ushort)_view.PseudoHeader(frame, tcpLength));
+    }
+
+    private static void MendV4(Span<byte> ip, ushort length)
+    {
+        var before = BinaryPrimitives.ReadUInt16BigEndian(ip[Ipv4Field.TotalLength..]);
+        var checksum = BinaryPrimitives.ReadUInt16BigEndian(ip[Ipv4Field.Checksum..]);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[Ipv4Field.TotalLength..], length);
+        BinaryPrimitives.WriteUInt16BigEndian(ip[Ipv4Field.Checksum..], Checksum.Update(checksum, before, length));
     }
 
     private ReadOnlySpan<byte> OptionsOf(ReadOnlySpan<byte> frame) => frame[(_view.TcpAt + TcpField.MinLength).._view.Headers];

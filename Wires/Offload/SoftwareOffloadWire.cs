@@ -6,16 +6,19 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Wires.Offload;
 
 /// <summary>
-/// Adds offloads to a wire whose device has none: cuts TCP super-frames into segments (GSO), completes checksums, and merges received segments into
-/// super-frames (GRO). The stack then processes one frame instead of up to 45; only the work here is done for each.
+/// Adds the offloads that a wire's device does not have: cuts TCP super-frames of either family into segments (GSO), completes checksums, and merges received
+/// segments into super-frames (GRO). The stack then processes one frame instead of up to 45; only the work here is done for each.
 /// </summary>
 /// <remarks>Nothing is held back: each frame is delivered by the call that has read it, merged or not.</remarks>
 public sealed class SoftwareOffloadWire : IWire
 {
-    private const WireOffloads Done = WireOffloads.Checksum | WireOffloads.TcpSegmentationV4;
+    private const WireOffloads Segmentations = WireOffloads.TcpSegmentationV4 | WireOffloads.TcpSegmentationV6;
+    private const WireOffloads Done = WireOffloads.Checksum | Segmentations;
 
     private readonly IWire _inner;
     private readonly bool _completesChecksums;
+    private readonly bool _cutsV4;
+    private readonly bool _cutsV6;
     private readonly TcpSegmenter _segmenter;
     private readonly TcpCoalescer _coalescer;
     private readonly CoalescingReader? _reader;
@@ -27,6 +30,8 @@ public sealed class SoftwareOffloadWire : IWire
         var linkHeader = inner.Medium == Medium.Ethernet ? EthernetHeader.Length : 0;
         _inner = inner;
         _completesChecksums = (inner.Offloads & WireOffloads.Checksum) == 0;
+        _cutsV4 = (inner.Offloads & WireOffloads.TcpSegmentationV4) == 0;
+        _cutsV6 = (inner.Offloads & WireOffloads.TcpSegmentationV6) == 0;
         _segmenter = new TcpSegmenter(pool, linkHeader);
         _coalescer = new TcpCoalescer(linkHeader);
         if (inner is IDirectReadWire direct)
@@ -49,10 +54,10 @@ public sealed class SoftwareOffloadWire : IWire
 
     public long Refused => _inner.Refused + _refused;
 
-    /// <summary>Returns the wire itself if its device cuts TCP segments over IPv4, otherwise a wire over it that does, and that owns it from then on.</summary>
+    /// <summary>Returns the wire itself if its device cuts TCP segments of both families, otherwise a wire over it that does, and that owns it from then on.</summary>
     /// <param name="pool">Rents buffers for the segments' headers.</param>
     public static IWire Over(IWire wire, BufferPool pool) =>
-        (wire.Offloads & WireOffloads.TcpSegmentationV4) != 0 ? wire : new SoftwareOffloadWire(wire, pool);
+        (wire.Offloads & Segmentations) == Segmentations ? wire : new SoftwareOffloadWire(wire, pool);
 
     public void Start(IReactor reactor, Action<Readiness> ready) => _inner.Start(reactor, ready);
 
@@ -100,7 +105,7 @@ public sealed class SoftwareOffloadWire : IWire
     /// <summary>The frame goes to the inner wire uncut, perhaps after its checksum is completed.</summary>
     private bool IsWhole(PacketBuffer frame)
     {
-        if (frame.Offload.Segmentation == Segmentation.TcpV4)
+        if (frame.Offload.Segmentation switch { Segmentation.TcpV4 => _cutsV4, Segmentation.TcpV6 => _cutsV6, _ => false })
             return false;
         if (_completesChecksums && frame.Offload is { Checksum: ChecksumState.Partial, Segmentation: Segmentation.None })
             PartialChecksum.TryComplete(frame);

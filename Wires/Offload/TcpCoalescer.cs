@@ -3,8 +3,8 @@ using Tapwire.Stack.Buffers;
 namespace Tapwire.Wires.Offload;
 
 /// <summary>
-/// Merges consecutive received TCP segments over IPv4 into super-frames, by the rules of Linux's tcp_gro_receive. Other frames pass unchanged, and the frames
-/// of a flow keep their order.
+/// Merges consecutive received TCP segments over IPv4 or IPv6 into super-frames, by the rules of Linux's tcp_gro_receive. Other frames pass unchanged, also
+/// those with IP options or extension headers, and the frames of a flow keep their order.
 /// </summary>
 /// <param name="linkHeader">14 on Ethernet, 0 on raw IP.</param>
 internal sealed class TcpCoalescer(int linkHeader)

@@ -5,7 +5,7 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Wires.Offload;
 
 /// <summary>
-/// Cuts TCP super-frames over IPv4 into segments, one super-frame after the other. A segment has its own small buffer for its headers, and refers to the
+/// Cuts TCP super-frames over IPv4 or IPv6 into segments, one super-frame after the other. A segment has its own small buffer for its headers, and refers to the
 /// super-frame's payload without a copy. Parts of the checksum that do not depend on the segment are summed once per super-frame.
 /// </summary>
 /// <param name="pool">Rents the headers' buffers, which are kept until the end.</param>
@@ -26,14 +26,17 @@ internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposabl
     private int _cut;
 
     // State of the super-frame. The sums leave out what differs between segments.
+    private bool _isV6;
     private int _headers;
     private int _tcpAt;
     private int _segmentSize;
     private uint _sequence;
+
+    // IPv4 only: IPv6 has neither an identification nor a checksum.
     private ushort _identification;
+    private uint _ipSum;
     private byte _offset;
     private byte _flags;
-    private uint _ipSum;
     private uint _tcpSum;
 
     // The next byte of the super-frame to be sent, and the number of segments before it.
@@ -53,6 +56,7 @@ internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposabl
         Span<byte> headers = stackalloc byte[MaxHeaders];
         headers = headers[..frame.Offload.HeaderLength];
         frame.Span[..headers.Length].CopyTo(headers);
+        _isV6 = frame.Offload.Segmentation == Segmentation.TcpV6;
         _headers = headers.Length;
         _tcpAt = frame.Offload.ChecksumStart;
         _segmentSize = frame.Offload.SegmentSize;
@@ -113,17 +117,28 @@ internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposabl
         var tcp = note.ChecksumStart;
         if (note.Checksum != ChecksumState.Partial || note.ChecksumOffset != TcpField.Checksum || note.SegmentSize == 0
             || note.HeaderLength > Math.Min(frame.Length, MaxHeaders) || note.HeaderLength >= frame.TotalLength || note.HeaderLength < tcp + TcpField.MinLength
-            || !Ipv4View.TryParse(frame.Span[linkHeader..], out var ip))
+            || note.HeaderLength != tcp + TcpField.LengthOf(frame.Span[tcp + TcpField.DataOffset]))
         {
             return false;
         }
 
-        return ip.Version == 4 && ip.HeaderLength >= Ipv4Header.Length && ip.Protocol == IpProtocol.Tcp && tcp == linkHeader + ip.HeaderLength
-            && note.HeaderLength == tcp + (frame.Span[tcp + TcpField.DataOffset] >> 4) * 4;
+        return note.Segmentation switch
+        {
+            Segmentation.TcpV4 => Ipv4View.TryParse(frame.Span[linkHeader..], out var ip) && ip.Version == 4 && ip.HeaderLength >= Ipv4Header.Length && ip.Protocol == IpProtocol.Tcp
+                && tcp == linkHeader + ip.HeaderLength,
+            Segmentation.TcpV6 => Ipv6View.TryParse(frame.Span[linkHeader..], out var ip) && ip.Version == 6 && ip.NextHeader == IpProtocol.Tcp && tcp == linkHeader + Ipv6Header.Length,
+            _ => false,
+        };
     }
 
     private void ReadIp(Span<byte> ip)
     {
+        if (_isV6)
+        {
+            _tcpSum = Checksum.Sum(ip[Ipv6Field.Source..], ip[Ipv6Field.NextHeader]);
+            return;
+        }
+
         _identification = BinaryPrimitives.ReadUInt16BigEndian(ip[Ipv4Field.Identification..]);
         // TCP's pseudo-header contains protocol and addresses.
         _tcpSum = Checksum.Sum(ip.Slice(Ipv4Field.Source, 8), ip[Ipv4Field.Protocol]);
@@ -155,12 +170,15 @@ internal sealed class TcpSegmenter(BufferPool pool, int linkHeader) : IDisposabl
             flags &= unchecked((byte)~Cwr);
         if (offset + payload < frame.TotalLength)
             flags &= unchecked((byte)~(Fin | Psh));
-        PutIp(headers[linkHeader..], _headers - linkHeader + payload, (ushort)(_identification + number));
+        if (_isV6)
+            BinaryPrimitives.WriteUInt16BigEndian(headers[(linkHeader + Ipv6Field.PayloadLength)..], (ushort)(_headers - _tcpAt + payload));
+        else
+            PutIpv4(headers[linkHeader..], _headers - linkHeader + payload, (ushort)(_identification + number));
         PutTcp(segment, headers[_tcpAt..], _sequence + (uint)(offset - _headers), flags, payload);
         return payload;
     }
 
-    private void PutIp(Span<byte> ip, int length, ushort identification)
+    private void PutIpv4(Span<byte> ip, int length, ushort identification)
     {
         BinaryPrimitives.WriteUInt16BigEndian(ip[Ipv4Field.TotalLength..], (ushort)length);
         BinaryPrimitives.WriteUInt16BigEndian(ip[Ipv4Field.Identification..], identification);

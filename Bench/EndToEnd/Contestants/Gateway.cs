@@ -11,7 +11,7 @@ internal abstract class Gateway(string name, string title) : Contestant(name, ti
     protected override int Launch()
     {
         var outside = NewNetwork();
-        Start(outside, Programs.KernelServer);
+        Start(outside, Programs.KernelServer, $"{Family}");
         return LaunchGateway(outside, $"/run/netns/{Near.Name}");
     }
 

@@ -21,13 +21,13 @@ internal sealed class KernelOverVeth(bool offloads) : Contestant(
         var server = Programs.KernelServer;
         var far = _far = NewNetwork();
         JoinBy(FarDevice, far);
-        far.Ip($"addr add {StackAddress}/24 dev {FarDevice}");
+        far.Ip($"addr add {StackAddress}/{Prefix} dev {FarDevice}{AtOnce}");
         if (!SuperFrames)
         {
             foreach (var (network, device) in new[] { (Near, Device), (far, FarDevice) })
                 network.Exec("ethtool", "-K", device, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off");
         }
 
-        return Start(far, server);
+        return Start(far, server, $"{Family}");
     }
 }

@@ -9,13 +9,14 @@ internal sealed class TapwireDriver(string name, string title, bool superFrames,
 
     public override bool RunsPrograms => byLink;
 
-    public static TapwireDriver WithOffloads(string settings) => new("tapwire", "Tapwire, TAP with offloads", superFrames: true, byLink: false, settings);
+    public static TapwireDriver WithOffloads(string settings, int family) =>
+        new("tapwire", "Tapwire, TAP with offloads", superFrames: true, byLink: false, settings) { Family = family };
 
-    public static TapwireDriver Plain(string settings) =>
-        new("tapwire-plain", "Tapwire, TAP without offloads", superFrames: false, byLink: false, $"tapwire.tap.offload = off\n{settings}");
+    public static TapwireDriver Plain(string settings, int family) =>
+        new("tapwire-plain", "Tapwire, TAP without offloads", superFrames: false, byLink: false, $"tapwire.tap.offload = off\n{settings}") { Family = family };
 
-    public static TapwireDriver WithApplication(string settings) =>
-        new("tapwire-link", "Tapwire, application on the link", superFrames: true, byLink: true, settings);
+    public static TapwireDriver WithApplication(string settings, int family) =>
+        new("tapwire-link", "Tapwire, application on the link", superFrames: true, byLink: true, settings) { Family = family };
 
     public override void RunServer(IReadOnlyList<string> command) => StartTapwire(Near, ["run", "--link", _link, "--", .. command]);
 
@@ -26,11 +27,11 @@ internal sealed class TapwireDriver(string name, string title, bool superFrames,
         File.WriteAllText(config, settings);
         _link = Path.Combine(directory, "link.sock");
         string[] serve = byLink ? [] : ["--serve", $"echo:{ClientMeasurement.Echo},discard:{ClientMeasurement.Discard},source:{ClientMeasurement.Source}"];
-        var driver = StartTapwire(Near, ["up", "--wire", $"tap:{Device}", "--address", $"{StackAddress}/24", "--link", _link, "--config", config, .. serve]);
+        var driver = StartTapwire(Near, ["up", "--wire", $"tap:{Device}", "--address", $"{StackAddress}/{Prefix}", "--link", _link, "--config", config, .. serve]);
         driver.WaitForLine("tapwire is up");
         TakeDevice();
         if (byLink)
-            RunServer([Programs.KernelServer]);
+            RunServer([Programs.KernelServer, $"{Family}"]);
         return driver.Pid;
     }
 }

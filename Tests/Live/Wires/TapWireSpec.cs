@@ -78,11 +78,13 @@ public sealed class TapWireSpec
         Assert.Equal(0, peer.Wire.Refused);
     }
 
-    [SkippableFact]
-    public void Bulk_of_a_kernel_socket_is_merged_where_the_device_has_no_offloads()
+    [SkippableTheory]
+    [InlineData(AddressFamily.InterNetwork, Segmentation.TcpV4)]
+    [InlineData(AddressFamily.InterNetworkV6, Segmentation.TcpV6)]
+    public void Bulk_of_a_kernel_socket_is_merged_where_the_device_has_no_offloads(AddressFamily family, Segmentation segmentation)
     {
         using var peer = new TapPeer(Plain, softwareOffload: true);
-        using var tcp = new TcpSketch(peer, AddressFamily.InterNetwork);
+        using var tcp = new TcpSketch(peer, family);
         var payload = new byte[10_000];
         new Random(3).NextBytes(payload);
         tcp.Socket.Send(payload);
@@ -92,7 +94,7 @@ public sealed class TapWireSpec
         var super = new OffloadNote
         {
             Checksum = ChecksumState.Partial, ChecksumStart = (ushort)tcp.TransportStart, ChecksumOffset = 16,
-            Segmentation = Segmentation.TcpV4, SegmentSize = (ushort)tcp.SegmentSize, HeaderLength = (ushort)(tcp.TransportStart + 20),
+            Segmentation = segmentation, SegmentSize = (ushort)tcp.SegmentSize, HeaderLength = (ushort)(tcp.TransportStart + 20),
         };
         var received = new List<byte>();
         var largest = 0;
@@ -111,30 +113,35 @@ public sealed class TapWireSpec
         Assert.Equal(0, peer.Wire.Refused);
     }
 
-    [SkippableFact]
-    public void Segmented_datagrams_of_a_kernel_socket_arrive_in_one_frame_with_their_note()
+    [SkippableTheory]
+    [InlineData(AddressFamily.InterNetwork)]
+    [InlineData(AddressFamily.InterNetworkV6)]
+    public void Segmented_datagrams_of_a_kernel_socket_arrive_in_one_frame_with_their_note(AddressFamily family)
     {
+        var (address, start) = family == AddressFamily.InterNetworkV6 ? (TapPeer.AddressV6, 54) : (TapPeer.Address, 34);
         const int UdpSegment = 103;
         const byte Udp = 17;
         using var peer = new TapPeer(Offloaded);
         Skip.If((peer.Wire.Offloads & WireOffloads.UdpSegmentation) == 0, "the kernel is older than 6.2");
-        using var socket = peer.Namespace.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
+        using var socket = peer.Namespace.Run(() => new Socket(family, SocketType.Dgram, ProtocolType.Udp));
         socket.SetRawSocketOption(Udp, UdpSegment, BitConverter.GetBytes(1000));
-        socket.SendTo(new byte[9500], new IPEndPoint(IPAddress.Parse(TapPeer.Address), 9));
+        socket.SendTo(new byte[9500], new IPEndPoint(IPAddress.Parse(address), 9));
         var frame = peer.Receive(f => TapPeer.IsIp(f, Udp));
-        Assert.Equal(14 + 20 + 8 + 9500, frame.Length);
+        Assert.Equal(start + 8 + 9500, frame.Length);
         Assert.Equal(
-            new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 34, ChecksumOffset = 6, Segmentation = Segmentation.Udp, SegmentSize = 1000, HeaderLength = 42 },
+            new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = (ushort)start, ChecksumOffset = 6, Segmentation = Segmentation.Udp, SegmentSize = 1000, HeaderLength = (ushort)(start + 8) },
             frame.Offload);
         frame.Release();
     }
 
     [SkippableTheory]
-    [InlineData(AddressFamily.InterNetwork)]
-    [InlineData(AddressFamily.InterNetworkV6)]
-    public void A_super_frame_with_fragments_reaches_a_kernel_socket_in_order(AddressFamily family)
+    [InlineData(AddressFamily.InterNetwork, false)]
+    [InlineData(AddressFamily.InterNetworkV6, false)]
+    [InlineData(AddressFamily.InterNetwork, true)]
+    [InlineData(AddressFamily.InterNetworkV6, true)]
+    public void A_super_frame_with_fragments_reaches_a_kernel_socket_in_order(AddressFamily family, bool softwareOffload)
     {
-        using var peer = new TapPeer(Offloaded);
+        using var peer = new TapPeer(softwareOffload ? Plain : Offloaded, softwareOffload);
         using var tcp = new TcpSketch(peer, family);
         var payload = new byte[40_000];
         new Random(2).NextBytes(payload);

@@ -5,11 +5,8 @@ using Xunit;
 namespace Tapwire.Tests.Wires.Offload;
 
 /// <summary>Merging of frames that come in buffers of their own.</summary>
-public sealed class BatchCoalescingSpec() : CoalescingSpec(inPlace: false)
+public abstract class BatchCoalescingSpec(bool isV6) : CoalescingSpec(inPlace: false, isV6)
 {
-    private static readonly SegmentFrame First = new() { Payload = [1, 2, 3] };
-    private static readonly SegmentFrame Second = First with { Sequence = 4, Payload = [4, 5, 6] };
-
     [Fact]
     public void A_segment_that_stays_alone_is_the_same_buffer()
     {
@@ -24,10 +21,10 @@ public sealed class BatchCoalescingSpec() : CoalescingSpec(inPlace: false)
     public void What_a_device_says_of_a_checksum_is_believed()
     {
         var broken = First.ToBytes();
-        broken[51] ^= 1;
+        broken[First.TcpAt + 17] ^= 1;
         PacketBuffer[] frames = [Frame(broken), Frame(Second.ToBytes(partial: true))];
         frames[0].Offload.Checksum = ChecksumState.Verified;
-        frames[1].Offload = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = 34, ChecksumOffset = 16 };
+        frames[1].Offload = new OffloadNote { Checksum = ChecksumState.Partial, ChecksumStart = (ushort)First.TcpAt, ChecksumOffset = 16 };
         Assert.Equal(1, new TcpCoalescer(SegmentFrame.EthernetLength).Coalesce(Pool, frames));
         Assert.Equal((First with { Payload = [1, 2, 3, 4, 5, 6] }).ToBytes(partial: true), SegmentFrame.BytesOf(frames[0]));
         Assert.Null(frames[1]);
@@ -51,3 +48,7 @@ public sealed class BatchCoalescingSpec() : CoalescingSpec(inPlace: false)
         return frame;
     }
 }
+
+public sealed class BatchCoalescingV4Spec() : BatchCoalescingSpec(isV6: false);
+
+public sealed class BatchCoalescingV6Spec() : BatchCoalescingSpec(isV6: true);

@@ -10,12 +10,17 @@ using Xunit;
 
 namespace Tapwire.Tests.Wires.Offload;
 
-/// <summary>What the stack gets when a wire without offloads is read, whether it places frames or not.</summary>
-public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlace)
+/// <summary>What the stack gets when a wire without offloads is read, whether it places frames or not, over either family.</summary>
+public abstract class CoalescingSpec(bool inPlace, bool isV6) : SoftwareOffloadSetup(inPlace)
 {
-    private static readonly SegmentFrame First = new() { Payload = [1, 2, 3] };
     private static readonly byte[] Stranger = Build.Udp(1000, 80, [1, 2, 3]);
-    private static readonly SegmentFrame Second = First with { Sequence = 4, Payload = [4, 5, 6] };
+
+    internal SegmentFrame First { get; } = new() { IsV6 = isV6, Payload = [1, 2, 3] };
+
+    internal SegmentFrame Second => First with { Sequence = 4, Payload = [4, 5, 6] };
+
+    /// <summary>How much longer the headers are than those of IPv4.</summary>
+    private int Longer => isV6 ? 20 : 0;
 
     [Fact]
     public void Segments_that_follow_each_other_become_one_super_frame_as_from_a_device_with_offloads()
@@ -26,7 +31,8 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
         Assert.Equal((First with { Payload = [1, 2, 3, 4, 5, 6, 7, 8], Flags = SegmentFrame.Ack | SegmentFrame.Psh }).ToBytes(partial: true), SegmentFrame.BytesOf(frame));
         Assert.Equal(new OffloadNote
         {
-            Checksum = ChecksumState.Partial, Segmentation = Segmentation.TcpV4, ChecksumStart = 34, ChecksumOffset = 16, HeaderLength = 66, SegmentSize = 3,
+            Checksum = ChecksumState.Partial, Segmentation = First.Segmentation, ChecksumStart = (ushort)First.TcpAt, ChecksumOffset = 16, HeaderLength = (ushort)First.HeaderLength,
+            SegmentSize = 3,
         }, frame.Offload);
     }
 
@@ -47,7 +53,7 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
     [InlineData(45, BufferPool.MaxCapacity)]
     public void A_super_frame_is_in_a_buffer_of_its_size(int segments, int capacity)
     {
-        var made = SegmentFrame.Chance(new Random(segments), segments * (segments == 2 ? 900 : 1448), 1 + segments * (segments == 2 ? 900 : 1448));
+        var made = SegmentFrame.Chance(new Random(segments), segments * (segments == 2 ? 900 : 1448), 1 + segments * (segments == 2 ? 900 : 1448), isV6);
         Device.DeliverAll(made.ToSegments(made.Payload.Length / segments));
         using var frames = Read();
         Assert.Equal(capacity, Assert.Single(frames.List).Capacity);
@@ -57,7 +63,7 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
     [Fact]
     public void The_links_padding_is_no_part_of_a_super_frame()
     {
-        var one = new SegmentFrame { Payload = [1], Options = [] };
+        var one = First with { Payload = [1], Options = [] };
         Device.DeliverAll([[.. one.ToBytes(), .. new byte[5]], [.. (one with { Sequence = 2, Payload = [2] }).ToBytes(), .. new byte[5]]]);
         using var frames = Read();
         Assert.Equal((one with { Payload = [1, 2] }).ToBytes(partial: true), SegmentFrame.BytesOf(Assert.Single(frames.List)));
@@ -67,7 +73,7 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
     public static TheoryData<string> Differences =>
     [
         "sequence behind", "sequence ahead", "acknowledgment", "window", "options", "no options", "reserved bits", "urgent pointer", "traffic class", "congestion mark", "hop limit",
-        "fragments allowed", "Ethernet addresses", "larger payload", "no payload", "SYN", "FIN", "RST", "URG", "ECE", "CWR", "no ACK",
+        "fragments allowed or flow label", "Ethernet addresses", "larger payload", "no payload", "SYN", "FIN", "RST", "URG", "ECE", "CWR", "no ACK",
     ];
 
     [Theory]
@@ -87,7 +93,7 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
             "traffic class" => Second with { TrafficClass = 8 },
             "congestion mark" => Second with { TrafficClass = 3 },
             "hop limit" => Second with { HopLimit = 63 },
-            "fragments allowed" => Second with { FragmentField = 0 },
+            "fragments allowed or flow label" => Second with { FragmentField = 0, FlowLabel = 0x12346 },
             "Ethernet addresses" => Second with { Macs = "ffffffffffff020000000001" },
             "larger payload" => Second with { Payload = [4, 5, 6, 7] },
             "no payload" => Second with { Payload = [] },
@@ -104,7 +110,7 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
 
     /// <summary>What makes a frame unreadable as a segment of a flow.</summary>
     public static TheoryData<string> Oddities =>
-        ["IP options", "a fragment", "the last fragment", "TCP checksum", "IP checksum", "data offset too small", "data offset too large", "IP length too small", "IP length too large"];
+        ["IP options", "a fragment", "the last fragment", "TCP checksum", "IP checksum or an authentication header", "data offset too small", "data offset too large", "IP length too small", "IP length too large"];
 
     [Theory]
     [MemberData(nameof(Oddities))]
@@ -112,15 +118,17 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
     {
         var odd = what switch
         {
-            "IP options" => (Second with { IpOptions = [1, 1, 1, 0] }).ToBytes(),
-            "a fragment" => (Second with { FragmentField = 0x2000 }).ToBytes(),
-            "the last fragment" => (Second with { FragmentField = 1 }).ToBytes(),
+            "IP options" => WithOptions(Second).ToBytes(),
+            "a fragment" => Fragment(0, more: true).ToBytes(),
+            "the last fragment" => Fragment(1, more: false).ToBytes(),
             "TCP checksum" => Changed(Second.ToBytes(), ^1, 1),
-            "IP checksum" => Changed(Second.ToBytes(), 24, 1),
-            "data offset too small" => Build.Altered(Changed(Second.ToBytes(), 46, 0x80 ^ 0x40), _ => { }),
-            "data offset too large" => Build.Altered(Changed(Second.ToBytes(), 46, 0x80 ^ 0xF0), _ => { }),
-            "IP length too small" => Build.Altered(Second.ToBytes(), ip => BinaryPrimitives.WriteUInt16BigEndian(ip.AsSpan(2), 39)),
-            _ => Build.Altered(Second.ToBytes(), ip => ip[3]++),
+            "IP checksum or an authentication header" => isV6
+                ? (Second with { FirstExtension = 51, Extensions = [6, 4, .. new byte[22]] }).ToBytes()
+                : Changed(Second.ToBytes(), 24, 1),
+            "data offset too small" => Changed(Second.ToBytes(), First.TcpAt + 12, 0x80 ^ 0x40),
+            "data offset too large" => Changed(Second.ToBytes(), First.TcpAt + 12, 0x80 ^ 0xF0),
+            "IP length too small" => WithLength(Second.ToBytes(), 39),
+            _ => WithLength(Second.ToBytes(), 20 + 32 + 3 + 1),
         };
         var third = Second with { Sequence = 7, Payload = [7, 8, 9] };
         var fourth = Second with { Sequence = 10, Payload = [10, 11, 12] };
@@ -177,7 +185,7 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
         var next = First with { Sequence = 4 + (uint)length };
         Device.DeliverAll([First.ToBytes(), ending.ToBytes(), next.ToBytes(), (next with { Sequence = next.Sequence + 3 }).ToBytes()]);
         using var frames = Read();
-        Assert.Equal([66 + 3 + length, 66 + 6], frames.List.Select(frame => frame.TotalLength));
+        Assert.Equal([First.HeaderLength + 3 + length, First.HeaderLength + 6], frames.List.Select(frame => frame.TotalLength));
     }
 
     [Fact]
@@ -193,11 +201,11 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
     [InlineData(100, 65_400)]
     public void A_super_frame_is_no_longer_than_a_packet_can_be(int segment, int longest)
     {
-        var made = SegmentFrame.Chance(new Random(segment), 70_000, 70_001) with { Options = SegmentFrame.Timestamp };
+        var made = SegmentFrame.Chance(new Random(segment), 70_000, 70_001, isV6) with { Options = SegmentFrame.Timestamp };
         Device.DeliverAll(made.ToSegments(segment));
         using var frames = Read(capacity: 1000);
-        Assert.Equal([66 + longest, 66 + 70_000 - longest], frames.List.Select(frame => frame.TotalLength));
-        Assert.Equal(made.Payload, frames.List.SelectMany(frame => frame.Span[66..].ToArray()));
+        Assert.Equal([made.HeaderLength + longest, made.HeaderLength + 70_000 - longest], frames.List.Select(frame => frame.TotalLength));
+        Assert.Equal(made.Payload, frames.List.SelectMany(frame => frame.Span[made.HeaderLength..].ToArray()));
     }
 
     [Fact]
@@ -208,7 +216,7 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
         {
             // More flows than are looked at side by side, with segments that stand alone in between.
             var seen = new Dictionary<int, int>();
-            var flows = Enumerable.Range(0, random.Next(1, 13)).Select(i => SegmentFrame.Chance(random, 1, 2000) with { SourcePort = (ushort)i }).ToArray();
+            var flows = Enumerable.Range(0, random.Next(1, 13)).Select(i => SegmentFrame.Chance(random, 1, 2000, isV6) with { SourcePort = (ushort)i }).ToArray();
             var queues = flows.Select(flow => new Queue<byte[]>(flow.ToSegments(100))).ToArray();
             var given = new List<byte[]>();
             while (queues.Any(queue => queue.Count > 0))
@@ -234,10 +242,10 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
                     continue;
                 }
 
-                var flow = BinaryPrimitives.ReadUInt16BigEndian(frame.Span[SegmentFrame.TcpAt..]);
+                var flow = BinaryPrimitives.ReadUInt16BigEndian(frame.Span[First.TcpAt..]);
                 var made = flows[flow];
                 var bytes = SegmentFrame.BytesOf(frame);
-                var at = (int)(BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(SegmentFrame.TcpAt + 4)) - made.Sequence);
+                var at = (int)(BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(First.TcpAt + 4)) - made.Sequence);
                 var payload = bytes[made.HeaderLength..];
                 // In its place, and nothing before it is missing.
                 Assert.Equal(seen.GetValueOrDefault(flow), at);
@@ -270,7 +278,8 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
         byte[][] foreign =
         [
             Build.Udp(1000, 80, [1, 2, 3]), Build.Ethernet(EtherType.Arp, new byte[46]), new byte[10], Build.Ethernet(EtherType.Ipv6, [0x45, .. First.ToBytes()[15..]]),
-            Build.Ethernet(EtherType.Ipv4, [0x65, .. First.ToBytes()[15..]]),
+            Build.Ethernet(EtherType.Ipv4, [0x65, .. First.ToBytes()[15..]]), Build.Ethernet(EtherType.Ipv6, [0x60, 0, 0, 0, 0, 0, 6, .. new byte[32]]),
+            (First with { IsV6 = true, FirstExtension = 17 }).ToBytes(), (First with { IsV6 = true, FirstExtension = 44, Extensions = [17, 0, 0, 1, 0, 0, 0, 1] }).ToBytes(),
         ];
         Device.DeliverAll([First.ToBytes(), .. foreign, Second.ToBytes()]);
         using var frames = Read();
@@ -279,20 +288,43 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
     }
 
     [Fact]
+    public void Flows_of_both_families_are_merged_side_by_side_also_with_the_same_bytes_for_addresses()
+    {
+        // The eight bytes of the addresses of IPv4 are the first ones of those of IPv6; the others are zero.
+        byte[] Alike(SegmentFrame segment)
+        {
+            var frame = segment.ToBytes();
+            if (!segment.IsV6)
+                return frame;
+            (First with { IsV6 = false }).ToBytes().AsSpan(26, 8).CopyTo(frame.AsSpan(22));
+            frame.AsSpan(30, 24).Clear();
+            Tampering.Repair(frame);
+            return frame;
+        }
+
+        var (other, next) = (First with { IsV6 = !isV6 }, Second with { IsV6 = !isV6 });
+        Device.DeliverAll([Alike(First), Alike(other), Alike(Second), Alike(next), Alike(First with { Sequence = 7 }), Alike(other with { Sequence = 7 })]);
+        using var frames = Read();
+        byte[] payload = [1, 2, 3, 4, 5, 6, 1, 2, 3];
+        Assert.Equal([First.Segmentation, other.Segmentation], frames.List.Select(frame => frame.Offload.Segmentation));
+        Assert.All(frames.List, frame => Assert.Equal(payload, frame.Span[frame.Offload.HeaderLength..]));
+    }
+
+    [Fact]
     public void Raw_IP_packets_are_merged_too()
     {
         using var device = new MemoryWire { Medium = Medium.Ip };
         using var wire = Over(device);
-        device.DeliverAll([First.ToBytes()[14..], Second.ToBytes()[14..], [0x60, .. new byte[60]]]);
+        device.DeliverAll([First.ToBytes()[14..], Second.ToBytes()[14..], [0x60, 0, 0, 0, 0, 0, 17, .. new byte[60]]]);
         using var frames = Read(wire);
-        Assert.Equal([[0x60, .. new byte[60]], (First with { Payload = [1, 2, 3, 4, 5, 6] }).ToBytes(partial: true)[14..]], frames.List.Select(SegmentFrame.BytesOf));
-        Assert.Equal((20, 52), (frames.List[1].Offload.ChecksumStart, frames.List[1].Offload.HeaderLength));
+        Assert.Equal([[0x60, 0, 0, 0, 0, 0, 17, .. new byte[60]], (First with { Payload = [1, 2, 3, 4, 5, 6] }).ToBytes(partial: true)[14..]], frames.List.Select(SegmentFrame.BytesOf));
+        Assert.Equal((20 + Longer, 52 + Longer), (frames.List[1].Offload.ChecksumStart, frames.List[1].Offload.HeaderLength));
     }
 
     [Fact]
     public void A_read_that_was_merged_says_that_there_is_more_and_nothing_waits_for_the_next()
     {
-        var made = new SegmentFrame { Payload = new byte[50] };
+        var made = First with { Payload = new byte[50] };
         Device.DeliverAll(made.ToSegments(10));
         var frames = new PacketBuffer[4];
         Assert.Equal(1, Wire.Read(Pool, frames, out var more));
@@ -308,7 +340,7 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
     public void Merging_allocates_nothing()
     {
         var pool = new BufferPool();
-        var segments = SegmentFrame.Chance(new Random(1), 90_000, 90_001).ToSegments(1448);
+        var segments = SegmentFrame.Chance(new Random(1), 90_000, 90_001, isV6).ToSegments(1448);
         segments.Insert(20, Stranger);
         var frames = new PacketBuffer[64];
         Device.Reads.EnsureCapacity(1000);
@@ -325,7 +357,25 @@ public abstract class CoalescingSpec(bool inPlace) : SoftwareOffloadSetup(inPlac
         }
     }
 
-    private static int PortOf(PacketBuffer frame) => BinaryPrimitives.ReadUInt16BigEndian(frame.Span[SegmentFrame.TcpAt..]);
+    private int PortOf(PacketBuffer frame) => BinaryPrimitives.ReadUInt16BigEndian(frame.Span[First.TcpAt..]);
+
+    /// <summary>Options of IPv4, or a hop-by-hop options header.</summary>
+    private SegmentFrame WithOptions(SegmentFrame segment) => isV6
+        ? segment with { FirstExtension = 0, Extensions = [6, 0, 1, 4, 0, 0, 0, 0] }
+        : segment with { IpOptions = [1, 1, 1, 0] };
+
+    private SegmentFrame Fragment(byte offset, bool more) => isV6
+        ? Second with { FirstExtension = 44, Extensions = [6, 0, 0, (byte)(offset * 8 | (more ? 1 : 0)), 0, 0, 0, 1] }
+        : Second with { FragmentField = (ushort)(offset | (more ? 0x2000 : 0)) };
+
+    /// <param name="length">Of the IPv4 packet; that over IPv6 has 20 bytes more.</param>
+    private byte[] WithLength(byte[] frame, int length)
+    {
+        if (!isV6)
+            return Build.Altered(frame, ip => BinaryPrimitives.WriteUInt16BigEndian(ip.AsSpan(2), (ushort)length));
+        BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(18), (ushort)(length - 20));
+        return frame;
+    }
 
     private static byte[] Changed(byte[] frame, Index at, byte bits)
     {

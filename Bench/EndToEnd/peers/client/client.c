@@ -18,7 +18,9 @@
 
 enum { CHUNK = 128 << 10, MOST_SAMPLES = 1 << 20, MOST_CONNECTIONS = 10000 };
 
-static struct sockaddr_in target;
+/* Of either family: the port is at the same place in both. */
+static struct sockaddr_in6 target;
+static socklen_t target_length;
 static double seconds;
 
 static double now(void)
@@ -36,7 +38,7 @@ static void fail(const char *what)
 
 static int open_socket(int flags)
 {
-    int one = 1, s = socket(AF_INET, SOCK_STREAM | flags, 0);
+    int one = 1, s = socket(target.sin6_family, SOCK_STREAM | flags, 0);
     if (s < 0)
         fail("socket");
     if (setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one))
@@ -46,11 +48,11 @@ static int open_socket(int flags)
 
 static int connect_to(int port)
 {
-    struct sockaddr_in address = target;
+    struct sockaddr_in6 address = target;
     struct timeval patience = { 20, 0 };
     int s = open_socket(0);
-    address.sin_port = htons(port);
-    if (connect(s, (struct sockaddr *)&address, sizeof address))
+    address.sin6_port = htons(port);
+    if (connect(s, (struct sockaddr *)&address, target_length))
         fail("connect");
     setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
@@ -164,17 +166,17 @@ static void parallel(int port, int count)
 {
     struct rlimit files = { 65536, 65536 };
     struct epoll_event event, events[256];
-    struct sockaddr_in address = target;
+    struct sockaddr_in6 address = target;
     uint64_t *bytes = calloc(count, sizeof *bytes), total = 0, least;
     int *sockets = calloc(count, sizeof *sockets);
     int poller = epoll_create1(0), i, open = 0;
     char *buffer = malloc(CHUNK);
     double start = now(), time;
     setrlimit(RLIMIT_NOFILE, &files);
-    address.sin_port = htons(port);
+    address.sin6_port = htons(port);
     for (i = 0; i < count; i++) {
         sockets[i] = open_socket(SOCK_NONBLOCK);
-        if (connect(sockets[i], (struct sockaddr *)&address, sizeof address) && errno != EINPROGRESS)
+        if (connect(sockets[i], (struct sockaddr *)&address, target_length) && errno != EINPROGRESS)
             fail("connect");
         event.events = EPOLLOUT;
         event.data.u32 = i;
@@ -231,8 +233,9 @@ int main(int count, char **arguments)
             stderr);
         return 2;
     }
-    target.sin_family = AF_INET;
-    if (inet_pton(AF_INET, arguments[2], &target.sin_addr) != 1)
+    target.sin6_family = strchr(arguments[2], ':') ? AF_INET6 : AF_INET;
+    target_length = target.sin6_family == AF_INET6 ? sizeof target : sizeof(struct sockaddr_in);
+    if (inet_pton(target.sin6_family, arguments[2], target.sin6_family == AF_INET6 ? (void *)&target.sin6_addr : &((struct sockaddr_in *)&target)->sin_addr) != 1)
         fail("address");
     seconds = atof(arguments[3]);
     flow.port = atoi(arguments[4]);

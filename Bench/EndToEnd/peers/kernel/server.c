@@ -22,12 +22,13 @@ static void watch(int operation, int s, int port, uint32_t events)
     epoll_ctl(poller, operation, s, &event);
 }
 
-static void listen_on(int port)
+static void listen_on(int family, int port)
 {
-    struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
-    int one = 1, s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    /* The port is at the same place in both. */
+    struct sockaddr_in6 any = { .sin6_family = family, .sin6_port = htons(port) };
+    int one = 1, s = socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0);
     setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(s, (struct sockaddr *)&any, sizeof any) || listen(s, 4096)) {
+    if (bind(s, (struct sockaddr *)&any, family == AF_INET6 ? sizeof any : sizeof(struct sockaddr_in)) || listen(s, 4096)) {
         perror("listen");
         exit(1);
     }
@@ -69,16 +70,17 @@ static int serve(int s, int port, uint32_t events)
     return 1;
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
+    int family = count > 1 && atoi(arguments[1]) == 6 ? AF_INET6 : AF_INET;
     struct epoll_event events[256];
     struct rlimit files = { 65536, 65536 };
     signal(SIGPIPE, SIG_IGN);
     setrlimit(RLIMIT_NOFILE, &files);
     poller = epoll_create1(0);
-    listen_on(ECHO);
-    listen_on(DISCARD);
-    listen_on(SOURCE);
+    listen_on(family, ECHO);
+    listen_on(family, DISCARD);
+    listen_on(family, SOURCE);
     for (;;) {
         int ready = epoll_wait(poller, events, 256, -1), i;
         for (i = 0; i < ready; i++) {
