@@ -90,6 +90,8 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         var guests = Watched(GuestsActor.Props(new GuestsContext(_context, _sockets)), "guests", _context.Home);
         _names = Watched(NamesActor.Props(new NamesContext(_sockets[0], _settings.Dns, _context.Resolver, _context.Clock, _context.Secret)), "names", _context.Home);
         _front.UnionWith([guests, _names]);
+        foreach (var named in _settings.WireNames)
+            named.Tell(_names);
         var bounds = Allowed(_settings).Link;
         if (_context.HostPorts.Count > 0 || _settings.Expose.Count > 0)
             StartProxy();
@@ -179,6 +181,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
                 Fail($"The {gone.ActorRef.Path.Name} actor has stopped.");
         });
         Receive<StopDriver>(_ => Stop());
+        Receive<AdvertisedNames>(said => _names.Tell(LeasedNamesGone.Or($"{said.Interface}, routers", said.Servers, said.Domains)));
         Receive<AddGuest>(add => Context.Child("guests").Forward(add));
         Receive<PublishPort>(publish => Context.Child("guests").Forward(publish));
         Receive<InterfaceCommand>(command => _waiting.Add(command, Sender));

@@ -25,6 +25,15 @@ internal sealed record SettingsChange(IActorRef Asker, Reconfigure Request, Driv
     /// <summary>Gives the driver's resolver its settings, if they are others.</summary>
     public void UseNames(IActorRef names)
     {
+        if (string.Join('\n', Wanted.WireNames) != string.Join('\n', Before.WireNames))
+        {
+            foreach (var gone in Before.WireNames)
+                (gone with { Servers = [], SearchDomains = [] }).Tell(names);
+            foreach (var named in Wanted.WireNames)
+                named.Tell(names);
+            Done.Add("name servers of wires changed");
+        }
+
         if (Wanted.Dns.ToString() == Before.Dns.ToString())
             return;
         names.Tell(new UseNames(Wanted.Dns));
@@ -50,6 +59,7 @@ internal sealed record SettingsChange(IActorRef Asker, Reconfigure Request, Driv
             Expose = settled.Proxy.Settings.Expose,
             Proxy = Wanted.Proxy,
             Dns = Wanted.Dns,
+            WireNames = Wanted.WireNames,
         };
     }
 }

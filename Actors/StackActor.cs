@@ -194,6 +194,9 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
             _log.Error("The address {Address} is not used on {Interface}: another station has it{Holder}", duplicate.Address, duplicate.Interface,
                 duplicate.Holder == default ? "" : $", {duplicate.Holder}");
         }
+
+        if (_stack.Options.Shard is null or { Index: 0 })
+            _wires.TellNames(Context.Parent);
     }
 
     private void Output(Instant now)

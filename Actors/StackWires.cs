@@ -43,6 +43,18 @@ internal sealed class StackWires
     /// <summary>Received frames for which there was no room.</summary>
     public long Dropped => _droppedBefore + _all.Sum(static wire => wire.Dropped);
 
+    /// <summary>Tells of name servers that routers have named since the last call.</summary>
+    public void TellNames(IActorRef driver)
+    {
+        foreach (var wire in _all)
+        {
+            if (wire.Interface.NamesVersion == wire.NamesTold)
+                continue;
+            wire.NamesTold = wire.Interface.NamesVersion;
+            driver.Tell(new AdvertisedNames(wire.Interface.Options.Name, [.. wire.Interface.NameServers], [.. wire.Interface.SearchDomains]));
+        }
+    }
+
     /// <returns>False: the message belongs to another conversation.</returns>
     public bool Handle(object message, IActorRef sender)
     {

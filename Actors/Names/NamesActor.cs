@@ -11,16 +11,22 @@ namespace Tapwire.Actors.Names;
 /// <param name="Status">Null: the driver has no name servers and no names of its own.</param>
 internal sealed record NamesReport(NamesStatus? Status);
 
-/// <summary>What a lease says of names.</summary>
+/// <summary>What a lease, a router or a wire's own configuration says of names.</summary>
 /// <param name="Domains">In which short names are looked for.</param>
 internal sealed record LeasedServers(IReadOnlyList<IpAddress> Servers, IReadOnlyList<string> Domains);
 
-/// <summary>DhcpActor → NamesActor: an interface's lease has these name servers. No answer.</summary>
-/// <param name="Lease">Null: the interface has no lease now, but will have.</param>
-internal sealed record LeasedNames(string Interface, LeasedServers? Lease);
+/// <summary>DhcpActor, DriverActor → NamesActor: an interface has been given these name servers. No answer.</summary>
+/// <param name="Source">The interface, and by whom.</param>
+/// <param name="Lease">Null: it has none now, but will have.</param>
+internal sealed record LeasedNames(string Source, LeasedServers? Lease);
 
-/// <summary>DriverActor → NamesActor: the interface has no DHCP client any more. No answer.</summary>
-internal sealed record LeasedNamesGone(string Interface);
+/// <summary>DriverActor → NamesActor: the source names none any more. No answer.</summary>
+internal sealed record LeasedNamesGone(string Source)
+{
+    /// <summary>The message that says what a router or a wire's own configuration names now.</summary>
+    public static object Or(string source, IReadOnlyList<IpAddress> servers, IReadOnlyList<string> domains) =>
+        servers.Count + domains.Count == 0 ? new LeasedNamesGone(source) : new LeasedNames(source, new LeasedServers(servers, domains));
+}
 
 /// <summary>What a driver's look-ups of names work with.</summary>
 /// <param name="Sockets">The stack that has the sockets.</param>
@@ -54,12 +60,12 @@ internal sealed class NamesActor : ReceiveActor
         });
         Receive<LeasedNames>(leased =>
         {
-            _leased[leased.Interface] = leased.Lease;
+            _leased[leased.Source] = leased.Lease;
             Use();
         });
         Receive<LeasedNamesGone>(gone =>
         {
-            _leased.Remove(gone.Interface);
+            _leased.Remove(gone.Source);
             Use();
         });
         Receive<GetStatus>(status =>

@@ -1,3 +1,5 @@
+using Akka.Actor;
+using Tapwire.Actors.Names;
 using Tapwire.Messages;
 using Tapwire.Stack.Ip;
 using Tapwire.Wires;
@@ -8,7 +10,14 @@ namespace Tapwire.Actors.Settings;
 /// <param name="Interface">The interface that leads to them.</param>
 /// <param name="Servers">Of both families, in the configuration's order.</param>
 /// <param name="SearchDomains">Domains that are looked up there.</param>
-public sealed record WireNames(string Interface, IReadOnlyList<IpAddress> Servers, IReadOnlyList<string> SearchDomains);
+public sealed record WireNames(string Interface, IReadOnlyList<IpAddress> Servers, IReadOnlyList<string> SearchDomains)
+{
+    /// <summary>Gives them to whom names are asked of.</summary>
+    internal void Tell(IActorRef names) => names.Tell(LeasedNamesGone.Or($"{Interface}, its configuration", Servers, SearchDomains));
+
+    /// <summary>As text, for comparison.</summary>
+    public override string ToString() => $"{Interface}: {string.Join(", ", Servers)}; {string.Join(", ", SearchDomains)}";
+}
 
 /// <summary>
 /// Completes settings from the configurations that wires name (<see cref="WireKind.PlanOf"/>): addresses where the settings have none, and routes beside those of the settings.
