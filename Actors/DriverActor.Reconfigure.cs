@@ -114,7 +114,6 @@ public sealed partial class DriverActor
         var going = new List<InterfaceTaps>();
         foreach (var old in _settings.Interfaces.Where(old => !wanted.Interfaces.Any(kept => kept.Name == old.Name && kept.Fixed == old.Fixed)))
             going.Add(RetireTaps(old.Name));
-
         change.Interfaces = [.. _settings.Interfaces.Where(kept => !going.Exists(gone => gone.Name == kept.Name))];
         InterfaceChanges.RemoveAsync([.. _stacks], going).PipeTo(Self);
         Become(() => Changing(change, static _ => { }, () => Receive<InterfacesRemoved>(removed =>
@@ -169,7 +168,6 @@ public sealed partial class DriverActor
             Gateway = main.Gateway,
             Routes = main.Routes,
             Interfaces = [.. settled.Interfaces.Skip(1)],
-            WireNames = wanted.WireNames,
             Link = settled.LinkIsDone ? wanted.Link : _settings.Link,
             Socks = settled.Proxy.Settings.Socks,
             Forward = settled.Proxy.Settings.Forward,

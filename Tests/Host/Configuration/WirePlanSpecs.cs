@@ -12,9 +12,11 @@ public sealed class WirePlanSpecs : IDisposable
     private const string Private = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
     private const string Peer = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
 
-    private readonly string _path = Path.Combine(Path.GetTempPath(), $"office-{Guid.NewGuid():N}.conf");
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("tapwire-plan-");
 
-    public void Dispose() => File.Delete(_path);
+    private string FilePath => Path.Combine(_directory.FullName, "office.conf");
+
+    public void Dispose() => _directory.Delete(recursive: true);
 
     [Fact]
     public void Addresses_and_routes_come_from_the_file()
@@ -25,7 +27,7 @@ public sealed class WirePlanSpecs : IDisposable
         Assert.Null(settings.Gateway);
         Assert.Empty(notes);
         var names = Assert.Single(settings.WireNames);
-        Assert.Equal((Path.GetFileNameWithoutExtension(_path), "10.8.0.1", "office.example"), (names.Interface, $"{names.Servers[0]}", names.SearchDomains[0]));
+        Assert.Equal(("office", "10.8.0.1", "office.example"), (names.Interface, $"{names.Servers[0]}", names.SearchDomains[0]));
         SettingsCheck.Check(settings);
     }
 
@@ -49,7 +51,7 @@ public sealed class WirePlanSpecs : IDisposable
         }
 
         Assert.Equal(["10.8.0.2/24"], settings.Addresses.Select(static each => $"{each}"));
-        Assert.Equal([$"wg:{_path}: the address fd00::2/64 is left out: the stack has IPv4 only.", $"wg:{_path}: the network ::/0 is left out: the stack has IPv4 only."], notes);
+        Assert.Equal([$"wg:{FilePath}: the address fd00::2/64 is left out: the stack has IPv4 only.", $"wg:{FilePath}: the network ::/0 is left out: the stack has IPv4 only."], notes);
     }
 
     [Theory]
@@ -70,9 +72,9 @@ public sealed class WirePlanSpecs : IDisposable
 
     private DriverSettings Complete(string own, string peer, out IReadOnlyList<string> notes, Func<DriverSettings, DriverSettings>? change = null)
     {
-        File.WriteAllText(_path, $"[Interface]\nPrivateKey = {Private}\n{own}\n[Peer]\nPublicKey = {Peer}\n{peer}\n");
-        Libc.chmod(_path, 0x180);
-        var settings = HostConfiguration.Load(null).Settings with { Wire = WireSpec.Parse($"wg:{_path}")! };
+        File.WriteAllText(FilePath, $"[Interface]\nPrivateKey = {Private}\n{own}\n[Peer]\nPublicKey = {Peer}\n{peer}\n");
+        Libc.chmod(FilePath, 0x180);
+        var settings = HostConfiguration.Load(null).Settings with { Wire = WireSpec.Parse($"wg:{FilePath}")! };
         return WirePlans.Complete(change is null ? settings : change(settings), out notes);
     }
 }
