@@ -32,6 +32,10 @@ public sealed partial class DriverActor
                 case InterfaceGoes goes:
                     CarryOut(goes);
                     break;
+                case LeaseChanges lease:
+                    LeaseQuestions.ApplyAsync(lease, _settings.AllInterfaces.FirstOrDefault(each => each.Name == lease.Interface), [.. _stacks]).PipeTo(Self);
+                    BecomeCommanding(static _ => { });
+                    break;
                 default:
                     CarryOut(InterfaceCommands.Plan(command, _settings));
                     break;
@@ -60,6 +64,8 @@ public sealed partial class DriverActor
         {
             if (answer.Error != 0)
                 EndTaps(added.Name);
+            else
+                _leases.Start([added], _stacks[0], _names);
             Finish(answer, added.Name, _settings with { Interfaces = [.. _settings.Interfaces, added] }, $"interface {added.Name} added");
         });
     }
@@ -118,7 +124,7 @@ public sealed partial class DriverActor
     private InterfaceTaps RetireTaps(string name)
     {
         var taps = _interfaces.Take(name);
-        _retired.UnionWith(taps);
+        _retired.UnionWith([.. taps, .. _leases.Retire(name, _names)]);
         return new InterfaceTaps(name, taps);
     }
 }

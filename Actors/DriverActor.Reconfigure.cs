@@ -146,7 +146,9 @@ public sealed partial class DriverActor
             foreach (var refused in added.Refused)
                 EndTaps(refused.Name);
 
-            change.Interfaces = [.. change.Interfaces, .. coming.Select(static each => each.Settings).Except(added.Refused)];
+            var come = coming.Select(static each => each.Settings).Except(added.Refused).ToList();
+            _leases.Start(come, _stacks[0], _names);
+            change.Interfaces = [.. change.Interfaces, .. come];
             AskOthers(change);
         })));
     }
@@ -159,22 +161,10 @@ public sealed partial class DriverActor
 
     private void Finish(SettingsChange change, ChangeSettled settled)
     {
-        var wanted = change.Wanted;
         change.Take(settled.Outcome);
-        var main = settled.Interfaces[0];
-        _settings = _settings with
-        {
-            Serve = [.. wanted.Serve.Where(_listeners.ContainsKey)],
-            Addresses = main.Addresses,
-            Gateway = main.Gateway,
-            Routes = main.Routes,
-            Interfaces = [.. settled.Interfaces.Skip(1)],
-            Link = settled.LinkIsDone ? wanted.Link : _settings.Link,
-            Socks = settled.Proxy.Settings.Socks,
-            Forward = settled.Proxy.Settings.Forward,
-            Expose = settled.Proxy.Settings.Expose,
-            Proxy = wanted.Proxy,
-        };
+        change.UseNames(_names);
+        _settings = change.Applied(_settings, settled, _listeners.ContainsKey);
+        _interfaces.Reread();
         change.Asker.Tell(new Reconfigured(_settings, change.Done, change.Problems) { Before = change.Before });
         Become(Starting);
         _waiting.GoOn();

@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Guests;
 using Tapwire.Actors.Link;
+using Tapwire.Actors.Names;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Services;
 using Tapwire.Actors.Settings;
@@ -34,9 +35,11 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     private readonly HashSet<IActorRef> _retired = [];
     private readonly HashSet<IActorRef> _front = [];
     private readonly DriverInterfaces _interfaces;
+    private readonly DriverLeases _leases;
     private readonly List<IActorRef> _stacks = [];
     private SocketContext[] _sockets = [];
     private DriverSettings _settings;
+    private IActorRef _names = ActorRefs.Nobody;
     private IActorRef _link = ActorRefs.Nobody;
     private IActorRef _proxy = ActorRefs.Nobody;
     private bool _asked;
@@ -54,6 +57,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         _settings = context.Settings;
         _engines = engines;
         _interfaces = new DriverInterfaces(context, Watched);
+        _leases = new DriverLeases(context, Watched);
         _commands = new InterfaceCommands(context.Settings);
         Starting();
     }
@@ -84,18 +88,22 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
 
         _sockets = DriverSockets.Of(_context, _engines, _stacks);
         var guests = Watched(GuestsActor.Props(new GuestsContext(_context, _sockets)), "guests", _context.Home);
-        _front.Add(guests);
+        _names = Watched(NamesActor.Props(new NamesContext(_sockets[0], _settings.Dns, _context.Resolver, _context.Clock, _context.Secret)), "names", _context.Home);
+        _front.UnionWith([guests, _names]);
+        foreach (var named in _settings.WireNames)
+            named.Tell(_names);
         var bounds = Allowed(_settings).Link;
         if (_context.HostPorts.Count > 0 || _settings.Expose.Count > 0)
             StartProxy();
         if (_context.Link is { } link)
         {
-            _link = Watched(LinkActor.Props(new LinkContext(link, _sockets, bounds.MaxSessions, bounds.MaxSockets, guests)), "link", _context.Home);
+            _link = Watched(LinkActor.Props(new LinkContext(link, _sockets, bounds.MaxSessions, bounds.MaxSockets, guests, _names)), "link", _context.Home);
             _front.Add(_link);
         }
 
         foreach (var service in _settings.Serve)
             StartService(service);
+        _leases.Start(_settings.AllInterfaces, _stacks[0], _names);
         AnswerWhenReady();
     }
 
@@ -111,8 +119,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     private void StartProxy()
     {
         _proxyIsOpen = false;
-        var resolver = Watched(_context.Resolver, "resolver", _context.Home);
-        _proxy = Watched(ProxyActor.Props(new ProxyContext(_sockets[0], resolver, Allowed(_settings), new RefusalLog(Context.System.Scheduler)), _context.HostPorts), "proxy", _context.Home);
+        _proxy = Watched(ProxyActor.Props(new ProxyContext(_sockets[0], _names, Allowed(_settings), new RefusalLog(Context.System.Scheduler)), _context.HostPorts), "proxy", _context.Home);
         _front.Add(_proxy);
     }
 
@@ -166,7 +173,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// <summary>Registers the handlers that all states before the stop share.</summary>
     private void ReceiveAlways()
     {
-        Receive<GetStatus>(_ => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, _link, _proxy, Context.Child("guests")).PipeTo(Sender, Self));
+        Receive<GetStatus>(_ => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, new DriverParts(_link, _proxy, Context.Child("guests"), _names, _leases.All)).PipeTo(Sender, Self));
         Receive<Terminated>(gone =>
         {
             Forget(gone.ActorRef);
@@ -174,6 +181,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
                 Fail($"The {gone.ActorRef.Path.Name} actor has stopped.");
         });
         Receive<StopDriver>(_ => Stop());
+        Receive<AdvertisedNames>(said => _names.Tell(LeasedNamesGone.Or($"{said.Interface}, routers", said.Servers, said.Domains)));
         Receive<AddGuest>(add => Context.Child("guests").Forward(add));
         Receive<PublishPort>(publish => Context.Child("guests").Forward(publish));
         Receive<InterfaceCommand>(command => _waiting.Add(command, Sender));
@@ -207,11 +215,8 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         _stopBegan = _context.Clock.GetTimestamp();
         _waiting.Refuse();
         TellFront();
-        AwaitEnds(() => _front.Count == 0, StopStack, () => Receive<PatienceIsOver>(_ => TellFront()));
-        if (_front.Count == 0)
-            StopStack();
-        else
-            Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, _settings.ShutdownTimeout);
+        Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, _settings.ShutdownTimeout);
+        AwaitEnds(() => _front.Count == 0, StopLeases, () => Receive<PatienceIsOver>(_ => TellFront()));
     }
 
     private void TellFront()
@@ -223,28 +228,38 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// <summary>One step of the stop: waits until actors have ended, then goes on to the next step.</summary>
     /// <param name="have">True when all of them have ended.</param>
     /// <param name="more">Registers further handlers for this step.</param>
-    private void AwaitEnds(Func<bool> have, Action next, Action? more = null) => Become(() =>
+    private void AwaitEnds(Func<bool> have, Action next, Action? more = null)
     {
-        Receive<Terminated>(gone =>
+        if (have())
         {
-            Forget(gone.ActorRef);
-            if (have())
-                next();
+            next();
+            return;
+        }
+
+        Become(() =>
+        {
+            Receive<Terminated>(gone =>
+            {
+                Forget(gone.ActorRef);
+                if (have())
+                    next();
+            });
+            more?.Invoke();
+            AnswerLateAskers();
         });
-        more?.Invoke();
-        AnswerLateAskers();
-    });
+    }
+
+    /// <summary>Leases go when no application needs them any more, and while the stacks can still send that they are given back.</summary>
+    private void StopLeases()
+    {
+        _leases.Stop();
+        AwaitEnds(() => _leases.IsEmpty, StopStack);
+    }
 
     /// <summary>Stops the stacks, with what applications have left of the shutdown time-out.</summary>
     private void StopStack()
     {
         Timers.Cancel(PatienceIsOver.Instance);
-        if (_stacks.Count == 0)
-        {
-            StopTap();
-            return;
-        }
-
         var left = _settings.ShutdownTimeout - _context.Clock.GetElapsedTime(_stopBegan);
         foreach (var stack in _stacks)
             stack.Tell(new StopStack(left > TimeSpan.Zero ? left : TimeSpan.Zero));
@@ -254,12 +269,6 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// <summary>Ends the taps by a poison pill, which queues behind the stacks' last frames, so that these still go out.</summary>
     private void StopTap()
     {
-        if (_interfaces.IsEmpty)
-        {
-            End();
-            return;
-        }
-
         _interfaces.Stop();
         AwaitEnds(() => _interfaces.IsEmpty, End);
     }
@@ -289,6 +298,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         _front.Remove(gone);
         _stacks.Remove(gone);
         _interfaces.Forget(gone);
+        _leases.Forget(gone);
     }
 
     private void AnswerLateAskers()
@@ -301,13 +311,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         Receive<GetStatus>(_ => Refuse("The driver is stopping."));
         Receive<Reconfigure>(_ => Refuse("The driver is stopping."));
         Receive<InterfaceCommand>(_ => Sender.Tell(WaitingCommands.Stopping));
-        Receive<CommandSettled>(_ => { });
-        Receive<InterfacesRemoved>(_ => { });
-        Receive<InterfacesAdded>(_ => { });
-        Receive<ChangeSettled>(_ => { });
-        Receive<ServiceOpened>(_ => { });
-        Receive<ProxyOpened>(_ => { });
-        Receive<StopDriver>(_ => { });
+        Receive<object>(static late => late is CommandSettled or InterfacesRemoved or InterfacesAdded or ChangeSettled or ServiceOpened or ProxyOpened or StopDriver, static _ => { });
     }
 
     private void Refuse(string reason) => Sender.Tell(new Status.Failure(new InvalidOperationException(reason)));

@@ -70,6 +70,13 @@ internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string,
         return taps;
     }
 
+    /// <summary>Has wires that have a configuration of their own read it again.</summary>
+    public void Reread()
+    {
+        foreach (var tap in _all.SelectMany(static each => each.Taps))
+            tap.Tell(RereadWire.Instance);
+    }
+
     /// <summary>Ends all taps by a poison pill, which queues behind the stacks' last frames, so that these still go out.</summary>
     public void Stop()
     {

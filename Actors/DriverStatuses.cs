@@ -1,9 +1,16 @@
 using Akka.Actor;
+using Tapwire.Actors.Dhcp;
 using Tapwire.Actors.Link;
+using Tapwire.Actors.Names;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 
 namespace Tapwire.Actors;
+
+/// <summary>The actors of a driver beside its stacks and wires.</summary>
+/// <param name="Link">Nobody if there is no link.</param>
+/// <param name="Proxy">Nobody if no port is served.</param>
+internal sealed record DriverParts(IActorRef Link, IActorRef Proxy, IActorRef Guests, IActorRef Names, IReadOnlyCollection<IActorRef> Leases);
 
 /// <summary>Collects a driver's status from its actors.</summary>
 internal static class DriverStatuses
@@ -12,29 +19,29 @@ internal static class DriverStatuses
 
     /// <param name="stacks">The shards' stack actors; at least one.</param>
     /// <param name="taps">The shards' tap actors of each interface.</param>
-    /// <param name="link">Nobody if there is no link.</param>
-    /// <param name="proxy">Nobody if no port is served.</param>
-    /// <param name="guests">The actor that has the guests.</param>
     /// <exception cref="AskTimeoutException">An actor does not answer.</exception>
-    public static async Task<DriverStatus> AskAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceTaps> taps, IActorRef link, IActorRef proxy, IActorRef guests)
+    public static async Task<DriverStatus> AskAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceTaps> taps, DriverParts parts)
     {
         var askedStacks = AskAllAsync<StackStatus>(stacks);
         var askedTaps = Task.WhenAll(taps.Select(static each => WireOfAsync(each)));
-        var askedLink = AskAsync(link, new LinkStatus(0, 0));
-        var askedGuests = AskAsync(guests, new GuestsStatus([]));
-        var ports = await AskAsync(proxy, new ProxyStatus([]));
+        var askedLink = AskAsync(parts.Link, new LinkStatus(0, 0));
+        var askedGuests = AskAsync(parts.Guests, new GuestsStatus([]));
+        var askedNames = AskAsync(parts.Names, new NamesReport(null));
+        var askedLeases = AskAllAsync<DhcpReport>(parts.Leases);
+        var ports = await AskAsync(parts.Proxy, new ProxyStatus([]));
         var stack = StatusTotals.Of(await askedStacks);
         var (sessions, sockets) = await askedLink;
+        var leases = (await askedLeases).ToDictionary(static each => each.Interface, static each => each.Lease);
         // An interface that is added or removed meanwhile may be in one of the answers only; the join leaves it out.
         var interfaces = (await askedTaps).Join(stack.Interfaces, static wire => wire.Name, static part => part.Name,
-            static (wire, part) => new InterfaceStatus(part.Name, wire.Status, part.Addresses, part.Routes));
+            (wire, part) => new InterfaceStatus(part.Name, wire.Status, part.Addresses, part.Routes) { Lease = leases.GetValueOrDefault(part.Name) });
         return new DriverStatus(stack.Uptime, [.. interfaces], sessions, sockets, ports.Ports, (await askedGuests).Guests, stack.ConnectionCount,
-            stack.Connections, stack.BuffersRented, stack.Counters);
+            stack.Connections, stack.BuffersRented, stack.Counters) { Names = (await askedNames).Status };
     }
 
     private static async Task<(string Name, WireStatus Status)> WireOfAsync(InterfaceTaps taps) => (taps.Name, StatusTotals.Of(await AskAllAsync<TapStatus>(taps.Taps)));
 
-    private static Task<T[]> AskAllAsync<T>(IReadOnlyList<IActorRef> actors) =>
+    private static Task<T[]> AskAllAsync<T>(IReadOnlyCollection<IActorRef> actors) =>
         Task.WhenAll(actors.Select(static actor => actor.Ask<T>(GetStatus.Instance, Patience)));
 
     private static Task<T> AskAsync<T>(IActorRef actor, T ofNobody) =>

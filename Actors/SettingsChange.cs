@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Tapwire.Actors.Names;
 using Tapwire.Actors.Settings;
 
 namespace Tapwire.Actors;
@@ -19,6 +20,47 @@ internal sealed record SettingsChange(IActorRef Asker, Reconfigure Request, Driv
     {
         Done.AddRange(outcome.Done);
         Problems.AddRange(outcome.Problems);
+    }
+
+    /// <summary>Gives the driver's resolver its settings, if they are others.</summary>
+    public void UseNames(IActorRef names)
+    {
+        if (string.Join('\n', Wanted.WireNames) != string.Join('\n', Before.WireNames))
+        {
+            foreach (var gone in Before.WireNames)
+                (gone with { Servers = [], SearchDomains = [] }).Tell(names);
+            foreach (var named in Wanted.WireNames)
+                named.Tell(names);
+            Done.Add("name servers of wires changed");
+        }
+
+        if (Wanted.Dns.ToString() == Before.Dns.ToString())
+            return;
+        names.Tell(new UseNames(Wanted.Dns));
+        Done.Add(Wanted.Dns.IsOff ? "no name servers" : "name servers changed");
+    }
+
+    /// <summary>The driver's settings when all is done.</summary>
+    /// <param name="current">As they have been so far.</param>
+    /// <param name="serves">Whether a service accepts connections.</param>
+    public DriverSettings Applied(DriverSettings current, ChangeSettled settled, Func<ServiceSpec, bool> serves)
+    {
+        var main = settled.Interfaces[0];
+        return current with
+        {
+            Serve = [.. Wanted.Serve.Where(serves)],
+            Addresses = main.Addresses,
+            Gateway = main.Gateway,
+            Routes = main.Routes,
+            Interfaces = [.. settled.Interfaces.Skip(1)],
+            Link = settled.LinkIsDone ? Wanted.Link : current.Link,
+            Socks = settled.Proxy.Settings.Socks,
+            Forward = settled.Proxy.Settings.Forward,
+            Expose = settled.Proxy.Settings.Expose,
+            Proxy = Wanted.Proxy,
+            Dns = Wanted.Dns,
+            WireNames = Wanted.WireNames,
+        };
     }
 }
 

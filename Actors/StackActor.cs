@@ -5,6 +5,7 @@ using Tapwire.Actors.Sockets;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Dhcp;
 using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
@@ -58,6 +59,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     private readonly ListeningSockets _listeners;
     private readonly DatagramSockets _datagrams;
     private readonly EchoRequests _echoes;
+    private readonly DhcpSockets _dhcp;
     private readonly OptionRequests _options;
     private readonly ForwardedTraffic _forwarded;
     private long _engineFaults;
@@ -80,6 +82,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         _streams = new StreamSockets(_desk, _listeners);
         _datagrams = new DatagramSockets(_desk, _siblings);
         _echoes = new EchoRequests(_desk, this);
+        _dhcp = new DhcpSockets(_desk);
         _options = new OptionRequests(_desk);
         _forwarded = new ForwardedTraffic(_desk);
     }
@@ -110,7 +113,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
                     _desk.PostPoll();
                 break;
             case GetInterfaces:
-                Sender.Tell(new InterfaceNames([.. _desk.Stack.Interfaces.Select(static each => new InterfaceName(each.Index, each.Options, [.. each.Addresses]))]));
+                Sender.Tell(new InterfaceNames([.. _desk.Stack.Interfaces.Select(static each => new InterfaceName(each.Index, each.Options with { Mtu = each.MtuLimit }, [.. each.Addresses]))]));
                 break;
             case GetStatus:
                 Sender.Tell(StackStatuses.Of(_desk, OwnCounters));
@@ -149,7 +152,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
 
     private bool HandleRare(object message) =>
         _streams.Handle(message, Sender) || _datagrams.Handle(message, Sender) || _listeners.Handle(message, Sender) || _options.Handle(message, Sender)
-        || _forwarded.Handle(message, Sender) || _echoes.Handle(message, Sender) || _wires.Handle(message, Sender) || HandleStop(message) || _siblings.Handle(message);
+        || _forwarded.Handle(message, Sender) || _echoes.Handle(message, Sender) || _dhcp.Handle(message, Sender) || _wires.Handle(message, Sender) || HandleStop(message) || _siblings.Handle(message);
 
     /// <summary>Runs a turn, or the next round of one: <see cref="PollTurns"/> has the diagram.</summary>
     private void HandlePoll(Poll poll)
@@ -191,6 +194,9 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
             _log.Error("The address {Address} is not used on {Interface}: another station has it{Holder}", duplicate.Address, duplicate.Interface,
                 duplicate.Holder == default ? "" : $", {duplicate.Holder}");
         }
+
+        if (_stack.Options.Shard is null or { Index: 0 })
+            _wires.TellNames(Context.Parent);
     }
 
     private void Output(Instant now)
@@ -278,6 +284,8 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         {
             if (socket is IcmpEchoSocket echo)
                 _echoes.Tell(echo);
+            if (socket is DhcpSocket dhcp)
+                _dhcp.Tell(dhcp);
             if (socket is StackForwarder forwarder)
                 _forwarded.Tell(forwarder);
             if (socket.Owner is not SocketEntry entry)

@@ -21,6 +21,9 @@ internal sealed class StackWire(NetworkInterface owner, IActorRef tap, EgressCos
     /// <summary>Received frames that wait for a turn.</summary>
     public FrameQueue Received => received;
 
+    /// <summary>The <see cref="NetworkInterface.NamesVersion"/> that the driver has been told of.</summary>
+    public int NamesTold { get; set; }
+
     /// <summary>Received frames for which there was no room.</summary>
     public long Dropped { get; private set; }
 

@@ -43,6 +43,18 @@ internal sealed class StackWires
     /// <summary>Received frames for which there was no room.</summary>
     public long Dropped => _droppedBefore + _all.Sum(static wire => wire.Dropped);
 
+    /// <summary>Tells of name servers that routers have named since the last call.</summary>
+    public void TellNames(IActorRef driver)
+    {
+        foreach (var wire in _all)
+        {
+            if (wire.Interface.NamesVersion == wire.NamesTold)
+                continue;
+            wire.NamesTold = wire.Interface.NamesVersion;
+            driver.Tell(new AdvertisedNames(wire.Interface.Options.Name, [.. wire.Interface.NameServers], [.. wire.Interface.SearchDomains]));
+        }
+    }
+
     /// <returns>False: the message belongs to another conversation.</returns>
     public bool Handle(object message, IActorRef sender)
     {
@@ -74,6 +86,9 @@ internal sealed class StackWires
                 return true;
             case RemoveRoute remove:
                 Answer(sender, Find(remove.Interface) is { } from && _desk.Stack.RemoveRoute(remove.Destination, from.Interface) ? StackError.None : StackError.NetworkUnreachable);
+                return true;
+            case LimitMtu limit:
+                Answer(sender, Limit(limit));
                 return true;
             default:
                 return false;
@@ -152,6 +167,14 @@ internal sealed class StackWires
     private NetworkInterface? Owner(AddAddress add) => add.Interface is { } name
         ? Find(name)?.Interface
         : (_all.Find(wire => wire.Interface.Addresses.Any(own => own.Contains(add.Prefix.Address))) ?? _all.FirstOrDefault())?.Interface;
+
+    private StackError Limit(LimitMtu limit)
+    {
+        if (Find(limit.Interface) is not { } wire)
+            return StackError.NoSuchDevice;
+        wire.Interface.MtuLimit = limit.Mtu;
+        return StackError.None;
+    }
 
     private void Answer(IActorRef asker, StackError error)
     {

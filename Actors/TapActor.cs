@@ -85,6 +85,7 @@ public sealed class TapActor : OwningActor, IWithTimers
             Belong(open);
             Start();
         });
+        Receive<RereadWire>(_ => Reread());
         Receive<GetStatus>(_ => Sender.Tell(Status(up: true)));
     }
 
@@ -94,6 +95,8 @@ public sealed class TapActor : OwningActor, IWithTimers
         Receive<Frame>(frame => Drop(frame.Buffer));
         Receive<WireReady>(_ => { });
         Receive<OpenWire>(Belong);
+        // It is read when the wire is opened again.
+        Receive<RereadWire>(_ => { });
         Receive<GetStatus>(_ => Sender.Tell(Status(up: false)));
     }
 
@@ -129,6 +132,7 @@ public sealed class TapActor : OwningActor, IWithTimers
                 WriteWaiting();
             if ((readiness & ~Readiness.Writable) != 0)
                 Read();
+            LogNotices();
         }
         catch (Exception e) when (MemoryFaults.IsOne(e))
         {
@@ -162,6 +166,29 @@ public sealed class TapActor : OwningActor, IWithTimers
 
         if (more)
             Context.GoOnLater(WireReady.TellReadable);
+    }
+
+    private void Reread()
+    {
+        _wire.Protocol?.Reread();
+        LogNotices();
+    }
+
+    /// <summary>Logs what a wire with a protocol of its own has to say.</summary>
+    private void LogNotices()
+    {
+        if (_wire.Protocol is not { } protocol)
+            return;
+        while (protocol.TryTakeNotice(out var notice))
+        {
+            const string Template = "Wire {Wire}: {Notice}";
+            if (notice.Level == WireNoticeLevel.Warning)
+                _log.Warning(Template, _wire.Name, notice.Text);
+            else if (notice.Level == WireNoticeLevel.Information)
+                _log.Info(Template, _wire.Name, notice.Text);
+            else
+                _log.Debug(Template, _wire.Name, notice.Text);
+        }
     }
 
     private void Write(PacketBuffer frame)
@@ -301,7 +328,14 @@ public sealed class TapActor : OwningActor, IWithTimers
 
     private TapStatus Status(bool up) => new(new WireStatus(
         _wire.Name, up, _wire.Mtu, _wire.HardwareAddress?.ToString(), OffloadsOf(_wire),
-        _framesReceived, _bytesReceived, _framesSent, _bytesSent, _refusedBefore + (up ? _wire.Refused : 0), _framesDropped));
+        _framesReceived, _bytesReceived, _framesSent, _bytesSent, _refusedBefore + (up ? _wire.Refused : 0), _framesDropped)
+    {
+        Peers = up && _wire.Protocol is { } protocol ? [.. protocol.Peers.Select(PeerOf)] : [],
+        Counters = up && _wire.Protocol is { } counting ? counting.Counters : WireStatus.NoCounters,
+    });
+
+    private static PeerStatus PeerOf(WirePeer peer) => new(peer.PublicKey, peer.Endpoint, peer.AllowedIps, peer.SinceHandshake, peer.UnansweredFor, peer.BytesReceived, peer.BytesSent,
+        peer.PersistentKeepalive);
 
     private static string OffloadsOf(IWire wire)
     {

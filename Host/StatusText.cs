@@ -39,6 +39,8 @@ internal static class StatusText
                 PrintGuest(guest);
         }
 
+        if (status.TryGetProperty("names", out var names))
+            PrintNames(names);
         Console.WriteLine($"connections  {status.GetProperty("connectionCount")}");
         Console.WriteLine();
         var connections = status.GetProperty("connections");
@@ -60,6 +62,16 @@ internal static class StatusText
         AnsiConsole.Write(counters);
     }
 
+    private static void PrintNames(JsonElement names)
+    {
+        var search = string.Join(", ", names.GetProperty("search").EnumerateArray());
+        Console.WriteLine($"names        {string.Join(", ", names.GetProperty("servers").EnumerateArray())}{(search.Length == 0 ? "" : $", search {search}")}: {names.GetProperty("queries")} queries, "
+            + $"{names.GetProperty("answers")} answers, {names.GetProperty("fromCache")} from the cache, {names.GetProperty("timeOuts")} time-outs, {names.GetProperty("busy")} beyond the limits");
+        var refused = names.GetProperty("refused").EnumerateObject().Where(static reason => reason.Value.GetInt64() > 0).ToList();
+        if (refused.Count > 0)
+            Console.WriteLine($"             refused: {string.Join(", ", refused.Select(static reason => $"{reason.Value} {reason.Name}"))}");
+    }
+
     private static void PrintInterface(JsonElement each)
     {
         var wire = each.GetProperty("wire");
@@ -67,11 +79,47 @@ internal static class StatusText
         Console.WriteLine($"received     {wire.GetProperty("framesReceived")} frames, {wire.GetProperty("bytesReceived")} bytes");
         Console.WriteLine($"sent         {wire.GetProperty("framesSent")} frames, {wire.GetProperty("bytesSent")} bytes");
         Console.WriteLine($"addresses    {string.Join(", ", each.GetProperty("addresses").EnumerateArray())}");
+        if (wire.TryGetProperty("peers", out var peers))
+        {
+            foreach (var peer in peers.EnumerateArray())
+                PrintPeer(peer);
+        }
+
+        if (wire.TryGetProperty("counters", out var counters))
+            Console.WriteLine($"wireguard    {string.Join(", ", counters.EnumerateObject().Select(static counter => $"{counter.Name} {counter.Value}"))}");
         if (!each.TryGetProperty("routes", out var routes))
             return;
         foreach (var route in routes.EnumerateArray().Where(static route => route.GetProperty("gateway").GetString() is { Length: > 0 }))
             Console.WriteLine($"route        {route.GetProperty("destination")} via {route.GetProperty("gateway")}");
+        if (each.TryGetProperty("dhcp", out var lease))
+            PrintLease(lease);
     }
+
+    private static void PrintLease(JsonElement lease)
+    {
+        var address = lease.GetProperty("address").GetString()!;
+        var expires = lease.TryGetProperty("expiresSeconds", out var seconds) ? $", expires in {TimeSpan.FromSeconds(seconds.GetDouble()):d\\.hh\\:mm\\:ss}" : "";
+        Console.WriteLine($"lease        {(address.Length == 0 ? "none" : $"{address} from {lease.GetProperty("server")}{expires}")}; {lease.GetProperty("state")}, "
+            + $"{lease.GetProperty("sent")} messages sent, {lease.GetProperty("received")} received");
+        var dropped = lease.GetProperty("dropped").EnumerateObject().ToList();
+        if (dropped.Count > 0)
+            Console.WriteLine($"             dropped: {string.Join(", ", dropped.Select(static reason => $"{reason.Value} {reason.Name}"))}");
+    }
+
+    /// <summary>What 'wg show' says of a peer.</summary>
+    private static void PrintPeer(JsonElement peer)
+    {
+        var endpoint = peer.GetProperty("endpoint").GetString();
+        Console.WriteLine($"peer         {peer.GetProperty("publicKey")} at {(string.IsNullOrEmpty(endpoint) ? "no address yet" : endpoint)}, allowed IPs {string.Join(", ", peer.GetProperty("allowedIps").EnumerateArray())}");
+        var handshake = peer.TryGetProperty("latestHandshakeSeconds", out var since) ? $"latest handshake {Ago(since)} ago" : "no handshake yet";
+        var silent = peer.TryGetProperty("unansweredSeconds", out var unanswered) ? $", DOES NOT ANSWER for {Ago(unanswered)}" : "";
+        var keepalive = peer.GetProperty("persistentKeepaliveSeconds").GetInt64() is > 0 and var every ? $", keepalive every {every} s" : "";
+        Console.WriteLine($"             {handshake}{silent}, {peer.GetProperty("bytesReceived")} bytes received, {peer.GetProperty("bytesSent")} sent{keepalive}");
+    }
+
+    private static string Ago(JsonElement seconds) => TimeSpan.FromSeconds(seconds.GetDouble()) is { TotalMinutes: >= 2 } time
+        ? time.ToString("d\\.hh\\:mm\\:ss", CultureInfo.InvariantCulture)
+        : string.Create(CultureInfo.InvariantCulture, $"{Math.Round(seconds.GetDouble(), 1)} s");
 
     private static void PrintGuest(JsonElement guest)
     {

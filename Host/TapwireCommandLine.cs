@@ -22,6 +22,7 @@ internal static class TapwireCommandLine
             UpCommand.Create(),
             RunCommand.Create(),
             PingCommand.Create(),
+            ResolveCommand.Create(),
             StatusCommand.Create(),
             InterfaceCommands.Create(),
             AddressCommands.Create(),

@@ -19,7 +19,11 @@ public sealed record AttachInterface(InterfaceOptions Options, IReadOnlyList<IpP
 }
 
 /// <summary>A route through a gateway, as in the settings.</summary>
-public readonly record struct GatewayRoute(IpPrefix Destination, IpAddress Gateway);
+/// <param name="Gateway">Unspecified: the wire itself knows who has the destination, as WireGuard's peers do.</param>
+public readonly record struct GatewayRoute(IpPrefix Destination, IpAddress Gateway)
+{
+    public bool IsDirect => Gateway.IsUnspecified;
+}
 
 /// <summary>StackActor → DriverActor: the interface has been added.</summary>
 public sealed record InterfaceAttached(string Name);
@@ -52,6 +56,10 @@ public sealed record RemoveRoute(IpPrefix Destination, string Interface);
 
 /// <summary>StackActor → who asked for an address or a route to be added or removed: it is done, or the reason why not.</summary>
 public sealed record AddressAnswer(StackError Error);
+
+/// <summary>StackActor → DriverActor: routers have named these name servers on an interface (RFC 8106), or name them no longer. Sent by the first shard only. No answer.</summary>
+/// <param name="Domains">In which short names are looked for.</param>
+public sealed record AdvertisedNames(string Interface, IReadOnlyList<IpAddress> Servers, IReadOnlyList<string> Domains);
 
 /// <summary>LinkActor → StackActor: name the interfaces. Answered by <see cref="InterfaceNames"/>.</summary>
 public sealed class GetInterfaces

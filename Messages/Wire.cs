@@ -9,6 +9,16 @@ namespace Tapwire.Messages;
 /// <param name="Interface">The index of the wire's interface in the stack; every message about the wire contains it.</param>
 public sealed record OpenWire(byte Interface);
 
+/// <summary>DriverActor → TapActor: the settings are read again; a wire that has a configuration of its own reads that again, too. No answer: the log says what has changed.</summary>
+public sealed class RereadWire
+{
+    public static readonly RereadWire Instance = new();
+
+    private RereadWire()
+    {
+    }
+}
+
 /// <summary>TapActor → StackActor: the wire works (again); the stack announces its addresses on it. No answer.</summary>
 /// <param name="Interface">See <see cref="OpenWire"/>.</param>
 public sealed record WireUp(byte Interface, string Name, MacAddress? HardwareAddress, int Mtu);

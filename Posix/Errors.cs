@@ -29,9 +29,11 @@ internal static class Errors
     public const int ENONET = 64;
     public const int EPROTO = 71;
     public const int EBADFD = 77;
+    public const int EMSGSIZE = 90;
     public const int EPROTOTYPE = 91;
     public const int ENOPROTOOPT = 92;
     public const int EOPNOTSUPP = 95;
+    public const int EADDRINUSE = 98;
     public const int ENETDOWN = 100;
     public const int ENETUNREACH = 101;
     public const int ENOBUFS = 105;

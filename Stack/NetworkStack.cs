@@ -1,9 +1,11 @@
 using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Dhcp;
 using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Multicast;
+using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
 
@@ -99,6 +101,12 @@ public sealed partial class NetworkStack
     /// <summary>The routes, longest prefix first, those of the interfaces' own prefixes included.</summary>
     public IReadOnlyList<Route> Routes => _routes.Routes;
 
+    /// <summary>Makes the socket of a DHCP client, on an interface that may have no address yet.</summary>
+    /// <returns>Null: the interface is not one of this stack's, its medium is not Ethernet, or it has such a socket already.</returns>
+    public DhcpSocket? OpenDhcp(NetworkInterface on) => _interfaces[on.Index] != on || on.Options.Medium != Medium.Ethernet || on.Dhcp is not null
+        ? null
+        : on.Dhcp = new DhcpSocket(on, _ip, _events, Counters);
+
     /// <summary>
     /// Takes all interfaces away, and drops packets that this stack has sent to itself. Connections end with <see cref="StackError.ConnectionAborted"/>; their
     /// peers are sent nothing. The events of that, and the frames of the interfaces, can still be taken. Sockets stay until their owners close them.
@@ -193,7 +201,7 @@ public sealed partial class NetworkStack
     /// <param name="source">An own address, or unspecified.</param>
     /// <param name="discovery">How the sender learns what the path takes.</param>
     /// <param name="mtu">The largest packet that goes there unfragmented, in bytes.</param>
-    /// <param name="least">A packet of so many bytes goes anywhere, as far as is known.</param>
+    /// <param name="least">The payload of an IPv4 packet of so many bytes goes anywhere, as far as is known, in a packet of either family.</param>
     /// <returns>None; NetworkUnreachable; AddressNotAvailable: the source is not the stack's.</returns>
     public StackError FindPath(IpAddress destination, IpAddress source, MtuDiscovery discovery, Instant now, out int mtu, out int least)
     {
@@ -201,8 +209,10 @@ public sealed partial class NetworkStack
         mtu = discovery.IgnoresPath() ? route.Mtu : Udp.PathMtu.Find(destination, route.Mtu, now);
         least = ushort.MaxValue;
         foreach (var each in _interfaces.Each)
-            least = Math.Min(least, each.Mtu);
+            least = Math.Min(least, Math.Min(each.MtuOf(isV4: true), each.MtuOf(isV4: false)));
         least = Udp.PathMtu.Least(least, now);
+        if (Addresses.Any(static address => address.Address.IsV6))
+            least -= Ipv6Header.Length - Ipv4Header.Length;
         return error;
     }
 

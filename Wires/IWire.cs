@@ -46,6 +46,9 @@ public interface IWire : IDisposable
     /// <summary>The part of <see cref="Offloads"/> that this process does itself, because the device does not.</summary>
     WireOffloads SoftwareOffloads => WireOffloads.None;
 
+    /// <summary>The wire's protocol, where it has one of its own; null: it moves frames and nothing else.</summary>
+    IProtocolWire? Protocol => this as IProtocolWire;
+
     /// <summary>Begins to report readiness, including frames that have already arrived. The handler may be called on any thread, also from within this call; it
     /// must be short and not throw.</summary>
     void Start(IReactor reactor, Action<Readiness> ready);

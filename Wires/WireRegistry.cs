@@ -1,6 +1,7 @@
 using System.Text;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
+using Tapwire.Wires.WireGuard;
 
 namespace Tapwire.Wires;
 
@@ -23,6 +24,14 @@ public sealed record WireRequest
     public bool Offload { get; init; } = true;
 }
 
+/// <summary>What the configuration that a wire's argument names says about its interface; the driver's own settings go before it.</summary>
+/// <param name="Addresses">Own addresses, of both families.</param>
+/// <param name="Routes">Networks that are reached by the wire, without a gateway.</param>
+/// <param name="Mtu">Bytes.</param>
+/// <param name="Dns">Name servers.</param>
+/// <param name="SearchDomains">Domains in which those servers are asked.</param>
+public sealed record WirePlan(IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<IpPrefix> Routes, int Mtu, IReadOnlyList<IpAddress> Dns, IReadOnlyList<string> SearchDomains);
+
 /// <summary>A kind of wire, named by the word before the colon in "kind:argument".</summary>
 public abstract class WireKind
 {
@@ -36,6 +45,16 @@ public abstract class WireKind
     /// <summary>True when this kind can be opened with the argument.</summary>
     public abstract bool Accepts(string argument);
 
+    /// <summary>The name of the device that the argument stands for, which its interface has when it is given no other.</summary>
+    public virtual string DeviceOf(string argument) => argument;
+
+    /// <summary>The argument names a file, which is read with this process's rights: not for wires that others ask for.</summary>
+    public virtual bool ReadsFile => false;
+
+    /// <summary>What the argument's own configuration says; null: the kind has none.</summary>
+    /// <exception cref="WireException">It cannot be read, or is wrong; the message says where.</exception>
+    public virtual WirePlan? PlanOf(string argument) => null;
+
     /// <exception cref="WireException">The wire does not open; the message says why.</exception>
     public abstract IWire Open(string argument, WireRequest request);
 }
@@ -43,7 +62,7 @@ public abstract class WireKind
 /// <summary>All kinds of wires. A new kind is registered here and nowhere else.</summary>
 public static class WireRegistry
 {
-    public static IReadOnlyList<WireKind> Kinds { get; } = [new DeviceKind("tap", Medium.Ethernet), new DeviceKind("tun", Medium.Ip)];
+    public static IReadOnlyList<WireKind> Kinds { get; } = [new DeviceKind("tap", Medium.Ethernet), new DeviceKind("tun", Medium.Ip), new WireGuardKind()];
 
     /// <summary>The kind with that name, or null.</summary>
     public static WireKind? Find(string name) => Kinds.FirstOrDefault(kind => kind.Name == name);

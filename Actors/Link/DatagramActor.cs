@@ -217,7 +217,7 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
                 break;
             case PathRequest path:
                 _calls.Enqueue((path, Sender));
-                _context.Stack.Tell(new FindPath(path.Destination.Family == SocketFamily.Unspecified ? _remote?.Address ?? default : path.Destination.Endpoint.Address, _local.Address, _extras.MtuDiscovery));
+                _context.Stack.Tell(new FindPath(DestinationOf(path), _local.Address, _extras.MtuDiscovery));
                 break;
             case GetOptionRequest get when _extras.IsPathMtu(get) && _remote is { } remote:
                 _calls.Enqueue((get, Sender));
@@ -348,10 +348,13 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
     private LinkAnswer PathAnswered(LinkSocketRequest request, PathFound path) => request switch
     {
         _ when path.Error != StackError.None => request.Failed(path.Error),
-        PathRequest asked => asked.Found(path.Mtu, path.Least, _extras.ReportsErrors, _extras.Segment, _extras.MtuDiscovery.Fragments()),
+        PathRequest asked => asked.Found(path.Mtu, path.Least, _extras.ReportsErrors, _extras.Segment, _extras.MtuDiscovery.Fragments(), DestinationOf(asked).IsV6),
         GetOptionRequest get => get.Value(path.Mtu),
         _ => request.Failed(StackError.InvalidArgument),
     };
+
+    private IpAddress DestinationOf(PathRequest path) =>
+        path.Destination.Family == SocketFamily.Unspecified ? _remote?.Address ?? IpAddress.AnyV4 : path.Destination.Endpoint.Address;
 
     /// <summary>Tells the application an error. The stack reports those of both families if one is wanted; of the other, only a connected socket hears, and no more than the errno.</summary>
     private void DeliverError(DatagramError error)

@@ -47,6 +47,9 @@ internal static class InterfaceCalls
     private static InterfaceSettings SettingsOf(NewInterface added)
     {
         var wire = WireSpec.Parse(added.Wire) ?? throw Refused($"The wire of an interface must be {WireSpec.Accepted}.");
+        // The driver may read more files than who asks, and says what is wrong with a line of one.
+        if (wire.ReadsFile)
+            throw Refused($"The wire {wire} is named by a file, which a driver reads for its own settings only: name it in tapwire.interfaces, or with --wire when the driver starts.");
         // It shows where names of devices do.
         if (added.Name.Length > 0 && WireSpec.Parse($"{wire.Kind}:{added.Name}")?.Name != added.Name)
             throw Refused("The name of an interface has 1 to 15 bytes, and none of them is blank, '/', ':' or '%'.");

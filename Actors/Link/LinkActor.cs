@@ -12,9 +12,9 @@ using Tapwire.Wires;
 namespace Tapwire.Actors.Link;
 
 /// <summary>What the link's actor works with.</summary>
-/// <param name="Guests">The actor that has the driver's guests.</param>
+/// <param name="Guests">The actor that has the driver's guests; Names: its resolver.</param>
 /// <param name="Sockets">One for each shard of the driver. Sockets are distributed among them; sessions are on the first.</param>
-internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketContext> Sockets, int MaxSessions, int MaxSockets, IActorRef Guests)
+internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketContext> Sockets, int MaxSessions, int MaxSockets, IActorRef Guests, IActorRef Names)
 {
     public SocketContext Home => Sockets[0];
 }
@@ -185,6 +185,9 @@ internal sealed class LinkActor : OwningActor
             case AddAddressRequest or RemoveAddressRequest or InterfaceRequest:
                 ChangeInterfaces(call);
                 break;
+            case ResolveRequest resolve:
+                NameCalls.Ask(resolve, _context.Names, Sender, Self);
+                break;
             case AddGuestRequest or PublishRequest:
                 GuestCalls.Ask(call, _context.Guests, Sender, Self);
                 break;
@@ -302,12 +305,8 @@ internal sealed class LinkActor : OwningActor
     private void Ping(PingRequest ping)
     {
         var question = new Ping(ping.Destination.Endpoint.Address, ping.Size, TimeSpan.FromMilliseconds(ping.TimeoutMilliseconds));
-        var family = ping.Destination.Family;
-        _context.Home.Stack.Ask<PingAnswer>(question, question.Timeout + StatusPatience).PipeTo(Sender, Self,
-            answer => new LinkReply(answer.Error == StackError.None
-                ? ping.Replied(answer.RoundTrip, Sockaddr.From(new(answer.From, 0), family), answer.HopLimit)
-                : ping.Failed(answer.Error)),
-            _ => new LinkReply(ping.Failed(StackError.TimedOut)));
+        _context.Home.Stack.Ask<PingAnswer>(question, question.Timeout + StatusPatience).PipeTo(Sender, Self, answer => new LinkReply(answer.Error != StackError.None ? ping.Failed(answer.Error)
+            : ping.Replied(answer.RoundTrip, Sockaddr.From(new(answer.From, 0), ping.Destination.Family), answer.HopLimit)), _ => new LinkReply(ping.Failed(StackError.TimedOut)));
     }
 
     /// <summary>Asked of the driver, which collects it from all its actors, this one included.</summary>

@@ -24,6 +24,8 @@ internal sealed class ExposeFlowActor(ProxyContext context, IpEndpoint client, D
     public static Props Props(ProxyContext context, IpEndpoint client, Destination target) =>
         Akka.Actor.Props.Create(() => new ExposeFlowActor(context, client, target));
 
+    protected override ResolveScope Scope => ResolveScope.Host;
+
     protected override void PostStop()
     {
         _socket?.Dispose();

@@ -52,7 +52,7 @@ internal sealed class ExposedConnectionActor : OwningActor, IWithTimers
             return;
         }
 
-        _context.Resolver.Tell(new Resolve(name));
+        _context.Resolver.Tell(new Resolve(name) { Scope = ResolveScope.Host });
         Become(Resolving);
     }
 

@@ -46,6 +46,9 @@ internal abstract class FlowActor : OwningActor
 
     protected ProxyContext Proxy { get; }
 
+    /// <summary>Whose name the destination's is.</summary>
+    protected virtual ResolveScope Scope => ResolveScope.Any;
+
     protected IpEndpoint Client { get; }
 
     protected ILoggingAdapter Log { get; } = Context.GetLogger();
@@ -53,7 +56,7 @@ internal abstract class FlowActor : OwningActor
     protected override void PreStart()
     {
         if (_target.Name is { } name)
-            Proxy.Resolver.Tell(new Resolve(name));
+            Proxy.Resolver.Tell(new Resolve(name) { Scope = Scope });
         else
             Open(new IpEndpoint(_target.Address, _target.Port));
     }

@@ -35,15 +35,23 @@ public sealed record DriverSettings
     /// <summary>Further interfaces. The settings above, and <see cref="TapSettings.PeerAddresses"/>, make the first.</summary>
     public IReadOnlyList<InterfaceSettings> Interfaces { get; init; } = [];
 
+    /// <summary>Name servers that the wires' own configurations have: the place from which a resolver of the driver would take them.</summary>
+    public IReadOnlyList<WireNames> WireNames { get; init; } = [];
+
     /// <summary>All interfaces, the first included, which has the name of its device.</summary>
     public IReadOnlyList<InterfaceSettings> AllInterfaces =>
-        [new InterfaceSettings(Wire.Name, Wire, Addresses, Gateway, HardwareAddress, Mtu, Routes, Tap.PeerAddresses) { Slaac = Slaac }, .. Interfaces];
+        [new InterfaceSettings(Wire.Name, Wire, Addresses, Gateway, HardwareAddress, Mtu, Routes, Tap.PeerAddresses) { Slaac = Slaac, Dhcp = Dhcp }, .. Interfaces];
 
     /// <summary>The same, with other addresses and routes of an interface.</summary>
     /// <param name="changed">One of <see cref="AllInterfaces"/> by its name.</param>
     public DriverSettings With(InterfaceSettings changed) => changed.Name == Wire.Name
         ? this with { Addresses = changed.Addresses, Gateway = changed.Gateway, Routes = changed.Routes }
         : this with { Interfaces = [.. Interfaces.Select(each => each.Name == changed.Name ? changed : each)] };
+
+    /// <summary>The first interface has a DHCP client.</summary>
+    public bool Dhcp { get; init; }
+
+    public required DhcpSettings DhcpClient { get; init; }
 
     /// <summary>Threads that share the work, each with a queue of the wire and a stack, 1..<see cref="FlowSteering.MaxShards"/>.</summary>
     public required int Shards { get; init; }
@@ -82,6 +90,8 @@ public sealed record DriverSettings
     public required ProxySettings Proxy { get; init; }
 
     public required GuestSettings Guests { get; init; }
+
+    public required DnsSettings Dns { get; init; }
 
     /// <summary>These settings, with no more sessions, sockets, connections and flows than there are descriptors: each uses one of the driver's.</summary>
     /// <param name="descriptors">Number of descriptors for all of these together.</param>

@@ -25,20 +25,24 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     public SlaacMode Slaac { get; init; }
 
     /// <summary>The interface gets addresses without being given one.</summary>
-    public bool ConfiguresItself => Slaac != SlaacMode.Off;
+    public bool ConfiguresItself => Dhcp || Slaac != SlaacMode.Off;
+
+    /// <summary>Addresses, routes and name servers come from a DHCP server, beside those of these settings.</summary>
+    public bool Dhcp { get; init; }
+
 
     /// <summary>The routes through gateways, that of <see cref="Gateway"/> included.</summary>
     public IReadOnlyList<GatewayRoute> AllRoutes => Gateway is { } gateway ? [.. Routes, RouteSpec.Default(gateway)] : Routes;
 
-    /// <summary>Takes routes in place of those that there are. The first one that leads everywhere is the <see cref="Gateway"/>'s.</summary>
+    /// <summary>The same with other routes, that of <see cref="Gateway"/> included where there is one.</summary>
     public InterfaceSettings WithRoutes(IReadOnlyList<GatewayRoute> routes)
     {
-        var everywhere = routes.FirstOrDefault(static route => route.Destination.Length == 0);
-        return this with { Gateway = everywhere == default ? null : everywhere.Gateway, Routes = [.. routes.Where(route => route != everywhere)] };
+        var everywhere = routes.FirstOrDefault(static route => route.Destination.Length == 0 && !route.IsDirect);
+        return this with { Gateway = everywhere == default ? null : everywhere.Gateway, Routes = [.. routes.Where(route => everywhere == default || route != everywhere)] };
     }
 
     /// <summary>The settings that cannot change while the interface exists, as text: a change makes it another interface.</summary>
-    public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}, {Slaac}";
+    public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}, {Slaac}{(Dhcp ? ", dhcp" : "")}";
 
     /// <summary>All settings, as text for comparison.</summary>
     public override string ToString() => $"{Name}: {Fixed}; {string.Join(", ", Addresses)}; {string.Join(", ", AllRoutes.Select(RouteSpec.Format))}";
@@ -86,5 +90,5 @@ public static class RouteSpec
         return problem is null;
     }
 
-    public static string Format(GatewayRoute route) => $"{route.Destination} via {route.Gateway}";
+    public static string Format(GatewayRoute route) => route.IsDirect ? $"{route.Destination} by the wire" : $"{route.Destination} via {route.Gateway}";
 }

@@ -1,4 +1,5 @@
 using Tapwire.Stack;
+using Tapwire.Stack.Interfaces;
 
 namespace Tapwire.Actors.Settings;
 
@@ -30,8 +31,10 @@ public static class InterfacesCheck
     /// <exception cref="SettingsException">Its addresses and gateways do not go together.</exception>
     public static void Check(InterfaceSettings settings)
     {
+        if (settings.Dhcp && settings.Wire.Medium != Medium.Ethernet)
+            throw new SettingsException($"The wire {settings.Wire} has no Ethernet, which DHCP needs; give it an address, or take tap:{settings.Wire.Name}.");
         OwnAddress.Check(settings.Addresses, settings.Gateway);
-        foreach (var route in settings.Routes)
+        foreach (var route in settings.Routes.Where(static route => !route.IsDirect))
             OwnAddress.CheckGateway(route.Gateway, settings.Addresses);
         foreach (var peer in settings.PeerAddresses)
         {

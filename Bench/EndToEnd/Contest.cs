@@ -60,7 +60,8 @@ internal sealed class Contest : IDisposable
             new KernelOverVeth(offloads: false) { Family = family }, TapwireDriver.Plain(settings, family),
         ];
         return family == 6 ? ofBothFamilies
-            : [.. ofBothFamilies, GvisorNetstack.OnTapWithGso(), GvisorNetstack.OnPacketSocket(), new Pasta(), new Slirp(), GvisorNetstack.OnTap(), new Lwip()];
+            : [.. ofBothFamilies, GvisorNetstack.OnTapWithGso(), GvisorNetstack.OnPacketSocket(), new Pasta(), new Slirp(), GvisorNetstack.OnTap(), new Lwip(),
+                new TapwireWireGuard(settings), new WireGuardGo()];
     }
 
     /// <summary>Ends what has been started. May be called while <see cref="Run"/> runs, which then finds nobody to measure.</summary>

@@ -85,7 +85,7 @@ internal abstract class Contestant(string name, string title, Role role, bool su
     public CommandResult RunClient(params string[] arguments) => RunNear(Programs.Client, arguments);
 
     /// <summary>Runs a program where the clients are.</summary>
-    public CommandResult RunNear(string program, params string[] arguments) => Near.TryExec("env", [.. Launcher, program, .. arguments]);
+    public virtual CommandResult RunNear(string program, params string[] arguments) => Near.TryExec("env", [.. Launcher, program, .. arguments]);
 
     /// <summary>Starts a server that clients find at <see cref="Address"/>, and that ends with the contestant.</summary>
     public virtual void RunServer(IReadOnlyList<string> command) => throw new NotSupportedException();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Tapwire.Bench.EndToEnd.Contestants;
 
 namespace Tapwire.Bench.EndToEnd;
 
@@ -106,10 +107,17 @@ internal sealed class Report(Options options, Results results)
         Console.WriteLine($"{title,-TitleWidth}" + string.Concat(metrics.Select(metric =>
             $"{value(metric)?.ToString(format(metric), CultureInfo.InvariantCulture) ?? "-",Width}")));
 
-    /// <summary>Whom one of ours is compared with: those with the same frames, and with all where frames are not what matters.</summary>
+    /// <summary>Whom one of ours is compared with: those with the same frames, and with all where frames are not what matters. A tunnel is compared with tunnels.</summary>
     private IEnumerable<(string Name, Func<Metric, IEnumerable<Contestant>> Of)> RivalsOf(Contestant ours)
     {
-        bool IsComparable(Contestant rival, Metric metric) => rival.Family == ours.Family && (rival.SuperFrames == ours.SuperFrames || metric.AcrossFrames);
+        if (ours is WireGuardTunnel)
+        {
+            yield return ("wireguard-go", _ => results.Contestants.Where(static rival => rival is WireGuardGo));
+            yield break;
+        }
+
+        bool IsComparable(Contestant rival, Metric metric) =>
+            rival is not WireGuardTunnel && rival.Family == ours.Family && (rival.SuperFrames == ours.SuperFrames || metric.AcrossFrames);
         yield return ("the kernel", metric => results.Contestants.Where(rival => rival.Role == Role.Limit && rival.SuperFrames == ours.SuperFrames));
         yield return ("gVisor", metric => results.Contestants.Where(rival =>
             rival.Name.StartsWith(Gvisor, StringComparison.Ordinal) && rival.Family == ours.Family && rival.SuperFrames == ours.SuperFrames));

@@ -20,9 +20,10 @@ internal sealed record LoadedSettings(HostConfiguration Configuration, DriverSet
         var settings = UpCommand.Merge(configuration.Settings, parsed);
         if (link is not null)
             settings = settings with { Link = settings.Link with { Path = link } };
+        settings = WirePlans.Complete(settings);
         if (settings.Addresses.Count == 0 && !settings.AllInterfaces[0].ConfiguresItself)
             throw new SettingsException(settings.Interfaces.Count == 0
-                ? "The stack has no address; give one with --address, as in --address 10.99.0.2/24, or in tapwire.addresses; or let routers give one with --slaac."
+                ? "The stack has no address; give one with --address, as in --address 10.99.0.2/24, or in tapwire.addresses, or have it given by a DHCP server with --dhcp, or by routers with --slaac."
                 : $"The wire {settings.Wire} has no address; give it one, as in --wire {settings.Wire} --address 10.99.0.2/24, or in tapwire.addresses.");
         SettingsCheck.Check(settings);
         return new LoadedSettings(configuration, settings, logged, settings.Link.IsOff ? [] : UserNames.Resolve(settings.Link.Users));

@@ -93,8 +93,9 @@ internal static class RunCommand
             // Registered before the driver starts, because a signal would leave its device and directory behind. A signal that comes before the program is passed on later.
             using var signals = new PassedSignals();
             await using var driver = await UpCommand.OpenAsync(parsed, path, LogEventLevel.Warning);
+            await driver.AwaitLeasesAsync();
             if (netns)
-                return await NetnsRun.RunAsync(new DriverGateway(driver.Driver), file, program, parsed.Read(NetnsRun.Dns), parsed.Read(NetnsRun.Publish), Started);
+                return await NetnsRun.RunAsync(new DriverGateway(driver.Driver), file, program, NameServers(parsed, driver.Settings), parsed.Read(NetnsRun.Publish), Started);
             using var child = ProgramStart.Start(file, program, ProgramStart.Environment(path, parsed.Read(Routes), mayBypass));
             Started(child);
             await child.WaitForExitAsync();
@@ -112,6 +113,11 @@ internal static class RunCommand
             directory.Delete(recursive: true);
         }
     }
+
+    /// <summary>Those of the command line; where it has none, those of the wires' own configurations.</summary>
+    private static IReadOnlyList<IpAddress> NameServers(ParseResult parsed, DriverSettings settings) => parsed.Read(NetnsRun.Dns) is { Count: > 0 } given
+        ? given
+        : [.. settings.WireNames.SelectMany(static each => each.Servers).Where(static server => server.IsV4)];
 
     private static void CheckNetns(ParseResult parsed, bool netns)
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -39,6 +40,16 @@ internal static class UpCommand
     private static readonly Flag<IReadOnlyList<ExposeSpec>> Expose = Flags.List<ExposeSpec>("--expose",
         "A port of the stack that leads to a service of the host, as in tcp:80=127.0.0.1:8080; repeatable.", "PORT=TARGET", ExposeSpec.TryParse, ExposeSpec.Accepted);
 
+    private static readonly Flag<string?> HostName = Flags.Value<string?>("--name", "The name that DHCP servers may enter for this host; none when not given.", "NAME",
+        static (string text, out string? value) => DhcpSettings.TryParseName(value = text, out _, out _), DhcpSettings.AcceptedName, null);
+
+    private static readonly Flag<string?> StateDirectory = Flags.Value<string?>("--state-dir",
+        "Where DHCP leases are kept between two starts, or off; $STATE_DIRECTORY or a directory of the user's own when not given.", "DIRECTORY",
+        static (string text, out string? value) => (value = text).Length > 0 && DhcpSettings.IsDirectory(text), "the path of a directory from / on, or off", null);
+
+    private static readonly Flag<IReadOnlyList<DnsSpec>> Dns = Flags.List<DnsSpec>("--dns",
+        "A name server, which is asked by way of the stack, as in 10.99.0.1; DOMAIN=ADDRESS: one for the names in a domain; repeatable.", "ADDRESS", DnsSpec.TryParse, DnsSpec.Accepted);
+
     /// <summary>The options of every command that starts a driver, the most used first.</summary>
     public static readonly IReadOnlyList<Option> DriverOptions = [.. WireFlags.Main, Config, .. WireFlags.Further, Shards, LogFlags.Level, LogFlags.File];
 
@@ -47,9 +58,10 @@ internal static class UpCommand
         var command = new ExampledCommand("up", "Runs the driver on a device, until Ctrl-C.",
             "tapwire up --address 10.99.0.2/24 --peer-address 10.99.0.1/24 --serve http:80",
             "tapwire up --wire tap:tw0 --address 10.99.0.2/24 --gateway 10.99.0.1 --socks 1080",
+            "tapwire up --wire tap:tw0 --dhcp --name box",
             "tapwire up --wire tap:tw0 --address 10.99.0.2/24 --wire tun:tw1 --address 10.98.0.2/24",
             "tapwire up --config /etc/tapwire/tapwire.hocon --log-file /var/log/tapwire.log");
-        Option[] first = [.. WireFlags.Main, Link, Serve, Socks, Forward, Expose];
+        Option[] first = [.. WireFlags.Main, Link, Serve, Socks, Forward, Expose, Dns, HostName, StateDirectory];
         foreach (var option in first.Concat(DriverOptions.Except(first)))
             command.Options.Add(option);
         command.SetAction((parsed, _) => RunAsync(parsed));
@@ -179,6 +191,12 @@ internal static class UpCommand
             settings = settings with { Forward = forward };
         if (parsed.Read(Expose) is { Count: > 0 } expose)
             settings = settings with { Expose = expose };
+        if (parsed.Read(Dns) is { Count: > 0 } dns)
+            settings = settings with { Dns = settings.Dns.With(dns) };
+        if (parsed.Read(HostName) is { } name)
+            settings = settings with { DhcpClient = settings.DhcpClient with { HostName = name } };
+        if (parsed.Read(StateDirectory) is { } state)
+            settings = settings with { DhcpClient = settings.DhcpClient with { StateDirectory = state } };
         return settings;
     }
 
@@ -198,16 +216,33 @@ internal static class UpCommand
 /// <param name="Link">The link's path; null without a link.</param>
 internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, LoggingLevelSwitch Level, string? Link) : IAsyncDisposable
 {
+    private static readonly TimeSpan LeasePatience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LeasePause = TimeSpan.FromMilliseconds(50);
+
     /// <summary>The current settings.</summary>
     public DriverSettings Settings { get; set; } = Start.Settings;
 
     /// <summary>A description of the driver on one line.</summary>
-    public string Summary => string.Join("; ", Settings.AllInterfaces.Select(static each => $"{string.Join(", ", each.Addresses)} on {each.Wire}"))
+    public string Summary => string.Join("; ", Settings.AllInterfaces.Select(static each => $"{string.Join(", ", [.. each.Addresses.Select(static own => own.ToString()), .. (string[])(each.Dhcp ? ["DHCP"] : [])])} on {each.Wire}"))
         + (Link is null ? "" : $", link {Link}")
         + (Settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", Settings.Serve)}")
         + string.Concat(Settings.Socks.Listen.Select(spec => $", socks {spec}"))
         + string.Concat(Settings.Forward.Select(spec => $", forward {spec}"))
         + string.Concat(Settings.Expose.Select(spec => $", expose {spec}"));
+
+    /// <summary>Waits until each interface that a DHCP server gives its address has one: a program that is started sooner finds no network.</summary>
+    /// <exception cref="CommandFailedException">No server has given one in time.</exception>
+    public async Task AwaitLeasesAsync()
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (Settings.AllInterfaces.Any(static each => each.Dhcp)
+            && (await Driver.StatusAsync()).Interfaces.FirstOrDefault(static each => each.Lease is { } lease && (lease.Address is not { } leased || !each.Addresses.Contains(leased))) is { } waiting)
+        {
+            if (Stopwatch.GetElapsedTime(began) > LeasePatience)
+                throw new CommandFailedException($"No DHCP server has given {waiting.Name} an address in {LeasePatience.TotalSeconds:F0} s; see whether there is one on that network, or give an address with --address.");
+            await Task.Delay(LeasePause);
+        }
+    }
 
     public ValueTask DisposeAsync() => Driver.DisposeAsync();
 }

@@ -15,11 +15,11 @@ namespace Tapwire.Host.Commands;
 internal static class WireFlags
 {
     private static readonly Flag<IReadOnlyList<WireSpec>> Wire = Flags.List<WireSpec>("--wire",
-        "The network side: a TAP or TUN device, made if it is not there; repeatable, each followed by what belongs to it. tap:tw0 when not given.", "KIND:NAME",
+        "The network side: a TAP or TUN device, made if it is not there, or wg: and a WireGuard configuration; repeatable, each followed by what belongs to it. tap:tw0 when not given.", "KIND:NAME",
         (string text, out WireSpec value) => (value = WireSpec.Parse(text)!) is not null, WireSpec.Accepted);
 
     public static readonly Flag<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address",
-        "An address of the stack with the length of its prefix, as in 10.99.0.2/24 or fd00::2/64; repeatable. At least one is needed, or --slaac.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
+        "An address of the stack with the length of its prefix, as in 10.99.0.2/24 or fd00::2/64; repeatable. At least one is needed, --dhcp or --slaac; those of the configuration with wg: when not given.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
 
     public static readonly Flag<IReadOnlyList<IpPrefix>> PeerAddresses = Flags.List<IpPrefix>("--peer-address",
         "An address for the kernel's end of the device, as in 10.99.0.1/24, which also brings it up; repeatable.", "CIDR", OwnAddress.TryParse, OwnAddress.Accepted);
@@ -29,6 +29,8 @@ internal static class WireFlags
 
     public static readonly Flag<IReadOnlyList<GatewayRoute>> Routes = Flags.List<GatewayRoute>("--via",
         "A route to another network than the gateway's, as in 10.20.0.0/16=10.99.0.9; repeatable.", "NETWORK=GATEWAY", RouteSpec.TryParse, "NETWORK/LENGTH=GATEWAY, as in 10.20.0.0/16=10.99.0.9");
+
+    private static readonly Option<bool> Dhcp = Flags.Switch("--dhcp", "A DHCP server gives the wire its address, routes and name servers.");
 
     private static readonly Flag<IReadOnlyList<MacAddress>> Mac = Flags.List<MacAddress>("--mac", "The stack's Ethernet address; the device's, or one at random, when not given.",
         "MAC", DriverSettingsReader.TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01");
@@ -40,12 +42,13 @@ internal static class WireFlags
         "Takes IPv6 addresses, routes and name servers from the link's routers; with 'temporary' a random address beside the stable one.", SlaacMode.Stable, DriverSettingsReader.SlaacModes);
 
     /// <summary>The most used options.</summary>
-    public static IReadOnlyList<Option> Main { get; } = [Wire, Addresses, PeerAddresses, Gateway, Slaac];
+    public static IReadOnlyList<Option> Main { get; } = [Wire, Addresses, Dhcp, Slaac, PeerAddresses, Gateway];
 
     public static IReadOnlyList<Option> Further { get; } = [Mtu, Mac, Routes];
 
-    /// <summary>True when the command line names a wire or an address.</summary>
-    public static bool AreGiven(ParseResult parsed) => parsed.Read(Wire).Count > 0 || parsed.Read(Addresses).Count > 0 || parsed.GetResult(Slaac) is not null;
+    /// <summary>True when the command line names a wire or an address, or where it comes from.</summary>
+    public static bool AreGiven(ParseResult parsed) =>
+        parsed.Read(Wire).Count > 0 || parsed.Read(Addresses).Count > 0 || parsed.GetValue(Dhcp) || parsed.GetResult(Slaac) is not null;
 
     /// <summary>The settings, overridden by the command line.</summary>
     /// <exception cref="SettingsException">A wire has been given two values of an option that it has once.</exception>
@@ -58,7 +61,7 @@ internal static class WireFlags
         Deal(parsed, Gateway, lines, static (line, value) => line.AddGateway(value));
         Deal(parsed, Mac, lines, static (line, value) => line.Mac = line.Once("--mac", line.Mac, value));
         Deal(parsed, Mtu, lines, static (line, value) => line.Mtu = line.Once("--mtu", line.Mtu, value));
-        DealSlaac(parsed, lines);
+        DealSwitches(parsed, lines);
         return lines.Skip(1).Aggregate(lines[0].MergeMain(settings), static (merged, line) => line.MergeFurther(merged));
     }
 
@@ -84,8 +87,8 @@ internal static class WireFlags
         }
     }
 
-    /// <summary>Assigns each <c>--slaac</c>, whose value may be missing, to the last wire before it.</summary>
-    private static void DealSlaac(ParseResult parsed, List<Line> lines)
+    /// <summary>Assigns each <c>--dhcp</c>, which has no value, and each <c>--slaac</c>, whose value may be missing, to the last wire before it.</summary>
+    private static void DealSwitches(ParseResult parsed, List<Line> lines)
     {
         var (wires, current) = (0, "");
         foreach (var token in parsed.Tokens)
@@ -93,6 +96,8 @@ internal static class WireFlags
             var line = lines[Math.Max(wires - 1, 0)];
             if (token.Type == TokenType.Option && token.Value == Slaac.Name)
                 line.Slaac = SlaacMode.Stable;
+            else if (token.Type == TokenType.Option && token.Value == Dhcp.Name)
+                line.Dhcp = true;
             else if (current == Slaac.Name && token.Type == TokenType.Argument)
                 line.Slaac = DriverSettingsReader.SlaacModes[token.Value];
             else if (current == Wire.Name && token.Type == TokenType.Argument)
@@ -116,6 +121,8 @@ internal static class WireFlags
         public MacAddress? Mac { get; set; }
 
         public int? Mtu { get; set; }
+
+        public bool Dhcp { get; set; }
 
         public SlaacMode? Slaac { get; set; }
 
@@ -143,12 +150,13 @@ internal static class WireFlags
             HardwareAddress = Mac ?? settings.HardwareAddress,
             Mtu = Mtu ?? settings.Mtu,
             Slaac = Slaac ?? settings.Slaac,
+            Dhcp = Dhcp || settings.Dhcp,
         };
 
         /// <summary>Adds the wire as a further interface, named after its device. It replaces an interface of that name in the settings.</summary>
         public DriverSettings MergeFurther(DriverSettings settings)
         {
-            var added = new InterfaceSettings(wire!.Name, wire, Addresses, Gateway, Mac, Mtu ?? 0, Routes, PeerAddresses) { Slaac = Slaac ?? SlaacMode.Off };
+            var added = new InterfaceSettings(wire!.Name, wire, Addresses, Gateway, Mac, Mtu ?? 0, Routes, PeerAddresses) { Slaac = Slaac ?? SlaacMode.Off, Dhcp = Dhcp };
             return settings with { Interfaces = [.. settings.Interfaces.Where(other => other.Name != added.Name), added] };
         }
     }

@@ -32,6 +32,8 @@ internal static class DriverSettingsReader
             Slaac = read.Choice("slaac", SlaacModes),
             Routes = read.List<GatewayRoute>("routes", RouteSpec.TryParse, RouteSpec.Accepted),
             Interfaces = [.. read.Sections("interfaces").Select(name => ReadInterface(read, name))],
+            Dhcp = read.Switch("dhcp"),
+            DhcpClient = ReadDhcp(read),
             Shards = read.Number("shards", 1, FlowSteering.MaxShards),
             ShutdownTimeout = read.Time("shutdown-timeout", TimeSpan.Zero, DriverSettings.LongestShutdownTimeout),
             Tap = ReadTap(read),
@@ -66,6 +68,7 @@ internal static class DriverSettingsReader
             Expose = read.List<ExposeSpec>("expose", ExposeSpec.TryParse, ExposeSpec.Accepted),
             Proxy = ReadProxy(read),
             Guests = ReadGuests(read),
+            Dns = DnsSettingsReader.Read(read),
         };
         read.RefuseUnknownKeys();
         return settings;
@@ -88,7 +91,18 @@ internal static class DriverSettingsReader
             read.Has(at + "peer-address") ? read.List<IpPrefix>(at + "peer-address", OwnAddress.TryParse, OwnAddress.Accepted, orOne: true) : [])
         {
             Slaac = read.Has(at + "slaac") ? read.Choice(at + "slaac", SlaacModes) : SlaacMode.Off,
+            Dhcp = read.Has(at + "dhcp") && read.Switch(at + "dhcp"),
         };
+    }
+
+    private static DhcpSettings ReadDhcp(SettingsReader read)
+    {
+        var (name, directory) = (read.Text("dhcp-client.hostname"), read.Text("state-directory"));
+        if (name.Length > 0 && !DhcpSettings.TryParseName(name, out _, out _))
+            throw read.Bad("dhcp-client.hostname", name, $"{DhcpSettings.AcceptedName}, or empty");
+        if (!DhcpSettings.IsDirectory(directory))
+            throw read.Bad("state-directory", directory, DhcpSettings.AcceptedDirectory);
+        return new DhcpSettings(name, read.Switch("dhcp-client.release"), read.Choice("dhcp-client.client-id", DhcpSettings.Identities), directory);
     }
 
     internal static readonly Dictionary<string, SlaacMode> SlaacModes = new() { ["off"] = SlaacMode.Off, ["stable"] = SlaacMode.Stable, ["temporary"] = SlaacMode.Temporary };

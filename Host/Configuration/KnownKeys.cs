@@ -14,6 +14,7 @@ internal sealed class KnownKeys
     [
         "akka.actor.deployment", "akka.actor.mailbox", "akka.actor.router.type-mapping", "akka.actor.serializers", "akka.actor.serialization-bindings",
         "akka.actor.serialization-identifiers", "akka.actor.serialization-settings", "akka.coordinated-shutdown.phases", "akka.io.dns", "tapwire.interfaces",
+        "tapwire.dns.split", "tapwire.dns.hosts",
     ];
 
     /// <summary>Keys that mark a section as one that users name themselves: a dispatcher or mailbox.</summary>

@@ -10,6 +10,7 @@ internal static class SettingsCheck
     {
         InterfacesCheck.Check(settings.AllInterfaces);
         settings.Socks.Check();
+        settings.Dns.Check();
         CheckPorts(settings);
         if (settings.Forward.GroupBy(static spec => (spec.Transport, spec.Listen)).FirstOrDefault(static group => group.Count() > 1) is { } same)
             throw new SettingsException($"The forwarded ports {string.Join(" and ", same)} are one port of the host; give each one of its own.");

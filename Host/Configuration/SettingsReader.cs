@@ -20,6 +20,9 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
 {
     private readonly HashSet<string> _known = [];
 
+    // Sections whose keys are names that users choose, with root and dot.
+    private readonly List<string> _named = [];
+
     public string Text(string key) => Raw(key) ?? "";
 
     public bool Switch(string key) => Raw(key)?.ToLowerInvariant() switch
@@ -105,6 +108,16 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
         return names;
     }
 
+    /// <summary>The keys with values in a section, which users choose, in the order of their first lines.</summary>
+    public IReadOnlyList<string> Keys(string key)
+    {
+        _known.Add(key);
+        var section = $"{root}.{key}";
+        _named.Add(section + ".");
+        return [.. sources.SelectMany(static source => source.Keys).Where(found => !found.Value.IsSection && found.Value.Parent == section).OrderBy(static found => found.Value.Line)
+            .Select(found => found.Key[(section.Length + 1)..].Trim('"')).Distinct()];
+    }
+
     /// <summary>True when the key has a value.</summary>
     public bool Has(string key) => config.HasPath($"{root}.{key}");
 
@@ -112,6 +125,10 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
 
     /// <summary>The accepted values, followed by the problem if there is one.</summary>
     public static string Because(string accepted, string problem) => problem.Length == 0 ? accepted : $"{accepted}: {problem}";
+
+    /// <summary>A problem with a key itself.</summary>
+    /// <param name="problem">Without a full stop.</param>
+    public SettingsException Wrong(string key, string problem) => new($"{Where(key)}: {problem}.");
 
     public SettingsException Bad(string key, string? value, string accepted) =>
         new($"{Where(key)}: {root}.{key} is {Complaint.Quote(value ?? "")}; it must be {accepted}.");
@@ -124,10 +141,15 @@ internal sealed class SettingsReader(Config config, string root, IReadOnlyList<S
             foreach (var (path, key) in source.Keys)
             {
                 if (!key.IsSection && path.StartsWith(root + ".", StringComparison.Ordinal) && !_known.Contains(path[(root.Length + 1)..]))
-                    throw new SettingsException($"{source.Name} line {key.Line}: {path} is not a setting.");
+                    throw new SettingsException($"{source.Name} line {key.Line}: {path} is not a setting{HintAt(path)}.");
             }
         }
     }
+
+    /// <summary>A dot in a name without quotes begins another section, which is seldom meant.</summary>
+    private string HintAt(string path) => _named.Find(section => path.StartsWith(section, StringComparison.Ordinal)) is { } section
+        ? $"; a name with dots stands in quotes there: \"{path[section.Length..].Replace("\"", "", StringComparison.Ordinal)}\" = ..."
+        : "";
 
     private IList<HoconValue> Items(string key, string accepted)
     {

@@ -64,8 +64,9 @@ internal sealed record CommandNotes
                 + "the end of their streams, connections are ended or reset, and the wire closes last.",
                 "SIGHUP reads the settings again: what can change while the driver runs does, and what takes effect at the next start is named in the log. Where the terminal "
                 + "has hung up it stops the driver in order. SIGUSR1 prints the driver's counters.",
+                "With --dhcp a DHCP server gives the wire its address, routes and name servers. The driver is up before it has them, and asks again until a server answers.",
             ],
-            Files = [Settings, Link],
+            Files = [Settings, Link, ("/var/lib/tapwire", "DHCP leases of root's drivers and of the system's service, for the next start; others' are in ~/.local/state/tapwire.")],
             ExitCodes =
             [
                 ("0", "Stopped by SIGTERM."),
@@ -145,6 +146,17 @@ internal sealed record CommandNotes
             Files = [Link],
             Examples = [("Three requests:", "tapwire ping 10.99.0.1 --count 3")],
             Related = ["tapwire", "up", "status"],
+        },
+        ["resolve"] = new()
+        {
+            Paragraphs =
+            [
+                "The driver asks its name servers itself, by way of its own network: those of 'tapwire up --dns', or of tapwire.dns in its settings. A dot at the end of the name keeps "
+                + "domains from being searched. Each address is printed on a line; of an address its name.",
+            ],
+            Files = [Link],
+            Examples = [("Only addresses of IPv4:", "tapwire resolve www.example.org --family 4"), ("The name of an address:", "tapwire resolve 10.99.0.1")],
+            Related = ["tapwire", "up", "ping"],
         },
         ["status"] = new()
         {

@@ -119,6 +119,35 @@ public sealed class TapwireClient : IDisposable
         return (await _control.AskAsync(request, cancellationToken).ConfigureAwait(false)).Message.PingReply;
     }
 
+    /// <summary>Looks up the addresses of a name with the driver's resolver.</summary>
+    /// <param name="name">A host's name. A dot at its end keeps domains from being searched.</param>
+    /// <param name="family">InterNetwork, InterNetworkV6, or Unspecified for both.</param>
+    /// <exception cref="SocketException">HostNotFound: there is no such name; NoData: it has no address of that family; TryAgain: the servers cannot say; TimedOut: none of them
+    /// answers; NoRecovery: the driver has no server for it; InvalidArgument: it is no host's name; OperationNotSupported: the driver is of an earlier version. The message says it
+    /// in a sentence.</exception>
+    public async Task<ResolvedHost> ResolveAsync(string name, AddressFamily family = AddressFamily.Unspecified, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        var wanted = family switch
+        {
+            AddressFamily.Unspecified => SocketFamily.Unspecified,
+            AddressFamily.InterNetwork => SocketFamily.V4,
+            AddressFamily.InterNetworkV6 => SocketFamily.V6,
+            _ => throw new ArgumentOutOfRangeException(nameof(family), family, null),
+        };
+        var (addresses, canonical) = await ResolveAsync(id => new ResolveRequest(id, wanted, false, name), cancellationToken).ConfigureAwait(false);
+        return new ResolvedHost([.. addresses.Select(static address => address.ToSystem())], canonical);
+    }
+
+    /// <summary>Looks up the name of an address with the driver's resolver.</summary>
+    /// <exception cref="SocketException">As <see cref="ResolveAsync(string, AddressFamily, CancellationToken)"/>.</exception>
+    public async Task<string> ResolveAsync(IPAddress address, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        var text = IpAddress.FromSystem(address).ToString();
+        return (await ResolveAsync(id => new ResolveRequest(id, SocketFamily.Unspecified, true, text), cancellationToken).ConfigureAwait(false)).Name;
+    }
+
     /// <summary>The driver's state and counters as JSON.</summary>
     public async Task<string> GetStatusAsync(CancellationToken cancellationToken = default) =>
         (await _control.AskAsync(new StatusRequest(_control.NextId()), cancellationToken).ConfigureAwait(false)).Message.Text;
@@ -193,6 +222,23 @@ public sealed class TapwireClient : IDisposable
     public Task Ended => _control.Ended;
 
     public void Dispose() => _control.Dispose();
+
+    private async Task<(IReadOnlyList<IpAddress> Addresses, string Name)> ResolveAsync(Func<uint, ResolveRequest> request, CancellationToken cancellationToken)
+    {
+        var asked = request(_control.NextId());
+        if (asked.Size > ResolveRequest.Head + ResolveRequest.MaxName)
+            throw new SocketException((int)SocketError.InvalidArgument, $"A host's name has at most {ResolveRequest.MaxName} bytes.");
+        try
+        {
+            var answer = await _control.AskAsync(asked, cancellationToken).ConfigureAwait(false);
+            return ResolveRequest.ReadAnswer(answer.Message.Body.Span);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.SocketError)
+        {
+            // ENOENT, which is no error of sockets.
+            throw new SocketException((int)SocketError.HostNotFound, e.Message);
+        }
+    }
 
     private Task<TapwireSocket> OpenAsync(IPEndPoint endPoint, LinkSocketType type, CancellationToken cancellationToken) =>
         TapwireSocket.OpenAsync(_control, TapwireSocket.FamilyOf(endPoint), type, cancellationToken);

@@ -174,11 +174,13 @@ struct path {
 };
 
 #define REPORTS_ERRORS 1u
+#define IS_V6 2u /* the MTU is what is left of it after the part of an IPv6 header that is longer than an IPv4 header */
+#define LONGER_HEADER 20
 
 /* IP_RECVERR: what the application can ask for after EMSGSIZE. */
 static void keep_too_long(int fd, const struct tw_address *to, const struct path *path)
 {
-    struct tw_extension report = { .segment = 1 /* SO_EE_ORIGIN_LOCAL */, .mtu = path->mtu, .local = { [10] = 0xff, [11] = 0xff } };
+    struct tw_extension report = { .segment = 1 /* SO_EE_ORIGIN_LOCAL */, .mtu = path->mtu + ((path->flags & IS_V6) != 0 ? LONGER_HEADER : 0), .local = { [10] = 0xff, [11] = 0xff } };
     memcpy(&report.family, to->bytes, sizeof report.family);
     memcpy(&report.port, to->bytes + 2, sizeof report.port);
     if (report.family == AF_INET6)

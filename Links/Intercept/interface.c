@@ -150,6 +150,18 @@ bool tw_has_interface(uint32_t index, const struct in_addr *address)
     return is_there;
 }
 
+bool tw_has_family(int family)
+{
+    struct list list;
+    bool is_there = false;
+    if (tw_has_routes() || find_all(&list) != 0)
+        return true;
+    for (size_t i = 0; i < list.count && !is_there; i++)
+        is_there = list.entries[i].index != LOOPBACK_INDEX && family_of(&list.entries[i].address) == family;
+    free(list.entries);
+    return is_there;
+}
+
 /* The network mask, or the broadcast address, of an entry's address. */
 static void put_mask(const struct entry *entry, struct sockaddr_storage *result, bool is_broadcast)
 {

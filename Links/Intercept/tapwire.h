@@ -194,6 +194,7 @@ enum tw_request {
     TW_PATH = 12,
     TW_LIST_INTERFACES = 25,
     TW_POST_OPTION = 28,
+    TW_RESOLVE = 29,
 };
 
 struct tw_header {
@@ -389,6 +390,9 @@ bool tw_has_interface(uint32_t index, const struct in_addr *address);
 
 /* An ioctl about interfaces on a socket of Tapwire's. False: it is about something else. */
 bool tw_interface_ioctl(unsigned long request, void *argument, int *result);
+
+/* Whether an interface of the driver's has an address of this family; with TAPWIRE_ROUTES, or if the driver does not tell, true. */
+bool tw_has_family(int family);
 
 /* Sets errno and returns -1, or returns 0. */
 int tw_result(int error);

@@ -14,13 +14,44 @@ namespace Tapwire.Links.Protocol;
 public sealed record DriverStatus(TimeSpan Uptime, IReadOnlyList<InterfaceStatus> Interfaces, int Sessions, int Sockets, IReadOnlyList<PortStatus> Ports,
     IReadOnlyList<GuestStatus> Guests, int ConnectionCount, IReadOnlyList<ConnectionStatus> Connections, long BuffersRented, IReadOnlyDictionary<string, long> Counters)
 {
+    /// <summary>Null: the driver has no name servers and no names of its own.</summary>
+    public NamesStatus? Names { get; init; }
+
     /// <summary>Those of all interfaces.</summary>
     public IEnumerable<IpPrefix> Addresses() => Interfaces.SelectMany(static each => each.Addresses);
 }
 
 /// <summary>An attachment to a network.</summary>
 /// <param name="Routes">Longest prefix first, those to the addresses' own prefixes included.</param>
-public sealed record InterfaceStatus(string Name, WireStatus Wire, IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<RouteStatus> Routes);
+public sealed record InterfaceStatus(string Name, WireStatus Wire, IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<RouteStatus> Routes)
+{
+    /// <summary>Null: it has no DHCP client.</summary>
+    public LeaseStatus? Lease { get; init; }
+}
+
+/// <summary>An interface's DHCP client. Counters are totals since its start.</summary>
+/// <param name="State">As RFC 2131, Figure 5, names it, in lower case; "probing" while neighbours are asked for the address, "starting", "failed".</param>
+public sealed record LeaseStatus(string State)
+{
+    /// <summary>The leased address; null: none. So are the others.</summary>
+    public IpPrefix? Address { get; init; }
+
+    public IpAddress? Server { get; init; }
+
+    /// <summary>Until the lease ends; null: never, or there is none.</summary>
+    public TimeSpan? Expires { get; init; }
+
+    /// <summary>Until its server is asked for more time.</summary>
+    public TimeSpan? Renews { get; init; }
+
+    public long Sent { get; init; }
+
+    /// <summary>Messages that were used.</summary>
+    public long Received { get; init; }
+
+    /// <summary>Messages, or parts of them, that were not used, by reason.</summary>
+    public IReadOnlyList<KeyValuePair<string, long>> Dropped { get; init; } = [];
+}
 
 /// <param name="Gateway">Unspecified where destinations are on the link themselves.</param>
 public sealed record RouteStatus(IpPrefix Destination, IpAddress Gateway);
@@ -28,7 +59,25 @@ public sealed record RouteStatus(IpPrefix Destination, IpAddress Gateway);
 /// <summary>The network side of an interface.</summary>
 /// <param name="Up">The device is there.</param>
 public sealed record WireStatus(string Name, bool Up, int Mtu, string? HardwareAddress, string Offloads,
-    long FramesReceived, long BytesReceived, long FramesSent, long BytesSent, long FramesRefused, long FramesDropped);
+    long FramesReceived, long BytesReceived, long FramesSent, long BytesSent, long FramesRefused, long FramesDropped)
+{
+    public static readonly IReadOnlyDictionary<string, long> NoCounters = new Dictionary<string, long>();
+
+    /// <summary>The other ends of a wire with a protocol of its own, as WireGuard's peers.</summary>
+    public IReadOnlyList<PeerStatus> Peers { get; init; } = [];
+
+    /// <summary>The counters of such a wire above 0, by name.</summary>
+    public IReadOnlyDictionary<string, long> Counters { get; init; } = NoCounters;
+}
+
+/// <summary>A WireGuard peer, as 'wg show' shows it.</summary>
+/// <param name="PublicKey">In base64.</param>
+/// <param name="Endpoint">Null: not known yet.</param>
+/// <param name="SinceHandshake">Since the latest handshake; null: there was none.</param>
+/// <param name="UnansweredFor">Since the first handshake message that nothing has answered; null: all are answered.</param>
+/// <param name="PersistentKeepalive">Zero: off.</param>
+public sealed record PeerStatus(string PublicKey, IpEndpoint? Endpoint, IReadOnlyList<IpPrefix> AllowedIps, TimeSpan? SinceHandshake, TimeSpan? UnansweredFor, long BytesReceived, long BytesSent,
+    TimeSpan PersistentKeepalive);
 
 /// <summary>A port that leads from one network to the other. All but <paramref name="Open"/> are totals since the start.</summary>
 /// <param name="Name">Its kind and its entry in the settings: "socks 127.0.0.1:1080", "forward tcp:...", "expose udp:...".</param>
@@ -50,6 +99,21 @@ public sealed record PortStatus(string Name, int Open, long Accepted, long Refus
 /// <param name="DatagramsDropped">Datagrams and echo requests that could not be passed on.</param>
 public sealed record GuestStatus(IpAddress Address, int Process, WireStatus Wire, IReadOnlyList<string> Published, int Connections, long Accepted, long Refused, int Flows, long FlowsAccepted,
     long DatagramsDropped);
+
+/// <summary>The driver's resolver. Counters are totals since the start.</summary>
+/// <param name="Servers">As "10.99.0.1", those of a domain as "corp.example=10.0.0.53".</param>
+/// <param name="Search">Domains in which short names are looked for.</param>
+/// <param name="Queries">Messages to servers.</param>
+/// <param name="Answers">Answers of servers that were used.</param>
+/// <param name="FromCache">Questions that the cache has answered.</param>
+/// <param name="TimeOuts">Servers that have not answered in time.</param>
+/// <param name="Busy">Look-ups and questions beyond the limits.</param>
+/// <param name="Cached">Answers in the cache at this moment.</param>
+public sealed record NamesStatus(IReadOnlyList<string> Servers, IReadOnlyList<string> Search, long Queries, long Answers, long FromCache, long TimeOuts, long Busy, int Cached)
+{
+    /// <summary>Messages that were not used, by reason.</summary>
+    public required IReadOnlyList<KeyValuePair<string, long>> Refused { get; init; }
+}
 
 /// <summary>One socket of the stack.</summary>
 /// <param name="Tcp">Null until the handshake is done, and for sockets that are no connections.</param>

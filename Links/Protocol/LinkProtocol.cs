@@ -83,6 +83,7 @@ public enum LinkMessageType : ushort
     AddGuest = 26,
     Publish = 27,
     PostOption = 28,
+    Resolve = 29,
 }
 
 /// <summary>Errors of the link itself that no <see cref="Tapwire.Stack.StackError"/> has, as Linux errno numbers.</summary>
@@ -118,6 +119,12 @@ public static class LinkErrno
     /// <summary>ENOSYS: the driver does not know this request.</summary>
     public const int UnknownRequest = 38;
 
+    /// <summary>ENODATA: a name has no address of the family that was asked for.</summary>
+    public const int NoData = 61;
+
+    /// <summary>ENONET: the driver has no name server for a name.</summary>
+    public const int NoServer = 64;
+
     /// <summary>EPROTONOSUPPORT.</summary>
     public const int ProtocolNotSupported = 93;
 
@@ -129,6 +136,9 @@ public static class LinkErrno
 
     /// <summary>EALREADY: the socket is connecting already.</summary>
     public const int AlreadyConnecting = 114;
+
+    /// <summary>EREMOTEIO: name servers have answered that they cannot say.</summary>
+    public const int ServerFailure = 121;
 
     /// <summary>EINPROGRESS: the connect goes on. Readiness and SO_ERROR tell the outcome.</summary>
     public const int InProgress = 115;

@@ -51,7 +51,7 @@ public static class LinkRequestCodec
         }
 
         var isInterface = InterfaceRequestCodec.HeadOf(type) > 0;
-        if (isInterface || IsSetOption(type) ? frame.Length < size : frame.Length != size)
+        if (isInterface || IsSetOption(type) || type == LinkMessageType.Resolve ? frame.Length < size : frame.Length != size)
             throw new LinkProtocolException($"A {type} of {frame.Length} bytes; it has {size}.");
         if (isInterface)
         {
@@ -79,6 +79,7 @@ public static class LinkRequestCodec
     {
         SetOptionRequest set => FixedSize(request.Type) + set.Value.Length,
         InterfaceRequest change => InterfaceRequestCodec.SizeOf(change),
+        ResolveRequest resolve => resolve.Size,
         _ => FixedSize(request.Type),
     };
 
@@ -95,7 +96,7 @@ public static class LinkRequestCodec
         WriteBody(request, frame);
     }
 
-    /// <summary>Length of the frame; of <see cref="LinkMessageType.SetOption"/> without the value, of an <see cref="InterfaceRequest"/> without what varies; -1: unknown.</summary>
+    /// <summary>Length of the frame; of <see cref="LinkMessageType.SetOption"/> without the value, of an <see cref="InterfaceRequest"/> or <see cref="ResolveRequest"/> without what varies; -1: unknown.</summary>
     private static int FixedSize(LinkMessageType type) => type switch
     {
         LinkMessageType.Socket => 24,
@@ -117,6 +118,7 @@ public static class LinkRequestCodec
         LinkMessageType.ListInterfaces => 24,
         LinkMessageType.AddGuest => 48,
         LinkMessageType.Publish => 56,
+        LinkMessageType.Resolve => ResolveRequest.Head,
         _ => InterfaceRequestCodec.HeadOf(type) is > 0 and var head ? head : -1,
     };
 
@@ -158,6 +160,7 @@ public static class LinkRequestCodec
             LinkMessageType.RemoveAddress => new RemoveAddressRequest(id, address.Endpoint.Address),
             LinkMessageType.AddGuest => new AddGuestRequest(id, address.Endpoint.Address, (int)Math.Min(ReadUInt32LittleEndian(frame[44..]), int.MaxValue)),
             LinkMessageType.Publish => new PublishRequest(id, address.Endpoint, (int)Math.Min(ReadUInt32LittleEndian(frame[44..]), int.MaxValue), ReadUInt16LittleEndian(frame[48..])),
+            LinkMessageType.Resolve => ResolveRequest.Read(id, frame),
             _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
         };
     }
@@ -244,6 +247,9 @@ public static class LinkRequestCodec
                 Sockaddr.From(publish.Listen).WriteTo(frame[16..]);
                 WriteUInt32LittleEndian(frame[44..], (uint)publish.Protocol);
                 WriteUInt16LittleEndian(frame[48..], publish.Port);
+                break;
+            case ResolveRequest resolve:
+                resolve.WriteBody(frame);
                 break;
             case InterfaceRequest change:
                 InterfaceRequestCodec.Write(change, frame);

@@ -29,6 +29,8 @@ public static class StatusJson
             json.WriteEndObject();
             WritePorts(json, driver.Ports);
             WriteGuests(json, driver.Guests);
+            if (driver.Names is { } names)
+                Write(json, names);
             json.WriteNumber("connectionCount", driver.ConnectionCount);
             json.WriteStartArray("connections");
             foreach (var connection in driver.Connections)
@@ -83,10 +85,7 @@ public static class StatusJson
             json.WriteString("address", guest.Address.ToString());
             json.WriteNumber("process", guest.Process);
             WriteWire(json, guest.Wire);
-            json.WriteStartArray("published");
-            foreach (var port in guest.Published)
-                json.WriteStringValue(port);
-            json.WriteEndArray();
+            WriteTexts(json, "published", guest.Published);
             json.WriteNumber("connections", guest.Connections);
             json.WriteNumber("accepted", guest.Accepted);
             json.WriteNumber("refused", guest.Refused);
@@ -96,6 +95,32 @@ public static class StatusJson
             json.WriteEndObject();
         }
 
+        json.WriteEndArray();
+    }
+
+    private static void Write(Utf8JsonWriter json, NamesStatus names)
+    {
+        json.WriteStartObject("names");
+        WriteTexts(json, "servers", names.Servers);
+        WriteTexts(json, "search", names.Search);
+        json.WriteNumber("queries", names.Queries);
+        json.WriteNumber("answers", names.Answers);
+        json.WriteNumber("fromCache", names.FromCache);
+        json.WriteNumber("timeOuts", names.TimeOuts);
+        json.WriteNumber("busy", names.Busy);
+        json.WriteNumber("cached", names.Cached);
+        json.WriteStartObject("refused");
+        foreach (var (reason, count) in names.Refused)
+            json.WriteNumber(reason, count);
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private static void WriteTexts(Utf8JsonWriter json, string name, IEnumerable<string> texts)
+    {
+        json.WriteStartArray(name);
+        foreach (var text in texts)
+            json.WriteStringValue(text);
         json.WriteEndArray();
     }
 
@@ -118,19 +143,34 @@ public static class StatusJson
             }
 
             json.WriteEndArray();
+            if (each.Lease is { } lease)
+                Write(json, lease);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
     }
 
-    private static void WriteAddresses(Utf8JsonWriter json, IEnumerable<IpPrefix> addresses)
+    private static void Write(Utf8JsonWriter json, LeaseStatus lease)
     {
-        json.WriteStartArray("addresses");
-        foreach (var address in addresses)
-            json.WriteStringValue(address.ToString());
-        json.WriteEndArray();
+        json.WriteStartObject("dhcp");
+        json.WriteString("state", lease.State);
+        json.WriteString("address", lease.Address?.ToString() ?? "");
+        json.WriteString("server", lease.Server?.ToString() ?? "");
+        if (lease.Expires is { } expires)
+            json.WriteNumber("expiresSeconds", Math.Round(expires.TotalSeconds));
+        if (lease.Renews is { } renews)
+            json.WriteNumber("renewsSeconds", Math.Round(renews.TotalSeconds));
+        json.WriteNumber("sent", lease.Sent);
+        json.WriteNumber("received", lease.Received);
+        json.WriteStartObject("dropped");
+        foreach (var (reason, count) in lease.Dropped)
+            json.WriteNumber(char.ToLowerInvariant(reason[0]) + reason[1..], count);
+        json.WriteEndObject();
+        json.WriteEndObject();
     }
+
+    private static void WriteAddresses(Utf8JsonWriter json, IEnumerable<IpPrefix> addresses) => WriteTexts(json, "addresses", addresses.Select(static address => address.ToString()));
 
     private static void WriteWire(Utf8JsonWriter json, WireStatus wire)
     {
@@ -146,7 +186,42 @@ public static class StatusJson
         json.WriteNumber("bytesSent", wire.BytesSent);
         json.WriteNumber("framesRefused", wire.FramesRefused);
         json.WriteNumber("framesDropped", wire.FramesDropped);
+        if (wire.Peers.Count > 0)
+            WritePeers(json, wire.Peers);
+        if (wire.Counters.Count > 0)
+        {
+            json.WriteStartObject("counters");
+            foreach (var (name, value) in wire.Counters)
+                json.WriteNumber(name, value);
+            json.WriteEndObject();
+        }
+
         json.WriteEndObject();
+    }
+
+    private static void WritePeers(Utf8JsonWriter json, IReadOnlyList<PeerStatus> peers)
+    {
+        json.WriteStartArray("peers");
+        foreach (var peer in peers)
+        {
+            json.WriteStartObject();
+            json.WriteString("publicKey", peer.PublicKey);
+            json.WriteString("endpoint", peer.Endpoint?.ToString() ?? "");
+            json.WriteStartArray("allowedIps");
+            foreach (var prefix in peer.AllowedIps)
+                json.WriteStringValue(prefix.ToString());
+            json.WriteEndArray();
+            if (peer.SinceHandshake is { } since)
+                json.WriteNumber("latestHandshakeSeconds", Math.Round(since.TotalSeconds, 3));
+            if (peer.UnansweredFor is { } unanswered)
+                json.WriteNumber("unansweredSeconds", Math.Round(unanswered.TotalSeconds, 3));
+            json.WriteNumber("bytesReceived", peer.BytesReceived);
+            json.WriteNumber("bytesSent", peer.BytesSent);
+            json.WriteNumber("persistentKeepaliveSeconds", (long)peer.PersistentKeepalive.TotalSeconds);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     }
 
     /// <summary>What ss -i shows of a connection.</summary>

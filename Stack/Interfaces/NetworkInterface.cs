@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Dhcp;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Neighbors;
 
@@ -21,7 +22,7 @@ public sealed class NetworkInterface
     {
         Index = index;
         Options = options;
-        SuperFrame = Math.Max(options.SuperFrame, options.Mtu);
+        MtuLimit = options.Mtu;
         Egress = new EgressQueue(options, pool, counters);
         Own = new AddressTable();
     }
@@ -64,7 +65,19 @@ public sealed class NetworkInterface
     /// <summary>Domains in which routers say that short names are to be looked for (RFC 8106).</summary>
     public IEnumerable<string> SearchDomains => Routers?.Domains ?? [];
 
-    internal int Mtu => Options.Mtu;
+    /// <summary>Largest IP packet in bytes as the network has said, 68 up to <see cref="InterfaceOptions.Mtu"/>, which it is at first; more counts as that. To be set
+    /// before there are connections: what they send may be too long afterwards.</summary>
+    public int MtuLimit
+    {
+        get;
+        set
+        {
+            field = Math.Clamp(value, InterfaceOptions.Ranges.Mtu.Least, Options.Mtu);
+            SuperFrame = Math.Max(Options.SuperFrame, field);
+        }
+    }
+
+    internal int Mtu => MtuLimit;
 
     /// <summary>Largest packet of a family: routers may say that the link takes less than the device (RFC 4861, 6.3.4).</summary>
     internal int MtuOf(bool isV4) => isV4 || Routers is not { Mtu: > 0 and var advertised } ? Mtu : Math.Min(Mtu, advertised);
@@ -73,7 +86,10 @@ public sealed class NetworkInterface
     internal int SuperFrameOf(bool isV4) => SuperFrame > Mtu ? SuperFrame : MtuOf(isV4);
 
     /// <summary>Largest IP packet that the device cuts into segments, in bytes; the MTU if it cuts none.</summary>
-    internal int SuperFrame { get; }
+    internal int SuperFrame { get; private set; }
+
+    /// <summary>Takes what comes to port 68; null unless the interface has a DHCP client.</summary>
+    internal DhcpSocket? Dhcp { get; set; }
 
     /// <summary>Takes the next frame for the wire. The caller owns it.</summary>
     public bool TryDequeueFrame([NotNullWhen(true)] out PacketBuffer? frame) => Egress.TryDequeue(out frame);

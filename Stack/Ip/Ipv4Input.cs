@@ -26,11 +26,19 @@ internal sealed class Ipv4Input(
     {
         counters.IpInReceives++;
         if (!Ipv4View.TryParse(packet.Span, out var header))
-            counters.IpInTruncated++;
-        else if (IsWellFormed(packet, header) && IsForUs(header, from, delivery, out var toGroup) && HasPlausibleSource(header))
         {
-            Accept(packet, header, from.Index, toGroup, now);
-            return;
+            counters.IpInTruncated++;
+        }
+        else if (IsWellFormed(packet, header))
+        {
+            // Before the addresses are looked at: a DHCP client has none yet.
+            if (from.Dhcp?.TryTake(packet, header) == true)
+                return;
+            if (IsForUs(header, from, delivery, out var toGroup) && HasPlausibleSource(header))
+            {
+                Accept(packet, header, from.Index, toGroup, now);
+                return;
+            }
         }
 
         packet.Release();

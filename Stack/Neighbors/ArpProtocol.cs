@@ -56,6 +56,7 @@ internal sealed class ArpProtocol(
             return;
         }
 
+        owner.Dhcp?.Heard(arp);
         if (kind == AddressKind.Own)
         {
             if (hardware != _own)

@@ -53,6 +53,8 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         (new RemoveRoute(default, "lab"), new AddressAnswer(StackError.ConnectionAborted)),
         (new AttachInterface(new InterfaceOptions { Name = "lab" }, [], [], ActorRefs.Nobody), new InterfaceRefused("lab", "The stack has stopped.")),
         (new DetachInterface("lab"), new InterfaceDetached("lab")),
+        (new LimitMtu("lab", 1400), new AddressAnswer(StackError.ConnectionAborted)),
+        (new OpenDhcp("lab"), new DhcpOpenFailed(StackError.ConnectionAborted)),
         (GetInterfaces.Instance, new InterfaceNames(null)),
         (new Ping(Local.Address, 8, TimeSpan.FromSeconds(1)), new PingAnswer(StackError.ConnectionAborted, Local.Address, TimeSpan.Zero, 0, 8)),
         (WhenReady.Instance, new DriverFailed("The driver has stopped.")),
@@ -64,7 +66,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
     /// <summary>News and farewells, and questions about a status: nothing is lost with them but themselves.</summary>
     private static readonly Type[] Lost =
     [
-        typeof(Accept), typeof(AcceptingStopped), typeof(AddressAnswer), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
+        typeof(Accept), typeof(AcceptingStopped), typeof(AddressAnswer), typeof(AddressHeard), typeof(CloseDhcp), typeof(DhcpOpened), typeof(DhcpOpenFailed), typeof(DhcpReceived), typeof(DhcpWire), typeof(ProbeAddress), typeof(SendDhcp), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
         typeof(Tapwire.Messages.Closed), typeof(ConnectFailed), typeof(Connected), typeof(ConnectionFailed), typeof(ConnectionServed), typeof(DatagramConnected), typeof(DatagramError),
         typeof(DatagramOpenFailed), typeof(DatagramSent), typeof(DatagramsDropped), typeof(DriverFailed), typeof(DriverReady), typeof(ForwardHandshake), typeof(FramesWritten),
         typeof(GetStatus), typeof(GuestsStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceNames), typeof(InterfaceRefused), typeof(LinkReady), typeof(LinkStatus), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PathFound), typeof(PingAnswer), typeof(Poll), typeof(PortOpened),

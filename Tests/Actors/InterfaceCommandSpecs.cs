@@ -36,6 +36,8 @@ public sealed class InterfaceCommandSpecs() : DriverSetup("")
         { "same device", Adding(B with { Wire = "tap:tw0", Name = "other" }), LinkErrno.AlreadyThere, "The device tw0 is that of the interface tw0 already." },
         { "no device", Adding(B with { Wire = "tap:lost" }), LinkErrno.NoDevice, "lost: no such device." },
         { "no wire", Adding(B with { Wire = "eth0" }), 22, $"The wire of an interface must be {WireSpec.Accepted}." },
+        { "file", Adding(B with { Wire = "wg:/etc/shadow" }), 22, "The wire wg:/etc/shadow is named by a file, which a driver reads for its own settings only: "
+            + "name it in tapwire.interfaces, or with --wire when the driver starts." },
         { "name", Adding(B with { Name = "\u001B[31m" }), 22, "The name of an interface has 1 to 15 bytes, and none of them is blank, '/', ':' or '%'." },
         { "blank name", Adding(B with { Name = "b " }), 22, "The name of an interface has 1 to 15 bytes, and none of them is blank, '/', ':' or '%'." },
         { "mtu", Adding(B with { Mtu = 67 }), 22, "The MTU of an interface is from 68 to 65521, or 0." },

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Tapwire.Tests.Architecture;
 
-/// <summary>The arrows of the design, read from the compiled assemblies: Stack ← Messages ← Actors → Wires, Links, Proxy → Posix; Host → all.</summary>
+/// <summary>The arrows of the design, read from the compiled assemblies: Stack ← Messages ← Actors → Wires, Links, Proxy → Posix; Names → Stack; Host → all.</summary>
 public class LayeringSpec
 {
     /// <summary>What each assembly may refer to, of Tapwire's own, of the actor runtime, and of the host.</summary>
@@ -12,14 +12,15 @@ public class LayeringSpec
     {
         ["Tapwire.Stack"] = [],
         ["Tapwire.Posix"] = ["Tapwire.Stack"],
-        ["Tapwire.Wires"] = ["Tapwire.Stack", "Tapwire.Posix"],
+        ["Tapwire.Wires"] = ["Tapwire.Stack", "Tapwire.Posix", "BouncyCastle.Cryptography"],
         ["Tapwire.Links"] = ["Tapwire.Stack", "Tapwire.Posix"],
         ["Tapwire.Proxy"] = ["Tapwire.Stack", "Tapwire.Posix"],
-        ["Tapwire.Messages"] = ["Tapwire.Stack", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Akka"],
-        ["Tapwire.Actors"] = ["Tapwire.Stack", "Tapwire.Messages", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Proxy", "Akka"],
+        ["Tapwire.Names"] = ["Tapwire.Stack"],
+        ["Tapwire.Messages"] = ["Tapwire.Stack", "Tapwire.Names", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Akka"],
+        ["Tapwire.Actors"] = ["Tapwire.Stack", "Tapwire.Names", "Tapwire.Messages", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Proxy", "Akka"],
         ["tapwire"] =
         [
-            "Tapwire.Stack", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Proxy", "Akka", "Akka.Hosting", "Akka.Logger.Serilog",
+            "Tapwire.Stack", "Tapwire.Names", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Proxy", "Akka", "Akka.Hosting", "Akka.Logger.Serilog",
             "Serilog", "Serilog.Extensions.Hosting", "Serilog.Extensions.Logging", "Serilog.Sinks.Console", "Serilog.Sinks.File",
             "Microsoft.Extensions.DependencyInjection", "Microsoft.Extensions.DependencyInjection.Abstractions",
             "Microsoft.Extensions.Diagnostics.HealthChecks", "Microsoft.Extensions.Diagnostics.HealthChecks.Abstractions",
@@ -62,8 +63,10 @@ public class LayeringSpec
         Assert.Empty(referenced.Except(Allowed[name]));
     });
 
-    [Fact]
-    public void The_engine_uses_no_clock_thread_task_socket_random_source_console_or_logger() => Read("Tapwire.Stack", metadata =>
+    [Theory]
+    [InlineData("Tapwire.Stack")]
+    [InlineData("Tapwire.Names")]
+    public void An_engine_uses_no_clock_thread_task_socket_random_source_console_or_logger(string name) => Read(name, metadata =>
     {
         var types = metadata.TypeReferences.Select(metadata.GetTypeReference)
             .Select(type => (Namespace: metadata.GetString(type.Namespace), Name: metadata.GetString(type.Name)))
@@ -81,7 +84,7 @@ public class LayeringSpec
         name => Assert.StartsWith("System.", name, StringComparison.Ordinal)));
 
     private static bool IsOurs(string assembly) =>
-        assembly.StartsWith("Tapwire", StringComparison.OrdinalIgnoreCase) || assembly.StartsWith("Akka", StringComparison.Ordinal)
+        assembly.StartsWith("Tapwire", StringComparison.OrdinalIgnoreCase) || assembly.StartsWith("Akka", StringComparison.Ordinal) || assembly.StartsWith("BouncyCastle", StringComparison.Ordinal)
         || assembly.StartsWith("Serilog", StringComparison.Ordinal) || assembly.StartsWith("Microsoft.Extensions", StringComparison.Ordinal);
 
     private static IEnumerable<string> Members(MetadataReader metadata)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Tapwire.Tests.Live.Driver;
 using Tapwire.Tests.Sim;
+using Tapwire.Tests.Wires.WireGuard;
 
 namespace Tapwire.Tests.Hostile;
 
@@ -12,6 +13,7 @@ internal static class HostileCommand
         + "hostile parsers [--minutes MINUTES] [--seed NUMBER] [--target NAME] | hostile parsers --target NAME --input HEX\n"
         + "hostile tcp [--hours HOURS] [--seed NUMBER]\n"
         + "hostile costs\n"
+        + "hostile wireguard [--count MESSAGES] [--seed NUMBER]\n"
         + "hostile memory [--limit MIB] [--echo CONNECTIONS] [--exposed CONNECTIONS] [--application CONNECTIONS] [--count RUNS]";
 
     /// <summary>So much virtual time has one run of <c>tcp</c>, all of whose memory is looked at when it ends.</summary>
@@ -29,6 +31,7 @@ internal static class HostileCommand
         ["parsers", .. var options] => Parsers(options),
         ["tcp", .. var options] => Tcp(options),
         ["costs"] => Costs(),
+        ["wireguard", .. var options] => WireGuard(options),
         ["memory", .. var options] => Memory(options),
         _ => Complain(),
     };
@@ -54,6 +57,48 @@ internal static class HostileCommand
         if (!options.IsEmpty)
             return Complain();
         return round is { } again ? Again(again) : Campaign(seed, count);
+    }
+
+    /// <summary>Mutated messages beside two WireGuard engines that go on talking, in rounds of fresh engines.</summary>
+    private static int WireGuard(ReadOnlySpan<string> options)
+    {
+        const int Round = 100_000;
+        long count = 10_000_000;
+        var seed = 1;
+        for (; options is [var name, var value, ..]; options = options[2..])
+        {
+            if (name == "--count" && long.TryParse(value, CultureInfo.InvariantCulture, out var messages))
+                count = messages;
+            else if (name == "--seed" && int.TryParse(value, CultureInfo.InvariantCulture, out var number))
+                seed = number;
+            else
+                return Complain();
+        }
+
+        if (!options.IsEmpty)
+            return Complain();
+        var reported = Stopwatch.StartNew();
+        for (var done = 0L; done < count; done += Round, seed++)
+        {
+            try
+            {
+                using var network = new WireGuardNetwork(seed);
+                WireGuardHostility.Run(network, Math.Min(Round, count - done), seed);
+            }
+            catch (InvalidOperationException e)
+            {
+                Console.Error.WriteLine($"{e.Message}; 'hostile wireguard --count {Round} --seed {seed}' repeats it");
+                return 1;
+            }
+
+            if (reported.Elapsed < Interval)
+                continue;
+            reported.Restart();
+            Console.WriteLine($"{done + Round} messages");
+        }
+
+        Console.WriteLine($"{count} messages, nothing has changed");
+        return 0;
     }
 
     private static int Parsers(ReadOnlySpan<string> options)

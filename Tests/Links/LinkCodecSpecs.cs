@@ -53,8 +53,21 @@ public sealed class LinkCodecSpecs
             $"52000000 1700 0000 17000000 00000000 {Network} 10000000 {NoPort} 02000000 C3A4"
         },
         { new ListInterfacesRequest(25, 14), "18000000 1900 0000 19000000 00000000 0E000000 00000000" },
+        { new ResolveRequest(29, SocketFamily.V6, false, "www.example.org", 24), "27000000 1D00 0000 1D000000 00000000 0A00 0000 0F00 1800  7777772E6578616D706C652E6F7267" },
+        { new ResolveRequest(29, SocketFamily.Unspecified, true, "10.99.0.1"), "21000000 1D00 0000 1D000000 00000000 0000 0100 0900 0000 31302E39392E302E31" },
         { new RemoveRouteRequest(24, IpPrefix.Parse("10.20.0.0/16"), "tw1"), $"3B000000 1800 0000 18000000 00000000 {Network} 10000000 03000000 00000000 747731" },
     };
+
+    [Fact]
+    public void Addresses_that_were_found_have_their_documented_bytes()
+    {
+        var answer = new ResolveRequest(29, SocketFamily.Unspecified, false, "www").Found([IpAddress.Parse("10.99.0.1"), IpAddress.Parse("fd00::1")], "a.b");
+        Assert.Equal($"02000000 03000000 {NoPort} 0A00 0000 00000000 FD000000000000000000000000000001 00000000 612E62".Replace(" ", "", StringComparison.Ordinal), Convert.ToHexString(answer.Body.Span));
+        var (addresses, name) = ResolveRequest.ReadAnswer(answer.Body.Span);
+        Assert.Equal(("10.99.0.1", "fd00::1", "a.b"), (addresses[0].ToString(), addresses[1].ToString(), name));
+        foreach (var length in new[] { 0, 7, 8, 63, 66 })
+            Assert.Throws<LinkProtocolException>(() => ResolveRequest.ReadAnswer(answer.Body.Span[..length]));
+    }
 
     [Fact]
     public void An_interface_and_its_address_are_listed_in_their_documented_bytes_a_page_at_a_time()

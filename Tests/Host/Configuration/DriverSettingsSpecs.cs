@@ -27,6 +27,11 @@ public sealed partial class DriverSettingsSpecs
         { "mtu", "1400" },
         { "routes", "[\"10.20.0.0/16 via 10.0.0.9\"]" },
         { "interfaces", "{ lab { wire = \"tap:tw9\", addresses = [\"10.98.0.2/24\"] } }" },
+        { "dhcp", "on" },
+        { "dhcp-client.hostname", "box" },
+        { "dhcp-client.release", "on" },
+        { "dhcp-client.client-id", "mac" },
+        { "state-directory", "\"/var/lib/other\"" },
         { "shards", "3" },
         { "shutdown-timeout", "3s" },
         { "tap.offload", "off" },
@@ -111,6 +116,15 @@ public sealed partial class DriverSettingsSpecs
         { "proxy.connect-timeout", "9s" },
         { "proxy.max-flows", "99" },
         { "proxy.flow-idle", "9s" },
+        { "dns.servers", "[\"10.99.0.1\"]" },
+        { "dns.split", "{ \"corp.example\" = [\"10.0.0.53\"] }" },
+        { "dns.hosts", "{ \"db.corp.example\" = \"10.99.0.9\" }" },
+        { "dns.hosts-file", "\"/etc/other\"" },
+        { "dns.search", "[\"corp.example\"]" },
+        { "dns.ndots", "2" },
+        { "dns.timeout", "2s" },
+        { "dns.attempts", "3" },
+        { "dns.rotate", "on" },
         { "guests.max-guests", "9" },
         { "guests.max-connections", "99" },
         { "guests.max-flows", "99" },
@@ -135,7 +149,7 @@ public sealed partial class DriverSettingsSpecs
             {
                 if (name == "dispatcher")
                     continue; // the actor system's
-                if (value.IsObject() && name != "interfaces")
+                if (value.IsObject() && name is not ("interfaces" or "split" or "hosts"))
                     Collect(value.GetObject(), prefix + name + ".");
                 else
                     keys.Add(prefix + name);
@@ -235,6 +249,14 @@ public sealed partial class DriverSettingsSpecs
     [InlineData("proxy.max-connections", "0", "from 1 to")]
     [InlineData("proxy.handshake-timeout", "0", "from 1ms to 1h")]
     [InlineData("proxy.max-flows", "0", "from 1 to 65536")]
+    [InlineData("dns.servers", "[\"names\"]", "ADDRESS or ADDRESS:PORT, as in 10.99.0.1")]
+    [InlineData("dns.servers", "[\"10.99.0.1:0\"]", "ADDRESS or ADDRESS:PORT")]
+    [InlineData("dns.servers", "[\"127.0.0.1\"]", "is a loopback address")]
+    [InlineData("dns.search", "[\"a b\"]", "a domain, as in corp.example")]
+    [InlineData("dns.ndots", "16", "from 0 to 15")]
+    [InlineData("dns.timeout", "31s", "from 1ms to 30s")]
+    [InlineData("dns.attempts", "0", "from 1 to 5")]
+    [InlineData("dns.hosts-file", "hosts", "the path of a file from / on")]
     [InlineData("guests.max-guests", "1025", "from 0 to 1024")]
     [InlineData("guests.max-flows", "0", "from 1 to 65536")]
     [InlineData("tcp.congestion-control", "vegas", "bbr")]

@@ -104,6 +104,7 @@ public sealed class UnitSpecs
     [InlineData("tap:tw0", "tap", "tw0", Medium.Ethernet)]
     [InlineData("tun:a", "tun", "a", Medium.Ip)]
     [InlineData("tap:fifteen-letters", "tap", "fifteen-letters", Medium.Ethernet)]
+    [InlineData("wg:/etc/wireguard/office.conf", "wg", "/etc/wireguard/office.conf", Medium.Ip)]
     public void A_wire_is_read(string text, string kind, string name, Medium medium)
     {
         var wire = WireSpec.Parse(text);
@@ -123,6 +124,8 @@ public sealed class UnitSpecs
     [InlineData("tap:a/b")]
     [InlineData("tap:a:b")]
     [InlineData("tap:a%d")]
+    [InlineData("wg:")]
+    [InlineData("wg:.conf")]
     public void What_is_no_wire_is_refused(string? text) => Assert.Null(WireSpec.Parse(text));
 
     [Theory]

@@ -10,25 +10,30 @@ namespace Tapwire.Tests.Live.Driver;
 [Collection(LiveCollection.Name)]
 public sealed class FragmentSpec
 {
-    private const int Headers = 28;
+    private const int V4Headers = 28;
+    private const int V6Headers = 48;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     [SkippableTheory]
-    [InlineData(1280, 1)]
-    [InlineData(1500, 1)]
-    [InlineData(9000, 1)]
-    [InlineData(1500, 3)]
-    public async Task Datagrams_of_every_length_go_both_ways(int mtu, int shards)
+    [InlineData(1280, 1, AddressFamily.InterNetwork)]
+    [InlineData(1500, 1, AddressFamily.InterNetwork)]
+    [InlineData(9000, 1, AddressFamily.InterNetwork)]
+    [InlineData(1500, 3, AddressFamily.InterNetwork)]
+    [InlineData(1280, 1, AddressFamily.InterNetworkV6)]
+    [InlineData(1500, 1, AddressFamily.InterNetworkV6)]
+    [InlineData(9000, 1, AddressFamily.InterNetworkV6)]
+    [InlineData(1500, 3, AddressFamily.InterNetworkV6)]
+    public async Task Datagrams_of_every_length_go_both_ways(int mtu, int shards, AddressFamily family)
     {
-        using var driver = LiveDriver.Start("", $"tap:{LiveDriver.Device}", "--mtu", $"{mtu}", "--shards", $"{shards}");
+        using var driver = LiveDriver.Start("", $"tap:{LiveDriver.Device}", ["--mtu", $"{mtu}", "--shards", $"{shards}", .. LiveDriver.V6]);
         using (var client = await driver.ConnectToLinkAsync())
-        using (var application = await client.OpenUdpAsync(IPEndPoint.Parse(LiveDriver.Address)).WaitAsync(Patience))
-        using (var kernel = driver.BindInKernel())
+        using (var application = await client.OpenUdpAsync(new IPEndPoint(LiveDriver.AddressOf(family), 0)).WaitAsync(Patience))
+        using (var kernel = driver.BindInKernel(family))
         {
             kernel.ReceiveBufferSize = 4 << 20;
             var random = new Random(mtu);
-            foreach (var size in SizesAround(mtu))
+            foreach (var size in SizesAround(mtu, HeadersOf(family)))
             {
                 var question = new byte[size];
                 random.NextBytes(question);
@@ -53,28 +58,34 @@ public sealed class FragmentSpec
     }
 
     [SkippableTheory]
-    [InlineData(1280)]
-    [InlineData(9000)]
-    public void Pings_of_every_length_are_answered(int mtu)
+    [InlineData(1280, AddressFamily.InterNetwork)]
+    [InlineData(9000, AddressFamily.InterNetwork)]
+    [InlineData(1280, AddressFamily.InterNetworkV6)]
+    [InlineData(9000, AddressFamily.InterNetworkV6)]
+    public void Pings_of_every_length_are_answered(int mtu, AddressFamily family)
     {
-        using var driver = LiveDriver.Start("", $"tap:{LiveDriver.Device}", "--mtu", $"{mtu}");
+        using var driver = LiveDriver.Start("", $"tap:{LiveDriver.Device}", ["--mtu", $"{mtu}", .. LiveDriver.V6]);
         Skip.If(driver.Namespace.TryExec("sh", "-c", "command -v ping").ExitCode != 0, "there is no 'ping'");
-        foreach (var size in new[] { 56, mtu - Headers, mtu - Headers + 1, 20_000, 65_507 })
+        var headers = HeadersOf(family);
+        foreach (var size in new[] { 56, mtu - headers, mtu - headers + 1, 20_000, 65_507 })
         {
-            var theirs = driver.Namespace.TryExec("ping", "-c", "1", "-W", "10", "-s", $"{size}", LiveDriver.Address);
+            var theirs = driver.Namespace.TryExec("ping", "-c", "1", "-W", "10", "-s", $"{size}", $"{LiveDriver.AddressOf(family)}");
             Assert.True(theirs.ExitCode == 0, theirs.Output);
-            var ours = TapwireProgram.Run(driver.Namespace, "ping", "--link", driver.LinkPath, "-c", "1", "--timeout", "10s", "--size", $"{size}", LiveDriver.KernelAddress);
+            var ours = TapwireProgram.Run(driver.Namespace, "ping", "--link", driver.LinkPath, "-c", "1", "--timeout", "10s", "--size", $"{size}", $"{LiveDriver.KernelAddressOf(family)}");
             Assert.True(ours.ExitCode == 0, ours.Output + ours.Error);
         }
 
         driver.StopCleanly();
     }
 
+    /// <summary>Bytes of the headers of IP, and of UDP or ICMP.</summary>
+    private static int HeadersOf(AddressFamily family) => family == AddressFamily.InterNetwork ? V4Headers : V6Headers;
+
     /// <summary>Lengths at which the number of fragments changes, or nearly so, and a spread of others.</summary>
-    private static IEnumerable<int> SizesAround(int mtu)
+    private static IEnumerable<int> SizesAround(int mtu, int headers)
     {
-        var fragment = (mtu - 20) & ~7;
-        int[] edges = [0, mtu - Headers, fragment - 8, 2 * fragment - 8, 3 * fragment - 8, 32768, 65507];
+        var fragment = (mtu - headers + 8 - (headers == V6Headers ? 8 : 0)) & ~7;
+        int[] edges = [0, mtu - headers, fragment - 8, 2 * fragment - 8, 3 * fragment - 8, 32768, 65507];
         return edges.SelectMany(static edge => new[] { edge - 1, edge, edge + 1 }).Concat([548, 1000, 5000, 20_000, 50_000])
             .Where(static size => size is >= 0 and <= 65507).Distinct().Order();
     }
@@ -82,7 +93,7 @@ public sealed class FragmentSpec
     private static async Task ExpectAtKernelAsync(Socket kernel, byte[] datagram, IPEndPoint sender)
     {
         var buffer = new byte[65536];
-        var received = await kernel.ReceiveFromAsync(buffer, new IPEndPoint(IPAddress.Any, 0)).WaitAsync(Patience);
+        var received = await kernel.ReceiveFromAsync(buffer, new IPEndPoint(sender.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0)).WaitAsync(Patience);
         Assert.True(buffer.AsSpan(0, received.ReceivedBytes).SequenceEqual(datagram), $"{datagram.Length} bytes have become {received.ReceivedBytes}");
         Assert.Equal(sender, received.RemoteEndPoint);
     }

@@ -14,23 +14,20 @@ public abstract class ProgramPath(string settings, string ruleset, bool isV6 = f
     public const string Tapwire = LiveDriver.Address;
     public const string Kernel = LiveDriver.KernelAddress;
 
-    private const string TapwireV6 = "fd00:99::2";
-    private const string KernelV6 = "fd00:99::1";
-
     private LiveDriver? _driver;
     private DirectoryInfo? _directory;
     private string _digest = "";
 
     internal LiveDriver Driver => _driver ?? Open();
 
-    public string TapwireAddress => isV6 ? TapwireV6 : Tapwire;
+    public string TapwireAddress => isV6 ? LiveDriver.AddressV6 : Tapwire;
 
-    public string KernelAddress => isV6 ? KernelV6 : Kernel;
+    public string KernelAddress => isV6 ? LiveDriver.KernelAddressV6 : Kernel;
 
     /// <summary>The address as it stands before a port, and in a URL.</summary>
-    public string TapwireHost => isV6 ? $"[{TapwireV6}]" : Tapwire;
+    public string TapwireHost => isV6 ? $"[{LiveDriver.AddressV6}]" : Tapwire;
 
-    public string KernelHost => isV6 ? $"[{KernelV6}]" : Kernel;
+    public string KernelHost => isV6 ? $"[{LiveDriver.KernelAddressV6}]" : Kernel;
 
     /// <summary>All addresses of the family.</summary>
     public string AnyAddress => isV6 ? "::" : "0.0.0.0";
@@ -111,7 +108,7 @@ public abstract class ProgramPath(string settings, string ruleset, bool isV6 = f
 
     private LiveDriver Open()
     {
-        var driver = LiveDriver.Start(settings, arguments: isV6 ? ["--address", $"{TapwireV6}/64", "--peer-address", $"{KernelV6}/64"] : []);
+        var driver = LiveDriver.Start(settings, arguments: isV6 ? LiveDriver.V6 : []);
         try
         {
             var library = Path.Combine(AppContext.BaseDirectory, "libtapwire.so");

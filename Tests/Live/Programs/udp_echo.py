@@ -2,7 +2,7 @@
 import socket
 import sys
 
-server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
 server.bind((sys.argv[1], int(sys.argv[2])))
 while True:
     data, peer = server.recvfrom(65536)

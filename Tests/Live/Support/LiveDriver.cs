@@ -15,6 +15,10 @@ internal sealed class LiveDriver : IDisposable
     public const string Device = "tw0";
     public const string Address = "10.99.0.2";
     public const string KernelAddress = "10.99.0.1";
+
+    /// <summary>The same of IPv6, of a driver that is started with <see cref="V6"/>.</summary>
+    public const string AddressV6 = "fd00:99::2";
+    public const string KernelAddressV6 = "fd00:99::1";
     public const int Echo = 7;
     public const int Discard = 9;
     public const int Source = 19;
@@ -36,6 +40,15 @@ internal sealed class LiveDriver : IDisposable
     }
 
     public NetworkNamespace Namespace { get; }
+
+    /// <summary>Arguments of <c>tapwire up</c> for IPv6 addresses beside the IPv4 ones.</summary>
+    public static string[] V6 => ["--address", $"{AddressV6}/64", "--peer-address", $"{KernelAddressV6}/64"];
+
+    /// <summary>The stack's address of a family.</summary>
+    public static IPAddress AddressOf(AddressFamily family) => IPAddress.Parse(family == AddressFamily.InterNetwork ? Address : AddressV6);
+
+    /// <summary>The kernel's address of a family.</summary>
+    public static IPAddress KernelAddressOf(AddressFamily family) => IPAddress.Parse(family == AddressFamily.InterNetwork ? KernelAddress : KernelAddressV6);
 
     public TapwireProgram Program { get; private set; }
 
@@ -100,10 +113,10 @@ internal sealed class LiveDriver : IDisposable
     }
 
     /// <summary>A kernel socket for datagrams on its end of the wire.</summary>
-    public Socket BindInKernel()
+    public Socket BindInKernel(AddressFamily family = AddressFamily.InterNetwork)
     {
-        var socket = KernelSocket(SocketType.Dgram);
-        socket.Bind(new IPEndPoint(IPAddress.Parse(KernelAddress), 0));
+        var socket = Namespace.OpenSocket(SocketType.Dgram, family);
+        socket.Bind(new IPEndPoint(KernelAddressOf(family), 0));
         return socket;
     }
 

@@ -70,8 +70,8 @@ public sealed partial class NetworkNamespace : IDisposable
     });
 
     /// <summary>A kernel socket inside the namespace.</summary>
-    public Socket OpenSocket(SocketType type = SocketType.Stream) => Run(() =>
-        new Socket(AddressFamily.InterNetwork, type, type == SocketType.Stream ? ProtocolType.Tcp : ProtocolType.Udp));
+    public Socket OpenSocket(SocketType type = SocketType.Stream, AddressFamily family = AddressFamily.InterNetwork) => Run(() =>
+        new Socket(family, type, type == SocketType.Stream ? ProtocolType.Tcp : ProtocolType.Udp));
 
     /// <summary>Starts a command inside the namespace, its input and output redirected. It is ended with the namespace if it runs still.</summary>
     public Process Start(string command, params string[] arguments)

@@ -1,0 +1,69 @@
+using Akka.Actor;
+using Akka.Event;
+using Tapwire.Links.Protocol;
+using Tapwire.Stack;
+using Tapwire.Stack.Dhcp;
+
+namespace Tapwire.Actors.Dhcp;
+
+/// <summary>
+/// What the stacks have of an interface's lease, and what they shall have: one change is under way at a time, and what has come meanwhile follows. It belongs to a DHCP client's actor.
+/// </summary>
+/// <param name="driver">Who carries changes out.</param>
+internal sealed class AppliedLease(string name, IActorRef driver, IActorRef self, IWithTimers actor, ILoggingAdapter log)
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    private DhcpLease? _has;
+    private DhcpLease? _wanted;
+
+    // What is being asked of the driver, and what the stacks have refused: that is not asked for again.
+    private (DhcpLease? Lease, bool IsAsked) _asked;
+    private DhcpLease? _refused;
+
+    public void Want(DhcpLease? lease)
+    {
+        _wanted = lease;
+        GoOn();
+    }
+
+    /// <summary>Asks for the next change, if there is one.</summary>
+    public void GoOn()
+    {
+        if (_asked.IsAsked || ReferenceEquals(_wanted, _has) || (_wanted is not null && ReferenceEquals(_wanted, _refused)))
+            return;
+        _asked = (_wanted, true);
+        driver.Tell(new LeaseChanges(name, _has, _wanted), self);
+    }
+
+    /// <summary>The driver has carried the change out, or has not.</summary>
+    public void Answered(CommandAnswer answer)
+    {
+        var (lease, _) = _asked;
+        _asked = default;
+        switch (answer.Error)
+        {
+            case 0:
+                _has = lease;
+                break;
+            case (int)StackError.ConnectionAborted:
+                return; // the driver stops
+            case LinkErrno.Busy or (int)StackError.TimedOut:
+                actor.Timers.StartSingleTimer(Again.Instance, Again.Instance, Pause);
+                return;
+            default:
+                log.Warning("{Interface}: the lease cannot be used: {Reason}", name, answer.Reason);
+                _has = null;
+                _refused = lease;
+                break;
+        }
+
+        GoOn();
+    }
+
+    /// <summary>The timer: the driver was busy, and is asked again.</summary>
+    internal sealed class Again
+    {
+        public static readonly Again Instance = new();
+    }
+}

@@ -1,0 +1,143 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Tapwire.Stack.Dhcp;
+
+namespace Tapwire.Actors.Dhcp;
+
+/// <summary>LeaseStore → DhcpActor: what was kept when the client ran last.</summary>
+/// <param name="Lease">Null: nothing, or nothing that can be read.</param>
+/// <param name="Ends">When that lease ends; <see cref="DateTimeOffset.MaxValue"/>: never.</param>
+/// <param name="Duid">The driver's own name for servers (RFC 8415, 11); null: none can be kept.</param>
+/// <param name="Problem">Why something cannot be kept, in a sentence; null if all is well.</param>
+internal sealed record KeptLease(DhcpLease? Lease, DateTimeOffset Ends, byte[]? Duid, string? Problem);
+
+/// <summary>LeaseStore → DhcpActor: the lease has been written, or removed.</summary>
+/// <param name="Problem">As above.</param>
+internal sealed record LeaseWritten(string? Problem);
+
+/// <summary>
+/// The lease of an interface in a file, and the driver's DUID in another one of the same directory. Only their owner reads them: whoever could write them could choose the driver's name servers.
+/// A file is replaced as a whole, so that a crash leaves the old one or the new one. Reading and writing are the thread pool's work; one call at a time.
+/// </summary>
+/// <param name="directory">Null: nothing is kept. It is made if it is not there.</param>
+/// <param name="name">The interface's name.</param>
+internal sealed class LeaseStore(string? directory, string name)
+{
+    /// <summary>The longest message, as text, and what stands around it.</summary>
+    private const int MaxBytes = 2 * DhcpMessage.MaxLength + 1024;
+
+    /// <summary>DUID-UUID (RFC 6355): two bytes of type, and sixteen that nobody else has.</summary>
+    private const int DuidLength = 18;
+    private const byte DuidUuid = 4;
+
+    private const UnixFileMode OwnersOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private string LeaseFile => Path.Combine(directory!, $"{name}.lease");
+
+    private string DuidFile => Path.Combine(directory!, "duid");
+
+    /// <summary>Reads what was kept. Never fails.</summary>
+    public Task<KeptLease> ReadAsync() => directory is null ? Task.FromResult(new KeptLease(null, default, null, null)) : Task.Run(Read);
+
+    /// <summary>Keeps a lease; null removes what was kept. Never fails.</summary>
+    /// <param name="ends">See <see cref="KeptLease"/>.</param>
+    public Task<LeaseWritten> WriteAsync(DhcpLease? lease, DateTimeOffset ends) => directory is null ? Task.FromResult(new LeaseWritten(null)) : Task.Run(() => new LeaseWritten(Attempt(() =>
+    {
+        if (lease is null)
+            File.Delete(LeaseFile);
+        else
+            Replace(LeaseFile, Format(lease, ends));
+    })));
+
+    private KeptLease Read()
+    {
+        byte[]? duid = null;
+        (DhcpLease Lease, DateTimeOffset Ends)? kept = null;
+        var problem = Attempt(() =>
+        {
+            duid = ReadDuid();
+            kept = Parse(ReadSmall(LeaseFile));
+        });
+        return new KeptLease(kept?.Lease, kept?.Ends ?? default, duid, problem);
+    }
+
+    /// <returns>Null, or what is wrong.</returns>
+    private static string? Attempt(Action action)
+    {
+        try
+        {
+            action();
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            return e.Message;
+        }
+    }
+
+    private byte[] ReadDuid()
+    {
+        if (ReadSmall(DuidFile) is { } text && text.Trim() is { Length: 2 * DuidLength } digits && digits.All(char.IsAsciiHexDigit))
+            return Convert.FromHexString(digits);
+        byte[] made = [0, DuidUuid, .. Guid.NewGuid().ToByteArray()];
+        Replace(DuidFile, Convert.ToHexStringLower(made) + "\n");
+        return made;
+    }
+
+    /// <returns>Null: there is no such file, or it is longer than any of these.</returns>
+    private static string? ReadSmall(string file)
+    {
+        try
+        {
+            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            var bytes = new byte[MaxBytes + 1];
+            var length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            return length > MaxBytes ? null : Encoding.UTF8.GetString(bytes, 0, length);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    private void Replace(string file, string text)
+    {
+#pragma warning disable CA1416 // Modes of files are not Windows', and neither is Tapwire.
+        Directory.CreateDirectory(directory!, OwnersOnly | UnixFileMode.UserExecute);
+        var next = file + ".new";
+        File.Delete(next);
+        using (var stream = new FileStream(next, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnersOnly }))
+        {
+            stream.Write(Encoding.UTF8.GetBytes(text));
+            stream.Flush(flushToDisk: true);
+        }
+
+#pragma warning restore CA1416
+        File.Move(next, file, overwrite: true);
+    }
+
+    private static string Format(DhcpLease lease, DateTimeOffset ends) =>
+        $$"""{"version":1,"ends":"{{ends.ToString("O", CultureInfo.InvariantCulture)}}","message":"{{Convert.ToBase64String(lease.Message.Span)}}"}{{'\n'}}""";
+
+    /// <summary>The server's message is read as strictly as when it came: nobody knows what has become of the file.</summary>
+    private static (DhcpLease, DateTimeOffset)? Parse(string? text)
+    {
+        try
+        {
+            if (text is null)
+                return null;
+            using var json = JsonDocument.Parse(text);
+            var root = json.RootElement;
+            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("version", out var version) || !version.TryGetInt32(out var number) || number != 1
+                || !root.TryGetProperty("ends", out var ends) || !ends.TryGetDateTimeOffset(out var at)
+                || !root.TryGetProperty("message", out var message) || !message.TryGetBytesFromBase64(out var bytes))
+                return null;
+            return DhcpLease.Read(bytes) is { } lease ? (lease, at) : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+}

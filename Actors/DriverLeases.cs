@@ -1,0 +1,54 @@
+using Akka.Actor;
+using Tapwire.Actors.Dhcp;
+using Tapwire.Actors.Names;
+using Tapwire.Actors.Settings;
+using Tapwire.Messages;
+
+namespace Tapwire.Actors;
+
+/// <summary>The DHCP clients of a driver by interface. Used by the driver's actor only.</summary>
+/// <param name="start">Makes an actor with that name on a shard's thread, and watches it.</param>
+internal sealed class DriverLeases(DriverContext driver, Func<Props, string, DriverShard, IActorRef> start)
+{
+    private readonly Dictionary<string, IActorRef> _clients = [];
+    private int _started;
+
+    public IReadOnlyCollection<IActorRef> All => _clients.Values;
+
+    public bool IsEmpty => _clients.Count == 0;
+
+    /// <summary>Makes the clients of those interfaces that shall have one, beside the stack actor of the first shard.</summary>
+    public void Start(IEnumerable<InterfaceSettings> interfaces, IActorRef stack, IActorRef names)
+    {
+        foreach (var each in interfaces.Where(static each => each.Dhcp))
+        {
+            // An actor's name is free only when the actor has ended.
+            _clients[each.Name] = start(DhcpActor.Props(new DhcpContext(each.Name, driver.Settings.DhcpClient, stack, names, driver.Clock, driver.Secret)),
+                _started++ == 0 ? "dhcp" : $"dhcp-{_started}", driver.Home);
+        }
+    }
+
+    /// <summary>Ends the client of an interface that goes. Its name servers go with it.</summary>
+    /// <returns>The actor, which will have ended soon; nothing if there is none.</returns>
+    public IEnumerable<IActorRef> Retire(string name, IActorRef names)
+    {
+        if (!_clients.Remove(name, out var client))
+            return [];
+        client.Tell(Stopping.Instance);
+        names.Tell(new LeasedNamesGone(name));
+        return [client];
+    }
+
+    public void Stop()
+    {
+        foreach (var client in _clients.Values)
+            client.Tell(Stopping.Instance);
+    }
+
+    /// <summary>Removes an actor that has ended.</summary>
+    public void Forget(IActorRef gone)
+    {
+        foreach (var (name, _) in _clients.Where(each => each.Value.Equals(gone)).ToList())
+            _clients.Remove(name);
+    }
+}

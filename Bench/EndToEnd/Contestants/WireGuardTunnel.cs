@@ -1,0 +1,97 @@
+using Tapwire.Tests.Live.Support;
+
+namespace Tapwire.Bench.EndToEnd.Contestants;
+
+/// <summary>A WireGuard tunnel between the clients' namespace and another one, over a veth pair of 1,500 bytes; both ends are of one kind.</summary>
+internal abstract class WireGuardTunnel(string name, string title, Role role) : Contestant(name, title, role, superFrames: false)
+{
+    protected const string FarUnderlay = "192.0.2.2";
+
+    private const string NearUnderlay = "192.0.2.1";
+    private const string FarDevice = "tw1";
+
+    /// <summary>The keys of both ends, in files of <see cref="Contestant.NewDirectory"/>.</summary>
+    protected sealed record Keys(string NearFile, string FarFile, string NearPublic, string FarPublic);
+
+    protected NetworkNamespace Underlay(out Keys keys)
+    {
+        Programs.Require("wg", "wireguard-tools");
+        var far = NewNetwork();
+        Near.Ip($"link add {Device} type veth peer name {FarDevice} netns {far.Name}");
+        Near.Ip($"addr add {NearUnderlay}/24 dev {Device}");
+        far.Ip($"addr add {FarUnderlay}/24 dev {FarDevice}");
+        Near.Ip($"link set {Device} up");
+        far.Ip($"link set {FarDevice} up");
+        var directory = NewDirectory();
+        var (nearFile, farFile) = (Path.Combine(directory, "near"), Path.Combine(directory, "far"));
+        keys = new Keys(nearFile, farFile, MakeKey(nearFile), MakeKey(farFile));
+        return far;
+    }
+
+    private string MakeKey(string file) => Near.Exec("sh", "-c", $"umask 077; wg genkey | tee {file} | wg pubkey").Trim();
+}
+
+/// <summary>wireguard-go at both ends, with the kernel's TCP.</summary>
+internal sealed class WireGuardGo() : WireGuardTunnel("wireguard-go", "kernel over wireguard-go", Role.Peer)
+{
+    private const string Tunnel = "wg0";
+
+    protected override int Launch()
+    {
+        Programs.Require("wireguard-go", "wireguard-go");
+        var far = Underlay(out var keys);
+        Begin(Near, keys.NearFile, keys.FarPublic, $"{KernelAddress}/24", ["endpoint", $"{FarUnderlay}:51820"], StackAddress);
+        var process = Begin(far, keys.FarFile, keys.NearPublic, $"{StackAddress}/24", [], KernelAddress);
+        Start(far, Programs.KernelServer);
+        return process;
+    }
+
+    private int Begin(NetworkNamespace network, string key, string peer, string address, string[] endpoint, string allowed)
+    {
+        var process = Start(network, "wireguard-go", "-f", Tunnel);
+        for (var tries = 0; network.TryExec("wg", "show", Tunnel).ExitCode != 0; tries++)
+        {
+            if (tries == 100)
+                throw new InvalidOperationException("wireguard-go has not made its device");
+            Thread.Sleep(100);
+        }
+
+        network.Exec("wg", ["set", Tunnel, "listen-port", "51820", "private-key", key, "peer", peer, "allowed-ips", $"{allowed}/32", .. endpoint]);
+        network.Ip($"addr add {address} dev {Tunnel}");
+        network.Ip($"link set {Tunnel} mtu 1420 up");
+        return process;
+    }
+}
+
+/// <summary>Tapwire at both ends: services in the far driver, clients under <c>tapwire run</c> on the near one.</summary>
+internal sealed class TapwireWireGuard(string settings) : WireGuardTunnel("tapwire-wg", "Tapwire over WireGuard", Role.Ours)
+{
+    private string _link = "";
+
+    protected override int Launch()
+    {
+        var far = Underlay(out var keys);
+        var directory = NewDirectory();
+        _link = Path.Combine(directory, "link.sock");
+        var config = Path.Combine(directory, "bench.hocon");
+        File.WriteAllText(config, settings);
+        var server = StartTapwire(far, ["up", "--wire", $"wg:{Write(directory, "far.conf", keys.FarFile, keys.NearPublic, StackAddress, KernelAddress, "ListenPort = 51820", "")}",
+            "--link", "off", "--config", config, "--serve", $"echo:{ClientMeasurement.Echo},discard:{ClientMeasurement.Discard},source:{ClientMeasurement.Source}"]);
+        server.WaitForLine("tapwire is up");
+        var client = StartTapwire(Near, ["up", "--wire", $"wg:{Write(directory, "near.conf", keys.NearFile, keys.FarPublic, KernelAddress, StackAddress, "", $"Endpoint = {FarUnderlay}:51820")}",
+            "--link", _link, "--config", config]);
+        client.WaitForLine("tapwire is up");
+        return server.Pid;
+    }
+
+    public override CommandResult RunNear(string program, params string[] arguments) =>
+        base.RunNear(TapwireProgram.Host, ["exec", TapwireProgram.Assembly, "run", "--link", _link, "--", program, .. arguments]);
+
+    private string Write(string directory, string name, string key, string peer, string address, string allowed, string own, string endpoint)
+    {
+        var path = Path.Combine(directory, name);
+        File.WriteAllText(path, $"[Interface]\nPrivateKey = {File.ReadAllText(key).Trim()}\nAddress = {address}/24\n{own}\n[Peer]\nPublicKey = {peer}\nAllowedIPs = {allowed}/32\n{endpoint}\n");
+        Near.Exec("chmod", "0600", path);
+        return path;
+    }
+}

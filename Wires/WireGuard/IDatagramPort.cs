@@ -1,0 +1,45 @@
+using Tapwire.Posix;
+using Tapwire.Stack.Ip;
+
+namespace Tapwire.Wires.WireGuard;
+
+/// <summary>Datagrams of one sender that have come together: all have the same size, but the last one may be shorter.</summary>
+/// <param name="bytes">The port's memory, which is the reader's until its next call.</param>
+/// <param name="size">The size of each, in bytes, above 0.</param>
+internal readonly ref struct DatagramBatch(Span<byte> bytes, int size, IpEndpoint from)
+{
+    public Span<byte> Bytes { get; } = bytes;
+
+    public int Size => size;
+
+    public IpEndpoint From => from;
+}
+
+/// <summary>
+/// A UDP port: the socket of the host's kernel, or its twin in memory. One owner calls it; no call blocks. After <see cref="TryReceive"/> has found nothing, or <see cref="TrySend"/> has taken
+/// nothing, readiness is reported once more.
+/// </summary>
+internal interface IDatagramPort : IDisposable
+{
+    /// <summary>The local port.</summary>
+    ushort Port { get; }
+
+    /// <summary>Datagrams that the kernel has refused to send: no route, a firewall.</summary>
+    long Refused { get; }
+
+    /// <summary>Why the last one was refused; empty if none was. Reading clears it.</summary>
+    string TakeRefusal();
+
+    void Start(IReactor reactor, Action<Readiness> ready);
+
+    /// <summary>The datagrams of the last <see cref="TryReceive"/> that has said true.</summary>
+    DatagramBatch Latest { get; }
+
+    /// <summary>Receives the next <see cref="Latest"/>.</summary>
+    bool TryReceive();
+
+    /// <summary>Sends datagrams of one size, but the last one may be shorter.</summary>
+    /// <param name="bytes">At most <see cref="Libc.UdpMaxSegments"/> datagrams, and 65507 bytes.</param>
+    /// <returns>False: there is no room, and nothing has been sent.</returns>
+    bool TrySend(in IpEndpoint to, ReadOnlySpan<byte> bytes, int size);
+}
