@@ -45,4 +45,5 @@ public sealed record MembershipChange(MembershipAction Action, IpAddress Group)
 }
 
 /// <summary>A socket's membership in a group on one interface.</summary>
-public readonly record struct Membership(byte Interface, IpAddress Group, SourceFilter Filter);
+/// <param name="HasList">Sources have been asked for one by one. As in Linux, the mode then stays, even when the list is empty again.</param>
+public readonly record struct Membership(byte Interface, IpAddress Group, SourceFilter Filter, bool HasList = false);

@@ -51,19 +51,21 @@ public sealed class SocketMemberships
         before = after = null;
         if (!change.Group.IsMulticast)
             return StackError.InvalidArgument;
-        before = Find(interfaceIndex, change.Group);
-        after = before;
+        var at = IndexOf(interfaceIndex, change.Group);
+        before = after = at < 0 ? null : _all[at].Filter;
+        var hasList = at >= 0 && _all[at].HasList;
         var error = change.Action switch
         {
             MembershipAction.Join => Join(before, SourceFilter.Everything, ref after, change.Group),
             MembershipAction.Leave => Leave(before, ref after),
-            MembershipAction.JoinSource => JoinSource(before, ref after, change),
-            MembershipAction.LeaveSource => RemoveSource(before, ref after, change, isExclude: false),
-            MembershipAction.BlockSource => AddSource(before, ref after, change, isExclude: true),
-            MembershipAction.UnblockSource => RemoveSource(before, ref after, change, isExclude: true),
+            MembershipAction.JoinSource => JoinSource(before, ref after, change, hasList),
+            MembershipAction.LeaveSource => RemoveSource(before, ref after, change, hasList, isExclude: false),
+            MembershipAction.BlockSource => AddSource(before, ref after, change, hasList, isExclude: true),
+            MembershipAction.UnblockSource => RemoveSource(before, ref after, change, hasList, isExclude: true),
             _ => SetFilter(before, ref after, change),
         };
-        Put(interfaceIndex, change.Group, after);
+        hasList = change.Action == MembershipAction.SetFilter && error == StackError.None ? after is { Sources.Count: > 0 } : hasList || after is { Sources.Count: > 0 };
+        Put(interfaceIndex, change.Group, after, hasList);
         return error;
     }
 
@@ -72,7 +74,8 @@ public sealed class SocketMemberships
 
     /// <summary>Makes a membership what it has been.</summary>
     /// <param name="filter">Null: there was none.</param>
-    internal void Undo(byte interfaceIndex, IpAddress group, SourceFilter? filter) => Put(interfaceIndex, group, filter);
+    /// <param name="hasList">See <see cref="Membership"/>.</param>
+    internal void Undo(byte interfaceIndex, IpAddress group, SourceFilter? filter, bool hasList) => Put(interfaceIndex, group, filter, hasList);
 
     private StackError Join(SourceFilter? before, SourceFilter filter, ref SourceFilter? after, IpAddress group)
     {
@@ -90,15 +93,15 @@ public sealed class SocketMemberships
         return before is null ? StackError.AddressNotAvailable : StackError.None;
     }
 
-    private StackError JoinSource(SourceFilter? before, ref SourceFilter? after, MembershipChange change)
+    private StackError JoinSource(SourceFilter? before, ref SourceFilter? after, MembershipChange change, bool hasList)
     {
         var error = Join(before, SourceFilter.Nothing, ref after, change.Group);
-        return error is StackError.None or StackError.AddressInUse ? AddSource(after, ref after, change, isExclude: false) : error;
+        return error is StackError.None or StackError.AddressInUse ? AddSource(after, ref after, change, hasList, isExclude: false) : error;
     }
 
-    private static StackError AddSource(SourceFilter? before, ref SourceFilter? after, MembershipChange change, bool isExclude)
+    private static StackError AddSource(SourceFilter? before, ref SourceFilter? after, MembershipChange change, bool hasList, bool isExclude)
     {
-        if (!TryMode(before, isExclude, out var filter))
+        if (!TryMode(before, hasList, isExclude, out var filter))
             return StackError.InvalidArgument;
         if (filter.Sources.Count >= MaxSources(change.Group))
             return StackError.NoBufferSpace;
@@ -109,9 +112,9 @@ public sealed class SocketMemberships
         return StackError.None;
     }
 
-    private static StackError RemoveSource(SourceFilter? before, ref SourceFilter? after, MembershipChange change, bool isExclude)
+    private static StackError RemoveSource(SourceFilter? before, ref SourceFilter? after, MembershipChange change, bool hasList, bool isExclude)
     {
-        if (!TryMode(before, isExclude, out var filter))
+        if (!TryMode(before, hasList, isExclude, out var filter))
             return StackError.InvalidArgument;
         after = filter;
         if (!filter.Contains(change.Source))
@@ -136,20 +139,22 @@ public sealed class SocketMemberships
         return StackError.None;
     }
 
-    /// <summary>Only a filter without sources may change its mode by a single source.</summary>
-    private static bool TryMode(SourceFilter? before, bool isExclude, out SourceFilter filter)
+    /// <summary>Only a filter that has never had a source may change its mode by a single one.</summary>
+    private static bool TryMode(SourceFilter? before, bool hasList, bool isExclude, out SourceFilter filter)
     {
         filter = before ?? SourceFilter.Nothing;
-        if (before is null || (before.IsExclude != isExclude && before.Sources.Count != 0))
+        if (before is null || (before.IsExclude != isExclude && hasList))
             return false;
         if (before.IsExclude != isExclude)
             filter = isExclude ? SourceFilter.Everything : SourceFilter.Nothing;
         return true;
     }
 
-    private void Put(byte interfaceIndex, IpAddress group, SourceFilter? filter)
+    private int IndexOf(byte interfaceIndex, IpAddress group) => _all.FindIndex(each => each.Interface == interfaceIndex && each.Group == group);
+
+    private void Put(byte interfaceIndex, IpAddress group, SourceFilter? filter, bool hasList)
     {
-        var at = _all.FindIndex(each => each.Interface == interfaceIndex && each.Group == group);
+        var at = IndexOf(interfaceIndex, group);
         if (filter is null)
         {
             if (at >= 0)
@@ -157,11 +162,11 @@ public sealed class SocketMemberships
         }
         else if (at >= 0)
         {
-            _all[at] = _all[at] with { Filter = filter };
+            _all[at] = new Membership(interfaceIndex, group, filter, hasList);
         }
         else
         {
-            _all.Add(new Membership(interfaceIndex, group, filter));
+            _all.Add(new Membership(interfaceIndex, group, filter, hasList));
         }
     }
 }

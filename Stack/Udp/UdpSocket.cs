@@ -175,7 +175,7 @@ public sealed class UdpSocket : StackSocket
         error = _memberships.Change(change, index, out var before, out var after);
         if (Equals(before, after) || _udp.Multicast.TryReplace(index, change.Group, before, after))
             return error;
-        _memberships.Undo(index, change.Group, before);
+        _memberships.Undo(index, change.Group, before, before is { Sources.Count: > 0 });
         return StackError.NoBufferSpace;
     }
 
@@ -279,7 +279,7 @@ public sealed class UdpSocket : StackSocket
         foreach (var each in memberships)
         {
             if (_udp.Multicast.TryReplace(each.Interface, each.Group, null, each.Filter))
-                (_memberships ??= new SocketMemberships()).Undo(each.Interface, each.Group, each.Filter);
+                (_memberships ??= new SocketMemberships()).Undo(each.Interface, each.Group, each.Filter, each.HasList);
         }
     }
 

@@ -66,7 +66,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
     /// <summary>News and farewells, and questions about a status: nothing is lost with them but themselves.</summary>
     private static readonly Type[] Lost =
     [
-        typeof(Accept), typeof(AcceptingStopped), typeof(AddressAnswer), typeof(AddressHeard), typeof(CloseDhcp), typeof(DhcpOpened), typeof(DhcpOpenFailed), typeof(DhcpReceived), typeof(DhcpWire), typeof(ProbeAddress), typeof(SendDhcp), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
+        typeof(Accept), typeof(AcceptingStopped), typeof(AddressAnswer), typeof(AdvertisedNames), typeof(AddressHeard), typeof(CloseDhcp), typeof(DhcpOpened), typeof(DhcpOpenFailed), typeof(DhcpReceived), typeof(DhcpWire), typeof(ProbeAddress), typeof(SendDhcp), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
         typeof(Tapwire.Messages.Closed), typeof(ConnectFailed), typeof(Connected), typeof(ConnectionFailed), typeof(ConnectionServed), typeof(DatagramConnected), typeof(DatagramError),
         typeof(DatagramOpenFailed), typeof(DatagramSent), typeof(DatagramsDropped), typeof(DriverFailed), typeof(DriverReady), typeof(ForwardHandshake), typeof(FramesWritten),
         typeof(GetStatus), typeof(GuestsStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceNames), typeof(InterfaceRefused), typeof(LinkReady), typeof(LinkStatus), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PathFound), typeof(PingAnswer), typeof(Poll), typeof(PortOpened), typeof(RereadWire),

@@ -79,6 +79,7 @@ public sealed partial class OptionTableSpec() : DriverSetup("")
             (0, 0 or (int)StackError.InvalidArgument) when IsLookedAt(level, name, type) => "real",
             (_, 0 or (int)StackError.InvalidArgument) when OptionRules.Find(level, name, type) is { SetError: 0 } rule => rule.IsKept ? "remembered" : "ignored",
             (0, 0 or (int)StackError.InvalidArgument) when OptionRules.Find(level, name, type) is null => "real",
+            (0, (int)StackError.NoSuchDevice) => "real", // the value names an interface
             _ => set switch
             {
                 LinkErrno.NotPermitted => "EPERM",

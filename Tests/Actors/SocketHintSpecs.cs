@@ -12,7 +12,7 @@ namespace Tapwire.Tests.Actors;
 public sealed class SocketHintSpecs() : DriverSetup("")
 {
     private static readonly Sockaddr MappedV6 = new(SocketFamily.V6, new IpEndpoint(IpAddress.AnyV4, 80));
-    private static readonly Sockaddr LoopbackV6 = new(SocketFamily.V6, new IpEndpoint(IpAddress.Parse("::1"), 80));
+    private static readonly Sockaddr ForeignV6 = new(SocketFamily.V6, new IpEndpoint(IpAddress.Parse("fd00::77"), 80));
     private static readonly Sockaddr AnyV6 = new(SocketFamily.V6, new IpEndpoint(IpAddress.Unspecified, 80));
 
     [Theory]

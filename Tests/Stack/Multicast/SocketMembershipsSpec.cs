@@ -49,6 +49,17 @@ public sealed class SocketMembershipsSpec
     }
 
     [Fact]
+    public void A_filter_that_has_had_a_source_keeps_its_mode_until_it_is_set_as_a_whole()
+    {
+        Assert.Equal(StackError.None, Change(MembershipAction.Join));
+        Assert.Equal(StackError.None, Change(MembershipAction.BlockSource, 1));
+        Assert.Equal(StackError.None, Change(MembershipAction.UnblockSource, 1));
+        Assert.Equal(StackError.InvalidArgument, Change(MembershipAction.JoinSource, 1));
+        Assert.Equal(StackError.None, Change(MembershipAction.SetFilter, filter: SourceFilter.Everything));
+        Assert.Equal(StackError.None, Change(MembershipAction.JoinSource, 1));
+    }
+
+    [Fact]
     public void The_last_source_left_is_the_group_left()
     {
         Assert.Equal(StackError.None, Change(MembershipAction.JoinSource, 1));
