@@ -34,31 +34,30 @@ internal abstract class WireGuardTunnel(string name, string title, Role role) : 
 /// <summary>wireguard-go at both ends, with the kernel's TCP.</summary>
 internal sealed class WireGuardGo() : WireGuardTunnel("wireguard-go", "kernel over wireguard-go", Role.Peer)
 {
-    private const string Tunnel = "wg0";
-
     protected override int Launch()
     {
         Programs.Require("wireguard-go", "wireguard-go");
         var far = Underlay(out var keys);
-        Begin(Near, keys.NearFile, keys.FarPublic, $"{KernelAddress}/24", ["endpoint", $"{FarUnderlay}:51820"], StackAddress);
-        var process = Begin(far, keys.FarFile, keys.NearPublic, $"{StackAddress}/24", [], KernelAddress);
+        // The sockets by which wg finds them are in one directory for all namespaces.
+        Begin($"n{Environment.ProcessId}", Near, keys.NearFile, keys.FarPublic, $"{KernelAddress}/24", ["endpoint", $"{FarUnderlay}:51820"], StackAddress);
+        var process = Begin($"f{Environment.ProcessId}", far, keys.FarFile, keys.NearPublic, $"{StackAddress}/24", [], KernelAddress);
         Start(far, Programs.KernelServer);
         return process;
     }
 
-    private int Begin(NetworkNamespace network, string key, string peer, string address, string[] endpoint, string allowed)
+    private int Begin(string tunnel, NetworkNamespace network, string key, string peer, string address, string[] endpoint, string allowed)
     {
-        var process = Start(network, "wireguard-go", "-f", Tunnel);
-        for (var tries = 0; network.TryExec("wg", "show", Tunnel).ExitCode != 0; tries++)
+        var process = Start(network, "wireguard-go", "-f", tunnel);
+        for (var tries = 0; network.TryExec("wg", "show", tunnel).ExitCode != 0; tries++)
         {
             if (tries == 100)
                 throw new InvalidOperationException("wireguard-go has not made its device");
             Thread.Sleep(100);
         }
 
-        network.Exec("wg", ["set", Tunnel, "listen-port", "51820", "private-key", key, "peer", peer, "allowed-ips", $"{allowed}/32", .. endpoint]);
-        network.Ip($"addr add {address} dev {Tunnel}");
-        network.Ip($"link set {Tunnel} mtu 1420 up");
+        network.Exec("wg", ["set", tunnel, "listen-port", "51820", "private-key", key, "peer", peer, "allowed-ips", $"{allowed}/32", .. endpoint]);
+        network.Ip($"addr add {address} dev {tunnel}");
+        network.Ip($"link set {tunnel} mtu 1420 up");
         return process;
     }
 }
