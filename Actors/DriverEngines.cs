@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Tapwire.Actors.Settings;
 using Tapwire.Stack;
+using Tapwire.Stack.Dhcp;
 using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Interfaces;
@@ -86,6 +87,8 @@ internal static class DriverEngines
     private static FlowSteering Steering(DriverContext context)
     {
         var steering = new FlowSteering(context.Shards.Count, context.Secret);
+        // Answers of DHCP servers are for the first shard, which has the client.
+        steering.ClaimUdp(DhcpMessage.ClientPort, 0);
         foreach (var service in context.Settings.Serve)
             steering.SpreadTcp(service.Port);
         foreach (var exposed in context.Settings.Expose)

@@ -11,6 +11,9 @@ public sealed partial class NetworkStack
     /// <summary>Bits of the prefix of link-local addresses that are the same on every link (RFC 4291, 2.5.6).</summary>
     private const int LinkLocalLength = 64;
 
+    /// <summary>The use of the key for temporary addresses.</summary>
+    private const uint TemporaryAddressKey = 7;
+
     /// <summary>Addresses given up that the owner has not heard of; more are counted only.</summary>
     private const int MaxDuplicates = 64;
 
@@ -33,7 +36,7 @@ public sealed partial class NetworkStack
             : new EthernetFraming(added, Options.Neighbors, _pool, _routes, _timers, _random, Counters, speaks: Options.Shard is null or { Index: 0 });
         added.WireUp = now => _multicast.Announce(added, now);
         if (options is { Autoconfiguration: { } wanted, Medium: Medium.Ethernet } && options.Mtu >= Ipv6Header.MinimumMtu)
-            added.Routers = new RouterDiscovery(wanted, new Autoconfigured(this, added), _timers, _random, Counters);
+            added.Routers = new RouterDiscovery(wanted, new Autoconfigured(this, added), _timers, _random, _temporaryAddresses, Counters);
         _interfaces.Add(added);
         _ip.Changed();
         return added;

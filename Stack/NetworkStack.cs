@@ -37,6 +37,7 @@ public sealed partial class NetworkStack
     private readonly Ipv4Input _ipv4;
     private readonly Ipv6Input _ipv6;
     private readonly FragmentTable _fragments;
+    private readonly SipHash _temporaryAddresses;
     private readonly MulticastLayer _multicast;
 
     /// <param name="pool">Where buffers for frames and data are rented.</param>
@@ -50,6 +51,7 @@ public sealed partial class NetworkStack
         _pool = pool;
         var (random, shared) = Numbers(secret, options.Shard);
         _random = random;
+        _temporaryAddresses = shared.DeriveHash(TemporaryAddressKey);
         _routes = new RouteTable(_interfaces);
         var groups = options.Shard?.Steering.Groups ?? new SharedGroups(1);
         _ip = new IpLayer(options, pool, _interfaces, _routes, groups, shared.DeriveHash(IdentificationKey), Counters);

@@ -51,6 +51,11 @@ public abstract class WireKind
     /// <summary>The argument names a file, which is read with this process's rights: not for wires that others ask for.</summary>
     public virtual bool ReadsFile => false;
 
+    /// <summary>The kernel takes it for the name of a device: it refuses "." and "..", and expands '%' to a number.</summary>
+    protected static bool IsDeviceName(string name) =>
+        Encoding.UTF8.GetByteCount(name) is >= 1 and <= TapWireOptions.MaxNameLength && name is not ("." or "..")
+        && !name.Any(static c => char.IsWhiteSpace(c) || char.IsControl(c) || c is '/' or ':' or '%');
+
     /// <summary>What the argument's own configuration says; null: the kind has none.</summary>
     /// <exception cref="WireException">It cannot be read, or is wrong; the message says where.</exception>
     public virtual WirePlan? PlanOf(string argument) => null;
@@ -76,10 +81,7 @@ public static class WireRegistry
 
         public override Medium Medium => medium;
 
-        /// <summary>The kernel refuses the names "." and "..", and expands '%' to a number.</summary>
-        public override bool Accepts(string argument) =>
-            Encoding.UTF8.GetByteCount(argument) is >= 1 and <= TapWireOptions.MaxNameLength && argument is not ("." or "..")
-            && !argument.Any(static c => char.IsWhiteSpace(c) || char.IsControl(c) || c is '/' or ':' or '%');
+        public override bool Accepts(string argument) => IsDeviceName(argument);
 
         public override IWire Open(string argument, WireRequest request)
         {

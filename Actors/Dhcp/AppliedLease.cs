@@ -21,6 +21,12 @@ internal sealed class AppliedLease(string name, IActorRef driver, IActorRef self
     private (DhcpLease? Lease, bool IsAsked) _asked;
     private DhcpLease? _refused;
 
+    // A stack has not answered in time, so that nobody knows what it has: all of it goes before anything comes.
+    private bool _isUnsure;
+
+    /// <summary>The stacks have what they shall have.</summary>
+    public bool IsDone => !_isUnsure && ReferenceEquals(_wanted, _has);
+
     public void Want(DhcpLease? lease)
     {
         _wanted = lease;
@@ -30,10 +36,11 @@ internal sealed class AppliedLease(string name, IActorRef driver, IActorRef self
     /// <summary>Asks for the next change, if there is one.</summary>
     public void GoOn()
     {
-        if (_asked.IsAsked || ReferenceEquals(_wanted, _has) || (_wanted is not null && ReferenceEquals(_wanted, _refused)))
+        var next = _isUnsure ? null : _wanted;
+        if (_asked.IsAsked || IsDone || (next is not null && ReferenceEquals(next, _refused)))
             return;
-        _asked = (_wanted, true);
-        driver.Tell(new LeaseChanges(name, _has, _wanted), self);
+        _asked = (next, true);
+        driver.Tell(new LeaseChanges(name, _has, next), self);
     }
 
     /// <summary>The driver has carried the change out, or has not.</summary>
@@ -45,10 +52,16 @@ internal sealed class AppliedLease(string name, IActorRef driver, IActorRef self
         {
             case 0:
                 _has = lease;
+                _isUnsure = false;
                 break;
             case (int)StackError.ConnectionAborted:
                 return; // the driver stops
-            case LinkErrno.Busy or (int)StackError.TimedOut:
+            case (int)StackError.TimedOut:
+                _has = lease ?? _has;
+                _isUnsure = true;
+                actor.Timers.StartSingleTimer(Again.Instance, Again.Instance, Pause);
+                return;
+            case LinkErrno.Busy:
                 actor.Timers.StartSingleTimer(Again.Instance, Again.Instance, Pause);
                 return;
             default:

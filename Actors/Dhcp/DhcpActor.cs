@@ -67,7 +67,10 @@ internal sealed class DhcpActor : ReceiveActor, IWithTimers
     protected override void PreStart()
     {
         _context.Names.Tell(new LeasedNames(_context.Interface, null));
-        _store.ReadAsync().PipeTo(Self);
+        if (_store.KeepsNothing)
+            Self.Tell(KeptLease.Nothing);
+        else
+            _store.ReadAsync().PipeTo(Self);
     }
 
     protected override void PostStop() => _context.Stack.Tell(new CloseDhcp(_context.Interface));
@@ -206,6 +209,8 @@ internal sealed class DhcpActor : ReceiveActor, IWithTimers
 
     private void Keep(DhcpClient client)
     {
+        if (_store.KeepsNothing)
+            return;
         var ends = client.Lease is null || client.Expires == Instant.Never ? DateTimeOffset.MaxValue : _context.Clock.GetUtcNow() + (client.Expires - Now);
         _store.WriteAsync(client.Lease, ends).PipeTo(Self);
     }
@@ -238,6 +243,7 @@ internal sealed class DhcpActor : ReceiveActor, IWithTimers
     {
         Address = client.Lease?.Address,
         Server = client.Lease?.Server,
+        IsApplied = client.Lease is not null && _applied.IsDone,
         Expires = client.Expires == Instant.Never ? null : client.Expires - Now,
         Renews = client.Renews == Instant.Never ? null : client.Renews - Now,
         Sent = client.Counters.Sent,

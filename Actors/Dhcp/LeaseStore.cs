@@ -10,7 +10,10 @@ namespace Tapwire.Actors.Dhcp;
 /// <param name="Ends">When that lease ends; <see cref="DateTimeOffset.MaxValue"/>: never.</param>
 /// <param name="Duid">The driver's own name for servers (RFC 8415, 11); null: none can be kept.</param>
 /// <param name="Problem">Why something cannot be kept, in a sentence; null if all is well.</param>
-internal sealed record KeptLease(DhcpLease? Lease, DateTimeOffset Ends, byte[]? Duid, string? Problem);
+internal sealed record KeptLease(DhcpLease? Lease, DateTimeOffset Ends, byte[]? Duid, string? Problem)
+{
+    public static readonly KeptLease Nothing = new(null, default, null, null);
+}
 
 /// <summary>LeaseStore → DhcpActor: the lease has been written, or removed.</summary>
 /// <param name="Problem">As above.</param>
@@ -18,9 +21,9 @@ internal sealed record LeaseWritten(string? Problem);
 
 /// <summary>
 /// The lease of an interface in a file, and the driver's DUID in another one of the same directory. Only their owner reads them: whoever could write them could choose the driver's name servers.
-/// A file is replaced as a whole, so that a crash leaves the old one or the new one. Reading and writing are the thread pool's work; one call at a time.
+/// A file is replaced as a whole, so that a crash leaves the old one or the new one. Reading and writing are the thread pool's work.
 /// </summary>
-/// <param name="directory">Null: nothing is kept. It is made if it is not there.</param>
+/// <param name="directory">It is made if it is not there. Null: nothing is kept, and nothing may be read or written.</param>
 /// <param name="name">The interface's name.</param>
 internal sealed class LeaseStore(string? directory, string name)
 {
@@ -33,22 +36,31 @@ internal sealed class LeaseStore(string? directory, string name)
 
     private const UnixFileMode OwnersOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
+    private Task _last = Task.CompletedTask;
+
+    public bool KeepsNothing => directory is null;
+
     private string LeaseFile => Path.Combine(directory!, $"{name}.lease");
 
     private string DuidFile => Path.Combine(directory!, "duid");
 
     /// <summary>Reads what was kept. Never fails.</summary>
-    public Task<KeptLease> ReadAsync() => directory is null ? Task.FromResult(new KeptLease(null, default, null, null)) : Task.Run(Read);
+    public Task<KeptLease> ReadAsync() => Task.Run(Read);
 
-    /// <summary>Keeps a lease; null removes what was kept. Never fails.</summary>
+    /// <summary>Keeps a lease; null removes what was kept. Never fails. What is asked for first is done first.</summary>
     /// <param name="ends">See <see cref="KeptLease"/>.</param>
-    public Task<LeaseWritten> WriteAsync(DhcpLease? lease, DateTimeOffset ends) => directory is null ? Task.FromResult(new LeaseWritten(null)) : Task.Run(() => new LeaseWritten(Attempt(() =>
+    public Task<LeaseWritten> WriteAsync(DhcpLease? lease, DateTimeOffset ends)
     {
-        if (lease is null)
-            File.Delete(LeaseFile);
-        else
-            Replace(LeaseFile, Format(lease, ends));
-    })));
+        var written = _last.ContinueWith(_ => new LeaseWritten(Attempt(() =>
+        {
+            if (lease is null)
+                File.Delete(LeaseFile);
+            else
+                Replace(LeaseFile, Format(lease, ends));
+        })), TaskScheduler.Default);
+        _last = written;
+        return written;
+    }
 
     private KeptLease Read()
     {

@@ -6,7 +6,7 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Proxy;
 
-// CONNECT, and a forwarded port: look up the address, connect, join.
+// CONNECT, and a forwarded port: look up the addresses, try them (RFC 8305), join.
 internal sealed partial class ProxySessionActor
 {
     private void Connect(Destination destination)
@@ -37,37 +37,45 @@ internal sealed partial class ProxySessionActor
     private void Try(Destination destination, IReadOnlyList<IpAddress> addresses)
     {
         var allowed = _handshake is null ? addresses : [.. addresses.Where(_context.Allows)];
-        if (allowed.Count > 0)
-            Connect(destination, allowed, 0, StackError.None);
-        else
+        if (allowed.Count == 0)
+        {
             Fail(ProxyOutcome.NotAllowed, $"{destination} is not allowed (tapwire.socks.destinations)");
+            return;
+        }
+
+        var race = new AddressRace(allowed);
+        TryNext(destination, race);
+        Become(() => Racing(destination, race));
     }
 
-    private void Connect(Destination destination, IReadOnlyList<IpAddress> addresses, int index, StackError failure)
+    private void TryNext(Destination destination, AddressRace race)
     {
-        // On hold: the socket delivers nothing before the client has its answer and the connection its actor.
-        _context.Stack.Tell(new Connect(new IpEndpoint(addresses[index], destination.Port), null, Options) { Hold = true });
-        Become(() => Connecting(destination, addresses, index, failure));
+        Context.ActorOf(ConnectAttemptActor.Props(_context.Stack, new IpEndpoint(race.Next(), destination.Port), Options).WithDispatcher(_context.Sockets.Dispatcher));
+        if (race.HasNext)
+            Timers.StartSingleTimer(nameof(TimeForNext), TimeForNext.Instance, AddressRace.AttemptDelay);
+        else
+            Timers.Cancel(nameof(TimeForNext));
     }
 
-    /// <param name="failure">Why the first address could not be reached. The client is told this if no other can be.</param>
-    private void Connecting(Destination destination, IReadOnlyList<IpAddress> addresses, int index, StackError failure)
+    private void Racing(Destination destination, AddressRace race)
     {
-        Receive<Connecting>(connecting => _socket = connecting.Id);
-        Receive<Connected>(connected =>
+        Receive<AttemptSucceeded>(won =>
         {
-            if (_handshake is null || Answer(_handshake.Reply(ProxyOutcome.Succeeded, connected.Local)))
-                Join(connected.Id, connected.Local, connected.Remote);
+            _socket = won.Id;
+            foreach (var attempt in Context.GetChildren())
+                Context.Stop(attempt);
+            if (_handshake is null || Answer(_handshake.Reply(ProxyOutcome.Succeeded, won.Local)))
+                Join(won.Id, won.Local, won.Remote);
         });
-        Receive<ConnectFailed>(failed =>
+        Receive<AttemptFailed>(failed =>
         {
-            _socket = null;
-            var first = index == 0 ? failed.Error : failure;
-            if (index + 1 < addresses.Count)
-                Connect(destination, addresses, index + 1, first);
-            else
-                Fail(ProxyOutcomes.Of(first), $"{destination} cannot be reached: {first.Describe()}");
+            race.Failed(failed.Address, failed.Error);
+            if (race.HasNext)
+                TryNext(destination, race);
+            else if (race.IsLost)
+                Fail(ProxyOutcomes.Of(race.Failure), $"{destination} cannot be reached: {race.Failure.Describe()}");
         });
+        Receive<TimeForNext>(_ => TryNext(destination, race));
         ReceiveImpatience(destination);
     }
 
@@ -76,5 +84,15 @@ internal sealed partial class ProxySessionActor
         Receive<TookTooLong>(_ => Fail(ProxyOutcome.TimedOut, $"{destination} does not answer (tapwire.proxy.connect-timeout)"));
         ReceiveClientGone();
         ReceiveStopping();
+    }
+
+    /// <summary>The session's timer: the addresses that are tried have not answered for a while.</summary>
+    private sealed class TimeForNext
+    {
+        public static readonly TimeForNext Instance = new();
+
+        private TimeForNext()
+        {
+        }
     }
 }

@@ -6,7 +6,7 @@ namespace Tapwire.Actors.Settings;
 /// <summary>The wire of an interface: "tap:tw0" is an Ethernet device, "tun:tw0" one for raw IP, "wg:office.conf" a WireGuard interface.</summary>
 public sealed record WireSpec(string Kind, string Argument)
 {
-    public static readonly string Accepted = $"{string.Join(" or ", WireRegistry.Kinds.Select(static kind => kind.Form))}, as in tap:tw0, NAME of 1 to 15 bytes";
+    public static readonly string Accepted = $"{string.Join(" or ", WireRegistry.Kinds.Select(static kind => kind.Form))}, as in tap:tw0, NAME of 1 to 15 bytes, as that of FILE without .conf";
 
     /// <summary>The name of its device.</summary>
     public string Name => Registered.DeviceOf(Argument);

@@ -66,7 +66,7 @@ internal static class RunCommand
             throw BypassCheck.Refused(program[0], reason);
         if (!UpCommand.NamesDriver(parsed))
         {
-            if (UpCommand.DriverOptions.FirstOrDefault(option => parsed.GetResult(option) is not null) is { } stray)
+            if (UpCommand.DriverOptions.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } stray)
                 throw new SettingsException($"{stray.Name} is for a driver of the program's own; begin one with --wire and --address, too, or leave it away.");
             // Only this process can report a driver that does not answer, so it is checked before the program replaces the process.
             var path = LinkOption.PathOf(parsed);

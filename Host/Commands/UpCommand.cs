@@ -236,7 +236,7 @@ internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, 
     {
         var began = Stopwatch.GetTimestamp();
         while (Settings.AllInterfaces.Any(static each => each.Dhcp)
-            && (await Driver.StatusAsync()).Interfaces.FirstOrDefault(static each => each.Lease is { } lease && (lease.Address is not { } leased || !each.Addresses.Contains(leased))) is { } waiting)
+            && (await Driver.StatusAsync()).Interfaces.FirstOrDefault(static each => each.Lease is { IsApplied: false }) is { } waiting)
         {
             if (Stopwatch.GetElapsedTime(began) > LeasePatience)
                 throw new CommandFailedException($"No DHCP server has given {waiting.Name} an address in {LeasePatience.TotalSeconds:F0} s; see whether there is one on that network, or give an address with --address.");

@@ -48,7 +48,7 @@ internal static class WireFlags
 
     /// <summary>True when the command line names a wire or an address, or where it comes from.</summary>
     public static bool AreGiven(ParseResult parsed) =>
-        parsed.Read(Wire).Count > 0 || parsed.Read(Addresses).Count > 0 || parsed.GetValue(Dhcp) || parsed.GetResult(Slaac) is not null;
+        parsed.Read(Wire).Count > 0 || parsed.Read(Addresses).Count > 0 || parsed.GetValue(Dhcp) || parsed.GetResult(Slaac) is { Implicit: false };
 
     /// <summary>The settings, overridden by the command line.</summary>
     /// <exception cref="SettingsException">A wire has been given two values of an option that it has once.</exception>

@@ -38,6 +38,9 @@ public sealed record LeaseStatus(string State)
 
     public IpAddress? Server { get; init; }
 
+    /// <summary>The stacks have all that the lease brings.</summary>
+    public bool IsApplied { get; init; }
+
     /// <summary>Until the lease ends; null: never, or there is none.</summary>
     public TimeSpan? Expires { get; init; }
 

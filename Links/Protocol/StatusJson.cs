@@ -157,6 +157,7 @@ public static class StatusJson
         json.WriteString("state", lease.State);
         json.WriteString("address", lease.Address?.ToString() ?? "");
         json.WriteString("server", lease.Server?.ToString() ?? "");
+        json.WriteBoolean("applied", lease.IsApplied);
         if (lease.Expires is { } expires)
             json.WriteNumber("expiresSeconds", Math.Round(expires.TotalSeconds));
         if (lease.Renews is { } renews)

@@ -7,7 +7,8 @@ namespace Tapwire.Stack.Neighbors;
 
 /// <summary>The addresses that an interface makes of advertised prefixes (RFC 4862, 5.5.3), with interface identifiers that are stable in a network and tell nothing about the host elsewhere
 /// (RFC 7217), and temporary ones beside them (RFC 8981).</summary>
-internal sealed class AutoconfiguredAddresses(AutoconfigurationOptions options, IAutoconfigured stack, KeyedRandom random, StackCounters counters)
+/// <param name="temporary">Makes temporary addresses: random ones, that are the same on all shards.</param>
+internal sealed class AutoconfiguredAddresses(AutoconfigurationOptions options, IAutoconfigured stack, SipHash temporary, StackCounters counters)
 {
     /// <summary>Bits of a prefix that leaves room for an interface identifier (RFC 4291, 2.5.1).</summary>
     private const int PrefixLength = 64;
@@ -65,8 +66,8 @@ internal sealed class AutoconfiguredAddresses(AutoconfigurationOptions options, 
         }
 
         Make(prefix, isTemporary: false, 0, Until(information.PreferredLifetime, now), Until(information.ValidLifetime, now), now);
-        if (options.UsesTemporaryAddresses && information.PreferredLifetime > RegenerateAdvance)
-            MakeTemporary(prefix, Until(information.PreferredLifetime, now), Until(information.ValidLifetime, now), now);
+        if (options.UsesTemporaryAddresses && information.PreferredLifetime > RegenerateAdvance && StableOf(prefix) is { } stable)
+            MakeTemporary(stable, now);
     }
 
     /// <summary>Does what is due.</summary>
@@ -83,8 +84,8 @@ internal sealed class AutoconfiguredAddresses(AutoconfigurationOptions options, 
             if (made.RegenerateAt <= now)
             {
                 made.RegenerateAt = Instant.Never;
-                if (_all.Find(stable => !stable.IsTemporary && stable.Prefix == made.Prefix) is { } stable)
-                    MakeTemporary(made.Prefix, stable.PreferredUntil, stable.ValidUntil, now);
+                if (StableOf(made.Prefix) is { } stable)
+                    MakeTemporary(stable, now);
             }
 
             if (made.PreferredUntil <= now && !made.IsDeprecated)
@@ -102,7 +103,7 @@ internal sealed class AutoconfiguredAddresses(AutoconfigurationOptions options, 
             return;
         _all.Remove(given);
         if (given.Retries < MaxRetries)
-            Make(given.Prefix, given.IsTemporary, given.Retries + 1, given.PreferredUntil, given.ValidUntil, now);
+            Make(given.Prefix, given.IsTemporary, given.Retries + 1, given.PreferredUntil, given.ValidUntil, now, given.Generations);
     }
 
     public void Clear(Instant now)
@@ -134,18 +135,22 @@ internal sealed class AutoconfiguredAddresses(AutoconfigurationOptions options, 
         }
     }
 
-    private void MakeTemporary(IpPrefix prefix, Instant preferredUntil, Instant validUntil, Instant now)
+    private Made? StableOf(IpPrefix prefix) => _all.Find(made => !made.IsTemporary && made.Prefix == prefix);
+
+    /// <param name="stable">The stable address of the prefix, with its lifetimes.</param>
+    private void MakeTemporary(Made stable, Instant now)
     {
         // RFC 8981, 3.8: up to four tenths less, so that the change of addresses of many hosts, or of one in many networks, does not coincide.
-        var preferred = options.TemporaryPreferred * (1 - 0.4 * random.Next(1024) / 1024.0);
-        Make(prefix, isTemporary: true, 0, Instant.Min(preferredUntil, now + preferred), Instant.Min(validUntil, now + options.TemporaryValid), now);
+        var part = (temporary.Hash(stable.Prefix.Address.Halves.High, (ulong)++stable.Generations, ulong.MaxValue) >> 54) / 1024.0;
+        var preferred = options.TemporaryPreferred * (1 - 0.4 * part);
+        Make(stable.Prefix, isTemporary: true, 0, Instant.Min(stable.PreferredUntil, now + preferred), Instant.Min(stable.ValidUntil, now + options.TemporaryValid), now, stable.Generations);
     }
 
-    private void Make(IpPrefix prefix, bool isTemporary, int retries, Instant preferredUntil, Instant validUntil, Instant now)
+    private void Make(IpPrefix prefix, bool isTemporary, int retries, Instant preferredUntil, Instant validUntil, Instant now, int generation = 0)
     {
         for (; retries <= MaxRetries; retries++)
         {
-            var identifier = isTemporary ? random.NextUInt64() : _hash.Hash(prefix.Address.Halves.High, (ulong)retries, 0);
+            var identifier = (isTemporary ? temporary : _hash).Hash(prefix.Address.Halves.High, (ulong)generation, (ulong)retries);
             if (IsReserved(identifier))
                 continue;
             var address = IpAddress.FromHalves(prefix.Address.Halves.High, identifier);
@@ -153,6 +158,7 @@ internal sealed class AutoconfiguredAddresses(AutoconfigurationOptions options, 
                 continue;
             _all.Add(new Made(prefix, address, isTemporary, retries)
             {
+                Generations = generation,
                 PreferredUntil = preferredUntil,
                 ValidUntil = validUntil,
                 LastPreferred = preferredUntil,
@@ -188,6 +194,9 @@ internal sealed class AutoconfiguredAddresses(AutoconfigurationOptions options, 
         public bool IsTemporary { get; } = isTemporary;
 
         public int Retries { get; } = retries;
+
+        /// <summary>Of a stable address: temporary ones made of its prefix. Of a temporary one: which of them it is.</summary>
+        public int Generations { get; set; }
 
         public Instant PreferredUntil { get; set; }
 

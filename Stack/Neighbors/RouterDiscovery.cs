@@ -41,13 +41,13 @@ internal sealed class RouterDiscovery : Timer
     private Instant _solicitAt = Instant.Never;
     private TimeSpan _pause;
 
-    public RouterDiscovery(AutoconfigurationOptions options, IAutoconfigured stack, TimerWheel timers, KeyedRandom random, StackCounters counters)
+    public RouterDiscovery(AutoconfigurationOptions options, IAutoconfigured stack, TimerWheel timers, KeyedRandom random, SipHash temporary, StackCounters counters)
     {
         _stack = stack;
         _timers = timers;
         _random = random;
         _counters = counters;
-        _addresses = new AutoconfiguredAddresses(options, stack, random, counters);
+        _addresses = new AutoconfiguredAddresses(options, stack, temporary, counters);
     }
 
     /// <summary>Changes whenever name servers or search domains do.</summary>

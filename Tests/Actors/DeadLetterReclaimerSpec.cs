@@ -45,6 +45,9 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         (new ConnectDatagram(Id, Local), new DatagramConnected(StackError.ConnectionAborted, default)),
         (new SetOption(Id, SocketOption.NoDelay, 1), new OptionAnswer(StackError.ConnectionAborted, 0)),
         (new GetOption(Id, SocketOption.NoDelay), new OptionAnswer(StackError.ConnectionAborted, 0)),
+        (new ChangeMembership(Id, default!), new OptionAnswer(StackError.ConnectionAborted, 0)),
+        (new ChooseGroupInterface(Id, null), new OptionAnswer(StackError.ConnectionAborted, 0)),
+        (new FindGroupInterface(default!), new GroupInterfaceFound(StackError.ConnectionAborted, 0)),
         (new GetTcpInfo(Id), new TcpInfoAnswer(null)),
         (new FindPath(Local.Address, default), new PathFound(StackError.ConnectionAborted, 0, 0)),
         (new AddAddress(IpPrefix.Parse("10.0.0.1/24")), new AddressAnswer(StackError.ConnectionAborted)),
@@ -66,10 +69,10 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
     /// <summary>News and farewells, and questions about a status: nothing is lost with them but themselves.</summary>
     private static readonly Type[] Lost =
     [
-        typeof(Accept), typeof(AcceptingStopped), typeof(AddressAnswer), typeof(AddressHeard), typeof(CloseDhcp), typeof(DhcpOpened), typeof(DhcpOpenFailed), typeof(DhcpReceived), typeof(DhcpWire), typeof(ProbeAddress), typeof(SendDhcp), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
+        typeof(Accept), typeof(AcceptingStopped), typeof(AddressAnswer), typeof(AdvertisedNames), typeof(AddressHeard), typeof(CloseDhcp), typeof(DhcpOpened), typeof(DhcpOpenFailed), typeof(DhcpReceived), typeof(DhcpWire), typeof(ProbeAddress), typeof(SendDhcp), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
         typeof(Tapwire.Messages.Closed), typeof(ConnectFailed), typeof(Connected), typeof(ConnectionFailed), typeof(ConnectionServed), typeof(DatagramConnected), typeof(DatagramError),
         typeof(DatagramOpenFailed), typeof(DatagramSent), typeof(DatagramsDropped), typeof(DriverFailed), typeof(DriverReady), typeof(ForwardHandshake), typeof(FramesWritten),
-        typeof(GetStatus), typeof(GuestsStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceNames), typeof(InterfaceRefused), typeof(LinkReady), typeof(LinkStatus), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PathFound), typeof(PingAnswer), typeof(Poll), typeof(PortOpened),
+        typeof(GetStatus), typeof(GroupInterfaceFound), typeof(GuestsStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceNames), typeof(InterfaceRefused), typeof(LinkReady), typeof(LinkStatus), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PathFound), typeof(PingAnswer), typeof(Poll), typeof(PortOpened), typeof(RereadWire),
         typeof(ProxyOpened), typeof(ProxyStatus), typeof(ReadDone), typeof(ReceiveDatagrams), typeof(RefuseDatagram), typeof(RefuseForwarded), typeof(Resolved), typeof(ServiceOpened), typeof(Shutdown),
         typeof(Siblings), typeof(SocketEnded), typeof(StackStatus), typeof(StopAccepting), typeof(StopDriver), typeof(StopStack), typeof(Stopping), typeof(TakeForwarded), typeof(TapStatus), typeof(TcpInfoAnswer),
         typeof(TookTooLong), typeof(Unbind), typeof(Unlisten), typeof(WireDown), typeof(WireUp), typeof(WriteDone),

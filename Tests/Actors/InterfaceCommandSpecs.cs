@@ -56,7 +56,7 @@ public sealed class InterfaceCommandSpecs() : DriverSetup("")
         { "address to nowhere", new AddInterfaceAddressRequest(7, IpPrefix.Parse("10.98.0.2/24"), "b"), LinkErrno.NoInterface, "There is no interface b; there is tw0." },
         { "address again", new AddInterfaceAddressRequest(7, IpPrefix.Parse("10.99.0.2/24"), "tw0"), 98, "The address 10.99.0.2 is there already, on the interface tw0." },
         { "address of a group", new AddInterfaceAddressRequest(7, IpPrefix.Parse("224.0.0.1/24"), ""), 22, "The address 224.0.0.1/24 cannot be added: Invalid argument." },
-        { "IPv6", new AddInterfaceAddressRequest(7, IpPrefix.Parse("fd00::1/64"), ""), 97, "The address fd00::1/64 cannot be added: Address family not supported by protocol." },
+        { "a group", new AddInterfaceAddressRequest(7, IpPrefix.Parse("ff02::1/64"), ""), 22, "The address ff02::1/64 cannot be added: Invalid argument." },
         { "route by nowhere", new AddRouteRequest(7, new(Far, Support.Peer.Address), "b"), LinkErrno.NoInterface, "There is no interface b; there is tw0." },
         { "gateway of nobody", new AddRouteRequest(7, new(Far, Router), ""), 22, "The gateway 10.98.0.1 is on no network of the driver's addresses, 10.99.0.2/24; name a router on one of them." },
         { "gateway of another", new AddRouteRequest(7, new(Far, Router), "tw0"), 22, "The gateway 10.98.0.1 is on no network of the stack's addresses, 10.99.0.2/24; name a router on one of them." },

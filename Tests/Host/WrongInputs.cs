@@ -323,7 +323,7 @@ public sealed partial class WrongInputs : IDisposable
         { "up --log-file {directory}", 2, "The stack has no address|--address 10.99.0.2/24|--dhcp" },
         { "up --wire tun:a --dhcp --log-file {directory}", 2, "The wire tun:a has no Ethernet, which DHCP needs|tap:a" },
         { "up --dhcp --wire tap:a --address 10.0.0.1/24 --wire tap:b --log-file {directory}", 2, "The interface b has no address" },
-        { "up --dhcp=on", 2, "--dhcp" },
+        { "up --dhcp=on", 2, "'on' is too much" },
         { "up --dhcp --name", 2, "--name has no value|the name of a host" },
         { "up --dhcp --name -x", 2, "--name" },
         { "up --dhcp --name a_b", 2, "--name is|the name of a host, of letters, digits, '-' and '.', up to 63" },

@@ -7,10 +7,12 @@ using Tapwire.Posix;
 using Tapwire.Proxy;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Dhcp;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 using Tapwire.Tests.Links.Support;
+using Tapwire.Tests.Stack.Dhcp;
 using Tapwire.Tests.Support;
 using Tapwire.Wires;
 using static Tapwire.Tests.Hostile.HostileException;
@@ -42,6 +44,7 @@ internal static class ParserTargets
         new("icmp", Icmp, Frames(34), []),
         new("udp", Udp, Frames(34), []),
         new("tcp", Tcp, Frames(34), ["\x02\x04\x05\xb4", "\x01\x03\x03\x07", "\x08\x0a", "\x05\x0a", "\x05\x12", "\x04\x02", "\x22\x0a", "\x22\x02", "\x00"]),
+        new("dhcp", Dhcp, DhcpAnswers(), ["\x01\x04\xff\xff\xff\x00", "\x03\x04", "\x06\x08", "\x34\x01\x03", "\x33\x04\x00\x00", "\x35\x01\x05", "\x36\x04\xc0\x00\x02\x01", "\x77\x06", "\xc0\x00", "\x79\x08", "\xff", "\x00"]),
         new("virtio", Virtio, [.. Frames(0).Select(frame => (byte[])[1, 1, 54, 0, 100, 0, 34, 0, 16, 0, .. frame])], []),
         new("offload", OffloadTarget.Check, OffloadTarget.Seeds, []),
         new("link-request", LinkRequest, LinkRequests(), []),
@@ -126,6 +129,26 @@ internal static class ParserTargets
         var header = view.ToHeader();
         header.Emit(input);
         Require(UdpView.TryParse(input, out view) && view.ToHeader() == header, "A UDP header differs after it was written.");
+    }
+
+    private static void Dhcp(Span<byte> input)
+    {
+        if (DhcpLease.Read(input) is not { } lease)
+            return;
+        Require(DhcpLease.Read(lease.Message.Span) is { } again && again.IsSameAs(lease) && again.Lifetime == lease.Lifetime, "A DHCP lease differs after it was kept.");
+        Require(lease.Routes.All(route => route.Gateway.IsUnspecified || lease.Address.Contains(route.Gateway) || lease.Routes.Any(other => other.Gateway.IsUnspecified && other.Destination.Contains(route.Gateway))),
+            "A router of a DHCP lease is not on the link.");
+    }
+
+    private static byte[][] DhcpAnswers()
+    {
+        var hardware = new MacAddress(0x02_00_00_00_00_02);
+        return
+        [
+            DhcpReply.Lease(DhcpMessageType.Ack, 1, hardware).With(DhcpOption.Router, "192.0.2.254").With(DhcpOption.DomainNameServer, "192.0.2.53").With(DhcpOption.ClasslessStaticRoute, 8, 10, 192, 0, 2, 9).ToArray(),
+            DhcpReply.Lease(DhcpMessageType.Ack, 1, hardware).With(DhcpOption.DomainSearch, 1, 97, 0, 1, 98, 0xC0, 0).With(DhcpOption.InterfaceMtu, 5, 120).ToArray(),
+            DhcpReply.Lease(DhcpMessageType.Ack, 1, hardware).With(DhcpOption.Overload, (byte)3).At(108, [6, 4, 192, 0, 2, 4, 255]).At(44, [255]).ToArray(),
+        ];
     }
 
     private static void Tcp(Span<byte> input)

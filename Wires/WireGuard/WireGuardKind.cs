@@ -19,7 +19,8 @@ internal sealed class WireGuardKind : WireKind
 
     public override bool ReadsFile => true;
 
-    public override bool Accepts(string argument) => argument.Length > 0 && !argument.Any(char.IsControl) && DeviceOf(argument).Length > 0;
+    /// <summary>The file's name is that of the interface, as with wg-quick.</summary>
+    public override bool Accepts(string argument) => !argument.Any(char.IsControl) && IsDeviceName(DeviceOf(argument));
 
     /// <summary>The file's name without ".conf", as wg-quick names its device.</summary>
     public override string DeviceOf(string argument)

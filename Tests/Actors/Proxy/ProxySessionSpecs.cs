@@ -60,6 +60,23 @@ public sealed class ProxySessionSpecs() : ProxySetup("")
     }
 
     [Fact]
+    public void An_address_that_is_silent_costs_a_quarter_of_a_second()
+    {
+        var listener = Peer.Listen(80);
+        using var client = Socks();
+        client.Send([5, 1, 0]);
+        Assert.Equal([5, 0], client.Read());
+        client.Send([5, 1, 0, .. ToName("second")]);
+        Advance(TimeSpan.FromMilliseconds(240));
+        Assert.Empty(client.Read());
+        Advance(TimeSpan.FromMilliseconds(60));
+        Assert.Equal([5, 0], client.Read()[..2]);
+        Assert.NotNull(listener.Accept());
+        // The attempt that has lost is given up.
+        Assert.Equal(1, StackStatus().ConnectionCount);
+    }
+
+    [Fact]
     public void A_name_that_nobody_knows_is_host_unreachable()
     {
         using var client = Socks();

@@ -27,6 +27,7 @@ public sealed partial class DriverSettingsSpecs
         { "mtu", "1400" },
         { "routes", "[\"10.20.0.0/16 via 10.0.0.9\"]" },
         { "interfaces", "{ lab { wire = \"tap:tw9\", addresses = [\"10.98.0.2/24\"] } }" },
+        { "slaac", "temporary" },
         { "dhcp", "on" },
         { "dhcp-client.hostname", "box" },
         { "dhcp-client.release", "on" },
@@ -60,6 +61,7 @@ public sealed partial class DriverSettingsSpecs
         { "neighbor.queued-bytes", "99KiB" },
         { "neighbor.all-queued-bytes", "1MiB" },
         { "neighbor.unused-time", "99s" },
+        { "neighbor.duplicate-probes", "0" },
         { "neighbor.probes", "9" },
         { "neighbor.retransmit-time", "99ms" },
         { "neighbor.reachable-time", "99s" },
@@ -210,7 +212,7 @@ public sealed partial class DriverSettingsSpecs
     [InlineData("wire", "\"tap:a-name-that-is-too-long\"", "tap:NAME or tun:NAME")]
     [InlineData("addresses", "[\"10.0.0.1\"]", "ADDRESS/LENGTH")]
     [InlineData("addresses", "\"10.0.0.1/24\"", "a list of ADDRESS/LENGTH")]
-    [InlineData("gateway", "\"somewhere\"", "an IPv4 address or empty")]
+    [InlineData("gateway", "\"somewhere\"", "an IP address, as in 10.99.0.1 or fd00::1, or empty")]
     [InlineData("mac", "\"01:00:5e:00:00:01\"", "a unicast address")]
     [InlineData("mtu", "67", "0 or 68..65521")]
     [InlineData("mtu", "65536", "from 0 to 65521")]
@@ -225,8 +227,8 @@ public sealed partial class DriverSettingsSpecs
     [InlineData("tap.read-batch", "0", "from 1 to 1024")]
     [InlineData("tap.read-batch", "1025", "from 1 to 1024")]
     [InlineData("tap.reopen-maximum", "10ms", "from 100ms to 1h")]
-    [InlineData("tap.peer-address", "10.99.0.1", "ADDRESS/LENGTH, as in 10.99.0.2/24: the length of the prefix is missing, as in 10.99.0.1/24")]
-    [InlineData("tap.peer-address", "[\"10.99.0.1/33\"]", "ADDRESS/LENGTH, as in 10.99.0.2/24")]
+    [InlineData("tap.peer-address", "10.99.0.1", "ADDRESS/LENGTH, as in 10.99.0.2/24 or fd00::2/64: the length of the prefix is missing, as in 10.99.0.1/24")]
+    [InlineData("tap.peer-address", "[\"10.99.0.1/33\"]", "ADDRESS/LENGTH, as in 10.99.0.2/24 or fd00::2/64")]
     [InlineData("tap.peer-address", "\"10.99.0.0/24\"", "10.99.0.0 is the address of the network itself")]
     [InlineData("tap.peer-address", "\"10.99.0.255/24\"", "10.99.0.255 is the broadcast address of its network")]
     [InlineData("tap.peer-address", "\"0.0.0.0/24\"", "stands for no address")]

@@ -126,6 +126,7 @@ public sealed class UnitSpecs
     [InlineData("tap:a%d")]
     [InlineData("wg:")]
     [InlineData("wg:.conf")]
+    [InlineData("wg:/etc/wireguard/a-name-of-sixteen.conf")]
     public void What_is_no_wire_is_refused(string? text) => Assert.Null(WireSpec.Parse(text));
 
     [Theory]

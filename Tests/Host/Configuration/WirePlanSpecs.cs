@@ -12,9 +12,11 @@ public sealed class WirePlanSpecs : IDisposable
     private const string Private = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=";
     private const string Peer = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
 
-    private readonly string _path = Path.Combine(Path.GetTempPath(), $"office-{Guid.NewGuid():N}.conf");
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("tapwire-plan-");
 
-    public void Dispose() => File.Delete(_path);
+    private string FilePath => Path.Combine(_directory.FullName, "office.conf");
+
+    public void Dispose() => _directory.Delete(recursive: true);
 
     [Fact]
     public void Addresses_and_routes_come_from_the_file()
@@ -24,7 +26,7 @@ public sealed class WirePlanSpecs : IDisposable
         Assert.Equal(["10.8.0.0/24 by the wire", "10.77.0.0/16 by the wire", "0.0.0.0/0 by the wire"], settings.AllInterfaces[0].AllRoutes.Select(RouteSpec.Format));
         Assert.Null(settings.Gateway);
         var names = Assert.Single(settings.WireNames);
-        Assert.Equal((Path.GetFileNameWithoutExtension(_path), "10.8.0.1", "office.example"), (names.Interface, $"{names.Servers[0]}", names.SearchDomains[0]));
+        Assert.Equal(("office", "10.8.0.1", "office.example"), (names.Interface, $"{names.Servers[0]}", names.SearchDomains[0]));
         SettingsCheck.Check(settings);
     }
 
@@ -63,9 +65,9 @@ public sealed class WirePlanSpecs : IDisposable
 
     private DriverSettings Complete(string own, string peer, Func<DriverSettings, DriverSettings>? change = null)
     {
-        File.WriteAllText(_path, $"[Interface]\nPrivateKey = {Private}\n{own}\n[Peer]\nPublicKey = {Peer}\n{peer}\n");
-        Libc.chmod(_path, 0x180);
-        var settings = HostConfiguration.Load(null).Settings with { Wire = WireSpec.Parse($"wg:{_path}")! };
+        File.WriteAllText(FilePath, $"[Interface]\nPrivateKey = {Private}\n{own}\n[Peer]\nPublicKey = {Peer}\n{peer}\n");
+        Libc.chmod(FilePath, 0x180);
+        var settings = HostConfiguration.Load(null).Settings with { Wire = WireSpec.Parse($"wg:{FilePath}")! };
         return WirePlans.Complete(change is null ? settings : change(settings));
     }
 }

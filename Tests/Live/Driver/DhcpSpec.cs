@@ -146,7 +146,7 @@ public sealed class DhcpSpec : IDisposable
             using var client = await TapwireClient.ConnectAsync(LinkPath);
             using var json = JsonDocument.Parse(await client.GetStatusAsync());
             status = json.RootElement.Clone();
-            return status.GetProperty("addresses").GetArrayLength() == 1;
+            return status.GetProperty("interfaces")[0].GetProperty("dhcp").GetProperty("applied").GetBoolean();
         }, () => Log);
         return status;
     }

@@ -15,6 +15,9 @@ public sealed class WireGuardSpec : IDisposable
     private const string Far = "192.0.2.2";
     private const string Moved = "192.0.2.77";
 
+    // The sockets by which wg finds a wireguard-go are in one directory for all namespaces, so each has a name of its own.
+    private static int s_tunnels;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("tapwire-wireguard-");
@@ -31,12 +34,17 @@ public sealed class WireGuardSpec : IDisposable
         File.WriteAllText(Path.Combine(_directory.FullName, "hello"), "through the tunnel\n");
     }
 
+    private string _tunnel = "";
+
     private string LinkPath => Path.Combine(_directory.FullName, "link.sock");
 
     public void Dispose()
     {
         _near.Dispose();
         _far.Dispose();
+        // One that was killed leaves its socket behind.
+        foreach (var socket in Directory.Exists("/run/wireguard") ? Directory.EnumerateFiles("/run/wireguard", $"w{Environment.ProcessId}-*") : [])
+            File.Delete(socket);
         _directory.Delete(recursive: true);
     }
 
@@ -72,7 +80,7 @@ public sealed class WireGuardSpec : IDisposable
 
         var wire = (await StatusAsync()).GetProperty("interfaces")[0].GetProperty("wire");
         var peer = wire.GetProperty("peers")[0];
-        var shown = _far.Exec("wg", "show", "wg0", "dump").Split('\n')[1].Split('\t');
+        var shown = _far.Exec("wg", "show", _tunnel, "dump").Split('\n')[1].Split('\t');
         Assert.Equal(keys.FarPublic, peer.GetProperty("publicKey").GetString());
         Assert.StartsWith($"{Far}:", peer.GetProperty("endpoint").GetString(), StringComparison.Ordinal);
         Assert.InRange(peer.GetProperty("latestHandshakeSeconds").GetDouble(), 0, 60);
@@ -94,13 +102,13 @@ public sealed class WireGuardSpec : IDisposable
         _near.Ip($"addr add {Moved}/24 dev eth0");
         _near.Ip($"addr del {Near}/24 dev eth0");
         _near.TryExec("ip", "addr", "add", $"{Moved}/24", "dev", "eth0");
-        await LiveDriver.EventuallyAsync(() => Task.FromResult(_far.Exec("wg", "show", "wg0", "endpoints").Contains(Moved, StringComparison.Ordinal)), () => "wireguard-go does not learn where we are.");
+        await LiveDriver.EventuallyAsync(() => Task.FromResult(_far.Exec("wg", "show", _tunnel, "endpoints").Contains(Moved, StringComparison.Ordinal)), () => "wireguard-go does not learn where we are.");
         _far.Exec("ping", "-c", "2", "-i", "0.2", "-W", "20", "10.8.0.2");
 
         // They are started again, and have forgotten the session.
         go.Kill(entireProcessTree: true);
         Assert.True(go.WaitForExit(Patience));
-        await LiveDriver.EventuallyAsync(() => Task.FromResult(_far.TryExec("ip", "link", "show", "wg0").ExitCode != 0), () => "wg0 stays.");
+        await LiveDriver.EventuallyAsync(() => Task.FromResult(_far.TryExec("ip", "link", "show", _tunnel).ExitCode != 0), () => "The tunnel stays.");
         StartWireGuardGo(keys);
         await LiveDriver.EventuallyAsync(() => Task.FromResult(_far.TryExec("ping", "-c", "1", "-W", "1", "10.8.0.2").ExitCode == 0), () => "The peer is not found again.");
         driver.Stop();
@@ -136,8 +144,8 @@ public sealed class WireGuardSpec : IDisposable
         var stranger = _near.Exec("sh", "-c", "wg genkey | wg pubkey").Trim();
         var office = Write("office.conf", keys, isNear: true, "", "ListenPort = 51820\n", peerKey: stranger);
         var driver = Up(office);
-        await Task.Delay(1500);
-        Assert.True((await StatusAsync()).GetProperty("interfaces")[0].GetProperty("wire").GetProperty("counters").GetProperty("DropUnknownPeer").GetInt64() > 0);
+        await LiveDriver.EventuallyAsync(async () => (await StatusAsync()).GetProperty("interfaces")[0].GetProperty("wire").TryGetProperty("counters", out var counters)
+            && counters.TryGetProperty("DropUnknownPeer", out _), () => "The peer that is not in the file yet is not counted.");
 
         Write("office.conf", keys, isNear: true, $"AllowedIPs = 10.8.0.0/24, 10.55.0.0/16\nEndpoint = {Far}:51820\n", "ListenPort = 51820\n");
         driver.Signal(TapwireProgram.SIGHUP);
@@ -213,13 +221,14 @@ public sealed class WireGuardSpec : IDisposable
 
     private Process StartWireGuardGo(Keys keys, params string[] options)
     {
-        var process = _far.Start("wireguard-go", "-f", "wg0");
+        _tunnel = string.Create(CultureInfo.InvariantCulture, $"w{Environment.ProcessId}-{Interlocked.Increment(ref s_tunnels)}");
+        var process = _far.Start("wireguard-go", "-f", _tunnel);
         var patience = Stopwatch.StartNew();
-        while (_far.TryExec("wg", "show", "wg0").ExitCode != 0)
+        while (_far.TryExec("wg", "show", _tunnel).ExitCode != 0)
             Assert.True(patience.Elapsed < Patience, "wireguard-go does not come up.");
-        _far.Exec("wg", ["set", "wg0", "listen-port", "51820", "private-key", keys.FarPrivateFile, "peer", keys.NearPublic, "preshared-key", keys.PresharedFile, "allowed-ips", "10.8.0.2/32", .. options]);
-        _far.Ip("addr add 10.8.0.1/24 dev wg0");
-        _far.Ip("link set wg0 mtu 1420 up");
+        _far.Exec("wg", ["set", _tunnel, "listen-port", "51820", "private-key", keys.FarPrivateFile, "peer", keys.NearPublic, "preshared-key", keys.PresharedFile, "allowed-ips", "10.8.0.2/32", .. options]);
+        _far.Ip($"addr add 10.8.0.1/24 dev {_tunnel}");
+        _far.Ip($"link set {_tunnel} mtu 1420 up");
         return process;
     }
 
