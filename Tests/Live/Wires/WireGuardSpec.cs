@@ -136,6 +136,31 @@ public sealed class WireGuardSpec : IDisposable
     }
 
     [SkippableFact]
+    public void A_path_that_loses_and_delays_carries_both_kinds_of_ends()
+    {
+        Need("iperf3");
+        using var keys = MakeKeys();
+        var cable = TapwireProgram.Start(_near, "cable", "--a", "tap:ca", "--b", "tap:cb", "--latency", "25ms", "--loss", "1%", "--seed", "7");
+        cable.WaitForLine("tapwire cable is up");
+        _near.Ip($"link set cb netns {_far.Name}");
+        _near.Ip("addr add 198.51.100.1/24 dev ca");
+        _far.Ip("addr add 198.51.100.2/24 dev cb");
+        _far.Ip("link set cb up");
+        var go = StartWireGuardGo(keys);
+        var office = Write("office.conf", keys, isNear: true, "AllowedIPs = 10.8.0.0/24\nEndpoint = 198.51.100.2:51820\n");
+        _far.Start("iperf3", "-s");
+        WaitForIperf(office);
+        AssertMoves(office, [], "4M");
+
+        go.Kill(entireProcessTree: true);
+        Assert.True(go.WaitForExit(Patience));
+        var other = Write("other.conf", keys, isNear: false, "AllowedIPs = 10.8.0.2/32\n", "ListenPort = 51820\n");
+        TapwireProgram.Start(_far, "run", "--wire", $"wg:{other}", "--", "iperf3", "-s");
+        WaitForIperf(office);
+        AssertMoves(office, ["-R"], "4M");
+    }
+
+    [SkippableFact]
     public async Task A_hangup_reads_peers_and_routes_again()
     {
         Need("ping", "curl");
@@ -203,12 +228,12 @@ public sealed class WireGuardSpec : IDisposable
             Assert.True(patience.Elapsed < Patience, "The other end does not listen.");
     }
 
-    private void AssertMoves(string office, string[] reverse)
+    private void AssertMoves(string office, string[] reverse, string bytes = "30M")
     {
-        var ended = TapwireProgram.Run(_near, ["run", "--wire", $"wg:{office}", "--", "iperf3", "-c", "10.8.0.1", "-n", "30M", "-J", .. reverse]);
+        var ended = TapwireProgram.Run(_near, ["run", "--wire", $"wg:{office}", "--", "iperf3", "-c", "10.8.0.1", "-n", bytes, "-J", .. reverse]);
         Assert.True(ended.ExitCode == 0, ended.Output + ended.Error);
         var received = JsonDocument.Parse(ended.Output).RootElement.GetProperty("end").GetProperty("sum_received").GetProperty("bytes").GetInt64();
-        Assert.InRange(received, 25L << 20, long.MaxValue);
+        Assert.InRange(received, bytes == "30M" ? 25L << 20 : 3L << 20, long.MaxValue);
     }
 
     private void Serve(NetworkNamespace network)
