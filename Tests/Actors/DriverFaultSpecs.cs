@@ -41,7 +41,7 @@ public sealed class DriverFaultSpecs : DriverSetup
         Watch(driver);
         // It is made for the first name that is looked up.
         EventFilter.Exception<ActorInitializationException>().ExpectOne(() => Sys.ActorSelection(driver.Path / "names").Tell(new Resolve("somewhere"), Session));
-        Advance(settings.ShutdownTimeout);
+        RunUntil(() => wire.Disposed);
         ExpectTerminated(driver);
         Assert.True(wire.Disposed);
     }

@@ -95,7 +95,7 @@ public abstract partial class ProgramSpecs(ProgramPath path)
                 uwsgi_temp_path {{directory}}/uwsgi;
                 scgi_temp_path {{directory}}/scgi;
                 keepalive_requests 1000000;
-                server { listen {{path.AnyHost}}:8003 backlog=1024; root {{path.Files}}; location /proxied/ { proxy_pass http://{{Kernel}}:8013/; } }
+                server { listen {{path.AnyHost}}:8003 backlog=1024; root {{path.Files}}; location /proxied/ { proxy_pass http://{{path.KernelHost}}:8013/; } }
             }
             """);
         using var nginx = await path.ServeOnTapwireAsync(8003, "nginx", "-c", $"{directory}/nginx.conf", "-p", directory);
