@@ -189,13 +189,17 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     /// <summary>Tells of addresses that the engine has given up, and of name servers that routers have named.</summary>
     private void TellConfiguration()
     {
+        // All shards have seen it, and one tells.
+        var tells = _stack.Options.Shard is null or { Index: 0 };
         while (_stack.TryTakeDuplicate(out var duplicate))
         {
+            if (!tells)
+                continue;
             _log.Error("The address {Address} is not used on {Interface}: another station has it{Holder}", duplicate.Address, duplicate.Interface,
                 duplicate.Holder == default ? "" : $", {duplicate.Holder}");
         }
 
-        if (_stack.Options.Shard is null or { Index: 0 })
+        if (tells)
             _wires.TellNames(Context.Parent);
     }
 

@@ -77,6 +77,9 @@ public static class RouteSpec
         return true;
     }
 
+    /// <summary>Takes "default", which is parsed before the gateway is known, to be of the gateway's family.</summary>
+    public static IpPrefix OfFamily(IpPrefix destination, IpAddress gateway) => destination.Length == 0 && gateway.IsV6 ? Default(gateway).Destination : destination;
+
     /// <summary>The route to all hosts of a gateway's family.</summary>
     public static GatewayRoute Default(IpAddress gateway) => new(new IpPrefix(gateway.IsV4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0), gateway);
 

@@ -7,7 +7,7 @@ namespace Tapwire.Host.Commands;
 /// <summary><c>tapwire route</c>: the gateway routes of a running driver.</summary>
 internal static class RouteCommands
 {
-    private static readonly Argument<IpPrefix> Destination = OperatorCommand.Argument<IpPrefix>("NETWORK", "Where it leads, as in 10.20.0.0/16, or default.",
+    private static readonly Argument<IpPrefix> Destination = OperatorCommand.Argument<IpPrefix>("NETWORK", "Where it leads, as in 10.20.0.0/16 or 2001:db8::/32, or default (IPv6: with a gateway of that family, ::/0 to remove it).",
         RouteSpec.TryParseDestination, "NETWORK/LENGTH, as in 10.20.0.0/16, or default");
 
     private static readonly Flag<IpAddress?> Via = new Func<Flag<IpAddress?>>(static () =>
@@ -30,8 +30,9 @@ internal static class RouteCommands
             Destination, Via, By,
         }.Doing(static (parsed, client, cancel) =>
         {
-            var to = parsed.GetValue(Destination);
-            return client.AddRouteAsync(to.Address.ToSystem(), to.Length, parsed.Read(Via)!.Value.ToSystem(), parsed.Read(By), cancel);
+            var via = parsed.Read(Via)!.Value;
+            var to = RouteSpec.OfFamily(parsed.GetValue(Destination), via);
+            return client.AddRouteAsync(to.Address.ToSystem(), to.Length, via.ToSystem(), parsed.Read(By), cancel);
         }),
         new ExampledCommand("remove", "Takes a route from a running driver.", "tapwire route remove 10.20.0.0/16", "tapwire route remove default --interface tw1") { Destination, Of }
             .Doing(static (parsed, client, cancel) =>

@@ -56,7 +56,18 @@ public sealed class TapwireClient : IDisposable
         }
     }
 
-    /// <inheritdoc cref="ConnectTcpAsync"/>
+    /// <summary>Opens a TCP connection to a host. Its addresses are looked up with the driver's resolver, and tried by turns: the next one when the last has failed, or has not answered for
+    /// a quarter of a second (Happy Eyeballs, RFC 8305).</summary>
+    /// <param name="host">A name, or an address.</param>
+    /// <exception cref="SocketException">As <see cref="ResolveAsync(string, AddressFamily, CancellationToken)"/>, or why the first of the addresses could not be reached.</exception>
+    public async Task<TapwireStream> ConnectTcpAsync(string host, int port, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : (await ResolveAsync(host, cancellationToken: cancellationToken).ConfigureAwait(false)).Addresses;
+        return await new ConnectionRace(this, addresses, port).RunAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc cref="ConnectTcpAsync(IPEndPoint, IPEndPoint?, bool, CancellationToken)"/>
     public TapwireStream ConnectTcp(IPEndPoint remote, IPEndPoint? local = null) => ConnectTcpAsync(remote, local).GetAwaiter().GetResult();
 
     /// <summary>Listens for TCP connections.</summary>

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Tapwire.Tests.Live.Programs;
@@ -44,6 +45,14 @@ public sealed partial class RouterAdvertisementSpec : IDisposable
         File.WriteAllText(Path.Combine(_files.FullName, "small"), "small\n");
         using var server = driver.Namespace.Start("python3", "-m", "http.server", "-d", _files.FullName, "--bind", "::", "8001");
         await LiveDriver.EventuallyAsync(() => Task.FromResult(driver.Namespace.TryExec("ss", "-Hlnt", "sport = :8001").Output.Length > 0), () => "The server does not listen.");
+        using (var client = await driver.ConnectToLinkAsync())
+        {
+            using var stream = await client.ConnectTcpAsync("both.test", 8001).WaitAsync(TimeSpan.FromSeconds(30));
+            Assert.Equal(AddressFamily.InterNetworkV6, stream.RemoteEndPoint.AddressFamily);
+            var refused = await Assert.ThrowsAsync<SocketException>(() => client.ConnectTcpAsync("both.test", 8002).WaitAsync(TimeSpan.FromSeconds(30)));
+            Assert.Equal(SocketError.ConnectionRefused, refused.SocketErrorCode);
+        }
+
         var library = Path.Combine(AppContext.BaseDirectory, "libtapwire.so");
         Skip.IfNot(File.Exists(library), "libtapwire.so was not built: there is no C compiler");
         foreach (var name in (string[])["six.test", "four.test", "both.test"])

@@ -1,9 +1,8 @@
-using Tapwire.Actors.Proxy;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Xunit;
 
-namespace Tapwire.Tests.Actors.Proxy;
+namespace Tapwire.Tests.Stack.Ip;
 
 /// <summary>Which of a destination's addresses is tried when (RFC 8305), and what is told when none leads there.</summary>
 public sealed class AddressRaceSpec

@@ -1,11 +1,8 @@
-using Tapwire.Stack;
-using Tapwire.Stack.Ip;
-
-namespace Tapwire.Actors.Proxy;
+namespace Tapwire.Stack.Ip;
 
 /// <summary>The addresses of a destination in the order in which they are tried (Happy Eyeballs, RFC 8305): the next one when the last has failed, or has not answered for a
 /// while, so that a family that leads nowhere costs no more than that.</summary>
-internal sealed class AddressRace(IReadOnlyList<IpAddress> addresses)
+public sealed class AddressRace(IReadOnlyList<IpAddress> addresses)
 {
     /// <summary>Connection Attempt Delay of RFC 8305, 5.</summary>
     public static readonly TimeSpan AttemptDelay = TimeSpan.FromMilliseconds(250);
@@ -18,17 +15,23 @@ internal sealed class AddressRace(IReadOnlyList<IpAddress> addresses)
     /// <summary>Why the first of the addresses could not be reached. The client is told this if no other can be.</summary>
     public StackError Failure { get; private set; }
 
+    /// <summary>The address that <see cref="Failure"/> is about.</summary>
+    public IpAddress FailedAddress { get; private set; }
+
     /// <summary>All have been tried, and none leads there.</summary>
     public bool IsLost => _running == 0 && _next == _order.Count;
 
+    /// <summary>There are addresses that have not been tried.</summary>
     public bool HasNext => _next < _order.Count;
 
+    /// <summary>The address to be tried now.</summary>
     public IpAddress Next()
     {
         _running++;
         return _order[_next++];
     }
 
+    /// <summary>An attempt has failed.</summary>
     public void Failed(IpAddress address, StackError error)
     {
         _running--;
@@ -39,7 +42,7 @@ internal sealed class AddressRace(IReadOnlyList<IpAddress> addresses)
         if (rank >= _rank)
             return;
         _rank = rank;
-        Failure = error;
+        (Failure, FailedAddress) = (error, address);
     }
 
     /// <summary>The families by turns, IPv6 first; in each the resolver's order stays (RFC 8305, 4).</summary>
