@@ -42,8 +42,9 @@ public sealed class DriverFaultSpecs : DriverSetup
         // It is made for the first name that is looked up.
         EventFilter.Exception<ActorInitializationException>().ExpectOne(() => Sys.ActorSelection(driver.Path / "names").Tell(new Resolve("somewhere"), Session));
         RunUntil(() => wire.Disposed);
+        driver.Tell(WhenReady.Instance, Session);
+        Assert.Contains("names", Session.ExpectMsg<DriverFailed>().Reason, StringComparison.Ordinal);
         ExpectTerminated(driver);
-        Assert.True(wire.Disposed);
     }
 
     protected override DriverContext Adapted(DriverContext context)

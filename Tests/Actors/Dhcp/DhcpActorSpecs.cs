@@ -310,10 +310,24 @@ public sealed class DhcpStateSpecs : DhcpSetup
         RunUntil(() => !File.Exists(LeaseFile), TimeSpan.FromHours(1));
     }
 
-    protected override void AfterAll()
+    /// <summary>The last lease may still be on its way to the file.</summary>
+    protected override void AfterShutdown()
     {
-        base.AfterAll();
-        Directory.Delete(State, recursive: true);
+        base.AfterShutdown();
+        Assert.True(SpinWait.SpinUntil(TryDelete, TimeSpan.FromSeconds(10)));
+
+        static bool TryDelete()
+        {
+            try
+            {
+                Directory.Delete(State, recursive: true);
+                return true;
+            }
+            catch (IOException)
+            {
+                return !Directory.Exists(State);
+            }
+        }
     }
 
     private IEnumerable<IpPrefix> StackStatusOfSecond() => StackStatus().Addresses();
