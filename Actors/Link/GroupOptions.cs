@@ -79,7 +79,8 @@ internal static class GroupOptions
         if (set.Level == LinkOption.IpProtoIpV6)
         {
             var given = ReadInt32LittleEndian(value);
-            which = given == 0 ? null : new MembershipChange(MembershipAction.Join, IpAddress.AllNodes) { Interface = IndexOf(given) };
+            // Linux takes loopback, too, where nobody else is: here the route decides.
+            which = given is 0 or InterfaceNumbers.Loopback ? null : new MembershipChange(MembershipAction.Join, IpAddress.AllNodes) { Interface = IndexOf(given) };
             return 0;
         }
 
