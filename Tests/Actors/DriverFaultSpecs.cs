@@ -36,12 +36,12 @@ public sealed class DriverFaultSpecs : DriverSetup
         var settings = Settings with { Expose = [exposed] };
         var wire = new MemoryWire("other");
         using var muted = EventFilter.Error(start: "The driver stops").Mute();
-        IActorRef driver = ActorRefs.Nobody;
-        driver = StartDriver("failing", settings, wire, null);
+        var driver = StartDriver("failing", settings, wire, null);
         Watch(driver);
         // It is made for the first name that is looked up.
         EventFilter.Exception<ActorInitializationException>().ExpectOne(() => Sys.ActorSelection(driver.Path / "names").Tell(new Resolve("somewhere"), Session));
         RunUntil(() => wire.Disposed);
+        Assert.Empty(Session.ExpectMsg<Resolved>().Addresses);
         driver.Tell(WhenReady.Instance, Session);
         Assert.Contains("names", Session.ExpectMsg<DriverFailed>().Reason, StringComparison.Ordinal);
         ExpectTerminated(driver);
