@@ -39,7 +39,8 @@ public sealed class DriverFaultSpecs : DriverSetup
         var driver = StartDriver("failing", settings, wire, null);
         Watch(driver);
         // It is made for the first name that is looked up.
-        EventFilter.Exception<ActorInitializationException>().ExpectOne(() => Sys.ActorSelection(driver.Path / "names").Tell(new Resolve("somewhere"), ActorRefs.NoSender));
+        EventFilter.Exception<ActorInitializationException>().ExpectOne(() => Sys.ActorSelection(driver.Path / "names").Tell(new Resolve("somewhere"), Session));
+        Session.IgnoreMessages(static answer => answer is Resolved);
         RunUntil(() => wire.Disposed);
         driver.Tell(WhenReady.Instance, Session);
         Assert.Contains("names", Session.ExpectMsg<DriverFailed>().Reason, StringComparison.Ordinal);

@@ -20,16 +20,16 @@ public sealed class BadInputSpec
     public void No_address_is_refused_with_how_to_give_one()
     {
         using var network = NetworkNamespace.Create();
-        Expect(network, Usage, "tapwire: The stack has no address; give one with --address, as in --address 10.99.0.2/24, or in tapwire.addresses.\n", "up");
+        Expect(network, Usage, "tapwire: The stack has no address; give one with --address, as in --address 10.99.0.2/24, or in tapwire.addresses, or have it given by a DHCP server with --dhcp, or by routers with --slaac.\n", "up");
         Assert.DoesNotContain("tw0", network.Ip("link"), StringComparison.Ordinal);
     }
 
     [SkippableTheory]
-    [InlineData("--address", "10.99.0.2/33", "--address is \"10.99.0.2/33\"; it must be ADDRESS/LENGTH, as in 10.99.0.2/24.")]
-    [InlineData("--address", "nonsense", "--address is \"nonsense\"; it must be ADDRESS/LENGTH, as in 10.99.0.2/24.")]
+    [InlineData("--address", "10.99.0.2/33", "--address is \"10.99.0.2/33\"; it must be ADDRESS/LENGTH, as in 10.99.0.2/24 or fd00::2/64.")]
+    [InlineData("--address", "nonsense", "--address is \"nonsense\"; it must be ADDRESS/LENGTH, as in 10.99.0.2/24 or fd00::2/64.")]
     [InlineData("--mtu", "67", "--mtu is \"67\"; it must be a number from 68 to 65521.")]
     [InlineData("--mac", "01:00:5e:00:00:01", "--mac is \"01:00:5e:00:00:01\"; it must be a unicast address, as in 02:00:5e:10:00:01: 01:00:5e:00:00:01 is the address of a group; its first byte must be even.")]
-    [InlineData("--gateway", "10.99.0", "--gateway is \"10.99.0\"; it must be an IPv4 address, as in 10.99.0.1.")]
+    [InlineData("--gateway", "10.99.0", "--gateway is \"10.99.0\"; it must be an IP address, as in 10.99.0.1 or fd00::1.")]
     [InlineData("--wire", "carrier-pigeon", "--wire is \"carrier-pigeon\"; it must be ")]
     [InlineData("--serve", "echo:70000", "--serve is \"echo:70000\"; it must be ")]
     public void A_bad_value_of_a_flag_is_refused_by_name_with_what_is_accepted(string flag, string value, string complaint)
