@@ -7,7 +7,7 @@ namespace Tapwire.Host.Commands;
 /// <summary><c>tapwire route</c>: the gateway routes of a running driver.</summary>
 internal static class RouteCommands
 {
-    private static readonly Argument<IpPrefix> Destination = OperatorCommand.Argument<IpPrefix>("NETWORK", "Where it leads, as in 10.20.0.0/16 or 2001:db8::/32, or default (IPv6: with a gateway of that family, ::/0 to remove it).",
+    private static readonly Argument<IpPrefix> Destination = OperatorCommand.Argument<IpPrefix>("NETWORK", "Where it leads, as in 10.20.0.0/16, or default.",
         RouteSpec.TryParseDestination, "NETWORK/LENGTH, as in 10.20.0.0/16, or default");
 
     private static readonly Flag<IpAddress?> Via = new Func<Flag<IpAddress?>>(static () =>
