@@ -38,7 +38,7 @@ internal sealed class DhcpActor : ReceiveActor, IWithTimers
     private readonly LeaseStore _store;
     private readonly AppliedLease _applied;
     private readonly long _began;
-    private Instant _due = Instant.Never;
+    private DueTimer _due = new();
 
     // The last problem with the file, which is told once.
     private string? _problem;
@@ -118,7 +118,7 @@ internal sealed class DhcpActor : ReceiveActor, IWithTimers
         });
         Drained<Due>(_ =>
         {
-            _due = Instant.Never;
+            _due.Fired();
             client.Poll(Now);
         });
         Drained<Stopping>(_ =>
@@ -148,14 +148,7 @@ internal sealed class DhcpActor : ReceiveActor, IWithTimers
     {
         while (client.TryDequeue(out var next))
             CarryOut(client, next);
-        var at = client.PollAt;
-        if (at == _due)
-            return;
-        _due = at;
-        if (at == Instant.Never)
-            Timers.Cancel(Due.Instance);
-        else
-            Timers.StartSingleTimer(Due.Instance, Due.Instance, at > Now ? at - Now : TimeSpan.Zero);
+        _due.Set(Timers, client.PollAt, Now);
     }
 
     private void CarryOut(DhcpClient client, DhcpEvent next)
@@ -271,11 +264,5 @@ internal sealed class DhcpActor : ReceiveActor, IWithTimers
     private sealed class LastWordsAreSaid
     {
         public static readonly LastWordsAreSaid Instance = new();
-    }
-
-    /// <summary>The timer: the engine has something to do.</summary>
-    private sealed class Due
-    {
-        public static readonly Due Instance = new();
     }
 }

@@ -43,7 +43,7 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
     private Resolver _resolver;
     private HostsFile _hosts;
     private Instant _hostsRead = Instant.Zero;
-    private Instant _due = Instant.Never;
+    private DueTimer _due = new();
     private int _changes;
 
     public ResolverActor(ResolverContext context)
@@ -129,7 +129,7 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
         Receive<Terminated>(gone => Lose(gone.ActorRef, StackError.ConnectionAborted));
         Receive<Due>(_ =>
         {
-            _due = Instant.Never;
+            _due.Fired();
             _resolver.Poll(Now);
             Drain();
         });
@@ -188,14 +188,7 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
             }
         }
 
-        var at = _resolver.PollAt;
-        if (at == _due)
-            return;
-        _due = at;
-        if (at == Instant.Never)
-            Timers.Cancel(Due.Instance);
-        else
-            Timers.StartSingleTimer(Due.Instance, Due.Instance, at > Now ? at - Now : TimeSpan.Zero);
+        _due.Set(Timers, _resolver.PollAt, Now);
     }
 
     private void Add(ExchangeBegins exchange)
@@ -243,8 +236,7 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
             Context.Stop(child);
         _exchanges.Clear();
         _numbers.Clear();
-        Timers.Cancel(Due.Instance);
-        _due = Instant.Never;
+        _due.Cancel(Timers);
         _changes++;
         _settings = settings;
         _resolver = MakeResolver();
@@ -287,11 +279,5 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
         if (read.Table is { } table)
             _resolver.HostsFile = table;
         return true;
-    }
-
-    /// <summary>The timer: the engine has something to do.</summary>
-    private sealed class Due
-    {
-        public static readonly Due Instance = new();
     }
 }

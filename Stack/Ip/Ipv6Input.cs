@@ -252,12 +252,8 @@ internal sealed class Ipv6Input(
         return header.NextHeader == IpProtocol.Udp ? filter.Accepts(header.Source) : !filter.IsNothing;
     }
 
-    private bool HasPlausibleSource(IpAddress source)
-    {
-        if (source.IsV4 || source.IsLoopback || source.IsMulticast)
-            return Refuse(ref counters.IpInMartianSource);
-        return true;
-    }
+    private bool HasPlausibleSource(IpAddress source) =>
+        !(source.IsV4 || source.IsLoopback || source.IsMulticast) || Refuse(ref counters.IpInMartianSource);
 
     private static bool Refuse(ref long counter)
     {

@@ -65,15 +65,6 @@ internal sealed class RouterDiscovery : Timer
     /// <summary>What routers say that the link takes, in bytes; 0: they say nothing.</summary>
     public int Mtu { get; private set; }
 
-    /// <summary>A router has said that addresses are to be had by DHCPv6.</summary>
-    public bool IsManaged { get; private set; }
-
-    /// <summary>A router has said that other things are to be had by DHCPv6.</summary>
-    public bool HasOtherConfiguration { get; private set; }
-
-    /// <summary>The default routers, the best first, with the end of their lifetime.</summary>
-    public IEnumerable<(IpAddress Router, Instant Until)> Routers => _routes.Where(static r => r.Destination == Everywhere).Select(static r => (r.Gateway, r.Until));
-
     /// <summary>An on-link prefix is a router's gift: the route to it stays when the interface's address in it goes.</summary>
     public bool IsOnLink(IpPrefix prefix) => _onLink.Exists(p => p.Prefix.Length == prefix.Length && p.Prefix.Network == prefix.Network);
 
@@ -116,8 +107,6 @@ internal sealed class RouterDiscovery : Timer
             _solicitAt = Instant.Never;
         if (advertisement.HopLimit != 0)
             HopLimit = advertisement.HopLimit;
-        IsManaged = advertisement.IsManaged;
-        HasOtherConfiguration = advertisement.HasOtherConfiguration;
         Take(new Route(Everywhere, info.Source, advertisement.Preference, now + advertisement.Lifetime), MaxRouters, now);
         var rest = message[RouterAdvertisement.Length..];
         while (NdpOption.TryTake(ref rest, out var option))
