@@ -46,6 +46,7 @@ internal static class DriverEngines
     internal static StackOptions OptionsOf(DriverSettings settings, IReadOnlyList<InterfaceOptions> interfaces, StackShard? shard, ForwardingOptions? forwarding = null) => new()
     {
         Forwarding = forwarding,
+        IsRouter = settings.IsRouter && forwarding is null,
         Interfaces = interfaces,
         HopLimit = settings.HopLimit,
         LoopbackFrames = settings.Queues.LoopbackFrames,

@@ -11,7 +11,8 @@ namespace Tapwire.Messages;
 /// <see cref="DatagramOpened"/> or <see cref="DatagramOpenFailed"/>.
 /// </summary>
 /// <param name="Local">Address or wildcard; port 0 has one chosen.</param>
-public sealed record OpenDatagram(IpEndpoint Local, UdpSocketOptions Options);
+/// <param name="Kind">With <see cref="DatagramKind.Echo"/>, the port is the identifier of the requests. The stack actor is that of shard 0 then, which has all answers.</param>
+public sealed record OpenDatagram(IpEndpoint Local, UdpSocketOptions Options, DatagramKind Kind = DatagramKind.Udp);
 
 /// <summary>StackActor → DatagramActor: the socket is open. Datagrams follow while <see cref="ReceiveDatagrams"/> allows.</summary>
 public sealed record DatagramOpened(SocketId Id, IpEndpoint Local);

@@ -60,6 +60,7 @@ public sealed partial class NetworkStack
         _fragments.Forget(removed);
         _multicast.Forget(removed);
         Udp.ForgetMemberships(removed.Index);
+        Echo.ForgetMemberships(removed.Index);
         _interfaces.Remove(removed);
         _ip.Changed();
         return true;
@@ -173,6 +174,7 @@ public sealed partial class NetworkStack
         // The address is still there during this call, so that resets can be sent from it.
         Tcp.AddressRemoved(address, tellsPeers, now);
         Udp.AddressRemoved(address);
+        Echo.AddressRemoved(address);
         _interfaces.Addresses.TryRemove(address, out _);
         from.Own.TryRemove(address, out var prefix);
         if (!HasPrefix(from, prefix))

@@ -27,7 +27,7 @@ public sealed partial class NetworkStack
     private const int LoopbackBudget = 1024;
 
     private readonly BufferPool _pool;
-    private readonly InterfaceTable _interfaces = new();
+    private readonly InterfaceTable _interfaces;
     private readonly RouteTable _routes;
     private readonly TimerWheel _timers = new();
     private readonly SocketEventQueue _events = new();
@@ -52,6 +52,7 @@ public sealed partial class NetworkStack
         var (random, shared) = Numbers(secret, options.Shard);
         _random = random;
         _temporaryAddresses = shared.DeriveHash(TemporaryAddressKey);
+        _interfaces = new InterfaceTable { IsRouter = options.IsRouter };
         _routes = new RouteTable(_interfaces);
         var groups = options.Shard?.Steering.Groups ?? new SharedGroups(1);
         _ip = new IpLayer(options, pool, _interfaces, _routes, groups, shared.DeriveHash(IdentificationKey), Counters);
@@ -63,12 +64,18 @@ public sealed partial class NetworkStack
         var errors = new IcmpErrors(options.Icmp, _ip, random, Counters);
         Udp = new UdpLayer(options.Udp, _ip, _interfaces.Addresses, _multicast, errors, _events, random, Counters, options.Shard);
         Tcp = new TcpLayer(options.Tcp, _ip, _events, _timers, random, Counters.Tcp, options.Shard, shared);
-        Icmp = new IcmpLayer(options.Icmp, _ip, _interfaces, _multicast, Udp, Tcp, _events, random, Counters);
+        Echo = new UdpLayer(options.Udp, _ip, _interfaces.Addresses, _multicast, errors, _events, random, Counters, kind: DatagramKind.Echo)
+        {
+            PathMtu = Udp.PathMtu,
+            IsReserved = port => Icmp!.IsTaken(port),
+        };
+        Icmp = new IcmpLayer(options.Icmp, _ip, _interfaces, _multicast, errors, Udp, Echo, Tcp, _events, random, Counters);
         if (options.Forwarding is not null)
             Udp.Forwarder = Icmp.Forwarder = Tcp.Passive.Forwarder = Forwarder = new StackForwarder(options.Forwarding, Tcp, Icmp, errors, _ip, _events, Counters);
         _fragments = new FragmentTable(options.Fragments, pool, _timers, errors, Counters);
-        _ipv4 = new Ipv4Input(_interfaces, Icmp, errors, _fragments, _ip, _multicast, groups, Udp, Tcp, Counters);
-        _ipv6 = new Ipv6Input(_interfaces, Icmp, errors, _fragments, _ip, groups, Udp, Tcp, Counters);
+        var router = options.IsRouter ? new Router(_interfaces, _routes, errors, pool, Counters) : null;
+        _ipv4 = new Ipv4Input(_interfaces, Icmp, errors, _fragments, _ip, _multicast, groups, router, Udp, Tcp, Counters);
+        _ipv6 = new Ipv6Input(_interfaces, Icmp, errors, _fragments, _ip, groups, router, Udp, Tcp, Counters);
     }
 
     public StackOptions Options { get; }
@@ -79,7 +86,7 @@ public sealed partial class NetworkStack
     public MemoryLevel MemoryLevel
     {
         get => Tcp.MemoryLevel;
-        set => Tcp.MemoryLevel = Udp.MemoryLevel = _fragments.MemoryLevel = value;
+        set => Tcp.MemoryLevel = Udp.MemoryLevel = Echo.MemoryLevel = _fragments.MemoryLevel = value;
     }
 
     /// <summary>Bytes of memory that fragments hold while the rest of their datagrams is awaited.</summary>
@@ -88,6 +95,9 @@ public sealed partial class NetworkStack
     public TcpLayer Tcp { get; }
 
     public UdpLayer Udp { get; }
+
+    /// <summary>The sockets for echo messages. With shards, those of shard 0 alone get answers.</summary>
+    public UdpLayer Echo { get; }
 
     public IcmpLayer Icmp { get; }
 
@@ -188,6 +198,7 @@ public sealed partial class NetworkStack
 
             Tcp.Turns.Run(now);
             Udp.Output(now);
+            Echo.Output(now);
         }
         while (budget > 0 && _ip.HasLoopback);
     }
@@ -197,7 +208,7 @@ public sealed partial class NetworkStack
     /// After a <c>Poll(t)</c> that left no work, with every interface taking output, it is later than t.
     /// </summary>
     public Instant PollAt =>
-        _ip.HasLoopback || _multicast.HasUnreported || _ip.TakeOutput(Tcp.Turns.Waiting | Udp.Waiting) ? Instant.Zero : _timers.NextDeadline;
+        _ip.HasLoopback || _multicast.HasUnreported || _ip.TakeOutput(Tcp.Turns.Waiting | Udp.Waiting | Echo.Waiting) ? Instant.Zero : _timers.NextDeadline;
 
     /// <summary>Finds out how long datagrams to a destination may be.</summary>
     /// <param name="source">An own address, or unspecified.</param>

@@ -205,6 +205,29 @@ public sealed class StackCounters
     /// <summary>Fragments made.</summary>
     public long IpFragCreates;
 
+    // Forwarding between interfaces
+
+    /// <summary>Packets forwarded to another host; a super-frame is one.</summary>
+    public long IpForwDatagrams;
+
+    /// <summary>Packets for another host whose hop limit has run out here.</summary>
+    public long IpForwHopLimit;
+
+    /// <summary>Packets for another host to which there is no route.</summary>
+    public long IpForwNoRoutes;
+
+    /// <summary>Packets for another host from an address that has no meaning beyond its own link.</summary>
+    public long IpForwBadScope;
+
+    /// <summary>Packets for another host that are longer than the next link takes, and must not be fragmented.</summary>
+    public long IpForwTooBig;
+
+    /// <summary>Packets for another host that found the queue of the interface full.</summary>
+    public long IpForwQueueFull;
+
+    /// <summary>Super-frames for another host that the next device does not cut.</summary>
+    public long IpForwUncut;
+
     // ICMP
     public long IcmpInMsgs;
     public long IcmpInTruncated;
@@ -237,6 +260,7 @@ public sealed class StackCounters
     public long IcmpOutDestUnreachs;
     public long IcmpOutParmProbs;
     public long IcmpOutTimeExcds;
+    public long IcmpOutRedirects;
 
     /// <summary>Errors that were due but held back by the rate limit.</summary>
     public long IcmpOutRateLimited;

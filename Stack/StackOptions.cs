@@ -25,6 +25,9 @@ public sealed class StackOptions
     /// <summary>Makes the stack the way out of one host; null for a stack that serves sockets only.</summary>
     public ForwardingOptions? Forwarding { get; init; }
 
+    /// <summary>The stack is a router: it forwards packets between its interfaces, and its addresses are reached by any of them.</summary>
+    public bool IsRouter { get; init; }
+
     public FragmentOptions Fragments { get; init; } = new();
 
     public NeighborOptions Neighbors { get; init; } = new();

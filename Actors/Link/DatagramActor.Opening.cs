@@ -8,6 +8,7 @@ using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Udp;
 using Tapwire.Wires;
 
 namespace Tapwire.Actors.Link;
@@ -29,8 +30,9 @@ internal sealed partial class DatagramActor
 
     private void Open(IpEndpoint local, (BindRequest Request, IActorRef Session)? asker)
     {
-        _context = _context.ForUdp(local.Port, _options.Sharing);
-        _context.Stack.Tell(new OpenDatagram(local, _options));
+        if (_kind == DatagramKind.Udp)
+            _context = _context.ForUdp(local.Port, _options.Sharing);
+        _context.Stack.Tell(new OpenDatagram(local, _options, _kind));
         Become(() => Opening(asker));
     }
 

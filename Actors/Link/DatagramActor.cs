@@ -8,13 +8,14 @@ using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Packets;
 using Tapwire.Stack.Udp;
 using Tapwire.Wires;
 
 namespace Tapwire.Actors.Link;
 
 /// <summary>
-/// Joins one UDP socket of the stack to one application's descriptor. Boundaries and addresses are kept in both directions. An application that reads slowly loses
+/// Joins one UDP socket of the stack, or one for echo messages, to one application's descriptor. Boundaries and addresses are kept in both directions. An application that reads slowly loses
 /// datagrams in one place only: the stack's bounded receive queue of the socket, where they are counted.
 /// <para>States: Unbound → Opening → Open.</para>
 /// </summary>
@@ -30,6 +31,7 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
     private SocketContext _context;
     private readonly DatagramLink _link;
     private readonly SocketFamily _family;
+    private readonly DatagramKind _kind;
     private readonly DatagramDelivery _delivery;
     private readonly DatagramOptions _extras;
     private readonly DatagramSending _sending;
@@ -41,11 +43,12 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
     private UdpSocketOptions _options = new();
     private SocketHints _hints;
 
-    public DatagramActor(SocketContext context, DatagramLink link, SocketFamily family)
+    public DatagramActor(SocketContext context, DatagramLink link, SocketFamily family, DatagramKind kind)
     {
         _context = context;
         _link = link;
         _family = family;
+        _kind = kind;
         _delivery = new DatagramDelivery(link, family);
         _extras = new DatagramOptions(family);
         _sending = new DatagramSending(link, context.Pool, _extras);
@@ -54,8 +57,9 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
 
     public IStash Stash { get; set; } = null!;
 
-    public static Props Props(SocketContext context, DatagramLink link, SocketFamily family) =>
-        Akka.Actor.Props.Create(() => new DatagramActor(context, link, family));
+    /// <param name="context">Of shard 0 for <see cref="DatagramKind.Echo"/>.</param>
+    public static Props Props(SocketContext context, DatagramLink link, SocketFamily family, DatagramKind kind = DatagramKind.Udp) =>
+        Akka.Actor.Props.Create(() => new DatagramActor(context, link, family, kind));
 
     protected override void PreStart() => _link.Start(_context.Reactor, Readiness.Readable, LinkReady.Tell, Self);
 
@@ -83,6 +87,9 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
         {
             switch (call.Request)
             {
+                case LinkSocketRequest request when OtherKind(request) is { } other:
+                    Sender.Tell(new LinkReply(other));
+                    break;
                 case BindRequest { Local.Family: SocketFamily.V6, Local.Endpoint.Address.IsV4: true } bind when _hints.IsV6Only:
                     Sender.Tell(new LinkReply(bind.Failed(StackError.InvalidArgument)));
                     break;
@@ -211,6 +218,9 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
     {
         switch (request)
         {
+            case GetOptionRequest or SetOptionRequest when OtherKind(request) is { } other:
+                Sender.Tell(new LinkReply(other));
+                break;
             case ConnectRequest connect:
                 _calls.Enqueue((connect, Sender));
                 _context.Stack.Tell(new ConnectDatagram(id, connect.Remote.Family == SocketFamily.Unspecified ? null : connect.Remote.Endpoint));
@@ -348,7 +358,8 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
     private LinkAnswer PathAnswered(LinkSocketRequest request, PathFound path) => request switch
     {
         _ when path.Error != StackError.None => request.Failed(path.Error),
-        PathRequest asked => asked.Found(path.Mtu, path.Least, _extras.ReportsErrors, _extras.Segment, _extras.MtuDiscovery.Fragments(), DestinationOf(asked).IsV6),
+        PathRequest asked => asked.Found(path.Mtu, path.Least, _extras.ReportsErrors, _extras.Segment, _extras.MtuDiscovery.Fragments(), DestinationOf(asked).IsV6,
+            _kind == DatagramKind.Echo),
         GetOptionRequest get => get.Value(path.Mtu),
         _ => request.Failed(StackError.InvalidArgument),
     };
@@ -364,6 +375,15 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
         else if (_remote is not null)
             _delivery.Deliver(error with { Report = null }, _extras.Parts);
     }
+
+    /// <summary>What a socket for echo messages answers otherwise than one of UDP; null: nothing.</summary>
+    private LinkAnswer? OtherKind(LinkSocketRequest request) => _kind == DatagramKind.Udp ? null : request switch
+    {
+        GetOptionRequest { Level: LinkOption.SolSocket, Name: LinkOption.SoProtocol } get => get.Value(_family == SocketFamily.V4 ? IpProtocol.Icmp : IpProtocol.Icmpv6),
+        GetOptionRequest { Level: LinkOption.IpProtoUdp } => request.Failed(_family == SocketFamily.V6 ? StackError.NoSuchOption : StackError.NotSupported),
+        SetOptionRequest { Level: LinkOption.IpProtoUdp } => request.Failed(StackError.NoSuchOption),
+        _ => null,
+    };
 
     private bool IsV6Only => _family == SocketFamily.V6 && _hints.IsV6Only;
 

@@ -7,6 +7,7 @@ using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Tcp;
+using Tapwire.Stack.Udp;
 using Tapwire.Wires;
 
 namespace Tapwire.Actors.Link;
@@ -225,7 +226,8 @@ internal sealed class LinkActor : OwningActor
             return;
         }
 
-        var context = NextShard();
+        var kind = SocketKinds.DatagramKindOf(request);
+        var context = kind == DatagramKind.Echo ? _context.Sockets[0] : NextShard();
         try
         {
             ApplicationEnd application;
@@ -237,7 +239,7 @@ internal sealed class LinkActor : OwningActor
             else
             {
                 var link = DatagramLink.Create(out application);
-                Add(link.Handle, DatagramActor.Props(context, link, request.Family).WithDispatcher(context.Dispatcher));
+                Add(link.Handle, DatagramActor.Props(context, link, request.Family, kind).WithDispatcher(context.Dispatcher));
             }
 
             _guests.Remove(Sender);
@@ -260,14 +262,7 @@ internal sealed class LinkActor : OwningActor
             return (int)StackError.NoBufferSpace;
         }
 
-        if (request.Family is not (SocketFamily.V4 or SocketFamily.V6))
-            return (int)StackError.AddressFamilyNotSupported;
-        return (request.SocketType, request.Protocol) switch
-        {
-            (LinkSocketType.Stream, 0 or 6) or (LinkSocketType.Datagram, 0 or 17) => 0,
-            (LinkSocketType.Stream or LinkSocketType.Datagram, _) => LinkErrno.ProtocolNotSupported,
-            _ => LinkErrno.SocketTypeNotSupported,
-        };
+        return SocketKinds.Refusal(request);
     }
 
     /// <summary>Distributes sockets round-robin, so that an application with many connections uses all threads.</summary>

@@ -53,6 +53,9 @@ public sealed record DriverSettings
 
     public required DhcpSettings DhcpClient { get; init; }
 
+    /// <summary>Packets are forwarded between the interfaces.</summary>
+    public bool IsRouter { get; init; }
+
     /// <summary>Threads that share the work, each with a queue of the wire and a stack, 1..<see cref="FlowSteering.MaxShards"/>.</summary>
     public required int Shards { get; init; }
 

@@ -23,6 +23,7 @@ public static class SettingKeys
         new("tapwire.dhcp-client.release", static settings => settings.DhcpClient.Release),
         new("tapwire.dhcp-client.client-id", static settings => settings.DhcpClient.Identity),
         new("tapwire.state-directory", static settings => settings.DhcpClient.StateDirectory),
+        new("tapwire.forwarding", static settings => settings.IsRouter),
         new("tapwire.shards", static settings => settings.Shards),
         new("tapwire.shutdown-timeout", static settings => settings.ShutdownTimeout, IsLive: true),
         new("tapwire.tap.offload", static settings => settings.Tap.Offload),

@@ -81,7 +81,7 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
     private void Open(OpenDatagram open, IActorRef asker) =>
         siblings.TryTwice(last =>
         {
-            var error = desk.Stack.Udp.Bind(open.Local, open.Options, out var socket);
+            var error = (open.Kind == DatagramKind.Udp ? desk.Stack.Udp : desk.Stack.Echo).Bind(open.Local, open.Options, out var socket);
             if (error == StackError.AddressInUse && !last)
                 return false;
             asker.Tell(socket is null ? new DatagramOpenFailed(error) : new DatagramOpened(desk.Sockets.Add(socket, asker).Id, socket.Local));

@@ -34,6 +34,7 @@ internal static class DriverSettingsReader
             Interfaces = [.. read.Sections("interfaces").Select(name => ReadInterface(read, name))],
             Dhcp = read.Switch("dhcp"),
             DhcpClient = ReadDhcp(read),
+            IsRouter = read.Switch("forwarding"),
             Shards = read.Number("shards", 1, FlowSteering.MaxShards),
             ShutdownTimeout = read.Time("shutdown-timeout", TimeSpan.Zero, DriverSettings.LongestShutdownTimeout),
             Tap = ReadTap(read),
@@ -71,6 +72,8 @@ internal static class DriverSettingsReader
             Dns = DnsSettingsReader.Read(read),
         };
         read.RefuseUnknownKeys();
+        if (settings.IsRouter && !settings.Tap.SoftwareOffload)
+            throw read.Bad("forwarding", "on", "off where tapwire.tap.software-offload is off, since what one device merges another may have to cut");
         return settings;
     }
 

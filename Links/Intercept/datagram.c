@@ -106,6 +106,16 @@ static int check_peer(int fd)
     return tw_get_option(fd, IPPROTO_UDP, UDP_CORK, &corks, &length) == 0 && corks ? 0 : EDESTADDRREQ;
 }
 
+/* Peers of this socket have no port: it is for ICMP echo messages. */
+static bool needs_no_port(int fd)
+{
+    int protocol = IPPROTO_UDP;
+    socklen_t length = sizeof protocol;
+    if (!tw_is_told(fd, TW_ECHOES) && tw_get_option(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0)
+        tw_tell(fd, TW_ECHOES, protocol != IPPROTO_UDP);
+    return tw_is_told(fd, TW_ECHOES) || protocol != IPPROTO_UDP;
+}
+
 /* Decides where the message goes. -1 and errno; 0: by Tapwire; 1: by the host's socket that this one has become. */
 static int choose_way(int fd, const struct msghdr *message, struct tw_address *address)
 {
@@ -121,7 +131,7 @@ static int choose_way(int fd, const struct msghdr *message, struct tw_address *a
     if (error != 0)
         return tw_result(error);
     if (to->sa_family != AF_UNSPEC) {
-        if (((const struct sockaddr_in *)to)->sin_port == 0) /* at the same place in sockaddr_in6 */
+        if (((const struct sockaddr_in *)to)->sin_port == 0 && !needs_no_port(fd)) /* at the same place in sockaddr_in6 */
             return tw_result(EINVAL);
         if (!tw_goes_by_tapwire(to)) {
             enum tw_kind kind = tw_kind(fd);
@@ -176,11 +186,14 @@ struct path {
 #define REPORTS_ERRORS 1u
 #define IS_V6 2u /* the MTU is what is left of it after the part of an IPv6 header that is longer than an IPv4 header */
 #define LONGER_HEADER 20
+#define IS_ECHO 4u /* the MTU is more by a UDP header */
+#define UDP_HEADER 8
 
 /* IP_RECVERR: what the application can ask for after EMSGSIZE. */
 static void keep_too_long(int fd, const struct tw_address *to, const struct path *path)
 {
-    struct tw_extension report = { .segment = 1 /* SO_EE_ORIGIN_LOCAL */, .mtu = path->mtu + ((path->flags & IS_V6) != 0 ? LONGER_HEADER : 0), .local = { [10] = 0xff, [11] = 0xff } };
+    uint32_t mtu = path->mtu + ((path->flags & IS_V6) != 0 ? LONGER_HEADER : 0) - ((path->flags & IS_ECHO) != 0 ? UDP_HEADER : 0);
+    struct tw_extension report = { .segment = 1 /* SO_EE_ORIGIN_LOCAL */, .mtu = mtu, .local = { [10] = 0xff, [11] = 0xff } };
     memcpy(&report.family, to->bytes, sizeof report.family);
     memcpy(&report.port, to->bytes + 2, sizeof report.port);
     if (report.family == AF_INET6)
@@ -247,12 +260,27 @@ static int check_length(int fd, const struct tw_address *to, size_t bytes, bool 
     return EMSGSIZE;
 }
 
+/* A payload that no datagram holds. Of IPv6, whoever has asked for reports is told how much the path takes (ip6_append_data); programs find it out so. */
+static void report_oversize(int fd, const struct msghdr *message)
+{
+    struct tw_address to;
+    sa_family_t family;
+    memset(&to, 0, sizeof to);
+    if (!tw_is_told(fd, TW_REPORTS_ERRORS) || choose_way(fd, message, &to) != 0)
+        return;
+    memcpy(&family, to.bytes, sizeof family);
+    if (family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(to.bytes + 8)))
+        check_length(fd, &to, LARGEST, false);
+}
+
 ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int flags)
 {
     struct framed framed;
     int error = tw_check_control(message);
     if (error == 0)
         error = bytes > LARGEST ? EMSGSIZE : (flags & MSG_OOB) != 0 ? EOPNOTSUPP : 0;
+    if (error == EMSGSIZE)
+        report_oversize(fd, message);
     framed.head.extension.parts = 0;
     if (error == 0 && message->msg_controllen > 0) {
         struct tw_extension extension;

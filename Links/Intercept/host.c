@@ -221,13 +221,15 @@ static int copy_binding(int from, int to)
 
 int tw_become_host(int fd, enum tw_kind kind)
 {
-    int domain = AF_INET, type = tw_is_stream(kind) ? SOCK_STREAM : SOCK_DGRAM;
+    int domain = AF_INET, protocol = 0, type = tw_is_stream(kind) ? SOCK_STREAM : SOCK_DGRAM;
     socklen_t length = sizeof domain;
     int error = tw_get_option(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length);
+    if (error == 0)
+        error = tw_get_option(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length);
     if (error != 0)
         return error;
 
-    int host = (int)RAW(socket, domain, type | SOCK_CLOEXEC, 0);
+    int host = (int)RAW(socket, domain, type | SOCK_CLOEXEC, protocol);
     if (host < 0)
         return errno;
     copy_options(fd, host, type);

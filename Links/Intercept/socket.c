@@ -43,7 +43,12 @@ EXPORT int socket(int domain, int type, int protocol)
     if (kind == SOCK_STREAM && protocol == MULTIPATH_TCP)
         protocol = IPPROTO_TCP; /* what it becomes with a peer that has it not (RFC 8684, 3.7) */
     bool is_stream = kind == SOCK_STREAM && (protocol == 0 || protocol == IPPROTO_TCP);
-    bool is_datagram = kind == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP);
+    bool is_echo = kind == SOCK_DGRAM && protocol == (domain == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+    bool is_datagram = kind == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP || is_echo);
+
+    /* ping and traceroute use the other kind where they must. With a raw socket their packets would go round Tapwire. */
+    if (kind == SOCK_RAW && ((domain == AF_INET && protocol == IPPROTO_ICMP) || (domain == AF_INET6 && protocol == IPPROTO_ICMPV6)))
+        return tw_result(EPERM);
     if ((domain != AF_INET && domain != AF_INET6) || !(is_stream || is_datagram)) {
         int fd = REAL(socket)(domain, type, protocol);
         tw_note(fd, TW_FOREIGN);
@@ -69,6 +74,7 @@ EXPORT int socket(int domain, int type, int protocol)
     uint64_t handle;
     memcpy(&handle, answer.body, sizeof handle);
     tw_begin_told(answer.descriptor, domain);
+    tw_tell(answer.descriptor, TW_ECHOES, is_echo);
     tw_note_socket(answer.descriptor, is_stream ? TW_STREAM_FRESH : TW_DATAGRAM_FRESH, handle);
     return answer.descriptor;
 }

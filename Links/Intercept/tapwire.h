@@ -95,6 +95,8 @@ enum tw_fact {
     TW_CORKS = 16,
     /* A datagram waits for more, and knows where it goes. */
     TW_WAITS_FOR_MORE = 32,
+    /* Payloads are ICMP echo messages, and peers have no port. */
+    TW_ECHOES = 64,
 };
 
 /* A new socket of this address family: what was told of the number before is forgotten. */

@@ -157,20 +157,26 @@ public sealed record PathRequest(uint Id, ulong Handle, Sockaddr Destination) : 
     /// <summary>Bytes by which an IPv6 header is longer than an IPv4 header.</summary>
     private const int LongerHeader = 20;
 
+    /// <summary>Bytes of a UDP header, which a client reckons with.</summary>
+    private const int UdpHeader = 8;
+
     /// <param name="mtu">The largest packet to the destination, in bytes.</param>
     /// <param name="least">The largest packet that goes to any destination, as far as is known.</param>
     /// <param name="reportsErrors">The socket has IP_RECVERR.</param>
     /// <param name="segment">UDP_SEGMENT, 0..65535; 0: payloads are not cut. Otherwise a client that does not look at the MTU beside it takes any length for possible.</param>
     /// <param name="fragments">Any length is possible, but for a segment: it has to fit the MTU, which goes beside.</param>
     /// <param name="isV6">The packets are IPv6's. A client reckons with the headers of IPv4, so that it is told of less room by what IPv6's are longer.</param>
-    public LinkAnswer Found(int mtu, int least, bool reportsErrors, int segment, bool fragments, bool isV6)
+    /// <param name="isEcho">The payloads are echo messages, without a UDP header in front of them: there is so much more room.</param>
+    public LinkAnswer Found(int mtu, int least, bool reportsErrors, int segment, bool fragments, bool isV6, bool isEcho = false)
     {
+        if (isEcho)
+            mtu += UdpHeader;
         if (isV6)
             mtu = Math.Max(mtu - LongerHeader, 0);
         var body = new byte[4 * sizeof(int)];
         BitConverter.TryWriteBytes(body, segment == 0 && !fragments ? mtu : ushort.MaxValue);
         BitConverter.TryWriteBytes(body.AsSpan(sizeof(int)), least);
-        BitConverter.TryWriteBytes(body.AsSpan(2 * sizeof(int)), (reportsErrors ? 1 : 0) | (isV6 ? 2 : 0));
+        BitConverter.TryWriteBytes(body.AsSpan(2 * sizeof(int)), (reportsErrors ? 1 : 0) | (isV6 ? 2 : 0) | (isEcho ? 4 : 0));
         BitConverter.TryWriteBytes(body.AsSpan(3 * sizeof(int)), (ushort)segment);
         BitConverter.TryWriteBytes(body.AsSpan(3 * sizeof(int) + sizeof(ushort)), (ushort)Math.Min(mtu, ushort.MaxValue));
         return new(Type, Id, 0, body);

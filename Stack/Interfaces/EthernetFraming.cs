@@ -80,6 +80,8 @@ internal sealed class EthernetFraming : Framing, INeighborOutput
         }
     }
 
+    public override MacAddress? FindNeighbor(IpAddress address) => _neighbors.Find(address);
+
     public override void ConfirmReachable(IpAddress nextHop, Instant now) => _neighbors.ConfirmReachable(nextHop, now);
 
     public override void AddressAdded(IpAddress address, Instant now)

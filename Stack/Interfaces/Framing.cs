@@ -37,6 +37,9 @@ internal abstract class Framing
     /// <param name="destination">The role of the destination address; never one of the stack's own.</param>
     public abstract void Send(PacketBuffer packet, IpAddress nextHop, AddressKind destination, Instant now);
 
+    /// <summary>The hardware address of a neighbour; null if it is not known, or the medium has none.</summary>
+    public virtual MacAddress? FindNeighbor(IpAddress address) => null;
+
     /// <summary>Confirms that a neighbour is reachable: a transport has received an answer by way of it.</summary>
     public virtual void ConfirmReachable(IpAddress nextHop, Instant now)
     {

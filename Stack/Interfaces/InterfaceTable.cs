@@ -25,6 +25,16 @@ internal sealed class InterfaceTable
     /// <summary>The addresses of all interfaces, and those of loopback.</summary>
     public AddressTable Addresses { get; } = new(hasLoopback: true);
 
+    /// <summary>The stack is a router: an own address is reached by any interface, and packets leave by whichever leads to their destination (the weak host model of RFC 1122, 3.3.4.2).</summary>
+    public bool IsRouter { get; init; }
+
+    /// <summary>The role of an address for what an interface receives. Unless the stack is a router, other interfaces' addresses are other hosts'.</summary>
+    public AddressKind KindOn(NetworkInterface from, IpAddress address)
+    {
+        var kind = from.Own.KindOf(address);
+        return kind == AddressKind.Other && IsRouter && !address.IsLinkLocal && !address.IsLoopback && Addresses.IsOwn(address) ? AddressKind.Own : kind;
+    }
+
     /// <summary>The interface with an index; null if there is none, or if it has been removed.</summary>
     public NetworkInterface? this[int index] => (uint)index < Capacity ? _byIndex[index] : null;
 

@@ -1,4 +1,5 @@
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Ip;
@@ -43,6 +44,70 @@ internal sealed class IcmpErrors(IcmpOptions options, IIpOutput ip, KeyedRandom 
             counters.IcmpOutTimeExcds++;
     }
 
+    /// <param name="packet">As for <see cref="SendUnreachable"/>.</param>
+    public void SendHopLimitExceeded(PacketBuffer packet, in IpReceiveInfo info, Instant now)
+    {
+        if (info.Source.IsV4 ? Send(packet, info, Icmpv4Header.HopLimitExceeded(), now) : SendV6(packet, info, Icmpv6Header.HopLimitExceeded(), now))
+            counters.IcmpOutTimeExcds++;
+    }
+
+    /// <summary>The source address of an IPv6 packet has no meaning where it was to go (RFC 4443, 3.1).</summary>
+    /// <param name="packet">As for <see cref="SendUnreachable"/>.</param>
+    public void SendBeyondScope(PacketBuffer packet, in IpReceiveInfo info, Instant now)
+    {
+        if (SendV6(packet, info, Icmpv6Header.Unreachable(Icmpv6Unreachable.BeyondScope), now))
+            counters.IcmpOutDestUnreachs++;
+    }
+
+    /// <summary>Tells a neighbour of a better next hop (RFC 792; RFC 4861, 4.5).</summary>
+    /// <param name="packet">As for <see cref="SendUnreachable"/>.</param>
+    /// <param name="nextHop">A neighbour on the same link: the destination itself, or a router.</param>
+    public void SendRedirect(PacketBuffer packet, in IpReceiveInfo info, IpAddress nextHop, NetworkInterface on, Instant now)
+    {
+        if (info.Source.IsV4 ? Send(packet, info, Icmpv4Header.Redirect(nextHop.V4), now) : SendRedirectV6(packet, info, nextHop, on, now))
+            counters.IcmpOutRedirects++;
+    }
+
+    private bool SendRedirectV6(PacketBuffer packet, in IpReceiveInfo info, IpAddress nextHop, NetworkInterface on, Instant now)
+    {
+        const int AddressLength = 16;
+        const int Addresses = 2 * AddressLength;
+        var source = on.Own.SourceTowards(IpAddress.AllNodes);
+        if (!source.IsLinkLocal || !MaySend(now))
+            return false;
+        var hardware = on.Framing.FindNeighbor(nextHop);
+        var option = hardware is null ? 0 : NdpOption.ShortLength;
+        packet.Prepend(info.HeaderLength);
+        var room = MaxQuoteV6 - Addresses - option - NdpOption.ShortLength;
+        var quoted = packet.Span[..(Math.Min(packet.Length, room) & ~7)];
+        var message = ip.Pool.Rent(Icmpv6Header.Length + Addresses + option + NdpOption.ShortLength + quoted.Length, BufferPool.HeaderRoom);
+        var bytes = message.Append(Icmpv6Header.Length + Addresses + option + NdpOption.ShortLength + quoted.Length);
+        bytes.Clear();
+        new Icmpv6Header(Icmpv6Type.Redirect, 0, 0).Emit(bytes);
+        var rest = bytes[Icmpv6Header.Length..];
+        nextHop.CopyTo(rest);
+        info.Destination.CopyTo(rest[AddressLength..]);
+        rest = rest[Addresses..];
+        if (hardware is { } known)
+            NdpOption.Emit(rest, NdpOption.TargetLinkLayerAddress, known);
+        rest = rest[option..];
+        rest[0] = NdpOption.RedirectedHeader;
+        rest[1] = (byte)((NdpOption.ShortLength + quoted.Length) / 8);
+        quoted.CopyTo(rest[NdpOption.ShortLength..]);
+        packet.TrimStart(info.HeaderLength);
+        ip.Send(
+            message,
+            new IpSendInfo { Source = source, Destination = info.Source, Protocol = IpProtocol.Icmpv6, HopLimit = 255, ChecksumOffset = Icmpv6Header.ChecksumOffset },
+            now);
+        return true;
+    }
+
+    /// <summary>The address that an error comes from; unspecified: there is none.</summary>
+    private IpAddress SourceOf(in IpReceiveInfo info) =>
+        info.ToGroup ? ip.SourceOn(info.Interface, info.Source)
+        : !info.IsForwarded ? info.Destination
+        : ip.Route(info.Source, IpAddress.Unspecified, out var route) == StackError.None ? route.Source : IpAddress.Unspecified;
+
     /// <param name="pointer">Offset of the bad byte in the IP header.</param>
     public void SendParameterProblem(PacketBuffer packet, in IpReceiveInfo info, byte pointer, Instant now)
     {
@@ -61,13 +126,13 @@ internal sealed class IcmpErrors(IcmpOptions options, IIpOutput ip, KeyedRandom 
 
     private bool Send(PacketBuffer packet, in IpReceiveInfo info, in Icmpv4Header header, Instant now)
     {
-        if (info.ToGroup || info.HeaderLength == 0 || !MaySend(now))
+        if (info.ToGroup || info.HeaderLength == 0 || SourceOf(info) is not { IsUnspecified: false } source || !MaySend(now))
             return false;
         var error = Quote(packet, info, MaxQuote);
         header.Emit(error.Span);
         ip.Send(
             error,
-            new IpSendInfo { Source = info.Destination, Destination = info.Source, Protocol = IpProtocol.Icmp, ChecksumOffset = -1 },
+            new IpSendInfo { Source = source, Destination = info.Source, Protocol = IpProtocol.Icmp, ChecksumOffset = -1 },
             now);
         return true;
     }
@@ -76,7 +141,7 @@ internal sealed class IcmpErrors(IcmpOptions options, IIpOutput ip, KeyedRandom 
     {
         if ((info.ToGroup && !mayAnswerGroup) || info.HeaderLength == 0 || info.Source.IsUnspecified || info.Source.IsMulticast)
             return false;
-        var source = info.ToGroup ? ip.SourceOn(info.Interface, info.Source) : info.Destination;
+        var source = SourceOf(info);
         if (source.IsUnspecified || !MaySend(now))
             return false;
         var error = Quote(packet, info, MaxQuoteV6);

@@ -47,6 +47,11 @@ public sealed partial class IcmpLayer
 
             _counters.IcmpInGroupIgnored++;
         }
+        else if (header.Type == Icmpv6Type.EchoReply)
+        {
+            ReceiveReply(packet, header.Identifier, header.Sequence, info, now);
+            return;
+        }
         else
         {
             ReceiveV6(packet.Span, header, info, now);
@@ -59,12 +64,6 @@ public sealed partial class IcmpLayer
     {
         switch (header.Type)
         {
-            case Icmpv6Type.EchoReply:
-                _counters.IcmpInEchoReps++;
-                if (!_sockets.TryGetValue(header.Identifier, out var socket)
-                    || !socket.Replied(info, header.Sequence, message.Length - Icmpv6Header.Length, now))
-                    _counters.IcmpInEchoRepsUnmatched++;
-                break;
             case Icmpv6Type.DestinationUnreachable:
                 _counters.IcmpInDestUnreachs++;
                 if (KindOfV6(header.Code) is { } kind)
@@ -140,6 +139,13 @@ public sealed partial class IcmpLayer
 
     private void NextHopUnreachableV6(PacketBuffer packet, Instant now)
     {
+        if (Ipv6View.TryParse(packet.Span, out var header) && !_ip.Addresses.IsOwn(header.Source))
+        {
+            var info = new IpReceiveInfo(header.Source, header.Destination, header.HopLimit, header.TrafficClass, false);
+            Undeliverable(packet, info with { HeaderLength = Ipv6Header.Length, IsForwarded = true }, now);
+            return;
+        }
+
         var quote = packet.Span[..Math.Min(packet.Length, IcmpErrors.MaxQuoteV6)];
         if (!TryReadQuote(quote, out var sent, out var protocol, out var transport))
             return;

@@ -22,7 +22,9 @@ public sealed partial class IcmpLayer
     private readonly IpLayer _ip;
     private readonly InterfaceTable _interfaces;
     private readonly MulticastLayer _multicast;
+    private readonly IcmpErrors _errors;
     private readonly UdpLayer _udp;
+    private readonly UdpLayer _echo;
     private readonly TcpLayer _tcp;
     private readonly SocketEventQueue _events;
     private readonly KeyedRandom _random;
@@ -30,14 +32,16 @@ public sealed partial class IcmpLayer
     private readonly Dictionary<ushort, IcmpEchoSocket> _sockets = [];
 
     internal IcmpLayer(
-        IcmpOptions options, IpLayer ip, InterfaceTable interfaces, MulticastLayer multicast, UdpLayer udp, TcpLayer tcp, SocketEventQueue events, KeyedRandom random,
+        IcmpOptions options, IpLayer ip, InterfaceTable interfaces, MulticastLayer multicast, IcmpErrors errors, UdpLayer udp, UdpLayer echo, TcpLayer tcp, SocketEventQueue events, KeyedRandom random,
         StackCounters counters)
     {
         _options = options;
         _ip = ip;
         _interfaces = interfaces;
         _multicast = multicast;
+        _errors = errors;
         _udp = udp;
+        _echo = echo;
         _tcp = tcp;
         _events = events;
         _random = random;
@@ -55,12 +59,15 @@ public sealed partial class IcmpLayer
         if (_sockets.Count > ushort.MaxValue)
             return StackError.NoBufferSpace;
         var identifier = (ushort)_random.NextUInt32();
-        while (_sockets.ContainsKey(identifier))
+        while (_sockets.ContainsKey(identifier) || !_echo.Table.IsPortFree(identifier))
             identifier++;
         socket = new IcmpEchoSocket(this, _ip, _events, _counters, identifier, _options.EchoOutstanding);
         _sockets.Add(identifier, socket);
         return StackError.None;
     }
+
+    /// <summary>An echo socket has the identifier.</summary>
+    internal bool IsTaken(ushort identifier) => _sockets.ContainsKey(identifier);
 
     internal void Closed(IcmpEchoSocket socket) => _sockets.Remove(socket.Identifier);
 
@@ -89,6 +96,11 @@ public sealed partial class IcmpLayer
                 Answer(packet, info, now);
             return;
         }
+        else if (header.Type == Icmpv4Type.EchoReply)
+        {
+            ReceiveReply(packet, header.Identifier, header.Sequence, info, now);
+            return;
+        }
         else
         {
             Receive(packet.Span, header, info, now);
@@ -111,9 +123,25 @@ public sealed partial class IcmpLayer
             return;
         var info = new IpReceiveInfo(
             IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), header.HopLimit, header.TrafficClass, false);
+        if (!_ip.Addresses.IsOwn(info.Source))
+        {
+            Undeliverable(packet, info with { HeaderLength = header.HeaderLength, IsForwarded = true }, now);
+            return;
+        }
+
         var report = new IcmpErrorReport(IcmpErrorKind.HostUnreachable, info.Source, Icmpv4Type.DestinationUnreachable, Icmpv4Unreachable.Host, 0, info.HopLimit, 0);
         var quote = packet.Span[..Math.Min(packet.Length, IcmpErrors.MaxQuote)];
         Report(info, header.Protocol, quote[header.HeaderLength..], report, now);
+    }
+
+    /// <summary>A packet of another host's, which this router has taken on.</summary>
+    private void Undeliverable(PacketBuffer packet, in IpReceiveInfo info, Instant now)
+    {
+        if (!Router.MayReport(packet, info))
+            return;
+        packet.TrimStart(info.HeaderLength);
+        _errors.SendUnreachable(packet, info, Icmpv4Unreachable.Host, now);
+        packet.Prepend(info.HeaderLength);
     }
 
     /// <summary>The largest packet to a destination, as far as is known, in bytes.</summary>
@@ -155,16 +183,21 @@ public sealed partial class IcmpLayer
         return copy;
     }
 
+    /// <summary>Takes an answer of either family to the socket that has asked.</summary>
+    private void ReceiveReply(PacketBuffer packet, ushort identifier, ushort sequence, in IpReceiveInfo info, Instant now)
+    {
+        _counters.IcmpInEchoReps++;
+        if (_echo.TryDeliverReply(packet, identifier, info, now))
+            return;
+        if (!_sockets.TryGetValue(identifier, out var socket) || !socket.Replied(info, sequence, packet.Length - Icmpv4Header.Length, now))
+            _counters.IcmpInEchoRepsUnmatched++;
+        packet.Release();
+    }
+
     private void Receive(ReadOnlySpan<byte> message, in Icmpv4View header, in IpReceiveInfo info, Instant now)
     {
         switch (header.Type)
         {
-            case Icmpv4Type.EchoReply:
-                _counters.IcmpInEchoReps++;
-                if (!_sockets.TryGetValue(header.Identifier, out var socket)
-                    || !socket.Replied(info, header.Sequence, message.Length - Icmpv4Header.Length, now))
-                    _counters.IcmpInEchoRepsUnmatched++;
-                break;
             case Icmpv4Type.DestinationUnreachable:
                 _counters.IcmpInDestUnreachs++;
                 if (KindOf(header.Code) is { } kind)
@@ -232,6 +265,8 @@ public sealed partial class IcmpLayer
                 break;
             case IpProtocol.Udp:
                 _udp.ErrorReceived(sent, transport, report, now);
+                break;
+            case IpProtocol.Icmp or IpProtocol.Icmpv6 when _echo.ErrorReceived(sent, transport, report, now):
                 break;
             case IpProtocol.Icmp or IpProtocol.Icmpv6 when Icmpv4View.TryParse(transport, out var echo) && echo.Type is Icmpv4Type.Echo or Icmpv6Type.EchoRequest
                 && _sockets.TryGetValue(echo.Identifier, out var socket):

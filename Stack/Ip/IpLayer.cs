@@ -81,7 +81,7 @@ internal sealed class IpLayer : IIpOutput
 
     /// <summary>The address is one of the interface's own; with <see cref="InterfaceTable.Loopback"/>, of any interface's.</summary>
     public bool IsOwnOn(IpAddress address, int interfaceIndex) =>
-        interfaceIndex == InterfaceTable.Loopback ? Addresses.IsOwn(address) : _interfaces[interfaceIndex]?.Own.IsOwn(address) == true;
+        interfaceIndex == InterfaceTable.Loopback ? Addresses.IsOwn(address) : _interfaces[interfaceIndex] is { } at && _interfaces.KindOn(at, address) == AddressKind.Own;
 
     public StackError Route(IpAddress destination, IpAddress source, out IpRoute route)
     {
@@ -248,6 +248,7 @@ internal sealed class IpLayer : IIpOutput
         if (destination.IsUnspecified)
             return false;
         var by = source.IsUnspecified ? null : _interfaces.OwnerOf(source);
+        var isBound = by is not null && (!_interfaces.IsRouter || source.IsLinkLocal || destination.IsMulticast);
         var kind = Addresses.KindOf(destination);
         // What loopback sends never leaves (RFC 1122, 3.2.1.3).
         if (!source.IsUnspecified && by is null && !(kind == AddressKind.Own && Addresses.IsOwn(source)))
@@ -257,7 +258,7 @@ internal sealed class IpLayer : IIpOutput
             // As in Linux, the source towards 127.0.0.0/8 is 127.0.0.1.
             hop = new Hop(destination, destination.IsLoopback ? destination.LoopbackOfFamily : destination, kind, null);
         }
-        else if (Routes.TryFind(destination, by, out var nextHop, out var preferred, out var egress))
+        else if (Routes.TryFind(destination, isBound ? by : null, out var nextHop, out var preferred, out var egress))
         {
             hop = new Hop(kind == AddressKind.Other ? nextHop : destination, preferred, kind, egress);
         }

@@ -20,6 +20,9 @@ internal readonly record struct IpReceiveInfo(
     /// <summary>The index of the interface that received the packet, or <see cref="Interfaces.InterfaceTable.Loopback"/>.</summary>
     public byte Interface { get; init; }
 
+    /// <summary>The packet is for another host: errors about it come from the address of ours that leads to its sender.</summary>
+    public bool IsForwarded { get; init; }
+
     /// <summary>Number of shards in which the packet has found no socket.</summary>
     public int ShardsTried { get; init; }
 

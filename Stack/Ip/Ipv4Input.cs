@@ -9,7 +9,7 @@ namespace Tapwire.Stack.Ip;
 
 /// <summary>IPv4 input: validation (RFC 1122 3.2.1, RFC 1812 5.2.2 and 5.3.7), reassembly, and demultiplexing to the transports.</summary>
 internal sealed class Ipv4Input(
-    InterfaceTable interfaces, IcmpLayer icmp, IcmpErrors errors, FragmentTable fragments, IpLayer ip, MulticastLayer multicast, SharedGroups groups, UdpLayer udp, TcpLayer tcp, StackCounters counters)
+    InterfaceTable interfaces, IcmpLayer icmp, IcmpErrors errors, FragmentTable fragments, IpLayer ip, MulticastLayer multicast, SharedGroups groups, Router? router, UdpLayer udp, TcpLayer tcp, StackCounters counters)
 {
     /// <summary>224.0.0.1, all hosts on-link: every host is in that group (RFC 1112, 4).</summary>
     private const uint AllHosts = 0xE000_0001;
@@ -34,6 +34,12 @@ internal sealed class Ipv4Input(
             // Before the addresses are looked at: a DHCP client has none yet.
             if (from.Dhcp?.TryTake(packet, header) == true)
                 return;
+            if (router?.Takes(IpAddress.FromV4(header.Destination), delivery) == true)
+            {
+                Forward(router, packet, header, from, now);
+                return;
+            }
+
             if (IsForUs(header, from, delivery, out var toGroup) && HasPlausibleSource(header))
             {
                 Accept(packet, header, from.Index, toGroup, now);
@@ -67,6 +73,19 @@ internal sealed class Ipv4Input(
         packet.Release();
     }
 
+    private void Forward(Router router, PacketBuffer packet, in Ipv4View header, NetworkInterface from, Instant now)
+    {
+        if (!HasPlausibleSource(header) || (header.HeaderLength != Ipv4Header.Length && !HasValidOptions(packet, header, toGroup: false, now)))
+        {
+            packet.Release();
+            return;
+        }
+
+        var info = InfoOf(header, from.Index, toGroup: false, 0) with { IsForwarded = true };
+        packet.Truncate(header.TotalLength);
+        router.Forward(packet, info, from, now);
+    }
+
     private void Accept(PacketBuffer packet, in Ipv4View header, byte from, bool toGroup, Instant now)
     {
         if (header.HeaderLength != Ipv4Header.Length && !HasValidOptions(packet, header, toGroup, now))
@@ -89,7 +108,7 @@ internal sealed class Ipv4Input(
     {
         if (interfaces[packet.Interface] is { } from && Ipv4View.TryParse(packet.Span, out var header))
         {
-            Deliver(packet, header, from.Index, from.Own.KindOf(IpAddress.FromV4(header.Destination)) != AddressKind.Own, now);
+            Deliver(packet, header, from.Index, interfaces.KindOn(from, IpAddress.FromV4(header.Destination)) != AddressKind.Own, now);
             return;
         }
 
@@ -153,7 +172,7 @@ internal sealed class Ipv4Input(
     private bool IsForUs(in Ipv4View header, NetworkInterface from, FrameDelivery delivery, out bool toGroup)
     {
         var destination = header.Destination;
-        var kind = from.Own.KindOf(IpAddress.FromV4(destination));
+        var kind = interfaces.KindOn(from, IpAddress.FromV4(destination));
         toGroup = kind != AddressKind.Own;
         switch (kind)
         {
@@ -232,6 +251,7 @@ internal sealed class Ipv4Input(
             IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), header.HopLimit, header.TrafficClass, toGroup)
         {
             HeaderLength = header.HeaderLength,
+            IsForwarded = !toGroup && interfaces.Addresses.KindOf(IpAddress.FromV4(header.Destination)) == AddressKind.Other,
         };
         var isIcmp = header.Protocol == IpProtocol.Icmp;
         packet.Truncate(header.TotalLength);

@@ -9,7 +9,7 @@ namespace Tapwire.Stack.Ip;
 
 /// <summary>IPv6 input (RFC 8200): validation, extension headers, reassembly, and demultiplexing to the transports.</summary>
 internal sealed class Ipv6Input(
-    InterfaceTable interfaces, IcmpLayer icmp, IcmpErrors errors, FragmentTable fragments, IpLayer ip, SharedGroups groups, UdpLayer udp, TcpLayer tcp, StackCounters counters)
+    InterfaceTable interfaces, IcmpLayer icmp, IcmpErrors errors, FragmentTable fragments, IpLayer ip, SharedGroups groups, Router? router, UdpLayer udp, TcpLayer tcp, StackCounters counters)
 {
     /// <summary>Least bytes of transport header that a first fragment must have (RFC 7112): those of UDP and ICMP. TCP's are checked by the <see cref="FragmentTable"/>.</summary>
     private const int LeastTransport = 8;
@@ -23,6 +23,11 @@ internal sealed class Ipv6Input(
         if (!Ipv6View.TryParse(packet.Span, out var header))
         {
             counters.IpInTruncated++;
+        }
+        else if (router?.Takes(header.Destination, delivery) == true && IsWellFormed(packet, header))
+        {
+            Forward(router, packet, header, from, now);
+            return;
         }
         else if (IsWellFormed(packet, header) && IsForUs(header, from, delivery, out var toGroup) && HasPlausibleSource(header.Source))
         {
@@ -46,6 +51,18 @@ internal sealed class Ipv6Input(
             Deliver(packet, InfoOf(header, InterfaceTable.Loopback, toGroup: false) with { ShardsTried = shardsTried }, Ipv6HeaderChain.Walk(packet.Span), now);
         else
             Drop(packet, ref counters.IpInTruncated);
+    }
+
+    private void Forward(Router router, PacketBuffer packet, in Ipv6View header, NetworkInterface from, Instant now)
+    {
+        if (header.Destination.IsV4 || !HasPlausibleSource(header.Source) || header.Source.IsUnspecified || interfaces.Addresses.IsOwn(header.Source))
+        {
+            Drop(packet, ref interfaces.Addresses.IsOwn(header.Source) ? ref counters.IpInOwnSource : ref counters.IpInMartianSource);
+            return;
+        }
+
+        packet.Truncate(Ipv6Header.Length + header.PayloadLength);
+        router.Forward(packet, InfoOf(header, from.Index, toGroup: false) with { IsForwarded = true, HeaderLength = Ipv6Header.Length }, from, now);
     }
 
     private void Accept(PacketBuffer packet, in Ipv6View header, byte from, bool toGroup, Instant now)
@@ -114,7 +131,7 @@ internal sealed class Ipv6Input(
     {
         if (interfaces[packet.Interface] is { } from && Ipv6View.TryParse(packet.Span, out var header))
         {
-            var toGroup = from.Own.KindOf(header.Destination) != AddressKind.Own;
+            var toGroup = interfaces.KindOn(from, header.Destination) != AddressKind.Own;
             Deliver(packet, InfoOf(header, from.Index, toGroup) with { IsReassembled = !isLoopedBack, IsLoopedBack = isLoopedBack }, Ipv6HeaderChain.Walk(packet.Span), now);
             return;
         }
@@ -226,7 +243,7 @@ internal sealed class Ipv6Input(
     private bool IsForUs(in Ipv6View header, NetworkInterface from, FrameDelivery delivery, out bool toGroup)
     {
         var destination = header.Destination;
-        var kind = from.Own.KindOf(destination);
+        var kind = interfaces.KindOn(from, destination);
         toGroup = kind != AddressKind.Own;
         // A mapped address is an IPv4 address to all of this stack: none may come in an IPv6 header.
         if (destination.IsV4 || destination.IsUnspecified || destination.IsLoopback)

@@ -94,6 +94,12 @@ public readonly record struct Icmpv4Header(byte Type, byte Code, uint Rest)
     /// <summary>Reassembly took too long.</summary>
     public static Icmpv4Header ReassemblyTimeExceeded() => new(Icmpv4Type.TimeExceeded, 1, 0);
 
+    /// <summary>The hop limit has run out on the way.</summary>
+    public static Icmpv4Header HopLimitExceeded() => new(Icmpv4Type.TimeExceeded, 0, 0);
+
+    /// <summary>A better gateway to one host.</summary>
+    public static Icmpv4Header Redirect(uint gateway) => new(Icmpv4Type.Redirect, 1, gateway);
+
     public static Icmpv4Header TooBig(ushort mtu) =>
         new(Icmpv4Type.DestinationUnreachable, Icmpv4Unreachable.FragmentationNeeded, mtu);
 

@@ -106,6 +106,9 @@ public readonly record struct Icmpv6Header(byte Type, byte Code, uint Rest)
 
     public static Icmpv6Header Unreachable(byte code) => new(Icmpv6Type.DestinationUnreachable, code, 0);
 
+    /// <summary>The hop limit has run out on the way.</summary>
+    public static Icmpv6Header HopLimitExceeded() => new(Icmpv6Type.TimeExceeded, 0, 0);
+
     /// <param name="mtu">What fits, in bytes.</param>
     public static Icmpv6Header TooBig(uint mtu) => new(Icmpv6Type.PacketTooBig, 0, mtu);
 

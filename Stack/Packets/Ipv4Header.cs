@@ -88,6 +88,9 @@ public readonly record struct Ipv4Header
     /// <summary>20 bytes.</summary>
     public const int Length = 20;
 
+    /// <summary>With 40 bytes of options.</summary>
+    public const int MaxLength = 60;
+
     public required IpAddress Source { get; init; }
 
     public required IpAddress Destination { get; init; }
@@ -137,5 +140,40 @@ public readonly record struct Ipv4Header
         Octets.Put16(ref start, Ipv4Field.Fragment, (ushort)(offset / 8 | (hasMore ? Ipv4Field.MoreFragments : 0)));
         Octets.Put16(ref start, Ipv4Field.Checksum, 0);
         Octets.Put16(ref start, Ipv4Field.Checksum, Checksum.Finish(Checksum.Sum(header)));
+    }
+
+    /// <summary>Gives a header another total length.</summary>
+    /// <param name="header">The whole header, with its options.</param>
+    public static void Resize(Span<byte> header, int totalLength)
+    {
+        ref var start = ref MemoryMarshal.GetReference(header[..Length]);
+        Octets.Put16(ref start, Ipv4Field.TotalLength, (ushort)totalLength);
+        Octets.Put16(ref start, Ipv4Field.Checksum, 0);
+        Octets.Put16(ref start, Ipv4Field.Checksum, Checksum.Finish(Checksum.Sum(header)));
+    }
+
+    /// <summary>Makes a packet's header that of its later fragments, which have those of its options only that say so (RFC 791, 3.1: the copied flag).</summary>
+    /// <param name="header">The whole header; its options are well-formed.</param>
+    /// <returns>The length of the new header.</returns>
+    public static int KeepCopiedOptions(Span<byte> header)
+    {
+        const byte End = 0, NoOperation = 1, Copied = 0x80;
+        var kept = Length;
+        for (var at = Length; at < header.Length && header[at] != End;)
+        {
+            var length = header[at] == NoOperation ? 1 : at + 1 < header.Length ? Math.Clamp((int)header[at + 1], 1, header.Length - at) : 1;
+            if ((header[at] & Copied) != 0)
+            {
+                header.Slice(at, length).CopyTo(header[kept..]);
+                kept += length;
+            }
+
+            at += length;
+        }
+
+        var whole = (kept + 3) & ~3;
+        header[kept..whole].Clear();
+        header[Ipv4Field.VersionAndLength] = (byte)(0x40 | whole / 4);
+        return whole;
     }
 }

@@ -43,6 +43,7 @@ public readonly record struct UdpHeader(ushort SourcePort, ushort DestinationPor
     public const int Length = 8;
 
     /// <summary>Where the checksum is.</summary>
+    public const int LengthOffset = 4;
     public const int ChecksumOffset = 6;
 
     /// <summary>Writes the header with an empty checksum.</summary>

@@ -9,7 +9,7 @@ using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Stack.Udp;
 
-/// <summary>UDP (RFC 768, RFC 1122 4.1).</summary>
+/// <summary>UDP (RFC 768, RFC 1122 4.1), or the sockets of the other <see cref="DatagramKind"/>, whose identifiers are their ports.</summary>
 public sealed class UdpLayer
 {
     /// <summary>The key by which datagrams are spread.</summary>
@@ -24,8 +24,9 @@ public sealed class UdpLayer
 
     internal UdpLayer(
         UdpOptions options, IIpOutput ip, AddressTable addresses, MulticastLayer multicast, IcmpErrors errors, SocketEventQueue events, KeyedRandom random, StackCounters counters,
-        StackShard? shard = null)
+        StackShard? shard = null, DatagramKind kind = DatagramKind.Udp)
     {
+        Kind = kind;
         _options = options;
         _addresses = addresses;
         _errors = errors;
@@ -47,6 +48,15 @@ public sealed class UdpLayer
     /// <summary>Takes datagrams for which there is no socket; null: they are refused.</summary>
     internal StackForwarder? Forwarder { get; set; }
 
+    /// <summary>What the sockets' datagrams are.</summary>
+    internal DatagramKind Kind { get; }
+
+    /// <summary>The counter of datagrams that found their socket's queue full.</summary>
+    internal ref long QueueOverflows => ref Kind == DatagramKind.Udp ? ref Counters.UdpRcvbufErrors : ref Counters.IcmpEchoQueueOverflow;
+
+    /// <summary>Says which ports no socket may have; null: it may have any.</summary>
+    internal Predicate<ushort>? IsReserved { get; init; }
+
     internal IIpOutput Ip { get; }
 
     internal MulticastLayer Multicast { get; }
@@ -58,7 +68,7 @@ public sealed class UdpLayer
     internal UdpSocketTable Table { get; }
 
     /// <summary>What routers have said about paths that datagrams take. TCP has its own, which only its connections can change.</summary>
-    internal PathMtuCache PathMtu { get; } = new();
+    internal PathMtuCache PathMtu { get; init; } = new();
 
     /// <summary>The interfaces for which sockets wait to send, a bit for each index.</summary>
     internal ulong Waiting { get; private set; }
@@ -71,9 +81,9 @@ public sealed class UdpLayer
         socket = null;
         if (Table.Count >= _options.Sockets)
             return StackError.NoBufferSpace;
-        if (!local.Address.IsUnspecified && !local.Address.IsMulticast && !_addresses.IsOwn(local.Address))
+        if (!local.Address.IsUnspecified && !(local.Address.IsMulticast && Kind == DatagramKind.Udp) && !_addresses.IsOwn(local.Address))
             return StackError.AddressNotAvailable;
-        if (local.Port == 0 ? !TryChoosePort(local.Address, out local) : Table.IsTaken(local, options.Sharing))
+        if (local.Port == 0 ? !TryChoosePort(local.Address, out local) : Table.IsTaken(local, options.Sharing) || IsReserved?.Invoke(local.Port) == true)
             return StackError.AddressInUse;
         var made = new UdpSocket(this, local, options, _options.QueuedDatagrams, _random.NextUInt32() & Ipv6Header.FlowLabelMask);
         if (!TryHold(made, local, default))
@@ -124,17 +134,32 @@ public sealed class UdpLayer
             Refuse(packet, info, now);
     }
 
+    /// <summary>Gives an echo reply to the socket that has sent such requests, and takes it over then.</summary>
+    /// <param name="packet">The message with its ICMP header.</param>
+    /// <returns>False: there is no such socket.</returns>
+    internal bool TryDeliverReply(PacketBuffer packet, ushort identifier, in IpReceiveInfo info, Instant now)
+    {
+        if (Table.Count == 0 || !Table.TryFind(new IpEndpoint(info.Destination, identifier), new IpEndpoint(info.Source, identifier), out var socket))
+            return false;
+        socket.Enqueue(Ip.Pool.Fit(packet), info, new IpEndpoint(info.Source, 0), now);
+        return true;
+    }
+
+    /// <summary>The peer that an application means by an address.</summary>
+    internal IpEndpoint PeerOf(UdpSocket socket, IpEndpoint given) =>
+        Kind == DatagramKind.Udp || given == default ? given : given with { Port = socket.Local.Port };
+
     /// <summary>An ICMP error, or this stack itself, reports that a datagram did not arrive.</summary>
     /// <param name="sent">The lost packet's source, which is ours, and its destination.</param>
-    /// <param name="transport">The first 8 bytes or more of its UDP header and payload.</param>
-    internal void ErrorReceived(in IpReceiveInfo sent, ReadOnlySpan<byte> transport, in IcmpErrorReport report, Instant now)
+    /// <param name="transport">The first 8 bytes or more of its header and payload.</param>
+    /// <returns>False: no socket has sent it.</returns>
+    internal bool ErrorReceived(in IpReceiveInfo sent, ReadOnlySpan<byte> transport, in IcmpErrorReport report, Instant now)
     {
-        if (!UdpView.TryParse(transport, out var header))
-            return;
-        var local = new IpEndpoint(sent.Source, header.SourcePort);
-        var remote = new IpEndpoint(sent.Destination, header.DestinationPort);
-        if (!Table.TryFind(local, remote, out var socket))
-            return;
+        if (Table.Count == 0 || !TryReadPorts(transport, out var source, out var destination))
+            return false;
+        var remote = new IpEndpoint(sent.Destination, destination);
+        if (!Table.TryFind(new IpEndpoint(sent.Source, source), remote, out var socket))
+            return false;
         var mtu = Math.Max(report.Mtu, PathMtuCache.LeastTo(remote.Address));
         if (report.Kind == IcmpErrorKind.PacketTooBig)
         {
@@ -142,18 +167,22 @@ public sealed class UdpLayer
             if (socket.MtuDiscovery is not (MtuDiscovery.Interface or MtuDiscovery.Omit))
                 PathMtu.Set(remote.Address, mtu, now);
             if (socket.MtuDiscovery == MtuDiscovery.Dont)
-                return;
+                return true;
         }
 
         // RFC 1122, 4.1.3.3: errors go up. A transient one (a hop limit that ran out in a routing loop) would only confuse a caller that has not asked for it.
         var isHard = socket.IsConnected && report.Kind != IcmpErrorKind.TimeExceeded;
         if (isHard || socket.ErrorReports)
         {
+            var peer = Kind == DatagramKind.Udp ? remote : remote with { Port = 0 };
+            var payload = Kind == DatagramKind.Udp ? transport[UdpHeader.Length..] : transport;
             socket.Report(
-                new UdpErrorReport(report.Kind.ToStackError(), remote, report.From, remote.Address.IsV4 ? UdpErrorOrigin.Icmp : UdpErrorOrigin.Icmpv6, report.Type, report.Code,
-                    report.Kind == IcmpErrorKind.PacketTooBig ? mtu : 0, report.HopLimit, report.TrafficClass, socket.ErrorReports ? transport[UdpHeader.Length..].ToArray() : default),
+                new UdpErrorReport(report.Kind.ToStackError(), peer, report.From, remote.Address.IsV4 ? UdpErrorOrigin.Icmp : UdpErrorOrigin.Icmpv6, report.Type, report.Code,
+                    report.Kind == IcmpErrorKind.PacketTooBig ? mtu : 0, report.HopLimit, report.TrafficClass, socket.ErrorReports ? payload.ToArray() : default),
                 isHard);
         }
+
+        return true;
     }
 
     /// <summary>An interface is gone, and with it every membership on it.</summary>
@@ -216,6 +245,24 @@ public sealed class UdpLayer
             socket.SendWaiting(now);
         if (line.Count == 0)
             Waiting &= ~(1UL << interfaceIndex);
+    }
+
+    /// <summary>The ports of a datagram that this stack has sent.</summary>
+    private bool TryReadPorts(ReadOnlySpan<byte> transport, out ushort source, out ushort destination)
+    {
+        source = destination = 0;
+        if (Kind == DatagramKind.Udp)
+        {
+            if (!UdpView.TryParse(transport, out var datagram))
+                return false;
+            (source, destination) = (datagram.SourcePort, datagram.DestinationPort);
+            return true;
+        }
+
+        if (!Icmpv4View.TryParse(transport, out var request))
+            return false;
+        source = destination = request.Identifier;
+        return true;
     }
 
     private static bool HasValidChecksum(PacketBuffer packet, in UdpView header, in IpReceiveInfo info)
@@ -319,7 +366,7 @@ public sealed class UdpLayer
         {
             var port = (ushort)(EphemeralPorts.First + (start + i) % Range);
             local = new IpEndpoint(address, port);
-            if (_shard?.Has(port) != false && Table.IsPortFree(port) && _shard?.Steering.Udp.At(port).IsEmpty != false)
+            if (_shard?.Has(port) != false && Table.IsPortFree(port) && IsReserved?.Invoke(port) != true && _shard?.Steering.Udp.At(port).IsEmpty != false)
                 return true;
         }
 

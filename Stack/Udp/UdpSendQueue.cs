@@ -21,7 +21,7 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
     public StackError Send(PacketBuffer payload, IpEndpoint to, in UdpSendOptions options, Instant now)
     {
         var size = options.SegmentSize ?? socket.SegmentSize;
-        if (size == 0 || payload.TotalLength <= size)
+        if (size == 0 || payload.TotalLength <= size || udp.Kind == DatagramKind.Echo)
             size = 0;
         var error = Check(payload, to, options, size, now, out var route);
         if (error != StackError.None)
@@ -30,6 +30,8 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
             return error;
         }
 
+        if (udp.Kind == DatagramKind.Echo)
+            payload = EchoDatagrams.Complete(payload, socket.Local.Port, to.Address, udp.Ip.Pool);
         var hopLimit = options.HopLimit != 0 ? options.HopLimit : HopLimitTo(to.Address);
         var reach = !to.Address.IsMulticast ? default
             : hopLimit == 0 ? socket.MulticastLoop ? GroupReach.Host : GroupReach.None
@@ -47,8 +49,6 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
             SendSegments(datagram, size, now);
         return StackError.None;
     }
-
-    private static int HeadersTo(IpAddress destination) => (destination.IsV4 ? Ipv4Header.Length : Ipv6Header.Length) + UdpHeader.Length;
 
     private byte HopLimitTo(IpAddress destination) => destination.IsMulticast ? socket.MulticastHopLimit : socket.HopLimit;
 
@@ -81,13 +81,15 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
         route = default;
         if (payload.TotalLength > (size == 0 ? UdpSocket.MaxPayload : Math.Min(ushort.MaxValue, size * MaxSegments)))
             return size == 0 ? StackError.MessageTooLong : StackError.InvalidArgument;
+        if (udp.Kind == DatagramKind.Echo && !EchoDatagrams.IsRequest(payload, to.Address))
+            return StackError.InvalidArgument;
         var error = FindRoute(to.Address, options, out route);
         if (error != StackError.None)
             return error;
         var discovery = options.MtuDiscovery ?? socket.MtuDiscovery;
         var mtu = MtuTo(to.Address, discovery, route, now);
         // Segments are no fragments: each has to fit (udp_send_skb).
-        if ((size == 0 ? payload.TotalLength : size) > mtu - HeadersTo(to.Address) && (size != 0 || !discovery.Fragments()))
+        if ((size == 0 ? payload.TotalLength : size) > mtu - udp.Kind.HeadersTo(to.Address) && (size != 0 || !discovery.Fragments()))
         {
             socket.ReportTooLong(payload, to, route.Source, mtu);
             return StackError.MessageTooLong;
@@ -172,20 +174,21 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
         var mtu = MtuTo(datagram.Peer.Address, datagram.MtuDiscovery, route, now);
         var length = datagram.Payload.TotalLength;
         var packet = WithHeadroom(datagram.Payload, udp.Ip.Pool);
-        new UdpHeader(socket.Local.Port, datagram.Peer.Port, (ushort)length).Emit(packet.Prepend(UdpHeader.Length));
-        udp.Counters.UdpOutDatagrams++;
+        if (udp.Kind == DatagramKind.Udp)
+            new UdpHeader(socket.Local.Port, datagram.Peer.Port, (ushort)length).Emit(packet.Prepend(UdpHeader.Length));
+        (udp.Kind == DatagramKind.Udp ? ref udp.Counters.UdpOutDatagrams : ref udp.Counters.IcmpOutEchos)++;
         udp.Ip.Send(
             packet,
             new IpSendInfo
             {
                 Source = route.Source,
                 Destination = datagram.Peer.Address,
-                Protocol = IpProtocol.Udp,
+                Protocol = udp.Kind.ProtocolTo(datagram.Peer.Address),
                 FlowLabel = socket.FlowLabel,
                 HopLimit = datagram.HopLimit,
                 Reach = datagram.Reach,
                 TrafficClass = datagram.TrafficClass,
-                ChecksumOffset = UdpHeader.ChecksumOffset,
+                ChecksumOffset = udp.Kind.ChecksumOffsetTo(datagram.Peer.Address),
                 Fragmentation = FragmentationFor(datagram.MtuDiscovery, mtu),
                 Mtu = mtu,
             },

@@ -7,7 +7,7 @@ using Tapwire.Stack.Packets;
 namespace Tapwire.Stack.Udp;
 
 /// <summary>
-/// A UDP socket. Events: Readable when a datagram or an error can be taken, Writable when half the send buffer is free again after a refusal, Closed
+/// A UDP socket, or one for echo messages (<see cref="DatagramKind"/>). Events: Readable when a datagram or an error can be taken, Writable when half the send buffer is free again after a refusal, Closed
 /// when the stack has taken the socket's address away.
 /// </summary>
 public sealed class UdpSocket : StackSocket
@@ -196,6 +196,7 @@ public sealed class UdpSocket : StackSocket
     /// or the address is unspecified.</returns>
     public StackError Connect(IpEndpoint remote)
     {
+        remote = _udp.PeerOf(this, remote);
         if (!_open || (remote.Port != 0 && remote.Address.IsUnspecified))
             return StackError.InvalidArgument;
         if (remote.Port == 0)
@@ -218,7 +219,7 @@ public sealed class UdpSocket : StackSocket
     /// InvalidArgument: the source is not the stack's, or too many segments.</returns>
     public StackError Send(PacketBuffer payload, IpEndpoint? to, in UdpSendOptions options, Instant now)
     {
-        var peer = to ?? Remote;
+        var peer = to is { } other ? _udp.PeerOf(this, other) : Remote;
         var error = !_open && _error == StackError.None ? StackError.InvalidArgument : TakeError();
         if (error == StackError.None && peer.Port == 0)
             error = to is null ? StackError.DestinationRequired : StackError.InvalidArgument;
@@ -304,7 +305,7 @@ public sealed class UdpSocket : StackSocket
         if (isExhausted || _received.Count >= _queueLimit || (_received.Count != 0 && _receivedMemory + payload.Capacity > _receiveBuffer))
         {
             _drops++;
-            (isExhausted ? ref _udp.Counters.UdpMemErrors : ref _udp.Counters.UdpRcvbufErrors)++;
+            (isExhausted ? ref _udp.Counters.UdpMemErrors : ref _udp.QueueOverflows)++;
             payload.Release();
             return;
         }

@@ -33,6 +33,7 @@ public sealed partial class DriverSettingsSpecs
         { "dhcp-client.release", "on" },
         { "dhcp-client.client-id", "mac" },
         { "state-directory", "\"/var/lib/other\"" },
+        { "forwarding", "on" },
         { "shards", "3" },
         { "shutdown-timeout", "3s" },
         { "tap.offload", "off" },

@@ -1,0 +1,322 @@
+using System.Buffers.Binary;
+using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Packets;
+
+namespace Tapwire.Stack.Ip;
+
+/// <summary>
+/// Forwards packets from one network to another (RFC 1812, 5; RFC 8200, 3), with the errors and redirects that a router sends. What is for groups, for one link only, or for this host stays here.
+/// A super-frame goes on as one where the device behind it cuts it, too.
+/// </summary>
+internal sealed class Router(InterfaceTable interfaces, RouteTable routes, IcmpErrors errors, BufferPool pool, StackCounters counters)
+{
+    /// <summary>A packet with that destination is for another host on a network that a router may lead to.</summary>
+    public bool Takes(IpAddress destination, FrameDelivery delivery)
+    {
+        if (delivery is not (FrameDelivery.Ipv4 or FrameDelivery.Ipv6) || interfaces.Addresses.KindOf(destination) != AddressKind.Other)
+            return false;
+        return destination.IsV4
+            ? destination.V4 >> 24 is not (0 or 127 or >= 240) && !IsOfOneLink(destination)
+            : !(destination.IsUnspecified || destination.IsLoopback || IsOfOneLink(destination));
+    }
+
+    /// <summary>Forwards a packet, or tells its sender why it does not, and takes it over.</summary>
+    /// <param name="packet">Well-formed, with its IP header, and no longer than that says.</param>
+    /// <param name="info">With <see cref="IpReceiveInfo.IsForwarded"/>.</param>
+    public void Forward(PacketBuffer packet, in IpReceiveInfo info, NetworkInterface from, Instant now)
+    {
+        if (IsOfOneLink(info.Source))
+        {
+            // Nobody elsewhere could answer (RFC 4291, 2.5.6; RFC 3927, 7).
+            counters.IpForwBadScope++;
+            Refuse(packet, info, Problem.BeyondScope, 0, now);
+        }
+        else if (info.HopLimit <= 1)
+        {
+            counters.IpForwHopLimit++;
+            Refuse(packet, info, Problem.HopLimit, 0, now);
+        }
+        else if (!routes.TryFind(info.Destination, null, out var nextHop, out _, out var egress))
+        {
+            counters.IpForwNoRoutes++;
+            Refuse(packet, info, Problem.NoRoute, 0, now);
+        }
+        else
+        {
+            if (egress == from && IsNeighbor(info.Source, from) && MayReport(packet, info))
+                SendRedirect(packet, info, nextHop, egress, now);
+            Forward(packet, info, from, egress, nextHop, now);
+        }
+    }
+
+    private void Forward(PacketBuffer packet, in IpReceiveInfo info, NetworkInterface from, NetworkInterface egress, IpAddress nextHop, Instant now)
+    {
+        var isV4 = info.Source.IsV4;
+        var mtu = egress.MtuOf(isV4);
+        var hop = new NextHop(from, egress, nextHop);
+        if (!egress.Egress.HasRoom)
+        {
+            counters.IpForwQueueFull++;
+            packet.Release();
+        }
+        else if (LargestPiece(packet, from) > mtu)
+        {
+            TooLong(packet, info, hop, mtu, now);
+        }
+        else if (packet.Offload.Segmentation == Segmentation.Udp)
+        {
+            TakeHop(packet, isV4);
+            SendEach(packet, isV4, hop, now);
+        }
+        else if (packet.Length > egress.SuperFrameOf(isV4))
+        {
+            counters.IpForwUncut++;
+            packet.Release();
+        }
+        else
+        {
+            TakeHop(packet, isV4);
+            Send(packet, hop, now);
+        }
+    }
+
+    /// <summary>The packet that goes by the longest of the pieces that a device cuts a packet into, in bytes.</summary>
+    private static int LargestPiece(PacketBuffer packet, NetworkInterface from)
+    {
+        ref readonly var note = ref packet.Offload;
+        if (note.Segmentation == Segmentation.None)
+            return packet.Length;
+        var transport = note.ChecksumStart - from.Framing.HeaderLength;
+        if (note.Segmentation == Segmentation.Udp)
+            return transport + UdpHeader.Length + note.SegmentSize;
+        return transport < 0 || transport + TcpField.DataOffset >= packet.Length ? int.MaxValue : transport + TcpField.LengthOf(packet.Span[transport + TcpField.DataOffset]) + note.SegmentSize;
+    }
+
+    private void TooLong(PacketBuffer packet, in IpReceiveInfo info, in NextHop hop, int mtu, Instant now)
+    {
+        if (info.Source.IsV4 && !info.DontFragment && packet.Offload.Segmentation == Segmentation.None)
+        {
+            CompleteChecksum(packet, hop.From);
+            TakeHop(packet, isV4: true);
+            SendFragments(packet, info.HeaderLength, hop, mtu, now);
+            return;
+        }
+
+        counters.IpForwTooBig++;
+        Refuse(packet, info, Problem.TooBig, mtu, now);
+    }
+
+    /// <summary>Takes one from the hop limit, for this router.</summary>
+    private void TakeHop(PacketBuffer packet, bool isV4)
+    {
+        counters.IpForwDatagrams++;
+        var header = packet.Span;
+        if (!isV4)
+        {
+            header[Ipv6Field.HopLimit]--;
+            return;
+        }
+
+        var before = BinaryPrimitives.ReadUInt16BigEndian(header[Ipv4Field.HopLimit..]);
+        var after = (ushort)(before - 0x100);
+        BinaryPrimitives.WriteUInt16BigEndian(header[Ipv4Field.HopLimit..], after);
+        var checksum = BinaryPrimitives.ReadUInt16BigEndian(header[Ipv4Field.Checksum..]);
+        BinaryPrimitives.WriteUInt16BigEndian(header[Ipv4Field.Checksum..], Checksum.Update(checksum, before, after));
+    }
+
+    private void Send(PacketBuffer packet, in NextHop hop, Instant now)
+    {
+        ref var note = ref packet.Offload;
+        var shift = hop.Egress.Framing.HeaderLength - hop.From.Framing.HeaderLength;
+        if (note.Checksum == ChecksumState.Partial && hop.Egress.Options.ChecksumOffload)
+        {
+            note.ChecksumStart = (ushort)(note.ChecksumStart + shift);
+            note.HeaderLength = (ushort)(note.HeaderLength + shift);
+        }
+        else
+        {
+            CompleteChecksum(packet, hop.From);
+        }
+
+        if (packet.Headroom < hop.Egress.Framing.HeaderLength)
+        {
+            var copy = pool.Rent(packet.Length, BufferPool.HeaderRoom);
+            packet.Span.CopyTo(copy.Append(packet.Length));
+            copy.Offload = packet.Offload;
+            packet.Release();
+            packet = copy;
+        }
+
+        hop.Egress.Framing.Send(packet, hop.Address, AddressKind.Other, now);
+    }
+
+    /// <summary>Writes a checksum that a device would have completed. Whatever else the wire has noted is of no use on another.</summary>
+    private static void CompleteChecksum(PacketBuffer packet, NetworkInterface from)
+    {
+        var note = packet.Offload;
+        packet.Offload = default;
+        var start = note.ChecksumStart - from.Framing.HeaderLength;
+        if (note.Checksum != ChecksumState.Partial || start < 0 || start + note.ChecksumOffset + sizeof(ushort) > packet.Length)
+            return;
+        var checksum = Checksum.Finish(Checksum.Sum(packet.Span[start..]));
+        // Zero means "none" in UDP.
+        BinaryPrimitives.WriteUInt16BigEndian(packet.Span[(start + note.ChecksumOffset)..], checksum == 0 && note.ChecksumOffset == UdpHeader.ChecksumOffset ? (ushort)0xFFFF : checksum);
+    }
+
+    /// <summary>Cuts a super-frame of UDP into its datagrams, which few devices do.</summary>
+    private void SendEach(PacketBuffer frame, bool isV4, in NextHop hop, Instant now)
+    {
+        var transport = frame.Offload.ChecksumStart - hop.From.Framing.HeaderLength;
+        var size = (int)frame.Offload.SegmentSize;
+        var headers = transport + UdpHeader.Length;
+        if (transport < (isV4 ? Ipv4Header.Length : Ipv6Header.Length) || headers > frame.Length || size == 0)
+        {
+            counters.IpForwUncut++;
+            frame.Release();
+            return;
+        }
+
+        var bytes = frame.Span;
+        var identification = isV4 ? BinaryPrimitives.ReadUInt16BigEndian(bytes[Ipv4Field.Identification..]) : (ushort)0;
+        for (var offset = headers; offset < frame.Length; offset += size)
+        {
+            var length = Math.Min(size, frame.Length - offset);
+            var packet = pool.Rent(headers + length, BufferPool.HeaderRoom);
+            var segment = packet.Append(headers + length);
+            bytes[..headers].CopyTo(segment);
+            bytes.Slice(offset, length).CopyTo(segment[headers..]);
+            var datagram = segment[transport..];
+            if (isV4)
+            {
+                BinaryPrimitives.WriteUInt16BigEndian(segment[Ipv4Field.Identification..], identification++);
+                Ipv4Header.Resize(segment[..transport], segment.Length);
+            }
+            else
+            {
+                BinaryPrimitives.WriteUInt16BigEndian(segment[Ipv6Field.PayloadLength..], (ushort)(segment.Length - Ipv6Header.Length));
+            }
+
+            BinaryPrimitives.WriteUInt16BigEndian(datagram[UdpHeader.LengthOffset..], (ushort)datagram.Length);
+            BinaryPrimitives.WriteUInt16BigEndian(datagram[UdpHeader.ChecksumOffset..], 0);
+            var (source, destination) = AddressesOf(segment, isV4);
+            var checksum = Checksum.Finish(Checksum.Sum(datagram, Checksum.PseudoHeader(source, destination, IpProtocol.Udp, datagram.Length)));
+            BinaryPrimitives.WriteUInt16BigEndian(datagram[UdpHeader.ChecksumOffset..], checksum == 0 ? (ushort)0xFFFF : checksum);
+            Send(packet, hop, now);
+        }
+
+        frame.Release();
+    }
+
+    private static (IpAddress Source, IpAddress Destination) AddressesOf(ReadOnlySpan<byte> packet, bool isV4)
+    {
+        if (isV4)
+        {
+            Ipv4View.TryParse(packet, out var v4);
+            return (IpAddress.FromV4(v4.Source), IpAddress.FromV4(v4.Destination));
+        }
+
+        Ipv6View.TryParse(packet, out var v6);
+        return (v6.Source, v6.Destination);
+    }
+
+    /// <summary>Cuts a packet, which may be a fragment itself (RFC 791, 3.2). Options go into the later fragments only if they say so.</summary>
+    private void SendFragments(PacketBuffer packet, int headerLength, in NextHop hop, int mtu, Instant now)
+    {
+        var bytes = packet.Span;
+        Span<byte> later = stackalloc byte[Ipv4Header.MaxLength];
+        bytes[..headerLength].CopyTo(later);
+        later = later[..Ipv4Header.KeepCopiedOptions(later[..headerLength])];
+        Ipv4View.TryParse(bytes, out var header);
+        var first = header.FragmentOffset;
+        var isFollowed = header.MoreFragments;
+        for (var offset = headerLength; offset < bytes.Length;)
+        {
+            var own = offset == headerLength ? bytes[..headerLength] : later;
+            var count = Math.Min((mtu - own.Length) & ~7, bytes.Length - offset);
+            var fragment = pool.Rent(own.Length + count, BufferPool.HeaderRoom);
+            var made = fragment.Append(own.Length + count);
+            own.CopyTo(made);
+            bytes.Slice(offset, count).CopyTo(made[own.Length..]);
+            Ipv4Header.Refit(made[..own.Length], made.Length, first + offset - headerLength, hasMore: isFollowed || offset + count < bytes.Length);
+            offset += count;
+            counters.IpFragCreates++;
+            Send(fragment, hop, now);
+        }
+
+        counters.IpFragOKs++;
+        packet.Release();
+    }
+
+    private static bool IsOfOneLink(IpAddress address) => address.IsV4 ? address.V4 >> 16 == 0xA9FE : address.IsLinkLocal;
+
+    private bool IsNeighbor(IpAddress address, NetworkInterface on) => routes.IsOnLink(address, on);
+
+    /// <summary>Tells a neighbour of a better way, by which it reaches the destination in one hop less (RFC 1812, 5.2.7.2; RFC 4861, 8.2).</summary>
+    private void SendRedirect(PacketBuffer packet, in IpReceiveInfo info, IpAddress nextHop, NetworkInterface on, Instant now)
+    {
+        // A router is known to its neighbours by its link-local address.
+        if (info.Source.IsV6 && nextHop != info.Destination && !nextHop.IsLinkLocal)
+            return;
+        packet.TrimStart(info.HeaderLength);
+        errors.SendRedirect(packet, info, nextHop, on, now);
+        packet.Prepend(info.HeaderLength);
+    }
+
+    /// <summary>Drops a packet and tells its sender, if that may be told.</summary>
+    private void Refuse(PacketBuffer packet, in IpReceiveInfo info, Problem problem, int mtu, Instant now)
+    {
+        if (MayReport(packet, info))
+        {
+            packet.TrimStart(info.HeaderLength);
+            switch (problem)
+            {
+                case Problem.HopLimit:
+                    errors.SendHopLimitExceeded(packet, info, now);
+                    break;
+                case Problem.NoRoute:
+                    errors.SendUnreachable(packet, info, Icmpv4Unreachable.Network, now);
+                    break;
+                case Problem.TooBig:
+                    errors.SendFragmentationNeeded(packet, info, mtu, now);
+                    break;
+                case Problem.BeyondScope when info.Source.IsV6:
+                    errors.SendBeyondScope(packet, info, now);
+                    break;
+            }
+        }
+
+        packet.Release();
+    }
+
+    /// <summary>RFC 1122, 3.2.2 and RFC 4443, 2.4(e): no error about an error, nor about a fragment other than the first.</summary>
+    public static bool MayReport(PacketBuffer packet, in IpReceiveInfo info)
+    {
+        if (info.Source.IsV4)
+        {
+            return Ipv4View.TryParse(packet.Span, out var header) && header.FragmentOffset == 0
+                && (header.Protocol != IpProtocol.Icmp || (packet.Length > info.HeaderLength && packet.Span[info.HeaderLength] is Icmpv4Type.Echo or Icmpv4Type.EchoReply));
+        }
+
+        var chain = Ipv6HeaderChain.Walk(packet.Span);
+        if (chain.NextHeader == Ipv6Extension.Fragment)
+        {
+            if (!Ipv6FragmentHeader.TryParse(packet.Span[Math.Min(chain.Length, packet.Length)..], out var fragment) || fragment.Offset != 0)
+                return false;
+            chain = Ipv6HeaderChain.Walk(packet.Span, chain.Length, chain.Length + Ipv6FragmentHeader.Length);
+        }
+
+        return chain.Problem == Ipv6ChainProblem.None
+            && (chain.NextHeader != IpProtocol.Icmpv6 || (packet.Length > chain.Length && !Icmpv6Type.IsErrorOrRedirect(packet.Span[chain.Length])));
+    }
+
+    private enum Problem
+    {
+        HopLimit,
+        NoRoute,
+        TooBig,
+        BeyondScope,
+    }
+
+    private readonly record struct NextHop(NetworkInterface From, NetworkInterface Egress, IpAddress Address);
+}
