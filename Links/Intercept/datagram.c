@@ -260,6 +260,17 @@ static int check_length(int fd, const struct tw_address *to, size_t bytes, bool 
     return EMSGSIZE;
 }
 
+/* An ICMP socket sends echo requests only: the driver would find out too late for this call (ping_supported). */
+static bool is_request(int fd, const struct msghdr *message)
+{
+    struct tw_address local;
+    sa_family_t family;
+    uint8_t header[8];
+    tw_told_local(fd, &local);
+    memcpy(&family, local.bytes, sizeof family);
+    return tw_copy_in(header, message->msg_iov, message->msg_iovlen, sizeof header) == sizeof header && header[0] == (family == AF_INET ? 8 : 128) && header[1] == 0;
+}
+
 /* A payload that no datagram holds. Of IPv6, whoever has asked for reports is told how much the path takes (ip6_append_data); programs find it out so. */
 static void report_oversize(int fd, const struct msghdr *message)
 {
@@ -281,6 +292,8 @@ ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int
         error = bytes > LARGEST ? EMSGSIZE : (flags & MSG_OOB) != 0 ? EOPNOTSUPP : 0;
     if (error == EMSGSIZE)
         report_oversize(fd, message);
+    if (error == 0 && tw_is_told(fd, TW_ECHOES) && !is_request(fd, message))
+        error = EINVAL;
     framed.head.extension.parts = 0;
     if (error == 0 && message->msg_controllen > 0) {
         struct tw_extension extension;

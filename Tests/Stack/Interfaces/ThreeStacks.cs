@@ -16,11 +16,12 @@ internal sealed class ThreeStacks : IDisposable
 
     /// <param name="left">Of the host's first interface.</param>
     /// <param name="right">Of its second.</param>
-    public ThreeStacks(InterfaceOptions? left = null, InterfaceOptions? right = null)
+    /// <param name="isRouter">The host forwards between its interfaces.</param>
+    public ThreeStacks(InterfaceOptions? left = null, InterfaceOptions? right = null, bool isRouter = false)
     {
-        Host = Make(1, left ?? Plain with { Name = "left" }, right ?? Plain with { Name = "right" });
-        LeftPeer = Make(2, Plain);
-        RightPeer = Make(3, Plain);
+        Host = Make(1, isRouter, left ?? Plain with { Name = "left" }, right ?? Plain with { Name = "right" });
+        LeftPeer = Make(2, false, Plain);
+        RightPeer = Make(3, false, Plain);
         Assert.Equal(StackError.None, Host.AddAddress(Left, IpPrefix.Parse("10.1.0.1/24"), Now));
         Assert.Equal(StackError.None, Host.AddAddress(Right, IpPrefix.Parse("10.2.0.1/24"), Now));
         Assert.Equal(StackError.None, LeftPeer.AddAddress(IpPrefix.Parse("10.1.0.2/24"), Now));
@@ -170,6 +171,6 @@ internal sealed class ThreeStacks : IDisposable
         return any;
     }
 
-    private NetworkStack Make(byte number, params InterfaceOptions[] interfaces) =>
-        new(new StackOptions { Interfaces = interfaces }, Pool, Enumerable.Repeat(number, 32).ToArray());
+    private NetworkStack Make(byte number, bool isRouter, params InterfaceOptions[] interfaces) =>
+        new(new StackOptions { Interfaces = interfaces, IsRouter = isRouter }, Pool, Enumerable.Repeat(number, 32).ToArray());
 }
