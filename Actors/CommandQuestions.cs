@@ -17,6 +17,11 @@ internal static class CommandQuestions
         {
             // All shards have the same addresses, so their answers are the same.
             var answers = await Task.WhenAll(stacks.Select(stack => stack.Ask<AddressAnswer>(change.Question, DriverActor.ChangePatience)));
+            if (answers.All(static answer => answer.Error == StackError.AddressNotAvailable) && change.Missing is { } missing)
+                return new CommandSettled(new CommandAnswer(StackError.AddressNotAvailable, missing));
+            // A shard that has not heard of a neighbour has none to forget.
+            if (change.Question is ChangeNeighbor { Hardware: null })
+                return new CommandSettled(CommandAnswer.Done);
             return new CommandSettled(answers[0].Error == StackError.None ? CommandAnswer.Done : new((int)answers[0].Error, $"{change.Refused}: {answers[0].Error.Describe()}."));
         }
         catch (AskTimeoutException)

@@ -3,6 +3,7 @@ using Tapwire.Actors.Settings;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors;
@@ -24,6 +25,13 @@ internal sealed record RouteComes(GatewayRoute Route, string? Interface) : Inter
 
 /// <param name="Interface">Null: the only interface with such a route.</param>
 internal sealed record RouteGoes(IpPrefix Destination, string? Interface) : InterfaceCommand;
+
+/// <param name="Hardware">Null: it is forgotten.</param>
+/// <param name="Interface">Null: the interface with an address of the same network.</param>
+internal sealed record NeighborChanges(IpAddress Address, MacAddress? Hardware, string? Interface) : InterfaceCommand;
+
+/// <summary>All neighbours of an interface are forgotten but the permanent ones.</summary>
+internal sealed record NeighborsGo(string Interface) : InterfaceCommand;
 
 /// <summary>DriverActor → LinkActor: the command has been carried out, or has been refused and has changed nothing.</summary>
 /// <param name="Error">0, or a Linux errno.</param>
@@ -55,7 +63,11 @@ internal sealed class CommandRefusedException(int error, string reason) : Except
 /// <param name="Changed">The interface after the change.</param>
 /// <param name="Done">The change in a few words.</param>
 /// <param name="Refused">The beginning of the sentence that gives the reason of a refusal.</param>
-internal sealed record InterfaceChange(object Question, InterfaceSettings Changed, string Done, string Refused);
+internal sealed record InterfaceChange(object Question, InterfaceSettings Changed, string Done, string Refused)
+{
+    /// <summary>The sentence for AddressNotAvailable; null: it is made of <see cref="Refused"/> and the error.</summary>
+    public string? Missing { get; init; }
+}
 
 /// <summary>
 /// Checks commands, and reconciles their changes with settings that are read again. An interface that a command has changed, added or removed stays as it is until the
@@ -123,6 +135,8 @@ internal sealed class InterfaceCommands(DriverSettings start)
         AddressGoes goes => Plan(goes, current),
         RouteComes comes => Plan(comes, current),
         RouteGoes goes => Plan(goes, current),
+        NeighborChanges change => Plan(change, current),
+        NeighborsGo go => new InterfaceChange(new FlushNeighbors(go.Interface), Named(go.Interface, current), $"neighbours of {go.Interface} forgotten", "The neighbours cannot be forgotten"),
         _ => throw new ArgumentException($"{command.GetType().Name} is no command on addresses or routes.", nameof(command)),
     };
 
@@ -181,6 +195,20 @@ internal sealed class InterfaceCommands(DriverSettings start)
         var owner = owners[0];
         return new InterfaceChange(new RemoveRoute(destination, owner.Name), owner.WithRoutes([.. owner.AllRoutes.Where(route => route.Destination != destination)]),
             $"route to {destination} removed from {owner.Name}", $"The route to {destination} cannot be removed");
+    }
+
+    private static InterfaceChange Plan(NeighborChanges command, DriverSettings current)
+    {
+        var address = command.Address;
+        var all = current.AllInterfaces;
+        var on = command.Interface is { } name ? Named(name, current) : all.Count == 1 ? all[0] : all.FirstOrDefault(each => each.Addresses.Any(own => own.Contains(address)))
+            ?? throw new CommandRefusedException(StackError.InvalidArgument, $"{address} is on no network of the driver's addresses; name the interface.");
+        if (command.Hardware is not null && (address.IsMulticast || address.IsUnspecified || address.IsLoopback || all.Any(each => each.Addresses.Any(own => own.Address == address))))
+            throw new CommandRefusedException(StackError.InvalidArgument, $"{address} is no neighbour's address: it is the driver's own, or that of a group or of nobody.");
+        var question = new ChangeNeighbor(on.Name, address, command.Hardware);
+        return command.Hardware is { } hardware
+            ? new InterfaceChange(question, on, $"neighbour {address} of {on.Name} is {hardware}", $"The neighbour {address} cannot be set")
+            : new InterfaceChange(question, on, $"neighbour {address} of {on.Name} forgotten", $"The neighbour {address} cannot be forgotten") { Missing = $"The interface {on.Name} has no neighbour {address}." };
     }
 
     private static void CheckIsNew(IpPrefix address, DriverSettings current)

@@ -32,7 +32,7 @@ internal static class Refusal
         FindGroupInterface => new GroupInterfaceFound(StackError.ConnectionAborted, 0),
         GetTcpInfo => new TcpInfoAnswer(null),
         FindPath => new PathFound(StackError.ConnectionAborted, 0, 0),
-        AddAddress or RemoveAddress or AddRoute or RemoveRoute or LimitMtu => new AddressAnswer(StackError.ConnectionAborted),
+        AddAddress or RemoveAddress or AddRoute or RemoveRoute or ChangeNeighbor or FlushNeighbors or LimitMtu => new AddressAnswer(StackError.ConnectionAborted),
         AttachInterface attach => new InterfaceRefused(attach.Options.Name, "The stack has stopped."),
         DetachInterface detach => new InterfaceDetached(detach.Name),
         OpenDhcp => new DhcpOpenFailed(StackError.ConnectionAborted),

@@ -14,6 +14,9 @@ internal static class StackStatuses
     /// <summary>Most connections that a status answer lists; the total is always exact.</summary>
     public const int MaxConnections = 1000;
 
+    /// <summary>Most neighbours of an interface that a status answer lists.</summary>
+    public const int MaxNeighbors = 512;
+
     /// <param name="counters">The actor's own counters by name.</param>
     public static StackStatus Of(StackDesk desk, IEnumerable<KeyValuePair<string, long>> counters)
     {
@@ -25,12 +28,16 @@ internal static class StackStatuses
                 all[name] = value;
         }
 
-        return new StackStatus([.. stack.Interfaces.Select(each => Of(each, stack))], Connections(desk.Sockets), stack.Tcp.Count, all, desk.Context.Pool.Rented,
+        return new StackStatus([.. stack.Interfaces.Select(each => Of(each, stack, desk.Now))], Connections(desk.Sockets), stack.Tcp.Count, all, desk.Context.Pool.Rented,
             desk.Now - Instant.Zero);
     }
 
-    private static StackInterfaceStatus Of(NetworkInterface owner, NetworkStack stack) => new(owner.Options.Name, [.. owner.Addresses],
-        [.. stack.Routes.Where(route => route.Interface == owner.Index).Select(static route => new RouteStatus(route.Destination, route.Gateway))]);
+    private static StackInterfaceStatus Of(NetworkInterface owner, NetworkStack stack, Instant now) => new(owner.Options.Name, [.. owner.Addresses],
+        [.. stack.Routes.Where(route => route.Interface == owner.Index).Select(static route => new RouteStatus(route.Destination, route.Gateway))])
+    {
+        Neighbors = [.. owner.NeighborsAt(now).Take(MaxNeighbors).Select(static each => new NeighborStatus(each.Address, each.HardwareAddress == default ? null : $"{each.HardwareAddress}",
+            each.State.ToString().ToUpperInvariant()))],
+    };
 
     private static List<ConnectionStatus> Connections(SocketTable sockets)
     {
@@ -43,7 +50,7 @@ internal static class StackStatuses
             {
                 TcpSocket tcp => Of(tcp),
                 TcpListener listener => new ConnectionStatus("Listen", listener.Local, default, 0, 0),
-                UdpSocket udp => new ConnectionStatus("Udp", udp.Local, udp.Remote, 0, 0),
+                UdpSocket udp => new ConnectionStatus(udp.Kind == DatagramKind.Udp ? "Udp" : "Icmp", udp.Local, udp.Remote, 0, 0),
                 _ => null,
             };
             if (status is not null)

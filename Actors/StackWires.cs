@@ -87,12 +87,28 @@ internal sealed class StackWires
             case RemoveRoute remove:
                 Answer(sender, Find(remove.Interface) is { } from && _desk.Stack.RemoveRoute(remove.Destination, from.Interface) ? StackError.None : StackError.NetworkUnreachable);
                 return true;
+            case ChangeNeighbor change:
+                Answer(sender, Change(change));
+                return true;
+            case FlushNeighbors flush:
+                Find(flush.Interface)?.Interface.FlushNeighbors();
+                Answer(sender, StackError.None);
+                return true;
             case LimitMtu limit:
                 Answer(sender, Limit(limit));
                 return true;
             default:
                 return false;
         }
+    }
+
+    private StackError Change(ChangeNeighbor change)
+    {
+        if (Find(change.Interface) is not { } on)
+            return StackError.AddressNotAvailable;
+        if (change.Hardware is { } hardware)
+            return on.Interface.SetNeighbor(change.Address, hardware, _desk.Now);
+        return on.Interface.ForgetNeighbor(change.Address) ? StackError.None : StackError.AddressNotAvailable;
     }
 
     /// <summary>Has the tap actors open their wires.</summary>

@@ -27,6 +27,7 @@ internal static class TapwireCommandLine
             InterfaceCommands.Create(),
             AddressCommands.Create(),
             RouteCommands.Create(),
+            NeighborCommands.Create(),
             CableCommand.Create(),
             DoctorCommand.Create(),
             CompletionCommand.Create(),

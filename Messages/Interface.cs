@@ -54,6 +54,13 @@ public sealed record AddRoute(GatewayRoute Route, string Interface);
 /// <inheritdoc cref="AddRoute"/>
 public sealed record RemoveRoute(IpPrefix Destination, string Interface);
 
+/// <summary>DriverActor → StackActor: name a neighbour, or forget it. Answered by <see cref="AddressAnswer"/>: AddressNotAvailable means that there is no such neighbour.</summary>
+/// <param name="Hardware">Null: forget it.</param>
+public sealed record ChangeNeighbor(string Interface, IpAddress Address, MacAddress? Hardware);
+
+/// <summary>DriverActor → StackActor: forget all neighbours of an interface that are not permanent. Answered by <see cref="AddressAnswer"/>.</summary>
+public sealed record FlushNeighbors(string Interface);
+
 /// <summary>StackActor → who asked for an address or a route to be added or removed: it is done, or the reason why not.</summary>
 public sealed record AddressAnswer(StackError Error);
 

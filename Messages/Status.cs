@@ -39,4 +39,7 @@ public sealed record StackStatus(IReadOnlyList<StackInterfaceStatus> Interfaces,
 }
 
 /// <summary>The stack's state of an interface; its <see cref="WireStatus"/> comes from the tap actor.</summary>
-public sealed record StackInterfaceStatus(string Name, IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<RouteStatus> Routes);
+public sealed record StackInterfaceStatus(string Name, IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<RouteStatus> Routes)
+{
+    public IReadOnlyList<NeighborStatus> Neighbors { get; init; } = [];
+}

@@ -27,6 +27,8 @@ internal static class InterfaceCalls
         AddInterfaceRequest add => new InterfaceComes(SettingsOf(add.Interface)),
         RemoveInterfaceRequest remove => new InterfaceGoes(remove.Name),
         AddRouteRequest add => new RouteComes(RouteOf(add.Route), NameOf(add.Interface)),
+        NeighborRequest { Address: null } flush => new NeighborsGo(flush.Interface),
+        NeighborRequest change => new NeighborChanges(change.Address.Value, change.Hardware, NameOf(change.Interface)),
         RemoveRouteRequest remove => new RouteGoes(remove.Destination, NameOf(remove.Interface)),
         _ => throw new ArgumentException($"{request.Type} changes no interface.", nameof(request)),
     };

@@ -6,6 +6,8 @@ namespace Tapwire.Actors.Link;
 /// <summary>Adds up the status of a driver's shards.</summary>
 internal static class StatusTotals
 {
+    private static readonly string[] BestFirst = ["PERMANENT", "REACHABLE", "DELAY", "PROBE", "STALE", "INCOMPLETE", "FAILED"];
+
     /// <summary>Sums counters and connections. Addresses and the buffer pool are common to all shards.</summary>
     public static StackStatus Of(IReadOnlyList<StackStatus> shards)
     {
@@ -16,11 +18,19 @@ internal static class StatusTotals
             counters[name] = counters.GetValueOrDefault(name) + value;
         return shards[0] with
         {
+            Interfaces = [.. shards[0].Interfaces.Select(each => each with { Neighbors = NeighborsOf(each.Name, shards) })],
             Connections = [.. shards.SelectMany(static shard => shard.Connections).Take(StackStatuses.MaxConnections)],
             ConnectionCount = shards.Sum(static shard => shard.ConnectionCount),
             Counters = counters,
         };
     }
+
+    /// <summary>Each shard asks for its neighbours itself. The best that one of them knows counts.</summary>
+    private static NeighborStatus[] NeighborsOf(string name, IReadOnlyList<StackStatus> shards) =>
+    [
+        .. shards.SelectMany(shard => shard.Interfaces.Where(each => each.Name == name).SelectMany(static each => each.Neighbors))
+            .GroupBy(static each => each.Address).Select(static same => same.MinBy(static each => Array.IndexOf(BestFirst, each.State))!).OrderBy(static each => each.Address).Take(StackStatuses.MaxNeighbors),
+    ];
 
     /// <summary>Sums the queues of one interface, which is up while all of them are.</summary>
     public static WireStatus Of(IReadOnlyList<TapStatus> queues) => queues[0].Wire with

@@ -18,14 +18,35 @@ internal static class AddressCommands
 
     private static readonly Flag<string?> Interface = OperatorCommand.Interface("The interface that gets it; the one with an address of the same network, or else the first, when not given.");
 
-    public static Command Create() => new ExampledCommand("address", "Changes the addresses of a running driver.",
+    private static readonly Flag<string?> Flushed = new Func<Flag<string?>>(static () =>
+    {
+        var of = OperatorCommand.Interface("The interface.");
+        of.Required = true;
+        return of;
+    })();
+
+    public static Command Create()
+    {
+        var address = Make();
+        address.Aliases.Add("addr");
+        return address;
+    }
+
+    private static ExampledCommand Make() => new("address", "Shows and changes the addresses of a running driver.",
+        "tapwire address list",
         "tapwire address add 10.99.0.3/24",
         "tapwire address remove 10.99.0.3")
     {
+        DriverLists.List("Shows the addresses of a running driver.", "addresses", static (address, name) => $"inet{(address.GetString()!.Contains(':') ? "6" : "")} {address} dev {name}",
+            "tapwire address list", "tapwire address list dev tw0 --json"),
         new ExampledCommand("add", "Gives a running driver one more address.", "tapwire address add 10.99.0.3/24", "tapwire address add 10.98.0.3/24 --interface tw1") { Added, Interface }
             .Doing(static (parsed, client, cancel) => AddAsync(client, parsed.GetValue(Added), parsed.Read(Interface) ?? "", cancel)),
-        new ExampledCommand("remove", "Takes an address from a running driver; connections from and to it are reset.", "tapwire address remove 10.99.0.3") { Removed }
+        NeighborCommands.Removal(
+            new ExampledCommand("remove", "Takes an address from a running driver; connections from and to it are reset.", "tapwire address remove 10.99.0.3") { Removed })
             .Doing(static (parsed, client, cancel) => RemoveAsync(client, parsed.GetValue(Removed), cancel)),
+        new ExampledCommand("flush", "Takes all addresses of an interface from a running driver.", "tapwire address flush dev tw1") { Flushed }
+            .Doing(static (parsed, client, cancel) => DriverLists.FlushAsync(client, "addresses", parsed.Read(Flushed), static _ => true, static address => $"{address}",
+                (_, address) => client.RemoveAddressAsync(IpPrefix.Parse(address.GetString()!).Address.ToSystem(), cancel), SocketError.AddressNotAvailable, cancel)),
     };
 
     private static Task AddAsync(TapwireClient client, IpPrefix added, string owner, CancellationToken cancel) => client.AddAddressAsync(added.Address.ToSystem(), added.Length, owner, cancel);

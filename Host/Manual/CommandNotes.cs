@@ -181,7 +181,7 @@ internal sealed record CommandNotes
                 ("What there is:", "tapwire interface list"),
                 ("And without it again:", "tapwire interface remove tw1"),
             ],
-            Related = ["tapwire", "up", "address", "route", "status"],
+            Related = ["tapwire", "up", "address", "route", "neighbor", "status"],
         },
         ["address"] = new()
         {
@@ -193,7 +193,24 @@ internal sealed record CommandNotes
                 ("On a named interface:", "tapwire address add 10.98.0.3/24 --interface tw1"),
                 ("And without it again:", "tapwire address remove 10.99.0.3"),
             ],
-            Related = ["tapwire", "interface", "route", "status"],
+            Related = ["tapwire", "interface", "route", "neighbor", "status"],
+        },
+        ["neighbor"] = new()
+        {
+            Paragraphs =
+            [
+                "'neigh' and 'neighbour' are the same command, and 'lladdr MAC' is the same as '--lladdr MAC', 'dev NAME' as '--interface NAME'. States are those of RFC 4861, for ARP too; PERMANENT is what 'add' has named. "
+                    + "The list is for whoever the driver's link admits.",
+                Operator,
+            ],
+            Files = [Link],
+            Examples =
+            [
+                ("Who is there:", "tapwire neighbor list"),
+                ("A station that answers no ARP:", "tapwire neighbor add 10.99.0.7 lladdr 02:00:5e:10:00:07"),
+                ("After a station has moved:", "tapwire neighbor flush dev tw0"),
+            ],
+            Related = ["tapwire", "interface", "address", "route", "status"],
         },
         ["route"] = new()
         {
@@ -210,7 +227,7 @@ internal sealed record CommandNotes
                 ("And without it again:", "tapwire route remove 10.20.0.0/16"),
                 ("To everywhere:", "tapwire route add default via 10.98.0.1 --interface tw1"),
             ],
-            Related = ["tapwire", "interface", "address", "status"],
+            Related = ["tapwire", "interface", "address", "neighbor", "status"],
         },
         ["doctor"] = new()
         {

@@ -3,7 +3,9 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Tapwire.Links.Protocol;
 using Tapwire.Posix;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
+using PhysicalAddress = System.Net.NetworkInformation.PhysicalAddress;
 
 namespace Tapwire.Links.Client;
 
@@ -204,6 +206,27 @@ public sealed class TapwireClient : IDisposable
     /// says it in a sentence.</exception>
     public Task RemoveRouteAsync(IPAddress destination, int prefixLength, string? interfaceName = null, CancellationToken cancellationToken = default) =>
         _control.AskAsync(new RemoveRouteRequest(_control.NextId(), new IpPrefix(IpAddress.FromSystem(destination), prefixLength), interfaceName ?? ""), cancellationToken);
+
+    /// <summary>Names the Ethernet address of a station on an interface's network: it is used from then on, whatever anybody says. For the driver's own user and root.</summary>
+    /// <param name="interfaceName">Null: the interface with an address of the same network.</param>
+    /// <exception cref="SocketException">EPERM: this user may not; ENODEV: no such interface; EINVAL: no station can have one of the addresses; EOPNOTSUPP: the wire has no stations;
+    /// ENOBUFS: too many of them. The message says it in a sentence.</exception>
+    public Task SetNeighborAsync(IPAddress address, PhysicalAddress hardwareAddress, string? interfaceName = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(hardwareAddress);
+        return _control.AskAsync(new NeighborRequest(_control.NextId(), IpAddress.FromSystem(address), MacAddress.FromBytes(hardwareAddress.GetAddressBytes()), interfaceName ?? ""), cancellationToken);
+    }
+
+    /// <summary>Forgets a station. For the driver's own user and root.</summary>
+    /// <inheritdoc cref="SetNeighborAsync"/>
+    /// <exception cref="SocketException">EPERM: this user may not; ENODEV: no such interface; EADDRNOTAVAIL: it is not known. The message says it in a sentence.</exception>
+    public Task RemoveNeighborAsync(IPAddress address, string? interfaceName = null, CancellationToken cancellationToken = default) =>
+        _control.AskAsync(new NeighborRequest(_control.NextId(), IpAddress.FromSystem(address), null, interfaceName ?? ""), cancellationToken);
+
+    /// <summary>Forgets all stations on an interface's network that were not named by <see cref="SetNeighborAsync"/>. For the driver's own user and root.</summary>
+    /// <exception cref="SocketException">EPERM: this user may not; ENODEV: no such interface. The message says it in a sentence.</exception>
+    public Task FlushNeighborsAsync(string interfaceName, CancellationToken cancellationToken = default) =>
+        _control.AskAsync(new NeighborRequest(_control.NextId(), null, null, interfaceName), cancellationToken);
 
     /// <summary>Has the driver serve another network namespace: everything that it sends by a TUN device goes by the driver's sockets, until this client is disposed.</summary>
     /// <param name="device">The attached device, with IFF_VNET_HDR and IFF_NO_PI; stays the caller's.</param>

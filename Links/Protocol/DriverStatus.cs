@@ -25,9 +25,17 @@ public sealed record DriverStatus(TimeSpan Uptime, IReadOnlyList<InterfaceStatus
 /// <param name="Routes">Longest prefix first, those to the addresses' own prefixes included.</param>
 public sealed record InterfaceStatus(string Name, WireStatus Wire, IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<RouteStatus> Routes)
 {
+    /// <summary>Stations on the network, in address order; no more than 512 are listed.</summary>
+    public IReadOnlyList<NeighborStatus> Neighbors { get; init; } = [];
+
     /// <summary>Null: it has no DHCP client.</summary>
     public LeaseStatus? Lease { get; init; }
 }
+
+/// <summary>A station on an interface's network.</summary>
+/// <param name="HardwareAddress">Null: it is not known.</param>
+/// <param name="State">As iproute2 names it, in upper case: REACHABLE, STALE, DELAY, PROBE, INCOMPLETE, FAILED, PERMANENT.</param>
+public sealed record NeighborStatus(IpAddress Address, string? HardwareAddress, string State);
 
 /// <summary>An interface's DHCP client. Counters are totals since its start.</summary>
 /// <param name="State">As RFC 2131, Figure 5, names it, in lower case; "probing" while neighbours are asked for the address, "starting", "failed".</param>

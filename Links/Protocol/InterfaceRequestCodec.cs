@@ -16,6 +16,9 @@ internal static class InterfaceRequestCodec
     private const int InterfaceHead = 40;
     private const int HardwareAddressAt = 24;
 
+    // Of ChangeNeighbor.
+    private const int NeighborHardwareAt = 52;
+
     /// <summary>Bytes of the frame before its variable part; 0 for requests that are not of these.</summary>
     public static int HeadOf(LinkMessageType type) => type switch
     {
@@ -24,6 +27,7 @@ internal static class InterfaceRequestCodec
         LinkMessageType.AddInterfaceAddress => 56,
         LinkMessageType.AddRoute => 80,
         LinkMessageType.RemoveRoute => 56,
+        LinkMessageType.ChangeNeighbor => 60,
         _ => 0,
     };
 
@@ -52,6 +56,8 @@ internal static class InterfaceRequestCodec
         var name = ReadName(type, frame);
         if (type == LinkMessageType.RemoveInterface)
             return new RemoveInterfaceRequest(id, name);
+        if (type == LinkMessageType.ChangeNeighbor)
+            return ReadNeighbor(id, frame, name);
         if (!TryReadPrefix(frame[16..], out var prefix))
             return null;
         if (type == LinkMessageType.AddInterfaceAddress)
@@ -78,6 +84,11 @@ internal static class InterfaceRequestCodec
             case RemoveRouteRequest remove:
                 WritePrefix(remove.Destination, frame[16..]);
                 break;
+            case NeighborRequest neighbor:
+                if (neighbor.Address is { } host)
+                    Sockaddr.From(new(host, 0)).WriteTo(frame[16..]);
+                neighbor.Hardware?.CopyTo(frame[NeighborHardwareAt..]);
+                break;
         }
 
         WriteUInt32LittleEndian(frame[NameLengthAt(request.Type)..], (uint)Encoding.UTF8.GetBytes(NameOf(request), frame[HeadOf(request.Type)..]));
@@ -89,6 +100,7 @@ internal static class InterfaceRequestCodec
         AddInterfaceAddressRequest add => add.Interface,
         AddRouteRequest add => add.Interface,
         RemoveRouteRequest remove => remove.Interface,
+        NeighborRequest neighbor => neighbor.Interface,
         _ => "",
     };
 
@@ -106,6 +118,14 @@ internal static class InterfaceRequestCodec
         if (length != frame.Length - head)
             throw new LinkProtocolException($"A {type} of {frame.Length} bytes with a name of {length}.");
         return Encoding.UTF8.GetString(frame[head..]);
+    }
+
+    private static NeighborRequest? ReadNeighbor(uint id, ReadOnlySpan<byte> frame, string name)
+    {
+        if (!Sockaddr.TryRead(frame[16..], out var address))
+            return null;
+        var hardware = MacAddress.FromBytes(frame[NeighborHardwareAt..]);
+        return new NeighborRequest(id, address.Family == SocketFamily.Unspecified ? null : address.Endpoint.Address, hardware.Value == 0 ? null : hardware, name);
     }
 
     private static AddInterfaceRequest? ReadInterface(uint id, ReadOnlySpan<byte> frame)

@@ -33,6 +33,12 @@ public sealed record AddRouteRequest(uint Id, LinkRoute Route, string Interface)
 /// <param name="Interface">Empty: the only one with such a route.</param>
 public sealed record RemoveRouteRequest(uint Id, IpPrefix Destination, string Interface) : InterfaceRequest(LinkMessageType.RemoveRoute, Id);
 
+/// <summary>Names a neighbour's hardware address, or forgets neighbours.</summary>
+/// <param name="Address">Null: all that are not permanent, of an interface that has to be named.</param>
+/// <param name="Hardware">Null: the neighbour is forgotten.</param>
+/// <param name="Interface">Empty: the one with an address of the same network.</param>
+public sealed record NeighborRequest(uint Id, IpAddress? Address, MacAddress? Hardware, string Interface) : InterfaceRequest(LinkMessageType.ChangeNeighbor, Id);
+
 /// <summary>A route through a gateway. Of prefix length 0, the default route.</summary>
 public readonly record struct LinkRoute(IpPrefix Destination, IpAddress Gateway);
 

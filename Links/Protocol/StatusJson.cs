@@ -133,6 +133,17 @@ public static class StatusJson
             json.WriteString("name", each.Name);
             WriteWire(json, each.Wire);
             WriteAddresses(json, each.Addresses);
+            json.WriteStartArray("neighbors");
+            foreach (var (address, hardware, state) in each.Neighbors)
+            {
+                json.WriteStartObject();
+                json.WriteString("address", address.ToString());
+                json.WriteString("hardwareAddress", hardware);
+                json.WriteString("state", state);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
             json.WriteStartArray("routes");
             foreach (var (destination, gateway) in each.Routes)
             {

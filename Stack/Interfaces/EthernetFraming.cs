@@ -80,6 +80,13 @@ internal sealed class EthernetFraming : Framing, INeighborOutput
         }
     }
 
+    public override IReadOnlyList<NeighborInfo> NeighborsAt(Instant now) => _neighbors.SnapshotAt(now);
+
+    public override StackError SetNeighbor(IpAddress address, MacAddress hardware, Instant now) =>
+        _neighbors.TrySetPermanent(address, hardware, now) ? StackError.None : StackError.NoBufferSpace;
+
+    public override bool ForgetNeighbor(IpAddress address) => _neighbors.Forget(address);
+
     public override MacAddress? FindNeighbor(IpAddress address) => _neighbors.Find(address);
 
     public override void ConfirmReachable(IpAddress nextHop, Instant now) => _neighbors.ConfirmReachable(nextHop, now);

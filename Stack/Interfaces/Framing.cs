@@ -37,6 +37,16 @@ internal abstract class Framing
     /// <param name="destination">The role of the destination address; never one of the stack's own.</param>
     public abstract void Send(PacketBuffer packet, IpAddress nextHop, AddressKind destination, Instant now);
 
+    /// <summary>What the medium knows of its neighbours, in address order.</summary>
+    public virtual IReadOnlyList<NeighborInfo> NeighborsAt(Instant now) => [];
+
+    /// <summary>Makes a neighbour permanent.</summary>
+    /// <returns>None; NotSupported: the medium has no neighbours; NoBufferSpace: there are too many.</returns>
+    public virtual StackError SetNeighbor(IpAddress address, MacAddress hardware, Instant now) => StackError.NotSupported;
+
+    /// <returns>False: there is no such neighbour.</returns>
+    public virtual bool ForgetNeighbor(IpAddress address) => false;
+
     /// <summary>The hardware address of a neighbour; null if it is not known, or the medium has none.</summary>
     public virtual MacAddress? FindNeighbor(IpAddress address) => null;
 

@@ -38,6 +38,24 @@ public sealed class NetworkInterface
     /// <summary>A snapshot of the neighbour table, in address order.</summary>
     public IReadOnlyList<NeighborInfo> Neighbors => Framing.Neighbors;
 
+    /// <summary>The same, where what is no longer confirmed is stale.</summary>
+    public IReadOnlyList<NeighborInfo> NeighborsAt(Instant now) => Framing.NeighborsAt(now);
+
+    /// <summary>Names a neighbour's hardware address, which is used from then on whatever anybody says.</summary>
+    /// <returns>None; InvalidArgument: the address is no neighbour's, or the hardware address is a group's; NotSupported: the medium has no neighbours; NoBufferSpace: half of the table
+    /// is such entries.</returns>
+    public StackError SetNeighbor(IpAddress address, MacAddress hardware, Instant now) =>
+        address.IsUnspecified || address.IsLoopback || Own.KindOf(address) != AddressKind.Other || hardware.IsGroup || hardware.Value == 0
+            ? StackError.InvalidArgument
+            : Framing.SetNeighbor(address, hardware, now);
+
+    /// <summary>Forgets a neighbour, a permanent one too.</summary>
+    /// <returns>False: there is none.</returns>
+    public bool ForgetNeighbor(IpAddress address) => Framing.ForgetNeighbor(address);
+
+    /// <summary>Forgets all neighbours but the permanent ones.</summary>
+    public void FlushNeighbors() => Framing.ForgetNeighbors();
+
     /// <summary>True when frames wait to be taken.</summary>
     public bool HasFrames => !Egress.IsEmpty;
 

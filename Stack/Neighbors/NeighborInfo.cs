@@ -23,6 +23,9 @@ public enum NeighborState
 
     /// <summary>Does not answer.</summary>
     Failed,
+
+    /// <summary>Named by the stack's owner: never asked, moved or forgotten.</summary>
+    Permanent,
 }
 
 /// <summary>A snapshot of one entry of the neighbour table.</summary>

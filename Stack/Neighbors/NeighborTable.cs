@@ -12,7 +12,7 @@ namespace Tapwire.Stack.Neighbors;
 /// claim does not move an entry that is in use or confirmed; the known holder is asked by unicast instead, in quick succession. If it answers, the entry stays; if it
 /// is silent, the request is broadcast at once and the first answer counts, so that a fail-over to another station takes a fifth of a second. An entry that has not been confirmed recently moves at once.
 /// </remarks>
-internal sealed class NeighborTable(
+internal sealed partial class NeighborTable(
     NeighborOptions options, INeighborOutput output, TimerWheel timers, KeyedRandom random, StackCounters counters)
 {
     /// <summary>Time between two requests to the holder of a contested address. Such a burst begins once per <see cref="NeighborOptions.RetransmitTime"/> at most.</summary>
@@ -29,8 +29,6 @@ internal sealed class NeighborTable(
     private TokenBucket _tellsMoved = new(perSecond: 10, burst: 20);
     private int _queuedBytes;
     private Neighbor? _last;
-    private Neighbor? _newest;
-    private Neighbor? _oldest;
 
     /// <summary>Sends a packet to a neighbour, at once or after resolution, and takes it over.</summary>
     public void Send(PacketBuffer packet, IpAddress address, Instant now)
@@ -45,7 +43,7 @@ internal sealed class NeighborTable(
         }
 
         neighbor.Used = now;
-        if (neighbor.State == NeighborState.Reachable && now < neighbor.ReachableUntil)
+        if (neighbor.State == NeighborState.Permanent || (neighbor.State == NeighborState.Reachable && now < neighbor.ReachableUntil))
         {
             output.Transmit(packet, neighbor.HardwareAddress);
             return;
@@ -63,7 +61,7 @@ internal sealed class NeighborTable(
         var neighbor = _last;
         if ((neighbor is null || neighbor.Address != address) && !_entries.TryGetValue(address, out neighbor))
             return;
-        if (neighbor.IsKnown && (neighbor.State != NeighborState.Reachable || neighbor.ReachableUntil - now < options.ReachableTime / 4))
+        if (neighbor.IsKnown && neighbor.State != NeighborState.Permanent && (neighbor.State != NeighborState.Reachable || neighbor.ReachableUntil - now < options.ReachableTime / 4))
             SetReachable(neighbor, now);
     }
 
@@ -86,7 +84,7 @@ internal sealed class NeighborTable(
     /// <summary>A packet that was no answer to us has shown a neighbour's address. Updates an existing entry.</summary>
     public void Heard(IpAddress address, MacAddress hardware, Instant now)
     {
-        if (!_entries.TryGetValue(address, out var neighbor))
+        if (!_entries.TryGetValue(address, out var neighbor) || neighbor.State == NeighborState.Permanent)
             return;
         if (!neighbor.IsKnown)
         {
@@ -140,19 +138,6 @@ internal sealed class NeighborTable(
         _moved.Clear();
         return true;
     }
-
-    /// <summary>Forgets all neighbours and drops the packets that wait for them.</summary>
-    public void Clear()
-    {
-        _moved.Clear();
-        while (_oldest is { } neighbor)
-            Remove(neighbor);
-        while (TryTakeUndeliverable(out var packet))
-            packet.Release();
-    }
-
-    public IReadOnlyList<NeighborInfo> Snapshot() =>
-        [.. _entries.Values.OrderBy(n => n.Address).Select(n => new NeighborInfo(n.Address, n.HardwareAddress, n.State, n.Waiting.Count))];
 
     internal void Fire(Neighbor neighbor, Instant now)
     {
@@ -234,7 +219,7 @@ internal sealed class NeighborTable(
         while (waiting.TryDequeue(out var packet))
         {
             _queuedBytes -= packet.TotalLength;
-            if (neighbor.State == NeighborState.Reachable)
+            if (neighbor.State is NeighborState.Reachable or NeighborState.Permanent)
                 output.Transmit(packet, neighbor.HardwareAddress);
             else
                 SendUnconfirmed(packet, neighbor, now);
@@ -327,67 +312,5 @@ internal sealed class NeighborTable(
             _undeliverable.Enqueue(packet);
         SetIdle(neighbor, NeighborState.Failed, now);
         output.Unreachable(neighbor.Address);
-    }
-
-    /// <summary>Adds an entry as the least recently used one.</summary>
-    private Neighbor Add(IpAddress address)
-    {
-        if (_entries.Count >= options.Entries && _oldest is { } victim)
-        {
-            counters.NeighborTableOverflow++;
-            Remove(victim);
-        }
-
-        var neighbor = new Neighbor(this, address) { State = NeighborState.Failed };
-        _entries.Add(address, neighbor);
-        neighbor.Newer = _oldest;
-        if (_oldest is null)
-            _newest = neighbor;
-        else
-            _oldest.Older = neighbor;
-        _oldest = neighbor;
-        return neighbor;
-    }
-
-    private void Remove(Neighbor neighbor)
-    {
-        while (!neighbor.Waiting.IsEmpty)
-        {
-            counters.NeighborQueueDropped++;
-            DropOldest(neighbor);
-        }
-
-        timers.Cancel(neighbor);
-        Unlink(neighbor);
-        _entries.Remove(neighbor.Address);
-        if (_last == neighbor)
-            _last = null;
-    }
-
-    private void MoveToNewest(Neighbor neighbor)
-    {
-        if (_newest == neighbor)
-            return;
-        Unlink(neighbor);
-        neighbor.Older = _newest;
-        if (_newest is null)
-            _oldest = neighbor;
-        else
-            _newest.Newer = neighbor;
-        _newest = neighbor;
-    }
-
-    private void Unlink(Neighbor neighbor)
-    {
-        if (neighbor.Newer is null)
-            _newest = neighbor.Older;
-        else
-            neighbor.Newer.Older = neighbor.Older;
-        if (neighbor.Older is null)
-            _oldest = neighbor.Newer;
-        else
-            neighbor.Older.Newer = neighbor.Newer;
-        neighbor.Newer = null;
-        neighbor.Older = null;
     }
 }

@@ -120,6 +120,9 @@ public sealed class UdpSocket : StackSocket
     /// <inheritdoc cref="UdpSocketOptions.MtuDiscovery"/>
     public MtuDiscovery MtuDiscovery { get; set; }
 
+    /// <summary>What its datagrams are.</summary>
+    public DatagramKind Kind => _udp.Kind;
+
     internal PortSharing Sharing { get; }
 
     /// <summary>The label of its IPv6 packets (RFC 6437, 3): the same for all of them, as there is one flow to each peer.</summary>

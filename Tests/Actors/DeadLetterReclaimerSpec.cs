@@ -54,6 +54,8 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         (new RemoveAddress(Local.Address), new AddressAnswer(StackError.ConnectionAborted)),
         (new AddRoute(default, "lab"), new AddressAnswer(StackError.ConnectionAborted)),
         (new RemoveRoute(default, "lab"), new AddressAnswer(StackError.ConnectionAborted)),
+        (new ChangeNeighbor("lab", Local.Address, null), new AddressAnswer(StackError.ConnectionAborted)),
+        (new FlushNeighbors("lab"), new AddressAnswer(StackError.ConnectionAborted)),
         (new AttachInterface(new InterfaceOptions { Name = "lab" }, [], [], ActorRefs.Nobody), new InterfaceRefused("lab", "The stack has stopped.")),
         (new DetachInterface("lab"), new InterfaceDetached("lab")),
         (new LimitMtu("lab", 1400), new AddressAnswer(StackError.ConnectionAborted)),

@@ -64,6 +64,12 @@ public sealed class InterfaceCommandSpecs() : DriverSetup("")
         { "destination", new AddRouteRequest(7, new(IpPrefix.Parse("10.20.0.1/16"), Support.Peer.Address), ""), 22, "10.20.0.1 is a host's address; the network is 10.20.0.0/16." },
         { "no route", new RemoveRouteRequest(7, Far, ""), 101, "There is no route to 10.20.0.0/16 through a gateway." },
         { "no route by it", new RemoveRouteRequest(7, Far, "tw0"), 101, "There is no route to 10.20.0.0/16 through a gateway by the interface tw0." },
+        { "own neighbor", new NeighborRequest(7, Address, new MacAddress(0x02_00_00_00_00_07), ""), 22, "10.99.0.2 is no neighbour's address: it is the driver's own, or that of a group or of nobody." },
+        { "group as neighbor", new NeighborRequest(7, IpAddress.Parse("ff02::1"), new MacAddress(0x02_00_00_00_00_07), ""), 22, "ff02::1 is no neighbour's address: it is the driver's own, or that of a group or of nobody." },
+        { "neighbor with a group's hardware", new NeighborRequest(7, Support.Peer.Address, new MacAddress(0x01_00_00_00_00_07), ""), 22, "The neighbour 10.99.0.1 cannot be set: Invalid argument." },
+        { "no neighbor", new NeighborRequest(7, IpAddress.Parse("10.99.0.77"), null, ""), 99, "The interface tw0 has no neighbour 10.99.0.77." },
+        { "neighbor by nowhere", new NeighborRequest(7, Support.Peer.Address, null, "b"), LinkErrno.NoInterface, "There is no interface b; there is tw0." },
+        { "neighbors of nowhere", new NeighborRequest(7, null, null, "b"), LinkErrno.NoInterface, "There is no interface b; there is tw0." },
         { "route of an address", new RemoveRouteRequest(7, IpPrefix.Parse("10.99.0.0/24"), ""), 101, "There is no route to 10.99.0.0/24 through a gateway." },
     };
 
@@ -163,7 +169,7 @@ public sealed class InterfaceCommandSpecs() : DriverSetup("")
     public void Devices_and_routes_are_for_the_drivers_own_user_and_root_only()
     {
         using var muted = EventFilter.Warning(start: "Refused a ").Mute();
-        LinkRequest[] requests = [Adding(B), new AddRouteRequest(7, new(Far, Support.Peer.Address), ""), new RemoveRouteRequest(7, Far, ""), new RemoveInterfaceRequest(7, "b")];
+        LinkRequest[] requests = [new NeighborRequest(7, Support.Peer.Address, new MacAddress(0x02_00_00_00_00_07), ""), Adding(B), new AddRouteRequest(7, new(Far, Support.Peer.Address), ""), new RemoveRouteRequest(7, Far, ""), new RemoveInterfaceRequest(7, "b")];
         PeerCredentials[] others = [new(1, Stranger, Stranger), new PeerCredentials(1, 0, 0) { IsPassedOn = true }, new PeerCredentials(1, Libc.geteuid(), 0) { IsPassedOn = true }];
         foreach (var request in requests)
         {

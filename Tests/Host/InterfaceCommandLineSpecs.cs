@@ -21,6 +21,12 @@ public sealed class InterfaceCommandLineSpecs : IDisposable
         { "route add 10.20.0.0/16 via 10.98.0.9", new AddRouteRequest(1, Route("10.20.0.0/16", "10.98.0.9"), "") },
         { "route add default via 10.98.0.9 dev tw1", new AddRouteRequest(1, Route("0.0.0.0/0", "10.98.0.9"), "tw1") },
         { "route add --interface tw1 --via 10.98.0.9 10.20.0.0/16", new AddRouteRequest(1, Route("10.20.0.0/16", "10.98.0.9"), "tw1") },
+        { "addr add 10.98.0.3/24 dev tw1", new AddInterfaceAddressRequest(1, IpPrefix.Parse("10.98.0.3/24"), "tw1") },
+        { "route del 10.20.0.0/16", new RemoveRouteRequest(1, IpPrefix.Parse("10.20.0.0/16"), "") },
+        { "neighbor add 10.98.0.7 lladdr 02:00:5e:10:00:07 dev tw1", new NeighborRequest(1, IpAddress.Parse("10.98.0.7"), MacAddress.Parse("02:00:5e:10:00:07"), "tw1") },
+        { "neigh add fd00::7 --lladdr 02:00:5e:10:00:07", new NeighborRequest(1, IpAddress.Parse("fd00::7"), MacAddress.Parse("02:00:5e:10:00:07"), "") },
+        { "neighbour delete 10.98.0.7", new NeighborRequest(1, IpAddress.Parse("10.98.0.7"), null, "") },
+        { "neigh flush dev tw1", new NeighborRequest(1, null, null, "tw1") },
         { "route remove 10.20.0.0/16", new RemoveRouteRequest(1, IpPrefix.Parse("10.20.0.0/16"), "") },
         { "route remove default dev tw1", new RemoveRouteRequest(1, IpPrefix.Parse("0.0.0.0/0"), "tw1") },
     };

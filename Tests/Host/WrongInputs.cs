@@ -29,12 +29,12 @@ public sealed partial class WrongInputs : IDisposable
     /// </summary>
     public static TheoryData<string, int, string> CommandLines { get; } = new()
     {
-        { "foo", 2, "'foo' is no command|there are demo, up, run, ping, resolve, status, interface, address, route, cable" },
+        { "foo", 2, "'foo' is no command|there are demo, up, run, ping, resolve, status, interface, address, route, neighbor, cable" },
         { "interface", 2, "A command is missing after 'tapwire interface'; there are list, add, remove" },
         { "interface nope", 2, "'nope' is no command of 'tapwire interface'; there are list, add, remove" },
-        { "route del 10.0.0.0/8", 2, "'del' is no command of 'tapwire route'; there are add, remove" },
+        { "route replace 10.0.0.0/8", 2, "'replace' is no command of 'tapwire route'; there are list, add, remove, flush" },
         { "route ad", 2, "did you mean 'add'?" },
-        { "interface --json", 2, "'--json' is no option of 'tapwire interface'|'tapwire status', 'tapwire interface list' and 'tapwire doctor' have it" },
+        { "interface --json", 2, "'--json' is no option of 'tapwire interface'|'tapwire status', 'tapwire interface list', 'tapwire address list' and others have it" },
         { "interface add", 2, "--wire is missing; it must be tap:NAME or tun:NAME" },
         { "interface add --wire tap:b", 2, "The interface b has no address|--wire tap:b --address" },
         { "interface add --wire tap:b --wire tap:c --address 10.0.0.1/24", 2, "--wire is given 2 times|give it once" },
@@ -85,7 +85,11 @@ public sealed partial class WrongInputs : IDisposable
         { "up --adr=1", 2, "'--adr' is no option" },
         { "up --loss 1", 2, "'tapwire demo' and 'tapwire cable' have it" },
         { "status --watc", 2, "did you mean '--watch'?" },
-        { "up --json", 2, "'tapwire status', 'tapwire interface list' and 'tapwire doctor' have it" },
+        { "neigh add 10.99.0.7", 2, "--lladdr is missing; it must be a unicast address" },
+        { "neigh add x lladdr 02:00:5e:10:00:07", 2, "IP is \"x\"; it must be an address, as in 10.99.0.1" },
+        { "neigh add 10.99.0.7 lladdr 01:00:5e:10:00:07", 2, "lladdr is \"01:00:5e:10:00:07\"|is the address of a group" },
+        { "address flush", 2, "--interface is missing; it must be the name of an interface" },
+        { "up --json", 2, "'tapwire status', 'tapwire interface list', 'tapwire address list' and others have it" },
         { "up --route 10.0.0.0/8", 2, "'tapwire run' has it" },
         { "status --size 5", 2, "'tapwire demo' and 'tapwire ping' have it" },
         { "ping 10.0.0.1 --jitter 1ms", 2, "'--jitter' is no option of 'tapwire ping'" },

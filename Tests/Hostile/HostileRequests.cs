@@ -70,8 +70,9 @@ internal sealed class HostileRequests(Random random, List<ulong> handles)
         return frame;
     }
 
-    private InterfaceRequest Change(uint id) => random.Next(3) switch
+    private InterfaceRequest Change(uint id) => random.Next(4) switch
     {
+        2 => new NeighborRequest(id, random.Next(4) == 0 ? null : Address().Endpoint.Address, random.Next(2) == 0 ? null : new MacAddress((ulong)random.NextInt64()), Name()),
         0 => new AddRouteRequest(id, new LinkRoute(Prefix(), Address().Endpoint.Address), Name()),
         1 => new RemoveRouteRequest(id, Prefix(), Name()),
         _ => new AddInterfaceRequest(id, new NewInterface(random.Next(2) == 0 ? "tap:b" : Name(), Several(Prefix, 8))

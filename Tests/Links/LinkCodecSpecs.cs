@@ -55,6 +55,11 @@ public sealed class LinkCodecSpecs
         { new ListInterfacesRequest(25, 14), "18000000 1900 0000 19000000 00000000 0E000000 00000000" },
         { new ResolveRequest(29, SocketFamily.V6, false, "www.example.org", 24), "27000000 1D00 0000 1D000000 00000000 0A00 0000 0F00 1800  7777772E6578616D706C652E6F7267" },
         { new ResolveRequest(29, SocketFamily.Unspecified, true, "10.99.0.1"), "21000000 1D00 0000 1D000000 00000000 0000 0100 0900 0000 31302E39392E302E31" },
+        {
+            new NeighborRequest(31, IpAddress.Parse("10.99.0.1"), new MacAddress(0x02_00_5E_10_00_01), "tw1"),
+            $"3F000000 1F00 0000 1F000000 00000000 {NoPort} 00000000 03000000 02005E100001 0000 747731"
+        },
+        { new NeighborRequest(31, null, null, "tw1"), $"3F000000 1F00 0000 1F000000 00000000 {new string('0', 56)} 00000000 03000000 000000000000 0000 747731" },
         { new RemoveRouteRequest(24, IpPrefix.Parse("10.20.0.0/16"), "tw1"), $"3B000000 1800 0000 18000000 00000000 {Network} 10000000 03000000 00000000 747731" },
     };
 

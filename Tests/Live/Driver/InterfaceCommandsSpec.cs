@@ -47,6 +47,19 @@ public sealed class InterfaceCommandsSpec
         await ExchangeAsync(doomed);
         Assert.Equal(listed, Command(driver, "interface", "list"));
 
+        // In iproute2's words.
+        Assert.Contains($"inet {SecondAddress}/24 dev {Second}\n", Command(driver, "addr", "show"), StringComparison.Ordinal);
+        Assert.Equal($"10.98.0.0/24 dev {Second}\n10.20.0.0/16 via 10.98.0.1 dev {Second}\n", Command(driver, "route", "list", "dev", Second));
+        Assert.Matches($"^10.98.0.1 dev {Second} lladdr ([0-9a-f]{{2}}:?){{6}} (REACHABLE|STALE|DELAY|PROBE)\n$", Command(driver, "neigh", "list", "dev", Second));
+        Command(driver, "neigh", "add", "10.98.0.66", "lladdr", "02:00:5e:10:00:66", "dev", Second);
+        Command(driver, "neigh", "flush", "dev", Second);
+        Assert.EndsWith($"10.98.0.66 dev {Second} lladdr 02:00:5e:10:00:66 PERMANENT\n", Command(driver, "neigh", "list"), StringComparison.Ordinal);
+        Command(driver, "neigh", "del", "10.98.0.66");
+        await ExchangeAsync(doomed);
+
+        Command(driver, "route", "flush", "dev", Second);
+        Assert.Equal($"10.98.0.0/24 dev {Second}\n", Command(driver, "route", "list", "dev", Second));
+        Command(driver, "route", "add", "10.20.0.0/16", "via", "10.98.0.1");
         Command(driver, "route", "remove", "10.20.0.0/16");
         Command(driver, "address", "remove", "10.98.0.3");
         Assert.NotEqual(0, driver.Namespace.TryExec("ping", "-c", "1", "-W", "1", "10.98.0.3").ExitCode);

@@ -1,0 +1,107 @@
+using System.CommandLine;
+using System.Text.Json;
+using Tapwire.Links.Client;
+
+namespace Tapwire.Host.Commands;
+
+/// <summary>
+/// <c>list</c> and <c>flush</c> of addresses, routes and neighbours, in the words of iproute2: what the interfaces of a running driver have, from its status.
+/// </summary>
+internal static class DriverLists
+{
+    private static readonly Option<bool> Json = Flags.Switch("--json", "As JSON, on one line.");
+    private static readonly Flag<string?> Of = OperatorCommand.Interface("Of this interface only.");
+
+    /// <param name="property">The array of an interface in the status.</param>
+    /// <param name="line">Formats an entry of it.</param>
+    public static Command List(string description, string property, Func<JsonElement, string, string> line, params string[] examples)
+    {
+        var list = new ExampledCommand("list", description, examples) { Of, Json };
+        list.Aliases.Add("show");
+        return list.Doing(static parsed => (Interface: parsed.Read(Of), AsJson: parsed.GetValue(Json)), async (asked, client, cancel) =>
+        {
+            using var status = JsonDocument.Parse(await client.GetStatusAsync(cancel));
+            var entries = EntriesOf(status.RootElement, property, asked.Interface).ToList();
+            if (asked.AsJson)
+            {
+                Console.WriteLine(JsonOf(entries));
+                return;
+            }
+
+            foreach (var (name, entry) in entries)
+                Console.WriteLine(line(entry, name));
+        });
+    }
+
+    /// <summary>The entries of all interfaces, or of one.</summary>
+    /// <exception cref="CommandFailedException">There is no such interface, or the driver says nothing of such entries.</exception>
+    public static IEnumerable<(string Interface, JsonElement Entry)> EntriesOf(JsonElement status, string property, string? name)
+    {
+        if (!status.TryGetProperty("interfaces", out var interfaces))
+            throw new CommandFailedException("The driver is of a release in which it has one interface only; 'tapwire status' shows it.");
+        var found = interfaces.EnumerateArray().Where(each => name is null || each.GetProperty("name").GetString() == name).ToList();
+        if (found.Count == 0 && name is not null)
+            throw new CommandFailedException($"There is no interface {name}; there are {string.Join(", ", interfaces.EnumerateArray().Select(static each => each.GetProperty("name").GetString()))}.");
+        foreach (var each in found)
+        {
+            if (!each.TryGetProperty(property, out var entries))
+                throw new CommandFailedException($"The driver says nothing of its {property}: it is of an older release; start it again after an update.");
+            foreach (var entry in entries.EnumerateArray())
+                yield return (each.GetProperty("name").GetString()!, entry);
+        }
+    }
+
+    /// <summary>Removes entries one by one. Those that the driver has by itself, or that others have given it, stay, and are named.</summary>
+    /// <param name="stays">The errors that mean so.</param>
+    public static async Task FlushAsync(TapwireClient client, string property, string? name, Func<JsonElement, bool> isWanted, Func<JsonElement, string> text,
+        Func<string, JsonElement, Task> remove, System.Net.Sockets.SocketError stays, CancellationToken cancel)
+    {
+        using var status = JsonDocument.Parse(await client.GetStatusAsync(cancel));
+        var kept = new List<string>();
+        foreach (var (on, entry) in EntriesOf(status.RootElement, property, name).Where(each => isWanted(each.Entry)).ToList())
+        {
+            try
+            {
+                await remove(on, entry);
+            }
+            catch (System.Net.Sockets.SocketException e) when (e.SocketErrorCode == stays)
+            {
+                kept.Add($"{text(entry)} dev {on}");
+            }
+        }
+
+        if (kept.Count > 0)
+            Console.WriteLine($"{string.Join(", ", kept)} {(kept.Count == 1 ? "stays" : "stay")}: the network or the interface itself has given {(kept.Count == 1 ? "it" : "them")}.");
+    }
+
+    /// <summary>The entries with the names of their interfaces.</summary>
+    private static string JsonOf(IEnumerable<(string Interface, JsonElement Entry)> entries)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartArray();
+            foreach (var (name, entry) in entries)
+            {
+                json.WriteStartObject();
+                json.WriteString("interface", name);
+                if (entry.ValueKind == JsonValueKind.Object)
+                {
+                    foreach (var property in entry.EnumerateObject())
+                        property.WriteTo(json);
+                }
+                else
+                {
+                    json.WritePropertyName("address");
+                    entry.WriteTo(json);
+                }
+
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+
+        return System.Text.Encoding.UTF8.GetString(buffer.ToArray());
+    }
+}
