@@ -87,6 +87,9 @@ internal sealed class StackWires
             case RemoveRoute remove:
                 Answer(sender, Find(remove.Interface) is { } from && _desk.Stack.RemoveRoute(remove.Destination, from.Interface) ? StackError.None : StackError.NetworkUnreachable);
                 return true;
+            case DeprecateAddress deprecate:
+                Answer(sender, _desk.Stack.Deprecate(deprecate.Address, deprecate.IsDeprecated) ? StackError.None : StackError.AddressNotAvailable);
+                return true;
             case LimitMtu limit:
                 Answer(sender, Limit(limit));
                 return true;
