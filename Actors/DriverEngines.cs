@@ -3,6 +3,7 @@ using System.Text;
 using Tapwire.Actors.Settings;
 using Tapwire.Stack;
 using Tapwire.Stack.Dhcp;
+using Tapwire.Stack.Dhcp.V6;
 using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Interfaces;
@@ -90,6 +91,7 @@ internal static class DriverEngines
         var steering = new FlowSteering(context.Shards.Count, context.Secret);
         // Answers of DHCP servers are for the first shard, which has the client.
         steering.ClaimUdp(DhcpMessage.ClientPort, 0);
+        steering.ClaimUdp(Dhcp6.ClientPort, 0);
         foreach (var service in context.Settings.Serve)
             steering.SpreadTcp(service.Port);
         foreach (var exposed in context.Settings.Expose)

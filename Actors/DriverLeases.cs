@@ -10,7 +10,7 @@ namespace Tapwire.Actors;
 /// <param name="start">Makes an actor with that name on a shard's thread, and watches it.</param>
 internal sealed class DriverLeases(DriverContext driver, Func<Props, string, DriverShard, IActorRef> start)
 {
-    private readonly Dictionary<string, IActorRef> _clients = [];
+    private readonly Dictionary<(string Interface, bool IsV6), IActorRef> _clients = [];
     private int _started;
 
     public IReadOnlyCollection<IActorRef> All => _clients.Values;
@@ -20,24 +20,33 @@ internal sealed class DriverLeases(DriverContext driver, Func<Props, string, Dri
     /// <summary>Makes the clients of those interfaces that shall have one, beside the stack actor of the first shard.</summary>
     public void Start(IEnumerable<InterfaceSettings> interfaces, IActorRef stack, IActorRef names)
     {
-        foreach (var each in interfaces.Where(static each => each.Dhcp))
+        foreach (var each in interfaces)
         {
-            // An actor's name is free only when the actor has ended.
-            _clients[each.Name] = start(DhcpActor.Props(new DhcpContext(each.Name, driver.Settings.DhcpClient, stack, names, driver.Clock, driver.Secret)),
-                _started++ == 0 ? "dhcp" : $"dhcp-{_started}", driver.Home);
+            var context = new DhcpContext(each.Name, driver.Settings.DhcpClient, stack, names, driver.Clock, driver.Secret);
+            if (each.Dhcp.HasFlag(DhcpFamilies.V4))
+                Start(each.Name, isV6: false, DhcpActor.Props(context));
+            // Where somebody else may name servers, nobody waits for DHCPv6: most networks have none.
+            if (each.Dhcp.HasFlag(DhcpFamilies.V6))
+                Start(each.Name, isV6: true, Dhcp6Actor.Props(context with { IsOnlySource = each.Dhcp == DhcpFamilies.V6 && each.Slaac == SlaacMode.Off }));
         }
     }
 
-    /// <summary>Ends the client of an interface that goes. Its name servers go with it.</summary>
-    /// <returns>The actor, which will have ended soon; nothing if there is none.</returns>
+    /// <summary>Ends the clients of an interface that goes. Its name servers go with it.</summary>
+    /// <returns>The actors, which will have ended soon; nothing if there is none.</returns>
     public IEnumerable<IActorRef> Retire(string name, IActorRef names)
     {
-        if (!_clients.Remove(name, out var client))
-            return [];
-        client.Tell(Stopping.Instance);
-        names.Tell(new LeasedNamesGone(name));
-        return [client];
+        foreach (var isV6 in (bool[])[false, true])
+        {
+            if (!_clients.Remove((name, isV6), out var client))
+                continue;
+            client.Tell(Stopping.Instance);
+            names.Tell(new LeasedNamesGone(isV6 ? Dhcp6Actor.SourceOf(name) : name));
+            yield return client;
+        }
     }
+
+    // An actor's name is free only when the actor has ended.
+    private void Start(string name, bool isV6, Props props) => _clients[(name, isV6)] = start(props, _started++ == 0 ? "dhcp" : $"dhcp-{_started}", driver.Home);
 
     public void Stop()
     {

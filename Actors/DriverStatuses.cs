@@ -31,10 +31,15 @@ internal static class DriverStatuses
         var ports = await AskAsync(parts.Proxy, new ProxyStatus([]));
         var stack = StatusTotals.Of(await askedStacks);
         var (sessions, sockets) = await askedLink;
-        var leases = (await askedLeases).ToDictionary(static each => each.Interface, static each => each.Lease);
+        var leases = (await askedLeases).ToDictionary(static each => (each.Interface, each.IsV6), static each => each.Lease);
         // An interface that is added or removed meanwhile may be in one of the answers only; the join leaves it out.
         var interfaces = (await askedTaps).Join(stack.Interfaces, static wire => wire.Name, static part => part.Name,
-            (wire, part) => new InterfaceStatus(part.Name, wire.Status, part.Addresses, part.Routes) { Neighbors = part.Neighbors, Lease = leases.GetValueOrDefault(part.Name) });
+            (wire, part) => new InterfaceStatus(part.Name, wire.Status, part.Addresses, part.Routes) 
+            {
+                Neighbors = part.Neighbors,
+                Lease = leases.GetValueOrDefault((part.Name, false)),
+                Lease6 = leases.GetValueOrDefault((part.Name, true)),
+            });
         return new DriverStatus(stack.Uptime, [.. interfaces], sessions, sockets, ports.Ports, (await askedGuests).Guests, stack.ConnectionCount,
             stack.Connections, stack.BuffersRented, stack.Counters) { Names = (await askedNames).Status };
     }

@@ -110,7 +110,7 @@ internal sealed class InterfaceCommands(DriverSettings start)
             throw new CommandRefusedException(LinkErrno.AlreadyThere, $"There is an interface {same.Name} already, on {same.Wire}.");
         if (all.FirstOrDefault(each => each.Wire.Name == added.Wire.Name) is { } device)
             throw new CommandRefusedException(LinkErrno.AlreadyThere, $"The device {added.Wire.Name} is that of the interface {device.Name} already.");
-        if (added.Addresses.Count == 0 && !added.Dhcp)
+        if (added.Addresses.Count == 0 && !added.ConfiguresItself)
             throw new CommandRefusedException(StackError.InvalidArgument, $"The interface {added.Name} has no address; give it one.");
         foreach (var own in added.Addresses)
             CheckIsNew(own, current);

@@ -197,10 +197,13 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
                 continue;
             _log.Error("The address {Address} is not used on {Interface}: another station has it{Holder}", duplicate.Address, duplicate.Interface,
                 duplicate.Holder == default ? "" : $", {duplicate.Holder}");
+            _dhcp.Tell(duplicate);
         }
 
-        if (tells)
-            _wires.TellNames(Context.Parent);
+        if (!tells)
+            return;
+        _wires.TellNames(Context.Parent);
+        _dhcp.TellAdvice();
     }
 
     private void Output(Instant now)
@@ -288,7 +291,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         {
             if (socket is IcmpEchoSocket echo)
                 _echoes.Tell(echo);
-            if (socket is DhcpSocket dhcp)
+            if (socket is DhcpPort dhcp)
                 _dhcp.Tell(dhcp);
             if (socket is StackForwarder forwarder)
                 _forwarded.Tell(forwarder);

@@ -94,6 +94,9 @@ internal sealed class StackWires
                 Find(flush.Interface)?.Interface.FlushNeighbors();
                 Answer(sender, StackError.None);
                 return true;
+            case DeprecateAddress deprecate:
+                Answer(sender, _desk.Stack.Deprecate(deprecate.Address, deprecate.IsDeprecated) ? StackError.None : StackError.AddressNotAvailable);
+                return true;
             case LimitMtu limit:
                 Answer(sender, Limit(limit));
                 return true;

@@ -92,14 +92,17 @@ internal static class StatusText
         foreach (var route in routes.EnumerateArray().Where(static route => route.GetProperty("gateway").GetString() is { Length: > 0 }))
             Console.WriteLine($"route        {route.GetProperty("destination")} via {route.GetProperty("gateway")}");
         if (each.TryGetProperty("dhcp", out var lease))
-            PrintLease(lease);
+            PrintLease("lease        ", lease);
+        if (each.TryGetProperty("dhcp6", out var lease6))
+            PrintLease("lease (v6)   ", lease6);
     }
 
-    private static void PrintLease(JsonElement lease)
+    private static void PrintLease(string title, JsonElement lease)
     {
         var address = lease.GetProperty("address").GetString()!;
         var expires = lease.TryGetProperty("expiresSeconds", out var seconds) ? $", expires in {TimeSpan.FromSeconds(seconds.GetDouble()):d\\.hh\\:mm\\:ss}" : "";
-        Console.WriteLine($"lease        {(address.Length == 0 ? "none" : $"{address} from {lease.GetProperty("server")}{expires}")}; {lease.GetProperty("state")}, "
+        var server = lease.GetProperty("server").GetString() is { Length: > 0 } by ? $" from {by}" : "";
+        Console.WriteLine($"{title}{(address.Length == 0 ? "none" : $"{address}{server}{expires}")}; {lease.GetProperty("state")}, "
             + $"{lease.GetProperty("sent")} messages sent, {lease.GetProperty("received")} received");
         var dropped = lease.GetProperty("dropped").EnumerateObject().ToList();
         if (dropped.Count > 0)

@@ -1,5 +1,6 @@
 using Akka.Event;
 using Tapwire.Stack;
+using Tapwire.Stack.Dhcp.V6;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 
@@ -38,6 +39,35 @@ public sealed record AddressHeard(IpAddress Address, MacAddress By) : IDeadLette
 
 /// <summary>StackActor → DhcpActor: the interface's wire has come up, or gone.</summary>
 public sealed record DhcpWire(bool IsUp) : IDeadLetterSuppression;
+
+/// <summary>
+/// Dhcp6Actor → StackActor of the first shard: open port 546 of an interface. Answered by <see cref="Dhcp6Opened"/>, after which <see cref="Dhcp6Received"/>, <see cref="DhcpWire"/>,
+/// <see cref="RouterAdvised"/> and <see cref="DuplicateHeard"/> come to the sender until it says <see cref="CloseDhcp6"/>, or by <see cref="DhcpOpenFailed"/>.
+/// </summary>
+public sealed record OpenDhcp6(string Interface);
+
+/// <summary>StackActor → Dhcp6Actor: the port is open.</summary>
+/// <param name="Hardware">The interface's Ethernet address.</param>
+/// <param name="Advice">What its routers say so far; null: it does not listen to them, and <see cref="RouterAdvised"/> does not come.</param>
+public sealed record Dhcp6Opened(MacAddress Hardware, RouterAdvice? Advice);
+
+/// <summary>Dhcp6Actor → StackActor: send a message to port 547 of all servers on the interface. No answer.</summary>
+public sealed record SendDhcp6(string Interface, ReadOnlyMemory<byte> Message);
+
+/// <summary>Dhcp6Actor → StackActor: close the port. No answer.</summary>
+public sealed record CloseDhcp6(string Interface);
+
+/// <summary>StackActor → Dhcp6Actor: a message has come to port 546.</summary>
+public sealed record Dhcp6Received(ReadOnlyMemory<byte> Message, IpAddress Source) : IDeadLetterSuppression;
+
+/// <summary>StackActor → Dhcp6Actor: the routers of the link say something else about DHCPv6 (RFC 4861, 4.2).</summary>
+public sealed record RouterAdvised(RouterAdvice Advice) : IDeadLetterSuppression;
+
+/// <summary>StackActor → Dhcp6Actor: another station has an address of the interface, which the stack has given up.</summary>
+public sealed record DuplicateHeard(IpAddress Address) : IDeadLetterSuppression;
+
+/// <summary>DriverActor → StackActor: connections begin from this address only if there is no other (RFC 4862, 5.5.4), or from any of them again. Answered by <see cref="AddressAnswer"/>.</summary>
+public sealed record DeprecateAddress(IpAddress Address, bool IsDeprecated);
 
 /// <summary>DriverActor → StackActor: the longest IP packets of an interface are these, in bytes; more than its options have counts as that. Answered by <see cref="AddressAnswer"/>.</summary>
 public sealed record LimitMtu(string Interface, int Mtu);

@@ -34,7 +34,7 @@ public sealed partial class NetworkStack
         added.Framing = options.Medium == Medium.Ip
             ? new RawIpFraming(added.Egress, Counters)
             : new EthernetFraming(added, Options.Neighbors, _pool, _routes, _timers, _random, Counters, speaks: Options.Shard is null or { Index: 0 });
-        added.WireUp = now => _multicast.Announce(added, now);
+        added.AnnounceGroups = now => _multicast.Announce(added, now);
         if (options is { Autoconfiguration: { } wanted, Medium: Medium.Ethernet } && options.Mtu >= Ipv6Header.MinimumMtu)
             added.Routers = new RouterDiscovery(wanted, new Autoconfigured(this, added), _timers, _random, _temporaryAddresses, Counters);
         _interfaces.Add(added);
@@ -104,6 +104,23 @@ public sealed partial class NetworkStack
         return true;
     }
 
+    /// <summary>Says whether the preferred lifetime of an IPv6 address is over: then connections begin from another one if there is one (RFC 4862, 5.5.4).</summary>
+    /// <returns>False: no interface has it.</returns>
+    public bool Deprecate(IpAddress address, bool isDeprecated)
+    {
+        if (_interfaces.OwnerOf(address) is not { } owner)
+            return false;
+        SetDeprecated(owner, address, isDeprecated);
+        return true;
+    }
+
+    private void SetDeprecated(NetworkInterface owner, IpAddress address, bool isDeprecated)
+    {
+        var flags = owner.Own.FlagsOf(address);
+        owner.Own.SetFlags(address, isDeprecated ? flags | AddressFlags.Deprecated : flags & ~AddressFlags.Deprecated);
+        _ip.Changed();
+    }
+
     /// <summary>Gives an Ethernet interface its link-local address, unless it has one.</summary>
     private void AddLinkLocal(NetworkInterface to, Instant now)
     {
@@ -116,10 +133,13 @@ public sealed partial class NetworkStack
         if (!_interfaces.Addresses.TryAdd(address))
             return StackError.AddressInUse;
         to.Own.TryAdd(address);
-        to.Own.SetFlags(address.Address, flags);
+        // The report of its group must not come from an address that is not known to be unique (RFC 3590).
+        var isAsked = address.Address.IsV6 && to.Options.Medium == Medium.Ethernet && Options.Neighbors.DuplicateProbes > 0;
+        to.Own.SetFlags(address.Address, isAsked ? flags | AddressFlags.Optimistic : flags);
         if (addsRoute)
             _routes.Set(address, IpAddress.Unspecified, to);
         _ip.Changed();
+        _multicast.AddressAdded(to, address.Address, now);
         to.Framing.AddressAdded(address.Address, now);
         return StackError.None;
     }
@@ -180,6 +200,7 @@ public sealed partial class NetworkStack
         if (!HasPrefix(from, prefix))
             _routes.Remove(prefix, onLink: true, from);
         _ip.Changed();
+        _multicast.AddressRemoved(from, address);
         from.Framing.AddressRemoved(address);
     }
 
@@ -191,12 +212,7 @@ public sealed partial class NetworkStack
     {
         public bool TryAddAddress(IpPrefix address, AddressFlags flags, Instant now) => stack.Add(owner, address, flags, addsRoute: false, now) == StackError.None;
 
-        public void SetDeprecated(IpAddress address, bool isDeprecated)
-        {
-            var flags = owner.Own.FlagsOf(address);
-            owner.Own.SetFlags(address, isDeprecated ? flags | AddressFlags.Deprecated : flags & ~AddressFlags.Deprecated);
-            stack._ip.Changed();
-        }
+        public void SetDeprecated(IpAddress address, bool isDeprecated) => stack.SetDeprecated(owner, address, isDeprecated);
 
         public void RemoveAddress(IpAddress address, Instant now)
         {

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Dhcp;
+using Tapwire.Stack.Dhcp.V6;
 using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
@@ -119,6 +120,16 @@ public sealed partial class NetworkStack
         ? null
         : on.Dhcp = new DhcpSocket(on, _ip, _events, Counters);
 
+    /// <summary>Makes the socket of a DHCPv6 client, on an interface that gets a link-local address unless it has one.</summary>
+    /// <returns>Null: the interface is not one of this stack's, its medium is not Ethernet, its MTU is below that of IPv6, or it has such a socket already.</returns>
+    public Dhcp6Socket? OpenDhcp6(NetworkInterface on, Instant now)
+    {
+        if (_interfaces[on.Index] != on || on.Options.Medium != Medium.Ethernet || on.Mtu < Ipv6Header.MinimumMtu || on.Dhcp6 is not null)
+            return null;
+        AddLinkLocal(on, now);
+        return on.Dhcp6 = new Dhcp6Socket(on, _ip, _events, Counters);
+    }
+
     /// <summary>
     /// Takes all interfaces away, and drops packets that this stack has sent to itself. Connections end with <see cref="StackError.ConnectionAborted"/>; their
     /// peers are sent nothing. The events of that, and the frames of the interfaces, can still be taken. Sockets stay until their owners close them.
@@ -127,6 +138,7 @@ public sealed partial class NetworkStack
     {
         while (Addresses.Count != 0)
             RemoveAddress(Addresses[^1].Address, now);
+        _multicast.Clear();
         Forwarder?.Clear();
         _fragments.Clear();
         while (_ip.TryTakeLoopback(out var packet))

@@ -2,7 +2,6 @@ using Akka.Actor;
 using Akka.Event;
 using Tapwire.Links.Protocol;
 using Tapwire.Stack;
-using Tapwire.Stack.Dhcp;
 
 namespace Tapwire.Actors.Dhcp;
 
@@ -14,12 +13,12 @@ internal sealed class AppliedLease(string name, IActorRef driver, IActorRef self
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    private DhcpLease? _has;
-    private DhcpLease? _wanted;
+    private LeasedConfiguration? _has;
+    private LeasedConfiguration? _wanted;
 
     // What is being asked of the driver, and what the stacks have refused: that is not asked for again.
-    private (DhcpLease? Lease, bool IsAsked) _asked;
-    private DhcpLease? _refused;
+    private (LeasedConfiguration? Lease, bool IsAsked) _asked;
+    private LeasedConfiguration? _refused;
 
     // A stack has not answered in time, so that nobody knows what it has: all of it goes before anything comes.
     private bool _isUnsure;
@@ -27,7 +26,7 @@ internal sealed class AppliedLease(string name, IActorRef driver, IActorRef self
     /// <summary>The stacks have what they shall have.</summary>
     public bool IsDone => !_isUnsure && ReferenceEquals(_wanted, _has);
 
-    public void Want(DhcpLease? lease)
+    public void Want(LeasedConfiguration? lease)
     {
         _wanted = lease;
         GoOn();

@@ -1,21 +1,29 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Tapwire.Stack.Dhcp;
+using Tapwire.Stack.Dhcp.V6;
 
 namespace Tapwire.Actors.Dhcp;
 
-/// <summary>LeaseStore → DhcpActor: what was kept when the client ran last.</summary>
-/// <param name="Lease">Null: nothing, or nothing that can be read.</param>
+/// <summary>LeaseStore → DhcpActor, Dhcp6Actor: what was kept when the client ran last.</summary>
+/// <param name="Message">The server's message; null: nothing, or nothing that can be read.</param>
 /// <param name="Ends">When that lease ends; <see cref="DateTimeOffset.MaxValue"/>: never.</param>
 /// <param name="Duid">The driver's own name for servers (RFC 8415, 11); null: none can be kept.</param>
 /// <param name="Problem">Why something cannot be kept, in a sentence; null if all is well.</param>
-internal sealed record KeptLease(DhcpLease? Lease, DateTimeOffset Ends, byte[]? Duid, string? Problem)
+internal sealed record KeptLease(byte[]? Message, DateTimeOffset Ends, byte[]? Duid, string? Problem)
 {
     public static readonly KeptLease Nothing = new(null, default, null, null);
+
+    /// <summary>How long the lease holds. A clock that was put back makes no lease longer than its own time.</summary>
+    /// <param name="lifetime">The lease's; null: there is none.</param>
+    public TimeSpan Left(TimeSpan? lifetime, TimeProvider clock)
+    {
+        var left = lifetime is null ? TimeSpan.Zero : Ends - clock.GetUtcNow();
+        return left > lifetime ? lifetime.Value : left;
+    }
 }
 
-/// <summary>LeaseStore → DhcpActor: the lease has been written, or removed.</summary>
+/// <summary>LeaseStore → DhcpActor, Dhcp6Actor: the lease has been written, or removed.</summary>
 /// <param name="Problem">As above.</param>
 internal sealed record LeaseWritten(string? Problem);
 
@@ -24,11 +32,11 @@ internal sealed record LeaseWritten(string? Problem);
 /// A file is replaced as a whole, so that a crash leaves the old one or the new one. Reading and writing are the thread pool's work.
 /// </summary>
 /// <param name="directory">It is made if it is not there. Null: nothing is kept, and nothing may be read or written.</param>
-/// <param name="name">The interface's name.</param>
-internal sealed class LeaseStore(string? directory, string name)
+/// <param name="file">The name of the lease's file.</param>
+internal sealed class LeaseStore(string? directory, string file)
 {
     /// <summary>The longest message, as text, and what stands around it.</summary>
-    private const int MaxBytes = 2 * DhcpMessage.MaxLength + 1024;
+    private const int MaxBytes = 2 * Dhcp6.MaxLength + 1024;
 
     /// <summary>DUID-UUID (RFC 6355): two bytes of type, and sixteen that nobody else has.</summary>
     private const int DuidLength = 18;
@@ -36,27 +44,30 @@ internal sealed class LeaseStore(string? directory, string name)
 
     private const UnixFileMode OwnersOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
+    /// <summary>The clients of all interfaces have one DUID, and are started together: the first of them makes it.</summary>
+    private static readonly Lock Making = new();
+
     private Task _last = Task.CompletedTask;
 
     public bool KeepsNothing => directory is null;
 
-    private string LeaseFile => Path.Combine(directory!, $"{name}.lease");
+    private string LeaseFile => Path.Combine(directory!, file);
 
     private string DuidFile => Path.Combine(directory!, "duid");
 
     /// <summary>Reads what was kept. Never fails.</summary>
     public Task<KeptLease> ReadAsync() => Task.Run(Read);
 
-    /// <summary>Keeps a lease; null removes what was kept. Never fails. What is asked for first is done first.</summary>
+    /// <summary>Keeps a server's message; null removes what was kept. Never fails. What is asked for first is done first.</summary>
     /// <param name="ends">See <see cref="KeptLease"/>.</param>
-    public Task<LeaseWritten> WriteAsync(DhcpLease? lease, DateTimeOffset ends)
+    public Task<LeaseWritten> WriteAsync(ReadOnlyMemory<byte>? message, DateTimeOffset ends)
     {
         var written = _last.ContinueWith(_ => new LeaseWritten(Attempt(() =>
         {
-            if (lease is null)
-                File.Delete(LeaseFile);
+            if (message is { } kept)
+                Replace(LeaseFile, Format(kept, ends));
             else
-                Replace(LeaseFile, Format(lease, ends));
+                File.Delete(LeaseFile);
         })), TaskScheduler.Default);
         _last = written;
         return written;
@@ -65,13 +76,14 @@ internal sealed class LeaseStore(string? directory, string name)
     private KeptLease Read()
     {
         byte[]? duid = null;
-        (DhcpLease Lease, DateTimeOffset Ends)? kept = null;
+        (byte[] Message, DateTimeOffset Ends)? kept = null;
         var problem = Attempt(() =>
         {
-            duid = ReadDuid();
+            lock (Making)
+                duid = ReadDuid();
             kept = Parse(ReadSmall(LeaseFile));
         });
-        return new KeptLease(kept?.Lease, kept?.Ends ?? default, duid, problem);
+        return new KeptLease(kept?.Message, kept?.Ends ?? default, duid, problem);
     }
 
     /// <returns>Null, or what is wrong.</returns>
@@ -129,11 +141,11 @@ internal sealed class LeaseStore(string? directory, string name)
         File.Move(next, file, overwrite: true);
     }
 
-    private static string Format(DhcpLease lease, DateTimeOffset ends) =>
-        $$"""{"version":1,"ends":"{{ends.ToString("O", CultureInfo.InvariantCulture)}}","message":"{{Convert.ToBase64String(lease.Message.Span)}}"}{{'\n'}}""";
+    private static string Format(ReadOnlyMemory<byte> message, DateTimeOffset ends) =>
+        $$"""{"version":1,"ends":"{{ends.ToString("O", CultureInfo.InvariantCulture)}}","message":"{{Convert.ToBase64String(message.Span)}}"}{{'\n'}}""";
 
-    /// <summary>The server's message is read as strictly as when it came: nobody knows what has become of the file.</summary>
-    private static (DhcpLease, DateTimeOffset)? Parse(string? text)
+    /// <summary>The client reads the server's message as strictly as when it came: nobody knows what has become of the file.</summary>
+    private static (byte[], DateTimeOffset)? Parse(string? text)
     {
         try
         {
@@ -145,7 +157,7 @@ internal sealed class LeaseStore(string? directory, string name)
                 || !root.TryGetProperty("ends", out var ends) || !ends.TryGetDateTimeOffset(out var at)
                 || !root.TryGetProperty("message", out var message) || !message.TryGetBytesFromBase64(out var bytes))
                 return null;
-            return DhcpLease.Read(bytes) is { } lease ? (lease, at) : null;
+            return (bytes, at);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -74,7 +74,11 @@ internal static class InterfaceCalls
 
         if (routes.GroupBy(static route => route.Destination).FirstOrDefault(static group => group.Count() > 1) is { } twice)
             throw Refused($"There are two routes to {twice.Key}; give one.");
-        return new InterfaceSettings(added.Name.Length > 0 ? added.Name : wire.Name, wire, added.Addresses, null, added.HardwareAddress, added.Mtu, [], added.PeerAddresses).WithRoutes(routes);
+        return new InterfaceSettings(added.Name.Length > 0 ? added.Name : wire.Name, wire, added.Addresses, null, added.HardwareAddress, added.Mtu, [], added.PeerAddresses)
+        {
+            Slaac = (SlaacMode)added.Slaac,
+            Dhcp = (DhcpFamilies)added.Dhcp,
+        }.WithRoutes(routes);
     }
 
     private static CommandRefusedException Refused(string reason) => new(StackError.InvalidArgument, reason);

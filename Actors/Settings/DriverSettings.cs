@@ -48,8 +48,8 @@ public sealed record DriverSettings
         ? this with { Addresses = changed.Addresses, Gateway = changed.Gateway, Routes = changed.Routes }
         : this with { Interfaces = [.. Interfaces.Select(each => each.Name == changed.Name ? changed : each)] };
 
-    /// <summary>The first interface has a DHCP client.</summary>
-    public bool Dhcp { get; init; }
+    /// <summary>The DHCP clients of the first interface.</summary>
+    public DhcpFamilies Dhcp { get; init; }
 
     public required DhcpSettings DhcpClient { get; init; }
 

@@ -25,11 +25,10 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     public SlaacMode Slaac { get; init; }
 
     /// <summary>The interface gets addresses without being given one.</summary>
-    public bool ConfiguresItself => Dhcp || Slaac != SlaacMode.Off;
+    public bool ConfiguresItself => Dhcp != DhcpFamilies.None || Slaac != SlaacMode.Off;
 
     /// <summary>Addresses, routes and name servers come from a DHCP server, beside those of these settings.</summary>
-    public bool Dhcp { get; init; }
-
+    public DhcpFamilies Dhcp { get; init; }
 
     /// <summary>The routes through gateways, that of <see cref="Gateway"/> included.</summary>
     public IReadOnlyList<GatewayRoute> AllRoutes => Gateway is { } gateway ? [.. Routes, RouteSpec.Default(gateway)] : Routes;
@@ -42,7 +41,7 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     }
 
     /// <summary>The settings that cannot change while the interface exists, as text: a change makes it another interface.</summary>
-    public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}, {Slaac}{(Dhcp ? ", dhcp" : "")}";
+    public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}, {Slaac}{(Dhcp == DhcpFamilies.None ? "" : $", dhcp {Dhcp}")}";
 
     /// <summary>All settings, as text for comparison.</summary>
     public override string ToString() => $"{Name}: {Fixed}; {string.Join(", ", Addresses)}; {string.Join(", ", AllRoutes.Select(RouteSpec.Format))}";

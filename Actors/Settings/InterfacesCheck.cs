@@ -31,7 +31,7 @@ public static class InterfacesCheck
     /// <exception cref="SettingsException">Its addresses and gateways do not go together.</exception>
     public static void Check(InterfaceSettings settings)
     {
-        if (settings.Dhcp && settings.Wire.Medium != Medium.Ethernet)
+        if (settings.Dhcp != DhcpFamilies.None && settings.Wire.Medium != Medium.Ethernet)
             throw new SettingsException($"The wire {settings.Wire} has no Ethernet, which DHCP needs; give it an address, or take tap:{settings.Wire.Name}.");
         OwnAddress.Check(settings.Addresses, settings.Gateway);
         foreach (var route in settings.Routes.Where(static route => !route.IsDirect))

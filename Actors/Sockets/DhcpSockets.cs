@@ -2,14 +2,15 @@ using Akka.Actor;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Dhcp;
+using Tapwire.Stack.Dhcp.V6;
 using Tapwire.Stack.Interfaces;
 
 namespace Tapwire.Actors.Sockets;
 
-/// <summary>The DHCP sockets of a stack actor: the conversation of Messages/Dhcp.cs.</summary>
+/// <summary>The DHCP sockets of a stack actor, of both families: the conversation of Messages/Dhcp.cs.</summary>
 internal sealed class DhcpSockets(StackDesk desk)
 {
-    private readonly List<(DhcpSocket Socket, IActorRef Owner)> _open = [];
+    private readonly List<Open> _open = [];
 
     /// <returns>False: the message belongs to another conversation, too.</returns>
     public bool Handle(object message, IActorRef sender)
@@ -17,19 +18,29 @@ internal sealed class DhcpSockets(StackDesk desk)
         switch (message)
         {
             case OpenDhcp open:
-                Open(open.Interface, sender);
+                TryOpen<DhcpSocket>(open.Interface, sender, on => desk.Stack.OpenDhcp(on), static on => new DhcpOpened(on.Options.HardwareAddress, on.Options.Mtu));
+                return true;
+            case OpenDhcp6 open:
+                TryOpen<Dhcp6Socket>(open.Interface, sender, on => desk.Stack.OpenDhcp6(on, desk.Now), static on => new Dhcp6Opened(on.Options.HardwareAddress, on.RouterAdvice));
+                desk.PostPoll();
                 return true;
             case SendDhcp send:
-                Find(send.Interface)?.Send(send.Message.Span, send.Source, send.Destination, desk.Now);
+                Find<DhcpSocket>(send.Interface)?.Send(send.Message.Span, send.Source, send.Destination, desk.Now);
+                desk.PostPoll();
+                return true;
+            case SendDhcp6 send:
+                Find<Dhcp6Socket>(send.Interface)?.Send(send.Message.Span, desk.Now);
                 desk.PostPoll();
                 return true;
             case ProbeAddress probe:
-                Find(probe.Interface)?.Probe(probe.Address);
+                Find<DhcpSocket>(probe.Interface)?.Probe(probe.Address);
                 desk.PostPoll();
                 return true;
             case CloseDhcp close:
-                Find(close.Interface)?.Close();
-                _open.RemoveAll(each => IsOf(each.Socket, close.Interface));
+                Close<DhcpSocket>(close.Interface);
+                return true;
+            case CloseDhcp6 close:
+                Close<Dhcp6Socket>(close.Interface);
                 return true;
             case WireUp up:
                 Tell(up.Interface, isUp: true);
@@ -43,44 +54,84 @@ internal sealed class DhcpSockets(StackDesk desk)
     }
 
     /// <summary>Passes on what has come.</summary>
-    public void Tell(DhcpSocket socket)
+    public void Tell(DhcpPort port)
     {
-        var owner = _open.Find(each => each.Socket == socket).Owner ?? ActorRefs.Nobody;
-        while (socket.TryReceive(out var message))
-            owner.Tell(new DhcpReceived(message));
-        while (socket.TryTakeClaim(out var address, out var by))
+        var owner = _open.Find(each => each.Port == port)?.Owner ?? ActorRefs.Nobody;
+        while (port.TryReceive(out var message, out var source))
+            owner.Tell(port is Dhcp6Socket ? new Dhcp6Received(message, source) : new DhcpReceived(message));
+        while (port is DhcpSocket socket && socket.TryTakeClaim(out var address, out var by))
             owner.Tell(new AddressHeard(address, by));
     }
 
-    private static bool IsOf(DhcpSocket socket, string name) => socket.Interface.Options.Name == name;
+    /// <summary>Tells the DHCPv6 client of an interface that one of its addresses has been given up.</summary>
+    public void Tell(in DuplicateAddress duplicate)
+    {
+        foreach (var each in _open)
+        {
+            if (each.Port is Dhcp6Socket && each.Port.Interface == duplicate.Interface)
+                each.Owner.Tell(new DuplicateHeard(duplicate.Address));
+        }
+    }
 
-    private void Open(string name, IActorRef owner)
+    /// <summary>Tells of what routers say about DHCPv6 since the last call.</summary>
+    public void TellAdvice()
+    {
+        foreach (var each in _open)
+        {
+            if (each.Port is not Dhcp6Socket || each.Port.Interface.RouterAdvice is not { } advice || advice == each.Advised)
+                continue;
+            each.Advised = advice;
+            each.Owner.Tell(new RouterAdvised(advice));
+        }
+    }
+
+    private void TryOpen<T>(string name, IActorRef owner, Func<NetworkInterface, T?> open, Func<NetworkInterface, object> opened)
+        where T : DhcpPort
     {
         // One of an interface that is gone, whose name another has taken.
-        _open.RemoveAll(each => !desk.Stack.Interfaces.Contains(each.Socket.Interface));
+        _open.RemoveAll(each => !desk.Stack.Interfaces.Contains(each.Port.Interface));
         if (desk.Stack.Interfaces.FirstOrDefault(each => each.Options.Name == name) is not { } on)
         {
             owner.Tell(new DhcpOpenFailed(StackError.AddressNotAvailable));
         }
-        else if (desk.Stack.OpenDhcp(on) is not { } socket)
+        else if (open(on) is not { } port)
         {
-            owner.Tell(new DhcpOpenFailed(on.Options.Medium == Medium.Ethernet ? StackError.AddressInUse : StackError.NotSupported));
+            owner.Tell(new DhcpOpenFailed(Find<T>(name) is null ? StackError.NotSupported : StackError.AddressInUse));
         }
         else
         {
-            _open.Add((socket, owner));
-            owner.Tell(new DhcpOpened(on.Options.HardwareAddress, on.Options.Mtu));
+            _open.Add(new Open(port, owner) { Advised = on.RouterAdvice ?? RouterAdvice.None });
+            owner.Tell(opened(on));
         }
     }
 
-    private DhcpSocket? Find(string name) => _open.Find(each => IsOf(each.Socket, name)).Socket;
+    private void Close<T>(string name)
+        where T : DhcpPort
+    {
+        Find<T>(name)?.Close();
+        _open.RemoveAll(each => each.Port is T && each.Port.Interface.Options.Name == name);
+    }
+
+    private T? Find<T>(string name)
+        where T : DhcpPort => _open.Select(static each => each.Port).OfType<T>().FirstOrDefault(port => port.Interface.Options.Name == name);
 
     private void Tell(byte index, bool isUp)
     {
-        foreach (var (socket, owner) in _open)
+        foreach (var each in _open)
         {
-            if (socket.Interface.Index == index && desk.Stack.Interfaces.Contains(socket.Interface))
-                owner.Tell(new DhcpWire(isUp));
+            if (each.Port.Interface.Index == index && desk.Stack.Interfaces.Contains(each.Port.Interface))
+                each.Owner.Tell(new DhcpWire(isUp));
         }
+    }
+
+    /// <summary>An open port.</summary>
+    private sealed class Open(DhcpPort port, IActorRef owner)
+    {
+        public DhcpPort Port => port;
+
+        public IActorRef Owner => owner;
+
+        /// <summary>What the owner has been told of the routers' advice.</summary>
+        public RouterAdvice Advised { get; set; }
     }
 }

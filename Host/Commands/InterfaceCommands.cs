@@ -45,9 +45,10 @@ internal static class InterfaceCommands
             .Doing(async (parsed, client, cancel) => Print(await client.GetStatusAsync(cancel), parsed.GetValue(Json))),
         new ExampledCommand("add", "Attaches a running driver to one more network.",
             "tapwire interface add --wire tap:tw1 --address 10.98.0.2/24 --peer-address 10.98.0.1/24",
-            "tapwire interface add --wire tap:tw1 --address 10.98.0.2/24 --gateway 10.98.0.1 --name lab")
+            "tapwire interface add --wire tap:tw1 --address 10.98.0.2/24 --gateway 10.98.0.1 --name lab",
+            "tapwire interface add --wire tap:tw1 --dhcp --slaac")
         {
-            Wire, WireFlags.Addresses, WireFlags.PeerAddresses, Gateway, Name, WireFlags.Routes, Mac, Mtu,
+            Wire, WireFlags.Addresses, WireFlags.Dhcp, WireFlags.Slaac, WireFlags.PeerAddresses, Gateway, Name, WireFlags.Routes, Mac, Mtu,
         }.Doing(Read, static (added, client, cancel) => client.AddInterfaceAsync(added, cancel)),
         new ExampledCommand("remove", "Ends an attachment of a running driver; its connections are reset.", "tapwire interface remove tw1") { Gone }
             .Doing((parsed, client, cancel) => client.RemoveInterfaceAsync(parsed.GetValue(Gone)!, cancel)),
@@ -58,9 +59,13 @@ internal static class InterfaceCommands
     {
         var wire = parsed.Read(Wire)!;
         var settings = new InterfaceSettings(parsed.Read(Name) ?? wire.Name, wire, parsed.Read(WireFlags.Addresses), parsed.Read(Gateway), parsed.Read(Mac), parsed.Read(Mtu),
-            parsed.Read(WireFlags.Routes), parsed.Read(WireFlags.PeerAddresses));
-        if (settings.Addresses.Count == 0)
-            throw new SettingsException($"The interface {settings.Name} has no address; give it one, as in --wire {wire} --address 10.98.0.2/24.");
+            parsed.Read(WireFlags.Routes), parsed.Read(WireFlags.PeerAddresses))
+        {
+            Slaac = parsed.GetValue(WireFlags.Slaac) ?? SlaacMode.Off,
+            Dhcp = parsed.GetValue(WireFlags.Dhcp) ?? DhcpFamilies.None,
+        };
+        if (settings.Addresses.Count == 0 && !settings.ConfiguresItself)
+            throw new SettingsException($"The interface {settings.Name} has no address; give it one, as in --wire {wire} --address 10.98.0.2/24, or have it given by --dhcp or --slaac.");
         InterfacesCheck.Check(settings);
         return new NewInterface($"{wire}", settings.Addresses)
         {
@@ -69,6 +74,8 @@ internal static class InterfaceCommands
             HardwareAddress = settings.HardwareAddress,
             PeerAddresses = settings.PeerAddresses,
             Routes = [.. settings.AllRoutes.Select(static route => new LinkRoute(route.Destination, route.Gateway))],
+            Slaac = (LinkSlaac)settings.Slaac,
+            Dhcp = (LinkDhcp)settings.Dhcp,
         };
     }
 

@@ -223,26 +223,29 @@ internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, 
     public DriverSettings Settings { get; set; } = Start.Settings;
 
     /// <summary>A description of the driver on one line.</summary>
-    public string Summary => string.Join("; ", Settings.AllInterfaces.Select(static each => $"{string.Join(", ", [.. each.Addresses.Select(static own => own.ToString()), .. (string[])(each.Dhcp ? ["DHCP"] : []), .. (string[])(each.Slaac == SlaacMode.Off ? [] : ["SLAAC"])])} on {each.Wire}"))
+    public string Summary => string.Join("; ", Settings.AllInterfaces.Select(static each => $"{string.Join(", ", [.. each.Addresses.Select(static own => own.ToString()), .. (string[])(each.Dhcp == DhcpFamilies.None ? [] : ["DHCP"]), .. (string[])(each.Slaac == SlaacMode.Off ? [] : ["SLAAC"])])} on {each.Wire}"))
         + (Link is null ? "" : $", link {Link}")
         + (Settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", Settings.Serve)}")
         + string.Concat(Settings.Socks.Listen.Select(spec => $", socks {spec}"))
         + string.Concat(Settings.Forward.Select(spec => $", forward {spec}"))
         + string.Concat(Settings.Expose.Select(spec => $", expose {spec}"));
 
-    /// <summary>Waits until each interface that a DHCP server gives its address has one: a program that is started sooner finds no network.</summary>
+    /// <summary>Waits until each interface that a DHCP server gives its address has one, of either family: a program that is started sooner finds no network. Nobody waits for DHCPv6 alone where routers
+    /// may give addresses without it.</summary>
     /// <exception cref="CommandFailedException">No server has given one in time.</exception>
     public async Task AwaitLeasesAsync()
     {
+        var awaited = Settings.AllInterfaces.Where(static each => each.Dhcp != DhcpFamilies.None && (each.Dhcp.HasFlag(DhcpFamilies.V4) || each.Slaac == SlaacMode.Off)).Select(static each => each.Name).ToHashSet();
         var began = Stopwatch.GetTimestamp();
-        while (Settings.AllInterfaces.Any(static each => each.Dhcp)
-            && (await Driver.StatusAsync()).Interfaces.FirstOrDefault(static each => each.Lease is { IsApplied: false }) is { } waiting)
+        while (awaited.Count > 0 && (await Driver.StatusAsync()).Interfaces.FirstOrDefault(each => awaited.Contains(each.Name) && IsWaiting(each)) is { } waiting)
         {
             if (Stopwatch.GetElapsedTime(began) > LeasePatience)
                 throw new CommandFailedException($"No DHCP server has given {waiting.Name} an address in {LeasePatience.TotalSeconds:F0} s; see whether there is one on that network, or give an address with --address.");
             await Task.Delay(LeasePause);
         }
     }
+
+    private static bool IsWaiting(InterfaceStatus status) => status.Lease is not { IsApplied: true } && status.Lease6 is not { IsApplied: true };
 
     public ValueTask DisposeAsync() => Driver.DisposeAsync();
 }

@@ -30,7 +30,8 @@ internal static class WireFlags
     public static readonly Flag<IReadOnlyList<GatewayRoute>> Routes = Flags.List<GatewayRoute>("--via",
         "A route to another network than the gateway's, as in 10.20.0.0/16=10.99.0.9; repeatable.", "NETWORK=GATEWAY", RouteSpec.TryParse, "NETWORK/LENGTH=GATEWAY, as in 10.20.0.0/16=10.99.0.9");
 
-    private static readonly Option<bool> Dhcp = Flags.Switch("--dhcp", "A DHCP server gives the wire its address, routes and name servers.");
+    public static readonly Option<DhcpFamilies?> Dhcp = Flags.Word("--dhcp",
+        "A DHCP server gives the wire its address, routes and name servers; with 4 or 6 by that family's DHCP only. With --slaac routers say whether there is DHCPv6.", DhcpFamilies.Both, DriverSettingsReader.DhcpWords);
 
     private static readonly Flag<IReadOnlyList<MacAddress>> Mac = Flags.List<MacAddress>("--mac", "The stack's Ethernet address; the device's, or one at random, when not given.",
         "MAC", DriverSettingsReader.TryParseHardware, "a unicast address, as in 02:00:5e:10:00:01");
@@ -38,7 +39,7 @@ internal static class WireFlags
     private static readonly Flag<IReadOnlyList<int>> Mtu = Flags.Numbers("--mtu", "Largest IP packet in bytes; the device's when not given.",
         InterfaceSettings.MinMtu, InterfaceSettings.MaxMtu);
 
-    private static readonly Option<SlaacMode?> Slaac = Flags.Word("--slaac",
+    public static readonly Option<SlaacMode?> Slaac = Flags.Word("--slaac",
         "Takes IPv6 addresses, routes and name servers from the link's routers; with 'temporary' a random address beside the stable one.", SlaacMode.Stable, DriverSettingsReader.SlaacModes);
 
     /// <summary>The most used options.</summary>
@@ -48,7 +49,7 @@ internal static class WireFlags
 
     /// <summary>True when the command line names a wire or an address, or where it comes from.</summary>
     public static bool AreGiven(ParseResult parsed) =>
-        parsed.Read(Wire).Count > 0 || parsed.Read(Addresses).Count > 0 || parsed.GetValue(Dhcp) || parsed.GetResult(Slaac) is { Implicit: false };
+        parsed.Read(Wire).Count > 0 || parsed.Read(Addresses).Count > 0 || parsed.GetResult(Dhcp) is { Implicit: false } || parsed.GetResult(Slaac) is { Implicit: false };
 
     /// <summary>The settings, overridden by the command line.</summary>
     /// <exception cref="SettingsException">A wire has been given two values of an option that it has once.</exception>
@@ -87,7 +88,7 @@ internal static class WireFlags
         }
     }
 
-    /// <summary>Assigns each <c>--dhcp</c>, which has no value, and each <c>--slaac</c>, whose value may be missing, to the last wire before it.</summary>
+    /// <summary>Assigns each <c>--dhcp</c> and each <c>--slaac</c>, whose values may be missing, to the last wire before it.</summary>
     private static void DealSwitches(ParseResult parsed, List<Line> lines)
     {
         var (wires, current) = (0, "");
@@ -97,7 +98,9 @@ internal static class WireFlags
             if (token.Type == TokenType.Option && token.Value == Slaac.Name)
                 line.Slaac = SlaacMode.Stable;
             else if (token.Type == TokenType.Option && token.Value == Dhcp.Name)
-                line.Dhcp = true;
+                line.Dhcp = DhcpFamilies.Both;
+            else if (current == Dhcp.Name && token.Type == TokenType.Argument)
+                line.Dhcp = DriverSettingsReader.DhcpWords[token.Value];
             else if (current == Slaac.Name && token.Type == TokenType.Argument)
                 line.Slaac = DriverSettingsReader.SlaacModes[token.Value];
             else if (current == Wire.Name && token.Type == TokenType.Argument)
@@ -122,7 +125,7 @@ internal static class WireFlags
 
         public int? Mtu { get; set; }
 
-        public bool Dhcp { get; set; }
+        public DhcpFamilies? Dhcp { get; set; }
 
         public SlaacMode? Slaac { get; set; }
 
@@ -150,13 +153,13 @@ internal static class WireFlags
             HardwareAddress = Mac ?? settings.HardwareAddress,
             Mtu = Mtu ?? settings.Mtu,
             Slaac = Slaac ?? settings.Slaac,
-            Dhcp = Dhcp || settings.Dhcp,
+            Dhcp = Dhcp ?? settings.Dhcp,
         };
 
         /// <summary>Adds the wire as a further interface, named after its device. It replaces an interface of that name in the settings.</summary>
         public DriverSettings MergeFurther(DriverSettings settings)
         {
-            var added = new InterfaceSettings(wire!.Name, wire, Addresses, Gateway, Mac, Mtu ?? 0, Routes, PeerAddresses) { Slaac = Slaac ?? SlaacMode.Off, Dhcp = Dhcp };
+            var added = new InterfaceSettings(wire!.Name, wire, Addresses, Gateway, Mac, Mtu ?? 0, Routes, PeerAddresses) { Slaac = Slaac ?? SlaacMode.Off, Dhcp = Dhcp ?? DhcpFamilies.None };
             return settings with { Interfaces = [.. settings.Interfaces.Where(other => other.Name != added.Name), added] };
         }
     }

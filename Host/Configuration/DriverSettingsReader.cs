@@ -32,7 +32,7 @@ internal static class DriverSettingsReader
             Slaac = read.Choice("slaac", SlaacModes),
             Routes = read.List<GatewayRoute>("routes", RouteSpec.TryParse, RouteSpec.Accepted),
             Interfaces = [.. read.Sections("interfaces").Select(name => ReadInterface(read, name))],
-            Dhcp = read.Switch("dhcp"),
+            Dhcp = ReadFamilies(read, "dhcp"),
             DhcpClient = ReadDhcp(read),
             IsRouter = read.Switch("forwarding"),
             Shards = read.Number("shards", 1, FlowSteering.MaxShards),
@@ -94,7 +94,7 @@ internal static class DriverSettingsReader
             read.Has(at + "peer-address") ? read.List<IpPrefix>(at + "peer-address", OwnAddress.TryParse, OwnAddress.Accepted, orOne: true) : [])
         {
             Slaac = read.Has(at + "slaac") ? read.Choice(at + "slaac", SlaacModes) : SlaacMode.Off,
-            Dhcp = read.Has(at + "dhcp") && read.Switch(at + "dhcp"),
+            Dhcp = read.Has(at + "dhcp") ? ReadFamilies(read, at + "dhcp") : DhcpFamilies.None,
         };
     }
 
@@ -109,6 +109,22 @@ internal static class DriverSettingsReader
     }
 
     internal static readonly Dictionary<string, SlaacMode> SlaacModes = new() { ["off"] = SlaacMode.Off, ["stable"] = SlaacMode.Stable, ["temporary"] = SlaacMode.Temporary };
+
+    internal static readonly Dictionary<string, DhcpFamilies> DhcpWords = new()
+    {
+        ["off"] = DhcpFamilies.None,
+        ["on"] = DhcpFamilies.Both,
+        ["4"] = DhcpFamilies.V4,
+        ["6"] = DhcpFamilies.V6,
+    };
+
+    /// <summary>A switch, too, which it was when there was one family.</summary>
+    private static DhcpFamilies ReadFamilies(SettingsReader read, string key) => read.Text(key).ToLowerInvariant() switch
+    {
+        "true" or "yes" => DhcpFamilies.Both,
+        "false" or "no" => DhcpFamilies.None,
+        _ => read.Choice(key, DhcpWords),
+    };
 
     private static int ReadMtu(SettingsReader read, string key) =>
         read.Number(key, 0, InterfaceSettings.MaxMtu) is var mtu && mtu is 0 or >= InterfaceSettings.MinMtu

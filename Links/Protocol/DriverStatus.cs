@@ -30,6 +30,9 @@ public sealed record InterfaceStatus(string Name, WireStatus Wire, IReadOnlyList
 
     /// <summary>Null: it has no DHCP client.</summary>
     public LeaseStatus? Lease { get; init; }
+
+    /// <summary>Null: it has no DHCPv6 client.</summary>
+    public LeaseStatus? Lease6 { get; init; }
 }
 
 /// <summary>A station on an interface's network.</summary>
@@ -38,15 +41,17 @@ public sealed record InterfaceStatus(string Name, WireStatus Wire, IReadOnlyList
 public sealed record NeighborStatus(IpAddress Address, string? HardwareAddress, string State);
 
 /// <summary>An interface's DHCP client. Counters are totals since its start.</summary>
-/// <param name="State">As RFC 2131, Figure 5, names it, in lower case; "probing" while neighbours are asked for the address, "starting", "failed".</param>
+/// <param name="State">As RFC 2131, Figure 5, names it, in lower case; "probing" while neighbours are asked for the address. Of DHCPv6 as RFC 8415, 18.2 has
+/// them: "soliciting", "requesting", "confirming", "bound", "renewing", "rebinding", "declining"; "informing" and "informed" without an address, "idle" while routers say nothing of it. "starting", "failed".</param>
 public sealed record LeaseStatus(string State)
 {
-    /// <summary>The leased address; null: none. So are the others.</summary>
+    /// <summary>The leased address, the first of several; null: none. So are the others.</summary>
     public IpPrefix? Address { get; init; }
 
+    /// <summary>Of DHCPv6 the address of the last answer.</summary>
     public IpAddress? Server { get; init; }
 
-    /// <summary>The stacks have all that the lease brings.</summary>
+    /// <summary>The stacks have all that the lease brings; of DHCPv6 also all that there is without an address.</summary>
     public bool IsApplied { get; init; }
 
     /// <summary>Until the lease ends; null: never, or there is none.</summary>

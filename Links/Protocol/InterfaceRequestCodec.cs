@@ -15,6 +15,8 @@ internal static class InterfaceRequestCodec
     // Of AddInterface, before its addresses and routes.
     private const int InterfaceHead = 40;
     private const int HardwareAddressAt = 24;
+    private const int SlaacAt = 36;
+    private const int DhcpAt = 37;
 
     // Of ChangeNeighbor.
     private const int NeighborHardwareAt = 52;
@@ -143,6 +145,8 @@ internal static class InterfaceRequestCodec
         if (!TryReadPrefixes(ref rest, addresses) || !TryReadPrefixes(ref rest, peers) || !TryReadRoutes(ref rest, routes))
             return null;
         var hardware = MacAddress.FromBytes(frame[HardwareAddressAt..]);
+        var slaac = (LinkSlaac)LinkRequestCodec.AtMost(frame[SlaacAt], (uint)LinkSlaac.Temporary, "kind of autoconfiguration");
+        var dhcp = (LinkDhcp)LinkRequestCodec.AtMost(frame[DhcpAt], (uint)LinkDhcp.Both, "kind of DHCP");
         return new AddInterfaceRequest(id, new NewInterface(Encoding.UTF8.GetString(rest[name..]), addresses)
         {
             Name = Encoding.UTF8.GetString(rest[..name]),
@@ -150,6 +154,8 @@ internal static class InterfaceRequestCodec
             HardwareAddress = hardware.Value == 0 ? null : hardware,
             PeerAddresses = peers,
             Routes = routes,
+            Slaac = slaac,
+            Dhcp = dhcp,
         });
     }
 
@@ -160,6 +166,8 @@ internal static class InterfaceRequestCodec
         WriteUInt16LittleEndian(frame[30..], (ushort)added.Addresses.Count);
         WriteUInt16LittleEndian(frame[32..], (ushort)added.PeerAddresses.Count);
         WriteUInt16LittleEndian(frame[34..], (ushort)added.Routes.Count);
+        frame[SlaacAt] = (byte)added.Slaac;
+        frame[DhcpAt] = (byte)added.Dhcp;
         var rest = frame[InterfaceHead..];
         foreach (var prefix in added.Addresses.Concat(added.PeerAddresses))
         {

@@ -44,7 +44,7 @@ public readonly record struct LinkRoute(IpPrefix Destination, IpAddress Gateway)
 
 /// <summary>An attachment to a network that a driver is asked to make.</summary>
 /// <param name="Wire">As settings have it, "tap:tw1" or "tun:tw1".</param>
-/// <param name="Addresses">The stack's; at least one.</param>
+/// <param name="Addresses">The stack's; at least one, unless <see cref="NewInterface.Dhcp"/> or <see cref="NewInterface.Slaac"/> bring some.</param>
 public sealed record NewInterface(string Wire, IReadOnlyList<IpPrefix> Addresses)
 {
     /// <summary>What status and other requests call it; empty: as its device.</summary>
@@ -60,4 +60,30 @@ public sealed record NewInterface(string Wire, IReadOnlyList<IpPrefix> Addresses
     public IReadOnlyList<IpPrefix> PeerAddresses { get; init; } = [];
 
     public IReadOnlyList<LinkRoute> Routes { get; init; } = [];
+
+    /// <summary>IPv6 addresses and routes from the network's routers.</summary>
+    public LinkSlaac Slaac { get; init; }
+
+    /// <summary>Addresses from a DHCP server.</summary>
+    public LinkDhcp Dhcp { get; init; }
+}
+
+/// <summary>Stateless address autoconfiguration of an interface, as a byte of the request.</summary>
+public enum LinkSlaac : byte
+{
+    Off,
+    Stable,
+
+    /// <summary>With random addresses beside the stable ones.</summary>
+    Temporary,
+}
+
+/// <summary>DHCP clients of an interface, as a byte of the request.</summary>
+[Flags]
+public enum LinkDhcp : byte
+{
+    None,
+    V4 = 1,
+    V6 = 2,
+    Both = V4 | V6,
 }

@@ -155,16 +155,18 @@ public static class StatusJson
 
             json.WriteEndArray();
             if (each.Lease is { } lease)
-                Write(json, lease);
+                Write(json, "dhcp", lease);
+            if (each.Lease6 is { } lease6)
+                Write(json, "dhcp6", lease6);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
     }
 
-    private static void Write(Utf8JsonWriter json, LeaseStatus lease)
+    private static void Write(Utf8JsonWriter json, string name, LeaseStatus lease)
     {
-        json.WriteStartObject("dhcp");
+        json.WriteStartObject(name);
         json.WriteString("state", lease.State);
         json.WriteString("address", lease.Address?.ToString() ?? "");
         json.WriteString("server", lease.Server?.ToString() ?? "");

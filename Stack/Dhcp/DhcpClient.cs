@@ -8,7 +8,7 @@ namespace Tapwire.Stack.Dhcp;
 /// A DHCP client of one interface without sockets and clock (RFC 2131, 4.4): messages and the time go in, <see cref="DhcpEvent"/>s come out. After every call events are to be
 /// dequeued, and <see cref="Poll"/> is to be called at <see cref="PollAt"/>.
 /// </summary>
-public sealed partial class DhcpClient
+public sealed partial class DhcpClient : IDhcpClient
 {
     /// <summary>Bytes of the secret.</summary>
     public const int SecretLength = KeyedRandom.SecretLength;
@@ -59,13 +59,16 @@ public sealed partial class DhcpClient
     /// <summary>What the interface has; null: nothing.</summary>
     public DhcpLease? Lease { get; private set; }
 
-    /// <summary>When the lease ends unless it gets more time; never without a lease, and without an end.</summary>
+    /// <inheritdoc/>
+    public bool HasLease => Lease is not null;
+
+    /// <inheritdoc/>
     public Instant Expires => _times.Expires;
 
-    /// <summary>When its server is asked for more time.</summary>
+    /// <inheritdoc/>
     public Instant Renews => _times.Renews;
 
-    /// <summary>When <see cref="Poll"/> has something to do.</summary>
+    /// <inheritdoc/>
     public Instant PollAt => State == DhcpState.Stopped ? Instant.Never : _isDown ? _times.Expires : Instant.Min(_due, Instant.Min(_times.Expires, State switch
     {
         DhcpState.Bound => _times.Renews,
@@ -85,7 +88,7 @@ public sealed partial class DhcpClient
             Begin(now + Random(Pause.First));
     }
 
-    /// <summary>The wire has gone. Nothing is sent until it is back; the lease goes on.</summary>
+    /// <inheritdoc/>
     public void WireDown() => _isDown = true;
 
     /// <summary>The wire is back, perhaps on another network: the servers are asked whether the address holds there (RFC 2131, 3.7).</summary>
@@ -104,7 +107,7 @@ public sealed partial class DhcpClient
             Begin(now + Random(Pause.First));
     }
 
-    /// <summary>Ends the client. The lease goes on until its time is over, unless it is released.</summary>
+    /// <inheritdoc/>
     public void Stop(bool release, Instant now)
     {
         if (release && Lease is { } lease && !_isDown)
@@ -281,7 +284,7 @@ public sealed partial class DhcpClient
     {
         var before = Lease;
         Lease = lease;
-        _times = LeaseTimes.Of(lease, _asked, _random);
+        _times = LeaseTimes.Of(lease.RenewalTime, lease.RebindingTime, lease.Lifetime, _asked, _random);
         _hint = lease.Address.Address;
         _refusals = 0;
         _hasComplained = false;

@@ -110,4 +110,19 @@ public enum DhcpDrop
 
     /// <summary>A part, the rest is used: a broadcast address that is not the network's.</summary>
     BadBroadcast,
+
+    /// <summary>DHCPv6: its sender's address is not of the link.</summary>
+    BadSource,
+
+    /// <summary>DHCPv6: for another client, or for none (its client identifier: RFC 8415, 16).</summary>
+    OtherClient,
+
+    /// <summary>DHCPv6: a server wants the client to ask at once (Reconfigure). This client never agrees to that (RFC 8415, 20.4), as anybody on the link could say so.</summary>
+    Reconfigure,
+
+    /// <summary>DHCPv6: the server cannot, or does not want to, give what was asked for (RFC 8415, 21.13).</summary>
+    BadStatus,
+
+    /// <summary>DHCPv6: there is no address in it that could be used.</summary>
+    NoAddress,
 }

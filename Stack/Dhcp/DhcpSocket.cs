@@ -10,29 +10,21 @@ namespace Tapwire.Stack.Dhcp;
 /// UDP port 68 of one interface, for its DHCP client: it sends from 0.0.0.0, and receives whatever comes from port 67 to port 68, to a group or to any address, because the
 /// interface may have none yet (RFC 2131, 4.1). It asks by ARP, too, whether somebody has an address. While it is open no other socket receives these datagrams. Event: Readable.
 /// </summary>
-public sealed class DhcpSocket : StackSocket
+public sealed class DhcpSocket : DhcpPort
 {
-    /// <summary>Messages, and claims of an address, that wait for the owner; further ones are dropped.</summary>
-    private const int MostMessages = 16;
-
     private const byte HopLimit = 64;
 
     private readonly IpLayer _ip;
-    private readonly SocketEventQueue _events;
     private readonly StackCounters _counters;
-    private readonly Queue<byte[]> _messages = new();
     private readonly Queue<(IpAddress Address, MacAddress By)> _claims = new();
     private IpAddress _probed = IpAddress.AnyV4;
 
     internal DhcpSocket(NetworkInterface on, IpLayer ip, SocketEventQueue events, StackCounters counters)
+        : base(on, DhcpMessage.MaxLength, events, counters)
     {
-        Interface = on;
         _ip = ip;
-        _events = events;
         _counters = counters;
     }
-
-    public NetworkInterface Interface { get; }
 
     /// <summary>Sends a message to port 67. What has no way there is dropped and counted, as any packet.</summary>
     /// <param name="message">Up to <see cref="DhcpMessage.MaxLength"/> bytes; copied.</param>
@@ -74,14 +66,6 @@ public sealed class DhcpSocket : StackSocket
         Interface.Egress.Enqueue(frame);
     }
 
-    /// <summary>Takes the oldest message, of up to <see cref="DhcpMessage.MaxLength"/> bytes; a longer one has one byte more here.</summary>
-    public bool TryReceive(out ReadOnlyMemory<byte> message)
-    {
-        var any = _messages.TryDequeue(out var bytes);
-        message = bytes;
-        return any;
-    }
-
     /// <summary>Takes the oldest claim of the address that was asked for.</summary>
     public bool TryTakeClaim(out IpAddress address, out MacAddress by)
     {
@@ -90,12 +74,12 @@ public sealed class DhcpSocket : StackSocket
         return any;
     }
 
-    /// <summary>Closes the socket. No event follows.</summary>
-    public void Close()
+    /// <inheritdoc/>
+    public override void Close()
     {
         if (Interface.Dhcp == this)
             Interface.Dhcp = null;
-        _messages.Clear();
+        base.Close();
         _claims.Clear();
         _probed = IpAddress.AnyV4;
     }
@@ -115,10 +99,8 @@ public sealed class DhcpSocket : StackSocket
             _counters.UdpInBadLength++;
         else if (!HasValidChecksum(packet, header, datagram[..udp.Length], udp.Checksum))
             _counters.UdpInCsumErrors++;
-        else if (_messages.Count == MostMessages)
-            _counters.UdpRcvbufErrors++;
         else
-            Take(datagram[UdpHeader.Length..udp.Length]);
+            Take(datagram[UdpHeader.Length..udp.Length], IpAddress.FromV4(header.Source));
         packet.Release();
         return true;
     }
@@ -131,17 +113,10 @@ public sealed class DhcpSocket : StackSocket
         if (_probed.IsUnspecified || (sender != _probed && !isProbe) || arp.SenderHardware == Interface.Options.HardwareAddress || _claims.Count == MostMessages)
             return;
         _claims.Enqueue((_probed, arp.SenderHardware));
-        _events.Raise(this, SocketEvents.Readable);
+        Raise();
     }
 
     private static bool HasValidChecksum(PacketBuffer packet, in Ipv4View header, ReadOnlySpan<byte> datagram, ushort checksum) =>
         packet.Offload.Checksum != ChecksumState.None || checksum == 0
         || Checksum.Sum(datagram, Checksum.PseudoHeader(IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), IpProtocol.Udp, datagram.Length)) == 0xFFFF;
-
-    private void Take(ReadOnlySpan<byte> message)
-    {
-        _counters.UdpInDatagrams++;
-        _messages.Enqueue(message[..Math.Min(message.Length, DhcpMessage.MaxLength + 1)].ToArray());
-        _events.Raise(this, SocketEvents.Readable);
-    }
 }

@@ -42,13 +42,15 @@ internal readonly record struct LeaseTimes(Instant Renews, Instant Rebinds, Inst
     /// <summary>What T1 comes earlier by at most, in parts of itself, and of the time to T2: hosts that have got their leases together do not renew them together (RFC 2131, 4.4.5).</summary>
     private const int Fuzz = 16;
 
-    /// <param name="asked">When the request was sent.</param>
-    public static LeaseTimes Of(DhcpLease lease, Instant asked, KeyedRandom random)
+    /// <param name="asked">When the request was sent, or answered: the times count from there. Renewal is earlier than rebinding, and that earlier than the end; <see cref="DhcpLease.Endless"/> is never.</param>
+    public static LeaseTimes Of(TimeSpan renewal, TimeSpan rebinding, TimeSpan lifetime, Instant asked, KeyedRandom random)
     {
-        if (lease.IsEndless)
-            return None;
-        var most = (ulong)Math.Min(lease.RenewalTime.Ticks, (lease.RebindingTime - lease.RenewalTime).Ticks) / Fuzz;
+        if (renewal == DhcpLease.Endless)
+            return None with { Expires = Until(asked, lifetime) };
+        var most = (ulong)Math.Min(renewal.Ticks, (rebinding - renewal).Ticks) / Fuzz;
         var earlier = new TimeSpan((long)Math.BigMul(random.NextUInt64(), most, out _));
-        return new LeaseTimes(asked + (lease.RenewalTime - earlier), asked + lease.RebindingTime, asked + lease.Lifetime);
+        return new LeaseTimes(asked + (renewal - earlier), Until(asked, rebinding), Until(asked, lifetime));
     }
+
+    public static Instant Until(Instant from, TimeSpan time) => time == DhcpLease.Endless ? Instant.Never : from + time;
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Dhcp;
+using Tapwire.Stack.Dhcp.V6;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Neighbors;
 
@@ -109,6 +110,12 @@ public sealed class NetworkInterface
     /// <summary>Takes what comes to port 68; null unless the interface has a DHCP client.</summary>
     internal DhcpSocket? Dhcp { get; set; }
 
+    /// <summary>Takes what comes to port 546; null unless the interface has a DHCPv6 client.</summary>
+    internal Dhcp6Socket? Dhcp6 { get; set; }
+
+    /// <summary>What routers say about DHCPv6; null: the interface does not listen to them.</summary>
+    public RouterAdvice? RouterAdvice => Routers?.Advice;
+
     /// <summary>Takes the next frame for the wire. The caller owns it.</summary>
     public bool TryDequeueFrame([NotNullWhen(true)] out PacketBuffer? frame) => Egress.TryDequeue(out frame);
 
@@ -119,15 +126,16 @@ public sealed class NetworkInterface
             frame.Release();
     }
 
-    /// <summary>What else is to be announced on a wire that has come up again: the groups that the stack is in.</summary>
-    internal Action<Instant>? WireUp { get; set; }
+    /// <summary>Reports the groups that the stack is in to the network.</summary>
+    internal Action<Instant>? AnnounceGroups { get; set; }
 
     /// <summary>Announces all addresses and groups on a wire that has come up again.</summary>
     public void Announce(Instant now)
     {
+        // RFC 4862, 5.4.2: switches that listen to the reports pass on what answers duplicate address detection.
+        AnnounceGroups?.Invoke(now);
         foreach (var prefix in Own.Prefixes)
             Framing.AddressAdded(prefix.Address, now);
-        WireUp?.Invoke(now);
     }
 
     /// <summary>

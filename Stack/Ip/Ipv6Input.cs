@@ -172,7 +172,8 @@ internal sealed class Ipv6Input(
             case IpProtocol.Udp:
                 counters.IpInDelivers++;
                 packet.TrimStart(chain.Length);
-                udp.Receive(packet, info, now);
+                if (interfaces[info.Interface]?.Dhcp6?.TryTake(packet, info) != true)
+                    udp.Receive(packet, info, now);
                 break;
             case IpProtocol.Icmpv6:
                 counters.IpInDelivers++;

@@ -12,6 +12,9 @@ internal sealed class MulticastLayer(
     private readonly Dictionary<(byte Interface, IpAddress Group), GroupMembers> _members = [];
     private readonly GroupReporter?[] _reporters = new GroupReporter?[2 * InterfaceTable.Capacity];
 
+    // Own addresses whose solicited-node groups have been joined.
+    private readonly HashSet<IpAddress> _solicited = [];
+
     // What the host wanted of groups when it was last reported.
     private readonly Dictionary<(byte Interface, IpAddress Group), SourceFilter> _unreported = [];
 
@@ -65,6 +68,9 @@ internal sealed class MulticastLayer(
         return true;
     }
 
+    /// <summary>The stack ends: nobody is told of what has not been told yet.</summary>
+    public void Clear() => _unreported.Clear();
+
     /// <summary>Tells the network what has changed. What was joined and left again meanwhile has not.</summary>
     public void Report(Instant now)
     {
@@ -77,6 +83,23 @@ internal sealed class MulticastLayer(
         }
 
         _unreported.Clear();
+    }
+
+    /// <summary>Joins the solicited-node group of a new IPv6 address, and says so before the address's first question (RFC 4862, 5.4.2; RFC 3810, 6): switches that listen to reports pass on to a host
+    /// only what goes to its groups. Without room for the group the address works where no switch does so.</summary>
+    public void AddressAdded(NetworkInterface on, IpAddress address, Instant now)
+    {
+        if (!address.IsV6 || on.Options.Medium != Medium.Ethernet || !TryReplace(on.Index, address.SolicitedNode, null, SourceFilter.Everything))
+            return;
+        _solicited.Add(address);
+        Report(now);
+    }
+
+    /// <summary>Leaves the group again. Other addresses may have the same one.</summary>
+    public void AddressRemoved(NetworkInterface on, IpAddress address)
+    {
+        if (_solicited.Remove(address))
+            TryReplace(on.Index, address.SolicitedNode, SourceFilter.Everything, null);
     }
 
     /// <summary>Receives an IGMP message and takes it over.</summary>

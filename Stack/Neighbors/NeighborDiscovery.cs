@@ -207,6 +207,7 @@ internal sealed class NeighborDiscovery(
     {
         if (!routers.TryReceive(message, info, now))
             return false;
+        neighbors.Times.Advertised(routers.ReachableTime, routers.RetransmitTime);
         if (NdpOption.FindHardware(message[RouterAdvertisement.Length..], NdpOption.SourceLinkLayerAddress) is { } hardware)
             neighbors.HeardRequest(info.Source, hardware, now);
         return true;
@@ -288,13 +289,13 @@ internal sealed class NeighborDiscovery(
         {
             if (_sent == discovery.Probes)
             {
-                discovery.IsUnique(address);
+                discovery.IsUnique(address, now);
                 return;
             }
 
             _sent++;
             discovery.Probe(address, _nonce);
-            discovery.Again(this, now);
+            discovery.Again(this, address, now);
         }
     }
 
@@ -308,12 +309,15 @@ internal sealed class NeighborDiscovery(
         Send(new NeighborMessage(Icmpv6Type.NeighborSolicitation, 0, address), NdpOption.Nonce, nonce, IpAddress.Unspecified, address.SolicitedNode, null);
     }
 
-    private void Again(Detection detection, Instant now) => timers.Arm(detection, now + options.RetransmitTime);
+    private void Again(Detection detection, IpAddress address, Instant now) => timers.Arm(detection, now + neighbors.Times.Retransmit(address));
 
-    private void IsUnique(IpAddress address)
+    private void IsUnique(IpAddress address, Instant now)
     {
         _detections.Remove(address);
         owner.Own.SetFlags(address, owner.Own.FlagsOf(address) & ~AddressFlags.Optimistic);
         Advertise(address);
+        // RFC 3590, 4: what was reported without a source before is reported with one.
+        if (address.IsLinkLocal)
+            owner.AnnounceGroups?.Invoke(now);
     }
 }

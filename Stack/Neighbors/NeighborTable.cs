@@ -30,6 +30,8 @@ internal sealed partial class NeighborTable(
     private int _queuedBytes;
     private Neighbor? _last;
 
+    public NeighborTimes Times { get; } = new(options);
+
     /// <summary>Sends a packet to a neighbour, at once or after resolution, and takes it over.</summary>
     public void Send(PacketBuffer packet, IpAddress address, Instant now)
     {
@@ -61,7 +63,7 @@ internal sealed partial class NeighborTable(
         var neighbor = _last;
         if ((neighbor is null || neighbor.Address != address) && !_entries.TryGetValue(address, out neighbor))
             return;
-        if (neighbor.IsKnown && neighbor.State != NeighborState.Permanent && (neighbor.State != NeighborState.Reachable || neighbor.ReachableUntil - now < options.ReachableTime / 4))
+        if (neighbor.IsKnown && neighbor.State != NeighborState.Permanent && (neighbor.State != NeighborState.Reachable || neighbor.ReachableUntil - now < Times.Reachable(address) / 4))
             SetReachable(neighbor, now);
     }
 
@@ -239,7 +241,7 @@ internal sealed partial class NeighborTable(
     {
         neighbor.State = state;
         neighbor.Solicitations = 0;
-        var earliest = neighbor.Solicited + options.RetransmitTime;
+        var earliest = neighbor.Solicited + Times.Retransmit(neighbor.Address);
         if (now >= earliest)
             Solicit(neighbor, now);
         else
@@ -259,14 +261,14 @@ internal sealed partial class NeighborTable(
     {
         neighbor.Solicitations++;
         neighbor.Solicited = now;
-        timers.Arm(neighbor, now + (neighbor.IsContested ? ContestedTime : options.RetransmitTime));
+        timers.Arm(neighbor, now + (neighbor.IsContested ? ContestedTime : Times.Retransmit(neighbor.Address)));
         output.Solicit(neighbor.Address, neighbor.State == NeighborState.Probe ? neighbor.HardwareAddress : null);
     }
 
     private void SetReachable(Neighbor neighbor, Instant now)
     {
         // Half to one and a half times, so that entries made together do not expire together (RFC 4861, 6.3.2).
-        neighbor.ReachableUntil = now + options.ReachableTime * (0.5 + random.Next(1024) / 1024.0);
+        neighbor.ReachableUntil = now + Times.Reachable(neighbor.Address) * (0.5 + random.Next(1024) / 1024.0);
         SetIdle(neighbor, NeighborState.Reachable, now);
     }
 

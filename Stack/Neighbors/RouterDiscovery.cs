@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Tapwire.Stack.Dhcp.V6;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Packets;
@@ -65,6 +66,15 @@ internal sealed class RouterDiscovery : Timer
     /// <summary>What routers say that the link takes, in bytes; 0: they say nothing.</summary>
     public int Mtu { get; private set; }
 
+    /// <summary>What routers have said about DHCPv6 since the link came up. It only grows: a host goes on with what it has begun (RFC 4862, 5.5.2 as RFC 2462 had it), and routers may differ.</summary>
+    public RouterAdvice Advice { get; private set; }
+
+    /// <summary>How long an answer confirms a neighbour; zero: no router has said it (RFC 4861, 6.3.4).</summary>
+    public TimeSpan ReachableTime { get; private set; }
+
+    /// <summary>Between two solicitations; zero: no router has said it.</summary>
+    public TimeSpan RetransmitTime { get; private set; }
+
     /// <summary>An on-link prefix is a router's gift: the route to it stays when the interface's address in it goes.</summary>
     public bool IsOnLink(IpPrefix prefix) => _onLink.Exists(p => p.Prefix.Length == prefix.Length && p.Prefix.Network == prefix.Network);
 
@@ -75,6 +85,7 @@ internal sealed class RouterDiscovery : Timer
     public void Start(Instant now)
     {
         _pause = TimeSpan.Zero;
+        Advice = RouterAdvice.None;
         _solicitAt = now + LongestDelay * (_random.Next(1024) / 1024.0);
         Arm();
     }
@@ -84,6 +95,8 @@ internal sealed class RouterDiscovery : Timer
     {
         _timers.Cancel(this);
         _solicitAt = Instant.Never;
+        Advice = RouterAdvice.None;
+        ReachableTime = RetransmitTime = TimeSpan.Zero;
         _addresses.Clear(now);
         _routes.Clear();
         Install();
@@ -107,6 +120,11 @@ internal sealed class RouterDiscovery : Timer
             _solicitAt = Instant.Never;
         if (advertisement.HopLimit != 0)
             HopLimit = advertisement.HopLimit;
+        if (advertisement.ReachableTime > TimeSpan.Zero)
+            ReachableTime = advertisement.ReachableTime;
+        if (advertisement.RetransmitTime > TimeSpan.Zero)
+            RetransmitTime = advertisement.RetransmitTime;
+        Advice = (RouterAdvice)Math.Max((byte)Advice, (byte)advertisement.Advice);
         Take(new Route(Everywhere, info.Source, advertisement.Preference, now + advertisement.Lifetime), MaxRouters, now);
         var rest = message[RouterAdvertisement.Length..];
         while (NdpOption.TryTake(ref rest, out var option))

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Tapwire.Stack.Dhcp.V6;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Packets;
@@ -18,6 +19,15 @@ public enum RouterPreference : sbyte
 /// <param name="HasOtherConfiguration">Other things are to be had by DHCPv6.</param>
 public readonly record struct RouterAdvertisement(byte HopLimit, TimeSpan Lifetime, RouterPreference Preference, bool IsManaged, bool HasOtherConfiguration)
 {
+    /// <summary>How long an answer confirms a neighbour, in milliseconds on the wire; zero: not said.</summary>
+    public TimeSpan ReachableTime { get; init; }
+
+    /// <summary>Between two solicitations of a neighbour; zero: not said.</summary>
+    public TimeSpan RetransmitTime { get; init; }
+
+    /// <summary>The two flags in one: who gives addresses gives the rest, too.</summary>
+    public RouterAdvice Advice => IsManaged ? RouterAdvice.Addresses : HasOtherConfiguration ? RouterAdvice.OtherConfiguration : RouterAdvice.None;
+
     /// <summary>16 bytes; options follow.</summary>
     public const int Length = 16;
 
@@ -32,7 +42,11 @@ public readonly record struct RouterAdvertisement(byte HopLimit, TimeSpan Lifeti
             return false;
         var flags = bytes[5];
         var lifetime = BinaryPrimitives.ReadUInt16BigEndian(bytes[6..]);
-        advertisement = new RouterAdvertisement(bytes[4], TimeSpan.FromSeconds(lifetime), PreferenceOf(flags), (flags & Managed) != 0, (flags & Other) != 0);
+        advertisement = new RouterAdvertisement(bytes[4], TimeSpan.FromSeconds(lifetime), PreferenceOf(flags), (flags & Managed) != 0, (flags & Other) != 0)
+        {
+            ReachableTime = TimeSpan.FromMilliseconds(BinaryPrimitives.ReadUInt32BigEndian(bytes[8..])),
+            RetransmitTime = TimeSpan.FromMilliseconds(BinaryPrimitives.ReadUInt32BigEndian(bytes[12..])),
+        };
         return true;
     }
 

@@ -62,6 +62,18 @@ public sealed class InterfaceCommandLineSpecs : IDisposable
     }
 
     [Theory]
+    [InlineData("--dhcp", LinkDhcp.Both, LinkSlaac.Off)]
+    [InlineData("--dhcp 4 --slaac", LinkDhcp.V4, LinkSlaac.Stable)]
+    [InlineData("--dhcp 6 --slaac temporary", LinkDhcp.V6, LinkSlaac.Temporary)]
+    [InlineData("--slaac", LinkDhcp.None, LinkSlaac.Stable)]
+    public async Task An_interface_may_be_configured_by_its_network(string options, LinkDhcp dhcp, LinkSlaac slaac)
+    {
+        Assert.Equal(new CommandLineRun(0, "", ""), await RunAsync($"interface add --wire tap:tw1 {options}"));
+        var added = Assert.IsType<AddInterfaceRequest>(Assert.Single(_driver.Changes)).Interface;
+        Assert.Equal((dhcp, slaac, 0), (added.Dhcp, added.Slaac, added.Addresses.Count));
+    }
+
+    [Theory]
     [InlineData("interface remove gone", "There is no interface gone.")]
     [InlineData("interface remove old", "does not know this command: it is of an older release; start it again after an update.")]
     [InlineData("interface list", "The driver is of a release in which it has one interface only; 'tapwire status' shows it.")]

@@ -8,11 +8,13 @@ using Tapwire.Proxy;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Dhcp;
+using Tapwire.Stack.Dhcp.V6;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 using Tapwire.Tests.Links.Support;
 using Tapwire.Tests.Stack.Dhcp;
+using Tapwire.Tests.Stack.Dhcp.V6;
 using Tapwire.Tests.Support;
 using Tapwire.Wires;
 using static Tapwire.Tests.Hostile.HostileException;
@@ -45,6 +47,7 @@ internal static class ParserTargets
         new("udp", Udp, Frames(34), []),
         new("tcp", Tcp, Frames(34), ["\x02\x04\x05\xb4", "\x01\x03\x03\x07", "\x08\x0a", "\x05\x0a", "\x05\x12", "\x04\x02", "\x22\x0a", "\x22\x02", "\x00"]),
         new("dhcp", Dhcp, DhcpAnswers(), ["\x01\x04\xff\xff\xff\x00", "\x03\x04", "\x06\x08", "\x34\x01\x03", "\x33\x04\x00\x00", "\x35\x01\x05", "\x36\x04\xc0\x00\x02\x01", "\x77\x06", "\xc0\x00", "\x79\x08", "\xff", "\x00"]),
+        new("dhcp6", Dhcp6, Dhcp6Answers(), ["\x00\x01\x00\x0a", "\x00\x02\x00\x0a", "\x00\x03\x00\x28", "\x00\x05\x00\x18", "\x00\x0d\x00\x02\x00\x00", "\x00\x17\x00\x10", "\x00\x18\x00\x05", "\x00\x20\x00\x04"]),
         new("virtio", Virtio, [.. Frames(0).Select(frame => (byte[])[1, 1, 54, 0, 100, 0, 34, 0, 16, 0, .. frame])], []),
         new("igmp", GroupTargets.Igmp, GroupTargets.IgmpSeeds, []),
         new("mld", GroupTargets.Mld, GroupTargets.MldSeeds, []),
@@ -152,6 +155,20 @@ internal static class ParserTargets
             DhcpReply.Lease(DhcpMessageType.Ack, 1, hardware).With(DhcpOption.Overload, (byte)3).At(108, [6, 4, 192, 0, 2, 4, 255]).At(44, [255]).ToArray(),
         ];
     }
+
+    private static void Dhcp6(Span<byte> input)
+    {
+        if (Dhcp6Lease.Read(input, Dhcp6Reply.Association) is not { } lease)
+            return;
+        Require(Dhcp6Lease.Read(lease.Message.Span, Dhcp6Reply.Association) is { } again && again.Addresses.SequenceEqual(lease.Addresses) && again.RenewalTime == lease.RenewalTime, "A DHCPv6 lease differs after it was kept.");
+        Require(lease.Addresses.Count is > 0 and <= Dhcp6Lease.MostAddresses && lease.RenewalTime >= TimeSpan.FromSeconds(4) && lease.RebindingTime <= lease.Lifetime, "The times of a DHCPv6 lease are not in order.");
+    }
+
+    private static byte[][] Dhcp6Answers() =>
+    [
+        Dhcp6Reply.Lease(Dhcp6MessageType.Reply, 1).With(Dhcp6Option.NameServers, Dhcp6Reply.Addresses("2001:db8::53")).With(Dhcp6Option.DomainSearch, 1, 97, 0).ToArray(),
+        Dhcp6Reply.Lease(Dhcp6MessageType.Reply, 1).Status(Dhcp6Status.Success).With(Dhcp6Option.RapidCommit).With32(Dhcp6Option.SolicitMaxRt, 60).ToArray(),
+    ];
 
     private static void Tcp(Span<byte> input)
     {

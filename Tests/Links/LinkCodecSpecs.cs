@@ -287,6 +287,8 @@ public sealed class LinkCodecSpecs
     [InlineData("ping size")]
     [InlineData("interface prefix")]
     [InlineData("interface mtu")]
+    [InlineData("interface slaac")]
+    [InlineData("interface dhcp")]
     [InlineData("route prefix")]
     [InlineData("route name")]
     [InlineData("ping sequence")]
@@ -301,6 +303,8 @@ public sealed class LinkCodecSpecs
             "prefix" => (new AddAddressRequest(1, IpAddress.AnyV4, 8), 44, 33u),
             "interface prefix" => (new AddInterfaceRequest(1, new NewInterface("tap:b", [new IpPrefix(IpAddress.AnyV4, 8)])), 68, 33u),
             "interface mtu" => (new AddInterfaceRequest(1, new NewInterface("tap:b", [])), 20, 65_536u),
+            "interface slaac" => (new AddInterfaceRequest(1, new NewInterface("tap:b", [])), 36, 3u),
+            "interface dhcp" => (new AddInterfaceRequest(1, new NewInterface("tap:b", [])), 36, 4u << 8),
             "route prefix" => (new RemoveRouteRequest(1, new IpPrefix(IpAddress.AnyV4, 8), "b"), 44, 33u),
             "route name" => (new RemoveRouteRequest(1, new IpPrefix(IpAddress.AnyV4, 8), "b"), 48, uint.MaxValue),
             "ping size" => (new PingRequest(1, V4, 1, 1, 1), 48, 65_508u),

@@ -37,6 +37,9 @@ public sealed class StackHarness : IDisposable
 
     public static StackOptions Ethernet() => new() { Interfaces = [new() { HardwareAddress = OwnMac }] };
 
+    /// <summary>Whether <see cref="Frames"/> has the reports of solicited-node groups: they follow changes of own addresses at random times, and answer nothing.</summary>
+    public bool SeesOwnGroups { get; init; }
+
     /// <summary>Gives a frame to the stack.</summary>
     public void Receive(ReadOnlySpan<byte> frame, ChecksumState checksum = ChecksumState.None)
     {
@@ -69,7 +72,8 @@ public sealed class StackHarness : IDisposable
         {
             var bytes = new byte[frame.TotalLength];
             frame.CopyTo(bytes);
-            frames.Add(bytes);
+            if (SeesOwnGroups || !IsOwnGroups(bytes))
+                frames.Add(bytes);
             frame.Release();
         }
 
@@ -138,6 +142,21 @@ public sealed class StackHarness : IDisposable
         Frames();
         (Pool as DiagnosingBufferPool)?.AssertAllReturned();
     }
+
+    private static bool IsOwnGroups(ReadOnlySpan<byte> frame)
+    {
+        if (frame.Length < 90 || frame[12] != 0x86 || frame[20] != 0 || frame[62] != Icmpv6Type.MulticastListenerReportV2)
+            return frame.Length >= 86 && frame[12] == 0x86 && frame[20] == 0 && frame[62] is Icmpv6Type.MulticastListenerReport or Icmpv6Type.MulticastListenerDone && IsSolicitedNode(frame[70..]);
+        for (var rest = frame[70..]; !rest.IsEmpty; rest = rest[(20 + 16 * rest[3])..])
+        {
+            if (!IsSolicitedNode(rest[4..]))
+                return false;
+        }
+
+        return true;
+    }
+
+    private static bool IsSolicitedNode(ReadOnlySpan<byte> group) => IpAddress.FromBytes(group[..16]) is var address && address.SolicitedNode == address;
 
     private void Poll()
     {

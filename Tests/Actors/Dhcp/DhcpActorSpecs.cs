@@ -22,7 +22,7 @@ public abstract class DhcpSetup : NameServerSetup
     private readonly DhcpServer _server;
 
     protected DhcpSetup(string settings)
-        : base($"dhcp = on\n{settings}")
+        : base($"dhcp = 4\n{settings}")
     {
         _server = new DhcpServer(Peer);
         Peer.Loses = frame => _server.Takes(frame);

@@ -221,7 +221,9 @@ internal sealed class GroupNetwork : IDisposable
             int count = BinaryPrimitives.ReadUInt16BigEndian(rest[2..]);
             for (var i = 0; i < count; i++)
                 sources.Add(rest[4 + size + i * size + size - 1]);
-            records.Add($"{(GroupRecordType)rest[0]} {(group == Group ? "group" : group == OtherGroup ? "other" : $"{group}")} {{{string.Join(' ', sources)}}}");
+            // Those of own addresses have a spec of their own.
+            if (!IsV6 || group.SolicitedNode != group)
+                records.Add($"{(GroupRecordType)rest[0]} {(group == Group ? "group" : group == OtherGroup ? "other" : $"{group}")} {{{string.Join(' ', sources)}}}");
             rest = rest[(4 + size + count * size)..];
         }
 

@@ -1,7 +1,9 @@
 using System.Buffers.Binary;
 using Tapwire.Stack;
+using Tapwire.Stack.Dhcp.V6;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Neighbors;
 using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Tests.Support;
@@ -360,6 +362,94 @@ public sealed class RouterDiscoverySpec : IDisposable
         BinaryPrimitives.WriteUInt32BigEndian(option.AsSpan(4), lifetime);
         destination.Address.CopyTo16(option.AsSpan(8));
         return option;
+    }
+
+    [Theory]
+    [InlineData(0, 0, 30, 1)] // not said: those of the options
+    [InlineData(60_000, 250, 60, 0.25)]
+    [InlineData(1, 1, 5, 0.1)] // and bounded
+    [InlineData(300_000, uint.MaxValue, 300, 10)]
+    public void Times_of_neighbours_are_those_that_routers_say_within_bounds(uint reachable, uint retransmit, double confirmedFor, double pause)
+    {
+        _h.Receive(Times(reachable, retransmit));
+        _h.Advance(TimeSpan.FromSeconds(3));
+        _h.Frames();
+        var neighbor = IpAddress.Parse("fe80::77");
+        BuildV6.Add(_h, "fd00::1/64");
+        _h.Advance(TimeSpan.FromSeconds(30));
+        _h.Frames();
+        Assert.Equal(StackError.None, _h.Stack.Udp.Bind(default, new(), out var socket));
+        var asked = new List<double>();
+        var began = _h.Now;
+        Assert.Equal(StackError.None, socket!.Send(_h.Payload(1), new IpEndpoint(neighbor, 9), _h.Now));
+        for (var i = 0; i < 3500; i++)
+        {
+            asked.AddRange(_h.Frames().Where(IsSolicitation).Select(_ => (_h.Now - began).TotalSeconds));
+            _h.Advance(TimeSpan.FromMilliseconds(10));
+        }
+
+        Assert.Equal(3, asked.Count);
+        Assert.Equal(pause, asked[1] - asked[0], 0.03);
+        Assert.Equal(pause, asked[2] - asked[1], 0.03);
+
+        // Now it answers: for half to one and a half of that time it is not asked again.
+        Assert.Equal(StackError.None, socket.Send(_h.Payload(1), new IpEndpoint(neighbor, 9), _h.Now));
+        Assert.Contains(_h.Frames(), IsSolicitation);
+        _h.Receive(BuildV6.Advertisement(neighbor, NeighborMessage.Solicited | NeighborMessage.Override, destination: StackHarness.OwnMac.LinkLocal));
+        _h.Frames();
+        Assert.False(IsAskedAfter(confirmedFor * 0.45), "A neighbour that has just answered is asked.");
+        Assert.True(IsAskedAfter(confirmedFor * 1.1), "A neighbour is believed for too long.");
+
+        bool IsAskedAfter(double seconds)
+        {
+            _h.Advance(TimeSpan.FromSeconds(seconds));
+            Assert.Equal(StackError.None, socket.Send(_h.Payload(1), new IpEndpoint(neighbor, 9), _h.Now));
+            var frames = _h.Frames();
+            _h.Advance(TimeSpan.FromSeconds(5.1)); // DELAY_FIRST_PROBE_TIME
+            frames.AddRange(_h.Frames());
+            return frames.Exists(IsSolicitation);
+        }
+
+        bool IsSolicitation(byte[] frame) => frame[14] >> 4 == 6 && BuildV6.Read(frame) is { Header.NextHeader: IpProtocol.Icmpv6 } read && read.Payload[0] == Icmpv6Type.NeighborSolicitation
+            && IpAddress.FromBytes(read.Payload.AsSpan(8, 16)) == neighbor;
+    }
+
+    [Fact]
+    public void Times_of_neighbours_have_bounds_above_too_and_are_those_of_IPv6_only()
+    {
+        var times = new NeighborTimes(new NeighborOptions());
+        times.Advertised(TimeSpan.FromDays(40), TimeSpan.FromDays(40));
+        Assert.Equal((TimeSpan.FromHours(1), TimeSpan.FromSeconds(10)), (times.Reachable(RouterA), times.Retransmit(RouterA)));
+        Assert.Equal((TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(1)), (times.Reachable(StackHarness.PeerIp), times.Retransmit(StackHarness.PeerIp)));
+    }
+
+    [Fact]
+    public void The_flags_of_routers_say_what_is_to_be_had_by_dhcp_and_none_takes_it_back()
+    {
+        var only = _h.Stack.Interfaces[0];
+        Assert.Equal(RouterAdvice.None, only.RouterAdvice);
+        _h.Receive(Advertisement(RouterA));
+        Assert.Equal(RouterAdvice.None, only.RouterAdvice);
+        _h.Receive(Flagged(0x40));
+        Assert.Equal(RouterAdvice.OtherConfiguration, only.RouterAdvice);
+        _h.Receive(Flagged(0x80));
+        Assert.Equal(RouterAdvice.Addresses, only.RouterAdvice);
+        _h.Receive(Advertisement(RouterB));
+        Assert.Equal(RouterAdvice.Addresses, only.RouterAdvice);
+        _h.Stack.WireUp(only, _h.Now); // perhaps on another network
+        Assert.Equal(RouterAdvice.None, only.RouterAdvice);
+        _h.Frames();
+    }
+
+    private static byte[] Flagged(byte flags) =>
+        BuildV6.Icmp(new Icmpv6Header(Icmpv6Type.RouterAdvertisement, 0, 33u << 24 | (uint)flags << 16 | 1800), new byte[8], RouterA, IpAddress.AllNodes, 255);
+
+    private static byte[] Times(uint reachable, uint retransmit)
+    {
+        var rest = new byte[8];
+        BinaryPrimitives.WriteUInt32BigEndian(rest, reachable);
+        BinaryPrimitives.WriteUInt32BigEndian(rest.AsSpan(4), retransmit);
+        return BuildV6.Icmp(new Icmpv6Header(Icmpv6Type.RouterAdvertisement, 0, 33u << 24 | 1800), rest, RouterA, IpAddress.AllNodes, 255);
     }
 
     private static byte[] Advertisement(IpAddress router, params byte[][] options) => Advertisement(router, options: [.. options.SelectMany(o => o)]);
