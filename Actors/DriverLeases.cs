@@ -20,10 +20,13 @@ internal sealed class DriverLeases(DriverContext driver, Func<Props, string, Dri
     /// <summary>Makes the clients of those interfaces that shall have one, beside the stack actor of the first shard.</summary>
     public void Start(IEnumerable<InterfaceSettings> interfaces, IActorRef stack, IActorRef names)
     {
+        var settings = driver.Settings.DhcpClient;
+        if (settings.HostName.Length == 0)
+            settings = settings with { HostName = driver.Settings.Name };
         foreach (var each in interfaces.Where(static each => each.Dhcp))
         {
             // An actor's name is free only when the actor has ended.
-            _clients[each.Name] = start(DhcpActor.Props(new DhcpContext(each.Name, driver.Settings.DhcpClient, stack, names, driver.Clock, driver.Secret)),
+            _clients[each.Name] = start(DhcpActor.Props(new DhcpContext(each.Name, settings, stack, names, driver.Clock, driver.Secret)),
                 _started++ == 0 ? "dhcp" : $"dhcp-{_started}", driver.Home);
         }
     }

@@ -109,6 +109,13 @@ public sealed class Resolver
         Settle(now);
     }
 
+    /// <summary>What the links have said to a <see cref="LinksAsked"/>.</summary>
+    public void LinksAnswered(long number, Mdns.MulticastAnswer answer, Instant now)
+    {
+        _questions.LinksAnswered(number, answer, now);
+        Settle(now);
+    }
+
     public void Poll(Instant now)
     {
         _questions.Poll(now);

@@ -29,6 +29,9 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
                 var error = desk.Stack.FindPath(find.Destination, find.Source, find.Discovery, desk.Now, out var mtu, out var least);
                 sender.Tell(new PathFound(error, mtu, least));
                 return true;
+            case OrderAddresses order:
+                order.Asker.Tell(order.Answer with { Addresses = desk.Stack.InOrder(order.Answer.Addresses) });
+                return true;
             case ChangeMembership change:
                 Change(change.Id, sender, socket => socket.ChangeMembership(change.Change));
                 return true;

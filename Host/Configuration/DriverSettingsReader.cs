@@ -32,6 +32,7 @@ internal static class DriverSettingsReader
             Slaac = read.Choice("slaac", SlaacModes),
             Routes = read.List<GatewayRoute>("routes", RouteSpec.TryParse, RouteSpec.Accepted),
             Interfaces = [.. read.Sections("interfaces").Select(name => ReadInterface(read, name))],
+            Name = ReadName(read),
             Dhcp = read.Switch("dhcp"),
             DhcpClient = ReadDhcp(read),
             Shards = read.Number("shards", 1, FlowSteering.MaxShards),
@@ -93,6 +94,12 @@ internal static class DriverSettingsReader
             Slaac = read.Has(at + "slaac") ? read.Choice(at + "slaac", SlaacModes) : SlaacMode.Off,
             Dhcp = read.Has(at + "dhcp") && read.Switch(at + "dhcp"),
         };
+    }
+
+    private static string ReadName(SettingsReader read)
+    {
+        var name = read.Text("name");
+        return name.Length == 0 || PublishedName.TryParse(name, out _, out _) ? name : throw read.Bad("name", name, $"{PublishedName.Accepted}, or empty");
     }
 
     private static DhcpSettings ReadDhcp(SettingsReader read)
