@@ -218,6 +218,9 @@ public sealed partial class NetworkStack
         return error;
     }
 
+    /// <summary>The own address that a packet to a destination leaves from by one interface; unspecified: there is no such interface, or it has none of that family.</summary>
+    public IpAddress SourceOn(int interfaceIndex, IpAddress destination) => _ip.SourceOn(interfaceIndex, destination);
+
     /// <summary>Destinations in the order in which they are to be tried (RFC 6724, 6): those that cannot be reached last, and equal ones in their own order.</summary>
     public IReadOnlyList<IpAddress> InOrder(IReadOnlyList<IpAddress> destinations)
     {

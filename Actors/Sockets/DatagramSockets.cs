@@ -104,7 +104,7 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
     {
         if (desk.Sockets.Find(connect.Id)?.Socket is not UdpSocket socket)
             return;
-        var error = socket.Connect(connect.Remote ?? default);
+        var error = desk.TryFindSource(connect.Zone, connect.Remote?.Address ?? default, out var source) ? socket.Connect(connect.Remote ?? default, source) : StackError.NoSuchDevice;
         sender.Tell(new DatagramConnected(error, socket.Local));
     }
 

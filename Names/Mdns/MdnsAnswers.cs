@@ -37,6 +37,8 @@ internal sealed class MdnsAnswers(MdnsOutput output, KeyedRandom random)
         var family = from.Address.IsV4 ? MdnsFamilies.V4 : MdnsFamilies.V6;
         Withdraw(message, from.Address);
         HashSet<OwnRecord>? alone = null;
+        // One for all of them, so that they leave in one message (RFC 6762, 6.3).
+        var delay = message.IsTruncated ? TimeSpan.FromMilliseconds(400 + random.Next(101)) : SharedDelay();
         foreach (var question in message.Questions.Distinct())
         {
             foreach (var answer in own.AnswersTo(question))
@@ -46,7 +48,7 @@ internal sealed class MdnsAnswers(MdnsOutput output, KeyedRandom random)
                 if (from.Port != Port || (question.WantsUnicast && isOnLink && WasToldLately(answer, family, now)))
                     (alone ??= []).Add(answer);
                 else
-                    Schedule(answer, family, message, from.Address, now);
+                    Schedule(answer, family, message, from.Address, delay, now);
             }
         }
 
@@ -125,13 +127,11 @@ internal sealed class MdnsAnswers(MdnsOutput output, KeyedRandom random)
         }
     }
 
-    private void Schedule(OwnRecord answer, MdnsFamilies family, MdnsMessage message, IpAddress from, Instant now)
+    private void Schedule(OwnRecord answer, MdnsFamilies family, MdnsMessage message, IpAddress from, TimeSpan delay, Instant now)
     {
         var isProbe = message.Authority.Count != 0;
-        var delay = isProbe ? TimeSpan.Zero
-            : message.IsTruncated ? TimeSpan.FromMilliseconds(400 + random.Next(101))
-            : answer.Record.IsUnique ? TimeSpan.Zero
-            : SharedDelay();
+        if (isProbe || (answer.Record.IsUnique && !message.IsTruncated))
+            delay = TimeSpan.Zero;
         Put(answer, family, now + delay, isProbe ? ProbeInterval : Second, message.IsTruncated ? from : null);
     }
 

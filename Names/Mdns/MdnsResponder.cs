@@ -13,7 +13,7 @@ internal sealed class MdnsResponder(MdnsOutput output, KeyedRandom random)
     private const int Probes = 3;
     private const int Announcements = 2;
 
-    /// <summary>So many conflicts within <see cref="ConflictWindow"/> make the host wait before each further attempt (RFC 6762, 8.1).</summary>
+    /// <summary>More conflicts within <see cref="ConflictWindow"/> make the host wait before each further attempt, until one succeeds (RFC 6762, 8.1).</summary>
     private const int MaxConflicts = 15;
 
     /// <summary>Names that one probe asks for; services beyond that have another one.</summary>
@@ -32,6 +32,7 @@ internal sealed class MdnsResponder(MdnsOutput output, KeyedRandom random)
     private MdnsIdentity? _identity;
     private IReadOnlyList<IpAddress> _addresses = [];
     private OwnRecords? _own;
+    private bool _isSlow;
     private int _attempt = 1;
     private int _sent;
     private Instant _due = Instant.Never;
@@ -116,7 +117,7 @@ internal sealed class MdnsResponder(MdnsOutput output, KeyedRandom random)
         switch (State)
         {
             case MdnsState.Probing when _sent == Probes:
-                (State, _sent) = (MdnsState.Announcing, 0);
+                (State, _sent, _isSlow) = (MdnsState.Announcing, 0, false);
                 output.Events.Enqueue(new MdnsEstablished(_own!.Label));
                 Announce(now);
                 break;
@@ -257,9 +258,14 @@ internal sealed class MdnsResponder(MdnsOutput output, KeyedRandom random)
         output.Counters.Conflicts++;
         while (_conflicts.TryPeek(out var oldest) && now - oldest >= ConflictWindow)
             _conflicts.Dequeue();
-        var pause = _conflicts.Count >= MaxConflicts ? ConflictPause : TimeSpan.Zero;
-        if (_conflicts.Count < MaxConflicts)
-            _conflicts.Enqueue(now);
+        _conflicts.Enqueue(now);
+        if (_conflicts.Count > MaxConflicts)
+        {
+            _isSlow = true;
+            _conflicts.Dequeue();
+        }
+
+        var pause = _isSlow ? ConflictPause : TimeSpan.Zero;
         if (State == MdnsState.Probing)
         {
             var taken = _own!.Label;

@@ -25,6 +25,16 @@ public sealed class LinkNamesSpecs
     }
 
     [Fact]
+    public void A_name_in_local_is_looked_for_in_no_other_domain()
+    {
+        var h = new ResolverHarness(new ResolverOptions { AsksLinks = true, Routes = [ResolverHarness.Route(".", "10.0.0.53")], Search = [ResolverHarness.Name("example.org")] });
+        var number = h.Ask("none.local");
+        h.ReplyOfLinks(MulticastAnswer.Failed(LookupResult.NoSuchName));
+        Assert.Equal(LookupResult.NoSuchName, h.AnswerOf(number).Result);
+        Assert.Empty(h.Sent);
+    }
+
+    [Fact]
     public void What_the_links_keep_is_theirs_and_is_asked_for_again()
     {
         _h.Ask("printer.local");

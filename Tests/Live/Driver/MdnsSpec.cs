@@ -1,7 +1,12 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Runtime.Versioning;
 using System.Text.Json;
+using Tapwire.Names;
+using Tapwire.Names.Mdns;
 using Tapwire.Tests.Live.Proxy;
 using Tapwire.Tests.Live.Support;
+using Tapwire.Tests.Names.Mdns;
 using Xunit;
 
 namespace Tapwire.Tests.Live.Driver;
@@ -44,9 +49,16 @@ public sealed class MdnsSpec : IDisposable
         Assert.Equal((1, "tapwire: There is no host 'none.local'.\n"), (none.ExitCode, none.Error));
         Assert.Contains("name         box.local on tw0, established", Tapwire("status"), StringComparison.Ordinal);
 
-        // What a plain resolver asks the group.
-        ProxiedDriver.Need(Driver.Namespace, "dig");
-        Assert.Equal($"{LiveDriver.Address}\n", Driver.Namespace.Exec("dig", "+short", "+time=5", "-b", LiveDriver.KernelAddress, "-p", "5353", "@224.0.0.251", "box.local", "A"));
+        // A plain resolver asks the group from any port, and is answered alone.
+        using (var socket = Driver.BindInKernel())
+        {
+            await socket.SendToAsync(MdnsNetwork.Query("box.local", DnsType.A, id: 0x1234), SocketFlags.None, new IPEndPoint(IPAddress.Parse("224.0.0.251"), MdnsLink.Port));
+            var buffer = new byte[2000];
+            var received = await socket.ReceiveFromAsync(buffer, SocketFlags.None, new IPEndPoint(IPAddress.Any, 0)).WaitAsync(TimeSpan.FromSeconds(20));
+            Assert.Equal(new IPEndPoint(IPAddress.Parse(LiveDriver.Address), MdnsLink.Port), received.RemoteEndPoint);
+            Assert.True(MdnsMessage.TryParse(buffer.AsSpan(0, received.ReceivedBytes), out var answer, out _));
+            Assert.Equal((0x1234, LiveDriver.Address), (answer.Id, answer.Answers[0].Address.ToString()));
+        }
 
         // Avahi forgets what is taken back.
         Driver.StopCleanly();

@@ -176,8 +176,8 @@ public sealed class MdnsResponderSpecs
     public void Services_are_found_by_kind_and_by_name()
     {
         Establish(Http, new MdnsService("http", IsTcp: true, 8080), new MdnsService("ntp", IsTcp: false, 123));
-        Assert.Equal(["_http._tcp.local", "_ntp._udp.local"], Answers("_services._dns-sd._udp.local", DnsType.Pointer).Select(static record => record.Target.ToString()));
-        Assert.Equal(["box._http._tcp.local", "box-8080._http._tcp.local"], Answers("_http._tcp.local", DnsType.Pointer).Select(static record => record.Target.ToString()));
+        Assert.Equal(["_http._tcp.local", "_ntp._udp.local"], Answers("_services._dns-sd._udp.local", DnsType.Pointer).Select(static record => record.Target.ToString()).Order(StringComparer.Ordinal));
+        Assert.Equal(["box-8080._http._tcp.local", "box._http._tcp.local"], Answers("_http._tcp.local", DnsType.Pointer).Select(static record => record.Target.ToString()).Order(StringComparer.Ordinal));
         var service = Assert.Single(Answers("box-8080._http._tcp.local", DnsType.Service));
         Assert.Equal(("box.local", 0x1F, 0x90), (service.Target.ToString(), service.Data[4], service.Data[5]));
         Assert.Equal([0], Assert.Single(Answers("box._ntp._udp.local", DnsType.Text)).Data.ToArray());
