@@ -36,9 +36,9 @@ internal static class CommandQuestions
         return new CommandSettled(outcome.Refused.Count == 0 ? CommandAnswer.Done : new((int)StackError.InvalidArgument, outcome.Outcome.Problems[0]));
     }
 
-    public static async Task<CommandSettled> RemoveAsync(InterfaceTaps gone, IReadOnlyList<IActorRef> stacks)
+    public static async Task<CommandSettled> RemoveAsync(InterfaceTaps gone, IReadOnlyList<IActorRef> stacks, IActorRef names)
     {
-        var outcome = await InterfaceChanges.RemoveAsync(stacks, [gone]);
+        var outcome = await InterfaceChanges.RemoveAsync(stacks, names, [gone]);
         return new CommandSettled(outcome.Outcome.Problems.Count == 0 ? CommandAnswer.Done : new((int)StackError.TimedOut, outcome.Outcome.Problems[0]));
     }
 }

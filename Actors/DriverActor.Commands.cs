@@ -73,7 +73,7 @@ public sealed partial class DriverActor
     private void CarryOut(InterfaceGoes command)
     {
         InterfaceCommands.Check(command, _settings);
-        CommandQuestions.RemoveAsync(RetireTaps(command.Name), [.. _stacks]).PipeTo(Self);
+        CommandQuestions.RemoveAsync(RetireTaps(command.Name), [.. _stacks], _names).PipeTo(Self);
         // The driver has given the taps up already, so the interface leaves the settings whatever the stacks answer.
         var settings = _settings with { Interfaces = [.. _settings.Interfaces.Where(each => each.Name != command.Name)] };
         BecomeCommanding(_ => Finish(CommandAnswer.Done, command.Name, settings, $"interface {command.Name} removed"));

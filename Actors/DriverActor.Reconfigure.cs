@@ -115,7 +115,7 @@ public sealed partial class DriverActor
         foreach (var old in _settings.Interfaces.Where(old => !wanted.Interfaces.Any(kept => kept.Name == old.Name && kept.Fixed == old.Fixed)))
             going.Add(RetireTaps(old.Name));
         change.Interfaces = [.. _settings.Interfaces.Where(kept => !going.Exists(gone => gone.Name == kept.Name))];
-        InterfaceChanges.RemoveAsync([.. _stacks], going).PipeTo(Self);
+        InterfaceChanges.RemoveAsync([.. _stacks], _names, going).PipeTo(Self);
         Become(() => Changing(change, static _ => { }, () => Receive<InterfacesRemoved>(removed =>
         {
             change.Take(removed.Outcome);

@@ -20,9 +20,12 @@ internal sealed class DriverLeases(DriverContext driver, Func<Props, string, Dri
     /// <summary>Makes the clients of those interfaces that shall have one, beside the stack actor of the first shard.</summary>
     public void Start(IEnumerable<InterfaceSettings> interfaces, IActorRef stack, IActorRef names)
     {
+        var settings = driver.Settings.DhcpClient;
+        if (settings.HostName.Length == 0)
+            settings = settings with { HostName = driver.Settings.Name };
         foreach (var each in interfaces)
         {
-            var context = new DhcpContext(each.Name, driver.Settings.DhcpClient, stack, names, driver.Clock, driver.Secret);
+            var context = new DhcpContext(each.Name, settings, stack, names, driver.Clock, driver.Secret);
             if (each.Dhcp.HasFlag(DhcpFamilies.V4))
                 Start(each.Name, isV6: false, DhcpActor.Props(context));
             // Where somebody else may name servers, nobody waits for DHCPv6: most networks have none.

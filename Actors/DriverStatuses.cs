@@ -34,7 +34,7 @@ internal static class DriverStatuses
         var leases = (await askedLeases).ToDictionary(static each => (each.Interface, each.IsV6), static each => each.Lease);
         // An interface that is added or removed meanwhile may be in one of the answers only; the join leaves it out.
         var interfaces = (await askedTaps).Join(stack.Interfaces, static wire => wire.Name, static part => part.Name,
-            (wire, part) => new InterfaceStatus(part.Name, wire.Status, part.Addresses, part.Routes) 
+            (wire, part) => new InterfaceStatus(part.Name, wire.Status, part.Addresses, part.Routes)
             {
                 Neighbors = part.Neighbors,
                 Lease = leases.GetValueOrDefault((part.Name, false)),

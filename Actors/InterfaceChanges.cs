@@ -32,14 +32,15 @@ internal static class InterfaceChanges
 
     private static TimeSpan Patience => DriverActor.ChangePatience;
 
-    /// <summary>Removes interfaces from the stacks, and ends their taps after the last frames have gone out.</summary>
-    public static async Task<InterfacesRemoved> RemoveAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceTaps> going)
+    /// <summary>Removes interfaces from the stacks, after what is published there has been taken back, and ends their taps after the last frames have gone out.</summary>
+    public static async Task<InterfacesRemoved> RemoveAsync(IReadOnlyList<IActorRef> stacks, IActorRef names, IReadOnlyList<InterfaceTaps> going)
     {
         var outcome = new ChangeOutcome();
         foreach (var (name, taps) in going)
         {
             try
             {
+                await names.Ask<LinkLeft>(new LinkLeaves(name), Patience);
                 await Task.WhenAll(stacks.Select(stack => stack.Ask<InterfaceDetached>(new DetachInterface(name), Patience)));
                 await Task.WhenAll(taps.Select(tap => tap.GracefulStop(Patience)));
                 outcome.Done.Add($"interface {name} removed");

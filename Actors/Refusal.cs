@@ -2,6 +2,8 @@ using Tapwire.Actors.Guests;
 using Tapwire.Actors.Link;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Names;
+using Tapwire.Names.Mdns;
 using Tapwire.Stack;
 
 namespace Tapwire.Actors;
@@ -37,6 +39,8 @@ internal static class Refusal
         DetachInterface detach => new InterfaceDetached(detach.Name),
         OpenDhcp => new DhcpOpenFailed(StackError.ConnectionAborted),
         GetInterfaces => new InterfaceNames(null),
+        LinksQuestion question => new LinksAnswer(question.Round, question.Number, MulticastAnswer.Failed(LookupResult.ServerFailure)),
+        LinkLeaves => LinkLeft.Instance,
         Ping ping => new PingAnswer(StackError.ConnectionAborted, ping.Destination, TimeSpan.Zero, 0, ping.Size),
         Resolve resolve => new Resolved(resolve.Name, []),
         WhenReady => new DriverFailed("The driver has stopped."),

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Tapwire.Actors.Names;
 using Tapwire.Actors.Settings;
+using Tapwire.Messages;
 
 namespace Tapwire.Actors;
 
@@ -34,6 +35,12 @@ internal sealed record SettingsChange(IActorRef Asker, Reconfigure Request, Driv
             Done.Add("name servers of wires changed");
         }
 
+        if (PublishedName.Of(Wanted) is var identity && identity?.ToString() != PublishedName.Of(Before)?.ToString())
+        {
+            names.Tell(new PublishName(identity));
+            Done.Add(identity is null ? "no name is published" : $"published as {identity.Label}.local");
+        }
+
         if (Wanted.Dns.ToString() == Before.Dns.ToString())
             return;
         names.Tell(new UseNames(Wanted.Dns));
@@ -59,6 +66,7 @@ internal sealed record SettingsChange(IActorRef Asker, Reconfigure Request, Driv
             Expose = settled.Proxy.Settings.Expose,
             Proxy = Wanted.Proxy,
             Dns = Wanted.Dns,
+            Name = Wanted.Name,
             WireNames = Wanted.WireNames,
         };
     }

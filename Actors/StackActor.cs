@@ -60,6 +60,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     private readonly DatagramSockets _datagrams;
     private readonly EchoRequests _echoes;
     private readonly DhcpSockets _dhcp;
+    private readonly InterfaceWatchers _watchers;
     private readonly OptionRequests _options;
     private readonly ForwardedTraffic _forwarded;
     private long _engineFaults;
@@ -83,6 +84,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         _datagrams = new DatagramSockets(_desk, _siblings);
         _echoes = new EchoRequests(_desk, this);
         _dhcp = new DhcpSockets(_desk);
+        _watchers = new InterfaceWatchers(_desk);
         _options = new OptionRequests(_desk);
         _forwarded = new ForwardedTraffic(_desk);
     }
@@ -111,9 +113,6 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
                 // Credit makes a poll necessary only if output has waited for room, or connections are being reset.
                 if (_wires.AddCredit(written) || _resets)
                     _desk.PostPoll();
-                break;
-            case GetInterfaces:
-                Sender.Tell(new InterfaceNames([.. _desk.Stack.Interfaces.Select(static each => new InterfaceName(each.Index, each.Options with { Mtu = each.MtuLimit }, [.. each.Addresses]))]));
                 break;
             case GetStatus:
                 Sender.Tell(StackStatuses.Of(_desk, OwnCounters));
@@ -152,7 +151,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
 
     private bool HandleRare(object message) =>
         _streams.Handle(message, Sender) || _datagrams.Handle(message, Sender) || _listeners.Handle(message, Sender) || _options.Handle(message, Sender)
-        || _forwarded.Handle(message, Sender) || _echoes.Handle(message, Sender) || _dhcp.Handle(message, Sender) || _wires.Handle(message, Sender) || HandleStop(message) || _siblings.Handle(message);
+        || _forwarded.Handle(message, Sender) || _echoes.Handle(message, Sender) || _dhcp.Handle(message, Sender) || _watchers.Handle(message, Sender) || _wires.Handle(message, Sender) || HandleStop(message) || _siblings.Handle(message);
 
     /// <summary>Runs a turn, or the next round of one: <see cref="PollTurns"/> has the diagram.</summary>
     private void HandlePoll(Poll poll)
@@ -200,6 +199,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
             _dhcp.Tell(duplicate);
         }
 
+        _watchers.Tell();
         if (!tells)
             return;
         _wires.TellNames(Context.Parent);

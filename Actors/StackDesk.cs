@@ -1,8 +1,11 @@
+using System.Globalization;
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Sockets;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Stack;
+using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors;
 
@@ -33,6 +36,20 @@ internal sealed class StackDesk(StackContext context, IActorRef self, ILoggingAd
 
     /// <summary>Converts a time stamp of the clock to the engine's time.</summary>
     public Instant InstantOf(long timestamp) => new(context.Clock.GetElapsedTime(_origin, timestamp).Ticks);
+
+    /// <summary>Finds the own address by which a zone's peer is reached.</summary>
+    /// <param name="zone">An interface's name, or its number as programs see it; null: the route decides, and the source is unspecified.</param>
+    /// <returns>False: there is no such interface, or it has no address of that family.</returns>
+    public bool TryFindSource(string? zone, IpAddress destination, out IpAddress source)
+    {
+        source = default;
+        if (zone is null)
+            return true;
+        var on = Stack.Interfaces.FirstOrDefault(each => each.Options.Name == zone)
+            ?? Stack.Interfaces.FirstOrDefault(each => LinkInterface.IndexOf(each.Index).ToString(CultureInfo.InvariantCulture) == zone);
+        source = on is null ? default : Stack.SourceOn(on.Index, destination);
+        return !source.IsUnspecified;
+    }
 
     /// <summary>Requests a turn. It follows all messages that are in the mailbox now.</summary>
     public void PostPoll()

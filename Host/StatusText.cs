@@ -64,12 +64,28 @@ internal static class StatusText
 
     private static void PrintNames(JsonElement names)
     {
+        if (names.TryGetProperty("multicast", out var multicast))
+            PrintMulticast(multicast);
+        if (names.GetProperty("servers").GetArrayLength() == 0 && names.GetProperty("queries").GetInt64() == 0)
+            return;
         var search = string.Join(", ", names.GetProperty("search").EnumerateArray());
         Console.WriteLine($"names        {string.Join(", ", names.GetProperty("servers").EnumerateArray())}{(search.Length == 0 ? "" : $", search {search}")}: {names.GetProperty("queries")} queries, "
             + $"{names.GetProperty("answers")} answers, {names.GetProperty("fromCache")} from the cache, {names.GetProperty("timeOuts")} time-outs, {names.GetProperty("busy")} beyond the limits");
         var refused = names.GetProperty("refused").EnumerateObject().Where(static reason => reason.Value.GetInt64() > 0).ToList();
         if (refused.Count > 0)
             Console.WriteLine($"             refused: {string.Join(", ", refused.Select(static reason => $"{reason.Value} {reason.Name}"))}");
+    }
+
+    private static void PrintMulticast(JsonElement multicast)
+    {
+        foreach (var link in multicast.GetProperty("links").EnumerateArray())
+        {
+            var name = link.GetProperty("name").GetString();
+            Console.WriteLine($"name         {(name is null ? ".local" : name)} on {link.GetProperty("interface")}, {link.GetProperty("state")}");
+        }
+
+        Console.WriteLine($"             {multicast.GetProperty("asked")} asked, {multicast.GetProperty("answered")} answered, {multicast.GetProperty("fromCache")} from the cache, "
+            + $"{multicast.GetProperty("timeOuts")} time-outs, {multicast.GetProperty("conflicts")} conflicts");
     }
 
     private static void PrintInterface(JsonElement each)

@@ -18,6 +18,9 @@ public sealed record Connect(IpEndpoint Remote, SocketId? Binding, TcpSocketOpti
 
     /// <summary>The end to connect from; unspecified parts are chosen. A stack with a guest may have any address but the guest's. Ignored with a <see cref="Binding"/>.</summary>
     public IpEndpoint Local { get; init; }
+
+    /// <summary>The zone of a link-local peer (RFC 4007, 11), an interface's name, or its number as programs see it; null: any. Ignored with a <see cref="Binding"/>, which has an interface.</summary>
+    public string? Zone { get; init; }
 }
 
 /// <summary>StackActor → ConnectionActor: the handshake has begun. <see cref="Abort"/> cancels it.</summary>

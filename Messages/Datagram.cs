@@ -21,7 +21,11 @@ public sealed record DatagramOpened(SocketId Id, IpEndpoint Local);
 public sealed record DatagramOpenFailed(StackError Error);
 
 /// <summary>DatagramActor → StackActor: set the peer, or remove it (null). Answered by <see cref="DatagramConnected"/>.</summary>
-public sealed record ConnectDatagram(SocketId Id, IpEndpoint? Remote);
+public sealed record ConnectDatagram(SocketId Id, IpEndpoint? Remote)
+{
+    /// <inheritdoc cref="Connect.Zone"/>
+    public string? Zone { get; init; }
+}
 
 /// <summary>StackActor → DatagramActor: the peer is set, or <paramref name="Error"/> gives the reason why not.</summary>
 public sealed record DatagramConnected(StackError Error, IpEndpoint Local);

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Event;
 using Tapwire.Stack;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
@@ -78,7 +79,16 @@ public sealed class GetInterfaces
     }
 }
 
-/// <summary>StackActor → LinkActor: the interfaces in the order in which they were added; null: the stack has stopped.</summary>
+/// <summary>
+/// MdnsActor → StackActor: tell me of the interfaces by <see cref="InterfaceNames"/>, now and after each change of them or their addresses, and of wires that come up by <see cref="LinkUp"/>; or no longer.
+/// </summary>
+public sealed record WatchInterfaces(bool IsOn);
+
+/// <summary>StackActor → MdnsActor: the wire of an interface has come up, perhaps on another network.</summary>
+/// <param name="Index">The stack's index.</param>
+public sealed record LinkUp(byte Index) : IDeadLetterSuppression;
+
+/// <summary>StackActor → LinkActor, MdnsActor: the interfaces in the order in which they were added; null: the stack has stopped.</summary>
 public sealed record InterfaceNames(IReadOnlyList<InterfaceName>? Interfaces);
 
 /// <summary>An interface as its programs see it.</summary>

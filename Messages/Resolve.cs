@@ -1,3 +1,4 @@
+using Akka.Actor;
 using Akka.Event;
 using Tapwire.Names;
 using Tapwire.Stack.Ip;
@@ -28,7 +29,10 @@ public sealed record Resolve(string Name, LookupKind Kind = LookupKind.Addresses
     public ResolveScope Scope { get; init; }
 }
 
-/// <summary>A resolver's actor → who asked: the addresses.</summary>
+/// <summary>A resolver's actor → StackActor: give the asker this answer, with its addresses in the order in which they are to be tried (RFC 6724, 6). The asker gets <see cref="Resolved"/>.</summary>
+public sealed record OrderAddresses(Resolved Answer, IActorRef Asker);
+
+/// <summary>A resolver's actor, or the stack's → who asked: the addresses.</summary>
 /// <param name="Name">As in the question.</param>
 /// <param name="Addresses">Best first: those that the stack can reach before others. Empty: the result says why.</param>
 public sealed record Resolved(string Name, IReadOnlyList<IpAddress> Addresses) : IDeadLetterSuppression

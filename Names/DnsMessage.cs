@@ -3,15 +3,25 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Names;
 
-/// <summary>Types of records (RFC 1035, 3.2.2; RFC 3596; RFC 6891).</summary>
+/// <summary>Types of records (RFC 1035, 3.2.2; RFC 3596; RFC 2782; RFC 4034; RFC 6891).</summary>
 public enum DnsType : ushort
 {
     A = 1,
     CanonicalName = 5,
     StartOfAuthority = 6,
     Pointer = 12,
+    Text = 16,
     Aaaa = 28,
+
+    /// <summary>SRV.</summary>
+    Service = 33,
     Options = 41,
+
+    /// <summary>NSEC.</summary>
+    NextSecure = 47,
+
+    /// <summary>Of a question: all types.</summary>
+    Any = 255,
 }
 
 /// <summary>What a server says of a question (RFC 1035, 4.1.1; RFC 6891, 9).</summary>

@@ -108,6 +108,9 @@ public sealed class DnsName : IEquatable<DnsName>
         return TryParse(text.Append(address.IsV4 ? "in-addr.arpa" : "ip6.arpa").ToString(), out var name) ? name : Root;
     }
 
+    /// <summary>The name without its first label. Of the root itself: the root.</summary>
+    internal DnsName Parent => IsRoot ? this : new DnsName(_wire[(1 + _wire[0])..]);
+
     /// <returns>The name followed by a domain's; null if that is too long.</returns>
     public DnsName? Within(DnsName domain)
     {

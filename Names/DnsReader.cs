@@ -81,6 +81,16 @@ internal ref struct DnsReader(ReadOnlySpan<byte> message)
         return false;
     }
 
+    public bool TryReadBytes(int count, out ReadOnlySpan<byte> bytes)
+    {
+        bytes = default;
+        if (count < 0 || Left < count)
+            return false;
+        bytes = _message.Slice(Position, count);
+        Position += count;
+        return true;
+    }
+
     public bool TryReadRecord(out RecordHead head)
     {
         head = default;

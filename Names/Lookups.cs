@@ -68,5 +68,8 @@ public sealed record ExchangeBegins(long Exchange, DnsTransport Transport, IpEnd
 /// <summary>Close the exchange's socket.</summary>
 public sealed record ExchangeEnds(long Exchange) : ResolverEvent;
 
+/// <summary>Ask the links for a name's records by multicast (<see cref="Mdns.MdnsLink"/>), and tell <see cref="Resolver.LinksAnswered"/> what they have said.</summary>
+public sealed record LinksAsked(long Number, DnsName Name, DnsType Type) : ResolverEvent;
+
 /// <summary>A look-up has its answer.</summary>
 public sealed record LookupEnds(long Lookup, LookupAnswer Answer) : ResolverEvent;

@@ -34,6 +34,9 @@ internal sealed class Question(DnsName name, DnsType type)
     public Exchange? Latest { get; set; }
 
     public Instant Deadline { get; set; } = Instant.Never;
+
+    /// <summary>The links are being asked by this number, and no server; 0: they are not.</summary>
+    public long OfLinks { get; set; }
 }
 
 /// <summary>One message to a server, and its answer.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
+using Tapwire.Names.Mdns;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 
@@ -22,12 +23,17 @@ internal sealed class QuestionTable(ResolverOptions options, KeyedRandom random,
     /// <summary>How long a failure is kept, so that many who ask are no storm (RFC 9520, 3.2: at least a second).</summary>
     private static readonly TimeSpan FailureLifetime = TimeSpan.FromSeconds(1);
 
+    /// <summary>The links answer sooner, also that nobody has the name.</summary>
+    private static readonly TimeSpan LinksPatience = MdnsQuerier.Patience * 2;
+
     private readonly ServerTable _servers = new(options);
     private readonly AnswerCache _cache = new(options.CacheEntries, options.CacheBytes);
     private readonly Dictionary<(DnsName, DnsType), Question> _questions = [];
     private readonly Dictionary<long, Exchange> _exchanges = [];
     private readonly Queue<(Lookup Lookup, Question Question, DnsAnswer Answer)> _answered = new();
+    private readonly Dictionary<long, Question> _ofLinks = [];
     private long _exchangeNumber;
+    private long _linksNumber;
 
     public AnswerCache Cache => _cache;
 
@@ -47,7 +53,8 @@ internal sealed class QuestionTable(ResolverOptions options, KeyedRandom random,
     /// <returns>The answer, if it is known; null: it comes by <see cref="TryTakeAnswer"/>.</returns>
     public DnsAnswer? Ask(DnsName name, DnsType type, Lookup lookup, Instant now)
     {
-        if (SpecialNames.Answer(name, type, _servers.For(name)?.Domain) is { } special)
+        var isOfLinks = IsOfLinks(name);
+        if (!isOfLinks && SpecialNames.Answer(name, type, _servers.For(name)?.Domain) is { } special)
             return special;
         if (_cache.Find(name, type, now) is { } known)
         {
@@ -61,7 +68,7 @@ internal sealed class QuestionTable(ResolverOptions options, KeyedRandom random,
             return null;
         }
 
-        if (_servers.For(name) is null)
+        if (!isOfLinks && _servers.For(name) is null)
             return DnsAnswer.Failed(LookupResult.NoServer);
         if (_questions.Count >= options.MaxQuestions)
         {
@@ -73,6 +80,20 @@ internal sealed class QuestionTable(ResolverOptions options, KeyedRandom random,
         _questions.Add((name, type), question);
         Begin(question, now);
         return null;
+    }
+
+    /// <summary>What the links have said. What they keep is theirs: a name that nobody has is kept for a second, so that many who ask are no storm.</summary>
+    public void LinksAnswered(long number, MulticastAnswer answer, Instant now)
+    {
+        if (!_ofLinks.Remove(number, out var question))
+            return;
+        question.OfLinks = 0;
+        if (!answer.IsAlias)
+            Finish(question, new DnsAnswer(answer.Result, answer.Addresses, answer.Target, answer.Result == LookupResult.NoSuchName ? FailureLifetime : default), now);
+        else if (question.Aliases >= AnswerReading.MaxAliases || !IsOfLinks(answer.Target!))
+            Finish(question, DnsAnswer.Failed(LookupResult.NoSuchName), now);
+        else
+            Take(question, new Reading(null, answer.Target!, TimeSpan.MaxValue, question.Aliases + 1), now);
     }
 
     /// <summary>An answer for a look-up that waits. To be called until there is none, after every other call.</summary>
@@ -155,6 +176,12 @@ internal sealed class QuestionTable(ResolverOptions options, KeyedRandom random,
         foreach (var question in late ?? [])
         {
             counters.TimedOut++;
+            if (question.OfLinks != 0)
+            {
+                Finish(question, DnsAnswer.Failed(LookupResult.TimedOut), now);
+                continue;
+            }
+
             var exchange = question.Latest!;
             if (exchange.Transport == DnsTransport.Tcp)
                 End(exchange);
@@ -219,9 +246,23 @@ internal sealed class QuestionTable(ResolverOptions options, KeyedRandom random,
         Begin(question, now);
     }
 
-    /// <summary>Asks the servers of the current name, from the first on.</summary>
+    /// <summary>Whether the links are asked for a name. A server's domain in .local is the settings' word for it.</summary>
+    private bool IsOfLinks(DnsName name) => options.AsksLinks && MdnsNames.IsOfLink(name)
+        && (_servers.For(name)?.Domain is not { } domain || !MdnsNames.IsOfLink(domain));
+
+    /// <summary>Asks the links, or the servers of the current name, from the first on.</summary>
     private void Begin(Question question, Instant now)
     {
+        // What a server says is an alias of a name of the links, is none: it would say whom this host asks there.
+        if (IsOfLinks(question.Name))
+        {
+            question.OfLinks = ++_linksNumber;
+            question.Deadline = now + LinksPatience;
+            _ofLinks.Add(question.OfLinks, question);
+            events.Enqueue(new LinksAsked(question.OfLinks, question.Current, question.Type));
+            return;
+        }
+
         var group = _servers.For(question.Current);
         // An alias of a name that is the host itself would turn what a server says into a way to the host's own services.
         if (SpecialNames.Answer(question.Current, question.Type, group?.Domain) is not null)
@@ -332,6 +373,7 @@ internal sealed class QuestionTable(ResolverOptions options, KeyedRandom random,
         if (question.Lifetime < answer.Lifetime)
             answer = answer with { Lifetime = question.Lifetime };
         EndAll(question);
+        _ofLinks.Remove(question.OfLinks);
         question.Deadline = Instant.Never;
         _questions.Remove((question.Name, question.Type));
         _cache.Add(question.Name, question.Type, answer, now);

@@ -109,6 +109,13 @@ public sealed class Resolver
         Settle(now);
     }
 
+    /// <summary>What the links have said to a <see cref="LinksAsked"/>.</summary>
+    public void LinksAnswered(long number, Mdns.MulticastAnswer answer, Instant now)
+    {
+        _questions.LinksAnswered(number, answer, now);
+        Settle(now);
+    }
+
     public void Poll(Instant now)
     {
         _questions.Poll(now);
@@ -149,7 +156,8 @@ public sealed class Resolver
     /// <summary>The names that are tried for one: itself, and itself in the domains to search (resolv.conf(5): search, ndots).</summary>
     private IReadOnlyList<DnsName> Candidates(string text, DnsName name)
     {
-        if (text.EndsWith('.'))
+        // A name of the links in a domain to search would be told to that domain's servers.
+        if (text.EndsWith('.') || (_options.AsksLinks && Mdns.MdnsNames.IsOfLink(name)))
             return [name];
         var within = _options.Search.Select(name.Within).OfType<DnsName>();
         return text.Count(static c => c == '.') >= _options.Dots ? [name, .. within] : [.. within, name];

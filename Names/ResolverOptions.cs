@@ -52,6 +52,9 @@ public sealed record ResolverOptions
     /// <summary>Names that the settings have. They are complete: no server is asked for the address that one of them has not.</summary>
     public HostsTable Hosts { get; init; } = HostsTable.Empty;
 
+    /// <summary>Names in .local, and of link-local addresses, are asked for on the links (RFC 6762), unless a domain of <see cref="Routes"/> in .local has them.</summary>
+    public bool AsksLinks { get; init; }
+
     /// <summary>Bounds of the cache, in answers and in bytes.</summary>
     public int CacheEntries { get; init; } = 4096;
 

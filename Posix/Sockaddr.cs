@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Posix;
@@ -28,6 +29,12 @@ public readonly record struct Sockaddr(SocketFamily Family, IpEndpoint Endpoint)
     /// <summary>No address: AF_UNSPEC.</summary>
     public static readonly Sockaddr None;
 
+    /// <summary>sin6_scope_id of a link-local address: the number of its interface; 0: none is said. Of other addresses always 0, as Linux looks at no other's.</summary>
+    public uint Scope { get; init; }
+
+    /// <summary>The same as a zone (RFC 4007, 11); null: none is said.</summary>
+    public string? Zone => Scope == 0 ? null : Scope.ToString(CultureInfo.InvariantCulture);
+
     /// <summary>Any address of a family, and port 0: the stack chooses.</summary>
     public static IpEndpoint Wildcard(SocketFamily family) => new(family == SocketFamily.V4 ? IpAddress.AnyV4 : IpAddress.Unspecified, 0);
 
@@ -54,6 +61,8 @@ public readonly record struct Sockaddr(SocketFamily Family, IpEndpoint Endpoint)
             Endpoint.Address.CopyTo(destination[4..]);
         else if (Endpoint.Address != IpAddress.AnyV4)
             Endpoint.Address.CopyTo16(destination[8..]);
+        if (Scope != 0 && Family == SocketFamily.V6)
+            BinaryPrimitives.WriteUInt32LittleEndian(destination[24..], Scope);
     }
 
     /// <summary>Reads <see cref="Size"/> bytes. False for an unknown family. Bytes that a family does not use are ignored.</summary>
@@ -71,7 +80,10 @@ public readonly record struct Sockaddr(SocketFamily Family, IpEndpoint Endpoint)
                 address = new(family, new IpEndpoint(IpAddress.FromBytes(source.Slice(4, 4)), port));
                 return true;
             case SocketFamily.V6:
+                var scope = BinaryPrimitives.ReadUInt32LittleEndian(source[24..]);
                 address = new(family, new IpEndpoint(IpAddress.FromBytes(source.Slice(8, 16)), port));
+                if (scope != 0 && address.Endpoint.Address.IsLinkLocal)
+                    address = address with { Scope = scope };
                 return true;
             default:
                 address = None;

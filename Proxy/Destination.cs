@@ -9,6 +9,9 @@ namespace Tapwire.Proxy;
 /// <param name="Name">Null where <paramref name="Address"/> is given.</param>
 public readonly record struct Destination(IpAddress Address, string? Name, ushort Port)
 {
+    /// <summary>The zone of a link-local address (RFC 4007, 11); null: none is said.</summary>
+    public string? Zone { get; init; }
+
     /// <summary>Longest name: what a SOCKS address and a domain name can hold.</summary>
     public const int MaxName = 255;
 
@@ -65,7 +68,7 @@ public readonly record struct Destination(IpAddress Address, string? Name, ushor
         return good;
     }
 
-    public override string ToString() => Name is null ? new IpEndpoint(Address, Port).ToString() : $"{Name}:{Port}";
+    public override string ToString() => Name is null ? Zone is null ? new IpEndpoint(Address, Port).ToString() : $"[{Address}%{Zone}]:{Port}" : $"{Name}:{Port}";
 
     /// <summary>Accepts letters of any script, digits and the punctuation of names. Whether there is such a host is for the resolver to say.</summary>
     private static bool IsName(ReadOnlySpan<char> host)

@@ -19,6 +19,9 @@ public sealed partial class NetworkStack
 
     private readonly Queue<DuplicateAddress> _duplicates = new();
 
+    /// <summary>Changes whenever an interface, an address or a route comes or goes.</summary>
+    public int ConfigurationVersion => _ip.Version;
+
     /// <summary>Adds an interface, without an address yet.</summary>
     /// <returns>Null: there are <see cref="MaxInterfaces"/> already.</returns>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>

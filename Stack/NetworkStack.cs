@@ -241,6 +241,18 @@ public sealed partial class NetworkStack
         return error;
     }
 
+    /// <summary>The own address that a packet to a destination leaves from by one interface; unspecified: there is no such interface, or it has none of that family.</summary>
+    public IpAddress SourceOn(int interfaceIndex, IpAddress destination) => _ip.SourceOn(interfaceIndex, destination);
+
+    /// <summary>Destinations in the order in which they are to be tried (RFC 6724, 6): those that cannot be reached last, and equal ones in their own order.</summary>
+    public IReadOnlyList<IpAddress> InOrder(IReadOnlyList<IpAddress> destinations)
+    {
+        var sources = new Dictionary<IpAddress, IpAddress>();
+        foreach (var destination in destinations)
+            sources[destination] = _ip.Route(destination, default, out var route) == StackError.None ? route.Source : default;
+        return [.. destinations.Order(Comparer<IpAddress>.Create((a, b) => AddressSelection.CompareDestinations(a, sources[a], b, sources[b])))];
+    }
+
     /// <summary>The connection's interface has room in its egress queue, so that its transport does not hold back.</summary>
     public bool HasRoomFor(TcpSocket socket) => _ip.HasRoom(socket.Interface);
 

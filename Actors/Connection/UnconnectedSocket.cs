@@ -79,7 +79,7 @@ internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
                 break;
             case ConnectRequest connect:
                 actor.Properties.SetError(StackError.None);
-                actor.Stack.Tell(new Connect(connect.Remote.Endpoint, TakeBinding(), actor.Properties.Options));
+                actor.Stack.Tell(new Connect(connect.Remote.Endpoint, TakeBinding(), actor.Properties.Options) { Zone = connect.Remote.Zone });
                 Await(connect);
                 break;
             case ListenRequest listen:

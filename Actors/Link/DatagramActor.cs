@@ -223,7 +223,7 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
                 break;
             case ConnectRequest connect:
                 _calls.Enqueue((connect, Sender));
-                _context.Stack.Tell(new ConnectDatagram(id, connect.Remote.Family == SocketFamily.Unspecified ? null : connect.Remote.Endpoint));
+                _context.Stack.Tell(new ConnectDatagram(id, connect.Remote.Family == SocketFamily.Unspecified ? null : connect.Remote.Endpoint) { Zone = connect.Remote.Zone });
                 break;
             case PathRequest path:
                 _calls.Enqueue((path, Sender));

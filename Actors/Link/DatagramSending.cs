@@ -98,5 +98,12 @@ internal sealed class DatagramSending(DatagramLink link, BufferPool pool, Datagr
     }
 
     private static void Send(SocketId id, IActorRef stack, PacketBuffer payload, in Sockaddr to, in DatagramExtension asked) =>
-        stack.Tell(SendDatagram.Of(id, payload, to.Family == SocketFamily.Unspecified ? null : to.Endpoint, DatagramDelivery.Asked(asked)));
+        stack.Tell(SendDatagram.Of(id, payload, to.Family == SocketFamily.Unspecified ? null : to.Endpoint, OptionsTo(to, asked)));
+
+    /// <summary>A link-local destination's scope says by which interface, where nothing else does.</summary>
+    private static UdpSendOptions OptionsTo(in Sockaddr to, in DatagramExtension asked)
+    {
+        var options = DatagramDelivery.Asked(asked);
+        return to.Scope == 0 || options.Interface is not null || !options.Source.IsUnspecified ? options : options with { Interface = InterfaceNumbers.IndexOf((int)Math.Min(to.Scope, int.MaxValue)) };
+    }
 }

@@ -299,7 +299,7 @@ internal sealed class LinkActor : OwningActor
 
     private void Ping(PingRequest ping)
     {
-        var question = new Ping(ping.Destination.Endpoint.Address, ping.Size, TimeSpan.FromMilliseconds(ping.TimeoutMilliseconds));
+        var question = new Ping(ping.Destination.Endpoint.Address, ping.Size, TimeSpan.FromMilliseconds(ping.TimeoutMilliseconds)) { Zone = ping.Destination.Zone };
         _context.Home.Stack.Ask<PingAnswer>(question, question.Timeout + StatusPatience).PipeTo(Sender, Self, answer => new LinkReply(answer.Error != StackError.None ? ping.Failed(answer.Error)
             : ping.Replied(answer.RoundTrip, Sockaddr.From(new(answer.From, 0), ping.Destination.Family), answer.HopLimit)), _ => new LinkReply(ping.Failed(StackError.TimedOut)));
     }

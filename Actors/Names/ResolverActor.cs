@@ -14,9 +14,9 @@ internal sealed record UseNames(DnsSettings Settings);
 
 /// <summary>What the driver's resolver works with.</summary>
 /// <param name="Sockets">The stack that has the sockets.</param>
-/// <param name="Host">The actor that has questions within <see cref="ResolveScope.Host"/> answered.</param>
+/// <param name="Names">The actor that has questions within <see cref="ResolveScope.Host"/>, and those to the links, answered.</param>
 /// <param name="Secret">What ids derive from.</param>
-internal sealed record ResolverContext(SocketContext Sockets, DnsSettings Settings, IActorRef Host, TimeProvider Clock, byte[] Secret);
+internal sealed record ResolverContext(SocketContext Sockets, DnsSettings Settings, IActorRef Names, TimeProvider Clock, byte[] Secret);
 
 /// <summary>
 /// The driver's resolver: owns the engine (<see cref="Resolver"/>), and has a child for each message to a server, with a socket of the driver's stack. So where the driver has servers
@@ -100,6 +100,7 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
         });
         Receive<Terminated>(_ => { }); // exchanges of earlier settings
         Receive<ExchangeReceived>(_ => { });
+        Receive<LinksAnswer>(_ => { });
         Receive<ExchangeFailed>(_ => { });
         Receive<Due>(_ => { });
         ReceiveAlways();
@@ -125,6 +126,13 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
             _resolver.Received(exchange.Number, exchange.Server, received.Message, Now);
             Drain();
         });
+        Receive<LinksAnswer>(answer =>
+        {
+            if (answer.Round != _changes)
+                return; // to a question of earlier settings
+            _resolver.LinksAnswered(answer.Number, answer.Answer, Now);
+            Drain();
+        });
         Receive<ExchangeFailed>(failed => Lose(Sender, failed.Reason));
         Receive<Terminated>(gone => Lose(gone.ActorRef, StackError.ConnectionAborted));
         Receive<Due>(_ =>
@@ -142,10 +150,14 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
         Receive<GetStatus>(_ => Sender.Tell(new NamesReport(_settings.IsOff ? null : ResolverStatuses.Of(_settings, _resolver, _counters))));
     }
 
+    private bool IsOfLinks(Resolve question) => question.Kind == LookupKind.Name
+        ? IpAddress.TryParse(question.Name, out var address) && _settings.AsksLinksFor(DnsName.OfAddress(address))
+        : DnsName.TryParse(question.Name, out var name) && _settings.AsksLinksFor(name);
+
     private void Begin(Resolve question, IActorRef asker)
     {
         long number;
-        if (_settings.IsOff)
+        if (_settings.IsOff && !IsOfLinks(question))
         {
             Answer(question, asker, LookupAnswer.Failed(LookupResult.NoServer));
             return;
@@ -182,6 +194,9 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
                     _numbers.Remove(child);
                     Context.Stop(child);
                     break;
+                case LinksAsked asked:
+                    _context.Names.Tell(new LinksQuestion(_changes, asked.Number, asked.Name, asked.Type));
+                    break;
                 case LookupEnds ends when _asked.Remove(ends.Lookup, out var asked):
                     Answer(asked.Question, asked.Asker, ends.Answer);
                     break;
@@ -215,13 +230,16 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
     {
         if (answer.Result == LookupResult.NoServer && question.Scope != ResolveScope.Network)
         {
-            _context.Host.Tell(question with { Scope = ResolveScope.Host }, asker);
+            _context.Names.Tell(new AskHost(question), asker);
             return;
         }
 
         if (answer.Result != LookupResult.Found)
             _log.Debug("The name {HostName} cannot be resolved: {Reason}", question.Name, answer.Result);
-        asker.Tell(AnswerTo(question, answer));
+        if (answer.Addresses.Count > 1)
+            _context.Sockets.Stack.Tell(new OrderAddresses(AnswerTo(question, answer), asker));
+        else
+            asker.Tell(AnswerTo(question, answer));
     }
 
     private static Resolved AnswerTo(Resolve question, LookupAnswer answer) =>

@@ -18,10 +18,12 @@ internal sealed class ConnectAttemptActor : ReceiveActor
     private readonly IActorRef _stack;
     private readonly IpEndpoint _remote;
     private readonly TcpSocketOptions _options;
+    private readonly string? _zone;
     private SocketId? _socket;
 
-    public ConnectAttemptActor(IActorRef stack, IpEndpoint remote, TcpSocketOptions options)
+    public ConnectAttemptActor(IActorRef stack, IpEndpoint remote, TcpSocketOptions options, string? zone)
     {
+        _zone = zone;
         _stack = stack;
         _remote = remote;
         _options = options;
@@ -40,10 +42,11 @@ internal sealed class ConnectAttemptActor : ReceiveActor
         });
     }
 
-    public static Props Props(IActorRef stack, IpEndpoint remote, TcpSocketOptions options) => Akka.Actor.Props.Create(() => new ConnectAttemptActor(stack, remote, options));
+    /// <param name="zone">Of a link-local address; null: none is said.</param>
+    public static Props Props(IActorRef stack, IpEndpoint remote, TcpSocketOptions options, string? zone) => Akka.Actor.Props.Create(() => new ConnectAttemptActor(stack, remote, options, zone));
 
     /// <summary>On hold: the socket delivers nothing before the client has its answer and the connection its actor.</summary>
-    protected override void PreStart() => _stack.Tell(new Connect(_remote, null, _options) { Hold = true });
+    protected override void PreStart() => _stack.Tell(new Connect(_remote, null, _options) { Hold = true, Zone = _zone });
 
     protected override void PostStop()
     {

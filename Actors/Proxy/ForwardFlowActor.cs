@@ -15,16 +15,18 @@ internal sealed class ForwardFlowActor : FlowActor
     /// <summary>Credit of the stack: datagrams that it may send here unasked.</summary>
     private const int Ahead = 16;
 
+    private readonly string? _zone;
     private IpEndpoint _remote;
     private SocketId? _socket;
 
     public ForwardFlowActor(ProxyContext context, IpEndpoint client, Destination target)
         : base(context, client, target)
     {
+        _zone = target.Zone;
         Receive<DatagramOpened>(opened =>
         {
             _socket = opened.Id;
-            Proxy.Stack.Tell(new ConnectDatagram(opened.Id, _remote));
+            Proxy.Stack.Tell(new ConnectDatagram(opened.Id, _remote) { Zone = _zone });
         });
         Receive<DatagramOpenFailed>(failed => Fail(failed.Error.Describe()));
         Receive<DatagramConnected>(connected =>

@@ -50,7 +50,7 @@ internal sealed partial class ProxySessionActor
 
     private void TryNext(Destination destination, AddressRace race)
     {
-        Context.ActorOf(ConnectAttemptActor.Props(_context.Stack, new IpEndpoint(race.Next(), destination.Port), Options).WithDispatcher(_context.Sockets.Dispatcher));
+        Context.ActorOf(ConnectAttemptActor.Props(_context.Stack, new IpEndpoint(race.Next(), destination.Port), Options, destination.Zone).WithDispatcher(_context.Sockets.Dispatcher));
         if (race.HasNext)
             Timers.StartSingleTimer(nameof(TimeForNext), TimeForNext.Instance, AddressRace.AttemptDelay);
         else

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Tapwire.Names;
+using Tapwire.Names.Mdns;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Settings;
@@ -55,6 +56,18 @@ public sealed record DnsSpec(DnsName? Domain, IpEndpoint Server)
     }
 }
 
+/// <summary>Whether names in .local are looked up on the links, and this host's is published there (RFC 6762).</summary>
+public enum MdnsMode
+{
+    Off,
+
+    /// <summary>Names are looked up.</summary>
+    Resolve,
+
+    /// <summary>Names are looked up, and <see cref="DriverSettings.Name"/> is published.</summary>
+    On,
+}
+
 /// <summary>Section <c>tapwire.dns</c>: how the driver finds the addresses of names. Without servers and names of its own it has no resolver, and the host's is used.</summary>
 /// <param name="Servers">For names that are in no domain of <paramref name="Split"/>.</param>
 /// <param name="Search">Domains in which short names are looked for.</param>
@@ -65,6 +78,14 @@ public sealed record DnsSettings(IReadOnlyList<IpEndpoint> Servers, IReadOnlyLis
     IReadOnlyList<DnsRoute> Split, IReadOnlyList<(DnsName Name, IpAddress Address)> Hosts, string HostsFile)
 {
     public const string AcceptedDomain = "a domain, as in corp.example";
+
+    /// <summary>The words for multicast DNS in settings.</summary>
+    public static readonly IReadOnlyDictionary<string, MdnsMode> MdnsModes = new Dictionary<string, MdnsMode> { ["on"] = MdnsMode.On, ["off"] = MdnsMode.Off, ["resolve"] = MdnsMode.Resolve };
+
+    public MdnsMode Mdns { get; init; } = MdnsMode.On;
+
+    /// <summary>The links are asked for a name, or for the name of an address: no server of <see cref="Split"/> has it.</summary>
+    public bool AsksLinksFor(DnsName name) => Mdns != MdnsMode.Off && MdnsNames.IsOfLink(name) && !Split.Any(route => MdnsNames.IsOfLink(route.Domain) && name.IsIn(route.Domain));
 
     public bool IsOff => Servers.Count == 0 && Split.Count == 0 && Hosts.Count == 0;
 
@@ -106,6 +127,7 @@ public sealed record DnsSettings(IReadOnlyList<IpEndpoint> Servers, IReadOnlyLis
         Attempts = Attempts,
         Rotate = Rotate,
         Hosts = HostsTable.Of(Hosts),
+        AsksLinks = Mdns != MdnsMode.Off,
     };
 
     /// <param name="problem">With false: empty, because the text is no domain at all.</param>
@@ -118,7 +140,7 @@ public sealed record DnsSettings(IReadOnlyList<IpEndpoint> Servers, IReadOnlyLis
     }
 
     /// <summary>All of it as text, for comparison.</summary>
-    public override string ToString() => string.Join('\n', string.Join(", ", Servers), string.Join(", ", Search), Dots, Timeout, Attempts, Rotate, Format(Split), Format(Hosts), HostsFile);
+    public override string ToString() => string.Join('\n', string.Join(", ", Servers), string.Join(", ", Search), Dots, Timeout, Attempts, Rotate, Format(Split), Format(Hosts), HostsFile, Mdns);
 
     /// <summary>The setting's values as text, for comparison.</summary>
     public static string Format(IEnumerable<DnsRoute> split) =>

@@ -48,6 +48,9 @@ public sealed record DriverSettings
         ? this with { Addresses = changed.Addresses, Gateway = changed.Gateway, Routes = changed.Routes }
         : this with { Interfaces = [.. Interfaces.Select(each => each.Name == changed.Name ? changed : each)] };
 
+    /// <summary>This host's name: a label, which multicast DNS publishes as NAME.local; empty: none.</summary>
+    public string Name { get; init; } = "";
+
     /// <summary>The DHCP clients of the first interface.</summary>
     public DhcpFamilies Dhcp { get; init; }
 

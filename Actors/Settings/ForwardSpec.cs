@@ -24,9 +24,29 @@ public sealed record ForwardSpec(Transport Transport, IpEndpoint Listen, Destina
         spec = null;
         if (!PortText.TrySplit(text, out var transport, out var left, out var right, out problem)
             || !PortText.TryParseListen(left, IpAddress.FromV4(0x7F00_0001), out var listen, out problem)
-            || !Destination.TryParse(right, out var target, out problem))
+            || !TryParseTarget(right, out var target, out problem))
             return false;
         spec = new ForwardSpec(transport, listen, target);
+        return true;
+    }
+
+    /// <summary>A destination, of which a link-local address may have a zone: [fe80::1%tw0]:80.</summary>
+    private static bool TryParseTarget(string text, out Destination target, [NotNullWhen(false)] out string? problem)
+    {
+        var percent = text.IndexOf('%', StringComparison.Ordinal);
+        var end = text.LastIndexOf("]:", StringComparison.Ordinal);
+        if (percent < 0 || end < percent || text[0] != '[')
+            return Destination.TryParse(text, out target, out problem);
+        target = default;
+        if (!ZonedAddress.TryParse(text[1..end], out var address))
+        {
+            problem = $"the host \"{text[1..end]}\" must be a link-local address with an interface's name, as in fe80::1%tw0";
+            return false;
+        }
+
+        if (!Destination.TryParsePort(text[(end + 2)..], out var port, out problem))
+            return false;
+        target = new Destination(address.Address, null, port) { Zone = address.Zone };
         return true;
     }
 

@@ -117,6 +117,8 @@ public static class SettingKeys
         new("tapwire.dns.timeout", static settings => settings.Dns.Timeout, IsLive: true),
         new("tapwire.dns.attempts", static settings => settings.Dns.Attempts, IsLive: true),
         new("tapwire.dns.rotate", static settings => settings.Dns.Rotate, IsLive: true),
+        new("tapwire.dns.mdns", static settings => settings.Dns.Mdns, IsLive: true),
+        new("tapwire.name", static settings => settings.Name, IsLive: true),
         new("tapwire.guests.max-guests", static settings => settings.Guests.MaxGuests),
         new("tapwire.guests.max-connections", static settings => settings.Guests.MaxConnections),
         new("tapwire.guests.max-flows", static settings => settings.Guests.MaxFlows),
@@ -144,6 +146,7 @@ public static class SettingKeys
         Expose = wanted.Expose,
         Proxy = wanted.Proxy,
         Dns = wanted.Dns,
+        Name = wanted.Name,
     };
 
     private static string Text<T>(IEnumerable<T> items) => string.Join(", ", items);

@@ -29,6 +29,9 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
                 var error = desk.Stack.FindPath(find.Destination, find.Source, find.Discovery, desk.Now, out var mtu, out var least);
                 sender.Tell(new PathFound(error, mtu, least));
                 return true;
+            case OrderAddresses order:
+                order.Asker.Tell(order.Answer with { Addresses = desk.Stack.InOrder(order.Answer.Addresses) });
+                return true;
             case ChangeMembership change:
                 Change(change.Id, sender, socket => socket.ChangeMembership(change.Change));
                 return true;
@@ -101,7 +104,7 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
     {
         if (desk.Sockets.Find(connect.Id)?.Socket is not UdpSocket socket)
             return;
-        var error = socket.Connect(connect.Remote ?? default);
+        var error = desk.TryFindSource(connect.Zone, connect.Remote?.Address ?? default, out var source) ? socket.Connect(connect.Remote ?? default, source) : StackError.NoSuchDevice;
         sender.Tell(new DatagramConnected(error, socket.Local));
     }
 

@@ -58,7 +58,7 @@ internal sealed class EchoRequests(StackDesk desk, IWithTimers actor)
         if (_pending.ContainsKey(sequence))
             error = StackError.NoBufferSpace;
         if (_socket is not null && error == StackError.None)
-            error = _socket.Send(request.Destination, sequence, new byte[request.Size], desk.Now);
+            error = desk.TryFindSource(request.Zone, request.Destination, out var source) ? _socket.Send(request.Destination, sequence, new byte[request.Size], desk.Now, source) : StackError.NoSuchDevice;
         if (error != StackError.None)
         {
             sender.Tell(new PingAnswer(error, request.Destination, TimeSpan.Zero, 0, request.Size));

@@ -112,9 +112,14 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
 
             error = binding.Connect(request.Remote, request.Options, desk.Now, out socket);
         }
+        else if (desk.TryFindSource(request.Zone, request.Remote.Address, out var source))
+        {
+            var local = source.IsUnspecified ? request.Local : request.Local with { Address = source };
+            error = desk.Stack.Tcp.Connect(request.Remote, local, request.Options, desk.Now, out socket);
+        }
         else
         {
-            error = desk.Stack.Tcp.Connect(request.Remote, request.Local, request.Options, desk.Now, out socket);
+            (error, socket) = (StackError.NoSuchDevice, null);
         }
 
         if (socket is null)

@@ -11,16 +11,15 @@ namespace Tapwire.Host.Commands;
 /// <summary><c>tapwire ping HOST</c>: ICMP echo from a running driver.</summary>
 internal static class PingCommand
 {
-    private static readonly Argument<IPAddress> Host = new("HOST")
+    private static readonly Argument<ZonedAddress> Host = new("HOST")
     {
-        Description = "The address to ping.",
+        Description = "The address to ping; a link-local one may have a zone, an interface's name: fe80::1%tw0.",
         CustomParser = result =>
         {
             var text = result.Tokens[0].Value;
-            var isAddress = IpAddress.TryParse(text, out var address);
-            if (isAddress)
-                return address.ToSystem();
-            result.AddError($"HOST is {Complaint.Quote(text)}; it must be an IP address, as in 10.99.0.1 or fd00::1.");
+            if (ZonedAddress.TryParse(text, out var address))
+                return address;
+            result.AddError($"HOST is {Complaint.Quote(text)}; it must be an IP address, as in 10.99.0.1, fd00::1 or fe80::1%tw0.");
             return null;
         },
     };
@@ -37,6 +36,7 @@ internal static class PingCommand
         Size.Aliases.Add("-s");
         var command = new ExampledCommand("ping", "Sends ICMP echo requests through a running driver. Fails when nothing answers.",
             "tapwire ping 10.99.0.1",
+            "tapwire ping fe80::1%tw0",
             "tapwire ping 10.99.0.1 -c 100 -i 100ms")
         {
             Host, Count, Interval, Size, Timeout, LinkOption.Path,
@@ -49,7 +49,7 @@ internal static class PingCommand
     {
         var path = LinkOption.PathOf(parsed);
         using var client = await LinkOption.ConnectAsync(path, LinkOption.Patience, interrupt.Token);
-        var host = parsed.GetValue(Host)!;
+        var host = await AddressAsync(client, parsed.GetValue(Host)!, path, interrupt.Token);
         var count = parsed.Read(Count);
         var size = parsed.Read(Size);
         var timeout = parsed.Read(Timeout);
@@ -78,6 +78,19 @@ internal static class PingCommand
 
         Summarize(host, sent, trips);
         return trips.Count > 0 ? ExitCode.Done : throw new CommandFailedException($"{host} does not answer.");
+    }
+
+    private static async Task<IPAddress> AddressAsync(TapwireClient client, ZonedAddress host, string path, CancellationToken cancel)
+    {
+        var address = host.Address.ToSystem();
+        if (host.Zone is not { } zone)
+            return address;
+        if (!uint.TryParse(zone, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+            number = (uint)await LinkOption.AskAsync(limited => client.FindInterfaceAsync(zone, limited), path, LinkOption.Patience, cancel);
+        if (number == 0)
+            throw new CommandFailedException($"The driver has no interface {zone}; 'tapwire status' shows those there are.");
+        address.ScopeId = number;
+        return address;
     }
 
     private static async Task PingOnceAsync(Func<CancellationToken, Task<PingReply>> ping, ushort sequence, int size, List<double> trips, CancellationToken cancel)

@@ -30,9 +30,10 @@ internal static class ResolveCommand
     }.Doing(static async (parsed, client, cancel) =>
     {
         var name = parsed.GetValue(Name)!;
-        if (IPAddress.TryParse(name, out var address))
+        // All links are asked for the name of a link-local address, so that its zone says nothing more.
+        if (ZonedAddress.TryParse(name, out var address))
         {
-            Console.WriteLine(await client.ResolveAsync(address, cancel));
+            Console.WriteLine(await client.ResolveAsync(address.Address.ToSystem(), cancel));
             return;
         }
 
@@ -44,7 +45,7 @@ internal static class ResolveCommand
     private static bool TryParse(string text, [MaybeNullWhen(false)] out string name, [NotNullWhen(false)] out string? problem)
     {
         name = text;
-        problem = IpAddress.TryParse(text, out _) ? null
+        problem = ZonedAddress.TryParse(text, out _) ? null
             : !DnsName.TryParse(text, out var parsed) ? ""
             : parsed.EndsInNumber ? "its last part is a number, so it would have to be an address"
             : null;

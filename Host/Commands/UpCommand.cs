@@ -40,8 +40,8 @@ internal static class UpCommand
     private static readonly Flag<IReadOnlyList<ExposeSpec>> Expose = Flags.List<ExposeSpec>("--expose",
         "A port of the stack that leads to a service of the host, as in tcp:80=127.0.0.1:8080; repeatable.", "PORT=TARGET", ExposeSpec.TryParse, ExposeSpec.Accepted);
 
-    private static readonly Flag<string?> HostName = Flags.Value<string?>("--name", "The name that DHCP servers may enter for this host; none when not given.", "NAME",
-        static (string text, out string? value) => DhcpSettings.TryParseName(value = text, out _, out _), DhcpSettings.AcceptedName, null);
+    private static readonly Flag<string?> HostName = Flags.Value<string?>("--name", "This host's name: NAME.local for others on the network (multicast DNS), and what DHCP servers may enter for it; none when not given.", "NAME",
+        static (string text, out string? value) => PublishedName.TryParse(value = text, out _, out _), PublishedName.Accepted, null);
 
     private static readonly Flag<string?> StateDirectory = Flags.Value<string?>("--state-dir",
         "Where DHCP leases are kept between two starts, or off; $STATE_DIRECTORY or a directory of the user's own when not given.", "DIRECTORY",
@@ -58,7 +58,7 @@ internal static class UpCommand
         var command = new ExampledCommand("up", "Runs the driver on a device, until Ctrl-C.",
             "tapwire up --address 10.99.0.2/24 --peer-address 10.99.0.1/24 --serve http:80",
             "tapwire up --wire tap:tw0 --address 10.99.0.2/24 --gateway 10.99.0.1 --socks 1080",
-            "tapwire up --wire tap:tw0 --dhcp --name box",
+            "tapwire up --wire tap:tw0 --dhcp --name box --serve http:80",
             "tapwire up --wire tap:tw0 --address 10.99.0.2/24 --wire tun:tw1 --address 10.98.0.2/24",
             "tapwire up --config /etc/tapwire/tapwire.hocon --log-file /var/log/tapwire.log");
         Option[] first = [.. WireFlags.Main, Link, Serve, Socks, Forward, Expose, Dns, HostName, StateDirectory];
@@ -194,7 +194,7 @@ internal static class UpCommand
         if (parsed.Read(Dns) is { Count: > 0 } dns)
             settings = settings with { Dns = settings.Dns.With(dns) };
         if (parsed.Read(HostName) is { } name)
-            settings = settings with { DhcpClient = settings.DhcpClient with { HostName = name } };
+            settings = settings with { Name = name, DhcpClient = settings.DhcpClient with { HostName = "" } };
         if (parsed.Read(StateDirectory) is { } state)
             settings = settings with { DhcpClient = settings.DhcpClient with { StateDirectory = state } };
         return settings;

@@ -22,7 +22,10 @@ internal static class DnsSettingsReader
             read.Switch("dns.rotate"),
             [.. read.Keys("dns.split").Select(name => ReadRoute(read, name))],
             [.. read.Keys("dns.hosts").SelectMany(name => ReadHost(read, name))],
-            read.Text("dns.hosts-file"));
+            read.Text("dns.hosts-file"))
+        {
+            Mdns = read.Choice("dns.mdns", DnsSettings.MdnsModes),
+        };
         if (settings.HostsFile.Length > 0 && settings.HostsFile[0] != '/')
             throw read.Bad("dns.hosts-file", settings.HostsFile, "the path of a file from / on, as in /etc/hosts, or empty");
         return settings;

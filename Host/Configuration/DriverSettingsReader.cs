@@ -32,6 +32,7 @@ internal static class DriverSettingsReader
             Slaac = read.Choice("slaac", SlaacModes),
             Routes = read.List<GatewayRoute>("routes", RouteSpec.TryParse, RouteSpec.Accepted),
             Interfaces = [.. read.Sections("interfaces").Select(name => ReadInterface(read, name))],
+            Name = ReadName(read),
             Dhcp = ReadFamilies(read, "dhcp"),
             DhcpClient = ReadDhcp(read),
             IsRouter = read.Switch("forwarding"),
@@ -96,6 +97,12 @@ internal static class DriverSettingsReader
             Slaac = read.Has(at + "slaac") ? read.Choice(at + "slaac", SlaacModes) : SlaacMode.Off,
             Dhcp = read.Has(at + "dhcp") ? ReadFamilies(read, at + "dhcp") : DhcpFamilies.None,
         };
+    }
+
+    private static string ReadName(SettingsReader read)
+    {
+        var name = read.Text("name");
+        return name.Length == 0 || PublishedName.TryParse(name, out _, out _) ? name : throw read.Bad("name", name, $"{PublishedName.Accepted}, or empty");
     }
 
     private static DhcpSettings ReadDhcp(SettingsReader read)

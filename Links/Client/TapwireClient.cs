@@ -119,7 +119,24 @@ public sealed class TapwireClient : IDisposable
         }
     }
 
+    /// <summary>The number of one of the driver's interfaces, which is the scope (<see cref="IPAddress.ScopeId"/>) of link-local addresses on its link.</summary>
+    /// <param name="name">As in <c>tapwire status</c>.</param>
+    /// <returns>0: there is no such interface.</returns>
+    public async Task<int> FindInterfaceAsync(string name, CancellationToken cancellationToken = default)
+    {
+        for (var from = 0; ; from += LinkInterface.MostInAnswer)
+        {
+            var answer = await _control.AskAsync(new ListInterfacesRequest(_control.NextId(), from), cancellationToken).ConfigureAwait(false);
+            var (total, names) = LinkInterface.ReadNames(answer.Message.Body.Span);
+            if (names.Find(each => each.Name == name) is { Index: > 0 and var index })
+                return index;
+            if (from + LinkInterface.MostInAnswer >= total)
+                return 0;
+        }
+    }
+
     /// <summary>Sends one ICMP echo request and waits for its reply.</summary>
+    /// <param name="destination">A link-local one may have a scope: the number of an interface.</param>
     /// <param name="size">Payload in bytes, 0 to 65,507.</param>
     /// <param name="timeout">Up to a minute.</param>
     /// <exception cref="SocketException">ETIMEDOUT: no reply came; EHOSTUNREACH and the like: an ICMP error came back.</exception>
@@ -127,6 +144,8 @@ public sealed class TapwireClient : IDisposable
         IPAddress destination, ushort sequence, int size, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         var address = Sockaddr.From(new IpEndpoint(IpAddress.FromSystem(destination), 0));
+        if (destination.IsIPv6LinkLocal)
+            address = address with { Scope = (uint)destination.ScopeId };
         var milliseconds = (int)Math.Clamp(timeout.TotalMilliseconds, 1, 60_000);
         var request = new PingRequest(_control.NextId(), address, sequence, size, milliseconds);
         return (await _control.AskAsync(request, cancellationToken).ConfigureAwait(false)).Message.PingReply;

@@ -24,7 +24,7 @@ int tw_address_in(const struct sockaddr *address, socklen_t length, struct tw_ad
     case AF_INET6:
         if (length < LEAST_V6)
             return EINVAL;
-        memcpy(result->bytes, address, LEAST_V6);
+        memcpy(result->bytes, address, length < sizeof(struct sockaddr_in6) ? LEAST_V6 : sizeof(struct sockaddr_in6));
         memset(result->bytes + offsetof(struct sockaddr_in6, sin6_flowinfo), 0, sizeof(uint32_t));
         return 0;
     case AF_UNSPEC:

@@ -129,7 +129,30 @@ public sealed record NamesStatus(IReadOnlyList<string> Servers, IReadOnlyList<st
 {
     /// <summary>Messages that were not used, by reason.</summary>
     public required IReadOnlyList<KeyValuePair<string, long>> Refused { get; init; }
+
+    /// <summary>Names in .local; null while none is published and nobody looks one up.</summary>
+    public MulticastNamesStatus? Multicast { get; init; }
+
+    /// <summary>Of a driver without name servers.</summary>
+    public static NamesStatus None { get; } = new([], [], 0, 0, 0, 0, 0, 0) { Refused = [] };
 }
+
+/// <summary>Multicast DNS (RFC 6762). Counters are totals since it was begun.</summary>
+/// <param name="Links">The interfaces on which it is spoken.</param>
+/// <param name="Asked">Questions for those who look names up.</param>
+/// <param name="TimedOut">Questions that nobody has answered.</param>
+/// <param name="Conflicts">Times that another host had the name.</param>
+/// <param name="Cached">Records of other hosts that are known at this moment.</param>
+public sealed record MulticastNamesStatus(IReadOnlyList<LinkNameStatus> Links, long Sent, long Received, long Asked, long Answered, long FromCache, long TimedOut, long Conflicts, int Cached)
+{
+    /// <summary>Messages that were not used, or not sent, by reason.</summary>
+    public required IReadOnlyList<KeyValuePair<string, long>> Refused { get; init; }
+}
+
+/// <summary>This host's name on one interface.</summary>
+/// <param name="State">resolving: none is published there; probing, announcing, established; failed: a program has the port for itself.</param>
+/// <param name="Name">As "box.local"; null: none.</param>
+public sealed record LinkNameStatus(string Interface, string State, string? Name);
 
 /// <summary>One socket of the stack.</summary>
 /// <param name="Tcp">Null until the handshake is done, and for sockets that are no connections.</param>

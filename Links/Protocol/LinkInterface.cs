@@ -43,6 +43,22 @@ public sealed record LinkInterface(string Name, int Index, int Mtu, MacAddress? 
         return body;
     }
 
+    /// <summary>Reads the interfaces of an answer, without their addresses.</summary>
+    /// <returns>The number of all entries, of which an answer may have a part.</returns>
+    internal static (int Total, List<(string Name, int Index)> Names) ReadNames(ReadOnlySpan<byte> body)
+    {
+        var names = new List<(string, int)>();
+        if (body.Length < HeadSize)
+            return (0, names);
+        for (var entry = body[HeadSize..]; entry.Length >= Size; entry = entry[Size..])
+        {
+            var name = entry.Slice(20, NameSize);
+            names.Add((Encoding.UTF8.GetString(name[..Math.Max(0, name.IndexOf((byte)0))]), (int)ReadUInt32LittleEndian(entry)));
+        }
+
+        return ((int)Math.Min(ReadUInt32LittleEndian(body), LinkProtocol.MaxInterfaceEntries), names);
+    }
+
     private void WriteTo(Span<byte> entry)
     {
         WriteUInt32LittleEndian(entry, (uint)Index);

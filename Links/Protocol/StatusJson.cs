@@ -113,6 +113,37 @@ public static class StatusJson
         foreach (var (reason, count) in names.Refused)
             json.WriteNumber(reason, count);
         json.WriteEndObject();
+        if (names.Multicast is { } multicast)
+            Write(json, multicast);
+        json.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, MulticastNamesStatus multicast)
+    {
+        json.WriteStartObject("multicast");
+        json.WriteStartArray("links");
+        foreach (var link in multicast.Links)
+        {
+            json.WriteStartObject();
+            json.WriteString("interface", link.Interface);
+            json.WriteString("state", link.State);
+            json.WriteString("name", link.Name);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteNumber("sent", multicast.Sent);
+        json.WriteNumber("received", multicast.Received);
+        json.WriteNumber("asked", multicast.Asked);
+        json.WriteNumber("answered", multicast.Answered);
+        json.WriteNumber("fromCache", multicast.FromCache);
+        json.WriteNumber("timeOuts", multicast.TimedOut);
+        json.WriteNumber("conflicts", multicast.Conflicts);
+        json.WriteNumber("cached", multicast.Cached);
+        json.WriteStartObject("refused");
+        foreach (var (reason, count) in multicast.Refused)
+            json.WriteNumber(reason, count);
+        json.WriteEndObject();
         json.WriteEndObject();
     }
 

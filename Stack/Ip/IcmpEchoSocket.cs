@@ -48,13 +48,14 @@ public sealed class IcmpEchoSocket : StackSocket
 
     /// <summary>Sends one echo request, in fragments if it is longer than the path takes.</summary>
     /// <param name="payload">Copied.</param>
+    /// <param name="source">The own address to send from, which says by which interface; unspecified: the route's.</param>
     /// <returns>None; NetworkUnreachable; MessageTooLong above <see cref="MaxPayload"/>; NoBufferSpace while egress is full;
-    /// InvalidArgument for a group address or a closed socket.</returns>
-    public StackError Send(IpAddress destination, ushort sequence, ReadOnlySpan<byte> payload, Instant now)
+    /// AddressNotAvailable: the source is not the stack's; InvalidArgument for a group address or a closed socket.</returns>
+    public StackError Send(IpAddress destination, ushort sequence, ReadOnlySpan<byte> payload, Instant now, IpAddress source = default)
     {
         if (_closed || _ip.Addresses.KindOf(destination) is AddressKind.Broadcast or AddressKind.Multicast)
             return StackError.InvalidArgument;
-        var error = _ip.Route(destination, IpAddress.Unspecified, out var route);
+        var error = _ip.Route(destination, source, out var route);
         if (error != StackError.None)
             return error;
         if (payload.Length > MaxPayload)

@@ -54,6 +54,9 @@ internal sealed class IpLayer : IIpOutput
     /// <summary>Headroom that an IPv6 packet needs in front of its transport header.</summary>
     public static int HeaderRoomV6 => EthernetHeader.Length + Ipv6Header.Length + Ipv6FragmentHeader.Length;
 
+    /// <summary>Changes with every interface, address and route.</summary>
+    public int Version { get; private set; }
+
     public bool HasLoopback => !_loopback.IsEmpty;
 
     /// <summary>Packets that a transport sends in spite of <see cref="HasRoom"/> are accepted up to this limit; more are dropped and counted.</summary>
@@ -230,6 +233,7 @@ internal sealed class IpLayer : IIpOutput
     /// <summary>An interface, an address or a route has changed: forgets the last hop.</summary>
     public void Changed()
     {
+        Version++;
         Routes.Rebuild();
         _hopDestination = default;
     }

@@ -195,9 +195,10 @@ public sealed class UdpSocket : StackSocket
     }
 
     /// <summary>Sets the default destination and receives only from it; its ICMP errors are reported. Port 0 dissolves the association.</summary>
-    /// <returns>None; NetworkUnreachable; AccessDenied: broadcast; InvalidArgument: the socket is closed
+    /// <param name="source">The own address that its datagrams leave from, which says by which interface; unspecified: the socket's, or the route's.</param>
+    /// <returns>None; NetworkUnreachable; AccessDenied: broadcast; AddressNotAvailable: the source is not the stack's; InvalidArgument: the socket is closed
     /// or the address is unspecified.</returns>
-    public StackError Connect(IpEndpoint remote)
+    public StackError Connect(IpEndpoint remote, IpAddress source = default)
     {
         remote = _udp.PeerOf(this, remote);
         if (!_open || (remote.Port != 0 && remote.Address.IsUnspecified))
@@ -207,7 +208,7 @@ public sealed class UdpSocket : StackSocket
             return Associate(_bound, default);
         }
 
-        var error = FindRoute(remote.Address, Local.Address.IsMulticast ? default : Local.Address, out var route);
+        var error = FindRoute(remote.Address, !source.IsUnspecified ? source : Local.Address.IsMulticast ? default : Local.Address, out var route);
         if (error != StackError.None)
             return error;
         return Associate(route.Source, remote);

@@ -7,6 +7,8 @@ using Tapwire.Actors.Link;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Names;
+using Tapwire.Names.Mdns;
 using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
@@ -61,6 +63,8 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         (new LimitMtu("lab", 1400), new AddressAnswer(StackError.ConnectionAborted)),
         (new OpenDhcp("lab"), new DhcpOpenFailed(StackError.ConnectionAborted)),
         (GetInterfaces.Instance, new InterfaceNames(null)),
+        (new LinksQuestion(1, 2, DnsName.Root, DnsType.A), new LinksAnswer(1, 2, MulticastAnswer.Failed(LookupResult.ServerFailure))),
+        (new LinkLeaves("lab"), LinkLeft.Instance),
         (new Ping(Local.Address, 8, TimeSpan.FromSeconds(1)), new PingAnswer(StackError.ConnectionAborted, Local.Address, TimeSpan.Zero, 0, 8)),
         (WhenReady.Instance, new DriverFailed("The driver has stopped.")),
     ];
@@ -74,7 +78,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         typeof(Accept), typeof(AcceptingStopped), typeof(AddressAnswer), typeof(AdvertisedNames), typeof(AddressHeard), typeof(CloseDhcp), typeof(DhcpOpened), typeof(DhcpOpenFailed), typeof(DhcpReceived), typeof(DhcpWire), typeof(ProbeAddress), typeof(SendDhcp), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
         typeof(Tapwire.Messages.Closed), typeof(ConnectFailed), typeof(Connected), typeof(ConnectionFailed), typeof(ConnectionServed), typeof(DatagramConnected), typeof(DatagramError),
         typeof(DatagramOpenFailed), typeof(DatagramSent), typeof(DatagramsDropped), typeof(DriverFailed), typeof(DriverReady), typeof(ForwardHandshake), typeof(FramesWritten),
-        typeof(GetStatus), typeof(GroupInterfaceFound), typeof(GuestsStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceNames), typeof(InterfaceRefused), typeof(LinkReady), typeof(LinkStatus), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PathFound), typeof(PingAnswer), typeof(Poll), typeof(PortOpened), typeof(RereadWire),
+        typeof(GetStatus), typeof(GroupInterfaceFound), typeof(GuestsStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceNames), typeof(InterfaceRefused), typeof(LinkLeft), typeof(LinkReady), typeof(LinksAnswer), typeof(LinkStatus), typeof(LinkUp), typeof(OrderAddresses), typeof(PublishName), typeof(WatchInterfaces), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PathFound), typeof(PingAnswer), typeof(Poll), typeof(PortOpened), typeof(RereadWire),
         typeof(ProxyOpened), typeof(ProxyStatus), typeof(ReadDone), typeof(ReceiveDatagrams), typeof(RefuseDatagram), typeof(RefuseForwarded), typeof(Resolved), typeof(ServiceOpened), typeof(Shutdown),
         typeof(Siblings), typeof(SocketEnded), typeof(StackStatus), typeof(StopAccepting), typeof(StopDriver), typeof(StopStack), typeof(Stopping), typeof(TakeForwarded), typeof(TapStatus), typeof(TcpInfoAnswer),
         typeof(TookTooLong), typeof(Unbind), typeof(Unlisten), typeof(WireDown), typeof(WireUp), typeof(WriteDone),

@@ -21,6 +21,9 @@ internal sealed class ResolverHarness
     /// <summary>Everything that has been sent, in order.</summary>
     public List<ExchangeBegins> Sent { get; } = [];
 
+    /// <summary>What the links have been asked, in order.</summary>
+    public List<LinksAsked> OfLinks { get; } = [];
+
     /// <summary>Exchanges that are open.</summary>
     public HashSet<long> Open { get; } = [];
 
@@ -80,6 +83,13 @@ internal sealed class ResolverHarness
         Take();
     }
 
+    /// <summary>The links answer the last question to them.</summary>
+    public void ReplyOfLinks(Tapwire.Names.Mdns.MulticastAnswer answer)
+    {
+        Resolver.LinksAnswered(OfLinks[^1].Number, answer, Now);
+        Take();
+    }
+
     public void Fail(ExchangeBegins exchange)
     {
         Open.Remove(exchange.Exchange);
@@ -115,6 +125,9 @@ internal sealed class ResolverHarness
                     break;
                 case ExchangeEnds ends:
                     Assert.True(Open.Remove(ends.Exchange), "An exchange ends that is not open.");
+                    break;
+                case LinksAsked asked:
+                    OfLinks.Add(asked);
                     break;
                 case LookupEnds ends:
                     _answers.Add(ends.Lookup, ends.Answer);
