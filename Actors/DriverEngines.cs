@@ -48,6 +48,7 @@ internal static class DriverEngines
     {
         Forwarding = forwarding,
         IsRouter = settings.IsRouter && forwarding is null,
+        Nat = settings.Nat,
         Interfaces = interfaces,
         HopLimit = settings.HopLimit,
         LoopbackFrames = settings.Queues.LoopbackFrames,
@@ -71,6 +72,7 @@ internal static class DriverEngines
             Mtu = each.Mtu == 0 ? wire.Mtu : Math.Min(each.Mtu, wire.Mtu),
             SuperFrame = (wire.Offloads & superFrames) == superFrames ? 65535 : 0,
             ChecksumOffload = (wire.Offloads & WireOffloads.Checksum) != 0,
+            Masquerades = each.Masquerades,
             EgressFrames = settings.Queues.EgressFrames,
             EgressBytes = settings.Queues.EgressBytes,
             Autoconfiguration = each.Slaac == SlaacMode.Off || wire.Medium != Medium.Ethernet ? null : new AutoconfigurationOptions

@@ -198,6 +198,7 @@ public sealed partial class NetworkStack
         Tcp.AddressRemoved(address, tellsPeers, now);
         Udp.AddressRemoved(address);
         Echo.AddressRemoved(address);
+        _nat?.Forget(address);
         _interfaces.Addresses.TryRemove(address, out _);
         from.Own.TryRemove(address, out var prefix);
         if (!HasPrefix(from, prefix))

@@ -40,6 +40,7 @@ public sealed partial class NetworkStack
     private readonly FragmentTable _fragments;
     private readonly SipHash _temporaryAddresses;
     private readonly MulticastLayer _multicast;
+    private readonly Masquerade? _nat;
 
     /// <param name="pool">Where buffers for frames and data are rented.</param>
     /// <param name="secret">32 unpredictable bytes: every random number and key derives from them, so that a run repeats from its secret. Shards are given
@@ -74,7 +75,9 @@ public sealed partial class NetworkStack
         if (options.Forwarding is not null)
             Udp.Forwarder = Icmp.Forwarder = Tcp.Passive.Forwarder = Forwarder = new StackForwarder(options.Forwarding, Tcp, Icmp, errors, _ip, _events, Counters);
         _fragments = new FragmentTable(options.Fragments, pool, _timers, errors, Counters);
-        var router = options.IsRouter ? new Router(_interfaces, _routes, errors, pool, Counters) : null;
+        if (options.IsRouter)
+            _nat = new Masquerade(options.Nat, _timers, random, IsPortFree, Counters);
+        var router = _nat is null ? null : new Router(_interfaces, _routes, errors, _fragments, _nat, random, pool, Counters);
         _ipv4 = new Ipv4Input(_interfaces, Icmp, errors, _fragments, _ip, _multicast, groups, router, Udp, Tcp, Counters);
         _ipv6 = new Ipv6Input(_interfaces, Icmp, errors, _fragments, _ip, groups, router, Udp, Tcp, Counters);
     }
@@ -267,6 +270,14 @@ public sealed partial class NetworkStack
 
     /// <summary>Takes the next socket that has events.</summary>
     public bool TryDequeueEvent([NotNullWhen(true)] out StackSocket? socket, out SocketEvents events) => _events.TryDequeue(out socket, out events);
+
+    /// <summary>No socket has the port, or the identifier of echo messages.</summary>
+    private bool IsPortFree(byte protocol, ushort port) => protocol switch
+    {
+        IpProtocol.Tcp => !Tcp.Ports.IsUsed(port),
+        IpProtocol.Udp => Udp.Table.IsPortFree(port),
+        _ => Echo.Table.IsPortFree(port) && !Icmp.IsTaken(port),
+    };
 
     /// <summary>Receives a packet that is known to be good.</summary>
     private void ReceiveOwn(PacketBuffer packet, Instant now, int shardsTried = 0)

@@ -228,6 +228,29 @@ public sealed class StackCounters
     /// <summary>Super-frames for another host that the next device does not cut.</summary>
     public long IpForwUncut;
 
+    // Address translation
+
+    /// <summary>Flows that were translated.</summary>
+    public long NatSessions;
+
+    /// <summary>Packets that would have begun one more flow than there may be.</summary>
+    public long NatTableFull;
+
+    /// <summary>The same, of flows of one host.</summary>
+    public long NatHostFull;
+
+    /// <summary>Packets that would have begun a flow for which there was no port.</summary>
+    public long NatNoPort;
+
+    /// <summary>Packets for which the interface has no address of their family.</summary>
+    public long NatNoAddress;
+
+    /// <summary>Answers and errors that belong to no flow.</summary>
+    public long NatNoSession;
+
+    /// <summary>Packets of protocols that are not translated.</summary>
+    public long NatUnknownProtocol;
+
     // ICMP
     public long IcmpInMsgs;
     public long IcmpInTruncated;

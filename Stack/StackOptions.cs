@@ -28,6 +28,9 @@ public sealed class StackOptions
     /// <summary>The stack is a router: it forwards packets between its interfaces, and its addresses are reached by any of them.</summary>
     public bool IsRouter { get; init; }
 
+    /// <summary>Bounds of what leaves by interfaces with <see cref="InterfaceOptions.Masquerades"/>.</summary>
+    public NatOptions Nat { get; init; } = new();
+
     public FragmentOptions Fragments { get; init; } = new();
 
     public NeighborOptions Neighbors { get; init; } = new();
@@ -45,6 +48,7 @@ public sealed class StackOptions
         if (Shard is not null && (Shard.Index < 0 || Shard.Index >= Shard.Steering.Shards))
             throw new ArgumentOutOfRangeException(nameof(Shard), Shard.Index, "The index of a shard must be below the number of shards.");
         Forwarding?.Validate();
+        Nat.Validate();
         Fragments.Validate();
         Neighbors.Validate();
         Icmp.Validate();

@@ -1,6 +1,7 @@
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Neighbors;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Tcp;
@@ -40,7 +41,7 @@ public sealed record DriverSettings
 
     /// <summary>All interfaces, the first included, which has the name of its device.</summary>
     public IReadOnlyList<InterfaceSettings> AllInterfaces =>
-        [new InterfaceSettings(Wire.Name, Wire, Addresses, Gateway, HardwareAddress, Mtu, Routes, Tap.PeerAddresses) { Slaac = Slaac, Dhcp = Dhcp }, .. Interfaces];
+        [new InterfaceSettings(Wire.Name, Wire, Addresses, Gateway, HardwareAddress, Mtu, Routes, Tap.PeerAddresses) { Slaac = Slaac, Dhcp = Dhcp, Masquerades = Masquerades }, .. Interfaces];
 
     /// <summary>The same, with other addresses and routes of an interface.</summary>
     /// <param name="changed">One of <see cref="AllInterfaces"/> by its name.</param>
@@ -58,6 +59,11 @@ public sealed record DriverSettings
 
     /// <summary>Packets are forwarded between the interfaces.</summary>
     public bool IsRouter { get; init; }
+
+    /// <summary>What is forwarded by the first interface gets its address as the source.</summary>
+    public bool Masquerades { get; init; }
+
+    public NatOptions Nat { get; init; } = new();
 
     /// <summary>Threads that share the work, each with a queue of the wire and a stack, 1..<see cref="FlowSteering.MaxShards"/>.</summary>
     public required int Shards { get; init; }

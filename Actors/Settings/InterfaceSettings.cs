@@ -30,6 +30,9 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     /// <summary>Addresses, routes and name servers come from a DHCP server, beside those of these settings.</summary>
     public DhcpFamilies Dhcp { get; init; }
 
+    /// <summary>What is forwarded by the interface gets its address as the source.</summary>
+    public bool Masquerades { get; init; }
+
     /// <summary>The routes through gateways, that of <see cref="Gateway"/> included.</summary>
     public IReadOnlyList<GatewayRoute> AllRoutes => Gateway is { } gateway ? [.. Routes, RouteSpec.Default(gateway)] : Routes;
 
@@ -41,7 +44,7 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     }
 
     /// <summary>The settings that cannot change while the interface exists, as text: a change makes it another interface.</summary>
-    public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}, {Slaac}{(Dhcp == DhcpFamilies.None ? "" : $", dhcp {Dhcp}")}";
+    public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}, {Slaac}{(Dhcp == DhcpFamilies.None ? "" : $", dhcp {Dhcp}")}{(Masquerades ? ", masquerade" : "")}";
 
     /// <summary>All settings, as text for comparison.</summary>
     public override string ToString() => $"{Name}: {Fixed}; {string.Join(", ", Addresses)}; {string.Join(", ", AllRoutes.Select(RouteSpec.Format))}";

@@ -27,6 +27,18 @@ public static class InterfacesCheck
             throw new SettingsException($"The address {twice.Key} is on two interfaces; give each one of its own.");
     }
 
+    /// <summary>What a router and a translator of addresses need.</summary>
+    /// <exception cref="SettingsException">It is not so.</exception>
+    public static void CheckRouter(DriverSettings settings)
+    {
+        if (settings.AllInterfaces.FirstOrDefault(static each => each.Masquerades) is not { } masquerading)
+            return;
+        if (!settings.IsRouter)
+            throw new SettingsException($"The interface {masquerading.Name} masquerades what is forwarded, and nothing is; set tapwire.forwarding = on.");
+        if (settings.Shards > 1)
+            throw new SettingsException($"The interface {masquerading.Name} masquerades, which one shard does: what comes back may reach another than it has left. Set tapwire.shards = 1.");
+    }
+
     /// <summary>One interface by itself.</summary>
     /// <exception cref="SettingsException">Its addresses and gateways do not go together.</exception>
     public static void Check(InterfaceSettings settings)

@@ -42,10 +42,13 @@ internal static class WireFlags
     public static readonly Option<SlaacMode?> Slaac = Flags.Word("--slaac",
         "Takes IPv6 addresses, routes and name servers from the link's routers; with 'temporary' a random address beside the stable one.", SlaacMode.Stable, DriverSettingsReader.SlaacModes);
 
+    private static readonly Option<bool> Masquerade = Flags.Switch("--masquerade",
+        "Forwards packets between the wires, and gives those that leave by this wire its address, so that its network needs no route back.");
+
     /// <summary>The most used options.</summary>
     public static IReadOnlyList<Option> Main { get; } = [Wire, Addresses, Dhcp, Slaac, PeerAddresses, Gateway];
 
-    public static IReadOnlyList<Option> Further { get; } = [Mtu, Mac, Routes];
+    public static IReadOnlyList<Option> Further { get; } = [Mtu, Mac, Routes, Masquerade];
 
     /// <summary>True when the command line names a wire or an address, or where it comes from.</summary>
     public static bool AreGiven(ParseResult parsed) =>
@@ -88,7 +91,7 @@ internal static class WireFlags
         }
     }
 
-    /// <summary>Assigns each <c>--dhcp</c> and each <c>--slaac</c>, whose values may be missing, to the last wire before it.</summary>
+    /// <summary>Assigns each <c>--masquerade</c>, and each <c>--dhcp</c> and <c>--slaac</c>, whose values may be missing, to the last wire before it.</summary>
     private static void DealSwitches(ParseResult parsed, List<Line> lines)
     {
         var (wires, current) = (0, "");
@@ -99,6 +102,8 @@ internal static class WireFlags
                 line.Slaac = SlaacMode.Stable;
             else if (token.Type == TokenType.Option && token.Value == Dhcp.Name)
                 line.Dhcp = DhcpFamilies.Both;
+            else if (token.Type == TokenType.Option && token.Value == Masquerade.Name)
+                line.Masquerades = true;
             else if (current == Dhcp.Name && token.Type == TokenType.Argument)
                 line.Dhcp = DriverSettingsReader.DhcpWords[token.Value];
             else if (current == Slaac.Name && token.Type == TokenType.Argument)
@@ -129,6 +134,8 @@ internal static class WireFlags
 
         public SlaacMode? Slaac { get; set; }
 
+        public bool Masquerades { get; set; }
+
         /// <summary>Takes a gateway; a second one, if it is of the other family, as a route.</summary>
         public void AddGateway(IpAddress gateway)
         {
@@ -154,13 +161,20 @@ internal static class WireFlags
             Mtu = Mtu ?? settings.Mtu,
             Slaac = Slaac ?? settings.Slaac,
             Dhcp = Dhcp ?? settings.Dhcp,
+            Masquerades = Masquerades || settings.Masquerades,
+            IsRouter = Masquerades || settings.IsRouter,
         };
 
         /// <summary>Adds the wire as a further interface, named after its device. It replaces an interface of that name in the settings.</summary>
         public DriverSettings MergeFurther(DriverSettings settings)
         {
-            var added = new InterfaceSettings(wire!.Name, wire, Addresses, Gateway, Mac, Mtu ?? 0, Routes, PeerAddresses) { Slaac = Slaac ?? SlaacMode.Off, Dhcp = Dhcp ?? DhcpFamilies.None };
-            return settings with { Interfaces = [.. settings.Interfaces.Where(other => other.Name != added.Name), added] };
+            var added = new InterfaceSettings(wire!.Name, wire, Addresses, Gateway, Mac, Mtu ?? 0, Routes, PeerAddresses) 
+            {
+                Slaac = Slaac ?? SlaacMode.Off,
+                Dhcp = Dhcp ?? DhcpFamilies.None,
+                Masquerades = Masquerades,
+            };
+            return settings with { IsRouter = Masquerades || settings.IsRouter, Interfaces = [.. settings.Interfaces.Where(other => other.Name != added.Name), added] };
         }
     }
 }

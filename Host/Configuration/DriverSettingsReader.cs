@@ -6,6 +6,7 @@ using Tapwire.Proxy;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Neighbors;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
@@ -36,6 +37,8 @@ internal static class DriverSettingsReader
             Dhcp = ReadFamilies(read, "dhcp"),
             DhcpClient = ReadDhcp(read),
             IsRouter = read.Switch("forwarding"),
+            Masquerades = read.Switch("masquerade"),
+            Nat = new NatOptions { Sessions = read.Number("nat.sessions", NatOptions.Ranges.Sessions), SessionsPerHost = read.Number("nat.sessions-per-host", NatOptions.Ranges.SessionsPerHost) },
             Shards = read.Number("shards", 1, FlowSteering.MaxShards),
             ShutdownTimeout = read.Time("shutdown-timeout", TimeSpan.Zero, DriverSettings.LongestShutdownTimeout),
             Tap = ReadTap(read),
@@ -94,6 +97,7 @@ internal static class DriverSettingsReader
             read.Has(at + "routes") ? read.List<GatewayRoute>(at + "routes", RouteSpec.TryParse, RouteSpec.Accepted) : [],
             read.Has(at + "peer-address") ? read.List<IpPrefix>(at + "peer-address", OwnAddress.TryParse, OwnAddress.Accepted, orOne: true) : [])
         {
+            Masquerades = read.Has(at + "masquerade") && read.Switch(at + "masquerade"),
             Slaac = read.Has(at + "slaac") ? read.Choice(at + "slaac", SlaacModes) : SlaacMode.Off,
             Dhcp = read.Has(at + "dhcp") ? ReadFamilies(read, at + "dhcp") : DhcpFamilies.None,
         };

@@ -32,6 +32,9 @@ public sealed record InterfaceOptions
     /// <summary>The interface takes IPv6 addresses and routes from router advertisements; null: it ignores them. Of no use without <see cref="Medium.Ethernet"/>.</summary>
     public AutoconfigurationOptions? Autoconfiguration { get; init; }
 
+    /// <summary>What a router forwards by this interface gets the interface's address as its source, and answers find their way back. Of use with <see cref="StackOptions.IsRouter"/> only.</summary>
+    public bool Masquerades { get; init; }
+
     internal void Validate()
     {
         Check(Medium is Medium.Ip || (!HardwareAddress.IsGroup && HardwareAddress.Value != 0), nameof(HardwareAddress), HardwareAddress, "a unicast address");

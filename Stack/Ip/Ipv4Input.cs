@@ -130,6 +130,8 @@ internal sealed class Ipv4Input(
         var info = InfoOf(header, from, toGroup, shardsTried);
         var protocol = header.Protocol;
         packet.Truncate(header.TotalLength);
+        if (router is not null && !toGroup && router.TryReturn(packet, info, now))
+            return;
         packet.TrimStart(info.HeaderLength);
         switch (protocol)
         {

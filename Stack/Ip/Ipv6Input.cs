@@ -161,6 +161,8 @@ internal sealed class Ipv6Input(
             return;
         }
 
+        if (router is not null && !info.ToGroup && router.TryReturn(packet, info with { HeaderLength = Ipv6Header.Length }, now))
+            return;
         info = info with { HeaderLength = chain.Length };
         switch (chain.NextHeader)
         {

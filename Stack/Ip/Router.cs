@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
 
@@ -9,7 +10,8 @@ namespace Tapwire.Stack.Ip;
 /// Forwards packets from one network to another (RFC 1812, 5; RFC 8200, 3), with the errors and redirects that a router sends. What is for groups, for one link only, or for this host stays here.
 /// A super-frame goes on as one where the device behind it cuts it, too.
 /// </summary>
-internal sealed class Router(InterfaceTable interfaces, RouteTable routes, IcmpErrors errors, BufferPool pool, StackCounters counters)
+internal sealed class Router(
+    InterfaceTable interfaces, RouteTable routes, IcmpErrors errors, FragmentTable fragments, Masquerade nat, KeyedRandom random, BufferPool pool, StackCounters counters)
 {
     /// <summary>A packet with that destination is for another host on a network that a router may lead to.</summary>
     public bool Takes(IpAddress destination, FrameDelivery delivery)
@@ -24,7 +26,20 @@ internal sealed class Router(InterfaceTable interfaces, RouteTable routes, IcmpE
     /// <summary>Forwards a packet, or tells its sender why it does not, and takes it over.</summary>
     /// <param name="packet">Well-formed, with its IP header, and no longer than that says.</param>
     /// <param name="info">With <see cref="IpReceiveInfo.IsForwarded"/>.</param>
-    public void Forward(PacketBuffer packet, in IpReceiveInfo info, NetworkInterface from, Instant now)
+    public void Forward(PacketBuffer packet, in IpReceiveInfo info, NetworkInterface from, Instant now) => Forward(packet, info, from, isReturned: false, now);
+
+    /// <summary>Brings an answer to what a host has sent through this router, which has masqueraded it, back to that host.</summary>
+    /// <param name="packet">For an own address, whole, with its IP header, and no longer than that says.</param>
+    /// <returns>False: it is for this host, and stays the caller's, unchanged.</returns>
+    public bool TryReturn(PacketBuffer packet, in IpReceiveInfo info, Instant now)
+    {
+        if (interfaces[info.Interface] is not { Options.Masquerades: true } from || !nat.TryReturn(packet.Span, packet.Offload.Checksum, now, out var inner))
+            return false;
+        Forward(packet, info with { Destination = inner, IsForwarded = true }, from, isReturned: true, now);
+        return true;
+    }
+
+    private void Forward(PacketBuffer packet, in IpReceiveInfo info, NetworkInterface from, bool isReturned, Instant now)
     {
         if (IsOfOneLink(info.Source))
         {
@@ -42,15 +57,22 @@ internal sealed class Router(InterfaceTable interfaces, RouteTable routes, IcmpE
             counters.IpForwNoRoutes++;
             Refuse(packet, info, Problem.NoRoute, 0, now);
         }
+        else if (egress.Options.Masquerades && egress != from && !isReturned)
+        {
+            // Only the first fragment has ports.
+            var whole = info;
+            if (Whole(packet, ref whole, now) is { } complete)
+                Forward(complete, whole, from, egress, nextHop, masquerades: true, now);
+        }
         else
         {
             if (egress == from && IsNeighbor(info.Source, from) && MayReport(packet, info))
                 SendRedirect(packet, info, nextHop, egress, now);
-            Forward(packet, info, from, egress, nextHop, now);
+            Forward(packet, info, from, egress, nextHop, masquerades: false, now);
         }
     }
 
-    private void Forward(PacketBuffer packet, in IpReceiveInfo info, NetworkInterface from, NetworkInterface egress, IpAddress nextHop, Instant now)
+    private void Forward(PacketBuffer packet, in IpReceiveInfo info, NetworkInterface from, NetworkInterface egress, IpAddress nextHop, bool masquerades, Instant now)
     {
         var isV4 = info.Source.IsV4;
         var mtu = egress.MtuOf(isV4);
@@ -60,9 +82,23 @@ internal sealed class Router(InterfaceTable interfaces, RouteTable routes, IcmpE
             counters.IpForwQueueFull++;
             packet.Release();
         }
-        else if (LargestPiece(packet, from) > mtu)
+        else if (LargestPiece(packet, from) is var largest && largest > mtu && !MayFragment(packet, info))
         {
-            TooLong(packet, info, hop, mtu, now);
+            counters.IpForwTooBig++;
+            Refuse(packet, info, Problem.TooBig, mtu, now);
+        }
+        else if (masquerades && !nat.TryLeave(packet.Span, packet.Offload.Checksum, egress, now))
+        {
+            packet.Release();
+        }
+        else if (largest > mtu)
+        {
+            CompleteChecksum(packet, hop.From);
+            TakeHop(packet, isV4);
+            if (isV4)
+                SendFragments(packet, info.HeaderLength, hop, mtu, now);
+            else
+                SendFragmentsV6(packet, hop, mtu, now);
         }
         else if (packet.Offload.Segmentation == Segmentation.Udp)
         {
@@ -93,18 +129,39 @@ internal sealed class Router(InterfaceTable interfaces, RouteTable routes, IcmpE
         return transport < 0 || transport + TcpField.DataOffset >= packet.Length ? int.MaxValue : transport + TcpField.LengthOf(packet.Span[transport + TcpField.DataOffset]) + note.SegmentSize;
     }
 
-    private void TooLong(PacketBuffer packet, in IpReceiveInfo info, in NextHop hop, int mtu, Instant now)
+    /// <summary>No router may fragment an IPv6 packet, but one that came in fragments goes on in fragments.</summary>
+    private static bool MayFragment(PacketBuffer packet, in IpReceiveInfo info) =>
+        packet.Offload.Segmentation == Segmentation.None && (info.Source.IsV4 ? !info.DontFragment : info.IsReassembled);
+
+    /// <summary>Waits for the rest of a datagram that comes in fragments.</summary>
+    /// <returns>The packet if it is whole; null: it has been taken over.</returns>
+    private PacketBuffer? Whole(PacketBuffer packet, ref IpReceiveInfo info, Instant now)
     {
-        if (info.Source.IsV4 && !info.DontFragment && packet.Offload.Segmentation == Segmentation.None)
+        if (info.Source.IsV4)
         {
-            CompleteChecksum(packet, hop.From);
-            TakeHop(packet, isV4: true);
-            SendFragments(packet, info.HeaderLength, hop, mtu, now);
-            return;
+            Ipv4View.TryParse(packet.Span, out var header);
+            if (!header.IsFragment)
+                return packet;
+            info = info with { IsReassembled = true, DontFragment = false };
+            return fragments.Add(packet, info, now);
         }
 
-        counters.IpForwTooBig++;
-        Refuse(packet, info, Problem.TooBig, mtu, now);
+        var chain = Ipv6HeaderChain.Walk(packet.Span);
+        if (chain.Problem != Ipv6ChainProblem.None || chain.NextHeader != Ipv6Extension.Fragment)
+            return packet;
+        // Other headers before the fragment header are for routers, and none has to be kept that this one does not know.
+        var length = chain.Length + Ipv6FragmentHeader.Length;
+        if (chain.Length != Ipv6Header.Length || !Ipv6FragmentHeader.TryParse(packet.Span[chain.Length..], out var fragment) || (fragment.MoreFragments && (packet.Length - length) % 8 != 0)
+            || fragment.Offset + packet.Length - length > ushort.MaxValue)
+        {
+            counters.NatUnknownProtocol++;
+            packet.Release();
+            return null;
+        }
+
+        var part = info with { HeaderLength = length };
+        info = info with { IsReassembled = true };
+        return fragments.AddV6(packet, part, fragment, chain.NextHeaderAt, now);
     }
 
     /// <summary>Takes one from the hop limit, for this router.</summary>
@@ -249,6 +306,21 @@ internal sealed class Router(InterfaceTable interfaces, RouteTable routes, IcmpE
     }
 
     private static bool IsOfOneLink(IpAddress address) => address.IsV4 ? address.V4 >> 16 == 0xA9FE : address.IsLinkLocal;
+
+    /// <summary>Sends a datagram that came in fragments in fragments again, which the egress queue cuts.</summary>
+    private void SendFragmentsV6(PacketBuffer packet, in NextHop hop, int mtu, Instant now)
+    {
+        var bytes = packet.Span;
+        var whole = pool.Rent(bytes.Length + Ipv6FragmentHeader.Length, BufferPool.HeaderRoom);
+        var made = whole.Append(bytes.Length + Ipv6FragmentHeader.Length);
+        bytes[..Ipv6Header.Length].CopyTo(made);
+        new Ipv6FragmentHeader(bytes[Ipv6Field.NextHeader], 0, true, random.NextUInt32()).Emit(made[Ipv6Header.Length..]);
+        made[Ipv6Field.NextHeader] = Ipv6Extension.Fragment;
+        bytes[Ipv6Header.Length..].CopyTo(made[(Ipv6Header.Length + Ipv6FragmentHeader.Length)..]);
+        packet.Release();
+        whole.Offload = new OffloadNote { Segmentation = Segmentation.Ipv6Fragments, SegmentSize = (ushort)((mtu - Ipv6Header.Length - Ipv6FragmentHeader.Length) & ~7) };
+        hop.Egress.Framing.Send(whole, hop.Address, AddressKind.Other, now);
+    }
 
     private bool IsNeighbor(IpAddress address, NetworkInterface on) => routes.IsOnLink(address, on);
 

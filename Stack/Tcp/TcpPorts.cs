@@ -21,6 +21,9 @@ internal sealed class TcpPorts
             table.Vacated = port => shard.Steering.Tcp.Vacate(port, shard.Index);
     }
 
+    /// <summary>A listener, a reservation or a connection has the port.</summary>
+    public bool IsUsed(ushort port) => _listeners.ContainsKey(port) || _table.UsesPort(port);
+
     /// <summary>Reserves a port.</summary>
     /// <returns>False: others have it, here or on another shard, and do not share it.</returns>
     public bool TryAdd(TcpListener listener)
