@@ -96,6 +96,9 @@ public sealed partial class NetworkStack
     /// <summary>Bytes of memory that fragments hold while the rest of their datagrams is awaited.</summary>
     public long FragmentMemory => _fragments.Memory;
 
+    /// <summary>Flows of other hosts that this stack translates at present; 0 unless an interface masquerades.</summary>
+    public int TranslatedFlows => _nat?.Count ?? 0;
+
     public TcpLayer Tcp { get; }
 
     public UdpLayer Udp { get; }

@@ -46,10 +46,7 @@ public sealed class ForwardingSpec : IDisposable
         _left.Exec("ping", "-c", "1", "-W", "20", "fd00:82::2");
 
         Need(_left, "iperf3");
-        var server = _right.Start("iperf3", "-s");
-        var patience = Stopwatch.StartNew();
-        while (_right.TryExec("sh", "-c", "ss -Hltn sport = :5201 | grep -q .").ExitCode != 0)
-            Assert.True(patience.Elapsed < Patience, "The server does not listen.");
+        var server = ServeIperf();
         foreach (var host in (string[])["10.82.0.1", "fd00:82::1"])
         {
             foreach (var more in (string[][])[[], ["-R"], ["-u", "-b", "20M", "-l", "3000"]])
@@ -83,6 +80,60 @@ public sealed class ForwardingSpec : IDisposable
         driver.Stop();
     }
 
+    /// <summary>The network on the right knows nothing of the one on the left.</summary>
+    [SkippableTheory]
+    [InlineData("tap")]
+    [InlineData("tun")]
+    public void A_masquerading_router_takes_a_network_to_another_that_has_no_route_back(string right)
+    {
+        var driver = TapwireProgram.Start(_router, "up", "--wire", $"{right}:right", "--address", "10.82.0.2/24", "--address", "fd00:82::2/64", "--masquerade",
+            "--wire", "tap:left", "--address", "10.81.0.2/24", "--address", "fd00:81::2/64", "--link", LinkPath);
+        driver.WaitForLine("tapwire is up");
+        Join("left", _left, 81, knowsBack: true);
+        Join("right", _right, 82, knowsBack: false);
+        Need(_left, "iperf3");
+        Need(_left, "traceroute");
+        var server = ServeIperf();
+        foreach (var (flag, host, gateway) in ((string, string, string)[])[("-4", "10.82.0.1", "10.81.0.2"), ("-6", "fd00:82::1", "fd00:81::2")])
+        {
+            _left.Exec("ping", "-c", "2", "-i", "0.2", "-W", "20", host);
+            _left.Exec("ping", "-c", "1", "-s", "4000", "-W", "20", host);
+            var way = _left.Exec("traceroute", flag, "-n", "-w", "20", host);
+            Assert.Contains($" 1  {gateway} ", way, StringComparison.Ordinal);
+            Assert.Contains($" 2  {host} ", way, StringComparison.Ordinal);
+            foreach (var more in (string[][])[[], ["-R"], ["-u", "-b", "20M", "-l", "3000"], ["-P", "10"]])
+                _left.Exec("iperf3", ["-c", host, "-n", "4M", .. more]);
+        }
+
+        // The right network has seen nobody but the router.
+        Assert.DoesNotContain("10.81.", _right.Exec("ip", "neigh"), StringComparison.Ordinal);
+        server.Kill(entireProcessTree: true);
+        var ended = driver.Stop();
+        Assert.Equal(0, ended.ExitCode);
+        LiveDriver.AssertQuiet(ended.Error);
+    }
+
+    private Process ServeIperf()
+    {
+        var server = _right.Start("iperf3", "-s");
+        var patience = Stopwatch.StartNew();
+        while (_right.TryExec("sh", "-c", "ss -Hltn sport = :5201 | grep -q .").ExitCode != 0)
+            Assert.True(patience.Elapsed < Patience, "The server does not listen.");
+        return server;
+    }
+
+    private void Join(string device, NetworkNamespace network, int own, bool knowsBack)
+    {
+        _router.Ip($"link set {device} netns {network.Name}");
+        network.Ip($"addr add 10.{own}.0.1/24 dev {device}");
+        network.Ip($"addr add fd00:{own}::1/64 dev {device} nodad");
+        network.Ip($"link set {device} up");
+        if (!knowsBack)
+            return;
+        network.Ip($"route add default via 10.{own}.0.2");
+        network.Ip($"-6 route add default via fd00:{own}::2");
+    }
+
     private TapwireProgram Start(string right, int shards, int mtu = 1500)
     {
         var settings = LiveSettings.WriteTo(_directory, $$"""
@@ -94,16 +145,8 @@ public sealed class ForwardingSpec : IDisposable
             """);
         var driver = TapwireProgram.Start(_router, ["up", .. settings, "--link", LinkPath]);
         driver.WaitForLine("tapwire is up");
-        foreach (var (network, device, own, other) in (ReadOnlySpan<(NetworkNamespace, string, int, int)>)[(_left, "left", 81, 82), (_right, "right", 82, 81)])
-        {
-            _router.Ip($"link set {device} netns {network.Name}");
-            network.Ip($"addr add 10.{own}.0.1/24 dev {device}");
-            network.Ip($"addr add fd00:{own}::1/64 dev {device} nodad");
-            network.Ip($"link set {device} up");
-            network.Ip($"route add default via 10.{own}.0.2");
-            network.Ip($"-6 route add default via fd00:{own}::2");
-        }
-
+        Join("left", _left, 81, knowsBack: true);
+        Join("right", _right, 82, knowsBack: true);
         return driver;
     }
 

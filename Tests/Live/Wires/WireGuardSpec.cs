@@ -135,6 +135,33 @@ public sealed class WireGuardSpec : IDisposable
             AssertMoves(office, reverse);
     }
 
+    /// <summary>A subnet router: hosts on the TAP reach the WireGuard network, which knows the router's address only.</summary>
+    [SkippableFact]
+    public void A_network_behind_the_driver_reaches_the_peer_through_its_address()
+    {
+        Need("iperf3", "curl", "python3");
+        using var keys = MakeKeys();
+        using var lan = NetworkNamespace.Create();
+        StartWireGuardGo(keys);
+        Serve(_far);
+        var office = Write("office.conf", keys, isNear: true, $"AllowedIPs = 10.8.0.0/24\nEndpoint = {Far}:51820\n");
+        var driver = TapwireProgram.Start(_near, "up", "--wire", $"wg:{office}", "--masquerade", "--wire", "tap:lan", "--address", "192.168.77.1/24", "--link", LinkPath);
+        driver.WaitForLine("tapwire is up");
+        _near.Ip($"link set lan netns {lan.Name}");
+        lan.Ip("addr add 192.168.77.2/24 dev lan");
+        lan.Ip("link set lan up");
+        lan.Ip("link set lo up");
+        lan.Ip("route add default via 192.168.77.1");
+        lan.Exec("ping", "-c", "2", "-i", "0.2", "-W", "20", "10.8.0.1");
+        lan.Exec("ping", "-c", "1", "-s", "4000", "-W", "20", "10.8.0.1");
+        Assert.Contains("office.conf", lan.Exec("curl", "-sS", "-m", "20", "http://10.8.0.1:8000/"), StringComparison.Ordinal);
+        _far.Start("iperf3", "-s");
+        WaitForIperf(office);
+        foreach (var more in (string[][])[[], ["-R"]])
+            lan.Exec("iperf3", ["-c", "10.8.0.1", "-n", "3M", .. more]);
+        driver.Stop();
+    }
+
     [SkippableFact]
     public void A_path_that_loses_and_delays_carries_both_kinds_of_ends()
     {
