@@ -35,7 +35,7 @@ public abstract unsafe class StreamEnd : DriverEnd
     /// </summary>
     /// <param name="max">The most to take: the caller's credit, above 0. One call takes at most <see cref="MaxRead"/> bytes.</param>
     /// <param name="data">With <see cref="ReadResult.Data"/>: at least one byte, the caller's.</param>
-    public ReadResult Read(BufferPool pool, int max, out PacketBuffer? data)
+    public virtual ReadResult Read(BufferPool pool, int max, out PacketBuffer? data)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(max);
         data = null;

@@ -14,6 +14,9 @@ public sealed unsafe class HostStream : StreamEnd
     // Bytes at the head of the receive queue that the owner has taken after a peek, and that are still to be discarded.
     private int _discard;
 
+    // Bytes that the owner reads before those of the peer.
+    private ReadOnlyMemory<byte> _first;
+
     internal HostStream(int descriptor)
         : base(descriptor, SocketPair.Cookie(descriptor))
     {
@@ -95,8 +98,23 @@ public sealed unsafe class HostStream : StreamEnd
             return send(Descriptor, start, (nuint)bytes.Length, MSG_DONTWAIT | MSG_NOSIGNAL) == bytes.Length;
     }
 
+    /// <summary>Has the owner read these bytes first, as if the peer had sent them before all others.</summary>
+    public void BeginWith(ReadOnlyMemory<byte> first) => _first = first;
+
+    /// <inheritdoc/>
+    public override ReadResult Read(BufferPool pool, int max, out PacketBuffer? data)
+    {
+        if (_first.IsEmpty)
+            return base.Read(pool, max, out data);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(max);
+        var count = Math.Min(max, _first.Length);
+        data = pool.RentCopy(_first.Span[..count]);
+        _first = _first[count..];
+        return ReadResult.Data;
+    }
+
     /// <summary>Moves the connection to a new object for another owner, who starts to watch it. Closes this object, not the connection.</summary>
-    public HostStream HandOver() => new(Detach()) { _discard = _discard };
+    public HostStream HandOver() => new(Detach()) { _discard = _discard, _first = _first };
 
     /// <summary>Sends RST to the peer, and discards what the peer has not acknowledged. Closes this end.</summary>
     public override void Reset()

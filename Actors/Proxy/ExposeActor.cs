@@ -69,6 +69,6 @@ internal sealed class ExposeActor : ListenerActor
 
         _accepted++;
         _opened++;
-        Context.Watch(Context.ActorOf(ExposedConnectionActor.Props(_context, accepted, _spec.Target).WithDispatcher(_context.Dispatcher)));
+        Context.Watch(Context.ActorOf(ExposedConnectionActor.Props(_context, accepted, _spec).WithDispatcher(_context.Dispatcher)));
     }
 }

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Link;
+using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -25,21 +26,23 @@ internal sealed class ExposedConnectionActor : OwningActor, IWithTimers
     private readonly ProxyContext _context;
     private readonly Accepted _accepted;
     private readonly Destination _target;
+    private readonly bool _sendsProxyHeader;
     private HostStream? _stream;
     private bool _isJoined;
 
-    public ExposedConnectionActor(ProxyContext context, Accepted accepted, Destination target)
+    public ExposedConnectionActor(ProxyContext context, Accepted accepted, ExposeSpec spec)
     {
         _context = context;
         _accepted = accepted;
-        _target = target;
+        _target = spec.Target;
+        _sendsProxyHeader = spec.SendsProxyHeader;
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <param name="accepted">The actor's from now on.</param>
-    public static Props Props(ProxyContext context, Accepted accepted, Destination target) =>
-        Akka.Actor.Props.Create(() => new ExposedConnectionActor(context, accepted, target));
+    public static Props Props(ProxyContext context, Accepted accepted, ExposeSpec spec) =>
+        Akka.Actor.Props.Create(() => new ExposedConnectionActor(context, accepted, spec));
 
     protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
@@ -114,6 +117,13 @@ internal sealed class ExposedConnectionActor : OwningActor, IWithTimers
 
     private void Join()
     {
+        // Nothing else is on the connection yet, so that the header fits.
+        if (_sendsProxyHeader && !_stream!.TryWrite(ProxyProtocol.HeaderOf(_accepted.Remote, _accepted.Local)))
+        {
+            Fail("it has closed before it was told of the client");
+            return;
+        }
+
         Timers.CancelAll();
         var stream = _stream!.HandOver();
         _stream = null;

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Link;
+using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -25,19 +26,19 @@ internal sealed class HostPortActor : OwningActor
     private ProxyContext _context;
     private readonly string _name;
     private readonly HostListener _listener;
-    private readonly Destination? _target;
+    private readonly ForwardSpec? _forward;
     private int _open;
     private long _accepted;
     private long _refused;
     private long _failed;
     private long _dropped;
 
-    public HostPortActor(ProxyContext context, string name, HostListener listener, Destination? target)
+    public HostPortActor(ProxyContext context, string name, HostListener listener, ForwardSpec? forward)
     {
         _context = context;
         _name = name;
         _listener = listener;
-        _target = target;
+        _forward = forward;
         Receive<LinkReady>(_ => AcceptAll());
         Receive<Terminated>(_ => _open--);
         Receive<UseContext>(use => _context = use.Context);
@@ -46,9 +47,9 @@ internal sealed class HostPortActor : OwningActor
     }
 
     /// <param name="listener">The actor's from now on.</param>
-    /// <param name="target">The destination of all connections; null: each client names its own, by SOCKS or HTTP.</param>
-    public static Props Props(ProxyContext context, string name, HostListener listener, Destination? target) =>
-        Akka.Actor.Props.Create(() => new HostPortActor(context, name, listener, target));
+    /// <param name="forward">The port whose connections these are; null: each client names its own, by SOCKS or HTTP.</param>
+    public static Props Props(ProxyContext context, string name, HostListener listener, ForwardSpec? forward) =>
+        Akka.Actor.Props.Create(() => new HostPortActor(context, name, listener, forward));
 
     protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
@@ -97,7 +98,7 @@ internal sealed class HostPortActor : OwningActor
         {
             _refused++;
             _context.Refusals.Warn(_log, "Refused client {Peer} of {PortName}: {MaxConnections} are connected (tapwire.proxy.max-connections)", peer, _name, most);
-            if (_target is not null || _open >= most + MaxTurnedAway)
+            if (_forward is not null || _open >= most + MaxTurnedAway)
             {
                 stream.Reset();
                 return;
@@ -110,8 +111,8 @@ internal sealed class HostPortActor : OwningActor
         }
 
         _open++;
-        Context.Watch(Context.ActorOf((_target is { } target
-            ? ProxySessionActor.Props(_context, stream, peer, target)
+        Context.Watch(Context.ActorOf((_forward is { } forward
+            ? ProxySessionActor.Props(_context, stream, peer, forward.Target, forward.SendsProxyHeader)
             : ProxySessionActor.Props(_context, stream, peer, new ProxyHandshake(_context.Settings.Socks.ProxyUser), isBusy)).WithDispatcher(_context.Dispatcher)));
     }
 

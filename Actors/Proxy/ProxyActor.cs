@@ -48,10 +48,10 @@ internal sealed partial class ProxyActor : ReceiveActor
         switch (port)
         {
             case SocksPort socks:
-                Add(socks.Spec, HostPortActor.Props(_context, port.Name, socks.Listener, target: null));
+                Add(socks.Spec, HostPortActor.Props(_context, port.Name, socks.Listener, forward: null));
                 break;
             case ForwardPort forward:
-                Add(forward.Spec, HostPortActor.Props(_context, port.Name, forward.Listener, forward.Spec.Target));
+                Add(forward.Spec, HostPortActor.Props(_context, port.Name, forward.Listener, forward.Spec));
                 break;
             case ForwardDatagramPort forward:
                 Add(forward.Spec, ForwardDatagramActor.Props(_context, port.Name, forward.Socket, forward.Spec.Target));

@@ -56,6 +56,8 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
+    private bool SendsProxyHeader { get; init; }
+
     /// <summary>A client that names its destination, by SOCKS or HTTP.</summary>
     /// <param name="client">The actor's from now on.</param>
     /// <param name="isBusy">Too many connections are open: the request is refused, in the client's own protocol.</param>
@@ -63,9 +65,10 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
         Akka.Actor.Props.Create(() => new ProxySessionActor(context, client, peer, handshake, isBusy, null));
 
     /// <summary>A client of a forwarded port.</summary>
+    /// <param name="sendsProxyHeader">The target is told of the client by the PROXY protocol.</param>
     /// <inheritdoc cref="Props(ProxyContext, HostStream, string, ProxyHandshake, bool)"/>
-    public static Props Props(ProxyContext context, HostStream client, string peer, Destination target) =>
-        Akka.Actor.Props.Create(() => new ProxySessionActor(context, client, peer, null, false, target));
+    public static Props Props(ProxyContext context, HostStream client, string peer, Destination target, bool sendsProxyHeader = false) =>
+        Akka.Actor.Props.Create(() => new ProxySessionActor(context, client, peer, null, false, target) { SendsProxyHeader = sendsProxyHeader });
 
     protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
@@ -237,6 +240,8 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
     {
         Timers.CancelAll();
         _socket = null;
+        if (SendsProxyHeader)
+            _client.BeginWith(ProxyProtocol.HeaderOf(_client.Remote, _client.Local));
         var connection = Context.Watch(Context.ActorOf(_context.Connection));
         connection.Tell(new JoinSocket(_context.Sockets, _client.HandOver(), SocketFamily.V4, Options, new Accepted(id, local, remote)));
         Become(() => Joined(connection));

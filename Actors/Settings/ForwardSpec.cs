@@ -16,17 +16,20 @@ public enum Transport
 /// <param name="Target">An address or a name in Tapwire's network.</param>
 public sealed record ForwardSpec(Transport Transport, IpEndpoint Listen, Destination Target)
 {
+    /// <summary>The target is told of the client by the PROXY protocol, as in "tcp+proxy:8080=10.99.0.1:80".</summary>
+    public bool SendsProxyHeader { get; init; }
+
     public const string Accepted = "TRANSPORT:ADDRESS:PORT=HOST:PORT, as in tcp:127.0.0.1:8080=10.99.0.1:80";
 
     /// <param name="problem">If false is returned: the offending part, and what it must be.</param>
     public static bool TryParse(string text, [NotNullWhen(true)] out ForwardSpec? spec, [NotNullWhen(false)] out string? problem)
     {
         spec = null;
-        if (!PortText.TrySplit(text, out var transport, out var left, out var right, out problem)
+        if (!PortText.TrySplit(PortText.WithoutProxy(text, out var sendsProxyHeader), out var transport, out var left, out var right, out problem)
             || !PortText.TryParseListen(left, IpAddress.FromV4(0x7F00_0001), out var listen, out problem)
             || !TryParseTarget(right, out var target, out problem))
             return false;
-        spec = new ForwardSpec(transport, listen, target);
+        spec = new ForwardSpec(transport, listen, target) { SendsProxyHeader = sendsProxyHeader };
         return true;
     }
 
@@ -50,7 +53,7 @@ public sealed record ForwardSpec(Transport Transport, IpEndpoint Listen, Destina
         return true;
     }
 
-    public override string ToString() => $"{PortText.Name(Transport)}:{Listen}={Target}";
+    public override string ToString() => $"{PortText.Name(Transport, SendsProxyHeader)}:{Listen}={Target}";
 }
 
 /// <summary>A port of Tapwire's stack that leads to a service of the host, as in "tcp:80=127.0.0.1:8080".</summary>
@@ -58,22 +61,25 @@ public sealed record ForwardSpec(Transport Transport, IpEndpoint Listen, Destina
 /// <param name="Target">An address or a name that the host knows.</param>
 public sealed record ExposeSpec(Transport Transport, IpEndpoint Listen, Destination Target)
 {
+    /// <summary>The service is told of the client by the PROXY protocol, as in "tcp+proxy:80=127.0.0.1:8080".</summary>
+    public bool SendsProxyHeader { get; init; }
+
     public const string Accepted = "TRANSPORT:PORT=HOST:PORT, as in tcp:80=127.0.0.1:8080";
 
     /// <param name="problem">If false is returned: the offending part, and what it must be.</param>
     public static bool TryParse(string text, [NotNullWhen(true)] out ExposeSpec? spec, [NotNullWhen(false)] out string? problem)
     {
         spec = null;
-        if (!PortText.TrySplit(text, out var transport, out var left, out var right, out problem)
+        if (!PortText.TrySplit(PortText.WithoutProxy(text, out var sendsProxyHeader), out var transport, out var left, out var right, out problem)
             || !PortText.TryParseListen(left, IpAddress.Unspecified, out var listen, out problem)
             || !Destination.TryParse(right, out var target, out problem))
             return false;
-        spec = new ExposeSpec(transport, listen, target);
+        spec = new ExposeSpec(transport, listen, target) { SendsProxyHeader = sendsProxyHeader };
         return true;
     }
 
     public override string ToString() =>
-        Listen.Address.IsUnspecified ? $"{PortText.Name(Transport)}:{Listen.Port}={Target}" : $"{PortText.Name(Transport)}:{Listen}={Target}";
+        $"{PortText.Name(Transport, SendsProxyHeader)}:{(Listen.Address.IsUnspecified ? $"{Listen.Port}" : $"{Listen}")}={Target}";
 }
 
 /// <summary>A port of Tapwire's stack that leads to a port of a guest's, as in "tcp:8080=80"; the same one where only one is given.</summary>
@@ -117,7 +123,15 @@ public sealed record SocksSpec(IpEndpoint Listen)
 /// <summary>Parsing common to these specs.</summary>
 internal static class PortText
 {
-    public static string Name(Transport transport) => transport == Transport.Tcp ? "tcp" : "udp";
+    public static string Name(Transport transport, bool sendsProxyHeader = false) => transport != Transport.Tcp ? "udp" : sendsProxyHeader ? "tcp+proxy" : "tcp";
+
+    /// <summary>The same without the word for the PROXY protocol, which only TCP has.</summary>
+    public static string WithoutProxy(string text, out bool sendsProxyHeader)
+    {
+        const string Word = "tcp+proxy:";
+        sendsProxyHeader = text.StartsWith(Word, StringComparison.Ordinal);
+        return sendsProxyHeader ? $"tcp:{text[Word.Length..]}" : text;
+    }
 
     public static bool TrySplit(string text, out Transport transport, out string left, out string right, [NotNullWhen(false)] out string? problem)
     {

@@ -152,6 +152,7 @@ public sealed partial class WrongInputs : IDisposable
         { "up --socks {empty}", 2, "--socks is \"\"|as in 127.0.0.1:1080" },
         { "up --forward", 2, "--forward has no value|as in tcp:127.0.0.1:8080=10.99.0.1:80" },
         { "up --forward {empty}", 2, "--forward is \"\"|as in tcp:127.0.0.1:8080=10.99.0.1:80" },
+        { "up --expose udp+proxy:80=127.0.0.1:8080", 2, "the transport \"udp+proxy\" must be tcp or udp" },
         { "up --expose", 2, "--expose has no value|as in tcp:80=127.0.0.1:8080" },
         { "up --expose {empty}", 2, "--expose is \"\"|as in tcp:80=127.0.0.1:8080" },
         { "up --wire --mtu 1400", 2, "--wire has no value" },

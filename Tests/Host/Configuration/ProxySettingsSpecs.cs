@@ -19,6 +19,7 @@ public sealed class ProxySettingsSpecs
 
     [Theory]
     [InlineData("tcp:80=127.0.0.1:8080", "tcp:80=127.0.0.1:8080")]
+    [InlineData("tcp+proxy:80=127.0.0.1:8080", "tcp+proxy:80=127.0.0.1:8080")]
     [InlineData("udp:10.99.0.2:53=localhost:53", "udp:10.99.0.2:53=localhost:53")]
     public void An_exposed_port_is_read_and_written(string text, string expected)
     {
