@@ -38,12 +38,13 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
     private readonly ProxyHandshake? _handshake;
     private readonly bool _isBusy;
     private readonly Destination? _target;
+    private readonly bool _sendsProxyHeader;
 
     // What the stack keeps for this actor. Released if the actor ends first.
     private SocketId? _socket;
     private SocketId? _listener;
 
-    public ProxySessionActor(ProxyContext context, HostStream client, string peer, ProxyHandshake? handshake, bool isBusy, Destination? target)
+    public ProxySessionActor(ProxyContext context, HostStream client, string peer, ProxyHandshake? handshake, bool isBusy, Destination? target, bool sendsProxyHeader)
     {
         _context = context;
         _client = client;
@@ -51,24 +52,23 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
         _handshake = handshake;
         _isBusy = isBusy;
         _target = target;
+        _sendsProxyHeader = sendsProxyHeader;
         Handshaking();
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    private bool SendsProxyHeader { get; init; }
-
     /// <summary>A client that names its destination, by SOCKS or HTTP.</summary>
     /// <param name="client">The actor's from now on.</param>
     /// <param name="isBusy">Too many connections are open: the request is refused, in the client's own protocol.</param>
     public static Props Props(ProxyContext context, HostStream client, string peer, ProxyHandshake handshake, bool isBusy) =>
-        Akka.Actor.Props.Create(() => new ProxySessionActor(context, client, peer, handshake, isBusy, null));
+        Akka.Actor.Props.Create(() => new ProxySessionActor(context, client, peer, handshake, isBusy, null, false));
 
     /// <summary>A client of a forwarded port.</summary>
     /// <param name="sendsProxyHeader">The target is told of the client by the PROXY protocol.</param>
     /// <inheritdoc cref="Props(ProxyContext, HostStream, string, ProxyHandshake, bool)"/>
     public static Props Props(ProxyContext context, HostStream client, string peer, Destination target, bool sendsProxyHeader = false) =>
-        Akka.Actor.Props.Create(() => new ProxySessionActor(context, client, peer, null, false, target) { SendsProxyHeader = sendsProxyHeader });
+        Akka.Actor.Props.Create(() => new ProxySessionActor(context, client, peer, null, false, target, sendsProxyHeader));
 
     protected override SupervisorStrategy SupervisorStrategy() => Supervision.Stop;
 
@@ -240,7 +240,7 @@ internal sealed partial class ProxySessionActor : OwningActor, IWithTimers
     {
         Timers.CancelAll();
         _socket = null;
-        if (SendsProxyHeader)
+        if (_sendsProxyHeader)
             _client.BeginWith(ProxyProtocol.HeaderOf(_client.Remote, _client.Local));
         var connection = Context.Watch(Context.ActorOf(_context.Connection));
         connection.Tell(new JoinSocket(_context.Sockets, _client.HandOver(), SocketFamily.V4, Options, new Accepted(id, local, remote)));
