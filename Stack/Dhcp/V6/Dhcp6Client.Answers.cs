@@ -172,7 +172,7 @@ public sealed partial class Dhcp6Client
         {
             var held = _held.Find(other => other.Address == address);
             if (held is null && _held.Count < Dhcp6Lease.MostAddresses)
-                _held.Add(held = new Held(address));
+                _held.Add(held = new HeldAddress(address));
             if (held is null)
                 continue;
             held.PreferredUntil = LeaseTimes.Until(from, preferred);

@@ -3,22 +3,6 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Dhcp.V6;
 
-/// <summary>What a client says of itself.</summary>
-public sealed record Dhcp6ClientOptions
-{
-    /// <summary>By it a server knows the client again: 1..<see cref="Dhcp6.MaxDuid"/> bytes (RFC 8415, 11).</summary>
-    public required ReadOnlyMemory<byte> Duid { get; init; }
-
-    /// <summary>The interface among those of the client (RFC 8415, 12): the same at every start.</summary>
-    public required uint Association { get; init; }
-
-    /// <inheritdoc cref="DhcpClientOptions.HostName"/>
-    public string HostName { get; init; } = "";
-
-    /// <summary>The routers of the link decide what is asked for (<see cref="Dhcp6Client.Follow"/>); otherwise an address is.</summary>
-    public bool FollowsRouters { get; init; }
-}
-
 /// <summary>
 /// A DHCPv6 client of one interface without sockets and clock (RFC 8415, 18.2): non-temporary addresses, or what there is without (stateless). Nobody else's use of an address is looked for here: the stack
 /// does that when it gets the address (RFC 4862, 5.4), and its owner tells <see cref="DuplicateFound"/>.
@@ -34,7 +18,7 @@ public sealed partial class Dhcp6Client : IDhcpClient
     private readonly Dhcp6ClientOptions _options;
     private readonly KeyedRandom _random;
     private readonly Queue<DhcpEvent> _events = new();
-    private readonly List<Held> _held = [];
+    private readonly List<HeldAddress> _held = [];
     private RouterAdvice _advice;
     private uint _transaction;
 
@@ -235,23 +219,6 @@ public sealed partial class Dhcp6Client : IDhcpClient
         }
     }
 
-    /// <summary>The message of this state.</summary>
-    private Dhcp6Message Question(Instant now) => State switch
-    {
-        Dhcp6State.Soliciting => Message(Dhcp6MessageType.Solicit, now) with { RapidCommit = true, Association = _options.Association, Addresses = _hints },
-        Dhcp6State.Requesting => Message(Dhcp6MessageType.Request, now) with
-        {
-            Server = _wanted!.Server,
-            Association = _options.Association,
-            Addresses = [.. _wanted.Addresses.Select(static address => address.Address)],
-        },
-        Dhcp6State.Confirming => Message(Dhcp6MessageType.Confirm, now) with { Association = _options.Association, Addresses = Lease is null ? _hints : [.. Addresses] },
-        Dhcp6State.Renewing => Message(Dhcp6MessageType.Renew, now) with { Server = Lease!.Server, Association = _options.Association, Addresses = [.. Addresses] },
-        Dhcp6State.Rebinding => Message(Dhcp6MessageType.Rebind, now) with { Association = _options.Association, Addresses = [.. Addresses] },
-        Dhcp6State.Declining => Message(Dhcp6MessageType.Decline, now) with { Server = _declined.Server, Association = _options.Association, Addresses = [_declined.Address] },
-        _ => Message(Dhcp6MessageType.InformationRequest, now),
-    };
-
     /// <summary>Nobody has answered, often enough.</summary>
     private void GiveUp(Instant now)
     {
@@ -402,37 +369,7 @@ public sealed partial class Dhcp6Client : IDhcpClient
         _events.Enqueue(new DhcpUnanswered());
     }
 
-    private Dhcp6Message Message(Dhcp6MessageType type, Instant now) => new()
-    {
-        Type = type,
-        Transaction = _transaction,
-        Client = _options.Duid,
-        HostName = _options.HostName,
-        Elapsed = _sends == 0 ? TimeSpan.Zero : now - _began,
-    };
-
-    private void Send(Dhcp6Message message)
-    {
-        _sends++;
-        Counters.Sent++;
-        _events.Enqueue(new Dhcp6Send(message.Emit()));
-    }
-
     private double Fraction() => _random.Next(1 << 20) / (double)(1 << 20);
 
     private TimeSpan Random(TimeSpan below) => new((long)Math.BigMul(_random.NextUInt64(), (ulong)below.Ticks, out _));
-
-    /// <summary>An address of the interface, with the end of its times.</summary>
-    private sealed class Held(IpAddress address)
-    {
-        public IpAddress Address => address;
-
-        public Instant PreferredUntil { get; set; }
-
-        public Instant ValidUntil { get; set; }
-
-        public bool IsDeprecated { get; set; }
-
-        public Instant NextDeadline => IsDeprecated ? ValidUntil : Instant.Min(PreferredUntil, ValidUntil);
-    }
 }

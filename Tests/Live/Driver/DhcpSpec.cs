@@ -151,7 +151,8 @@ public sealed class DhcpSpec : IDisposable
         return status;
     }
 
-    private static string AddressOf(JsonElement status) => status.GetProperty("addresses")[0].GetString()!;
+    /// <summary>The IPv4 address: --dhcp asks for one of IPv6, too, which needs a link-local one.</summary>
+    private static string AddressOf(JsonElement status) => status.GetProperty("addresses").EnumerateArray().Select(static each => each.GetString()!).First(static each => !each.Contains(':', StringComparison.Ordinal));
 
     private string Run(params string[] arguments)
     {
