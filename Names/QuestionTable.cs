@@ -88,6 +88,9 @@ internal sealed class QuestionTable(ResolverOptions options, KeyedRandom random,
         if (!_ofLinks.Remove(number, out var question))
             return;
         question.OfLinks = 0;
+        // Without any link, a resolver that has no servers either knows as little of these names as of others.
+        if (answer.Result == LookupResult.NoServer && options.Routes.Count > 0)
+            answer = MulticastAnswer.Failed(LookupResult.NoSuchName);
         if (!answer.IsAlias)
             Finish(question, new DnsAnswer(answer.Result, answer.Addresses, answer.Target, answer.Result == LookupResult.NoSuchName ? FailureLifetime : default), now);
         else if (question.Aliases >= AnswerReading.MaxAliases || !IsOfLinks(answer.Target!))

@@ -104,7 +104,14 @@ internal sealed class DatagramDelivery(DatagramLink link, SocketFamily family)
         if (first.Stamp == 0)
             parts &= ~DatagramParts.AnyTimestamp;
         var extension = parts == DatagramParts.None ? default : Describe(first, parts, port);
-        return link.Write(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_merged), Sockaddr.From(first.From, family), extension);
+        return link.Write(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_merged), SenderOf(first), extension);
+    }
+
+    /// <summary>Who has sent a datagram; of a link-local address also on which link, so that an answer finds it.</summary>
+    private Sockaddr SenderOf(DatagramReceived datagram)
+    {
+        var sender = Sockaddr.From(datagram.From, family);
+        return datagram.From.Address.IsLinkLocal ? sender with { Scope = (uint)InterfaceNumbers.Of(datagram.Info.Interface) } : sender;
     }
 
     /// <summary>UDP_GRO: the datagrams behind the first one that differ from it in nothing but their bytes. The last one may be shorter.</summary>

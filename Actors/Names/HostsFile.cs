@@ -18,8 +18,8 @@ internal sealed class HostsFile(string path)
 
     public bool IsNone => path.Length == 0;
 
-    /// <summary>A resolver that is off needs none.</summary>
-    public static HostsFile Of(DnsSettings settings) => new(settings.IsOff ? "" : settings.HostsFile);
+    /// <summary>A resolver that neither asks servers nor links needs none.</summary>
+    public static HostsFile Of(DnsSettings settings) => new(settings.IsOff && settings.Mdns == MdnsMode.Off ? "" : settings.HostsFile);
 
     /// <summary>Reads the file. Never fails. One call at a time.</summary>
     public Task<HostsRead> ReadAsync() => Task.Run(Read);

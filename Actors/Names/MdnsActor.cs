@@ -244,7 +244,7 @@ internal sealed class MdnsActor : ReceiveActor, IWithTimers
         AwaitIdle();
         if (_links.Count == 0)
         {
-            asker.Tell(new LinksAnswer(question.Round, question.Number, MulticastAnswer.Failed(LookupResult.NoSuchName)));
+            asker.Tell(new LinksAnswer(question.Round, question.Number, MulticastAnswer.Failed(LookupResult.NoServer)));
             return;
         }
 

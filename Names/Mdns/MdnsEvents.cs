@@ -24,7 +24,8 @@ public sealed record MdnsIdentity(string Label, IReadOnlyList<MdnsService> Servi
 }
 
 /// <summary>What a link has said of a name and a type.</summary>
-/// <param name="Result"><see cref="LookupResult.NoSuchName"/>: nobody has answered. <see cref="LookupResult.NoData"/>: there is such a name without records of that type.</param>
+/// <param name="Result"><see cref="LookupResult.NoSuchName"/>: nobody has answered. <see cref="LookupResult.NoData"/>: there is such a name without records of that type.
+/// <see cref="LookupResult.NoServer"/>: there is no link.</param>
 /// <param name="Target">The name that an address has; with <paramref name="IsAlias"/>, the name that is to be asked for instead.</param>
 public sealed record MulticastAnswer(LookupResult Result, IReadOnlyList<IpAddress> Addresses, DnsName? Target, bool IsAlias = false)
 {

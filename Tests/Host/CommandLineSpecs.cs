@@ -25,7 +25,7 @@ public sealed partial class CommandLineSpecs : IDisposable
     [InlineData("up --address 10.0.0.1", "--address is \"10.0.0.1\"; it must be ADDRESS/LENGTH")]
     [InlineData("up --address 10.0.0.1/24,x", "--address is \"x\"; it must be ADDRESS/LENGTH")]
     [InlineData("up --peer-address 10.0.0.1", "--peer-address is \"10.0.0.1\"; it must be ADDRESS/LENGTH")]
-    [InlineData("up --gateway x", "--gateway is \"x\"; it must be an IP address, as in 10.99.0.1 or fd00::1.")]
+    [InlineData("up --gateway x", "--gateway is \"x\"; it must be an IP address, as in 10.99.0.1, fd00::1 or fe80::1%tw0.")]
     [InlineData("up --mac 01:00:00:00:00:00", "--mac is \"01:00:00:00:00:00\"; it must be a unicast address")]
     [InlineData("up --mtu 67", "--mtu is \"67\"; it must be a number from 68 to 65521.")]
     [InlineData("up --serve telnet:23", "--serve is \"telnet:23\"; it must be NAME:PORT")]

@@ -48,6 +48,7 @@ internal static class ParserTargets
         new("tcp", Tcp, Frames(34), ["\x02\x04\x05\xb4", "\x01\x03\x03\x07", "\x08\x0a", "\x05\x0a", "\x05\x12", "\x04\x02", "\x22\x0a", "\x22\x02", "\x00"]),
         new("dhcp", Dhcp, DhcpAnswers(), ["\x01\x04\xff\xff\xff\x00", "\x03\x04", "\x06\x08", "\x34\x01\x03", "\x33\x04\x00\x00", "\x35\x01\x05", "\x36\x04\xc0\x00\x02\x01", "\x77\x06", "\xc0\x00", "\x79\x08", "\xff", "\x00"]),
         new("dhcp6", Dhcp6, Dhcp6Answers(), ["\x00\x01\x00\x0a", "\x00\x02\x00\x0a", "\x00\x03\x00\x28", "\x00\x05\x00\x18", "\x00\x0d\x00\x02\x00\x00", "\x00\x17\x00\x10", "\x00\x18\x00\x05", "\x00\x20\x00\x04"]),
+        new("mdns", MdnsTarget.Check, MdnsTarget.Seeds, ["\x05local\x00", "\xc0\x0c", "\xc0\x00", "\x00\x01", "\x80\x01", "\x00\x0c", "\x00\x1c", "\x00\x21", "\x00\x2f", "\x00\xff", "\x3f", "\xff\xff"]),
         new("virtio", Virtio, [.. Frames(0).Select(frame => (byte[])[1, 1, 54, 0, 100, 0, 34, 0, 16, 0, .. frame])], []),
         new("igmp", GroupTargets.Igmp, GroupTargets.IgmpSeeds, []),
         new("mld", GroupTargets.Mld, GroupTargets.MldSeeds, []),

@@ -16,6 +16,26 @@ namespace Tapwire.Tests.Live.Driver;
 [SupportedOSPlatform("linux")]
 public sealed class MdnsSpec : IDisposable
 {
+    private const string SharesThePort = """
+        import socket
+        alone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            alone.bind(("", 5353))
+        except OSError as error:
+            print(error.strerror)
+        shares = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        shares.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        shares.bind(("", 5353))
+        shares.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("224.0.0.251") + socket.inet_aton("10.99.0.2"))
+        shares.settimeout(30)
+        shares.sendto(bytes.fromhex("000000000001000000000000" "03626f78056c6f63616c00" "00010001"), ("224.0.0.251", 5353))
+        while True:
+            message, sender = shares.recvfrom(9000)
+            if message[2] & 0x80:
+                print(*sender, message[13:16].decode())
+                break
+        """;
+
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("tapwire-mdns-");
     private LiveDriver? _driver;
 
@@ -86,6 +106,18 @@ public sealed class MdnsSpec : IDisposable
         Assert.Equal(("", "1000"), (page.Error, page.Output));
         Assert.Equal("1000", Driver.Namespace.Exec("curl", [.. arguments, "--socks5-hostname", "127.0.0.1:1080", "http://printer.local/"]));
         Assert.Equal("1000", Driver.Namespace.Exec("curl", [.. arguments, "http://127.0.0.1:8080/"]));
+    }
+
+    [SkippableFact]
+    public async Task A_program_that_shares_the_port_is_beside_the_driver_and_one_that_does_not_is_refused()
+    {
+        _driver = LiveDriver.Start("", $"tap:{LiveDriver.Device}", "--name", "box");
+        ProxiedDriver.Need(Driver.Namespace, "python3");
+        await EstablishedAsync("box.local");
+        var ran = TapwireProgram.Run(Driver.Namespace, "run", "--link", Driver.LinkPath, "--", "python3", "-c", SharesThePort);
+        Assert.Equal(("Address already in use\n10.99.0.2 5353 box\n", ""), (ran.Output, ran.Error));
+        Assert.Equal("established", (await Driver.StatusAsync()).GetProperty("names").GetProperty("multicast").GetProperty("links")[0].GetProperty("state").GetString());
+        Driver.StopCleanly();
     }
 
     private string In(string name) => Path.Combine(_directory.FullName, name);
