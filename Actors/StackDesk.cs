@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Capture;
 using Tapwire.Actors.Sockets;
 using Tapwire.Messages;
 using Tapwire.Stack;
@@ -23,6 +24,9 @@ internal sealed class StackDesk(StackContext context, IActorRef self, ILoggingAd
 
     public PollTurns Turns { get; } = new();
 
+    /// <summary>Who captures packets; null: nobody.</summary>
+    public Captures? Captures { get; private set; }
+
     public ILoggingAdapter Log => log;
 
     /// <summary>The log for refusals, limited to one line a second for each kind.</summary>
@@ -33,6 +37,16 @@ internal sealed class StackDesk(StackContext context, IActorRef self, ILoggingAd
 
     /// <summary>Converts a time stamp of the clock to the engine's time.</summary>
     public Instant InstantOf(long timestamp) => new(context.Clock.GetElapsedTime(_origin, timestamp).Ticks);
+
+    /// <summary>Has somebody join or leave a capture.</summary>
+    /// <returns>False: the message belongs to another conversation.</returns>
+    public bool HandleCapture(object message)
+    {
+        var captures = Captures;
+        var isMine = Captures.Handle(message, ref captures, () => new Captures(context.Pool, context.Clock, new InputDrops(Stack.Counters)), Stack.Interfaces.Select(CapturePlace.Of), self);
+        Captures = captures;
+        return isMine;
+    }
 
     /// <summary>Requests a turn. It follows all messages that are in the mailbox now.</summary>
     public void PostPoll()

@@ -84,6 +84,7 @@ public enum LinkMessageType : ushort
     Publish = 27,
     PostOption = 28,
     Resolve = 29,
+    Capture = 40,
 }
 
 /// <summary>Errors of the link itself that no <see cref="Tapwire.Stack.StackError"/> has, as Linux errno numbers.</summary>
