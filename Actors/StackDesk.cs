@@ -42,10 +42,13 @@ internal sealed class StackDesk(StackContext context, IActorRef self, ILoggingAd
     /// <returns>False: the message belongs to another conversation.</returns>
     public bool HandleCapture(object message)
     {
+        // Packets of other shards come this way.
+        if (message is not (JoinCapture or LeaveCapture))
+            return false;
         var captures = Captures;
-        var isMine = Captures.Handle(message, ref captures, () => new Captures(context.Pool, context.Clock, new InputDrops(Stack.Counters)), Stack.Interfaces.Select(CapturePlace.Of), self);
+        Captures.Handle(message, ref captures, () => new Captures(context.Pool, context.Clock, new InputDrops(Stack.Counters)), Stack.Interfaces.Select(CapturePlace.Of), self);
         Captures = captures;
-        return isMine;
+        return true;
     }
 
     /// <summary>Requests a turn. It follows all messages that are in the mailbox now.</summary>

@@ -30,8 +30,7 @@ internal sealed class Captures(BufferPool pool, TimeProvider clock, InputDrops? 
     /// <summary>Joins or leaves a capture, and answers its writer.</summary>
     /// <param name="captures">The actor's captures; null: none.</param>
     /// <param name="places">Interfaces that the capture describes at once.</param>
-    /// <returns>False: the message belongs to another conversation.</returns>
-    public static bool Handle(object message, ref Captures? captures, Func<Captures> make, IEnumerable<CapturePlace> places, IActorRef self)
+    public static void Handle(object message, ref Captures? captures, Func<Captures> make, IEnumerable<CapturePlace> places, IActorRef self)
     {
         switch (message)
         {
@@ -39,15 +38,13 @@ internal sealed class Captures(BufferPool pool, TimeProvider clock, InputDrops? 
                 captures ??= make();
                 captures.Join(join, places);
                 join.Writer.Tell(CaptureJoined.Instance, self);
-                return true;
+                break;
             case LeaveCapture leave:
                 var writer = captures?.Leave(leave.Feed);
                 if (captures?._points.Count == 0)
                     captures = null;
                 writer?.Tell(CaptureLeft.Instance, self);
-                return true;
-            default:
-                return false;
+                break;
         }
     }
 
