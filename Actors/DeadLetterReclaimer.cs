@@ -25,8 +25,8 @@ internal sealed class DeadLetterReclaimer : ReceiveActor
             case JoinSocket join:
                 join.Refuse();
                 break;
-            case LinkCall { Request: AddGuestRequest { Device: { } device } }:
-                device.Dispose();
+            case LinkCall { Request.Passed: { } passed }:
+                passed.Dispose();
                 break;
             case AddGuest add:
                 add.Wire.Dispose();

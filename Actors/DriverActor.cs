@@ -44,7 +44,6 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     private IActorRef _proxy = ActorRefs.Nobody;
     private bool _asked;
     private bool _proxyIsOpen = true;
-
     private long _stopBegan;
 
     // The reason of a failure that nobody has been told yet. The first WhenReady gets it.
@@ -56,7 +55,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         _context = context;
         _settings = context.Settings;
         _engines = engines;
-        _interfaces = new DriverInterfaces(context, Watched);
+        _interfaces = new DriverInterfaces(context, Watched, new DriverCaptures(Context, context, _stacks, _retired));
         _leases = new DriverLeases(context, Watched);
         _commands = new InterfaceCommands(context.Settings);
         Starting();
@@ -80,6 +79,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         Context.ActorOf(Akka.Actor.Props.Create(() => new DeadLetterReclaimer()).WithDispatcher(_context.Home.Dispatcher), "reclaimer");
         for (var i = 0; i < _engines.Count; i++)
             StartShard(i);
+        _interfaces.BeginCapture();
         if (_engines[0].Options.Shard is not null)
         {
             foreach (var stack in _stacks)
@@ -182,6 +182,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         });
         Receive<StopDriver>(_ => Stop());
         Receive<AdvertisedNames>(said => _names.Tell(LeasedNamesGone.Or($"{said.Interface}, routers", said.Servers, said.Domains)));
+        Receive<StartCapture>(capture => Sender.Tell(_interfaces.Capture(capture)));
         Receive<AddGuest>(add => Context.Child("guests").Forward(add));
         Receive<PublishPort>(publish => Context.Child("guests").Forward(publish));
         Receive<InterfaceCommand>(command => _waiting.Add(command, Sender));
@@ -270,7 +271,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     private void StopTap()
     {
         _interfaces.Stop();
-        AwaitEnds(() => _interfaces.IsEmpty, End);
+        AwaitEnds(() => _interfaces.IsEmpty, () => AwaitEnds(_interfaces.EndCaptures, End));
     }
 
     /// <summary>Ends the driver. After a failure that nobody has been told, it stays until somebody asks.</summary>
@@ -311,6 +312,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         Receive<GetStatus>(_ => Refuse("The driver is stopping."));
         Receive<Reconfigure>(_ => Refuse("The driver is stopping."));
         Receive<InterfaceCommand>(_ => Sender.Tell(WaitingCommands.Stopping));
+        Receive<StartCapture>(capture => Sender.Tell(capture.Refuse((int)StackError.ConnectionAborted, "The driver is stopping.")));
         Receive<object>(static late => late is CommandSettled or InterfacesRemoved or InterfacesAdded or ChangeSettled or ServiceOpened or ProxyOpened or StopDriver, static _ => { });
     }
 

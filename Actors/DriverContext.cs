@@ -44,6 +44,12 @@ public sealed record DriverContext(DriverSettings Settings, IReadOnlyList<Driver
     /// <summary>Descriptors available to sessions, sockets and the host's connections. The log reports them with the process's limit.</summary>
     public DescriptorRoom Descriptors { get; init; } = new(int.MaxValue, int.MaxValue);
 
+    /// <summary>The capture of <see cref="CaptureSettings.File"/>, which begins with the driver; null: none. Owned by the driver from now on.</summary>
+    public StartCapture? Capture { get; init; }
+
+    /// <summary>Where captures are written: not on the threads that have the packets.</summary>
+    public string CaptureDispatcher { get; init; } = "akka.actor.default-dispatcher";
+
     /// <summary>16 bytes of this host's that stay the same from start to start, for the stable addresses of its interfaces (RFC 7217); at random where the host has none.</summary>
     public byte[] HostKey { get; init; } = RandomNumberGenerator.GetBytes(HostKeyLength);
 

@@ -8,7 +8,8 @@ namespace Tapwire.Actors;
 
 /// <summary>The tap actors of a driver by interface, one for each shard. Used by the driver's actor only.</summary>
 /// <param name="start">Makes an actor with that name on a shard's thread, and watches it.</param>
-internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string, DriverShard, IActorRef> start)
+/// <param name="captures">The captures of what goes by the interfaces.</param>
+internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string, DriverShard, IActorRef> start, DriverCaptures captures)
 {
     // In the order of the settings, with a tap for each shard.
     private readonly List<(string Name, List<IActorRef> Taps)> _all = [];
@@ -84,9 +85,23 @@ internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string,
             tap.Tell(PoisonPill.Instance);
     }
 
+    /// <summary>Begins the capture that the driver starts with, if there is one.</summary>
+    public void BeginCapture()
+    {
+        if (driver.Capture is { } first)
+            Capture(first);
+    }
+
+    public CaptureAnswer Capture(StartCapture wanted) => captures.Start(wanted, [.. _all.Select(static each => each.Name)], _all.SelectMany(static each => each.Taps));
+
+    /// <summary>Ends all captures. They end last: they have the last frames, too.</summary>
+    /// <returns>True: none is left.</returns>
+    public bool EndCaptures() => captures.End();
+
     /// <summary>Removes an actor that has ended.</summary>
     public void Forget(IActorRef gone)
     {
+        captures.Forget(gone, _all.SelectMany(static each => each.Taps));
         foreach (var (_, taps) in _all)
             taps.Remove(gone);
     }
@@ -97,8 +112,9 @@ internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string,
         var place = driver.Shards[shard];
         // An actor's name is free only when the actor has ended. An interface may be added again before its previous tap has, so every tap gets a new name.
         var actor = start(
-            TapActor.Props(new TapContext(wire.Wire, wire.Reopen, place.Reactor, driver.Pool, driver.Clock, tap.ReadBatch, tap.QueueFrames, tap.ReopenMinimum, tap.ReopenMaximum)),
+            TapActor.Props(new TapContext(wire.Wire, wire.Reopen, place.Reactor, driver.Pool, driver.Clock, tap.ReadBatch, tap.QueueFrames, tap.ReopenMinimum, tap.ReopenMaximum) { Interface = name }),
             DriverNames.Of(isFirst ? "tap" : $"tap-{++_started}", shard), place);
+        captures.Join(actor);
         if (_all.FindIndex(each => each.Name == name) is var index and >= 0)
             _all[index].Taps.Add(actor);
         else

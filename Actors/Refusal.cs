@@ -43,6 +43,7 @@ internal static class Refusal
         LinkLeaves => LinkLeft.Instance,
         Ping ping => new PingAnswer(StackError.ConnectionAborted, ping.Destination, TimeSpan.Zero, 0, ping.Size),
         Resolve resolve => new Resolved(resolve.Name, []),
+        StartCapture capture => capture.Refuse((int)StackError.ConnectionAborted, "The driver has stopped."),
         WhenReady => new DriverFailed("The driver has stopped."),
         LinkCall call => new LinkReply(call.Request.Failed(LinkErrno.BadHandle)),
         _ => null,

@@ -140,6 +140,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         // The last frames go out as far as the wires take them.
         _wires.SendQueued();
         _wires.Clear();
+        _desk.Captures?.Flush();
     }
 
     private IEnumerable<KeyValuePair<string, long>> OwnCounters =>
@@ -151,7 +152,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
 
     private bool HandleRare(object message) =>
         _streams.Handle(message, Sender) || _datagrams.Handle(message, Sender) || _listeners.Handle(message, Sender) || _options.Handle(message, Sender)
-        || _forwarded.Handle(message, Sender) || _echoes.Handle(message, Sender) || _dhcp.Handle(message, Sender) || _watchers.Handle(message, Sender) || _wires.Handle(message, Sender) || HandleStop(message) || _siblings.Handle(message);
+        || _forwarded.Handle(message, Sender) || _echoes.Handle(message, Sender) || _dhcp.Handle(message, Sender) || _watchers.Handle(message, Sender) || _wires.Handle(message, Sender) || _desk.HandleCapture(message) || HandleStop(message) || _siblings.Handle(message);
 
     /// <summary>Runs a turn, or the next round of one: <see cref="PollTurns"/> has the diagram.</summary>
     private void HandlePoll(Poll poll)
@@ -170,18 +171,27 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         {
             // The engine's own answers (to a SYN, an echo request) do not wait for the poll.
             _wires.SendQueued();
+            _desk.Captures?.Flush();
             Context.GoOnLater(TellAnswered);
             return;
         }
 
         Output(now);
+        _desk.Captures?.Flush();
         StopWhenDone();
     }
 
     private void Digest(Instant now)
     {
+        var captures = _desk.Captures;
         for (var budget = _context.FramesPerPoll; budget > 0 && _wires.TryDequeue(out var frame); budget--)
+        {
+            var faults = _engineFaults;
+            captures?.Arrives(frame, _wires.PlaceOf(frame));
             Digest(frame, now);
+            captures?.HasArrived(_engineFaults != faults);
+        }
+
         TellEvents();
     }
 

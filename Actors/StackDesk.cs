@@ -1,6 +1,7 @@
 using System.Globalization;
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Capture;
 using Tapwire.Actors.Sockets;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -26,6 +27,9 @@ internal sealed class StackDesk(StackContext context, IActorRef self, ILoggingAd
 
     public PollTurns Turns { get; } = new();
 
+    /// <summary>Who captures packets; null: nobody.</summary>
+    public Captures? Captures { get; private set; }
+
     public ILoggingAdapter Log => log;
 
     /// <summary>The log for refusals, limited to one line a second for each kind.</summary>
@@ -49,6 +53,19 @@ internal sealed class StackDesk(StackContext context, IActorRef self, ILoggingAd
             ?? Stack.Interfaces.FirstOrDefault(each => LinkInterface.IndexOf(each.Index).ToString(CultureInfo.InvariantCulture) == zone);
         source = on is null ? default : Stack.SourceOn(on.Index, destination);
         return !source.IsUnspecified;
+    }
+
+    /// <summary>Has somebody join or leave a capture.</summary>
+    /// <returns>False: the message belongs to another conversation.</returns>
+    public bool HandleCapture(object message)
+    {
+        // Packets of other shards come this way.
+        if (message is not (JoinCapture or LeaveCapture))
+            return false;
+        var captures = Captures;
+        Captures.Handle(message, ref captures, () => new Captures(context.Pool, context.Clock, new InputDrops(Stack.Counters)), Stack.Interfaces.Select(CapturePlace.Of), self);
+        Captures = captures;
+        return true;
     }
 
     /// <summary>Requests a turn. It follows all messages that are in the mailbox now.</summary>

@@ -1,7 +1,9 @@
 using Akka.Actor;
+using Tapwire.Actors.Capture;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Wires.Capture;
 
 namespace Tapwire.Actors;
 
@@ -18,6 +20,8 @@ internal sealed class StackWire(NetworkInterface owner, IActorRef tap, EgressCos
 
     public IActorRef Tap => tap;
 
+    public CapturePlace Place { get; } = CapturePlace.Of(owner);
+
     /// <summary>Received frames that wait for a turn.</summary>
     public FrameQueue Received => received;
 
@@ -28,12 +32,14 @@ internal sealed class StackWire(NetworkInterface owner, IActorRef tap, EgressCos
     public long Dropped { get; private set; }
 
     /// <summary>Takes a frame over.</summary>
+    /// <param name="captures">Who sees a frame that is dropped; null: nobody.</param>
     /// <returns>False: there was no room, and the frame has been dropped and counted.</returns>
-    public bool TryEnqueue(PacketBuffer frame)
+    public bool TryEnqueue(PacketBuffer frame, Captures? captures)
     {
         if (received.TryEnqueue(frame))
             return true;
         Dropped++;
+        captures?.Add(frame, Place, CaptureDirection.Inbound, "FrameQueueDrops");
         frame.Release();
         return false;
     }
@@ -49,13 +55,15 @@ internal sealed class StackWire(NetworkInterface owner, IActorRef tap, EgressCos
     }
 
     /// <summary>Sends frames to the wire within its credit. The last one that the credit allows may overdraw it.</summary>
+    /// <param name="captures">Who sees them; null: nobody.</param>
     /// <returns>True: at least one frame was sent.</returns>
-    public bool SendQueued()
+    public bool SendQueued(Captures? captures)
     {
         var before = _credit;
         while (_credit > 0 && owner.TryDequeueFrame(out var frame))
         {
             _credit -= cost.Of(frame);
+            captures?.Add(frame, Place, CaptureDirection.Outbound);
             tap.Tell(Frame.Of(frame));
         }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Capture;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
@@ -127,6 +128,9 @@ internal sealed class StackWires
     /// <summary>The medium of the interface of a frame.</summary>
     public Medium MediumOf(PacketBuffer frame) => _byIndex[frame.Interface]?.Interface.Options.Medium ?? Medium.Ethernet;
 
+    /// <summary>The interface of a frame, for a capture; null: it is gone.</summary>
+    public CapturePlace? PlaceOf(PacketBuffer frame) => _byIndex[frame.Interface]?.Place;
+
     /// <summary>Queues a frame from a wire, and takes it over.</summary>
     public void Enqueue(PacketBuffer frame)
     {
@@ -135,7 +139,7 @@ internal sealed class StackWires
             _droppedBefore++;
             frame.Release();
         }
-        else if (wire.TryEnqueue(frame))
+        else if (wire.TryEnqueue(frame, _desk.Captures))
         {
             _desk.PostPoll();
         }
@@ -170,7 +174,7 @@ internal sealed class StackWires
     {
         var any = false;
         for (var i = 0; i < _all.Count; i++)
-            any |= _all[i].SendQueued();
+            any |= _all[i].SendQueued(_desk.Captures);
         return any;
     }
 
@@ -233,7 +237,7 @@ internal sealed class StackWires
         if (Find(name) is not { } wire)
             return;
         _desk.Stack.RemoveInterface(wire.Interface, _desk.Now);
-        wire.SendQueued();
+        wire.SendQueued(_desk.Captures);
         wire.Clear();
         _droppedBefore += wire.Dropped;
         _byIndex[wire.Interface.Index] = null;

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Capture;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Settings;
 using Tapwire.Links.Protocol;
@@ -7,6 +8,7 @@ using Tapwire.Messages;
 using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
+using Tapwire.Wires.Capture;
 
 namespace Tapwire.Actors;
 
@@ -16,7 +18,11 @@ namespace Tapwire.Actors;
 /// <param name="ReadBatch">Frames read before the stack has its turn, 1..1024.</param>
 /// <param name="QueueFrames">Frames that may wait for a full wire; one more is dropped and counted.</param>
 public sealed record TapContext(IWire Wire, Func<IWire> Open, IReactor Reactor, BufferPool Pool, TimeProvider Clock, int ReadBatch, int QueueFrames,
-    TimeSpan ReopenMinimum, TimeSpan ReopenMaximum);
+    TimeSpan ReopenMinimum, TimeSpan ReopenMaximum)
+{
+    /// <summary>The name of the wire's interface, by which a capture knows it.</summary>
+    public string Interface { get; init; } = "";
+}
 
 /// <summary>
 /// Owns one wire: reads frames when the reactor reports them, and writes the stack's frames. A wire that fails is opened again, with growing pauses. Meanwhile
@@ -54,6 +60,7 @@ public sealed class TapActor : OwningActor, IWithTimers
     private long _bytesSent;
     private long _framesDropped;
     private long _refusedBefore;
+    private Captures? _captures;
 
     public TapActor(TapContext tap)
     {
@@ -86,6 +93,7 @@ public sealed class TapActor : OwningActor, IWithTimers
             Start();
         });
         Receive<RereadWire>(_ => Reread());
+        ReceiveCapture();
         Receive<GetStatus>(_ => Sender.Tell(Status(up: true)));
     }
 
@@ -97,8 +105,17 @@ public sealed class TapActor : OwningActor, IWithTimers
         Receive<OpenWire>(Belong);
         // It is read when the wire is opened again.
         Receive<RereadWire>(_ => { });
+        ReceiveCapture();
         Receive<GetStatus>(_ => Sender.Tell(Status(up: false)));
     }
+
+    private void ReceiveCapture()
+    {
+        Receive<JoinCapture>(HandleCapture);
+        Receive<LeaveCapture>(HandleCapture);
+    }
+
+    private void HandleCapture(object message) => Captures.Handle(message, ref _captures, () => new Captures(_tap.Pool, _tap.Clock, drops: null), [], Self);
 
     private void Belong(OpenWire open)
     {
@@ -260,9 +277,12 @@ public sealed class TapActor : OwningActor, IWithTimers
         _log.Error(cause, "Wire {Wire} failed on a frame that begins with {FrameBytes}", _wire.Name,
             Convert.ToHexString(frame.Span[..Math.Min(frame.Length, FaultBytes)]));
 
+    /// <summary>Drops a frame of the stack's. A capture has had it when it was sent here, and has it once more, with the reason.</summary>
     private void Drop(PacketBuffer frame)
     {
         _framesDropped++;
+        _captures?.Add(frame, new CapturePlace(_tap.Interface, _wire.Medium, _wire.Mtu), CaptureDirection.Outbound, "FramesDropped");
+        _captures?.Flush();
         GiveCredit(frame);
         frame.Release();
     }

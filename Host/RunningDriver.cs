@@ -66,10 +66,11 @@ internal sealed class RunningDriver : IAsyncDisposable
     /// <param name="wires">For each of <see cref="DriverSettings.AllInterfaces"/>, in the same order, the queues of its wire, one for each shard.</param>
     /// <param name="open">Opens a queue of an interface's wire, to reopen it or for an interface that is added later.</param>
     /// <param name="interrupt">Asks the driver to stop; null if only the caller does. See <see cref="WaitForShutdownAsync"/>.</param>
+    /// <param name="capture">A capture that begins with the driver; null: none.</param>
     /// <exception cref="CommandFailedException">The driver does not come up; the message says why.</exception>
     public static async Task<RunningDriver> StartAsync(string name, Config config, DriverSettings settings, IReadOnlyList<IReadOnlyList<IWire>> wires, Func<InterfaceSettings, IWire> open,
         LinkListener? link,
-        BufferPool pool, byte[]? secret = null, IReadOnlyList<HostPort>? hostPorts = null, Interrupt? interrupt = null)
+        BufferPool pool, byte[]? secret = null, IReadOnlyList<HostPort>? hostPorts = null, Interrupt? interrupt = null, StartCapture? capture = null)
     {
         hostPorts ??= [];
         var queues = wires.Zip(settings.AllInterfaces, (wire, of) => wire.Select(queue => QueueOf(queue, of)).ToList()).ToList();
@@ -89,6 +90,7 @@ internal sealed class RunningDriver : IAsyncDisposable
             link?.Dispose();
             foreach (var port in hostPorts)
                 port.Dispose();
+            capture?.Output.Dispose();
             throw;
         }
 
@@ -103,6 +105,7 @@ internal sealed class RunningDriver : IAsyncDisposable
             var context = new DriverContext(settings, [.. shards], link, pool, TimeProvider.System, secret ?? RandomNumberGenerator.GetBytes(32))
             {
                 HostPorts = hostPorts,
+                Capture = capture,
                 HostKey = HostKey.Read() ?? RandomNumberGenerator.GetBytes(DriverContext.HostKeyLength),
                 OpenWires = added => [.. OpenAll(settings.Shards, () => open(added)).Select(queue => QueueOf(queue, added))],
                 Descriptors = DescriptorsLeft(),

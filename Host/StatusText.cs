@@ -102,7 +102,7 @@ internal static class StatusText
         }
 
         if (wire.TryGetProperty("counters", out var counters))
-            Console.WriteLine($"wireguard    {string.Join(", ", counters.EnumerateObject().Select(static counter => $"{counter.Name} {counter.Value}"))}");
+            Console.WriteLine($"tunnel       {string.Join(", ", counters.EnumerateObject().Select(static counter => $"{counter.Name} {counter.Value}"))}");
         if (!each.TryGetProperty("routes", out var routes))
             return;
         foreach (var route in routes.EnumerateArray().Where(static route => route.GetProperty("gateway").GetString() is { Length: > 0 }))

@@ -24,6 +24,7 @@ internal static class TapwireCommandLine
             PingCommand.Create(),
             ResolveCommand.Create(),
             StatusCommand.Create(),
+            CaptureCommand.Create(),
             InterfaceCommands.Create(),
             AddressCommands.Create(),
             RouteCommands.Create(),

@@ -181,9 +181,9 @@ public sealed unsafe class LinkSession : WatchedDescriptor
 
         var request = LinkRequestCodec.Read(bytes[..length], out var refusal);
         _inputStart += length;
-        if (request is AddGuestRequest guest)
+        if (request is AddGuestRequest or CaptureRequest)
         {
-            request = guest with { Device = _passed };
+            request = request is AddGuestRequest guest ? guest with { Device = _passed } : (CaptureRequest)request with { Output = _passed };
             _passed = null;
         }
 

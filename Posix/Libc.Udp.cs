@@ -15,6 +15,15 @@ internal static unsafe partial class Libc
     public const int UDP_SEGMENT = 103;
     public const int UDP_GRO = 104;
 
+    /// <summary>Takes datagrams over IPv6 that have no checksum.</summary>
+    public const int UDP_NO_CHECK6_RX = 102;
+
+    /// <summary>The MTU of a connected socket's path.</summary>
+    public const int IP_MTU = 14;
+
+    /// <inheritdoc cref="IP_MTU"/>
+    public const int IPV6_MTU = 24;
+
     public const int SO_MARK = 36;
     public const int SO_SNDBUFFORCE = 32;
     public const int SO_RCVBUFFORCE = 33;

@@ -1,6 +1,7 @@
 using System.Text;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
+using Tapwire.Wires.Vxlan;
 using Tapwire.Wires.WireGuard;
 
 namespace Tapwire.Wires;
@@ -67,7 +68,7 @@ public abstract class WireKind
 /// <summary>All kinds of wires. A new kind is registered here and nowhere else.</summary>
 public static class WireRegistry
 {
-    public static IReadOnlyList<WireKind> Kinds { get; } = [new DeviceKind("tap", Medium.Ethernet), new DeviceKind("tun", Medium.Ip), new WireGuardKind()];
+    public static IReadOnlyList<WireKind> Kinds { get; } = [new DeviceKind("tap", Medium.Ethernet), new DeviceKind("tun", Medium.Ip), new WireGuardKind(), new VxlanKind()];
 
     /// <summary>The kind with that name, or null.</summary>
     public static WireKind? Find(string name) => Kinds.FirstOrDefault(kind => kind.Name == name);

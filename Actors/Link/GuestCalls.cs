@@ -25,7 +25,7 @@ internal static class GuestCalls
     }
 
     /// <summary>Closes what a request has brought, when nobody will handle it.</summary>
-    public static void Drop(LinkRequest request) => (request as AddGuestRequest)?.Device?.Dispose();
+    public static void Drop(LinkRequest request) => request.Passed?.Dispose();
 
     /// <summary>Asks the actor that has the guests, and answers the session. A guest ends with the session that has added it.</summary>
     public static void Ask(LinkCall call, IActorRef guests, IActorRef session, IActorRef self)

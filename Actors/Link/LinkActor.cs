@@ -115,8 +115,7 @@ internal sealed class LinkActor : OwningActor
     {
         if (_sessions.Count - _guests.Count < _maxSessions)
             return true;
-        _refusals.Warn(_log, "Refused link client with process id {ProcessId}: {MaxSessions} are connected (tapwire.link.max-sessions)",
-            peer.ProcessId, _maxSessions);
+        _refusals.Warn(_log, "Refused link client with process id {ProcessId}: {MaxSessions} are connected (tapwire.link.max-sessions)", peer.ProcessId, _maxSessions);
         return false;
     }
 
@@ -188,6 +187,9 @@ internal sealed class LinkActor : OwningActor
                 break;
             case ResolveRequest resolve:
                 NameCalls.Ask(resolve, _context.Names, Sender, Self);
+                break;
+            case CaptureRequest:
+                CaptureCalls.Ask(call, _context.Listener.IsOperator(call.Peer), _refusals, _log, Context, Sender);
                 break;
             case AddGuestRequest or PublishRequest:
                 GuestCalls.Ask(call, _context.Guests, Sender, Self);
@@ -306,8 +308,7 @@ internal sealed class LinkActor : OwningActor
 
     /// <summary>Asked of the driver, which collects it from all its actors, this one included.</summary>
     private void Status(StatusRequest request) => Context.Parent.Ask<DriverStatus>(GetStatus.Instance, StatusPatience).PipeTo(Sender, Self,
-        status => new LinkReply(request.Status(StatusJson.Write(status))),
-        _ => new LinkReply(request.Failed(StackError.TimedOut)));
+        status => new LinkReply(request.Status(StatusJson.Write(status))), _ => new LinkReply(request.Failed(StackError.TimedOut)));
 
     /// <summary>All shards have the same interfaces: the first is asked.</summary>
     private void ListInterfaces(ListInterfacesRequest request) => _context.Home.Stack.Ask<InterfaceNames>(GetInterfaces.Instance, StatusPatience).PipeTo(Sender, Self,

@@ -105,6 +105,8 @@ public sealed record DriverSettings
 
     public required DnsSettings Dns { get; init; }
 
+    public required CaptureSettings Capture { get; init; }
+
     /// <summary>These settings, with no more sessions, sockets, connections and flows than there are descriptors: each uses one of the driver's.</summary>
     /// <param name="descriptors">Number of descriptors for all of these together.</param>
     public DriverSettings Within(int descriptors)

@@ -126,6 +126,10 @@ public static class SettingKeys
         new("tapwire.guests.max-connections", static settings => settings.Guests.MaxConnections),
         new("tapwire.guests.max-flows", static settings => settings.Guests.MaxFlows),
         new("tapwire.guests.flow-idle", static settings => settings.Guests.FlowIdle),
+        new("tapwire.capture.file", static settings => settings.Capture.File),
+        new("tapwire.capture.snaplen", static settings => settings.Capture.SnapLength),
+        new("tapwire.capture.memory", static settings => settings.Capture.Memory),
+        new("tapwire.capture.max-captures", static settings => settings.Capture.MaxCaptures),
         new("tapwire.proxy.flow-idle", static settings => settings.Proxy.FlowIdle, IsLive: true),
     ];
 

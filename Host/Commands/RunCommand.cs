@@ -92,6 +92,7 @@ internal static class RunCommand
             var path = Path.Combine(directory.FullName, "link.sock");
             // Registered before the driver starts, because a signal would leave its device and directory behind. A signal that comes before the program is passed on later.
             using var signals = new PassedSignals();
+            CaptureFile.RefuseStandardOutput(LoadedSettings.Load(parsed, path, LogEventLevel.Warning).Settings.Capture);
             await using var driver = await UpCommand.OpenAsync(parsed, path, LogEventLevel.Warning);
             await driver.AwaitLeasesAsync();
             if (netns)

@@ -8,6 +8,7 @@ using Tapwire.Actors.Settings;
 using Tapwire.Host.Configuration;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
+using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -47,11 +48,13 @@ internal static class UpCommand
         "Where DHCP leases are kept between two starts, or off; $STATE_DIRECTORY or a directory of the user's own when not given.", "DIRECTORY",
         static (string text, out string? value) => (value = text).Length > 0 && DhcpSettings.IsDirectory(text), "the path of a directory from / on, or off", null);
 
+    private static readonly Flag<string?> Capture = Flags.File("--capture", "A file that gets the packets of all interfaces as pcapng, for Wireshark; -: standard output. None when not given.");
+
     private static readonly Flag<IReadOnlyList<DnsSpec>> Dns = Flags.List<DnsSpec>("--dns",
         "A name server, which is asked by way of the stack, as in 10.99.0.1; DOMAIN=ADDRESS: one for the names in a domain; repeatable.", "ADDRESS", DnsSpec.TryParse, DnsSpec.Accepted);
 
     /// <summary>The options of every command that starts a driver, the most used first.</summary>
-    public static readonly IReadOnlyList<Option> DriverOptions = [.. WireFlags.Main, Config, .. WireFlags.Further, Shards, LogFlags.Level, LogFlags.File];
+    public static readonly IReadOnlyList<Option> DriverOptions = [.. WireFlags.Main, Config, .. WireFlags.Further, Shards, Capture, LogFlags.Level, LogFlags.File];
 
     public static Command Create()
     {
@@ -90,24 +93,28 @@ internal static class UpCommand
         var pool = new BufferPool(MemoryShares.OfProcess.Pool());
         var wires = new List<IReadOnlyList<IWire>>();
         LinkListener? listener = null;
-        IReadOnlyList<HostPort> ports;
+        IReadOnlyList<HostPort> ports = [];
+        StartCapture? capture;
         try
         {
             foreach (var each in settings.AllInterfaces)
                 wires.Add(RunningDriver.OpenAll(settings.Shards, () => OpenWire(settings, each)));
             listener = OpenLink(settings.Link, loaded.LinkUsers, mayBePassed: link is null);
             ports = HostPort.Open(settings);
+            capture = CaptureFile.Open(settings.Capture);
         }
         catch
         {
             listener?.Dispose();
+            foreach (var port in ports)
+                port.Dispose();
             foreach (var wire in wires.SelectMany(static queues => queues))
                 wire.Dispose();
             throw;
         }
 
         var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wires, each => OpenWire(settings, each), listener, pool, hostPorts: ports,
-            interrupt: interrupt);
+            interrupt: interrupt, capture: capture);
         return new OpenedDriver(driver, loaded, logged, listener?.Path);
     }
 
@@ -127,6 +134,9 @@ internal static class UpCommand
         using var interrupt = new Interrupt(() => signals.Add(DriverRequests.Reload));
         await using var opened = await OpenAsync(parsed, null, null, interrupt);
         var driver = opened.Driver;
+        // Standard output may be the capture's.
+        if (opened.Settings.Capture.File == CaptureSettings.StandardOutput)
+            Console.SetOut(Console.Error);
         Console.WriteLine($"tapwire is up: {opened.Summary}");
         manager.Ready(opened.Summary);
         using var ending = new CancellationTokenSource();
@@ -191,6 +201,8 @@ internal static class UpCommand
             settings = settings with { Forward = forward };
         if (parsed.Read(Expose) is { Count: > 0 } expose)
             settings = settings with { Expose = expose };
+        if (parsed.Read(Capture) is { } capture)
+            settings = settings with { Capture = settings.Capture with { File = capture } };
         if (parsed.Read(Dns) is { Count: > 0 } dns)
             settings = settings with { Dns = settings.Dns.With(dns) };
         if (parsed.Read(HostName) is { } name)

@@ -15,7 +15,7 @@ namespace Tapwire.Host.Commands;
 internal static class WireFlags
 {
     private static readonly Flag<IReadOnlyList<WireSpec>> Wire = Flags.List<WireSpec>("--wire",
-        "The network side: a TAP or TUN device, made if it is not there, or wg: and a WireGuard configuration; repeatable, each followed by what belongs to it. tap:tw0 when not given.", "KIND:NAME",
+        "The network side: a TAP or TUN device, made if it is not there, wg: and a WireGuard configuration, or vxlan: and a VXLAN's identifier and peers; repeatable, each followed by what belongs to it. tap:tw0 when not given.", "KIND:NAME",
         (string text, out WireSpec value) => (value = WireSpec.Parse(text)!) is not null, WireSpec.Accepted);
 
     public static readonly Flag<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address",

@@ -10,6 +10,7 @@ using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Neighbors;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
+using Tapwire.Wires.Capture;
 
 namespace Tapwire.Host.Configuration;
 
@@ -74,6 +75,7 @@ internal static class DriverSettingsReader
             Proxy = ReadProxy(read),
             Guests = ReadGuests(read),
             Dns = DnsSettingsReader.Read(read),
+            Capture = ReadCapture(read),
         };
         read.RefuseUnknownKeys();
         if (settings.IsRouter && !settings.Tap.SoftwareOffload)
@@ -244,6 +246,10 @@ internal static class DriverSettingsReader
 
     private static GuestSettings ReadGuests(SettingsReader read) => new(read.Number("guests.max-guests", 0, 1024), read.Number("guests.max-connections", 1, 65536),
         read.Number("guests.max-flows", 1, 65536), read.Time("guests.flow-idle", TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1)));
+
+    private static CaptureSettings ReadCapture(SettingsReader read) => new(read.Text("capture.file"),
+        read.Size("capture.snaplen", CaptureOptions.MinSnapLength, CaptureOptions.MaxSnapLength),
+        read.Size("capture.memory", CaptureOptions.MinMemory, CaptureOptions.MaxMemory), read.Number("capture.max-captures", 0, 64));
 
     private static ProxySettings ReadProxy(SettingsReader read)
     {

@@ -164,6 +164,30 @@ internal sealed record CommandNotes
             Examples = [("For a program to read:", "tapwire status --json"), ("To look on:", "tapwire status --watch")],
             Related = ["tapwire", "up", "ping"],
         },
+        ["capture"] = new()
+        {
+            Paragraphs =
+            [
+                "The packets are those that the driver's stack has received and sent, in the format of pcapng: of a WireGuard wire the inner ones. Super-frames of offloads are recorded as they are, longer than the MTU, "
+                + "and checksums that were left to a device are completed. A packet that the stack has dropped has a comment with the counter of 'tapwire status' that counts it; one that the wire would not take comes a "
+                + "second time with such a comment. Packets to the driver's own addresses go by no wire, and are not there; nor is what a guest of 'tapwire run --netns' sends before the driver sends it.",
+                "A reader that is too slow loses packets, and slows nobody. Only the driver's own user and root may capture.",
+                "Without -w the capture goes to standard output, which must not be a terminal: 'tapwire capture | tshark -i -' shows it. Ctrl-C ends the capture, and so does a reader that closes.",
+            ],
+            Files = [Link],
+            ExitCodes =
+            [
+                ("0", "The capture has ended: by --count, Ctrl-C, SIGTERM, or its reader."),
+                Failed,
+                Wrong,
+            ],
+            Examples =
+            [
+                ("All packets into a file:", "tapwire capture -w all.pcapng"),
+                ("Into a file, a hundred packets of one host:", "tapwire capture -w web.pcapng --host 10.99.0.1 --port 80 --count 100"),
+            ],
+            Related = ["tapwire", "up", "status"],
+        },
         ["interface"] = new()
         {
             Paragraphs =

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text;
 using Tapwire.Links.Protocol;
 using Tapwire.Posix;
 using Tapwire.Stack.Interfaces;
@@ -15,6 +16,9 @@ namespace Tapwire.Links.Client;
 /// </summary>
 public sealed class TapwireClient : IDisposable
 {
+    /// <summary>Bytes of a capture on their way from the driver.</summary>
+    private const int CaptureBytes = 1 << 20;
+
     private readonly ControlConnection _control;
 
     private TapwireClient(ControlConnection control) => _control = control;
@@ -246,6 +250,33 @@ public sealed class TapwireClient : IDisposable
     /// <exception cref="SocketException">EPERM: this user may not; ENODEV: no such interface. The message says it in a sentence.</exception>
     public Task FlushNeighborsAsync(string interfaceName, CancellationToken cancellationToken = default) =>
         _control.AskAsync(new NeighborRequest(_control.NextId(), null, null, interfaceName), cancellationToken);
+
+    /// <summary>Has the driver write the packets of its interfaces to a stream, as Wireshark reads them. For the driver's own user and root.</summary>
+    /// <exception cref="SocketException">EPERM: this user may not; ENODEV: there is no such interface; EBUSY: the driver has as many captures as it may; EINVAL: something that is wanted cannot be; ENOSYS: the driver
+    /// is of an earlier version. The message says it in a sentence.</exception>
+    public async Task<TapwireCapture> CaptureAsync(CaptureWish wanted, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(wanted);
+        if (Encoding.UTF8.GetByteCount(wanted.Interface) > CaptureRequest.MaxName)
+            throw new SocketException((int)SocketError.InvalidArgument, $"The name of an interface has at most {CaptureRequest.MaxName} bytes.");
+        var request = new CaptureRequest(_control.NextId(), wanted.Interface, wanted.Host is null ? null : IpAddress.FromSystem(wanted.Host), checked((ushort)wanted.Port), wanted.SnapLength, wanted.Count);
+        var (own, passed) = SocketPair.Create(Libc.SOCK_STREAM, CaptureBytes, CaptureBytes);
+        var capture = new TapwireCapture(new Socket(new SafeSocketHandle(own, ownsHandle: true)));
+        try
+        {
+            await _control.AskAsync(request, cancellationToken, passed).ConfigureAwait(false);
+            return capture;
+        }
+        catch
+        {
+            capture.Dispose();
+            throw;
+        }
+        finally
+        {
+            Libc.Close(passed);
+        }
+    }
 
     /// <summary>Has the driver serve another network namespace: everything that it sends by a TUN device goes by the driver's sockets, until this client is disposed.</summary>
     /// <param name="device">The attached device, with IFF_VNET_HDR and IFF_NO_PI; stays the caller's.</param>

@@ -30,6 +30,9 @@ public enum ShutdownHow
 /// <param name="Id">Chosen by the client; the answer carries it.</param>
 public abstract record LinkRequest(LinkMessageType Type, uint Id)
 {
+    /// <summary>The descriptor that has come with the request; null: none. It is to be taken, or disposed.</summary>
+    public virtual PassedDescriptor? Passed => null;
+
     public LinkAnswer Failed(StackError error) => Failed((int)error);
 
     /// <param name="errno">A Linux errno, not 0.</param>
@@ -227,6 +230,8 @@ public sealed record AddGuestRequest(uint Id, IpAddress Address, int Mtu) : Link
 {
     /// <summary>The device; null if none has come. Whoever handles the request disposes it, or takes it.</summary>
     public PassedDescriptor? Device { get; init; }
+
+    public override PassedDescriptor? Passed => Device;
 
     public LinkAnswer Done() => Succeeded();
 

@@ -118,6 +118,7 @@ public static class LinkRequestCodec
         LinkMessageType.ListInterfaces => 24,
         LinkMessageType.AddGuest => 48,
         LinkMessageType.Publish => 56,
+        LinkMessageType.Capture => CaptureRequest.Size,
         LinkMessageType.Resolve => ResolveRequest.Head,
         _ => InterfaceRequestCodec.HeadOf(type) is > 0 and var head ? head : -1,
     };
@@ -128,7 +129,7 @@ public static class LinkRequestCodec
     private static int AddressAt(LinkMessageType type) => type switch
     {
         LinkMessageType.Connect or LinkMessageType.Bind or LinkMessageType.Path => AfterHandle,
-        LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress or LinkMessageType.AddGuest or LinkMessageType.Publish => 16,
+        LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress or LinkMessageType.AddGuest or LinkMessageType.Publish or LinkMessageType.Capture => 16,
         _ => 0,
     };
 
@@ -161,6 +162,7 @@ public static class LinkRequestCodec
             LinkMessageType.AddGuest => new AddGuestRequest(id, address.Endpoint.Address, (int)Math.Min(ReadUInt32LittleEndian(frame[44..]), int.MaxValue)),
             LinkMessageType.Publish => new PublishRequest(id, address.Endpoint, (int)Math.Min(ReadUInt32LittleEndian(frame[44..]), int.MaxValue), ReadUInt16LittleEndian(frame[48..])),
             LinkMessageType.Resolve => ResolveRequest.Read(id, frame),
+            LinkMessageType.Capture => CaptureRequest.Read(id, address, frame),
             _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
         };
     }
@@ -247,6 +249,9 @@ public static class LinkRequestCodec
                 Sockaddr.From(publish.Listen).WriteTo(frame[16..]);
                 WriteUInt32LittleEndian(frame[44..], (uint)publish.Protocol);
                 WriteUInt16LittleEndian(frame[48..], publish.Port);
+                break;
+            case CaptureRequest capture:
+                capture.WriteBody(frame);
                 break;
             case ResolveRequest resolve:
                 resolve.WriteBody(frame);

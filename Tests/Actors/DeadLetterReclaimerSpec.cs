@@ -16,6 +16,7 @@ using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Actors.Support;
 using Tapwire.Tests.Support;
+using Tapwire.Wires.Capture;
 using Xunit;
 
 namespace Tapwire.Tests.Actors;
@@ -72,12 +73,12 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
     ];
 
     /// <summary>Those that carry something to be closed; each has a spec below, and so has <see cref="Resolve"/>, whose answer has a list.</summary>
-    private static readonly Type[] Closed = [typeof(LinkReply), typeof(JoinSocket), typeof(BecomeListener), typeof(LinkCall), typeof(Resolve)];
+    private static readonly Type[] Closed = [typeof(LinkReply), typeof(JoinSocket), typeof(BecomeListener), typeof(LinkCall), typeof(Resolve), typeof(StartCapture)];
 
     /// <summary>News and farewells, and questions about a status: nothing is lost with them but themselves.</summary>
     private static readonly Type[] Lost =
     [
-        typeof(Accept), typeof(AcceptingStopped), typeof(AddressAnswer), typeof(AdvertisedNames), typeof(AddressHeard), typeof(CloseDhcp), typeof(DhcpOpened), typeof(DhcpOpenFailed), typeof(DhcpReceived), typeof(DhcpWire), typeof(ProbeAddress), typeof(SendDhcp), typeof(CloseDhcp6), typeof(Dhcp6Opened), typeof(Dhcp6Received), typeof(DuplicateHeard), typeof(RouterAdvised), typeof(SendDhcp6), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
+        typeof(Accept), typeof(AcceptingStopped), typeof(CaptureAnswer), typeof(CaptureJoined), typeof(CaptureLeft), typeof(JoinCapture), typeof(LeaveCapture), typeof(AddressAnswer), typeof(AdvertisedNames), typeof(AddressHeard), typeof(CloseDhcp), typeof(DhcpOpened), typeof(DhcpOpenFailed), typeof(DhcpReceived), typeof(DhcpWire), typeof(ProbeAddress), typeof(SendDhcp), typeof(CloseDhcp6), typeof(Dhcp6Opened), typeof(Dhcp6Received), typeof(DuplicateHeard), typeof(RouterAdvised), typeof(SendDhcp6), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
         typeof(Tapwire.Messages.Closed), typeof(ConnectFailed), typeof(Connected), typeof(ConnectionFailed), typeof(ConnectionServed), typeof(DatagramConnected), typeof(DatagramError),
         typeof(DatagramOpenFailed), typeof(DatagramSent), typeof(DatagramsDropped), typeof(DriverFailed), typeof(DriverReady), typeof(ForwardHandshake), typeof(FramesWritten),
         typeof(GetStatus), typeof(GroupInterfaceFound), typeof(GuestsStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceNames), typeof(InterfaceRefused), typeof(LinkLeft), typeof(LinkReady), typeof(LinksAnswer), typeof(LinkStatus), typeof(LinkUp), typeof(OrderAddresses), typeof(PublishName), typeof(WatchInterfaces), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PathFound), typeof(PingAnswer), typeof(Poll), typeof(PortOpened), typeof(RereadWire),
@@ -143,6 +144,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
             Frame.Of(_pool.Rent(1)), new ReadReady(chain, 3, true), new WriteRequest(Id, _pool.Rent(1)), new DatagramReceived(_pool.Rent(1), Local),
             new Crossing(_pool.Rent(1), 0), new ForwardDatagram(_pool.Rent(1), Local, Local), new ReturnDatagram(_pool.Rent(1), Local, Local), new ForwardEcho(new ForwardedEcho(_pool.Rent(1), default)), new AnswerEcho(new ForwardedEcho(_pool.Rent(1), default), StackError.None),
             new FlowDatagram(Local, _pool.Rent(1)), new SendDatagram(Id, _pool.Rent(1), null),
+            new CapturedPackets(new CaptureFeed(new CaptureOptions()), _pool.Rent(1)),
         ];
         foreach (var letter in letters)
             _sender.Send(_nobody, letter);
@@ -171,6 +173,20 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         using var link = StreamLink.Create(out var application);
         _sender.Send(_nobody, new LinkReply(new SocketRequest(1, SocketFamily.V4, LinkSocketType.Stream, 0).Created(application.Handle), application));
         Assert.Throws<ObjectDisposedException>(() => application.Descriptor);
+    }
+
+    [Fact]
+    public void The_stream_of_a_capture_and_what_a_call_has_brought_are_closed()
+    {
+        var stream = new MemoryStream();
+        _sender.Send(_nobody, new StartCapture(new CaptureOptions(), stream, "x"));
+        Assert.False(stream.CanWrite);
+        Assert.NotEqual(0, _sender.ExpectMsg<CaptureAnswer>().Error);
+        using var file = File.OpenHandle("/dev/null");
+        var passed = new PassedDescriptor(Libc.Duplicate((int)file.DangerousGetHandle()));
+        _sender.Send(_nobody, new LinkCall(new CaptureRequest(5, "", null, 0, 96, 0) { Output = passed }));
+        Assert.Throws<ObjectDisposedException>(() => passed.Take());
+        _sender.ExpectMsg<LinkReply>();
     }
 
     [Fact]

@@ -31,7 +31,7 @@ public sealed class ProtocolWireSpecs : ActorSpec
     {
         _file = File(1);
         _cable = new Cable(new CableOptions { Medium = Medium.Ip, Mtu = 9000 }, _time);
-        var port = new Tapwire.Wires.WireGuard.CablePort(_cable.A, new IpEndpoint(IpAddress.Parse("192.0.2.1"), 51820), _pool);
+        var port = new Tapwire.Wires.Udp.CablePort(_cable.A, new IpEndpoint(IpAddress.Parse("192.0.2.1"), 51820), _pool);
         var wire = SoftwareOffloadWire.Over(new WireGuardWire(new WireGuardParts("office", _file, () => _file, port, _time, new SeededBytes(1), EndpointResolver.HostLookup, _pool, 1420)), _pool);
         _stack = CreateTestProbe("stack");
         _tap = Sys.ActorOf(TapActor.Props(new TapContext(wire, () => throw new WireException("no"), new ManualReactor(), _pool, TimeProvider.System, 4, 8,

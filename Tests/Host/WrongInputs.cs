@@ -29,7 +29,7 @@ public sealed partial class WrongInputs : IDisposable
     /// </summary>
     public static TheoryData<string, int, string> CommandLines { get; } = new()
     {
-        { "foo", 2, "'foo' is no command|there are demo, up, run, ping, resolve, status, interface, address, route, neighbor, cable" },
+        { "foo", 2, "'foo' is no command|there are demo, up, run, ping, resolve, status, capture, interface, address, route, neighbor, cable" },
         { "interface", 2, "A command is missing after 'tapwire interface'; there are list, add, remove" },
         { "interface nope", 2, "'nope' is no command of 'tapwire interface'; there are list, add, remove" },
         { "route replace 10.0.0.0/8", 2, "'replace' is no command of 'tapwire route'; there are list, add, remove, flush" },
@@ -121,6 +121,19 @@ public sealed partial class WrongInputs : IDisposable
         { "cable --a tap:x", 2, "--b is missing|tap:NAME or tun:NAME" },
         { "cable --b tap:x", 2, "--a is missing" },
         { "up --wire", 2, "--wire has no value|tap:NAME or tun:NAME" },
+        { "up --wire vxlan:", 2, "--wire is|vxlan:ID/remote=ADDRESS" },
+        { "up --wire vxlan:42 --address 10.9.0.1/24", 2, "The VXLAN wire 42 has no peer; name each with remote=ADDRESS" },
+        { "up --wire vxlan:42/remote=x --address 10.9.0.1/24", 2, "'remote=x' of a VXLAN wire must be an address" },
+        { "up --wire vxlan:42/peer=192.0.2.1 --address 10.9.0.1/24", 2, "has no word 'peer=192.0.2.1'; there are remote=" },
+        { "capture --link /nowhere/link.sock -w x --port 0", 2, "--port is|a number from 1 to 65535" },
+        { "capture --host x", 2, "--host is|an IP address, as in 10.99.0.1" },
+        { "capture --count x", 2, "--count is" },
+        { "capture --snaplen 63", 2, "--snaplen is|a number from 64 to 262144" },
+        { "capture tw0 tw1", 2, "'tw1' is too much" },
+        { "capture -w", 2, "--write has no value|the name of a file" },
+        { "capture -w /dev/null --link /nowhere/link.sock", 1, "/nowhere/link.sock" },
+        { "run --capture - --wire tap:tw9 --address 10.0.0.1/24 -- true", 2, "--capture - is for 'tapwire up'" },
+        { "run --capture x -- true", 2, "--capture is for a driver of the program's own" },
         { "up --wire wg:", 2, "--wire is|wg:FILE" },
         { "up --wire wg:/nowhere/office.conf", 2, "There is no WireGuard configuration /nowhere/office.conf|wg:office.conf" },
         { "up --wire wg:/proc", 2, "/proc is a directory" },

@@ -45,16 +45,6 @@ internal sealed class SystemRandomBytes : IRandomBytes
     public void Fill(Span<byte> bytes) => RandomNumberGenerator.Fill(bytes);
 }
 
-/// <summary>Takes the datagrams that an engine sends. The engine writes each in place, so that a packet is sealed where it will be sent from.</summary>
-internal interface IDatagramSink
-{
-    /// <summary>Room for one datagram of exactly that length; empty: there is none, and the datagram is lost.</summary>
-    Span<byte> Begin(in IpEndpoint to, int length);
-
-    /// <summary>The datagram of the last <see cref="Begin"/> has been written.</summary>
-    void End();
-}
-
 /// <summary>Limits of an engine, and the constants of the protocol that a test may want to change.</summary>
 internal sealed record WireGuardLimits
 {

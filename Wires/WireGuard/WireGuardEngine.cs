@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
+using Tapwire.Wires.Udp;
 using Tapwire.Wires.WireGuard.Crypto;
 
 namespace Tapwire.Wires.WireGuard;

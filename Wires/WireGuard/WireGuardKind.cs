@@ -1,5 +1,6 @@
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Wires.Udp;
 
 namespace Tapwire.Wires.WireGuard;
 
@@ -46,7 +47,12 @@ internal sealed class WireGuardKind : WireKind
         var file = WgQuickFile.Read(argument);
         try
         {
-            var port = UdpPort.Open(file.ListenPort, file.FwMark);
+            var port = UdpPort.Open(new UdpPortOptions((ushort)file.ListenPort)
+            {
+                Mark = file.FwMark,
+                InUse = "another program, or another WireGuard interface, has it; choose another ListenPort, or leave it away",
+                Privileged = "choose a ListenPort above 1023",
+            });
             return new WireGuardWire(new WireGuardParts(DeviceOf(argument), file, () => WgQuickFile.Read(argument), port, TimeProvider.System, SystemRandomBytes.Instance,
                 EndpointResolver.HostLookup, s_staging, request.Mtu ?? file.Mtu));
         }

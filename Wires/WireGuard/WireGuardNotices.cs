@@ -1,6 +1,7 @@
 using System.Globalization;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
+using Tapwire.Wires.Udp;
 
 namespace Tapwire.Wires.WireGuard;
 

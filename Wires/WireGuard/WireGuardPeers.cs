@@ -1,5 +1,6 @@
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
+using Tapwire.Wires.Udp;
 using Tapwire.Wires.WireGuard.Crypto;
 
 namespace Tapwire.Wires.WireGuard;

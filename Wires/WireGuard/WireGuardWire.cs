@@ -3,6 +3,7 @@ using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Packets;
+using Tapwire.Wires.Udp;
 
 namespace Tapwire.Wires.WireGuard;
 

@@ -3,6 +3,7 @@ using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Support;
+using Tapwire.Wires.Udp;
 using Tapwire.Wires.WireGuard;
 using Tapwire.Wires.WireGuard.Crypto;
 

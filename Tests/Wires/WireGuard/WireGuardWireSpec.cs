@@ -4,6 +4,7 @@ using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Tests.Support;
 using Tapwire.Wires;
+using Tapwire.Wires.Udp;
 using Tapwire.Wires.WireGuard;
 using Tapwire.Wires.WireGuard.Crypto;
 using Xunit;

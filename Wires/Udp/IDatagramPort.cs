@@ -1,7 +1,7 @@
 using Tapwire.Posix;
 using Tapwire.Stack.Ip;
 
-namespace Tapwire.Wires.WireGuard;
+namespace Tapwire.Wires.Udp;
 
 /// <summary>Datagrams of one sender that have come together: all have the same size, but the last one may be shorter.</summary>
 /// <param name="bytes">The port's memory, which is the reader's until its next call.</param>
@@ -42,4 +42,14 @@ internal interface IDatagramPort : IDisposable
     /// <param name="bytes">At most <see cref="Libc.UdpMaxSegments"/> datagrams, and 65507 bytes.</param>
     /// <returns>False: there is no room, and nothing has been sent.</returns>
     bool TrySend(in IpEndpoint to, ReadOnlySpan<byte> bytes, int size);
+}
+
+/// <summary>Takes the datagrams that an engine sends. The engine writes each in place, so that a packet is sealed where it will be sent from.</summary>
+internal interface IDatagramSink
+{
+    /// <summary>Room for one datagram of exactly that length; empty: there is none, and the datagram is lost.</summary>
+    Span<byte> Begin(in IpEndpoint to, int length);
+
+    /// <summary>The datagram of the last <see cref="Begin"/> has been written.</summary>
+    void End();
 }

@@ -3,7 +3,7 @@ using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 
-namespace Tapwire.Wires.WireGuard;
+namespace Tapwire.Wires.Udp;
 
 /// <summary>
 /// The twin of <see cref="UdpPort"/> in memory: datagrams go over one end of a <see cref="Cable"/>, with its latency, loss and reordering, in virtual or real time. Each frame is a datagram behind its

@@ -2,7 +2,30 @@ using Tapwire.Posix;
 using Tapwire.Stack.Ip;
 using static Tapwire.Posix.Libc;
 
-namespace Tapwire.Wires.WireGuard;
+namespace Tapwire.Wires.Udp;
+
+/// <summary>What a UDP port is to be.</summary>
+/// <param name="Port">0: any.</param>
+internal sealed record UdpPortOptions(ushort Port)
+{
+    /// <summary>The address to bind; null: all of both families.</summary>
+    public IpAddress? Local { get; init; }
+
+    /// <summary>SO_MARK; 0: none.</summary>
+    public uint Mark { get; init; }
+
+    /// <summary>Nothing is received: the kernel keeps no room for what comes.</summary>
+    public bool OnlySends { get; init; }
+
+    /// <summary>Takes datagrams without a checksum over IPv6, too, as tunnels may send them (RFC 6935).</summary>
+    public bool TakesNoChecksum { get; init; }
+
+    /// <summary>Said when the port is in use: who may have it, and what to do.</summary>
+    public string InUse { get; init; } = "another program has it; choose another";
+
+    /// <summary>Said when the port needs a privilege: what to do.</summary>
+    public string Privileged { get; init; } = "choose one above 1023";
+}
 
 /// <summary>
 /// A UDP socket of both families that sends and receives many datagrams with one call (UDP_SEGMENT, UDP_GRO; udp(7)): a datagram of 1,452 bytes then costs a tenth. Where the kernel cannot do
@@ -29,11 +52,8 @@ internal sealed unsafe class UdpPort : WatchedDescriptor, IDatagramPort
 
     public long Refused { get; private set; }
 
-    /// <summary>Opens the port on all addresses.</summary>
-    /// <param name="port">0: any.</param>
-    /// <param name="mark">SO_MARK; 0: none.</param>
     /// <exception cref="WireException">It does not open; the message says why.</exception>
-    public static UdpPort Open(int port, uint mark)
+    public static UdpPort Open(UdpPortOptions options)
     {
         var family = SocketFamily.V6;
         var descriptor = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -48,14 +68,32 @@ internal sealed unsafe class UdpPort : WatchedDescriptor, IDatagramPort
             throw new WireException($"No UDP socket can be had: {Errors.Describe(Errno)}.");
         try
         {
-            Configure(descriptor, family, mark);
-            return new UdpPort(descriptor, family, Bind(descriptor, family, (ushort)port));
+            Configure(descriptor, family, options);
+            return new UdpPort(descriptor, family, Bind(descriptor, family, options));
         }
         catch
         {
             Close(descriptor);
             throw;
         }
+    }
+
+    /// <summary>The largest IP packet that the host's network takes to a destination, in bytes; 0: it has no route there.</summary>
+    public static int PathMtu(in IpEndpoint to)
+    {
+        var isV4 = to.Address.IsV4;
+        var descriptor = socket(isV4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (descriptor < 0)
+            return 0;
+        var address = stackalloc byte[Sockaddr.Size];
+        var family = isV4 ? SocketFamily.V4 : SocketFamily.V6;
+        new Sockaddr(family, to).WriteTo(new Span<byte>(address, Sockaddr.Size));
+        var mtu = 0;
+        uint length = sizeof(int);
+        var found = connect(descriptor, address, LengthOf(family)) == 0
+            && getsockopt(descriptor, isV4 ? IPPROTO_IP : IPPROTO_IPV6, isV4 ? IP_MTU : IPV6_MTU, &mtu, &length) == 0;
+        Close(descriptor);
+        return found ? mtu : 0;
     }
 
     public void Start(IReactor reactor, Action<Readiness> ready) => Watch(reactor, Readiness.Readable, ready);
@@ -158,41 +196,49 @@ internal sealed unsafe class UdpPort : WatchedDescriptor, IDatagramPort
 
     private static bool IsFull(int errno) => errno is Errors.EAGAIN or Errors.ENOBUFS or Errors.ENOMEM;
 
-    private static void Configure(int descriptor, SocketFamily family, uint mark)
+    private static void Configure(int descriptor, SocketFamily family, UdpPortOptions options)
     {
         if (family == SocketFamily.V6)
         {
             Set(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
             Set(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IP_PMTUDISC_DONT);
+            // An older kernel drops them.
+            if (options.TakesNoChecksum)
+                Set(descriptor, SOL_UDP, UDP_NO_CHECK6_RX, 1);
         }
 
         Set(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
         // An older kernel has no UDP_GRO: each datagram then comes by itself.
         Set(descriptor, SOL_UDP, UDP_GRO, 1);
-        if (!Set(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, QueueBytes))
-            Set(descriptor, SOL_SOCKET, SO_RCVBUF, QueueBytes);
+        if (options.OnlySends || !Set(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, QueueBytes))
+            Set(descriptor, SOL_SOCKET, SO_RCVBUF, options.OnlySends ? 0 : QueueBytes);
         if (!Set(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, QueueBytes))
             Set(descriptor, SOL_SOCKET, SO_SNDBUF, QueueBytes);
-        if (mark != 0 && !Set(descriptor, SOL_SOCKET, SO_MARK, (int)mark))
+        if (options.Mark != 0 && !Set(descriptor, SOL_SOCKET, SO_MARK, (int)options.Mark))
             throw new WireException($"FwMark needs CAP_NET_ADMIN: {Errors.Describe(Errno)}; take it out of the file, or run as root.");
     }
 
     private static bool Set(int descriptor, int level, int name, int value) => setsockopt(descriptor, level, name, &value, sizeof(int)) == 0;
 
     /// <returns>The port.</returns>
-    private static ushort Bind(int descriptor, SocketFamily family, ushort port)
+    private static ushort Bind(int descriptor, SocketFamily family, UdpPortOptions options)
     {
+        var port = options.Port;
         var address = stackalloc byte[Sockaddr.Size];
         var place = new Span<byte>(address, Sockaddr.Size);
-        Sockaddr.From(Sockaddr.Wildcard(family) with { Port = port }, family).WriteTo(place);
+        if (options.Local is { } local)
+            new Sockaddr(family, new IpEndpoint(local, port)).WriteTo(place);
+        else
+            Sockaddr.From(Sockaddr.Wildcard(family) with { Port = port }, family).WriteTo(place);
         var length = LengthOf(family);
         if (bind(descriptor, address, length) != 0)
         {
             var errno = Errno;
             throw new WireException(errno switch
             {
-                Errors.EADDRINUSE => $"The UDP port {port} is in use: another program, or another WireGuard interface, has it; choose another ListenPort, or leave it away.",
-                Errors.EACCES => $"The UDP port {port} needs a privilege; choose a ListenPort above 1023.",
+                Errors.EADDRINUSE => $"The UDP port {port} is in use: {options.InUse}.",
+                Errors.EACCES => $"The UDP port {port} needs a privilege; {options.Privileged}.",
+                Errors.EADDRNOTAVAIL => $"The host has no address {options.Local}; give one of its own.",
                 _ => $"The UDP port {port} cannot be opened: {Errors.Describe(errno)}.",
             });
         }

@@ -1,7 +1,7 @@
 using Tapwire.Posix;
 using Tapwire.Stack.Ip;
 
-namespace Tapwire.Wires.WireGuard;
+namespace Tapwire.Wires.Udp;
 
 /// <summary>
 /// The datagrams that are to be sent, one behind the other in one piece of memory, where the engine seals them. Those of one size to one peer make a run, which the kernel gets with one call and cuts
