@@ -76,7 +76,11 @@ internal sealed class MdnsRecord
     /// <summary>Of <see cref="DnsType.NextSecure"/>: whether its name has records of a type. Of a bitmap that cannot be read: it may have.</summary>
     public bool HasType(DnsType type)
     {
-        var at = Target.Wire.Length;
+        // The next name comes first.
+        var at = 0;
+        while (_data[at] != 0)
+            at += 1 + _data[at];
+        at++;
         while (at + 2 <= _data.Length)
         {
             var (block, length) = (_data[at], _data[at + 1]);

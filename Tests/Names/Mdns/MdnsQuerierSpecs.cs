@@ -54,6 +54,17 @@ public sealed class MdnsQuerierSpecs
     }
 
     [Fact]
+    public void A_type_that_a_name_has_is_still_asked_for()
+    {
+        var number = _asker.Ask("peer.local", DnsType.Aaaa);
+        _network.Run(TimeSpan.FromMilliseconds(1));
+        _asker.Receive(Other, Response(Address("peer.local", "10.0.0.9"), MdnsRecord.OfTypes(ResolverHarness.Name("peer.local"), 120, DnsType.A, DnsType.Aaaa)));
+        Assert.False(_asker.HasAnswer(number));
+        _asker.Receive(Other, Response(MdnsRecord.OfTypes(ResolverHarness.Name("peer.local"), 120, DnsType.A)));
+        Assert.Equal(LookupResult.NoData, _asker.AnswerTo(number).Answer.Result);
+    }
+
+    [Fact]
     public void A_name_that_nobody_has_is_asked_for_twice_and_given_up_after_two_and_a_half_seconds()
     {
         var asked = _network.Now;
