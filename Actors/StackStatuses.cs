@@ -28,8 +28,9 @@ internal static class StackStatuses
                 all[name] = value;
         }
 
-        return new StackStatus([.. stack.Interfaces.Select(each => Of(each, stack, desk.Now))], Connections(desk.Sockets), stack.Tcp.Count, all, desk.Context.Pool.Rented,
-            desk.Now - Instant.Zero);
+        var now = desk.Now;
+        return new StackStatus([.. stack.Interfaces.Select(each => Of(each, stack, now))], Connections(desk.Sockets), stack.Tcp.Count, all, desk.Context.Pool.Rented,
+            now - Instant.Zero);
     }
 
     private static StackInterfaceStatus Of(NetworkInterface owner, NetworkStack stack, Instant now) => new(owner.Options.Name, [.. owner.Addresses],

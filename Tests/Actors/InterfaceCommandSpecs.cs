@@ -345,7 +345,8 @@ public sealed class InterfaceCommandSpecs() : DriverSetup("")
 
     private string Addresses() => string.Join("; ", StackStatus().Interfaces.Select(static each => $"{each.Name}: {string.Join(' ', each.Addresses)}"));
 
-    private string Snapshot() => Addresses() + string.Concat(StackStatus().Interfaces.SelectMany(static each => each.Routes.Select(route => $"; {each.Name} {route}")));
+    private string Snapshot() => Addresses() + string.Concat(StackStatus().Interfaces.SelectMany(static each => each.Routes.Select(route => $"; {each.Name} {route}")
+        .Concat(each.Neighbors.Where(static known => known.State == "PERMANENT").Select(known => $"; {each.Name} {known}"))));
 
     /// <returns>Why it is refused; empty: it is done.</returns>
     private string Command(InterfaceRequest request)

@@ -478,7 +478,7 @@ public sealed partial class WrongInputs : IDisposable
         { "tapwire.nat.sessions = 3", "line 1: tapwire.nat.sessions is|from 16 to 1048576" },
         { "tapwire.dhcp = maybe", "line 1: tapwire.dhcp is|one of off, on, 4, 6" },
         { "tapwire.name = box.local", "line 1: tapwire.name is|a host's name without dots, of letters, digits and '-', up to 63, or empty" },
-        { "tapwire.dns.mdns = maybe", "line 1: tapwire.dns.mdns is|one of off, resolve, on" },
+        { "tapwire.dns.mdns = maybe", "line 1: tapwire.dns.mdns is|one of on, off, resolve" },
         { "tapwire.dhcp-client.hostname = \"a b\"", "line 1: tapwire.dhcp-client.hostname is|the name of a host" },
         { "tapwire.dhcp-client.client-id = dns", "line 1: tapwire.dhcp-client.client-id is|one of duid, mac" },
         { "tapwire.state-directory = here", "line 1: tapwire.state-directory is|the path of a directory from / on, off, or empty" },
