@@ -85,6 +85,7 @@ public enum LinkMessageType : ushort
     PostOption = 28,
     Resolve = 29,
     ChangeNeighbor = 31,
+    AddDualStackGuest = 34,
 }
 
 /// <summary>Errors of the link itself that no <see cref="Tapwire.Stack.StackError"/> has, as Linux errno numbers.</summary>
