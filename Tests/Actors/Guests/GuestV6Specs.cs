@@ -21,11 +21,11 @@ public sealed class GuestV6Specs() : GuestSetup("", driverHasV6: true, guestHasV
     [Fact]
     public void Its_connections_of_either_family_are_the_drivers()
     {
-        var listener = Peer.Listen(80);
+        Assert.Equal(StackError.None, Peer.Stack.Tcp.Listen(new IpEndpoint(IpAddress.Unspecified, 80), 4, default, out var listener));
         foreach (var (peer, own) in new[] { (PeerV6, AddressV6), (Support.Peer.Address, Address) })
         {
             var client = Connect(new IpEndpoint(peer, 80));
-            var server = Accept(listener);
+            var server = Accept(listener!);
             Assert.Equal(own, server.Remote.Address);
             Write(client, 1, 2, 3);
             Peer.Send(server, [4, 5]);

