@@ -19,6 +19,7 @@ using Tapwire.Stack.Ip;
 using Tapwire.Wires;
 using Tapwire.Wires.Offload;
 using Tapwire.Posix;
+using Tapwire.Stack.Forwarding;
 
 namespace Tapwire.Host;
 
@@ -157,9 +158,9 @@ internal sealed class RunningDriver : IAsyncDisposable
     /// <summary>Has the driver serve a host at the other end of a wire, until one of both ends.</summary>
     /// <param name="wire">A raw IP wire; the driver's from now on.</param>
     /// <exception cref="CommandFailedException">The driver refuses, or does not answer.</exception>
-    public async Task AddGuestAsync(IWire wire, IpAddress address)
+    public async Task AddGuestAsync(IWire wire, GuestAddresses addresses)
     {
-        var answer = await AskAsync<GuestAnswer>(new AddGuest(wire, address, ActorRefs.Nobody, Environment.ProcessId), Patience, CancellationToken.None);
+        var answer = await AskAsync<GuestAnswer>(new AddGuest(wire, addresses, ActorRefs.Nobody, Environment.ProcessId), Patience, CancellationToken.None);
         if (answer.Error != 0)
             throw new CommandFailedException(answer.Reason);
     }

@@ -143,7 +143,9 @@ internal static class StatusText
     private static void PrintGuest(JsonElement guest)
     {
         var wire = guest.GetProperty("wire");
-        Console.WriteLine($"guest        {guest.GetProperty("address")}, process {guest.GetProperty("process")}: "
+        // The guests of an earlier driver have one address.
+        var addresses = guest.TryGetProperty("addresses", out var all) ? string.Join(", ", all.EnumerateArray()) : guest.GetProperty("address").ToString();
+        Console.WriteLine($"guest        {addresses}, process {guest.GetProperty("process")}: "
             + $"{guest.GetProperty("connections")} connections, {guest.GetProperty("accepted")} so far, {guest.GetProperty("refused")} refused; "
             + $"{guest.GetProperty("flows")} flows, {guest.GetProperty("flowsAccepted")} so far; {guest.GetProperty("datagramsDropped")} datagrams dropped");
         Console.WriteLine($"             sends {wire.GetProperty("framesReceived")} frames, {wire.GetProperty("bytesReceived")} bytes; "

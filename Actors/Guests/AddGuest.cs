@@ -1,6 +1,6 @@
 using Akka.Actor;
 using Tapwire.Links.Protocol;
-using Tapwire.Stack.Ip;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Wires;
 
 namespace Tapwire.Actors.Guests;
@@ -9,10 +9,10 @@ namespace Tapwire.Actors.Guests;
 /// LinkActor, or who runs the driver, → GuestsActor: from now on serve the host at the other end of that wire. Answered by <see cref="GuestAnswer"/>. The message owns the wire.
 /// </summary>
 /// <param name="Wire">A raw IP wire.</param>
-/// <param name="Address">The host's address.</param>
+/// <param name="Addresses">The host's.</param>
 /// <param name="Lifeline">The guest ends when this actor does; Nobody: it ends with its wire, or with the driver.</param>
 /// <param name="Process">The id of the process that has asked for it, for the status.</param>
-public sealed record AddGuest(IWire Wire, IpAddress Address, IActorRef Lifeline, int Process)
+public sealed record AddGuest(IWire Wire, GuestAddresses Addresses, IActorRef Lifeline, int Process)
 {
     /// <summary>Closes the wire, when there will be no guest.</summary>
     internal GuestAnswer Refuse(int errno, string reason)

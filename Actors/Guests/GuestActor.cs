@@ -19,9 +19,6 @@ namespace Tapwire.Actors.Guests;
 /// </summary>
 internal sealed class GuestActor : OwningActor, IWithTimers
 {
-    /// <summary>The stack's own end of the wire, which the guest never sees: the IPv4 dummy address (RFC 7600, 4.8).</summary>
-    internal static readonly IpPrefix OwnEnd = IpPrefix.Parse("192.0.0.8/32");
-
     /// <summary>How long what a program has written before it ended may take to arrive. A kernel takes longer, but not with somebody else's memory.</summary>
     private static readonly TimeSpan LastBytes = TimeSpan.FromSeconds(30);
 
@@ -81,7 +78,7 @@ internal sealed class GuestActor : OwningActor, IWithTimers
         _ownsWire = false;
         _stack = Context.Watch(Context.ActorOf(DriverSockets.StackOf(_driver, engine, [new WireTap(_wire, EgressCost.Cuts(_guest.Wire))]).WithDispatcher(_shard.Dispatcher), "stack"));
         _stack.Tell(TakeForwarded.Instance);
-        _log.Info("Guest {Guest} is here", _guest.Address);
+        _log.Info("Guest {Guest} is here", _guest.Addresses);
 
         IWire Reopen()
         {
@@ -94,7 +91,7 @@ internal sealed class GuestActor : OwningActor, IWithTimers
     {
         if (_ownsWire)
             _guest.Wire.Dispose();
-        _log.Info("Guest {Guest} has gone: {Connections} connections, {Flows} flows of datagrams; {Refused} connections and {Dropped} datagrams found no room", _guest.Address, _accepted,
+        _log.Info("Guest {Guest} has gone: {Connections} connections, {Flows} flows of datagrams; {Refused} connections and {Dropped} datagrams found no room", _guest.Addresses, _accepted,
             _flows.Accepted, _refused, _flows.Dropped);
     }
 
@@ -124,7 +121,7 @@ internal sealed class GuestActor : OwningActor, IWithTimers
         Receive<GuestWireGone>(_ => Context.Stop(Self));
         Receive<GetStatus>(_ =>
         {
-            var known = new GuestStatus(_guest.Address, _guest.Process, null!, [.. _ports.Specs.Select(static spec => spec.ToString())], _relays.Count, _accepted, _refused, _flows.Open,
+            var known = new GuestStatus(_guest.Addresses, _guest.Process, null!, [.. _ports.Specs.Select(static spec => spec.ToString())], _relays.Count, _accepted, _refused, _flows.Open,
                 _flows.Accepted, _flows.Dropped);
             _wire.Ask<TapStatus>(GetStatus.Instance, StatusPatience).PipeTo(Sender, Self, tap => known with { Wire = tap.Wire });
         });
@@ -195,11 +192,16 @@ internal sealed class GuestActor : OwningActor, IWithTimers
         var spec = WireSpec.Parse("tun:guest")!;
         var options = DriverEngines.OptionsOf(settings with { Tcp = settings.Tcp with { Memory = Math.Max(settings.Tcp.Memory / MemoryShare, Stack.Tcp.TcpOptions.Ranges.Memory.Least) } },
             [DriverEngines.InterfaceOf(settings, new InterfaceSettings(spec.Name, spec, [], null, null, 0, [], []), _guest.Wire, default, _driver.HostKey)], null,
-            new ForwardingOptions { Guest = _guest.Address, Handshakes = Limits.MaxConnections });
+            new ForwardingOptions { Guest = _guest.Addresses, Handshakes = Limits.MaxConnections });
         var engine = new NetworkStack(options, _driver.Pool, System.Security.Cryptography.RandomNumberGenerator.GetBytes(SecretLength));
         var by = engine.Interfaces[0];
-        engine.AddAddress(by, OwnEnd, Instant.Zero);
-        engine.AddRoute(new IpPrefix(_guest.Address, 32), IpAddress.AnyV4, by);
+        foreach (var address in _guest.Addresses.All)
+        {
+            var ofHost = address.Length * 8;
+            engine.AddAddress(by, new IpPrefix(GuestAddress.OwnEnd(address), ofHost), Instant.Zero);
+            engine.AddRoute(new IpPrefix(address, ofHost), IpAddress.Unspecified, by);
+        }
+
         return engine;
     }
 
@@ -211,10 +213,11 @@ internal sealed class GuestActor : OwningActor, IWithTimers
 
     private void Relay(PublishedAccept published)
     {
-        // The guest's own address is no sender's that it would answer: a program beside it on the driver comes from the driver's end.
+        // The guest would not answer its own address, nor one of a link that it is not on: a program beside it on the driver, and a neighbour, come from the driver's end.
         var peer = published.Accepted.Remote;
-        var from = peer.Address == _guest.Address ? new IpEndpoint(OwnEnd.Address, 0) : peer;
-        if (!TryRelay(PublishedRelayActor.Props(StackOf(published.Spec), _stack, published.Accepted, from, new IpEndpoint(_guest.Address, published.Spec.Port), _driver.Pool)))
+        var from = _guest.Addresses.Contains(peer.Address) || peer.Address.IsLinkLocal ? new IpEndpoint(GuestAddress.OwnEnd(peer.Address), 0) : peer;
+        if (_guest.Addresses.Towards(peer.Address) is not { } guest
+            || !TryRelay(PublishedRelayActor.Props(StackOf(published.Spec), _stack, published.Accepted, from, new IpEndpoint(guest, published.Spec.Port), _driver.Pool)))
             Reset(published);
     }
 
@@ -230,7 +233,7 @@ internal sealed class GuestActor : OwningActor, IWithTimers
         if (_relays.Count >= Limits.MaxConnections)
         {
             _refused++;
-            _refusals.Warn(_log, "A connection of guest {Guest} finds no room: {MaxConnections} are there (tapwire.guests.max-connections)", _guest.Address, Limits.MaxConnections);
+            _refusals.Warn(_log, "A connection of guest {Guest} finds no room: {MaxConnections} are there (tapwire.guests.max-connections)", _guest.Addresses, Limits.MaxConnections);
             return false;
         }
 
@@ -244,14 +247,14 @@ internal sealed class GuestActor : OwningActor, IWithTimers
         var spec = publish.Spec;
         var props = spec.Transport == Transport.Tcp
             ? PublishActor.Props(StackOf(spec), spec, _driver.Settings.ServeBacklog, Sender)
-            : PublishDatagramActor.Props(StackOf(spec), _stack, spec, new IpEndpoint(_guest.Address, spec.Port), Sender);
+            : PublishDatagramActor.Props(StackOf(spec), _stack, spec, _guest.Addresses, Sender);
         _ports.Add(spec, props.WithDispatcher(_shard.Dispatcher), Sender);
     }
 
     private void Pass(ForwardDatagram datagram)
     {
         if (!_ports.Pass(datagram) && !_flows.Pass(datagram, () => GuestFlowActor.Props(_sockets.Stack, _stack, datagram.Source, datagram.Destination, Limits.FlowIdle).WithDispatcher(_shard.Dispatcher)))
-            _refusals.Warn(_log, "A datagram of guest {Guest} finds no room: {MaxFlows} flows are there (tapwire.guests.max-flows)", _guest.Address, Limits.MaxFlows);
+            _refusals.Warn(_log, "A datagram of guest {Guest} finds no room: {MaxFlows} flows are there (tapwire.guests.max-flows)", _guest.Addresses, Limits.MaxFlows);
     }
 
     private void Ask(ForwardEcho request)

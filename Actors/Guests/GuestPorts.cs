@@ -13,8 +13,8 @@ internal sealed class GuestPorts(IActorContext context)
 
     private readonly Dictionary<IActorRef, PublishSpec> _ports = [];
 
-    // By the port of the guest's; the first where several lead to the same.
-    private readonly Dictionary<ushort, IActorRef> _datagrams = [];
+    // By the port of the guest's, and the family of whom it speaks to; the first where several lead to the same.
+    private readonly Dictionary<(ushort Port, bool IsV4), IActorRef> _datagrams = [];
 
     public IEnumerable<PublishSpec> Specs => _ports.Values;
 
@@ -31,15 +31,15 @@ internal sealed class GuestPorts(IActorContext context)
 
         var actor = context.Watch(context.ActorOf(port));
         _ports.Add(actor, spec);
-        if (spec.Transport == Transport.Udp)
-            _datagrams.TryAdd(spec.Port, actor);
+        foreach (var end in DatagramEnds(spec))
+            _datagrams.TryAdd(end, actor);
     }
 
     /// <summary>Passes a datagram that the guest has sent from a published port.</summary>
     /// <returns>False: it is from another port.</returns>
     public bool Pass(ForwardDatagram datagram)
     {
-        if (!_datagrams.TryGetValue(datagram.Source.Port, out var actor))
+        if (!_datagrams.TryGetValue((datagram.Source.Port, datagram.Source.Address.IsV4), out var actor))
             return false;
         actor.Tell(datagram);
         return true;
@@ -50,9 +50,25 @@ internal sealed class GuestPorts(IActorContext context)
     {
         if (!_ports.Remove(actor, out var spec))
             return false;
-        if (spec.Transport == Transport.Udp && _datagrams.TryGetValue(spec.Port, out var first) && first.Equals(actor))
-            _datagrams.Remove(spec.Port);
+        foreach (var end in DatagramEnds(spec))
+        {
+            if (_datagrams.TryGetValue(end, out var first) && first.Equals(actor))
+                _datagrams.Remove(end);
+        }
+
         return true;
+    }
+
+    /// <summary>The guest's ends whose datagrams leave by a published port: those of both families where it is one of all addresses.</summary>
+    private static IEnumerable<(ushort Port, bool IsV4)> DatagramEnds(PublishSpec spec)
+    {
+        if (spec.Transport != Transport.Udp)
+            yield break;
+        var address = spec.Listen.Address;
+        if (address.IsUnspecified || address.IsV4)
+            yield return (spec.Port, true);
+        if (address.IsUnspecified || address.IsV6)
+            yield return (spec.Port, false);
     }
 
     public void Stop()

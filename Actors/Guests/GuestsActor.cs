@@ -99,7 +99,7 @@ internal sealed class GuestsActor : ReceiveActor
 
     private GuestAnswer Add(AddGuest add)
     {
-        if (GuestAddress.Problem(add.Address, _context.Driver.Settings) is { } problem)
+        if (GuestAddress.Problem(add.Addresses, add.Wire.Mtu, _context.Driver.Settings) is { } problem)
             return add.Refuse(problem.Error, problem.Reason);
         if (add.Wire is TapWire device && _guests.Values.Select(static guest => guest.Wire).OfType<TapWire>().Any(device.IsSameDevice))
             return add.Refuse(LinkErrno.Busy, "The TUN device is a guest's already.");

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Tapwire.Actors.Settings;
 using Tapwire.Messages;
 using Tapwire.Stack;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Udp;
 
@@ -20,7 +21,7 @@ internal sealed class PublishDatagramActor : OwningActor
     private readonly IActorRef _outer;
     private readonly IActorRef _inner;
     private readonly PublishSpec _spec;
-    private readonly IpEndpoint _guest;
+    private readonly GuestAddresses _guest;
     private readonly IActorRef _asker;
 
     // Whom and what the answers of the stack are about, in their order.
@@ -30,7 +31,7 @@ internal sealed class PublishDatagramActor : OwningActor
     private readonly Queue<IpEndpoint> _tooLong = new();
     private SocketId? _socket;
 
-    public PublishDatagramActor(IActorRef outer, IActorRef inner, PublishSpec spec, IpEndpoint guest, IActorRef asker)
+    public PublishDatagramActor(IActorRef outer, IActorRef inner, PublishSpec spec, GuestAddresses guest, IActorRef asker)
     {
         _outer = outer;
         _inner = inner;
@@ -59,9 +60,8 @@ internal sealed class PublishDatagramActor : OwningActor
 
     /// <param name="outer">The driver's stack actor.</param>
     /// <param name="inner">The guest's stack actor.</param>
-    /// <param name="guest">The guest's end.</param>
     /// <param name="asker">Told a <see cref="GuestAnswer"/>, once.</param>
-    public static Props Props(IActorRef outer, IActorRef inner, PublishSpec spec, IpEndpoint guest, IActorRef asker) =>
+    public static Props Props(IActorRef outer, IActorRef inner, PublishSpec spec, GuestAddresses guest, IActorRef asker) =>
         Akka.Actor.Props.Create(() => new PublishDatagramActor(outer, inner, spec, guest, asker));
 
     protected override void PreStart() => _outer.Tell(new OpenDatagram(_spec.Listen, new UdpSocketOptions()));
@@ -77,7 +77,16 @@ internal sealed class PublishDatagramActor : OwningActor
         Receive<DatagramReceived>(received =>
         {
             var cost = received.CreditUsed();
-            _inner.Tell(new ReturnDatagram(received.Data, received.From, _guest));
+            if (EndTowards(received.From.Address) is { } end)
+            {
+                _inner.Tell(new ReturnDatagram(received.Data, received.From, end));
+            }
+            else
+            {
+                received.Data.Release();
+                Context.Parent.Tell(new DatagramsDropped(1));
+            }
+
             _outer.Tell(new ReceiveDatagrams(id, cost));
         });
         Receive<ForwardDatagram>(datagram =>
@@ -98,11 +107,21 @@ internal sealed class PublishDatagramActor : OwningActor
             }
             else if (sent.Error != StackError.NoBufferSpace)
             {
-                _inner.Tell(new RefuseDatagram(_guest, destination, sent.Error));
+                Refuse(destination, sent.Error);
             }
         });
-        Receive<PathFound>(path => _inner.Tell(new RefuseDatagram(_guest, _tooLong.Dequeue(), StackError.MessageTooLong, path.Mtu)));
+        Receive<PathFound>(path => Refuse(_tooLong.Dequeue(), StackError.MessageTooLong, path.Mtu));
         ReceiveEnd();
+    }
+
+    /// <summary>The guest's end of what passes between it and another host; null: it has none of that family.</summary>
+    private IpEndpoint? EndTowards(IpAddress other) => _guest.Towards(other) is { } address ? new IpEndpoint(address, _spec.Port) : null;
+
+    /// <summary>Tells the guest why a datagram of its has not arrived.</summary>
+    private void Refuse(IpEndpoint destination, StackError reason, int mtu = 0)
+    {
+        if (EndTowards(destination.Address) is { } end)
+            _inner.Tell(new RefuseDatagram(end, destination, reason, mtu));
     }
 
     private void ReceiveEnd()

@@ -67,8 +67,8 @@ internal static class GuestCalls
 
         try
         {
-            var wire = TapWire.Adopt(device.Take(), $"guest-{request.Address}", request.Mtu, TapWire.GuestOffloads);
-            guests.Ask<GuestAnswer>(new AddGuest(wire, request.Address, session, process), Patience).PipeTo(session, self,
+            var wire = TapWire.Adopt(device.Take(), $"guest-{request.Addresses.All[0]}", request.Mtu, TapWire.GuestOffloads);
+            guests.Ask<GuestAnswer>(new AddGuest(wire, request.Addresses, session, process), Patience).PipeTo(session, self,
                 answer => new LinkReply(answer.Error == 0 ? request.Done() : request.Refused(answer.Error, answer.Reason)),
                 _ => new LinkReply(request.Failed(StackError.TimedOut)));
         }

@@ -75,7 +75,7 @@ internal static class RunCommand
                 if (netns)
                 {
                     using var passed = new PassedSignals();
-                    return await NetnsRun.RunAsync(new LinkGateway(client, path), file, program, parsed.Read(NetnsRun.Dns), parsed.Read(NetnsRun.Publish), passed.PassTo);
+                    return await NetnsRun.RunAsync(new LinkGateway(client, path), file, program, parsed.Read(NetnsRun.Dns), [], parsed.Read(NetnsRun.Publish), passed.PassTo);
                 }
             }
 
@@ -96,7 +96,11 @@ internal static class RunCommand
             await using var driver = await UpCommand.OpenAsync(parsed, path, LogEventLevel.Warning);
             await driver.AwaitLeasesAsync();
             if (netns)
-                return await NetnsRun.RunAsync(new DriverGateway(driver.Driver), file, program, NameServers(parsed, driver.Settings), parsed.Read(NetnsRun.Publish), Started);
+            {
+                IReadOnlyList<IpAddress> others = [.. driver.Settings.WireNames.SelectMany(static each => each.Servers)];
+                return await NetnsRun.RunAsync(new DriverGateway(driver.Driver), file, program, parsed.Read(NetnsRun.Dns), others, parsed.Read(NetnsRun.Publish), Started);
+            }
+
             using var child = ProgramStart.Start(file, program, ProgramStart.Environment(path, parsed.Read(Routes), mayBypass));
             Started(child);
             await child.WaitForExitAsync();
@@ -114,11 +118,6 @@ internal static class RunCommand
             directory.Delete(recursive: true);
         }
     }
-
-    /// <summary>Those of the command line; where it has none, those of the wires' own configurations.</summary>
-    private static IReadOnlyList<IpAddress> NameServers(ParseResult parsed, DriverSettings settings) => parsed.Read(NetnsRun.Dns) is { Count: > 0 } given
-        ? given
-        : [.. settings.WireNames.SelectMany(static each => each.Servers).Where(static server => server.IsV4)];
 
     private static void CheckNetns(ParseResult parsed, bool netns)
     {

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Tapwire.Actors.Settings;
 using Tapwire.Links.Client;
-using Tapwire.Stack.Ip;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Posix;
 using Tapwire.Wires;
 using LinkOption = Tapwire.Host.Commands.LinkOption;
@@ -21,7 +21,7 @@ internal interface IGateway
     /// <summary>Has the driver serve the namespace.</summary>
     /// <param name="device">A TUN device of the namespace; stays the caller's.</param>
     /// <exception cref="CommandFailedException">The driver refuses.</exception>
-    Task ServeAsync(SafeHandle device, IpAddress address, int mtu);
+    Task ServeAsync(SafeHandle device, GuestAddresses addresses, int mtu);
 
     /// <summary>Has a port of the driver's lead to the namespace, after <see cref="ServeAsync"/>.</summary>
     /// <exception cref="CommandFailedException">The driver refuses.</exception>
@@ -38,8 +38,9 @@ internal sealed class LinkGateway(TapwireClient client, string path) : IGateway
 
     public Task<string> StatusAsync() => LinkOption.AskAsync(client.GetStatusAsync, path, LinkOption.Patience, CancellationToken.None);
 
-    public Task ServeAsync(SafeHandle device, IpAddress address, int mtu) =>
-        AskAsync(cancel => client.AddGuestAsync(device, address.ToSystem(), mtu, cancel), "--netns");
+    public Task ServeAsync(SafeHandle device, GuestAddresses addresses, int mtu) => addresses is { V4: { } v4, V6: { } v6 }
+        ? AskAsync(cancel => client.AddGuestAsync(device, v4.ToSystem(), v6.ToSystem(), mtu, cancel), "--netns with IPv6")
+        : AskAsync(cancel => client.AddGuestAsync(device, addresses.All[0].ToSystem(), mtu, cancel), "--netns");
 
     public Task PublishAsync(PublishSpec spec) => AskAsync(
         cancel => client.PublishAsync(new IPEndPoint(spec.Listen.Address.ToSystem(), spec.Listen.Port), spec.Transport == Transport.Tcp ? ProtocolType.Tcp : ProtocolType.Udp, spec.Port, cancel), "--publish");
@@ -75,11 +76,11 @@ internal sealed class DriverGateway(RunningDriver driver) : IGateway
 
     public Task PublishAsync(PublishSpec spec) => driver.PublishAsync(spec);
 
-    public Task ServeAsync(SafeHandle device, IpAddress address, int mtu)
+    public Task ServeAsync(SafeHandle device, GuestAddresses addresses, int mtu)
     {
         try
         {
-            return driver.AddGuestAsync(TapWire.Adopt(Libc.Duplicate((int)device.DangerousGetHandle()), $"guest-{address}", mtu, TapWire.GuestOffloads), address);
+            return driver.AddGuestAsync(TapWire.Adopt(Libc.Duplicate((int)device.DangerousGetHandle()), $"guest-{addresses.All[0]}", mtu, TapWire.GuestOffloads), addresses);
         }
         catch (WireException e)
         {

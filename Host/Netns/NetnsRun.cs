@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using Tapwire.Actors.Settings;
@@ -20,21 +21,31 @@ internal static class NetnsRun
     /// <summary>Name servers in the namespace.</summary>
     public static readonly Flag<IReadOnlyList<IpAddress>> Dns = Flags.List<IpAddress>("--dns",
         "With --netns: a name server for the program, reached through Tapwire; repeatable. This machine's own, as far as the driver has a route to them, when not given.", "IP",
-        OwnAddress.TryParseGateway, OwnAddress.AcceptedGateway);
+        TryParseServer, OwnAddress.AcceptedGateway);
 
     /// <summary>Ports of the driver's that lead to the program.</summary>
     public static readonly Flag<IReadOnlyList<PublishSpec>> Publish = Flags.List<PublishSpec>("--publish",
         "With --netns: a TCP or UDP port of Tapwire's address that leads to a port of the program's, the same one where one is given; repeatable.", "PORT",
         PublishSpec.TryParse, PublishSpec.Accepted);
 
+    private static bool TryParseServer(string text, out IpAddress server, [NotNullWhen(false)] out string? problem)
+    {
+        if (OwnAddress.TryParseGateway(text, out server, out problem) && server.IsLinkLocal)
+            problem = $"{server} is a link-local address, which leads nowhere from a namespace; take another of the server's";
+        return problem is null;
+    }
+
     /// <summary>Runs the program to its end.</summary>
     /// <param name="file">The file from <see cref="ProgramFile.Find"/>.</param>
+    /// <param name="dns">Name servers that the user has named.</param>
+    /// <param name="others">Where he has named none, those of the driver's wires; empty: this machine's.</param>
     /// <param name="started">Told of the process once it is the program.</param>
     /// <returns>The program's exit code.</returns>
     /// <exception cref="CommandFailedException">The program was not run.</exception>
-    public static async Task<int> RunAsync(IGateway gateway, string file, string[] program, IReadOnlyList<IpAddress> dns, IReadOnlyList<PublishSpec> publish, Action<Process> started)
+    public static async Task<int> RunAsync(IGateway gateway, string file, string[] program, IReadOnlyList<IpAddress> dns, IReadOnlyList<IpAddress> others,
+        IReadOnlyList<PublishSpec> publish, Action<Process> started)
     {
-        var network = NamespaceNetwork.Of(await gateway.StatusAsync(), dns);
+        var network = NamespaceNetwork.Of(await gateway.StatusAsync(), dns, others);
         if (network.NameServers.Count == 0)
             Complaint.Write("No name server of this machine is reachable through the driver, so that the program finds no names; name one with --dns.");
         using var helper = Helper();
@@ -44,7 +55,7 @@ internal static class NetnsRun
         using (other)
         {
             var servers = network.NameServers.Count == 0 ? "-" : string.Join(',', network.NameServers);
-            string[] arguments = [HelperName, Text(other.DangerousGetHandle()), $"{network.Address}", Text(network.Mtu), servers, Path.GetFullPath(file), .. program];
+            string[] arguments = [HelperName, Text(other.DangerousGetHandle()), string.Join(',', network.Addresses), Text(network.Mtu), servers, Path.GetFullPath(file), .. program];
             child = ProgramStart.Start(string.Create(CultureInfo.InvariantCulture, $"/proc/{Environment.ProcessId}/fd/{helper.DangerousGetHandle()}"), arguments,
                 new Dictionary<string, string>());
         }
@@ -56,7 +67,7 @@ internal static class NetnsRun
         // The helper has said why.
         if (device is null || tie is null)
             return await EndOfAsync(child);
-        await gateway.ServeAsync(device, network.Address.Address, network.Mtu);
+        await gateway.ServeAsync(device, network.Guest, network.Mtu);
         // Only the driver has it now, so that it goes when the driver does.
         device.Dispose();
         foreach (var port in publish)

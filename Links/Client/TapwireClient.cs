@@ -5,6 +5,7 @@ using System.Text;
 using Tapwire.Links.Protocol;
 using Tapwire.Posix;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using PhysicalAddress = System.Net.NetworkInformation.PhysicalAddress;
 
@@ -280,14 +281,24 @@ public sealed class TapwireClient : IDisposable
 
     /// <summary>Has the driver serve another network namespace: everything that it sends by a TUN device goes by the driver's sockets, until this client is disposed.</summary>
     /// <param name="device">The attached device, with IFF_VNET_HDR and IFF_NO_PI; stays the caller's.</param>
-    /// <param name="address">The IPv4 address of the namespace's end.</param>
-    /// <param name="mtu">The device's MTU.</param>
+    /// <param name="address">The address of the namespace's end. An IPv6 address is no link-local one; a driver of an earlier version takes IPv4 only (EAFNOSUPPORT).</param>
+    /// <param name="mtu">The device's MTU, with IPv6 1,280 or more.</param>
     /// <exception cref="SocketException">EBUSY: the driver has as many guests as it takes; EINVAL: the descriptor is no such device; ENOSYS: the driver is of an earlier version. The
     /// message says it in a sentence.</exception>
     public Task AddGuestAsync(SafeHandle device, IPAddress address, int mtu, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(device);
-        return _control.AskAsync(new AddGuestRequest(_control.NextId(), IpAddress.FromSystem(address), mtu), cancellationToken, (int)device.DangerousGetHandle());
+        ArgumentNullException.ThrowIfNull(address);
+        return AddGuestAsync(device, new GuestAddresses(IpAddress.FromSystem(address)), mtu, cancellationToken);
+    }
+
+    /// <summary>The same of a namespace whose end has an address of each family.</summary>
+    /// <inheritdoc cref="AddGuestAsync(SafeHandle, IPAddress, int, CancellationToken)"/>
+    /// <exception cref="ArgumentException">An address is of the other family.</exception>
+    public Task AddGuestAsync(SafeHandle device, IPAddress v4, IPAddress v6, int mtu, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(v4);
+        ArgumentNullException.ThrowIfNull(v6);
+        return AddGuestAsync(device, new GuestAddresses(IpAddress.FromSystem(v4), IpAddress.FromSystem(v6)), mtu, cancellationToken);
     }
 
     /// <summary>Has a port of the driver's lead to the namespace that this client has added last, until that ends. It sees the peers' own addresses.</summary>
@@ -322,6 +333,12 @@ public sealed class TapwireClient : IDisposable
             // ENOENT, which is no error of sockets.
             throw new SocketException((int)SocketError.HostNotFound, e.Message);
         }
+    }
+
+    private Task AddGuestAsync(SafeHandle device, GuestAddresses addresses, int mtu, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return _control.AskAsync(new AddGuestRequest(_control.NextId(), addresses, mtu), cancellationToken, (int)device.DangerousGetHandle());
     }
 
     private Task<TapwireSocket> OpenAsync(IPEndPoint endPoint, LinkSocketType type, CancellationToken cancellationToken) =>

@@ -2,9 +2,9 @@
  * tapwire-netns: makes a network namespace with a TUN device in it, passes the device to "tapwire run --netns", and becomes the program. It is a program of its own because only a
  * process of one thread can make a user namespace.
  *
- *   tapwire-netns SOCKET ADDRESS/LENGTH MTU NAMESERVERS FILE NAME [ARGUMENT]...
+ *   tapwire-netns SOCKET ADDRESSES MTU NAMESERVERS FILE NAME [ARGUMENT]...
  *
- * SOCKET is a descriptor of an AF_UNIX stream socket, NAMESERVERS are IPv4 addresses with commas between them, or "-". A byte with the device's descriptor goes out over the socket,
+ * SOCKET is a descriptor of an AF_UNIX stream socket, ADDRESSES are one of each family or of one as ADDRESS/LENGTH, NAMESERVERS are IP addresses or "-", both with commas between them. A byte with the device's descriptor goes out over the socket,
  * and one with the end of a pipe, whose close has the guard end the namespace's connections. A byte that comes in starts the program, and its end stops this one. If the program cannot
  * be executed, its errno goes out; otherwise the socket ends.
  */
@@ -36,6 +36,9 @@
 #include <unistd.h>
 
 #define DEVICE "tapwire0"
+
+/* The metric of a route of IPv6 whose maker names none (IP6_RT_PRIO_USER). */
+#define ROUTE_METRIC 1024
 
 /* Frames that may wait for the driver in the kernel, as for its own devices. */
 #define QUEUE_LENGTH 4096
@@ -184,18 +187,80 @@ static void set_up(int socket, struct ifreq *interface)
     control(socket, SIOCSIFFLAGS, interface, "up");
 }
 
-/* Makes the device and configures it: everything but loopback goes by it. Returns its descriptor. */
-static int make_device(char *prefix, int mtu)
+/* Cuts the length off ADDRESS/LENGTH. Returns it, or -1 if there is none, or one of more than so many bits. */
+static int cut_length(char *prefix, int bits)
 {
-    struct in_addr address, mask;
     char *slash = strchr(prefix, '/');
     int length = slash == NULL ? -1 : atoi(slash + 1);
     if (slash != NULL)
         *slash = 0;
-    if (length < 0 || length > 32 || inet_pton(AF_INET, prefix, &address) != 1)
+    return length > bits ? -1 : length;
+}
+
+/* Gives the device an IPv4 address, and everything of that family the way by it. */
+static void add_ipv4(int socket, char *prefix)
+{
+    struct in_addr address, mask;
+    struct ifreq interface = {0};
+    char name[] = DEVICE;
+    int length = cut_length(prefix, 32);
+    if (length < 0 || inet_pton(AF_INET, prefix, &address) != 1)
         fail("The address '%s' of the namespace is none.", prefix);
     mask.s_addr = length == 0 ? 0 : htonl(~0u << (32 - length));
+    strcpy(interface.ifr_name, DEVICE);
+    set_address(&interface.ifr_addr, address);
+    control(socket, SIOCSIFADDR, &interface, "address");
+    set_address(&interface.ifr_netmask, mask);
+    control(socket, SIOCSIFNETMASK, &interface, "netmask");
+    struct rtentry route = {.rt_flags = RTF_UP, .rt_dev = name};
+    set_address(&route.rt_dst, (struct in_addr){0});
+    set_address(&route.rt_genmask, (struct in_addr){0});
+    control(socket, SIOCADDRT, &route, "route");
+}
 
+/* The same of IPv6. The kernel tries no duplicates on such a device, which has no link-layer addresses. A kernel without IPv6 does with the other family, if the namespace has it. */
+static void add_ipv6(char *prefix, bool has_ipv4)
+{
+    /* struct in6_ifreq, whose header does not go together with the C library's. */
+    struct {
+        struct in6_addr address;
+        unsigned length;
+        int index;
+    } interface = {.index = (int)if_nametoindex(DEVICE)};
+    struct in6_rtmsg route = {.rtmsg_flags = RTF_UP, .rtmsg_metric = ROUTE_METRIC, .rtmsg_ifindex = interface.index};
+    int length = cut_length(prefix, 128);
+    if (length < 0 || inet_pton(AF_INET6, prefix, &interface.address) != 1)
+        fail("The address '%s' of the namespace is none.", prefix);
+    interface.length = (unsigned)length;
+    int socket_for_control = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (socket_for_control < 0 || ioctl(socket_for_control, SIOCSIFADDR, &interface) != 0) {
+        int reason = errno;
+        if (!has_ipv4)
+            fail("The driver has IPv6 only, and this machine's kernel gives the namespace none: %s.", strerror(reason));
+        fprintf(stderr, "tapwire: This machine's kernel gives the namespace no IPv6: %s.\n", strerror(reason));
+    } else {
+        control(socket_for_control, SIOCADDRT, &route, "IPv6 route");
+    }
+
+    if (socket_for_control >= 0)
+        close(socket_for_control);
+}
+
+/* Keeps the kernel from configuring the device's IPv6 by itself: there is no router whom it could ask, and no neighbour to whom a link-local address would be of use. Where these files
+ * cannot be written it only says more than anybody hears. */
+static void quieten_ipv6(void)
+{
+    static const char *const settings[][2] = {{"accept_ra", "0"}, {"autoconf", "0"}, {"accept_dad", "0"}, {"router_solicitations", "0"}, {"addr_gen_mode", "1"}, {"disable_ipv6", "0"}};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/" DEVICE "/%s", settings[i][0]);
+        (void)write_file(path, "%s", settings[i][1]);
+    }
+}
+
+/* Makes the device and configures it: everything but loopback goes by it. Returns its descriptor. */
+static int make_device(char *prefixes, int mtu)
+{
     int device = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (device < 0)
         fail("/dev/net/tun cannot be opened: %s; %s.", strerror(errno), errno == EACCES || errno == EPERM
@@ -217,16 +282,18 @@ static int make_device(char *prefix, int mtu)
     interface.ifr_qlen = QUEUE_LENGTH;
     /* Only root of the whole machine may; without it a flood is cut earlier. */
     (void)ioctl(socket_for_control, SIOCSIFTXQLEN, &interface);
-    set_address(&interface.ifr_addr, address);
-    control(socket_for_control, SIOCSIFADDR, &interface, "address");
-    set_address(&interface.ifr_netmask, mask);
-    control(socket_for_control, SIOCSIFNETMASK, &interface, "netmask");
+    quieten_ipv6();
     set_up(socket_for_control, &interface);
-    char name[] = DEVICE;
-    struct rtentry route = {.rt_flags = RTF_UP, .rt_dev = name};
-    set_address(&route.rt_dst, (struct in_addr){0});
-    set_address(&route.rt_genmask, (struct in_addr){0});
-    control(socket_for_control, SIOCADDRT, &route, "route");
+    bool has_ipv4 = false;
+    for (char *prefix = strtok(prefixes, ","); prefix != NULL; prefix = strtok(NULL, ",")) {
+        if (strchr(prefix, ':') == NULL) {
+            add_ipv4(socket_for_control, prefix);
+            has_ipv4 = true;
+        } else {
+            add_ipv6(prefix, has_ipv4);
+        }
+    }
+
     close(socket_for_control);
     return device;
 }

@@ -1,3 +1,4 @@
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
 
@@ -113,7 +114,7 @@ public sealed record PortStatus(string Name, int Open, long Accepted, long Refus
 /// <param name="Refused">Connections for which there was no room.</param>
 /// <param name="Flows">Flows of datagrams that are remembered, and <paramref name="FlowsAccepted"/> so far.</param>
 /// <param name="DatagramsDropped">Datagrams and echo requests that could not be passed on.</param>
-public sealed record GuestStatus(IpAddress Address, int Process, WireStatus Wire, IReadOnlyList<string> Published, int Connections, long Accepted, long Refused, int Flows, long FlowsAccepted,
+public sealed record GuestStatus(GuestAddresses Addresses, int Process, WireStatus Wire, IReadOnlyList<string> Published, int Connections, long Accepted, long Refused, int Flows, long FlowsAccepted,
     long DatagramsDropped);
 
 /// <summary>The driver's resolver. Counters are totals since the start.</summary>

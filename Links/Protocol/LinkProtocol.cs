@@ -85,6 +85,7 @@ public enum LinkMessageType : ushort
     PostOption = 28,
     Resolve = 29,
     ChangeNeighbor = 31,
+    AddDualStackGuest = 34,
     Capture = 40,
 }
 

@@ -1,5 +1,6 @@
 using Tapwire.Posix;
 using Tapwire.Stack;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Links.Protocol;
@@ -224,9 +225,11 @@ public sealed record AddAddressRequest(uint Id, IpAddress Address, int PrefixLen
 /// Hands the driver a TUN device of another network namespace, whose whole traffic goes by the driver's sockets from then on, until the session ends or the device fails. The
 /// device comes as a descriptor with the frame: attached, with IFF_VNET_HDR and IFF_NO_PI.
 /// </summary>
-/// <param name="Address">The IPv4 address that the namespace's end of the device has.</param>
-/// <param name="Mtu">The MTU of the device, 68 to 65,535; any other number is refused.</param>
-public sealed record AddGuestRequest(uint Id, IpAddress Address, int Mtu) : LinkRequest(LinkMessageType.AddGuest, Id)
+/// <remarks>With addresses of both families it is a request of its own, AddDualStackGuest, so that a driver of an earlier version refuses it, and does not leave IPv6 out unsaid.</remarks>
+/// <param name="Addresses">Those that the namespace's end of the device has.</param>
+/// <param name="Mtu">The MTU of the device, 68 to 65,535, with an IPv6 address from 1,280; any other number is refused.</param>
+public sealed record AddGuestRequest(uint Id, GuestAddresses Addresses, int Mtu)
+    : LinkRequest(Addresses.All.Count > 1 ? LinkMessageType.AddDualStackGuest : LinkMessageType.AddGuest, Id)
 {
     /// <summary>The device; null if none has come. Whoever handles the request disposes it, or takes it.</summary>
     public PassedDescriptor? Device { get; init; }

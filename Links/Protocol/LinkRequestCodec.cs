@@ -1,5 +1,6 @@
 using Tapwire.Posix;
 using Tapwire.Stack;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using static System.Buffers.Binary.BinaryPrimitives;
 
@@ -15,6 +16,7 @@ public static class LinkRequestCodec
 
     private const int HandleAt = 16;
     private const int AfterHandle = 24;
+    private const int SecondGuestAddressAt = 48;
 
     /// <summary>
     /// The length of the frame that begins here; 0 if its first bytes are not there yet.
@@ -65,12 +67,13 @@ public static class LinkRequestCodec
         if (AddressAt(type) is var at and > 0 && !Sockaddr.TryRead(frame[at..], out address))
         {
             const int Unsupported = (int)StackError.AddressFamilyNotSupported;
-            refusal = type is LinkMessageType.AddGuest or LinkMessageType.Publish ? LinkAnswer.Refusal(type, id, Unsupported, "The address has an unknown family; it is AF_INET.")
+            refusal = type is LinkMessageType.AddGuest or LinkMessageType.AddDualStackGuest or LinkMessageType.Publish
+                ? LinkAnswer.Refusal(type, id, Unsupported, "The address has an unknown family; it is AF_INET or AF_INET6.")
                 : new LinkAnswer(type, id, Unsupported, default);
             return null;
         }
 
-        return Read(type, id, address, frame);
+        return type == LinkMessageType.AddDualStackGuest ? ReadDualStackGuest(id, address.Endpoint.Address, frame, out refusal) : Read(type, id, address, frame);
     }
 
     /// <summary>Bytes that <see cref="Write"/> needs.</summary>
@@ -117,6 +120,7 @@ public static class LinkRequestCodec
         LinkMessageType.RemoveAddress => 48,
         LinkMessageType.ListInterfaces => 24,
         LinkMessageType.AddGuest => 48,
+        LinkMessageType.AddDualStackGuest => 80,
         LinkMessageType.Publish => 56,
         LinkMessageType.Capture => CaptureRequest.Size,
         LinkMessageType.Resolve => ResolveRequest.Head,
@@ -129,7 +133,7 @@ public static class LinkRequestCodec
     private static int AddressAt(LinkMessageType type) => type switch
     {
         LinkMessageType.Connect or LinkMessageType.Bind or LinkMessageType.Path => AfterHandle,
-        LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress or LinkMessageType.AddGuest or LinkMessageType.Publish or LinkMessageType.Capture => 16,
+        LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress or LinkMessageType.AddGuest or LinkMessageType.AddDualStackGuest or LinkMessageType.Publish or LinkMessageType.Capture => 16,
         _ => 0,
     };
 
@@ -159,13 +163,25 @@ public static class LinkRequestCodec
             LinkMessageType.ListInterfaces => new ListInterfacesRequest(id, AtMost(ReadUInt32LittleEndian(frame[16..]), LinkProtocol.MaxInterfaceEntries, "first interface")),
             LinkMessageType.AddAddress => ReadAddAddress(id, address.Endpoint.Address, frame),
             LinkMessageType.RemoveAddress => new RemoveAddressRequest(id, address.Endpoint.Address),
-            LinkMessageType.AddGuest => new AddGuestRequest(id, address.Endpoint.Address, (int)Math.Min(ReadUInt32LittleEndian(frame[44..]), int.MaxValue)),
+            LinkMessageType.AddGuest => new AddGuestRequest(id, new GuestAddresses(address.Endpoint.Address), GuestMtu(frame)),
             LinkMessageType.Publish => new PublishRequest(id, address.Endpoint, (int)Math.Min(ReadUInt32LittleEndian(frame[44..]), int.MaxValue), ReadUInt16LittleEndian(frame[48..])),
             LinkMessageType.Resolve => ResolveRequest.Read(id, frame),
             LinkMessageType.Capture => CaptureRequest.Read(id, address, frame),
             _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
         };
     }
+
+    private static AddGuestRequest? ReadDualStackGuest(uint id, IpAddress v4, ReadOnlySpan<byte> frame, out LinkAnswer? refusal)
+    {
+        refusal = null;
+        if (v4.IsV4 && Sockaddr.TryRead(frame[SecondGuestAddressAt..], out var second) && second.Endpoint.Address.IsV6)
+            return new AddGuestRequest(id, new GuestAddresses(v4, second.Endpoint.Address), GuestMtu(frame));
+        refusal = LinkAnswer.Refusal(LinkMessageType.AddDualStackGuest, id, (int)StackError.AddressFamilyNotSupported,
+            "Of the addresses of a guest of both families the first is an IPv4 address, and the second an IPv6 address.");
+        return null;
+    }
+
+    private static int GuestMtu(ReadOnlySpan<byte> frame) => (int)Math.Min(ReadUInt32LittleEndian(frame[44..]), int.MaxValue);
 
     private static SetOptionRequest ReadSetOption(LinkMessageType type, uint id, ulong handle, ReadOnlySpan<byte> frame)
     {
@@ -242,8 +258,10 @@ public static class LinkRequestCodec
                 Sockaddr.From(new(remove.Address, 0)).WriteTo(frame[16..]);
                 break;
             case AddGuestRequest add:
-                Sockaddr.From(new(add.Address, 0)).WriteTo(frame[16..]);
+                Sockaddr.From(new(add.Addresses.All[0], 0)).WriteTo(frame[16..]);
                 WriteUInt32LittleEndian(frame[44..], (uint)add.Mtu);
+                if (add.Addresses.All.Count > 1)
+                    Sockaddr.From(new(add.Addresses.All[1], 0)).WriteTo(frame[SecondGuestAddressAt..]);
                 break;
             case PublishRequest publish:
                 Sockaddr.From(publish.Listen).WriteTo(frame[16..]);

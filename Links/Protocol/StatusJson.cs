@@ -82,7 +82,9 @@ public static class StatusJson
         foreach (var guest in guests)
         {
             json.WriteStartObject();
-            json.WriteString("address", guest.Address.ToString());
+            // For readers that know one address only.
+            json.WriteString("address", guest.Addresses.All[0].ToString());
+            WriteTexts(json, "addresses", guest.Addresses.All.Select(static address => address.ToString()));
             json.WriteNumber("process", guest.Process);
             WriteWire(json, guest.Wire);
             WriteTexts(json, "published", guest.Published);

@@ -19,7 +19,7 @@ public sealed class ForwardedEcho
     /// <summary>The host that is asked.</summary>
     public IpAddress Destination => Info.Destination;
 
-    /// <summary>Bytes of payload.</summary>
+    /// <summary>Bytes of payload. The headers of both families' requests are of one length.</summary>
     public int Size => Packet.Length - Icmpv4Header.Length;
 
     /// <summary>Gives the request up.</summary>

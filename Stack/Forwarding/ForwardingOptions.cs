@@ -1,5 +1,3 @@
-using Tapwire.Stack.Ip;
-
 namespace Tapwire.Stack.Forwarding;
 
 /// <summary>
@@ -8,8 +6,8 @@ namespace Tapwire.Stack.Forwarding;
 /// </summary>
 public sealed class ForwardingOptions
 {
-    /// <summary>The host's address, the only source that is accepted.</summary>
-    public required IpAddress Guest { get; init; }
+    /// <summary>The host's addresses, the only sources that are accepted. Of a family in which it has none, nothing is taken.</summary>
+    public required GuestAddresses Guest { get; init; }
 
     /// <summary>SYNs that may wait for the owner's decision, 1..65536; one more is dropped.</summary>
     public int Handshakes { get; init; } = 1024;

@@ -46,7 +46,7 @@ public sealed class StackForwarder : StackSocket
     }
 
     /// <summary>The host whose traffic this is.</summary>
-    public IpAddress Guest => _options.Guest;
+    public GuestAddresses Guest => _options.Guest;
 
     /// <summary>SYNs that wait for a decision, those included that have been taken.</summary>
     public int Handshakes => _held.Count;
@@ -171,7 +171,10 @@ public sealed class StackForwarder : StackSocket
     {
         if (result == StackError.None)
         {
-            _icmp.Answer(echo.Packet, echo.Info, now);
+            if (echo.Destination.IsV4)
+                _icmp.Answer(echo.Packet, echo.Info, now);
+            else
+                _icmp.AnswerV6(echo.Packet, echo.Info, now);
             return;
         }
 
@@ -246,20 +249,13 @@ public sealed class StackForwarder : StackSocket
         var code = CodeOf(reason);
         if (code is null && !isTooLong)
             return;
-        var packet = _ip.Pool.Rent(Ipv4Header.Length + transport.Length);
-        var bytes = packet.Append(Ipv4Header.Length + transport.Length);
-        new Ipv4Header
-        {
-            Source = source,
-            Destination = destination,
-            Protocol = protocol,
-            HopLimit = 1,
-            DontFragment = true,
-            PayloadLength = (ushort)transport.Length,
-        }.Emit(bytes);
-        transport.CopyTo(bytes[Ipv4Header.Length..]);
-        packet.TrimStart(Ipv4Header.Length);
-        var info = new IpReceiveInfo(source, destination, 1, 0, false) { HeaderLength = Ipv4Header.Length };
+        var length = source.IsV4 ? Ipv4Header.Length : Ipv6Header.Length;
+        var packet = _ip.Pool.Rent(length + transport.Length);
+        var bytes = packet.Append(length + transport.Length);
+        EmitHeader(bytes, source, destination, protocol, (ushort)transport.Length);
+        transport.CopyTo(bytes[length..]);
+        packet.TrimStart(length);
+        var info = new IpReceiveInfo(source, destination, 1, 0, false) { HeaderLength = length };
         if (isTooLong)
             _errors.SendFragmentationNeeded(packet, info, mtu, now);
         else
@@ -267,7 +263,16 @@ public sealed class StackForwarder : StackSocket
         packet.Release();
     }
 
-    /// <summary>The error that hosts understand as that reason (icmp_err_convert of Linux).</summary>
+    /// <summary>Writes the IP header of a packet of the host's as it would be seen at its last hop.</summary>
+    private static void EmitHeader(Span<byte> bytes, IpAddress source, IpAddress destination, byte protocol, ushort length)
+    {
+        if (source.IsV4)
+            new Ipv4Header { Source = source, Destination = destination, Protocol = protocol, HopLimit = 1, DontFragment = true, PayloadLength = length }.Emit(bytes);
+        else
+            new Ipv6Header { Source = source, Destination = destination, NextHeader = protocol, HopLimit = 1, PayloadLength = length }.Emit(bytes);
+    }
+
+    /// <summary>The error that hosts understand as that reason (icmp_err_convert of Linux); about an IPv6 packet it becomes the one of ICMPv6 with that meaning.</summary>
     private static byte? CodeOf(StackError reason) => reason switch
     {
         StackError.NetworkUnreachable => Icmpv4Unreachable.Network,

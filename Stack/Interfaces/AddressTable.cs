@@ -1,3 +1,4 @@
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Interfaces;
@@ -44,7 +45,7 @@ internal sealed class AddressTable(bool hasLoopback = false)
     private readonly Dictionary<IpAddress, AddressKind> _kinds = [];
     private IpAddress[] _scanned = [];
     private AddressKind[] _scannedKinds = [];
-    private IpAddress? _guest;
+    private GuestAddresses? _guest;
     private Dictionary<IpAddress, AddressFlags>? _flags;
 
     /// <summary>In the order in which they were added.</summary>
@@ -67,11 +68,15 @@ internal sealed class AddressTable(bool hasLoopback = false)
             return AddressKind.Own;
         if (scanned.Length == 0 && _kinds.TryGetValue(address, out var kind))
             return kind;
-        return _guest is { } guest && address != guest && CanBeAHosts(address) ? AddressKind.Own : AddressKind.Other;
+        return _guest is { } guest && guest.Towards(address) is { } own && address != own && CanBeAHosts(address) ? AddressKind.Own : AddressKind.Other;
     }
 
-    /// <summary>From now on every address counts as own that a host on another network may have, but the guest's (<see cref="Forwarding.ForwardingOptions"/>).</summary>
-    public void OwnAllBut(IpAddress guest) => _guest = guest;
+    /// <summary>Only one host is out there, and whatever has another source than its addresses is none of its packets.</summary>
+    public bool HasGuest => _guest is not null;
+
+    /// <summary>From now on every address counts as own that a host on another network may have, but the guest's (<see cref="ForwardingOptions"/>). Of a family in which the guest has
+    /// no address, none does.</summary>
+    public void OwnAllBut(GuestAddresses guest) => _guest = guest;
 
     public bool IsOwn(IpAddress address) => KindOf(address) == AddressKind.Own;
 
@@ -147,8 +152,10 @@ internal sealed class AddressTable(bool hasLoopback = false)
         return best;
     }
 
-    /// <summary>Not of "this network", loopback, a group, or reserved (RFC 6890).</summary>
-    private static bool CanBeAHosts(IpAddress address) => address.IsV4 && address.V4 >> 24 is not (0 or 127 or >= 224);
+    /// <summary>Not of "this network", loopback, a group, or reserved (RFC 6890); not of one link only (RFC 4291, 2.5.6), as what is forwarded leaves by another.</summary>
+    private static bool CanBeAHosts(IpAddress address) => address.IsV4
+        ? address.V4 >> 24 is not (0 or 127 or >= 224)
+        : !(address.IsUnspecified || address.IsLoopback || address.IsMulticast || address.IsLinkLocal);
 
     private void Index()
     {

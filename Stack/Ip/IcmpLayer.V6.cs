@@ -38,8 +38,14 @@ public sealed partial class IcmpLayer
         else if (header.Type == Icmpv6Type.EchoRequest)
         {
             _counters.IcmpInEchos++;
-            // RFC 4443, 4.2 allows an answer to a group's question; Linux gives one, too, but a flood through a group would be multiplied.
-            if (!info.ToGroup || info.Destination == IpAddress.AllNodes)
+            // RFC 4443, 4.2 allows an answer to a group's question; Linux gives one, too, but a flood through a group would be multiplied. Nobody is in the groups of a guest's link.
+            if (Forwarder is { } forwarder && !info.ToGroup)
+            {
+                forwarder.Enqueue(packet, info);
+                return;
+            }
+
+            if (Forwarder is null && (!info.ToGroup || info.Destination == IpAddress.AllNodes))
             {
                 AnswerV6(packet, info, now);
                 return;
@@ -154,7 +160,7 @@ public sealed partial class IcmpLayer
     }
 
     /// <summary>Turns the request into its answer in place (RFC 4443, 4.2).</summary>
-    private void AnswerV6(PacketBuffer packet, in IpReceiveInfo info, Instant now)
+    internal void AnswerV6(PacketBuffer packet, in IpReceiveInfo info, Instant now)
     {
         var source = info.ToGroup ? _ip.SourceOn(info.Interface, info.Source) : info.Destination;
         packet = Writable(packet, IpLayer.HeaderRoomV6);

@@ -272,8 +272,9 @@ internal sealed class Ipv6Input(
         return header.NextHeader == IpProtocol.Udp ? filter.Accepts(header.Source) : !filter.IsNothing;
     }
 
+    /// <summary>A guest's link-local address is nobody's beyond its device.</summary>
     private bool HasPlausibleSource(IpAddress source) =>
-        !(source.IsV4 || source.IsLoopback || source.IsMulticast) || Refuse(ref counters.IpInMartianSource);
+        !(source.IsV4 || source.IsLoopback || source.IsMulticast || (source.IsLinkLocal && interfaces.Addresses.HasGuest)) || Refuse(ref counters.IpInMartianSource);
 
     private static bool Refuse(ref long counter)
     {

@@ -129,7 +129,7 @@ public sealed class UdpLayer
         else if (Table.TryFind(local, remote, out var socket))
             Deliver(socket, packet, length, remote, info, now);
         else if (Forwarder is { } forwarder)
-            Forward(forwarder, packet, length, remote, local, info.DontFragment);
+            Forward(forwarder, packet, length, remote, local, info.DontFragment && !info.IsReassembled);
         else
             Refuse(packet, info, now);
     }

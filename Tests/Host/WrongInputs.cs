@@ -389,6 +389,7 @@ public sealed partial class WrongInputs : IDisposable
         { "run --netns --route 10.0.0.0/8 -- true", 2, "--route and --netns do not go together" },
         { "run --dns 10.0.0.1 -- true", 2, "--dns is for --netns" },
         { "run --netns --dns x -- true", 2, "--dns is|an IP address" },
+        { "run --netns --dns fe80::1 -- true", 2, "--dns is|link-local" },
         { "run --publish tcp:80 -- true", 2, "--publish is for --netns" },
         { "run --netns --publish 80 -- true", 2, "--publish is|must be tcp or udp" },
         { "run --netns --publish tcp:0 -- true", 2, "--publish is|must be from 1 to 65535" },

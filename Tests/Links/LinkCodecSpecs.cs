@@ -3,6 +3,7 @@ using Tapwire.Links.Protocol;
 using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Ip;
 using Xunit;
 
@@ -36,7 +37,16 @@ public sealed class LinkCodecSpecs
         { new PingRequest(16, V4, 7, 56, 1000), $"38000000 1000 0000 10000000 00000000 {V4Bytes} 07000000 38000000 E8030000" },
         { new StatusRequest(17), "10000000 1100 0000 11000000 00000000" },
         { new AddAddressRequest(18, IpAddress.Parse("10.99.0.1"), 24), "30000000 1200 0000 12000000 00000000 0200 0000 0A630001 0000000000000000 000000000000000000000000 18000000" },
-        { new AddGuestRequest(25, IpAddress.Parse("10.99.0.2"), 1500), "30000000 1A00 0000 19000000 00000000 0200 0000 0A630002 0000000000000000 000000000000000000000000 DC050000" },
+        {
+            new AddGuestRequest(25, new GuestAddresses(IpAddress.Parse("fd00::2")), 1500),
+            "30000000 1A00 0000 19000000 00000000 0A00 0000 00000000 FD000000000000000000000000000002 00000000 DC050000"
+        },
+        {
+            new AddGuestRequest(25, new GuestAddresses(IpAddress.Parse("10.99.0.2"), IpAddress.Parse("fd00::2")), 1500),
+            "50000000 2200 0000 19000000 00000000 0200 0000 0A630002 0000000000000000 000000000000000000000000 DC050000"
+            + "0A00 0000 00000000 FD000000000000000000000000000002 00000000 00000000"
+        },
+        { new AddGuestRequest(25, new GuestAddresses(IpAddress.Parse("10.99.0.2")), 1500), "30000000 1A00 0000 19000000 00000000 0200 0000 0A630002 0000000000000000 000000000000000000000000 DC050000" },
         {
             new CaptureRequest(40, "tw0", IpAddress.Parse("10.99.0.2"), 80, 96, 300),
             "50000000 2800 0000 28000000 00000000 0200 0000 0A630002 0000000000000000 000000000000000000000000 5000 0000 60000000 00000000 2C01000000000000 74773000000000000000000000000000"
@@ -342,6 +352,21 @@ public sealed class LinkCodecSpecs
         Assert.Equal(new LinkAnswer(LinkMessageType.Bind, 77, 97, default), refusal);
     }
 
+    [Theory]
+    [InlineData(16, 99)]
+    [InlineData(16, 10)]
+    [InlineData(16, 0)]
+    [InlineData(48, 99)]
+    [InlineData(48, 2)]
+    public void A_guest_of_both_families_whose_addresses_are_of_others_is_refused_with_a_reason(int at, byte family)
+    {
+        var frame = Write(new AddGuestRequest(77, new GuestAddresses(IpAddress.Parse("10.99.0.2"), IpAddress.Parse("fd00::2")), 1500));
+        frame[at] = family;
+        Assert.Null(LinkRequestCodec.Read(frame, out var refusal));
+        Assert.Equal((LinkMessageType.AddDualStackGuest, 77u, 97), (refusal!.Type, refusal.Id, refusal.Error));
+        Assert.NotEmpty(refusal.Reason);
+    }
+
     [Fact]
     public void Addresses_keep_the_family_of_the_applications_socket()
     {
@@ -392,12 +417,12 @@ public sealed class LinkCodecSpecs
         var (requests, refusals, rubbish) = (0, 0, 0);
         for (var i = 0; i < 50_000; i++)
         {
-            var frame = new byte[random.Next(LinkProtocol.HeaderSize, 70)];
+            var frame = new byte[random.Next(LinkProtocol.HeaderSize, 84)];
             random.NextBytes(frame);
             BinaryPrimitives.WriteUInt32LittleEndian(frame, (uint)frame.Length);
             frame.AsSpan(4, 4).Clear();
             frame.AsSpan(12, 4).Clear();
-            frame[4] = (byte)random.Next(0, 28);
+            frame[4] = (byte)random.Next(0, 36);
             try
             {
                 if (LinkRequestCodec.Read(frame, out var refusal) is not null)

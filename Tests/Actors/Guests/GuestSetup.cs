@@ -2,8 +2,10 @@ using Akka.Actor;
 using Akka.TestKit;
 using Tapwire.Actors.Guests;
 using Tapwire.Actors.Settings;
+using Tapwire.Links.Protocol;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Tcp;
@@ -24,6 +26,13 @@ public abstract class GuestSetup : DriverSetup
 
     internal NetworkStack Guest => _guest!;
 
+    protected static IpAddress AddressV6 { get; } = IpAddress.Parse("fd00:99::2");
+
+    protected static IpAddress PeerV6 { get; } = IpAddress.Parse("fd00:99::1");
+
+    /// <summary>The guest's.</summary>
+    protected GuestAddresses Addresses { get; }
+
     protected TestProbe Lifeline { get; }
 
     private readonly Dictionary<TcpSocket, List<byte>> _received = [];
@@ -31,12 +40,28 @@ public abstract class GuestSetup : DriverSetup
 
     internal HashSet<TcpSocket> EndOfStream { get; } = [];
 
-    protected GuestSetup(string settings)
+    /// <param name="driverHasV6">Driver and peer have an IPv6 address, too.</param>
+    /// <param name="guestHasV6">And the guest.</param>
+    protected GuestSetup(string settings, bool driverHasV6 = false, bool guestHasV6 = false)
         : base(settings)
     {
+        if (driverHasV6)
+        {
+            Assert.Equal(StackError.None, Peer.Stack.AddAddress(new IpPrefix(PeerV6, 64), Peer.Now));
+            Assert.Equal(0, Ask(new AddAddressRequest(1, AddressV6, 64)).Error);
+            Advance(TimeSpan.FromSeconds(3));
+        }
+
+        Addresses = guestHasV6 ? new GuestAddresses(Address, AddressV6) : new GuestAddresses(Address);
         _guest = new NetworkStack(new StackOptions { Interfaces = [new() { Medium = Medium.Ip }] }, _guestPool, Peer.Secret(3));
         Assert.Equal(StackError.None, _guest.AddAddress(new IpPrefix(Address, 24), Peer.Now));
         Assert.Equal(StackError.None, _guest.AddRoute(new IpPrefix(IpAddress.AnyV4, 0), IpAddress.AnyV4));
+        if (guestHasV6)
+        {
+            Assert.Equal(StackError.None, _guest.AddAddress(new IpPrefix(AddressV6, 64), Peer.Now));
+            Assert.Equal(StackError.None, _guest.AddRoute(new IpPrefix(IpAddress.Unspecified, 0), IpAddress.Unspecified));
+        }
+
         Lifeline = CreateTestProbe("lifeline");
         Assert.Equal(0, Add(GuestWire, Lifeline.Ref).Error);
     }
@@ -61,9 +86,11 @@ public abstract class GuestSetup : DriverSetup
         Assert.True(GuestWire.Disposed);
     }
 
-    internal GuestAnswer Add(MemoryWire wire, IActorRef lifeline)
+    internal GuestAnswer Add(MemoryWire wire, IActorRef lifeline) => Add(wire, Addresses, lifeline);
+
+    internal GuestAnswer Add(MemoryWire wire, GuestAddresses addresses, IActorRef lifeline)
     {
-        Session.Send(Driver, new AddGuest(wire, Address, lifeline, Environment.ProcessId));
+        Session.Send(Driver, new AddGuest(wire, addresses, lifeline, Environment.ProcessId));
         RunUntil(() => Session.HasMessages);
         return Session.ExpectMsg<GuestAnswer>();
     }

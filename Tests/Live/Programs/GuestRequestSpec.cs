@@ -18,9 +18,18 @@ public sealed class GuestRequestSpec
         255.255.255.255: EINVAL A guest cannot have this address: 255.255.255.255 is the broadcast address, which is everybody's; take one of a host.
         192.0.0.8: EADDRINUSE A guest cannot have the address 192.0.0.8, which is the driver's own end of its device.
         10.99.0.9: EADDRINUSE A guest cannot have the address 10.99.0.9, which is a gateway of the driver's.
-        family 0: EAFNOSUPPORT The address of a guest is an IPv4 address.
-        family 10: EAFNOSUPPORT The address of a guest is an IPv4 address.
-        family 99: EAFNOSUPPORT The address has an unknown family; it is AF_INET.
+        ::: EINVAL A guest cannot have this address: :: stands for no address; take one of a host.
+        ::1: EINVAL A guest cannot have this address: ::1 is a loopback address, which never leaves a host; take another.
+        ff02::1: EINVAL A guest cannot have this address: ff02::1 is a multicast address, which is a group's; take one of a host.
+        fe80::1: EINVAL A guest cannot have this address: fe80::1 is a link-local address, which leads nowhere beyond its link; take another.
+        100::8: EADDRINUSE A guest cannot have the address 100::8, which is the driver's own end of its device.
+        both, fe80::1: EINVAL A guest cannot have this address: fe80::1 is a link-local address, which leads nowhere beyond its link; take another.
+        both, MTU 1279: EINVAL The MTU of the device of a guest with IPv6 is at least 1280, not 1279.
+        both, none first: EAFNOSUPPORT Of the addresses of a guest of both families the first is an IPv4 address, and the second an IPv6 address.
+        both, no descriptor: EINVAL No descriptor has come with the request; a guest needs a TUN device.
+        family 0: EINVAL A guest cannot have this address: :: stands for no address; take one of a host.
+        family 10: EINVAL A guest cannot have this address: :: stands for no address; take one of a host.
+        family 99: EAFNOSUPPORT The address has an unknown family; it is AF_INET or AF_INET6.
         MTU 0: EINVAL The MTU of a guest's device is 68 to 65535, not 0.
         MTU 67: EINVAL The MTU of a guest's device is 68 to 65535, not 67.
         MTU 65536: EINVAL The MTU of a guest's device is 68 to 65535, not 65536.
@@ -36,6 +45,7 @@ public sealed class GuestRequestSpec
         twice in a session: EBUSY The TUN device is a guest's already.
         twice in two sessions: EBUSY The TUN device is a guest's already.
         another device: 0 
+        both: 0 
         when the first has ended: 0 
         behind others: 0 
         done

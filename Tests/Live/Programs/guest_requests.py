@@ -22,6 +22,15 @@ def frame(address, mtu=1500, family=2, type=26):
     return struct.pack("<IHHIiHH4s20xI", 48, type, 0, 7, 0, family, 0, socket.inet_aton(address), mtu)
 
 
+def frame6(address, mtu=1500):
+    return struct.pack("<IHHIiHHI16sII", 48, 26, 0, 7, 0, 10, 0, 0, socket.inet_pton(socket.AF_INET6, address), 0, mtu)
+
+
+def both(address, mtu=1500, family=2):
+    first = struct.pack("<IHHIiHH4s20xI", 80, 34, 0, 7, 0, family, 0, socket.inet_aton("10.1.0.2"), mtu)
+    return first + struct.pack("<HHI16sII", 10, 0, 0, socket.inet_pton(socket.AF_INET6, address), 0, 0)
+
+
 class Session:
     def __init__(self):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -48,7 +57,7 @@ class Session:
         while True:
             length, type, _, _, error = struct.unpack("<IHHIi", self.read(16))
             body = self.read(length - 16)
-            if type == 0x8000 | 26:
+            if type in (0x8000 | 26, 0x8000 | 34):
                 return error, body.decode()
 
     def ask(self, bytes, *passed):
@@ -75,6 +84,12 @@ def made(flags, mode=os.O_RDWR, **fields):
 plain = device(GUEST)
 for address in ("0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255", "192.0.0.8", "10.99.0.9"):
     tell(address, Session().ask(frame(address), plain))
+for address in ("::", "::1", "ff02::1", "fe80::1", "100::8"):
+    tell(address, Session().ask(frame6(address), plain))
+tell("both, fe80::1", Session().ask(both("fe80::1"), plain))
+tell("both, MTU 1279", Session().ask(both("fd00::2", 1279), plain))
+tell("both, none first", Session().ask(both("fd00::2", family=0), plain))
+tell("both, no descriptor", Session().ask(both("fd00::2")))
 for family in (0, 10, 99):
     tell(f"family {family}", Session().ask(frame("10.1.0.2", family=family), plain))
 for mtu in (0, 67, 65536, 0xFFFFFFFF):
@@ -94,6 +109,8 @@ tell("twice in a session", first.ask(frame("10.1.0.3"), plain))
 tell("twice in two sessions", Session().ask(frame("10.1.0.4"), os.dup(plain)))
 other = device(GUEST)
 tell("another device", first.ask(frame("10.1.0.2"), other))
+dual = device(GUEST)
+tell("both", first.ask(both("fd00::2"), dual))
 first.close()
 again = Session()
 while (answer := again.ask(frame("10.1.0.2"), plain))[0] == errno.EBUSY:

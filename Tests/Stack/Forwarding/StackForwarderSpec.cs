@@ -25,7 +25,7 @@ public sealed class StackForwarderSpec : IDisposable
         _pair = new StackPair(static host => new StackOptions
         {
             Interfaces = [new() { Medium = Medium.Ip }],
-            Forwarding = host == 1 ? null : new ForwardingOptions { Guest = StackPair.AddressA, Handshakes = 2, Datagrams = 2, Echoes = 2 },
+            Forwarding = host == 1 ? null : new ForwardingOptions { Guest = new GuestAddresses(StackPair.AddressA), Handshakes = 2, Datagrams = 2, Echoes = 2 },
         });
         Assert.Equal(StackError.None, _pair.A.AddRoute(new IpPrefix(IpAddress.AnyV4, 0), IpAddress.AnyV4));
         _forwarder = _pair.B.Forwarder!;
