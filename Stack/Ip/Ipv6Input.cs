@@ -24,15 +24,19 @@ internal sealed class Ipv6Input(
         {
             counters.IpInTruncated++;
         }
-        else if (router?.Takes(header.Destination, delivery) == true && IsWellFormed(packet, header))
+        else if (IsWellFormed(packet, header))
         {
-            Forward(router, packet, header, from, now);
-            return;
-        }
-        else if (IsWellFormed(packet, header) && IsForUs(header, from, delivery, out var toGroup) && HasPlausibleSource(header.Source))
-        {
-            Accept(packet, header, from.Index, toGroup, now);
-            return;
+            if (router?.Takes(header.Destination, delivery) == true)
+            {
+                Forward(router, packet, header, from, now);
+                return;
+            }
+
+            if (IsForUs(header, from, delivery, out var toGroup) && HasPlausibleSource(header.Source))
+            {
+                Accept(packet, header, from.Index, toGroup, now);
+                return;
+            }
         }
 
         packet.Release();

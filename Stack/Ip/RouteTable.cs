@@ -13,6 +13,9 @@ internal sealed class RouteTable(InterfaceTable interfaces)
 
     public IReadOnlyList<Route> Routes => _snapshot;
 
+    /// <inheritdoc cref="InterfaceTable.IsRouter"/>
+    public bool IsRouter => interfaces.IsRouter;
+
     /// <param name="by">Leave by this interface only; null: by any.</param>
     /// <param name="nextHop">The receiver of the frames: the destination itself, or the gateway.</param>
     /// <param name="source">The address to use towards it.</param>

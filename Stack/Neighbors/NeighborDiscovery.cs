@@ -21,6 +21,8 @@ internal sealed class NeighborDiscovery(
     private readonly Dictionary<IpAddress, Detection> _detections = [];
     private readonly Queue<(IpAddress Address, MacAddress Holder)> _duplicates = new();
 
+    private byte RouterFlag => routes.IsRouter ? NeighborMessage.Router : (byte)0;
+
     /// <summary>The station that has sent the frame which is being received.</summary>
     public MacAddress Sender { get; set; }
 
@@ -168,7 +170,7 @@ internal sealed class NeighborDiscovery(
             return;
         var overrides = (owner.Own.FlagsOf(target) & AddressFlags.Optimistic) == 0;
         counters.NdpOutAdvertisements++;
-        var flags = (byte)(NeighborMessage.Solicited | (overrides ? NeighborMessage.Override : 0));
+        var flags = (byte)(RouterFlag | NeighborMessage.Solicited | (overrides ? NeighborMessage.Override : 0));
         var packet = Make(new NeighborMessage(Icmpv6Type.NeighborAdvertisement, flags, target), NdpOption.TargetLinkLayerAddress, _own, target, asker);
         // Who does not name itself does not know whether its address is its own (RFC 4429, 3.3): it is answered, and not remembered. If it were asked for first, two such hosts would
         // wait for each other.
@@ -232,7 +234,7 @@ internal sealed class NeighborDiscovery(
         if (!speaks)
             return;
         counters.NdpOutAdvertisements++;
-        Send(new NeighborMessage(Icmpv6Type.NeighborAdvertisement, NeighborMessage.Override, address), NdpOption.TargetLinkLayerAddress, _own, address, IpAddress.AllNodes, null);
+        Send(new NeighborMessage(Icmpv6Type.NeighborAdvertisement, (byte)(RouterFlag | NeighborMessage.Override), address), NdpOption.TargetLinkLayerAddress, _own, address, IpAddress.AllNodes, null);
     }
 
     /// <param name="hardware">Null: the group's.</param>

@@ -124,28 +124,7 @@ internal sealed class WireGuardWire : IDirectReadWire, IProtocolWire
         return 0;
     }
 
-    public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more)
-    {
-        BeginRead();
-        var read = 0;
-        var length = 1;
-        while (read < frames.Length && length >= 0)
-        {
-            _room ??= pool.RentFilled(FrameRoom);
-            length = ReadFrame(_room.Span);
-            if (length == 0)
-                break;
-            if (length < 0)
-                continue;
-            var frame = _room;
-            _room = null;
-            frame.Truncate(length);
-            frames[read++] = pool.Fit(frame);
-        }
-
-        more = length >= 0;
-        return read;
-    }
+    public int Read(BufferPool pool, Span<PacketBuffer> frames, out bool more) => this.ReadEach(pool, ref _room, frames, out more);
 
     public int Write(ReadOnlySpan<PacketBuffer> frames)
     {

@@ -54,10 +54,10 @@ public sealed class TraceSpec(TraceSpec.Network network) : IClassFixture<TraceSp
 
     /// <summary>The first by UDP to ports that nobody has, the second by echo requests, the third by UDP that finds out the MTU.</summary>
     [SkippableTheory]
-    [InlineData("traceroute", "-n", "-w", "20", Far)]
-    [InlineData("traceroute", "-6", "-n", "-w", "20", FarV6)]
-    [InlineData("traceroute", "-I", "-n", "-w", "20", Far)]
-    [InlineData("traceroute", "-6", "-I", "-n", "-w", "20", FarV6)]
+    [InlineData("traceroute", "-n", "-w", "5", Far)]
+    [InlineData("traceroute", "-6", "-n", "-w", "5", FarV6)]
+    [InlineData("traceroute", "-I", "-n", "-w", "5", Far)]
+    [InlineData("traceroute", "-6", "-I", "-n", "-w", "5", FarV6)]
     [InlineData("tracepath", "-n", Far)]
     [InlineData("tracepath", "-6", "-n", FarV6)]
     public void The_way_to_a_host_is_found(string program, params string[] arguments)

@@ -354,6 +354,20 @@ public sealed class RouterSpec : IDisposable
         Assert.True(router.Counters.IpForwDatagrams > 10_000);
     }
 
+    /// <summary>RFC 4861, 4.4: a neighbour that is told otherwise takes it for a host.</summary>
+    [Fact]
+    public void Neighbors_are_told_that_it_is_a_router()
+    {
+        foreach (var isRouter in (bool[])[true, false])
+        {
+            var stack = Make(right: new InterfaceOptions { HardwareAddress = StackHarness.OwnMac }, isRouter: isRouter);
+            var solicitation = BuildV6.Solicitation(Text("fd02::1"), s_right6, StackHarness.PeerMac);
+            Give(stack, 1, solicitation, default);
+            var answer = Take(stack, 1, out _).Single(static frame => frame.Length > 60 && frame[54] == Icmpv6Type.NeighborAdvertisement && frame[58] != 0x20 && frame[58] != 0xA0);
+            Assert.Equal(isRouter, (answer[58] & NeighborMessage.Router) != 0);
+        }
+    }
+
     private static InterfaceOptions Plain => ThreeStacks.Plain;
 
     private static IpAddress Text(string address) => IpAddress.Parse(address);
