@@ -33,8 +33,8 @@ internal readonly ref struct SteeredPacket
 
     /// <summary>An ICMP message that quotes a packet.</summary>
     public bool IsIcmpError => Transport.Length > Icmpv4Header.Length && (Source.IsV4
-        ? Transport[0] is Icmpv4Type.DestinationUnreachable or Icmpv4Type.TimeExceeded or Icmpv4Type.ParameterProblem
-        : Transport[0] < Icmpv6Type.EchoRequest);
+        ? Icmpv4Type.IsError(Transport[0])
+        : Icmpv6Type.IsError(Transport[0]));
 
     /// <summary>Reads a packet, which may be cut short as those in ICMP errors are.</summary>
     /// <returns>False: it is malformed, or has no whole header.</returns>

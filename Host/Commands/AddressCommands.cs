@@ -41,7 +41,7 @@ internal static class AddressCommands
             "tapwire address list", "tapwire address list dev tw0 --json"),
         new ExampledCommand("add", "Gives a running driver one more address.", "tapwire address add 10.99.0.3/24", "tapwire address add 10.98.0.3/24 --interface tw1") { Added, Interface }
             .Doing(static (parsed, client, cancel) => AddAsync(client, parsed.GetValue(Added), parsed.Read(Interface) ?? "", cancel)),
-        NeighborCommands.Removal(
+        OperatorCommand.Removal(
             new ExampledCommand("remove", "Takes an address from a running driver; connections from and to it are reset.", "tapwire address remove 10.99.0.3") { Removed })
             .Doing(static (parsed, client, cancel) => RemoveAsync(client, parsed.GetValue(Removed), cancel)),
         new ExampledCommand("flush", "Takes all addresses of an interface from a running driver.", "tapwire address flush dev tw1") { Flushed }

@@ -36,7 +36,7 @@ internal static class NeighborCommands
                 "tapwire neighbor list", "tapwire neighbor list dev tw0 --json"),
             new ExampledCommand("add", "Names a station's Ethernet address: it is never asked for, and nobody can change it.", "tapwire neighbor add 10.99.0.7 lladdr 02:00:5e:10:00:07") { Station, Hardware, On }
                 .Doing(static (parsed, client, cancel) => client.SetNeighborAsync(parsed.GetValue(Station).ToSystem(), ToSystem(parsed.Read(Hardware)!.Value), parsed.Read(On), cancel)),
-            Removal(new ExampledCommand("remove", "Forgets a station.", "tapwire neighbor remove 10.99.0.7") { Station, On })
+            OperatorCommand.Removal(new ExampledCommand("remove", "Forgets a station.", "tapwire neighbor remove 10.99.0.7") { Station, On })
                 .Doing(static (parsed, client, cancel) => client.RemoveNeighborAsync(parsed.GetValue(Station).ToSystem(), parsed.Read(On), cancel)),
             new ExampledCommand("flush", "Forgets all stations but those that 'add' has named: they are asked for again.", "tapwire neighbor flush", "tapwire neighbor flush dev tw0") { Flushed }
                 .Doing(static (parsed, client, cancel) => parsed.Read(Flushed) is { } name ? client.FlushNeighborsAsync(name, cancel) : FlushAllAsync(client, cancel)),
@@ -44,14 +44,6 @@ internal static class NeighborCommands
         neighbor.Aliases.Add("neigh");
         neighbor.Aliases.Add("neighbour");
         return neighbor;
-    }
-
-    /// <summary>iproute2's other words for <c>remove</c>.</summary>
-    public static Command Removal(Command remove)
-    {
-        remove.Aliases.Add("delete");
-        remove.Aliases.Add("del");
-        return remove;
     }
 
     private static async Task FlushAllAsync(Links.Client.TapwireClient client, CancellationToken cancel)

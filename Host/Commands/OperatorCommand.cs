@@ -56,6 +56,14 @@ internal static class OperatorCommand
         return command;
     }
 
+    /// <summary>iproute2's other words for <c>remove</c>.</summary>
+    public static Command Removal(Command remove)
+    {
+        remove.Aliases.Add("delete");
+        remove.Aliases.Add("del");
+        return remove;
+    }
+
     /// <summary>An argument whose parser explains what is wrong with a value.</summary>
     public static Argument<T> Argument<T>(string name, string description, ItemParser<T> parse, string accepted) => new(name)
     {

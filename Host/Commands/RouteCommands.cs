@@ -40,7 +40,7 @@ internal static class RouteCommands
             var to = RouteSpec.OfFamily(parsed.GetValue(Destination), via);
             return client.AddRouteAsync(to.Address.ToSystem(), to.Length, via.ToSystem(), parsed.Read(By), cancel);
         }),
-        NeighborCommands.Removal(
+        OperatorCommand.Removal(
             new ExampledCommand("remove", "Takes a route from a running driver.", "tapwire route remove 10.20.0.0/16", "tapwire route remove default --interface tw1") { Destination, Of })
             .Doing(static (parsed, client, cancel) =>
             {

@@ -21,7 +21,7 @@ internal sealed class Masquerade(NatOptions options, TimerWheel timers, KeyedRan
     private readonly Dictionary<NatFlow, NatSession> _outbound = [];
     private readonly Dictionary<NatFlow, NatSession> _inbound = [];
     private readonly Dictionary<(NatFlow Near, byte Interface), NatMapping> _mappings = [];
-    private readonly Dictionary<NatFlow, NatMapping> _outers = [];
+    private readonly HashSet<NatFlow> _outers = [];
     private readonly Dictionary<IpAddress, int> _hosts = [];
 
     /// <summary>Flows at present.</summary>
@@ -125,7 +125,7 @@ internal sealed class Masquerade(NatOptions options, TimerWheel timers, KeyedRan
             if (MapPort(flow, egress) is not { } made)
                 return null;
             _mappings[inside] = mapping = made;
-            _outers[NearOf(flow.Protocol, mapping.Outer)] = mapping;
+            _outers.Add(NearOf(flow.Protocol, mapping.Outer));
         }
 
         var session = new NatSession(this, mapping, flow.Remote, now);
@@ -154,7 +154,7 @@ internal sealed class Masquerade(NatOptions options, TimerWheel timers, KeyedRan
             var outer = new IpEndpoint(address, port);
             var isOurs = !isEcho && (port < FirstPort || port is >= EphemeralPorts.First and <= EphemeralPorts.Last);
             // A host's own ephemeral port may be kept: a socket of the stack that gets the same one later differs by its peer.
-            if ((isOurs && tries > 0) || port < (isEcho ? 0 : FirstPort) || _outers.ContainsKey(NearOf(flow.Protocol, outer)) || !isFree(flow.Protocol, port))
+            if ((isOurs && tries > 0) || port < (isEcho ? 0 : FirstPort) || _outers.Contains(NearOf(flow.Protocol, outer)) || !isFree(flow.Protocol, port))
                 continue;
             return new NatMapping(flow.Protocol, flow.Near, outer, egress);
         }

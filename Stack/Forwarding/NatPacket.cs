@@ -37,8 +37,7 @@ internal readonly ref struct NatPacket
     public bool IsEchoRequest => IsIcmp && Transport[0] == (_isV4 ? Icmpv4Type.Echo : Icmpv6Type.EchoRequest);
 
     /// <summary>An ICMP error, behind whose header is the packet that it is about.</summary>
-    public bool IsError => IsIcmp && Transport[0] is var type
-        && (_isV4 ? type is Icmpv4Type.DestinationUnreachable or Icmpv4Type.TimeExceeded or Icmpv4Type.ParameterProblem : type < Icmpv6Type.EchoRequest);
+    public bool IsError => IsIcmp && (_isV4 ? Icmpv4Type.IsError(Transport[0]) : Icmpv6Type.IsError(Transport[0]));
 
     /// <summary>0 unless it is a TCP segment, or its flags are missing.</summary>
     public TcpFlags Flags => Protocol == IpProtocol.Tcp && Transport.Length > TcpField.Flags ? (TcpFlags)Transport[TcpField.Flags] : 0;

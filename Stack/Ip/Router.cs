@@ -66,7 +66,7 @@ internal sealed class Router(
         }
         else
         {
-            if (egress == from && IsNeighbor(info.Source, from) && MayReport(packet, info))
+            if (egress == from && routes.IsOnLink(info.Source, from) && MayReport(packet, info))
                 SendRedirect(packet, info, nextHop, egress, now);
             Forward(packet, info, from, egress, nextHop, masquerades: false, now);
         }
@@ -236,6 +236,7 @@ internal sealed class Router(
 
         var bytes = frame.Span;
         var identification = isV4 ? BinaryPrimitives.ReadUInt16BigEndian(bytes[Ipv4Field.Identification..]) : (ushort)0;
+        var (source, destination) = AddressesOf(bytes, isV4);
         for (var offset = headers; offset < frame.Length; offset += size)
         {
             var length = Math.Min(size, frame.Length - offset);
@@ -256,7 +257,6 @@ internal sealed class Router(
 
             BinaryPrimitives.WriteUInt16BigEndian(datagram[UdpHeader.LengthOffset..], (ushort)datagram.Length);
             BinaryPrimitives.WriteUInt16BigEndian(datagram[UdpHeader.ChecksumOffset..], 0);
-            var (source, destination) = AddressesOf(segment, isV4);
             var checksum = Checksum.Finish(Checksum.Sum(datagram, Checksum.PseudoHeader(source, destination, IpProtocol.Udp, datagram.Length)));
             BinaryPrimitives.WriteUInt16BigEndian(datagram[UdpHeader.ChecksumOffset..], checksum == 0 ? (ushort)0xFFFF : checksum);
             Send(packet, hop, now);
@@ -321,8 +321,6 @@ internal sealed class Router(
         whole.Offload = new OffloadNote { Segmentation = Segmentation.Ipv6Fragments, SegmentSize = (ushort)((mtu - Ipv6Header.Length - Ipv6FragmentHeader.Length) & ~7) };
         hop.Egress.Framing.Send(whole, hop.Address, AddressKind.Other, now);
     }
-
-    private bool IsNeighbor(IpAddress address, NetworkInterface on) => routes.IsOnLink(address, on);
 
     /// <summary>Tells a neighbour of a better way, by which it reaches the destination in one hop less (RFC 1812, 5.2.7.2; RFC 4861, 8.2).</summary>
     private void SendRedirect(PacketBuffer packet, in IpReceiveInfo info, IpAddress nextHop, NetworkInterface on, Instant now)

@@ -12,6 +12,9 @@ public static class Icmpv4Type
     public const byte Echo = 8;
     public const byte TimeExceeded = 11;
     public const byte ParameterProblem = 12;
+
+    /// <summary>The message is an error, which quotes a packet, and is no redirect.</summary>
+    public static bool IsError(byte type) => type is DestinationUnreachable or TimeExceeded or ParameterProblem;
 }
 
 /// <summary>Codes of destination unreachable (RFC 792, RFC 1812 5.2.7.1).</summary>

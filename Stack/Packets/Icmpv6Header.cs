@@ -22,7 +22,10 @@ public static class Icmpv6Type
     public const byte MulticastListenerReportV2 = 143;
 
     /// <summary>The message is about another packet, and must not be answered with an error (RFC 4443, 2.4(e)).</summary>
-    public static bool IsErrorOrRedirect(byte type) => type < EchoRequest || type == Redirect;
+    public static bool IsErrorOrRedirect(byte type) => IsError(type) || type == Redirect;
+
+    /// <summary>The message is an error, which quotes a packet (RFC 4443, 2.1).</summary>
+    public static bool IsError(byte type) => type < EchoRequest;
 
     /// <summary>The message is of MLD (RFC 2710, RFC 3810).</summary>
     public static bool IsMulticastListenerDiscovery(byte type) => type is >= MulticastListenerQuery and <= MulticastListenerDone or MulticastListenerReportV2;

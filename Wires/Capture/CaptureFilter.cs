@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Packets;
 
 namespace Tapwire.Wires.Capture;
 
@@ -11,13 +12,6 @@ namespace Tapwire.Wires.Capture;
 /// <param name="port">0: any.</param>
 internal readonly struct CaptureFilter(IpAddress? host, ushort port)
 {
-    private const int EthernetLength = 14;
-    private const ushort TypeIpv4 = 0x0800;
-    private const ushort TypeArp = 0x0806;
-    private const ushort TypeIpv6 = 0x86DD;
-    private const ushort TypeVlan = 0x8100;
-    private const ushort TypeServiceVlan = 0x88A8;
-
     /// <summary>Extension headers that are walked to find the ports; a packet with more has none.</summary>
     private const int MostExtensions = 8;
 
@@ -28,16 +22,16 @@ internal readonly struct CaptureFilter(IpAddress? host, ushort port)
             return true;
         if (medium == Medium.Ip)
             return frame.Length > 0 && (frame[0] >> 4 == 4 ? MatchesV4(frame) : frame[0] >> 4 == 6 && MatchesV6(frame));
-        if (frame.Length < EthernetLength)
+        if (frame.Length < EthernetHeader.Length)
             return false;
-        var (type, at) = (BinaryPrimitives.ReadUInt16BigEndian(frame[12..]), EthernetLength);
-        for (var tags = 0; tags < 2 && type is TypeVlan or TypeServiceVlan && frame.Length >= at + 4; tags++, at += 4)
+        var (type, at) = (BinaryPrimitives.ReadUInt16BigEndian(frame[12..]), EthernetHeader.Length);
+        for (var tags = 0; tags < 2 && type is EtherType.Vlan or EtherType.ServiceVlan && frame.Length >= at + 4; tags++, at += 4)
             type = BinaryPrimitives.ReadUInt16BigEndian(frame[(at + 2)..]);
         return type switch
         {
-            TypeIpv4 => MatchesV4(frame[at..]),
-            TypeIpv6 => MatchesV6(frame[at..]),
-            TypeArp => port == 0 && MatchesArp(frame[at..]),
+            EtherType.Ipv4 => MatchesV4(frame[at..]),
+            EtherType.Ipv6 => MatchesV6(frame[at..]),
+            EtherType.Arp => port == 0 && MatchesArp(frame[at..]),
             _ => false,
         };
     }
