@@ -117,6 +117,9 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
             case GetStatus:
                 Sender.Tell(StackStatuses.Of(_desk, OwnCounters));
                 break;
+            case GetSockets wanted:
+                Sender.Tell(StackStatuses.PageOf(_desk, wanted));
+                break;
             default:
                 if (!HandleRare(message))
                     Unhandled(message);

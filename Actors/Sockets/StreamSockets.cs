@@ -129,7 +129,7 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
             return;
         }
 
-        var entry = desk.Sockets.Add(socket, sender);
+        var entry = desk.Sockets.Add(socket, sender, desk.Now);
         entry.Hold = request.Hold;
         sender.Tell(new Connecting(entry.Id, socket.Local, socket.IsEarly));
         desk.PostPoll();

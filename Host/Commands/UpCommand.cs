@@ -6,6 +6,7 @@ using Serilog.Events;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
 using Tapwire.Host.Configuration;
+using Tapwire.Host.Status;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;

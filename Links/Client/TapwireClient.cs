@@ -189,6 +189,12 @@ public sealed class TapwireClient : IDisposable
     public async Task<string> GetStatusAsync(CancellationToken cancellationToken = default) =>
         (await _control.AskAsync(new StatusRequest(_control.NextId()), cancellationToken).ConfigureAwait(false)).Message.Text;
 
+    /// <summary>Some of the driver's sockets as JSON: "sockets", and "next" unless that was the end.</summary>
+    /// <param name="cursor">0, or "next" of the answer before.</param>
+    /// <exception cref="SocketException">ENOSYS: the driver is of an earlier version.</exception>
+    public async Task<string> GetSocketsAsync(SocketFilter filter, ulong cursor, CancellationToken cancellationToken = default) =>
+        (await _control.AskAsync(new ListSocketsRequest(_control.NextId(), filter, cursor, ListSocketsRequest.MostSockets), cancellationToken).ConfigureAwait(false)).Message.Text;
+
     /// <summary>Gives the driver's stack an address.</summary>
     public Task AddAddressAsync(IPAddress address, int prefixLength, CancellationToken cancellationToken = default) =>
         _control.AskAsync(new AddAddressRequest(_control.NextId(), IpAddress.FromSystem(address), prefixLength), cancellationToken);

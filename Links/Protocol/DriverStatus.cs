@@ -156,5 +156,29 @@ public sealed record MulticastNamesStatus(IReadOnlyList<LinkNameStatus> Links, l
 public sealed record LinkNameStatus(string Interface, string State, string? Name);
 
 /// <summary>One socket of the stack.</summary>
+/// <param name="State">As RFC 9293 names it: "Established", "SynSent", ...; "Listen"; "Udp" and "Icmp" of datagram sockets.</param>
+/// <param name="Remote">Port 0: it has no peer.</param>
+/// <param name="SendQueue">Bytes that the peer has not acknowledged, or that wait for the wire; of a listener the connections that may wait to be accepted.</param>
+/// <param name="ReceiveQueue">Bytes that the owner has not taken; of a listener the connections that wait to be accepted.</param>
 /// <param name="Tcp">Null until the handshake is done, and for sockets that are no connections.</param>
-public sealed record ConnectionStatus(string State, IpEndpoint Local, IpEndpoint Remote, int SendQueue, int ReceiveQueue, TcpInfo? Tcp = null);
+public sealed record ConnectionStatus(string State, IpEndpoint Local, IpEndpoint Remote, int SendQueue, int ReceiveQueue, TcpInfo? Tcp = null)
+{
+    /// <summary>Since the stack has had it.</summary>
+    public TimeSpan Age { get; init; }
+
+    /// <summary>The interface that it is bound to by its addresses; empty: all.</summary>
+    public string Interface { get; init; } = "";
+
+    /// <summary>Datagrams dropped because the owner did not take them.</summary>
+    public long Dropped { get; init; }
+
+    /// <summary>Null: nobody has taken it yet.</summary>
+    public SocketOwner? Owner { get; init; }
+}
+
+/// <summary>Whose a socket is.</summary>
+/// <param name="Kind">"application"; a part of the driver: "service", "proxy", "guests", "names" ...</param>
+/// <param name="Name">Of an application the program's name (/proc/PID/comm), empty if it is gone; of a service its name.</param>
+/// <param name="Process">The process that has made the socket or its listener. Others may have got it since. 0: it is none.</param>
+/// <param name="User">Its user id.</param>
+public sealed record SocketOwner(string Kind, string Name, int Process = 0, uint User = 0);

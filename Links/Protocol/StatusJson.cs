@@ -12,6 +12,9 @@ namespace Tapwire.Links.Protocol;
 /// </summary>
 public static class StatusJson
 {
+    /// <summary>By <see cref="SenderLimit"/>.</summary>
+    private static readonly string[] LimitNames = ["application", "handshake", "receiver window", "congestion window", "pacing", "recovery", "timeout", "wire", "small segment"];
+
     public static string Write(DriverStatus driver)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
@@ -34,18 +37,7 @@ public static class StatusJson
             json.WriteNumber("connectionCount", driver.ConnectionCount);
             json.WriteStartArray("connections");
             foreach (var connection in driver.Connections)
-            {
-                json.WriteStartObject();
-                json.WriteString("state", connection.State);
-                json.WriteString("local", connection.Local.ToString());
-                json.WriteString("remote", connection.Remote.Port == 0 ? "" : connection.Remote.ToString());
-                json.WriteNumber("sendQueue", connection.SendQueue);
-                json.WriteNumber("receiveQueue", connection.ReceiveQueue);
-                if (connection.Tcp is { } tcp)
-                    Write(json, tcp);
-                json.WriteEndObject();
-            }
-
+                Write(json, connection);
             json.WriteEndArray();
             json.WriteNumber("buffersRented", driver.BuffersRented);
             json.WriteStartObject("counters");
@@ -56,6 +48,58 @@ public static class StatusJson
         }
 
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    /// <summary>The answer to <see cref="ListSocketsRequest"/>.</summary>
+    /// <param name="next">The cursor for the rest; null: there is none.</param>
+    public static string Write(IReadOnlyList<ConnectionStatus> sockets, ulong? next)
+    {
+        var buffer = new ArrayBufferWriter<byte>(4096);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("sockets");
+            foreach (var socket in sockets)
+                Write(json, socket);
+            json.WriteEndArray();
+            if (next is { } cursor)
+                json.WriteNumber("next", cursor);
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    private static void Write(Utf8JsonWriter json, ConnectionStatus connection)
+    {
+        json.WriteStartObject();
+        json.WriteString("state", connection.State);
+        json.WriteString("local", connection.Local.ToString());
+        json.WriteString("remote", connection.Remote.Port == 0 ? "" : connection.Remote.ToString());
+        json.WriteNumber("sendQueue", connection.SendQueue);
+        json.WriteNumber("receiveQueue", connection.ReceiveQueue);
+        json.WriteNumber("ageSeconds", Math.Round(connection.Age.TotalSeconds, 3));
+        if (connection.Interface.Length > 0)
+            json.WriteString("interface", connection.Interface);
+        if (connection.Dropped > 0)
+            json.WriteNumber("dropped", connection.Dropped);
+        if (connection.Owner is { } owner)
+        {
+            json.WriteStartObject("owner");
+            json.WriteString("kind", owner.Kind);
+            json.WriteString("name", owner.Name);
+            if (owner.Process != 0)
+            {
+                json.WriteNumber("process", owner.Process);
+                json.WriteNumber("user", owner.User);
+            }
+
+            json.WriteEndObject();
+        }
+
+        if (connection.Tcp is { } tcp)
+            Write(json, tcp);
+        json.WriteEndObject();
     }
 
     private static void WritePorts(Utf8JsonWriter json, IReadOnlyList<PortStatus> ports)
@@ -277,6 +321,7 @@ public static class StatusJson
         json.WriteStartObject("tcp");
         json.WriteString("congestionControl", CongestionAlgorithms.NameOf(tcp.CongestionControl));
         json.WriteNumber("roundTripMicroseconds", (long)tcp.RoundTrip.TotalMicroseconds);
+        json.WriteNumber("roundTripVariationMicroseconds", (long)tcp.RoundTripVariation.TotalMicroseconds);
         json.WriteNumber("minRoundTripMicroseconds", (long)tcp.MinRoundTrip.TotalMicroseconds);
         json.WriteNumber("retransmissionTimeoutMicroseconds", (long)tcp.Rto.TotalMicroseconds);
         json.WriteNumber("segmentSize", tcp.SegmentSize);
@@ -288,9 +333,12 @@ public static class StatusJson
         json.WriteNumber("receiveWindow", tcp.ReceiveWindow);
         json.WriteNumber("pacingBytesPerSecond", tcp.PacingRate);
         json.WriteNumber("bytesDelivered", tcp.BytesDelivered);
+        json.WriteNumber("bytesReceived", tcp.BytesReceived);
         json.WriteNumber("bytesLost", tcp.BytesLost);
         json.WriteNumber("segmentsSentAgain", tcp.Retransmits);
+        json.WriteNumber("timeouts", tcp.Timeouts);
         json.WriteBoolean("reorderingSeen", tcp.ReorderingSeen);
+        json.WriteString("limitedBy", LimitNames[(int)tcp.Limit]);
         json.WriteEndObject();
     }
 }

@@ -44,7 +44,7 @@ public sealed class TcpSocket : StackSocket
     public TcpSocketOptions Options => _connection.Options;
 
     /// <summary>The index of the interface by which segments leave, or <see cref="Interfaces.InterfaceTable.Loopback"/>.</summary>
-    internal byte Interface => _connection.Interface;
+    public byte Interface => _connection.Interface;
 
     /// <summary>Bytes that <see cref="Read"/> would give.</summary>
     public int Available => Receiver.Available;
@@ -95,6 +95,8 @@ public sealed class TcpSocket : StackSocket
         MinRoundTrip = Sender.RoundTrips.Min,
         BytesLost = Sender.Rate.Lost,
         BytesDelivered = Sender.Rate.Delivered,
+        BytesReceived = Receiver.TotalBytes,
+        Limit = _connection.IsInHandshake ? SenderLimit.Handshake : Sender.LimitOf(IsInOutput),
         ReorderingSeen = Sender.IsReorderingSeen,
         UrgentMark = Receiver.UrgentMark,
         SoftError = _connection.SoftErrors.Last,

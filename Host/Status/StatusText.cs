@@ -2,17 +2,39 @@ using System.Globalization;
 using System.Text.Json;
 using Spectre.Console;
 
-namespace Tapwire.Host;
+namespace Tapwire.Host.Status;
 
 /// <summary>A driver's status as text: printed by <c>tapwire status</c>, and by a driver on SIGUSR1.</summary>
 internal static class StatusText
 {
+    /// <summary>Sockets that are printed unless all are asked for: a screen of more says nothing.</summary>
+    public const int MostSockets = 1000;
+
     /// <summary>Prints the status on standard output.</summary>
-    /// <param name="json">The driver's answer: docs/link-protocol.md.</param>
+    /// <param name="json">The driver's answer: docs/status.md.</param>
     public static void Print(string json)
     {
         using var document = JsonDocument.Parse(json);
         var status = document.RootElement;
+        var sockets = status.GetProperty("connections").EnumerateArray().Select(SocketRow.Of).ToList();
+        PrintSockets(sockets, int.MaxValue, withInfo: false, MostSockets);
+        if (sockets.Count > 0)
+            Console.WriteLine();
+        PrintRest(status);
+    }
+
+    /// <summary>Prints sockets, and how many more there are.</summary>
+    public static void PrintSockets(IReadOnlyList<SocketRow> rows, int width, bool withInfo, int most)
+    {
+        foreach (var line in SocketTable.Lines(rows.Count > most ? [.. rows.Take(most)] : rows, width, withInfo))
+            Console.WriteLine(line);
+        if (rows.Count > most)
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"... and {rows.Count - most} more: --all shows them, --state, --port, --process, --program and --address choose among them."));
+    }
+
+    /// <summary>Prints everything but the sockets.</summary>
+    public static void PrintRest(JsonElement status)
+    {
         Console.WriteLine($"up           {TimeSpan.FromSeconds(status.GetProperty("uptimeSeconds").GetDouble()):d\\.hh\\:mm\\:ss}");
         // A driver before 0.14 has one interface. Its properties are at the top level instead of in a list.
         if (status.TryGetProperty("interfaces", out var interfaces))
@@ -43,20 +65,7 @@ internal static class StatusText
             PrintNames(names);
         Console.WriteLine($"connections  {status.GetProperty("connectionCount")}");
         Console.WriteLine();
-        var connections = status.GetProperty("connections");
-        if (connections.GetArrayLength() > 0)
-        {
-            var table = Plain("state", "local", "remote", "send queue", "receive queue");
-            foreach (var connection in connections.EnumerateArray())
-            {
-                table.AddRow(Cell(connection, "state"), Cell(connection, "local"), Cell(connection, "remote"), Cell(connection, "sendQueue"), Cell(connection, "receiveQueue"));
-            }
-
-            AnsiConsole.Write(table);
-            Console.WriteLine();
-        }
-
-        var counters = Plain("counter", "value");
+        var counters = new Table().Border(TableBorder.None).AddColumn("counter").AddColumn("value");
         foreach (var counter in status.GetProperty("counters").EnumerateObject())
             counters.AddRow(counter.Name, counter.Value.GetInt64().ToString(CultureInfo.InvariantCulture));
         AnsiConsole.Write(counters);
@@ -153,14 +162,4 @@ internal static class StatusText
         if (guest.GetProperty("published") is var published && published.GetArrayLength() > 0)
             Console.WriteLine($"             published {string.Join(", ", published.EnumerateArray())}");
     }
-
-    private static Table Plain(params string[] columns)
-    {
-        var table = new Table().Border(TableBorder.None);
-        foreach (var column in columns)
-            table.AddColumn(column);
-        return table;
-    }
-
-    private static string Cell(JsonElement row, string name) => Markup.Escape(row.GetProperty(name).ToString());
 }
