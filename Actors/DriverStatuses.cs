@@ -19,10 +19,11 @@ internal static class DriverStatuses
 
     /// <param name="stacks">The shards' stack actors; at least one.</param>
     /// <param name="taps">The shards' tap actors of each interface.</param>
+    /// <param name="question">What the stacks are asked.</param>
     /// <exception cref="AskTimeoutException">An actor does not answer.</exception>
-    public static async Task<DriverStatus> AskAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceTaps> taps, DriverParts parts)
+    public static async Task<DriverStatus> AskAsync(IReadOnlyList<IActorRef> stacks, IReadOnlyList<InterfaceTaps> taps, DriverParts parts, GetStatus question)
     {
-        var askedStacks = AskAllAsync<StackStatus>(stacks);
+        var askedStacks = AskAllAsync<StackStatus>(stacks, question);
         var askedTaps = Task.WhenAll(taps.Select(static each => WireOfAsync(each)));
         var askedLink = AskAsync(parts.Link, new LinkStatus(0, 0));
         var askedGuests = AskAsync(parts.Guests, new GuestsStatus([]));
@@ -46,8 +47,8 @@ internal static class DriverStatuses
 
     private static async Task<(string Name, WireStatus Status)> WireOfAsync(InterfaceTaps taps) => (taps.Name, StatusTotals.Of(await AskAllAsync<TapStatus>(taps.Taps)));
 
-    private static Task<T[]> AskAllAsync<T>(IReadOnlyCollection<IActorRef> actors) =>
-        Task.WhenAll(actors.Select(static actor => actor.Ask<T>(GetStatus.Instance, Patience)));
+    private static Task<T[]> AskAllAsync<T>(IReadOnlyCollection<IActorRef> actors, GetStatus? question = null) =>
+        Task.WhenAll(actors.Select(actor => actor.Ask<T>(question ?? GetStatus.Instance, Patience)));
 
     private static Task<T> AskAsync<T>(IActorRef actor, T ofNobody) =>
         actor.IsNobody() ? Task.FromResult(ofNobody) : actor.Ask<T>(GetStatus.Instance, Patience);

@@ -18,7 +18,7 @@ internal static class StackStatuses
     public const int MaxNeighbors = 512;
 
     /// <param name="counters">The actor's own counters by name.</param>
-    public static StackStatus Of(StackDesk desk, IEnumerable<KeyValuePair<string, long>> counters)
+    public static StackStatus Of(StackDesk desk, IEnumerable<KeyValuePair<string, long>> counters, bool listsSockets = true)
     {
         var stack = desk.Stack;
         var all = new Dictionary<string, long>();
@@ -29,7 +29,7 @@ internal static class StackStatuses
         }
 
         var now = desk.Now;
-        return new StackStatus([.. stack.Interfaces.Select(each => Of(each, stack, now))], Connections(desk.Sockets, stack, now), stack.Tcp.Count, all, desk.Context.Pool.Rented,
+        return new StackStatus([.. stack.Interfaces.Select(each => Of(each, stack, now))], listsSockets ? Connections(desk.Sockets, stack, now) : [], stack.Tcp.Count, all, desk.Context.Pool.Rented,
             now - Instant.Zero);
     }
 
@@ -66,7 +66,7 @@ internal static class StackStatuses
         {
             TcpSocket tcp => Of(tcp) with { Interface = NameOf(stack, tcp.Interface) },
             TcpListener listener => new ConnectionStatus("Listen", listener.Local, default, listener.Backlog, listener.Waiting),
-            UdpSocket udp => new ConnectionStatus(udp.Kind == DatagramKind.Udp ? "Udp" : "Icmp", udp.Local, udp.Remote, udp.QueuedBytes, udp.ReceivedBytes) { Dropped = udp.Drops },
+            UdpSocket { Queues: var queues } udp => new ConnectionStatus(udp.Kind == DatagramKind.Udp ? "Udp" : "Icmp", udp.Local, udp.Remote, queues.Sending, queues.Received) { Dropped = queues.Dropped },
             _ => null,
         };
         return status is null ? null : status with { Age = now - entry.Since };

@@ -131,6 +131,10 @@ internal sealed class RunningDriver : IAsyncDisposable
     /// <exception cref="CommandFailedException">The driver is stopping, or does not answer.</exception>
     public Task<DriverStatus> StatusAsync(CancellationToken cancel = default) => AskAsync<DriverStatus>(GetStatus.Instance, Patience, cancel);
 
+    /// <summary>The driver's status without its sockets.</summary>
+    /// <exception cref="CommandFailedException">As <see cref="StatusAsync"/>.</exception>
+    public Task<DriverStatus> FiguresAsync(CancellationToken cancel) => AskAsync<DriverStatus>(GetStatus.Figures, Patience, cancel);
+
     /// <summary>True if the driver and all actors that it asks for their status answer.</summary>
     public async Task<bool> AnswersAsync(CancellationToken cancel)
     {

@@ -11,11 +11,14 @@ namespace Tapwire.Messages;
 /// </summary>
 public sealed class GetStatus
 {
-    public static readonly GetStatus Instance = new();
+    public static readonly GetStatus Instance = new(true);
 
-    private GetStatus()
-    {
-    }
+    /// <summary>Without the sockets: for those who ask often and want numbers only.</summary>
+    public static readonly GetStatus Figures = new(false);
+
+    private GetStatus(bool listsSockets) => ListsSockets = listsSockets;
+
+    public bool ListsSockets { get; }
 }
 
 /// <summary>TapActor's answer.</summary>

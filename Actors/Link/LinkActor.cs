@@ -184,7 +184,7 @@ internal sealed class LinkActor : OwningActor
                 SocketCalls.Ask(list, _context.Sockets, Sender, Self);
                 break;
             case ListInterfacesRequest list:
-                ListInterfaces(list);
+                InterfaceCalls.List(list, _context.Home.Stack, Sender, Self);
                 break;
             case AddAddressRequest or RemoveAddressRequest or InterfaceRequest:
                 ChangeInterfaces(call);
@@ -318,11 +318,6 @@ internal sealed class LinkActor : OwningActor
     /// <summary>Asked of the driver, which collects it from all its actors, this one included.</summary>
     private void Status(StatusRequest request) => Context.Parent.Ask<DriverStatus>(GetStatus.Instance, StatusPatience).PipeTo(Sender, Self,
         status => new LinkReply(request.Status(StatusJson.Write(status))), _ => new LinkReply(request.Failed(StackError.TimedOut)));
-
-    /// <summary>All shards have the same interfaces: the first is asked.</summary>
-    private void ListInterfaces(ListInterfacesRequest request) => _context.Home.Stack.Ask<InterfaceNames>(GetInterfaces.Instance, StatusPatience).PipeTo(Sender, Self,
-        names => new LinkReply(names.Interfaces is { } all ? request.Listed(InterfaceCalls.EntriesOf(all)) : request.Failed(StackError.ConnectionAborted)),
-        _ => new LinkReply(request.Failed(StackError.TimedOut)));
 
     /// <summary>Asked of the driver, whose settings have to know of it.</summary>
     private void ChangeInterfaces(LinkCall call)

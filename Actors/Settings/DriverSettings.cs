@@ -107,6 +107,8 @@ public sealed record DriverSettings
 
     public required CaptureSettings Capture { get; init; }
 
+    public MetricsSettings Metrics { get; init; } = MetricsSettings.Off;
+
     /// <summary>These settings, with no more sessions, sockets, connections and flows than there are descriptors: each uses one of the driver's.</summary>
     /// <param name="descriptors">Number of descriptors for all of these together.</param>
     public DriverSettings Within(int descriptors)

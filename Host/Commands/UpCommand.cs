@@ -51,11 +51,17 @@ internal static class UpCommand
 
     private static readonly Flag<string?> Capture = Flags.File("--capture", "A file that gets the packets of all interfaces as pcapng, for Wireshark; -: standard output. None when not given.");
 
+    private static readonly Flag<System.Net.IPEndPoint?> Metrics = Flags.Value<System.Net.IPEndPoint?>("--metrics", "Where Prometheus finds the driver's figures on the host, as in 127.0.0.1:9464; none when not given.",
+        "ADDRESS:PORT", MetricsSettings.TryParseListen, MetricsSettings.AcceptedListen, null);
+
+    private static readonly Flag<string?> Otlp = Flags.Value<string?>("--otlp", "The OpenTelemetry collector that gets the driver's figures over HTTP, as in http://127.0.0.1:4318/v1/metrics; none when not given.", "URL",
+        static (string text, out string? value) => MetricsSettings.IsOtlp(value = text), MetricsSettings.AcceptedOtlp, null);
+
     private static readonly Flag<IReadOnlyList<DnsSpec>> Dns = Flags.List<DnsSpec>("--dns",
         "A name server, which is asked by way of the stack, as in 10.99.0.1; DOMAIN=ADDRESS: one for the names in a domain; repeatable.", "ADDRESS", DnsSpec.TryParse, DnsSpec.Accepted);
 
     /// <summary>The options of every command that starts a driver, the most used first.</summary>
-    public static readonly IReadOnlyList<Option> DriverOptions = [.. WireFlags.Main, Config, .. WireFlags.Further, Shards, Capture, LogFlags.Level, LogFlags.File];
+    public static readonly IReadOnlyList<Option> DriverOptions = [.. WireFlags.Main, Config, .. WireFlags.Further, Shards, Capture, Metrics, Otlp, LogFlags.Level, LogFlags.File];
 
     public static Command Create()
     {
@@ -116,7 +122,15 @@ internal static class UpCommand
 
         var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wires, each => OpenWire(settings, each), listener, pool, hostPorts: ports,
             interrupt: interrupt, capture: capture);
-        return new OpenedDriver(driver, loaded, logged, listener?.Path);
+        try
+        {
+            return new OpenedDriver(driver, loaded, logged, listener?.Path, MetricsExport.Start(settings.Metrics, driver));
+        }
+        catch
+        {
+            await driver.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Opens the link: the socket that a service manager has passed, or a new one, or none.</summary>
@@ -204,6 +218,10 @@ internal static class UpCommand
             settings = settings with { Expose = expose };
         if (parsed.Read(Capture) is { } capture)
             settings = settings with { Capture = settings.Capture with { File = capture } };
+        if (parsed.Read(Metrics) is { } metrics)
+            settings = settings with { Metrics = settings.Metrics with { Listen = metrics } };
+        if (parsed.Read(Otlp) is { } otlp)
+            settings = settings with { Metrics = settings.Metrics with { Otlp = otlp } };
         if (parsed.Read(Dns) is { Count: > 0 } dns)
             settings = settings with { Dns = settings.Dns.With(dns) };
         if (parsed.Read(HostName) is { } name)
@@ -227,7 +245,8 @@ internal static class UpCommand
 /// <param name="Start">The settings at the start.</param>
 /// <param name="Level">The log level.</param>
 /// <param name="Link">The link's path; null without a link.</param>
-internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, LoggingLevelSwitch Level, string? Link) : IAsyncDisposable
+/// <param name="Metrics">Null: nobody gets its figures.</param>
+internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, LoggingLevelSwitch Level, string? Link, MetricsExport? Metrics) : IAsyncDisposable
 {
     private static readonly TimeSpan LeasePatience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LeasePause = TimeSpan.FromMilliseconds(50);
@@ -260,5 +279,9 @@ internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, 
 
     private static bool IsWaiting(InterfaceStatus status) => status.Lease is not { IsApplied: true } && status.Lease6 is not { IsApplied: true };
 
-    public ValueTask DisposeAsync() => Driver.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        Metrics?.Dispose();
+        return Driver.DisposeAsync();
+    }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Net;
 using Akka.Configuration;
 using Tapwire.Actors.Settings;
 using Tapwire.Messages;
@@ -76,6 +77,7 @@ internal static class DriverSettingsReader
             Guests = ReadGuests(read),
             Dns = DnsSettingsReader.Read(read),
             Capture = ReadCapture(read),
+            Metrics = ReadMetrics(read),
         };
         read.RefuseUnknownKeys();
         if (settings.IsRouter && !settings.Tap.SoftwareOffload)
@@ -250,6 +252,18 @@ internal static class DriverSettingsReader
     private static CaptureSettings ReadCapture(SettingsReader read) => new(read.Text("capture.file"),
         read.Size("capture.snaplen", CaptureOptions.MinSnapLength, CaptureOptions.MaxSnapLength),
         read.Size("capture.memory", CaptureOptions.MinMemory, CaptureOptions.MaxMemory), read.Number("capture.max-captures", 0, 64));
+
+    private static MetricsSettings ReadMetrics(SettingsReader read)
+    {
+        var listen = read.Text("metrics.listen");
+        IPEndPoint? endpoint = null;
+        if (listen.Length > 0 && !MetricsSettings.TryParseListen(listen, out endpoint))
+            throw read.Bad("metrics.listen", listen, MetricsSettings.AcceptedListen);
+        var otlp = read.Text("metrics.otlp");
+        if (!MetricsSettings.IsOtlp(otlp))
+            throw read.Bad("metrics.otlp", otlp, MetricsSettings.AcceptedOtlp);
+        return new MetricsSettings(endpoint, otlp, read.Time("metrics.interval", TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)));
+    }
 
     private static ProxySettings ReadProxy(SettingsReader read)
     {

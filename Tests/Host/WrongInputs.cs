@@ -99,6 +99,8 @@ public sealed partial class WrongInputs : IDisposable
         { "demo --wire tap:a", 2, "'tapwire up', 'tapwire run' and 'tapwire interface add' have it" },
         { "cable --address 10.0.0.1/24", 2, "'--address' is no option of 'tapwire cable'" },
         { "status -v", 2, "'-v' is no option of 'tapwire status'|it has --state, --port, --process, --program, --address, --sort, --info, --all, --json, --watch, --timeout, --link" },
+        { "up --metrics 127.0.0.1", 2, "--metrics is '127.0.0.1'; it must be ADDRESS:PORT of the host" },
+        { "up --otlp ftp://x", 2, "--otlp is 'ftp://x'; it must be an http or https URL" },
         { "status --state open", 2, "--state is 'open'; it must be one of |established" },
         { "status --port 0", 2, "--port is '0'; it must be a number from 1 to 65535" },
         { "status --address 10.99.0.0/33", 2, "--address is '10.99.0.0/33'; it must be an address or a network" },

@@ -1,14 +1,14 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Tapwire.Stack.Buffers;
-using Tapwire.Tests.Live.Support;
+using Tapwire.Tests.Support;
 using Tapwire.Wires;
 using Tapwire.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Live.Wires;
 
-[Collection(LiveCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class ReactorTimeProviderSpec : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
