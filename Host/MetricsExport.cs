@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 using OpenTelemetry;
@@ -14,16 +15,14 @@ namespace Tapwire.Host;
 /// <summary>Gives a driver's figures, and the runtime's, to Prometheus and to a collector.</summary>
 internal sealed class MetricsExport : IDisposable
 {
+    private const string Count = ".count";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     private readonly DriverMetrics _metrics;
-    private readonly MeterProvider _provider;
+    private readonly List<MeterProvider> _providers = [];
 
-    private MetricsExport(DriverMetrics metrics, MeterProvider provider)
-    {
-        _metrics = metrics;
-        _provider = provider;
-    }
+    private MetricsExport(DriverMetrics metrics) => _metrics = metrics;
 
     /// <returns>Null: the settings want none.</returns>
     /// <exception cref="CommandFailedException">The port cannot be had; the message says why.</exception>
@@ -33,29 +32,38 @@ internal sealed class MetricsExport : IDisposable
             return null;
         if (settings.Listen is { } listen)
             Check(listen);
-        var metrics = new DriverMetrics(() => Ask(driver), TimeProvider.System);
+        var export = new MetricsExport(new DriverMetrics(() => Ask(driver), TimeProvider.System));
         try
         {
-            var builder = Sdk.CreateMeterProviderBuilder().ConfigureResource(static resource => resource.AddService("tapwire", serviceVersion: typeof(MetricsExport).Assembly.GetName().Version?.ToString(3)))
-                .AddMeter(DriverMetrics.MeterName, "System.Runtime");
             if (settings.Listen is { } endpoint)
-                builder.AddPrometheusHttpListener(options => (options.Host, options.Port, options.ScopeInfoEnabled) = (HostOf(endpoint.Address), endpoint.Port, false));
+                export.Add(builder => builder.AddView(static instrument => WithoutCount(instrument))
+                    .AddPrometheusHttpListener(options => (options.Host, options.Port, options.ScopeInfoEnabled) = (HostOf(endpoint.Address), endpoint.Port, false)));
             if (settings.Otlp.Length > 0)
-                builder.AddOtlpExporter((exporter, reader) => SetUp(exporter, reader, settings));
-            return new MetricsExport(metrics, builder.Build());
+                export.Add(builder => builder.AddOtlpExporter((exporter, reader) => SetUp(exporter, reader, settings)));
+            return export;
         }
         catch (Exception e) when (e is HttpListenerException or SocketException or InvalidOperationException or ArgumentException)
         {
-            metrics.Dispose();
+            export.Dispose();
             throw new CommandFailedException($"The metrics cannot be served at {settings.Listen}: {e.GetBaseException().Message.TrimEnd('.')}; give another --metrics.", e);
         }
     }
 
     public void Dispose()
     {
-        _provider.Dispose();
+        foreach (var provider in _providers)
+            provider.Dispose();
         _metrics.Dispose();
     }
+
+    /// <summary>Each exporter has a provider of its own, as only Prometheus' names have rules that the runtime's break.</summary>
+    private void Add(Func<MeterProviderBuilder, MeterProviderBuilder> exporter) => _providers.Add(exporter(Sdk.CreateMeterProviderBuilder()
+        .ConfigureResource(static resource => resource.AddService("tapwire", serviceVersion: typeof(MetricsExport).Assembly.GetName().Version?.ToString(3)))
+        .AddMeter(DriverMetrics.MeterName, "System.Runtime")).Build());
+
+    /// <summary>To Prometheus, "count" at the end of a name is the part of a histogram.</summary>
+    private static MetricStreamConfiguration? WithoutCount(Instrument instrument) =>
+        instrument.Name.EndsWith(Count, StringComparison.Ordinal) ? new MetricStreamConfiguration { Name = instrument.Name[..^Count.Length] } : null;
 
     private static DriverStatus? Ask(RunningDriver driver)
     {

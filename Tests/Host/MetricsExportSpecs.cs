@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -44,6 +45,22 @@ public sealed class MetricsExportSpecs : IDisposable
             Assert.Contains($"# HELP {name} ", text, StringComparison.Ordinal);
     }
 
+    [SkippableFact]
+    public async Task Promtool_has_nothing_to_say()
+    {
+        await using var driver = await StartAsync();
+        var listen = FreePort();
+        using var export = MetricsExport.Start(MetricsSettings.Off with { Listen = listen }, driver);
+        using var client = new HttpClient { Timeout = Soon };
+        var text = await client.GetStringAsync($"http://{listen}/metrics");
+        using var tool = StartPromtool();
+        await tool.StandardInput.WriteAsync(text);
+        tool.StandardInput.Close();
+        var (said, wrong) = (await tool.StandardOutput.ReadToEndAsync(), await tool.StandardError.ReadToEndAsync());
+        await tool.WaitForExitAsync().WaitAsync(Soon);
+        Assert.Equal((0, "", ""), (tool.ExitCode, said, wrong));
+    }
+
     [Fact]
     public async Task A_collector_gets_the_same_by_otlp()
     {
@@ -80,6 +97,19 @@ public sealed class MetricsExportSpecs : IDisposable
     {
         await using var driver = await StartAsync();
         Assert.Null(MetricsExport.Start(MetricsSettings.Off, driver));
+    }
+
+    private static Process StartPromtool()
+    {
+        try
+        {
+            return Process.Start(new ProcessStartInfo("promtool", ["check", "metrics"]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            Skip.If(true, "there is no promtool");
+            throw;
+        }
     }
 
     private static IPEndPoint FreePort()
