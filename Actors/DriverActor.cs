@@ -97,7 +97,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
             StartProxy();
         if (_context.Link is { } link)
         {
-            _link = Watched(LinkActor.Props(new LinkContext(link, _sockets, bounds.MaxSessions, bounds.MaxSockets, guests, _names)), "link", _context.Home);
+            _link = Watched(LinkActor.Props(new LinkContext(link, _sockets, bounds.MaxSessions, bounds.MaxSockets, guests, _names) { Operate = _context.Operate }), "link", _context.Home);
             _front.Add(_link);
         }
 

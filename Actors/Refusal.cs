@@ -39,6 +39,7 @@ internal static class Refusal
         DetachInterface detach => new InterfaceDetached(detach.Name),
         OpenDhcp or OpenDhcp6 => new DhcpOpenFailed(StackError.ConnectionAborted),
         GetInterfaces => new InterfaceNames(null),
+        KillConnection => new ConnectionKilled(false),
         LinksQuestion question => new LinksAnswer(question.Round, question.Number, MulticastAnswer.Failed(LookupResult.ServerFailure)),
         LinkLeaves => LinkLeft.Instance,
         Ping ping => new PingAnswer(StackError.ConnectionAborted, ping.Destination, TimeSpan.Zero, 0, ping.Size),

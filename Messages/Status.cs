@@ -51,6 +51,13 @@ public sealed record GetSockets(SocketFilter Filter, int From, int Most);
 /// <param name="Next">Null: there are no more.</param>
 public sealed record SocketsPage(IReadOnlyList<OwnedSocket> Sockets, int? Next);
 
+/// <summary>LinkActor → StackActor: end a connection for both sides. Answered by <see cref="ConnectionKilled"/> in every state.</summary>
+public sealed record KillConnection(IpEndpoint Local, IpEndpoint Remote);
+
+/// <summary>StackActor's answer.</summary>
+/// <param name="IsFound">The stack had such a connection.</param>
+public sealed record ConnectionKilled(bool IsFound);
+
 /// <summary>A socket, and the actor that has it; Nobody while nobody has taken it.</summary>
 public sealed record OwnedSocket(ConnectionStatus Status, IActorRef Owner);
 

@@ -17,6 +17,9 @@ namespace Tapwire.Actors.Link;
 /// <param name="Sockets">One for each shard of the driver. Sockets are distributed among them; sessions are on the first.</param>
 internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketContext> Sockets, int MaxSessions, int MaxSockets, IActorRef Guests, IActorRef Names)
 {
+    /// <inheritdoc cref="DriverContext.Operate"/>
+    public Action<DriverOperation>? Operate { get; init; }
+
     public SocketContext Home => Sockets[0];
 }
 
@@ -175,10 +178,13 @@ internal sealed class LinkActor : OwningActor
                 Sender.Tell(new LinkReply(answer));
                 break;
             case PingRequest ping:
-                Ping(ping);
+                PingCalls.Ask(ping, _context.Home.Stack, Sender, Self);
                 break;
             case StatusRequest status:
                 Status(status);
+                break;
+            case KillRequest or OperateRequest:
+                OperatorCalls.Ask(call, _context.Listener.IsOperator(call.Peer), _context, _refusals, _log, Sender, Self);
                 break;
             case ListSocketsRequest list:
                 SocketCalls.Ask(list, _context.Sockets, Sender, Self);
@@ -306,13 +312,6 @@ internal sealed class LinkActor : OwningActor
             return;
         _ended.Add(ended.Handle, remains);
         Sender.Tell(PoisonPill.Instance); // behind requests in its mailbox, which it forwards here
-    }
-
-    private void Ping(PingRequest ping)
-    {
-        var question = new Ping(ping.Destination.Endpoint.Address, ping.Size, TimeSpan.FromMilliseconds(ping.TimeoutMilliseconds)) { Zone = ping.Destination.Zone };
-        _context.Home.Stack.Ask<PingAnswer>(question, question.Timeout + StatusPatience).PipeTo(Sender, Self, answer => new LinkReply(answer.Error != StackError.None ? ping.Failed(answer.Error)
-            : ping.Replied(answer.RoundTrip, Sockaddr.From(new(answer.From, 0), ping.Destination.Family), answer.HopLimit)), _ => new LinkReply(ping.Failed(StackError.TimedOut)));
     }
 
     /// <summary>Asked of the driver, which collects it from all its actors, this one included.</summary>

@@ -61,7 +61,7 @@ internal static class UpCommand
         "A name server, which is asked by way of the stack, as in 10.99.0.1; DOMAIN=ADDRESS: one for the names in a domain; repeatable.", "ADDRESS", DnsSpec.TryParse, DnsSpec.Accepted);
 
     /// <summary>The options of every command that starts a driver, the most used first.</summary>
-    public static readonly IReadOnlyList<Option> DriverOptions = [.. WireFlags.Main, Config, .. WireFlags.Further, Shards, Capture, Metrics, Otlp, LogFlags.Level, LogFlags.File];
+    public static readonly IReadOnlyList<Option> DriverOptions = [.. WireFlags.Main, Config, .. WireFlags.Further, Shards, Capture, Metrics, Otlp, LogFlags.Level, LogFlags.Format, LogFlags.File];
 
     public static Command Create()
     {
@@ -86,7 +86,8 @@ internal static class UpCommand
     /// <param name="link">The link's path, which overrides all settings; or null.</param>
     /// <param name="level">The log level if the command line gives none; null: the settings' level.</param>
     /// <param name="interrupt">Asks the driver to stop; null if only the caller does.</param>
-    public static async Task<OpenedDriver> OpenAsync(ParseResult parsed, string? link, LogEventLevel? level, Interrupt? interrupt = null)
+    /// <param name="operate">What it does when an operator asks over the link; null: it refuses.</param>
+    public static async Task<OpenedDriver> OpenAsync(ParseResult parsed, string? link, LogEventLevel? level, Interrupt? interrupt = null, Action<DriverOperation>? operate = null)
     {
         if (MemoryShares.OfProcess.Problem is { } problem)
             throw new CommandFailedException(problem);
@@ -96,7 +97,7 @@ internal static class UpCommand
         if (file is not null)
             LogFlags.CheckFile(file);
         var logged = new LoggingLevelSwitch(loaded.Level);
-        Log.Logger = HostLog.Create(logged, file);
+        Log.Logger = HostLog.Create(logged, file, parsed.Read(LogFlags.Format));
         var pool = new BufferPool(MemoryShares.OfProcess.Pool());
         var wires = new List<IReadOnlyList<IWire>>();
         LinkListener? listener = null;
@@ -121,7 +122,7 @@ internal static class UpCommand
         }
 
         var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wires, each => OpenWire(settings, each), listener, pool, hostPorts: ports,
-            interrupt: interrupt, capture: capture);
+            interrupt: interrupt, capture: capture, operate: operate);
         try
         {
             return new OpenedDriver(driver, loaded, logged, listener?.Path, MetricsExport.Start(settings.Metrics, driver));
@@ -147,7 +148,13 @@ internal static class UpCommand
         // Registered before the driver starts, because a signal during the start would otherwise kill the process and leave the device and socket behind.
         using var signals = new DriverSignals();
         using var interrupt = new Interrupt(() => signals.Add(DriverRequests.Reload));
-        await using var opened = await OpenAsync(parsed, null, null, interrupt);
+        await using var opened = await OpenAsync(parsed, null, null, interrupt, operation =>
+        {
+            if (operation == DriverOperation.Reload)
+                signals.Add(DriverRequests.Reload);
+            else
+                _ = Task.Run(interrupt.Stop);
+        });
         var driver = opened.Driver;
         // Standard output may be the capture's.
         if (opened.Settings.Capture.File == CaptureSettings.StandardOutput)

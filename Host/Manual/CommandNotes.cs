@@ -164,6 +164,25 @@ internal sealed record CommandNotes
             Examples = [("For a program to read:", "tapwire status --json"), ("To look on:", "tapwire status --watch")],
             Related = ["tapwire", "up", "ping"],
         },
+        ["stop"] = new()
+        {
+            Files = [Link],
+            Examples = [("The user's own driver:", "tapwire stop")],
+            Related = ["tapwire", "up", "reload"],
+        },
+        ["reload"] = new()
+        {
+            Files = [Link],
+            Examples = [("After a change of its settings:", "tapwire reload")],
+            Related = ["tapwire", "up", "stop"],
+        },
+        ["kill"] = new()
+        {
+            Paragraphs = ["The connection's application gets ECONNABORTED, its peer a reset. Options choose as those of 'tapwire status' do, which shows beforehand what they choose."],
+            Files = [Link],
+            Examples = [("One connection:", "tapwire kill 10.99.0.2:8080 10.99.0.1:51234"), ("All of a port that the program has not closed:", "tapwire kill --port 8080 --state close-wait")],
+            Related = ["tapwire", "status"],
+        },
         ["capture"] = new()
         {
             Paragraphs =

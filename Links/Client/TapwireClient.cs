@@ -195,6 +195,22 @@ public sealed class TapwireClient : IDisposable
     public async Task<string> GetSocketsAsync(SocketFilter filter, ulong cursor, CancellationToken cancellationToken = default) =>
         (await _control.AskAsync(new ListSocketsRequest(_control.NextId(), filter, cursor, ListSocketsRequest.MostSockets), cancellationToken).ConfigureAwait(false)).Message.Text;
 
+    /// <summary>Ends a TCP connection of the driver for both sides: its application gets ECONNABORTED, its peer a reset. For the driver's own user and root.</summary>
+    /// <exception cref="SocketException">EPERM: this user may not; ENOENT: there is no such connection. The message says it in a sentence.</exception>
+    public Task KillAsync(IPEndPoint local, IPEndPoint remote, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(local);
+        ArgumentNullException.ThrowIfNull(remote);
+        return _control.AskAsync(new KillRequest(_control.NextId(), EndpointOf(local), EndpointOf(remote)), cancellationToken);
+
+        static IpEndpoint EndpointOf(IPEndPoint end) => new(IpAddress.FromSystem(end.Address), (ushort)end.Port);
+    }
+
+    /// <summary>Has the driver stop in order, or read its settings again; returns when that begins. For the driver's own user and root.</summary>
+    /// <exception cref="SocketException">EPERM: this user may not; EOPNOTSUPP: the driver belongs to a program, with which it ends, or is of an earlier version.</exception>
+    public Task OperateAsync(DriverOperation operation, CancellationToken cancellationToken = default) =>
+        _control.AskAsync(new OperateRequest(_control.NextId(), operation), cancellationToken);
+
     /// <summary>Gives the driver's stack an address.</summary>
     public Task AddAddressAsync(IPAddress address, int prefixLength, CancellationToken cancellationToken = default) =>
         _control.AskAsync(new AddAddressRequest(_control.NextId(), IpAddress.FromSystem(address), prefixLength), cancellationToken);

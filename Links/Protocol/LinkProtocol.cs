@@ -88,6 +88,8 @@ public enum LinkMessageType : ushort
     AddDualStackGuest = 34,
     Capture = 40,
     ListSockets = 41,
+    Kill = 42,
+    Operate = 43,
 }
 
 /// <summary>Errors of the link itself that no <see cref="Tapwire.Stack.StackError"/> has, as Linux errno numbers.</summary>

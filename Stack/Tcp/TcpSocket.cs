@@ -173,6 +173,9 @@ public sealed class TcpSocket : StackSocket
     /// <summary>Resets the connection and discards all data, read or unread (RFC 9293, 3.10.5).</summary>
     public void Abort(Instant now) => _connection.Abort(now);
 
+    /// <summary>Ends the connection for both sides, as ss -K does: the peer gets a reset, the owner the event Closed with ConnectionAborted.</summary>
+    public void Kill(Instant now) => _connection.Kill(tellsPeer: true, now);
+
     internal TcpConnection Connection => _connection;
 
     /// <summary>Bytes that the receive side may hold.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Tapwire.Actors;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -14,6 +15,8 @@ namespace Tapwire.Tests.Actors;
 /// <summary>The list of a driver's sockets: what each is, whose it is, and what keeps it from sending.</summary>
 public sealed class SocketListSpecs() : DriverSetup("serve = [\"echo:7\"]")
 {
+    private readonly List<DriverOperation> _operations = [];
+
     private static readonly PeerCredentials Self = new(Environment.ProcessId, 1000, 1000);
 
     [Fact]
@@ -110,8 +113,60 @@ public sealed class SocketListSpecs() : DriverSetup("serve = [\"echo:7\"]")
     }
 
     [Fact]
+    public void A_connection_that_an_operator_ends_is_aborted_here_and_reset_there()
+    {
+        var listener = Peer.Listen(80);
+        using var app = OpenConnected(80);
+        using var other = OpenConnected(80);
+        var socket = listener.Accept()!;
+        var (local, remote) = (socket.Remote, socket.Local);
+        Assert.Equal(0, OperatorAsks(new KillRequest(9, local, remote)).Error);
+        RunUntil(() => socket.Error == StackError.ConnectionReset);
+        RunUntil(() => app.IsReadable);
+        app.Read();
+        Assert.True(app.SawReset);
+        Assert.Equal((int)StackError.ConnectionAborted, OptionOf(app, LinkOption.SolSocket, LinkOption.SoError));
+        Assert.False(other.IsReadable);
+        var again = OperatorAsks(new KillRequest(10, local, remote));
+        Assert.Equal((LinkErrno.NoEntry, $"There is no connection of {local} with {remote}."), (again.Error, again.Text));
+    }
+
+    [Fact]
+    public void Only_operators_end_connections_and_drivers()
+    {
+        var listener = Peer.Listen(80);
+        using var app = OpenConnected(80);
+        var socket = listener.Accept()!;
+        foreach (LinkRequest request in (LinkRequest[])[new KillRequest(9, socket.Remote, socket.Local), new OperateRequest(10, DriverOperation.Stop)])
+        {
+            LinkActor.Tell(new LinkCall(request, new PeerCredentials(1, 4711, 4711)), Session);
+            RunUntil(() => Session.HasMessages);
+            Assert.Equal(LinkErrno.NotPermitted, Session.ExpectMsg<LinkReply>().Answer.Error);
+        }
+
+        Assert.Equal("Established", List(new SocketFilter { Port = 80 })[0].State);
+    }
+
+    [Fact]
+    public void What_the_driver_is_to_do_as_a_whole_is_told_to_its_owner()
+    {
+        Assert.Equal(0, OperatorAsks(new OperateRequest(9, DriverOperation.Reload)).Error);
+        Assert.Equal(0, OperatorAsks(new OperateRequest(10, DriverOperation.Stop)).Error);
+        Assert.Equal([DriverOperation.Reload, DriverOperation.Stop], _operations);
+    }
+
+    [Fact]
     public void A_cursor_beyond_the_last_shard_is_refused() =>
         Assert.Equal((int)StackError.InvalidArgument, Ask(new ListSocketsRequest(9, new SocketFilter(), 1UL << 40, 10)).Error);
+
+    protected override DriverContext Adapted(DriverContext context) => base.Adapted(context) with { Operate = _operations.Add };
+
+    private LinkAnswer OperatorAsks(LinkRequest request)
+    {
+        LinkActor.Tell(new LinkCall(request, new PeerCredentials(1, 0, 0)), Session);
+        RunUntil(() => Session.HasMessages);
+        return Session.ExpectMsg<LinkReply>().Answer;
+    }
 
     private App OpenBy(PeerCredentials peer)
     {

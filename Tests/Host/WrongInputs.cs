@@ -29,7 +29,7 @@ public sealed partial class WrongInputs : IDisposable
     /// </summary>
     public static TheoryData<string, int, string> CommandLines { get; } = new()
     {
-        { "foo", 2, "'foo' is no command|there are demo, up, run, ping, resolve, status, capture, interface, address, route, neighbor, cable" },
+        { "foo", 2, "'foo' is no command|there are demo, up, run, ping, resolve, status, stop, reload, kill, capture, interface, address, route, neighbor, cable" },
         { "interface", 2, "A command is missing after 'tapwire interface'; there are list, add, remove" },
         { "interface nope", 2, "'nope' is no command of 'tapwire interface'; there are list, add, remove" },
         { "route replace 10.0.0.0/8", 2, "'replace' is no command of 'tapwire route'; there are list, add, remove, flush" },
@@ -101,6 +101,11 @@ public sealed partial class WrongInputs : IDisposable
         { "status -v", 2, "'-v' is no option of 'tapwire status'|it has --state, --port, --process, --program, --address, --sort, --info, --all, --json, --watch, --timeout, --link" },
         { "up --metrics 127.0.0.1", 2, "--metrics is '127.0.0.1'; it must be ADDRESS:PORT of the host" },
         { "up --otlp ftp://x", 2, "--otlp is 'ftp://x'; it must be an http or https URL" },
+        { "kill", 2, "No connection is named; give LOCAL and REMOTE, or choose by --port" },
+        { "kill 10.99.0.2:80", 2, "REMOTE is missing" },
+        { "kill 10.99.0.2 10.99.0.1:80", 2, "LOCAL is '10.99.0.2'; it must be an address and a port" },
+        { "kill 10.99.0.2:80 10.99.0.1:80 --port 80", 2, "give them or options, not both" },
+        { "up --log-format xml", 2, "--log-format is 'xml'; it must be text, json or journal" },
         { "status --state open", 2, "--state is 'open'; it must be one of |established" },
         { "status --port 0", 2, "--port is '0'; it must be a number from 1 to 65535" },
         { "status --address 10.99.0.0/33", 2, "--address is '10.99.0.0/33'; it must be an address or a network" },
