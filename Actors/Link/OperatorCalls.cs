@@ -35,7 +35,10 @@ internal static class OperatorCalls
     {
         if (link.Operate is not { } operate)
             return request.Refused((int)StackError.NotSupported, "The driver belongs to a program, with which it ends.");
-        log.Info("{Operation} is asked for by process id {ProcessId} of user id {UserId}", request.Operation, peer.ProcessId, peer.UserId);
+        if (request.Operation == DriverOperation.Stop)
+            log.Info("Process id {ProcessId} of user id {UserId} stops the driver", peer.ProcessId, peer.UserId);
+        else
+            log.Info("Process id {ProcessId} of user id {UserId} has the settings read again", peer.ProcessId, peer.UserId);
         operate(request.Operation);
         return request.Done();
     }
