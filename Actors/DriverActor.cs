@@ -195,7 +195,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         if (!IsReady)
             return;
         foreach (var asker in _askers)
-            asker.Tell(new DriverReady(_stacks[0], [.. _services.Distinct()]));
+            asker.Tell(new DriverReady(_stacks[0], [.. _services.Distinct()]) { Sockets = _sockets, Names = _names });
         _askers.Clear();
         _waiting.GoOn();
     }

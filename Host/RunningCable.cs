@@ -4,7 +4,7 @@ using Akka.Hosting;
 using Microsoft.Extensions.Hosting;
 using Tapwire.Actors;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;

@@ -3,7 +3,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Serilog;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Wires;
 
 namespace Tapwire.Host.Commands;

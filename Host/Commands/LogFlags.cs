@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Serilog.Events;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Posix;
 
 namespace Tapwire.Host.Commands;

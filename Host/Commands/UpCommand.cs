@@ -5,7 +5,7 @@ using Serilog.Core;
 using Serilog.Events;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Host.Status;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;

@@ -5,7 +5,7 @@ using Serilog.Core;
 using Serilog.Events;
 using Tapwire.Actors.Link;
 using Tapwire.Host;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Links;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using System.Text;
 using Tapwire.Actors.Settings;
 using Tapwire.Host;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Links;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Links.Protocol;
 using Tapwire.Posix;
 using Tapwire.Proxy;

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Tapwire.Actors;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Interfaces;

@@ -106,7 +106,7 @@ public sealed class LinkDatagramSpec(SharedDriver shared) : IClassFixture<Shared
             await ExpectAtApplicationAsync(application, datagram, (IPEndPoint)kernel.LocalEndPoint!);
     }
 
-    private static Task<TapwireDatagramSocket> OpenAsync(TapwireClient client) => client.OpenUdpAsync(IPEndPoint.Parse(LiveDriver.Address)).WaitAsync(Patience);
+    private static async Task<TapwireDatagramSocket> OpenAsync(TapwireClient client) => await client.OpenUdpAsync(IPEndPoint.Parse(LiveDriver.Address)).WaitAsync(Patience);
 
     private static async Task ExpectAtKernelAsync(Socket kernel, byte[] datagram, IPEndPoint sender)
     {
@@ -120,7 +120,7 @@ public sealed class LinkDatagramSpec(SharedDriver shared) : IClassFixture<Shared
     {
         var buffer = new byte[65536];
         var received = await application.ReceiveFromAsync(buffer).AsTask().WaitAsync(Patience);
-        Assert.Equal(datagram, buffer[..received.Length]);
-        Assert.Equal(sender, received.From);
+        Assert.Equal(datagram, buffer[..received.ReceivedBytes]);
+        Assert.Equal(sender, received.RemoteEndPoint);
     }
 }
