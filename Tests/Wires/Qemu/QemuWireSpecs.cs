@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
+using System.Runtime.Versioning;
 using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Interfaces;
@@ -12,6 +13,7 @@ using Xunit;
 namespace Tapwire.Tests.Wires.Qemu;
 
 /// <summary>Wires to virtual machines on real sockets, whose other end is the spec. Nothing happens between two calls.</summary>
+[SupportedOSPlatform("linux")]
 public sealed class QemuWireSpecs : IDisposable
 {
     private const int Mtu = 1500;
