@@ -103,7 +103,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
 
         foreach (var service in _settings.Serve)
             StartService(service);
-        _leases.Start(_settings.AllInterfaces, _stacks[0], _names);
+        _leases.Start(_settings.AllInterfaces, _sockets[0], _names);
         AnswerWhenReady();
     }
 
@@ -173,7 +173,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// <summary>Registers the handlers that all states before the stop share.</summary>
     private void ReceiveAlways()
     {
-        Receive<GetStatus>(asked => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, new DriverParts(_link, _proxy, Context.Child("guests"), _names, _leases.All), asked).PipeTo(Sender, Self));
+        Receive<GetStatus>(asked => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, new DriverParts(_link, _proxy, Context.Child("guests"), _names, _leases.Clients, _leases.Servers), asked).PipeTo(Sender, Self));
         Receive<Terminated>(gone =>
         {
             Forget(gone.ActorRef);

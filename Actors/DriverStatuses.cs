@@ -10,7 +10,7 @@ namespace Tapwire.Actors;
 /// <summary>The actors of a driver beside its stacks and wires.</summary>
 /// <param name="Link">Nobody if there is no link.</param>
 /// <param name="Proxy">Nobody if no port is served.</param>
-internal sealed record DriverParts(IActorRef Link, IActorRef Proxy, IActorRef Guests, IActorRef Names, IReadOnlyCollection<IActorRef> Leases);
+internal sealed record DriverParts(IActorRef Link, IActorRef Proxy, IActorRef Guests, IActorRef Names, IReadOnlyCollection<IActorRef> Leases, IReadOnlyCollection<IActorRef> Servers);
 
 /// <summary>Collects a driver's status from its actors.</summary>
 internal static class DriverStatuses
@@ -29,10 +29,12 @@ internal static class DriverStatuses
         var askedGuests = AskAsync(parts.Guests, new GuestsStatus([]));
         var askedNames = AskAsync(parts.Names, new NamesReport(null));
         var askedLeases = AskAllAsync<DhcpReport>(parts.Leases);
+        var askedServers = AskAllAsync<DhcpServerReport>(parts.Servers);
         var ports = await AskAsync(parts.Proxy, new ProxyStatus([]));
         var stack = StatusTotals.Of(await askedStacks);
         var (sessions, sockets) = await askedLink;
         var leases = (await askedLeases).ToDictionary(static each => (each.Interface, each.IsV6), static each => each.Lease);
+        var served = (await askedServers).ToDictionary(static each => each.Interface, static each => each.Served);
         // An interface that is added or removed meanwhile may be in one of the answers only; the join leaves it out.
         var interfaces = (await askedTaps).Join(stack.Interfaces, static wire => wire.Name, static part => part.Name,
             (wire, part) => new InterfaceStatus(part.Name, wire.Status, part.Addresses, part.Routes)
@@ -40,6 +42,7 @@ internal static class DriverStatuses
                 Neighbors = part.Neighbors,
                 Lease = leases.GetValueOrDefault((part.Name, false)),
                 Lease6 = leases.GetValueOrDefault((part.Name, true)),
+                Served = served.GetValueOrDefault(part.Name),
             });
         return new DriverStatus(stack.Uptime, [.. interfaces], sessions, sockets, ports.Ports, (await askedGuests).Guests, stack.ConnectionCount,
             stack.Connections, stack.BuffersRented, stack.Counters) { Names = (await askedNames).Status };

@@ -37,7 +37,7 @@ internal static class Refusal
         AddAddress or RemoveAddress or AddRoute or RemoveRoute or ChangeNeighbor or FlushNeighbors or LimitMtu or DeprecateAddress => new AddressAnswer(StackError.ConnectionAborted),
         AttachInterface attach => new InterfaceRefused(attach.Options.Name, "The stack has stopped."),
         DetachInterface detach => new InterfaceDetached(detach.Name),
-        OpenDhcp or OpenDhcp6 => new DhcpOpenFailed(StackError.ConnectionAborted),
+        OpenDhcp or OpenDhcp6 or OpenDhcpServer => new DhcpOpenFailed(StackError.ConnectionAborted),
         GetInterfaces => new InterfaceNames(null),
         KillConnection => new ConnectionKilled(false),
         LinksQuestion question => new LinksAnswer(question.Round, question.Number, MulticastAnswer.Failed(LookupResult.ServerFailure)),

@@ -4,6 +4,7 @@ using Akka.Configuration;
 using Tapwire.Actors.Settings;
 using Tapwire.Messages;
 using Tapwire.Proxy;
+using Tapwire.Stack.Dhcp.Server;
 using Tapwire.Stack;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Interfaces;
@@ -40,6 +41,8 @@ internal static class DriverSettingsReader
             DhcpClient = ReadDhcp(read),
             IsRouter = read.Switch("forwarding"),
             Masquerades = read.Switch("masquerade"),
+            ServesDhcp = read.Switch("serve-dhcp"),
+            DhcpServer = new DhcpServerSettings(read.Time("dhcp-server.lease-time", DhcpServerOptions.Ranges.LeaseTime), read.Number("dhcp-server.max-leases", DhcpServerOptions.Ranges.MostLeases)),
             Nat = new NatOptions { Sessions = read.Number("nat.sessions", NatOptions.Ranges.Sessions), SessionsPerHost = read.Number("nat.sessions-per-host", NatOptions.Ranges.SessionsPerHost) },
             Shards = read.Number("shards", 1, FlowSteering.MaxShards),
             ShutdownTimeout = read.Time("shutdown-timeout", TimeSpan.Zero, DriverSettings.LongestShutdownTimeout),
@@ -101,6 +104,7 @@ internal static class DriverSettingsReader
             read.Has(at + "routes") ? read.List<GatewayRoute>(at + "routes", RouteSpec.TryParse, RouteSpec.Accepted) : [],
             read.Has(at + "peer-address") ? read.List<IpPrefix>(at + "peer-address", OwnAddress.TryParse, OwnAddress.Accepted, orOne: true) : [])
         {
+            ServesDhcp = read.Has(at + "serve-dhcp") && read.Switch(at + "serve-dhcp"),
             Masquerades = read.Has(at + "masquerade") && read.Switch(at + "masquerade"),
             Slaac = read.Has(at + "slaac") ? read.Choice(at + "slaac", SlaacModes) : SlaacMode.Off,
             Dhcp = read.Has(at + "dhcp") ? ReadFamilies(read, at + "dhcp") : DhcpFamilies.None,

@@ -9,6 +9,7 @@ internal static class SettingsCheck
     public static void Check(DriverSettings settings)
     {
         InterfacesCheck.Check(settings.AllInterfaces);
+        InterfacesCheck.CheckServer(settings);
         InterfacesCheck.CheckRouter(settings);
         settings.Socks.Check();
         settings.Dns.Check();

@@ -28,9 +28,9 @@ internal static class UpCommand
 
     internal static readonly Flag<string?> Config = Flags.File("--config", "Settings that differ from akka.hocon.");
 
-    private static readonly Flag<IReadOnlyList<ServiceSpec>> Serve = Flags.List<ServiceSpec>("--serve",
-        "A service within the driver: echo, discard, source or http, and its port, as in echo:7; repeatable.", "NAME:PORT",
-        (string text, out ServiceSpec value) => (value = ServiceSpec.Parse(text)!) is not null, ServiceSpec.Accepted);
+    private static readonly Flag<IReadOnlyList<ServiceSpec>> Serve = Flags.List<ServiceSpec>(WireFlags.ServeName,
+        "A service within the driver: echo, discard, source or http, and its port, as in echo:7; or dhcp, which gives the stations of the wire before it addresses, a way out and a name server; repeatable.", "NAME:PORT",
+        (string text, out ServiceSpec value) => (value = ServiceSpec.ParseWord(text)!) is not null, ServiceSpec.AcceptedWord);
 
     private static readonly Flag<IReadOnlyList<SocksSpec>> Socks = Flags.List<SocksSpec>("--socks",
         "Where the host listens for SOCKS5 and HTTP CONNECT into Tapwire's network, as in 127.0.0.1:1080; repeatable. User and password are settings.",
@@ -215,7 +215,7 @@ internal static class UpCommand
             settings = settings with { Shards = shards };
         if (parsed.Read(Link) is { } link)
             settings = settings with { Link = settings.Link with { Path = link } };
-        if (parsed.Read(Serve) is { Count: > 0 } serve)
+        if (parsed.Read(Serve).Where(static service => service.Name != ServiceSpec.Dhcp).ToList() is { Count: > 0 } serve)
             settings = settings with { Serve = serve };
         if (parsed.Read(Socks) is { Count: > 0 } socks)
             settings = settings with { Socks = settings.Socks with { Listen = socks } };
@@ -262,7 +262,7 @@ internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, 
     public DriverSettings Settings { get; set; } = Start.Settings;
 
     /// <summary>A description of the driver on one line.</summary>
-    public string Summary => string.Join("; ", Settings.AllInterfaces.Select(static each => $"{string.Join(", ", [.. each.Addresses.Select(static own => own.ToString()), .. (string[])(each.Dhcp == DhcpFamilies.None ? [] : ["DHCP"]), .. (string[])(each.Slaac == SlaacMode.Off ? [] : ["SLAAC"])])} on {each.Wire}"))
+    public string Summary => string.Join("; ", Settings.AllInterfaces.Select(static each => $"{string.Join(", ", [.. each.Addresses.Select(static own => own.ToString()), .. (string[])(each.Dhcp == DhcpFamilies.None ? [] : ["DHCP"]), .. (string[])(each.Slaac == SlaacMode.Off ? [] : ["SLAAC"])])} on {each.Wire}{(each.ServesDhcp ? ", serving DHCP" : "")}"))
         + (Link is null ? "" : $", link {Link}")
         + (Settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", Settings.Serve)}")
         + string.Concat(Settings.Socks.Listen.Select(spec => $", socks {spec}"))

@@ -120,6 +120,27 @@ internal static class StatusText
             PrintLease("lease        ", lease);
         if (each.TryGetProperty("dhcp6", out var lease6))
             PrintLease("lease (v6)   ", lease6);
+        if (each.TryGetProperty("dhcpServer", out var served))
+            PrintServed(served);
+    }
+
+    private static void PrintServed(JsonElement served)
+    {
+        foreach (var lease in served.GetProperty("leases").EnumerateArray())
+        {
+            var name = lease.GetProperty("name").GetString() is { Length: > 0 } text ? $" ({text})" : "";
+            Console.WriteLine($"served       {lease.GetProperty("address")} to {lease.GetProperty("hardwareAddress")}{name}, expires in {TimeSpan.FromSeconds(lease.GetProperty("expiresSeconds").GetDouble()):d\\.hh\\:mm\\:ss}");
+        }
+
+        Console.WriteLine($"DHCP server  {served.GetProperty("leases").GetArrayLength()} leases, {served.GetProperty("received")} messages received, {served.GetProperty("sent")} sent");
+        PrintDropped(served);
+    }
+
+    private static void PrintDropped(JsonElement part)
+    {
+        var dropped = part.GetProperty("dropped").EnumerateObject().ToList();
+        if (dropped.Count > 0)
+            Console.WriteLine($"             dropped: {string.Join(", ", dropped.Select(static reason => $"{reason.Value} {reason.Name}"))}");
     }
 
     private static void PrintLease(string title, JsonElement lease)
@@ -129,9 +150,7 @@ internal static class StatusText
         var server = lease.GetProperty("server").GetString() is { Length: > 0 } by ? $" from {by}" : "";
         Console.WriteLine($"{title}{(address.Length == 0 ? "none" : $"{address}{server}{expires}")}; {lease.GetProperty("state")}, "
             + $"{lease.GetProperty("sent")} messages sent, {lease.GetProperty("received")} received");
-        var dropped = lease.GetProperty("dropped").EnumerateObject().ToList();
-        if (dropped.Count > 0)
-            Console.WriteLine($"             dropped: {string.Join(", ", dropped.Select(static reason => $"{reason.Value} {reason.Name}"))}");
+        PrintDropped(lease);
     }
 
     /// <summary>What 'wg show' says of a peer.</summary>

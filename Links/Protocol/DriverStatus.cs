@@ -34,7 +34,25 @@ public sealed record InterfaceStatus(string Name, WireStatus Wire, IReadOnlyList
 
     /// <summary>Null: it has no DHCPv6 client.</summary>
     public LeaseStatus? Lease6 { get; init; }
+
+    /// <summary>Null: it has no DHCP server.</summary>
+    public ServedStatus? Served { get; init; }
 }
+
+/// <summary>An interface's DHCP server, of both families. Counters are totals since its start.</summary>
+/// <param name="Leases">In address order; no more than 512 are listed.</param>
+/// <param name="Received">Messages of clients.</param>
+/// <param name="Sent">Answers.</param>
+/// <param name="Dropped">Messages that were not answered, or refused, by reason.</param>
+public sealed record ServedStatus(IReadOnlyList<ServedLeaseStatus> Leases, long Received, long Sent, IReadOnlyList<KeyValuePair<string, long>> Dropped)
+{
+    public static ServedStatus Nothing { get; } = new([], 0, 0, []);
+}
+
+/// <summary>An address that a station has been given.</summary>
+/// <param name="Name">As the station calls itself; empty: it does not say.</param>
+/// <param name="Expires">Until the lease ends.</param>
+public sealed record ServedLeaseStatus(IpAddress Address, string HardwareAddress, string Name, TimeSpan Expires);
 
 /// <summary>A station on an interface's network.</summary>
 /// <param name="HardwareAddress">Null: it is not known.</param>

@@ -235,10 +235,36 @@ public static class StatusJson
                 Write(json, "dhcp", lease);
             if (each.Lease6 is { } lease6)
                 Write(json, "dhcp6", lease6);
+            if (each.Served is { } served)
+                Write(json, served);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
+    }
+
+    private static void Write(Utf8JsonWriter json, ServedStatus served)
+    {
+        json.WriteStartObject("dhcpServer");
+        json.WriteStartArray("leases");
+        foreach (var lease in served.Leases)
+        {
+            json.WriteStartObject();
+            json.WriteString("address", lease.Address.ToString());
+            json.WriteString("hardwareAddress", lease.HardwareAddress);
+            json.WriteString("name", lease.Name);
+            json.WriteNumber("expiresSeconds", Math.Round(lease.Expires.TotalSeconds, 1));
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteNumber("received", served.Received);
+        json.WriteNumber("sent", served.Sent);
+        json.WriteStartObject("dropped");
+        foreach (var (reason, count) in served.Dropped)
+            json.WriteNumber(reason, count);
+        json.WriteEndObject();
+        json.WriteEndObject();
     }
 
     private static void Write(Utf8JsonWriter json, string name, LeaseStatus lease)

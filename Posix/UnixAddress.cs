@@ -1,8 +1,7 @@
 using System.Text;
-using Tapwire.Posix;
 using static Tapwire.Posix.Libc;
 
-namespace Tapwire.Links;
+namespace Tapwire.Posix;
 
 /// <summary>struct sockaddr_un with a path, and the calls that take one.</summary>
 internal readonly unsafe struct UnixAddress
@@ -11,15 +10,19 @@ internal readonly unsafe struct UnixAddress
 
     private readonly byte[] _bytes;
 
-    /// <exception cref="LinkListenException">The path is empty or longer than the kernel allows.</exception>
+    /// <param name="path">See <see cref="Fits"/>.</param>
     public UnixAddress(string path)
     {
-        var length = Encoding.UTF8.GetByteCount(path);
-        if (length is 0 or > UnixPathMax)
-            throw new LinkListenException($"The link path '{path}' has {length} bytes; 1 to {UnixPathMax} are allowed. Choose another with --link.");
-        _bytes = new byte[PathAt + length + 1];
+        _bytes = new byte[PathAt + Encoding.UTF8.GetByteCount(path) + 1];
         _bytes[0] = AF_UNIX;
         Encoding.UTF8.GetBytes(path, _bytes.AsSpan(PathAt));
+    }
+
+    /// <summary>Whether the kernel allows a path of that length: 1 to <see cref="UnixPathMax"/> bytes.</summary>
+    public static bool Fits(string path, out int length)
+    {
+        length = Encoding.UTF8.GetByteCount(path);
+        return length is > 0 and <= UnixPathMax;
     }
 
     /// <summary>0 or an errno.</summary>
