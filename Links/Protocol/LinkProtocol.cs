@@ -87,6 +87,7 @@ public enum LinkMessageType : ushort
     ChangeNeighbor = 31,
     AddDualStackGuest = 34,
     Capture = 40,
+    AddMetricRoute = 44,
 }
 
 /// <summary>Errors of the link itself that no <see cref="Tapwire.Stack.StackError"/> has, as Linux errno numbers.</summary>
