@@ -75,7 +75,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         if (join.Accepted is { } accepted)
         {
             _socket = accepted.Id;
-            Properties.SetEnds(accepted.Local, accepted.Remote);
+            Properties.SetEnds(accepted.Local, accepted.Remote, accepted.Interface);
             Enter(static (self, message) => self.Attaching(message));
         }
         else
@@ -119,7 +119,7 @@ internal sealed partial class ConnectionActor : ActorBase, IWithUnboundedStash
         var isReported = _unconnected is not null;
         _unconnected = null;
         _socket = connected.Id;
-        Properties.SetEnds(connected.Local, connected.Remote);
+        Properties.SetEnds(connected.Local, connected.Remote, connected.Interface);
         _send.Grant(connected.SendRoom);
         _early = connected.IsEarly ? new EarlyHandshake() : null;
         DebugLog?.Debug("Connected: {Local} to {Remote}", connected.Local, connected.Remote);

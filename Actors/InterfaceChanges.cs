@@ -162,15 +162,15 @@ internal static class InterfaceChanges
                 }
 
                 // The stack has replaced a route to the same destination.
-                routes.RemoveAll(route => route.Destination == added.Destination);
+                routes.RemoveAll(route => route.IsSamePlaceAs(added));
                 routes.Add(added);
                 outcome.Done.Add($"route {RouteSpec.Format(added)} added");
             }
 
-            foreach (var old in routes.Where(route => !wanted.AllRoutes.Any(kept => kept.Destination == route.Destination)).ToList())
+            foreach (var old in routes.Where(route => !wanted.AllRoutes.Any(route.IsSamePlaceAs)).ToList())
             {
                 routes.Remove(old);
-                await AskAsync(new RemoveRoute(old.Destination, current.Name));
+                await AskAsync(new RemoveRoute(old.Destination, old.Metric, current.Name));
                 outcome.Done.Add($"route {RouteSpec.Format(old)} removed");
             }
 

@@ -23,8 +23,9 @@ internal sealed record AddressGoes(IpAddress Address) : InterfaceCommand;
 /// <param name="Interface">Null: the interface with an address of the gateway's network.</param>
 internal sealed record RouteComes(GatewayRoute Route, string? Interface) : InterfaceCommand;
 
+/// <param name="Metric">Null: there is only one to there.</param>
 /// <param name="Interface">Null: the only interface with such a route.</param>
-internal sealed record RouteGoes(IpPrefix Destination, string? Interface) : InterfaceCommand;
+internal sealed record RouteGoes(IpPrefix Destination, int? Metric, string? Interface) : InterfaceCommand;
 
 /// <param name="Hardware">Null: it is forgotten.</param>
 /// <param name="Interface">Null: the interface with an address of the same network.</param>
@@ -169,8 +170,8 @@ internal sealed class InterfaceCommands(DriverSettings start)
             ?? throw new CommandRefusedException(StackError.InvalidArgument, $"The gateway {gateway} is on no network of the driver's addresses, "
                 + $"{string.Join(", ", all.SelectMany(static each => each.Addresses))}; name a router on one of them.");
         AsCommand(() => OwnAddress.CheckGateway(gateway, owner.Addresses));
-        foreach (var there in owner.AllRoutes.Where(route => route.Destination == destination))
-            throw new CommandRefusedException(LinkErrno.AlreadyThere, $"The interface {owner.Name} has a route {RouteSpec.Format(there)} already; remove that one first.");
+        foreach (var there in owner.AllRoutes.Where(route => route.IsSamePlaceAs(command.Route)))
+            throw new CommandRefusedException(LinkErrno.AlreadyThere, $"The interface {owner.Name} has a route {RouteSpec.Format(there)} already; remove that one first, or give this one another metric.");
         return new InterfaceChange(new AddRoute(command.Route, owner.Name), owner.WithRoutes([.. owner.AllRoutes, command.Route]), $"route {RouteSpec.Format(command.Route)} added to {owner.Name}",
             $"The route {RouteSpec.Format(command.Route)} cannot be added");
     }
@@ -179,21 +180,27 @@ internal sealed class InterfaceCommands(DriverSettings start)
     {
         var destination = command.Destination;
         IReadOnlyList<InterfaceSettings> among = command.Interface is { } name ? [Named(name, current)] : current.AllInterfaces;
-        var owners = among.Where(each => each.AllRoutes.Any(route => route.Destination == destination)).ToList();
-        if (owners.Count == 0)
+        var found = among.SelectMany(each => each.AllRoutes.Where(route => route.Destination == destination && (command.Metric is null || route.Metric == command.Metric)), static (owner, route) => (Owner: owner, Route: route)).ToList();
+        if (found.Count == 0)
         {
-            throw new CommandRefusedException(StackError.NetworkUnreachable,
-                $"There is no route to {destination} through a gateway{(command.Interface is null ? "" : $" by the interface {command.Interface}")}.");
+            throw new CommandRefusedException(StackError.NetworkUnreachable, $"There is no route to {destination} through a gateway"
+                + $"{(command.Interface is null ? "" : $" by the interface {command.Interface}")}{(command.Metric is { } metric ? $" with the metric {metric}" : "")}.");
         }
 
-        if (owners.Count > 1)
+        if (found.DistinctBy(static each => each.Owner.Name).Count() > 1)
         {
             throw new CommandRefusedException(StackError.InvalidArgument,
-                $"There are routes to {destination} by {string.Join(" and ", owners.Select(static each => each.Name))}; name the interface.");
+                $"There are routes to {destination} by {string.Join(" and ", found.Select(static each => each.Owner.Name).Distinct())}; name the interface.");
         }
 
-        var owner = owners[0];
-        return new InterfaceChange(new RemoveRoute(destination, owner.Name), owner.WithRoutes([.. owner.AllRoutes.Where(route => route.Destination != destination)]),
+        if (found.Count > 1)
+        {
+            throw new CommandRefusedException(StackError.InvalidArgument,
+                $"There are routes to {destination} with the metrics {string.Join(" and ", found.Select(static each => each.Route.Metric))}; name one of them.");
+        }
+
+        var (owner, gone) = found[0];
+        return new InterfaceChange(new RemoveRoute(destination, gone.Metric, owner.Name), owner.WithRoutes([.. owner.AllRoutes.Where(route => !route.IsSamePlaceAs(gone))]),
             $"route to {destination} removed from {owner.Name}", $"The route to {destination} cannot be removed");
     }
 

@@ -18,10 +18,10 @@ internal static class InterfaceSetup
                 return $"The stack refuses the address {address}: {error.Describe()}.";
         }
 
-        foreach (var (destination, gateway) in routes)
+        foreach (var route in routes)
         {
-            if (stack.AddRoute(destination, gateway, owner) is not StackError.None and var refused)
-                return $"The stack refuses the gateway {gateway}: {refused.Describe()}; it must be on the network of one of the addresses.";
+            if (stack.AddRoute(route.Destination, route.Gateway, owner, route.Metric) is not StackError.None and var refused)
+                return $"The stack refuses the gateway {route.Gateway}: {refused.Describe()}; it must be on the network of one of the addresses.";
         }
 
         return null;

@@ -12,12 +12,12 @@ namespace Tapwire.Actors;
 internal readonly record struct LeasedAddress(IpPrefix Prefix, bool IsDeprecated = false);
 
 /// <summary>What an interface has from a lease of one family.</summary>
-/// <param name="Routes">They go behind those of the settings.</param>
+/// <param name="Routes">They go behind those of the settings, by their metric.</param>
 /// <param name="Mtu">The longest packets, in bytes; 0: the wire's; null: leases of this family do not say.</param>
 internal sealed record LeasedConfiguration(IReadOnlyList<LeasedAddress> Addresses, IReadOnlyList<GatewayRoute> Routes, int? Mtu)
 {
     public static LeasedConfiguration Of(DhcpLease lease) =>
-        new([new LeasedAddress(lease.Address)], [.. lease.Routes.Select(static route => new GatewayRoute(route.Destination, route.Gateway))], lease.Mtu);
+        new([new LeasedAddress(lease.Address)], [.. lease.Routes.Select(static route => new GatewayRoute(route.Destination, route.Gateway) { Metric = Route.LearntMetric })], lease.Mtu);
 }
 
 /// <summary>
@@ -41,7 +41,7 @@ internal static class LeaseQuestions
         try
         {
             foreach (var old in Wanted(before, configured).Where(old => !routes.Contains(old)))
-                await AskAsync(new RemoveRoute(old.Destination, name), stacks);
+                await AskAsync(new RemoveRoute(old.Destination, old.Metric, name), stacks);
             // Those of the old address go with it.
             foreach (var old in had.Where(old => !Has(wanted, old)))
                 await AskAsync(new RemoveAddress(old.Prefix.Address), stacks);
@@ -75,7 +75,7 @@ internal static class LeaseQuestions
     private static bool Has(IReadOnlyList<LeasedAddress> addresses, LeasedAddress address) => addresses.Any(other => other.Prefix == address.Prefix);
 
     private static List<GatewayRoute> Wanted(LeasedConfiguration? lease, InterfaceSettings? configured) => lease is null ? []
-        : [.. lease.Routes.Where(route => configured?.AllRoutes.Any(own => own.Destination == route.Destination) != true)];
+        : [.. lease.Routes.Where(route => configured?.AllRoutes.Any(own => own.IsSamePlaceAs(route)) != true)];
 
     /// <summary>All shards have the same addresses, so their answers are the same.</summary>
     private static async Task<StackError> AskAsync(object question, IReadOnlyList<IActorRef> stacks) =>

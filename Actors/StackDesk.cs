@@ -55,6 +55,10 @@ internal sealed class StackDesk(StackContext context, IActorRef self, ILoggingAd
         return !source.IsUnspecified;
     }
 
+    /// <summary>What <see cref="Bound.Interface"/> and its like say of an own address.</summary>
+    public byte? InterfaceOf(IpAddress address) =>
+        address is { IsV6: true, IsLinkLocal: true } ? Stack.Interfaces.FirstOrDefault(each => each.Addresses.Any(own => own.Address == address))?.Index : null;
+
     /// <summary>Has somebody join or leave a capture.</summary>
     /// <returns>False: the message belongs to another conversation.</returns>
     public bool HandleCapture(object message)

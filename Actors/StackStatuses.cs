@@ -34,7 +34,7 @@ internal static class StackStatuses
     }
 
     private static StackInterfaceStatus Of(NetworkInterface owner, NetworkStack stack, Instant now) => new(owner.Options.Name, [.. owner.Addresses],
-        [.. stack.Routes.Where(route => route.Interface == owner.Index).Select(static route => new RouteStatus(route.Destination, route.Gateway))])
+        [.. stack.Routes.Where(route => route.Interface == owner.Index).Select(static route => new RouteStatus(route.Destination, route.Gateway) { Metric = route.Metric })])
     {
         Neighbors = [.. owner.NeighborsAt(now).Take(MaxNeighbors).Select(static each => new NeighborStatus(each.Address, each.HardwareAddress == default ? null : $"{each.HardwareAddress}",
             each.State.ToString().ToUpperInvariant()))],

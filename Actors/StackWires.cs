@@ -83,10 +83,10 @@ internal sealed class StackWires
                 Answer(sender, _desk.Stack.RemoveAddress(remove.Address, _desk.Now) ? StackError.None : StackError.AddressNotAvailable);
                 return true;
             case AddRoute add:
-                Answer(sender, Find(add.Interface) is { } by ? _desk.Stack.AddRoute(add.Route.Destination, add.Route.Gateway, by.Interface) : StackError.NetworkUnreachable);
+                Answer(sender, Find(add.Interface) is { } by ? _desk.Stack.AddRoute(add.Route.Destination, add.Route.Gateway, by.Interface, add.Route.Metric) : StackError.NetworkUnreachable);
                 return true;
             case RemoveRoute remove:
-                Answer(sender, Find(remove.Interface) is { } from && _desk.Stack.RemoveRoute(remove.Destination, from.Interface) ? StackError.None : StackError.NetworkUnreachable);
+                Answer(sender, Find(remove.Interface) is { } from && _desk.Stack.RemoveRoute(remove.Destination, from.Interface, remove.Metric) ? StackError.None : StackError.NetworkUnreachable);
                 return true;
             case ChangeNeighbor change:
                 Answer(sender, Change(change));

@@ -251,18 +251,20 @@ public sealed class TapwireClient : TapwireNetwork, IDisposable
     /// <summary>Gives an interface of the driver a route through a gateway. For the driver's own user and root.</summary>
     /// <param name="destination">The network's address; with <paramref name="prefixLength"/> 0 it is the default route.</param>
     /// <param name="interfaceName">Null: the interface with an address of the gateway's network.</param>
-    /// <exception cref="SocketException">EPERM: this user may not; EEXIST: the interface has a route to there; ENODEV: no such interface; EINVAL: the gateway is no host of the
+    /// <param name="metric">Of routes to the same destination the one with the lowest is taken.</param>
+    /// <exception cref="SocketException">EPERM: this user may not; EEXIST: the interface has a route of this metric to there; ENODEV: no such interface; EINVAL: the gateway is no host of the
     /// interface's networks. The message says it in a sentence.</exception>
-    public Task AddRouteAsync(IPAddress destination, int prefixLength, IPAddress gateway, string? interfaceName = null, CancellationToken cancellationToken = default) =>
-        _control.AskAsync(new AddRouteRequest(_control.NextId(), new LinkRoute(new IpPrefix(IpAddress.FromSystem(destination), prefixLength), IpAddress.FromSystem(gateway)),
+    public Task AddRouteAsync(IPAddress destination, int prefixLength, IPAddress gateway, string? interfaceName = null, int metric = 0, CancellationToken cancellationToken = default) =>
+        _control.AskAsync(new AddRouteRequest(_control.NextId(), new LinkRoute(new IpPrefix(IpAddress.FromSystem(destination), prefixLength), IpAddress.FromSystem(gateway)) { Metric = metric },
             interfaceName ?? ""), cancellationToken);
 
     /// <summary>Takes a route through a gateway away. For the driver's own user and root.</summary>
     /// <param name="interfaceName">Null: the only interface with a route to there.</param>
-    /// <exception cref="SocketException">EPERM: this user may not; ENETUNREACH: there is no such route; EINVAL: several interfaces have one; ENODEV: no such interface. The message
+    /// <param name="metric">Null: there is only one route to there.</param>
+    /// <exception cref="SocketException">EPERM: this user may not; ENETUNREACH: there is no such route; EINVAL: there are several; ENODEV: no such interface. The message
     /// says it in a sentence.</exception>
-    public Task RemoveRouteAsync(IPAddress destination, int prefixLength, string? interfaceName = null, CancellationToken cancellationToken = default) =>
-        _control.AskAsync(new RemoveRouteRequest(_control.NextId(), new IpPrefix(IpAddress.FromSystem(destination), prefixLength), interfaceName ?? ""), cancellationToken);
+    public Task RemoveRouteAsync(IPAddress destination, int prefixLength, string? interfaceName = null, int? metric = null, CancellationToken cancellationToken = default) =>
+        _control.AskAsync(new RemoveRouteRequest(_control.NextId(), new IpPrefix(IpAddress.FromSystem(destination), prefixLength), interfaceName ?? "") { Metric = metric }, cancellationToken);
 
     /// <summary>Names the Ethernet address of a station on an interface's network: it is used from then on, whatever anybody says. For the driver's own user and root.</summary>
     /// <param name="interfaceName">Null: the interface with an address of the same network.</param>

@@ -25,12 +25,20 @@ public sealed record Connect(IpEndpoint Remote, SocketId? Binding, TcpSocketOpti
 
 /// <summary>StackActor → ConnectionActor: the handshake has begun. <see cref="Abort"/> cancels it.</summary>
 /// <param name="IsEarly">Fast Open has a cookie for the peer: <see cref="Connected"/> follows at once.</param>
-public sealed record Connecting(SocketId Id, IpEndpoint Local, bool IsEarly = false);
+public sealed record Connecting(SocketId Id, IpEndpoint Local, bool IsEarly = false)
+{
+    /// <inheritdoc cref="Bound.Interface"/>
+    public byte? Interface { get; init; }
+}
 
 /// <summary>StackActor → ConnectionActor: the handshake is done. The actor may write <paramref name="SendRoom"/> bytes.</summary>
 /// <param name="IsEarly">The handshake is not done, but data that the actor writes goes with the SYN (RFC 7413). <see cref="HandshakeDone"/> follows, or
 /// <see cref="Closed"/> with the reason.</param>
-public sealed record Connected(SocketId Id, IpEndpoint Local, IpEndpoint Remote, int SendRoom, bool IsEarly = false);
+public sealed record Connected(SocketId Id, IpEndpoint Local, IpEndpoint Remote, int SendRoom, bool IsEarly = false)
+{
+    /// <inheritdoc cref="Bound.Interface"/>
+    public byte? Interface { get; init; }
+}
 
 /// <summary>StackActor → ConnectionActor: the handshake of a connection that was <see cref="Connected"/> early is done.</summary>
 public sealed record HandshakeDone(SocketId Id);

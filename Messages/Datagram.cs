@@ -15,7 +15,11 @@ namespace Tapwire.Messages;
 public sealed record OpenDatagram(IpEndpoint Local, UdpSocketOptions Options, DatagramKind Kind = DatagramKind.Udp);
 
 /// <summary>StackActor → DatagramActor: the socket is open. Datagrams follow while <see cref="ReceiveDatagrams"/> allows.</summary>
-public sealed record DatagramOpened(SocketId Id, IpEndpoint Local);
+public sealed record DatagramOpened(SocketId Id, IpEndpoint Local)
+{
+    /// <inheritdoc cref="Bound.Interface"/>
+    public byte? Interface { get; init; }
+}
 
 /// <summary>StackActor → DatagramActor: the socket could not be opened.</summary>
 public sealed record DatagramOpenFailed(StackError Error);
@@ -28,7 +32,11 @@ public sealed record ConnectDatagram(SocketId Id, IpEndpoint? Remote)
 }
 
 /// <summary>StackActor → DatagramActor: the peer is set, or <paramref name="Error"/> gives the reason why not.</summary>
-public sealed record DatagramConnected(StackError Error, IpEndpoint Local);
+public sealed record DatagramConnected(StackError Error, IpEndpoint Local)
+{
+    /// <inheritdoc cref="Bound.Interface"/>
+    public byte? Interface { get; init; }
+}
 
 /// <summary>DatagramActor → StackActor: I can take <paramref name="Count"/> more datagrams. Until then they wait in the socket's bounded queue. A long datagram counts as
 /// several: <see cref="DatagramReceived.CreditUsed"/>.</summary>

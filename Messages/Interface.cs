@@ -23,7 +23,13 @@ public sealed record AttachInterface(InterfaceOptions Options, IReadOnlyList<IpP
 /// <param name="Gateway">Unspecified: the wire itself knows who has the destination, as WireGuard's peers do.</param>
 public readonly record struct GatewayRoute(IpPrefix Destination, IpAddress Gateway)
 {
+    /// <inheritdoc cref="Route.Metric"/>
+    public int Metric { get; init; }
+
     public bool IsDirect => Gateway.IsUnspecified;
+
+    /// <summary>The other one would take its place: an interface has one route of a metric to a destination.</summary>
+    public bool IsSamePlaceAs(GatewayRoute other) => Destination == other.Destination && Metric == other.Metric;
 }
 
 /// <summary>StackActor → DriverActor: the interface has been added.</summary>
@@ -53,7 +59,7 @@ public sealed record RemoveAddress(IpAddress Address);
 public sealed record AddRoute(GatewayRoute Route, string Interface);
 
 /// <inheritdoc cref="AddRoute"/>
-public sealed record RemoveRoute(IpPrefix Destination, string Interface);
+public sealed record RemoveRoute(IpPrefix Destination, int Metric, string Interface);
 
 /// <summary>DriverActor → StackActor: name a neighbour, or forget it. Answered by <see cref="AddressAnswer"/>: AddressNotAvailable means that there is no such neighbour.</summary>
 /// <param name="Hardware">Null: forget it.</param>

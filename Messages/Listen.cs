@@ -12,7 +12,11 @@ namespace Tapwire.Messages;
 public sealed record Bind(IpEndpoint Local, PortSharing Sharing);
 
 /// <summary>StackActor → ConnectionActor: the port is reserved.</summary>
-public sealed record Bound(SocketId Id, IpEndpoint Local);
+public sealed record Bound(SocketId Id, IpEndpoint Local)
+{
+    /// <summary>The stack's index of the interface that has the local address, where that is a link-local one of IPv6, which says nothing without it; null: another address.</summary>
+    public byte? Interface { get; init; }
+}
 
 /// <summary>StackActor → ConnectionActor: the port cannot be reserved.</summary>
 public sealed record BindFailed(StackError Error);
@@ -31,7 +35,11 @@ public sealed record Unbind(SocketId Id);
 public sealed record Listen(IpEndpoint Local, int Backlog, SocketId? Binding, TcpSocketOptions Options);
 
 /// <summary>StackActor → ListenerActor: the socket listens.</summary>
-public sealed record Listening(SocketId Id, IpEndpoint Local);
+public sealed record Listening(SocketId Id, IpEndpoint Local)
+{
+    /// <inheritdoc cref="Bound.Interface"/>
+    public byte? Interface { get; init; }
+}
 
 /// <summary>StackActor → ListenerActor: the socket does not listen.</summary>
 public sealed record ListenFailed(StackError Error);
@@ -44,7 +52,11 @@ public sealed record Accept(SocketId Listener, int Count);
 /// StackActor → ListenerActor, and on to a service's connection with the same sender: a connection has been accepted. No other message about it is sent until
 /// an actor has sent <see cref="Attach"/>. If this message is lost the connection is aborted.
 /// </summary>
-public sealed record Accepted(SocketId Id, IpEndpoint Local, IpEndpoint Remote);
+public sealed record Accepted(SocketId Id, IpEndpoint Local, IpEndpoint Remote)
+{
+    /// <inheritdoc cref="Bound.Interface"/>
+    public byte? Interface { get; init; }
+}
 
 /// <summary>ListenerActor → StackActor: stop listening; connections that nobody accepted are reset. No answer.</summary>
 public sealed record Unlisten(SocketId Id);

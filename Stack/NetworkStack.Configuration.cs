@@ -165,31 +165,34 @@ public sealed partial class NetworkStack
         return StackError.None;
     }
 
-    /// <summary>Adds a route, or replaces the one to the same destination by the same interface.</summary>
+    /// <summary>Adds a route, or replaces the one to the same destination by the same interface with the same metric.</summary>
     /// <param name="gateway">A neighbour on-link; unspecified when the destinations are on-link themselves.</param>
     /// <param name="by">Where packets leave; null: by the interface with the gateway on-link, or by the first one if no interface has it.</param>
+    /// <param name="metric">See <see cref="Route.Metric"/>; not negative.</param>
     /// <returns>None; NetworkUnreachable: the gateway is not on-link, or there is no such interface; InvalidArgument: the gateway is one of the stack's own
     /// addresses, cannot be a host's, or is of another family than the destination.</returns>
-    public StackError AddRoute(IpPrefix destination, IpAddress gateway, NetworkInterface? by = null)
+    public StackError AddRoute(IpPrefix destination, IpAddress gateway, NetworkInterface? by = null, int metric = 0)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(metric);
         if (!gateway.IsUnspecified && (gateway.IsV4 != destination.Address.IsV4 || _interfaces.Addresses.KindOf(gateway) != AddressKind.Other))
             return StackError.InvalidArgument;
         by ??= Interfaces.FirstOrDefault(each => !gateway.IsUnspecified && _routes.IsOnLink(gateway, each)) ?? Interfaces.FirstOrDefault();
         if (by is null || _interfaces[by.Index] != by || (!gateway.IsUnspecified && !_routes.IsOnLink(gateway, by)))
             return StackError.NetworkUnreachable;
-        _routes.Set(destination, gateway, by);
+        _routes.Set(destination, gateway, by, metric);
         _ip.Changed();
         return StackError.None;
     }
 
     /// <summary>Removes a route that <see cref="AddRoute"/> has added. Routes of an interface's own prefixes go with their addresses.</summary>
     /// <param name="by">The interface of the route; null: of every interface.</param>
+    /// <param name="metric">Of the route; null: of every metric.</param>
     /// <returns>False: there is no such route.</returns>
-    public bool RemoveRoute(IpPrefix destination, NetworkInterface? by = null)
+    public bool RemoveRoute(IpPrefix destination, NetworkInterface? by = null, int? metric = null)
     {
         var removed = false;
         foreach (var each in by is null ? Interfaces : [by])
-            removed |= _routes.Remove(destination, onLink: false, each) || (!HasPrefix(each, destination) && _routes.Remove(destination, onLink: true, each));
+            removed |= _routes.Remove(destination, onLink: false, each, metric) || (!HasPrefix(each, destination) && _routes.Remove(destination, onLink: true, each, metric));
         _ip.Changed();
         return removed;
     }
@@ -244,7 +247,7 @@ public sealed partial class NetworkStack
 
         public void SetRoute(IpPrefix destination, IpAddress gateway)
         {
-            stack._routes.Set(destination, gateway, owner);
+            stack._routes.Set(destination, gateway, owner, MetricOf(gateway));
             stack._ip.Changed();
         }
 
@@ -253,17 +256,20 @@ public sealed partial class NetworkStack
             var isOnLink = gateway.IsUnspecified;
             if (isOnLink ? owner.Addresses.Any(a => a.Length == destination.Length && a.Network == destination.Network && !a.Address.IsLinkLocal && IsConfigured(a.Address)) : !Has(destination, gateway))
                 return;
-            stack._routes.Remove(destination, isOnLink, owner);
+            stack._routes.Remove(destination, isOnLink, owner, MetricOf(gateway));
             stack._ip.Changed();
         }
 
         public bool HasRoute(IpPrefix destination) =>
-            stack._routes.Routes.Any(r => r.Interface == owner.Index && r.Destination == destination && !r.Gateway.IsUnspecified);
+            stack._routes.Routes.Any(r => r.Interface == owner.Index && r.Destination == destination && r.Metric == Route.LearntMetric && !r.Gateway.IsUnspecified);
 
         public void SolicitRouters() => owner.Framing.SolicitRouters();
 
         private bool Has(IpPrefix destination, IpAddress gateway) =>
-            stack._routes.Routes.Any(r => r.Interface == owner.Index && r.Destination == destination && r.Gateway == gateway);
+            stack._routes.Routes.Any(r => r.Interface == owner.Index && r.Destination == destination && r.Metric == Route.LearntMetric && r.Gateway == gateway);
+
+        /// <summary>What is on the link is so for everybody, as the prefixes of own addresses are.</summary>
+        private static int MetricOf(IpAddress gateway) => gateway.IsUnspecified ? 0 : Route.LearntMetric;
 
         /// <summary>The owner of the stack has given the address, not a router.</summary>
         private bool IsConfigured(IpAddress address) => owner.Routers?.HasMade(address) != true;

@@ -14,6 +14,8 @@ namespace Tapwire.Actors.Connection;
 /// <param name="hints">Likewise.</param>
 internal struct SocketProperties(SocketFamily family, in TcpSocketOptions options, SocketHints hints)
 {
+    private byte? _interface;
+
     // Null while nothing is set: most applications set nothing.
     private Settings? _settings = options == default && hints.Values is null ? null : new Settings { Options = options, Hints = hints };
 
@@ -27,10 +29,10 @@ internal struct SocketProperties(SocketFamily family, in TcpSocketOptions option
     public StackError Error { get; private set; }
 
     /// <summary>The local address as an application of the socket's family sees it.</summary>
-    public readonly Sockaddr LocalName => Sockaddr.From(Local, family);
+    public readonly Sockaddr LocalName => InterfaceNumbers.Name(Local, family, _interface);
 
     /// <inheritdoc cref="LocalName"/>
-    public readonly Sockaddr RemoteName => Sockaddr.From(Remote, family);
+    public readonly Sockaddr RemoteName => InterfaceNumbers.Name(Remote, family, _interface);
 
     public readonly TcpSocketOptions Options => _settings?.Options ?? default;
 
@@ -46,9 +48,11 @@ internal struct SocketProperties(SocketFamily family, in TcpSocketOptions option
         ReuseAddress = Options.ReuseAddress, ReusePort = Options.ReusePort, Owner = owner.UserId, IsV6Only = family == SocketFamily.V6 && IsV6Only,
     };
 
-    public void SetLocal(IpEndpoint local) => Local = local;
+    /// <param name="on">See <see cref="Bound.Interface"/>.</param>
+    public void SetLocal(IpEndpoint local, byte? on) => (Local, _interface) = (local, on);
 
-    public void SetEnds(IpEndpoint local, IpEndpoint remote) => (Local, Remote) = (local, remote);
+    /// <inheritdoc cref="SetLocal"/>
+    public void SetEnds(IpEndpoint local, IpEndpoint remote, byte? on) => (Local, Remote, _interface) = (local, remote, on);
 
     public void SetError(StackError error) => Error = error;
 

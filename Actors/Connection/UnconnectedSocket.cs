@@ -106,7 +106,7 @@ internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
         {
             case Bound bound:
                 _binding = bound.Id;
-                actor.Properties.SetLocal(bound.Local);
+                actor.Properties.SetLocal(bound.Local, bound.Interface);
                 Answer(bind.Bound(actor.Properties.LocalName));
                 BackToIdle();
                 break;
@@ -128,7 +128,7 @@ internal sealed class UnconnectedSocket(ConnectionActor actor, StreamLink link)
         {
             case Connecting connecting:
                 _socket = connecting.Id;
-                actor.Properties.SetEnds(connecting.Local, connect.Remote.Endpoint);
+                actor.Properties.SetEnds(connecting.Local, connect.Remote.Endpoint, connecting.Interface);
                 if (connect.NoWait && !connecting.IsEarly)
                     Answer(connect.InProgress());
                 return true;

@@ -41,7 +41,7 @@ internal sealed partial class DatagramActor
         Receive<DatagramOpened>(opened =>
         {
             _socket = opened.Id;
-            _local = opened.Local;
+            (_local, _interface) = (opened.Local, opened.Interface);
             asker?.Session.Tell(new LinkReply(asker.Value.Request.Bound(Named(_local))));
             _context.Stack.Tell(new ReceiveDatagrams(opened.Id, Ahead));
             Become(() => Opened(opened.Id));

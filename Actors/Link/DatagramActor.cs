@@ -39,6 +39,7 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
     private readonly Queue<(LinkSocketRequest Request, IActorRef Session)> _calls = new();
     private SocketId? _socket;
     private IpEndpoint _local;
+    private byte? _interface;
     private IpEndpoint? _remote;
     private UdpSocketOptions _options = new();
     private SocketHints _hints;
@@ -335,7 +336,7 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
 
     private void Connected(ConnectRequest connect, DatagramConnected connected, IActorRef session)
     {
-        _local = connected.Local;
+        (_local, _interface) = (connected.Local, connected.Interface);
         if (connected.Error != StackError.None)
         {
             session.Tell(new LinkReply(connect.Failed(connected.Error)));
@@ -387,5 +388,5 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
 
     private bool IsV6Only => _family == SocketFamily.V6 && _hints.IsV6Only;
 
-    private Sockaddr Named(IpEndpoint endpoint) => Sockaddr.From(endpoint, _family);
+    private Sockaddr Named(IpEndpoint endpoint) => InterfaceNumbers.Name(endpoint, _family, _interface);
 }

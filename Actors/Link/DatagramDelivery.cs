@@ -3,6 +3,7 @@ using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Ip;
 using Tapwire.Stack.Udp;
 using Tapwire.Wires;
 
@@ -155,6 +156,14 @@ internal static class InterfaceNumbers
 {
     /// <summary>LOOPBACK_IFINDEX: what the stack sends to itself.</summary>
     public const int Loopback = 1;
+
+    /// <summary>The address as a program sees it, with the interface of a link-local one (sin6_scope_id).</summary>
+    /// <param name="on">See <see cref="Bound.Interface"/>.</param>
+    public static Sockaddr Name(IpEndpoint endpoint, SocketFamily family, byte? on)
+    {
+        var name = Sockaddr.From(endpoint, family);
+        return on is { } index && endpoint.Address is { IsV6: true, IsLinkLocal: true } ? name with { Scope = (uint)Of(index) } : name;
+    }
 
     /// <param name="index">The stack's.</param>
     public static int Of(byte index) => index == DatagramInfo.Loopback ? Loopback : LinkInterface.IndexOf(index);

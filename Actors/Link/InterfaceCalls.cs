@@ -32,7 +32,7 @@ internal static class InterfaceCalls
         AddRouteRequest add => new RouteComes(RouteOf(add.Route), NameOf(add.Interface)),
         NeighborRequest { Address: null } flush => new NeighborsGo(flush.Interface),
         NeighborRequest change => new NeighborChanges(change.Address.Value, change.Hardware, NameOf(change.Interface)),
-        RemoveRouteRequest remove => new RouteGoes(remove.Destination, NameOf(remove.Interface)),
+        RemoveRouteRequest remove => new RouteGoes(remove.Destination, remove.Metric, NameOf(remove.Interface)),
         _ => throw new ArgumentException($"{request.Type} changes no interface.", nameof(request)),
     };
 
@@ -47,7 +47,7 @@ internal static class InterfaceCalls
 
     private static string? NameOf(string name) => name.Length == 0 ? null : name;
 
-    private static GatewayRoute RouteOf(LinkRoute route) => new(route.Destination, route.Gateway);
+    private static GatewayRoute RouteOf(LinkRoute route) => new(route.Destination, route.Gateway) { Metric = route.Metric };
 
     private static InterfaceSettings SettingsOf(NewInterface added)
     {
@@ -75,8 +75,8 @@ internal static class InterfaceCalls
                 throw Refused($"{destination.Address} is a host's address; the network is {destination.Network}/{destination.Length}.");
         }
 
-        if (routes.GroupBy(static route => route.Destination).FirstOrDefault(static group => group.Count() > 1) is { } twice)
-            throw Refused($"There are two routes to {twice.Key}; give one.");
+        if (routes.GroupBy(static route => (route.Destination, route.Metric)).FirstOrDefault(static group => group.Count() > 1) is { } twice)
+            throw Refused($"There are two routes to {twice.Key.Destination} with the metric {twice.Key.Metric}; give one.");
         return new InterfaceSettings(added.Name.Length > 0 ? added.Name : wire.Name, wire, added.Addresses, null, added.HardwareAddress, added.Mtu, [], added.PeerAddresses)
         {
             Slaac = (SlaacMode)added.Slaac,

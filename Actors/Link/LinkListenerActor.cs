@@ -78,7 +78,7 @@ internal sealed class LinkListenerActor : ListenerActor
 
     protected override void OnListening(Listening listening)
     {
-        Answer(_request.Listening(Sockaddr.From(listening.Local, _family)));
+        Answer(_request.Listening(InterfaceNumbers.Name(listening.Local, _family, listening.Interface)));
         Stack.Tell(new Accept(listening.Id, 1));
     }
 
@@ -86,7 +86,7 @@ internal sealed class LinkListenerActor : ListenerActor
     protected override void OnListenFailed(StackError error)
     {
         Answer(_request.Failed(error));
-        Leave(default);
+        Leave(null);
     }
 
     /// <summary>Answers the listen request, once.</summary>
@@ -131,7 +131,7 @@ internal sealed class LinkListenerActor : ListenerActor
     private void Pass(SocketId listener)
     {
         var (accepted, (link, application)) = _waiting!;
-        var record = new AcceptRecord(Sockaddr.From(accepted.Remote, _family), Sockaddr.From(accepted.Local, _family), (uint)application.Handle);
+        var record = new AcceptRecord(InterfaceNumbers.Name(accepted.Remote, _family, accepted.Interface), InterfaceNumbers.Name(accepted.Local, _family, accepted.Interface), (uint)application.Handle);
         switch (_link.TrySend(record, application))
         {
             case WriteResult.Done:
@@ -169,18 +169,18 @@ internal sealed class LinkListenerActor : ListenerActor
             case LinkSocketRequest about when _hints.Answer(about, LinkSocketType.Stream, _family) is { } hint:
                 return hint;
             case GetSockNameRequest name:
-                return name.Named(Sockaddr.From(listening.Local, _family));
+                return name.Named(InterfaceNumbers.Name(listening.Local, _family, listening.Interface));
             case GetPeerNameRequest peer:
                 return peer.Failed(StackError.NotConnected);
             case ListenRequest again:
-                return again.Listening(Sockaddr.From(listening.Local, _family));
+                return again.Listening(InterfaceNumbers.Name(listening.Local, _family, listening.Interface));
             case CloseRequest close:
                 StopListening(); // before the answer, which says that the port is free
                 Context.Stop(Self);
                 return close.Done();
             case ShutdownRequest shutdown:
                 StopListening();
-                Leave(listening.Local);
+                Leave(listening);
                 return shutdown.Done();
             case GetOptionRequest get:
                 if (LinkOptions.Fixed(get.Level, get.Name, _family, LinkSocketType.Stream, listens: true) is { } known)
@@ -230,10 +230,11 @@ internal sealed class LinkListenerActor : ListenerActor
     }
 
     /// <summary>The socket is none any more, and its application may still ask about it: the link's actor answers from now on.</summary>
-    private void Leave(IpEndpoint local)
+    /// <param name="listening">Null: it has not come to listen.</param>
+    private void Leave(Listening? listening)
     {
         var properties = new SocketProperties(_family, _options, _hints);
-        properties.SetLocal(local);
+        properties.SetLocal(listening?.Local ?? default, listening?.Interface);
         Context.Parent.Tell(new SocketEnded(_link.Handle, new EndedSocket(properties, _context.Defaults, wasConnected: false)));
         _link.Dispose();
         Become(() =>

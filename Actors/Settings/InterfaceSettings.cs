@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Tapwire.Messages;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
@@ -42,7 +43,7 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     /// <summary>The same with other routes, that of <see cref="Gateway"/> included where there is one.</summary>
     public InterfaceSettings WithRoutes(IReadOnlyList<GatewayRoute> routes)
     {
-        var everywhere = routes.FirstOrDefault(static route => route.Destination.Length == 0 && !route.IsDirect);
+        var everywhere = routes.FirstOrDefault(static route => route.Destination.Length == 0 && !route.IsDirect && route.Metric == 0);
         return this with { Gateway = everywhere == default ? null : everywhere.Gateway, Routes = [.. routes.Where(route => everywhere == default || route != everywhere)] };
     }
 
@@ -53,10 +54,14 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     public override string ToString() => $"{Name}: {Fixed}; {string.Join(", ", Addresses)}; {string.Join(", ", AllRoutes.Select(RouteSpec.Format))}";
 }
 
-/// <summary>A route as users write it: "10.20.0.0/16 via 10.99.0.9".</summary>
+/// <summary>A route as users write it: "10.20.0.0/16 via 10.99.0.9", or "default via 10.99.0.9 metric 100".</summary>
 public static class RouteSpec
 {
-    public const string Accepted = "NETWORK/LENGTH via GATEWAY, as in 10.20.0.0/16 via 10.99.0.9";
+    public const string Accepted = "NETWORK/LENGTH via GATEWAY, as in 10.20.0.0/16 via 10.99.0.9, with 'metric N' behind it if wanted";
+
+    public const string AcceptedMetric = "a number from 0 to 2147483647";
+
+    private const string MetricWord = " metric ";
 
     private static readonly string[] Between = [" via ", "="];
 
@@ -68,6 +73,19 @@ public static class RouteSpec
         problem = "";
         if (text.Split(Between, 2, StringSplitOptions.TrimEntries) is not [var to, var by])
             return false;
+        var metric = 0;
+        if (by.IndexOf(MetricWord, StringComparison.Ordinal) is >= 0 and var at)
+        {
+            var number = by[(at + MetricWord.Length)..].Trim();
+            if (!TryParseMetric(number, out metric))
+            {
+                problem = $"the metric '{number}' is not {AcceptedMetric}";
+                return false;
+            }
+
+            by = by[..at].TrimEnd();
+        }
+
         // "default" is of the gateway's family.
         var isV6 = by.Contains(':', StringComparison.Ordinal);
         if (!TryParseDestination(to == "default" && isV6 ? "::/0" : to, out var destination, out problem) || !OwnAddress.TryParseGateway(by, out var gateway, out problem))
@@ -78,7 +96,7 @@ public static class RouteSpec
             return false;
         }
 
-        route = new GatewayRoute(destination, gateway);
+        route = new GatewayRoute(destination, gateway) { Metric = metric };
         return true;
     }
 
@@ -98,5 +116,7 @@ public static class RouteSpec
         return problem is null;
     }
 
-    public static string Format(GatewayRoute route) => route.IsDirect ? $"{route.Destination} by the wire" : $"{route.Destination} via {route.Gateway}";
+    public static bool TryParseMetric(string text, out int metric) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out metric);
+
+    public static string Format(GatewayRoute route) => (route.IsDirect ? $"{route.Destination} by the wire" : $"{route.Destination} via {route.Gateway}") + (route.Metric == 0 ? "" : $"{MetricWord}{route.Metric}");
 }

@@ -67,6 +67,8 @@ public static class InterfacesCheck
         OwnAddress.Check(settings.Addresses, settings.Gateway);
         foreach (var route in settings.Routes.Where(static route => !route.IsDirect))
             OwnAddress.CheckGateway(route.Gateway, settings.Addresses);
+        if (settings.AllRoutes.GroupBy(static route => (route.Destination, route.Metric)).FirstOrDefault(static group => group.Count() > 1) is { } twice)
+            throw new SettingsException($"There are two routes to {twice.Key.Destination} by {settings.Name} with the metric {twice.Key.Metric}; give each one of its own, as in {RouteSpec.Format(twice.Last() with { Metric = twice.Key.Metric + 100 })}.");
         foreach (var peer in settings.PeerAddresses)
         {
             var (own, address) = (settings.Addresses, peer.Address);

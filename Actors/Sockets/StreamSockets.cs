@@ -149,7 +149,7 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
 
         var entry = desk.Sockets.Add(socket, sender, desk.Now);
         entry.Hold = request.Hold;
-        sender.Tell(new Connecting(entry.Id, socket.Local, socket.IsEarly));
+        sender.Tell(new Connecting(entry.Id, socket.Local, socket.IsEarly) { Interface = desk.InterfaceOf(socket.Local.Address) });
         desk.PostPoll();
     }
 
@@ -162,7 +162,7 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
         }
 
         entry.Owner = sender;
-        entry.Owner.Tell(new Connected(entry.Id, socket.Local, socket.Remote, socket.SendRoom));
+        entry.Owner.Tell(new Connected(entry.Id, socket.Local, socket.Remote, socket.SendRoom) { Interface = desk.InterfaceOf(socket.Local.Address) });
         var deferred = entry.Deferred;
         entry.Deferred = SocketEvents.None;
         if (deferred != SocketEvents.None)
@@ -185,7 +185,7 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
             if (entry.Established)
                 entry.Owner.Tell(new HandshakeDone(entry.Id));
             else
-                entry.Owner.Tell(new Connected(entry.Id, socket.Local, socket.Remote, socket.SendRoom, socket.IsEarly));
+                entry.Owner.Tell(new Connected(entry.Id, socket.Local, socket.Remote, socket.SendRoom, socket.IsEarly) { Interface = desk.InterfaceOf(socket.Local.Address) });
             entry.Established = true;
             if (entry.Hold)
             {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
+using System.Text.Json;
 using Tapwire.Actors.Settings;
 using Tapwire.Links.Client;
 using Tapwire.Stack.Ip;
@@ -29,16 +30,15 @@ internal static class AddressCommands
     {
         var address = Make();
         address.Aliases.Add("addr");
-        return address;
+        return DriverLists.ListsAlone(address, "addresses", Line);
     }
 
-    private static ExampledCommand Make() => new("address", "Shows and changes the addresses of a running driver.",
-        "tapwire address list",
+    private static ExampledCommand Make() => new("address", "Shows and changes the addresses of a running driver; alone it shows them.",
+        "tapwire address",
         "tapwire address add 10.99.0.3/24",
         "tapwire address remove 10.99.0.3")
     {
-        DriverLists.List("Shows the addresses of a running driver.", "addresses", static (address, name) => $"inet{(address.GetString()!.Contains(':') ? "6" : "")} {address} dev {name}",
-            "tapwire address list", "tapwire address list dev tw0 --json"),
+        DriverLists.List("Shows the addresses of a running driver.", "addresses", Line, "tapwire address list", "tapwire address list dev tw0 --json"),
         new ExampledCommand("add", "Gives a running driver one more address.", "tapwire address add 10.99.0.3/24", "tapwire address add 10.98.0.3/24 --interface tw1") { Added, Interface }
             .Doing(static (parsed, client, cancel) => AddAsync(client, parsed.GetValue(Added), parsed.Read(Interface) ?? "", cancel)),
         OperatorCommand.Removal(
@@ -48,6 +48,8 @@ internal static class AddressCommands
             .Doing(static (parsed, client, cancel) => DriverLists.FlushAsync(client, "addresses", parsed.Read(Flushed), static _ => true, static address => $"{address}",
                 (_, address) => client.RemoveAddressAsync(IpPrefix.Parse(address.GetString()!).Address.ToSystem(), cancel), SocketError.AddressNotAvailable, cancel)),
     };
+
+    private static string Line(JsonElement address, string name) => $"inet{(address.GetString()!.Contains(':') ? "6" : "")} {address} dev {name}";
 
     private static Task AddAsync(TapwireClient client, IpPrefix added, string owner, CancellationToken cancel) => client.AddAddressAsync(added.Address.ToSystem(), added.Length, owner, cancel);
 

@@ -12,16 +12,30 @@ internal static class DriverLists
     private static readonly Option<bool> Json = Flags.Switch("--json", "As JSON, on one line.");
     private static readonly Flag<string?> Of = OperatorCommand.Interface("Of this interface only.");
 
+    /// <summary>iproute2's options of a family.</summary>
+    public static readonly Option<bool> V4 = Flags.Switch("-4", "Of IPv4 only.");
+
+    public static readonly Option<bool> V6 = Flags.Switch("-6", "Of IPv6 only.");
+
     /// <param name="property">The array of an interface in the status.</param>
     /// <param name="line">Formats an entry of it.</param>
     public static Command List(string description, string property, Func<JsonElement, string, string> line, params string[] examples)
     {
-        var list = new ExampledCommand("list", description, examples) { Of, Json };
+        var list = new ExampledCommand("list", description, examples);
         list.Aliases.Add("show");
-        return list.Doing(static parsed => (Interface: parsed.Read(Of), AsJson: parsed.GetValue(Json)), async (asked, client, cancel) =>
+        list.Aliases.Add("ls");
+        return ListsAlone(list, property, line);
+    }
+
+    /// <summary>Has a command list what there is; one that has others below it does so where none of them is named.</summary>
+    public static Command ListsAlone(Command list, string property, Func<JsonElement, string, string> line)
+    {
+        foreach (var option in (Option[])[Of, V4, V6, Json])
+            list.Add(option);
+        return list.Doing(static parsed => (Interface: parsed.Read(Of), V4: parsed.GetValue(V4), V6: parsed.GetValue(V6), AsJson: parsed.GetValue(Json)), async (asked, client, cancel) =>
         {
             using var status = JsonDocument.Parse(await client.GetStatusAsync(cancel));
-            var entries = EntriesOf(status.RootElement, property, asked.Interface).ToList();
+            var entries = EntriesOf(status.RootElement, property, asked.Interface).Where(each => asked.V4 == asked.V6 || IsV6(each.Entry) == asked.V6).ToList();
             if (asked.AsJson)
             {
                 Console.WriteLine(JsonOf(entries));
@@ -31,6 +45,12 @@ internal static class DriverLists
             foreach (var (name, entry) in entries)
                 Console.WriteLine(line(entry, name));
         });
+    }
+
+    private static bool IsV6(JsonElement entry)
+    {
+        var address = entry.ValueKind == JsonValueKind.String ? entry : entry.TryGetProperty("destination", out var destination) ? destination : entry.GetProperty("address");
+        return address.GetString()!.Contains(':', StringComparison.Ordinal);
     }
 
     /// <summary>The entries of all interfaces, or of one.</summary>

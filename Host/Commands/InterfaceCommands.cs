@@ -73,7 +73,7 @@ internal static class InterfaceCommands
             Mtu = settings.Mtu,
             HardwareAddress = settings.HardwareAddress,
             PeerAddresses = settings.PeerAddresses,
-            Routes = [.. settings.AllRoutes.Select(static route => new LinkRoute(route.Destination, route.Gateway))],
+            Routes = [.. settings.AllRoutes.Select(static route => new LinkRoute(route.Destination, route.Gateway) { Metric = route.Metric })],
             Slaac = (LinkSlaac)settings.Slaac,
             Dhcp = (LinkDhcp)settings.Dhcp,
         };
@@ -108,7 +108,7 @@ internal static class InterfaceCommands
             foreach (var route in each.GetProperty("routes").EnumerateArray())
             {
                 var gateway = route.GetProperty("gateway").GetString();
-                Console.WriteLine($"    route {route.GetProperty("destination")}{(gateway is { Length: > 0 } ? $" via {gateway}" : "")}");
+                Console.WriteLine($"    route {route.GetProperty("destination")}{(gateway is { Length: > 0 } ? $" via {gateway}" : "")}{RouteCommands.MetricOf(route)}");
             }
         }
     }

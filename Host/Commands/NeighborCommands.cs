@@ -26,16 +26,18 @@ internal static class NeighborCommands
 
     public static Command Create()
     {
-        var neighbor = new ExampledCommand("neighbor", "Shows and changes the stations that a running driver knows on its networks (ARP and neighbour discovery).",
-            "tapwire neighbor list",
+        var add = new ExampledCommand("add", "Names a station's Ethernet address, in the place of what was known: it is never asked for, and nobody can change it.", "tapwire neighbor add 10.99.0.7 lladdr 02:00:5e:10:00:07")
+        {
+            Station, Hardware, On,
+        };
+        add.Aliases.Add("replace");
+        var neighbor = new ExampledCommand("neighbor", "Shows and changes the stations that a running driver knows on its networks (ARP and neighbour discovery); alone it shows them.",
+            "tapwire neighbor",
             "tapwire neighbor add 10.99.0.7 lladdr 02:00:5e:10:00:07",
             "tapwire neighbor flush dev tw0")
         {
-            DriverLists.List("Shows the stations that a running driver knows.", "neighbors", static (entry, name) =>
-                $"{entry.GetProperty("address")} dev {name}{(entry.GetProperty("hardwareAddress").GetString() is { } known ? $" lladdr {known}" : "")} {entry.GetProperty("state")}",
-                "tapwire neighbor list", "tapwire neighbor list dev tw0 --json"),
-            new ExampledCommand("add", "Names a station's Ethernet address: it is never asked for, and nobody can change it.", "tapwire neighbor add 10.99.0.7 lladdr 02:00:5e:10:00:07") { Station, Hardware, On }
-                .Doing(static (parsed, client, cancel) => client.SetNeighborAsync(parsed.GetValue(Station).ToSystem(), ToSystem(parsed.Read(Hardware)!.Value), parsed.Read(On), cancel)),
+            DriverLists.List("Shows the stations that a running driver knows.", "neighbors", Line, "tapwire neighbor list", "tapwire neighbor list dev tw0 --json"),
+            add.Doing(static (parsed, client, cancel) => client.SetNeighborAsync(parsed.GetValue(Station).ToSystem(), ToSystem(parsed.Read(Hardware)!.Value), parsed.Read(On), cancel)),
             OperatorCommand.Removal(new ExampledCommand("remove", "Forgets a station.", "tapwire neighbor remove 10.99.0.7") { Station, On })
                 .Doing(static (parsed, client, cancel) => client.RemoveNeighborAsync(parsed.GetValue(Station).ToSystem(), parsed.Read(On), cancel)),
             new ExampledCommand("flush", "Forgets all stations but those that 'add' has named: they are asked for again.", "tapwire neighbor flush", "tapwire neighbor flush dev tw0") { Flushed }
@@ -43,8 +45,11 @@ internal static class NeighborCommands
         };
         neighbor.Aliases.Add("neigh");
         neighbor.Aliases.Add("neighbour");
-        return neighbor;
+        return DriverLists.ListsAlone(neighbor, "neighbors", Line);
     }
+
+    private static string Line(JsonElement entry, string name) =>
+        $"{entry.GetProperty("address")} dev {name}{(entry.GetProperty("hardwareAddress").GetString() is { } known ? $" lladdr {known}" : "")} {entry.GetProperty("state")}";
 
     private static async Task FlushAllAsync(TapwireClient client, CancellationToken cancel)
     {

@@ -115,7 +115,7 @@ internal static class StatusText
         if (!each.TryGetProperty("routes", out var routes))
             return;
         foreach (var route in routes.EnumerateArray().Where(static route => route.GetProperty("gateway").GetString() is { Length: > 0 }))
-            Console.WriteLine($"route        {route.GetProperty("destination")} via {route.GetProperty("gateway")}");
+            Console.WriteLine($"route        {route.GetProperty("destination")} via {route.GetProperty("gateway")}{Commands.RouteCommands.MetricOf(route)}");
         if (each.TryGetProperty("dhcp", out var lease))
             PrintLease("lease        ", lease);
         if (each.TryGetProperty("dhcp6", out var lease6))

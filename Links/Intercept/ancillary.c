@@ -90,6 +90,8 @@ static int ip_in(const struct cmsghdr *control, struct tw_extension *extension)
         memset(extension->local, 0, sizeof extension->local);
         if (info.ipi_spec_dst.s_addr != INADDR_ANY)
             map(extension->local, &info.ipi_spec_dst);
+        if (!tw_is_source(extension->local))
+            return EINVAL;
         extension->interface = info.ipi_ifindex;
         extension->parts |= TW_PART_PKTINFO;
         return 0;
@@ -153,6 +155,8 @@ static int ipv6_in(const struct msghdr *message, const struct cmsghdr *control, 
     memset(extension->local, 0, sizeof extension->local);
     if (is_v4 ? memcmp((const uint8_t *)&info.ipi6_addr + sizeof mapped, "\0\0\0\0", 4) != 0 : !is_any)
         memcpy(extension->local, &info.ipi6_addr, sizeof extension->local);
+    if (!tw_is_source(extension->local))
+        return EINVAL;
     extension->interface = (int32_t)info.ipi6_ifindex;
     extension->parts |= TW_PART_PKTINFO;
     return 0;

@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netpacket/packet.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -148,6 +149,35 @@ bool tw_has_interface(uint32_t index, const struct in_addr *address)
 
     free(list.entries);
     return is_there;
+}
+
+/* Those that were found last: a server that answers from the address that it was asked at says one with each datagram. */
+#define KNOWN_SOURCES 4
+static __thread uint8_t known_sources[KNOWN_SOURCES][16] __attribute__((tls_model("initial-exec")));
+static __thread unsigned next_known __attribute__((tls_model("initial-exec")));
+
+bool tw_is_source(const uint8_t *address)
+{
+    static const uint8_t any[16], loopback_v4[13] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
+    if (tw_has_routes() || memcmp(address, any, sizeof any) == 0 || memcmp(address, loopback_v4, sizeof loopback_v4) == 0)
+        return true;
+    for (unsigned i = 0; i < KNOWN_SOURCES; i++)
+        if (memcmp(known_sources[i], address, sizeof known_sources[i]) == 0)
+            return true;
+    struct list list;
+    if (find_all(&list) != 0)
+        return true;
+    bool is_v4 = memcmp(address, loopback_v4, 12) == 0, is_own = false;
+    for (size_t i = 0; i < list.count && !is_own; i++) {
+        const struct tw_address *own = &list.entries[i].address;
+        is_own = is_v4 ? family_of(own) == AF_INET && memcmp(own->bytes + offsetof(struct sockaddr_in, sin_addr), address + 12, 4) == 0
+                       : family_of(own) == AF_INET6 && memcmp(own->bytes + offsetof(struct sockaddr_in6, sin6_addr), address, 16) == 0;
+    }
+
+    free(list.entries);
+    if (is_own)
+        memcpy(known_sources[next_known++ % KNOWN_SOURCES], address, 16);
+    return is_own;
 }
 
 bool tw_has_family(int family)

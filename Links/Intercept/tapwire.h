@@ -393,6 +393,9 @@ bool tw_has_interface(uint32_t index, const struct in_addr *address);
 /* An ioctl about interfaces on a socket of Tapwire's. False: it is about something else. */
 bool tw_interface_ioctl(unsigned long request, void *argument, int *result);
 
+/* Whether a datagram may leave from an address, 16 bytes with an IPv4 one mapped: it is the driver's, of loopback, or none; with TAPWIRE_ROUTES, or if the driver does not tell, true. */
+bool tw_is_source(const uint8_t *address);
+
 /* Whether an interface of the driver's has an address of this family; with TAPWIRE_ROUTES, or if the driver does not tell, true. */
 bool tw_has_family(int family);
 

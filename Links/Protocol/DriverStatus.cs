@@ -89,7 +89,11 @@ public sealed record LeaseStatus(string State)
 }
 
 /// <param name="Gateway">Unspecified where destinations are on the link themselves.</param>
-public sealed record RouteStatus(IpPrefix Destination, IpAddress Gateway);
+public sealed record RouteStatus(IpPrefix Destination, IpAddress Gateway)
+{
+    /// <inheritdoc cref="Route.Metric"/>
+    public int Metric { get; init; }
+}
 
 /// <summary>The network side of an interface.</summary>
 /// <param name="Up">The device is there.</param>

@@ -18,6 +18,13 @@ internal static class InterfaceRequestCodec
     private const int SlaacAt = 36;
     private const int DhcpAt = 37;
 
+    // Of AddMetricRoute, and of a route of AddInterface.
+    private const int MetricAt = 80;
+    private const int RouteMetricAt = 60;
+
+    // Of RemoveRoute: one more than the metric, or 0 for any.
+    private const int RemovedMetricAt = 52;
+
     // Of ChangeNeighbor.
     private const int NeighborHardwareAt = 52;
 
@@ -28,6 +35,7 @@ internal static class InterfaceRequestCodec
         LinkMessageType.RemoveInterface => 24,
         LinkMessageType.AddInterfaceAddress => 56,
         LinkMessageType.AddRoute => 80,
+        LinkMessageType.AddMetricRoute => 84,
         LinkMessageType.RemoveRoute => 56,
         LinkMessageType.ChangeNeighbor => 60,
         _ => 0,
@@ -65,8 +73,9 @@ internal static class InterfaceRequestCodec
         if (type == LinkMessageType.AddInterfaceAddress)
             return new AddInterfaceAddressRequest(id, prefix, name);
         if (type == LinkMessageType.RemoveRoute)
-            return new RemoveRouteRequest(id, prefix, name);
-        return Sockaddr.TryRead(frame[48..], out var gateway) ? new AddRouteRequest(id, new LinkRoute(prefix, gateway.Endpoint.Address), name) : null;
+            return new RemoveRouteRequest(id, prefix, name) { Metric = ReadUInt32LittleEndian(frame[RemovedMetricAt..]) is > 0 and var next ? ReadMetric(next - 1) : null };
+        var metric = type == LinkMessageType.AddMetricRoute ? ReadMetric(ReadUInt32LittleEndian(frame[MetricAt..])) : 0;
+        return Sockaddr.TryRead(frame[48..], out var gateway) ? new AddRouteRequest(id, new LinkRoute(prefix, gateway.Endpoint.Address) { Metric = metric }, name) : null;
     }
 
     /// <summary>Writes what follows the frame's header into a frame of zeros.</summary>
@@ -81,10 +90,14 @@ internal static class InterfaceRequestCodec
                 WritePrefix(address.Address, frame[16..]);
                 break;
             case AddRouteRequest add:
-                WriteRoute(add.Route, frame[16..]);
+                WritePrefix(add.Route.Destination, frame[16..]);
+                Sockaddr.From(new(add.Route.Gateway, 0)).WriteTo(frame[48..]);
+                if (add.Type == LinkMessageType.AddMetricRoute)
+                    WriteUInt32LittleEndian(frame[MetricAt..], (uint)add.Route.Metric);
                 break;
             case RemoveRouteRequest remove:
                 WritePrefix(remove.Destination, frame[16..]);
+                WriteUInt32LittleEndian(frame[RemovedMetricAt..], remove.Metric is { } metric ? (uint)metric + 1 : 0);
                 break;
             case NeighborRequest neighbor:
                 if (neighbor.Address is { } host)
@@ -109,7 +122,7 @@ internal static class InterfaceRequestCodec
     private static int NameLengthAt(LinkMessageType type) => type switch
     {
         LinkMessageType.RemoveInterface => 16,
-        LinkMessageType.AddRoute => 76,
+        LinkMessageType.AddRoute or LinkMessageType.AddMetricRoute => 76,
         _ => 48,
     };
 
@@ -204,7 +217,7 @@ internal static class InterfaceRequestCodec
         {
             if (!TryReadPrefix(rest, out var destination) || !Sockaddr.TryRead(rest[PrefixSize..], out var gateway))
                 return false;
-            route = new LinkRoute(destination, gateway.Endpoint.Address);
+            route = new LinkRoute(destination, gateway.Endpoint.Address) { Metric = ReadMetric(ReadUInt32LittleEndian(rest[RouteMetricAt..])) };
             rest = rest[RouteSize..];
         }
 
@@ -227,9 +240,12 @@ internal static class InterfaceRequestCodec
         WriteUInt32LittleEndian(bytes[Sockaddr.Size..], (uint)prefix.Length);
     }
 
+    private static int ReadMetric(uint value) => LinkRequestCodec.AtMost(value, int.MaxValue, "metric");
+
     private static void WriteRoute(LinkRoute route, Span<byte> bytes)
     {
         WritePrefix(route.Destination, bytes);
         Sockaddr.From(new(route.Gateway, 0)).WriteTo(bytes[PrefixSize..]);
+        WriteUInt32LittleEndian(bytes[RouteMetricAt..], (uint)route.Metric);
     }
 }

@@ -27,11 +27,15 @@ public sealed record AddInterfaceAddressRequest(uint Id, IpPrefix Address, strin
 
 /// <summary>Gives an interface a route through a gateway.</summary>
 /// <param name="Interface">Empty: the one with an address of the gateway's network.</param>
-public sealed record AddRouteRequest(uint Id, LinkRoute Route, string Interface) : InterfaceRequest(LinkMessageType.AddRoute, Id);
+public sealed record AddRouteRequest(uint Id, LinkRoute Route, string Interface) : InterfaceRequest(Route.Metric == 0 ? LinkMessageType.AddRoute : LinkMessageType.AddMetricRoute, Id);
 
 /// <summary>Takes a route through a gateway away.</summary>
 /// <param name="Interface">Empty: the only one with such a route.</param>
-public sealed record RemoveRouteRequest(uint Id, IpPrefix Destination, string Interface) : InterfaceRequest(LinkMessageType.RemoveRoute, Id);
+public sealed record RemoveRouteRequest(uint Id, IpPrefix Destination, string Interface) : InterfaceRequest(LinkMessageType.RemoveRoute, Id)
+{
+    /// <summary>Of the route; null: the interface has only one to there.</summary>
+    public int? Metric { get; init; }
+}
 
 /// <summary>Names a neighbour's hardware address, or forgets neighbours.</summary>
 /// <param name="Address">Null: all that are not permanent, of an interface that has to be named.</param>
@@ -40,7 +44,11 @@ public sealed record RemoveRouteRequest(uint Id, IpPrefix Destination, string In
 public sealed record NeighborRequest(uint Id, IpAddress? Address, MacAddress? Hardware, string Interface) : InterfaceRequest(LinkMessageType.ChangeNeighbor, Id);
 
 /// <summary>A route through a gateway. Of prefix length 0, the default route.</summary>
-public readonly record struct LinkRoute(IpPrefix Destination, IpAddress Gateway);
+public readonly record struct LinkRoute(IpPrefix Destination, IpAddress Gateway)
+{
+    /// <inheritdoc cref="Route.Metric"/>
+    public int Metric { get; init; }
+}
 
 /// <summary>An attachment to a network that a driver is asked to make.</summary>
 /// <param name="Wire">As settings have it, "tap:tw1" or "tun:tw1".</param>

@@ -90,6 +90,7 @@ public enum LinkMessageType : ushort
     ListSockets = 41,
     Kill = 42,
     Operate = 43,
+    AddMetricRoute = 44,
 }
 
 /// <summary>Errors of the link itself that no <see cref="Tapwire.Stack.StackError"/> has, as Linux errno numbers.</summary>

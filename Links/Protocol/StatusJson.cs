@@ -222,11 +222,12 @@ public static class StatusJson
 
             json.WriteEndArray();
             json.WriteStartArray("routes");
-            foreach (var (destination, gateway) in each.Routes)
+            foreach (var route in each.Routes)
             {
                 json.WriteStartObject();
-                json.WriteString("destination", destination.ToString());
-                json.WriteString("gateway", gateway.IsUnspecified ? "" : gateway.ToString());
+                json.WriteString("destination", route.Destination.ToString());
+                json.WriteString("gateway", route.Gateway.IsUnspecified ? "" : route.Gateway.ToString());
+                json.WriteNumber("metric", route.Metric);
                 json.WriteEndObject();
             }
 

@@ -3,7 +3,7 @@ using Tapwire.Stack.Interfaces;
 namespace Tapwire.Stack.Ip;
 
 /// <summary>
-/// Routes, longest prefix first. A host has a handful of them, so a linear scan finds the first match faster than any tree.
+/// Routes, longest prefix first, and of equally long ones the lowest metric. A host has a handful of them, so a linear scan finds the first match faster than any tree.
 /// </summary>
 internal sealed class RouteTable(InterfaceTable interfaces)
 {
@@ -45,23 +45,24 @@ internal sealed class RouteTable(InterfaceTable interfaces)
     /// <summary>The address is on-link at that interface: reached without a gateway.</summary>
     public bool IsOnLink(IpAddress address, NetworkInterface on) => TryFind(address, on, out var nextHop, out _, out _) && nextHop == address;
 
-    /// <summary>Adds a route, or replaces the one to the same destination by the same interface.</summary>
-    public void Set(IpPrefix destination, IpAddress gateway, NetworkInterface egress)
+    /// <summary>Adds a route, or replaces the one to the same destination by the same interface with the same metric.</summary>
+    public void Set(IpPrefix destination, IpAddress gateway, NetworkInterface egress, int metric = 0)
     {
-        var route = new Route(new IpPrefix(destination.Network, destination.Length), gateway, egress.Index);
-        _routes.RemoveAll(r => r.Destination == route.Destination && r.Interface == route.Interface && r.Gateway.IsUnspecified == gateway.IsUnspecified);
+        var route = new Route(new IpPrefix(destination.Network, destination.Length), gateway, egress.Index) { Metric = metric };
+        _routes.RemoveAll(r => r.Destination == route.Destination && r.Interface == route.Interface && r.Metric == metric && r.Gateway.IsUnspecified == gateway.IsUnspecified);
         _routes.Add(route);
         Rebuild();
     }
 
     /// <param name="onLink">Removes the route of an interface's prefix, rather than the one through a gateway.</param>
     /// <param name="egress">Removes only this interface's route; null: every interface's.</param>
+    /// <param name="metric">Removes only the route with this metric; null: with any.</param>
     /// <returns>False: there was none.</returns>
-    public bool Remove(IpPrefix destination, bool onLink, NetworkInterface? egress)
+    public bool Remove(IpPrefix destination, bool onLink, NetworkInterface? egress, int? metric = null)
     {
         destination = new IpPrefix(destination.Network, destination.Length);
         var removed = _routes.RemoveAll(r =>
-            r.Destination == destination && r.Gateway.IsUnspecified == onLink && (egress is null || r.Interface == egress.Index)) > 0;
+            r.Destination == destination && r.Gateway.IsUnspecified == onLink && (metric is null || r.Metric == metric) && (egress is null || r.Interface == egress.Index)) > 0;
         Rebuild();
         return removed;
     }
@@ -76,8 +77,8 @@ internal sealed class RouteTable(InterfaceTable interfaces)
     /// <summary>Computes the table again after a change of a route, or of an interface's address.</summary>
     public void Rebuild()
     {
-        // Stable order: of two prefixes of equal length the on-link route comes first, then the older one.
-        _snapshot = [.. _routes.OrderByDescending(r => r.Destination.Length + (r.Destination.Address.IsV4 ? 96 : 0)).ThenByDescending(r => r.Gateway.IsUnspecified)];
+        // Stable order: of two prefixes of equal length the lower metric comes first, then the on-link route, then the older one.
+        _snapshot = [.. _routes.OrderByDescending(r => r.Destination.Length + (r.Destination.Address.IsV4 ? 96 : 0)).ThenBy(r => r.Metric).ThenByDescending(r => r.Gateway.IsUnspecified)];
         _hops = [.. _snapshot.Select(r => Hop.From(r, interfaces[r.Interface]!)).Where(hop => !hop.Source.IsUnspecified)];
     }
 

@@ -14,7 +14,7 @@ internal interface IAutoconfigured
 
     void RemoveAddress(IpAddress address, Instant now);
 
-    /// <summary>Adds a route, or replaces the one to there through another gateway.</summary>
+    /// <summary>Adds a route (<see cref="Route.LearntMetric"/>), or replaces the one to there through another gateway.</summary>
     /// <param name="gateway">Unspecified: the destinations are on-link.</param>
     void SetRoute(IpPrefix destination, IpAddress gateway);
 
@@ -22,7 +22,7 @@ internal interface IAutoconfigured
     /// <param name="gateway">As for <see cref="SetRoute"/>.</param>
     void RemoveRoute(IpPrefix destination, IpAddress gateway);
 
-    /// <summary>There is a route to there through a gateway.</summary>
+    /// <summary>There is a route to there through a gateway, as good as those that routers advertise, that somebody else has given.</summary>
     bool HasRoute(IpPrefix destination);
 
     /// <summary>Sends a router solicitation.</summary>

@@ -56,7 +56,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         (new AddAddress(IpPrefix.Parse("10.0.0.1/24")), new AddressAnswer(StackError.ConnectionAborted)),
         (new RemoveAddress(Local.Address), new AddressAnswer(StackError.ConnectionAborted)),
         (new AddRoute(default, "lab"), new AddressAnswer(StackError.ConnectionAborted)),
-        (new RemoveRoute(default, "lab"), new AddressAnswer(StackError.ConnectionAborted)),
+        (new RemoveRoute(default, 0, "lab"), new AddressAnswer(StackError.ConnectionAborted)),
         (new ChangeNeighbor("lab", Local.Address, null), new AddressAnswer(StackError.ConnectionAborted)),
         (new FlushNeighbors("lab"), new AddressAnswer(StackError.ConnectionAborted)),
         (new AttachInterface(new InterfaceOptions { Name = "lab" }, [], [], ActorRefs.Nobody), new InterfaceRefused("lab", "The stack has stopped.")),

@@ -49,7 +49,7 @@ public sealed class InterfaceCommandSpecs() : DriverSetup("")
         { "peer's address", Adding(B with { PeerAddresses = B.Addresses }), 22, "The peer address 10.98.0.2/24 is the stack's own; the kernel's end of the wire needs another one of that network." },
         { "far gateway", Adding(B with { Routes = [new(Everywhere, Support.Peer.Address)] }), 22, "The gateway 10.99.0.1 is on no network of the stack's addresses, 10.98.0.2/24; name a router on one of them." },
         { "route to a host", Adding(B with { Routes = [new(IpPrefix.Parse("10.20.0.1/16"), Router)] }), 22, "10.20.0.1 is a host's address; the network is 10.20.0.0/16." },
-        { "two routes", Adding(B with { Routes = [new(Far, Router), new(Far, IpAddress.Parse("10.98.0.9"))] }), 22, "There are two routes to 10.20.0.0/16; give one." },
+        { "two routes", Adding(B with { Routes = [new(Far, Router), new(Far, IpAddress.Parse("10.98.0.9"))] }), 22, "There are two routes to 10.20.0.0/16 with the metric 0; give one." },
         { "first", new RemoveInterfaceRequest(7, "tw0"), LinkErrno.Busy, "The interface tw0 is the driver's first, which stays as long as the driver; take its addresses away "
             + "('tapwire address remove'), or start the driver with another --wire." },
         { "unknown", new RemoveInterfaceRequest(7, "b"), LinkErrno.NoInterface, "There is no interface b; there is tw0." },
@@ -149,13 +149,28 @@ public sealed class InterfaceCommandSpecs() : DriverSetup("")
     }
 
     [Fact]
+    public void Routes_to_one_network_have_metrics_and_go_by_them()
+    {
+        var (first, second) = (new LinkRoute(Far, Support.Peer.Address) { Metric = 100 }, new LinkRoute(Far, IpAddress.Parse("10.99.0.9")) { Metric = 200 });
+        Assert.Equal("", Command(new AddRouteRequest(7, second, "")));
+        Assert.Equal("", Command(new AddRouteRequest(7, first, "")));
+        Assert.Equal("The interface tw0 has a route 10.20.0.0/16 via 10.99.0.1 metric 100 already; remove that one first, or give this one another metric.", Command(new AddRouteRequest(7, second with { Metric = 100 }, "")));
+        Assert.Equal([first, second], StackStatus().Interfaces[0].Routes.Where(static route => route.Destination == Far).Select(Plain));
+        Assert.Equal("There are routes to 10.20.0.0/16 with the metrics 200 and 100; name one of them.", Command(new RemoveRouteRequest(7, Far, "")));
+        Assert.Equal("There is no route to 10.20.0.0/16 through a gateway with the metric 7.", Command(new RemoveRouteRequest(7, Far, "") { Metric = 7 }));
+        Assert.Equal("", Command(new RemoveRouteRequest(7, Far, "") { Metric = 100 }));
+        Assert.Equal([second], StackStatus().Interfaces[0].Routes.Where(static route => route.Destination == Far).Select(Plain));
+        Assert.Equal("", Command(new RemoveRouteRequest(7, Far, "")));
+    }
+
+    [Fact]
     public void Routes_come_and_go_by_the_interface_that_is_named_or_has_the_gateways_network()
     {
         Command(Adding(B));
         Assert.Equal("", Command(new AddRouteRequest(7, new(Everywhere, Router), "")));
         Assert.Equal("", Command(new AddRouteRequest(7, new(Everywhere, Support.Peer.Address), "tw0")));
         Assert.Equal("", Command(new AddRouteRequest(7, new(Far, Support.Peer.Address), "")));
-        Assert.Equal("The interface tw0 has a route 10.20.0.0/16 via 10.99.0.1 already; remove that one first.", Command(new AddRouteRequest(7, new(Far, IpAddress.Parse("10.99.0.9")), "")));
+        Assert.Equal("The interface tw0 has a route 10.20.0.0/16 via 10.99.0.1 already; remove that one first, or give this one another metric.", Command(new AddRouteRequest(7, new(Far, IpAddress.Parse("10.99.0.9")), "")));
         Assert.Contains(new(Everywhere, Router), StackStatus().Interfaces[1].Routes.Select(Plain));
         Assert.Contains(new(Far, Support.Peer.Address), StackStatus().Interfaces[0].Routes.Select(Plain));
         Assert.Equal("There are routes to 0.0.0.0/0 by tw0 and b; name the interface.", Command(new RemoveRouteRequest(7, Everywhere, "")));
@@ -341,7 +356,7 @@ public sealed class InterfaceCommandSpecs() : DriverSetup("")
 
     private static InterfaceSettings OwnInterface(string name, string address) => new(name, new WireSpec("tap", name), [IpPrefix.Parse(address)], null, null, 0, [], []);
 
-    private static LinkRoute Plain(RouteStatus route) => new(route.Destination, route.Gateway);
+    private static LinkRoute Plain(RouteStatus route) => new(route.Destination, route.Gateway) { Metric = route.Metric };
 
     private string Addresses() => string.Join("; ", StackStatus().Interfaces.Select(static each => $"{each.Name}: {string.Join(' ', each.Addresses)}"));
 

@@ -78,7 +78,7 @@ internal sealed class HonestTransfer(HostileWorld world)
         _read = 0;
         if (_socket is null)
         {
-            var error = world.HonestStack.Tcp.Connect(new IpEndpoint(HostileWorld.VictimIp, HostileWorld.EchoPort), default(IpEndpoint), default, now, out _socket);
+            var error = world.HonestStack.Tcp.Connect(new IpEndpoint(world.VictimIp, HostileWorld.EchoPort), default(IpEndpoint), default, now, out _socket);
             if (error != StackError.None)
                 throw new HostileException($"The honest client cannot connect: {error}.");
             _left = TransfersPerConnection;

@@ -59,10 +59,11 @@ internal sealed class HostileCampaign
 
     /// <summary>Runs one seed for a span of virtual time. Throws if something does not hold.</summary>
     /// <param name="name">One kind of attacker, four of it; null: one of each kind.</param>
+    /// <param name="isV6">All of them speak IPv6.</param>
     /// <param name="slowness">See <see cref="HostileWorld.Slowness"/>.</param>
-    public void Run(int seed, TimeSpan time, string? name = null, int slowness = 1)
+    public void Run(int seed, TimeSpan time, string? name = null, bool isV6 = false, int slowness = 1)
     {
-        var world = new HostileWorld(seed, new PoisoningBufferPool(), slowness);
+        var world = new HostileWorld(seed, new PoisoningBufferPool(), isV6, slowness);
         var random = new Random(seed);
         List<TcpAttacker> attackers = [];
         foreach (var (kind, make) in Makers)
@@ -83,7 +84,7 @@ internal sealed class HostileCampaign
         }
         catch (Exception e)
         {
-            throw new HostileException($"Seed {seed}{(name is null ? "" : " with " + name)}, at {world.Now}: {e}");
+            throw new HostileException($"Seed {seed}{(name is null ? "" : " with " + name)}{(isV6 ? " over IPv6" : "")}, at {world.Now}: {e}");
         }
 
         Add(world, attackers, time);

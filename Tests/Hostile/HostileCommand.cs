@@ -147,7 +147,7 @@ internal static class HostileCommand
         try
         {
             for (; left > TimeSpan.Zero; seed++, left -= TcpShare)
-                campaign.Run(seed, left < TcpShare ? left : TcpShare, slowness: TcpSlowness);
+                campaign.Run(seed, left < TcpShare ? left : TcpShare, isV6: seed % 2 == 0, slowness: TcpSlowness);
             return 0;
         }
         catch (HostileException e)

@@ -73,8 +73,8 @@ internal sealed class HostileRequests(Random random, List<ulong> handles)
     private InterfaceRequest Change(uint id) => random.Next(4) switch
     {
         2 => new NeighborRequest(id, random.Next(4) == 0 ? null : Address().Endpoint.Address, random.Next(2) == 0 ? null : new MacAddress((ulong)random.NextInt64()), Name()),
-        0 => new AddRouteRequest(id, new LinkRoute(Prefix(), Address().Endpoint.Address), Name()),
-        1 => new RemoveRouteRequest(id, Prefix(), Name()),
+        0 => new AddRouteRequest(id, new LinkRoute(Prefix(), Address().Endpoint.Address) { Metric = Metric() }, Name()),
+        1 => new RemoveRouteRequest(id, Prefix(), Name()) { Metric = Metric() is > 0 and var metric ? metric : null },
         _ => new AddInterfaceRequest(id, new NewInterface(random.Next(2) == 0 ? "tap:b" : Name(), Several(Prefix, 8))
         {
             Name = Name(),
@@ -86,6 +86,8 @@ internal sealed class HostileRequests(Random random, List<ulong> handles)
     };
 
     private T[] Several<T>(Func<T> one, int most) => [.. Enumerable.Range(0, random.Next(most)).Select(_ => one())];
+
+    private int Metric() => random.Next(3) == 0 ? 0 : random.Next(int.MaxValue);
 
     private IpPrefix Prefix()
     {

@@ -22,9 +22,6 @@ internal sealed class HostileWorld
     public static readonly MacAddress VictimMac = new(0x02_00_00_00_00_01);
     public static readonly MacAddress HonestMac = new(0x02_00_00_00_00_02);
     public static readonly MacAddress AttackerMac = new(0x02_00_00_00_00_66);
-    public static readonly IpAddress VictimIp = IpAddress.Parse("10.0.0.1");
-    public static readonly IpAddress HonestIp = IpAddress.Parse("10.0.0.2");
-    public static readonly IpAddress AttackerIp = IpAddress.Parse("10.0.0.66");
 
     /// <summary>Bytes that the victim's TCP may hold.</summary>
     public const long Memory = 16 << 20;
@@ -47,8 +44,11 @@ internal sealed class HostileWorld
     private int _ports;
 
     /// <param name="slowness">See <see cref="Slowness"/>.</param>
-    public HostileWorld(int seed, PoisoningBufferPool pool, int slowness = 1)
+    public HostileWorld(int seed, PoisoningBufferPool pool, bool isV6 = false, int slowness = 1)
     {
+        IsV6 = isV6;
+        (VictimIp, HonestIp, AttackerIp) = isV6 ? (IpAddress.Parse("fd00::1"), IpAddress.Parse("fd00::2"), IpAddress.Parse("fd00::66"))
+            : (IpAddress.Parse("10.0.0.1"), IpAddress.Parse("10.0.0.2"), IpAddress.Parse("10.0.0.66"));
         Pool = pool;
         Slowness = slowness;
         Now = Instant.FromMilliseconds(1_000_000 + seed % 1000);
@@ -60,6 +60,14 @@ internal sealed class HostileWorld
         _services = new VictimServices(this);
         Honest = new HonestTransfer(this);
     }
+
+    public bool IsV6 { get; }
+
+    public IpAddress VictimIp { get; }
+
+    public IpAddress HonestIp { get; }
+
+    public IpAddress AttackerIp { get; }
 
     public PoisoningBufferPool Pool { get; }
 
@@ -160,8 +168,8 @@ internal sealed class HostileWorld
     {
         var secret = new byte[32];
         BitConverter.TryWriteBytes(secret, seed);
-        var stack = new NetworkStack(new StackOptions { Interfaces = [new() { HardwareAddress = mac }], Tcp = tcp }, Pool, secret);
-        var error = stack.AddAddress(new IpPrefix(address, 24), Now);
+        var stack = new NetworkStack(new StackOptions { Interfaces = [new() { HardwareAddress = mac }], Neighbors = new() { DuplicateProbes = 0 }, Tcp = tcp }, Pool, secret);
+        var error = stack.AddAddress(new IpPrefix(address, IsV6 ? 64 : 24), Now);
         return error == StackError.None ? stack : throw new InvalidOperationException($"{error}");
     }
 
@@ -236,6 +244,13 @@ internal sealed class HostileWorld
             return;
         }
 
+        if (IsV6 && bytes[EthernetHeader.Length + Ipv6Field.NextHeader] == IpProtocol.Icmpv6)
+        {
+            AnswerSolicitation(from, bytes);
+            Carry(from, frame);
+            return;
+        }
+
         if (bytes[5] != 0x66)
         {
             Carry(from, frame);
@@ -244,10 +259,11 @@ internal sealed class HostileWorld
 
         frame.Release();
         FramesOut++;
-        if (bytes[23] != IpProtocol.Tcp || TcpHeader.TryParse(bytes[34..], out var header, out var headerLength) != TcpParseResult.Ok)
+        var (protocolAt, ip) = IsV6 ? (EthernetHeader.Length + Ipv6Field.NextHeader, Ipv6Header.Length) : (23, Ipv4Header.Length);
+        if (bytes[protocolAt] != IpProtocol.Tcp || TcpHeader.TryParse(bytes[(EthernetHeader.Length + ip)..], out var header, out var headerLength) != TcpParseResult.Ok)
             return;
-        var total = (bytes[16] << 8) | bytes[17];
-        var payload = total - Ipv4Header.Length - headerLength;
+        var total = IsV6 ? ((bytes[18] << 8) | bytes[19]) + Ipv6Header.Length : (bytes[16] << 8) | bytes[17];
+        var payload = total - ip - headerLength;
         if (payload == 0)
             ControlOut++;
         if (_byPort.TryGetValue(header.DestinationPort, out var attacker))
@@ -260,6 +276,18 @@ internal sealed class HostileWorld
         frame.CopyTo(copy.Append(frame.TotalLength));
         frame.Release();
         _under.Enqueue((copy, from == HonestStack), (Now + Latency, _order++));
+    }
+
+    /// <inheritdoc cref="AnswerArp"/>
+    private void AnswerSolicitation(NetworkStack from, ReadOnlySpan<byte> frame)
+    {
+        const int TargetAt = EthernetHeader.Length + Ipv6Header.Length + 8;
+        if (from != Victim || frame[EthernetHeader.Length + Ipv6Header.Length] != Icmpv6Type.NeighborSolicitation || IpAddress.FromBytes(frame.Slice(TargetAt, 16)) != AttackerIp)
+            return;
+        var answer = BuildV6.Neighbor(new NeighborMessage(Icmpv6Type.NeighborAdvertisement, NeighborMessage.Solicited | NeighborMessage.Override, AttackerIp),
+            BuildV6.Option(NdpOption.TargetLinkLayerAddress, AttackerMac), AttackerIp, VictimIp);
+        new EthernetHeader(VictimMac, AttackerMac, EtherType.Ipv6).Emit(answer);
+        _under.Enqueue((Pool.RentCopy(answer), true), (Now + Latency, _order++));
     }
 
     /// <summary>Whoever asks for the attackers' address gets theirs.</summary>

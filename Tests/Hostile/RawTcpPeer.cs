@@ -96,17 +96,34 @@ internal sealed class RawTcpPeer(BufferPool pool, MacAddress ownMac, MacAddress 
     public PacketBuffer Frame(in TcpHeader header, int payload = 0, byte trafficClass = 0)
     {
         var length = header.Length + payload;
-        var frame = pool.Rent(EthernetHeader.Length + Ipv4Header.Length + length);
-        new EthernetHeader(itsMac, ownMac, EtherType.Ipv4).Emit(frame.Append(EthernetHeader.Length));
-        new Ipv4Header
+        var isV6 = own.Address.IsV6;
+        var frame = pool.Rent(EthernetHeader.Length + Ipv6Header.Length + length);
+        new EthernetHeader(itsMac, ownMac, isV6 ? EtherType.Ipv6 : EtherType.Ipv4).Emit(frame.Append(EthernetHeader.Length));
+        if (isV6)
         {
-            Source = own.Address,
-            Destination = its.Address,
-            Protocol = IpProtocol.Tcp,
-            HopLimit = 64,
-            TrafficClass = trafficClass,
-            PayloadLength = (ushort)length,
-        }.Emit(frame.Append(Ipv4Header.Length));
+            new Ipv6Header
+            {
+                Source = own.Address,
+                Destination = its.Address,
+                NextHeader = IpProtocol.Tcp,
+                HopLimit = 64,
+                TrafficClass = trafficClass,
+                PayloadLength = (ushort)length,
+            }.Emit(frame.Append(Ipv6Header.Length));
+        }
+        else
+        {
+            new Ipv4Header
+            {
+                Source = own.Address,
+                Destination = its.Address,
+                Protocol = IpProtocol.Tcp,
+                HopLimit = 64,
+                TrafficClass = trafficClass,
+                PayloadLength = (ushort)length,
+            }.Emit(frame.Append(Ipv4Header.Length));
+        }
+
         header.Emit(frame.Append(header.Length));
         frame.Append(payload).Clear();
         frame.Offload.Checksum = ChecksumState.Verified;

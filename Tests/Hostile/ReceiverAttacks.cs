@@ -101,7 +101,7 @@ internal sealed class InWindowProbes(HostileWorld world, Random random) : TcpAtt
         if (World.Honest.Local is not { } honest)
             return;
         var forged = new RawTcpPeer(
-            World.Pool, HostileWorld.AttackerMac, HostileWorld.VictimMac, honest, new IpEndpoint(HostileWorld.VictimIp, HostileWorld.EchoPort), World.SendToVictim, 0);
+            World.Pool, HostileWorld.AttackerMac, HostileWorld.VictimMac, honest, new IpEndpoint(World.VictimIp, HostileWorld.EchoPort), World.SendToVictim, 0);
         forged.Send(forged.Header(flags) with { Sequence = (uint)Random.NextInt64(1L << 32), Acknowledgment = (uint)Random.NextInt64(1L << 32) });
     }
 }

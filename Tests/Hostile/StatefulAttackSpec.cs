@@ -10,14 +10,14 @@ namespace Tapwire.Tests.Hostile;
 /// <remarks>For hours: <c>dotnet run -c Release --project Tests -- hostile tcp --hours 24</c>.</remarks>
 public class StatefulAttackSpec(ITestOutputHelper output)
 {
-    public static IEnumerable<object[]> Kinds => HostileCampaign.Names.Select(name => new object[] { name });
+    public static IEnumerable<object[]> Kinds => HostileCampaign.Names.SelectMany(name => new[] { false, true }, static (name, isV6) => new object[] { name, isV6 });
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void One_kind_of_attacker_disturbs_nobody(string name)
+    public void One_kind_of_attacker_disturbs_nobody(string name, bool isV6)
     {
         var campaign = new HostileCampaign();
-        campaign.Run(1, TimeSpan.FromSeconds(40), name);
+        campaign.Run(1, TimeSpan.FromSeconds(isV6 ? 20 : 40), name, isV6);
         Judge(campaign);
     }
 
@@ -25,10 +25,11 @@ public class StatefulAttackSpec(ITestOutputHelper output)
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public void All_kinds_at_once_disturb_nobody(int seed)
+    [InlineData(4, true)]
+    public void All_kinds_at_once_disturb_nobody(int seed, bool isV6 = false)
     {
         var campaign = new HostileCampaign();
-        campaign.Run(seed, TimeSpan.FromSeconds(60));
+        campaign.Run(seed, TimeSpan.FromSeconds(60), isV6: isV6);
         Judge(campaign);
     }
 

@@ -98,8 +98,8 @@ internal abstract class TcpAttacker(HostileWorld world, Random random, ushort se
         _port = world.NextPort();
         world.Rebind(this, old, _port);
         _peer = new RawTcpPeer(
-            world.Pool, HostileWorld.AttackerMac, HostileWorld.VictimMac, new IpEndpoint(HostileWorld.AttackerIp, _port),
-            new IpEndpoint(HostileWorld.VictimIp, service), world.SendToVictim, (uint)random.NextInt64(1L << 32))
+            world.Pool, HostileWorld.AttackerMac, HostileWorld.VictimMac, new IpEndpoint(world.AttackerIp, _port),
+            new IpEndpoint(world.VictimIp, service), world.SendToVictim, (uint)random.NextInt64(1L << 32))
         {
             Clock = (uint)(now.Ticks / TimeSpan.TicksPerMillisecond),
         };

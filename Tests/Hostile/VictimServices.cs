@@ -22,7 +22,7 @@ internal sealed class VictimServices
         _world = world;
         foreach (var port in new[] { HostileWorld.EchoPort, HostileWorld.DiscardPort, HostileWorld.SourcePort })
         {
-            var error = world.Victim.Tcp.Listen(new IpEndpoint(HostileWorld.VictimIp, port), 64, default, out var listener);
+            var error = world.Victim.Tcp.Listen(new IpEndpoint(world.VictimIp, port), 64, default, out var listener);
             _listeners.Add(error == StackError.None ? listener! : throw new InvalidOperationException($"{error}"));
         }
     }
@@ -57,7 +57,7 @@ internal sealed class VictimServices
                 while (listener.Accept() is { } accepted)
                 {
                     _since.Add(accepted, now);
-                    if (accepted.Remote.Address == HostileWorld.AttackerIp)
+                    if (accepted.Remote.Address == _world.AttackerIp)
                         _closing.Enqueue((accepted, now + Patience));
                     any |= Serve(accepted, now);
                 }

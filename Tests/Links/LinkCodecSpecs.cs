@@ -83,6 +83,12 @@ public sealed class LinkCodecSpecs
             new AddRouteRequest(23, new LinkRoute(IpPrefix.Parse("10.20.0.0/16"), IpAddress.Parse("10.99.0.1")), "ä"),
             $"52000000 1700 0000 17000000 00000000 {Network} 10000000 {NoPort} 02000000 C3A4"
         },
+        {
+            new AddRouteRequest(44, new LinkRoute(IpPrefix.Parse("10.20.0.0/16"), IpAddress.Parse("10.99.0.1")) { Metric = 1024 }, "tw1"),
+            $"57000000 2C00 0000 2C000000 00000000 {Network} 10000000 {NoPort} 03000000 00040000 747731"
+        },
+        { new RemoveRouteRequest(24, IpPrefix.Parse("10.20.0.0/16"), "tw1") { Metric = 0 }, $"3B000000 1800 0000 18000000 00000000 {Network} 10000000 03000000 01000000 747731" },
+        { new RemoveRouteRequest(24, IpPrefix.Parse("10.20.0.0/16"), "") { Metric = int.MaxValue }, $"38000000 1800 0000 18000000 00000000 {Network} 10000000 00000000 00000080" },
         { new ListInterfacesRequest(25, 14), "18000000 1900 0000 19000000 00000000 0E000000 00000000" },
         { new ResolveRequest(29, SocketFamily.V6, false, "www.example.org", 24), "27000000 1D00 0000 1D000000 00000000 0A00 0000 0F00 1800  7777772E6578616D706C652E6F7267" },
         { new ResolveRequest(29, SocketFamily.Unspecified, true, "10.99.0.1"), "21000000 1D00 0000 1D000000 00000000 0000 0100 0900 0000 31302E39392E302E31" },
@@ -129,10 +135,10 @@ public sealed class LinkCodecSpecs
             Mtu = 1400,
             HardwareAddress = MacAddress.Parse("02:00:5e:10:00:01"),
             PeerAddresses = [IpPrefix.Parse("10.99.0.1/32")],
-            Routes = [new LinkRoute(IpPrefix.Parse("10.20.0.0/16"), IpAddress.Parse("10.99.0.1"))],
+            Routes = [new LinkRoute(IpPrefix.Parse("10.20.0.0/16"), IpAddress.Parse("10.99.0.1")) { Metric = 7 }],
         };
         AssertInterface(whole, "D0000000 1400 0000 14000000 00000000 0300 0500 78050000 02005E100001 0200 0100 0100 00000000 "
-            + $"{NoPort} 18000000 {Network} 10000000 {NoPort} 20000000 {Network} 10000000 {NoPort} 00000000 6C6162 7461703A62");
+            + $"{NoPort} 18000000 {Network} 10000000 {NoPort} 20000000 {Network} 10000000 {NoPort} 07000000 6C6162 7461703A62");
         AssertInterface(new NewInterface("", []), "28000000 1400 0000 14000000 00000000 0000 0000 00000000 000000000000 0000 0000 0000 00000000");
     }
 
@@ -322,6 +328,8 @@ public sealed class LinkCodecSpecs
     [InlineData("interface dhcp")]
     [InlineData("route prefix")]
     [InlineData("route name")]
+    [InlineData("route metric")]
+    [InlineData("removed metric")]
     [InlineData("ping sequence")]
     [InlineData("ping timeout")]
     public void A_field_out_of_range_is_rubbish(string field)
@@ -338,6 +346,8 @@ public sealed class LinkCodecSpecs
             "interface dhcp" => (new AddInterfaceRequest(1, new NewInterface("tap:b", [])), 36, 4u << 8),
             "route prefix" => (new RemoveRouteRequest(1, new IpPrefix(IpAddress.AnyV4, 8), "b"), 44, 33u),
             "route name" => (new RemoveRouteRequest(1, new IpPrefix(IpAddress.AnyV4, 8), "b"), 48, uint.MaxValue),
+            "route metric" => (new AddRouteRequest(1, new LinkRoute(new IpPrefix(IpAddress.AnyV4, 8), IpAddress.AnyV4) { Metric = 1 }, "b"), 80, 1u << 31),
+            "removed metric" => (new RemoveRouteRequest(1, new IpPrefix(IpAddress.AnyV4, 8), "b"), 52, (1u << 31) + 1),
             "ping size" => (new PingRequest(1, V4, 1, 1, 1), 48, 65_508u),
             "ping sequence" => (new PingRequest(1, V4, 1, 1, 1), 44, 65_536u),
             _ => (new PingRequest(1, V4, 1, 1, 1), 52, 60_001u),

@@ -331,7 +331,7 @@ public sealed class TapwireClientSpecs : IAsyncLifetime
         await _client.AddRouteAsync(IPAddress.Parse("10.20.0.0"), 16, IPAddress.Parse("10.98.0.9"));
         await _client.AddRouteAsync(IPAddress.Any, 0, IPAddress.Parse("10.98.0.9"), "lab");
         await _client.RemoveRouteAsync(IPAddress.Parse("10.20.0.0"), 16);
-        await _client.RemoveRouteAsync(IPAddress.Any, 0, "lab");
+        await _client.RemoveRouteAsync(IPAddress.Any, 0, "lab", metric: 100);
         await _client.RemoveInterfaceAsync("lab");
         var ids = _driver.Changes.Select(static change => change.Id).ToList();
         var first = Assert.IsType<AddInterfaceRequest>(_driver.Changes[0]);
@@ -344,7 +344,7 @@ public sealed class TapwireClientSpecs : IAsyncLifetime
             new AddRouteRequest(ids[2], new LinkRoute(IpPrefix.Parse("10.20.0.0/16"), IpAddress.Parse("10.98.0.9")), ""),
             new AddRouteRequest(ids[3], new LinkRoute(IpPrefix.Parse("0.0.0.0/0"), IpAddress.Parse("10.98.0.9")), "lab"),
             new RemoveRouteRequest(ids[4], IpPrefix.Parse("10.20.0.0/16"), ""),
-            new RemoveRouteRequest(ids[5], IpPrefix.Parse("0.0.0.0/0"), "lab"),
+            new RemoveRouteRequest(ids[5], IpPrefix.Parse("0.0.0.0/0"), "lab") { Metric = 100 },
             new RemoveInterfaceRequest(ids[6], "lab"),
         ], _driver.Changes.Skip(1));
 

@@ -67,7 +67,7 @@ public sealed class DhcpActorSpecs() : DhcpSetup("""
         AwaitAddress();
         var status = Status();
         Assert.Equal([$"{Address}/24"], status.Addresses.Select(static own => own.ToString()));
-        Assert.Contains(new RouteStatus(IpPrefix.Parse("0.0.0.0/0"), Support.Peer.Address), status.Routes);
+        Assert.Contains(new RouteStatus(IpPrefix.Parse("0.0.0.0/0"), Support.Peer.Address) { Metric = Route.LearntMetric }, status.Routes);
         var lease = status.Lease!;
         Assert.Equal(("bound", $"{Address}/24", "10.99.0.1"), (lease.State, lease.Address.ToString(), lease.Server.ToString()));
         Assert.InRange(lease.Expires!.Value.TotalSeconds, 3000, 3600);
@@ -163,7 +163,7 @@ public sealed class DhcpActorSpecs() : DhcpSetup("""
         AwaitAddress();
         Server.Adds = static reply => reply.Instead(DhcpOption.SubnetMask, 255, 255, 0, 0).With(DhcpOption.Router, "10.99.7.1");
         RunUntil(() => StackStatus().Addresses().Any(static own => own.Length == 16), TimeSpan.FromHours(1));
-        RunUntil(() => Status().Routes.Contains(new RouteStatus(IpPrefix.Parse("0.0.0.0/0"), IpAddress.Parse("10.99.7.1"))));
+        RunUntil(() => Status().Routes.Contains(new RouteStatus(IpPrefix.Parse("0.0.0.0/0"), IpAddress.Parse("10.99.7.1")) { Metric = Route.LearntMetric }));
         Assert.Equal(2, Status().Routes.Count);
     }
 

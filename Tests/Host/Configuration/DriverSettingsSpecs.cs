@@ -25,7 +25,7 @@ public sealed partial class DriverSettingsSpecs
         { "gateway", "\"10.0.0.254\"" },
         { "mac", "\"02:00:5e:10:00:01\"" },
         { "mtu", "1400" },
-        { "routes", "[\"10.20.0.0/16 via 10.0.0.9\"]" },
+        { "routes", "[\"10.20.0.0/16 via 10.0.0.9 metric 7\"]" },
         { "interfaces", "{ lab { wire = \"tap:tw9\", addresses = [\"10.98.0.2/24\"] } }" },
         { "slaac", "temporary" },
         { "name", "box" },

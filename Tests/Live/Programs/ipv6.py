@@ -54,7 +54,8 @@ def received():
         say(data, flags, sender[0] == PEER, sender[2:])
         control(messages)
     for ancillary in ([(V6, HOPLIMIT, struct.pack("i", 256))], [(V6, TCLASS, struct.pack("i", -2))], [(V6, PKTINFO, b"short")],
-                      [(V6, PKTINFO, socket.inet_pton(socket.AF_INET6, "::ffff:192.0.2.1") + struct.pack("i", 0))]):
+                      [(V6, PKTINFO, socket.inet_pton(socket.AF_INET6, "::ffff:192.0.2.1") + struct.pack("i", 0))],
+                      [(V6, PKTINFO, socket.inet_pton(socket.AF_INET6, "2001:db8:bad::9") + struct.pack("i", 0))]):
         say(tried(s.sendmsg, [b"x"], ancillary, 0, (PEER, 7007)))
     own = socket.inet_pton(socket.AF_INET6, OWN) + struct.pack("i", 0)
     say(tried(s.sendmsg, [b"x"], [(V6, PKTINFO, own)], 0, (PEER, 7007)), s.recv(10))

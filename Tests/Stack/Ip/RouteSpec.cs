@@ -43,6 +43,38 @@ public sealed class RouteSpec : IDisposable
     }
 
     [Fact]
+    public void Of_routes_to_the_same_network_the_lowest_metric_counts_and_each_is_replaced_and_removed_by_its_own()
+    {
+        Add("0.0.0.0/0", "10.0.0.254", 200);
+        Add("0.0.0.0/0", "10.0.0.253", 100);
+        Add("0.0.0.0/0", "10.0.0.252", int.MaxValue);
+        Assert.Equal("10.0.0.253", NextHop("203.0.113.1"));
+        Add("0.0.0.0/0", "10.0.0.251", 100);
+        Assert.Equal("10.0.0.251", NextHop("203.0.113.1"));
+
+        // A longer prefix counts whatever its metric.
+        Add("203.0.113.0/24", "10.0.0.250", 5000);
+        Assert.Equal("10.0.0.250", NextHop("203.0.113.1"));
+        Assert.Equal(["0.0.0.0/0 100", "0.0.0.0/0 200", $"0.0.0.0/0 {int.MaxValue}"], _h.Stack.Routes.Where(static r => r.Destination.Length == 0).Select(static r => $"{r.Destination} {r.Metric}"));
+
+        Assert.False(_h.Stack.RemoveRoute(IpPrefix.Parse("0.0.0.0/0"), metric: 0));
+        Assert.True(_h.Stack.RemoveRoute(IpPrefix.Parse("0.0.0.0/0"), metric: 100));
+        Assert.Equal("10.0.0.254", NextHop("198.51.100.1"));
+        Assert.True(_h.Stack.RemoveRoute(IpPrefix.Parse("0.0.0.0/0")));
+        Assert.Null(NextHop("198.51.100.1"));
+    }
+
+    [Fact]
+    public void What_is_on_the_link_goes_before_a_gateway_of_the_same_metric_and_behind_one_of_a_lower()
+    {
+        Assert.Equal(StackError.None, _h.Stack.AddRoute(IpPrefix.Parse("192.168.1.0/24"), IpAddress.AnyV4, metric: 10));
+        Add("192.168.1.0/24", "10.0.0.254", 10);
+        Assert.Equal("192.168.1.7", NextHop("192.168.1.7"));
+        Add("192.168.1.0/24", "10.0.0.253", 9);
+        Assert.Equal("10.0.0.253", NextHop("192.168.1.7"));
+    }
+
+    [Fact]
     public void The_route_of_an_interface_prefix_goes_with_its_last_address()
     {
         Assert.False(_h.Stack.RemoveRoute(IpPrefix.Parse("10.0.0.0/24")));
@@ -113,8 +145,8 @@ public sealed class RouteSpec : IDisposable
         Assert.Null(NextHop("10.8.0.0"));
     }
 
-    private StackError Add(string destination, string gateway) =>
-        _h.Stack.AddRoute(IpPrefix.Parse(destination), IpAddress.Parse(gateway));
+    private StackError Add(string destination, string gateway, int metric = 0) =>
+        _h.Stack.AddRoute(IpPrefix.Parse(destination), IpAddress.Parse(gateway), metric: metric);
 
     /// <summary>Whom the stack asks for when it sends there; null when there is no way.</summary>
     private string? NextHop(string destination)

@@ -338,7 +338,7 @@ public sealed class RouterDiscoverySpec : IDisposable
 
     private IEnumerable<string> Routes() => _h.Stack.Routes.Where(r => r.Destination.Address.IsV6).Select(r => $"{r.Destination} via {r.Gateway}").Order(StringComparer.Ordinal);
 
-    private IpAddress DefaultRouter() => _h.Stack.Routes.Single(r => r.Destination == Everywhere).Gateway;
+    private IpAddress DefaultRouter() => _h.Stack.Routes.First(r => r.Destination == Everywhere).Gateway;
 
     private static byte[] Bytes(string address) => System.Net.IPAddress.Parse(address).GetAddressBytes();
 
