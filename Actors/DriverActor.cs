@@ -88,6 +88,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
 
         _sockets = DriverSockets.Of(_context, _engines, _stacks);
         var guests = Watched(GuestsActor.Props(new GuestsContext(_context, _sockets)), "guests", _context.Home);
+        _interfaces.JoinCaptures(guests);
         _names = Watched(NamesActor.Props(new NamesContext(_sockets[0], _settings.Dns, _context.Resolver, _context.Clock, _context.Secret) { Identity = PublishedName.Of(_settings) }), "names", _context.Home);
         _front.UnionWith([guests, _names]);
         foreach (var named in _settings.WireNames)
@@ -173,7 +174,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// <summary>Registers the handlers that all states before the stop share.</summary>
     private void ReceiveAlways()
     {
-        Receive<GetStatus>(asked => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, new DriverParts(_link, _proxy, Context.Child("guests"), _names, _leases.Clients, _leases.Servers), asked).PipeTo(Sender, Self));
+        Receive<GetStatus>(asked => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, new DriverParts(_link, _proxy, Context.Child("guests"), _names, _leases.Clients, _leases.Servers, _interfaces.Captures), asked).PipeTo(Sender, Self));
         Receive<Terminated>(gone =>
         {
             Forget(gone.ActorRef);

@@ -10,7 +10,9 @@ namespace Tapwire.Actors;
 /// <summary>The actors of a driver beside its stacks and wires.</summary>
 /// <param name="Link">Nobody if there is no link.</param>
 /// <param name="Proxy">Nobody if no port is served.</param>
-internal sealed record DriverParts(IActorRef Link, IActorRef Proxy, IActorRef Guests, IActorRef Names, IReadOnlyCollection<IActorRef> Leases, IReadOnlyCollection<IActorRef> Servers);
+/// <param name="Captures">Those that run.</param>
+internal sealed record DriverParts(IActorRef Link, IActorRef Proxy, IActorRef Guests, IActorRef Names, IReadOnlyCollection<IActorRef> Leases, IReadOnlyCollection<IActorRef> Servers,
+    IReadOnlyList<CaptureStatus> Captures);
 
 /// <summary>Collects a driver's status from its actors.</summary>
 internal static class DriverStatuses
@@ -45,7 +47,7 @@ internal static class DriverStatuses
                 Served = served.GetValueOrDefault(part.Name),
             });
         return new DriverStatus(stack.Uptime, [.. interfaces], sessions, sockets, ports.Ports, (await askedGuests).Guests, stack.ConnectionCount,
-            stack.Connections, stack.BuffersRented, stack.Counters) { Names = (await askedNames).Status };
+            stack.Connections, stack.BuffersRented, stack.Counters) { Names = (await askedNames).Status, Captures = parts.Captures };
     }
 
     private static async Task<(string Name, WireStatus Status)> WireOfAsync(InterfaceTaps taps) => (taps.Name, StatusTotals.Of(await AskAllAsync<TapStatus>(taps.Taps)));

@@ -7,6 +7,7 @@ using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Wires;
 using Tapwire.Wires.Capture;
 
@@ -115,7 +116,18 @@ public sealed class TapActor : OwningActor, IWithTimers
         Receive<LeaveCapture>(HandleCapture);
     }
 
-    private void HandleCapture(object message) => Captures.Handle(message, ref _captures, () => new Captures(_tap.Pool, _tap.Clock, drops: null), [], Self);
+    private void HandleCapture(object message)
+    {
+        Captures.Handle(message, ref _captures, () => new Captures(_tap.Pool, _tap.Clock, drops: null), [], Self);
+        ShowTunnel();
+    }
+
+    /// <summary>Has the wire show its tunnel's datagrams if a capture wants them.</summary>
+    private void ShowTunnel()
+    {
+        if (_wire.Protocol is { } protocol)
+            protocol.TunnelObserver = _captures is { WantsOuter: true } captures ? new TunnelCapture(captures, _tap.Pool, new CapturePlace(_tap.Interface, Medium.Ip, _wire.Mtu, IsOuter: true)) : null;
+    }
 
     private void Belong(OpenWire open)
     {
@@ -126,6 +138,7 @@ public sealed class TapActor : OwningActor, IWithTimers
     private void Start()
     {
         var self = Self;
+        ShowTunnel();
         try
         {
             _wire.Start(_tap.Reactor, readiness =>

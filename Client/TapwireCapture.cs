@@ -9,6 +9,9 @@ public sealed record CaptureWish
     /// <summary>The name of the only interface that is wanted, as the driver's status has it, up to 15 bytes; empty: all.</summary>
     public string Interface { get; init; } = "";
 
+    /// <summary>The datagrams of tunnels (WireGuard, VXLAN), rather than the packets in them.</summary>
+    public bool Outer { get; init; }
+
     /// <summary>Only packets from or to this address; null: any.</summary>
     public IPAddress? Host { get; init; }
 

@@ -295,7 +295,7 @@ public sealed class TapwireClient : TapwireNetwork, IDisposable
         ArgumentNullException.ThrowIfNull(wanted);
         if (Encoding.UTF8.GetByteCount(wanted.Interface) > CaptureRequest.MaxName)
             throw new SocketException((int)SocketError.InvalidArgument, $"The name of an interface has at most {CaptureRequest.MaxName} bytes.");
-        var request = new CaptureRequest(_control.NextId(), wanted.Interface, wanted.Host is null ? null : IpAddress.FromSystem(wanted.Host), checked((ushort)wanted.Port), wanted.SnapLength, wanted.Count);
+        var request = new CaptureRequest(_control.NextId(), wanted.Interface, wanted.Host is null ? null : IpAddress.FromSystem(wanted.Host), checked((ushort)wanted.Port), wanted.SnapLength, wanted.Count) { Outer = wanted.Outer };
         var (own, passed) = SocketPair.Create(Libc.SOCK_STREAM, CaptureBytes, CaptureBytes);
         var capture = new TapwireCapture(new Socket(new SafeSocketHandle(own, ownsHandle: true)));
         try

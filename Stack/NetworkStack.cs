@@ -77,7 +77,7 @@ public sealed partial class NetworkStack
             Udp.Forwarder = Icmp.Forwarder = Tcp.Passive.Forwarder = Forwarder = new StackForwarder(options.Forwarding, Tcp, Icmp, errors, _ip, _events, Counters);
         _fragments = new FragmentTable(options.Fragments, pool, _timers, errors, Counters);
         if (options.IsRouter)
-            _nat = new Masquerade(options.Nat, _timers, random, IsPortFree, Counters);
+            Icmp.Nat = _nat = new Masquerade(options.Nat, _timers, random, IsPortFree, Counters);
         var router = _nat is null ? null : new Router(_interfaces, _routes, errors, _fragments, _nat, random, pool, Counters);
         _ipv4 = new Ipv4Input(_interfaces, Icmp, errors, _fragments, _ip, _multicast, groups, router, Udp, Tcp, Counters);
         _ipv6 = new Ipv6Input(_interfaces, Icmp, errors, _fragments, _ip, groups, router, Udp, Tcp, Counters);

@@ -61,6 +61,13 @@ internal static class StatusText
                 PrintGuest(guest);
         }
 
+        // An older driver does not tell of captures.
+        if (status.TryGetProperty("captures", out var captures))
+        {
+            foreach (var capture in captures.EnumerateArray())
+                PrintCapture(capture);
+        }
+
         if (status.TryGetProperty("names", out var names))
             PrintNames(names);
         Console.WriteLine($"connections  {status.GetProperty("connectionCount")}");
@@ -69,6 +76,18 @@ internal static class StatusText
         foreach (var counter in status.GetProperty("counters").EnumerateObject())
             counters.AddRow(counter.Name, counter.Value.GetInt64().ToString(CultureInfo.InvariantCulture));
         AnsiConsole.Write(counters);
+    }
+
+    private static void PrintCapture(JsonElement capture)
+    {
+        string[] filter =
+        [
+            capture.GetProperty("interface").GetString() is { Length: > 0 } on ? on : "all interfaces",
+            .. capture.GetProperty("outer").GetBoolean() ? (string[])["outer"] : [],
+            .. capture.GetProperty("host").GetString() is { Length: > 0 } host ? (string[])[$"host {host}"] : [],
+            .. capture.GetProperty("port").GetInt32() is > 0 and var port ? (string[])[$"port {port}"] : [],
+        ];
+        Console.WriteLine($"capture      to {capture.GetProperty("name")} of {string.Join(", ", filter)}: {capture.GetProperty("packets")} packets, {capture.GetProperty("dropped")} dropped");
     }
 
     private static void PrintNames(JsonElement names)

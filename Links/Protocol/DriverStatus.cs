@@ -18,6 +18,9 @@ public sealed record DriverStatus(TimeSpan Uptime, IReadOnlyList<InterfaceStatus
     /// <summary>Null: the driver has no name servers and no names of its own.</summary>
     public NamesStatus? Names { get; init; }
 
+    /// <summary>The captures of packets that run.</summary>
+    public IReadOnlyList<CaptureStatus> Captures { get; init; } = [];
+
     /// <summary>Those of all interfaces.</summary>
     public IEnumerable<IpPrefix> Addresses() => Interfaces.SelectMany(static each => each.Addresses);
 }
@@ -117,6 +120,31 @@ public sealed record WireStatus(string Name, bool Up, int Mtu, string? HardwareA
 /// <param name="PersistentKeepalive">Zero: off.</param>
 public sealed record PeerStatus(string PublicKey, IpEndpoint? Endpoint, IReadOnlyList<IpPrefix> AllowedIps, TimeSpan? SinceHandshake, TimeSpan? UnansweredFor, long BytesReceived, long BytesSent,
     TimeSpan PersistentKeepalive);
+
+/// <summary>A capture of packets.</summary>
+/// <param name="Name">Its file, "standard output", or the process that has asked for it, as "process id 1234".</param>
+/// <param name="Packets">Captured so far.</param>
+/// <param name="Dropped">Packets that its reader was too slow for.</param>
+public sealed record CaptureStatus(string Name, long Packets, long Dropped)
+{
+    /// <summary>The only interface; empty: all.</summary>
+    public string Interface { get; init; } = "";
+
+    /// <summary>It has the datagrams of tunnels.</summary>
+    public bool Outer { get; init; }
+
+    /// <summary>The filter's address; null: any.</summary>
+    public IpAddress? Host { get; init; }
+
+    /// <summary>The filter's port; 0: any.</summary>
+    public ushort Port { get; init; }
+
+    /// <summary>Bytes recorded of each packet.</summary>
+    public int SnapLength { get; init; }
+
+    /// <summary>It ends after so many packets; 0: it does not.</summary>
+    public long Count { get; init; }
+}
 
 /// <summary>A port that leads from one network to the other. All but <paramref name="Open"/> are totals since the start.</summary>
 /// <param name="Name">Its kind and its entry in the settings: "socks 127.0.0.1:1080", "forward tcp:...", "expose udp:...".</param>

@@ -32,6 +32,7 @@ public static class StatusJson
             json.WriteEndObject();
             WritePorts(json, driver.Ports);
             WriteGuests(json, driver.Guests);
+            WriteCaptures(json, driver.Captures);
             if (driver.Names is { } names)
                 Write(json, names);
             json.WriteNumber("connectionCount", driver.ConnectionCount);
@@ -114,6 +115,27 @@ public static class StatusJson
             json.WriteNumber("refused", port.Refused);
             json.WriteNumber("failed", port.Failed);
             json.WriteNumber("datagramsDropped", port.DatagramsDropped);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static void WriteCaptures(Utf8JsonWriter json, IReadOnlyList<CaptureStatus> captures)
+    {
+        json.WriteStartArray("captures");
+        foreach (var capture in captures)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", capture.Name);
+            json.WriteString("interface", capture.Interface);
+            json.WriteBoolean("outer", capture.Outer);
+            json.WriteString("host", capture.Host?.ToString() ?? "");
+            json.WriteNumber("port", capture.Port);
+            json.WriteNumber("snapLength", capture.SnapLength);
+            json.WriteNumber("count", capture.Count);
+            json.WriteNumber("packets", capture.Packets);
+            json.WriteNumber("dropped", capture.Dropped);
             json.WriteEndObject();
         }
 
