@@ -13,10 +13,13 @@ public sealed class OffloadedPathSpec
     [InlineData(false, true, true)]
     [InlineData(true, true, false)]
     [InlineData(true, true, true)]
-    public void A_stream_arrives_intact_in_both_directions_in_frames_of_MTU_size(bool offloadsA, bool offloadsB, bool inPlace)
+    [InlineData(true, false, false, true)]
+    [InlineData(false, true, true, true)]
+    [InlineData(true, true, true, true)]
+    public void A_stream_arrives_intact_in_both_directions_in_frames_of_MTU_size(bool offloadsA, bool offloadsB, bool inPlace, bool isV6 = false)
     {
         var way = new CableImpairments { Latency = TimeSpan.FromMilliseconds(2), BitsPerSecond = 1_000_000_000 };
-        using var pair = new WiredPair(new CableOptions { AToB = way, BToA = way }, offloadsA, offloadsB, inPlace);
+        using var pair = new WiredPair(new CableOptions { AToB = way, BToA = way }, offloadsA, offloadsB, inPlace, isV6);
         pair.Transfer(4 * Bytes, 2 * Bytes, TimeSpan.FromSeconds(30));
         Assert.True(pair.Cable.AToB.Frames > 4 * Bytes / 1460, "A frame is larger than the MTU.");
         Assert.Equal(0, pair.A.Counters.Tcp.TcpInErrs + pair.B.Counters.Tcp.TcpInErrs);
@@ -34,14 +37,16 @@ public sealed class OffloadedPathSpec
     [InlineData(true, true, false, 3)]
     [InlineData(true, true, true, 4)]
     [InlineData(true, true, true, 5)]
-    public void A_stream_arrives_intact_through_loss_reordering_duplication_and_corruption(bool offloadsA, bool offloadsB, bool inPlace, int seed)
+    [InlineData(true, false, false, 6, true)]
+    [InlineData(true, true, true, 7, true)]
+    public void A_stream_arrives_intact_through_loss_reordering_duplication_and_corruption(bool offloadsA, bool offloadsB, bool inPlace, int seed, bool isV6 = false)
     {
         var way = new CableImpairments
         {
             Latency = TimeSpan.FromMilliseconds(2), Loss = 0.01, Reorder = 0.02, ReorderDelay = TimeSpan.FromMilliseconds(1), Duplicate = 0.02, Corrupt = 0.01,
             BitsPerSecond = 200_000_000,
         };
-        using var pair = new WiredPair(new CableOptions { AToB = way, BToA = way, Seed = (ulong)seed }, offloadsA, offloadsB, inPlace);
+        using var pair = new WiredPair(new CableOptions { AToB = way, BToA = way, Seed = (ulong)seed }, offloadsA, offloadsB, inPlace, isV6);
         pair.Transfer(Bytes, Bytes, TimeSpan.FromMinutes(5));
         foreach (var counters in new[] { pair.Cable.AToB, pair.Cable.BToA })
             Assert.True(counters is { Lost: > 0, Reordered: > 0, Duplicated: > 0, Corrupted: > 0 }, $"{counters}");
@@ -51,10 +56,11 @@ public sealed class OffloadedPathSpec
     [Theory]
     [InlineData(true, false, false)]
     [InlineData(true, true, true)]
-    public void A_cable_that_is_full_again_and_again_stops_super_frames_halfway_and_loses_nothing(bool offloadsA, bool offloadsB, bool inPlace)
+    [InlineData(true, true, true, true)]
+    public void A_cable_that_is_full_again_and_again_stops_super_frames_halfway_and_loses_nothing(bool offloadsA, bool offloadsB, bool inPlace, bool isV6 = false)
     {
         var way = new CableImpairments { Latency = TimeSpan.FromMilliseconds(1) };
-        using var pair = new WiredPair(new CableOptions { AToB = way, BToA = way, InFlightBytes = 66_048, ReceiveBytes = 66_048 }, offloadsA, offloadsB, inPlace);
+        using var pair = new WiredPair(new CableOptions { AToB = way, BToA = way, InFlightBytes = 66_048, ReceiveBytes = 66_048 }, offloadsA, offloadsB, inPlace, isV6);
         pair.Transfer(Bytes, Bytes, TimeSpan.FromMinutes(5));
         Assert.Equal(0, pair.A.Counters.Tcp.TcpRetransSegs + pair.B.Counters.Tcp.TcpRetransSegs);
     }

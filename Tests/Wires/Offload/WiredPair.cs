@@ -11,21 +11,21 @@ using Xunit;
 
 namespace Tapwire.Tests.Wires.Offload;
 
-/// <summary>Two stacks, 10.0.0.1 and 10.0.0.2, on the ends of a cable whose frames are of MTU size, in virtual time; each with software offload or without, over a wire that places frames or does not.</summary>
+/// <summary>Two stacks, 10.0.0.1 and 10.0.0.2 or fd00::1 and fd00::2, on the ends of a cable whose frames are of MTU size, in virtual time; each with software offload or without, over a wire that places frames or does not.</summary>
 internal sealed class WiredPair : IDisposable
 {
-    private static readonly IpAddress AddressB = IpAddress.Parse("10.0.0.2");
-
     private readonly ManualTime _time = new();
     private readonly Cable _cable;
     private readonly Side _a;
     private readonly Side _b;
+    private readonly bool _isV6;
 
-    public WiredPair(CableOptions options, bool offloadsA, bool offloadsB, bool inPlace)
+    public WiredPair(CableOptions options, bool offloadsA, bool offloadsB, bool inPlace, bool isV6 = false)
     {
+        _isV6 = isV6;
         _cable = new Cable(options, _time);
-        _a = new Side(_cable.A, offloadsA, inPlace, Pool, 1, Now);
-        _b = new Side(_cable.B, offloadsB, inPlace, Pool, 2, Now);
+        _a = new Side(_cable.A, offloadsA, inPlace, Pool, 1, isV6, Now);
+        _b = new Side(_cable.B, offloadsB, inPlace, Pool, 2, isV6, Now);
     }
 
     public DiagnosingBufferPool Pool { get; } = new(quarantined: 16);
@@ -42,7 +42,7 @@ internal sealed class WiredPair : IDisposable
     public void Transfer(int bytesFromA, int bytesFromB, TimeSpan within)
     {
         Assert.Equal(StackError.None, B.Tcp.Listen(new IpEndpoint(default, 80), 10, default, out var listener));
-        Assert.Equal(StackError.None, A.Tcp.Connect(new IpEndpoint(AddressB, 80), default(IpEndpoint), default, Now, out var socket));
+        Assert.Equal(StackError.None, A.Tcp.Connect(new IpEndpoint(Side.AddressOf(2, _isV6).Address, 80), default(IpEndpoint), default, Now, out var socket));
         TcpSocket? accepted = null;
         RunUntil(() => (accepted ??= listener!.Accept()) is not null && socket!.State == TcpState.Established, within);
         listener!.Close(Now);
@@ -97,15 +97,16 @@ internal sealed class WiredPair : IDisposable
         private bool _full;
         private PacketBuffer? _waiting;
 
-        public Side(IWire end, bool offloads, bool inPlace, DiagnosingBufferPool pool, byte host, Instant now)
+        public Side(IWire end, bool offloads, bool inPlace, DiagnosingBufferPool pool, byte host, bool isV6, Instant now)
         {
             _wire = offloads ? SoftwareOffloadWire.Over(inPlace ? new DirectReadWire(end) : end, pool) : end;
             _pool = pool;
             Stack = new NetworkStack(new StackOptions
             {
                 Interfaces = [new() { HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + host), ChecksumOffload = offloads, SuperFrame = offloads ? 65535 : 0 }],
+                Neighbors = new() { DuplicateProbes = 0 },
             }, pool, Enumerable.Repeat(host, 32).ToArray());
-            Assert.Equal(StackError.None, Stack.AddAddress(new IpPrefix(IpAddress.FromV4(0x0A000000u + host), 24), now));
+            Assert.Equal(StackError.None, Stack.AddAddress(AddressOf(host, isV6), now));
             _wire.Start(NoReactor.Instance, readiness =>
             {
                 _readable |= (readiness & Readiness.Readable) != 0;
@@ -114,6 +115,8 @@ internal sealed class WiredPair : IDisposable
         }
 
         public NetworkStack Stack { get; }
+
+        public static IpPrefix AddressOf(int host, bool isV6) => IpPrefix.Parse(isV6 ? $"fd00::{host}/64" : $"10.0.0.{host}/24");
 
         /// <summary>Does what can be done now; true if it was anything.</summary>
         public bool Run(Instant now)
