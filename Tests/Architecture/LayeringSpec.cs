@@ -24,12 +24,6 @@ public class LayeringSpec
         [
             "Tapwire.Stack", "Tapwire.Names", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Client", "Tapwire.Configuration", "Akka",
         ],
-        ["Tapwire.AspNetCore"] =
-        [
-            "Tapwire.Net", "Tapwire.Client", "Microsoft.Extensions.Configuration.Abstractions", "Microsoft.Extensions.Configuration.Binder", "Microsoft.Extensions.DependencyInjection.Abstractions",
-            "Microsoft.Extensions.Diagnostics.HealthChecks", "Microsoft.Extensions.Diagnostics.HealthChecks.Abstractions", "Microsoft.Extensions.Features", "Microsoft.Extensions.Hosting.Abstractions", "Microsoft.Extensions.Http",
-            "Microsoft.Extensions.Options", "Microsoft.Extensions.Options.ConfigurationExtensions",
-        ],
         ["tapwire"] =
         [
             "Tapwire.Client", "Tapwire.Configuration", "Tapwire.Stack", "Tapwire.Names", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Proxy", "Akka", "Akka.Hosting", "Akka.Logger.Serilog",

@@ -15,7 +15,7 @@ using Tapwire.AspNetCore;
 using Tapwire.Tests.Live.Support;
 using Xunit;
 
-namespace Tapwire.Tests.Live.Net;
+namespace Tapwire.Tests.AspNetCore;
 
 /// <summary>Kestrel and HttpClient on a driver in this process: with each other, and with curl at the kernel's end of the wire.</summary>
 public sealed class KestrelSpec
