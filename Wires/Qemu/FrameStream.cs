@@ -39,9 +39,15 @@ internal sealed class FrameReader
     {
         get
         {
-            // What is left is less than one frame, and often nothing.
-            _bytes.AsSpan(_start, _end - _start).CopyTo(_bytes);
-            (_start, _end) = (0, _end - _start);
+            // What is left is less than one frame, and often nothing. It moves seldom, so that a frame which comes byte by byte is not moved with each.
+            if (_start == _end)
+                Reset();
+            if (_end > _bytes.Length / 2)
+            {
+                _bytes.AsSpan(_start, _end - _start).CopyTo(_bytes);
+                (_start, _end) = (0, _end - _start);
+            }
+
             return _bytes.AsSpan(_end);
         }
     }
