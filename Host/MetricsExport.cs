@@ -7,32 +7,29 @@ using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using Tapwire.Actors;
 using Tapwire.Actors.Settings;
-using Tapwire.Links.Protocol;
-using Tapwire.Messages;
 
 namespace Tapwire.Host;
 
-/// <summary>Gives a driver's figures, and the runtime's, to Prometheus and to a collector.</summary>
+/// <summary>Gives a driver's figures (<see cref="DriverMetrics"/>), and the runtime's, to Prometheus and to a collector.</summary>
 internal sealed class MetricsExport : IDisposable
 {
     private const string Count = ".count";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
-
-    private readonly DriverMetrics _metrics;
     private readonly List<MeterProvider> _providers = [];
 
-    private MetricsExport(DriverMetrics metrics) => _metrics = metrics;
+    private MetricsExport()
+    {
+    }
 
     /// <returns>Null: the settings want none.</returns>
     /// <exception cref="CommandFailedException">The port cannot be had; the message says why.</exception>
-    public static MetricsExport? Start(MetricsSettings settings, RunningDriver driver)
+    public static MetricsExport? Start(MetricsSettings settings)
     {
         if (settings.IsOff)
             return null;
         if (settings.Listen is { } listen)
             Check(listen);
-        var export = new MetricsExport(new DriverMetrics(() => Ask(driver), TimeProvider.System));
+        var export = new MetricsExport();
         try
         {
             if (settings.Listen is { } endpoint)
@@ -53,7 +50,6 @@ internal sealed class MetricsExport : IDisposable
     {
         foreach (var provider in _providers)
             provider.Dispose();
-        _metrics.Dispose();
     }
 
     /// <summary>Each exporter has a provider of its own, as only Prometheus' names have rules that the runtime's break.</summary>
@@ -64,20 +60,6 @@ internal sealed class MetricsExport : IDisposable
     /// <summary>To Prometheus, "count" at the end of a name is the part of a histogram.</summary>
     private static MetricStreamConfiguration? WithoutCount(Instrument instrument) =>
         instrument.Name.EndsWith(Count, StringComparison.Ordinal) ? new MetricStreamConfiguration { Name = instrument.Name[..^Count.Length] } : null;
-
-    private static DriverStatus? Ask(RunningDriver driver)
-    {
-        // A collector's thread has nothing else to do. A driver that is stopping, or hangs, has no figures.
-        using var patience = new CancellationTokenSource(Patience);
-        try
-        {
-            return driver.FiguresAsync(patience.Token).GetAwaiter().GetResult();
-        }
-        catch (Exception e) when (e is CommandFailedException or OperationCanceledException)
-        {
-            return null;
-        }
-    }
 
     private static void SetUp(OtlpExporterOptions exporter, MetricReaderOptions reader, MetricsSettings settings)
     {

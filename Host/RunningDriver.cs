@@ -32,6 +32,7 @@ internal sealed class RunningDriver : IAsyncDisposable
     private const string DispatcherKey = "dispatcher";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan FiguresPatience = TimeSpan.FromSeconds(2);
 
     // The parts of a driver have time-outs of their own, which add up.
     private static readonly TimeSpan LongestChange = TimeSpan.FromMinutes(2);
@@ -133,9 +134,19 @@ internal sealed class RunningDriver : IAsyncDisposable
     /// <exception cref="CommandFailedException">The driver is stopping, or does not answer.</exception>
     public Task<DriverStatus> StatusAsync(CancellationToken cancel = default) => AskAsync<DriverStatus>(GetStatus.Instance, Patience, cancel);
 
-    /// <summary>The driver's status without its sockets.</summary>
-    /// <exception cref="CommandFailedException">As <see cref="StatusAsync"/>.</exception>
-    public Task<DriverStatus> FiguresAsync(CancellationToken cancel) => AskAsync<DriverStatus>(GetStatus.Figures, Patience, cancel);
+    /// <summary>The driver's status without its sockets, for a collector: its thread has nothing else to do than to wait for a short time.</summary>
+    /// <returns>Null: the driver is stopping, or does not answer.</returns>
+    public DriverStatus? Figures()
+    {
+        try
+        {
+            return AskAsync<DriverStatus>(GetStatus.Figures, FiguresPatience, CancellationToken.None).GetAwaiter().GetResult();
+        }
+        catch (CommandFailedException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>True if the driver and all actors that it asks for their status answer.</summary>
     public async Task<bool> AnswersAsync(CancellationToken cancel)

@@ -23,6 +23,7 @@ namespace Tapwire;
 public sealed class TapwireDriver : TapwireNetwork
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan FiguresPatience = TimeSpan.FromSeconds(2);
 
     private readonly ActorSystem _system;
     private readonly bool _ownsSystem;
@@ -30,6 +31,7 @@ public sealed class TapwireDriver : TapwireNetwork
     private readonly DriverReady _ready;
     private readonly TimeSpan _patience;
     private readonly DriverSocketSet _sockets;
+    private readonly DriverMetrics _metrics;
     private readonly Lock _gate = new();
     private Task? _stopping;
     private int _next;
@@ -39,8 +41,9 @@ public sealed class TapwireDriver : TapwireNetwork
         (_system, _ownsSystem, _driver, _ready) = (system, ownsSystem, driver, ready);
         _patience = shutdownTimeout + Patience;
         _sockets = new DriverSocketSet(system);
-        Ended = WatchAsync();
+        _metrics = new DriverMetrics(Figures, TimeProvider.System);
         NetworkMeter.Add(_sockets);
+        Ended = WatchAsync();
     }
 
     /// <inheritdoc/>
@@ -188,6 +191,21 @@ public sealed class TapwireDriver : TapwireNetwork
         await _driver.WatchAsync().ConfigureAwait(false);
         _sockets.End(new SocketException((int)SocketError.NetworkDown, "The driver has ended."));
         NetworkMeter.Remove(_sockets);
+        _metrics.Dispose();
+    }
+
+    /// <summary>For a collector, on its thread.</summary>
+    /// <returns>Null: the driver does not answer.</returns>
+    private DriverStatus? Figures()
+    {
+        try
+        {
+            return _driver.Ask<DriverStatus>(GetStatus.Figures, FiguresPatience).GetAwaiter().GetResult();
+        }
+        catch (Exception e) when (e is AskTimeoutException or InvalidOperationException)
+        {
+            return null;
+        }
     }
 
     private async Task StopAsync()

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
+using Tapwire.Actors;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
 using Tapwire.Configuration;
@@ -125,7 +126,7 @@ internal static class UpCommand
             interrupt: interrupt, capture: capture, operate: operate);
         try
         {
-            return new OpenedDriver(driver, loaded, logged, listener?.Path, MetricsExport.Start(settings.Metrics, driver));
+            return new OpenedDriver(driver, loaded, logged, listener?.Path, new DriverMetrics(driver.Figures, TimeProvider.System), settings.Metrics.IsOff ? null : MetricsExport.Start(settings.Metrics));
         }
         catch
         {
@@ -252,8 +253,9 @@ internal static class UpCommand
 /// <param name="Start">The settings at the start.</param>
 /// <param name="Level">The log level.</param>
 /// <param name="Link">The link's path; null without a link.</param>
-/// <param name="Metrics">Null: nobody gets its figures.</param>
-internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, LoggingLevelSwitch Level, string? Link, MetricsExport? Metrics) : IAsyncDisposable
+/// <param name="Metrics">For whoever listens within the process.</param>
+/// <param name="Export">Null: nobody else gets its figures.</param>
+internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, LoggingLevelSwitch Level, string? Link, DriverMetrics Metrics, IDisposable? Export) : IAsyncDisposable
 {
     private static readonly TimeSpan LeasePatience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LeasePause = TimeSpan.FromMilliseconds(50);
@@ -288,7 +290,8 @@ internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, 
 
     public ValueTask DisposeAsync()
     {
-        Metrics?.Dispose();
+        Export?.Dispose();
+        Metrics.Dispose();
         return Driver.DisposeAsync();
     }
 }

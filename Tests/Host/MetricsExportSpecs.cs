@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Tapwire.Actors;
 using Tapwire.Actors.Settings;
 using Tapwire.Host;
 using Tapwire.Configuration;
@@ -32,8 +33,9 @@ public sealed class MetricsExportSpecs : IDisposable
     public async Task Prometheus_reads_what_the_document_names()
     {
         await using var driver = await StartAsync();
+        using var metrics = new DriverMetrics(driver.Figures, TimeProvider.System);
         var listen = FreePort();
-        using var export = MetricsExport.Start(MetricsSettings.Off with { Listen = listen }, driver);
+        using var export = MetricsExport.Start(MetricsSettings.Off with { Listen = listen });
         using var client = new HttpClient { Timeout = Soon };
         var text = await client.GetStringAsync($"http://{listen}/metrics");
         Assert.Contains("# TYPE tapwire_interface_io_bytes_total counter", text, StringComparison.Ordinal);
@@ -49,8 +51,9 @@ public sealed class MetricsExportSpecs : IDisposable
     public async Task Promtool_has_nothing_to_say()
     {
         await using var driver = await StartAsync();
+        using var metrics = new DriverMetrics(driver.Figures, TimeProvider.System);
         var listen = FreePort();
-        using var export = MetricsExport.Start(MetricsSettings.Off with { Listen = listen }, driver);
+        using var export = MetricsExport.Start(MetricsSettings.Off with { Listen = listen });
         using var client = new HttpClient { Timeout = Soon };
         var text = await client.GetStringAsync($"http://{listen}/metrics");
         using var tool = StartPromtool();
@@ -65,11 +68,12 @@ public sealed class MetricsExportSpecs : IDisposable
     public async Task A_collector_gets_the_same_by_otlp()
     {
         await using var driver = await StartAsync();
+        using var metrics = new DriverMetrics(driver.Figures, TimeProvider.System);
         var at = FreePort();
         using var collector = new HttpListener();
         collector.Prefixes.Add($"http://{at}/");
         collector.Start();
-        using var export = MetricsExport.Start(MetricsSettings.Off with { Otlp = $"http://{at}/v1/metrics", Interval = TimeSpan.FromSeconds(1) }, driver);
+        using var export = MetricsExport.Start(MetricsSettings.Off with { Otlp = $"http://{at}/v1/metrics", Interval = TimeSpan.FromSeconds(1) });
         var got = await collector.GetContextAsync().WaitAsync(Soon);
         using var body = new MemoryStream();
         await got.Request.InputStream.CopyToAsync(body);
@@ -82,22 +86,17 @@ public sealed class MetricsExportSpecs : IDisposable
     }
 
     [Fact]
-    public async Task A_port_that_is_taken_is_said_in_a_line()
+    public void A_port_that_is_taken_is_said_in_a_line()
     {
-        await using var driver = await StartAsync();
         using var taken = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         taken.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         taken.Listen();
-        var failure = Assert.Throws<CommandFailedException>(() => MetricsExport.Start(MetricsSettings.Off with { Listen = (IPEndPoint)taken.LocalEndPoint! }, driver));
+        var failure = Assert.Throws<CommandFailedException>(() => MetricsExport.Start(MetricsSettings.Off with { Listen = (IPEndPoint)taken.LocalEndPoint! }));
         Assert.Equal($"The metrics cannot be served at {taken.LocalEndPoint}: Address already in use; give another --metrics.", failure.Message);
     }
 
     [Fact]
-    public async Task Off_is_off()
-    {
-        await using var driver = await StartAsync();
-        Assert.Null(MetricsExport.Start(MetricsSettings.Off, driver));
-    }
+    public void Off_is_off() => Assert.Null(MetricsExport.Start(MetricsSettings.Off));
 
     private static Process StartPromtool()
     {
