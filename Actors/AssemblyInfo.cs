@@ -1,3 +1,4 @@
 using System.Runtime.CompilerServices;
 
+[assembly: InternalsVisibleTo("Tapwire.Net")]
 [assembly: InternalsVisibleTo("Tapwire.Tests")]

@@ -1,12 +1,15 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Capture;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
+using Tapwire.Wires.Capture;
 
 namespace Tapwire.Actors;
 
 /// <summary>
 /// A cable between two devices: it has an actor for each port, and reports their counters on request. It ends when a port's actor ends, which only a fault in
-/// that actor's code causes.
+/// that actor's code causes. A capture of all its packets ends before it does: on <see cref="Stopping"/>, which is answered by the same when the last packet has been written.
 /// </summary>
 public sealed class CableActor : ReceiveActor
 {
@@ -19,6 +22,9 @@ public sealed class CableActor : ReceiveActor
     private readonly Queue<CablePortStatus> _fromB = new();
     private IActorRef _a = ActorRefs.Nobody;
     private IActorRef _b = ActorRefs.Nobody;
+    private IActorRef _capture = ActorRefs.Nobody;
+    private IActorRef _waitsForEnd = ActorRefs.Nobody;
+    private CaptureFeed? _feed;
 
     public CableActor(CablePort a, CablePort b, string dispatcher)
     {
@@ -32,8 +38,16 @@ public sealed class CableActor : ReceiveActor
             _b.Tell(request);
         });
         Receive<CablePortStatus>(Collect);
+        Receive<StartCapture>(Capture);
+        Receive<Stopping>(_ => EndCapture());
         Receive<Terminated>(gone =>
         {
+            if (gone.ActorRef.Equals(_capture))
+            {
+                ForgetCapture();
+                return;
+            }
+
             _log.Error("Port {Port} has stopped, and the cable with it", gone.ActorRef.Path.Name);
             Context.Stop(Self);
         });
@@ -49,6 +63,42 @@ public sealed class CableActor : ReceiveActor
     {
         _a = Context.Watch(Context.ActorOf(CablePortActor.Props(_portA).WithDispatcher(_dispatcher), "a"));
         _b = Context.Watch(Context.ActorOf(CablePortActor.Props(_portB).WithDispatcher(_dispatcher), "b"));
+    }
+
+    private void Capture(StartCapture wanted)
+    {
+        if (_feed is not null)
+        {
+            Sender.Tell(wanted.Refuse(LinkErrno.Busy, "The cable has a capture already."));
+            return;
+        }
+
+        _feed = new CaptureFeed(wanted.Options);
+        _capture = Context.Watch(Context.ActorOf(CaptureActor.Props(_feed, wanted, _portA.Clock).WithDispatcher(Context.Props.Dispatcher), "capture"));
+        foreach (var port in new[] { _a, _b })
+            port.Tell(new JoinCapture(_feed, _capture));
+        Sender.Tell(CaptureAnswer.Begun);
+    }
+
+    private void EndCapture()
+    {
+        if (_feed is null)
+        {
+            Sender.Tell(Stopping.Instance);
+            return;
+        }
+
+        _waitsForEnd = Sender;
+        _capture.Tell(Stopping.Instance);
+    }
+
+    private void ForgetCapture()
+    {
+        foreach (var port in new[] { _a, _b })
+            port.Tell(new LeaveCapture(_feed!));
+        (_feed, _capture) = (null, ActorRefs.Nobody);
+        _waitsForEnd.Tell(Stopping.Instance);
+        _waitsForEnd = ActorRefs.Nobody;
     }
 
     /// <summary>Pairs the ports' answers, which come in the order of the questions.</summary>

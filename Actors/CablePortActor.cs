@@ -1,11 +1,13 @@
 using Akka.Actor;
 using Akka.Event;
+using Tapwire.Actors.Capture;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Settings;
 using Tapwire.Messages;
 using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
+using Tapwire.Wires.Capture;
 
 namespace Tapwire.Actors;
 
@@ -15,7 +17,11 @@ namespace Tapwire.Actors;
 /// <param name="End">This port's end of the cable; the actor owns it from now on.</param>
 /// <param name="Batch">Frames moved before other actors have their turn, 1..1024.</param>
 public sealed record CablePort(IWire Device, Func<IWire> Open, IWire End, IReactor Reactor, BufferPool Pool, int Batch,
-    TimeSpan ReopenMinimum, TimeSpan ReopenMaximum);
+    TimeSpan ReopenMinimum, TimeSpan ReopenMaximum)
+{
+    /// <summary>Stamps captured packets.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+}
 
 /// <summary>
 /// Joins one device to one end of a cable, in both directions. A frame for which the other side has no room stays where it is, even in the device that it came
@@ -31,6 +37,7 @@ public sealed class CablePortActor : OwningActor, IWithTimers
     private IWire _device;
     private long _dropped;
     private long _refusedBefore;
+    private Captures? _captures;
 
     public CablePortActor(CablePort port)
     {
@@ -64,6 +71,7 @@ public sealed class CablePortActor : OwningActor, IWithTimers
     private void Running()
     {
         Receive<Ready>(Move);
+        ReceiveCapture();
         Receive<GetStatus>(_ => Sender.Tell(Status(up: true)));
     }
 
@@ -71,8 +79,25 @@ public sealed class CablePortActor : OwningActor, IWithTimers
     {
         Receive<WireReopening.Due>(_ => TryReopen());
         Receive<Ready>(_ => _dropped += _outward.Drain(_port.End));
+        ReceiveCapture();
         Receive<GetStatus>(_ => Sender.Tell(Status(up: false)));
     }
+
+    private void ReceiveCapture()
+    {
+        Receive<JoinCapture>(HandleCapture);
+        Receive<LeaveCapture>(HandleCapture);
+    }
+
+    /// <summary>Frames are captured where they come from the device, before the cable, and where they go to it, behind the cable.</summary>
+    private void HandleCapture(object message)
+    {
+        Captures.Handle(message, ref _captures, () => new Captures(_port.Pool, _port.Clock, drops: null), [Place], Self);
+        _inward.HasRead = _captures is null ? null : frame => _captures?.Add(frame, Place, CaptureDirection.Inbound);
+        _outward.HasWritten = _captures is null ? null : frame => _captures?.Add(frame, Place, CaptureDirection.Outbound);
+    }
+
+    private CapturePlace Place => new(_device.Name, _device.Medium, _device.Mtu);
 
     private void StartDevice()
     {
@@ -102,6 +127,8 @@ public sealed class CablePortActor : OwningActor, IWithTimers
         {
             Fail(e);
         }
+
+        _captures?.Flush();
     }
 
     private void Fail(WireException cause)

@@ -65,7 +65,7 @@ public sealed partial class DriverActor
             if (answer.Error != 0)
                 EndTaps(added.Name);
             else
-                _leases.Start([added], _stacks[0], _names);
+                _leases.Start([added], _sockets[0], _names);
             Finish(answer, added.Name, _settings with { Interfaces = [.. _settings.Interfaces, added] }, $"interface {added.Name} added");
         });
     }

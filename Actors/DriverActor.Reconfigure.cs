@@ -146,7 +146,7 @@ public sealed partial class DriverActor
                 EndTaps(refused.Name);
 
             var come = coming.Select(static each => each.Settings).Except(added.Refused).ToList();
-            _leases.Start(come, _stacks[0], _names);
+            _leases.Start(come, _sockets[0], _names);
             change.Interfaces = [.. change.Interfaces, .. come];
             AskOthers(change);
         })));

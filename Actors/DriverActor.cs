@@ -88,6 +88,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
 
         _sockets = DriverSockets.Of(_context, _engines, _stacks);
         var guests = Watched(GuestsActor.Props(new GuestsContext(_context, _sockets)), "guests", _context.Home);
+        _interfaces.JoinCaptures(guests);
         _names = Watched(NamesActor.Props(new NamesContext(_sockets[0], _settings.Dns, _context.Resolver, _context.Clock, _context.Secret) { Identity = PublishedName.Of(_settings) }), "names", _context.Home);
         _front.UnionWith([guests, _names]);
         foreach (var named in _settings.WireNames)
@@ -97,13 +98,13 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
             StartProxy();
         if (_context.Link is { } link)
         {
-            _link = Watched(LinkActor.Props(new LinkContext(link, _sockets, bounds.MaxSessions, bounds.MaxSockets, guests, _names)), "link", _context.Home);
+            _link = Watched(LinkActor.Props(new LinkContext(link, _sockets, bounds.MaxSessions, bounds.MaxSockets, guests, _names) { Operate = _context.Operate }), "link", _context.Home);
             _front.Add(_link);
         }
 
         foreach (var service in _settings.Serve)
             StartService(service);
-        _leases.Start(_settings.AllInterfaces, _stacks[0], _names);
+        _leases.Start(_settings.AllInterfaces, _sockets[0], _names);
         AnswerWhenReady();
     }
 
@@ -173,7 +174,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// <summary>Registers the handlers that all states before the stop share.</summary>
     private void ReceiveAlways()
     {
-        Receive<GetStatus>(_ => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, new DriverParts(_link, _proxy, Context.Child("guests"), _names, _leases.All)).PipeTo(Sender, Self));
+        Receive<GetStatus>(asked => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, new DriverParts(_link, _proxy, Context.Child("guests"), _names, _leases.Clients, _leases.Servers, _interfaces.Captures), asked).PipeTo(Sender, Self));
         Receive<Terminated>(gone =>
         {
             Forget(gone.ActorRef);
@@ -195,7 +196,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         if (!IsReady)
             return;
         foreach (var asker in _askers)
-            asker.Tell(new DriverReady(_stacks[0], [.. _services.Distinct()]));
+            asker.Tell(new DriverReady(_stacks[0], [.. _services.Distinct()]) { Sockets = _sockets, Names = _names });
         _askers.Clear();
         _waiting.GoOn();
     }

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Tapwire.Actors.Capture;
+using Tapwire.Actors.Guests;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Wires.Capture;
@@ -12,8 +13,19 @@ namespace Tapwire.Actors;
 /// <param name="retired">Whom the driver expects to end, as captures do.</param>
 internal sealed class DriverCaptures(IActorContext context, DriverContext driver, IReadOnlyCollection<IActorRef> stacks, HashSet<IActorRef> retired)
 {
-    private readonly Dictionary<IActorRef, CaptureFeed> _all = [];
+    private readonly Dictionary<IActorRef, (CaptureFeed Feed, string Name)> _all = [];
     private long _started;
+
+    /// <summary>Who captures what, and how much of it.</summary>
+    public IReadOnlyList<CaptureStatus> Describe() => [.. _all.Values.Select(static each => new CaptureStatus(each.Name, each.Feed.Received, each.Feed.Dropped)
+    {
+        Interface = each.Feed.Options.Interface,
+        Outer = each.Feed.Options.Outer,
+        Host = each.Feed.Options.Host,
+        Port = each.Feed.Options.Port,
+        SnapLength = each.Feed.Options.SnapLength,
+        Count = each.Feed.Options.Count,
+    })];
 
     /// <summary>Begins a capture.</summary>
     /// <param name="interfaces">The names of the driver's interfaces.</param>
@@ -23,13 +35,14 @@ internal sealed class DriverCaptures(IActorContext context, DriverContext driver
         var most = driver.Settings.Capture.MaxCaptures;
         if (_all.Count >= most)
             return wanted.Refuse(LinkErrno.Busy, $"The driver has {most} captures already; end one, or raise tapwire.capture.max-captures.");
-        if (wanted.Options.Interface is { Length: > 0 } name && !interfaces.Contains(name))
+        // A guest may come later.
+        if (wanted.Options.Interface is { Length: > 0 } name && !interfaces.Contains(name) && !GuestActor.IsInterface(name))
             return wanted.Refuse(LinkErrno.NoInterface, $"The driver has no interface {name}; it has {string.Join(", ", interfaces)}.");
         var feed = new CaptureFeed(wanted.Options with { Memory = driver.Settings.Capture.Memory });
         var writer = context.Watch(context.ActorOf(CaptureActor.Props(feed, wanted, driver.Clock).WithDispatcher(driver.CaptureDispatcher), $"capture-{++_started}"));
-        _all.Add(writer, feed);
+        _all.Add(writer, (feed, wanted.Name));
         retired.Add(writer);
-        foreach (var point in stacks.Concat(taps))
+        foreach (var point in stacks.Concat(taps).Append(Guests))
             point.Tell(new JoinCapture(feed, writer));
         return CaptureAnswer.Begun;
     }
@@ -37,8 +50,8 @@ internal sealed class DriverCaptures(IActorContext context, DriverContext driver
     /// <summary>Has a new interface's actor give its packets to all captures.</summary>
     public void Join(IActorRef point)
     {
-        foreach (var (writer, feed) in _all)
-            point.Tell(new JoinCapture(feed, writer));
+        foreach (var (writer, each) in _all)
+            point.Tell(new JoinCapture(each.Feed, writer));
     }
 
     /// <summary>Ends all captures.</summary>
@@ -54,9 +67,12 @@ internal sealed class DriverCaptures(IActorContext context, DriverContext driver
     /// <param name="taps">The actors of the wires.</param>
     public void Forget(IActorRef gone, IEnumerable<IActorRef> taps)
     {
-        if (!_all.Remove(gone, out var feed))
+        if (!_all.Remove(gone, out var ended))
             return;
-        foreach (var point in stacks.Concat(taps))
-            point.Tell(new LeaveCapture(feed));
+        foreach (var point in stacks.Concat(taps).Append(Guests))
+            point.Tell(new LeaveCapture(ended.Feed));
     }
+
+    /// <summary>The actor of the guests, which passes captures on to theirs; nobody until it is there.</summary>
+    private IActorRef Guests => context.Child("guests");
 }

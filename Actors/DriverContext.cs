@@ -3,6 +3,7 @@ using Akka.Actor;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
+using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
@@ -43,6 +44,9 @@ public sealed record DriverContext(DriverSettings Settings, IReadOnlyList<Driver
 
     /// <summary>Descriptors available to sessions, sockets and the host's connections. The log reports them with the process's limit.</summary>
     public DescriptorRoom Descriptors { get; init; } = new(int.MaxValue, int.MaxValue);
+
+    /// <summary>Has the whole driver stop, or read its settings again, when an operator asks over the link. Called on the driver's thread, and returns at once. Null: the driver ends with its program.</summary>
+    public Action<DriverOperation>? Operate { get; init; }
 
     /// <summary>The capture of <see cref="CaptureSettings.File"/>, which begins with the driver; null: none. Owned by the driver from now on.</summary>
     public StartCapture? Capture { get; init; }

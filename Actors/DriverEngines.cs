@@ -73,6 +73,7 @@ internal static class DriverEngines
             SuperFrame = (wire.Offloads & superFrames) == superFrames ? 65535 : 0,
             ChecksumOffload = (wire.Offloads & WireOffloads.Checksum) != 0,
             Masquerades = each.Masquerades,
+            Advertisement = each.ServesDhcp ? new AdvertisementOptions { ServesNames = true, Domains = settings.ServedDomains, HasOtherConfiguration = true } : null,
             EgressFrames = settings.Queues.EgressFrames,
             EgressBytes = settings.Queues.EgressBytes,
             Autoconfiguration = each.Slaac == SlaacMode.Off || wire.Medium != Medium.Ethernet ? null : new AutoconfigurationOptions

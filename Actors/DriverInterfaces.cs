@@ -94,6 +94,11 @@ internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string,
 
     public CaptureAnswer Capture(StartCapture wanted) => captures.Start(wanted, [.. _all.Select(static each => each.Name)], _all.SelectMany(static each => each.Taps));
 
+    /// <summary>Has an actor that comes later give its packets to the captures that there are.</summary>
+    public void JoinCaptures(IActorRef point) => captures.Join(point);
+
+    public IReadOnlyList<CaptureStatus> Captures => captures.Describe();
+
     /// <summary>Ends all captures. They end last: they have the last frames, too.</summary>
     /// <returns>True: none is left.</returns>
     public bool EndCaptures() => captures.End();

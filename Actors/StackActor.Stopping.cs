@@ -42,6 +42,7 @@ public sealed partial class StackActor
     private void Stop(TimeSpan patience)
     {
         _stopping = true;
+        _stack.StopAdvertising();
         Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, patience);
         _desk.PostPoll();
     }

@@ -114,8 +114,11 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
                 if (_wires.AddCredit(written) || _resets)
                     _desk.PostPoll();
                 break;
-            case GetStatus:
-                Sender.Tell(StackStatuses.Of(_desk, OwnCounters));
+            case GetStatus asked:
+                Sender.Tell(StackStatuses.Of(_desk, OwnCounters, asked.ListsSockets));
+                break;
+            case GetSockets wanted:
+                Sender.Tell(StackStatuses.PageOf(_desk, wanted));
                 break;
             default:
                 if (!HandleRare(message))

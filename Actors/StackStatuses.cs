@@ -12,13 +12,13 @@ namespace Tapwire.Actors;
 internal static class StackStatuses
 {
     /// <summary>Most connections that a status answer lists; the total is always exact.</summary>
-    public const int MaxConnections = 1000;
+    public const int MaxConnections = ListSocketsRequest.MostSockets;
 
     /// <summary>Most neighbours of an interface that a status answer lists.</summary>
     public const int MaxNeighbors = 512;
 
     /// <param name="counters">The actor's own counters by name.</param>
-    public static StackStatus Of(StackDesk desk, IEnumerable<KeyValuePair<string, long>> counters)
+    public static StackStatus Of(StackDesk desk, IEnumerable<KeyValuePair<string, long>> counters, bool listsSockets = true)
     {
         var stack = desk.Stack;
         var all = new Dictionary<string, long>();
@@ -29,7 +29,7 @@ internal static class StackStatuses
         }
 
         var now = desk.Now;
-        return new StackStatus([.. stack.Interfaces.Select(each => Of(each, stack, now))], Connections(desk.Sockets), stack.Tcp.Count, all, desk.Context.Pool.Rented,
+        return new StackStatus([.. stack.Interfaces.Select(each => Of(each, stack, now))], listsSockets ? Connections(desk.Sockets, stack, now) : [], stack.Tcp.Count, all, desk.Context.Pool.Rented,
             now - Instant.Zero);
     }
 
@@ -40,26 +40,39 @@ internal static class StackStatuses
             each.State.ToString().ToUpperInvariant()))],
     };
 
-    private static List<ConnectionStatus> Connections(SocketTable sockets)
+    private static List<ConnectionStatus> Connections(SocketTable sockets, NetworkStack stack, Instant now) =>
+        [.. sockets.All().Select(entry => Of(entry, stack, now)).OfType<ConnectionStatus>().Take(MaxConnections)];
+
+    /// <summary>Sockets from an index of the table on.</summary>
+    public static SocketsPage PageOf(StackDesk desk, GetSockets wanted)
     {
-        var connections = new List<ConnectionStatus>();
-        foreach (var entry in sockets.All())
+        var page = new List<OwnedSocket>();
+        var now = desk.Now;
+        foreach (var entry in desk.Sockets.All(wanted.From))
         {
-            if (connections.Count == MaxConnections)
-                break;
-            var status = entry.Socket switch
-            {
-                TcpSocket tcp => Of(tcp),
-                TcpListener listener => new ConnectionStatus("Listen", listener.Local, default, 0, 0),
-                UdpSocket udp => new ConnectionStatus(udp.Kind == DatagramKind.Udp ? "Udp" : "Icmp", udp.Local, udp.Remote, 0, 0),
-                _ => null,
-            };
-            if (status is not null)
-                connections.Add(status);
+            if (page.Count == wanted.Most)
+                return new SocketsPage(page, entry.Id.Index);
+            if (Of(entry, desk.Stack, now) is { } status && wanted.Filter.Has(status.State, status.Local, status.Remote))
+                page.Add(new OwnedSocket(status, entry.Owner));
         }
 
-        return connections;
+        return new SocketsPage(page, null);
     }
+
+    /// <returns>Null: it is only a port that is kept for a socket.</returns>
+    private static ConnectionStatus? Of(SocketEntry entry, NetworkStack stack, Instant now)
+    {
+        var status = entry.Socket switch
+        {
+            TcpSocket tcp => Of(tcp) with { Interface = NameOf(stack, tcp.Interface) },
+            TcpListener listener => new ConnectionStatus("Listen", listener.Local, default, listener.Backlog, listener.Waiting),
+            UdpSocket { Queues: var queues } udp => new ConnectionStatus(udp.Kind == DatagramKind.Udp ? "Udp" : "Icmp", udp.Local, udp.Remote, queues.Sending, queues.Received) { Dropped = queues.Dropped },
+            _ => null,
+        };
+        return status is null ? null : status with { Age = now - entry.Since };
+    }
+
+    private static string NameOf(NetworkStack stack, int index) => stack.Interfaces.FirstOrDefault(each => each.Index == index)?.Options.Name ?? "lo";
 
     private static ConnectionStatus Of(TcpSocket tcp)
     {

@@ -7,6 +7,7 @@ using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
+using Tapwire.Stack.Interfaces;
 using Tapwire.Wires;
 using Tapwire.Wires.Capture;
 
@@ -53,11 +54,11 @@ public sealed class TapActor : OwningActor, IWithTimers
     private IWire _wire;
     private IActorRef _stack = ActorRefs.Nobody;
     private byte _interface;
+    /// <summary>What the stack has been told.</summary>
+    private bool _isUp;
     private int _credit;
-    private long _framesReceived;
-    private long _bytesReceived;
-    private long _framesSent;
-    private long _bytesSent;
+    private (long Frames, long Bytes) _received;
+    private (long Frames, long Bytes) _sent;
     private long _framesDropped;
     private long _refusedBefore;
     private Captures? _captures;
@@ -94,7 +95,7 @@ public sealed class TapActor : OwningActor, IWithTimers
         });
         Receive<RereadWire>(_ => Reread());
         ReceiveCapture();
-        Receive<GetStatus>(_ => Sender.Tell(Status(up: true)));
+        Receive<GetStatus>(_ => Sender.Tell(Status(isOpen: true)));
     }
 
     private void Down()
@@ -106,7 +107,7 @@ public sealed class TapActor : OwningActor, IWithTimers
         // It is read when the wire is opened again.
         Receive<RereadWire>(_ => { });
         ReceiveCapture();
-        Receive<GetStatus>(_ => Sender.Tell(Status(up: false)));
+        Receive<GetStatus>(_ => Sender.Tell(Status(isOpen: false)));
     }
 
     private void ReceiveCapture()
@@ -115,7 +116,18 @@ public sealed class TapActor : OwningActor, IWithTimers
         Receive<LeaveCapture>(HandleCapture);
     }
 
-    private void HandleCapture(object message) => Captures.Handle(message, ref _captures, () => new Captures(_tap.Pool, _tap.Clock, drops: null), [], Self);
+    private void HandleCapture(object message)
+    {
+        Captures.Handle(message, ref _captures, () => new Captures(_tap.Pool, _tap.Clock, drops: null), [], Self);
+        ShowTunnel();
+    }
+
+    /// <summary>Has the wire show its tunnel's datagrams if a capture wants them.</summary>
+    private void ShowTunnel()
+    {
+        if (_wire.Protocol is { } protocol)
+            protocol.TunnelObserver = _captures is { WantsOuter: true } captures ? new TunnelCapture(captures, _tap.Pool, new CapturePlace(_tap.Interface, Medium.Ip, _wire.Mtu, IsOuter: true)) : null;
+    }
 
     private void Belong(OpenWire open)
     {
@@ -126,6 +138,7 @@ public sealed class TapActor : OwningActor, IWithTimers
     private void Start()
     {
         var self = Self;
+        ShowTunnel();
         try
         {
             _wire.Start(_tap.Reactor, readiness =>
@@ -137,8 +150,30 @@ public sealed class TapActor : OwningActor, IWithTimers
             return;
         }
 
+        if (_wire.HasCarrier)
+            TellUp();
+        _log.Info("Wire {Wire} is {State}: MTU {Mtu}, offloads {Offloads}", _wire.Name, _wire.HasCarrier ? "up" : "open", _wire.Mtu, OffloadsOf(_wire));
+    }
+
+    private void TellUp()
+    {
+        _isUp = true;
         _stack.Tell(new WireUp(_interface, _wire.Name, _wire.HardwareAddress, _wire.Mtu));
-        _log.Info("Wire {Wire} is up: MTU {Mtu}, offloads {Offloads}", _wire.Name, _wire.Mtu, OffloadsOf(_wire));
+    }
+
+    /// <summary>Tells the stack that somebody has come to, or gone from, the other end of a wire that stays.</summary>
+    private void LookAtCarrier()
+    {
+        if (!_isUp && _wire.HasCarrier)
+            TellUp();
+        else if (_isUp && !_wire.HasCarrier)
+            TellDown("There is nobody at its other end.");
+    }
+
+    private void TellDown(string reason)
+    {
+        _isUp = false;
+        _stack.Tell(new WireDown(_interface, _wire.Name, reason));
     }
 
     private void Handle(Readiness readiness)
@@ -150,6 +185,7 @@ public sealed class TapActor : OwningActor, IWithTimers
             if ((readiness & ~Readiness.Writable) != 0)
                 Read();
             LogNotices();
+            LookAtCarrier();
         }
         catch (Exception e) when (MemoryFaults.IsOne(e))
         {
@@ -176,8 +212,8 @@ public sealed class TapActor : OwningActor, IWithTimers
             _batch[i] = null!;
             frame.ReceivedAt = now;
             frame.Interface = _interface;
-            _framesReceived++;
-            _bytesReceived += frame.TotalLength;
+            _received.Frames++;
+            _received.Bytes += frame.TotalLength;
             _stack.Tell(Frame.Of(frame));
         }
 
@@ -257,8 +293,8 @@ public sealed class TapActor : OwningActor, IWithTimers
         _one[0] = frame;
         if (_wire.Write(_one) == 0)
             return false;
-        _framesSent++;
-        _bytesSent += frame.TotalLength;
+        _sent.Frames++;
+        _sent.Bytes += frame.TotalLength;
         GiveCredit(frame);
         frame.Release();
         return true;
@@ -308,7 +344,7 @@ public sealed class TapActor : OwningActor, IWithTimers
         // The state changes before anything else can fail: an actor that still relied on a closed wire would never open another.
         Become(Down);
         _reopening.Begin();
-        _stack.Tell(new WireDown(_interface, _wire.Name, cause.Message));
+        TellDown(cause.Message);
         ReleaseBatch();
         while (_waiting.TryDequeue(out var frame))
             Drop(frame);
@@ -346,12 +382,12 @@ public sealed class TapActor : OwningActor, IWithTimers
         }
     }
 
-    private TapStatus Status(bool up) => new(new WireStatus(
-        _wire.Name, up, _wire.Mtu, _wire.HardwareAddress?.ToString(), OffloadsOf(_wire),
-        _framesReceived, _bytesReceived, _framesSent, _bytesSent, _refusedBefore + (up ? _wire.Refused : 0), _framesDropped)
+    private TapStatus Status(bool isOpen) => new(new WireStatus(
+        _wire.Name, isOpen && _wire.HasCarrier, _wire.Mtu, _wire.HardwareAddress?.ToString(), OffloadsOf(_wire),
+        _received.Frames, _received.Bytes, _sent.Frames, _sent.Bytes, _refusedBefore + (isOpen ? _wire.Refused : 0), _framesDropped)
     {
-        Peers = up && _wire.Protocol is { } protocol ? [.. protocol.Peers.Select(PeerOf)] : [],
-        Counters = up && _wire.Protocol is { } counting ? counting.Counters : WireStatus.NoCounters,
+        Peers = isOpen && _wire.Protocol is { } protocol ? [.. protocol.Peers.Select(PeerOf)] : [],
+        Counters = isOpen && _wire.Protocol is { } counting ? counting.Counters : WireStatus.NoCounters,
     });
 
     private static PeerStatus PeerOf(WirePeer peer) => new(peer.PublicKey, peer.Endpoint, peer.AllowedIps, peer.SinceHandshake, peer.UnansweredFor, peer.BytesReceived, peer.BytesSent,

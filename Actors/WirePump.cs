@@ -19,6 +19,12 @@ internal enum PumpState
 /// <summary>Moves frames from one wire to another, a batch at a time. Frames that the target does not take stay here, at most a batch.</summary>
 internal sealed class WirePump(BufferPool pool, int batch)
 {
+    /// <summary>Sees each frame that has been read; null: nobody does.</summary>
+    public Action<PacketBuffer>? HasRead { get; set; }
+
+    /// <summary>Sees each frame that has been written.</summary>
+    public Action<PacketBuffer>? HasWritten { get; set; }
+
     private readonly PacketBuffer[] _frames = new PacketBuffer[batch];
     private int _next;
     private int _end;
@@ -34,7 +40,11 @@ internal sealed class WirePump(BufferPool pool, int batch)
 
         var taken = to.Write(_frames.AsSpan(_next, _end - _next));
         for (var stop = _next + taken; _next < stop; _next++)
+        {
+            HasWritten?.Invoke(_frames[_next]);
             Release(ref _frames[_next]);
+        }
+
         return _next < _end ? PumpState.Blocked : more ? PumpState.More : PumpState.Empty;
     }
 
@@ -73,6 +83,10 @@ internal sealed class WirePump(BufferPool pool, int batch)
         _next = 0;
         _end = _frames.Length;
         _end = from.Read(pool, _frames, out more);
+        if (HasRead is not { } see)
+            return;
+        for (var i = 0; i < _end; i++)
+            see(_frames[i]);
     }
 
     private static void Release(ref PacketBuffer frame)

@@ -2,7 +2,7 @@ using Akka.Event;
 using Serilog;
 using Tapwire.Actors.Settings;
 using Tapwire.Host.Commands;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 
 namespace Tapwire.Host;
 

@@ -52,6 +52,13 @@ internal sealed class Interrupt : IDisposable
         }
     }
 
+    /// <summary>Stops the command as SIGTERM does.</summary>
+    public void Stop()
+    {
+        if (Interlocked.CompareExchange(ref _exitCode, Host.ExitCode.Done, None) == None)
+            _source.Cancel();
+    }
+
     public void Dispose()
     {
         _interrupt.Dispose();

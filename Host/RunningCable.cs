@@ -4,7 +4,7 @@ using Akka.Hosting;
 using Microsoft.Extensions.Hosting;
 using Tapwire.Actors;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Wires;
@@ -23,8 +23,11 @@ internal sealed class RunningCable : IAsyncDisposable
     private readonly IActorRef _actor;
     private readonly Cable _cable;
 
-    private RunningCable(IHost host, IActorRef actor, Cable cable)
+    private readonly bool _isCaptured;
+
+    private RunningCable(IHost host, IActorRef actor, Cable cable, bool isCaptured)
     {
+        _isCaptured = isCaptured;
         _host = host;
         _actor = actor;
         _cable = cable;
@@ -35,13 +38,16 @@ internal sealed class RunningCable : IAsyncDisposable
     public Task Stopping { get; }
 
     /// <summary>Connects the devices. Unless this throws, the cable owns them from now on.</summary>
+    /// <param name="capture">Gets all packets, as they come from a device and as they go to one; null: no capture.</param>
     public static async Task<RunningCable> StartAsync(Config config, TapSettings settings, CableOptions options,
-        (IWire Wire, Func<IWire> Open) a, (IWire Wire, Func<IWire> Open) b, Interrupt interrupt)
+        (IWire Wire, Func<IWire> Open) a, (IWire Wire, Func<IWire> Open) b, StartCapture? capture, Interrupt interrupt)
     {
         var cable = new Cable(options, TimeProvider.System);
         IActorRef actor = ActorRefs.Nobody;
         var host = await ActorHost.StartAsync("tapwire", config, Patience, interrupt, Create, WatchAsync, akka => akka.WithLivenessCheck<CableActor>("cable"));
-        return new RunningCable(host, actor, cable);
+        if (capture is not null)
+            await actor.Ask<CaptureAnswer>(capture, Patience);
+        return new RunningCable(host, actor, cable, isCaptured: capture is not null);
 
         void Create(ActorSystem system, IActorRegistry registry)
         {
@@ -66,5 +72,19 @@ internal sealed class RunningCable : IAsyncDisposable
         return new CableReport(_cable.AToB, _cable.BToA, status);
     }
 
-    public async ValueTask DisposeAsync() => await ActorHost.StopAsync(_host);
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            // The capture's last packets are written while there are actors.
+            if (_isCaptured)
+                await _actor.Ask<Stopping>(Messages.Stopping.Instance, Patience);
+        }
+        catch (AskTimeoutException)
+        {
+            // The cable has ended by a fault, which the log tells.
+        }
+
+        await ActorHost.StopAsync(_host);
+    }
 }

@@ -68,10 +68,11 @@ internal sealed class RunningDriver : IAsyncDisposable
     /// <param name="open">Opens a queue of an interface's wire, to reopen it or for an interface that is added later.</param>
     /// <param name="interrupt">Asks the driver to stop; null if only the caller does. See <see cref="WaitForShutdownAsync"/>.</param>
     /// <param name="capture">A capture that begins with the driver; null: none.</param>
+    /// <param name="operate">What it does when an operator asks over the link; null: it refuses.</param>
     /// <exception cref="CommandFailedException">The driver does not come up; the message says why.</exception>
     public static async Task<RunningDriver> StartAsync(string name, Config config, DriverSettings settings, IReadOnlyList<IReadOnlyList<IWire>> wires, Func<InterfaceSettings, IWire> open,
         LinkListener? link,
-        BufferPool pool, byte[]? secret = null, IReadOnlyList<HostPort>? hostPorts = null, Interrupt? interrupt = null, StartCapture? capture = null)
+        BufferPool pool, byte[]? secret = null, IReadOnlyList<HostPort>? hostPorts = null, Interrupt? interrupt = null, StartCapture? capture = null, Action<DriverOperation>? operate = null)
     {
         hostPorts ??= [];
         var queues = wires.Zip(settings.AllInterfaces, (wire, of) => wire.Select(queue => QueueOf(queue, of)).ToList()).ToList();
@@ -107,6 +108,7 @@ internal sealed class RunningDriver : IAsyncDisposable
             {
                 HostPorts = hostPorts,
                 Capture = capture,
+                Operate = operate,
                 HostKey = HostKey.Read() ?? RandomNumberGenerator.GetBytes(DriverContext.HostKeyLength),
                 OpenWires = added => [.. OpenAll(settings.Shards, () => open(added)).Select(queue => QueueOf(queue, added))],
                 Descriptors = DescriptorsLeft(),
@@ -130,6 +132,10 @@ internal sealed class RunningDriver : IAsyncDisposable
     /// <summary>The driver's status.</summary>
     /// <exception cref="CommandFailedException">The driver is stopping, or does not answer.</exception>
     public Task<DriverStatus> StatusAsync(CancellationToken cancel = default) => AskAsync<DriverStatus>(GetStatus.Instance, Patience, cancel);
+
+    /// <summary>The driver's status without its sockets.</summary>
+    /// <exception cref="CommandFailedException">As <see cref="StatusAsync"/>.</exception>
+    public Task<DriverStatus> FiguresAsync(CancellationToken cancel) => AskAsync<DriverStatus>(GetStatus.Figures, Patience, cancel);
 
     /// <summary>True if the driver and all actors that it asks for their status answer.</summary>
     public async Task<bool> AnswersAsync(CancellationToken cancel)

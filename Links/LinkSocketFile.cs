@@ -1,4 +1,3 @@
-using Tapwire.Stack;
 using Tapwire.Posix;
 using static Tapwire.Posix.Libc;
 
@@ -11,7 +10,6 @@ namespace Tapwire.Links;
 internal static class LinkSocketFile
 {
     private const int Backlog = 128;
-    private const uint OwnerOnly = 0x180;
     private const uint Everybody = 0x1B6;
     private const uint OwnerOnlyDirectory = 0x1C0;
     private const uint PassableDirectory = 0x1C9;
@@ -26,14 +24,15 @@ internal static class LinkSocketFile
     /// <exception cref="LinkListenException">Another driver listens there; or the path cannot, or must not, be used.</exception>
     public static int Listen(string path, bool forOthers)
     {
-        var address = new UnixAddress(path);
+        if (!UnixAddress.Fits(path, out var length))
+            throw new LinkListenException($"The link path '{path}' has {length} bytes; 1 to {UnixPathMax} are allowed. Choose another with --link.");
         var directory = Path.GetDirectoryName(path) ?? throw new LinkListenException($"The link path '{path}' is a directory; name a file in it with --link.");
         try
         {
             PrepareDirectory(directory, forOthers);
-            using var startLock = new DirectoryLock(directory);
-            RemoveStale(path, address);
-            return Open(path, address, ModeFor(forOthers));
+            using var startLock = DirectoryLock.TryTake(directory) ?? throw new LinkListenException($"Another driver is just starting in '{directory}'; try again.");
+            RemoveStale(path);
+            return Open(path, ModeFor(forOthers));
         }
         catch (PosixException e)
         {
@@ -42,7 +41,7 @@ internal static class LinkSocketFile
     }
 
     /// <summary>The mode of the socket's file.</summary>
-    public static uint ModeFor(bool forOthers) => forOthers ? Everybody : OwnerOnly;
+    public static uint ModeFor(bool forOthers) => forOthers ? Everybody : UnixSocketFile.OwnerOnly;
 
     private static void PrepareDirectory(string directory, bool forOthers)
     {
@@ -86,85 +85,30 @@ internal static class LinkSocketFile
             throw Errors.Exception($"chmod {directory}", Errno);
     }
 
-    private static void RemoveStale(string path, UnixAddress address)
+    private static void RemoveStale(string path)
     {
-        if (FileStatus.Of(path) is not { } status)
-            return;
-        if (status.IsDirectory)
-            throw new LinkListenException($"The link path '{path}' is a directory; name a file in it with --link.");
-        if (!status.IsSocket)
-            throw new LinkListenException($"'{path}' exists and is not a socket; remove it or {ChooseAnother}.");
-
-        var error = Probe(address);
-        switch (error)
+        var state = UnixSocketFile.RemoveStale(path, SOCK_STREAM, out var owner);
+        if (state != SocketFileState.Free)
         {
-            case (int)StackError.ConnectionRefused when status.Owner != geteuid():
-                throw new LinkListenException($"The socket '{path}' was left by {UserName.Describe(status.Owner)}, not by {UserName.Describe(geteuid())}; "
-                    + $"have it removed, or {ChooseAnother}.");
-            case (int)StackError.ConnectionRefused:
-                if (unlink(path) != 0)
-                    throw Errors.Exception($"removing {path}", Errno);
-                break;
-            case Errors.ENOENT:
-                break;
-            case 0 or Errors.EAGAIN:
-                throw new LinkListenException(status.Owner == geteuid()
-                    ? $"Another driver is running on '{path}'; stop it or choose another link path."
-                    : $"A driver of {UserName.Describe(status.Owner)} is running on '{path}'; have it stopped, or {ChooseAnother}.");
-            case Errors.EACCES or Errors.EPERM:
-                throw new LinkListenException($"The socket '{path}' belongs to {UserName.Describe(status.Owner)}, not to {UserName.Describe(geteuid())}; "
-                    + $"have it removed, or {ChooseAnother}.");
-            default:
-                throw Errors.Exception($"connecting to {path}", error);
+            throw new LinkListenException(state switch
+            {
+                SocketFileState.Directory => $"The link path '{path}' is a directory; name a file in it with --link.",
+                SocketFileState.NoSocket => $"'{path}' exists and is not a socket; remove it or {ChooseAnother}.",
+                SocketFileState.LeftByAnother => $"The socket '{path}' was left by {UserName.Describe(owner)}, not by {UserName.Describe(geteuid())}; have it removed, or {ChooseAnother}.",
+                SocketFileState.InUse when owner == geteuid() => $"Another driver is running on '{path}'; stop it or choose another link path.",
+                SocketFileState.InUse => $"A driver of {UserName.Describe(owner)} is running on '{path}'; have it stopped, or {ChooseAnother}.",
+                _ => $"The socket '{path}' belongs to {UserName.Describe(owner)}, not to {UserName.Describe(geteuid())}; have it removed, or {ChooseAnother}.",
+            });
         }
     }
 
-    /// <summary>0 if somebody listens, or an errno.</summary>
-    private static int Probe(UnixAddress address)
+    private static int Open(string path, uint mode)
     {
-        var probe = Errors.Check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
-        var error = address.Connect(probe);
-        Close(probe);
-        return error;
-    }
-
-    private static int Open(string path, UnixAddress address, uint mode)
-    {
-        var descriptor = Errors.Check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
-        try
-        {
-            // Set before bind, so that the file has the mode from the beginning.
-            Errors.Check(fchmod(descriptor, mode), "fchmod");
-            var error = address.Bind(descriptor);
-            if (error != 0)
-                throw Errors.Exception($"binding {path}", error);
-            // The umask may have removed rights that others need.
-            if (mode != OwnerOnly)
-                Errors.Check(chmod(path, mode), $"chmod {path}");
-            Errors.Check(listen(descriptor, Backlog), "listen");
+        var descriptor = UnixSocketFile.Bind(path, SOCK_STREAM, mode);
+        if (listen(descriptor, Backlog) == 0)
             return descriptor;
-        }
-        catch (PosixException)
-        {
-            Close(descriptor);
-            throw;
-        }
-    }
-
-    /// <summary>Keeps two drivers from looking for, removing and making the socket file at the same time.</summary>
-    private sealed class DirectoryLock : IDisposable
-    {
-        private readonly int _descriptor;
-
-        public DirectoryLock(string directory)
-        {
-            _descriptor = Errors.Check(open(directory, O_RDONLY | O_CLOEXEC, 0), $"opening {directory}");
-            if (flock(_descriptor, LOCK_EX | LOCK_NB) == 0)
-                return;
-            Close(_descriptor);
-            throw new LinkListenException($"Another driver is just starting in '{directory}'; try again.");
-        }
-
-        public void Dispose() => Close(_descriptor);
+        var errno = Errno;
+        Close(descriptor);
+        throw Errors.Exception("listen", errno);
     }
 }

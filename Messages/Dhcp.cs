@@ -1,5 +1,6 @@
 using Akka.Event;
 using Tapwire.Stack;
+using Tapwire.Stack.Dhcp.Server;
 using Tapwire.Stack.Dhcp.V6;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
@@ -71,3 +72,30 @@ public sealed record DeprecateAddress(IpAddress Address, bool IsDeprecated);
 
 /// <summary>DriverActor → StackActor: the longest IP packets of an interface are these, in bytes; more than its options have counts as that. Answered by <see cref="AddressAnswer"/>.</summary>
 public sealed record LimitMtu(string Interface, int Mtu);
+
+/// <summary>
+/// DhcpServerActor → StackActor of the first shard: open ports 67 and 547 of an interface. Answered by <see cref="DhcpServerOpened"/>, after which <see cref="DhcpServerReceived"/> and <see cref="Dhcp6ServerReceived"/> come
+/// to the sender until it says <see cref="CloseDhcpServer"/>, or by <see cref="DhcpOpenFailed"/>.
+/// </summary>
+public sealed record OpenDhcpServer(string Interface);
+
+/// <summary>StackActor → DhcpServerActor: the ports are open; that of DHCPv6 only where the interface has IPv6.</summary>
+/// <param name="Hardware">The interface's Ethernet address.</param>
+/// <param name="Mtu">That of the interface, in bytes.</param>
+public sealed record DhcpServerOpened(MacAddress Hardware, int Mtu);
+
+/// <summary>DhcpServerActor → StackActor: send a message to port 68. No answer.</summary>
+/// <param name="Source">An address of the interface.</param>
+public sealed record SendDhcpReply(string Interface, DhcpServerSend Reply, IpAddress Source);
+
+/// <summary>DhcpServerActor → StackActor: send a message to port 546 of a station. No answer.</summary>
+public sealed record SendDhcp6Reply(string Interface, ReadOnlyMemory<byte> Message, IpAddress Destination);
+
+/// <summary>DhcpServerActor → StackActor: close the ports. No answer.</summary>
+public sealed record CloseDhcpServer(string Interface);
+
+/// <summary>StackActor → DhcpServerActor: a message has come to port 67.</summary>
+public sealed record DhcpServerReceived(ReadOnlyMemory<byte> Message) : IDeadLetterSuppression;
+
+/// <summary>StackActor → DhcpServerActor: a message has come to port 547.</summary>
+public sealed record Dhcp6ServerReceived(ReadOnlyMemory<byte> Message, IpAddress Source) : IDeadLetterSuppression;

@@ -15,7 +15,14 @@ public sealed class WhenReady
 
 /// <summary>DriverActor → who asked: wire, stacks, link and services are ready.</summary>
 /// <param name="Stack">The first shard's stack actor.</param>
-public sealed record DriverReady(IActorRef Stack, IReadOnlyList<ServiceOpened> Services);
+public sealed record DriverReady(IActorRef Stack, IReadOnlyList<ServiceOpened> Services)
+{
+    /// <summary>For sockets of the process that has the driver: the context of each shard.</summary>
+    public IReadOnlyList<SocketContext> Sockets { get; init; } = [];
+
+    /// <summary>The actor that answers <see cref="Resolve"/>.</summary>
+    public IActorRef Names { get; init; } = ActorRefs.Nobody;
+}
 
 /// <summary>DriverActor → who asked: the driver cannot work, for this reason. It stops.</summary>
 public sealed record DriverFailed(string Reason);

@@ -81,6 +81,9 @@ public sealed record JoinSocket(SocketContext Context, StreamEnd Link, SocketFam
     /// many a connection's work.</summary>
     public bool IsOneOfMany { get; init; }
 
+    /// <summary>The handle of the application's listener that has accepted the connection; 0: none has.</summary>
+    public ulong Listener { get; init; }
+
     /// <summary>Resets both sides, when no actor can take the message.</summary>
     public void Refuse()
     {

@@ -1,3 +1,4 @@
+using Akka.Actor;
 using Tapwire.Links.Protocol;
 using Tapwire.Stack.Ip;
 
@@ -10,11 +11,14 @@ namespace Tapwire.Messages;
 /// </summary>
 public sealed class GetStatus
 {
-    public static readonly GetStatus Instance = new();
+    public static readonly GetStatus Instance = new(true);
 
-    private GetStatus()
-    {
-    }
+    /// <summary>Without the sockets: for those who ask often and want numbers only.</summary>
+    public static readonly GetStatus Figures = new(false);
+
+    private GetStatus(bool listsSockets) => ListsSockets = listsSockets;
+
+    public bool ListsSockets { get; }
 }
 
 /// <summary>TapActor's answer.</summary>
@@ -37,6 +41,25 @@ public sealed record StackStatus(IReadOnlyList<StackInterfaceStatus> Interfaces,
     /// <summary>The addresses of all interfaces.</summary>
     public IEnumerable<IpPrefix> Addresses() => Interfaces.SelectMany(static each => each.Addresses);
 }
+
+/// <summary>DriverActor or LinkActor → StackActor: some of your sockets. Answered by <see cref="SocketsPage"/> in every state.</summary>
+/// <param name="From">0, or <see cref="SocketsPage.Next"/> of the page before.</param>
+/// <param name="Most">Sockets in the answer at most, at least 1.</param>
+public sealed record GetSockets(SocketFilter Filter, int From, int Most);
+
+/// <summary>StackActor's answer.</summary>
+/// <param name="Next">Null: there are no more.</param>
+public sealed record SocketsPage(IReadOnlyList<OwnedSocket> Sockets, int? Next);
+
+/// <summary>LinkActor → StackActor: end a connection for both sides. Answered by <see cref="ConnectionKilled"/> in every state.</summary>
+public sealed record KillConnection(IpEndpoint Local, IpEndpoint Remote);
+
+/// <summary>StackActor's answer.</summary>
+/// <param name="IsFound">The stack had such a connection.</param>
+public sealed record ConnectionKilled(bool IsFound);
+
+/// <summary>A socket, and the actor that has it; Nobody while nobody has taken it.</summary>
+public sealed record OwnedSocket(ConnectionStatus Status, IActorRef Owner);
 
 /// <summary>The stack's state of an interface; its <see cref="WireStatus"/> comes from the tap actor.</summary>
 public sealed record StackInterfaceStatus(string Name, IReadOnlyList<IpPrefix> Addresses, IReadOnlyList<RouteStatus> Routes)

@@ -4,7 +4,7 @@ namespace Tapwire.Messages;
 
 /// <summary>
 /// StackActor → TapActor, once: open the wire. The sender receives its frames from now on. Answered by <see cref="WireUp"/> at once; or, if the wire has failed
-/// meanwhile, by <see cref="WireDown"/>, and by <see cref="WireUp"/> when it works again.
+/// meanwhile, by <see cref="WireDown"/>, and by <see cref="WireUp"/> when it works again. A wire to whose other end somebody has to come first, as a virtual machine's, says <see cref="WireUp"/> then.
 /// </summary>
 /// <param name="Interface">The index of the wire's interface in the stack; every message about the wire contains it.</param>
 public sealed record OpenWire(byte Interface);
@@ -23,6 +23,6 @@ public sealed class RereadWire
 /// <param name="Interface">See <see cref="OpenWire"/>.</param>
 public sealed record WireUp(byte Interface, string Name, MacAddress? HardwareAddress, int Mtu);
 
-/// <summary>TapActor → StackActor: the wire has failed. Sockets stay; TCP retransmits when it is back. No answer.</summary>
+/// <summary>TapActor → StackActor: the wire has failed, or nobody is at its other end. Sockets stay; TCP retransmits when it is back. No answer.</summary>
 /// <param name="Interface">See <see cref="OpenWire"/>.</param>
 public sealed record WireDown(byte Interface, string Name, string Reason);

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Tapwire.Posix;
 
 internal static unsafe partial class Libc
@@ -31,16 +29,21 @@ internal static unsafe partial class Libc
     /// <summary>Most datagrams of one call with UDP_SEGMENT (linux/udp.h: UDP_MAX_SEGMENTS, of older kernels).</summary>
     public const int UdpMaxSegments = 64;
 
-    /// <summary>struct cmsghdr on 64-bit Linux with the size of UDP_SEGMENT (16 bits) or UDP_GRO (32 bits) after it.</summary>
-    [StructLayout(LayoutKind.Sequential, Size = 24)]
-    public struct SegmentMessage
-    {
-        /// <summary>CMSG_LEN of UDP_SEGMENT's value.</summary>
-        public const int SendLength = 18;
+    /// <summary>struct in_pktinfo of a received or sent datagram over IPv4.</summary>
+    public const int IP_PKTINFO = 8;
 
-        public nuint Length;
-        public int Level;
-        public int Type;
-        public int Size;
-    }
+    /// <summary>The traffic class; a received one comes in one byte, a sent one is an int.</summary>
+    public const int IP_TOS = 1;
+
+    public const int IP_RECVTOS = 13;
+
+    /// <summary>struct in6_pktinfo. A socket of IPv6 has it for datagrams over IPv4, too, with a mapped address.</summary>
+    public const int IPV6_PKTINFO = 50;
+
+    public const int IPV6_RECVPKTINFO = 49;
+
+    /// <summary>The traffic class, an int.</summary>
+    public const int IPV6_TCLASS = 67;
+
+    public const int IPV6_RECVTCLASS = 66;
 }

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Tapwire.Posix;
 
 /// <summary>Reads files below /proc (proc(5)). One that cannot be read counts as empty.</summary>
-internal static class ProcFile
+public static class ProcFile
 {
     /// <summary>The whole file; empty if it cannot be read.</summary>
     public static string Text(string path)

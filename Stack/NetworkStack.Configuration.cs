@@ -1,5 +1,6 @@
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Multicast;
 using Tapwire.Stack.Neighbors;
 using Tapwire.Stack.Packets;
 
@@ -41,6 +42,12 @@ public sealed partial class NetworkStack
         if (options is { Autoconfiguration: { } wanted, Medium: Medium.Ethernet } && options.Mtu >= Ipv6Header.MinimumMtu)
             added.Routers = new RouterDiscovery(wanted, new Autoconfigured(this, added), _timers, _random, _temporaryAddresses, Counters);
         _interfaces.Add(added);
+        if (options is { Advertisement: { } said, Medium: Medium.Ethernet } && options.Mtu >= Ipv6Header.MinimumMtu && Options.Shard is null or { Index: 0 })
+        {
+            added.Advertiser = new RouterAdvertiser(added, said, Options.IsRouter, _timers, _random, Counters);
+            _multicast.TryReplace(added.Index, IpAddress.AllRouters, null, SourceFilter.Everything);
+        }
+
         _ip.Changed();
         return added;
     }
@@ -56,6 +63,7 @@ public sealed partial class NetworkStack
         if (_interfaces[removed.Index] != removed)
             return false;
         removed.Routers?.Stop(now);
+        removed.Advertiser?.Stop();
         while (removed.Addresses.Count != 0)
             Remove(removed.Addresses[^1].Address, removed, tellsPeers: true, now);
         _routes.RemoveAll(removed);
@@ -91,10 +99,18 @@ public sealed partial class NetworkStack
     public void WireUp(NetworkInterface up, Instant now)
     {
         up.Announce(now);
+        up.Advertiser?.Start(now);
         if (up.Routers is not { } routers)
             return;
         AddLinkLocal(up, now);
         routers.Start(now);
+    }
+
+    /// <summary>Interfaces that have advertised themselves as routers say that they are none any more (RFC 4861, 6.2.5).</summary>
+    public void StopAdvertising()
+    {
+        foreach (var each in Interfaces)
+            each.Advertiser?.Stop();
     }
 
     /// <summary>Takes an address away from the interface that has it. Connections bound to it end with <see cref="StackError.ConnectionAborted"/>.</summary>
@@ -144,6 +160,8 @@ public sealed partial class NetworkStack
         _ip.Changed();
         _multicast.AddressAdded(to, address.Address, now);
         to.Framing.AddressAdded(address.Address, now);
+        if (address.Address.IsV6 && !address.Address.IsLinkLocal)
+            to.Advertiser?.Start(now);
         return StackError.None;
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Dhcp;
+using Tapwire.Stack.Dhcp.Server;
 using Tapwire.Stack.Dhcp.V6;
 using Tapwire.Stack.Forwarding;
 using Tapwire.Stack.Interfaces;
@@ -76,7 +77,7 @@ public sealed partial class NetworkStack
             Udp.Forwarder = Icmp.Forwarder = Tcp.Passive.Forwarder = Forwarder = new StackForwarder(options.Forwarding, Tcp, Icmp, errors, _ip, _events, Counters);
         _fragments = new FragmentTable(options.Fragments, pool, _timers, errors, Counters);
         if (options.IsRouter)
-            _nat = new Masquerade(options.Nat, _timers, random, IsPortFree, Counters);
+            Icmp.Nat = _nat = new Masquerade(options.Nat, _timers, random, IsPortFree, Counters);
         var router = _nat is null ? null : new Router(_interfaces, _routes, errors, _fragments, _nat, random, pool, Counters);
         _ipv4 = new Ipv4Input(_interfaces, Icmp, errors, _fragments, _ip, _multicast, groups, router, Udp, Tcp, Counters);
         _ipv6 = new Ipv6Input(_interfaces, Icmp, errors, _fragments, _ip, groups, router, Udp, Tcp, Counters);
@@ -134,6 +135,29 @@ public sealed partial class NetworkStack
             return null;
         AddLinkLocal(on, now);
         return on.Dhcp6 = new Dhcp6Socket(on, _ip, _events, Counters);
+    }
+
+    /// <summary>Makes the socket of a DHCP server.</summary>
+    /// <returns>Null: the interface is not one of this stack's, its medium is not Ethernet, or it has such a socket already.</returns>
+    public DhcpServerSocket? OpenDhcpServer(NetworkInterface on) => _interfaces[on.Index] != on || on.Options.Medium != Medium.Ethernet || on.DhcpServer is not null
+        ? null
+        : on.DhcpServer = new DhcpServerSocket(on, _ip, _events, Counters);
+
+    /// <summary>Makes the socket of a DHCPv6 server, on an interface that has a link-local address.</summary>
+    /// <returns>Null: the interface is not one of this stack's, has no link-local address, is in too many groups, or has such a socket already.</returns>
+    public Dhcp6ServerSocket? OpenDhcp6Server(NetworkInterface on)
+    {
+        if (_interfaces[on.Index] != on || on.Dhcp6Server is not null || !on.Addresses.Any(static own => own.Address.IsLinkLocal)
+            || !_multicast.TryReplace(on.Index, Dhcp6.Servers, null, SourceFilter.Everything))
+            return null;
+        return on.Dhcp6Server = new Dhcp6ServerSocket(on, _ip, _events, Counters, Leave);
+
+        // Another interface may have the index by then, whose group is its own.
+        void Leave()
+        {
+            if (_interfaces[on.Index] == on)
+                _multicast.TryReplace(on.Index, Dhcp6.Servers, SourceFilter.Everything, null);
+        }
     }
 
     /// <summary>

@@ -77,6 +77,8 @@ public sealed class StackCounters
 
     public long NdpInRouterAdvertisements;
     public long NdpOutRouterSolicits;
+    public long NdpInRouterSolicits;
+    public long NdpOutRouterAdvertisements;
 
     /// <summary>Router advertisements on an interface that is not configured by routers.</summary>
     public long NdpInRoutersIgnored;

@@ -30,6 +30,13 @@ public interface IProtocolWire : IWire
     /// <summary>Its counters above 0, by name.</summary>
     IReadOnlyDictionary<string, long> Counters { get; }
 
+    /// <summary>Who sees the tunnel's datagrams from now on; null: nobody. A wire without a tunnel has none to show.</summary>
+    ITunnelObserver? TunnelObserver
+    {
+        get => null;
+        set { }
+    }
+
     /// <summary>Takes the next thing for the log.</summary>
     bool TryTakeNotice(out WireNotice notice);
 

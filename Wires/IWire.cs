@@ -49,6 +49,9 @@ public interface IWire : IDisposable
     /// <summary>The wire's protocol, where it has one of its own; null: it moves frames and nothing else.</summary>
     IProtocolWire? Protocol => this as IProtocolWire;
 
+    /// <summary>Somebody may be at the other end. Without, frames are dropped and counted. The owner looks at it after each report.</summary>
+    bool HasCarrier => true;
+
     /// <summary>Begins to report readiness, including frames that have already arrived. The handler may be called on any thread, also from within this call; it
     /// must be short and not throw.</summary>
     void Start(IReactor reactor, Action<Readiness> ready);

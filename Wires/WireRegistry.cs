@@ -1,6 +1,7 @@
 using System.Text;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
+using Tapwire.Wires.Qemu;
 using Tapwire.Wires.Vxlan;
 using Tapwire.Wires.WireGuard;
 
@@ -49,7 +50,7 @@ public abstract class WireKind
     /// <summary>The name of the device that the argument stands for, which its interface has when it is given no other.</summary>
     public virtual string DeviceOf(string argument) => argument;
 
-    /// <summary>The argument names a file, which is read with this process's rights: not for wires that others ask for.</summary>
+    /// <summary>The argument names a file, which is read or made with this process's rights: not for wires that others ask for.</summary>
     public virtual bool ReadsFile => false;
 
     /// <summary>The kernel takes it for the name of a device: it refuses "." and "..", and expands '%' to a number.</summary>
@@ -68,7 +69,7 @@ public abstract class WireKind
 /// <summary>All kinds of wires. A new kind is registered here and nowhere else.</summary>
 public static class WireRegistry
 {
-    public static IReadOnlyList<WireKind> Kinds { get; } = [new DeviceKind("tap", Medium.Ethernet), new DeviceKind("tun", Medium.Ip), new WireGuardKind(), new VxlanKind()];
+    public static IReadOnlyList<WireKind> Kinds { get; } = [new DeviceKind("tap", Medium.Ethernet), new DeviceKind("tun", Medium.Ip), new WireGuardKind(), new VxlanKind(), new QemuKind()];
 
     /// <summary>The kind with that name, or null.</summary>
     public static WireKind? Find(string name) => Kinds.FirstOrDefault(kind => kind.Name == name);

@@ -9,7 +9,8 @@ namespace Tapwire.Actors.Capture;
 
 /// <summary>An interface as a capture knows it.</summary>
 /// <param name="Mtu">In bytes.</param>
-internal readonly record struct CapturePlace(string Name, Medium Medium, int Mtu)
+/// <param name="IsOuter">Its tunnel's datagrams, which only captures of those have, and nothing else.</param>
+internal readonly record struct CapturePlace(string Name, Medium Medium, int Mtu, bool IsOuter = false)
 {
     public static CapturePlace Of(NetworkInterface each) => new(each.Options.Name, each.Options.Medium, each.Options.Mtu);
 }
@@ -47,6 +48,9 @@ internal sealed class Captures(BufferPool pool, TimeProvider clock, InputDrops? 
                 break;
         }
     }
+
+    /// <summary>Some of them are of tunnels' datagrams.</summary>
+    public bool WantsOuter => _points.Exists(static each => each.Feed.Options.Outer);
 
     /// <summary>A frame is about to be received. Its bytes are copied before the stack takes them.</summary>
     public void Arrives(PacketBuffer frame, CapturePlace? on)
@@ -113,7 +117,7 @@ internal sealed class Captures(BufferPool pool, TimeProvider clock, InputDrops? 
     private CapturedInterface? NumberOf(CaptureFeed feed, CapturePlace on)
     {
         if (!_numbers.TryGetValue((feed, on), out var number))
-            _numbers[(feed, on)] = number = feed.InterfaceOf(on.Name, on.Medium, on.Mtu);
+            _numbers[(feed, on)] = number = feed.Options.Outer == on.IsOuter ? feed.InterfaceOf(on.Name, on.Medium, on.Mtu) : null;
         return number;
     }
 }

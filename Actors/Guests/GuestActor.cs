@@ -58,7 +58,15 @@ internal sealed class GuestActor : OwningActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
+    /// <summary>A capture knows the interface of a guest by that and its process id, as in guest-1234.</summary>
+    private const string InterfacePrefix = "guest-";
+
+    private string Interface => $"{InterfacePrefix}{_guest.Process}";
+
     private GuestSettings Limits => _driver.Settings.Guests;
+
+    /// <summary>A guest's interface may have that name.</summary>
+    public static bool IsInterface(string name) => name.StartsWith(InterfacePrefix, StringComparison.Ordinal) && int.TryParse(name.AsSpan(InterfacePrefix.Length), System.Globalization.NumberStyles.None, null, out _);
 
     /// <param name="guest">The actor's from now on.</param>
     public static Props Props(DriverContext driver, DriverShard shard, SocketContext sockets, AddGuest guest) =>
@@ -74,7 +82,7 @@ internal sealed class GuestActor : OwningActor, IWithTimers
         var tap = _driver.Settings.Tap;
         var engine = Engine();
         _wire = Context.Watch(Context.ActorOf(TapActor.Props(new TapContext(_guest.Wire, Reopen, _shard.Reactor, _driver.Pool, _driver.Clock, tap.ReadBatch, tap.QueueFrames,
-            tap.ReopenMinimum, tap.ReopenMaximum)).WithDispatcher(_shard.Dispatcher), "tap"));
+            tap.ReopenMinimum, tap.ReopenMaximum) { Interface = Interface }).WithDispatcher(_shard.Dispatcher), "tap"));
         _ownsWire = false;
         _stack = Context.Watch(Context.ActorOf(DriverSockets.StackOf(_driver, engine, [new WireTap(_wire, EgressCost.Cuts(_guest.Wire))]).WithDispatcher(_shard.Dispatcher), "stack"));
         _stack.Tell(TakeForwarded.Instance);
@@ -119,12 +127,21 @@ internal sealed class GuestActor : OwningActor, IWithTimers
         Receive<ForwardDatagram>(Pass);
         Receive<DatagramsDropped>(dropped => _flows.Drop(dropped.Count));
         Receive<GuestWireGone>(_ => Context.Stop(Self));
+        // Both answer the capture themselves.
+        Receive<JoinCapture>(PassOn);
+        Receive<LeaveCapture>(PassOn);
         Receive<GetStatus>(_ =>
         {
             var known = new GuestStatus(_guest.Addresses, _guest.Process, null!, [.. _ports.Specs.Select(static spec => spec.ToString())], _relays.Count, _accepted, _refused, _flows.Open,
                 _flows.Accepted, _flows.Dropped);
             _wire.Ask<TapStatus>(GetStatus.Instance, StatusPatience).PipeTo(Sender, Self, tap => known with { Wire = tap.Wire });
         });
+    }
+
+    private void PassOn(object message)
+    {
+        _stack.Tell(message);
+        _wire.Tell(message);
     }
 
     /// <summary>Lets connections end in order for a while, and then resets those that are left.</summary>
@@ -191,7 +208,7 @@ internal sealed class GuestActor : OwningActor, IWithTimers
         var settings = _driver.Settings;
         var spec = WireSpec.Parse("tun:guest")!;
         var options = DriverEngines.OptionsOf(settings with { Tcp = settings.Tcp with { Memory = Math.Max(settings.Tcp.Memory / MemoryShare, Stack.Tcp.TcpOptions.Ranges.Memory.Least) } },
-            [DriverEngines.InterfaceOf(settings, new InterfaceSettings(spec.Name, spec, [], null, null, 0, [], []), _guest.Wire, default, _driver.HostKey)], null,
+            [DriverEngines.InterfaceOf(settings, new InterfaceSettings(Interface, spec, [], null, null, 0, [], []), _guest.Wire, default, _driver.HostKey)], null,
             new ForwardingOptions { Guest = _guest.Addresses, Handshakes = Limits.MaxConnections });
         var engine = new NetworkStack(options, _driver.Pool, System.Security.Cryptography.RandomNumberGenerator.GetBytes(SecretLength));
         var by = engine.Interfaces[0];

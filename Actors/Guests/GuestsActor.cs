@@ -26,6 +26,9 @@ internal sealed class GuestsActor : ReceiveActor
 
     // The last guest of each lifeline.
     private readonly Dictionary<IActorRef, IActorRef> _latest = [];
+
+    // Of the driver; guests that come later join them, too.
+    private readonly List<JoinCapture> _captures = [];
     private long _added;
 
     public GuestsActor(GuestsContext context)
@@ -36,6 +39,16 @@ internal sealed class GuestsActor : ReceiveActor
         Receive<Terminated>(gone => Forget(gone.ActorRef));
         Receive<Stopping>(_ => Stop());
         Receive<GetStatus>(_ => StatusesAsync([.. _guests.Keys]).PipeTo(Sender, Self));
+        Receive<JoinCapture>(join =>
+        {
+            _captures.Add(join);
+            TellAll(join);
+        });
+        Receive<LeaveCapture>(leave =>
+        {
+            _captures.RemoveAll(join => join.Feed == leave.Feed);
+            TellAll(leave);
+        });
     }
 
     public static Props Props(GuestsContext context) => Akka.Actor.Props.Create(() => new GuestsActor(context));
@@ -56,6 +69,12 @@ internal sealed class GuestsActor : ReceiveActor
             }
         }));
         return new GuestsStatus([.. asked.OfType<GuestStatus>()]);
+    }
+
+    private void TellAll(object message)
+    {
+        foreach (var guest in _guests.Keys)
+            guest.Tell(message);
     }
 
     private void Publish(PublishPort publish)
@@ -94,6 +113,8 @@ internal sealed class GuestsActor : ReceiveActor
             });
             Receive<Stopping>(_ => { });
             Receive<GetStatus>(_ => Sender.Tell(new GuestsStatus([])));
+            Receive<JoinCapture>(_ => { });
+            Receive<LeaveCapture>(TellAll);
         });
     }
 
@@ -115,6 +136,8 @@ internal sealed class GuestsActor : ReceiveActor
             .WithDispatcher(_context.Sockets[shard].Dispatcher), $"{++_added}");
         _guests.Add(Context.Watch(guest), add);
         _latest[add.Lifeline] = guest;
+        foreach (var join in _captures)
+            guest.Tell(join);
         return GuestAnswer.Done;
     }
 }

@@ -43,7 +43,7 @@ internal static class CaptureCalls
             return;
         }
 
-        var options = new CaptureOptions { Interface = request.Interface, Host = request.Host, Port = request.Port, SnapLength = request.SnapLength, Count = request.Count };
+        var options = new CaptureOptions { Interface = request.Interface, Host = request.Host, Port = request.Port, SnapLength = request.SnapLength, Count = request.Count, Outer = request.Outer };
         link.Parent.Ask<CaptureAnswer>(new StartCapture(options, stream, $"process id {peer.ProcessId}") { HasReader = true }, Patience).PipeTo(session, link.Self,
             answer => new LinkReply(answer.Error == 0 ? request.Done() : request.Refused(answer.Error, answer.Reason)),
             _ => new LinkReply(request.Failed(StackError.TimedOut)));

@@ -1,3 +1,4 @@
+using Akka.Actor;
 using Tapwire.Actors.Settings;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -10,6 +11,8 @@ namespace Tapwire.Actors.Link;
 /// <summary>Requests that change interfaces, addresses and routes, as commands for the driver.</summary>
 internal static class InterfaceCalls
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
     public const string NotPermitted = "Only the driver's own user and root may change its interfaces and routes.";
 
     /// <summary>
@@ -83,8 +86,13 @@ internal static class InterfaceCalls
 
     private static CommandRefusedException Refused(string reason) => new(StackError.InvalidArgument, reason);
 
+    /// <summary>Answers a session with the interfaces. All shards have the same ones: one stack is asked.</summary>
+    public static void List(ListInterfacesRequest request, IActorRef stack, IActorRef session, IActorRef self) => stack.Ask<InterfaceNames>(GetInterfaces.Instance, Patience).PipeTo(session, self,
+        names => new LinkReply(names.Interfaces is { } all ? request.Listed(EntriesOf(all)) : request.Failed(StackError.ConnectionAborted)),
+        _ => new LinkReply(request.Failed(StackError.TimedOut)));
+
     /// <summary>Each interface, and behind it its addresses.</summary>
-    public static IReadOnlyList<LinkInterface> EntriesOf(IReadOnlyList<InterfaceName> interfaces)
+    private static List<LinkInterface> EntriesOf(IReadOnlyList<InterfaceName> interfaces)
     {
         var entries = new List<LinkInterface>();
         foreach (var (index, options, addresses) in interfaces)

@@ -17,6 +17,9 @@ namespace Tapwire.Actors.Link;
 /// <param name="Sockets">One for each shard of the driver. Sockets are distributed among them; sessions are on the first.</param>
 internal sealed record LinkContext(LinkListener Listener, IReadOnlyList<SocketContext> Sockets, int MaxSessions, int MaxSockets, IActorRef Guests, IActorRef Names)
 {
+    /// <inheritdoc cref="DriverContext.Operate"/>
+    public Action<DriverOperation>? Operate { get; init; }
+
     public SocketContext Home => Sockets[0];
 }
 
@@ -37,7 +40,7 @@ internal sealed class LinkActor : OwningActor
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly LinkContext _context;
     private readonly ConnectionActors[] _connections;
-    private readonly Dictionary<ulong, IActorRef> _sockets = [];
+    private readonly ApplicationSockets _sockets = new();
     private readonly EndedSockets _ended = new();
     private readonly HashSet<IActorRef> _sessions = [];
 
@@ -73,7 +76,8 @@ internal sealed class LinkActor : OwningActor
         Receive<LinkReady>(_ => AcceptSessions());
         Receive<LinkCall>(Answer);
         Receive<BecomeListener>(Listen);
-        Receive<JoinSocket>(Join);
+        Receive<JoinSocket>(join => Join(join, _sockets.OwnerOf(join.Listener)));
+        Receive<SocketCalls.Found>(found => found.Answer(_sockets));
         Receive<SocketEnded>(Forget);
         Receive<Terminated>(gone =>
         {
@@ -162,25 +166,31 @@ internal sealed class LinkActor : OwningActor
                 Sender.Tell(new LinkReply(call.Request.Failed(StackError.NoBufferSpace)));
                 break;
             case SocketRequest socket:
-                MakeSocket(socket);
+                MakeSocket(socket, call.Peer);
                 break;
             case SessionRequest session:
                 MakeSession(session, call.Peer);
                 break;
-            case LinkSocketRequest request when _sockets.TryGetValue(request.Handle, out var actor):
+            case LinkSocketRequest request when _sockets.TryGet(request.Handle, out var actor):
                 actor.Forward(call);
                 break;
             case LinkSocketRequest request when _ended.Answer(request) is { } answer:
                 Sender.Tell(new LinkReply(answer));
                 break;
             case PingRequest ping:
-                Ping(ping);
+                PingCalls.Ask(ping, _context.Home.Stack, Sender, Self);
                 break;
             case StatusRequest status:
                 Status(status);
                 break;
+            case KillRequest or OperateRequest:
+                OperatorCalls.Ask(call, _context.Listener.IsOperator(call.Peer), _context, _refusals, _log, Sender, Self);
+                break;
+            case ListSocketsRequest list:
+                SocketCalls.Ask(list, _context.Sockets, Sender, Self);
+                break;
             case ListInterfacesRequest list:
-                ListInterfaces(list);
+                InterfaceCalls.List(list, _context.Home.Stack, Sender, Self);
                 break;
             case AddAddressRequest or RemoveAddressRequest or InterfaceRequest:
                 ChangeInterfaces(call);
@@ -220,7 +230,7 @@ internal sealed class LinkActor : OwningActor
         }
     }
 
-    private void MakeSocket(SocketRequest request)
+    private void MakeSocket(SocketRequest request, PeerCredentials peer)
     {
         if (Refusal(request) is not 0 and var errno)
         {
@@ -236,12 +246,12 @@ internal sealed class LinkActor : OwningActor
             if (request.SocketType == LinkSocketType.Stream)
             {
                 var link = StreamLink.Create(out application);
-                Join(new JoinSocket(context, link, request.Family) { IsOneOfMany = true });
+                Join(new JoinSocket(context, link, request.Family) { IsOneOfMany = true }, peer);
             }
             else
             {
                 var link = DatagramLink.Create(out application);
-                Add(link.Handle, DatagramActor.Props(context, link, request.Family, kind).WithDispatcher(context.Dispatcher));
+                Add(link.Handle, DatagramActor.Props(context, link, request.Family, kind).WithDispatcher(context.Dispatcher), peer);
             }
 
             _guests.Remove(Sender);
@@ -274,13 +284,18 @@ internal sealed class LinkActor : OwningActor
         return _context.Sockets[_nextShard];
     }
 
-    private void Join(JoinSocket join) => (_sockets[join.Link.Handle] = _connections[join.Context.Shard?.Index ?? 0].Take(Context)).Tell(join);
+    private void Join(JoinSocket join, PeerCredentials owner)
+    {
+        var actor = _connections[join.Context.Shard?.Index ?? 0].Take(Context);
+        _sockets.Add(join.Link.Handle, actor, owner);
+        actor.Tell(join);
+    }
 
-    private IActorRef Add(ulong handle, Props props) => _sockets[handle] = Context.ActorOf(props);
+    private void Add(ulong handle, Props props, PeerCredentials owner) => _sockets.Add(handle, Context.ActorOf(props), owner);
 
     private void Listen(BecomeListener listen)
     {
-        Add(listen.Link.Handle, LinkListenerActor.Props(listen, _context.Home.Reactor).WithDispatcher(_context.Home.Dispatcher));
+        Add(listen.Link.Handle, LinkListenerActor.Props(listen, _context.Home.Reactor).WithDispatcher(_context.Home.Dispatcher), _sockets.OwnerOf(listen.Link.Handle));
         // Requests that the connection's actor forwards here find the listener. The pill comes behind those that are still in its mailbox.
         Sender.Tell(PoisonPill.Instance);
     }
@@ -288,7 +303,7 @@ internal sealed class LinkActor : OwningActor
     /// <summary>A socket has ended. What its application may still ask is answered from what remains of it, and its actor is not needed any more.</summary>
     private void Forget(SocketEnded ended)
     {
-        if (!_sockets.TryGetValue(ended.Handle, out var actor) || !actor.Equals(Sender))
+        if (!_sockets.TryGet(ended.Handle, out var actor) || !actor.Equals(Sender))
             return;
         _sockets.Remove(ended.Handle);
         if (ended.IdleOn is { } shard)
@@ -299,21 +314,9 @@ internal sealed class LinkActor : OwningActor
         Sender.Tell(PoisonPill.Instance); // behind requests in its mailbox, which it forwards here
     }
 
-    private void Ping(PingRequest ping)
-    {
-        var question = new Ping(ping.Destination.Endpoint.Address, ping.Size, TimeSpan.FromMilliseconds(ping.TimeoutMilliseconds)) { Zone = ping.Destination.Zone };
-        _context.Home.Stack.Ask<PingAnswer>(question, question.Timeout + StatusPatience).PipeTo(Sender, Self, answer => new LinkReply(answer.Error != StackError.None ? ping.Failed(answer.Error)
-            : ping.Replied(answer.RoundTrip, Sockaddr.From(new(answer.From, 0), ping.Destination.Family), answer.HopLimit)), _ => new LinkReply(ping.Failed(StackError.TimedOut)));
-    }
-
     /// <summary>Asked of the driver, which collects it from all its actors, this one included.</summary>
     private void Status(StatusRequest request) => Context.Parent.Ask<DriverStatus>(GetStatus.Instance, StatusPatience).PipeTo(Sender, Self,
         status => new LinkReply(request.Status(StatusJson.Write(status))), _ => new LinkReply(request.Failed(StackError.TimedOut)));
-
-    /// <summary>All shards have the same interfaces: the first is asked.</summary>
-    private void ListInterfaces(ListInterfacesRequest request) => _context.Home.Stack.Ask<InterfaceNames>(GetInterfaces.Instance, StatusPatience).PipeTo(Sender, Self,
-        names => new LinkReply(names.Interfaces is { } all ? request.Listed(InterfaceCalls.EntriesOf(all)) : request.Failed(StackError.ConnectionAborted)),
-        _ => new LinkReply(request.Failed(StackError.TimedOut)));
 
     /// <summary>Asked of the driver, whose settings have to know of it.</summary>
     private void ChangeInterfaces(LinkCall call)

@@ -137,7 +137,7 @@ internal sealed class LinkListenerActor : ListenerActor
             case WriteResult.Done:
                 _waiting = null;
                 _link.AwaitRoom(false);
-                Context.Parent.Tell(new JoinSocket(_context, link, _family, _options, accepted, _hints.Inherited) { IsOneOfMany = true });
+                Context.Parent.Tell(new JoinSocket(_context, link, _family, _options, accepted, _hints.Inherited) { IsOneOfMany = true, Listener = _link.Handle });
                 Stack.Tell(new Accept(listener, 1));
                 Context.GoOnLater(MakeSpare.Tell);
                 break;

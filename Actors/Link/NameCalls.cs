@@ -16,24 +16,38 @@ internal static class NameCalls
     /// <summary>Asks the resolver, and answers the session. What the driver has no server for is the application's own matter: its C library asks the host.</summary>
     public static void Ask(ResolveRequest request, IActorRef names, IActorRef session, IActorRef self)
     {
-        LookupKind? kind = request switch
-        {
-            { IsReverse: true } => LookupKind.Name,
-            { Family: SocketFamily.Unspecified } => LookupKind.Addresses,
-            { Family: SocketFamily.V4 } => LookupKind.AddressesV4,
-            { Family: SocketFamily.V6 } => LookupKind.AddressesV6,
-            _ => null,
-        };
-        if (kind is null)
+        if (KindOf(request) is not { } kind)
         {
             session.Tell(new LinkReply(request.Refused((int)StackError.AddressFamilyNotSupported, "Addresses are of AF_INET or AF_INET6.")));
             return;
         }
 
-        names.Ask<Resolved>(new Resolve(request.Name, kind.Value) { Scope = ResolveScope.Network }, Patience).PipeTo(session, self,
+        names.Ask<Resolved>(new Resolve(request.Name, kind) { Scope = ResolveScope.Network }, Patience).PipeTo(session, self,
             resolved => new LinkReply(AnswerOf(request, resolved)),
             _ => new LinkReply(Refused(request, LookupResult.TimedOut)));
     }
+
+    /// <summary>The same for this process itself.</summary>
+    public static async Task<LinkAnswer> AskAsync(ResolveRequest request, IActorRef names, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return AnswerOf(request, await names.Ask<Resolved>(new Resolve(request.Name, KindOf(request)!.Value) { Scope = ResolveScope.Network }, Patience, cancellationToken).ConfigureAwait(false));
+        }
+        catch (AskTimeoutException)
+        {
+            return Refused(request, LookupResult.TimedOut);
+        }
+    }
+
+    private static LookupKind? KindOf(ResolveRequest request) => request switch
+    {
+        { IsReverse: true } => LookupKind.Name,
+        { Family: SocketFamily.Unspecified } => LookupKind.Addresses,
+        { Family: SocketFamily.V4 } => LookupKind.AddressesV4,
+        { Family: SocketFamily.V6 } => LookupKind.AddressesV6,
+        _ => null,
+    };
 
     private static LinkAnswer AnswerOf(ResolveRequest request, Resolved resolved) =>
         resolved.Result == LookupResult.Found ? request.Found(resolved.Addresses, resolved.CanonicalName) : Refused(request, resolved.Result);

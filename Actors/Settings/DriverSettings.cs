@@ -41,7 +41,7 @@ public sealed record DriverSettings
 
     /// <summary>All interfaces, the first included, which has the name of its device.</summary>
     public IReadOnlyList<InterfaceSettings> AllInterfaces =>
-        [new InterfaceSettings(Wire.Name, Wire, Addresses, Gateway, HardwareAddress, Mtu, Routes, Tap.PeerAddresses) { Slaac = Slaac, Dhcp = Dhcp, Masquerades = Masquerades }, .. Interfaces];
+        [new InterfaceSettings(Wire.Name, Wire, Addresses, Gateway, HardwareAddress, Mtu, Routes, Tap.PeerAddresses) { Slaac = Slaac, Dhcp = Dhcp, Masquerades = Masquerades, ServesDhcp = ServesDhcp }, .. Interfaces];
 
     /// <summary>The same, with other addresses and routes of an interface.</summary>
     /// <param name="changed">One of <see cref="AllInterfaces"/> by its name.</param>
@@ -64,6 +64,14 @@ public sealed record DriverSettings
     public bool Masquerades { get; init; }
 
     public NatOptions Nat { get; init; } = new();
+
+    /// <summary>Stations on the first wire get their addresses from here.</summary>
+    public bool ServesDhcp { get; init; }
+
+    public required DhcpServerSettings DhcpServer { get; init; }
+
+    /// <summary>Domains in which stations look for short names: those in which the driver does, of the settings or of the wires' own configurations.</summary>
+    public IReadOnlyList<string> ServedDomains => [.. Dns.Search.Select(static domain => domain.ToString().TrimEnd('.')).Concat(WireNames.SelectMany(static named => named.SearchDomains)).Distinct().Take(8)];
 
     /// <summary>Threads that share the work, each with a queue of the wire and a stack, 1..<see cref="FlowSteering.MaxShards"/>.</summary>
     public required int Shards { get; init; }
@@ -107,6 +115,8 @@ public sealed record DriverSettings
 
     public required CaptureSettings Capture { get; init; }
 
+    public MetricsSettings Metrics { get; init; } = MetricsSettings.Off;
+
     /// <summary>These settings, with no more sessions, sockets, connections and flows than there are descriptors: each uses one of the driver's.</summary>
     /// <param name="descriptors">Number of descriptors for all of these together.</param>
     public DriverSettings Within(int descriptors)
@@ -124,6 +134,10 @@ public sealed record DriverSettings
 /// <param name="PeerAddresses">Addresses for the kernel's end of the device.</param>
 public sealed record TapSettings(bool Offload, bool SoftwareOffload, int ReadBatch, int QueueFrames, TimeSpan ReopenMinimum, TimeSpan ReopenMaximum,
     IReadOnlyList<IpPrefix> PeerAddresses);
+
+/// <summary>Section <c>tapwire.dhcp-server</c>: what each interface's DHCP server gives away.</summary>
+/// <param name="MostLeases">Leases and offers at once.</param>
+public sealed record DhcpServerSettings(TimeSpan LeaseTime, int MostLeases);
 
 /// <summary>Section <c>tapwire.stack</c>: the stack actor's queues.</summary>
 public sealed record QueueSettings(int Frames, int Bytes, int FramesPerPoll, int EgressCredit, int EgressFrames, int EgressBytes, int LoopbackFrames, TimeSpan MaximumTick);

@@ -34,6 +34,9 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     /// <summary>What is forwarded by the interface gets its address as the source.</summary>
     public bool Masquerades { get; init; }
 
+    /// <summary>Stations on the wire get addresses and name servers from here: by DHCP, and by router advertisements.</summary>
+    public bool ServesDhcp { get; init; }
+
     /// <summary>The routes through gateways, that of <see cref="Gateway"/> included.</summary>
     public IReadOnlyList<GatewayRoute> AllRoutes => Gateway is { } gateway ? [.. Routes, RouteSpec.Default(gateway)] : Routes;
 
@@ -45,7 +48,7 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     }
 
     /// <summary>The settings that cannot change while the interface exists, as text: a change makes it another interface.</summary>
-    public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}, {Slaac}{(Dhcp == DhcpFamilies.None ? "" : $", dhcp {Dhcp}")}{(Masquerades ? ", masquerade" : "")}";
+    public string Fixed => $"{Wire}, {HardwareAddress}, {Mtu}, {string.Join(", ", PeerAddresses)}, {Slaac}{(Dhcp == DhcpFamilies.None ? "" : $", dhcp {Dhcp}")}{(Masquerades ? ", masquerade" : "")}{(ServesDhcp ? ", serves DHCP" : "")}";
 
     /// <summary>All settings, as text for comparison.</summary>
     public override string ToString() => $"{Name}: {Fixed}; {string.Join(", ", Addresses)}; {string.Join(", ", AllRoutes.Select(RouteSpec.Format))}";

@@ -39,6 +39,25 @@ public static class InterfacesCheck
             throw new SettingsException($"The interface {masquerading.Name} masquerades, which one shard does: what comes back may reach another than it has left. Set tapwire.shards = 1.");
     }
 
+    /// <summary>What a DHCP server needs.</summary>
+    /// <exception cref="SettingsException">It is not so.</exception>
+    public static void CheckServer(DriverSettings settings)
+    {
+        foreach (var each in settings.AllInterfaces.Where(static each => each.ServesDhcp))
+        {
+            if (each.Wire.Medium != Medium.Ethernet)
+                throw new SettingsException($"The wire {each.Wire} has no Ethernet, whose stations DHCP serves; take tap:{each.Wire.Name}, or qemu:unix:PATH for a virtual machine.");
+            if (each.Dhcp != DhcpFamilies.None || each.Slaac != SlaacMode.Off)
+                throw new SettingsException($"The interface {each.Name} cannot serve DHCP and be served; give it an address in place of --dhcp and --slaac.");
+            if (each.Addresses.All(static own => own.Address.IsLinkLocal))
+                throw new SettingsException($"The interface {each.Name} serves DHCP and has no address of the network that it serves; give it one, as in --address 10.0.2.2/24.");
+            if (each.Addresses.FirstOrDefault(static own => own.Address.IsV4 && own.Length > 30) is { Length: > 0 } narrow)
+                throw new SettingsException($"The network of {narrow}, which DHCP serves, has no address for a station; give it a prefix of 30 bits at most.");
+            if (settings.Shards > 1)
+                throw new SettingsException($"The interface {each.Name} serves DHCP, which one shard does. Set tapwire.shards = 1.");
+        }
+    }
+
     /// <summary>One interface by itself.</summary>
     /// <exception cref="SettingsException">Its addresses and gateways do not go together.</exception>
     public static void Check(InterfaceSettings settings)

@@ -7,6 +7,15 @@ public sealed record ServiceSpec(string Name, ushort Port)
 {
     public const string Accepted = "NAME:PORT with NAME one of echo, discard, source, http and PORT 1..65535";
 
+    /// <summary>The word of the command line that has no port, since it is no service of the driver's but one of a wire's: <see cref="InterfaceSettings.ServesDhcp"/>.</summary>
+    public const string Dhcp = "dhcp";
+
+    /// <summary>As <see cref="Accepted"/>, with <see cref="Dhcp"/>.</summary>
+    public const string AcceptedWord = $"{Accepted}, or {Dhcp} for the stations of the wire before it";
+
+    /// <summary>As <see cref="Parse"/>; <see cref="Dhcp"/> has port 0.</summary>
+    public static ServiceSpec? ParseWord(string? text) => text == Dhcp ? new ServiceSpec(Dhcp, 0) : Parse(text);
+
     public static ServiceSpec? Parse(string? text)
     {
         var parts = (text ?? "").Trim().Split(':');

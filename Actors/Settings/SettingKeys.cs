@@ -24,6 +24,9 @@ public static class SettingKeys
         new("tapwire.dhcp-client.client-id", static settings => settings.DhcpClient.Identity),
         new("tapwire.state-directory", static settings => settings.DhcpClient.StateDirectory),
         new("tapwire.forwarding", static settings => settings.IsRouter),
+        new("tapwire.serve-dhcp", static settings => settings.ServesDhcp),
+        new("tapwire.dhcp-server.lease-time", static settings => settings.DhcpServer.LeaseTime),
+        new("tapwire.dhcp-server.max-leases", static settings => settings.DhcpServer.MostLeases),
         new("tapwire.masquerade", static settings => settings.Masquerades),
         new("tapwire.nat.sessions", static settings => settings.Nat.Sessions),
         new("tapwire.nat.sessions-per-host", static settings => settings.Nat.SessionsPerHost),
@@ -130,6 +133,9 @@ public static class SettingKeys
         new("tapwire.capture.snaplen", static settings => settings.Capture.SnapLength),
         new("tapwire.capture.memory", static settings => settings.Capture.Memory),
         new("tapwire.capture.max-captures", static settings => settings.Capture.MaxCaptures),
+        new("tapwire.metrics.listen", static settings => settings.Metrics.Listen?.ToString() ?? ""),
+        new("tapwire.metrics.otlp", static settings => settings.Metrics.Otlp),
+        new("tapwire.metrics.interval", static settings => settings.Metrics.Interval),
         new("tapwire.proxy.flow-idle", static settings => settings.Proxy.FlowIdle, IsLive: true),
     ];
 

@@ -87,7 +87,7 @@ internal sealed class DatagramSockets(StackDesk desk, ShardSiblings siblings)
             var error = (open.Kind == DatagramKind.Udp ? desk.Stack.Udp : desk.Stack.Echo).Bind(open.Local, open.Options, out var socket);
             if (error == StackError.AddressInUse && !last)
                 return false;
-            asker.Tell(socket is null ? new DatagramOpenFailed(error) : new DatagramOpened(desk.Sockets.Add(socket, asker).Id, socket.Local) { Interface = desk.InterfaceOf(socket.Local.Address) });
+            asker.Tell(socket is null ? new DatagramOpenFailed(error) : new DatagramOpened(desk.Sockets.Add(socket, asker, desk.Now).Id, socket.Local) { Interface = desk.InterfaceOf(socket.Local.Address) });
             if (open.Options.Memberships.Count != 0)
                 desk.PostPoll();
             return true;

@@ -2,8 +2,10 @@ using Akka.Actor;
 using Tapwire.Messages;
 using Tapwire.Stack;
 using Tapwire.Stack.Dhcp;
+using Tapwire.Stack.Dhcp.Server;
 using Tapwire.Stack.Dhcp.V6;
 using Tapwire.Stack.Interfaces;
+using Tapwire.Stack.Ip;
 
 namespace Tapwire.Actors.Sockets;
 
@@ -32,6 +34,21 @@ internal sealed class DhcpSockets(StackDesk desk)
                 Find<Dhcp6Socket>(send.Interface)?.Send(send.Message.Span, desk.Now);
                 desk.PostPoll();
                 return true;
+            case OpenDhcpServer open:
+                OpenServer(open.Interface, sender);
+                return true;
+            case SendDhcpReply send:
+                Find<DhcpServerSocket>(send.Interface)?.Send(send.Reply.Message.Span, send.Source, send.Reply.Destination, send.Reply.Hardware);
+                desk.PostPoll();
+                return true;
+            case SendDhcp6Reply send:
+                Find<Dhcp6ServerSocket>(send.Interface)?.Send(send.Message.Span, send.Destination, desk.Now);
+                desk.PostPoll();
+                return true;
+            case CloseDhcpServer close:
+                Close<DhcpServerSocket>(close.Interface);
+                Close<Dhcp6ServerSocket>(close.Interface);
+                return true;
             case ProbeAddress probe:
                 Find<DhcpSocket>(probe.Interface)?.Probe(probe.Address);
                 desk.PostPoll();
@@ -58,10 +75,18 @@ internal sealed class DhcpSockets(StackDesk desk)
     {
         var owner = _open.Find(each => each.Port == port)?.Owner ?? ActorRefs.Nobody;
         while (port.TryReceive(out var message, out var source))
-            owner.Tell(port is Dhcp6Socket ? new Dhcp6Received(message, source) : new DhcpReceived(message));
+            owner.Tell(ReceivedBy(port, message, source));
         while (port is DhcpSocket socket && socket.TryTakeClaim(out var address, out var by))
             owner.Tell(new AddressHeard(address, by));
     }
+
+    private static object ReceivedBy(DhcpPort port, ReadOnlyMemory<byte> message, IpAddress source) => port switch
+    {
+        Dhcp6Socket => new Dhcp6Received(message, source),
+        Dhcp6ServerSocket => new Dhcp6ServerReceived(message, source),
+        DhcpServerSocket => new DhcpServerReceived(message),
+        _ => new DhcpReceived(message),
+    };
 
     /// <summary>Tells the DHCPv6 client of an interface that one of its addresses has been given up.</summary>
     public void Tell(in DuplicateAddress duplicate)
@@ -103,6 +128,15 @@ internal sealed class DhcpSockets(StackDesk desk)
             _open.Add(new Open(port, owner) { Advised = on.RouterAdvice ?? RouterAdvice.None });
             owner.Tell(opened(on));
         }
+    }
+
+    /// <summary>The port of DHCPv6 belongs to the server, too, where the interface has IPv6.</summary>
+    private void OpenServer(string name, IActorRef owner)
+    {
+        TryOpen<DhcpServerSocket>(name, owner, on => desk.Stack.OpenDhcpServer(on), static on => new DhcpServerOpened(on.Options.HardwareAddress, on.Options.Mtu));
+        if (Find<DhcpServerSocket>(name) is { } opened && desk.Stack.OpenDhcp6Server(opened.Interface) is { } port)
+            _open.Add(new Open(port, owner));
+        desk.PostPoll();
     }
 
     private void Close<T>(string name)

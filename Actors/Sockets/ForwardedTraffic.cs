@@ -67,7 +67,7 @@ internal sealed class ForwardedTraffic(StackDesk desk)
             return;
         }
 
-        var entry = desk.Sockets.Add(socket, owner);
+        var entry = desk.Sockets.Add(socket, owner, desk.Now);
         entry.Established = true;
         owner.Tell(new Connected(entry.Id, socket.Local, socket.Remote, socket.SendRoom));
     }

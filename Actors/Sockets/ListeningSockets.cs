@@ -38,7 +38,7 @@ internal sealed class ListeningSockets(StackDesk desk, ShardSiblings siblings)
     {
         for (; entry.Demand > 0 && listener.Accept() is { } socket; entry.Demand--)
         {
-            var accepted = desk.Sockets.Add(socket, ActorRefs.Nobody);
+            var accepted = desk.Sockets.Add(socket, ActorRefs.Nobody, desk.Now);
             accepted.Established = true;
             entry.Owner.Tell(new Accepted(accepted.Id, socket.Local, socket.Remote) { Interface = desk.InterfaceOf(socket.Local.Address) });
         }
@@ -59,7 +59,7 @@ internal sealed class ListeningSockets(StackDesk desk, ShardSiblings siblings)
             var error = desk.Stack.Tcp.Bind(bind.Local, bind.Sharing, out var binding);
             if (error == StackError.AddressInUse && !last)
                 return false;
-            asker.Tell(binding is null ? new BindFailed(error) : new Bound(desk.Sockets.Add(binding, asker).Id, binding.Local) { Interface = desk.InterfaceOf(binding.Local.Address) });
+            asker.Tell(binding is null ? new BindFailed(error) : new Bound(desk.Sockets.Add(binding, asker, desk.Now).Id, binding.Local) { Interface = desk.InterfaceOf(binding.Local.Address) });
             return true;
         });
 
@@ -101,6 +101,6 @@ internal sealed class ListeningSockets(StackDesk desk, ShardSiblings siblings)
             error = desk.Stack.Tcp.Listen(request.Local, request.Backlog, request.Options, out listener);
         }
 
-        sender.Tell(listener is null ? new ListenFailed(error) : new Listening(desk.Sockets.Add(listener, sender).Id, listener.Local) { Interface = desk.InterfaceOf(listener.Local.Address) });
+        sender.Tell(listener is null ? new ListenFailed(error) : new Listening(desk.Sockets.Add(listener, sender, desk.Now).Id, listener.Local) { Interface = desk.InterfaceOf(listener.Local.Address) });
     }
 }

@@ -5,9 +5,12 @@ using Tapwire.Stack;
 namespace Tapwire.Actors.Sockets;
 
 /// <summary>A socket as the stack actor knows it, beside the engine's own state: its id, and the actor that owns it.</summary>
-internal sealed class SocketEntry(SocketId id)
+internal sealed class SocketEntry(SocketId id, Instant since)
 {
     public SocketId Id { get; } = id;
+
+    /// <summary>When the stack got it: an accepted connection when its handshake was done.</summary>
+    public Instant Since { get; } = since;
 
     public StackSocket Socket { get; set; } = null!;
 
@@ -44,7 +47,7 @@ internal sealed class SocketTable
 
     public int Count { get; private set; }
 
-    public SocketEntry Add(StackSocket socket, IActorRef owner)
+    public SocketEntry Add(StackSocket socket, IActorRef owner, Instant now)
     {
         var index = _free >= 0 ? _free : _used++;
         if (index >> PageBits == _pages.Count)
@@ -52,7 +55,7 @@ internal sealed class SocketTable
         ref var place = ref At(index);
         if (index == _free)
             _free = place.NextFree;
-        var entry = new SocketEntry(new SocketId(index, place.Generation)) { Socket = socket, Owner = owner };
+        var entry = new SocketEntry(new SocketId(index, place.Generation), now) { Socket = socket, Owner = owner };
         socket.Owner = entry;
         place.Entry = entry;
         Count++;
@@ -81,8 +84,15 @@ internal sealed class SocketTable
         Count--;
     }
 
-    /// <summary>All entries; the table must not change while they are walked through.</summary>
-    public IEnumerable<SocketEntry> All() => _pages.SelectMany(static page => page).Select(static place => place.Entry).OfType<SocketEntry>();
+    /// <summary>The entries from an index on, in the order of their indices; the table must not change while they are walked through.</summary>
+    public IEnumerable<SocketEntry> All(int from = 0)
+    {
+        for (var index = Math.Max(0, from); index < _used; index++)
+        {
+            if (At(index).Entry is { } entry)
+                yield return entry;
+        }
+    }
 
     private ref Place At(int index) => ref _pages[index >> PageBits][index & (PageSize - 1)];
 

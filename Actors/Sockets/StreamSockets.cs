@@ -38,6 +38,9 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
             case Abort abort:
                 Abort(abort);
                 return true;
+            case KillConnection kill:
+                sender.Tell(new ConnectionKilled(Kill(kill)));
+                return true;
             default:
                 return false;
         }
@@ -45,6 +48,21 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
 
     /// <summary>The socket, or null if it is gone. A message about a socket that is gone has crossed its <see cref="Closed"/> on the way.</summary>
     private TcpSocket? Stream(SocketId id) => desk.Sockets.Find(id)?.Socket as TcpSocket;
+
+    private bool Kill(KillConnection kill)
+    {
+        foreach (var entry in desk.Sockets.All())
+        {
+            if (entry.Socket is not TcpSocket { State: not (TcpState.Closed or TcpState.TimeWait) } socket || socket.Local != kill.Local || socket.Remote != kill.Remote)
+                continue;
+            desk.Log.Info("The connection of {Local} with {Remote} is ended by an operator", socket.Local, socket.Remote);
+            socket.Kill(desk.Now);
+            desk.PostPoll();
+            return true;
+        }
+
+        return false;
+    }
 
     private void Consume(ReadDone done)
     {
@@ -129,7 +147,7 @@ internal sealed class StreamSockets(StackDesk desk, ListeningSockets listeners)
             return;
         }
 
-        var entry = desk.Sockets.Add(socket, sender);
+        var entry = desk.Sockets.Add(socket, sender, desk.Now);
         entry.Hold = request.Hold;
         sender.Tell(new Connecting(entry.Id, socket.Local, socket.IsEarly) { Interface = desk.InterfaceOf(socket.Local.Address) });
         desk.PostPoll();

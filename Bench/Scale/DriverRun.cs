@@ -1,7 +1,7 @@
 using Akka.Actor;
 using Tapwire.Actors.Settings;
 using Tapwire.Host;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
 using Tapwire.Wires;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using Tapwire.Actors.Settings;
 using Tapwire.Host;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Links;
 using Tapwire.Links.Client;
 using Tapwire.Stack.Buffers;

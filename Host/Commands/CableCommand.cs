@@ -3,8 +3,10 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Serilog;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
+using Tapwire.Messages;
 using Tapwire.Wires;
+using Tapwire.Wires.Capture;
 
 namespace Tapwire.Host.Commands;
 
@@ -30,6 +32,8 @@ internal static class CableCommand
     private static readonly Flag<TimeSpan> Interval = Flags.Time("--interval", "Prints the counters that often; only at the end and on SIGUSR1 when not given.",
         TimeSpan.FromMilliseconds(10), TimeSpan.FromDays(20), Timeout.InfiniteTimeSpan);
 
+    private static readonly Flag<string?> Capture = Flags.File("--capture", "A file that gets the packets as pcapng, for Wireshark: inbound as they come from a device, before the cable, outbound as they go to the other one, behind it. None when not given.");
+
     private static readonly Flag<string?> Config = Flags.File("--config", "Settings that differ from akka.hocon.");
 
     public static Command Create()
@@ -37,13 +41,14 @@ internal static class CableCommand
         var command = new ExampledCommand("cable", "Joins two devices by a cable that delays, limits, loses, reorders, duplicates and corrupts frames, until Ctrl-C. "
             + "A value holds for both directions; a-b:VALUE or b-a:VALUE for one.",
             "tapwire cable --a tap:left --b tap:right --latency 20ms --loss 1%",
-            "tapwire cable --a tap:left --b tap:right --bandwidth a-b:100M --bandwidth b-a:10M")
+            "tapwire cable --a tap:left --b tap:right --bandwidth a-b:100M --bandwidth b-a:10M",
+            "tapwire cable --a tap:left --b tap:right --loss 1% --capture lost.pcapng")
         {
             A, B,
         };
         foreach (var option in CableLine.Options)
             command.Add(option);
-        foreach (var option in new Option[] { For, Interval, Mtu, Config, LogFlags.Level })
+        foreach (var option in new Option[] { For, Interval, Mtu, Capture, Config, LogFlags.Level })
             command.Add(option);
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
@@ -62,7 +67,7 @@ internal static class CableCommand
         Log.Logger = HostLog.Create(level, null);
         using var interrupt = new Interrupt();
 
-        await using var cable = await StartAsync(configuration, options, a, b, parsed.Read(Mtu), interrupt);
+        await using var cable = await StartAsync(configuration, options, a, b, parsed.Read(Mtu), parsed.Read(Capture), interrupt);
         using var show = PosixSignalRegistration.Create(LinuxSignals.SIGUSR1, context =>
         {
             context.Cancel = true;
@@ -89,7 +94,7 @@ internal static class CableCommand
         }
     }
 
-    private static async Task<RunningCable> StartAsync(HostConfiguration configuration, CableOptions options, WireSpec a, WireSpec b, int mtu, Interrupt interrupt)
+    private static async Task<RunningCable> StartAsync(HostConfiguration configuration, CableOptions options, WireSpec a, WireSpec b, int mtu, string? capture, Interrupt interrupt)
     {
         var deviceA = Open(a, mtu);
         IWire? deviceB = null;
@@ -108,7 +113,7 @@ internal static class CableCommand
             };
             mtu = deviceA.Mtu;
             return await RunningCable.StartAsync(configuration.Config, configuration.Settings.Tap, options, (deviceA, () => Open(a, mtu)), (deviceB, () => Open(b, mtu)),
-                interrupt);
+                capture is null ? null : new StartCapture(new CaptureOptions(), CaptureFile.OpenStream(capture), capture), interrupt);
         }
         catch
         {

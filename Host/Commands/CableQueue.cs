@@ -1,6 +1,6 @@
 using System.Globalization;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Wires;
 
 namespace Tapwire.Host.Commands;

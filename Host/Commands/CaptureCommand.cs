@@ -33,6 +33,8 @@ internal static class CaptureCommand
     private static readonly Flag<int> SnapLength = Flags.Number("--snaplen", "Bytes recorded of each packet; 262144, which is all, when not given.", CaptureOptions.MinSnapLength, CaptureOptions.MaxSnapLength,
         CaptureOptions.MaxSnapLength);
 
+    private static readonly Option<bool> Outer = Flags.Switch("--outer", "The datagrams of a tunnel (WireGuard, VXLAN) as they go over the host's network, rather than the packets in it.");
+
     public static Command Create()
     {
         Output.Aliases.Add("-w");
@@ -42,7 +44,7 @@ internal static class CaptureCommand
             "tapwire capture | tshark -i -",
             "tapwire capture tw0 -w web.pcapng --host 10.99.0.1 --port 80 --count 100")
         {
-            Interface, Output, From, Port, Count, SnapLength, LinkOption.Path,
+            Interface, Output, From, Port, Outer, Count, SnapLength, LinkOption.Path,
         };
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;
@@ -66,6 +68,7 @@ internal static class CaptureCommand
             Interface = parsed.GetValue(Interface) ?? "",
             Host = parsed.Read(From)?.ToSystem(),
             Port = parsed.Read(Port),
+            Outer = parsed.GetValue(Outer),
             Count = parsed.Read(Count),
             SnapLength = parsed.Read(SnapLength),
         };

@@ -64,7 +64,7 @@ internal sealed record CommandFlag(IReadOnlyList<string> Names, string Argument,
         ["--wire"] = WireKinds,
         ["--a"] = WireKinds,
         ["--b"] = WireKinds,
-        ["--serve"] = ["echo:", "discard:", "source:", "http:"],
+        ["--serve"] = ["echo:", "discard:", "source:", "http:", "dhcp"],
         ["--forward"] = ["tcp:", "udp:"],
         ["--expose"] = ["tcp:", "udp:"],
     };

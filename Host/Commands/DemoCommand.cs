@@ -4,7 +4,7 @@ using Serilog;
 using Serilog.Events;
 using Spectre.Console;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Host.Demo;
 using Tapwire.Messages;
 using Tapwire.Wires;

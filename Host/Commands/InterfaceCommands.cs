@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Links.Protocol;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;

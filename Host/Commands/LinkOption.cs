@@ -39,7 +39,7 @@ internal static class LinkOption
         {
             return await WithinAsync(ask, path, patience, cancel);
         }
-        catch (Exception e) when (e is SocketException { SocketErrorCode: SocketError.ConnectionReset } or ObjectDisposedException)
+        catch (Exception e) when (e is SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.NetworkDown } or ObjectDisposedException)
         {
             throw new CommandFailedException("The driver has ended the connection: it has stopped, or is stopping.", e);
         }

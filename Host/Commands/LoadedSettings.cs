@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Serilog.Events;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 
 namespace Tapwire.Host.Commands;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Serilog.Events;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Posix;
 
 namespace Tapwire.Host.Commands;
@@ -31,6 +31,11 @@ internal static class LogFlags
         "What is logged: debug, info, warning, error or off. What akka.loglevel says when not given.", "LEVEL",
         static (string text, out LogEventLevel? value) => (value = Levels.TryGetValue(text, out var level) ? level : null) is not null,
         "debug, info, warning, error or off", null));
+
+    public static readonly Flag<LogFormat?> Format = Flags.Value<LogFormat?>("--log-format",
+        "How lines of the log look: text, json (one object a line) or journal (for systemd). For the journal where standard error is it, else text when not given.", "FORMAT",
+        static (string text, out LogFormat? value) => (value = text switch { "text" => LogFormat.Text, "json" => LogFormat.Json, "journal" => LogFormat.Journal, _ => null }) is not null,
+        "text, json or journal", null);
 
     public static readonly Flag<string?> File = Flags.File("--log-file", "Logs to this file, too, at its end.");
 

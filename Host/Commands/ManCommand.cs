@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Reflection;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Host.Manual;
 
 namespace Tapwire.Host.Commands;

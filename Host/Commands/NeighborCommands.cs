@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
 using System.Net.NetworkInformation;
 using System.Text.Json;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
 
@@ -51,7 +51,7 @@ internal static class NeighborCommands
     private static string Line(JsonElement entry, string name) =>
         $"{entry.GetProperty("address")} dev {name}{(entry.GetProperty("hardwareAddress").GetString() is { } known ? $" lladdr {known}" : "")} {entry.GetProperty("state")}";
 
-    private static async Task FlushAllAsync(Links.Client.TapwireClient client, CancellationToken cancel)
+    private static async Task FlushAllAsync(TapwireClient client, CancellationToken cancel)
     {
         using var status = JsonDocument.Parse(await client.GetStatusAsync(cancel));
         foreach (var each in status.RootElement.GetProperty("interfaces").EnumerateArray())

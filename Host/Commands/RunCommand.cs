@@ -86,7 +86,7 @@ internal static class RunCommand
             throw new SettingsException("--link names a running driver, --wire and --address begin a new one; give one or the other.");
         // Here this process is the service, so it notifies the service manager. A program that replaces this process notifies it by itself.
         var manager = ServiceManager.Take();
-        var directory = FileProblem.CreateTemporary("tapwire-");
+        var directory = TemporaryDirectory.Create("tapwire-");
         try
         {
             var path = Path.Combine(directory.FullName, "link.sock");

@@ -5,7 +5,8 @@ using Serilog.Core;
 using Serilog.Events;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
+using Tapwire.Host.Status;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -27,9 +28,9 @@ internal static class UpCommand
 
     internal static readonly Flag<string?> Config = Flags.File("--config", "Settings that differ from akka.hocon.");
 
-    private static readonly Flag<IReadOnlyList<ServiceSpec>> Serve = Flags.List<ServiceSpec>("--serve",
-        "A service within the driver: echo, discard, source or http, and its port, as in echo:7; repeatable.", "NAME:PORT",
-        (string text, out ServiceSpec value) => (value = ServiceSpec.Parse(text)!) is not null, ServiceSpec.Accepted);
+    private static readonly Flag<IReadOnlyList<ServiceSpec>> Serve = Flags.List<ServiceSpec>(WireFlags.ServeName,
+        "A service within the driver: echo, discard, source or http, and its port, as in echo:7; or dhcp, which gives the stations of the wire before it addresses, a way out and a name server; repeatable.", "NAME:PORT",
+        (string text, out ServiceSpec value) => (value = ServiceSpec.ParseWord(text)!) is not null, ServiceSpec.AcceptedWord);
 
     private static readonly Flag<IReadOnlyList<SocksSpec>> Socks = Flags.List<SocksSpec>("--socks",
         "Where the host listens for SOCKS5 and HTTP CONNECT into Tapwire's network, as in 127.0.0.1:1080; repeatable. User and password are settings.",
@@ -50,11 +51,17 @@ internal static class UpCommand
 
     private static readonly Flag<string?> Capture = Flags.File("--capture", "A file that gets the packets of all interfaces as pcapng, for Wireshark; -: standard output. None when not given.");
 
+    private static readonly Flag<System.Net.IPEndPoint?> Metrics = Flags.Value<System.Net.IPEndPoint?>("--metrics", "Where Prometheus finds the driver's figures on the host, as in 127.0.0.1:9464; none when not given.",
+        "ADDRESS:PORT", MetricsSettings.TryParseListen, MetricsSettings.AcceptedListen, null);
+
+    private static readonly Flag<string?> Otlp = Flags.Value<string?>("--otlp", "The OpenTelemetry collector that gets the driver's figures over HTTP, as in http://127.0.0.1:4318/v1/metrics; none when not given.", "URL",
+        static (string text, out string? value) => MetricsSettings.IsOtlp(value = text), MetricsSettings.AcceptedOtlp, null);
+
     private static readonly Flag<IReadOnlyList<DnsSpec>> Dns = Flags.List<DnsSpec>("--dns",
         "A name server, which is asked by way of the stack, as in 10.99.0.1; DOMAIN=ADDRESS: one for the names in a domain; repeatable.", "ADDRESS", DnsSpec.TryParse, DnsSpec.Accepted);
 
     /// <summary>The options of every command that starts a driver, the most used first.</summary>
-    public static readonly IReadOnlyList<Option> DriverOptions = [.. WireFlags.Main, Config, .. WireFlags.Further, Shards, Capture, LogFlags.Level, LogFlags.File];
+    public static readonly IReadOnlyList<Option> DriverOptions = [.. WireFlags.Main, Config, .. WireFlags.Further, Shards, Capture, Metrics, Otlp, LogFlags.Level, LogFlags.Format, LogFlags.File];
 
     public static Command Create()
     {
@@ -79,7 +86,8 @@ internal static class UpCommand
     /// <param name="link">The link's path, which overrides all settings; or null.</param>
     /// <param name="level">The log level if the command line gives none; null: the settings' level.</param>
     /// <param name="interrupt">Asks the driver to stop; null if only the caller does.</param>
-    public static async Task<OpenedDriver> OpenAsync(ParseResult parsed, string? link, LogEventLevel? level, Interrupt? interrupt = null)
+    /// <param name="operate">What it does when an operator asks over the link; null: it refuses.</param>
+    public static async Task<OpenedDriver> OpenAsync(ParseResult parsed, string? link, LogEventLevel? level, Interrupt? interrupt = null, Action<DriverOperation>? operate = null)
     {
         if (MemoryShares.OfProcess.Problem is { } problem)
             throw new CommandFailedException(problem);
@@ -89,7 +97,7 @@ internal static class UpCommand
         if (file is not null)
             LogFlags.CheckFile(file);
         var logged = new LoggingLevelSwitch(loaded.Level);
-        Log.Logger = HostLog.Create(logged, file);
+        Log.Logger = HostLog.Create(logged, file, parsed.Read(LogFlags.Format));
         var pool = new BufferPool(MemoryShares.OfProcess.Pool());
         var wires = new List<IReadOnlyList<IWire>>();
         LinkListener? listener = null;
@@ -114,8 +122,16 @@ internal static class UpCommand
         }
 
         var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wires, each => OpenWire(settings, each), listener, pool, hostPorts: ports,
-            interrupt: interrupt, capture: capture);
-        return new OpenedDriver(driver, loaded, logged, listener?.Path);
+            interrupt: interrupt, capture: capture, operate: operate);
+        try
+        {
+            return new OpenedDriver(driver, loaded, logged, listener?.Path, MetricsExport.Start(settings.Metrics, driver));
+        }
+        catch
+        {
+            await driver.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Opens the link: the socket that a service manager has passed, or a new one, or none.</summary>
@@ -132,7 +148,13 @@ internal static class UpCommand
         // Registered before the driver starts, because a signal during the start would otherwise kill the process and leave the device and socket behind.
         using var signals = new DriverSignals();
         using var interrupt = new Interrupt(() => signals.Add(DriverRequests.Reload));
-        await using var opened = await OpenAsync(parsed, null, null, interrupt);
+        await using var opened = await OpenAsync(parsed, null, null, interrupt, operation =>
+        {
+            if (operation == DriverOperation.Reload)
+                signals.Add(DriverRequests.Reload);
+            else
+                _ = Task.Run(interrupt.Stop);
+        });
         var driver = opened.Driver;
         // Standard output may be the capture's.
         if (opened.Settings.Capture.File == CaptureSettings.StandardOutput)
@@ -193,7 +215,7 @@ internal static class UpCommand
             settings = settings with { Shards = shards };
         if (parsed.Read(Link) is { } link)
             settings = settings with { Link = settings.Link with { Path = link } };
-        if (parsed.Read(Serve) is { Count: > 0 } serve)
+        if (parsed.Read(Serve).Where(static service => service.Name != ServiceSpec.Dhcp).ToList() is { Count: > 0 } serve)
             settings = settings with { Serve = serve };
         if (parsed.Read(Socks) is { Count: > 0 } socks)
             settings = settings with { Socks = settings.Socks with { Listen = socks } };
@@ -203,6 +225,10 @@ internal static class UpCommand
             settings = settings with { Expose = expose };
         if (parsed.Read(Capture) is { } capture)
             settings = settings with { Capture = settings.Capture with { File = capture } };
+        if (parsed.Read(Metrics) is { } metrics)
+            settings = settings with { Metrics = settings.Metrics with { Listen = metrics } };
+        if (parsed.Read(Otlp) is { } otlp)
+            settings = settings with { Metrics = settings.Metrics with { Otlp = otlp } };
         if (parsed.Read(Dns) is { Count: > 0 } dns)
             settings = settings with { Dns = settings.Dns.With(dns) };
         if (parsed.Read(HostName) is { } name)
@@ -226,7 +252,8 @@ internal static class UpCommand
 /// <param name="Start">The settings at the start.</param>
 /// <param name="Level">The log level.</param>
 /// <param name="Link">The link's path; null without a link.</param>
-internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, LoggingLevelSwitch Level, string? Link) : IAsyncDisposable
+/// <param name="Metrics">Null: nobody gets its figures.</param>
+internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, LoggingLevelSwitch Level, string? Link, MetricsExport? Metrics) : IAsyncDisposable
 {
     private static readonly TimeSpan LeasePatience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LeasePause = TimeSpan.FromMilliseconds(50);
@@ -235,7 +262,7 @@ internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, 
     public DriverSettings Settings { get; set; } = Start.Settings;
 
     /// <summary>A description of the driver on one line.</summary>
-    public string Summary => string.Join("; ", Settings.AllInterfaces.Select(static each => $"{string.Join(", ", [.. each.Addresses.Select(static own => own.ToString()), .. (string[])(each.Dhcp == DhcpFamilies.None ? [] : ["DHCP"]), .. (string[])(each.Slaac == SlaacMode.Off ? [] : ["SLAAC"])])} on {each.Wire}"))
+    public string Summary => string.Join("; ", Settings.AllInterfaces.Select(static each => $"{string.Join(", ", [.. each.Addresses.Select(static own => own.ToString()), .. (string[])(each.Dhcp == DhcpFamilies.None ? [] : ["DHCP"]), .. (string[])(each.Slaac == SlaacMode.Off ? [] : ["SLAAC"])])} on {each.Wire}{(each.ServesDhcp ? ", serving DHCP" : "")}"))
         + (Link is null ? "" : $", link {Link}")
         + (Settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", Settings.Serve)}")
         + string.Concat(Settings.Socks.Listen.Select(spec => $", socks {spec}"))
@@ -259,5 +286,9 @@ internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, 
 
     private static bool IsWaiting(InterfaceStatus status) => status.Lease is not { IsApplied: true } && status.Lease6 is not { IsApplied: true };
 
-    public ValueTask DisposeAsync() => Driver.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        Metrics?.Dispose();
+        return Driver.DisposeAsync();
+    }
 }

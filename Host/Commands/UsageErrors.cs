@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Posix;
 
 namespace Tapwire.Host.Commands;

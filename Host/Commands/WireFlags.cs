@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Messages;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
@@ -15,7 +15,7 @@ namespace Tapwire.Host.Commands;
 internal static class WireFlags
 {
     private static readonly Flag<IReadOnlyList<WireSpec>> Wire = Flags.List<WireSpec>("--wire",
-        "The network side: a TAP or TUN device, made if it is not there, wg: and a WireGuard configuration, or vxlan: and a VXLAN's identifier and peers; repeatable, each followed by what belongs to it. tap:tw0 when not given.", "KIND:NAME",
+        "The network side: a TAP or TUN device, made if it is not there, wg: and a WireGuard configuration, vxlan: and a VXLAN's identifier and peers, or qemu:unix: and the socket of a virtual machine; repeatable, each followed by what belongs to it. tap:tw0 when not given.", "KIND:NAME",
         (string text, out WireSpec value) => (value = WireSpec.Parse(text)!) is not null, WireSpec.Accepted);
 
     public static readonly Flag<IReadOnlyList<IpPrefix>> Addresses = Flags.List<IpPrefix>("--address",
@@ -44,6 +44,9 @@ internal static class WireFlags
 
     private static readonly Option<bool> Masquerade = Flags.Switch("--masquerade",
         "Forwards packets between the wires, and gives those that leave by this wire its address, so that its network needs no route back.");
+
+    /// <summary>The option whose word "dhcp" belongs to the wire before it; the others are services of the driver's.</summary>
+    public const string ServeName = "--serve";
 
     /// <summary>The most used options.</summary>
     public static IReadOnlyList<Option> Main { get; } = [Wire, Addresses, Dhcp, Slaac, PeerAddresses, Gateway];
@@ -91,7 +94,7 @@ internal static class WireFlags
         }
     }
 
-    /// <summary>Assigns each <c>--masquerade</c>, and each <c>--dhcp</c> and <c>--slaac</c>, whose values may be missing, to the last wire before it.</summary>
+    /// <summary>Assigns each <c>--masquerade</c>, each <c>--serve dhcp</c>, and each <c>--dhcp</c> and <c>--slaac</c>, whose values may be missing, to the last wire before it.</summary>
     private static void DealSwitches(ParseResult parsed, List<Line> lines)
     {
         var (wires, current) = (0, "");
@@ -104,6 +107,8 @@ internal static class WireFlags
                 line.Dhcp = DhcpFamilies.Both;
             else if (token.Type == TokenType.Option && token.Value == Masquerade.Name)
                 line.Masquerades = true;
+            else if (current == ServeName && token.Type == TokenType.Argument)
+                line.ServesDhcp |= token.Value.Split(',').Contains(ServiceSpec.Dhcp);
             else if (current == Dhcp.Name && token.Type == TokenType.Argument)
                 line.Dhcp = DriverSettingsReader.DhcpWords[token.Value];
             else if (current == Slaac.Name && token.Type == TokenType.Argument)
@@ -136,6 +141,8 @@ internal static class WireFlags
 
         public bool Masquerades { get; set; }
 
+        public bool ServesDhcp { get; set; }
+
         /// <summary>Takes a gateway; a second one, if it is of the other family, as a route.</summary>
         public void AddGateway(IpAddress gateway)
         {
@@ -162,6 +169,7 @@ internal static class WireFlags
             Slaac = Slaac ?? settings.Slaac,
             Dhcp = Dhcp ?? settings.Dhcp,
             Masquerades = Masquerades || settings.Masquerades,
+            ServesDhcp = ServesDhcp || settings.ServesDhcp,
             IsRouter = Masquerades || settings.IsRouter,
         };
 
@@ -173,6 +181,7 @@ internal static class WireFlags
                 Slaac = Slaac ?? SlaacMode.Off,
                 Dhcp = Dhcp ?? DhcpFamilies.None,
                 Masquerades = Masquerades,
+                ServesDhcp = ServesDhcp,
             };
             return settings with { IsRouter = Masquerades || settings.IsRouter, Interfaces = [.. settings.Interfaces.Where(other => other.Name != added.Name), added] };
         }

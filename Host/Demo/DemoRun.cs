@@ -4,7 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Links;
 using Tapwire.Links.Client;
 using Tapwire.Messages;
@@ -36,7 +36,7 @@ internal sealed class DemoRun(DemoOptions options)
 
     public async Task<DemoResult> RunAsync(CancellationToken cancel)
     {
-        var directory = FileProblem.CreateTemporary("tapwire-demo-");
+        var directory = TemporaryDirectory.Create("tapwire-demo-");
         try
         {
             CheckRoom(directory);

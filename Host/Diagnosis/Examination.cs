@@ -4,7 +4,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Stack.Ip;

@@ -1,4 +1,4 @@
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Links;
 using Tapwire.Posix;
 

@@ -64,6 +64,8 @@ internal sealed record CommandNotes
                 + "the end of their streams, connections are ended or reset, and the wire closes last.",
                 "SIGHUP reads the settings again: what can change while the driver runs does, and what takes effect at the next start is named in the log. Where the terminal "
                 + "has hung up it stops the driver in order. SIGUSR1 prints the driver's counters.",
+                "With --wire qemu:unix:PATH the wire is the network card of a virtual machine, whose QEMU has -netdev stream,server=off,addr.type=unix,addr.path=PATH; with qemu:unix-connect:PATH it has "
+                + "server=on, and with qemu:unix-dgram:LOCAL:REMOTE it has -netdev dgram. --serve dhcp behind a wire gives its stations addresses, a name server and, where the driver forwards, a way out.",
                 "With --dhcp a DHCP server gives the wire its address, routes and name servers. The driver is up before it has them, and asks again until a server answers.",
             ],
             Files = [Settings, Link, ("/var/lib/tapwire", "DHCP leases of root's drivers and of the system's service, for the next start; others' are in ~/.local/state/tapwire.")],
@@ -80,6 +82,7 @@ internal sealed record CommandNotes
                 ("A driver with services of its own:", "tapwire up --wire tap:tw0 --address 10.99.0.2/24 \\\n    --peer-address 10.99.0.1/24 --serve echo:7,http:80"),
                 ("With a SOCKS proxy, and a port of this machine that leads into the network:",
                     "tapwire up --wire tap:tw0 --address 10.99.0.2/24 \\\n    --socks 127.0.0.1:1080 \\\n    --forward tcp:127.0.0.1:8080=10.99.0.1:80"),
+                ("A virtual machine on a WireGuard network:", "tapwire up --wire qemu:unix:/tmp/vm.sock \\\n    --address 10.0.2.2/24 --serve dhcp \\\n    --wire wg:office.conf --masquerade"),
                 ("As a service:", "systemctl enable --now tapwire"),
             ],
             Related = ["tapwire", "run", "status", "ping", "interface", "address", "route"],
@@ -163,6 +166,25 @@ internal sealed record CommandNotes
             Files = [Link],
             Examples = [("For a program to read:", "tapwire status --json"), ("To look on:", "tapwire status --watch")],
             Related = ["tapwire", "up", "ping"],
+        },
+        ["stop"] = new()
+        {
+            Files = [Link],
+            Examples = [("The user's own driver:", "tapwire stop")],
+            Related = ["tapwire", "up", "reload"],
+        },
+        ["reload"] = new()
+        {
+            Files = [Link],
+            Examples = [("After a change of its settings:", "tapwire reload")],
+            Related = ["tapwire", "up", "stop"],
+        },
+        ["kill"] = new()
+        {
+            Paragraphs = ["The connection's application gets ECONNABORTED, its peer a reset. Options choose as those of 'tapwire status' do, which shows beforehand what they choose."],
+            Files = [Link],
+            Examples = [("One connection:", "tapwire kill 10.99.0.2:8080 10.99.0.1:51234"), ("All of a port that the program has not closed:", "tapwire kill --port 8080 --state close-wait")],
+            Related = ["tapwire", "status"],
         },
         ["capture"] = new()
         {

@@ -19,8 +19,13 @@ public sealed record CaptureRequest(uint Id, string Interface, IpAddress? Host, 
     /// <summary>The longest name of an interface, in bytes.</summary>
     public const int MaxName = 15;
 
+    private const uint OuterFlag = 1;
+
     /// <summary>Bytes of the whole frame.</summary>
     internal const int Size = 80;
+
+    /// <summary>The datagrams of tunnels, rather than the packets in them.</summary>
+    public bool Outer { get; init; }
 
     /// <summary>The stream; null if none has come. Whoever handles the request disposes it, or takes it.</summary>
     public PassedDescriptor? Output { get; init; }
@@ -42,7 +47,7 @@ public sealed record CaptureRequest(uint Id, string Interface, IpAddress? Host, 
         return new(id, Encoding.UTF8.GetString(name[..length]), host.Family == SocketFamily.Unspecified ? null : host.Endpoint.Address,
             BinaryPrimitives.ReadUInt16LittleEndian(frame[44..]),
             (int)Math.Min(BinaryPrimitives.ReadUInt32LittleEndian(frame[48..]), int.MaxValue),
-            (long)Math.Min(BinaryPrimitives.ReadUInt64LittleEndian(frame[56..]), long.MaxValue));
+            (long)Math.Min(BinaryPrimitives.ReadUInt64LittleEndian(frame[56..]), long.MaxValue)) { Outer = (BinaryPrimitives.ReadUInt32LittleEndian(frame[52..]) & OuterFlag) != 0 };
     }
 
     internal void WriteBody(Span<byte> frame)
@@ -50,6 +55,7 @@ public sealed record CaptureRequest(uint Id, string Interface, IpAddress? Host, 
         (Host is { } host ? Sockaddr.From(new IpEndpoint(host, 0)) : Sockaddr.None).WriteTo(frame[16..]);
         BinaryPrimitives.WriteUInt16LittleEndian(frame[44..], Port);
         BinaryPrimitives.WriteUInt32LittleEndian(frame[48..], (uint)SnapLength);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[52..], Outer ? OuterFlag : 0);
         BinaryPrimitives.WriteUInt64LittleEndian(frame[56..], (ulong)Count);
         Encoding.UTF8.GetBytes(Interface, frame.Slice(64, MaxName));
     }

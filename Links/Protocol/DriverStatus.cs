@@ -18,6 +18,9 @@ public sealed record DriverStatus(TimeSpan Uptime, IReadOnlyList<InterfaceStatus
     /// <summary>Null: the driver has no name servers and no names of its own.</summary>
     public NamesStatus? Names { get; init; }
 
+    /// <summary>The captures of packets that run.</summary>
+    public IReadOnlyList<CaptureStatus> Captures { get; init; } = [];
+
     /// <summary>Those of all interfaces.</summary>
     public IEnumerable<IpPrefix> Addresses() => Interfaces.SelectMany(static each => each.Addresses);
 }
@@ -34,7 +37,25 @@ public sealed record InterfaceStatus(string Name, WireStatus Wire, IReadOnlyList
 
     /// <summary>Null: it has no DHCPv6 client.</summary>
     public LeaseStatus? Lease6 { get; init; }
+
+    /// <summary>Null: it has no DHCP server.</summary>
+    public ServedStatus? Served { get; init; }
 }
+
+/// <summary>An interface's DHCP server, of both families. Counters are totals since its start.</summary>
+/// <param name="Leases">In address order; no more than 512 are listed.</param>
+/// <param name="Received">Messages of clients.</param>
+/// <param name="Sent">Answers.</param>
+/// <param name="Dropped">Messages that were not answered, or refused, by reason.</param>
+public sealed record ServedStatus(IReadOnlyList<ServedLeaseStatus> Leases, long Received, long Sent, IReadOnlyList<KeyValuePair<string, long>> Dropped)
+{
+    public static ServedStatus Nothing { get; } = new([], 0, 0, []);
+}
+
+/// <summary>An address that a station has been given.</summary>
+/// <param name="Name">As the station calls itself; empty: it does not say.</param>
+/// <param name="Expires">Until the lease ends.</param>
+public sealed record ServedLeaseStatus(IpAddress Address, string HardwareAddress, string Name, TimeSpan Expires);
 
 /// <summary>A station on an interface's network.</summary>
 /// <param name="HardwareAddress">Null: it is not known.</param>
@@ -100,6 +121,31 @@ public sealed record WireStatus(string Name, bool Up, int Mtu, string? HardwareA
 public sealed record PeerStatus(string PublicKey, IpEndpoint? Endpoint, IReadOnlyList<IpPrefix> AllowedIps, TimeSpan? SinceHandshake, TimeSpan? UnansweredFor, long BytesReceived, long BytesSent,
     TimeSpan PersistentKeepalive);
 
+/// <summary>A capture of packets.</summary>
+/// <param name="Name">Its file, "standard output", or the process that has asked for it, as "process id 1234".</param>
+/// <param name="Packets">Captured so far.</param>
+/// <param name="Dropped">Packets that its reader was too slow for.</param>
+public sealed record CaptureStatus(string Name, long Packets, long Dropped)
+{
+    /// <summary>The only interface; empty: all.</summary>
+    public string Interface { get; init; } = "";
+
+    /// <summary>It has the datagrams of tunnels.</summary>
+    public bool Outer { get; init; }
+
+    /// <summary>The filter's address; null: any.</summary>
+    public IpAddress? Host { get; init; }
+
+    /// <summary>The filter's port; 0: any.</summary>
+    public ushort Port { get; init; }
+
+    /// <summary>Bytes recorded of each packet.</summary>
+    public int SnapLength { get; init; }
+
+    /// <summary>It ends after so many packets; 0: it does not.</summary>
+    public long Count { get; init; }
+}
+
 /// <summary>A port that leads from one network to the other. All but <paramref name="Open"/> are totals since the start.</summary>
 /// <param name="Name">Its kind and its entry in the settings: "socks 127.0.0.1:1080", "forward tcp:...", "expose udp:...".</param>
 /// <param name="Open">Connections, or UDP clients, at this moment.</param>
@@ -160,5 +206,29 @@ public sealed record MulticastNamesStatus(IReadOnlyList<LinkNameStatus> Links, l
 public sealed record LinkNameStatus(string Interface, string State, string? Name);
 
 /// <summary>One socket of the stack.</summary>
+/// <param name="State">As RFC 9293 names it: "Established", "SynSent", ...; "Listen"; "Udp" and "Icmp" of datagram sockets.</param>
+/// <param name="Remote">Port 0: it has no peer.</param>
+/// <param name="SendQueue">Bytes that the peer has not acknowledged, or that wait for the wire; of a listener the connections that may wait to be accepted.</param>
+/// <param name="ReceiveQueue">Bytes that the owner has not taken; of a listener the connections that wait to be accepted.</param>
 /// <param name="Tcp">Null until the handshake is done, and for sockets that are no connections.</param>
-public sealed record ConnectionStatus(string State, IpEndpoint Local, IpEndpoint Remote, int SendQueue, int ReceiveQueue, TcpInfo? Tcp = null);
+public sealed record ConnectionStatus(string State, IpEndpoint Local, IpEndpoint Remote, int SendQueue, int ReceiveQueue, TcpInfo? Tcp = null)
+{
+    /// <summary>Since the stack has had it.</summary>
+    public TimeSpan Age { get; init; }
+
+    /// <summary>The interface that it is bound to by its addresses; empty: all.</summary>
+    public string Interface { get; init; } = "";
+
+    /// <summary>Datagrams dropped because the owner did not take them.</summary>
+    public long Dropped { get; init; }
+
+    /// <summary>Null: nobody has taken it yet.</summary>
+    public SocketOwner? Owner { get; init; }
+}
+
+/// <summary>Whose a socket is.</summary>
+/// <param name="Kind">"application"; a part of the driver: "service", "proxy", "guests", "names" ...</param>
+/// <param name="Name">Of an application the program's name (/proc/PID/comm), empty if it is gone; of a service its name.</param>
+/// <param name="Process">The process that has made the socket or its listener. Others may have got it since. 0: it is none.</param>
+/// <param name="User">Its user id.</param>
+public sealed record SocketOwner(string Kind, string Name, int Process = 0, uint User = 0);

@@ -87,6 +87,9 @@ public enum LinkMessageType : ushort
     ChangeNeighbor = 31,
     AddDualStackGuest = 34,
     Capture = 40,
+    ListSockets = 41,
+    Kill = 42,
+    Operate = 43,
     AddMetricRoute = 44,
 }
 

@@ -123,6 +123,9 @@ public static class LinkRequestCodec
         LinkMessageType.AddDualStackGuest => 80,
         LinkMessageType.Publish => 56,
         LinkMessageType.Capture => CaptureRequest.Size,
+        LinkMessageType.ListSockets => ListSocketsRequest.Size,
+        LinkMessageType.Kill => KillRequest.Size,
+        LinkMessageType.Operate => OperateRequest.Size,
         LinkMessageType.Resolve => ResolveRequest.Head,
         _ => InterfaceRequestCodec.HeadOf(type) is > 0 and var head ? head : -1,
     };
@@ -133,7 +136,7 @@ public static class LinkRequestCodec
     private static int AddressAt(LinkMessageType type) => type switch
     {
         LinkMessageType.Connect or LinkMessageType.Bind or LinkMessageType.Path => AfterHandle,
-        LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress or LinkMessageType.AddGuest or LinkMessageType.AddDualStackGuest or LinkMessageType.Publish or LinkMessageType.Capture => 16,
+        LinkMessageType.Ping or LinkMessageType.AddAddress or LinkMessageType.RemoveAddress or LinkMessageType.AddGuest or LinkMessageType.AddDualStackGuest or LinkMessageType.Publish or LinkMessageType.Capture or LinkMessageType.ListSockets or LinkMessageType.Kill => 16,
         _ => 0,
     };
 
@@ -167,6 +170,9 @@ public static class LinkRequestCodec
             LinkMessageType.Publish => new PublishRequest(id, address.Endpoint, (int)Math.Min(ReadUInt32LittleEndian(frame[44..]), int.MaxValue), ReadUInt16LittleEndian(frame[48..])),
             LinkMessageType.Resolve => ResolveRequest.Read(id, frame),
             LinkMessageType.Capture => CaptureRequest.Read(id, address, frame),
+            LinkMessageType.ListSockets => ListSocketsRequest.Read(id, address, frame),
+            LinkMessageType.Kill => KillRequest.Read(id, address, frame),
+            LinkMessageType.Operate => OperateRequest.Read(id, frame),
             _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
         };
     }
@@ -270,6 +276,15 @@ public static class LinkRequestCodec
                 break;
             case CaptureRequest capture:
                 capture.WriteBody(frame);
+                break;
+            case ListSocketsRequest list:
+                list.WriteBody(frame);
+                break;
+            case KillRequest kill:
+                kill.WriteBody(frame);
+                break;
+            case OperateRequest operate:
+                operate.WriteBody(frame);
                 break;
             case ResolveRequest resolve:
                 resolve.WriteBody(frame);

@@ -12,6 +12,9 @@ namespace Tapwire.Links.Protocol;
 /// </summary>
 public static class StatusJson
 {
+    /// <summary>By <see cref="SenderLimit"/>.</summary>
+    private static readonly string[] LimitNames = ["application", "handshake", "receiver window", "congestion window", "pacing", "recovery", "timeout", "wire", "small segment"];
+
     public static string Write(DriverStatus driver)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
@@ -29,23 +32,13 @@ public static class StatusJson
             json.WriteEndObject();
             WritePorts(json, driver.Ports);
             WriteGuests(json, driver.Guests);
+            WriteCaptures(json, driver.Captures);
             if (driver.Names is { } names)
                 Write(json, names);
             json.WriteNumber("connectionCount", driver.ConnectionCount);
             json.WriteStartArray("connections");
             foreach (var connection in driver.Connections)
-            {
-                json.WriteStartObject();
-                json.WriteString("state", connection.State);
-                json.WriteString("local", connection.Local.ToString());
-                json.WriteString("remote", connection.Remote.Port == 0 ? "" : connection.Remote.ToString());
-                json.WriteNumber("sendQueue", connection.SendQueue);
-                json.WriteNumber("receiveQueue", connection.ReceiveQueue);
-                if (connection.Tcp is { } tcp)
-                    Write(json, tcp);
-                json.WriteEndObject();
-            }
-
+                Write(json, connection);
             json.WriteEndArray();
             json.WriteNumber("buffersRented", driver.BuffersRented);
             json.WriteStartObject("counters");
@@ -56,6 +49,58 @@ public static class StatusJson
         }
 
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    /// <summary>The answer to <see cref="ListSocketsRequest"/>.</summary>
+    /// <param name="next">The cursor for the rest; null: there is none.</param>
+    public static string Write(IReadOnlyList<ConnectionStatus> sockets, ulong? next)
+    {
+        var buffer = new ArrayBufferWriter<byte>(4096);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("sockets");
+            foreach (var socket in sockets)
+                Write(json, socket);
+            json.WriteEndArray();
+            if (next is { } cursor)
+                json.WriteNumber("next", cursor);
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    private static void Write(Utf8JsonWriter json, ConnectionStatus connection)
+    {
+        json.WriteStartObject();
+        json.WriteString("state", connection.State);
+        json.WriteString("local", connection.Local.ToString());
+        json.WriteString("remote", connection.Remote.Port == 0 ? "" : connection.Remote.ToString());
+        json.WriteNumber("sendQueue", connection.SendQueue);
+        json.WriteNumber("receiveQueue", connection.ReceiveQueue);
+        json.WriteNumber("ageSeconds", Math.Round(connection.Age.TotalSeconds, 3));
+        if (connection.Interface.Length > 0)
+            json.WriteString("interface", connection.Interface);
+        if (connection.Dropped > 0)
+            json.WriteNumber("dropped", connection.Dropped);
+        if (connection.Owner is { } owner)
+        {
+            json.WriteStartObject("owner");
+            json.WriteString("kind", owner.Kind);
+            json.WriteString("name", owner.Name);
+            if (owner.Process != 0)
+            {
+                json.WriteNumber("process", owner.Process);
+                json.WriteNumber("user", owner.User);
+            }
+
+            json.WriteEndObject();
+        }
+
+        if (connection.Tcp is { } tcp)
+            Write(json, tcp);
+        json.WriteEndObject();
     }
 
     private static void WritePorts(Utf8JsonWriter json, IReadOnlyList<PortStatus> ports)
@@ -70,6 +115,27 @@ public static class StatusJson
             json.WriteNumber("refused", port.Refused);
             json.WriteNumber("failed", port.Failed);
             json.WriteNumber("datagramsDropped", port.DatagramsDropped);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static void WriteCaptures(Utf8JsonWriter json, IReadOnlyList<CaptureStatus> captures)
+    {
+        json.WriteStartArray("captures");
+        foreach (var capture in captures)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", capture.Name);
+            json.WriteString("interface", capture.Interface);
+            json.WriteBoolean("outer", capture.Outer);
+            json.WriteString("host", capture.Host?.ToString() ?? "");
+            json.WriteNumber("port", capture.Port);
+            json.WriteNumber("snapLength", capture.SnapLength);
+            json.WriteNumber("count", capture.Count);
+            json.WriteNumber("packets", capture.Packets);
+            json.WriteNumber("dropped", capture.Dropped);
             json.WriteEndObject();
         }
 
@@ -192,10 +258,36 @@ public static class StatusJson
                 Write(json, "dhcp", lease);
             if (each.Lease6 is { } lease6)
                 Write(json, "dhcp6", lease6);
+            if (each.Served is { } served)
+                Write(json, served);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
+    }
+
+    private static void Write(Utf8JsonWriter json, ServedStatus served)
+    {
+        json.WriteStartObject("dhcpServer");
+        json.WriteStartArray("leases");
+        foreach (var lease in served.Leases)
+        {
+            json.WriteStartObject();
+            json.WriteString("address", lease.Address.ToString());
+            json.WriteString("hardwareAddress", lease.HardwareAddress);
+            json.WriteString("name", lease.Name);
+            json.WriteNumber("expiresSeconds", Math.Round(lease.Expires.TotalSeconds, 1));
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteNumber("received", served.Received);
+        json.WriteNumber("sent", served.Sent);
+        json.WriteStartObject("dropped");
+        foreach (var (reason, count) in served.Dropped)
+            json.WriteNumber(reason, count);
+        json.WriteEndObject();
+        json.WriteEndObject();
     }
 
     private static void Write(Utf8JsonWriter json, string name, LeaseStatus lease)
@@ -278,6 +370,7 @@ public static class StatusJson
         json.WriteStartObject("tcp");
         json.WriteString("congestionControl", CongestionAlgorithms.NameOf(tcp.CongestionControl));
         json.WriteNumber("roundTripMicroseconds", (long)tcp.RoundTrip.TotalMicroseconds);
+        json.WriteNumber("roundTripVariationMicroseconds", (long)tcp.RoundTripVariation.TotalMicroseconds);
         json.WriteNumber("minRoundTripMicroseconds", (long)tcp.MinRoundTrip.TotalMicroseconds);
         json.WriteNumber("retransmissionTimeoutMicroseconds", (long)tcp.Rto.TotalMicroseconds);
         json.WriteNumber("segmentSize", tcp.SegmentSize);
@@ -289,9 +382,12 @@ public static class StatusJson
         json.WriteNumber("receiveWindow", tcp.ReceiveWindow);
         json.WriteNumber("pacingBytesPerSecond", tcp.PacingRate);
         json.WriteNumber("bytesDelivered", tcp.BytesDelivered);
+        json.WriteNumber("bytesReceived", tcp.BytesReceived);
         json.WriteNumber("bytesLost", tcp.BytesLost);
         json.WriteNumber("segmentsSentAgain", tcp.Retransmits);
+        json.WriteNumber("timeouts", tcp.Timeouts);
         json.WriteBoolean("reorderingSeen", tcp.ReorderingSeen);
+        json.WriteString("limitedBy", LimitNames[(int)tcp.Limit]);
         json.WriteEndObject();
     }
 }

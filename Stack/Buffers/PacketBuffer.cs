@@ -82,6 +82,12 @@ public sealed class PacketBuffer
         get => MemoryMarshal.CreateSpan(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_array), (nint)(uint)_start), _length);
     }
 
+    /// <summary>The buffer's own data, without fragments, to be read while a reference is held.</summary>
+    public ReadOnlyMemory<byte> Memory => _array.AsMemory(_start, _length);
+
+    /// <summary>The free bytes after the data: what is written there becomes data by <see cref="Append"/>.</summary>
+    public Memory<byte> FreeMemory => IsConstant ? default : _array.AsMemory(_start + _length);
+
     /// <summary>The address of <see cref="Span"/>, which does not move while a reference is held.</summary>
     public unsafe byte* Pointer => (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_array)) + _start;
 
@@ -179,6 +185,13 @@ public sealed class PacketBuffer
     {
         ref readonly var fragment = ref FragmentAt(index);
         return fragment.Source._array.AsSpan(fragment.Start, fragment.Length);
+    }
+
+    /// <summary>As <see cref="GetFragment"/>, to be read while this buffer is held.</summary>
+    public ReadOnlyMemory<byte> GetFragmentMemory(int index)
+    {
+        ref readonly var fragment = ref FragmentAt(index);
+        return fragment.Source._array.AsMemory(fragment.Start, fragment.Length);
     }
 
     /// <summary>Address and length of fragment <paramref name="index"/>, for an iovec. Valid while this buffer is held.</summary>

@@ -4,7 +4,7 @@ namespace Tapwire.Stack.Dhcp;
 
 /// <summary>
 /// The options of one message, each in one piece: those that come in several parts are joined in the order of RFC 3396, 5: options, then file, then sname where these are
-/// overloaded (RFC 2132, 9.3). Options that this client does not know are skipped.
+/// overloaded (RFC 2132, 9.3). Options that neither client nor server know are skipped.
 /// </summary>
 internal sealed class DhcpOptions
 {
@@ -55,7 +55,7 @@ internal sealed class DhcpOptions
 
     private static bool IsKnown(DhcpOption option) => option is DhcpOption.SubnetMask or DhcpOption.Router or DhcpOption.DomainNameServer or DhcpOption.DomainName
         or DhcpOption.InterfaceMtu or DhcpOption.BroadcastAddress or DhcpOption.LeaseTime or DhcpOption.Overload or DhcpOption.MessageType or DhcpOption.ServerIdentifier
-        or DhcpOption.RenewalTime or DhcpOption.RebindingTime or DhcpOption.DomainSearch or DhcpOption.ClasslessStaticRoute;
+        or DhcpOption.RequestedAddress or DhcpOption.ClientIdentifier or DhcpOption.ParameterRequestList or DhcpOption.MaximumMessageSize or DhcpOption.HostName or DhcpOption.RenewalTime or DhcpOption.RebindingTime or DhcpOption.DomainSearch or DhcpOption.ClasslessStaticRoute;
 
     private DhcpDrop Walk(ReadOnlySpan<byte> field)
     {

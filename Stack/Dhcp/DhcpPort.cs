@@ -1,9 +1,11 @@
+using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Dhcp;
 
-/// <summary>The client's UDP port of one interface, of either family. While it is open no other socket receives what servers send there. Event: Readable.</summary>
+/// <summary>The UDP port of one interface's DHCP client or server, of either family. While it is open no other socket receives what is sent there. Event: Readable.</summary>
 public abstract class DhcpPort : StackSocket
 {
     /// <summary>Messages that wait for the owner; further ones are dropped.</summary>
@@ -14,7 +16,7 @@ public abstract class DhcpPort : StackSocket
     private readonly StackCounters _counters;
     private readonly Queue<(byte[] Message, IpAddress Source)> _messages = new();
 
-    /// <param name="longest">Bytes of the longest message that the client reads.</param>
+    /// <param name="longest">Bytes of the longest message that the owner reads.</param>
     private protected DhcpPort(NetworkInterface on, int longest, SocketEventQueue events, StackCounters counters)
     {
         Interface = on;
@@ -25,7 +27,7 @@ public abstract class DhcpPort : StackSocket
 
     public NetworkInterface Interface { get; }
 
-    /// <summary>Takes the oldest message. One that is longer than the client reads has one byte more than that here.</summary>
+    /// <summary>Takes the oldest message. One that is longer than the owner reads has one byte more than that here.</summary>
     public bool TryReceive(out ReadOnlyMemory<byte> message, out IpAddress source)
     {
         var any = _messages.TryDequeue(out var next);
@@ -38,6 +40,15 @@ public abstract class DhcpPort : StackSocket
 
     /// <summary>Closes the socket. No event follows.</summary>
     public virtual void Close() => _messages.Clear();
+
+    private protected static bool HasValidChecksum(PacketBuffer packet, in Ipv4View header, ReadOnlySpan<byte> datagram, ushort checksum) =>
+        packet.Offload.Checksum != ChecksumState.None || checksum == 0
+        || Checksum.Sum(datagram, Checksum.PseudoHeader(IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), IpProtocol.Udp, datagram.Length)) == 0xFFFF;
+
+    /// <summary>IPv6 has no datagram without a checksum (RFC 8200, 8.1).</summary>
+    private protected static bool HasValidChecksum(PacketBuffer packet, in IpReceiveInfo info, ReadOnlySpan<byte> datagram, ushort checksum) =>
+        packet.Offload.Checksum != ChecksumState.None
+        || (checksum != 0 && Checksum.Sum(datagram, Checksum.PseudoHeader(info.Source, info.Destination, IpProtocol.Udp, datagram.Length)) == 0xFFFF);
 
     private protected void Raise() => _events.Raise(this, SocketEvents.Readable);
 

@@ -115,8 +115,4 @@ public sealed class DhcpSocket : DhcpPort
         _claims.Enqueue((_probed, arp.SenderHardware));
         Raise();
     }
-
-    private static bool HasValidChecksum(PacketBuffer packet, in Ipv4View header, ReadOnlySpan<byte> datagram, ushort checksum) =>
-        packet.Offload.Checksum != ChecksumState.None || checksum == 0
-        || Checksum.Sum(datagram, Checksum.PseudoHeader(IpAddress.FromV4(header.Source), IpAddress.FromV4(header.Destination), IpProtocol.Udp, datagram.Length)) == 0xFFFF;
 }

@@ -30,35 +30,53 @@ internal sealed class Masquerade(NatOptions options, TimerWheel timers, KeyedRan
     /// <summary>Translates a packet that leaves by an interface.</summary>
     /// <param name="bytes">The packet, whole, with its IP header.</param>
     /// <param name="state">What its transport checksum is.</param>
-    /// <returns>False: it is to be dropped, and is counted.</returns>
-    public bool TryLeave(Span<byte> bytes, ChecksumState state, NetworkInterface egress, Instant now)
+    /// <returns>Anything but <see cref="NatOutcome.Translated"/>: it is to be dropped, and is counted.</returns>
+    public NatOutcome Leave(Span<byte> bytes, ChecksumState state, NetworkInterface egress, Instant now)
     {
         if (!NatPacket.TryRead(bytes, out var packet))
-            return Refuse(ref counters.NatUnknownProtocol);
+            return Drop(ref counters.NatUnknownProtocol);
         if (packet.IsError)
-            return TryLeave(packet, egress);
+            return Leave(packet, egress);
         if (!(packet.Protocol is IpProtocol.Tcp or IpProtocol.Udp || packet.IsEcho))
-            return Refuse(ref counters.NatUnknownProtocol);
+        {
+            counters.NatUnknownProtocol++;
+            return NatOutcome.Refused;
+        }
+
         var flow = packet.FlowOf(isInbound: false);
         if (!_outbound.TryGetValue(flow, out var session) || session.Mapping.Egress != egress)
         {
             // Only what asks begins a flow; the rest of one that is forgotten would have another port than before.
             if (packet.Protocol is not (IpProtocol.Tcp or IpProtocol.Udp) && !packet.IsEchoRequest)
-                return Refuse(ref counters.NatNoSession);
+                return Drop(ref counters.NatNoSession);
             if (session is not null)
                 Remove(session);
             if (Begin(flow, egress, now) is not { } begun)
-                return false;
+                return NatOutcome.Refused;
             session = begun;
         }
 
         session.Passed(isInbound: false, packet.Flags, now);
         packet.Put(session.Mapping.Outer, isSource: true, hasPort: true, state);
+        return NatOutcome.Translated;
+    }
+
+    /// <summary>Gives a packet that has been translated, and then could not be delivered, the source back that it had, so that its sender can be told.</summary>
+    /// <returns>False: it has not been translated, and is unchanged.</returns>
+    public bool TryUndo(Span<byte> bytes, ChecksumState state)
+    {
+        if (_inbound.Count == 0 || !NatPacket.TryRead(bytes, out var packet) || packet.IsError
+            || (!packet.IsEcho && packet.Protocol is not (IpProtocol.Tcp or IpProtocol.Udp)) || !_inbound.TryGetValue(packet.FlowOf(isInbound: false), out var session))
+        {
+            return false;
+        }
+
+        packet.Put(session.Mapping.Inner, isSource: true, hasPort: true, state);
         return true;
     }
 
     /// <summary>Translates a packet to an own address back, if it answers one that has left.</summary>
-    /// <param name="bytes">As for <see cref="TryLeave(Span{byte}, ChecksumState, NetworkInterface, Instant)"/>.</param>
+    /// <param name="bytes">As for <see cref="Leave(Span{byte}, ChecksumState, NetworkInterface, Instant)"/>.</param>
     /// <param name="inner">The host that it is for.</param>
     /// <returns>False: it is for this host, and unchanged.</returns>
     public bool TryReturn(Span<byte> bytes, ChecksumState state, Instant now, out IpAddress inner)
@@ -164,14 +182,14 @@ internal sealed class Masquerade(NatOptions options, TimerWheel timers, KeyedRan
     }
 
     /// <summary>A host behind the translator says that it has not got what came to it.</summary>
-    private bool TryLeave(in NatPacket error, NetworkInterface egress)
+    private NatOutcome Leave(in NatPacket error, NetworkInterface egress)
     {
         if (!error.TryReadQuote(out var quote) || !_outbound.TryGetValue(quote.FlowOf(isInbound: true), out var session) || session.Mapping.Egress != egress)
-            return Refuse(ref counters.NatNoSession);
+            return Drop(ref counters.NatNoSession);
         quote.Put(session.Mapping.Outer, isSource: false, hasPort: true, ChecksumState.None);
         error.Put(session.Mapping.Outer, isSource: true, hasPort: false, ChecksumState.None);
         error.CompleteIcmp();
-        return true;
+        return NatOutcome.Translated;
     }
 
     /// <summary>Somebody on the way says that what has left did not arrive.</summary>
@@ -187,9 +205,9 @@ internal sealed class Masquerade(NatOptions options, TimerWheel timers, KeyedRan
         return true;
     }
 
-    private static bool Refuse(ref long counter)
+    private static NatOutcome Drop(ref long counter)
     {
         counter++;
-        return false;
+        return NatOutcome.Dropped;
     }
 }

@@ -113,6 +113,9 @@ internal sealed class EthernetFraming : Framing, INeighborOutput
         return true;
     }
 
+    public override void AdvertiseRouter(ReadOnlySpan<byte> message, IpAddress source, IpAddress destination, MacAddress? hardware) =>
+        _discovery.AdvertiseRouter(message, source, destination, hardware);
+
     public override void SolicitRouters() => _discovery.SolicitRouters();
 
     public override bool TryTakeDuplicate(out IpAddress address, out MacAddress holder) => _discovery.TryTakeDuplicate(out address, out holder);

@@ -65,6 +65,13 @@ internal abstract class Framing
     /// <returns>False: the medium has no neighbours.</returns>
     public virtual bool ReceiveNeighborDiscovery(ReadOnlySpan<byte> message, in IpReceiveInfo info, Instant now) => false;
 
+    /// <summary>Sends a router advertisement, if the medium has neighbours.</summary>
+    /// <param name="message">With a checksum of zero.</param>
+    /// <param name="hardware">The station that it is for; null: all.</param>
+    public virtual void AdvertiseRouter(ReadOnlySpan<byte> message, IpAddress source, IpAddress destination, MacAddress? hardware)
+    {
+    }
+
     /// <summary>Asks the link's routers to advertise themselves, if the medium has neighbours.</summary>
     public virtual void SolicitRouters()
     {

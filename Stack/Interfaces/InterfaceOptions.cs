@@ -32,6 +32,9 @@ public sealed record InterfaceOptions
     /// <summary>The interface takes IPv6 addresses and routes from router advertisements; null: it ignores them. Of no use without <see cref="Medium.Ethernet"/>.</summary>
     public AutoconfigurationOptions? Autoconfiguration { get; init; }
 
+    /// <summary>The interface tells stations of its IPv6 prefixes, as a router does; null: it does not. Of no use without <see cref="Medium.Ethernet"/>.</summary>
+    public AdvertisementOptions? Advertisement { get; init; }
+
     /// <summary>What a router forwards by this interface gets the interface's address as its source, and answers find their way back. Of use with <see cref="StackOptions.IsRouter"/> only.</summary>
     public bool Masquerades { get; init; }
 

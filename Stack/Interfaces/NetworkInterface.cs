@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Dhcp;
+using Tapwire.Stack.Dhcp.Server;
 using Tapwire.Stack.Dhcp.V6;
 using Tapwire.Stack.Ip;
 using Tapwire.Stack.Neighbors;
@@ -112,6 +113,15 @@ public sealed class NetworkInterface
 
     /// <summary>Takes what comes to port 546; null unless the interface has a DHCPv6 client.</summary>
     internal Dhcp6Socket? Dhcp6 { get; set; }
+
+    /// <summary>Takes what comes to port 67; null unless the interface has a DHCP server.</summary>
+    internal DhcpServerSocket? DhcpServer { get; set; }
+
+    /// <summary>Takes what comes to port 547; null unless the interface has a DHCPv6 server.</summary>
+    internal Dhcp6ServerSocket? Dhcp6Server { get; set; }
+
+    /// <summary>The router's side of router discovery, where the interface advertises itself.</summary>
+    internal RouterAdvertiser? Advertiser { get; set; }
 
     /// <summary>What routers say about DHCPv6; null: the interface does not listen to them.</summary>
     public RouterAdvice? RouterAdvice => Routers?.Advice;

@@ -51,6 +51,9 @@ public sealed partial class IcmpLayer
     /// <summary>Takes echo requests; null: this stack answers them.</summary>
     internal StackForwarder? Forwarder { get; set; }
 
+    /// <summary>Knows whose packets have an own address only since they were translated; null: none are.</summary>
+    internal Masquerade? Nat { get; set; }
+
     /// <summary>Makes a socket for echo requests.</summary>
     /// <returns>None, or NoBufferSpace when all 65,536 identifiers are taken.</returns>
     public StackError Open(out IcmpEchoSocket? socket)
@@ -113,6 +116,8 @@ public sealed partial class IcmpLayer
     /// <param name="packet">Begins with its IP header; stays the caller's.</param>
     internal void NextHopUnreachable(PacketBuffer packet, Instant now)
     {
+        // What another host has sent may bear an own address by now.
+        Nat?.TryUndo(packet.Span, packet.Offload.Checksum);
         if (packet.Length > 0 && packet.Span[0] >> 4 == 6)
         {
             NextHopUnreachableV6(packet, now);

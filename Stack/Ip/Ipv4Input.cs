@@ -32,7 +32,7 @@ internal sealed class Ipv4Input(
         else if (IsWellFormed(packet, header))
         {
             // Before the addresses are looked at: a DHCP client has none yet.
-            if (from.Dhcp?.TryTake(packet, header) == true)
+            if (from.Dhcp?.TryTake(packet, header) == true || from.DhcpServer?.TryTake(packet, header) == true)
                 return;
             if (router?.Takes(IpAddress.FromV4(header.Destination), delivery) == true)
             {

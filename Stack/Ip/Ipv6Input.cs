@@ -178,7 +178,7 @@ internal sealed class Ipv6Input(
             case IpProtocol.Udp:
                 counters.IpInDelivers++;
                 packet.TrimStart(chain.Length);
-                if (interfaces[info.Interface]?.Dhcp6?.TryTake(packet, info) != true)
+                if (interfaces[info.Interface] is not { } on || (on.Dhcp6?.TryTake(packet, info) != true && on.Dhcp6Server?.TryTake(packet, info) != true))
                     udp.Receive(packet, info, now);
                 break;
             case IpProtocol.Icmpv6:

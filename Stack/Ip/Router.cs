@@ -87,9 +87,12 @@ internal sealed class Router(
             counters.IpForwTooBig++;
             Refuse(packet, info, Problem.TooBig, mtu, now);
         }
-        else if (masquerades && !nat.TryLeave(packet.Span, packet.Offload.Checksum, egress, now))
+        else if (masquerades && nat.Leave(packet.Span, packet.Offload.Checksum, egress, now) is not NatOutcome.Translated and var outcome)
         {
-            packet.Release();
+            if (outcome == NatOutcome.Refused)
+                Refuse(packet, info, Problem.Prohibited, 0, now);
+            else
+                packet.Release();
         }
         else if (largest > mtu)
         {
@@ -347,6 +350,9 @@ internal sealed class Router(
                 case Problem.NoRoute:
                     errors.SendUnreachable(packet, info, Icmpv4Unreachable.Network, now);
                     break;
+                case Problem.Prohibited:
+                    errors.SendUnreachable(packet, info, Icmpv4Unreachable.Prohibited, now);
+                    break;
                 case Problem.TooBig:
                     errors.SendFragmentationNeeded(packet, info, mtu, now);
                     break;
@@ -384,6 +390,7 @@ internal sealed class Router(
     {
         HopLimit,
         NoRoute,
+        Prohibited,
         TooBig,
         BeyondScope,
     }

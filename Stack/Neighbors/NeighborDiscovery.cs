@@ -47,6 +47,7 @@ internal sealed class NeighborDiscovery(
             Icmpv6Type.NeighborSolicitation => TryReceiveSolicitation(message, info, now),
             Icmpv6Type.NeighborAdvertisement => TryReceiveAdvertisement(message, info, now),
             Icmpv6Type.RouterAdvertisement => owner.Routers is not { } routers ? Ignored(ref counters.NdpInRoutersIgnored) : TryReceiveRouter(routers, message, info, now),
+            Icmpv6Type.RouterSolicitation => owner.Advertiser is not { } advertiser || TryReceiveRouterSolicitation(advertiser, message, info, now),
             // Anybody on the link could divert a route with one, and a host with one router to a destination gains nothing.
             Icmpv6Type.Redirect => Ignored(ref counters.NdpInRedirectsIgnored),
             _ => true,
@@ -54,6 +55,11 @@ internal sealed class NeighborDiscovery(
         if (!isGood)
             counters.NdpBadFormat++;
     }
+
+    /// <param name="message">An advertisement, with a checksum of zero.</param>
+    /// <param name="hardware">Null: the group's.</param>
+    public void AdvertiseRouter(ReadOnlySpan<byte> message, IpAddress source, IpAddress destination, MacAddress? hardware) =>
+        Transmit(Make(message, source, destination), hardware ?? MacAddress.OfGroup(destination));
 
     /// <summary>Asks for routers, from a link-local address that is known to be unique, if there is one by now.</summary>
     public void SolicitRouters()
@@ -202,6 +208,21 @@ internal sealed class NeighborDiscovery(
             neighbors.Heard(target, address, now);
         else if (!neighbors.HeardReply(target, address, now))
             counters.NdpUnsolicited++;
+        return true;
+    }
+
+    private bool TryReceiveRouterSolicitation(RouterAdvertiser advertiser, ReadOnlySpan<byte> message, in IpReceiveInfo info, Instant now)
+    {
+        if (message.Length < Icmpv6Header.Length || !NdpOption.AreWellFormed(message[Icmpv6Header.Length..]))
+            return false;
+        var hardware = NdpOption.FindHardware(message[Icmpv6Header.Length..], NdpOption.SourceLinkLayerAddress);
+        // RFC 4861, 6.1.1: who has no address yet does not name itself.
+        if (info.Source.IsUnspecified && hardware is not null)
+            return false;
+        counters.NdpInRouterSolicits++;
+        if (hardware is { } known && routes.IsOnLink(info.Source, owner))
+            neighbors.HeardRequest(info.Source, known, now);
+        advertiser.Solicited(info.Source, hardware ?? Sender, now);
         return true;
     }
 

@@ -9,6 +9,20 @@ internal static class DnsSearchList
     private const int MaxLabel = 63;
     private const int MaxName = 255;
 
+    /// <summary>Writes names one behind the other, without padding. What no name can be is left out.</summary>
+    public static byte[] Emit(IReadOnlyList<string> names)
+    {
+        var bytes = new List<byte>();
+        foreach (var name in names)
+        {
+            var labels = name.TrimEnd('.').Split('.');
+            if (name.Length < MaxName && Array.TrueForAll(labels, static label => label.Length is > 0 and <= MaxLabel && Ascii.IsValid(label)))
+                bytes.AddRange([.. labels.SelectMany(static label => (byte[])[(byte)label.Length, .. Encoding.ASCII.GetBytes(label)]), 0]);
+        }
+
+        return [.. bytes];
+    }
+
     /// <summary>Takes the next name.</summary>
     /// <param name="rest">What is left when the method returns: nothing after the last name.</param>
     /// <returns>False: there is none; or it is malformed, and <paramref name="rest"/> is not empty.</returns>

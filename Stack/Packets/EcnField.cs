@@ -1,9 +1,12 @@
 namespace Tapwire.Stack.Packets;
 
 /// <summary>The last two bits of the traffic class (RFC 3168, 5).</summary>
-internal static class EcnField
+public static class EcnField
 {
     public const byte Mask = 3;
+
+    /// <summary>ECT(1): as <see cref="Capable"/>; a router on the way may have made it of that (RFC 6040, 4.2).</summary>
+    public const byte CapableOne = 1;
 
     /// <summary>ECT(0): routers may mark this packet instead of dropping it.</summary>
     public const byte Capable = 2;

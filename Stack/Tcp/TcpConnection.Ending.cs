@@ -75,8 +75,8 @@ internal sealed partial class TcpConnection
         }
     }
 
-    /// <summary>The local address is taken away.</summary>
-    public void AddressRemoved(bool tellsPeer, Instant now)
+    /// <summary>The local address is taken away, or an operator ends the connection: its owner gets ECONNABORTED.</summary>
+    public void Kill(bool tellsPeer, Instant now)
     {
         if (tellsPeer && State is not (TcpState.Closed or TcpState.TimeWait) && ResetTells)
             SegmentWriter.Reset(this, Sender.SndNxt, now);

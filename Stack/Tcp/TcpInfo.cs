@@ -58,6 +58,12 @@ public readonly record struct TcpInfo
 
     public long BytesDelivered { get; init; }
 
+    /// <summary>Payload bytes that have come in order since the connection began.</summary>
+    public long BytesReceived { get; init; }
+
+    /// <summary>What keeps it from sending more.</summary>
+    public SenderLimit Limit { get; init; }
+
     /// <summary>The path has reordered segments.</summary>
     public bool ReorderingSeen { get; init; }
 

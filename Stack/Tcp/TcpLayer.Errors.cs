@@ -59,7 +59,7 @@ public sealed partial class TcpLayer
             switch (entry)
             {
                 case TcpConnection connection:
-                    connection.AddressRemoved(tellsPeers, now);
+                    connection.Kill(tellsPeers, now);
                     break;
                 case TcpEmbryo embryo:
                     SynCache.Remove(embryo);

@@ -44,7 +44,7 @@ public sealed class TcpSocket : StackSocket
     public TcpSocketOptions Options => _connection.Options;
 
     /// <summary>The index of the interface by which segments leave, or <see cref="Interfaces.InterfaceTable.Loopback"/>.</summary>
-    internal byte Interface => _connection.Interface;
+    public byte Interface => _connection.Interface;
 
     /// <summary>Bytes that <see cref="Read"/> would give.</summary>
     public int Available => Receiver.Available;
@@ -95,6 +95,8 @@ public sealed class TcpSocket : StackSocket
         MinRoundTrip = Sender.RoundTrips.Min,
         BytesLost = Sender.Rate.Lost,
         BytesDelivered = Sender.Rate.Delivered,
+        BytesReceived = Receiver.TotalBytes,
+        Limit = _connection.IsInHandshake ? SenderLimit.Handshake : Sender.LimitOf(IsInOutput),
         ReorderingSeen = Sender.IsReorderingSeen,
         UrgentMark = Receiver.UrgentMark,
         SoftError = _connection.SoftErrors.Last,
@@ -170,6 +172,9 @@ public sealed class TcpSocket : StackSocket
 
     /// <summary>Resets the connection and discards all data, read or unread (RFC 9293, 3.10.5).</summary>
     public void Abort(Instant now) => _connection.Abort(now);
+
+    /// <summary>Ends the connection for both sides, as ss -K does: the peer gets a reset, the owner the event Closed with ConnectionAborted.</summary>
+    public void Kill(Instant now) => _connection.Kill(tellsPeer: true, now);
 
     internal TcpConnection Connection => _connection;
 

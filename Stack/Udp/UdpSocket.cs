@@ -70,6 +70,9 @@ public sealed class UdpSocket : StackSocket
     /// <summary>Bytes of payload that <see cref="Send(PacketBuffer, IpEndpoint?, Instant)"/> takes now. One datagram is always taken while none waits.</summary>
     public int SendRoom => Math.Max(0, _sendBuffer - _sending.Bytes);
 
+    /// <summary>What waits in it now, and what it has dropped.</summary>
+    public UdpQueues Queues => new(_sending.Bytes, _receivedMemory, _drops);
+
     /// <summary>SO_RCVBUF: bytes of memory that undelivered datagrams may hold; clamped to 2 KiB..64 MiB.</summary>
     public int ReceiveBuffer
     {

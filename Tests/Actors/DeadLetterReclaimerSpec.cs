@@ -64,6 +64,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         (new LimitMtu("lab", 1400), new AddressAnswer(StackError.ConnectionAborted)),
         (new OpenDhcp("lab"), new DhcpOpenFailed(StackError.ConnectionAborted)),
         (new OpenDhcp6("lab"), new DhcpOpenFailed(StackError.ConnectionAborted)),
+        (new OpenDhcpServer("lab"), new DhcpOpenFailed(StackError.ConnectionAborted)),
         (new DeprecateAddress(Local.Address, true), new AddressAnswer(StackError.ConnectionAborted)),
         (GetInterfaces.Instance, new InterfaceNames(null)),
         (new LinksQuestion(1, 2, DnsName.Root, DnsType.A), new LinksAnswer(1, 2, MulticastAnswer.Failed(LookupResult.ServerFailure))),
@@ -78,7 +79,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
     /// <summary>News and farewells, and questions about a status: nothing is lost with them but themselves.</summary>
     private static readonly Type[] Lost =
     [
-        typeof(Accept), typeof(AcceptingStopped), typeof(CaptureAnswer), typeof(CaptureJoined), typeof(CaptureLeft), typeof(JoinCapture), typeof(LeaveCapture), typeof(AddressAnswer), typeof(AdvertisedNames), typeof(AddressHeard), typeof(CloseDhcp), typeof(DhcpOpened), typeof(DhcpOpenFailed), typeof(DhcpReceived), typeof(DhcpWire), typeof(ProbeAddress), typeof(SendDhcp), typeof(CloseDhcp6), typeof(Dhcp6Opened), typeof(Dhcp6Received), typeof(DuplicateHeard), typeof(RouterAdvised), typeof(SendDhcp6), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
+        typeof(Accept), typeof(AcceptingStopped), typeof(CaptureAnswer), typeof(CaptureJoined), typeof(CaptureLeft), typeof(JoinCapture), typeof(LeaveCapture), typeof(AddressAnswer), typeof(AdvertisedNames), typeof(AddressHeard), typeof(CloseDhcp), typeof(DhcpOpened), typeof(DhcpOpenFailed), typeof(DhcpReceived), typeof(DhcpWire), typeof(ProbeAddress), typeof(SendDhcp), typeof(CloseDhcp6), typeof(Dhcp6Opened), typeof(Dhcp6Received), typeof(DuplicateHeard), typeof(RouterAdvised), typeof(SendDhcp6), typeof(CloseDhcpServer), typeof(DhcpServerOpened), typeof(DhcpServerReceived), typeof(Dhcp6ServerReceived), typeof(SendDhcpReply), typeof(SendDhcp6Reply), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
         typeof(Tapwire.Messages.Closed), typeof(ConnectFailed), typeof(Connected), typeof(ConnectionFailed), typeof(ConnectionServed), typeof(DatagramConnected), typeof(DatagramError),
         typeof(DatagramOpenFailed), typeof(DatagramSent), typeof(DatagramsDropped), typeof(DriverFailed), typeof(DriverReady), typeof(ForwardHandshake), typeof(FramesWritten),
         typeof(GetStatus), typeof(GroupInterfaceFound), typeof(GuestsStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceNames), typeof(InterfaceRefused), typeof(LinkLeft), typeof(LinkReady), typeof(LinksAnswer), typeof(LinkStatus), typeof(LinkUp), typeof(OrderAddresses), typeof(PublishName), typeof(WatchInterfaces), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PathFound), typeof(PingAnswer), typeof(Poll), typeof(PortOpened), typeof(RereadWire),

@@ -10,6 +10,7 @@ using Tapwire.Tests.Support;
 using Tapwire.Tests.Wires;
 using Tapwire.Tests.Wires.WireGuard;
 using Tapwire.Wires;
+using Tapwire.Wires.Capture;
 using Tapwire.Wires.Offload;
 using Tapwire.Wires.WireGuard;
 using Tapwire.Wires.WireGuard.Crypto;
@@ -51,6 +52,33 @@ public sealed class ProtocolWireSpecs : ActorSpec
         var status = Status();
         Assert.Equal(1, status.Counters["InitiationsSent"]);
         Assert.Equal((148, TimeSpan.Zero), (status.Peers[0].BytesSent, status.Peers[0].UnansweredFor));
+    }
+
+    [Fact]
+    public void A_capture_of_its_outer_side_has_its_datagrams_and_one_of_its_inner_side_has_not()
+    {
+        var writer = CreateTestProbe("writer");
+        var (outer, inner) = (new CaptureFeed(new CaptureOptions { Outer = true }), new CaptureFeed(new CaptureOptions()));
+        _tap.Tell(new JoinCapture(inner, writer), writer);
+        _tap.Tell(new JoinCapture(outer, writer), writer);
+        writer.ExpectMsg<CaptureJoined>();
+        writer.ExpectMsg<CaptureJoined>();
+        _tap.Tell(Frame.Of(_pool.RentCopy(InnerPackets.Make("10.0.0.1", "10.0.0.2", 10))), _stack);
+        var captured = writer.ExpectMsg<CapturedPackets>();
+        Assert.Equal(outer, captured.Feed);
+        var packet = captured.First.Span[Pcapng.PacketHeaderLength..];
+        // The initiation, with the class of handshakes, from the wire's port to the peer's.
+        Assert.Equal([0x45, 0x88, 0, 20 + 8 + 148], packet[..4].ToArray());
+        Assert.Equal([192, 0, 2, 2], packet[16..20].ToArray());
+        Assert.Equal([0xCA, 0x6C, 0xCA, 0x6C, 0, 8 + 148, 0, 0, 1], packet[20..29].ToArray());
+        captured.Release();
+        Assert.Equal("(outer)", Assert.Single(outer.Interfaces).Name.Trim());
+        Assert.Empty(inner.Interfaces);
+        _tap.Tell(new LeaveCapture(outer), writer);
+        writer.ExpectMsg<CaptureLeft>();
+        _time.Advance(TimeSpan.FromSeconds(6));
+        Status();
+        Assert.False(writer.HasMessages);
     }
 
     [Fact]

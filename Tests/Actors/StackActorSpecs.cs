@@ -358,7 +358,7 @@ public sealed class StackActorSpecs : StackSetup
         var status = Status();
         Assert.Equal(
             [
-                new ConnectionStatus("Listen", new IpEndpoint(IpAddress.AnyV4, 80), default, 0, 0),
+                new ConnectionStatus("Listen", new IpEndpoint(IpAddress.AnyV4, 80), default, 1, 0),
                 new ConnectionStatus("Udp", new IpEndpoint(StackHarness.OwnIp, 53), default, 0, 0),
                 new ConnectionStatus(nameof(TcpState.SynSent), connecting.Local, Nobody, 0, 0),
             ],

@@ -43,6 +43,25 @@ public sealed class TapActorSpecs : ActorSpec
     }
 
     [Fact]
+    public void A_wire_with_nobody_at_its_other_end_is_not_up_and_is_told_of_like_one_that_fails()
+    {
+        _wire.SetCarrier(false);
+        _stack.Send(_tap, new OpenWire(0));
+        Run();
+        Assert.False(_stack.HasMessages);
+        Assert.False(Status().Up);
+        _wire.SetCarrier(true);
+        Run();
+        Assert.Equal(new WireUp(0, "memory", null, 1500), _stack.ExpectMsg<WireUp>());
+        Assert.True(Status().Up);
+        _wire.SetCarrier(false);
+        Run();
+        Assert.Equal("There is nobody at its other end.", _stack.ExpectMsg<WireDown>().Reason);
+        Assert.False(Status().Up);
+        Assert.Empty(_attempts);
+    }
+
+    [Fact]
     public void P4_frames_reach_the_stack_in_the_order_in_which_they_were_on_the_wire()
     {
         Open();

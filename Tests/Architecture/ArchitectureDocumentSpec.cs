@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Tapwire.Tests.Support;
 using Xunit;
 
 namespace Tapwire.Tests.Architecture;
@@ -6,10 +7,10 @@ namespace Tapwire.Tests.Architecture;
 /// <summary>docs/architecture.md names files, folders, types and members that exist, so that it does not become folklore.</summary>
 public sealed partial class ArchitectureDocumentSpec
 {
-    private static readonly string Root = FindRoot();
+    private static readonly string Root = Repository.Root;
 
     /// <summary>The product's sources: what stands in them, by the file.</summary>
-    private static readonly Dictionary<string, string> Sources = new[] { "Stack", "Posix", "Wires", "Links", "Names", "Proxy", "Messages", "Actors", "Host", "Tests" }
+    private static readonly Dictionary<string, string> Sources = new[] { "Stack", "Posix", "Wires", "Links", "Names", "Proxy", "Messages", "Actors", "Client", "Configuration", "Net", "AspNetCore", "Host", "Tests" }
         .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories))
         .Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal))
         .ToDictionary(file => Path.GetRelativePath(Root, file), File.ReadAllText);
@@ -45,14 +46,6 @@ public sealed partial class ArchitectureDocumentSpec
         var parts = rest.Split('.', 2);
         var declaring = places.Where(file => Regex.IsMatch(Sources[file], $@"\b(class|record|struct|interface|enum) {parts[0]}\b")).ToList();
         return declaring.Count > 0 && (parts.Length == 1 || declaring.Exists(file => Regex.IsMatch(Sources[file], $@"\b{parts[1]}\b")));
-    }
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "docs", "architecture.md")))
-            folder = folder.Parent;
-        return Assert.IsType<DirectoryInfo>(folder).FullName;
     }
 
     [GeneratedRegex("`([^`\n]+)`")]

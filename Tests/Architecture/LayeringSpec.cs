@@ -14,13 +14,19 @@ public class LayeringSpec
         ["Tapwire.Posix"] = ["Tapwire.Stack"],
         ["Tapwire.Wires"] = ["Tapwire.Stack", "Tapwire.Posix", "BouncyCastle.Cryptography"],
         ["Tapwire.Links"] = ["Tapwire.Stack", "Tapwire.Posix"],
+        ["Tapwire.Client"] = ["Tapwire.Stack", "Tapwire.Posix", "Tapwire.Links"],
         ["Tapwire.Proxy"] = ["Tapwire.Stack", "Tapwire.Posix"],
         ["Tapwire.Names"] = ["Tapwire.Stack"],
         ["Tapwire.Messages"] = ["Tapwire.Stack", "Tapwire.Names", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Akka"],
         ["Tapwire.Actors"] = ["Tapwire.Stack", "Tapwire.Names", "Tapwire.Messages", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Proxy", "Akka"],
+        ["Tapwire.Configuration"] = ["Tapwire.Stack", "Tapwire.Names", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Proxy", "Akka"],
+        ["Tapwire.Net"] =
+        [
+            "Tapwire.Stack", "Tapwire.Names", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Client", "Tapwire.Configuration", "Akka",
+        ],
         ["tapwire"] =
         [
-            "Tapwire.Stack", "Tapwire.Names", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Proxy", "Akka", "Akka.Hosting", "Akka.Logger.Serilog",
+            "Tapwire.Client", "Tapwire.Configuration", "Tapwire.Stack", "Tapwire.Names", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Proxy", "Akka", "Akka.Hosting", "Akka.Logger.Serilog",
             "Serilog", "Serilog.Extensions.Hosting", "Serilog.Extensions.Logging", "Serilog.Sinks.Console", "Serilog.Sinks.File",
             "Microsoft.Extensions.DependencyInjection", "Microsoft.Extensions.DependencyInjection.Abstractions",
             "Microsoft.Extensions.Diagnostics.HealthChecks", "Microsoft.Extensions.Diagnostics.HealthChecks.Abstractions",

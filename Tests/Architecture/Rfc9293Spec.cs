@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Tapwire.Tests.Support;
 using Xunit;
 
 namespace Tapwire.Tests.Architecture;
@@ -49,12 +50,8 @@ public partial class Rfc9293Spec
 
     private static IEnumerable<Row> Read()
     {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "docs", "rfc9293.md")))
-            folder = folder.Parent;
-        Assert.NotNull(folder);
         var number = 0;
-        foreach (var line in File.ReadLines(Path.Combine(folder.FullName, "docs", "rfc9293.md")))
+        foreach (var line in File.ReadLines(Path.Combine(Repository.Root, "docs", "rfc9293.md")))
         {
             number++;
             var cells = line.Split('|', StringSplitOptions.TrimEntries);

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Tapwire.Tests.Support;
 using Xunit;
 
 namespace Tapwire.Tests.Architecture;
@@ -9,9 +10,9 @@ public sealed partial class SizeSpec
     private const int MaxFile = 400;
     private const int MaxClass = 600;
 
-    private static readonly string Root = FindRoot();
+    private static readonly string Root = Repository.Root;
 
-    private static readonly IReadOnlyList<(string Name, string[] Lines)> Files = [.. new[] { "Stack", "Names", "Actors" }
+    private static readonly IReadOnlyList<(string Name, string[] Lines)> Files = [.. new[] { "Stack", "Names", "Actors", "Net" }
         .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories))
         .Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal))
         .Select(file => (Path.GetRelativePath(Root, file), File.ReadAllLines(file)))];
@@ -40,14 +41,6 @@ public sealed partial class SizeSpec
             if (end > i)
                 yield return ($"{space}.{type.Groups[1].Value}", end - i + 1);
         }
-    }
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "docs", "architecture.md")))
-            folder = folder.Parent;
-        return Assert.IsType<DirectoryInfo>(folder).FullName;
     }
 
     [GeneratedRegex(@"^namespace ([\w.]+);")]

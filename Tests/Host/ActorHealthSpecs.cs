@@ -6,7 +6,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Tapwire.Actors;
 using Tapwire.Actors.Settings;
 using Tapwire.Host;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Links;
 using Tapwire.Links.Client;
 using Tapwire.Messages;

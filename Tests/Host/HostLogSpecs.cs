@@ -5,7 +5,7 @@ using Serilog.Core;
 using Serilog.Events;
 using Tapwire.Actors.Link;
 using Tapwire.Host;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Links;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
@@ -73,6 +73,29 @@ public sealed class HostLogSpecs
             log = log.ForContext("SourceContext", type);
         log.Information("x");
         Assert.Equal(origin, Text(Assert.Single(events), LogOrigin.Property));
+    }
+
+    [Theory]
+    [InlineData(LogFormat.Text, @"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d WRN Wire tw0 is lost \[driver/tap\]\n$")]
+    [InlineData(LogFormat.Json, @"^\{""@t"":""[^""]+"",""@mt"":""Wire \{Wire\} is lost"",""@l"":""Warning"",""Wire"":""tw0"",""Origin"":""driver/tap""\}\r?\n$")]
+    [InlineData(LogFormat.Journal, @"^<4>Wire tw0 is lost \[driver/tap\]\n$")]
+    public void A_line_has_date_and_offset_or_is_an_object_or_is_as_the_journal_takes_it(object format, string expected)
+    {
+        var line = new StringWriter(CultureInfo.InvariantCulture);
+        var events = new Collected();
+        using var logger = new LoggerConfiguration().WriteTo.Sink(events).CreateLogger();
+        logger.ForContext(LogOrigin.Property, "driver/tap").Warning("Wire {Wire} is lost", "tw0");
+        HostLog.FormatterOf((LogFormat)format).Format(Assert.Single(events), line);
+        Assert.Matches(expected, line.ToString());
+    }
+
+    [Fact]
+    public void The_journal_is_known_by_device_and_inode()
+    {
+        Assert.True(JournalStream.Names("8:34567", 0, 8, 34567));
+        Assert.True(JournalStream.Names("64769:2", 253, 1, 2));
+        Assert.False(JournalStream.Names("8:34567", 0, 8, 34568));
+        Assert.False(JournalStream.Names("journal", 0, 8, 34567));
     }
 
     [Theory]

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text.RegularExpressions;
 using Tapwire.Host;
 using Tapwire.Host.Commands;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Host.Manual;
 using Tapwire.Posix;
 using Xunit;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Tapwire.Tests.Live.Driver;
 using Tapwire.Tests.Sim;
+using Tapwire.Tests.Wires.Vxlan;
 using Tapwire.Tests.Wires.WireGuard;
 
 namespace Tapwire.Tests.Hostile;
@@ -14,6 +15,7 @@ internal static class HostileCommand
         + "hostile tcp [--hours HOURS] [--seed NUMBER]\n"
         + "hostile costs\n"
         + "hostile wireguard [--count MESSAGES] [--seed NUMBER]\n"
+        + "hostile vxlan [--count DATAGRAMS] [--seed NUMBER]\n"
         + "hostile memory [--limit MIB] [--echo CONNECTIONS] [--exposed CONNECTIONS] [--application CONNECTIONS] [--count RUNS]";
 
     /// <summary>So much virtual time has one run of <c>tcp</c>, all of whose memory is looked at when it ends.</summary>
@@ -31,7 +33,12 @@ internal static class HostileCommand
         ["parsers", .. var options] => Parsers(options),
         ["tcp", .. var options] => Tcp(options),
         ["costs"] => Costs(),
-        ["wireguard", .. var options] => WireGuard(options),
+        ["wireguard", .. var options] => Rounds("wireguard", "messages", options, static (count, seed) =>
+        {
+            using var network = new WireGuardNetwork(seed);
+            WireGuardHostility.Run(network, count, seed);
+        }),
+        ["vxlan", .. var options] => Rounds("vxlan", "datagrams", options, VxlanHostility.Run),
         ["memory", .. var options] => Memory(options),
         _ => Complain(),
     };
@@ -59,17 +66,17 @@ internal static class HostileCommand
         return round is { } again ? Again(again) : Campaign(seed, count);
     }
 
-    /// <summary>Mutated messages beside two WireGuard engines that go on talking, in rounds of fresh engines.</summary>
-    private static int WireGuard(ReadOnlySpan<string> options)
+    /// <summary>Mutated messages beside ends that go on talking, in rounds of fresh ones, each with its own seed.</summary>
+    private static int Rounds(string name, string what, ReadOnlySpan<string> options, Action<long, int> run)
     {
         const int Round = 100_000;
         long count = 10_000_000;
         var seed = 1;
-        for (; options is [var name, var value, ..]; options = options[2..])
+        for (; options is [var option, var value, ..]; options = options[2..])
         {
-            if (name == "--count" && long.TryParse(value, CultureInfo.InvariantCulture, out var messages))
+            if (option == "--count" && long.TryParse(value, CultureInfo.InvariantCulture, out var messages))
                 count = messages;
-            else if (name == "--seed" && int.TryParse(value, CultureInfo.InvariantCulture, out var number))
+            else if (option == "--seed" && int.TryParse(value, CultureInfo.InvariantCulture, out var number))
                 seed = number;
             else
                 return Complain();
@@ -82,22 +89,21 @@ internal static class HostileCommand
         {
             try
             {
-                using var network = new WireGuardNetwork(seed);
-                WireGuardHostility.Run(network, Math.Min(Round, count - done), seed);
+                run(Math.Min(Round, count - done), seed);
             }
             catch (InvalidOperationException e)
             {
-                Console.Error.WriteLine($"{e.Message}; 'hostile wireguard --count {Round} --seed {seed}' repeats it");
+                Console.Error.WriteLine($"{e.Message}; 'hostile {name} --count {Round} --seed {seed}' repeats it");
                 return 1;
             }
 
             if (reported.Elapsed < Interval)
                 continue;
             reported.Restart();
-            Console.WriteLine($"{done + Round} messages");
+            Console.WriteLine($"{done + Round} {what}");
         }
 
-        Console.WriteLine($"{count} messages, nothing has changed");
+        Console.WriteLine($"{count} {what}, nothing has changed");
         return 0;
     }
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Links.Protocol;
 using Tapwire.Posix;
 using Tapwire.Proxy;
@@ -48,6 +48,10 @@ internal static class ParserTargets
         new("tcp", Tcp, Frames(34), ["\x02\x04\x05\xb4", "\x01\x03\x03\x07", "\x08\x0a", "\x05\x0a", "\x05\x12", "\x04\x02", "\x22\x0a", "\x22\x02", "\x00"]),
         new("dhcp", Dhcp, DhcpAnswers(), ["\x01\x04\xff\xff\xff\x00", "\x03\x04", "\x06\x08", "\x34\x01\x03", "\x33\x04\x00\x00", "\x35\x01\x05", "\x36\x04\xc0\x00\x02\x01", "\x77\x06", "\xc0\x00", "\x79\x08", "\xff", "\x00"]),
         new("dhcp6", Dhcp6, Dhcp6Answers(), ["\x00\x01\x00\x0a", "\x00\x02\x00\x0a", "\x00\x03\x00\x28", "\x00\x05\x00\x18", "\x00\x0d\x00\x02\x00\x00", "\x00\x17\x00\x10", "\x00\x18\x00\x05", "\x00\x20\x00\x04"]),
+        new("dhcp-server", ServerTargets.Dhcp, ServerTargets.DhcpSeeds, ["\x35\x01\x03", "\x32\x04\xc0\x00\x02\x09", "\x36\x04\xc0\x00\x02\x01", "\x3d\x07\x01", "\x34\x01\x03", "\x37\x01\x77", "\x39\x02\x02\x40", "\xff", "\x00"]),
+        new("dhcp6-server", ServerTargets.Dhcp6Questions, ServerTargets.Dhcp6Seeds, ["\x0b\x00\x00\x01", "\x00\x01\x00\x0a", "\x00\x02\x00\x0a", "\x00\x03\x00\x0c"]),
+        new("dns-request", ServerTargets.Names, ServerTargets.NameSeeds, ["\x00\x01", "\x00\x1c", "\x00\x0c", "\x00\x29", "\xc0\x0c", "\x04arpa\x00", "\x3f"]),
+        new("qemu", ServerTargets.Frames, ServerTargets.FrameSeeds, ["\x00\x00\x00\x0e", "\x00\x00\x00\x00", "\x00\x01\x10\x00", "\x00\x01\x10\x01", "\xff\xff\xff\xff"]),
         new("mdns", MdnsTarget.Check, MdnsTarget.Seeds, ["\x05local\x00", "\xc0\x0c", "\xc0\x00", "\x00\x01", "\x80\x01", "\x00\x0c", "\x00\x1c", "\x00\x21", "\x00\x2f", "\x00\xff", "\x3f", "\xff\xff"]),
         new("virtio", Virtio, [.. Frames(0).Select(frame => (byte[])[1, 1, 54, 0, 100, 0, 34, 0, 16, 0, .. frame])], []),
         new("igmp", GroupTargets.Igmp, GroupTargets.IgmpSeeds, []),

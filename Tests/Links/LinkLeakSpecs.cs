@@ -104,7 +104,7 @@ public sealed class LinkLeakSpecs
             if (i % 2 == 0)
                 await connected.Socket.CloseAsync();
             if (accepted is not null)
-                await accepted.Socket.CloseAsync();
+                await ((LinkedStream)accepted).Socket.CloseAsync();
             await connected.DisposeAsync();
         }
 

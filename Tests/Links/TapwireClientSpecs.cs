@@ -37,7 +37,7 @@ public sealed class TapwireClientSpecs : IAsyncLifetime
         Assert.Equal(client.LocalEndPoint, server.RemoteEndPoint);
         Assert.Equal(new IPEndPoint(Address, 80), server.LocalEndPoint);
         Assert.Equal(client.LocalEndPoint, await client.Socket.GetLocalEndPointAsync());
-        Assert.Equal(server.RemoteEndPoint, await server.Socket.GetRemoteEndPointAsync());
+        Assert.Equal(server.RemoteEndPoint, await ((LinkedStream)server).Socket.GetRemoteEndPointAsync());
 
         await client.WriteAsync("hello"u8.ToArray());
         Assert.Equal("hello"u8.ToArray(), await ReadAsync(server, 5));
@@ -167,6 +167,51 @@ public sealed class TapwireClientSpecs : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Disposing_a_listener_aborts_the_accepts_under_way()
+    {
+        var listener = await _client.ListenAsync(new IPEndPoint(IPAddress.Any, 80));
+        Task<TapwireStream>[] accepting = [listener.AcceptAsync(), listener.AcceptAsync()];
+        listener.Dispose();
+        foreach (var each in accepting)
+            Assert.Equal(SocketError.OperationAborted, (await Assert.ThrowsAsync<SocketException>(() => each)).SocketErrorCode);
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => listener.AcceptAsync());
+    }
+
+    [Fact]
+    public async Task Disposing_a_stream_aborts_the_read_under_way()
+    {
+        using var listener = await _client.ListenAsync(new IPEndPoint(IPAddress.Any, 80));
+        var client = await _client.ConnectTcpAsync(new IPEndPoint(Address, 80));
+        await using var server = await listener.AcceptAsync();
+        var reading = client.ReadAsync(new byte[1]).AsTask();
+        client.Dispose();
+        var e = await Assert.ThrowsAsync<IOException>(() => reading);
+        Assert.Equal(SocketError.OperationAborted, Assert.IsType<SocketException>(e.InnerException).SocketErrorCode);
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => client.ReadAsync(new byte[1]).AsTask());
+    }
+
+    [Fact]
+    public async Task A_link_that_is_not_there_is_refused_by_its_path()
+    {
+        var e = await Assert.ThrowsAsync<SocketException>(() => TapwireNetwork.ConnectToDriverAsync(_driver.Path + "-missing"));
+        Assert.Equal(SocketError.ConnectionRefused, e.SocketErrorCode);
+        Assert.Contains($"'{_driver.Path}-missing'", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_surface_of_all_networks_works_over_the_link()
+    {
+        await using var network = await TapwireNetwork.ConnectToDriverAsync(_driver.Path);
+        await using var listener = await network.ListenAsync(new IPEndPoint(IPAddress.Any, 80));
+        await using var client = await network.ConnectAsync(Address.ToString(), 80);
+        await using var server = await listener.AcceptAsync();
+        await client.AsDuplexPipe().Output.WriteAsync(new byte[] { 1, 2, 3 });
+        Assert.Equal([1, 2, 3], await ReadAsync(server, 3));
+        using var datagrams = await network.BindUdpAsync(new IPEndPoint(IPAddress.Any, 0));
+        Assert.Equal(2, await datagrams.SendToAsync(new byte[2], (IPEndPoint)datagrams.LocalEndPoint!));
+    }
+
+    [Fact]
     public async Task A_slow_acceptor_loses_no_connection()
     {
         using var listener = await _client.ListenAsync(new IPEndPoint(IPAddress.Any, 80));
@@ -235,14 +280,14 @@ public sealed class TapwireClientSpecs : IAsyncLifetime
         foreach (var length in new[] { 1, 1200, 1472, 1473, 8000, 65_507, 0 })
         {
             var result = await server.ReceiveFromAsync(buffer);
-            Assert.Equal(new DatagramResult(length, client.LocalEndPoint!), result);
+            Assert.Equal((length, (EndPoint)client.LocalEndPoint!), (result.ReceivedBytes, result.RemoteEndPoint));
             Assert.Equal(Bytes.Pattern(length), buffer[..length]);
         }
 
         var e = await Assert.ThrowsAsync<SocketException>(() => client.SendToAsync(new byte[65_508], server.LocalEndPoint!).AsTask());
         Assert.Equal(SocketError.MessageSize, e.SocketErrorCode);
         await client.SendToAsync(new byte[10], server.LocalEndPoint!);
-        Assert.Equal(4, (await server.ReceiveFromAsync(new byte[4])).Length);
+        Assert.Equal(4, (await server.ReceiveFromAsync(new byte[4])).ReceivedBytes);
         await client.ShutdownAsync(SocketShutdown.Send);
     }
 
@@ -259,7 +304,8 @@ public sealed class TapwireClientSpecs : IAsyncLifetime
         await client.ConnectAsync(server.LocalEndPoint!);
         Assert.Equal(server.LocalEndPoint, client.RemoteEndPoint);
         await client.SendAsync(new byte[] { 7 });
-        Assert.Equal(new DatagramResult(1, client.LocalEndPoint!), await server.ReceiveFromAsync(new byte[10]));
+        var last = await server.ReceiveFromAsync(new byte[10]);
+        Assert.Equal((1, (EndPoint)client.LocalEndPoint!), (last.ReceivedBytes, last.RemoteEndPoint));
     }
 
     [Fact]
@@ -350,9 +396,10 @@ public sealed class TapwireClientSpecs : IAsyncLifetime
         await _client.GetStatusAsync();
         _driver.Run(_driver.Stop);
         Assert.Empty(await ReadAsync(client, 1));
-        Assert.Equal(SocketError.ConnectionReset, (await Assert.ThrowsAsync<SocketException>(() => hanging)).SocketErrorCode);
-        Assert.Equal(SocketError.ConnectionAborted, (await Assert.ThrowsAsync<SocketException>(() => accepting)).SocketErrorCode);
-        await Assert.ThrowsAnyAsync<Exception>(() => _client.GetStatusAsync());
+        var gone = await Assert.ThrowsAsync<SocketException>(() => hanging);
+        Assert.Equal((SocketError.NetworkDown, $"The driver at '{_driver.Path}' has gone."), (gone.SocketErrorCode, gone.Message));
+        Assert.Equal(SocketError.NetworkDown, (await Assert.ThrowsAsync<SocketException>(() => accepting)).SocketErrorCode);
+        Assert.Equal(SocketError.NetworkDown, (await Assert.ThrowsAsync<SocketException>(() => _client.GetStatusAsync())).SocketErrorCode);
         await Assert.ThrowsAnyAsync<SocketException>(() => TapwireClient.ConnectAsync(_driver.Path));
     }
 

@@ -51,6 +51,9 @@ public sealed class CaptureFeed(CaptureOptions options)
     /// <summary>Bytes of memory that packets hold which are not written yet.</summary>
     public long Held => Interlocked.Read(ref _held);
 
+    /// <summary>Packets captured, of all interfaces.</summary>
+    public long Received => Interfaces.Sum(static each => each.Received);
+
     /// <summary>Packets wanted and dropped, of all interfaces.</summary>
     public long Dropped => Interfaces.Sum(static each => each.Dropped);
 
@@ -60,6 +63,8 @@ public sealed class CaptureFeed(CaptureOptions options)
     {
         if (options.Interface.Length > 0 && name != options.Interface)
             return null;
+        if (options.Outer)
+            name = $"{name} (outer)";
         while (true)
         {
             var before = Volatile.Read(ref _interfaces);

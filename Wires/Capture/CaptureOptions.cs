@@ -18,6 +18,9 @@ public sealed record CaptureOptions
     /// <summary>The name of the only interface whose packets are wanted; empty: all, also those that are added later.</summary>
     public string Interface { get; init; } = "";
 
+    /// <summary>The datagrams of tunnels (WireGuard, VXLAN) as they go over the host's network, rather than the packets in them.</summary>
+    public bool Outer { get; init; }
+
     /// <summary>Only packets from or to this address; null: from and to any.</summary>
     public IpAddress? Host { get; init; }
 

@@ -52,6 +52,8 @@ public sealed class SoftwareOffloadWire : IWire
 
     public IProtocolWire? Protocol => _inner.Protocol;
 
+    public bool HasCarrier => _inner.HasCarrier;
+
     public long Refused => _inner.Refused + _refused;
 
     /// <summary>Returns the wire itself if its device cuts TCP segments of both families, otherwise a wire over it that does, and that owns it from then on.</summary>

@@ -2,34 +2,38 @@ using System.Buffers.Binary;
 using Tapwire.Posix;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Packets;
 
 namespace Tapwire.Wires.Udp;
 
 /// <summary>
 /// The twin of <see cref="UdpPort"/> in memory: datagrams go over one end of a <see cref="Cable"/>, with its latency, loss and reordering, in virtual or real time. Each frame is a datagram behind its
-/// addresses. Two ports of one cable are a network of two hosts.
+/// addresses and its traffic class. Two ports of one cable are a network of two hosts.
 /// </summary>
 /// <param name="end">A raw IP end, which belongs to this port; its MTU has room for a datagram and <see cref="HeaderLength"/> bytes.</param>
 /// <param name="pool">Rents the frames.</param>
 internal sealed class CablePort(IWire end, IpEndpoint own, BufferPool pool) : IDatagramPort
 {
-    /// <summary>The addresses and ports of both ends before a datagram.</summary>
-    public const int HeaderLength = 2 * EndpointLength;
+    /// <summary>The addresses and ports of both ends, and the traffic class, before a datagram.</summary>
+    public const int HeaderLength = 2 * EndpointLength + 1;
 
     private const int EndpointLength = 18;
 
     private readonly PacketBuffer[] _one = new PacketBuffer[1];
     private PacketBuffer? _latest;
-    private IpEndpoint _from;
+    private DatagramPath _path;
 
     /// <summary>Where this host is; a host that moves gets another one.</summary>
     public IpEndpoint Own { get; set; } = own;
 
     public ushort Port => Own.Port;
 
+    /// <summary>The network is congested: what may be marked arrives so.</summary>
+    public bool Marks { get; set; }
+
     public long Refused { get; private set; }
 
-    public DatagramBatch Latest => new(_latest!.Span, _latest.Length, _from);
+    public DatagramBatch Latest => new(_latest!.Span, _latest.Length, _path);
 
     public string TakeRefusal() => "";
 
@@ -45,7 +49,7 @@ internal sealed class CablePort(IWire end, IpEndpoint own, BufferPool pool) : ID
             _one[0] = null!;
             if (frame.Length > HeaderLength && Read(frame.Span[EndpointLength..]) == Own)
             {
-                _from = Read(frame.Span);
+                _path = new DatagramPath(Read(frame.Span), Own.Address, Marked(frame.Span[HeaderLength - 1]));
                 frame.TrimStart(HeaderLength);
                 _latest = frame;
                 return true;
@@ -58,14 +62,15 @@ internal sealed class CablePort(IWire end, IpEndpoint own, BufferPool pool) : ID
         return false;
     }
 
-    public bool TrySend(in IpEndpoint to, ReadOnlySpan<byte> bytes, int size)
+    public bool TrySend(in DatagramPath path, ReadOnlySpan<byte> bytes, int size)
     {
         for (var at = 0; at < bytes.Length; at += size)
         {
             var datagram = bytes.Slice(at, Math.Min(size, bytes.Length - at));
             var frame = pool.RentFilled(HeaderLength + datagram.Length);
             Write(Own, frame.Span);
-            Write(to, frame.Span[EndpointLength..]);
+            Write(path.Remote, frame.Span[EndpointLength..]);
+            frame.Span[HeaderLength - 1] = path.TrafficClass;
             datagram.CopyTo(frame.Span[HeaderLength..]);
             _one[0] = frame;
             var taken = end.Write(_one);
@@ -84,6 +89,8 @@ internal sealed class CablePort(IWire end, IpEndpoint own, BufferPool pool) : ID
         _latest = null;
         end.Dispose();
     }
+
+    private byte Marked(byte trafficClass) => Marks && (trafficClass & EcnField.Mask) != 0 ? (byte)(trafficClass | EcnField.Experienced) : trafficClass;
 
     private static IpEndpoint Read(ReadOnlySpan<byte> bytes) => new(IpAddress.FromBytes(bytes[..16]), BinaryPrimitives.ReadUInt16BigEndian(bytes[16..]));
 

@@ -3,16 +3,27 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Wires.Udp;
 
-/// <summary>Datagrams of one sender that have come together: all have the same size, but the last one may be shorter.</summary>
+/// <summary>The way of a datagram, received or to be sent.</summary>
+/// <param name="Remote">The other end's address and port.</param>
+/// <param name="Local">The own address at which it came, or from which it is to leave; default: whichever the host chooses. An address that the host no longer has counts as that.</param>
+/// <param name="TrafficClass">That of the outer IP header: DS field and ECN.</param>
+internal readonly record struct DatagramPath(IpEndpoint Remote, IpAddress Local = default, byte TrafficClass = 0)
+{
+    /// <summary>From whichever address, with the default treatment.</summary>
+    public static implicit operator DatagramPath(IpEndpoint remote) => new(remote);
+}
+
+/// <summary>Datagrams of one way that have come together: all have the same size, but the last one may be shorter.</summary>
 /// <param name="bytes">The port's memory, which is the reader's until its next call.</param>
 /// <param name="size">The size of each, in bytes, above 0.</param>
-internal readonly ref struct DatagramBatch(Span<byte> bytes, int size, IpEndpoint from)
+/// <param name="path">Where they have come from, and how.</param>
+internal readonly ref struct DatagramBatch(Span<byte> bytes, int size, DatagramPath path)
 {
     public Span<byte> Bytes { get; } = bytes;
 
     public int Size => size;
 
-    public IpEndpoint From => from;
+    public DatagramPath Path => path;
 }
 
 /// <summary>
@@ -41,14 +52,14 @@ internal interface IDatagramPort : IDisposable
     /// <summary>Sends datagrams of one size, but the last one may be shorter.</summary>
     /// <param name="bytes">At most <see cref="Libc.UdpMaxSegments"/> datagrams, and 65507 bytes.</param>
     /// <returns>False: there is no room, and nothing has been sent.</returns>
-    bool TrySend(in IpEndpoint to, ReadOnlySpan<byte> bytes, int size);
+    bool TrySend(in DatagramPath path, ReadOnlySpan<byte> bytes, int size);
 }
 
 /// <summary>Takes the datagrams that an engine sends. The engine writes each in place, so that a packet is sealed where it will be sent from.</summary>
 internal interface IDatagramSink
 {
     /// <summary>Room for one datagram of exactly that length; empty: there is none, and the datagram is lost.</summary>
-    Span<byte> Begin(in IpEndpoint to, int length);
+    Span<byte> Begin(in DatagramPath path, int length);
 
     /// <summary>The datagram of the last <see cref="Begin"/> has been written.</summary>
     void End();

@@ -1,10 +1,9 @@
 using Tapwire.Posix;
-using Tapwire.Stack.Ip;
 
 namespace Tapwire.Wires.Udp;
 
 /// <summary>
-/// The datagrams that are to be sent, one behind the other in one piece of memory, where the engine seals them. Those of one size to one peer make a run, which the kernel gets with one call and cuts
+/// The datagrams that are to be sent, one behind the other in one piece of memory, where the engine seals them. Those of one size and one way make a run, which the kernel gets with one call and cuts
 /// (UDP_SEGMENT). What the socket has no room for stays here, and nothing more is taken until it has gone.
 /// </summary>
 internal sealed class SendBatch(IDatagramPort port) : IDatagramSink
@@ -19,29 +18,29 @@ internal sealed class SendBatch(IDatagramPort port) : IDatagramSink
     private readonly List<Run> _runs = [];
     private int _end;
     private int _sent;
-    private IpEndpoint _to;
+    private DatagramPath _path;
     private int _length;
 
     /// <summary>The socket was full, and datagrams wait for it.</summary>
     public bool IsBlocked { get; private set; }
 
-    public Span<byte> Begin(in IpEndpoint to, int length)
+    public Span<byte> Begin(in DatagramPath path, int length)
     {
         if (_end + length > Capacity)
             Flush();
         if (_end + length > Capacity)
             return default;
-        (_to, _length) = (to, length);
+        (_path, _length) = (path, length);
         return _bytes.AsSpan(_end, length);
     }
 
     public void End()
     {
         var last = _runs.Count - 1;
-        if (last >= _sent && _runs[last] is var run && run.Takes(_to, _length))
+        if (last >= _sent && _runs[last] is var run && run.Takes(_path, _length))
             _runs[last] = run with { Length = run.Length + _length, IsClosed = _length < run.Size };
         else
-            _runs.Add(new Run(_to, _end, _length, _length, IsClosed: false));
+            _runs.Add(new Run(_path, _end, _length, _length, IsClosed: false));
         _end += _length;
     }
 
@@ -52,7 +51,7 @@ internal sealed class SendBatch(IDatagramPort port) : IDatagramSink
         while (_sent < _runs.Count)
         {
             var run = _runs[_sent];
-            if (!port.TrySend(run.To, _bytes.AsSpan(run.Start, run.Length), run.Size))
+            if (!port.TrySend(run.Path, _bytes.AsSpan(run.Start, run.Length), run.Size))
             {
                 IsBlocked = true;
                 return false;
@@ -66,9 +65,9 @@ internal sealed class SendBatch(IDatagramPort port) : IDatagramSink
         return true;
     }
 
-    private readonly record struct Run(IpEndpoint To, int Start, int Length, int Size, bool IsClosed)
+    private readonly record struct Run(DatagramPath Path, int Start, int Length, int Size, bool IsClosed)
     {
-        public bool Takes(in IpEndpoint to, int length) =>
-            !IsClosed && length <= Size && To == to && Length + length <= MaxRun && Length / Size < Libc.UdpMaxSegments;
+        public bool Takes(in DatagramPath path, int length) =>
+            !IsClosed && length <= Size && Path == path && Length + length <= MaxRun && Length / Size < Libc.UdpMaxSegments;
     }
 }

@@ -40,7 +40,7 @@ internal sealed unsafe class UdpPort : WatchedDescriptor, IDatagramPort
     private readonly SocketFamily _family;
     private int _count;
     private int _size = 1;
-    private IpEndpoint _from;
+    private DatagramPath _path;
     private bool _segments = true;
     private int _refusal;
     private bool _wantsRoom;
@@ -105,19 +105,19 @@ internal sealed unsafe class UdpPort : WatchedDescriptor, IDatagramPort
         return refusal;
     }
 
-    public DatagramBatch Latest => new(_received.AsSpan(0, _count), _size, _from);
+    public DatagramBatch Latest => new(_received.AsSpan(0, _count), _size, _path);
 
     public bool TryReceive()
     {
         var address = stackalloc byte[Sockaddr.Size];
-        SegmentMessage control;
+        var control = stackalloc byte[DatagramControl.Room];
         while (true)
         {
             int count;
             fixed (byte* start = _received)
             {
                 var vector = new IoVector { Base = start, Length = (nuint)_received.Length };
-                var message = new MessageHeader { Name = address, NameLength = Sockaddr.Size, Vectors = &vector, VectorCount = 1, Control = &control, ControlLength = (nuint)sizeof(SegmentMessage) };
+                var message = new MessageHeader { Name = address, NameLength = Sockaddr.Size, Vectors = &vector, VectorCount = 1, Control = control, ControlLength = DatagramControl.Room };
                 count = (int)recvmsg(Descriptor, &message, MSG_DONTWAIT);
                 if (count < 0)
                 {
@@ -127,30 +127,33 @@ internal sealed unsafe class UdpPort : WatchedDescriptor, IDatagramPort
                     return false;
                 }
 
-                if (count == 0 || !TryReadAddress(address, message.NameLength, out _from))
+                if (count == 0 || !TryReadAddress(address, message.NameLength, out var from))
                     continue;
-                var size = message.ControlLength > 0 && control is { Level: SOL_UDP, Type: UDP_GRO } ? control.Size : count;
+                var size = count;
+                DatagramControl.Read(new ReadOnlySpan<byte>(control, (int)message.ControlLength), ref size, out var local, out var trafficClass);
+                // An address of one link would need the link's name to be sent from, and a group's cannot be.
+                _path = new DatagramPath(from, local.IsLinkLocal || local.IsMulticast ? default : local, trafficClass);
                 (_count, _size) = (count, Math.Clamp(size, 1, count));
                 return true;
             }
         }
     }
 
-    public bool TrySend(in IpEndpoint to, ReadOnlySpan<byte> bytes, int size)
+    public bool TrySend(in DatagramPath path, ReadOnlySpan<byte> bytes, int size)
     {
         var address = stackalloc byte[Sockaddr.Size];
-        if (_family == SocketFamily.V4 && to.Address.IsV6)
+        if (_family == SocketFamily.V4 && path.Remote.Address.IsV6)
         {
             Refuse(Errors.ENETUNREACH);
             return true;
         }
 
-        var length = WriteAddress(to, address);
+        var length = WriteAddress(path.Remote, address);
         fixed (byte* start = bytes)
         {
             if (size >= bytes.Length || _segments)
             {
-                var errno = Send(start, bytes.Length, size, address, length);
+                var errno = Send(start, bytes.Length, size, path, address, length);
                 if (errno == 0)
                     return true;
                 if (IsFull(errno))
@@ -172,7 +175,7 @@ internal sealed unsafe class UdpPort : WatchedDescriptor, IDatagramPort
 
             for (var at = 0; at < bytes.Length; at += size)
             {
-                var errno = Send(start + at, Math.Min(size, bytes.Length - at), size, address, length);
+                var errno = Send(start + at, Math.Min(size, bytes.Length - at), size, path, address, length);
                 // The first ones have gone: what there is no room for is lost, as on the way.
                 if (errno != 0 && at == 0 && IsFull(errno))
                     return AwaitRoom();
@@ -208,6 +211,9 @@ internal sealed unsafe class UdpPort : WatchedDescriptor, IDatagramPort
         }
 
         Set(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+        // Where a datagram came to, an answer leaves from; and its ECN field goes on inside.
+        if (!options.OnlySends)
+            DatagramControl.Request(family, (level, name) => Set(descriptor, level, name, 1));
         // An older kernel has no UDP_GRO: each datagram then comes by itself.
         Set(descriptor, SOL_UDP, UDP_GRO, 1);
         if (options.OnlySends || !Set(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, QueueBytes))
@@ -266,19 +272,19 @@ internal sealed unsafe class UdpPort : WatchedDescriptor, IDatagramPort
     }
 
     /// <returns>errno, or 0.</returns>
-    private int Send(byte* start, int count, int size, byte* address, uint length)
+    private int Send(byte* start, int count, int size, in DatagramPath path, byte* address, uint length)
     {
+        var control = stackalloc byte[DatagramControl.Room];
         var vector = new IoVector { Base = start, Length = (nuint)count };
-        var message = new MessageHeader { Name = address, NameLength = length, Vectors = &vector, VectorCount = 1 };
-        SegmentMessage control;
-        if (size < count)
-        {
-            control = new SegmentMessage { Length = SegmentMessage.SendLength, Level = SOL_UDP, Type = UDP_SEGMENT, Size = size };
-            message.Control = &control;
-            message.ControlLength = (nuint)sizeof(SegmentMessage);
-        }
-
-        return sendmsg(Descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? Errno : 0;
+        var message = new MessageHeader { Name = address, NameLength = length, Vectors = &vector, VectorCount = 1, Control = control };
+        message.ControlLength = (nuint)DatagramControl.Write(new Span<byte>(control, DatagramControl.Room), _family, path, size < count ? size : 0);
+        if (sendmsg(Descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+            return 0;
+        var errno = Errno;
+        // The host has the address no more, or has no way from it to there.
+        return path.Local != default && errno is (Errors.EINVAL or Errors.EADDRNOTAVAIL or Errors.ENETUNREACH or Errors.EHOSTUNREACH or Errors.ENODEV)
+            ? Send(start, count, size, path with { Local = default }, address, length)
+            : errno;
     }
 
     private bool AwaitRoom()

@@ -24,6 +24,9 @@ public enum VxlanDrop
     /// <summary>A frame longer than the MTU, or than the reader has room for.</summary>
     TooLong,
 
+    /// <summary>The outer header says congestion of a packet that may not be marked (RFC 6040, 4.2).</summary>
+    CongestionMark,
+
     /// <summary>A frame that the socket had no room for.</summary>
     SocketFull,
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Tapwire.Posix;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
@@ -32,6 +33,7 @@ internal sealed class VxlanWire : IDirectReadWire, IProtocolWire
     private const int TagLength = 4;
 
     private readonly VxlanParts _parts;
+    private readonly ObservedPort[] _ports;
     private readonly VxlanForwarding _forwarding;
     private readonly VxlanCounters _counters = new();
     private readonly SendBatch[] _batches;
@@ -50,7 +52,10 @@ internal sealed class VxlanWire : IDirectReadWire, IProtocolWire
 
     public VxlanWire(VxlanParts parts)
     {
-        _parts = parts;
+        // The port may be among the senders.
+        var receiving = new ObservedPort(parts.Port);
+        _ports = [receiving, .. parts.Senders.Where(sender => sender != parts.Port).Select(static sender => new ObservedPort(sender))];
+        _parts = parts = parts with { Port = receiving, Senders = parts.Senders.Contains(parts.Port) ? _ports : _ports[1..] };
         var options = parts.Options;
         _start = parts.Clock.GetTimestamp();
         _forwarding = new VxlanForwarding(options.MostAddresses, options.Ageing);
@@ -122,7 +127,7 @@ internal sealed class VxlanWire : IDirectReadWire, IProtocolWire
             var batch = _parts.Port.Latest;
             var datagram = batch.Bytes.Slice(_at, Math.Min(batch.Size, _count - _at));
             _at += datagram.Length;
-            if (Take(datagram, batch.From.Address) is not { } drop)
+            if (Take(datagram, batch.Path) is not { } drop)
             {
                 var frame = datagram[VxlanHeader.Length..];
                 if (frame.Length <= room.Length)
@@ -164,6 +169,16 @@ internal sealed class VxlanWire : IDirectReadWire, IProtocolWire
         return taken;
     }
 
+    public ITunnelObserver? TunnelObserver
+    {
+        get => _ports[0].Observer;
+        set
+        {
+            foreach (var port in _ports)
+                port.Observer = value;
+        }
+    }
+
     public bool TryTakeNotice(out WireNotice notice)
     {
         foreach (var sender in _parts.Senders)
@@ -190,6 +205,17 @@ internal sealed class VxlanWire : IDirectReadWire, IProtocolWire
         _room?.Release();
     }
 
+    /// <summary>The IP packet in a frame, behind at most one VLAN tag; empty: there is none.</summary>
+    private static Span<byte> PacketIn(Span<byte> frame)
+    {
+        var at = EthernetHeader.Length;
+        if (frame.Length >= at + TagLength && EtherTypeAt(frame, at - 2) == EtherType.Vlan)
+            at += TagLength;
+        return frame.Length >= at && EtherTypeAt(frame, at - 2) is EtherType.Ipv4 or EtherType.Ipv6 ? frame[at..] : [];
+    }
+
+    private static ushort EtherTypeAt(ReadOnlySpan<byte> frame, int at) => BinaryPrimitives.ReadUInt16BigEndian(frame[at..]);
+
     private int PeerOf(IpEndpoint remote)
     {
         if (_byAddress.TryGetValue(remote.Address, out var peer))
@@ -201,17 +227,19 @@ internal sealed class VxlanWire : IDirectReadWire, IProtocolWire
 
     /// <summary>Looks at a datagram that has come, and learns from it (RFC 7348, 4.1).</summary>
     /// <returns>Null: the frame in it is for the stack.</returns>
-    private VxlanDrop? Take(ReadOnlySpan<byte> datagram, IpAddress from)
+    private VxlanDrop? Take(Span<byte> datagram, in DatagramPath from)
     {
         if (datagram.Length < VxlanHeader.Length + EthernetHeader.Length)
             return VxlanDrop.TooShort;
         if (VxlanHeader.ReadVni(datagram) is var vni && vni != _parts.Options.Vni)
             return vni < 0 ? VxlanDrop.BadFlags : VxlanDrop.UnknownVni;
-        if (!_byAddress.TryGetValue(from, out var peer))
+        if (!_byAddress.TryGetValue(from.Remote.Address, out var peer))
             return VxlanDrop.UnknownPeer;
         var source = MacAddress.FromBytes(datagram.Slice(VxlanHeader.Length + 6, 6));
         if (source.IsGroup || source.Value == 0 || source == _parts.HardwareAddress)
             return VxlanDrop.BadSource;
+        if (!TunnelEcn.Decapsulate(PacketIn(datagram[VxlanHeader.Length..]), from.TrafficClass))
+            return VxlanDrop.CongestionMark;
         if (!_parts.Options.Learns)
             return _forwarding.MayCome(source, peer) ? null : VxlanDrop.MovedStatic;
         switch (_forwarding.Learn(source, peer, _now))
@@ -265,7 +293,7 @@ internal sealed class VxlanWire : IDirectReadWire, IProtocolWire
 
     private void Put(SendBatch batch, PacketBuffer frame, in IpEndpoint to)
     {
-        var datagram = batch.Begin(to, VxlanHeader.Length + frame.TotalLength);
+        var datagram = batch.Begin(new DatagramPath(to, default, TunnelEcn.Encapsulate(PacketIn(frame.Span))), VxlanHeader.Length + frame.TotalLength);
         if (datagram.IsEmpty)
         {
             _counters.Count(VxlanDrop.SocketFull);

@@ -120,6 +120,8 @@ internal sealed class WireGuardEngine : IDisposable
     public void SetEndpoint(WireGuardPeer peer, IpEndpoint endpoint, Instant now)
     {
         var isFirst = peer.Endpoint is null;
+        if (peer.Endpoint != endpoint)
+            peer.Local = default;
         peer.Endpoint = endpoint;
         if (isFirst && (peer.HasStaged || peer.Timers.PersistentKeepalive > TimeSpan.Zero))
             _handshakes.Initiate(peer, isRetry: false, now);
@@ -155,7 +157,7 @@ internal sealed class WireGuardEngine : IDisposable
     /// <summary>Takes a datagram off the network.</summary>
     /// <param name="packet">Room for the packet in a data message: 32 bytes less than the datagram, or the packet is dropped and counted. Its content is undefined where nothing is returned.</param>
     /// <returns>The length of a packet for the stack at the start of <paramref name="packet"/>; 0: none.</returns>
-    public int Receive(ReadOnlySpan<byte> datagram, in IpEndpoint from, Instant now, Span<byte> packet)
+    public int Receive(ReadOnlySpan<byte> datagram, in DatagramPath from, Instant now, Span<byte> packet)
     {
         var type = WireGuardMessage.TypeOf(datagram);
         if (type == WireGuardMessage.Data)
@@ -205,7 +207,7 @@ internal sealed class WireGuardEngine : IDisposable
         _own.Dispose();
     }
 
-    private int ReceiveData(ReadOnlySpan<byte> datagram, in IpEndpoint from, Instant now, Span<byte> packet)
+    private int ReceiveData(ReadOnlySpan<byte> datagram, in DatagramPath from, Instant now, Span<byte> packet)
     {
         var counter = WireGuardMessage.CounterOf(datagram);
         var length = datagram.Length - WireGuardMessage.DataOverhead;
@@ -235,13 +237,13 @@ internal sealed class WireGuardEngine : IDisposable
             _handshakes.Initiate(peer, isRetry: false, now);
         peer.Timers.AuthenticatedPacketReceived();
         peer.Timers.AuthenticatedPacketTraversal(now);
-        var result = Deliver(peer, packet[..length], now);
+        var result = Deliver(peer, packet[..length], from.TrafficClass, now);
         Note(peer);
         return result;
     }
 
     /// <summary>Checks the packet in a genuine message.</summary>
-    private int Deliver(WireGuardPeer peer, ReadOnlySpan<byte> packet, Instant now)
+    private int Deliver(WireGuardPeer peer, Span<byte> packet, byte trafficClass, Instant now)
     {
         if (packet.IsEmpty)
         {
@@ -252,7 +254,11 @@ internal sealed class WireGuardEngine : IDisposable
         peer.Timers.DataReceived(now);
         if (!InnerPacket.TryGetSource(packet, out var source, out var length))
             return Refuse(WireGuardDrop.MalformedPacket);
-        return _routes.Find(source) == peer ? length : Refuse(WireGuardDrop.DisallowedSource);
+        if (_routes.Find(source) != peer)
+            return Refuse(WireGuardDrop.DisallowedSource);
+        // As Linux does, one that cannot be marked is taken all the same: the outer header is not authenticated, and would let anybody on the way drop by a bit.
+        _ = TunnelEcn.Decapsulate(packet[..length], trafficClass);
+        return length;
     }
 
     private void Act(WireGuardPeer peer, TimerActions actions, Instant now)
@@ -270,7 +276,12 @@ internal sealed class WireGuardEngine : IDisposable
         if ((actions & TimerActions.HandshakeAgain) != 0)
             _handshakes.InitiateAgain(peer, now);
         if ((actions & TimerActions.Handshake) != 0)
+        {
+            // The peer is silent: perhaps the address that we send from leads nowhere.
+            peer.Local = default;
             _handshakes.Initiate(peer, isRetry: false, now);
+        }
+
         if ((actions & TimerActions.Keepalive) != 0)
             SendKeepalive(peer, now);
     }
@@ -313,7 +324,7 @@ internal sealed class WireGuardEngine : IDisposable
     {
         var length = packet?.TotalLength ?? 0;
         var padded = WireGuardMessage.PaddedLength(length, _limits.Mtu);
-        var datagram = _sink.Begin(peer.Endpoint!.Value, padded + WireGuardMessage.DataOverhead);
+        var datagram = _sink.Begin(peer.PathWith(packet is null ? (byte)0 : TunnelEcn.Encapsulate(packet.Span)), padded + WireGuardMessage.DataOverhead);
         if (datagram.IsEmpty)
         {
             Counters.Count(WireGuardDrop.SocketFull);

@@ -34,9 +34,12 @@ internal sealed class WireGuardHandshakes(WireGuardIdentity own, IndexTable indi
     /// <returns>True: it has been sent.</returns>
     public bool Initiate(WireGuardPeer peer, bool isRetry, Instant now)
     {
-        if (peer.Endpoint is not { } endpoint || now - peer.LastInitiationSent < WireGuardTimers.RekeyTimeout)
+        if (peer.Endpoint is null || now - peer.LastInitiationSent < WireGuardTimers.RekeyTimeout)
             return false;
-        var message = sink.Begin(endpoint, WireGuardMessage.InitiationLength);
+        // The last one came to nothing: perhaps the address that it left from leads nowhere.
+        if (isRetry)
+            peer.Local = default;
+        var message = sink.Begin(peer.PathWith(WireGuardMessage.HandshakeTrafficClass), WireGuardMessage.InitiationLength);
         if (message.IsEmpty)
         {
             // As if it were lost on the way.
@@ -72,7 +75,7 @@ internal sealed class WireGuardHandshakes(WireGuardIdentity own, IndexTable indi
             peer.Timers.HandshakeInitiated(now, isRetry: true);
     }
 
-    public HandshakeReply ReceiveInitiation(ReadOnlySpan<byte> message, in IpEndpoint from, Instant now)
+    public HandshakeReply ReceiveInitiation(ReadOnlySpan<byte> message, in DatagramPath from, Instant now)
     {
         if (CheckMacs(message, from, now) is { } refused)
             return new HandshakeReply(refused);
@@ -94,14 +97,14 @@ internal sealed class WireGuardHandshakes(WireGuardIdentity own, IndexTable indi
         peer.LastInitiationReceived = now;
         MoveEndpoint(peer, from);
         peer.BytesReceived += message.Length;
-        Respond(peer, from, now);
+        Respond(peer, now);
         _received.Erase();
         peer.Timers.AuthenticatedPacketReceived();
         peer.Timers.AuthenticatedPacketTraversal(now);
         return new HandshakeReply(null, peer);
     }
 
-    public HandshakeReply ReceiveResponse(ReadOnlySpan<byte> message, in IpEndpoint from, Instant now)
+    public HandshakeReply ReceiveResponse(ReadOnlySpan<byte> message, in DatagramPath from, Instant now)
     {
         if (CheckMacs(message, from, now) is { } refused)
             return new HandshakeReply(refused);
@@ -137,17 +140,18 @@ internal sealed class WireGuardHandshakes(WireGuardIdentity own, IndexTable indi
         peer.UnansweredSince = null;
     }
 
-    /// <summary>A genuine message has come from there: messages go there from now on.</summary>
-    public void MoveEndpoint(WireGuardPeer peer, in IpEndpoint from)
+    /// <summary>A genuine message has come from there: messages go there from now on, from the address at which it came.</summary>
+    public void MoveEndpoint(WireGuardPeer peer, in DatagramPath from)
     {
+        peer.Local = from.Local;
         if (peer.Endpoint is { } before)
         {
-            if (before == from)
+            if (before == from.Remote)
                 return;
-            observer.EndpointMoved(peer, before, from);
+            observer.EndpointMoved(peer, before, from.Remote);
         }
 
-        peer.Endpoint = from;
+        peer.Endpoint = from.Remote;
     }
 
     public void Dispose()
@@ -156,9 +160,10 @@ internal sealed class WireGuardHandshakes(WireGuardIdentity own, IndexTable indi
         _cookies.Erase();
     }
 
-    private void Respond(WireGuardPeer peer, in IpEndpoint to, Instant now)
+    /// <summary>Answers an initiation, which has said where the peer is.</summary>
+    private void Respond(WireGuardPeer peer, Instant now)
     {
-        var message = sink.Begin(to, WireGuardMessage.ResponseLength);
+        var message = sink.Begin(peer.PathWith(WireGuardMessage.HandshakeTrafficClass), WireGuardMessage.ResponseLength);
         if (message.IsEmpty)
         {
             counters.Count(WireGuardDrop.SocketFull);
@@ -193,15 +198,15 @@ internal sealed class WireGuardHandshakes(WireGuardIdentity own, IndexTable indi
     }
 
     /// <returns>Null: the message may be handled.</returns>
-    private WireGuardDrop? CheckMacs(ReadOnlySpan<byte> message, in IpEndpoint from, Instant now)
+    private WireGuardDrop? CheckMacs(ReadOnlySpan<byte> message, in DatagramPath from, Instant now)
     {
-        switch (_cookies.Check(message, from, _load.IsLoaded(now), now))
+        switch (_cookies.Check(message, from.Remote, _load.IsLoaded(now), now))
         {
             case MacState.Invalid:
                 return WireGuardDrop.InvalidMac;
             case MacState.Cookie:
                 _load.Count(now);
-                return _load.TryTake(from.Address, now) ? null : WireGuardDrop.RateLimited;
+                return _load.TryTake(from.Remote.Address, now) ? null : WireGuardDrop.RateLimited;
             default:
                 if (!_load.Count(now))
                     return null;
@@ -210,16 +215,16 @@ internal sealed class WireGuardHandshakes(WireGuardIdentity own, IndexTable indi
         }
     }
 
-    private void SendCookie(ReadOnlySpan<byte> message, in IpEndpoint to, Instant now)
+    private void SendCookie(ReadOnlySpan<byte> message, in DatagramPath path, Instant now)
     {
-        var reply = sink.Begin(to, WireGuardMessage.CookieReplyLength);
+        var reply = sink.Begin(path with { TrafficClass = 0 }, WireGuardMessage.CookieReplyLength);
         if (reply.IsEmpty)
         {
             counters.Count(WireGuardDrop.SocketFull);
             return;
         }
 
-        _cookies.PutReply(message, to, reply, now);
+        _cookies.PutReply(message, path.Remote, reply, now);
         sink.End();
         counters.CookieRepliesSent++;
     }

@@ -6,6 +6,9 @@ namespace Tapwire.Wires.WireGuard;
 /// <summary>The four messages of WireGuard: their types, lengths and the places of their fields (WireGuard paper, 5.4). All numbers are little-endian.</summary>
 internal static class WireGuardMessage
 {
+    /// <summary>The traffic class of handshake messages, as Linux has it (AF41): they are few, and much waits for them.</summary>
+    public const byte HandshakeTrafficClass = 0x88;
+
     public const byte Initiation = 1;
     public const byte Response = 2;
     public const byte CookieReply = 3;

@@ -1,6 +1,7 @@
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
+using Tapwire.Wires.Udp;
 using Tapwire.Wires.WireGuard.Crypto;
 
 namespace Tapwire.Wires.WireGuard;
@@ -48,6 +49,12 @@ internal sealed class WireGuardPeer : IDisposable
 
     /// <summary>Where its messages go; it follows the address that the last genuine message has come from. Null: not known yet.</summary>
     public IpEndpoint? Endpoint { get; set; }
+
+    /// <summary>The own address at which its last genuine message has come, and from which it is answered: a host with several may be known to it by one. Default: the host chooses.</summary>
+    public IpAddress Local { get; set; }
+
+    /// <summary>The way of a message to the peer, which has an <see cref="Endpoint"/>.</summary>
+    public DatagramPath PathWith(byte trafficClass) => new(Endpoint!.Value, Local, trafficClass);
 
     /// <summary>The timestamp of its last initiation, so that an older one is not taken.</summary>
     public byte[] LastTimestamp { get; } = new byte[WireGuardMessage.TimestampLength];

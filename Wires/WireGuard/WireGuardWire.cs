@@ -24,6 +24,7 @@ internal sealed class WireGuardWire : IDirectReadWire, IProtocolWire
     private const int LeastRoom = 2048;
 
     private readonly WireGuardParts _parts;
+    private readonly ObservedPort _port;
     private readonly WireGuardEngine _engine;
     private readonly SendBatch _batch;
     private readonly WireGuardNotices _notices;
@@ -41,7 +42,8 @@ internal sealed class WireGuardWire : IDirectReadWire, IProtocolWire
 
     public WireGuardWire(WireGuardParts parts)
     {
-        _parts = parts;
+        _port = new ObservedPort(parts.Port);
+        _parts = parts = parts with { Port = _port };
         _start = parts.Clock.GetTimestamp();
         _batch = new SendBatch(parts.Port);
         _notices = new WireGuardNotices(parts.File.Name);
@@ -115,7 +117,7 @@ internal sealed class WireGuardWire : IDirectReadWire, IProtocolWire
             var batch = _parts.Port.Latest;
             var datagram = batch.Bytes.Slice(_at, Math.Min(batch.Size, _count - _at));
             _at += datagram.Length;
-            var length = _engine.Receive(datagram, batch.From, _now, room);
+            var length = _engine.Receive(datagram, batch.Path, _now, room);
             if (length > 0)
                 return length;
         }
@@ -145,6 +147,12 @@ internal sealed class WireGuardWire : IDirectReadWire, IProtocolWire
 
         Settle();
         return taken;
+    }
+
+    public ITunnelObserver? TunnelObserver
+    {
+        get => _port.Observer;
+        set => _port.Observer = value;
     }
 
     public bool TryTakeNotice(out WireNotice notice) => _notices.TryTake(_parts.Port, out notice);

@@ -66,9 +66,4 @@ public sealed class Dhcp6Socket : DhcpPort
         packet.Release();
         return true;
     }
-
-    /// <summary>IPv6 has no datagram without a checksum (RFC 8200, 8.1).</summary>
-    private static bool HasValidChecksum(PacketBuffer packet, in IpReceiveInfo info, ReadOnlySpan<byte> datagram, ushort checksum) =>
-        packet.Offload.Checksum != ChecksumState.None
-        || (checksum != 0 && Checksum.Sum(datagram, Checksum.PseudoHeader(info.Source, info.Destination, IpProtocol.Udp, datagram.Length)) == 0xFFFF);
 }

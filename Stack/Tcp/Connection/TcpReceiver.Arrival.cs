@@ -185,6 +185,7 @@ internal sealed partial class TcpReceiver
         if (_received.Append(payload, Layer.Ip.Pool, isTight: Layer.IsUnderPressure))
             Layer.Counters.TcpExtTCPRcvCoalesce++;
         RcvNxt += (uint)length;
+        TotalBytes += length;
         if (!_ahead.IsEmpty)
             FillGap(now);
         if (_isShutDown)
@@ -209,6 +210,7 @@ internal sealed partial class TcpReceiver
     {
         var next = RcvNxt;
         var duplicate = _ahead.TakeInOrder(ref next, ref _received, Layer.Ranges);
+        TotalBytes += next - RcvNxt;
         RcvNxt = next;
         if (!duplicate.IsEmpty)
             ReportDuplicate(duplicate.Start, duplicate.End, now);

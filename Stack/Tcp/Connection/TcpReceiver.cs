@@ -66,6 +66,9 @@ internal sealed partial class TcpReceiver(TcpConnection connection)
     /// <summary>RCV.WND as announced.</summary>
     public int Window => Math.Max(0, (int)(RcvAdv - RcvNxt));
 
+    /// <summary>Bytes that have come in order since the connection began.</summary>
+    public long TotalBytes { get; private set; }
+
     /// <summary>Bytes that <see cref="Read"/> would return.</summary>
     public int Available => _received.Bytes;
 

@@ -124,6 +124,30 @@ internal sealed partial class TcpSender(TcpConnection connection)
 
     public CongestionAlgorithm Algorithm => CongestionControl.Choose(connection.Options.CongestionControl, Layer.Options.CongestionControl);
 
+    /// <summary>What keeps the sender from sending more, after the handshake.</summary>
+    /// <param name="waitsForTurn">The socket is in the line for its interface.</param>
+    public SenderLimit LimitOf(bool waitsForTurn)
+    {
+        if (_state is not { } state)
+            return SenderLimit.Application;
+        if (Timeouts > 0 && !state.NewData.IsPeerLimited)
+            return SenderLimit.Timeout;
+        if (state.Recovery.State is LossState.Recovery or LossState.Loss)
+            return SenderLimit.Recovery;
+        if (!HasUnsent)
+            return SenderLimit.Application;
+        if (state.NewData.IsPeerLimited)
+            return SenderLimit.ReceiverWindow;
+        if (waitsForTurn)
+            return SenderLimit.Wire;
+        if (state.Pacer.WakeAt != Instant.Never)
+            return SenderLimit.Pacing;
+        var allowed = state.Recovery.Window - Pipe;
+        if (Math.Min(Unsent, CurrentSegmentSize) <= Math.Min(UsableWindow, allowed))
+            return SenderLimit.SmallSegment;
+        return UsableWindow <= allowed ? SenderLimit.ReceiverWindow : SenderLimit.CongestionWindow;
+    }
+
     private SenderState State => _state ?? BeginSending();
 
     public void SetBuffer(in TcpSocketOptions options) =>

@@ -9,6 +9,7 @@ using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
 using Tapwire.Tests.Actors.Support;
 using Tapwire.Tests.Support;
+using Tapwire.Wires.Capture;
 using Xunit;
 
 namespace Tapwire.Tests.Actors.Guests;
@@ -40,6 +41,30 @@ public sealed class GuestSpecs() : GuestSetup("tcp { receive-buffer = 128KiB, ma
         RunUntil(() => EndOfStream.Contains(client) && Received(client).Length == 3);
         RunUntil(() => Peer.Ended.Contains(server) && Ended.Contains(client));
         Assert.Equal((StackError.None, StackError.None), (client.Error, server.Error));
+    }
+
+    protected override Tapwire.Actors.DriverContext Adapted(Tapwire.Actors.DriverContext context) => context with { CaptureDispatcher = VirtualTime.Dispatcher };
+
+    [Fact]
+    public void Its_packets_are_captured_by_its_name()
+    {
+        var file = new MemoryStream();
+        Session.Send(Driver, new Tapwire.Messages.StartCapture(new CaptureOptions { Interface = $"guest-{Environment.ProcessId}" }, file, "the spec's stream"));
+        RunUntil(() => Session.HasMessages);
+        Assert.Equal(0, Session.ExpectMsg<Tapwire.Messages.CaptureAnswer>().Error);
+        Peer.Listen(80);
+        var client = Connect(new IpEndpoint(Support.Peer.Address, 80));
+        RunUntil(() => client.State == TcpState.Established);
+        Session.Send(Driver, Tapwire.Messages.GetStatus.Instance);
+        RunUntil(() => Session.HasMessages);
+        var told = Assert.Single(Session.ExpectMsg<Tapwire.Links.Protocol.DriverStatus>().Captures);
+        Assert.Equal(("the spec's stream", $"guest-{Environment.ProcessId}", 0), (told.Name, told.Interface, told.Dropped));
+        Assert.True(told.Packets >= 3);
+        StopDriver();
+        var captured = PcapngFile.Read(file.ToArray());
+        Assert.Equal($"guest-{Environment.ProcessId}", Assert.Single(captured.Interfaces).Name);
+        Assert.Contains(captured.Packets, static packet => packet.IsInbound && packet.Data is [0x45, ..] && packet.Data[9] == 6);
+        Assert.Contains(captured.Packets, static packet => !packet.IsInbound && packet.Data[9] == 6);
     }
 
     [Fact]

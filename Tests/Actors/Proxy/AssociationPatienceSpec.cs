@@ -4,7 +4,7 @@ using Akka.Actor;
 using Akka.TestKit;
 using Tapwire.Actors;
 using Tapwire.Actors.Proxy;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Links;
 using Tapwire.Messages;
 using Tapwire.Posix;

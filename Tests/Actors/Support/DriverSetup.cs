@@ -4,7 +4,7 @@ using Akka.TestKit;
 using Tapwire.Actors;
 using Tapwire.Actors.Link;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;

@@ -38,6 +38,15 @@ internal sealed class MemoryWire(string name = "memory") : IWire
 
     public long Refused { get; set; }
 
+    public bool HasCarrier { get; private set; } = true;
+
+    /// <summary>Somebody comes to its other end, or goes.</summary>
+    public void SetCarrier(bool isThere)
+    {
+        HasCarrier = isThere;
+        _ready(Readiness.Readable);
+    }
+
     /// <summary>Frames that it takes before it is full; negative: any number.</summary>
     public int Room { get; set; } = -1;
 

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Tapwire.Actors;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Interfaces;
@@ -36,6 +36,9 @@ public sealed partial class DriverSettingsSpecs
         { "state-directory", "\"/var/lib/other\"" },
         { "forwarding", "on" },
         { "masquerade", "on" },
+        { "serve-dhcp", "on" },
+        { "dhcp-server.lease-time", "10m" },
+        { "dhcp-server.max-leases", "16" },
         { "nat.sessions", "99" },
         { "nat.sessions-per-host", "9" },
         { "shards", "3" },
@@ -127,6 +130,9 @@ public sealed partial class DriverSettingsSpecs
         { "capture.snaplen", "96" },
         { "capture.memory", "1MiB" },
         { "capture.max-captures", "9" },
+        { "metrics.listen", "\"127.0.0.1:9464\"" },
+        { "metrics.otlp", "\"http://127.0.0.1:4318/v1/metrics\"" },
+        { "metrics.interval", "5s" },
         { "dns.servers", "[\"10.99.0.1\"]" },
         { "dns.split", "{ \"corp.example\" = [\"10.0.0.53\"] }" },
         { "dns.hosts", "{ \"db.corp.example\" = \"10.99.0.9\" }" },

@@ -1,7 +1,7 @@
 using System.Text;
 using Akka.Configuration.Hocon;
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Xunit;
 
 namespace Tapwire.Tests.Host.Configuration;

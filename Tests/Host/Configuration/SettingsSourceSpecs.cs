@@ -1,5 +1,5 @@
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Xunit;
 
 namespace Tapwire.Tests.Host.Configuration;

@@ -1,7 +1,7 @@
 using Tapwire.Stack.Interfaces;
 using Tapwire.Actors.Settings;
 using Tapwire.Host.Commands;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Wires;
 using Xunit;
 

@@ -1,5 +1,5 @@
 using Tapwire.Actors.Settings;
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 using Tapwire.Posix;
 using Tapwire.Stack.Ip;
 using Xunit;

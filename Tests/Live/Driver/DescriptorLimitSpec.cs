@@ -107,7 +107,7 @@ public sealed class DescriptorLimitSpec
     public void The_soft_limit_is_raised_to_the_hard_one()
     {
         using var driver = Start("--nofile=256:5000");
-        Assert.StartsWith("INF At most 5000 open files", driver.Program.Stop().Error.Split('\n')[0].Split(' ', 2)[1], StringComparison.Ordinal);
+        Assert.StartsWith("INF At most 5000 open files", driver.Program.Stop().Error.Split('\n')[0].Split(' ', 4)[3], StringComparison.Ordinal);
     }
 
     private static LiveDriver Start(int limit) => Start($"--nofile={limit}");

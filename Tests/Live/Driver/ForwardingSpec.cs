@@ -6,7 +6,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Driver;
 
 /// <summary>A driver with <c>tapwire.forwarding</c> is the router between two namespaces, whose kernels know nothing of Tapwire.</summary>
-[Collection(LiveCollection.Name)]
+[Collection(LiveNetworksCollection.Name)]
 public sealed class ForwardingSpec : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

@@ -104,7 +104,7 @@ public sealed class FragmentSpec
     {
         var buffer = new byte[65536];
         var received = await application.ReceiveFromAsync(buffer).AsTask().WaitAsync(Patience);
-        Assert.True(buffer.AsSpan(0, received.Length).SequenceEqual(datagram), $"{datagram.Length} bytes have become {received.Length}");
-        Assert.Equal(sender, received.From);
+        Assert.True(buffer.AsSpan(0, received.ReceivedBytes).SequenceEqual(datagram), $"{datagram.Length} bytes have become {received.ReceivedBytes}");
+        Assert.Equal(sender, received.RemoteEndPoint);
     }
 }

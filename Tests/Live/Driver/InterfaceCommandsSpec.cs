@@ -6,7 +6,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Driver;
 
 /// <summary>An operator's commands to a driver that runs: networks come and go under traffic, each with a kernel at its other end.</summary>
-[Collection(LiveCollection.Name)]
+[Collection(LiveNetworksCollection.Name)]
 public sealed class InterfaceCommandsSpec
 {
     private const int SIGUSR1 = 10;

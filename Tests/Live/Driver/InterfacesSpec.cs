@@ -8,7 +8,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Driver;
 
 /// <summary>One driver on several devices, with the kernel at the other end of each.</summary>
-[Collection(LiveCollection.Name)]
+[Collection(LiveNetworksCollection.Name)]
 public sealed class InterfacesSpec : IDisposable
 {
     private const int Echo = 7;

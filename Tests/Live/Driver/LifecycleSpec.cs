@@ -64,7 +64,7 @@ public sealed partial class LifecycleSpec(ITestOutputHelper output)
             return 1;
         });
         var accepted = EndOfAsync(async () => (await applications.AcceptAsync()).LocalEndPoint.Port);
-        var received = EndOfAsync(async () => (await datagrams.ReceiveFromAsync(new byte[100])).Length);
+        var received = EndOfAsync(async () => (await datagrams.ReceiveFromAsync(new byte[100])).ReceivedBytes);
         var asked = EndOfAsync(async () => (await client.PingAsync(IPAddress.Parse("10.99.0.77"), 1, 10, TimeSpan.FromMinutes(1))).HopLimit);
         await Task.Delay(100);
         driver.Program.Signal(TapwireProgram.SIGKILL);

@@ -105,7 +105,7 @@ public abstract class LinkDatagramSpecs(SharedDriver shared)
             await ExpectAtApplicationAsync(application, datagram, (IPEndPoint)kernel.LocalEndPoint!);
     }
 
-    private Task<TapwireDatagramSocket> OpenAsync(TapwireClient client) => client.OpenUdpAsync(new IPEndPoint(shared.Driver.Own, 0)).WaitAsync(Patience);
+    private async Task<TapwireDatagramSocket> OpenAsync(TapwireClient client) => await client.OpenUdpAsync(new IPEndPoint(shared.Driver.Own, 0)).WaitAsync(Patience);
 
     private async Task ExpectAtKernelAsync(Socket kernel, byte[] datagram, IPEndPoint sender)
     {
@@ -119,8 +119,8 @@ public abstract class LinkDatagramSpecs(SharedDriver shared)
     {
         var buffer = new byte[65536];
         var received = await application.ReceiveFromAsync(buffer).AsTask().WaitAsync(Patience);
-        Assert.Equal(datagram, buffer[..received.Length]);
-        Assert.Equal(sender, received.From);
+        Assert.Equal(datagram, buffer[..received.ReceivedBytes]);
+        Assert.Equal(sender, received.RemoteEndPoint);
     }
 }
 

@@ -148,7 +148,7 @@ public sealed class LinkLeakSpec(SharedDriver shared, ITestOutputHelper output) 
         }
     }
 
-    private static async Task<(TapwireStream Application, NetworkStream Kernel)> ConnectAsync(LiveDriver driver, TapwireClient client)
+    private static async Task<(LinkedStream Application, NetworkStream Kernel)> ConnectAsync(LiveDriver driver, TapwireClient client)
     {
         using var listener = driver.ListenInKernel();
         var accepting = listener.AcceptAsync();
@@ -157,7 +157,7 @@ public sealed class LinkLeakSpec(SharedDriver shared, ITestOutputHelper output) 
     }
 
     /// <summary>Starts a shell that inherits the connection's descriptor, by the number that stands for {0}, and closes it here: the process alone has it then.</summary>
-    private static Process HandOver(TapwireStream stream, string command)
+    private static Process HandOver(LinkedStream stream, string command)
     {
         var descriptor = Errors.Check(Libc.fcntl((int)stream.Socket.Data.Handle, F_DUPFD, 10), "fcntl");
         try

@@ -106,8 +106,8 @@ public abstract class LinkStreamSpecs(SharedDriver shared, ITestOutputHelper out
         await using var application = await listener.AcceptAsync().WaitAsync(Patience);
         Assert.Equal(kernel.Socket.RemoteEndPoint, application.LocalEndPoint);
         Assert.Equal(kernel.Socket.LocalEndPoint, application.RemoteEndPoint);
-        Assert.Equal(kernel.Socket.RemoteEndPoint, await application.Socket.GetLocalEndPointAsync());
-        Assert.Equal(kernel.Socket.LocalEndPoint, await application.Socket.GetRemoteEndPointAsync());
+        Assert.Equal(kernel.Socket.RemoteEndPoint, await ((LinkedStream)application).Socket.GetLocalEndPointAsync());
+        Assert.Equal(kernel.Socket.LocalEndPoint, await ((LinkedStream)application).Socket.GetRemoteEndPointAsync());
         Assert.Equal(listener.LocalEndPoint, await listener.Socket.GetLocalEndPointAsync());
     }
 
@@ -217,7 +217,7 @@ public abstract class LinkStreamSpecs(SharedDriver shared, ITestOutputHelper out
         }
     }
 
-    private static async Task<(TapwireStream Application, NetworkStream Kernel)> ConnectOutAsync(LiveDriver driver, TapwireClient client)
+    private static async Task<(LinkedStream Application, NetworkStream Kernel)> ConnectOutAsync(LiveDriver driver, TapwireClient client)
     {
         using var listener = driver.ListenInKernel();
         var accepting = listener.AcceptAsync();

@@ -8,7 +8,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Driver;
 
 /// <summary>A router and name server of other people's configures a driver that was told nothing but --slaac and --dhcp: addresses of both families, routes, names.</summary>
-[Collection(LiveCollection.Name)]
+[Collection(LiveNetworksCollection.Name)]
 public sealed partial class RouterAdvertisementSpec : IDisposable
 {
     private const string Router = "2001:db8:6::1";

@@ -5,7 +5,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Driver;
 
 /// <summary>The same traffic over wires of other kinds and sizes.</summary>
-[Collection(LiveCollection.Name)]
+[Collection(LiveNetworksCollection.Name)]
 public sealed class WireSpec
 {
     private const int HeadersOfAPing = 28;

@@ -9,7 +9,7 @@ namespace Tapwire.Tests.Live.Interop;
 
 /// <summary>Applications on a driver and a kernel's sockets, in both directions over a path that does something to packets; and, for the figure beside, two
 /// kernels over the same path.</summary>
-[Collection(LiveCollection.Name)]
+[Collection(LiveNetworksCollection.Name)]
 public sealed class InteropSpec(InteropSpec.SharedPath shared, ITestOutputHelper output) : IClassFixture<InteropSpec.SharedPath>
 {
     private const int TinyBuffer = 4096;

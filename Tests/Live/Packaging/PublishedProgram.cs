@@ -22,6 +22,7 @@ public sealed class PublishedProgram : IDisposable
     private readonly DirectoryInfo _directory = System.IO.Directory.CreateTempSubdirectory("tapwire-packaging-");
     private readonly Lazy<string> _singleFile;
     private readonly Lazy<string> _toolFeed;
+    private readonly Lazy<string> _libraryFeed;
 
     public PublishedProgram()
     {
@@ -29,6 +30,7 @@ public sealed class PublishedProgram : IDisposable
         Run("chmod", "0755", Directory);
         _singleFile = new Lazy<string>(PublishSingleFile);
         _toolFeed = new Lazy<string>(PackTool);
+        _libraryFeed = new Lazy<string>(PackLibraries);
     }
 
     /// <summary>For what specs make of it.</summary>
@@ -39,6 +41,12 @@ public sealed class PublishedProgram : IDisposable
 
     /// <summary>A folder that is a NuGet source, and has the tool's package.</summary>
     public string ToolFeed => _toolFeed.Value;
+
+    /// <summary>A folder that is a NuGet source, and has the packages of the libraries in <see cref="LibraryVersion"/>.</summary>
+    public string LibraryFeed => _libraryFeed.Value;
+
+    /// <summary>A version of its own: what is unpacked of it is nobody else's.</summary>
+    public string LibraryVersion { get; } = $"0.0.1-spec{Environment.ProcessId}";
 
     /// <summary>The tree that these specs were built from.</summary>
     public static string Tree
@@ -53,9 +61,17 @@ public sealed class PublishedProgram : IDisposable
         }
     }
 
+    private static readonly (string Folder, string Package)[] Libraries = [("Client", "Tapwire.Client"), ("Net", "Tapwire"), ("AspNetCore", "Tapwire.AspNetCore")];
+
     private static string Runtime => RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.X64 ? "linux-x64" : "linux-arm64";
 
-    public void Dispose() => _directory.Delete(recursive: true);
+    public void Dispose()
+    {
+        _directory.Delete(recursive: true);
+        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        foreach (var unpacked in Libraries.Select(each => Path.Combine(packages, each.Package.ToLowerInvariant(), LibraryVersion)).Where(System.IO.Directory.Exists))
+            System.IO.Directory.Delete(unpacked, recursive: true);
+    }
 
     /// <summary>Runs a command to its end, without what a test host tells the programs that it starts.</summary>
     public static CommandResult Run(string command, params string[] arguments)
@@ -104,10 +120,23 @@ public sealed class PublishedProgram : IDisposable
         return into;
     }
 
+    private string PackLibraries()
+    {
+        var into = Path.Combine(Directory, "library-feed");
+        foreach (var (folder, _) in Libraries)
+            DotnetIn(folder, "pack", "-o", into, $"-p:Version={LibraryVersion}");
+        return into;
+    }
+
     private void Dotnet(string verb, params string[] arguments)
     {
         Skip.If(Run("cc", "--version").ExitCode != 0, "there is no C compiler, and so no libtapwire.so");
-        var ended = Run(TapwireProgram.Host, [verb, Path.Combine(Tree, "Host"), "-c", "Release", "--artifacts-path", Path.Combine(Directory, "artifacts"),
+        DotnetIn("Host", verb, arguments);
+    }
+
+    private void DotnetIn(string project, string verb, params string[] arguments)
+    {
+        var ended = Run(TapwireProgram.Host, [verb, Path.Combine(Tree, project), "-c", "Release", "--artifacts-path", Path.Combine(Directory, "artifacts"),
             "-nodeReuse:false", "--nologo", .. arguments]);
         // NU1101, NU1301: what is needed is not in the package cache, and no source answers.
         var unreachable = ended.ExitCode == 0 ? null : ended.Output.Split('\n').FirstOrDefault(static line => line.Contains("error NU1", StringComparison.Ordinal));

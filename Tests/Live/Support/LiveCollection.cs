@@ -2,16 +2,24 @@ using Xunit;
 
 namespace Tapwire.Tests.Live.Support;
 
-/// <summary>Specs with the kernel as a peer: they share the machine's cores and run one after the other.</summary>
-[CollectionDefinition(Name, DisableParallelization = true)]
+// Live specs wait most of the time: for packets, for programs to start and to end. So they run in several lines beside each other, and beside the specs in virtual time. Nothing that they assert depends on how
+// fast they are. Each has namespaces of its own.
+
+/// <summary>Specs of a driver with the kernel as a peer, one after the other.</summary>
+[CollectionDefinition(Name)]
 public sealed class LiveCollection
 {
     public const string Name = "Live";
 }
 
-/// <summary>
-/// Live specs that mostly wait, for programs to start and to end: they run one after the other, too, but beside the specs in virtual time.
-/// </summary>
+/// <summary>Specs of wires, and of what else is on a network: one after the other.</summary>
+[CollectionDefinition(Name)]
+public sealed class LiveNetworksCollection
+{
+    public const string Name = "Live networks";
+}
+
+/// <summary>Specs of programs under <c>tapwire run</c>, one after the other.</summary>
 [CollectionDefinition(Name)]
 public sealed class LiveProgramsCollection
 {

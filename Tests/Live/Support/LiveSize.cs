@@ -1,4 +1,4 @@
-using Tapwire.Host.Configuration;
+using Tapwire.Configuration;
 
 namespace Tapwire.Tests.Live.Support;
 

@@ -10,7 +10,7 @@ using Xunit.Abstractions;
 namespace Tapwire.Tests.Live.Wires;
 
 /// <summary>The program <c>tapwire cable</c> between two kernels.</summary>
-[Collection(LiveCollection.Name)]
+[Collection(LiveNetworksCollection.Name)]
 public sealed partial class CableCommandSpec(ITestOutputHelper output)
 {
     private const int SIGUSR1 = 10;

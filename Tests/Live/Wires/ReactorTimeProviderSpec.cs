@@ -1,14 +1,14 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Tapwire.Stack.Buffers;
-using Tapwire.Tests.Live.Support;
+using Tapwire.Tests.Support;
 using Tapwire.Wires;
 using Tapwire.Posix;
 using Xunit;
 
 namespace Tapwire.Tests.Live.Wires;
 
-[Collection(LiveCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class ReactorTimeProviderSpec : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -46,7 +46,8 @@ public sealed class ReactorTimeProviderSpec : IDisposable
     [Fact]
     public void Timers_are_precise_to_a_fraction_of_a_millisecond()
     {
-        // The machine may be busy: the best of fifty shows what the timer can do.
+        const double Precise = 900;
+        // The machine may be busy: the best of many shows what the timer can do.
         var best = TimeSpan.MaxValue;
         using var expired = new AutoResetEvent(false);
         var start = 0L;
@@ -56,7 +57,7 @@ public sealed class ReactorTimeProviderSpec : IDisposable
             took = Stopwatch.GetElapsedTime(start);
             expired.Set();
         }, null, Never, Never);
-        for (var i = 0; i < 50; i++)
+        for (var i = 0; i < 50 || (i < 5000 && best.TotalMicroseconds > Precise); i++)
         {
             start = Stopwatch.GetTimestamp();
             Assert.True(timer.Change(TimeSpan.FromMicroseconds(500), Never));
@@ -64,7 +65,7 @@ public sealed class ReactorTimeProviderSpec : IDisposable
             best = took < best ? took : best;
         }
 
-        Assert.InRange(best.TotalMicroseconds, 500, 900);
+        Assert.InRange(best.TotalMicroseconds, 500, Precise);
     }
 
     [Fact]

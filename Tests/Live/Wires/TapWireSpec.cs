@@ -11,7 +11,7 @@ using Xunit;
 
 namespace Tapwire.Tests.Live.Wires;
 
-[Collection(LiveCollection.Name)]
+[Collection(LiveNetworksCollection.Name)]
 public sealed class TapWireSpec
 {
     private const byte Icmp = 1;
@@ -73,7 +73,8 @@ public sealed class TapWireSpec
             segment.Release();
         }
 
-        Assert.True(largest > 5000, $"The largest frame has {largest} bytes.");
+        // How many segments the kernel puts into a frame depends on its pace, and so on the round trip of a handshake that a busy machine makes long.
+        Assert.True(largest > 1514, $"The largest frame has {largest} bytes.");
         Assert.Equal(payload, received);
         Assert.Equal(0, peer.Wire.Refused);
     }

@@ -6,7 +6,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Wires;
 
 /// <summary>A VXLAN wire with the kernel's vxlan device as its peer, each host in a namespace of its own, over both families and over paths of 1,500 and 9,000 bytes.</summary>
-[Collection(LiveCollection.Name)]
+[Collection(LiveNetworksCollection.Name)]
 public sealed class VxlanSpec : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

@@ -8,7 +8,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Wires;
 
 /// <summary>WireGuard wires beside wireguard-go and beside each other, each host in a namespace of its own.</summary>
-[Collection(LiveCollection.Name)]
+[Collection(LiveNetworksCollection.Name)]
 public sealed class WireGuardSpec : IDisposable
 {
     private const string Near = "192.0.2.1";

@@ -7,7 +7,11 @@ using Xunit;
 namespace Tapwire.Tests.Names.Mdns;
 
 /// <summary>A message that was sent, as others read it.</summary>
-internal sealed record MdnsSent(Instant At, MdnsFamilies Families, IpEndpoint? To, MdnsMessage Message, int Length);
+internal sealed record MdnsSent(Instant At, MdnsFamilies Families, IpEndpoint? To, MdnsMessage Message, int Length)
+{
+    /// <summary>As it was on the link.</summary>
+    public ReadOnlyMemory<byte> Bytes { get; init; }
+}
 
 /// <summary>A host on the network: an engine with one address of each family.</summary>
 internal sealed class MdnsHost
@@ -167,7 +171,7 @@ internal sealed class MdnsNetwork
     private void Deliver(MdnsHost from, MdnsSend send)
     {
         Assert.True(MdnsMessage.TryParse(send.Message.Span, out var message, out _), $"A message does not keep to the format: {Convert.ToHexString(send.Message.Span)}");
-        var sent = new MdnsSent(Now, send.Families, send.To, message, send.Message.Length);
+        var sent = new MdnsSent(Now, send.Families, send.To, message, send.Message.Length) { Bytes = send.Message };
         from.Sent.Add(sent);
         if (from.IsApart || Loses(from, sent))
             return;

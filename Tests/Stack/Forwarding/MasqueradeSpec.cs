@@ -128,6 +128,68 @@ public sealed class MasqueradeSpec : IDisposable
         Assert.Equal(1, nat.Counters.NatNoSession);
     }
 
+    /// <summary>Nobody answers on the link outside: the packet has the router's address already.</summary>
+    [Theory]
+    [MemberData(nameof(Protocols))]
+    public void A_neighbour_that_does_not_answer_is_told_to_the_host_behind(byte protocol, bool isV4)
+    {
+        var nat = Make(ethernet: true);
+        // Another host has the port outside, so that this one gets another.
+        Give(nat, 0, Packet(protocol, isV4 ? Text("10.1.0.7") : Text("fd01::7"), Port, isV4 ? Text("10.2.0.8") : Text("fd02::8"), 80), default);
+        Assert.Single(Errors(nat));
+        var sent = Packet(protocol, Host(isV4), Port, Peer(isV4), 80);
+        Give(nat, 0, sent, default);
+        Assert.Equal(2, nat.TranslatedFlows);
+        var error = Assert.Single(Errors(nat));
+        var header = isV4 ? 20 : 40;
+        Assert.Equal((isV4 ? Text("10.1.0.1") : Text("fd01::1"), Host(isV4)), (EndsOf(error).From, EndsOf(error).To));
+        Assert.Equal(isV4 ? (Icmpv4Type.DestinationUnreachable, Icmpv4Unreachable.Host) : (Icmpv6Type.DestinationUnreachable, Icmpv6Unreachable.Address), (error[header], error[header + 1]));
+        AssertSums(error);
+        // It quotes what the host has sent, but for the hop limit.
+        var quote = error[(header + 8)..];
+        Assert.Equal(EndsOf(sent), EndsOf(quote));
+        Assert.Equal(sent[header..(header + 8)], quote[header..(header + 8)]);
+    }
+
+    [Fact]
+    public void What_the_stack_has_sent_itself_is_still_its_own_failure()
+    {
+        var nat = Make(ethernet: true);
+        Give(nat, 0, Packet(IpProtocol.Udp, Host(true), Port, Text("10.2.0.8"), 80), default);
+        Assert.Equal(StackError.None, nat.Udp.Bind(new IpEndpoint(Own(true), 5000), new(), out var socket));
+        Assert.Equal(StackError.None, socket!.Connect(new IpEndpoint(Peer(true), 80)));
+        var payload = _pool.Rent(1, BufferPool.HeaderRoom);
+        payload.Append(1)[0] = 1;
+        Assert.Equal(StackError.None, socket.Send(payload, null, _now));
+        // The host's error, and none for the socket's.
+        Assert.Equal(Text("10.2.0.8"), EndsOf(Assert.Single(Errors(nat))[28..]).To);
+        Assert.Equal(StackError.HostUnreachable, socket.TakeError());
+    }
+
+    /// <summary>RFC 5508, REQ-8.</summary>
+    [Fact]
+    public void A_flow_for_which_there_is_no_room_is_refused_by_an_error()
+    {
+        var nat = Make(new NatOptions { Sessions = 16, SessionsPerHost = 10 });
+        for (var i = 0; i < 16; i++)
+            Leave(nat, Packet(IpProtocol.Udp, Host(i < 10), (ushort)(2000 + i), Peer(i < 10), 80));
+        Assert.Equal(16, nat.TranslatedFlows);
+        foreach (var isV4 in (bool[])[true, false])
+        {
+            var sent = Packet(IpProtocol.Udp, Host(isV4), Port + 1, Peer(isV4), 80);
+            Give(nat, 0, sent, default);
+            var error = Assert.Single(Take(nat, 0));
+            var header = isV4 ? 20 : 40;
+            Assert.Equal(isV4 ? (Icmpv4Type.DestinationUnreachable, Icmpv4Unreachable.Prohibited) : (Icmpv6Type.DestinationUnreachable, Icmpv6Unreachable.Prohibited), (error[header], error[header + 1]));
+            Assert.Equal(EndsOf(sent), EndsOf(error[(header + 8)..]));
+        }
+
+        // Not of an echo reply that nobody has asked for, nor of an error.
+        Give(nat, 0, Packet(IpProtocol.Icmp, Host(true), Port, Peer(true), 0, isAnswer: true), default);
+        Give(nat, 0, Error(Packet(IpProtocol.Udp, Peer(true), 81, Host(true), Port), Host(true), Peer(true)), default);
+        Assert.Empty(Take(nat, 0));
+    }
+
     [Fact]
     public void Flows_are_bounded_in_all_and_for_each_host_and_their_time_ends()
     {
@@ -288,14 +350,28 @@ public sealed class MasqueradeSpec : IDisposable
 
     private static IpAddress Own(bool isV4) => Text(isV4 ? "10.2.0.1" : "fd02::1");
 
-    private NetworkStack Make(NatOptions? options = null)
+    private NetworkStack Make(NatOptions? options = null, bool ethernet = false)
     {
         var plain = new InterfaceOptions { Medium = Medium.Ip };
-        var stack = new NetworkStack(new StackOptions { Interfaces = [plain, plain with { Masquerades = true }], IsRouter = true, Nat = options ?? new() }, _pool, Enumerable.Repeat((byte)9, 32).ToArray());
+        var outer = ethernet ? plain with { Medium = Medium.Ethernet, HardwareAddress = StackHarness.OwnMac } : plain;
+        var stack = new NetworkStack(new StackOptions { Interfaces = [plain, outer with { Masquerades = true }], IsRouter = true, Nat = options ?? new() }, _pool, Enumerable.Repeat((byte)9, 32).ToArray());
         _stacks.Add(stack);
         foreach (var (index, prefix) in (ReadOnlySpan<(int, string)>)[(0, "10.1.0.1/24"), (1, "10.2.0.1/24"), (0, "fd01::1/64"), (1, "fd02::1/64")])
             Assert.Equal(StackError.None, stack.AddAddress(stack.Interfaces[index], IpPrefix.Parse(prefix), _now));
         return stack;
+    }
+
+    /// <summary>What the hosts behind are told in ten seconds.</summary>
+    private List<byte[]> Errors(NetworkStack nat)
+    {
+        var told = new List<byte[]>();
+        for (var i = 0; i < 100; i++)
+        {
+            Pass(nat, TimeSpan.FromMilliseconds(100));
+            told.AddRange(Take(nat, 0));
+        }
+
+        return told;
     }
 
     private void Pass(NetworkStack nat, TimeSpan time)

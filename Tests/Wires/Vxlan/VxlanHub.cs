@@ -48,15 +48,15 @@ internal sealed class VxlanHub : IDisposable
 
     public static MacAddress Mac(byte last) => new(0x02_00_00_00_00_00UL | last);
 
-    public void Send(IpEndpoint from, IpEndpoint to, ReadOnlySpan<byte> bytes, int size)
+    public void Send(IpEndpoint from, DatagramPath to, ReadOnlySpan<byte> bytes, int size)
     {
         Calls++;
         for (var at = 0; at < bytes.Length; at += size)
         {
             var datagram = bytes.Slice(at, Math.Min(size, bytes.Length - at)).ToArray();
-            Sent.Add((from, to, datagram));
-            if (_ports.TryGetValue(to, out var port))
-                port.Arrived.Enqueue((from, datagram));
+            Sent.Add((from, to.Remote, datagram));
+            if (_ports.TryGetValue(to.Remote, out var port))
+                port.Arrived.Enqueue((new DatagramPath(from, to.Remote.Address, to.TrafficClass), datagram));
         }
     }
 
@@ -75,12 +75,12 @@ internal sealed class VxlanHub : IDisposable
 internal sealed class HubPort(VxlanHub hub, IpEndpoint own) : IDatagramPort
 {
     private byte[] _latest = [];
-    private IpEndpoint _from;
+    private DatagramPath _path;
     private Action<Readiness>? _ready;
 
     public IpEndpoint Own => own;
 
-    public Queue<(IpEndpoint From, byte[] Bytes)> Arrived { get; } = [];
+    public Queue<(DatagramPath Path, byte[] Bytes)> Arrived { get; } = [];
 
     public ushort Port => own.Port;
 
@@ -89,7 +89,7 @@ internal sealed class HubPort(VxlanHub hub, IpEndpoint own) : IDatagramPort
     /// <summary>Takes nothing until it says that there is room.</summary>
     public bool IsFull { get; private set; }
 
-    public DatagramBatch Latest => new(_latest, Math.Max(1, _latest.Length), _from);
+    public DatagramBatch Latest => new(_latest, Math.Max(1, _latest.Length), _path);
 
     public string TakeRefusal() => "";
 
@@ -107,15 +107,15 @@ internal sealed class HubPort(VxlanHub hub, IpEndpoint own) : IDatagramPort
     {
         if (!Arrived.TryDequeue(out var next))
             return false;
-        (_from, _latest) = next;
+        (_path, _latest) = next;
         return true;
     }
 
-    public bool TrySend(in IpEndpoint to, ReadOnlySpan<byte> bytes, int size)
+    public bool TrySend(in DatagramPath path, ReadOnlySpan<byte> bytes, int size)
     {
         if (IsFull)
             return false;
-        hub.Send(own, to, bytes, size);
+        hub.Send(own, path, bytes, size);
         return true;
     }
 

@@ -38,6 +38,38 @@ public sealed class VxlanWireSpecs : IDisposable
     }
 
     [Fact]
+    public void A_mark_of_the_network_between_is_seen_inside_and_one_that_may_not_be_is_dropped()
+    {
+        var (a, b, _) = Three();
+        // ECT(0), behind a VLAN tag, too.
+        var packet = Build.Udp(1, 2, "x"u8)[14..];
+        packet[1] = 2;
+        packet[11] -= 2;
+        foreach (var (frame, at) in new (byte[], int)[] { (Build.Ethernet(0x0800, packet, VxlanHub.Mac(2), VxlanHub.Mac(1)), 15), (Build.Ethernet(0x8100, [0, 5, 8, 0, .. packet], VxlanHub.Mac(2), VxlanHub.Mac(1)), 19) })
+        {
+            Write(a, frame);
+            var port = _hub.PortAt(new IpEndpoint(IpAddress.Parse(B), 4789));
+            var (path, bytes) = port.Arrived.Dequeue();
+            Assert.Equal(2, path.TrafficClass);
+            port.Arrived.Enqueue((path with { TrafficClass = 3 }, bytes));
+            var read = Assert.Single(Read(b));
+            Assert.Equal(3, read[at]);
+            Assert.Equal(0, Checksum.Finish(Checksum.Sum(read.AsSpan(at - 1, 20))));
+        }
+
+        Write(a, Build.Ethernet(0x0800, Build.Udp(1, 2, "x"u8)[14..], VxlanHub.Mac(2), VxlanHub.Mac(1)));
+        var hub = _hub.PortAt(new IpEndpoint(IpAddress.Parse(B), 4789));
+        var (way, datagram) = hub.Arrived.Dequeue();
+        Assert.Equal(0, way.TrafficClass);
+        hub.Arrived.Enqueue((way with { TrafficClass = 3 }, datagram));
+        Assert.Empty(Read(b));
+        Assert.Equal(1, b.Counters["CongestionMark"]);
+    }
+
+    [Fact]
+    public void Mutated_datagrams_change_nothing_but_counters() => VxlanHostility.Run(20_000, seed: 7);
+
+    [Fact]
     public void What_is_known_goes_to_one_and_the_rest_to_all()
     {
         var (a, b, c) = Three();

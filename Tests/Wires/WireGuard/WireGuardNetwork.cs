@@ -14,12 +14,27 @@ internal sealed class SeededBytes(int seed) : IRandomBytes
 {
     private readonly Random _random = new(seed);
 
-    public void Fill(Span<byte> bytes) => _random.NextBytes(bytes);
+    /// <summary>The last ones of a key's length, among them ephemeral keys: a judge who has them can read along.</summary>
+    public Queue<byte[]> Keys { get; } = [];
+
+    public void Fill(Span<byte> bytes)
+    {
+        _random.NextBytes(bytes);
+        if (bytes.Length != 32)
+            return;
+        Keys.Enqueue(bytes.ToArray());
+        if (Keys.Count > 100)
+            Keys.Dequeue();
+    }
 }
 
 /// <summary>A datagram under way.</summary>
-internal sealed record Datagram(IpEndpoint From, IpEndpoint To, byte[] Bytes)
+/// <param name="TrafficClass">Of its outer header.</param>
+internal sealed record Datagram(IpEndpoint From, IpEndpoint To, byte[] Bytes, byte TrafficClass = 0)
 {
+    /// <summary>The own address that the sender asked to send from; default: none.</summary>
+    public IpAddress AskedSource { get; init; }
+
     public byte Type => Bytes.Length > 0 ? Bytes[0] : (byte)0;
 }
 
@@ -55,25 +70,25 @@ internal sealed class WireGuardNetwork(int seed = 1) : IDisposable
 
     public DiagnosingBufferPool Pool { get; } = new();
 
-    public WireGuardEnd Add(string address, WireGuardLimits? limits = null)
+    public WireGuardEnd Add(string address, WireGuardLimits? limits = null, double drift = 0)
     {
-        var end = new WireGuardEnd(this, new IpEndpoint(IpAddress.Parse(address), 51820), seed * 100 + _ends.Count, limits ?? WireGuardLimits.Default);
+        var end = new WireGuardEnd(this, new IpEndpoint(IpAddress.Parse(address), 51820), seed * 100 + _ends.Count, limits ?? WireGuardLimits.Default) { Drift = drift };
         _ends.Add(end);
         return end;
     }
 
     /// <summary>Two ends that know each other: 10.0.0.1 and 10.0.0.2, and fd00::1 and fd00::2.</summary>
-    public (WireGuardEnd A, WireGuardEnd B) Pair(WireGuardLimits? limits = null)
+    public (WireGuardEnd A, WireGuardEnd B) Pair(WireGuardLimits? limits = null, double driftA = 0, double driftB = 0)
     {
-        var (a, b) = (Add("192.0.2.1", limits), Add("192.0.2.2", limits));
+        var (a, b) = (Add("192.0.2.1", limits, driftA), Add("192.0.2.2", limits, driftB));
         a.Knows(b, ["10.0.0.2/32", "fd00::2/128"]);
         b.Knows(a, ["10.0.0.1/32", "fd00::1/128"]);
         return (a, b);
     }
 
-    public void Put(IpEndpoint from, IpEndpoint to, ReadOnlySpan<byte> bytes)
+    public void Put(IpEndpoint from, in DatagramPath path, ReadOnlySpan<byte> bytes)
     {
-        var datagram = new Datagram(from, to, bytes.ToArray());
+        var datagram = new Datagram(from, path.Remote, bytes.ToArray(), path.TrafficClass) { AskedSource = path.Local };
         Sent.Add(datagram);
         if (!Passes(datagram) || _random.NextDouble() < Loss)
             return;
@@ -93,7 +108,7 @@ internal sealed class WireGuardNetwork(int seed = 1) : IDisposable
         {
             var due = _underWay.TryPeek(out _, out var first) ? new Instant(first.Due) : Instant.Never;
             foreach (var end1 in _ends)
-                due = Instant.Min(due, end1.Engine.PollAt);
+                due = Instant.Min(due, end1.PollAt);
             if (due > end)
                 break;
             Now = Instant.Max(Now, due);
@@ -101,8 +116,8 @@ internal sealed class WireGuardNetwork(int seed = 1) : IDisposable
                 Deliver(_underWay.Dequeue());
             foreach (var each in _ends)
             {
-                each.Engine.Poll(Now);
-                if (each.Engine.PollAt <= Now)
+                each.Engine.Poll(each.Now);
+                if (each.Engine.PollAt <= each.Now)
                     throw new InvalidOperationException("Something is due after a poll.");
             }
         }
@@ -141,22 +156,33 @@ internal sealed class WireGuardEnd : IDatagramSink, IWireGuardObserver
     private readonly WireGuardNetwork _network;
     private readonly byte[] _room = new byte[65536];
     private readonly byte[] _packet = new byte[65536];
-    private IpEndpoint _to;
+    private DatagramPath _path;
     private int _length;
 
     public WireGuardEnd(WireGuardNetwork network, IpEndpoint address, int seed, WireGuardLimits limits)
     {
         _network = network;
         Address = address;
-        var random = new SeededBytes(seed);
+        Random = new SeededBytes(seed);
         var bytes = new byte[32];
-        random.Fill(bytes);
+        Random.Fill(bytes);
         Curve25519.Clamp(bytes);
         PrivateKey = new SecretKey(bytes);
-        Engine = new WireGuardEngine(PrivateKey, limits, random, DateTimeOffset.UnixEpoch.AddYears(50), network.Pool, this, this);
+        Engine = new WireGuardEngine(PrivateKey, limits, Random, DateTimeOffset.UnixEpoch.AddYears(50), network.Pool, this, this);
     }
 
     public SecretKey PrivateKey { get; }
+
+    public SeededBytes Random { get; }
+
+    /// <summary>How much faster its clock is than the network's, in parts of 1.</summary>
+    public double Drift { get; init; }
+
+    /// <summary>The time of its clock.</summary>
+    public Instant Now => new((long)(_network.Now.Ticks * (1 + Drift)));
+
+    /// <summary>The engine's deadline, by the network's clock.</summary>
+    public Instant PollAt => Engine.PollAt == Instant.Never || Drift == 0 ? Engine.PollAt : new Instant((long)Math.Ceiling((Engine.PollAt.Ticks + 1) / (1 + Drift)));
 
     public WireGuardEngine Engine { get; }
 
@@ -176,31 +202,34 @@ internal sealed class WireGuardEnd : IDatagramSink, IWireGuardObserver
     public WireGuardCounters Counters => Engine.Counters;
 
     public void Knows(WireGuardEnd other, string[] allowed, bool withEndpoint = true, int keepalive = 0, SecretKey? preshared = null) => Assert(Engine.SetPeer(new WireGuardPeerOptions(
-        other.Engine.PublicKey, [.. allowed.Select(IpPrefix.Parse)], preshared, withEndpoint ? other.Address : null, null, keepalive), _network.Now));
+        other.Engine.PublicKey, [.. allowed.Select(IpPrefix.Parse)], preshared, withEndpoint ? other.Address : null, null, keepalive), Now));
 
     /// <summary>Sends a packet of the stack.</summary>
     public SendOutcome Send(string from, string to, int payload = 100, byte fill = 0x55)
     {
         var packet = _network.Pool.RentCopy(InnerPackets.Make(from, to, payload, fill));
-        var outcome = Engine.Send(packet, _network.Now);
+        var outcome = Engine.Send(packet, Now);
         packet.Release();
         return outcome;
     }
 
-    public void Take(Datagram datagram)
+    public void Take(Datagram datagram) => TakeAt(datagram, datagram.To.Address);
+
+    /// <param name="local">The own address to which it has come.</param>
+    public void TakeAt(Datagram datagram, IpAddress local)
     {
-        var length = Engine.Receive(datagram.Bytes, datagram.From, _network.Now, _packet);
+        var length = Engine.Receive(datagram.Bytes, new DatagramPath(datagram.From, local, datagram.TrafficClass), Now, _packet);
         if (length > 0)
             Packets.Add(_packet[..length]);
     }
 
-    public Span<byte> Begin(in IpEndpoint to, int length)
+    public Span<byte> Begin(in DatagramPath path, int length)
     {
-        (_to, _length) = (to, length);
+        (_path, _length) = (path, length);
         return IsFull ? default : _room.AsSpan(0, length);
     }
 
-    public void End() => _network.Put(Address, _to, _room.AsSpan(0, _length));
+    public void End() => _network.Put(Address, _path, _room.AsSpan(0, _length));
 
     public void SessionBegun(WireGuardPeer peer, Instant? unansweredSince, Instant now) => Events.Add("session");
 
