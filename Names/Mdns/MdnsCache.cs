@@ -43,7 +43,7 @@ internal sealed class MdnsCache(MdnsCounters counters, KeyedRandom random)
         if (record.Lifetime == 0)
         {
             if (same is not null)
-                same.Expires = Instant.Min(same.Expires, now + LastSecond);
+                same.Dismiss(now + LastSecond);
             return;
         }
 
@@ -53,7 +53,7 @@ internal sealed class MdnsCache(MdnsCounters counters, KeyedRandom random)
         var expires = now + (lifetime < Longest ? lifetime : Longest);
         if (same is not null)
         {
-            (same.Received, same.Expires, same.RefreshAt, same.Refreshes) = (now, expires, Instant.Never, 0);
+            (same.Received, same.Expires, same.RefreshAt, same.Refreshes, same.IsDismissed) = (now, expires, Instant.Never, 0, false);
             return;
         }
 
@@ -107,7 +107,7 @@ internal sealed class MdnsCache(MdnsCounters counters, KeyedRandom random)
 
     /// <summary>What a question lists as known (RFC 6762, 7.1): records of which more than half of the lifetime is left, with what is left.</summary>
     public IEnumerable<MdnsRecord> Known(DnsName name, DnsType type, Instant now) => _names.TryGetValue(name, out var entries)
-        ? entries.Where(entry => entry.Record.Type == type && entry.Expires - now > (entry.Expires - entry.Received) / 2).Select(entry => entry.Record.With((uint)(entry.Expires - now).TotalSeconds))
+        ? entries.Where(entry => entry.Record.Type == type && !entry.IsDismissed && entry.Expires - now > (entry.Expires - entry.Received) / 2).Select(entry => entry.Record.With((uint)(entry.Expires - now).TotalSeconds))
         : [];
 
     /// <summary>What is known; null: nothing.</summary>
@@ -138,7 +138,7 @@ internal sealed class MdnsCache(MdnsCounters counters, KeyedRandom random)
     /// <summary>The next of the times that is still to come; none after the last.</summary>
     private void Schedule(Entry entry, Instant now)
     {
-        while (entry.RefreshAt == Instant.Never && entry.Refreshes < RefreshTimes.Length)
+        while (!entry.IsDismissed && entry.RefreshAt == Instant.Never && entry.Refreshes < RefreshTimes.Length)
         {
             var hundredths = RefreshTimes[entry.Refreshes++] + RefreshJitter * random.Next(1024) / 1024.0;
             var at = entry.Received + (entry.Expires - entry.Received) * (hundredths / 100);
@@ -155,7 +155,7 @@ internal sealed class MdnsCache(MdnsCounters counters, KeyedRandom random)
         foreach (var entry in entries ?? [])
         {
             if (entry.Record.Type == record.Type && !entry.Record.IsSame(record) && now - entry.Received > LastSecond)
-                entry.Expires = Instant.Min(entry.Expires, now + LastSecond);
+                entry.Dismiss(now + LastSecond);
         }
     }
 
@@ -191,5 +191,14 @@ internal sealed class MdnsCache(MdnsCounters counters, KeyedRandom random)
 
         /// <summary>How many of the times have been taken.</summary>
         public int Refreshes { get; set; }
+
+        /// <summary>Its host has said goodbye to it, or others instead of it: it ends soon, and nobody is to be asked for it.</summary>
+        public bool IsDismissed { get; set; }
+
+        public void Dismiss(Instant end)
+        {
+            Expires = Instant.Min(Expires, end);
+            (IsDismissed, RefreshAt) = (true, Instant.Never);
+        }
     }
 }

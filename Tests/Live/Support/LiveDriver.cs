@@ -178,9 +178,9 @@ internal sealed class LiveDriver : IDisposable
         AssertQuiet(ended.Error);
     }
 
-    /// <summary>Standard error holds the log: nothing there is worse than information.</summary>
+    /// <summary>Standard error holds the log, of which a line begins with date, time, offset and level: nothing there is worse than information.</summary>
     public static void AssertQuiet(string log) =>
-        Assert.DoesNotContain(log.Split('\n', StringSplitOptions.RemoveEmptyEntries), static line => line.Split(' ') is not [_, "INF" or "DBG", ..]);
+        Assert.DoesNotContain(log.Split('\n', StringSplitOptions.RemoveEmptyEntries), static line => line.Split(' ') is not [_, _, _, "INF" or "DBG", ..]);
 
     public void Dispose()
     {
