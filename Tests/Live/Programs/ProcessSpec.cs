@@ -45,7 +45,7 @@ public sealed class ProcessSpec(CleanPath path) : IClassFixture<CleanPath>
     public async Task An_ordinary_user_who_cannot_reach_the_link_sees_what_root_sees()
     {
         path.Need("cc", "python3", "setpriv");
-        var probe = path.Compile("probe");
+        var probe = ProbeSpec.BuildProbe(path);
         using var echo = await ServeEchoAsync();
         foreach (var part in (string[])["other processes", "threads", "forking threads"])
         {
@@ -145,5 +145,11 @@ public sealed class ProcessSpec(CleanPath path) : IClassFixture<CleanPath>
 
     private string Empty() => Directory.CreateDirectory(Path.Combine(path.Files, "empty")).FullName;
 
-    private string Program(string name) => path.Compile(name);
+    private string Program(string name)
+    {
+        var program = Path.Combine(path.Files, name);
+        if (!File.Exists(program))
+            path.RunOnKernel("cc", "-std=gnu11", "-O1", "-Wall", "-Wno-unused-result", "-o", program, ProgramPath.SourceOf($"{name}.c"), "-pthread");
+        return program;
+    }
 }

@@ -21,7 +21,7 @@ public sealed class SanitizerSpec(CleanPath path) : IClassFixture<CleanPath>
     {
         path.Need("gcc", "python3");
         var library = Build("libtapwire-sanitized.so", [.. Directory.GetFiles(ProgramPath.SourceOf("Intercept"), "*.c"), "-ldl"]);
-        var probe = path.Compile("probe");
+        var probe = ProbeSpec.BuildProbe(path);
         using var echo = await path.ServeOnKernelAsync(LiveDriver.Echo, "python3", ProgramPath.SourceOf("echo_server.py"), ProgramPath.Kernel, $"{LiveDriver.Echo}");
         var (said, reports) = Run(library, probe, ProgramPath.Tapwire, ProgramPath.Kernel, ProbeSpec.Nowhere);
         Assert.Empty(reports);

@@ -7,11 +7,10 @@ import sys
 
 kind, role, address, port, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
 kind = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM
-family = socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def worker():
-    server = socket.socket(family, kind)
+    server = socket.socket(socket.AF_INET, kind)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     server.bind((address, port))
     if kind == socket.SOCK_STREAM:
@@ -55,7 +54,7 @@ if role == "serve":
 answers = {}
 unstable = 0
 for _ in range(count):
-    client = socket.socket(family, socket.SOCK_DGRAM)
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     who = ask(client)
     answers[who] = answers.get(who, 0) + 1
     # The same flow goes to the same worker.

@@ -43,13 +43,13 @@ static const char *name_of(int (*call)(int, struct sockaddr *, socklen_t *), int
 {
     static char texts[4][96];
     static unsigned next;
-    char *text = texts[next++ % 4], address[INET6_ADDRSTRLEN];
-    struct sockaddr_ip name = { 0 };
+    char *text = texts[next++ % 4], address[INET_ADDRSTRLEN];
+    struct sockaddr_in name = { 0 };
     socklen_t length = sizeof name;
     if (call(fd, (struct sockaddr *)&name, &length) != 0)
         return said(-1);
-    inet_ntop(FAMILY, &name.ip_address, address, sizeof address);
-    snprintf(text, sizeof *texts, "%d %s %d", length, strcmp(address, own) == 0 ? "own" : address, ntohs(name.ip_port) != 0);
+    inet_ntop(AF_INET, &name.sin_addr, address, sizeof address);
+    snprintf(text, sizeof *texts, "%d %s %d", length, strcmp(address, own) == 0 ? "own" : address, ntohs(name.sin_port) != 0);
     return text;
 }
 
@@ -91,10 +91,10 @@ static void ended(void)
     call_connect(b.client, own, port_of(b.listener));
     reset_by(b.client);
     usleep(200000);
-    struct sockaddr_ip peer = { 0 };
+    struct sockaddr_in peer = { 0 };
     socklen_t length = sizeof peer;
     b.server = accept(b.listener, (struct sockaddr *)&peer, &length);
-    printf("accept: %d, peer %d %d\n", b.server >= 0, length, peer.ip_port != 0);
+    printf("accept: %d, peer %d %d\n", b.server >= 0, length, peer.sin_port != 0);
     await_end(b.server);
     tell_all("reset before accept", b.server);
     close(b.server);
@@ -293,7 +293,7 @@ static void stream_calls(void)
     printf(", then %s", said(call_connect(fd, far, 7)));
     printf(", IP_MTU %d", option(fd, IPPROTO_IP, IP_MTU));
     close(fd);
-    fd = socket(FAMILY, SOCK_STREAM, 262);
+    fd = socket(AF_INET, SOCK_STREAM, 262);
     if (fd < 0) /* a kernel without */
         fd = stream(0);
     printf(", MPTCP: %s", said(call_connect(fd, far, 7)));
@@ -343,7 +343,7 @@ static void every_option(void)
             for (int name = 1; name <= levels[i].last; name++) {
                 int value = -1;
                 socklen_t length = sizeof value;
-                int fd = socket(FAMILY, type, 0);
+                int fd = socket(AF_INET, type, 0);
                 if (!is_exempt(levels[i].level, name, type)) {
                     printf("%d %s %d: %s", type, levels[i].name, name, said(getsockopt(fd, levels[i].level, name, &value, &length)));
                     printf(" %d", value);
@@ -412,7 +412,7 @@ static void tell_interface(const char *name)
 {
     struct ifreq one = { 0 };
     char address[INET_ADDRSTRLEN];
-    int fd = socket(FAMILY, SOCK_DGRAM, 0);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
     strncpy(one.ifr_name, name, IFNAMSIZ - 1);
     printf("%s: flags %s", name, said(ioctl(fd, SIOCGIFFLAGS, &one)));
     printf(" %x", one.ifr_flags & (IFF_UP | IFF_BROADCAST | IFF_LOOPBACK | IFF_RUNNING | IFF_POINTOPOINT));
@@ -422,10 +422,10 @@ static void tell_interface(const char *name)
     printf(", hardware %s", said(ioctl(fd, SIOCGIFHWADDR, &one)));
     printf(" %d", one.ifr_hwaddr.sa_family);
     printf(", mask %s", said(ioctl(fd, SIOCGIFNETMASK, &one)));
-    printf(" %s", inet_ntop(FAMILY, &((struct sockaddr_ip *)&one.ifr_netmask)->ip_address, address, sizeof address));
+    printf(" %s", inet_ntop(AF_INET, &((struct sockaddr_in *)&one.ifr_netmask)->sin_addr, address, sizeof address));
     printf(", broadcast %s", said(ioctl(fd, SIOCGIFBRDADDR, &one)));
     printf(", address %s", said(ioctl(fd, SIOCGIFADDR, &one)));
-    inet_ntop(FAMILY, &((struct sockaddr_ip *)&one.ifr_addr)->ip_address, address, sizeof address);
+    inet_ntop(AF_INET, &((struct sockaddr_in *)&one.ifr_addr)->sin_addr, address, sizeof address);
     printf(" %s", strcmp(address, own) == 0 ? "own" : address);
     printf(", bind %s", said(call_bind(fd, address, 0)));
     int index = ioctl(fd, SIOCGIFINDEX, &one) == 0 ? one.ifr_ifindex : -1;
