@@ -91,7 +91,7 @@ static int ip_in(const struct cmsghdr *control, struct tw_extension *extension)
         if (info.ipi_spec_dst.s_addr != INADDR_ANY)
             map(extension->local, &info.ipi_spec_dst);
         if (!tw_is_source(extension->local))
-            return EINVAL;
+            return ENETUNREACH; /* as Linux's look-up of a route from there */
         extension->interface = info.ipi_ifindex;
         extension->parts |= TW_PART_PKTINFO;
         return 0;
@@ -156,7 +156,7 @@ static int ipv6_in(const struct msghdr *message, const struct cmsghdr *control, 
     if (is_v4 ? memcmp((const uint8_t *)&info.ipi6_addr + sizeof mapped, "\0\0\0\0", 4) != 0 : !is_any)
         memcpy(extension->local, &info.ipi6_addr, sizeof extension->local);
     if (!tw_is_source(extension->local))
-        return EINVAL;
+        return is_v4 ? ENETUNREACH : EINVAL;
     extension->interface = (int32_t)info.ipi6_ifindex;
     extension->parts |= TW_PART_PKTINFO;
     return 0;

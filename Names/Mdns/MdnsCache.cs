@@ -3,8 +3,11 @@ using Tapwire.Stack.Ip;
 
 namespace Tapwire.Names.Mdns;
 
-/// <summary>Records that a link has told, until they expire (RFC 6762, 10). Only those of names that somebody has looked up get in; they are bounded in number and in size.</summary>
-internal sealed class MdnsCache(MdnsCounters counters)
+/// <summary>
+/// Records that a link has told, until they expire (RFC 6762, 10). Only those of names that somebody has looked up get in; they are bounded in number and in size. What was used since it was told is asked for
+/// again before it expires (RFC 6762, 5.2); what nobody has used is not.
+/// </summary>
+internal sealed class MdnsCache(MdnsCounters counters, KeyedRandom random)
 {
     /// <summary>Records of all names, and of one.</summary>
     public const int MaxRecords = 512;
@@ -19,9 +22,17 @@ internal sealed class MdnsCache(MdnsCounters counters)
     /// <summary>Nothing is kept longer, whatever a host says.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(MdnsRecord.OtherLifetime);
 
+    /// <summary>Hundredths of a record's lifetime after which it is asked for again, with up to two more at random (RFC 6762, 5.2).</summary>
+    private static readonly int[] RefreshTimes = [80, 85, 90, 95];
+
+    private const int RefreshJitter = 2;
+
     private readonly Dictionary<DnsName, List<Entry>> _names = [];
 
     public int Count { get; private set; }
+
+    /// <summary>When <see cref="TakeDue"/> has something.</summary>
+    public Instant RefreshAt { get; private set; } = Instant.Never;
 
     public bool Has(DnsName name) => _names.ContainsKey(name);
 
@@ -32,7 +43,7 @@ internal sealed class MdnsCache(MdnsCounters counters)
         if (record.Lifetime == 0)
         {
             if (same is not null)
-                same.Expires = Instant.Min(same.Expires, now + LastSecond);
+                same.Dismiss(now + LastSecond);
             return;
         }
 
@@ -42,7 +53,7 @@ internal sealed class MdnsCache(MdnsCounters counters)
         var expires = now + (lifetime < Longest ? lifetime : Longest);
         if (same is not null)
         {
-            (same.Received, same.Expires) = (now, expires);
+            (same.Received, same.Expires, same.RefreshAt, same.Refreshes, same.IsDismissed) = (now, expires, Instant.Never, 0, false);
             return;
         }
 
@@ -58,6 +69,46 @@ internal sealed class MdnsCache(MdnsCounters counters)
         entries.Add(new Entry(record) { Received = now, Expires = expires });
         Count++;
     }
+
+    /// <summary>Records of this name and type have been used: they will be asked for again, unless they are told again before.</summary>
+    public void Use(DnsName name, DnsType type, Instant now)
+    {
+        if (!_names.TryGetValue(name, out var entries))
+            return;
+        foreach (var entry in entries)
+        {
+            if (entry.RefreshAt == Instant.Never && entry.Expires > now && (entry.Record.Type == type || entry.Record.Type == DnsType.CanonicalName))
+                Schedule(entry, now);
+        }
+    }
+
+    /// <summary>Names and types that are to be asked for now, each once.</summary>
+    public IReadOnlyCollection<(DnsName Name, DnsType Type)> TakeDue(Instant now)
+    {
+        if (RefreshAt > now)
+            return [];
+        HashSet<(DnsName, DnsType)> due = [];
+        RefreshAt = Instant.Never;
+        foreach (var entry in _names.Values.SelectMany(static entries => entries))
+        {
+            if (entry.RefreshAt <= now)
+            {
+                if (entry.Expires > now)
+                    due.Add((entry.Record.Owner, entry.Record.Type));
+                entry.RefreshAt = Instant.Never;
+                Schedule(entry, now);
+            }
+
+            RefreshAt = Instant.Min(RefreshAt, entry.RefreshAt);
+        }
+
+        return due;
+    }
+
+    /// <summary>What a question lists as known (RFC 6762, 7.1): records of which more than half of the lifetime is left, with what is left.</summary>
+    public IEnumerable<MdnsRecord> Known(DnsName name, DnsType type, Instant now) => _names.TryGetValue(name, out var entries)
+        ? entries.Where(entry => entry.Record.Type == type && !entry.IsDismissed && entry.Expires - now > (entry.Expires - entry.Received) / 2).Select(entry => entry.Record.With((uint)(entry.Expires - now).TotalSeconds))
+        : [];
 
     /// <summary>What is known; null: nothing.</summary>
     public MulticastAnswer? Find(DnsName name, DnsType type, Instant now)
@@ -81,6 +132,21 @@ internal sealed class MdnsCache(MdnsCounters counters)
     {
         _names.Clear();
         Count = 0;
+        RefreshAt = Instant.Never;
+    }
+
+    /// <summary>The next of the times that is still to come; none after the last.</summary>
+    private void Schedule(Entry entry, Instant now)
+    {
+        while (!entry.IsDismissed && entry.RefreshAt == Instant.Never && entry.Refreshes < RefreshTimes.Length)
+        {
+            var hundredths = RefreshTimes[entry.Refreshes++] + RefreshJitter * random.Next(1024) / 1024.0;
+            var at = entry.Received + (entry.Expires - entry.Received) * (hundredths / 100);
+            if (at > now)
+                entry.RefreshAt = at;
+        }
+
+        RefreshAt = Instant.Min(RefreshAt, entry.RefreshAt);
     }
 
     /// <summary>The sender has said all records of a name and type: what it has not said goes, except for what came in the same second (RFC 6762, 10.2).</summary>
@@ -89,7 +155,7 @@ internal sealed class MdnsCache(MdnsCounters counters)
         foreach (var entry in entries ?? [])
         {
             if (entry.Record.Type == record.Type && !entry.Record.IsSame(record) && now - entry.Received > LastSecond)
-                entry.Expires = Instant.Min(entry.Expires, now + LastSecond);
+                entry.Dismiss(now + LastSecond);
         }
     }
 
@@ -119,5 +185,20 @@ internal sealed class MdnsCache(MdnsCounters counters)
         public Instant Received { get; set; }
 
         public Instant Expires { get; set; }
+
+        /// <summary>When it is asked for again; Never: nobody has used it, or it was asked for often enough.</summary>
+        public Instant RefreshAt { get; set; } = Instant.Never;
+
+        /// <summary>How many of the times have been taken.</summary>
+        public int Refreshes { get; set; }
+
+        /// <summary>Its host has said goodbye to it, or others instead of it: it ends soon, and nobody is to be asked for it.</summary>
+        public bool IsDismissed { get; set; }
+
+        public void Dismiss(Instant end)
+        {
+            Expires = Instant.Min(Expires, end);
+            (IsDismissed, RefreshAt) = (true, Instant.Never);
+        }
     }
 }

@@ -18,6 +18,9 @@ public sealed class MdnsCounters
     /// <inheritdoc cref="Answered"/>
     public long FromCache { get; internal set; }
 
+    /// <summary>Questions for what is known and used, before it expires.</summary>
+    public long Refreshed { get; internal set; }
+
     /// <summary>Questions that nobody has answered in time.</summary>
     public long TimedOut { get; internal set; }
 

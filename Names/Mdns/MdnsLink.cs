@@ -36,7 +36,7 @@ public sealed class MdnsLink
         _counters = counters;
         _output = new MdnsOutput(counters) { Size = Math.Clamp(mtu - Headers, ShortestBound, LongestMessage) };
         _responder = new MdnsResponder(_output, new KeyedRandom(secret));
-        _querier = new MdnsQuerier(_output);
+        _querier = new MdnsQuerier(_output, new KeyedRandom(secret));
     }
 
     /// <summary>The group of a family (RFC 6762, 3).</summary>

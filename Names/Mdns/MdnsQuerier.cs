@@ -4,10 +4,10 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Names.Mdns;
 
 /// <summary>
-/// Questions to one link, for those who look names up: first so that the answer may come to this host alone (RFC 6762, 5.4), a second later so that all hear it. A question is only asked while nothing is
-/// known of its name and type, so that it has no known answers to list (RFC 6762, 7.1).
+/// Questions to one link, for those who look names up: first so that the answer may come to this host alone (RFC 6762, 5.4), a second later so that all hear it. While nothing is known of a name and type, there
+/// are no known answers to list (RFC 6762, 7.1); where it is asked because what is known, and used, will expire, there may be.
 /// </summary>
-internal sealed class MdnsQuerier(MdnsOutput output)
+internal sealed class MdnsQuerier(MdnsOutput output, KeyedRandom random)
 {
     /// <summary>Questions under way; one more is not asked.</summary>
     public const int MaxQuestions = 256;
@@ -28,7 +28,7 @@ internal sealed class MdnsQuerier(MdnsOutput output)
     private readonly HashSet<DnsName> _names = [];
     private int _waiting;
 
-    public MdnsCache Cache { get; } = new(output.Counters);
+    public MdnsCache Cache { get; } = new(output.Counters, random);
 
     /// <summary>Questions under way.</summary>
     public int Count => _asking.Count;
@@ -37,7 +37,7 @@ internal sealed class MdnsQuerier(MdnsOutput output)
     {
         get
         {
-            var earliest = Instant.Never;
+            var earliest = Cache.RefreshAt;
             foreach (var asking in _asking.Values)
                 earliest = Instant.Min(earliest, Instant.Min(asking.Due, asking.Deadline));
             return earliest;
@@ -50,6 +50,7 @@ internal sealed class MdnsQuerier(MdnsOutput output)
         if (Cache.Find(name, type, now) is { } known)
         {
             output.Counters.FromCache++;
+            Cache.Use(name, type, now);
             Answer(number, known);
             return;
         }
@@ -132,19 +133,52 @@ internal sealed class MdnsQuerier(MdnsOutput output)
             if (asking.Due > now)
                 continue;
             var question = new MdnsQuestion(key.Name, key.Type, WantsUnicast: asking.Sent == 0);
-            writer ??= new MdnsWriter(isResponse: false, output.Size);
-            if (!writer.TryAsk(question))
-            {
-                output.Multicast(output.Families, writer.Message);
-                writer = new MdnsWriter(isResponse: false, output.Size);
-                writer.TryAsk(question);
-            }
-
+            Write(ref writer, question);
             asking.Due = ++asking.Sent == 1 ? now + Interval : Instant.Never;
         }
 
         if (writer is not null)
             output.Multicast(output.Families, writer.Message);
+        Refresh(now);
+    }
+
+    /// <summary>Asks for what is used and will expire. What is already being asked for is not asked twice.</summary>
+    private void Refresh(Instant now)
+    {
+        List<(DnsName Name, DnsType Type)> due = [.. Cache.TakeDue(now).Where(key => !_asking.ContainsKey(key))];
+        if (due.Count == 0 || output.Families == MdnsFamilies.None)
+            return;
+        MdnsWriter? writer = null;
+        var asked = new List<(DnsName Name, DnsType Type)>();
+        foreach (var key in due)
+        {
+            output.Counters.Refreshed++;
+            if (Write(ref writer, new MdnsQuestion(key.Name, key.Type, WantsUnicast: false)))
+                asked.Clear();
+            asked.Add(key);
+        }
+
+        // Those of the last message only: where there are so many questions, hearing an answer twice is the smaller cost.
+        foreach (var record in asked.SelectMany(key => Cache.Known(key.Name, key.Type, now)))
+        {
+            if (!writer!.TryAdd(record, MdnsSection.Answer))
+                break;
+        }
+
+        output.Multicast(output.Families, writer!.Message);
+    }
+
+    /// <summary>Writes a question, into another message if there is no room.</summary>
+    /// <returns>True: the message before has been sent.</returns>
+    private bool Write(ref MdnsWriter? writer, in MdnsQuestion question)
+    {
+        writer ??= new MdnsWriter(isResponse: false, output.Size);
+        if (writer.TryAsk(question))
+            return false;
+        output.Multicast(output.Families, writer.Message);
+        writer = new MdnsWriter(isResponse: false, output.Size);
+        writer.TryAsk(question);
+        return true;
     }
 
     /// <summary>The link is another one, or none any more: what was known of it is forgotten, and who waits learns that there is nothing.</summary>

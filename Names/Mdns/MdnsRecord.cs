@@ -42,6 +42,9 @@ internal sealed class MdnsRecord
     /// <summary>The name in the data of <see cref="DnsType.Pointer"/>, <see cref="DnsType.CanonicalName"/> and <see cref="DnsType.Service"/>.</summary>
     public DnsName Target => DnsName.FromWire(Type == DnsType.Service ? Data[6..] : Data);
 
+    /// <summary>The same with another TTL.</summary>
+    public MdnsRecord With(uint lifetime) => new(Owner, Type, IsUnique, lifetime, _data);
+
     public static MdnsRecord OfAddress(DnsName owner, IpAddress address)
     {
         var data = new byte[address.Length];

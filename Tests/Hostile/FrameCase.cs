@@ -33,6 +33,9 @@ internal sealed record FrameCase
 
     public FramePath Path { get; init; }
 
+    /// <summary>The hosts have IPv6 addresses, and speak nothing else.</summary>
+    public bool IsV6 { get; init; }
+
     /// <summary>Hostile frames to send.</summary>
     public int Frames { get; init; }
 
@@ -73,8 +76,12 @@ internal sealed record FrameCase
                 Ecn = (EcnMode)random.Next(3),
                 CongestionControl = (CongestionAlgorithm)random.Next(4),
             },
+            IsV6 = random.OneIn(2),
         };
     }
+
+    /// <summary>The address of a host, 1 or 2.</summary>
+    public IpPrefix AddressOf(int host) => IpPrefix.Parse(IsV6 ? $"fd00::{host}/64" : $"10.0.0.{host}/24");
 
     /// <param name="host">1 or 2.</param>
     public StackOptions OptionsOf(int host) => new()
@@ -89,10 +96,10 @@ internal sealed record FrameCase
                 SuperFrame = Path == FramePath.Plain ? 0 : 65535,
             },
         ],
-        Neighbors = new NeighborOptions { Entries = 64, AllQueuedBytes = 256 << 10 },
+        Neighbors = new NeighborOptions { Entries = 64, AllQueuedBytes = 256 << 10, DuplicateProbes = 0 },
         Fragments = new FragmentOptions { Memory = 512 << 10, MemoryPerSource = 512 << 10, Datagrams = 16, PerDatagram = 16 },
         Tcp = Tcp,
     };
 
-    public override string ToString() => $"round 0x{Seed:X16}: {Frames} frames, {Link}, {Path}, writes up to {MaxWrite}, {Tcp}";
+    public override string ToString() => $"round 0x{Seed:X16}: {Frames} frames, {Link}, {(IsV6 ? "IPv6" : "IPv4")}, {Path}, writes up to {MaxWrite}, {Tcp}";
 }

@@ -106,7 +106,8 @@ internal sealed class FrameMutator(FrameCase @case, SeededRandom random)
     /// <summary>Changes what a connection looks at: numbers by a little, flags, window.</summary>
     private void Nudge()
     {
-        var tcp = _frame.AsSpan(_link + Ipv4Header.Length, _length - _link - Ipv4Header.Length);
+        var ip = _link + (@case.IsV6 ? Ipv6Header.Length : Ipv4Header.Length);
+        var tcp = _frame.AsSpan(ip, _length - ip);
         for (var changes = random.Next(1, 4); changes > 0; changes--)
         {
             switch (random.Next(5))
@@ -161,19 +162,22 @@ internal sealed class FrameMutator(FrameCase @case, SeededRandom random)
         var index = (to.IsServer ? source : destination) - HostileHost.FirstClientPort;
         if ((to.IsServer ? destination : source) != HostileHost.HonestPort || (uint)index >= (uint)to.Streams.Length)
             return false;
-        if (BinaryPrimitives.ReadUInt32BigEndian(ip[16..]) != to.Address.V4 || Checksum.Sum(ip) != 0xFFFF)
+        var isV6 = to.Address.IsV6;
+        if (IpAddress.FromBytes(isV6 ? ip[24..40] : ip[16..20]) != to.Address || (!isV6 && Checksum.Sum(ip) != 0xFFFF))
             return false;
-        if (!trusted && Checksum.Sum(tcp, Checksum.Sum(ip.Slice(12, 8), (uint)(IpProtocol.Tcp + tcp.Length))) != 0xFFFF)
+        if (!trusted && Checksum.Sum(tcp, Checksum.Sum(isV6 ? ip[8..40] : ip.Slice(12, 8), (uint)(IpProtocol.Tcp + tcp.Length))) != 0xFFFF)
             return false;
         stream = to.Streams[index];
         return stream is not null && !(TryFindSegment(template, out _, out var original) && original.SequenceEqual(tcp));
     }
 
-    /// <param name="ip">The header.</param>
+    /// <param name="ip">The header, of IPv6 with its extension headers.</param>
     /// <param name="tcp">Header and payload.</param>
     private bool TryFindSegment(ReadOnlySpan<byte> frame, out ReadOnlySpan<byte> ip, out ReadOnlySpan<byte> tcp)
     {
         ip = tcp = default;
+        if (@case.IsV6)
+            return TryFindSegmentV6(frame, out ip, out tcp);
         if (frame.Length < _link + Ipv4Header.Length + TcpMinimum)
             return false;
         var packet = frame[_link..];
@@ -186,10 +190,31 @@ internal sealed class FrameMutator(FrameCase @case, SeededRandom random)
         return true;
     }
 
+    private bool TryFindSegmentV6(ReadOnlySpan<byte> frame, out ReadOnlySpan<byte> ip, out ReadOnlySpan<byte> tcp)
+    {
+        ip = tcp = default;
+        if (frame.Length < _link + Ipv6Header.Length + TcpMinimum)
+            return false;
+        var packet = frame[_link..];
+        var total = Ipv6Header.Length + BinaryPrimitives.ReadUInt16BigEndian(packet[Ipv6Field.PayloadLength..]);
+        if (total > packet.Length)
+            return false;
+        packet = packet[..total];
+        var chain = Ipv6HeaderChain.Walk(packet);
+        // A fragment that is a whole datagram (RFC 6946) is taken as if it had no such header.
+        if (chain.Problem == Ipv6ChainProblem.None && chain.NextHeader == Ipv6Extension.Fragment && chain.Length + Ipv6FragmentHeader.Length <= total)
+            chain = Ipv6HeaderChain.Walk(packet, chain.Length, chain.Length + Ipv6FragmentHeader.Length);
+        if (chain.Problem != Ipv6ChainProblem.None || chain.NextHeader != IpProtocol.Tcp || chain.Length + TcpMinimum > total)
+            return false;
+        ip = packet[..chain.Length];
+        tcp = packet[chain.Length..];
+        return true;
+    }
+
     private void TurnAside(Span<byte> frame, HostileHost to, HonestStream stream, bool direct)
     {
-        var ip = frame[_link..];
-        var tcp = ip[((ip[0] & 15) * 4)..];
+        TryFindSegment(frame, out var header, out _);
+        var tcp = frame[(_link + header.Length)..];
         ref var flags = ref tcp[FlagsAt];
         switch (random.Next(direct ? 5 : 4))
         {
@@ -216,7 +241,8 @@ internal sealed class FrameMutator(FrameCase @case, SeededRandom random)
     }
 
     private bool IsPlainTcp(ReadOnlySpan<byte> frame) =>
-        frame.Length >= _link + Ipv4Header.Length + TcpMinimum && frame[_link] == 0x45 && frame[_link + 9] == IpProtocol.Tcp;
+        @case.IsV6 ? frame.Length >= _link + Ipv6Header.Length + TcpMinimum && frame[_link] >> 4 == 6 && frame[_link + Ipv6Field.NextHeader] == IpProtocol.Tcp
+            : frame.Length >= _link + Ipv4Header.Length + TcpMinimum && frame[_link] == 0x45 && frame[_link + 9] == IpProtocol.Tcp;
 
     private static void Add(Span<byte> word, uint summand) =>
         BinaryPrimitives.WriteUInt32BigEndian(word, BinaryPrimitives.ReadUInt32BigEndian(word) + summand);

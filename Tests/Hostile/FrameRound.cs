@@ -141,7 +141,7 @@ internal sealed class FrameRound
         }
 
         if (_random.OneIn(8))
-            host.Exchange.Send(peer.Exchange, peer.Address, _random.Next(1400), _now);
+            host.Exchange.Send(peer.Exchange, peer.Address, _random.Next(_case.IsV6 ? 1200 : 1400), _now); // what fits any path of IPv6 is never cut, and does not compete with hostile fragments
         if (_random.OneIn(16))
             host.Exchange.Ping(peer.Address, _now);
         host.Exchange.Receive();
@@ -323,14 +323,15 @@ internal sealed class FrameRound
     private FrameMemory KnownFrames(HostileHost to)
     {
         var memory = new FrameMemory();
-        foreach (var frame in HostileTemplates.Make(to.Exchange.EchoIdentifier))
+        var others = HostileTemplates.Make(to.Exchange.EchoIdentifier);
+        foreach (var frame in _case.IsV6 ? [.. HostileTemplates.MakeV6(to.Exchange.EchoIdentifier), .. others] : others)
         {
             if (to == _server)
                 Swap(frame);
             Tampering.Repair(frame);
             if (_case.Link == Medium.Ethernet)
                 memory.Remember(frame);
-            else if (BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(12)) == EtherType.Ipv4)
+            else if (BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(12)) is EtherType.Ipv4 or EtherType.Ipv6)
                 memory.Remember(frame.AsSpan(EthernetHeader.Length));
         }
 
@@ -347,6 +348,17 @@ internal sealed class FrameRound
             {
                 address[3] ^= 3;
                 i += 3;
+            }
+        }
+
+        // fd00::1 and fd00::2.
+        for (var i = 0; i + 16 <= frame.Length; i++)
+        {
+            var address = frame.Slice(i, 16);
+            if (address[0] == 0xFD && address[1..15].IndexOfAnyExcept((byte)0) < 0 && address[15] is 1 or 2)
+            {
+                address[15] ^= 3;
+                i += 15;
             }
         }
     }

@@ -9,7 +9,7 @@ using Tapwire.Wires.Offload;
 
 namespace Tapwire.Tests.Hostile;
 
-/// <summary>One of the two hosts, 10.0.0.1 or 10.0.0.2: a stack with its applications, behind the wire of the round's path.</summary>
+/// <summary>One of the two hosts, 10.0.0.1 or 10.0.0.2, or fd00::1 or fd00::2: a stack with its applications, behind the wire of the round's path.</summary>
 internal sealed class HostileHost : IDisposable
 {
     public const ushort HonestPort = 80;
@@ -29,7 +29,7 @@ internal sealed class HostileHost : IDisposable
     public HostileHost(FrameCase @case, int host, BufferPool pool, SeededRandom random, Instant now)
     {
         _pool = pool;
-        Address = IpAddress.FromV4(0x0A000000u + (uint)host);
+        Address = @case.AddressOf(host).Address;
         Options = @case.OptionsOf(host);
         if (@case.IsSoftware)
         {
@@ -41,7 +41,7 @@ internal sealed class HostileHost : IDisposable
         var secret = new byte[KeyedRandom.SecretLength];
         random.NextBytes(secret);
         Stack = new NetworkStack(Options, pool, secret);
-        HostileException.Require(Stack.AddAddress(new IpPrefix(Address, 24), now) == StackError.None, "The address is refused.");
+        HostileException.Require(Stack.AddAddress(@case.AddressOf(host), now) == StackError.None, "The address is refused.");
         Stack.Tcp.Listen(new IpEndpoint(default, HonestPort), 16, default, out _honest!);
         Stack.Tcp.Listen(new IpEndpoint(default, SacrificialSockets.Port), 8, default, out _sacrificial!);
         Sacrificial = new SacrificialSockets(Stack, pool, random);

@@ -8,8 +8,7 @@ using Xunit.Abstractions;
 namespace Tapwire.Tests.Live.Driver;
 
 /// <summary>Kernel sockets and the driver's own services: bytes in bulk, on a wire that loses none.</summary>
-[Collection(LiveCollection.Name)]
-public sealed class BulkSpec(SharedDriver shared, ITestOutputHelper output) : IClassFixture<SharedDriver>
+public abstract class BulkSpecs(SharedDriver shared, ITestOutputHelper output)
 {
     [SkippableFact]
     public async Task What_a_kernel_socket_sends_is_taken_to_its_last_byte_and_answered_with_end_of_file()
@@ -81,7 +80,7 @@ public sealed class BulkSpec(SharedDriver shared, ITestOutputHelper output) : IC
     {
         Skip.If(shared.Driver.Namespace.TryExec("nc", "-h").ExitCode == 127, "there is no 'nc' command");
         var text = string.Concat(Enumerable.Range(0, 1000).Select(i => $"line {i}\n"));
-        using var nc = shared.Driver.Namespace.Start("nc", "-N", LiveDriver.Address, $"{LiveDriver.Echo}");
+        using var nc = shared.Driver.Namespace.Start("nc", "-N", $"{shared.Driver.Own}", $"{LiveDriver.Echo}");
         var echoed = nc.StandardOutput.ReadToEndAsync();
         await nc.StandardInput.WriteAsync(text);
         nc.StandardInput.Close();
@@ -150,3 +149,10 @@ public sealed class BulkSpec(SharedDriver shared, ITestOutputHelper output) : IC
         output.WriteLine($"{what}: {bytes >> 20} MiB in {clock.Elapsed.TotalSeconds:0.00} s, {bytes * 8 / clock.Elapsed.TotalSeconds / 1e9:0.00} Gbit/s, "
             + $"driver has {shared.Driver.Program.ResidentBytes >> 20} MiB resident");
 }
+
+[Collection(LiveCollection.Name)]
+public sealed class BulkSpec(SharedDriver shared, ITestOutputHelper output) : BulkSpecs(shared, output), IClassFixture<SharedDriver>;
+
+/// <summary>The same over IPv6.</summary>
+[Collection(LiveCollection.Name)]
+public sealed class BulkOverIpv6Spec(SharedDriverV6 shared, ITestOutputHelper output) : BulkSpecs(shared, output), IClassFixture<SharedDriverV6>;

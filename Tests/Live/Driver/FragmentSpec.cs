@@ -81,9 +81,11 @@ public sealed class FragmentSpec
     /// <summary>Bytes of the headers of IP, and of UDP or ICMP.</summary>
     private static int HeadersOf(AddressFamily family) => family == AddressFamily.InterNetwork ? V4Headers : V6Headers;
 
-    /// <summary>Lengths at which the number of fragments changes, or nearly so, and a spread of others.</summary>
+    /// <summary>Lengths at which the number of fragments changes, or nearly so, and a spread of others; with TAPWIRE_LIVE_LENGTHS=all every one.</summary>
     private static IEnumerable<int> SizesAround(int mtu, int headers)
     {
+        if (LiveSize.HasAllLengths)
+            return Enumerable.Range(0, 65508);
         var fragment = (mtu - headers + 8 - (headers == V6Headers ? 8 : 0)) & ~7;
         int[] edges = [0, mtu - headers, fragment - 8, 2 * fragment - 8, 3 * fragment - 8, 32768, 65507];
         return edges.SelectMany(static edge => new[] { edge - 1, edge, edge + 1 }).Concat([548, 1000, 5000, 20_000, 50_000])

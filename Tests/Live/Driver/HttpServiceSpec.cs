@@ -5,10 +5,10 @@ using Xunit;
 
 namespace Tapwire.Tests.Live.Driver;
 
-[Collection(LiveCollection.Name)]
-public sealed class HttpServiceSpec(SharedDriver shared) : IClassFixture<SharedDriver>
+/// <summary>The driver's page for curl, and what is no request.</summary>
+public abstract class HttpServiceSpecs(SharedDriver shared)
 {
-    private const string Url = $"http://{LiveDriver.Address}/";
+    private string Url => $"http://{shared.Driver.OwnHost}/";
 
     [SkippableFact]
     public void Curl_gets_the_page()
@@ -16,7 +16,7 @@ public sealed class HttpServiceSpec(SharedDriver shared) : IClassFixture<SharedD
         var page = Curl("-f", Url);
         Assert.StartsWith("tapwire\n", page, StringComparison.Ordinal);
         Assert.Contains("10.99.0.2/24", page, StringComparison.Ordinal);
-        Assert.Contains($"you are      {LiveDriver.KernelAddress}:", page, StringComparison.Ordinal);
+        Assert.Contains($"you are      {LiveDriver.HostOf(shared.Driver.Peer)}:", page, StringComparison.Ordinal);
     }
 
     [SkippableFact]
@@ -77,3 +77,10 @@ public sealed class HttpServiceSpec(SharedDriver shared) : IClassFixture<SharedD
 
     private string Curl(params string[] arguments) => shared.Driver.Namespace.Exec("curl", ["-s", "--max-time", "30", .. arguments]);
 }
+
+[Collection(LiveCollection.Name)]
+public sealed class HttpServiceSpec(SharedDriver shared) : HttpServiceSpecs(shared), IClassFixture<SharedDriver>;
+
+/// <summary>The same over IPv6.</summary>
+[Collection(LiveCollection.Name)]
+public sealed class HttpServiceOverIpv6Spec(SharedDriverV6 shared) : HttpServiceSpecs(shared), IClassFixture<SharedDriverV6>;

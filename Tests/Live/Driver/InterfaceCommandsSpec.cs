@@ -78,6 +78,37 @@ public sealed class InterfaceCommandsSpec
         driver.StopCleanly();
     }
 
+    [SkippableTheory]
+    [InlineData(AddressFamily.InterNetwork, "10.20.0.0/16", "10.20.0.1/32", "10.99.0.7")]
+    [InlineData(AddressFamily.InterNetworkV6, "fd00:20::/32", "fd00:20::1/128", "fd00:99::7")]
+    public void Of_several_routes_the_lowest_metric_counts_and_bare_words_list(AddressFamily family, string network, string far, string nobody)
+    {
+        using var driver = LiveDriver.StartOver(family);
+        var (peer, there, option) = ($"{driver.Peer}", far.Split('/')[0], family == AddressFamily.InterNetwork ? "-4" : "-6");
+        driver.Namespace.Ip($"addr add {far} dev lo");
+        Command(driver, "route", "add", network, "via", nobody, "metric", "200");
+        Assert.NotEqual(0, Run(driver, "ping", there, "-c", "1", "--timeout", "1s").ExitCode);
+        Command(driver, "route", "add", network, "via", peer, "metric", "100");
+        Command(driver, "ping", there, "-c", "1", "--timeout", "10s");
+        var listed = Command(driver, "route", option);
+        Assert.Contains($"{network} via {peer} dev tw0 metric 100\n{network} via {nobody} dev tw0 metric 200\n", listed, StringComparison.Ordinal);
+        Assert.Equal(listed, Command(driver, "route", "ls", option, "dev", "tw0"));
+        Assert.Equal("", Command(driver, "route", family == AddressFamily.InterNetwork ? "-6" : "-4").Replace("fe80::/64 dev tw0\n", "", StringComparison.Ordinal).Replace("10.99.0.0/24 dev tw0\n", "", StringComparison.Ordinal));
+        Assert.StartsWith($"tapwire: There are routes to {network} with the metrics 200 and 100; name one of them.", Run(driver, "route", "del", network).Error, StringComparison.Ordinal);
+        Command(driver, "route", "del", network, "via", nobody);
+        Command(driver, "route", "del", network);
+        Command(driver, "route", "add", "default", "via", peer);
+        Assert.Contains($"default via {peer} dev tw0\n", Command(driver, "route", option), StringComparison.Ordinal);
+        Command(driver, "route", "del", "default", option);
+        Assert.DoesNotContain("default", Command(driver, "route"), StringComparison.Ordinal);
+
+        Command(driver, "neigh", "replace", nobody, "lladdr", "02:00:5e:10:00:66");
+        Command(driver, "neigh", "replace", nobody, "lladdr", "02:00:5e:10:00:67");
+        Assert.Contains($"{nobody} dev tw0 lladdr 02:00:5e:10:00:67 PERMANENT\n", Command(driver, "neigh", option), StringComparison.Ordinal);
+        Assert.Contains($"{driver.Own}/", Command(driver, "addr", option), StringComparison.Ordinal);
+        driver.StopCleanly();
+    }
+
     private static async Task<long> EchoUntilAsync(NetworkStream connection, CancellationToken ending)
     {
         var rounds = 0L;

@@ -7,8 +7,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Driver;
 
 /// <summary>An application's datagram socket, whose peers are kernel sockets.</summary>
-[Collection(LiveCollection.Name)]
-public sealed class LinkDatagramSpec(SharedDriver shared) : IClassFixture<SharedDriver>
+public abstract class LinkDatagramSpecs(SharedDriver shared)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -48,7 +47,7 @@ public sealed class LinkDatagramSpec(SharedDriver shared) : IClassFixture<Shared
         using var client = await shared.Driver.ConnectToLinkAsync();
         using var application = await OpenAsync(client);
         var refused = await Assert.ThrowsAsync<SocketException>(() =>
-            application.SendToAsync(new byte[65508], new IPEndPoint(IPAddress.Parse(LiveDriver.KernelAddress), 9)).AsTask());
+            application.SendToAsync(new byte[65508], new IPEndPoint(shared.Driver.Peer, 9)).AsTask());
         Assert.Equal(SocketError.MessageSize, refused.SocketErrorCode);
     }
 
@@ -58,7 +57,7 @@ public sealed class LinkDatagramSpec(SharedDriver shared) : IClassFixture<Shared
         var driver = shared.Driver;
         using var client = await driver.ConnectToLinkAsync();
         using var application = await OpenAsync(client);
-        await application.ConnectAsync(new IPEndPoint(IPAddress.Parse(LiveDriver.KernelAddress), 9));
+        await application.ConnectAsync(new IPEndPoint(shared.Driver.Peer, 9));
         await application.SendAsync("anybody?"u8.ToArray());
         var refused = await Assert.ThrowsAsync<SocketException>(() => application.ReceiveFromAsync(new byte[100]).AsTask().WaitAsync(Patience));
         Assert.Equal(SocketError.ConnectionRefused, refused.SocketErrorCode);
@@ -68,7 +67,7 @@ public sealed class LinkDatagramSpec(SharedDriver shared) : IClassFixture<Shared
     public async Task A_kernel_socket_learns_that_nobody_listens()
     {
         using var kernel = shared.Driver.BindInKernel();
-        await kernel.ConnectAsync(new IPEndPoint(IPAddress.Parse(LiveDriver.Address), 9999));
+        await kernel.ConnectAsync(new IPEndPoint(shared.Driver.Own, 9999));
         kernel.Send("anybody?"u8);
         var refused = await Assert.ThrowsAsync<SocketException>(() => kernel.ReceiveAsync(new byte[100]).WaitAsync(Patience));
         Assert.Equal(SocketError.ConnectionRefused, refused.SocketErrorCode);
@@ -106,12 +105,12 @@ public sealed class LinkDatagramSpec(SharedDriver shared) : IClassFixture<Shared
             await ExpectAtApplicationAsync(application, datagram, (IPEndPoint)kernel.LocalEndPoint!);
     }
 
-    private static async Task<TapwireDatagramSocket> OpenAsync(TapwireClient client) => await client.OpenUdpAsync(IPEndPoint.Parse(LiveDriver.Address)).WaitAsync(Patience);
+    private async Task<TapwireDatagramSocket> OpenAsync(TapwireClient client) => await client.OpenUdpAsync(new IPEndPoint(shared.Driver.Own, 0)).WaitAsync(Patience);
 
-    private static async Task ExpectAtKernelAsync(Socket kernel, byte[] datagram, IPEndPoint sender)
+    private async Task ExpectAtKernelAsync(Socket kernel, byte[] datagram, IPEndPoint sender)
     {
         var buffer = new byte[65536];
-        var received = await kernel.ReceiveFromAsync(buffer, new IPEndPoint(IPAddress.Any, 0)).WaitAsync(Patience);
+        var received = await kernel.ReceiveFromAsync(buffer, new IPEndPoint(shared.Driver.Any, 0)).WaitAsync(Patience);
         Assert.Equal(datagram, buffer[..received.ReceivedBytes]);
         Assert.Equal(sender, received.RemoteEndPoint);
     }
@@ -124,3 +123,10 @@ public sealed class LinkDatagramSpec(SharedDriver shared) : IClassFixture<Shared
         Assert.Equal(sender, received.RemoteEndPoint);
     }
 }
+
+[Collection(LiveCollection.Name)]
+public sealed class LinkDatagramSpec(SharedDriver shared) : LinkDatagramSpecs(shared), IClassFixture<SharedDriver>;
+
+/// <summary>The same over IPv6.</summary>
+[Collection(LiveCollection.Name)]
+public sealed class LinkDatagramOverIpv6Spec(SharedDriverV6 shared) : LinkDatagramSpecs(shared), IClassFixture<SharedDriverV6>;

@@ -9,14 +9,14 @@ using Xunit.Abstractions;
 namespace Tapwire.Tests.Live.Driver;
 
 /// <summary>An application on the driver's link, whose peers are kernel sockets.</summary>
-[Collection(LiveCollection.Name)]
-public sealed class LinkStreamSpec(SharedDriver shared, ITestOutputHelper output) : IClassFixture<SharedDriver>
+public abstract class LinkStreamSpecs(SharedDriver shared, ITestOutputHelper output)
 {
     /// <summary>Bytes. The driver's buffers grow to 16 MiB each, the kernel's to 4 (sending) and 32 (receiving): a sender of this much has to wait for its reader.</summary>
     private const long MoreThanAllBuffers = 64 << 20;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-    private static readonly IPEndPoint OwnAddress = IPEndPoint.Parse(LiveDriver.Address);
+
+    private IPEndPoint OwnAddress => new(shared.Driver.Own, 0);
 
     [SkippableFact]
     public async Task An_application_connects_out_and_moves_bulk_each_way_with_a_half_close_between()
@@ -92,7 +92,7 @@ public sealed class LinkStreamSpec(SharedDriver shared, ITestOutputHelper output
             Assert.Equal(kernel.Socket.LocalEndPoint, await application.Socket.GetRemoteEndPointAsync());
             Assert.Equal(kernel.Socket.RemoteEndPoint, application.LocalEndPoint);
             Assert.Equal(kernel.Socket.LocalEndPoint, application.RemoteEndPoint);
-            Assert.Equal(LiveDriver.Address, application.LocalEndPoint.Address.ToString());
+            Assert.Equal(driver.Own, application.LocalEndPoint.Address);
         }
     }
 
@@ -117,7 +117,7 @@ public sealed class LinkStreamSpec(SharedDriver shared, ITestOutputHelper output
         var driver = shared.Driver;
         using var client = await driver.ConnectToLinkAsync();
         var refused = await Assert.ThrowsAsync<SocketException>(() =>
-            client.ConnectTcpAsync(new IPEndPoint(IPAddress.Parse(LiveDriver.KernelAddress), 1)).WaitAsync(Patience));
+            client.ConnectTcpAsync(new IPEndPoint(driver.Peer, 1)).WaitAsync(Patience));
         Assert.Equal(SocketError.ConnectionRefused, refused.SocketErrorCode);
 
         var refusedInKernel = await Assert.ThrowsAsync<SocketException>(() => driver.ConnectFromKernelAsync(1));
@@ -125,13 +125,14 @@ public sealed class LinkStreamSpec(SharedDriver shared, ITestOutputHelper output
     }
 
     [SkippableTheory]
-    [InlineData("10.99.0.77", SocketError.HostUnreachable)]
-    [InlineData("192.0.2.1", SocketError.NetworkUnreachable)]
-    public async Task A_host_that_cannot_be_reached_is_reported_as_such(string host, SocketError error)
+    [InlineData(true, SocketError.HostUnreachable)]
+    [InlineData(false, SocketError.NetworkUnreachable)]
+    public async Task A_host_that_cannot_be_reached_is_reported_as_such(bool isOnLink, SocketError error)
     {
+        var host = isOnLink ? shared.Driver.Nobody : IPAddress.Parse(shared.Driver.Family == AddressFamily.InterNetwork ? "192.0.2.1" : "2001:db8::1");
         using var client = await shared.Driver.ConnectToLinkAsync();
         var unreachable = await Assert.ThrowsAsync<SocketException>(() =>
-            client.ConnectTcpAsync(new IPEndPoint(IPAddress.Parse(host), 80)).WaitAsync(Patience));
+            client.ConnectTcpAsync(new IPEndPoint(host, 80)).WaitAsync(Patience));
         Assert.Equal(error, unreachable.SocketErrorCode);
     }
 
@@ -140,10 +141,10 @@ public sealed class LinkStreamSpec(SharedDriver shared, ITestOutputHelper output
     {
         using var client = await shared.Driver.ConnectToLinkAsync();
         var used = await Assert.ThrowsAsync<SocketException>(() =>
-            client.ListenAsync(new IPEndPoint(IPAddress.Any, LiveDriver.Echo)).WaitAsync(Patience));
+            client.ListenAsync(new IPEndPoint(shared.Driver.Any, LiveDriver.Echo)).WaitAsync(Patience));
         Assert.Equal(SocketError.AddressAlreadyInUse, used.SocketErrorCode);
         var foreign = await Assert.ThrowsAsync<SocketException>(() =>
-            client.ListenAsync(new IPEndPoint(IPAddress.Parse("10.99.0.200"), 0)).WaitAsync(Patience));
+            client.ListenAsync(new IPEndPoint(shared.Driver.Nobody, 0)).WaitAsync(Patience));
         Assert.Equal(SocketError.AddressNotAvailable, foreign.SocketErrorCode);
     }
 
@@ -235,3 +236,10 @@ public sealed class LinkStreamSpec(SharedDriver shared, ITestOutputHelper output
             + $"driver has {shared.Driver.Program.ResidentBytes >> 20} MiB resident");
     }
 }
+
+[Collection(LiveCollection.Name)]
+public sealed class LinkStreamSpec(SharedDriver shared, ITestOutputHelper output) : LinkStreamSpecs(shared, output), IClassFixture<SharedDriver>;
+
+/// <summary>The same over IPv6.</summary>
+[Collection(LiveCollection.Name)]
+public sealed class LinkStreamOverIpv6Spec(SharedDriverV6 shared, ITestOutputHelper output) : LinkStreamSpecs(shared, output), IClassFixture<SharedDriverV6>;

@@ -6,8 +6,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Driver;
 
 /// <summary>A kernel socket that sends urgent bytes (MSG_OOB) to the driver's own services.</summary>
-[Collection(LiveCollection.Name)]
-public sealed class UrgentByteSpec(SharedDriver shared) : IClassFixture<SharedDriver>
+public abstract class UrgentByteSpecs(SharedDriver shared)
 {
     [SkippableFact]
     public async Task A_kernels_urgent_bytes_stay_in_line()
@@ -27,3 +26,10 @@ public sealed class UrgentByteSpec(SharedDriver shared) : IClassFixture<SharedDr
         Assert.Equal(expected.ToString(), await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(2)));
     }
 }
+
+[Collection(LiveCollection.Name)]
+public sealed class UrgentByteSpec(SharedDriver shared) : UrgentByteSpecs(shared), IClassFixture<SharedDriver>;
+
+/// <summary>The same over IPv6.</summary>
+[Collection(LiveCollection.Name)]
+public sealed class UrgentByteOverIpv6Spec(SharedDriverV6 shared) : UrgentByteSpecs(shared), IClassFixture<SharedDriverV6>;

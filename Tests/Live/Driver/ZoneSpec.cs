@@ -21,6 +21,12 @@ public sealed class ZoneSpec : IDisposable
         stream = socket.create_connection(("fe80::1%b", 7777), 30)
         stream.sendall(b"stream")
         print(stream.recv(100).decode())
+        print([name[3] == zone for name in (stream.getsockname(), stream.getpeername())], stream.getsockname()[0].split("%")[0] != "fe80::1")
+        bound = socket.socket(socket.AF_INET6)
+        bound.bind((stream.getsockname()[0], 0, 0, zone))
+        print(bound.getsockname()[3] == zone)
+        bound.listen()
+        print(bound.getsockname()[3] == zone)
         datagrams = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
         datagrams.settimeout(30)
         datagrams.sendto(b"sent", ("fe80::1", 7777, 0, zone))
@@ -30,6 +36,7 @@ public sealed class ZoneSpec : IDisposable
         connected.connect(("fe80::1", 7777, 0, zone))
         connected.send(b"connected")
         print(connected.recv(100).decode())
+        print(connected.getsockname()[3] == connected.getpeername()[3] == zone)
         try:
             socket.socket(socket.AF_INET6).connect(("fe80::1", 7777, 0, 99))
         except OSError as error:
@@ -71,7 +78,7 @@ public sealed class ZoneSpec : IDisposable
         Assert.Contains("tapwire: The driver has no interface zz; 'tapwire status' shows those there are.\n", Run("ping", "-c", "1", "fe80::1%zz").Error, StringComparison.Ordinal);
 
         var programs = Run("run", "--", "python3", "-c", Connects);
-        Assert.Equal(("stream\nsent\nconnected\nNo such device\n", ""), (programs.Output, programs.Error));
+        Assert.Equal(("stream\n[True, True] True\nTrue\nTrue\nsent\nconnected\nTrue\nNo such device\n", ""), (programs.Output, programs.Error));
 
         using var forwarded = _network.OpenSocket();
         await forwarded.ConnectAsync(IPAddress.Loopback, 8080);

@@ -29,6 +29,9 @@ public abstract class ProgramPath(string settings, string ruleset, bool isV6 = f
 
     public string KernelHost => isV6 ? $"[{LiveDriver.KernelAddressV6}]" : Kernel;
 
+    /// <summary>An address of the wire's network that nobody has.</summary>
+    public string Nobody => isV6 ? "fd00:99::77" : "10.99.0.77";
+
     /// <summary>All addresses of the family.</summary>
     public string AnyAddress => isV6 ? "::" : "0.0.0.0";
 
@@ -92,6 +95,20 @@ public abstract class ProgramPath(string settings, string ruleset, bool isV6 = f
     /// <summary>Serves the files over HTTP on the kernel's sockets.</summary>
     internal Task<ServerProgram> ServeFilesAsync(int port) =>
         ServeOnKernelAsync(port, "python3", "-m", "http.server", "-d", Files, "--bind", KernelAddress, $"{port}");
+
+    /// <summary>A program in C of this folder, compiled for this family.</summary>
+    public string Compile(string name)
+    {
+        Need("cc");
+        var program = Path.Combine(Files, name);
+        if (!File.Exists(program))
+        {
+            RunOnKernel(["cc", "-std=gnu11", "-O1", "-Wall", "-Wno-unused-result", "-Wno-unused-function", "-Wno-stringop-overflow", .. isV6 ? ["-DOVER_IPV6"] : Array.Empty<string>(),
+                "-o", program, SourceOf($"{name}.c"), "-pthread"]);
+        }
+
+        return program;
+    }
 
     public static string SourceOf(string program) => Path.Combine(AppContext.BaseDirectory, "Live", "Programs", program);
 

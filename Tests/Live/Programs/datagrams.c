@@ -47,8 +47,8 @@ static int option(int fd, int level, int name)
 /* A socket on an own port. */
 static int bound(const char *address, int port)
 {
-    struct sockaddr_in to = at(address, port);
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_ip to = at(address, port);
+    int fd = socket(FAMILY, SOCK_DGRAM, 0);
     if (bind(fd, (struct sockaddr *)&to, sizeof to) != 0)
         printf("bind: %s\n", said(-1));
     return fd;
@@ -59,7 +59,7 @@ static const char *name_of(const void *address)
     static char texts[4][INET6_ADDRSTRLEN];
     static unsigned next;
     char *text = texts[next++ % 4];
-    inet_ntop(AF_INET, address, text, sizeof *texts);
+    inet_ntop(FAMILY, address, text, sizeof *texts);
     return strcmp(text, own) == 0 ? "own" : strcmp(text, far) == 0 ? "far" : text;
 }
 
@@ -84,11 +84,11 @@ static void print_control(struct msghdr *message)
         } else if (level == SOL_IPV6 && type == IPV6_PKTINFO && length == sizeof(struct in6_pktinfo)) {
             struct in6_pktinfo info;
             memcpy(&info, data, sizeof info);
-            printf(" if %d %s", info.ipi6_ifindex > 0, name_of((char *)&info.ipi6_addr + 12));
-        } else if (level == SOL_IP && type == IP_ORIGDSTADDR && length == sizeof(struct sockaddr_in)) {
-            struct sockaddr_in original;
+            printf(" if %d %s", info.ipi6_ifindex > 0, name_of((char *)&info.ipi6_addr + (FAMILY == AF_INET ? 12 : 0)));
+        } else if (level == SOL_IP && type == IP_ORIGDSTADDR && length == sizeof(struct sockaddr_ip)) {
+            struct sockaddr_ip original;
             memcpy(&original, data, sizeof original);
-            printf(" %d %s %d", original.sin_family, name_of(&original.sin_addr), original.sin_port != 0);
+            printf(" %d %s %d", original.ip_family, name_of(&original.ip_address), original.ip_port != 0);
         } else if (level == SOL_SOCKET && (type == SCM_TIMESTAMP || type == SCM_TIMESTAMPNS || type == SCM_TIMESTAMPING)) {
             struct timespec stamp;
             memcpy(&stamp, data, sizeof stamp);
@@ -97,12 +97,12 @@ static void print_control(struct msghdr *message)
             struct sock_extended_err error;
             memcpy(&error, data, sizeof error);
             printf(" %s origin %d type %d code %d info %u", strerrorname_np((int)error.ee_errno), error.ee_origin, error.ee_type, error.ee_code, error.ee_info);
-            struct sockaddr_in offender;
+            struct sockaddr_ip offender;
             memcpy(&offender, data + sizeof error, sizeof offender);
-            if (offender.sin_family == AF_INET)
-                printf(" by %s", name_of(&offender.sin_addr));
+            if (offender.ip_family == FAMILY)
+                printf(" by %s", name_of(&offender.ip_address));
             else
-                printf(" by family %d", offender.sin_family);
+                printf(" by family %d", offender.ip_family);
         } else if (level == SOL_IP && type == IP_PKTINFO)
             printf(" cut");
         else if (length == 1)
@@ -135,7 +135,7 @@ static ssize_t receive(int fd, size_t room, size_t control_room, int flags)
     return received;
 }
 
-static ssize_t send_control(int fd, const void *bytes, size_t length, const struct sockaddr_in *to, void *control, size_t control_length)
+static ssize_t send_control(int fd, const void *bytes, size_t length, const struct sockaddr_ip *to, void *control, size_t control_length)
 {
     struct iovec vector = { .iov_base = (void *)bytes, .iov_len = length };
     struct msghdr message = {
@@ -155,14 +155,14 @@ static size_t put(void *control, size_t used, int level, int type, const void *d
 /* A datagram from the echo service, to whatever address this socket has. */
 static void have_echoed(int fd, const char *text)
 {
-    struct sockaddr_in echo = at(far, ECHO_PORT);
+    struct sockaddr_ip echo = at(far, ECHO_PORT);
     sendto(fd, text, strlen(text), 0, (struct sockaddr *)&echo, sizeof echo);
 }
 
 static void received(void)
 {
     static const int ip[] = { IP_PKTINFO, IP_RECVTTL, IP_RECVTOS, IP_RECVORIGDSTADDR };
-    int fd = bound("0.0.0.0", 0);
+    int fd = bound(ANY, 0);
     printf("nothing asked\n");
     have_echoed(fd, "plain");
     receive(fd, 100, 512, 0);
@@ -236,10 +236,10 @@ static void stamps(void)
     static const int names[] = { SO_TIMESTAMP, SO_TIMESTAMPNS, SO_TIMESTAMPING, 63, 64, 65 };
 
     /* The kernel stamps nothing for a moment after the first socket has asked (net_enable_timestamp): this one asks all the time. */
-    int keeper = bound("0.0.0.0", 0);
+    int keeper = bound(ANY, 0);
     set(keeper, SOL_SOCKET, SO_TIMESTAMP, 1);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        int fd = bound("0.0.0.0", 0);
+        int fd = bound(ANY, 0);
         int value = names[i] == SO_TIMESTAMPING || names[i] == 65 ? SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE : 1;
         printf("option %d: %s", names[i], said(set(fd, SOL_SOCKET, names[i], value)));
         for (size_t j = 0; j < sizeof names / sizeof *names; j++)
@@ -250,7 +250,7 @@ static void stamps(void)
         close(fd);
     }
 
-    int fd = bound("0.0.0.0", 0);
+    int fd = bound(ANY, 0);
     printf("bad flags: %s\n", said(set(fd, SOL_SOCKET, SO_TIMESTAMPING, 1 << 30)));
     printf("both: %s", said(set(fd, SOL_SOCKET, SO_TIMESTAMP, 1)));
     printf(" %s", said(set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1)));
@@ -288,7 +288,7 @@ static void v6(void)
     printf("on an IPv4 socket: %s\n", said(set(bound("0.0.0.0", 0), IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)));
 }
 
-static void try_control(int fd, const struct sockaddr_in *to, const char *what, int level, int type, const void *data, size_t length)
+static void try_control(int fd, const struct sockaddr_ip *to, const char *what, int level, int type, const void *data, size_t length)
 {
     char control[256] = "";
     printf("%s: %s\n", what, said(send_control(fd, "asked", 5, to, control, put(control, 0, level, type, data, length))));
@@ -296,12 +296,14 @@ static void try_control(int fd, const struct sockaddr_in *to, const char *what, 
 
 static void sent(void)
 {
-    int a = bound("0.0.0.0", 0), b = bound(own, 0), value;
-    struct sockaddr_in to = at(own, port_of(b));
+    int a = bound(ANY, 0), b = bound(own, 0), value;
+    struct sockaddr_ip to = at(own, port_of(b));
     struct in_pktinfo info = { 0 };
     char control[256] = "";
     set(b, SOL_IP, IP_RECVTTL, 1);
     set(b, SOL_IP, IP_RECVTOS, 1);
+    inet_pton(AF_INET, nowhere, &info.ipi_spec_dst);
+    try_control(a, &to, "foreign source", SOL_IP, IP_PKTINFO, &info, sizeof info);
     inet_pton(AF_INET, own, &info.ipi_spec_dst);
     try_control(a, &to, "source", SOL_IP, IP_PKTINFO, &info, sizeof info);
     receive(b, 100, 512, 0);
@@ -339,7 +341,7 @@ static void segments(void)
 {
     static char bytes[70000];
     int a = bound(own, 0), b = bound(own, 0);
-    struct sockaddr_in to = at(own, port_of(b)), echo = at(far, ECHO_PORT);
+    struct sockaddr_ip to = at(own, port_of(b)), echo = at(far, ECHO_PORT);
     char control[64] = "";
     uint16_t size = 1000;
     for (size_t i = 0; i < sizeof bytes; i++)
@@ -361,7 +363,7 @@ static void segments(void)
     receive(b, 5000, 64, 0);
     size = 1;
     printf("too many: %s\n", said(send_control(a, bytes, 1300, &to, control, put(control, 0, SOL_UDP, UDP_SEGMENT, &size, sizeof size))));
-    int c = bound("0.0.0.0", 0);
+    int c = bound(ANY, 0);
     size = 1473;
     printf("too long for the wire: %d\n", send_control(c, bytes, 3000, &echo, control, put(control, 0, SOL_UDP, UDP_SEGMENT, &size, sizeof size)) < 0);
     size = 1472;
@@ -396,7 +398,7 @@ static void merged(void)
 {
     static char bytes[70000], got[70000], text[70000];
     int a = bound(own, 0), b = bound(own, 0);
-    struct sockaddr_in to = at(own, port_of(b));
+    struct sockaddr_ip to = at(own, port_of(b));
     uint16_t size = 1000;
     char control[64] = "";
     for (size_t i = 0; i < sizeof bytes; i++)
@@ -435,13 +437,13 @@ static void errors(void)
 {
     char control[256] = "", text[64] = "";
     (void)control, (void)text;
-    int fd = bound("0.0.0.0", 0), plain = bound("0.0.0.0", 0);
-    struct sockaddr_in closed = at(far, 9999);
+    int fd = bound(ANY, 0), plain = bound(ANY, 0);
+    struct sockaddr_ip closed = at(far, 9999);
     printf("none asked: %s", said(sendto(plain, "lost", 4, 0, (struct sockaddr *)&closed, sizeof closed)));
     usleep(100000);
     printf(" %s\n", said(recv(plain, text, sizeof text, MSG_DONTWAIT)));
-    printf("option: %s", said(set(fd, SOL_IP, IP_RECVERR, 1)));
-    printf(" %s\n", said(option(fd, SOL_IP, IP_RECVERR)));
+    printf("option: %s", said(set(fd, SOL_FAMILY, FAMILY_RECVERR, 1)));
+    printf(" %s\n", said(option(fd, SOL_FAMILY, FAMILY_RECVERR)));
     printf("queue: %s\n", said(recvmsg(fd, &(struct msghdr){ 0 }, MSG_ERRQUEUE)));
     printf("sent: %s\n", said(sendto(fd, "lost one", 8, 0, (struct sockaddr *)&closed, sizeof closed)));
     usleep(200000);
@@ -461,7 +463,7 @@ static void errors(void)
     printf("sent: %s\n", said(send(fd, "lost four", 9, 0)));
     usleep(200000);
     receive(fd, 100, 512, MSG_ERRQUEUE);
-    struct sockaddr_in echo = at(far, ECHO_PORT);
+    struct sockaddr_ip echo = at(far, ECHO_PORT);
     printf("connect: %s\n", said(connect(fd, (struct sockaddr *)&echo, sizeof echo)));
     send(fd, "works", 5, 0);
     receive(fd, 100, 512, 0);
@@ -483,8 +485,8 @@ static const char *echoed(int fd)
 static void corked(void)
 {
     static char bytes[70000];
-    struct sockaddr_in echo = at(far, ECHO_PORT), other = at(nowhere, 9);
-    int fd = bound("0.0.0.0", 0), cloned = dup(fd);
+    struct sockaddr_ip echo = at(far, ECHO_PORT), other = at(nowhere, 9);
+    int fd = bound(ANY, 0), cloned = dup(fd);
     printf("no peer: %s", said(send(fd, "x", 1, MSG_MORE)));
     printf(", more: %s", said(sendto(fd, "one ", 4, MSG_MORE, (struct sockaddr *)&echo, sizeof echo)));
     printf(" %s", said(sendto(fd, "two ", 4, MSG_MORE, (struct sockaddr *)&other, sizeof other)));
@@ -528,7 +530,7 @@ static void corked(void)
         printf(" %s", echoed(fd));
     printf("\n");
 
-    fd = socket(AF_INET, SOCK_DGRAM, 0);
+    fd = socket(FAMILY, SOCK_DGRAM, 0);
     printf("fresh: %s", said(set(fd, SOL_UDP, UDP_CORK, 1)));
     printf(" %s", said(sendto(fd, "fresh ", 6, 0, (struct sockaddr *)&echo, sizeof echo)));
     printf(" %s", said(sendto(fd, "socket", 6, 0, (struct sockaddr *)&echo, sizeof echo)));
@@ -542,11 +544,11 @@ static void corked(void)
 static void same_ends(void)
 {
     static const int how[] = { SO_REUSEADDR, SO_REUSEPORT };
-    struct sockaddr_in echo = at(far, ECHO_PORT), name;
+    struct sockaddr_ip echo = at(far, ECHO_PORT), name;
     for (int i = 0; i < 2; i++) {
         int fds[3];
         for (int j = 0; j < 3; j++) {
-            fds[j] = socket(AF_INET, SOCK_DGRAM, 0);
+            fds[j] = socket(FAMILY, SOCK_DGRAM, 0);
             set(fds[j], SOL_SOCKET, how[i], 1);
             name = at(own, j == 0 ? 0 : port_of(fds[0]));
             printf("bind %s", said(bind(fds[j], (struct sockaddr *)&name, sizeof name)));
@@ -573,12 +575,12 @@ static void same_ends(void)
 static void polled(void)
 {
     char control[256], text[64];
-    int fd = bound("0.0.0.0", 0);
-    struct sockaddr_in closed = at(far, 9999), echo = at(far, ECHO_PORT);
+    int fd = bound(ANY, 0);
+    struct sockaddr_ip closed = at(far, 9999), echo = at(far, ECHO_PORT);
     struct iovec vector = { .iov_base = text, .iov_len = sizeof text };
     struct pollfd entries[] = { { .fd = -1 }, { .fd = fd, .events = POLLIN | POLLOUT } };
     struct timespec second = { .tv_sec = 1 };
-    set(fd, SOL_IP, IP_RECVERR, 1);
+    set(fd, SOL_FAMILY, FAMILY_RECVERR, 1);
     sendto(fd, "lost", 4, 0, (struct sockaddr *)&closed, sizeof closed);
     usleep(200000);
     printf("error: %s", said(poll(entries, 2, 1000)));
@@ -605,17 +607,17 @@ static void polled(void)
 static void sizes(void)
 {
     static char bytes[70000];
-    int fd = bound("0.0.0.0", 0), own_fd = bound(own, 0);
-    struct sockaddr_in echo = at(far, ECHO_PORT), to = at(own, port_of(own_fd));
+    int fd = bound(ANY, 0), own_fd = bound(own, 0);
+    struct sockaddr_ip echo = at(far, ECHO_PORT), to = at(own, port_of(own_fd));
     uint8_t byte = IP_PMTUDISC_DO;
-    printf("discover: %s", said(option(fd, SOL_IP, IP_MTU_DISCOVER)));
-    printf(" %s", said(setsockopt(fd, SOL_IP, IP_MTU_DISCOVER, &byte, 0)));
-    printf(" %s", said(option(fd, SOL_IP, IP_MTU_DISCOVER)));
-    printf(" %s", said(setsockopt(fd, SOL_IP, IP_MTU_DISCOVER, &byte, 1)));
-    printf(" %s", said(option(fd, SOL_IP, IP_MTU_DISCOVER)));
-    printf(" %s\n", said(set(fd, SOL_IP, IP_MTU_DISCOVER, 6)));
-    printf("mtu: %s\n", said(option(fd, SOL_IP, IP_MTU)));
-    static const size_t lengths[] = { 0, 548, 549, 1471, 1472, 1473, 4000, 65507, 65508 };
+    printf("discover: %s", said(option(fd, SOL_FAMILY, FAMILY_MTU_DISCOVER)));
+    printf(" %s", said(setsockopt(fd, SOL_FAMILY, FAMILY_MTU_DISCOVER, &byte, 0)));
+    printf(" %s", said(option(fd, SOL_FAMILY, FAMILY_MTU_DISCOVER)));
+    printf(" %s", said(setsockopt(fd, SOL_FAMILY, FAMILY_MTU_DISCOVER, &byte, 1)));
+    printf(" %s", said(option(fd, SOL_FAMILY, FAMILY_MTU_DISCOVER)));
+    printf(" %s\n", said(set(fd, SOL_FAMILY, FAMILY_MTU_DISCOVER, 6)));
+    printf("mtu: %s\n", said(option(fd, SOL_FAMILY, FAMILY_MTU)));
+    static const size_t lengths[] = { 0, 548, 549, 1232, 1233, 1451, 1452, 1453, 1471, 1472, 1473, 4000, 65507, 65508 };
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         ssize_t result = sendto(fd, bytes, lengths[i], 0, (struct sockaddr *)&echo, sizeof echo);
         printf("%zu: %s", lengths[i], said(result));
@@ -628,12 +630,12 @@ static void sizes(void)
     }
 
     printf("connect: %s", said(connect(fd, (struct sockaddr *)&echo, sizeof echo)));
-    printf(" mtu %s\n", said(option(fd, SOL_IP, IP_MTU)));
+    printf(" mtu %s\n", said(option(fd, SOL_FAMILY, FAMILY_MTU)));
     printf("send: %s", said(send(fd, bytes, 1473, 0)));
     printf(" %s\n", said(send(fd, bytes, 1472, 0)));
     poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 1000);
     printf("back: %s\n", said(recv(fd, bytes, sizeof bytes, MSG_DONTWAIT)));
-    set(fd, SOL_IP, IP_RECVERR, 1);
+    set(fd, SOL_FAMILY, FAMILY_RECVERR, 1);
     printf("with reports: %s\n", said(send(fd, bytes, 2000, 0)));
     receive(fd, 100, 512, MSG_ERRQUEUE);
     set(own_fd, SOL_SOCKET, SO_RCVBUF, 200000);
@@ -646,19 +648,19 @@ static void sizes(void)
 static void discovered(void)
 {
     static char bytes[70000], back[70000];
-    static const size_t lengths[] = { 1471, 1472, 1473, 2952, 2953, 9000, 40000, 65507, 65508 };
-    struct sockaddr_in echo = at(far, ECHO_PORT);
+    static const size_t lengths[] = { 1451, 1452, 1453, 1471, 1472, 1473, 2952, 2953, 9000, 40000, 65507, 65508 };
+    struct sockaddr_ip echo = at(far, ECHO_PORT);
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (char)(i * 7 + i / 251);
     for (int connected = 0; connected < 2; connected++) {
         for (int discover = -1; discover <= IP_PMTUDISC_OMIT; discover++) {
-            int fd = bound("0.0.0.0", 0);
+            int fd = bound(ANY, 0);
             set(fd, SOL_SOCKET, SO_RCVBUF, 400000);
             if (connected)
                 connect(fd, (struct sockaddr *)&echo, sizeof echo);
             printf("discover %d:", discover);
             if (discover >= 0)
-                printf(" %s", said(set(fd, SOL_IP, IP_MTU_DISCOVER, discover)));
+                printf(" %s", said(set(fd, SOL_FAMILY, FAMILY_MTU_DISCOVER, discover)));
             for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
                 ssize_t sent = connected ? send(fd, bytes, lengths[i], 0) : sendto(fd, bytes, lengths[i], 0, (struct sockaddr *)&echo, sizeof echo);
                 printf(" %zu %s", lengths[i], said(sent));
@@ -680,15 +682,15 @@ static void shared(void)
     for (size_t t = 0; t < 2; t++) {
         int type = types[t], fds[5];
         for (int i = 0; i < 5; i++)
-            fds[i] = socket(AF_INET, type, 0);
+            fds[i] = socket(FAMILY, type, 0);
         printf("type %d, reuse port: %s", type, said(option(fds[0], SOL_SOCKET, SO_REUSEPORT)));
         for (int i = 0; i < 3; i++)
             set(fds[i], SOL_SOCKET, SO_REUSEPORT, 5);
         printf(" %s\n", said(option(fds[0], SOL_SOCKET, SO_REUSEPORT)));
-        struct sockaddr_in to = at(own, 0), any;
+        struct sockaddr_ip to = at(own, 0), any;
         bind(fds[0], (struct sockaddr *)&to, sizeof to);
         to = at(own, port_of(fds[0]));
-        any = at("0.0.0.0", port_of(fds[0]));
+        any = at(ANY, port_of(fds[0]));
         printf("second: %s", said(bind(fds[1], (struct sockaddr *)&to, sizeof to)));
         printf(" any: %s", said(bind(fds[2], (struct sockaddr *)&any, sizeof any)));
         printf(" without: %s", said(bind(fds[3], (struct sockaddr *)&to, sizeof to)));
@@ -700,7 +702,7 @@ static void shared(void)
         for (int i = 0; i < 5; i++)
             close(fds[i]);
 
-        int first = socket(AF_INET, type, 0), second = socket(AF_INET, type, 0);
+        int first = socket(FAMILY, type, 0), second = socket(FAMILY, type, 0);
         set(first, SOL_SOCKET, SO_REUSEADDR, 1);
         set(second, SOL_SOCKET, SO_REUSEADDR, 1);
         to = at(own, 0);
@@ -725,7 +727,7 @@ static void only_v6(void)
         for (int order = 0; order < 2; order++) {
             int type = types[t], v4 = socket(AF_INET, type, 0), v6 = socket(AF_INET6, type, 0), both = socket(AF_INET6, type, 0);
             int port = 7300 + (int)t * 10 + order;
-            struct sockaddr_in any4 = at("0.0.0.0", port);
+            struct sockaddr_in any4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
             struct sockaddr_in6 any6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
             printf("type %d: only %s", type, said(set(v6, IPPROTO_IPV6, IPV6_V6ONLY, 1)));
             set(both, IPPROTO_IPV6, IPV6_V6ONLY, 0);

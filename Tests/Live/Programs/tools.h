@@ -9,6 +9,33 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* The family of the sockets: IPv4, or with -DOVER_IPV6 the other one. */
+#ifdef OVER_IPV6
+#define FAMILY AF_INET6
+#define ANY "::"
+#define LOOPBACK "::1"
+#define SOL_FAMILY IPPROTO_IPV6
+#define FAMILY_MTU_DISCOVER IPV6_MTU_DISCOVER
+#define FAMILY_MTU IPV6_MTU
+#define FAMILY_RECVERR IPV6_RECVERR
+#define sockaddr_ip sockaddr_in6
+#define ip_family sin6_family
+#define ip_port sin6_port
+#define ip_address sin6_addr
+#else
+#define FAMILY AF_INET
+#define ANY "0.0.0.0"
+#define LOOPBACK "127.0.0.1"
+#define SOL_FAMILY IPPROTO_IP
+#define FAMILY_MTU_DISCOVER IP_MTU_DISCOVER
+#define FAMILY_MTU IP_MTU
+#define FAMILY_RECVERR IP_RECVERR
+#define sockaddr_ip sockaddr_in
+#define ip_family sin_family
+#define ip_port sin_port
+#define ip_address sin_addr
+#endif
+
 /* A result as text: the number, or the name of the error. */
 static inline const char *said(long result)
 {
@@ -22,10 +49,10 @@ static inline const char *said(long result)
     return text;
 }
 
-static inline struct sockaddr_in at(const char *address, int port)
+static inline struct sockaddr_ip at(const char *address, int port)
 {
-    struct sockaddr_in result = { .sin_family = AF_INET, .sin_port = htons(port) };
-    inet_pton(AF_INET, address, &result.sin_addr);
+    struct sockaddr_ip result = { .ip_family = FAMILY, .ip_port = htons(port) };
+    inet_pton(FAMILY, address, &result.ip_address);
     return result;
 }
 

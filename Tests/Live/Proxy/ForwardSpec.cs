@@ -7,8 +7,7 @@ using static Tapwire.Tests.Live.Proxy.ProxiedDriver;
 namespace Tapwire.Tests.Live.Proxy;
 
 /// <summary>Forwarded and exposed ports, TCP and UDP.</summary>
-[Collection(LiveProgramsCollection.Name)]
-public sealed class ForwardSpec(ProxiedDriver shared) : IClassFixture<ProxiedDriver>
+public abstract class ForwardSpecs(ProxiedDriver shared)
 {
     private const int Connections = 1000;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
@@ -89,19 +88,19 @@ public sealed class ForwardSpec(ProxiedDriver shared) : IClassFixture<ProxiedDri
     [MemberData(nameof(BothWays))]
     public async Task Datagrams_of_several_clients_keep_their_boundaries_and_find_their_way_back(bool exposed)
     {
-        using var service = shared.Driver.KernelSocket(SocketType.Dgram);
-        service.Bind(exposed ? HostEnd(HostService) : NetworkEnd(Served));
-        var clients = Enumerable.Range(0, 5).Select(_ => shared.Driver.KernelSocket(SocketType.Dgram)).ToList();
+        using var service = exposed ? shared.HostSocket(SocketType.Dgram) : shared.Driver.KernelSocket(SocketType.Dgram);
+        service.Bind(exposed ? HostEnd(HostService) : shared.FarEnd(Served));
+        var clients = Enumerable.Range(0, 5).Select(_ => exposed ? shared.Driver.KernelSocket(SocketType.Dgram) : shared.HostSocket(SocketType.Dgram)).ToList();
         foreach (var client in clients)
-            await client.ConnectAsync(exposed ? new IPEndPoint(IPAddress.Parse(LiveDriver.Address), Exposed) : HostEnd(Forwarded));
-        foreach (var length in (int[])[0, 1, 1200, 1472])
+            await client.ConnectAsync(exposed ? new IPEndPoint(shared.Driver.Own, Exposed) : HostEnd(Forwarded));
+        foreach (var length in (int[])[0, 1, 1200, 1452])
         {
             foreach (var client in clients)
                 await client.SendAsync(Datagram(client, length));
             var buffer = new byte[2000];
             foreach (var _ in clients)
             {
-                var got = await service.ReceiveFromAsync(buffer, new IPEndPoint(IPAddress.Any, 0)).WaitAsync(Patience);
+                var got = await service.ReceiveFromAsync(buffer, new IPEndPoint(exposed ? IPAddress.Any : shared.Driver.Any, 0)).WaitAsync(Patience);
                 Assert.Equal(length, got.ReceivedBytes);
                 await service.SendToAsync(buffer.AsMemory(0, got.ReceivedBytes), got.RemoteEndPoint);
             }
@@ -134,7 +133,7 @@ public sealed class ForwardSpec(ProxiedDriver shared) : IClassFixture<ProxiedDri
         Assert.Equal(SocketError.ConnectionReset, Assert.IsType<SocketException>(e.InnerException).SocketErrorCode);
     }
 
-    private Server Serve(bool exposed, Func<NetworkStream, Task> serve) => new(shared.Driver, exposed ? HostEnd(HostService) : NetworkEnd(Served), serve);
+    private Server Serve(bool exposed, Func<NetworkStream, Task> serve) => new(shared.Driver, exposed ? HostEnd(HostService) : shared.FarEnd(Served), serve);
 
     private Task<NetworkStream> ConnectAsync(bool exposed) => exposed ? shared.Driver.ConnectFromKernelAsync(Exposed) : shared.ConnectAsync(Forwarded);
 
@@ -146,8 +145,15 @@ public sealed class ForwardSpec(ProxiedDriver shared) : IClassFixture<ProxiedDri
 
     private Task<System.Text.Json.JsonElement> StatusAsync(bool exposed, string transport) => PortAsync(shared.Driver, (exposed, transport) switch
     {
-        (false, _) => $"forward {transport}:127.0.0.1:{Forwarded}={LiveDriver.KernelAddress}:{Served}",
+        (false, _) => $"forward {transport}:127.0.0.1:{Forwarded}={LiveDriver.HostOf(shared.Driver.Peer)}:{Served}",
         (true, "tcp") => $"expose tcp:{Exposed}=127.0.0.1:{HostService}",
         _ => $"expose udp:{Exposed}=localhost:{HostService}",
     });
 }
+
+[Collection(LiveProgramsCollection.Name)]
+public sealed class ForwardSpec(ProxiedDriver shared) : ForwardSpecs(shared), IClassFixture<ProxiedDriver>;
+
+/// <summary>The same with IPv6 addresses in the driver's network.</summary>
+[Collection(LiveProgramsCollection.Name)]
+public sealed class ForwardOverIpv6Spec(ProxiedDriverV6 shared) : ForwardSpecs(shared), IClassFixture<ProxiedDriverV6>;

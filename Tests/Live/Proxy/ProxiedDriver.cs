@@ -11,7 +11,7 @@ namespace Tapwire.Tests.Live.Proxy;
 /// A driver with a SOCKS proxy and forwarded ports, for the specs of a class. Its namespace's loopback is the host; the kernel's address on the wire is a host in
 /// Tapwire's network.
 /// </summary>
-public sealed class ProxiedDriver : IDisposable
+public class ProxiedDriver : IDisposable
 {
     public const int Socks = 1080;
     public const int Forwarded = 8080;
@@ -23,12 +23,21 @@ public sealed class ProxiedDriver : IDisposable
     /// <summary>What 'ip netns exec' looks in for files that take the place of /etc's.</summary>
     private const string Etc = "/etc/netns";
 
+    private readonly AddressFamily _family;
     private LiveDriver? _driver;
+
+    public ProxiedDriver()
+        : this(AddressFamily.InterNetwork)
+    {
+    }
+
+    protected ProxiedDriver(AddressFamily family) => _family = family;
 
     internal LiveDriver Driver => _driver ??= Start();
 
     public void Dispose()
     {
+        GC.SuppressFinalize(this);
         if (_driver is null)
             return;
         var directory = Path.Combine(Etc, _driver.Namespace.Name);
@@ -40,6 +49,12 @@ public sealed class ProxiedDriver : IDisposable
     internal static EndPoint HostEnd(int port) => new IPEndPoint(IPAddress.Loopback, port);
 
     internal static EndPoint NetworkEnd(int port) => new IPEndPoint(IPAddress.Parse(LiveDriver.KernelAddress), port);
+
+    /// <summary>A port of the kernel's address of the family.</summary>
+    internal EndPoint FarEnd(int port) => new IPEndPoint(Driver.Peer, port);
+
+    /// <summary>A socket of the host, whose loopback is always IPv4.</summary>
+    internal Socket HostSocket(SocketType type = SocketType.Stream) => Driver.Namespace.OpenSocket(type);
 
     /// <summary>Skips a spec where a program that it needs is missing.</summary>
     internal static void Need(NetworkNamespace network, params string[] programs)
@@ -65,7 +80,7 @@ public sealed class ProxiedDriver : IDisposable
     /// <summary>Connects a socket of the host.</summary>
     internal async Task<NetworkStream> ConnectAsync(int port)
     {
-        var socket = Driver.KernelSocket();
+        var socket = HostSocket();
         socket.NoDelay = true;
         await socket.ConnectAsync(HostEnd(port)).WaitAsync(TimeSpan.FromSeconds(30));
         return new NetworkStream(socket, ownsSocket: true);
@@ -78,19 +93,23 @@ public sealed class ProxiedDriver : IDisposable
     private LiveDriver Start()
     {
         MakeDirectory(Etc);
-        var driver = LiveDriver.Start("", $"tap:{LiveDriver.Device}",
+        var peer = LiveDriver.HostOf(LiveDriver.KernelAddressOf(_family));
+        var driver = LiveDriver.StartOver(_family, "", $"tap:{LiveDriver.Device}",
             "--socks", $"127.0.0.1:{Socks}",
-            "--forward", $"tcp:{Forwarded}={LiveDriver.KernelAddress}:{Served},udp:127.0.0.1:{Forwarded}={LiveDriver.KernelAddress}:{Served}",
+            "--forward", $"tcp:{Forwarded}={peer}:{Served},udp:127.0.0.1:{Forwarded}={peer}:{Served}",
             "--expose", $"tcp:{Exposed}=127.0.0.1:{HostService},udp:{Exposed}=localhost:{HostService}");
 
         // 'ip netns exec' puts these files in the place of /etc's: the driver, started again, knows the name, and so does nobody else.
         var directory = Directory.CreateDirectory(Path.Combine(Etc, driver.Namespace.Name));
-        File.WriteAllText(Path.Combine(directory.FullName, "hosts"), $"127.0.0.1 localhost\n{LiveDriver.KernelAddress} {Name}\n");
+        File.WriteAllText(Path.Combine(directory.FullName, "hosts"), $"127.0.0.1 localhost\n{LiveDriver.KernelAddressOf(_family)} {Name}\n");
         driver.StopCleanly();
         driver.Restart();
         return driver;
     }
 }
+
+/// <summary>The same, whose network is of IPv6.</summary>
+public sealed class ProxiedDriverV6() : ProxiedDriver(AddressFamily.InterNetworkV6);
 
 /// <summary>A TCP server of a spec: every connection is served by one function, and closed after it.</summary>
 internal sealed class Server : IDisposable
@@ -101,7 +120,7 @@ internal sealed class Server : IDisposable
 
     public Server(LiveDriver driver, EndPoint local, Func<NetworkStream, Task> serve)
     {
-        _listener = driver.KernelSocket();
+        _listener = driver.Namespace.OpenSocket(SocketType.Stream, local.AddressFamily);
         _listener.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         _listener.Bind(local);
         _listener.Listen(1024);
@@ -184,10 +203,11 @@ internal static class SocksClient
 
     public static async Task<(byte Code, IPEndPoint Bound)> ReplyAsync(NetworkStream stream)
     {
-        var head = await ReadAsync(stream, 10);
+        var head = await ReadAsync(stream, 4);
         Assert.Equal(5, head[0]);
-        Assert.Equal(1, head[3]);
-        return (head[1], new IPEndPoint(new IPAddress(head.AsSpan(4, 4)), (head[8] << 8) | head[9]));
+        Assert.Contains(head[3], (byte[])[1, 4]);
+        var bound = await ReadAsync(stream, head[3] == 1 ? 6 : 18);
+        return (head[1], new IPEndPoint(new IPAddress(bound.AsSpan(..^2)), (bound[^2] << 8) | bound[^1]));
     }
 
     public static byte[] Address(EndPoint destination)

@@ -30,8 +30,9 @@ internal sealed class LiveDriver : IDisposable
     private readonly string[] _launcher;
     private readonly string[] _arguments;
 
-    private LiveDriver(NetworkNamespace network, DirectoryInfo directory, string[] launcher, string[] arguments)
+    private LiveDriver(NetworkNamespace network, DirectoryInfo directory, AddressFamily family, string[] launcher, string[] arguments)
     {
+        Family = family;
         _launcher = launcher;
         Namespace = network;
         _directory = directory;
@@ -40,6 +41,23 @@ internal sealed class LiveDriver : IDisposable
     }
 
     public NetworkNamespace Namespace { get; }
+
+    /// <summary>Whose addresses the verbs below use.</summary>
+    public AddressFamily Family { get; }
+
+    /// <summary>The stack's address of that family, and the kernel's.</summary>
+    public IPAddress Own => AddressOf(Family);
+
+    public IPAddress Peer => KernelAddressOf(Family);
+
+    /// <summary>The stack's address as it stands before a port, and in a URL.</summary>
+    public string OwnHost => HostOf(Own);
+
+    /// <summary>All addresses of that family.</summary>
+    public IPAddress Any => Family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any;
+
+    /// <summary>An address of the wire's network that nobody has.</summary>
+    public IPAddress Nobody => IPAddress.Parse(Family == AddressFamily.InterNetwork ? "10.99.0.77" : "fd00:99::77");
 
     /// <summary>Arguments of <c>tapwire up</c> for IPv6 addresses beside the IPv4 ones.</summary>
     public static string[] V6 => ["--address", $"{AddressV6}/64", "--peer-address", $"{KernelAddressV6}/64"];
@@ -50,6 +68,9 @@ internal sealed class LiveDriver : IDisposable
     /// <summary>The kernel's address of a family.</summary>
     public static IPAddress KernelAddressOf(AddressFamily family) => IPAddress.Parse(family == AddressFamily.InterNetwork ? KernelAddress : KernelAddressV6);
 
+    /// <summary>An address as it stands before a port, and in a URL.</summary>
+    public static string HostOf(IPAddress address) => address.AddressFamily == AddressFamily.InterNetwork ? $"{address}" : $"[{address}]";
+
     public TapwireProgram Program { get; private set; }
 
     /// <summary>The driver's link.</summary>
@@ -57,18 +78,22 @@ internal sealed class LiveDriver : IDisposable
 
     /// <param name="settings">HOCON for a file that --config names; empty for none.</param>
     /// <param name="arguments">More arguments of <c>tapwire up</c>.</param>
-    public static LiveDriver Start(string settings = "", string wire = $"tap:{Device}", params string[] arguments) => Start([], settings, wire, arguments);
+    public static LiveDriver Start(string settings = "", string wire = $"tap:{Device}", params string[] arguments) => Start(AddressFamily.InterNetwork, [], settings, wire, arguments);
+
+    /// <summary>Starts it with addresses of both families, for a spec that uses those of one.</summary>
+    public static LiveDriver StartOver(AddressFamily family, string settings = "", string wire = $"tap:{Device}", params string[] arguments) =>
+        Start(family, [], settings, wire, family == AddressFamily.InterNetwork ? arguments : [.. V6, .. arguments]);
 
     /// <summary>Starts it by another program that runs what follows its own arguments, as prlimit does, by becoming it.</summary>
-    public static LiveDriver StartBy(string[] launcher, params string[] arguments) => Start(launcher, "", $"tap:{Device}", arguments);
+    public static LiveDriver StartBy(string[] launcher, params string[] arguments) => Start(AddressFamily.InterNetwork, launcher, "", $"tap:{Device}", arguments);
 
-    private static LiveDriver Start(string[] launcher, string settings, string wire, string[] arguments)
+    private static LiveDriver Start(AddressFamily family, string[] launcher, string settings, string wire, string[] arguments)
     {
         var network = NetworkNamespace.Create();
         var directory = Directory.CreateTempSubdirectory("tapwire-live-");
         try
         {
-            return new LiveDriver(network, directory, launcher, ["--wire", wire, .. LiveSettings.WriteTo(directory, settings), .. arguments]);
+            return new LiveDriver(network, directory, family, launcher, ["--wire", wire, .. LiveSettings.WriteTo(directory, settings), .. arguments]);
         }
         catch
         {
@@ -82,7 +107,7 @@ internal sealed class LiveDriver : IDisposable
     public void Restart() => Program = StartProgram();
 
     /// <summary>A kernel socket inside the namespace.</summary>
-    public Socket KernelSocket(SocketType type = SocketType.Stream) => Namespace.OpenSocket(type);
+    public Socket KernelSocket(SocketType type = SocketType.Stream) => Namespace.OpenSocket(type, Family);
 
     /// <summary>Connects a kernel socket to a port of the driver's stack.</summary>
     public async Task<NetworkStream> ConnectFromKernelAsync(int port, int receiveBuffer = 0)
@@ -93,7 +118,7 @@ internal sealed class LiveDriver : IDisposable
             socket.NoDelay = true;
             if (receiveBuffer > 0)
                 socket.ReceiveBufferSize = receiveBuffer;
-            await socket.ConnectAsync(new IPEndPoint(IPAddress.Parse(Address), port)).WaitAsync(Patience);
+            await socket.ConnectAsync(new IPEndPoint(Own, port)).WaitAsync(Patience);
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch
@@ -107,16 +132,16 @@ internal sealed class LiveDriver : IDisposable
     public Socket ListenInKernel()
     {
         var socket = KernelSocket();
-        socket.Bind(new IPEndPoint(IPAddress.Parse(KernelAddress), 0));
+        socket.Bind(new IPEndPoint(Peer, 0));
         socket.Listen(512);
         return socket;
     }
 
     /// <summary>A kernel socket for datagrams on its end of the wire.</summary>
-    public Socket BindInKernel(AddressFamily family = AddressFamily.InterNetwork)
+    public Socket BindInKernel(AddressFamily? family = null)
     {
-        var socket = Namespace.OpenSocket(SocketType.Dgram, family);
-        socket.Bind(new IPEndPoint(KernelAddressOf(family), 0));
+        var socket = Namespace.OpenSocket(SocketType.Dgram, family ?? Family);
+        socket.Bind(new IPEndPoint(KernelAddressOf(family ?? Family), 0));
         return socket;
     }
 
@@ -153,7 +178,7 @@ internal sealed class LiveDriver : IDisposable
         AssertQuiet(ended.Error);
     }
 
-    /// <summary>Standard error holds the log: nothing there is worse than information.</summary>
+    /// <summary>Standard error holds the log, of which a line begins with date, time, offset and level: nothing there is worse than information.</summary>
     public static void AssertQuiet(string log) =>
         Assert.DoesNotContain(log.Split('\n', StringSplitOptions.RemoveEmptyEntries), static line => line.Split(' ') is not [_, _, _, "INF" or "DBG", ..]);
 

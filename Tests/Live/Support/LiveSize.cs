@@ -16,6 +16,9 @@ internal static class LiveSize
     /// <summary>Bytes of one bulk transfer.</summary>
     public static long Bulk { get; } = ByteSize.TryParse(Environment.GetEnvironmentVariable("TAPWIRE_LIVE_BULK"), out var bytes) ? bytes : ByDefault;
 
+    /// <summary>Datagrams of every length are sent, not of some: for an hour or so.</summary>
+    public static bool HasAllLengths { get; } = Environment.GetEnvironmentVariable("TAPWIRE_LIVE_LENGTHS") == "all";
+
     public static bool IsFull => Bulk > ByDefault;
 
     /// <summary>How long a transfer of that size may take before it counts as hanging; a busy machine is no fault.</summary>

@@ -98,6 +98,62 @@ public sealed class MdnsQuerierSpecs
         Assert.Equal(LookupResult.NoSuchName, _asker.Look("peer.local", DnsType.A).Result);
     }
 
+    /// <summary>RFC 6762, 5.2: at 80 hundredths of the lifetime, and up to two more.</summary>
+    [Fact]
+    public void An_answer_that_is_used_is_asked_for_again_before_it_expires_and_one_that_is_not_is_let_go()
+    {
+        Peer();
+        _asker.Look("peer.local", DnsType.A);
+        _network.Run(TimeSpan.FromSeconds(10));
+        var told = _network.Now - TimeSpan.FromSeconds(10);
+        _asker.Look("peer.local", DnsType.A);
+        _network.Run(TimeSpan.FromSeconds(100));
+        var refresh = Assert.Single(_asker.Sent.Skip(1));
+        Assert.InRange((refresh.At - told).TotalSeconds, 96, 98.5);
+        Assert.Equal((DnsType.A, false, 0), (Assert.Single(refresh.Message.Questions).Type, refresh.Message.Questions[0].WantsUnicast, refresh.Message.Answers.Count));
+
+        // Nobody has used it since: it lives to its end, which is later now, and no longer.
+        _network.Run(TimeSpan.FromSeconds(105));
+        Assert.Equal((2, 1L), (_asker.Sent.Count, _asker.Counters.Refreshed));
+        Assert.Equal(LookupResult.Found, _asker.Look("peer.local", DnsType.A).Result);
+        _network.Run(TimeSpan.FromSeconds(10));
+        Assert.Equal(2, _asker.Sent.Count(static sent => !sent.Message.IsResponse));
+        _network.Run(TimeSpan.FromSeconds(200));
+        Assert.Equal(Instant.Never, _asker.Engine.PollAt);
+    }
+
+    [Fact]
+    public void A_host_that_is_gone_is_asked_for_four_times_and_forgotten_in_time()
+    {
+        var peer = Peer();
+        _asker.Look("peer.local", DnsType.A);
+        var told = _network.Now;
+        _asker.Look("peer.local", DnsType.A);
+        peer.IsApart = true;
+        _network.Run(TimeSpan.FromSeconds(125));
+        var times = _asker.Sent.Skip(1).Select(sent => (sent.At - told).TotalSeconds).ToArray();
+        Assert.Equal(4, times.Length);
+        for (var i = 0; i < times.Length; i++)
+            Assert.InRange(times[i], 120 * (0.80 + 0.05 * i) - 0.5, 120 * (0.82 + 0.05 * i) + 0.5);
+        Assert.Equal(LookupResult.NoSuchName, _asker.Look("peer.local", DnsType.A).Result);
+    }
+
+    /// <summary>RFC 6762, 7.1: what is known for more than half of its lifetime yet is listed, so that who has told it says nothing.</summary>
+    [Fact]
+    public void What_is_known_is_listed_where_another_record_of_the_name_expires()
+    {
+        _asker.Ask("many.local", DnsType.A);
+        _network.Run(TimeSpan.FromMilliseconds(1));
+        _asker.Receive(Other, Response(Address("many.local", "10.0.0.77", lifetime: 100, isUnique: false), Address("many.local", "10.0.0.78", lifetime: 1000, isUnique: false)));
+        _asker.Look("many.local", DnsType.A);
+        _network.Run(TimeSpan.FromSeconds(83));
+        var refresh = _asker.Sent[^1];
+        Assert.Single(refresh.Message.Questions);
+        var known = Assert.Single(refresh.Message.Answers);
+        Assert.Equal("10.0.0.78", known.Address.ToString());
+        Assert.InRange(known.Lifetime, 915u, 921u);
+    }
+
     [Fact]
     public void A_host_that_says_goodbye_is_forgotten_after_a_second()
     {
