@@ -87,8 +87,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         }
 
         _sockets = DriverSockets.Of(_context, _engines, _stacks);
-        var guests = Watched(GuestsActor.Props(new GuestsContext(_context, _sockets)), "guests", _context.Home);
-        _interfaces.JoinCaptures(guests);
+        var guests = _interfaces.JoinCaptures(Watched(GuestsActor.Props(new GuestsContext(_context, _sockets)), "guests", _context.Home));
         _names = Watched(NamesActor.Props(new NamesContext(_sockets[0], _settings.Dns, _context.Resolver, _context.Clock, _context.Secret) { Identity = PublishedName.Of(_settings) }), "names", _context.Home);
         _front.UnionWith([guests, _names]);
         foreach (var named in _settings.WireNames)

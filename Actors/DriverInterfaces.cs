@@ -95,7 +95,12 @@ internal sealed class DriverInterfaces(DriverContext driver, Func<Props, string,
     public CaptureAnswer Capture(StartCapture wanted) => captures.Start(wanted, [.. _all.Select(static each => each.Name)], _all.SelectMany(static each => each.Taps));
 
     /// <summary>Has an actor that comes later give its packets to the captures that there are.</summary>
-    public void JoinCaptures(IActorRef point) => captures.Join(point);
+    /// <returns>The same actor.</returns>
+    public IActorRef JoinCaptures(IActorRef point)
+    {
+        captures.Join(point);
+        return point;
+    }
 
     public IReadOnlyList<CaptureStatus> Captures => captures.Describe();
 

@@ -54,7 +54,8 @@ public sealed class TapActor : OwningActor, IWithTimers
     private IWire _wire;
     private IActorRef _stack = ActorRefs.Nobody;
     private byte _interface;
-    /// <summary>What the stack has been told.</summary>
+
+    // What the stack has been told.
     private bool _isUp;
     private int _credit;
     private (long Frames, long Bytes) _received;
@@ -152,7 +153,7 @@ public sealed class TapActor : OwningActor, IWithTimers
 
         if (_wire.HasCarrier)
             TellUp();
-        _log.Info("Wire {Wire} is {State}: MTU {Mtu}, offloads {Offloads}", _wire.Name, _wire.HasCarrier ? "up" : "open", _wire.Mtu, OffloadsOf(_wire));
+        _log.Info("Wire {Wire} is {State}: MTU {Mtu}, offloads {Offloads}", _wire.Name, _wire.HasCarrier ? "up" : "open", _wire.Mtu, WireStatuses.OffloadsOf(_wire));
     }
 
     private void TellUp()
@@ -383,26 +384,12 @@ public sealed class TapActor : OwningActor, IWithTimers
     }
 
     private TapStatus Status(bool isOpen) => new(new WireStatus(
-        _wire.Name, isOpen && _wire.HasCarrier, _wire.Mtu, _wire.HardwareAddress?.ToString(), OffloadsOf(_wire),
+        _wire.Name, isOpen && _wire.HasCarrier, _wire.Mtu, _wire.HardwareAddress?.ToString(), WireStatuses.OffloadsOf(_wire),
         _received.Frames, _received.Bytes, _sent.Frames, _sent.Bytes, _refusedBefore + (isOpen ? _wire.Refused : 0), _framesDropped)
     {
-        Peers = isOpen && _wire.Protocol is { } protocol ? [.. protocol.Peers.Select(PeerOf)] : [],
+        Peers = isOpen && _wire.Protocol is { } protocol ? [.. protocol.Peers.Select(WireStatuses.PeerOf)] : [],
         Counters = isOpen && _wire.Protocol is { } counting ? counting.Counters : WireStatus.NoCounters,
     });
-
-    private static PeerStatus PeerOf(WirePeer peer) => new(peer.PublicKey, peer.Endpoint, peer.AllowedIps, peer.SinceHandshake, peer.UnansweredFor, peer.BytesReceived, peer.BytesSent,
-        peer.PersistentKeepalive);
-
-    private static string OffloadsOf(IWire wire)
-    {
-        var device = wire.Offloads & ~wire.SoftwareOffloads;
-        return (device, wire.SoftwareOffloads) switch
-        {
-            (_, WireOffloads.None) => $"{device}",
-            (WireOffloads.None, var own) => $"{own} (software)",
-            (_, var own) => $"{device}; {own} (software)",
-        };
-    }
 
     /// <summary>The wire's reactor → TapActor: the wire can be read or written again.</summary>
     private sealed record WireReady(Readiness Readiness) : IDeadLetterSuppression

@@ -96,7 +96,8 @@ public sealed class QemuGuestSpec : IDisposable
             /bin/busybox --install -s /bin
             export PATH=/bin
             mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
-            for m in {{string.Join(' ', Modules)}}; do insmod /mod/$m.ko; done
+            # Which of them needs which, kernels have in different ways: what is refused is tried again behind the others.
+            for pass in 1 2 3; do for m in {{string.Join(' ', Modules)}}; do insmod /mod/$m.ko 2>/dev/null; done; done
             ip link set lo up; ip link set eth0 up
             udhcpc -i eth0 -q -n -t 30 -T 2 -s /lease -x hostname:guest
             i=0; while [ $i -lt 200 ] && ! ip -6 addr show dev eth0 scope global | grep -q dynamic; do i=$((i+1)); sleep 0.1; done
