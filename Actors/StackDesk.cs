@@ -36,7 +36,10 @@ internal sealed class StackDesk(StackContext context, IActorRef self, ILoggingAd
     public RefusalLog Refusals => refusals;
 
     /// <summary>The engine's time.</summary>
-    public Instant Now => new(context.Clock.GetElapsedTime(_origin).Ticks);
+    public Instant Now => Latest = new(context.Clock.GetElapsedTime(_origin).Ticks);
+
+    /// <summary>What <see cref="Now"/> was last, for what happens within a turn.</summary>
+    public Instant Latest { get; private set; }
 
     /// <summary>Converts a time stamp of the clock to the engine's time.</summary>
     public Instant InstantOf(long timestamp) => new(context.Clock.GetElapsedTime(_origin, timestamp).Ticks);

@@ -38,7 +38,7 @@ internal sealed class ListeningSockets(StackDesk desk, ShardSiblings siblings)
     {
         for (; entry.Demand > 0 && listener.Accept() is { } socket; entry.Demand--)
         {
-            var accepted = desk.Sockets.Add(socket, ActorRefs.Nobody, desk.Now);
+            var accepted = desk.Sockets.Add(socket, ActorRefs.Nobody, desk.Latest);
             accepted.Established = true;
             entry.Owner.Tell(new Accepted(accepted.Id, socket.Local, socket.Remote) { Interface = desk.InterfaceOf(socket.Local.Address) });
         }

@@ -26,6 +26,12 @@ internal static class VxlanHostility
     public static void Run(long count, int seed)
     {
         var pool = new DiagnosingBufferPool();
+        Run(count, seed, pool);
+        pool.AssertAllReturned();
+    }
+
+    private static void Run(long count, int seed, DiagnosingBufferPool pool)
+    {
         using var hub = new VxlanHub();
         var a = hub.Wire(A, $"7/remote={B}/fdb=02:00:00:00:00:02@{B}/maxaddress={MostAddresses}", 1);
         var b = hub.Wire(B, $"7/remote={A}/fdb=02:00:00:00:00:01@{A}/maxaddress={MostAddresses}", 2);
@@ -68,8 +74,6 @@ internal static class VxlanHostility
             {
             }
         }
-
-        pool.AssertAllReturned();
     }
 
     private static byte[] Mutate(byte[] sample, Random random)
