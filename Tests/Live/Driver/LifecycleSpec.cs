@@ -255,7 +255,7 @@ public sealed partial class LifecycleSpec(ITestOutputHelper output)
     }
 
     private static bool IsGone(Exception? e) =>
-        e is SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown };
+        e is SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown or SocketError.NetworkDown };
 
     [GeneratedRegex(@"time=([\d.]+) ms")]
     private static partial Regex RoundTrip();
