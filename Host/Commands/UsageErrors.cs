@@ -111,7 +111,7 @@ internal static class UsageErrors
             : $"{option.Name} is missing; it must be {Accepted(option)}.",
         CommandResult { Command: { Subcommands.Count: > 0 } group } => $"A command is missing after '{Path(group)}'; there are {string.Join(", ", NamesOfCommands(group))}.",
         ArgumentResult { Argument: var argument, Tokens.Count: 0 } => $"{argument.Name} is missing; give {Article(argument)}.",
-        CommandResult { Command: { Arguments: [var argument, ..] } command } when IsMissing(error) && !command.Options.Any(option => error.Message.Contains(option.Name, StringComparison.Ordinal)) =>
+        CommandResult { Command: { Arguments: [{ Arity.MinimumNumberOfValues: > 0 } argument, ..] } command } when IsMissing(error) && !command.Options.Any(option => error.Message.Contains(option.Name, StringComparison.Ordinal)) =>
             $"{argument.Name} is missing; give {Article(argument)}.",
         CommandResult { Command: var command } when command.Options.FirstOrDefault(option => error.Message.Contains($"'{option.Name}'", StringComparison.Ordinal)) is { } option =>
             $"{option.Name} is missing; it must be {Accepted(option)}.",
