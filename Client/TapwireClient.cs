@@ -176,13 +176,7 @@ public sealed class TapwireClient : TapwireNetwork, IDisposable
     public override async Task<ResolvedHost> ResolveAsync(string name, AddressFamily family = AddressFamily.Unspecified, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(name);
-        var wanted = family switch
-        {
-            AddressFamily.Unspecified => SocketFamily.Unspecified,
-            AddressFamily.InterNetwork => SocketFamily.V4,
-            AddressFamily.InterNetworkV6 => SocketFamily.V6,
-            _ => throw new ArgumentOutOfRangeException(nameof(family), family, null),
-        };
+        var wanted = ResolveRequest.FamilyOf(family);
         var (addresses, canonical) = await ResolveAsync(id => new ResolveRequest(id, wanted, false, name), cancellationToken).ConfigureAwait(false);
         return new ResolvedHost([.. addresses.Select(static address => address.ToSystem())], canonical);
     }

@@ -26,10 +26,7 @@ namespace Tapwire.Host;
 /// <summary>One driver, with a host of its own, from its start to its orderly stop.</summary>
 internal sealed class RunningDriver : IAsyncDisposable
 {
-    public const string DispatcherId = $"{Root}.{DispatcherKey}";
-
-    private const string Root = "tapwire";
-    private const string DispatcherKey = "dispatcher";
+    public const string DispatcherId = ShardDispatchers.First;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FiguresPatience = TimeSpan.FromSeconds(2);
@@ -82,7 +79,7 @@ internal sealed class RunningDriver : IAsyncDisposable
         DriverReady? ready = null;
         try
         {
-            var host = await ActorHost.StartAsync(name, WithDispatchers(config, settings.Shards), StopPatience.Longest, interrupt, Create, WaitUntilReadyAsync,
+            var host = await ActorHost.StartAsync(name, ShardDispatchers.With(config, settings.Shards), StopPatience.Longest, interrupt, Create, WaitUntilReadyAsync,
                 akka => akka.WithLivenessCheck<DriverActor>("driver").WithDriverReadinessCheck());
             return new RunningDriver(host, driver, ready!, patience);
         }
@@ -104,7 +101,7 @@ internal sealed class RunningDriver : IAsyncDisposable
         void Create(ActorSystem system, IActorRegistry registry)
         {
             var shards = Enumerable.Range(0, settings.Shards).Select(i =>
-                new DriverShard([.. queues.Select(wire => wire[i])], ReactorOf(system, DispatcherOf(i)), DispatcherOf(i)));
+                new DriverShard([.. queues.Select(wire => wire[i])], ReactorOf(system, ShardDispatchers.Of(i)), ShardDispatchers.Of(i)));
             var context = new DriverContext(settings, [.. shards], link, pool, TimeProvider.System, secret ?? RandomNumberGenerator.GetBytes(32))
             {
                 HostPorts = hostPorts,
@@ -219,24 +216,13 @@ internal sealed class RunningDriver : IAsyncDisposable
     }
 
     /// <exception cref="SettingsException">The dispatcher has no reactor.</exception>
-    internal static IReactor ReactorOf(ActorSystem system, string dispatcher) => system.Dispatchers.Lookup(dispatcher) is ReactorDispatcher found
-        ? found.Reactor
-        : throw new SettingsException($"{DispatcherId}.type must be \"Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors\".");
+    internal static IReactor ReactorOf(ActorSystem system, string dispatcher) => ShardDispatchers.ReactorOf(system, dispatcher)
+        ?? throw new SettingsException($"{DispatcherId}.type must be \"Tapwire.Actors.Dispatch.ReactorDispatcherConfigurator, Tapwire.Actors\".");
 
     private static DescriptorRoom DescriptorsLeft()
     {
         var limit = OpenFileLimit.OfProcess;
         return new DescriptorRoom(Math.Max(limit.Ceiling - OpenFileLimit.Used(), 0), limit.Limit);
-    }
-
-    /// <summary>The dispatcher of a shard. The first shard uses the configured one; each further shard has a copy of its own.</summary>
-    private static string DispatcherOf(int shard) => shard == 0 ? DispatcherId : $"{DispatcherId}-shard{shard}";
-
-    private static Config WithDispatchers(Config config, int shards)
-    {
-        for (var i = 1; i < shards; i++)
-            config = config.WithFallback(config.GetValue(DispatcherId).AtKey($"{DispatcherKey}-shard{i}").Root.AtKey(Root));
-        return config;
     }
 
     private static async Task<DriverReady> ReadyAsync(IActorRef driver, Task ended)

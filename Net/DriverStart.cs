@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Akka.Actor;
-using Akka.Configuration;
 using Tapwire.Actors;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Proxy;
@@ -18,18 +17,7 @@ namespace Tapwire;
 /// <summary>Opens what a driver has, and makes its actors in an actor system.</summary>
 internal static class DriverStart
 {
-    private const string Root = "tapwire";
-    private const string DispatcherKey = "dispatcher";
-
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
-    /// <summary>Adds a dispatcher for each further shard.</summary>
-    public static Config WithDispatchers(Config config, int shards)
-    {
-        for (var i = 1; i < shards; i++)
-            config = config.WithFallback(config.GetValue($"{Root}.{DispatcherKey}").AtKey($"{DispatcherKey}-shard{i}").Root.AtKey(Root));
-        return config;
-    }
 
     /// <exception cref="TapwireException">A wire does not open, a port is taken, or the stack refuses a setting.</exception>
     public static async Task<(IActorRef Driver, DriverReady Ready)> RunAsync(ActorSystem system, string name, DriverSettings settings, TapwireOptions options, CancellationToken cancellationToken)
@@ -80,10 +68,8 @@ internal static class DriverStart
 
         DriverShard ShardOf(int index)
         {
-            var dispatcher = index == 0 ? $"{Root}.{DispatcherKey}" : $"{Root}.{DispatcherKey}-shard{index}";
-            var reactor = system.Dispatchers.Lookup(dispatcher) is ReactorDispatcher found
-                ? found.Reactor
-                : throw new SettingsException($"The actor system has a dispatcher {dispatcher} of another type.");
+            var dispatcher = ShardDispatchers.Of(index);
+            var reactor = ShardDispatchers.ReactorOf(system, dispatcher) ?? throw new SettingsException($"The actor system has a dispatcher {dispatcher} of another type.");
             return new DriverShard([.. wires.Zip(settings.AllInterfaces, (queues, of) => QueueOf(queues[index], of))], reactor, dispatcher);
         }
 
@@ -112,14 +98,7 @@ internal static class DriverStart
 
     private static IWire Open(DriverSettings settings, InterfaceSettings each, BufferPool pool)
     {
-        var device = each.Wire.Open(new WireRequest
-        {
-            MultiQueue = settings.Shards > 1,
-            Mtu = each.Mtu == 0 ? null : each.Mtu,
-            HardwareAddress = each.HardwareAddress,
-            PeerAddresses = each.PeerAddresses,
-            Offload = settings.Tap.Offload,
-        });
+        var device = settings.OpenWire(each);
         return settings.Tap.SoftwareOffload ? SoftwareOffloadWire.Over(device, pool) : device;
     }
 }

@@ -5,6 +5,7 @@ using System.Text;
 using Akka.Actor;
 using Akka.Event;
 using Tapwire.Actors;
+using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Link;
 using Tapwire.Links.Client;
 using Tapwire.Links.Protocol;
@@ -58,7 +59,7 @@ public sealed class TapwireDriver : TapwireNetwork
         ActorSystem system;
         try
         {
-            system = ActorSystem.Create(options.Name, OptionSettings.OwnSystem(DriverStart.WithDispatchers(config, settings.Shards), options.LogLevel));
+            system = ActorSystem.Create(options.Name, OptionSettings.OwnSystem(ShardDispatchers.With(config, settings.Shards), options.LogLevel));
         }
         catch (InvalidOperationException e)
         {
@@ -108,13 +109,7 @@ public sealed class TapwireDriver : TapwireNetwork
     public override async Task<ResolvedHost> ResolveAsync(string name, AddressFamily family = AddressFamily.Unspecified, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(name);
-        var wanted = family switch
-        {
-            AddressFamily.Unspecified => SocketFamily.Unspecified,
-            AddressFamily.InterNetwork => SocketFamily.V4,
-            AddressFamily.InterNetworkV6 => SocketFamily.V6,
-            _ => throw new ArgumentOutOfRangeException(nameof(family), family, null),
-        };
+        var wanted = ResolveRequest.FamilyOf(family);
         if (Encoding.UTF8.GetByteCount(name) > ResolveRequest.MaxName)
             throw new SocketException((int)SocketError.InvalidArgument, $"A host's name has at most {ResolveRequest.MaxName} bytes.");
         var answer = await NameCalls.AskAsync(new ResolveRequest(0, wanted, false, name), _ready.Names, cancellationToken).ConfigureAwait(false);

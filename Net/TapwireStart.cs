@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Tapwire.Actors.Dispatch;
 
 namespace Tapwire;
 
@@ -40,7 +41,7 @@ public sealed class TapwireExtension : IExtension
         {
             // Only the driver's own section: what is below akka is the program's.
             if (settings.Shards > _shards)
-                _system.Settings.InjectTopLevelFallback(DriverStart.WithDispatchers(config, settings.Shards).GetValue("tapwire").AtKey("tapwire"));
+                _system.Settings.InjectTopLevelFallback(ShardDispatchers.With(config, settings.Shards).GetValue("tapwire").AtKey("tapwire"));
             _shards = Math.Max(_shards, settings.Shards);
         }
 

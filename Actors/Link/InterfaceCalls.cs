@@ -11,8 +11,6 @@ namespace Tapwire.Actors.Link;
 /// <summary>Requests that change interfaces, addresses and routes, as commands for the driver.</summary>
 internal static class InterfaceCalls
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
-
     public const string NotPermitted = "Only the driver's own user and root may change its interfaces and routes.";
 
     /// <summary>
@@ -87,7 +85,7 @@ internal static class InterfaceCalls
     private static CommandRefusedException Refused(string reason) => new(StackError.InvalidArgument, reason);
 
     /// <summary>Answers a session with the interfaces. All shards have the same ones: one stack is asked.</summary>
-    public static void List(ListInterfacesRequest request, IActorRef stack, IActorRef session, IActorRef self) => stack.Ask<InterfaceNames>(GetInterfaces.Instance, Patience).PipeTo(session, self,
+    public static void List(ListInterfacesRequest request, IActorRef stack, IActorRef session, IActorRef self) => stack.Ask<InterfaceNames>(GetInterfaces.Instance, LinkActor.Patience).PipeTo(session, self,
         names => new LinkReply(names.Interfaces is { } all ? request.Listed(EntriesOf(all)) : request.Failed(StackError.ConnectionAborted)),
         _ => new LinkReply(request.Failed(StackError.TimedOut)));
 

@@ -32,7 +32,8 @@ internal sealed class LinkActor : OwningActor
     /// <summary>Sessions beyond the limit that are let in all the same, so that somebody can ask for the driver's status.</summary>
     private const int MaxGuests = 4;
 
-    private static readonly TimeSpan StatusPatience = TimeSpan.FromSeconds(5);
+    /// <summary>How long the driver and its stacks may take to answer what a session has asked.</summary>
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     // What a command waits for has a patience of its own.
     private static readonly TimeSpan CommandPatience = 2 * DriverActor.ChangePatience;
@@ -315,7 +316,7 @@ internal sealed class LinkActor : OwningActor
     }
 
     /// <summary>Asked of the driver, which collects it from all its actors, this one included.</summary>
-    private void Status(StatusRequest request) => Context.Parent.Ask<DriverStatus>(GetStatus.Instance, StatusPatience).PipeTo(Sender, Self,
+    private void Status(StatusRequest request) => Context.Parent.Ask<DriverStatus>(GetStatus.Instance, Patience).PipeTo(Sender, Self,
         status => new LinkReply(request.Status(StatusJson.Write(status))), _ => new LinkReply(request.Failed(StackError.TimedOut)));
 
     /// <summary>Asked of the driver, whose settings have to know of it.</summary>

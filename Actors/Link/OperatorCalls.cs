@@ -13,8 +13,6 @@ internal static class OperatorCalls
 {
     private const string NotPermitted = "Only the driver's own user and root may do that.";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
-
     /// <param name="isOperator">The peer may.</param>
     public static void Ask(LinkCall call, bool isOperator, LinkContext link, RefusalLog refusals, ILoggingAdapter log, IActorRef session, IActorRef self)
     {
@@ -48,7 +46,7 @@ internal static class OperatorCalls
     {
         try
         {
-            var killed = await Task.WhenAll(shards.Select(shard => shard.Stack.Ask<ConnectionKilled>(new KillConnection(request.Local, request.Remote), Patience)));
+            var killed = await Task.WhenAll(shards.Select(shard => shard.Stack.Ask<ConnectionKilled>(new KillConnection(request.Local, request.Remote), LinkActor.Patience)));
             return new LinkReply(killed.Any(static each => each.IsFound) ? request.Done() : request.Refused(LinkErrno.NoEntry, $"There is no connection of {request.Local} with {request.Remote}."));
         }
         catch (AskTimeoutException)

@@ -11,8 +11,6 @@ namespace Tapwire.Actors.Link;
 /// <summary>Requests for a list of the driver's sockets: each shard's stack has its own, and the link knows whose the applications' are.</summary>
 internal static class SocketCalls
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
-
     /// <summary>Asks the shard that the cursor is in. The answer comes to the link's actor as <see cref="Found"/>.</summary>
     public static void Ask(ListSocketsRequest request, IReadOnlyList<SocketContext> shards, IActorRef session, IActorRef self)
     {
@@ -23,7 +21,7 @@ internal static class SocketCalls
             return;
         }
 
-        shards[shard].Stack.Ask<SocketsPage>(new GetSockets(request.Filter, from, request.Most), Patience).PipeTo(self, session,
+        shards[shard].Stack.Ask<SocketsPage>(new GetSockets(request.Filter, from, request.Most), LinkActor.Patience).PipeTo(self, session,
             page => new Found(request, page, shard, shards.Count, session), _ => new Found(request, null, shard, shards.Count, session));
     }
 

@@ -6,6 +6,7 @@ using Tapwire.Stack.Neighbors;
 using Tapwire.Stack.Interfaces;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
+using Tapwire.Wires;
 
 namespace Tapwire.Actors.Settings;
 
@@ -127,6 +128,21 @@ public sealed record DriverSettings
             Link = Link with { MaxSessions = Math.Min(Link.MaxSessions, descriptors), MaxSockets = Math.Min(Link.MaxSockets, descriptors) },
             Proxy = Proxy with { MaxConnections = Math.Min(Proxy.MaxConnections, descriptors), MaxFlows = Math.Min(Proxy.MaxFlows, descriptors) },
         };
+    }
+
+    /// <summary>Opens a queue of an interface's wire.</summary>
+    /// <exception cref="WireException">It does not open, and why.</exception>
+    public IWire OpenWire(InterfaceSettings each)
+    {
+        ArgumentNullException.ThrowIfNull(each);
+        return each.Wire.Open(new WireRequest
+        {
+            MultiQueue = Shards > 1,
+            Mtu = each.Mtu == 0 ? null : each.Mtu,
+            HardwareAddress = each.HardwareAddress,
+            PeerAddresses = each.PeerAddresses,
+            Offload = Tap.Offload,
+        });
     }
 }
 

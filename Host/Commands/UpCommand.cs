@@ -107,7 +107,7 @@ internal static class UpCommand
         try
         {
             foreach (var each in settings.AllInterfaces)
-                wires.Add(RunningDriver.OpenAll(settings.Shards, () => OpenWire(settings, each)));
+                wires.Add(RunningDriver.OpenAll(settings.Shards, () => settings.OpenWire(each)));
             listener = OpenLink(settings.Link, loaded.LinkUsers, mayBePassed: link is null);
             ports = HostPort.Open(settings);
             capture = CaptureFile.Open(settings.Capture);
@@ -122,7 +122,7 @@ internal static class UpCommand
             throw;
         }
 
-        var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wires, each => OpenWire(settings, each), listener, pool, hostPorts: ports,
+        var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wires, each => settings.OpenWire(each), listener, pool, hostPorts: ports,
             interrupt: interrupt, capture: capture, operate: operate);
         try
         {
@@ -238,15 +238,6 @@ internal static class UpCommand
             settings = settings with { DhcpClient = settings.DhcpClient with { StateDirectory = state } };
         return settings;
     }
-
-    private static IWire OpenWire(DriverSettings settings, InterfaceSettings each) => each.Wire.Open(new WireRequest
-    {
-        MultiQueue = settings.Shards > 1,
-        Mtu = each.Mtu == 0 ? null : each.Mtu,
-        HardwareAddress = each.HardwareAddress,
-        PeerAddresses = each.PeerAddresses,
-        Offload = settings.Tap.Offload,
-    });
 }
 
 /// <summary>A driver started from a command line. Disposing stops it.</summary>

@@ -1,7 +1,9 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using Tapwire.Links.Client;
 using Tapwire.Links.Protocol;
+using Tapwire.Stack.Ip;
 
 namespace Tapwire.Host.Status;
 
@@ -63,9 +65,11 @@ internal sealed record SocketQuery(SocketFilter Filter, string? Program, SocketO
     private bool HasFiltered(JsonElement json)
     {
         var row = SocketRow.Of(json);
-        return (Filter.StateMask == 0 || (Filter.StateMask & SocketFilter.MaskOf(row.State)) != 0) && (Filter.Prefix is not { } prefix || row.HasAddress(prefix))
-            && (Filter.Port == 0 || row.Local.EndsWith($":{Filter.Port}", StringComparison.Ordinal) || row.Remote.EndsWith($":{Filter.Port}", StringComparison.Ordinal)) && Filter.Process == 0;
+        return Filter.Process == 0 && Filter.Has(row.State, EndOf(row.Local), EndOf(row.Remote));
     }
+
+    /// <param name="text">Empty: there is no peer.</param>
+    private static IpEndpoint EndOf(string text) => IPEndPoint.TryParse(text, out var end) ? new IpEndpoint(IpAddress.FromSystem(end.Address), (ushort)end.Port) : default;
 }
 
 /// <summary>By what sockets are sorted.</summary>

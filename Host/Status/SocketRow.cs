@@ -1,6 +1,4 @@
-using System.Net;
 using System.Text.Json;
-using Tapwire.Stack.Ip;
 
 namespace Tapwire.Host.Status;
 
@@ -118,9 +116,4 @@ internal sealed record SocketRow(string State, string Local, string Remote, long
             words.Add("reordering");
         return string.Join(' ', words);
     }
-
-    /// <summary>Whether one of its ends is in a network.</summary>
-    public bool HasAddress(IpPrefix prefix) => IsIn(prefix, Local) || IsIn(prefix, Remote);
-
-    private static bool IsIn(IpPrefix prefix, string end) => IPEndPoint.TryParse(end, out var endpoint) && prefix.Contains(IpAddress.FromSystem(endpoint.Address));
 }

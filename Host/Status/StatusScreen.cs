@@ -9,8 +9,8 @@ internal sealed class StatusScreen(IAnsiConsole console)
 {
     private const string Bars = "▁▂▃▄▅▆▇█";
 
-    /// <summary>Lines beside those of wires and sockets: title, two lines of throughput, an empty one, the table's header and the keys.</summary>
-    private const int OtherLines = 6;
+    /// <summary>Lines below the throughput beside the sockets: the table's header and the keys.</summary>
+    private const int OtherLines = 2;
 
     private int _first;
     private int _shown = 1;
@@ -93,7 +93,7 @@ internal sealed class StatusScreen(IAnsiConsole console)
         lines.Add(($"out  {Sparkline(rates.Out, width)}", new Style(Color.Blue)));
         lines.Add(("", Style.Plain));
         _count = rows.Count;
-        _shown = Math.Max(1, height - lines.Count - (OtherLines - 4));
+        _shown = Math.Max(1, height - lines.Count - OtherLines);
         _first = Math.Clamp(_first, 0, Math.Max(0, rows.Count - _shown));
         var table = SocketTable.Lines([.. rows.Skip(_first).Take(_shown)], width, withInfo: false).ToList();
         for (var i = 0; i < table.Count; i++)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Net.Sockets;
 using System.Text;
 using Tapwire.Posix;
 using Tapwire.Stack.Ip;
@@ -26,6 +27,15 @@ public sealed record ResolveRequest(uint Id, SocketFamily Family, bool IsReverse
     internal const int Head = 24;
 
     private const int BodyHead = 8;
+
+    /// <exception cref="ArgumentOutOfRangeException">It is no family of IP.</exception>
+    public static SocketFamily FamilyOf(AddressFamily family) => family switch
+    {
+        AddressFamily.Unspecified => SocketFamily.Unspecified,
+        AddressFamily.InterNetwork => SocketFamily.V4,
+        AddressFamily.InterNetworkV6 => SocketFamily.V6,
+        _ => throw new ArgumentOutOfRangeException(nameof(family), family, null),
+    };
 
     /// <summary>The canonical name, or the name of an address, and the addresses.</summary>
     public LinkAnswer Found(IReadOnlyList<IpAddress> addresses, string name)

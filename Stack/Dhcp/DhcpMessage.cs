@@ -76,7 +76,7 @@ public sealed record DhcpMessage
         BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(12), ClientAddress.V4);
         Hardware.CopyTo(bytes.AsSpan(28));
         BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(OptionsOffset - 4), Cookie);
-        var writer = new Writer(bytes);
+        var writer = new DhcpOptionWriter(bytes);
         writer.Put(DhcpOption.MessageType, [(byte)Type]);
         writer.Put(DhcpOption.ClientIdentifier, ClientIdentifier.Span);
         if (RequestedAddress is { } requested)
@@ -93,36 +93,5 @@ public sealed record DhcpMessage
         }
 
         return bytes[..writer.End()];
-    }
-
-    /// <summary>Writes options one behind the other.</summary>
-    private ref struct Writer(byte[] bytes)
-    {
-        private int _at = OptionsOffset;
-
-        /// <summary>An empty value is none.</summary>
-        public void Put(DhcpOption option, scoped ReadOnlySpan<byte> value)
-        {
-            if (value.IsEmpty)
-                return;
-            bytes[_at] = (byte)option;
-            bytes[_at + 1] = (byte)value.Length;
-            value.CopyTo(bytes.AsSpan(_at + 2));
-            _at += 2 + value.Length;
-        }
-
-        public void Put(DhcpOption option, IpAddress address)
-        {
-            Span<byte> value = stackalloc byte[4];
-            address.CopyTo(value);
-            Put(option, value);
-        }
-
-        /// <returns>The message's length.</returns>
-        public readonly int End()
-        {
-            bytes[_at] = (byte)DhcpOption.End;
-            return Math.Max(_at + 1, LeastLength);
-        }
     }
 }

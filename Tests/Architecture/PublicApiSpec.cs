@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using Tapwire.Tests.Support;
 using Xunit;
 
 namespace Tapwire.Tests.Architecture;
@@ -18,7 +19,7 @@ public sealed class PublicApiSpec
 #endif
     public void The_public_surface_is_the_approved_one(string folder, string assembly)
     {
-        var path = Path.Combine(Root(), folder, "PublicAPI.txt");
+        var path = Path.Combine(Repository.Root, folder, "PublicAPI.txt");
         var actual = Surface(Assembly.Load(assembly)).Order(StringComparer.Ordinal).ToList();
         Assert.NotEmpty(actual);
         if (Environment.GetEnvironmentVariable("TAPWIRE_APPROVE") == "1")
@@ -59,13 +60,5 @@ public sealed class PublicApiSpec
             return NameOf(type.GetElementType()!) + "[]";
         var name = type.IsGenericParameter || type.Namespace is null ? type.Name : $"{type.Namespace}.{type.Name}";
         return type.IsGenericType ? $"{name[..(name.IndexOf('`', StringComparison.Ordinal) is > 0 and var at ? at : name.Length)]}<{string.Join(", ", type.GetGenericArguments().Select(NameOf))}>" : name;
-    }
-
-    private static string Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "docs", "architecture.md")))
-            folder = folder.Parent;
-        return Assert.IsType<DirectoryInfo>(folder).FullName;
     }
 }

@@ -24,7 +24,7 @@ internal static class DhcpReply
         BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(16), yours.V4);
         question.Hardware.CopyTo(bytes.AsSpan(28));
         BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(DhcpMessage.OptionsOffset - 4), DhcpMessage.Cookie);
-        var writer = new Writer(bytes);
+        var writer = new DhcpOptionWriter(bytes);
         writer.Put(DhcpOption.MessageType, [(byte)type]);
         writer.Put(DhcpOption.ServerIdentifier, options.Address.Address);
         // RFC 6842.
@@ -34,7 +34,7 @@ internal static class DhcpReply
         return bytes[..writer.End()];
     }
 
-    private static void PutNetwork(ref Writer writer, DhcpQuestion question, TimeSpan lease, DhcpServerOptions options)
+    private static void PutNetwork(ref DhcpOptionWriter writer, DhcpQuestion question, TimeSpan lease, DhcpServerOptions options)
     {
         if (lease > TimeSpan.Zero)
         {
@@ -73,43 +73,5 @@ internal static class DhcpReply
         }
 
         return [.. list];
-    }
-
-    /// <summary>Writes options one behind the other, those that have room.</summary>
-    private ref struct Writer(byte[] bytes)
-    {
-        private int _at = DhcpMessage.OptionsOffset;
-
-        /// <summary>An empty value is none.</summary>
-        public void Put(DhcpOption option, scoped ReadOnlySpan<byte> value)
-        {
-            if (value.IsEmpty || value.Length > byte.MaxValue || _at + 2 + value.Length + 1 > bytes.Length)
-                return;
-            bytes[_at] = (byte)option;
-            bytes[_at + 1] = (byte)value.Length;
-            value.CopyTo(bytes.AsSpan(_at + 2));
-            _at += 2 + value.Length;
-        }
-
-        public void Put(DhcpOption option, IpAddress address)
-        {
-            Span<byte> value = stackalloc byte[4];
-            address.CopyTo(value);
-            Put(option, value);
-        }
-
-        public void Put(DhcpOption option, TimeSpan time)
-        {
-            Span<byte> value = stackalloc byte[4];
-            BinaryPrimitives.WriteUInt32BigEndian(value, (uint)Math.Min(time.TotalSeconds, uint.MaxValue - 1));
-            Put(option, value);
-        }
-
-        /// <returns>The message's length.</returns>
-        public readonly int End()
-        {
-            bytes[_at] = (byte)DhcpOption.End;
-            return Math.Max(_at + 1, DhcpMessage.LeastLength);
-        }
     }
 }
