@@ -44,6 +44,9 @@ internal abstract class Contestant(string name, string title, Role role, bool su
     /// <summary>It can run any server, not only its own services.</summary>
     public virtual bool RunsPrograms => false;
 
+    /// <summary>It serves echo, discard and source.</summary>
+    public virtual bool HasServices => true;
+
     /// <summary>Where clients find the services.</summary>
     public virtual string Address => StackAddress;
 
@@ -63,6 +66,9 @@ internal abstract class Contestant(string name, string title, Role role, bool su
     /// <summary>The clients' namespace.</summary>
     protected NetworkNamespace Near => field ??= NewNetwork();
 
+    /// <summary>A command on the clients' side that succeeds as soon as the contestant serves.</summary>
+    protected virtual IReadOnlyList<string> Probe => [Programs.Client, "echo", Address, "0.01", $"{ClientMeasurement.Echo}"];
+
     private string[] Launcher => _pinned ? ["taskset", "-c", "0"] : [];
 
     /// <summary>Starts the stack, and returns when it serves.</summary>
@@ -74,7 +80,7 @@ internal abstract class Contestant(string name, string title, Role role, bool su
         Pid = Launch();
         var clock = Stopwatch.StartNew();
         CommandResult answer;
-        while ((answer = RunClient("echo", Address, "0.01", $"{ClientMeasurement.Echo}")).ExitCode != 0)
+        while ((answer = RunNear(Probe[0], [.. Probe.Skip(1)])).ExitCode != 0)
         {
             if (clock.Elapsed > Patience)
                 throw new InvalidOperationException($"does not answer: {answer.Error.Trim()} {_complaint}");
@@ -111,10 +117,13 @@ internal abstract class Contestant(string name, string title, Role role, bool su
     protected abstract int Launch();
 
     /// <summary>Starts a program that ends with the namespace.</summary>
-    protected int Start(NetworkNamespace network, string program, params string[] arguments)
+    protected int Start(NetworkNamespace network, string program, params string[] arguments) => Start(network, [program, .. arguments]);
+
+    /// <inheritdoc cref="Start(NetworkNamespace, string, string[])"/>
+    protected int Start(NetworkNamespace network, IReadOnlyList<string> command)
     {
         // pasta takes a SIGPIPE that is ignored already for a failure to ignore it.
-        var process = network.Start("env", ["--default-signal=PIPE", .. Launcher, program, .. arguments]);
+        var process = network.Start("env", ["--default-signal=PIPE", .. Launcher, .. command]);
 
         process.ErrorDataReceived += (_, line) => _complaint = line.Data ?? _complaint;
         process.BeginErrorReadLine();

@@ -23,13 +23,20 @@ internal sealed record Metric(string Name, string Unit, string Format, bool Lowe
     public static readonly Metric Pgbench = new("pgbench", "1/s", "0");
     public static readonly Metric Nginx = new("nginx", "1/s", "0");
 
+    public static readonly Metric Requests = new("requests", "1/s", "0");
+    public static readonly Metric RequestTail = new("p99", "us", "0", LowerIsBetter: true);
+    public static readonly Metric LargeResponses = new("1 MiB", "Gbit/s", "0.00");
+
     /// <summary>Of the client that is the same for all.</summary>
     public static readonly IReadOnlyList<Metric> OfStacks = [Out, In, Both, Parallel, Median, Tail, Connections, OutCost, InCost];
 
     /// <summary>Of contestants that run any program.</summary>
     public static readonly IReadOnlyList<Metric> OfPrograms = [Redis, RedisPipelined, Pgbench, Nginx];
 
-    public static readonly IReadOnlyList<Metric> All = [.. OfStacks, .. OfPrograms];
+    /// <summary>Of a service of ASP.NET Core.</summary>
+    public static readonly IReadOnlyList<Metric> OfKestrel = [Requests, RequestTail, LargeResponses];
+
+    public static readonly IReadOnlyList<Metric> All = [.. OfStacks, .. OfPrograms, .. OfKestrel];
 }
 
 /// <summary>What gives one figure or two at each run.</summary>
@@ -47,6 +54,8 @@ internal abstract record Measurement(string Name)
         new RedisMeasurement("redis-pipelined", Metric.RedisPipelined, 16),
         new PostgresMeasurement(),
         new NginxMeasurement(),
+        new KestrelMeasurement("kestrel", "small", Connections: 50),
+        new KestrelMeasurement("kestrel-large", "large", Connections: 4),
     ];
 
     /// <returns>None if the contestant cannot be measured so.</returns>
@@ -65,6 +74,8 @@ internal sealed record ClientMeasurement(string Name, string Client, params int[
 
     public override IReadOnlyList<(Metric Metric, double Value)> Run(Contestant contestant, double seconds)
     {
+        if (!contestant.HasServices)
+            return [];
         var before = Machine.ProcessorSeconds(contestant.Pid);
         var said = contestant.RunClient([Client, contestant.Address, seconds.ToString(CultureInfo.InvariantCulture), .. Numbers.Select(n => $"{n}")]);
         var used = Machine.ProcessorSeconds(contestant.Pid) - before;

@@ -17,6 +17,16 @@ internal static class Programs
 
     public static string KernelServer => Compile("kernel/server.c");
 
+    /// <summary>An assembly, built beside this one.</summary>
+    public static string KestrelService
+    {
+        get
+        {
+            var assembly = AppContext.BaseDirectory.Replace("/EndToEnd/", "/Kestrel/", StringComparison.Ordinal) + "Tapwire.Bench.Kestrel.dll";
+            return File.Exists(assembly) ? assembly : throw new MissingException($"there is no {assembly}: build Bench/Kestrel");
+        }
+    }
+
     public static string Lwip => File.Exists("/usr/include/lwip/lwip/tcp.h")
         ? Compile("lwip/main.c", "-I/usr/include/lwip", "-llwip")
         : throw new MissingException("there is no lwip/tcp.h: apt install liblwip-dev");

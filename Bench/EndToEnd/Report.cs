@@ -23,7 +23,7 @@ internal sealed class Report(Options options, Results results)
     {
         Console.WriteLine(Circumstances);
         Console.WriteLine();
-        foreach (var metrics in (IReadOnlyList<Metric>[])[Metric.OfStacks, Metric.OfPrograms])
+        foreach (var metrics in (IReadOnlyList<Metric>[])[Metric.OfStacks, Metric.OfPrograms, Metric.OfKestrel])
             Print(metrics);
         foreach (var (what, reason) in results.Troubles)
             Console.WriteLine($"{what}: {reason}");
@@ -116,9 +116,17 @@ internal sealed class Report(Options options, Results results)
             yield break;
         }
 
+        if (ours is Kestrel)
+        {
+            yield return ("the kernel", _ => results.Contestants.Where(static rival => rival is KestrelOverVeth));
+            if (ours is KestrelInProcess)
+                yield return ("the link", _ => results.Contestants.Where(static rival => rival is KestrelOnLink));
+            yield break;
+        }
+
         bool IsComparable(Contestant rival, Metric metric) =>
             rival is not WireGuardTunnel && rival.Family == ours.Family && (rival.SuperFrames == ours.SuperFrames || metric.AcrossFrames);
-        yield return ("the kernel", metric => results.Contestants.Where(rival => rival.Role == Role.Limit && rival.SuperFrames == ours.SuperFrames));
+        yield return ("the kernel", metric => results.Contestants.Where(rival => rival.Role == Role.Limit && rival.Family == ours.Family && rival.SuperFrames == ours.SuperFrames));
         yield return ("gVisor", metric => results.Contestants.Where(rival =>
             rival.Name.StartsWith(Gvisor, StringComparison.Ordinal) && rival.Family == ours.Family && rival.SuperFrames == ours.SuperFrames));
         yield return ("the best peer", metric => results.Contestants.Where(rival => rival.Role == Role.Peer && IsComparable(rival, metric)));

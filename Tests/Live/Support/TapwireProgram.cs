@@ -105,7 +105,7 @@ internal sealed partial class TapwireProgram
     {
         var output = _process.StandardOutput.ReadToEndAsync();
         Assert.True(_process.WaitForExit(Patience), $"tapwire has not ended in {Patience.TotalSeconds} s.");
-        Assert.True(output.Wait(Patience), "tapwire has left a program behind that holds its output.");
+        Assert.True(Task.WaitAll([output, _error], Patience), "tapwire has left a program behind that holds its output.");
         _output.Append(output.Result);
         return new CommandResult(_process.ExitCode, _output.ToString(), _error.Result);
     }

@@ -11,26 +11,44 @@ using Xunit;
 
 namespace Tapwire.Tests.Wires.Offload;
 
-/// <summary>Two stacks, 10.0.0.1 and 10.0.0.2 or fd00::1 and fd00::2, on the ends of a cable whose frames are of MTU size, in virtual time; each with software offload or without, over a wire that places frames or does not.</summary>
+/// <summary>Two stacks, 10.0.0.1 and 10.0.0.2 or fd00::1 and fd00::2, on the ends of a cable whose frames are of MTU size, or of other wires in virtual time; each with software offload or without, over a wire that places frames or does not.</summary>
 internal sealed class WiredPair : IDisposable
 {
-    private readonly ManualTime _time = new();
-    private readonly Cable _cable;
+    private readonly ManualTime _time;
     private readonly Side _a;
     private readonly Side _b;
     private readonly bool _isV6;
+    private readonly TcpOptions _tcp = new();
 
     public WiredPair(CableOptions options, bool offloadsA, bool offloadsB, bool inPlace, bool isV6 = false)
     {
+        _time = new ManualTime();
         _isV6 = isV6;
-        _cable = new Cable(options, _time);
-        _a = new Side(_cable.A, offloadsA, inPlace, Pool, 1, isV6, Now);
-        _b = new Side(_cable.B, offloadsB, inPlace, Pool, 2, isV6, Now);
+        Cable = new Cable(options, _time);
+        _a = new Side(Wire(Cable.A, offloadsA), 1, this);
+        _b = new Side(Wire(Cable.B, offloadsB), 2, this);
+
+        IWire Wire(IWire end, bool offloads) => offloads ? SoftwareOffloadWire.Over(inPlace ? new DirectReadWire(end) : end, Pool) : end;
+    }
+
+    /// <summary>Wires with software offload, of a network in <paramref name="time"/>; the pair owns them and <paramref name="under"/>, the cable below them.</summary>
+    /// <param name="tcp">Of both stacks.</param>
+    public WiredPair(ManualTime time, DiagnosingBufferPool pool, Cable under, IDirectReadWire a, IDirectReadWire b, TcpOptions tcp, bool isV6 = false)
+    {
+        (_time, _isV6, _tcp, Pool, Cable) = (time, isV6, tcp, pool, under);
+        _a = new Side(SoftwareOffloadWire.Over(a, pool), 1, this);
+        _b = new Side(SoftwareOffloadWire.Over(b, pool), 2, this);
     }
 
     public DiagnosingBufferPool Pool { get; } = new(quarantined: 16);
 
-    public Cable Cable => _cable;
+    public Cable Cable { get; }
+
+    /// <summary>Between two looks at what has come.</summary>
+    public TimeSpan Step { get; init; } = TimeSpan.FromMicroseconds(200);
+
+    /// <summary>Called at each look.</summary>
+    public Action<TimeSpan> Looking { get; set; } = static _ => { };
 
     public NetworkStack A => _a.Stack;
 
@@ -63,7 +81,7 @@ internal sealed class WiredPair : IDisposable
     {
         _a.Close(Now);
         _b.Close(Now);
-        _cable.Dispose();
+        Cable.Dispose();
         Pool.AssertAllReturned();
     }
 
@@ -83,7 +101,8 @@ internal sealed class WiredPair : IDisposable
             if (done)
                 return;
             Assert.True(_time.Now < end, "Nothing has come of it.");
-            _time.Advance(TimeSpan.FromMicroseconds(200));
+            _time.Advance(Step);
+            Looking(_time.Now);
         }
     }
 
@@ -91,22 +110,29 @@ internal sealed class WiredPair : IDisposable
     private sealed class Side
     {
         private readonly IWire _wire;
-        private readonly DiagnosingBufferPool _pool;
+        private readonly BufferPool _pool;
         private readonly PacketBuffer[] _batch = new PacketBuffer[64];
         private bool _readable = true;
         private bool _full;
         private PacketBuffer? _waiting;
 
-        public Side(IWire end, bool offloads, bool inPlace, DiagnosingBufferPool pool, byte host, bool isV6, Instant now)
+        public Side(IWire wire, byte host, WiredPair pair)
         {
-            _wire = offloads ? SoftwareOffloadWire.Over(inPlace ? new DirectReadWire(end) : end, pool) : end;
-            _pool = pool;
+            (_wire, _pool) = (wire, pair.Pool);
+            var superFrames = wire.Offloads != WireOffloads.None;
             Stack = new NetworkStack(new StackOptions
             {
-                Interfaces = [new() { HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + host), ChecksumOffload = offloads, SuperFrame = offloads ? 65535 : 0 }],
+                Interfaces =
+                [
+                    new()
+                    {
+                        Medium = wire.Medium, HardwareAddress = new MacAddress(0x02_00_00_00_00_00UL + host), Mtu = wire.Mtu, ChecksumOffload = superFrames, SuperFrame = superFrames ? 65535 : 0,
+                    },
+                ],
                 Neighbors = new() { DuplicateProbes = 0 },
-            }, pool, Enumerable.Repeat(host, 32).ToArray());
-            Assert.Equal(StackError.None, Stack.AddAddress(AddressOf(host, isV6), now));
+                Tcp = pair._tcp,
+            }, pair.Pool, Enumerable.Repeat(host, 32).ToArray());
+            Assert.Equal(StackError.None, Stack.AddAddress(AddressOf(host, pair._isV6), pair.Now));
             _wire.Start(NoReactor.Instance, readiness =>
             {
                 _readable |= (readiness & Readiness.Readable) != 0;

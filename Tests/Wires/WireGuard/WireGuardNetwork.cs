@@ -26,6 +26,15 @@ internal sealed class SeededBytes(int seed) : IRandomBytes
         if (Keys.Count > 100)
             Keys.Dequeue();
     }
+
+    /// <summary>A private key.</summary>
+    public SecretKey Key()
+    {
+        var bytes = new byte[32];
+        Fill(bytes);
+        Curve25519.Clamp(bytes);
+        return new SecretKey(bytes);
+    }
 }
 
 /// <summary>A datagram under way.</summary>
@@ -164,10 +173,7 @@ internal sealed class WireGuardEnd : IDatagramSink, IWireGuardObserver
         _network = network;
         Address = address;
         Random = new SeededBytes(seed);
-        var bytes = new byte[32];
-        Random.Fill(bytes);
-        Curve25519.Clamp(bytes);
-        PrivateKey = new SecretKey(bytes);
+        PrivateKey = Random.Key();
         Engine = new WireGuardEngine(PrivateKey, limits, Random, DateTimeOffset.UnixEpoch.AddYears(50), network.Pool, this, this);
     }
 

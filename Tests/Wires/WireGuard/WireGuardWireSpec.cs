@@ -304,13 +304,7 @@ public sealed class WireGuardWireSpec : IDisposable
 
     private static long Count(WireGuardWire wire, string counter) => wire.Counters.GetValueOrDefault(counter);
 
-    private static SecretKey Key(int seed)
-    {
-        var bytes = new byte[32];
-        new SeededBytes(seed).Fill(bytes);
-        Curve25519.Clamp(bytes);
-        return new SecretKey(bytes);
-    }
+    private static SecretKey Key(int seed) => new SeededBytes(seed).Key();
 
     private sealed class NoReactor : IReactor, IRegistration
     {
