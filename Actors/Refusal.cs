@@ -41,6 +41,7 @@ internal static class Refusal
         GetInterfaces => new InterfaceNames(null),
         KillConnection => new ConnectionKilled(false),
         LinksQuestion question => new LinksAnswer(question.Round, question.Number, MulticastAnswer.Failed(LookupResult.ServerFailure)),
+        BrowseServices => ServicesFound.Failed(LookupResult.ServerFailure),
         LinkLeaves => LinkLeft.Instance,
         Ping ping => new PingAnswer(StackError.ConnectionAborted, ping.Destination, TimeSpan.Zero, 0, ping.Size),
         Resolve resolve => new Resolved(resolve.Name, []),

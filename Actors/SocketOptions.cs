@@ -1,5 +1,6 @@
 using Tapwire.Messages;
 using Tapwire.Stack;
+using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 using Tapwire.Stack.Udp;
 
@@ -58,7 +59,7 @@ internal static class SocketOptions
             (TcpSocket tcp, SocketOption.PathMtu) => (StackError.None, tcp.PathMtu),
             (TcpSocket tcp, SocketOption.CongestionControl) => (StackError.None, (int)tcp.Info.CongestionControl),
             (TcpSocket tcp, SocketOption.SendBuffer) => (StackError.None, tcp.SendBuffer),
-            (TcpSocket, SocketOption.ArrivalTimes or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit or SocketOption.MulticastLoop or SocketOption.MulticastAll or SocketOption.MtuDiscovery) => (StackError.NoSuchOption, 0),
+            (TcpSocket, SocketOption.ArrivalTimes or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit or SocketOption.MulticastLoop or SocketOption.MulticastAll or SocketOption.MtuDiscovery or SocketOption.MtuDiscoveryV6 or SocketOption.PacketSizeV6) => (StackError.NoSuchOption, 0),
             (TcpSocket tcp, _) => (StackError.None, Get(tcp.Options, option)),
             (UdpSocket udp, SocketOption.Error) => (StackError.None, (int)udp.TakeError()),
             (UdpSocket udp, _) => GetUdp(udp.Options, option),
@@ -138,7 +139,8 @@ internal static class SocketOptions
                 options = options with { FinWait2 = TimeSpan.FromSeconds(Math.Clamp(value, -1, LongestFinWait2)) };
                 break;
             case SocketOption.Broadcast or SocketOption.Error or SocketOption.OutputQueue or SocketOption.UnsentQueue or SocketOption.PathMtu or SocketOption.ArrivalTimes
-                or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit or SocketOption.MulticastLoop or SocketOption.MulticastAll or SocketOption.MtuDiscovery:
+                or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit or SocketOption.MulticastLoop or SocketOption.MulticastAll or SocketOption.MtuDiscovery
+                or SocketOption.MtuDiscoveryV6 or SocketOption.PacketSizeV6:
                 return StackError.NoSuchOption;
             default:
                 return StackError.InvalidArgument;
@@ -214,6 +216,12 @@ internal static class SocketOptions
             case SocketOption.MtuDiscovery when value is >= (int)MtuDiscovery.Dont and <= (int)MtuDiscovery.Omit:
                 options = options with { MtuDiscovery = (MtuDiscovery)value };
                 return StackError.None;
+            case SocketOption.MtuDiscoveryV6 when value is >= (int)MtuDiscovery.Dont and <= (int)MtuDiscovery.Omit:
+                options = options with { MtuDiscoveryV6 = (MtuDiscovery)value };
+                return StackError.None;
+            case SocketOption.PacketSizeV6 when value is 0 or >= Ipv6Header.MinimumMtu:
+                options = options with { PacketSizeV6 = (ushort)Math.Min(value, ushort.MaxValue) };
+                return StackError.None;
             case SocketOption.ReceiveBuffer when value > 0:
                 options = options with { ReceiveBuffer = value };
                 return StackError.None;
@@ -221,7 +229,7 @@ internal static class SocketOptions
                 options = options with { SendBuffer = value };
                 return StackError.None;
             case SocketOption.HopLimit or SocketOption.TrafficClass or SocketOption.ReceiveBuffer or SocketOption.SendBuffer or SocketOption.SegmentSize
-                or SocketOption.MulticastHopLimit or SocketOption.MtuDiscovery:
+                or SocketOption.MulticastHopLimit or SocketOption.MtuDiscovery or SocketOption.MtuDiscoveryV6 or SocketOption.PacketSizeV6:
                 return StackError.InvalidArgument;
             default:
                 return StackError.NoSuchOption;

@@ -38,13 +38,13 @@ public sealed class LinkedDatagramSocket : TapwireDatagramSocket
 
     /// <inheritdoc/>
     public override ValueTask<int> SendAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken = default) =>
-        SendAsync(payload, Sockaddr.None, cancellationToken);
+        SendAsync(payload, Sockaddr.None, _remote, cancellationToken);
 
     /// <inheritdoc/>
     public override ValueTask<int> SendToAsync(ReadOnlyMemory<byte> payload, IPEndPoint remote, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(remote);
-        return SendAsync(payload, Socket.ToAddress(remote), cancellationToken);
+        return SendAsync(payload, Socket.ToAddress(remote), remote, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -100,10 +100,10 @@ public sealed class LinkedDatagramSocket : TapwireDatagramSocket
         return new SocketReceiveFromResult { ReceivedBytes = payload.Length, RemoteEndPoint = TapwireSocket.ToEndPoint(from) };
     }
 
-    private async ValueTask<int> SendAsync(ReadOnlyMemory<byte> payload, Sockaddr to, CancellationToken cancellationToken)
+    private async ValueTask<int> SendAsync(ReadOnlyMemory<byte> payload, Sockaddr to, IPEndPoint? peer, CancellationToken cancellationToken)
     {
-        if (payload.Length > DatagramHeader.MaxPayload)
-            throw new SocketException((int)SocketError.MessageSize);
+        if (RefusalOf(payload.Length, peer) is { } refusal)
+            throw refusal;
         var message = ArrayPool<byte>.Shared.Rent(DatagramHeader.Size + payload.Length);
         try
         {

@@ -158,7 +158,7 @@ public sealed class TapwireClient : TapwireNetwork, IDisposable
 
     /// <summary>Sends one ICMP echo request and waits for its reply.</summary>
     /// <param name="destination">A link-local one may have a scope: the number of an interface.</param>
-    /// <param name="size">Payload in bytes, 0 to 65,507.</param>
+    /// <param name="size">Payload in bytes, 0 to 65,527; to an IPv4 address 0 to 65,507.</param>
     /// <param name="timeout">Up to a minute.</param>
     /// <exception cref="SocketException">ETIMEDOUT: no reply came; EHOSTUNREACH and the like: an ICMP error came back.</exception>
     public async Task<PingReply> PingAsync(
@@ -178,7 +178,7 @@ public sealed class TapwireClient : TapwireNetwork, IDisposable
         ArgumentNullException.ThrowIfNull(name);
         var wanted = ResolveRequest.FamilyOf(family);
         var (addresses, canonical) = await ResolveAsync(id => new ResolveRequest(id, wanted, false, name), cancellationToken).ConfigureAwait(false);
-        return new ResolvedHost([.. addresses.Select(static address => address.ToSystem())], canonical);
+        return new ResolvedHost([.. addresses.Select(TapwireSocket.AddressOf)], canonical);
     }
 
     /// <summary>Looks up the name of an address with the driver's resolver.</summary>
@@ -188,6 +188,20 @@ public sealed class TapwireClient : TapwireNetwork, IDisposable
         ArgumentNullException.ThrowIfNull(address);
         var text = IpAddress.FromSystem(address).ToString();
         return (await ResolveAsync(id => new ResolveRequest(id, SocketFamily.Unspecified, true, text), cancellationToken).ConfigureAwait(false)).Name;
+    }
+
+    /// <summary>Looks for services on the driver's links by multicast DNS (RFC 6763).</summary>
+    /// <param name="service">The type, as "_http._tcp" or "http"; empty: the types themselves.</param>
+    /// <param name="time">How long hosts have to answer: 1 ms to 30 s.</param>
+    /// <returns>JSON: an array "services", each with "interface", "name", "type", and where they are known "host", "port", "addresses" and "text"; and "left", the number of those that found no room.</returns>
+    /// <exception cref="SocketException">EINVAL: no type of services; ENONET: no link is asked; ENOSYS: the driver is of an earlier version.</exception>
+    public async Task<string> BrowseAsync(string service, TimeSpan time, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(service);
+        if (Encoding.UTF8.GetByteCount(service) > BrowseRequest.MaxService)
+            throw new SocketException((int)SocketError.InvalidArgument, $"A type of services has at most {BrowseRequest.MaxService} bytes.");
+        var milliseconds = (int)Math.Clamp(time.TotalMilliseconds, 1, BrowseRequest.MostMilliseconds);
+        return (await _control.AskAsync(new BrowseRequest(_control.NextId(), service, milliseconds), cancellationToken).ConfigureAwait(false)).Message.Text;
     }
 
     /// <inheritdoc/>
@@ -362,7 +376,7 @@ public sealed class TapwireClient : TapwireNetwork, IDisposable
         return stream;
     }
 
-    private async Task<(IReadOnlyList<IpAddress> Addresses, string Name)> ResolveAsync(Func<uint, ResolveRequest> request, CancellationToken cancellationToken)
+    private async Task<(IReadOnlyList<Sockaddr> Addresses, string Name)> ResolveAsync(Func<uint, ResolveRequest> request, CancellationToken cancellationToken)
     {
         var asked = request(_control.NextId());
         if (asked.Size > ResolveRequest.Head + ResolveRequest.MaxName)

@@ -132,8 +132,20 @@ public sealed class TapwireSocket : IDisposable
             : address.Endpoint.Address.ToSystem(),
         address.Endpoint.Port);
 
+    /// <summary>The address with the number of its interface, where one is said.</summary>
+    internal static IPAddress AddressOf(Sockaddr address)
+    {
+        var result = address.Endpoint.Address.ToSystem();
+        if (address.Scope != 0 && result.AddressFamily == AddressFamily.InterNetworkV6)
+            result.ScopeId = address.Scope;
+        return result;
+    }
+
     internal Sockaddr ToAddress(IPEndPoint endPoint) =>
-        Sockaddr.From(new IpEndpoint(IpAddress.FromSystem(endPoint.Address), (ushort)endPoint.Port), Family);
+        Sockaddr.From(new IpEndpoint(IpAddress.FromSystem(endPoint.Address), (ushort)endPoint.Port), Family) with
+        {
+            Scope = endPoint.Address is { IsIPv6LinkLocal: true, ScopeId: > 0 and <= int.MaxValue and var scope } ? (uint)scope : 0,
+        };
 
     private async Task<LinkAnswer> AskAsync(LinkRequest request, CancellationToken cancellationToken) =>
         (await _control.AskAsync(request, cancellationToken).ConfigureAwait(false)).Message;

@@ -23,6 +23,7 @@ internal static class TapwireCommandLine
             RunCommand.Create(),
             PingCommand.Create(),
             ResolveCommand.Create(),
+            BrowseCommand.Create(),
             StatusCommand.Create(),
             DriverCommands.Stop(),
             DriverCommands.Reload(),

@@ -54,7 +54,7 @@ public sealed unsafe class DatagramLink : DriverEnd
 
     /// <summary>Reads the application's next datagram.</summary>
     /// <param name="headroom">Bytes to leave free before the payload.</param>
-    /// <param name="payload">With <see cref="ReadResult.Data"/>: 0 to 65,507 bytes, the caller's.</param>
+    /// <param name="payload">With <see cref="ReadResult.Data"/>: 0 to 65,535 bytes, the caller's.</param>
     /// <param name="to">The destination, or <see cref="Sockaddr.None"/> for the connected peer.</param>
     /// <param name="extension">What the application asks for this datagram; <c>default</c>: nothing.</param>
     /// <returns>Data, Empty or Closed.</returns>
@@ -117,11 +117,11 @@ public sealed unsafe class DatagramLink : DriverEnd
     public ReadResult Read(BufferPool pool, int headroom, out PacketBuffer? payload, out Sockaddr to) => Read(pool, headroom, out payload, out to, out _);
 
     /// <summary>Writes the application a datagram. The payload stays the caller's, whatever the result.</summary>
-    /// <param name="payload">Up to 65,507 bytes, fragments included.</param>
+    /// <param name="payload">Up to 65,535 bytes, fragments included.</param>
     public WriteResult Write(PacketBuffer payload, Sockaddr from) => Write([payload], from, default);
 
     /// <summary>Writes the application several datagrams as one. The payloads stay the caller's, whatever the result.</summary>
-    /// <param name="payloads">1..<see cref="MaxMerged"/>, together up to 65,507 bytes.</param>
+    /// <param name="payloads">1..<see cref="MaxMerged"/>, together up to 65,535 bytes.</param>
     /// <param name="extension">Written if it has parts.</param>
     public WriteResult Write(ReadOnlySpan<PacketBuffer> payloads, Sockaddr from, in DatagramExtension extension)
     {

@@ -60,8 +60,14 @@ public enum SocketOption
     /// <summary>0..65535: bytes of each datagram that a longer payload is cut into (UDP_SEGMENT).</summary>
     SegmentSize,
 
-    /// <summary>0..5, a <see cref="Tapwire.Stack.Udp.MtuDiscovery"/>: what becomes of datagrams that are longer than the path takes (IP_MTU_DISCOVER).</summary>
+    /// <summary>0..5, a <see cref="Tapwire.Stack.Udp.MtuDiscovery"/>: what becomes of datagrams that are longer than the path takes, of those over IPv4 (IP_MTU_DISCOVER).</summary>
     MtuDiscovery,
+
+    /// <summary>The same of datagrams over IPv6 (IPV6_MTU_DISCOVER).</summary>
+    MtuDiscoveryV6,
+
+    /// <summary>0, 1280 or more: bytes of the largest packet over IPv6, whatever the path takes; 0: no such limit (IPV6_MTU).</summary>
+    PacketSizeV6,
 
     /// <summary>The pending error, cleared by the read (SO_ERROR).</summary>
     Error,

@@ -39,6 +39,12 @@ public sealed record Resolved(string Name, IReadOnlyList<IpAddress> Addresses) :
 {
     public LookupResult Result { get; init; } = Addresses.Count > 0 ? LookupResult.Found : LookupResult.NoSuchName;
 
+    /// <summary>The stack's index of the interface on whose link the link-local IPv6 addresses are; null: there are none, or there is one link only.</summary>
+    public byte? Interface { get; init; }
+
+    /// <summary>The addresses that need no interface to be said.</summary>
+    public IReadOnlyList<IpAddress> Unzoned => Interface is null ? Addresses : [.. Addresses.Where(static address => !(address is { IsV6: true, IsLinkLocal: true }))];
+
     /// <summary>The name at the end of all aliases, or the name of an address; empty if it is not known.</summary>
     public string CanonicalName { get; init; } = "";
 }

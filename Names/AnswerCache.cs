@@ -8,6 +8,9 @@ namespace Tapwire.Names;
 /// <param name="Lifetime">How long it may be kept.</param>
 internal sealed record DnsAnswer(LookupResult Result, IReadOnlyList<IpAddress> Addresses, DnsName? Target, TimeSpan Lifetime)
 {
+    /// <inheritdoc cref="Mdns.MulticastAnswer.Interface"/>
+    public byte? Interface { get; init; }
+
     public static DnsAnswer Failed(LookupResult result, TimeSpan lifetime = default) => new(result, [], null, lifetime);
 }
 

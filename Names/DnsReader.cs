@@ -44,9 +44,25 @@ internal ref struct DnsReader(ReadOnlySpan<byte> message)
     /// <param name="isPlain">The name may have no pointer.</param>
     public bool TryReadName([NotNullWhen(true)] out DnsName? name, bool isPlain = false)
     {
-        name = null;
         Span<byte> wire = stackalloc byte[DnsName.MaxLength];
-        var length = 0;
+        name = TryReadWire(wire, isPlain, out var length) ? DnsName.FromWire(wire[..length]) : null;
+        return name is not null;
+    }
+
+    /// <summary>The same with its letters as they are written: of a service's instance people read them (RFC 6763, 4.1.1).</summary>
+    /// <param name="spelling">The whole name, without pointers.</param>
+    public bool TryReadName([NotNullWhen(true)] out DnsName? name, out byte[] spelling)
+    {
+        Span<byte> wire = stackalloc byte[DnsName.MaxLength];
+        name = TryReadWire(wire, isPlain: false, out var length) ? DnsName.FromWire(wire[..length]) : null;
+        spelling = wire[..length].ToArray();
+        return name is not null;
+    }
+
+    /// <param name="wire">Room for the longest name, which gets it whole.</param>
+    private bool TryReadWire(scoped Span<byte> wire, bool isPlain, out int length)
+    {
+        length = 0;
         var at = Position;
         var part = at;
         var end = -1;
@@ -74,7 +90,6 @@ internal ref struct DnsReader(ReadOnlySpan<byte> message)
             if (head != 0)
                 continue;
             Position = end < 0 ? at : end;
-            name = DnsName.FromWire(wire[..length]);
             return true;
         }
 

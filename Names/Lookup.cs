@@ -86,7 +86,10 @@ internal sealed class Lookup(long number, IReadOnlyList<DnsName> candidates, IRe
     {
         var found = _answers.OfType<DnsAnswer>().Where(static answer => answer.Result == LookupResult.Found).ToList();
         IpAddress[] addresses = [.. found.SelectMany(static answer => answer.Addresses).Distinct()];
-        return new LookupAnswer(LookupResult.Found, addresses, NameOf(found[0].Target ?? Current));
+        return new LookupAnswer(LookupResult.Found, addresses, NameOf(found[0].Target ?? Current))
+        {
+            Interface = found.Find(static answer => answer.Addresses.Any(static address => address is { IsV6: true, IsLinkLocal: true }))?.Interface,
+        };
     }
 
     /// <summary>A name without aliases keeps its letters, as with servers that keep the case and glibc. Those of the answer have been chosen at random.</summary>

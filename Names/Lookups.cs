@@ -47,6 +47,9 @@ public enum LookupResult
 /// <param name="Name">The canonical name, at the end of all aliases; of <see cref="LookupKind.Name"/> the name that was found. Empty unless found.</param>
 public sealed record LookupAnswer(LookupResult Result, IReadOnlyList<IpAddress> Addresses, string Name)
 {
+    /// <summary>The index of the interface on whose link the link-local IPv6 addresses are, where there are several links; null: there are none, or there is one link.</summary>
+    public byte? Interface { get; init; }
+
     public static LookupAnswer Failed(LookupResult result) => new(result, [], "");
 }
 

@@ -92,7 +92,7 @@ internal sealed class QuestionTable(ResolverOptions options, KeyedRandom random,
         if (answer.Result == LookupResult.NoServer && options.Routes.Count > 0)
             answer = MulticastAnswer.Failed(LookupResult.NoSuchName);
         if (!answer.IsAlias)
-            Finish(question, new DnsAnswer(answer.Result, answer.Addresses, answer.Target, answer.Result == LookupResult.NoSuchName ? FailureLifetime : default), now);
+            Finish(question, new DnsAnswer(answer.Result, answer.Addresses, answer.Target, answer.Result == LookupResult.NoSuchName ? FailureLifetime : default) { Interface = answer.Interface }, now);
         else if (question.Aliases >= AnswerReading.MaxAliases || !IsOfLinks(answer.Target!))
             Finish(question, DnsAnswer.Failed(LookupResult.NoSuchName), now);
         else

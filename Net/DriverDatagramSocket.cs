@@ -72,8 +72,6 @@ internal sealed class DatagramSocket(DriverSocketSet set, SocketContext context)
 
     public ValueTask<int> SendAsync(ReadOnlyMemory<byte> payload, IPEndPoint? remote, CancellationToken cancellationToken)
     {
-        if (payload.Length > TapwireDatagramSocket.MaxPayload)
-            return ValueTask.FromException<int>(new SocketException((int)SocketError.MessageSize));
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<int>(cancellationToken);
         lock (Gate)
@@ -339,13 +337,14 @@ internal sealed class DriverDatagramSocket(DatagramSocket socket, IPEndPoint loc
 
     /// <inheritdoc/>
     public override ValueTask<int> SendAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken = default) =>
-        _remote is null ? ValueTask.FromException<int>(new SocketException((int)SocketError.NotConnected)) : socket.SendAsync(payload, null, cancellationToken);
+        (_remote is null ? new SocketException((int)SocketError.NotConnected) : RefusalOf(payload.Length, _remote)) is { } refusal
+            ? ValueTask.FromException<int>(refusal) : socket.SendAsync(payload, null, cancellationToken);
 
     /// <inheritdoc/>
     public override ValueTask<int> SendToAsync(ReadOnlyMemory<byte> payload, IPEndPoint remote, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(remote);
-        return socket.SendAsync(payload, remote, cancellationToken);
+        return RefusalOf(payload.Length, remote) is { } refusal ? ValueTask.FromException<int>(refusal) : socket.SendAsync(payload, remote, cancellationToken);
     }
 
     /// <inheritdoc/>

@@ -116,7 +116,7 @@ public sealed class TapwireDriver : TapwireNetwork
         if (answer.Error != 0)
             throw answer.Error == LinkErrno.NoEntry ? new SocketException((int)SocketError.HostNotFound, answer.Reason) : LinkErrors.ToException(answer);
         var (addresses, canonical) = ResolveRequest.ReadAnswer(answer.Body.Span);
-        return new ResolvedHost([.. addresses.Select(static address => address.ToSystem())], canonical);
+        return new ResolvedHost([.. addresses.Select(TapwireSocket.AddressOf)], canonical);
     }
 
     /// <inheritdoc/>

@@ -228,7 +228,7 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
                 break;
             case PathRequest path:
                 _calls.Enqueue((path, Sender));
-                _context.Stack.Tell(new FindPath(DestinationOf(path), _local.Address, _extras.MtuDiscovery));
+                _context.Stack.Tell(new FindPath(DestinationOf(path), _local.Address, _extras.DiscoveryOf(DestinationOf(path).IsV4)));
                 break;
             case GetOptionRequest get when _extras.IsPathMtu(get) && _remote is { } remote:
                 _calls.Enqueue((get, Sender));
@@ -359,11 +359,14 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
     private LinkAnswer PathAnswered(LinkSocketRequest request, PathFound path) => request switch
     {
         _ when path.Error != StackError.None => request.Failed(path.Error),
-        PathRequest asked => asked.Found(path.Mtu, path.Least, _extras.ReportsErrors, _extras.Segment, _extras.MtuDiscovery.Fragments(), DestinationOf(asked).IsV6,
-            _kind == DatagramKind.Echo),
+        PathRequest asked => Found(asked, path, DestinationOf(asked).IsV4),
         GetOptionRequest get => get.Value(path.Mtu),
         _ => request.Failed(StackError.InvalidArgument),
     };
+
+    private LinkAnswer Found(PathRequest asked, PathFound path, bool isV4) => asked.Found(
+        _extras.PacketSize(path.Mtu, isV4), Math.Min(path.Least, _extras.PacketSize(ushort.MaxValue, isV4: false) - (Ipv6Header.Length - Ipv4Header.Length)), _extras.ReportsErrors,
+        _extras.Segment, _extras.DiscoveryOf(isV4).Fragments(), !isV4, _kind == DatagramKind.Echo);
 
     private IpAddress DestinationOf(PathRequest path) =>
         path.Destination.Family == SocketFamily.Unspecified ? _remote?.Address ?? IpAddress.AnyV4 : path.Destination.Endpoint.Address;

@@ -12,6 +12,9 @@ namespace Tapwire.Actors.Link;
 /// <summary>Datagrams on their way to the application: what waits, and the messages that it becomes.</summary>
 internal sealed class DatagramDelivery(DatagramLink link, SocketFamily family)
 {
+    /// <summary>Bytes of datagrams that become one message (UDP_GRO): as many as one packet of IPv4 holds, for which programs have room.</summary>
+    private const int MostMerged = UdpSocket.MaxPayloadV4;
+
     private readonly Queue<DatagramReceived> _waiting = new();
 
     /// <summary>Datagrams of the stack, oldest first, that go to the application as one message.</summary>
@@ -126,7 +129,7 @@ internal sealed class DatagramDelivery(DatagramLink link, SocketFamily family)
             total += length;
             if (next == first)
                 continue;
-            if (_merged.Count == DatagramLink.MaxMerged || total > DatagramHeader.MaxPayload || length > size || length == 0 || !IsLike(first, next))
+            if (_merged.Count == DatagramLink.MaxMerged || total > MostMerged || length > size || length == 0 || !IsLike(first, next))
                 return;
             _merged.Add(next.Data);
             if (length < size)
@@ -164,6 +167,9 @@ internal static class InterfaceNumbers
         var name = Sockaddr.From(endpoint, family);
         return on is { } index && endpoint.Address is { IsV6: true, IsLinkLocal: true } ? name with { Scope = (uint)Of(index) } : name;
     }
+
+    /// <summary>The number as a zone (RFC 4007, 11.2).</summary>
+    public static string TextOf(byte index) => Of(index).ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     /// <param name="index">The stack's.</param>
     public static int Of(byte index) => index == DatagramInfo.Loopback ? Loopback : LinkInterface.IndexOf(index);

@@ -41,7 +41,7 @@ internal sealed class DatagramOptions(SocketFamily family)
         [(SolIpV6, LinkOption.IpV6MulticastHops)] = new() { Most = byte.MaxValue, Default = 1, MinusOne = 1, Stack = SocketOption.MulticastHopLimit },
         [(SolIpV6, LinkOption.IpV6MulticastLoop)] = new() { Default = 1, IsExact = true, Stack = SocketOption.MulticastLoop },
         [(SolIpV6, LinkOption.IpV6MulticastAll)] = new() { Default = 1, Stack = SocketOption.MulticastAll },
-        [(SolIpV6, LinkOption.IpV6Mtu)] = new() { Most = ushort.MaxValue, Least = LeastMtuV6 },
+        [(SolIpV6, LinkOption.IpV6Mtu)] = new() { Most = int.MaxValue, Least = LeastMtuV6, Stack = SocketOption.PacketSizeV6 },
         [(SolIpV6, LinkOption.IpV6RecvPktInfo)] = new(DatagramParts.PacketInfoV6),
 
         // About IPv6 packets only, as in Linux: an IPv4 packet on this socket comes with the IPv4 ones.
@@ -49,7 +49,7 @@ internal sealed class DatagramOptions(SocketFamily family)
         [(SolIpV6, LinkOption.IpV6RecvTClass)] = new(DatagramParts.TrafficClassV6),
         [(SolIpV6, LinkOption.IpV6RecvOrigDstAddr)] = new(DatagramParts.OriginalDestinationV6),
         [(SolIpV6, LinkOption.IpV6RecvErr)] = new() { Stack = SocketOption.ErrorReports },
-        [(SolIpV6, LinkOption.IpV6MtuDiscover)] = new() { Most = LinkOption.IpPmtuDiscOmit, Default = LinkOption.IpPmtuDiscWant, Stack = SocketOption.MtuDiscovery },
+        [(SolIpV6, LinkOption.IpV6MtuDiscover)] = new() { Most = LinkOption.IpPmtuDiscOmit, Default = LinkOption.IpPmtuDiscWant, Stack = SocketOption.MtuDiscoveryV6 },
         [(SolSocket, LinkOption.SoRxqOvfl)] = new(DatagramParts.Drops),
         [(SolSocket, LinkOption.SoTimestamp)] = new(DatagramParts.Timestamp),
         [(SolSocket, LinkOption.SoTimestampNs)] = new(DatagramParts.TimestampNs),
@@ -73,8 +73,12 @@ internal sealed class DatagramOptions(SocketFamily family)
     /// <summary>UDP_CORK.</summary>
     public bool Corks => _values.GetValueOrDefault((SolUdp, LinkOption.UdpCork)) != 0;
 
-    /// <summary>IP_MTU_DISCOVER or IPV6_MTU_DISCOVER, whichever was set last: the stack has one for both families.</summary>
-    public MtuDiscovery MtuDiscovery { get; private set; } = MtuDiscovery.Want;
+    /// <summary>How the socket learns what a path of a family takes (IP_MTU_DISCOVER, IPV6_MTU_DISCOVER).</summary>
+    public MtuDiscovery DiscoveryOf(bool isV4) =>
+        (MtuDiscovery)_values.GetValueOrDefault(isV4 ? (SolIp, LinkOption.IpMtuDiscover) : (SolIpV6, LinkOption.IpV6MtuDiscover), LinkOption.IpPmtuDiscWant);
+
+    /// <summary>Bytes of the largest packet over a path that takes so many (IPV6_MTU).</summary>
+    public int PacketSize(int mtu, bool isV4) => !isV4 && _values.GetValueOrDefault((SolIpV6, LinkOption.IpV6Mtu)) is > 0 and var size ? Math.Min(mtu, size) : mtu;
 
     /// <summary>IP_RECVERR or IPV6_RECVERR.</summary>
     public bool ReportsErrors => Reports(isV4: true) || Reports(isV4: false);
@@ -145,8 +149,6 @@ internal sealed class DatagramOptions(SocketFamily family)
             return StackError.InvalidArgument;
         var hadStamps = WantsStamps;
         Remember(request.Level, request.Name, value);
-        if (rule.Stack == SocketOption.MtuDiscovery)
-            MtuDiscovery = (MtuDiscovery)value;
         if (rule.Stack is { } option)
             forStack = (option, option == SocketOption.ErrorReports ? (ReportsErrors ? 1 : 0) : value);
         else if (WantsStamps != hadStamps)

@@ -70,7 +70,7 @@ internal sealed class DatagramSending(DatagramLink link, BufferPool pool, Datagr
         _bytes ??= new ArrayBufferWriter<byte>();
         if (!_isPending)
             (_isPending, _to, _asked) = (true, to, asked);
-        var isTooLong = _bytes.WrittenCount + payload.Length > UdpSocket.MaxPayload;
+        var isTooLong = _bytes.WrittenCount + payload.Length > DatagramHeader.MaxPayload;
         if (!isTooLong)
             _bytes.Write(payload.Span);
         payload.Release();

@@ -196,8 +196,8 @@ internal sealed class LinkActor : OwningActor
             case AddAddressRequest or RemoveAddressRequest or InterfaceRequest:
                 ChangeInterfaces(call);
                 break;
-            case ResolveRequest resolve:
-                NameCalls.Ask(resolve, _context.Names, Sender, Self);
+            case ResolveRequest or BrowseRequest:
+                NameCalls.Ask(call.Request, _context.Names, Sender, Self);
                 break;
             case CaptureRequest:
                 CaptureCalls.Ask(call, _context.Listener.IsOperator(call.Peer), _refusals, _log, Context, Sender);

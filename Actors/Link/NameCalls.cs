@@ -13,8 +13,17 @@ internal static class NameCalls
     /// <summary>How long an application waits, however many servers there are.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(45);
 
+    /// <param name="request">A <see cref="ResolveRequest"/> or a <see cref="BrowseRequest"/>.</param>
+    public static void Ask(LinkRequest request, IActorRef names, IActorRef session, IActorRef self)
+    {
+        if (request is BrowseRequest browse)
+            BrowseCalls.Ask(browse, names, session, self);
+        else
+            Ask((ResolveRequest)request, names, session, self);
+    }
+
     /// <summary>Asks the resolver, and answers the session. What the driver has no server for is the application's own matter: its C library asks the host.</summary>
-    public static void Ask(ResolveRequest request, IActorRef names, IActorRef session, IActorRef self)
+    private static void Ask(ResolveRequest request, IActorRef names, IActorRef session, IActorRef self)
     {
         if (KindOf(request) is not { } kind)
         {
@@ -50,7 +59,8 @@ internal static class NameCalls
     };
 
     private static LinkAnswer AnswerOf(ResolveRequest request, Resolved resolved) =>
-        resolved.Result == LookupResult.Found ? request.Found(resolved.Addresses, resolved.CanonicalName) : Refused(request, resolved.Result);
+        resolved.Result == LookupResult.Found
+            ? request.Found(resolved.Addresses, resolved.CanonicalName, resolved.Interface is { } index ? (uint)InterfaceNumbers.Of(index) : 0) : Refused(request, resolved.Result);
 
     private static LinkAnswer Refused(ResolveRequest request, LookupResult result)
     {

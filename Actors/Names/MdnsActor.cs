@@ -43,12 +43,14 @@ internal sealed class MdnsActor : ReceiveActor, IWithTimers
     private readonly MdnsContext _context;
     private readonly long _began;
     private readonly MdnsCounters _counters = new();
-    private readonly Dictionary<byte, Link> _links = [];
-    private readonly Dictionary<long, Asked> _asked = [];
-    private readonly List<(LinksQuestion Question, IActorRef Asker)> _early = [];
+    private readonly Dictionary<byte, WatchedLink> _links = [];
+    private readonly Dictionary<long, AskedOfLinks> _asked = [];
+    private readonly ServiceBrowses _browses = new();
+    private readonly List<(object Question, IActorRef Asker)> _early = [];
     private readonly HashSet<string> _leaving = [];
     private MdnsIdentity? _identity;
     private long _questions;
+    private long _number;
     private Instant _lastQuestion;
     private int _made;
     private DueTimer _due = new();
@@ -63,18 +65,12 @@ internal sealed class MdnsActor : ReceiveActor, IWithTimers
             Become(Running);
             Use(names);
             foreach (var (question, asker) in _early)
-                Ask(question, asker);
+                Begin(question, asker);
             _early.Clear();
             Drain();
         });
-        Receive<LinksQuestion>(question =>
-        {
-            _questions++;
-            if (_early.Count < MaxEarly)
-                _early.Add((question, Sender));
-            else
-                Sender.Tell(new LinksAnswer(question.Round, question.Number, MulticastAnswer.Failed(LookupResult.Busy)));
-        });
+        Receive<LinksQuestion>(question => Wait(question, () => new LinksAnswer(question.Round, question.Number, MulticastAnswer.Failed(LookupResult.Busy))));
+        Receive<BrowseServices>(browse => Wait(browse, static () => ServicesFound.Failed(LookupResult.Busy)));
         Receive<PublishName>(wanted => _identity = wanted.Identity);
         Receive<LinkLeaves>(leaves =>
         {
@@ -99,8 +95,7 @@ internal sealed class MdnsActor : ReceiveActor, IWithTimers
     protected override void PostStop()
     {
         _context.Sockets.Stack.Tell(new WatchInterfaces(IsOn: false));
-        foreach (var (question, asker) in _asked.Values.Select(static asked => (asked.Question, asked.Asker)).Concat(_early))
-            asker.Tell(new LinksAnswer(question.Round, question.Number, MulticastAnswer.Failed(LookupResult.ServerFailure)));
+        Fail();
     }
 
     private void Running()
@@ -111,7 +106,12 @@ internal sealed class MdnsActor : ReceiveActor, IWithTimers
         Drained<LinksQuestion>(question =>
         {
             _questions++;
-            Ask(question, Sender);
+            Begin(question, Sender);
+        });
+        Drained<BrowseServices>(browse =>
+        {
+            _questions++;
+            Begin(browse, Sender);
         });
         Drained<PublishName>(wanted =>
         {
@@ -150,9 +150,20 @@ internal sealed class MdnsActor : ReceiveActor, IWithTimers
         });
     }
 
+    /// <summary>Whoever waits is answered: nobody will say more.</summary>
+    private void Fail()
+    {
+        foreach (var (question, asker) in _asked.Values.Select(static asked => ((object)asked.Question, asked.Asker)).Concat(_early))
+            asker.Tell(Refusal.Of(question)!);
+        _asked.Clear();
+        _early.Clear();
+        _browses.Fail();
+    }
+
     /// <summary>Takes back what is published, and waits until the sockets have sent that.</summary>
     private void Leave()
     {
+        Fail();
         foreach (var link in _links.Values.ToList())
             Remove(link);
         var closing = Context.GetChildren().ToHashSet();
@@ -170,7 +181,8 @@ internal sealed class MdnsActor : ReceiveActor, IWithTimers
                 if (closing.Count == 0)
                     Context.Stop(Self);
             });
-            Receive<LinksQuestion>(question => Sender.Tell(new LinksAnswer(question.Round, question.Number, MulticastAnswer.Failed(LookupResult.ServerFailure))));
+            Receive<LinksQuestion>(question => Sender.Tell(Refusal.Of(question)!));
+            Receive<BrowseServices>(browse => Sender.Tell(Refusal.Of(browse)!));
             Receive<LinkLeaves>(_ => Sender.Tell(LinkLeft.Instance));
             Receive<GetStatus>(_ => Sender.Tell(Report()));
             Receive<Stopping>(_ => Context.Stop(Self));
@@ -193,17 +205,17 @@ internal sealed class MdnsActor : ReceiveActor, IWithTimers
         }
     }
 
-    private Link Add(InterfaceName added)
+    private WatchedLink Add(InterfaceName added)
     {
         var secret = SHA256.HashData([.. _context.Secret, .. "mdns"u8, .. Encoding.UTF8.GetBytes(added.Options.Name), .. BitConverter.GetBytes(_made++)]);
-        var link = new Link((byte)added.Index, added.Options.Name, new MdnsLink(secret, _counters, added.Options.Mtu));
+        var link = new WatchedLink((byte)added.Index, added.Options.Name, new MdnsLink(secret, _counters, added.Options.Mtu));
         link.Engine.Publish(_identity, Now);
         _links.Add(link.Index, link);
         OpenSocket(link);
         return link;
     }
 
-    private void Remove(Link link)
+    private void Remove(WatchedLink link)
     {
         link.Engine.Stop();
         Drain(link);
@@ -218,10 +230,10 @@ internal sealed class MdnsActor : ReceiveActor, IWithTimers
             OpenSocket(link);
     }
 
-    private void OpenSocket(Link link) =>
+    private void OpenSocket(WatchedLink link) =>
         link.Socket = Context.Watch(Context.ActorOf(MdnsSocketActor.Props(_context.Sockets, link.Index).WithDispatcher(_context.Sockets.Dispatcher)));
 
-    private Link? Find(byte index) => _links.GetValueOrDefault(index);
+    private WatchedLink? Find(byte index) => _links.GetValueOrDefault(index);
 
     private void Lose(IActorRef socket, StackError reason)
     {
@@ -238,28 +250,60 @@ internal sealed class MdnsActor : ReceiveActor, IWithTimers
         Timers.StartSingleTimer(Reopen.Instance, Reopen.Instance, ReopenTime);
     }
 
-    private void Ask(LinksQuestion question, IActorRef asker)
+    /// <summary>The interfaces are not known yet.</summary>
+    private void Wait(object question, Func<object> refusal)
+    {
+        _questions++;
+        if (_early.Count < MaxEarly)
+            _early.Add((question, Sender));
+        else
+            Sender.Tell(refusal());
+    }
+
+    private void Begin(object question, IActorRef asker)
     {
         _lastQuestion = Now;
         AwaitIdle();
+        _number++;
+        if (question is BrowseServices browse)
+            Browse(browse, asker);
+        else
+            Ask((LinksQuestion)question, asker);
+    }
+
+    private void Browse(BrowseServices browse, IActorRef asker)
+    {
+        if (_links.Count == 0)
+        {
+            asker.Tell(ServicesFound.Failed(LookupResult.NoServer));
+            return;
+        }
+
+        _browses.Begin(_number, asker, _links.Count);
+        foreach (var link in _links.Values)
+            link.Engine.Browse(_number, browse.Type, browse.Time, Now);
+    }
+
+    private void Ask(LinksQuestion question, IActorRef asker)
+    {
         if (_links.Count == 0)
         {
             asker.Tell(new LinksAnswer(question.Round, question.Number, MulticastAnswer.Failed(LookupResult.NoServer)));
             return;
         }
 
-        var number = _questions;
-        _asked.Add(number, new Asked(question, asker) { Left = _links.Count });
+        _asked.Add(_number, new AskedOfLinks(question, asker) { Left = _links.Count });
         foreach (var link in _links.Values)
-            link.Engine.Ask(number, question.Name, question.Type, Now);
+            link.Engine.Ask(_number, question.Name, question.Type, Now);
     }
 
     /// <summary>The first link that knows is believed. Where none does, that there is such a name says more than that nobody answers.</summary>
-    private void Take(MdnsAnswered answered)
+    private void Take(MdnsAnswered answered, WatchedLink link)
     {
         if (!_asked.TryGetValue(answered.Number, out var asked))
             return;
-        var answer = Reachable(answered.Answer);
+        // A link-local address says nothing where there are several links, unless it is said on which it is (RFC 4007, 11).
+        var answer = _links.Count > 1 ? answered.Answer with { Interface = link.Index } : answered.Answer;
         asked.Left--;
         if (asked.Best is null || answer.Result is LookupResult.Found or LookupResult.NoData)
             asked.Best = answer;
@@ -267,15 +311,6 @@ internal sealed class MdnsActor : ReceiveActor, IWithTimers
             return;
         _asked.Remove(answered.Number);
         asked.Asker.Tell(new LinksAnswer(asked.Question.Round, asked.Question.Number, asked.Best));
-    }
-
-    /// <summary>A link-local address says nothing where there are several links: nobody could tell which one is meant.</summary>
-    private MulticastAnswer Reachable(MulticastAnswer answer)
-    {
-        if (_links.Count <= 1 || !answer.Addresses.Any(static address => address.IsLinkLocal))
-            return answer;
-        var rest = answer.Addresses.Where(static address => !address.IsLinkLocal).ToList();
-        return rest.Count == 0 ? MulticastAnswer.Failed(LookupResult.NoData) : answer with { Addresses = rest };
     }
 
     private void Drain()
@@ -290,7 +325,7 @@ internal sealed class MdnsActor : ReceiveActor, IWithTimers
         _due.Set(Timers, due, Now);
     }
 
-    private void Drain(Link link)
+    private void Drain(WatchedLink link)
     {
         while (link.Engine.TryDequeue(out var next))
         {
@@ -303,7 +338,10 @@ internal sealed class MdnsActor : ReceiveActor, IWithTimers
                     _counters.NotSent++;
                     break;
                 case MdnsAnswered answered:
-                    Take(answered);
+                    Take(answered, link);
+                    break;
+                case MdnsBrowsed browsed:
+                    _browses.Take(browsed, link.Name, link.Index);
                     break;
                 case MdnsEstablished established:
                     _log.Info("{Interface}: this host is {HostName}", link.Name, $"{established.Label}.local");
@@ -344,39 +382,6 @@ internal sealed class MdnsActor : ReceiveActor, IWithTimers
             new("notSent", _counters.NotSent),
         ],
     });
-
-    private sealed class Link(byte index, string name, MdnsLink engine)
-    {
-        public byte Index => index;
-
-        public string Name => name;
-
-        public MdnsLink Engine => engine;
-
-        /// <summary>Null while there can be none.</summary>
-        public IActorRef? Socket { get; set; }
-
-        /// <summary>Why there could be no socket, which is told once.</summary>
-        public StackError Problem { get; set; }
-
-        public string StateText => Socket is null ? "failed" : engine.State switch
-        {
-            MdnsState.Off => "resolving",
-            var state => state.ToString().ToLowerInvariant(),
-        };
-    }
-
-    private sealed class Asked(LinksQuestion question, IActorRef asker)
-    {
-        public LinksQuestion Question => question;
-
-        public IActorRef Asker => asker;
-
-        /// <summary>Links that have not answered.</summary>
-        public int Left { get; set; }
-
-        public MulticastAnswer? Best { get; set; }
-    }
 
     /// <summary>The timer: sockets are tried again.</summary>
     private sealed class Reopen

@@ -80,6 +80,18 @@ internal sealed class NamesActor : ReceiveActor
             _linksQuestions++;
             links.Forward(question);
         });
+        Receive<BrowseServices>(browse =>
+        {
+            if (!_settings.AsksLinksFor(browse.Type))
+            {
+                Sender.Tell(ServicesFound.Failed(LookupResult.NoServer));
+                return;
+            }
+
+            var links = Links();
+            _linksQuestions++;
+            links.Forward(browse);
+        });
         Receive<PublishName>(wanted =>
         {
             _identity = wanted.Identity;
@@ -158,6 +170,7 @@ internal sealed class NamesActor : ReceiveActor
             Receive<Stopping>(_ => Context.Stop(Self));
             Receive<Resolve>(question => Sender.Tell(new Resolved(question.Name, []) { Result = LookupResult.ServerFailure }));
             Receive<LinkLeaves>(_ => Sender.Tell(LinkLeft.Instance));
+            Receive<BrowseServices>(_ => Sender.Tell(ServicesFound.Failed(LookupResult.ServerFailure)));
             Receive<GetStatus>(_ => Sender.Tell(new NamesReport(null)));
             ReceiveAny(static _ => { });
         });

@@ -243,7 +243,7 @@ internal sealed class ResolverActor : ReceiveActor, IWithTimers
     }
 
     private static Resolved AnswerTo(Resolve question, LookupAnswer answer) =>
-        new(question.Name, answer.Addresses) { Result = answer.Result, CanonicalName = answer.Name };
+        new(question.Name, answer.Addresses) { Result = answer.Result, CanonicalName = answer.Name, Interface = answer.Interface };
 
     /// <summary>Begins anew with other settings: nothing of what the old servers have said counts any more, and who waits is asked for again.</summary>
     private void Use(DnsSettings settings)

@@ -171,16 +171,16 @@ internal sealed class AssociationActor : OwningActor, IWithTimers
     private void SendWaiting(SocketId id, Resolved resolved)
     {
         Timers.Cancel(resolved.Name);
-        if (resolved.Addresses.Count > 0)
-            _names[resolved.Name] = resolved.Addresses[0];
+        if (resolved.Unzoned.Count > 0)
+            _names[resolved.Name] = resolved.Unzoned[0];
         else
             _names.Remove(resolved.Name);
         foreach (var (to, data) in _waiting.Where(waiting => waiting.To.Name == resolved.Name).ToList())
         {
             _waiting.Remove((to, data));
-            if (resolved.Addresses.Count > 0)
+            if (resolved.Unzoned.Count > 0)
             {
-                Send(id, data, resolved.Addresses[0], to.Port);
+                Send(id, data, resolved.Unzoned[0], to.Port);
                 continue;
             }
 

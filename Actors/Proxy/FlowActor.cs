@@ -25,8 +25,8 @@ internal abstract class FlowActor : OwningActor
         Context.SetReceiveTimeout(context.Settings.Proxy.FlowIdle);
         Receive<Resolved>(resolved =>
         {
-            if (resolved.Addresses.Count > 0)
-                Open(new IpEndpoint(resolved.Addresses[0], target.Port));
+            if (resolved.Unzoned.Count > 0)
+                Open(new IpEndpoint(resolved.Unzoned[0], target.Port));
             else
                 Fail("its name is not known");
         });

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Tapwire.Actors.Link;
 using Tapwire.Proxy;
 using Tapwire.Messages;
 using Tapwire.Stack;
@@ -29,7 +30,7 @@ internal sealed partial class ProxySessionActor
             if (resolved.Addresses.Count == 0)
                 Fail(ProxyOutcome.NameUnknown, $"the name of {destination} is not known");
             else
-                Try(destination, resolved.Addresses);
+                Try(destination with { Zone = resolved.Interface is { } index ? InterfaceNumbers.TextOf(index) : null }, resolved.Addresses);
         });
         ReceiveImpatience(destination);
     }
@@ -50,7 +51,8 @@ internal sealed partial class ProxySessionActor
 
     private void TryNext(Destination destination, AddressRace race)
     {
-        Context.ActorOf(ConnectAttemptActor.Props(_context.Stack, new IpEndpoint(race.Next(), destination.Port), Options, destination.Zone).WithDispatcher(_context.Sockets.Dispatcher));
+        var next = race.Next();
+        Context.ActorOf(ConnectAttemptActor.Props(_context.Stack, new IpEndpoint(next, destination.Port), Options, next.IsLinkLocal ? destination.Zone : null).WithDispatcher(_context.Sockets.Dispatcher));
         if (race.HasNext)
             Timers.StartSingleTimer(nameof(TimeForNext), TimeForNext.Instance, AddressRace.AttemptDelay);
         else

@@ -26,7 +26,7 @@ internal static class PingCommand
 
     private static readonly Flag<int> Count = Flags.Number("--count", "Requests to send; 4 when not given.", 1, 65535, 4);
     private static readonly Flag<TimeSpan> Interval = Flags.Time("--interval", "Time between requests; 1s when not given.", TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), TimeSpan.FromSeconds(1));
-    private static readonly Flag<int> Size = Flags.Number("--size", "Payload in bytes; 56 when not given.", 0, 65507, 56);
+    private static readonly Flag<int> Size = Flags.Number("--size", "Payload in bytes; 56 when not given. An IPv4 packet holds 65507.", 0, PingRequest.MostBytes, 56);
     private static readonly Flag<TimeSpan> Timeout = Flags.Time("--timeout", "How long a reply may take; 1s when not given.", TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1));
 
     public static Command Create()

@@ -161,6 +161,17 @@ internal sealed record CommandNotes
             Examples = [("Only addresses of IPv4:", "tapwire resolve www.example.org --family 4"), ("The name of an address:", "tapwire resolve 10.99.0.1")],
             Related = ["tapwire", "up", "ping"],
         },
+        ["browse"] = new()
+        {
+            Paragraphs =
+            [
+                "Each link with Ethernet is asked by multicast DNS (RFC 6762, RFC 6763). Without SERVICE the types that there are come out, one a line. With one each instance comes with its host and port, the host's "
+                + "addresses, and what it says of itself, one a line. A link-local address has the zone of the link where it was heard.",
+            ],
+            Files = [Link],
+            Examples = [("Web servers of the network:", "tapwire browse _http._tcp"), ("Printers that come and go:", "tapwire browse ipp --watch")],
+            Related = ["tapwire", "up", "resolve"],
+        },
         ["status"] = new()
         {
             Files = [Link],

@@ -16,7 +16,9 @@
 DEFINE_REAL(sendmsg)
 DEFINE_REAL(recvmsg)
 
-#define LARGEST 65507
+/* The most that an IPv6 packet holds, an ICMPv6 message; the driver says what a datagram of another kind may have. */
+#define LARGEST 65535
+#define LARGEST_ANYWHERE 65507 /* of UDP over IPv4 */
 #define FEW_VECTORS 64
 #define MOST_SEGMENTS 128 /* UDP_MAX_SEGMENTS */
 
@@ -192,7 +194,8 @@ struct path {
 /* IP_RECVERR: what the application can ask for after EMSGSIZE. */
 static void keep_too_long(int fd, const struct tw_address *to, const struct path *path)
 {
-    uint32_t mtu = path->mtu + ((path->flags & IS_V6) != 0 ? LONGER_HEADER : 0) - ((path->flags & IS_ECHO) != 0 ? UDP_HEADER : 0);
+    uint32_t told = path->segment_mtu != 0 ? path->segment_mtu : path->mtu;
+    uint32_t mtu = told + ((path->flags & IS_V6) != 0 ? LONGER_HEADER : 0) - ((path->flags & IS_ECHO) != 0 ? UDP_HEADER : 0);
     struct tw_extension report = { .segment = 1 /* SO_EE_ORIGIN_LOCAL */, .mtu = mtu, .local = { [10] = 0xff, [11] = 0xff } };
     memcpy(&report.family, to->bytes, sizeof report.family);
     memcpy(&report.port, to->bytes + 2, sizeof report.port);
@@ -203,14 +206,44 @@ static void keep_too_long(int fd, const struct tw_address *to, const struct path
     tw_keep_report(fd, EMSGSIZE, &report, NULL, 0);
 }
 
+/* Asks the driver about a path. False: it is an older driver, or the datagram will tell what is wrong. */
+static bool ask_path(int fd, const struct tw_address *to, struct path *path)
+{
+    struct {
+        struct tw_header header;
+        uint64_t handle;
+        struct tw_address to;
+        uint32_t zero;
+    } request = { .handle = tw_handle(fd), .to = *to };
+    struct tw_answer answer;
+    if (request.handle == 0 || tw_ask(&request.header, sizeof request, TW_PATH, &answer) != 0 || answer.length < sizeof *path)
+        return false;
+    memcpy(path, answer.body, sizeof *path);
+    return true;
+}
+
+/* The longest payload of UDP, cut or not. */
+static uint32_t longest_on(const struct path *path)
+{
+    return (path->flags & IS_V6) != 0 ? LARGEST - UDP_HEADER : LARGEST_ANYWHERE;
+}
+
+/* A payload that is cut is as a whole no longer than one that is not (ip_append_data). 0 or EMSGSIZE. */
+static int check_whole(int fd, const struct tw_address *to, size_t bytes)
+{
+    struct path path;
+    return bytes > LARGEST_ANYWHERE && ask_path(fd, to, &path) && bytes > longest_on(&path) ? EMSGSIZE : 0;
+}
+
 /* A payload that the socket's UDP_SEGMENT cuts. The limit is remembered that is safe: beyond it the answer is an error, or the driver is asked again. 0 or an errno. */
 static int check_segments(const struct path *path, size_t bytes, uint32_t *limit)
 {
-    uint32_t packet = path->segment + HEADERS, most = path->segment * MOST_SEGMENTS;
+    uint32_t packet = path->segment + HEADERS, most = path->segment * MOST_SEGMENTS, longest = longest_on(path);
+    most = most < longest ? most : longest;
     *limit = packet <= path->segment_mtu ? most + HEADERS : path->segment_mtu;
     if ((bytes < path->segment ? bytes : path->segment) + HEADERS > path->segment_mtu)
         return EMSGSIZE;
-    return bytes > most ? EINVAL : 0;
+    return bytes > longest ? EMSGSIZE : bytes > most ? EINVAL : 0;
 }
 
 /* A segment, of a payload that a control message cuts, is never fragmented. 0, EMSGSIZE, or EINVAL: too many segments. */
@@ -231,17 +264,9 @@ static int check_length(int fd, const struct tw_address *to, size_t bytes, bool 
     if (allows(*entry, key, bytes, second))
         return 0;
 
-    struct {
-        struct tw_header header;
-        uint64_t handle;
-        struct tw_address to;
-        uint32_t zero;
-    } request = { .handle = tw_handle(fd), .to = *to };
-    struct tw_answer answer;
     struct path path;
-    if (request.handle == 0 || tw_ask(&request.header, sizeof request, TW_PATH, &answer) != 0 || answer.length < sizeof path)
-        return 0; /* an older driver; or the datagram will tell what is wrong */
-    memcpy(&path, answer.body, sizeof path);
+    if (!ask_path(fd, to, &path))
+        return 0;
     if (path.segment != 0) {
         uint32_t limit;
         int error = check_segments(&path, bytes, &limit);
@@ -320,7 +345,10 @@ ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int
     if (sent == 0) {
         size_t segment = is_extended && (framed.head.extension.parts & TW_PART_SEGMENT) != 0 ? framed.head.extension.segment : 0;
         bool is_cut = segment != 0 && segment < bytes;
-        sent = tw_result(segment != 0 && bytes > segment * MOST_SEGMENTS ? EINVAL : check_length(fd, &to, is_cut ? segment : bytes, is_cut));
+        error = is_cut ? check_whole(fd, &to, bytes) : 0;
+        if (error == 0)
+            error = segment != 0 && bytes > segment * MOST_SEGMENTS ? EINVAL : check_length(fd, &to, is_cut ? segment : bytes, is_cut);
+        sent = tw_result(error);
     }
 
     if (sent == 0) {

@@ -168,17 +168,19 @@ public sealed record PathRequest(uint Id, ulong Handle, Sockaddr Destination) : 
     /// <param name="least">The largest packet that goes to any destination, as far as is known.</param>
     /// <param name="reportsErrors">The socket has IP_RECVERR.</param>
     /// <param name="segment">UDP_SEGMENT, 0..65535; 0: payloads are not cut. Otherwise a client that does not look at the MTU beside it takes any length for possible.</param>
-    /// <param name="fragments">Any length is possible, but for a segment: it has to fit the MTU, which goes beside.</param>
+    /// <param name="fragments">Any length is possible that a packet of the family can have, but for a segment: it has to fit the MTU, which goes beside.</param>
     /// <param name="isV6">The packets are IPv6's. A client reckons with the headers of IPv4, so that it is told of less room by what IPv6's are longer.</param>
     /// <param name="isEcho">The payloads are echo messages, without a UDP header in front of them: there is so much more room.</param>
     public LinkAnswer Found(int mtu, int least, bool reportsErrors, int segment, bool fragments, bool isV6, bool isEcho = false)
     {
+        // The longest packet. The length field of IPv6 does not count its header, so that of those 20 bytes more there are none less for the payload, and 20 more.
+        var longest = ushort.MaxValue + (isV6 ? LongerHeader : 0) + (isEcho ? UdpHeader : 0);
         if (isEcho)
             mtu += UdpHeader;
         if (isV6)
             mtu = Math.Max(mtu - LongerHeader, 0);
         var body = new byte[4 * sizeof(int)];
-        BitConverter.TryWriteBytes(body, segment == 0 && !fragments ? mtu : ushort.MaxValue);
+        BitConverter.TryWriteBytes(body, segment != 0 ? ushort.MaxValue : fragments ? longest : mtu);
         BitConverter.TryWriteBytes(body.AsSpan(sizeof(int)), least);
         BitConverter.TryWriteBytes(body.AsSpan(2 * sizeof(int)), (reportsErrors ? 1 : 0) | (isV6 ? 2 : 0) | (isEcho ? 4 : 0));
         BitConverter.TryWriteBytes(body.AsSpan(3 * sizeof(int)), (ushort)segment);
@@ -188,11 +190,14 @@ public sealed record PathRequest(uint Id, ulong Handle, Sockaddr Destination) : 
 }
 
 /// <summary>Sends one ICMP echo request. ETIMEDOUT if no reply comes in time; an ICMP error is answered as the error it means.</summary>
-/// <param name="Size">Payload in bytes, 0 to 65,507.</param>
+/// <param name="Size">Payload in bytes, 0 to <see cref="MostBytes"/>; EMSGSIZE to an IPv4 address above 65,507.</param>
 /// <param name="TimeoutMilliseconds">1 to 60,000.</param>
 public sealed record PingRequest(uint Id, Sockaddr Destination, ushort Sequence, int Size, int TimeoutMilliseconds)
     : LinkRequest(LinkMessageType.Ping, Id)
 {
+    /// <summary>The largest payload: 65,535 bytes, which is the most that an IPv6 packet holds behind its header, less the ICMP header.</summary>
+    public const int MostBytes = 65_527;
+
     /// <param name="hopLimit">As received in the reply; 0 if not known.</param>
     public LinkAnswer Replied(TimeSpan roundTrip, Sockaddr from, byte hopLimit)
     {

@@ -53,7 +53,7 @@ public static class LinkRequestCodec
         }
 
         var isInterface = InterfaceRequestCodec.HeadOf(type) > 0;
-        if (isInterface || IsSetOption(type) || type == LinkMessageType.Resolve ? frame.Length < size : frame.Length != size)
+        if (isInterface || IsSetOption(type) || type is LinkMessageType.Resolve or LinkMessageType.Browse ? frame.Length < size : frame.Length != size)
             throw new LinkProtocolException($"A {type} of {frame.Length} bytes; it has {size}.");
         if (isInterface)
         {
@@ -83,6 +83,7 @@ public static class LinkRequestCodec
         SetOptionRequest set => FixedSize(request.Type) + set.Value.Length,
         InterfaceRequest change => InterfaceRequestCodec.SizeOf(change),
         ResolveRequest resolve => resolve.Size,
+        BrowseRequest browse => browse.Size,
         _ => FixedSize(request.Type),
     };
 
@@ -99,7 +100,7 @@ public static class LinkRequestCodec
         WriteBody(request, frame);
     }
 
-    /// <summary>Length of the frame; of <see cref="LinkMessageType.SetOption"/> without the value, of an <see cref="InterfaceRequest"/> or <see cref="ResolveRequest"/> without what varies; -1: unknown.</summary>
+    /// <summary>Length of the frame; of <see cref="LinkMessageType.SetOption"/> without the value, of an <see cref="InterfaceRequest"/>, <see cref="ResolveRequest"/> or <see cref="BrowseRequest"/> without what varies; -1: unknown.</summary>
     private static int FixedSize(LinkMessageType type) => type switch
     {
         LinkMessageType.Socket => 24,
@@ -127,6 +128,7 @@ public static class LinkRequestCodec
         LinkMessageType.Kill => KillRequest.Size,
         LinkMessageType.Operate => OperateRequest.Size,
         LinkMessageType.Resolve => ResolveRequest.Head,
+        LinkMessageType.Browse => BrowseRequest.Head,
         _ => InterfaceRequestCodec.HeadOf(type) is > 0 and var head ? head : -1,
     };
 
@@ -169,6 +171,7 @@ public static class LinkRequestCodec
             LinkMessageType.AddGuest => new AddGuestRequest(id, new GuestAddresses(address.Endpoint.Address), GuestMtu(frame)),
             LinkMessageType.Publish => new PublishRequest(id, address.Endpoint, (int)Math.Min(ReadUInt32LittleEndian(frame[44..]), int.MaxValue), ReadUInt16LittleEndian(frame[48..])),
             LinkMessageType.Resolve => ResolveRequest.Read(id, frame),
+            LinkMessageType.Browse => BrowseRequest.Read(id, frame),
             LinkMessageType.Capture => CaptureRequest.Read(id, address, frame),
             LinkMessageType.ListSockets => ListSocketsRequest.Read(id, address, frame),
             LinkMessageType.Kill => KillRequest.Read(id, address, frame),
@@ -200,7 +203,7 @@ public static class LinkRequestCodec
     private static PingRequest ReadPing(uint id, Sockaddr destination, ReadOnlySpan<byte> frame)
     {
         var sequence = AtMost(ReadUInt32LittleEndian(frame[44..]), ushort.MaxValue, "ping sequence number");
-        var size = AtMost(ReadUInt32LittleEndian(frame[48..]), 65_507, "ping size");
+        var size = AtMost(ReadUInt32LittleEndian(frame[48..]), PingRequest.MostBytes, "ping size");
         var timeout = AtMost(ReadUInt32LittleEndian(frame[52..]), 60_000, "ping time-out");
         return new(id, destination, (ushort)sequence, size, Math.Max(1, timeout));
     }
@@ -288,6 +291,9 @@ public static class LinkRequestCodec
                 break;
             case ResolveRequest resolve:
                 resolve.WriteBody(frame);
+                break;
+            case BrowseRequest browse:
+                browse.WriteBody(frame);
                 break;
             case InterfaceRequest change:
                 InterfaceRequestCodec.Write(change, frame);

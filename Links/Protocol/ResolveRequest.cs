@@ -38,7 +38,8 @@ public sealed record ResolveRequest(uint Id, SocketFamily Family, bool IsReverse
     };
 
     /// <summary>The canonical name, or the name of an address, and the addresses.</summary>
-    public LinkAnswer Found(IReadOnlyList<IpAddress> addresses, string name)
+    /// <param name="scope">The number of the interface on whose link the link-local IPv6 addresses are; 0: none is said.</param>
+    public LinkAnswer Found(IReadOnlyList<IpAddress> addresses, string name, uint scope = 0)
     {
         var count = Math.Min(addresses.Count, Most is > 0 and < MaxAddresses ? Most : MaxAddresses);
         var text = Encoding.UTF8.GetBytes(name);
@@ -46,7 +47,13 @@ public sealed record ResolveRequest(uint Id, SocketFamily Family, bool IsReverse
         BinaryPrimitives.WriteInt32LittleEndian(body, count);
         BinaryPrimitives.WriteInt32LittleEndian(body.AsSpan(4), text.Length);
         for (var i = 0; i < count; i++)
-            Sockaddr.From(new IpEndpoint(addresses[i], 0)).WriteTo(body.AsSpan(BodyHead + (i * Sockaddr.Size)));
+        {
+            var address = Sockaddr.From(new IpEndpoint(addresses[i], 0));
+            if (addresses[i] is { IsV6: true, IsLinkLocal: true })
+                address = address with { Scope = scope };
+            address.WriteTo(body.AsSpan(BodyHead + (i * Sockaddr.Size)));
+        }
+
         text.CopyTo(body, BodyHead + (count * Sockaddr.Size));
         return new(Type, Id, 0, body);
     }
@@ -79,7 +86,7 @@ public sealed record ResolveRequest(uint Id, SocketFamily Family, bool IsReverse
 
     /// <summary>Reads what <see cref="Found"/> has written.</summary>
     /// <exception cref="LinkProtocolException">The answer is malformed.</exception>
-    internal static (IReadOnlyList<IpAddress> Addresses, string Name) ReadAnswer(ReadOnlySpan<byte> body)
+    internal static (IReadOnlyList<Sockaddr> Addresses, string Name) ReadAnswer(ReadOnlySpan<byte> body)
     {
         if (body.Length < BodyHead)
             throw Malformed();
@@ -87,9 +94,9 @@ public sealed record ResolveRequest(uint Id, SocketFamily Family, bool IsReverse
         var length = LinkRequestCodec.AtMost(BinaryPrimitives.ReadUInt32LittleEndian(body[4..]), MaxName, "length of a name");
         if (body.Length != BodyHead + (count * Sockaddr.Size) + length)
             throw Malformed();
-        var addresses = new IpAddress[count];
+        var addresses = new Sockaddr[count];
         for (var i = 0; i < count; i++)
-            addresses[i] = Sockaddr.TryRead(body[(BodyHead + (i * Sockaddr.Size))..], out var address) ? address.Endpoint.Address : throw Malformed();
+            addresses[i] = Sockaddr.TryRead(body[(BodyHead + (i * Sockaddr.Size))..], out var address) ? address : throw Malformed();
         return (addresses, Encoding.UTF8.GetString(body[^length..]));
 
         static LinkProtocolException Malformed() => new($"The answer to {LinkMessageType.Resolve} is malformed.");

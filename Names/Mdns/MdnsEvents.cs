@@ -29,8 +29,18 @@ public sealed record MdnsIdentity(string Label, IReadOnlyList<MdnsService> Servi
 /// <param name="Target">The name that an address has; with <paramref name="IsAlias"/>, the name that is to be asked for instead.</param>
 public sealed record MulticastAnswer(LookupResult Result, IReadOnlyList<IpAddress> Addresses, DnsName? Target, bool IsAlias = false)
 {
+    /// <summary>The index of the interface that has said it, where there are several links; null: it does not matter.</summary>
+    public byte? Interface { get; init; }
+
     public static MulticastAnswer Failed(LookupResult result) => new(result, [], null);
 }
+
+/// <summary>An instance of a service that a link has (RFC 6763); of the enumeration of types, a type.</summary>
+/// <param name="Name">As its host writes it, for people: any text of up to 63 bytes. Of a type, as "_http._tcp".</param>
+/// <param name="Host">Null: the link has not said it.</param>
+/// <param name="Addresses">The host's.</param>
+/// <param name="Text">What it says of itself, mostly "key=value".</param>
+public sealed record ServiceInstance(string Name, DnsName? Host, ushort Port, IReadOnlyList<IpAddress> Addresses, IReadOnlyList<string> Text);
 
 /// <summary>What multicast DNS asks its owner to do on a link. Dequeued in order.</summary>
 public abstract record MdnsEvent;
@@ -42,6 +52,11 @@ public sealed record MdnsSend(MdnsFamilies Families, IpEndpoint? To, ReadOnlyMem
 /// <summary>A question has its answer.</summary>
 /// <param name="Number">As in <see cref="MdnsLink.Ask"/>.</param>
 public sealed record MdnsAnswered(long Number, MulticastAnswer Answer) : MdnsEvent;
+
+/// <summary>The time to look for services is over.</summary>
+/// <param name="Number">As in <see cref="MdnsLink.Browse"/>.</param>
+/// <param name="Result"><see cref="LookupResult.Found"/>, even if there are none; <see cref="LookupResult.Busy"/>: the link is browsed too often.</param>
+public sealed record MdnsBrowsed(long Number, LookupResult Result, IReadOnlyList<ServiceInstance> Services) : MdnsEvent;
 
 /// <summary>No other host on the link has the name: it is this one's, and published.</summary>
 /// <param name="Label">Without .local.</param>

@@ -25,6 +25,7 @@ public sealed class MdnsLink
     private readonly MdnsOutput _output;
     private readonly MdnsResponder _responder;
     private readonly MdnsQuerier _querier;
+    private readonly MdnsBrowser _browser;
     private readonly MdnsCounters _counters;
     private IReadOnlyList<IpPrefix> _prefixes = [];
 
@@ -37,6 +38,7 @@ public sealed class MdnsLink
         _output = new MdnsOutput(counters) { Size = Math.Clamp(mtu - Headers, ShortestBound, LongestMessage) };
         _responder = new MdnsResponder(_output, new KeyedRandom(secret));
         _querier = new MdnsQuerier(_output, new KeyedRandom(secret));
+        _browser = new MdnsBrowser(_output);
     }
 
     /// <summary>The group of a family (RFC 6762, 3).</summary>
@@ -57,7 +59,7 @@ public sealed class MdnsLink
     public int Cached => _querier.Cache.Count;
 
     /// <summary>When <see cref="Poll"/> has something to do.</summary>
-    public Instant PollAt => Instant.Min(_responder.PollAt, _querier.PollAt);
+    public Instant PollAt => Instant.Min(_browser.PollAt, Instant.Min(_responder.PollAt, _querier.PollAt));
 
     /// <summary>The link's addresses of this host, which say by which families it is spoken to and who is on it.</summary>
     public void UseAddresses(IReadOnlyList<IpPrefix> prefixes, Instant now)
@@ -96,6 +98,12 @@ public sealed class MdnsLink
         _querier.Ask(number, name, type, now);
     }
 
+    /// <summary>Looks for services for a time. Exactly one <see cref="MdnsBrowsed"/> follows.</summary>
+    /// <param name="number">The asker's.</param>
+    /// <param name="type">A type in .local, as _http._tcp.local; <see cref="MdnsNames.AllServices"/>: all types.</param>
+    public void Browse(long number, DnsName type, TimeSpan time, Instant now) =>
+        _browser.Begin(number, type, time, name => _responder.Published?.Of(name).Select(static own => own.Record) ?? [], now);
+
     /// <summary>A datagram has come to port 5353 by this link.</summary>
     /// <param name="destination">A group, or an own address.</param>
     public void Received(IpEndpoint from, IpAddress destination, ReadOnlySpan<byte> bytes, Instant now)
@@ -133,6 +141,7 @@ public sealed class MdnsLink
         {
             _responder.Heard(message, FamilyOf(from.Address), now);
             _querier.Heard(message, now);
+            _browser.Heard(message, now);
         }
     }
 
@@ -140,6 +149,7 @@ public sealed class MdnsLink
     {
         _responder.Poll(now);
         _querier.Poll(now);
+        _browser.Poll(now);
     }
 
     /// <summary>Takes back what is published, and answers those who wait.</summary>
@@ -147,6 +157,7 @@ public sealed class MdnsLink
     {
         _responder.Stop();
         _querier.Reset();
+        _browser.Reset();
     }
 
     public bool TryDequeue([NotNullWhen(true)] out MdnsEvent? next) => _output.Events.TryDequeue(out next);

@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Names.Mdns;
@@ -13,6 +15,7 @@ internal sealed class MdnsRecord
     public const uint OtherLifetime = 4500;
 
     private readonly byte[] _data;
+    private byte[]? _spelling;
 
     /// <param name="isUnique">The cache-flush bit: whoever sends it has all records of this name and type (RFC 6762, 10.2).</param>
     /// <param name="lifetime">TTL in seconds; 0: the record is no longer true (RFC 6762, 10.1).</param>
@@ -41,6 +44,28 @@ internal sealed class MdnsRecord
 
     /// <summary>The name in the data of <see cref="DnsType.Pointer"/>, <see cref="DnsType.CanonicalName"/> and <see cref="DnsType.Service"/>.</summary>
     public DnsName Target => DnsName.FromWire(Type == DnsType.Service ? Data[6..] : Data);
+
+    /// <summary>Of <see cref="DnsType.Pointer"/>: the target with its letters as they are written.</summary>
+    public ReadOnlySpan<byte> Spelling => _spelling ?? _data;
+
+    /// <summary>Of <see cref="DnsType.Service"/> (RFC 2782).</summary>
+    public ushort ServicePort => BinaryPrimitives.ReadUInt16BigEndian(_data.AsSpan(4));
+
+    /// <summary>Of <see cref="DnsType.Text"/>: what it says, mostly "key=value" (RFC 6763, 6). Empty strings, and one that goes beyond the record, are left out.</summary>
+    public IReadOnlyList<string> Strings
+    {
+        get
+        {
+            var strings = new List<string>();
+            for (var at = 0; at < _data.Length && at + 1 + _data[at] <= _data.Length; at += 1 + _data[at])
+            {
+                if (_data[at] > 0)
+                    strings.Add(Encoding.UTF8.GetString(_data, at + 1, _data[at]));
+            }
+
+            return strings;
+        }
+    }
 
     /// <summary>The same with another TTL.</summary>
     public MdnsRecord With(uint lifetime) => new(Owner, Type, IsUnique, lifetime, _data);
@@ -112,11 +137,12 @@ internal sealed class MdnsRecord
     {
         record = null;
         var end = reader.Position + head.Length;
+        byte[]? spelling = null;
         byte[] data;
         switch (head.Type)
         {
             case DnsType.CanonicalName or DnsType.Pointer:
-                if (!reader.TryReadName(out var target))
+                if (!reader.TryReadName(out var target, out spelling))
                     return false;
                 data = target.Wire.ToArray();
                 break;
@@ -141,7 +167,10 @@ internal sealed class MdnsRecord
             return false;
         // The highest bit of a TTL means 0 (RFC 2181, 8).
         if ((head.Class & ~MdnsMessage.TopBit) == MdnsMessage.Internet && head.Type != DnsType.Options)
-            record = new MdnsRecord(head.Owner, head.Type, (head.Class & MdnsMessage.TopBit) != 0, head.Lifetime > int.MaxValue ? 0 : head.Lifetime, data);
+            record = new MdnsRecord(head.Owner, head.Type, (head.Class & MdnsMessage.TopBit) != 0, head.Lifetime > int.MaxValue ? 0 : head.Lifetime, data)
+            {
+                _spelling = head.Type == DnsType.Pointer && !data.AsSpan().SequenceEqual(spelling) ? spelling : null,
+            };
         return true;
     }
 

@@ -125,7 +125,7 @@ public sealed class StackForwarder : StackSocket
     /// <param name="to">The host's end.</param>
     public void Send(PacketBuffer payload, IpEndpoint from, IpEndpoint to, Instant now)
     {
-        if (_ip.Route(to.Address, from.Address, out var route) != StackError.None || payload.TotalLength > UdpSocket.MaxPayload)
+        if (_ip.Route(to.Address, from.Address, out var route) != StackError.None || payload.TotalLength > DatagramKind.Udp.MostTo(to.Address))
         {
             _counters.IpOutNoRoutes++;
             payload.Release();

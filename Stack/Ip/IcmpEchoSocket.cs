@@ -17,8 +17,11 @@ public readonly record struct IcmpEchoResult(
 /// </summary>
 public sealed class IcmpEchoSocket : StackSocket
 {
-    /// <summary>The largest payload: 65,535 bytes less IP and ICMP headers.</summary>
-    public const int MaxPayload = ushort.MaxValue - Ipv4Header.Length - Icmpv4Header.Length;
+    /// <summary>The largest payload over IPv6, whose length field does not count its own header: 65,535 bytes less the ICMP header.</summary>
+    public const int MaxPayload = ushort.MaxValue - Icmpv6Header.Length;
+
+    /// <summary>The same over IPv4: less by its header.</summary>
+    public const int MaxPayloadV4 = MaxPayload - Ipv4Header.Length;
 
     private readonly IcmpLayer _icmp;
     private readonly IpLayer _ip;
@@ -49,7 +52,7 @@ public sealed class IcmpEchoSocket : StackSocket
     /// <summary>Sends one echo request, in fragments if it is longer than the path takes.</summary>
     /// <param name="payload">Copied.</param>
     /// <param name="source">The own address to send from, which says by which interface; unspecified: the route's.</param>
-    /// <returns>None; NetworkUnreachable; MessageTooLong above <see cref="MaxPayload"/>; NoBufferSpace while egress is full;
+    /// <returns>None; NetworkUnreachable; MessageTooLong above <see cref="MaxPayload"/>, or to an IPv4 address above <see cref="MaxPayloadV4"/>; NoBufferSpace while egress is full;
     /// AddressNotAvailable: the source is not the stack's; InvalidArgument for a group address or a closed socket.</returns>
     public StackError Send(IpAddress destination, ushort sequence, ReadOnlySpan<byte> payload, Instant now, IpAddress source = default)
     {
@@ -58,7 +61,7 @@ public sealed class IcmpEchoSocket : StackSocket
         var error = _ip.Route(destination, source, out var route);
         if (error != StackError.None)
             return error;
-        if (payload.Length > MaxPayload)
+        if (payload.Length > (destination.IsV4 ? MaxPayloadV4 : MaxPayload))
             return StackError.MessageTooLong;
         if (!_ip.HasRoom(route.Interface))
             return StackError.NoBufferSpace;

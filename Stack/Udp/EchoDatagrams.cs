@@ -27,6 +27,9 @@ internal static class EchoDatagrams
     public static int HeadersTo(this DatagramKind kind, IpAddress destination) =>
         (destination.IsV4 ? Ipv4Header.Length : Ipv6Header.Length) + (kind == DatagramKind.Udp ? UdpHeader.Length : 0);
 
+    /// <summary>The longest payload that a packet holds, in bytes: the length field counts the header of IPv4, and not that of IPv6.</summary>
+    public static int MostTo(this DatagramKind kind, IpAddress destination) => ushort.MaxValue - kind.HeadersTo(destination) + (destination.IsV4 ? 0 : Ipv6Header.Length);
+
     /// <summary>Where the checksum is that is still to be completed, or -1.</summary>
     public static int ChecksumOffsetTo(this DatagramKind kind, IpAddress destination) =>
         kind == DatagramKind.Udp ? UdpHeader.ChecksumOffset : destination.IsV4 ? -1 : Icmpv6Header.ChecksumOffset;

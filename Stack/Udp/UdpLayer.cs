@@ -89,6 +89,8 @@ public sealed class UdpLayer
         if (!TryHold(made, local, default))
             return StackError.AddressInUse;
         socket = made;
+        // As in Linux (udp_lib_get_port): IPv6 sockets with SO_REUSEPORT are entered behind the others, and all else before them.
+        Table.Rank(socket, isLast: options.Sharing.ReusePort && local.Address is { IsV6: true, IsUnspecified: false });
         Table.Add(socket);
         socket.Join(options.Memberships);
         return StackError.None;
@@ -161,17 +163,20 @@ public sealed class UdpLayer
         if (!Table.TryFind(new IpEndpoint(sent.Source, source), remote, out var socket))
             return false;
         var mtu = Math.Max(report.Mtu, PathMtuCache.LeastTo(remote.Address));
+        var discovery = socket.MtuDiscoveryTo(remote.Address);
         if (report.Kind == IcmpErrorKind.PacketTooBig)
         {
-            // As in Linux (__udp4_lib_err): whoever asks for the interface's MTU is not to be told another one, and whoever lets datagrams be fragmented need not know.
-            if (socket.MtuDiscovery is not (MtuDiscovery.Interface or MtuDiscovery.Omit))
+            // Whoever asks for the interface's MTU is not to be told another one, and whoever lets datagrams be fragmented need not know (__udp4_lib_err).
+            var isBelieved = discovery is not (MtuDiscovery.Interface or MtuDiscovery.Omit);
+            if (isBelieved)
                 PathMtu.Set(remote.Address, mtu, now);
-            if (socket.MtuDiscovery == MtuDiscovery.Dont)
+            // Of IPv6 the former does not hear of it either, and the latter does if it wants reports (__udp6_lib_err).
+            if (remote.Address.IsV4 ? discovery == MtuDiscovery.Dont : !isBelieved)
                 return true;
         }
 
         // RFC 1122, 4.1.3.3: errors go up. A transient one (a hop limit that ran out in a routing loop) would only confuse a caller that has not asked for it.
-        var isHard = socket.IsConnected && report.Kind != IcmpErrorKind.TimeExceeded;
+        var isHard = socket.IsConnected && report.Kind != IcmpErrorKind.TimeExceeded && !(report.Kind == IcmpErrorKind.PacketTooBig && discovery == MtuDiscovery.Dont);
         if (isHard || socket.ErrorReports)
         {
             var peer = Kind == DatagramKind.Udp ? remote : remote with { Port = 0 };

@@ -83,6 +83,12 @@ public readonly record struct UdpSocketOptions
     /// <summary>UDP_SEGMENT: bytes of payload in each datagram that a longer payload is cut into; 0: it is one datagram.</summary>
     public ushort SegmentSize { get; init; }
 
-    /// <summary>IP_MTU_DISCOVER.</summary>
+    /// <summary>IP_MTU_DISCOVER: of what is sent over IPv4, also by a socket of both families.</summary>
     public MtuDiscovery MtuDiscovery { get; init; } = MtuDiscovery.Want;
+
+    /// <summary>IPV6_MTU_DISCOVER: of what is sent over IPv6.</summary>
+    public MtuDiscovery MtuDiscoveryV6 { get; init; } = MtuDiscovery.Want;
+
+    /// <summary>IPV6_MTU: packets of more bytes leave in fragments over IPv6, or not at all, even where the path takes them; 1280..65535, 0: what the path takes.</summary>
+    public ushort PacketSizeV6 { get; init; }
 }

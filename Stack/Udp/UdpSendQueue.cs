@@ -42,7 +42,7 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
             return StackError.None;
         }
 
-        var datagram = new Datagram(payload, to, route.Interface, route.Source, hopLimit, options.TrafficClass ?? socket.TrafficClass, options.MtuDiscovery ?? socket.MtuDiscovery, reach);
+        var datagram = new Datagram(payload, to, route.Interface, route.Source, hopLimit, options.TrafficClass ?? socket.TrafficClass, options.MtuDiscovery ?? socket.MtuDiscoveryTo(to.Address), reach);
         if (size == 0)
             SendOrKeep(datagram, now);
         else
@@ -79,14 +79,17 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
     private StackError Check(PacketBuffer payload, IpEndpoint to, in UdpSendOptions options, int size, Instant now, out IpRoute route)
     {
         route = default;
-        if (payload.TotalLength > (size == 0 ? UdpSocket.MaxPayload : Math.Min(ushort.MaxValue, size * MaxSegments)))
-            return size == 0 ? StackError.MessageTooLong : StackError.InvalidArgument;
+        // A payload that is cut is no longer than one that is not (__ip_append_data).
+        if (payload.TotalLength > udp.Kind.MostTo(to.Address))
+            return StackError.MessageTooLong;
+        if (size != 0 && payload.TotalLength > size * MaxSegments)
+            return StackError.InvalidArgument;
         if (udp.Kind == DatagramKind.Echo && !EchoDatagrams.IsRequest(payload, to.Address))
             return StackError.InvalidArgument;
         var error = FindRoute(to.Address, options, out route);
         if (error != StackError.None)
             return error;
-        var discovery = options.MtuDiscovery ?? socket.MtuDiscovery;
+        var discovery = options.MtuDiscovery ?? socket.MtuDiscoveryTo(to.Address);
         var mtu = MtuTo(to.Address, discovery, route, now);
         // Segments are no fragments: each has to fit (udp_send_skb).
         if ((size == 0 ? payload.TotalLength : size) > mtu - udp.Kind.HeadersTo(to.Address) && (size != 0 || !discovery.Fragments()))
@@ -102,8 +105,11 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
         return StackError.NoBufferSpace;
     }
 
-    private int MtuTo(IpAddress destination, MtuDiscovery discovery, in IpRoute route, Instant now) =>
-        discovery.IgnoresPath() ? route.Mtu : udp.PathMtu.Find(destination, route.Mtu, now);
+    private int MtuTo(IpAddress destination, MtuDiscovery discovery, in IpRoute route, Instant now)
+    {
+        var mtu = discovery.IgnoresPath() ? route.Mtu : udp.PathMtu.Find(destination, route.Mtu, now);
+        return socket.PacketSizeV6 != 0 && destination.IsV6 ? Math.Min(mtu, socket.PacketSizeV6) : mtu;
+    }
 
     /// <summary>What Linux does with IP_MTU_DISCOVER (__ip_make_skb). Under the least path MTU that is believed, "don't fragment" would keep datagrams from ever arriving.</summary>
     private static Fragmentation FragmentationFor(MtuDiscovery discovery, int mtu) => discovery switch

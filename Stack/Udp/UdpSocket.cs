@@ -1,7 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Multicast;
 using Tapwire.Stack.Packets;
 
 namespace Tapwire.Stack.Udp;
@@ -10,10 +9,13 @@ namespace Tapwire.Stack.Udp;
 /// A UDP socket, or one for echo messages (<see cref="DatagramKind"/>). Events: Readable when a datagram or an error can be taken, Writable when half the send buffer is free again after a refusal, Closed
 /// when the stack has taken the socket's address away.
 /// </summary>
-public sealed class UdpSocket : StackSocket
+public sealed partial class UdpSocket : StackSocket
 {
-    /// <summary>The largest payload: 65,535 bytes less IP and UDP headers.</summary>
-    public const int MaxPayload = 65535 - Ipv4Header.Length - UdpHeader.Length;
+    /// <summary>The largest payload of UDP over IPv6, whose length field does not count its own header: 65,535 bytes less the UDP header.</summary>
+    public const int MaxPayload = ushort.MaxValue - UdpHeader.Length;
+
+    /// <summary>The same over IPv4: less by its header.</summary>
+    public const int MaxPayloadV4 = MaxPayload - Ipv4Header.Length;
 
     /// <summary>Error reports that wait to be taken; the newest is dropped.</summary>
     private const int MaxReports = 64;
@@ -28,7 +30,6 @@ public sealed class UdpSocket : StackSocket
     private readonly Queue<Datagram> _received = new();
     private readonly UdpSendQueue _sending;
     private Queue<UdpErrorReport>? _reports;
-    private SocketMemberships? _memberships;
     private IpAddress _bound;
     private int _receivedMemory;
     private uint _drops;
@@ -50,8 +51,11 @@ public sealed class UdpSocket : StackSocket
     internal UdpSocket? NextOnPort;
     internal UdpSocket? PreviousOnPort;
 
-    /// <summary>The socket that was connected before this one, from the same address and port to the same peer.</summary>
-    internal UdpSocket? OlderTwin;
+    /// <summary>The socket, from the same address and port to the same peer, that has their datagrams if this one goes.</summary>
+    internal UdpSocket? NextTwin;
+
+    /// <summary>Of those the one with the highest rank has them.</summary>
+    internal long Rank;
 
     /// <summary>The sockets among which datagrams are spread; null while the socket has its address alone, or is connected.</summary>
     internal ReusePortGroup<UdpSocket>? Group;
@@ -102,9 +106,6 @@ public sealed class UdpSocket : StackSocket
     /// <inheritdoc cref="UdpSocketOptions.MulticastInterface"/>
     public byte? MulticastInterface { get; set; }
 
-    /// <summary>The groups that the socket is in, with what it wants of each, in the order of joining.</summary>
-    public IReadOnlyList<Membership> Memberships => _memberships?.All ?? [];
-
     /// <summary>DSCP and ECN bits of packets sent.</summary>
     public byte TrafficClass { get; set; }
 
@@ -122,6 +123,12 @@ public sealed class UdpSocket : StackSocket
 
     /// <inheritdoc cref="UdpSocketOptions.MtuDiscovery"/>
     public MtuDiscovery MtuDiscovery { get; set; }
+
+    /// <inheritdoc cref="UdpSocketOptions.MtuDiscoveryV6"/>
+    public MtuDiscovery MtuDiscoveryV6 { get; set; }
+
+    /// <inheritdoc cref="UdpSocketOptions.PacketSizeV6"/>
+    public ushort PacketSizeV6 { get; set; }
 
     /// <summary>What its datagrams are.</summary>
     public DatagramKind Kind => _udp.Kind;
@@ -148,6 +155,8 @@ public sealed class UdpSocket : StackSocket
         ErrorReports = ErrorReports,
         SegmentSize = SegmentSize,
         MtuDiscovery = MtuDiscovery,
+        MtuDiscoveryV6 = MtuDiscoveryV6,
+        PacketSizeV6 = PacketSizeV6,
     };
 
     /// <summary>Sets all options but Sharing and Memberships, which have no effect once the socket is bound.</summary>
@@ -166,35 +175,8 @@ public sealed class UdpSocket : StackSocket
         ErrorReports = options.ErrorReports;
         SegmentSize = options.SegmentSize;
         MtuDiscovery = options.MtuDiscovery;
-    }
-
-    /// <summary>Joins or leaves a group, or changes from whom the socket wants its datagrams.</summary>
-    /// <returns>None; NoSuchDevice: no such interface, or none leads to the group; and as of <see cref="SocketMemberships.Change"/>. NoBufferSpace also where the host is in too many groups.</returns>
-    public StackError ChangeMembership(MembershipChange change)
-    {
-        if (!_open)
-            return StackError.InvalidArgument;
-        var error = _udp.Multicast.FindInterface(change, out var index);
-        if (error != StackError.None)
-            return error;
-        _memberships ??= new SocketMemberships();
-        error = _memberships.Change(change, index, out var before, out var after);
-        if (Equals(before, after) || _udp.Multicast.TryReplace(index, change.Group, before, after))
-            return error;
-        _memberships.Undo(index, change.Group, before, before is { Sources.Count: > 0 });
-        return StackError.NoBufferSpace;
-    }
-
-    /// <summary>Chooses the interface by which datagrams to groups leave.</summary>
-    /// <param name="of">Means an interface; null: the route says.</param>
-    /// <returns>None; NoSuchDevice, and all is as before.</returns>
-    public StackError ChooseInterface(MembershipChange? of)
-    {
-        byte index = 0;
-        var error = of is null ? StackError.None : _udp.Multicast.FindInterface(of, out index);
-        if (error == StackError.None)
-            MulticastInterface = of is null ? null : index;
-        return error;
+        MtuDiscoveryV6 = options.MtuDiscoveryV6;
+        PacketSizeV6 = options.PacketSizeV6;
     }
 
     /// <summary>Sets the default destination and receives only from it; its ICMP errors are reported. Port 0 dissolves the association.</summary>
@@ -222,7 +204,7 @@ public sealed class UdpSocket : StackSocket
     /// <param name="to">Null sends to the connected peer.</param>
     /// <param name="options">What differs from the socket's options.</param>
     /// <returns>None; an error reported for an earlier datagram (this one is not sent then); DestinationRequired; MessageTooLong: above
-    /// <see cref="MaxPayload"/>, or above the MTU where <see cref="MtuDiscovery"/> allows no fragments; NetworkUnreachable; AccessDenied: broadcast; NoBufferSpace: the send buffer is full, Writable follows; NoSuchDevice: no such interface;
+    /// <see cref="MaxPayload"/>, to an IPv4 peer above <see cref="MaxPayloadV4"/> (of echo messages, whose ICMP header is in the payload, 8 bytes more), or above the MTU where <see cref="MtuDiscovery"/> allows no fragments; NetworkUnreachable; AccessDenied: broadcast; NoBufferSpace: the send buffer is full, Writable follows; NoSuchDevice: no such interface;
     /// InvalidArgument: the source is not the stack's, or too many segments.</returns>
     public StackError Send(PacketBuffer payload, IpEndpoint? to, in UdpSendOptions options, Instant now)
     {
@@ -281,28 +263,8 @@ public sealed class UdpSocket : StackSocket
         _sending.Clear();
     }
 
-    /// <summary>Joins groups that the owner wants from the beginning, as far as there is room and their interfaces are there.</summary>
-    internal void Join(IReadOnlyList<Membership> memberships)
-    {
-        foreach (var each in memberships)
-        {
-            if (_udp.Multicast.TryReplace(each.Interface, each.Group, null, each.Filter))
-                (_memberships ??= new SocketMemberships()).Undo(each.Interface, each.Group, each.Filter, each.HasList);
-        }
-    }
-
-    /// <summary>The socket wants what comes to a multicast group from a source (Linux: ip_mc_sf_allow, inet6_mc_check).</summary>
-    internal bool Wants(IpAddress group, IpAddress source, byte interfaceIndex) => _memberships?.Find(interfaceIndex, group)?.Accepts(source) ?? MulticastAll;
-
-    /// <summary>An interface is gone.</summary>
-    internal void ForgetMemberships(byte interfaceIndex) => _memberships?.Forget(interfaceIndex);
-
-    private void LeaveAll()
-    {
-        foreach (var each in Memberships)
-            _udp.Multicast.TryReplace(each.Interface, each.Group, each.Filter, null);
-        _memberships = null;
-    }
+    /// <summary>How it learns what the path to a peer takes: Linux has a value of its own for each family (inet_sock.pmtudisc, ipv6_pinfo.pmtudisc).</summary>
+    internal MtuDiscovery MtuDiscoveryTo(IpAddress peer) => peer.IsV4 ? MtuDiscovery : MtuDiscoveryV6;
 
     /// <summary>Queues a received payload and takes it over.</summary>
     internal void Enqueue(PacketBuffer payload, in IpReceiveInfo packet, IpEndpoint from, Instant now)
@@ -390,6 +352,9 @@ public sealed class UdpSocket : StackSocket
         if (!_udp.TryHold(this, local, remote))
             return StackError.AddressInUse;
         _udp.Table.Remove(this);
+        // One that was bound to all addresses is entered anew (Linux: udp_lib_rehash).
+        if (Local.Address != address)
+            _udp.Table.Rank(this, isLast: false);
         Local = local;
         Remote = remote;
         _udp.Table.Add(this);

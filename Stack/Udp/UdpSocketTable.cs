@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
 using Tapwire.Stack.Ip;
 
 namespace Tapwire.Stack.Udp;
@@ -12,6 +13,9 @@ internal sealed class UdpSocketTable(SipHash groupKey)
 {
     private readonly Dictionary<ushort, Port> _ports = [];
     private readonly Dictionary<(IpEndpoint Local, IpEndpoint Remote), UdpSocket> _connected = [];
+
+    private long _highest;
+    private long _lowest;
 
     public int Count { get; private set; }
 
@@ -38,8 +42,7 @@ internal sealed class UdpSocketTable(SipHash groupKey)
             _ports.Add(socket.Local.Port, port = new Port());
         if (socket.IsConnected)
         {
-            _connected.TryGetValue((socket.Local, socket.Remote), out socket.OlderTwin);
-            _connected[(socket.Local, socket.Remote)] = socket;
+            Connect(socket);
             port.AddLast(socket);
         }
         else
@@ -65,22 +68,43 @@ internal sealed class UdpSocketTable(SipHash groupKey)
         Count--;
     }
 
-    /// <summary>The newest of several sockets with the same ends has their datagrams; where it goes, the one before it.</summary>
+    /// <summary>Gives a socket that is not in the table its place among those that will have the same ends.</summary>
+    /// <param name="isLast">Behind all that there are; otherwise before them.</param>
+    public void Rank(UdpSocket socket, bool isLast) => socket.Rank = isLast ? --_lowest : ++_highest;
+
+    /// <summary>The first of several sockets with the same ends has their datagrams; where it goes, the next one.</summary>
+    private void Connect(UdpSocket socket)
+    {
+        ref var first = ref CollectionsMarshal.GetValueRefOrAddDefault(_connected, (socket.Local, socket.Remote), out _);
+        if (first is null || first.Rank < socket.Rank)
+        {
+            socket.NextTwin = first;
+            first = socket;
+            return;
+        }
+
+        var before = first;
+        while (before.NextTwin is { } next && next.Rank > socket.Rank)
+            before = next;
+        socket.NextTwin = before.NextTwin;
+        before.NextTwin = socket;
+    }
+
     private void Disconnect(UdpSocket socket)
     {
         var ends = (socket.Local, socket.Remote);
-        var newest = _connected[ends];
-        if (newest != socket)
+        var before = _connected[ends];
+        if (before != socket)
         {
-            while (newest.OlderTwin != socket)
-                newest = newest.OlderTwin!;
-            newest.OlderTwin = socket.OlderTwin;
+            while (before.NextTwin != socket)
+                before = before.NextTwin!;
+            before.NextTwin = socket.NextTwin;
         }
-        else if (socket.OlderTwin is { } older)
-            _connected[ends] = older;
+        else if (socket.NextTwin is { } next)
+            _connected[ends] = next;
         else
             _connected.Remove(ends);
-        socket.OlderTwin = null;
+        socket.NextTwin = null;
     }
 
     /// <summary>Finds the one socket for a unicast datagram: connected to its sender, or bound to its address, or to all addresses. Of several that share an address

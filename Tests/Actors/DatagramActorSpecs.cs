@@ -314,7 +314,26 @@ public sealed class DatagramActorSpecs : DriverSetup
         SetOption(app, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover, (int)MtuDiscovery.Do);
         Assert.Equal(1500, BitConverter.ToInt32(Ask(new PathRequest(2, app.Handle, Sockaddr.From(PeerAt(53)))).Body.Span));
         SetOption(app, LinkOption.IpProtoIp, LinkOption.IpRecvErr, 1);
+        // What a client reckons with is a header of IPv4 and of UDP.
         Assert.Equal(1, BitConverter.ToInt32(Ask(new PathRequest(2, app.Handle, Sockaddr.From(PeerAt(53)))).Body.Span[8..]));
+    }
+
+    [Fact]
+    public void A_socket_of_both_families_learns_of_the_path_of_each_as_was_set_for_it()
+    {
+        using var app = Open(LinkSocketType.Datagram, SocketFamily.V6);
+        var v6 = new Sockaddr(SocketFamily.V6, new IpEndpoint(IpAddress.Parse("::1"), 53));
+        var v4 = new Sockaddr(SocketFamily.V6, PeerAt(53));
+        Assert.Equal((65_535, 65_555), (MtuTo(v4), MtuTo(v6)));
+        SetOption(app, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover, (int)MtuDiscovery.Do);
+        Assert.Equal((1500, 65_555), (MtuTo(v4), MtuTo(v6)));
+        SetOption(app, LinkOption.IpProtoIpV6, LinkOption.IpV6MtuDiscover, (int)MtuDiscovery.Do);
+        SetOption(app, LinkOption.IpProtoIp, LinkOption.IpMtuDiscover, (int)MtuDiscovery.Dont);
+        Assert.Equal((65_535, 65_515), (MtuTo(v4), MtuTo(v6)));
+        SetOption(app, LinkOption.IpProtoIpV6, LinkOption.IpV6Mtu, 1300);
+        Assert.Equal((65_535, 1280), (MtuTo(v4), MtuTo(v6)));
+
+        int MtuTo(Sockaddr destination) => BitConverter.ToInt32(Ask(new PathRequest(1, app.Handle, destination)).Body.Span);
     }
 
     private void SetOption(App app, int level, int name, int value) =>

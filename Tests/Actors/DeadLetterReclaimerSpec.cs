@@ -68,6 +68,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         (new DeprecateAddress(Local.Address, true), new AddressAnswer(StackError.ConnectionAborted)),
         (GetInterfaces.Instance, new InterfaceNames(null)),
         (new KillConnection(Local, Local), new ConnectionKilled(false)),
+        (new BrowseServices(DnsName.Root, default), ServicesFound.Failed(LookupResult.ServerFailure)),
         (new LinksQuestion(1, 2, DnsName.Root, DnsType.A), new LinksAnswer(1, 2, MulticastAnswer.Failed(LookupResult.ServerFailure))),
         (new LinkLeaves("lab"), LinkLeft.Instance),
         (new Ping(Local.Address, 8, TimeSpan.FromSeconds(1)), new PingAnswer(StackError.ConnectionAborted, Local.Address, TimeSpan.Zero, 0, 8)),
@@ -83,14 +84,14 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         typeof(Accept), typeof(AcceptingStopped), typeof(CaptureAnswer), typeof(CaptureJoined), typeof(CaptureLeft), typeof(JoinCapture), typeof(LeaveCapture), typeof(AddressAnswer), typeof(AdvertisedNames), typeof(AddressHeard), typeof(CloseDhcp), typeof(DhcpOpened), typeof(DhcpOpenFailed), typeof(DhcpReceived), typeof(DhcpWire), typeof(ProbeAddress), typeof(SendDhcp), typeof(CloseDhcp6), typeof(Dhcp6Opened), typeof(Dhcp6Received), typeof(DuplicateHeard), typeof(RouterAdvised), typeof(SendDhcp6), typeof(CloseDhcpServer), typeof(DhcpServerOpened), typeof(DhcpServerReceived), typeof(Dhcp6ServerReceived), typeof(SendDhcpReply), typeof(SendDhcp6Reply), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
         typeof(Tapwire.Messages.Closed), typeof(ConnectFailed), typeof(Connected), typeof(ConnectionFailed), typeof(ConnectionServed), typeof(DatagramConnected), typeof(DatagramError),
         typeof(DatagramOpenFailed), typeof(DatagramSent), typeof(DatagramsDropped), typeof(DriverFailed), typeof(DriverReady), typeof(ForwardHandshake), typeof(FramesWritten),
-        typeof(GetStatus), typeof(GetSockets), typeof(SocketsPage), typeof(ConnectionKilled), typeof(GroupInterfaceFound), typeof(GuestsStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceNames), typeof(InterfaceRefused), typeof(LinkLeft), typeof(LinkReady), typeof(LinksAnswer), typeof(LinkStatus), typeof(LinkUp), typeof(OrderAddresses), typeof(PublishName), typeof(WatchInterfaces), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PathFound), typeof(PingAnswer), typeof(Poll), typeof(PortOpened), typeof(RereadWire),
+        typeof(GetStatus), typeof(GetSockets), typeof(SocketsPage), typeof(ConnectionKilled), typeof(GroupInterfaceFound), typeof(GuestsStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceNames), typeof(InterfaceRefused), typeof(LinkLeft), typeof(LinkReady), typeof(LinksAnswer), typeof(LinkStatus), typeof(ServicesFound), typeof(LinkUp), typeof(OrderAddresses), typeof(PublishName), typeof(WatchInterfaces), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PathFound), typeof(PingAnswer), typeof(Poll), typeof(PortOpened), typeof(RereadWire),
         typeof(ProxyOpened), typeof(ProxyStatus), typeof(ReadDone), typeof(ReceiveDatagrams), typeof(RefuseDatagram), typeof(RefuseForwarded), typeof(Resolved), typeof(ServiceOpened), typeof(Shutdown),
         typeof(Siblings), typeof(SocketEnded), typeof(StackStatus), typeof(StopAccepting), typeof(StopDriver), typeof(StopStack), typeof(Stopping), typeof(TakeForwarded), typeof(TapStatus), typeof(TcpInfoAnswer),
         typeof(TookTooLong), typeof(Unbind), typeof(Unlisten), typeof(WireDown), typeof(WireUp), typeof(WriteDone),
     ];
 
     /// <summary>No messages: what actors are made with.</summary>
-    private static readonly Type[] NoMessages = [typeof(SocketContext), typeof(SocketShard), typeof(GatewayRoute), typeof(StackInterfaceStatus), typeof(InterfaceName), typeof(OwnedSocket)];
+    private static readonly Type[] NoMessages = [typeof(SocketContext), typeof(SocketShard), typeof(GatewayRoute), typeof(StackInterfaceStatus), typeof(InterfaceName), typeof(OwnedSocket), typeof(FoundService)];
 
     private readonly DiagnosingBufferPool _pool = new();
     private readonly ManualReactor _reactor = new();

@@ -40,6 +40,7 @@ public sealed class DatagramLinkSpecs : IDisposable
     [InlineData(1921)]
     [InlineData(8000)]
     [InlineData(65_507)]
+    [InlineData(65_535)]
     public void A_datagram_keeps_its_bytes_and_destination_on_the_way_out(int length)
     {
         Assert.Equal(28 + length, _app.Send(Message(Peer, Bytes.Pattern(length))));
@@ -56,6 +57,7 @@ public sealed class DatagramLinkSpecs : IDisposable
     [InlineData(1)]
     [InlineData(1472)]
     [InlineData(65_507)]
+    [InlineData(65_535)]
     public void A_datagram_keeps_its_bytes_and_sender_on_the_way_in(int length)
     {
         var payload = _pool.Rent(length);
@@ -108,7 +110,7 @@ public sealed class DatagramLinkSpecs : IDisposable
     public void Malformed_messages_are_counted_and_passed_over()
     {
         _app.Send(new byte[27]);
-        _app.Send(Message(Peer, new byte[65_508]));
+        _app.Send(Message(Peer, new byte[65_536]));
         var unknown = Message(Peer, [1]);
         unknown[0] = 77;
         _app.Send(unknown);

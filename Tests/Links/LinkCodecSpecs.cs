@@ -91,6 +91,7 @@ public sealed class LinkCodecSpecs
         { new RemoveRouteRequest(24, IpPrefix.Parse("10.20.0.0/16"), "") { Metric = int.MaxValue }, $"38000000 1800 0000 18000000 00000000 {Network} 10000000 00000000 00000080" },
         { new ListInterfacesRequest(25, 14), "18000000 1900 0000 19000000 00000000 0E000000 00000000" },
         { new ResolveRequest(29, SocketFamily.V6, false, "www.example.org", 24), "27000000 1D00 0000 1D000000 00000000 0A00 0000 0F00 1800  7777772E6578616D706C652E6F7267" },
+        { new BrowseRequest(45, "_http._tcp", 2000), "22000000 2D00 0000 2D000000 00000000 D0070000 0A00 0000  5F687474702E5F746370" },
         { new ResolveRequest(29, SocketFamily.Unspecified, true, "10.99.0.1"), "21000000 1D00 0000 1D000000 00000000 0000 0100 0900 0000 31302E39392E302E31" },
         {
             new NeighborRequest(31, IpAddress.Parse("10.99.0.1"), new MacAddress(0x02_00_5E_10_00_01), "tw1"),
@@ -106,7 +107,7 @@ public sealed class LinkCodecSpecs
         var answer = new ResolveRequest(29, SocketFamily.Unspecified, false, "www").Found([IpAddress.Parse("10.99.0.1"), IpAddress.Parse("fd00::1")], "a.b");
         Assert.Equal($"02000000 03000000 {NoPort} 0A00 0000 00000000 FD000000000000000000000000000001 00000000 612E62".Replace(" ", "", StringComparison.Ordinal), Convert.ToHexString(answer.Body.Span));
         var (addresses, name) = ResolveRequest.ReadAnswer(answer.Body.Span);
-        Assert.Equal(("10.99.0.1", "fd00::1", "a.b"), (addresses[0].ToString(), addresses[1].ToString(), name));
+        Assert.Equal(("10.99.0.1", "fd00::1", "a.b"), (addresses[0].Endpoint.Address.ToString(), addresses[1].Endpoint.Address.ToString(), name));
         foreach (var length in new[] { 0, 7, 8, 63, 66 })
             Assert.Throws<LinkProtocolException>(() => ResolveRequest.ReadAnswer(answer.Body.Span[..length]));
     }
@@ -348,7 +349,7 @@ public sealed class LinkCodecSpecs
             "route name" => (new RemoveRouteRequest(1, new IpPrefix(IpAddress.AnyV4, 8), "b"), 48, uint.MaxValue),
             "route metric" => (new AddRouteRequest(1, new LinkRoute(new IpPrefix(IpAddress.AnyV4, 8), IpAddress.AnyV4) { Metric = 1 }, "b"), 80, 1u << 31),
             "removed metric" => (new RemoveRouteRequest(1, new IpPrefix(IpAddress.AnyV4, 8), "b"), 52, (1u << 31) + 1),
-            "ping size" => (new PingRequest(1, V4, 1, 1, 1), 48, 65_508u),
+            "ping size" => (new PingRequest(1, V4, 1, 1, 1), 48, 65_528u),
             "ping sequence" => (new PingRequest(1, V4, 1, 1, 1), 44, 65_536u),
             _ => (new PingRequest(1, V4, 1, 1, 1), 52, 60_001u),
         };

@@ -286,6 +286,12 @@ public sealed class TapwireClientSpecs : IAsyncLifetime
 
         var e = await Assert.ThrowsAsync<SocketException>(() => client.SendToAsync(new byte[65_508], server.LocalEndPoint!).AsTask());
         Assert.Equal(SocketError.MessageSize, e.SocketErrorCode);
+        foreach (var (longest, peer) in new[] { (65_507, "::ffff:10.0.0.2"), (65_527, "fd00::2") })
+        {
+            e = await Assert.ThrowsAsync<SocketException>(() => client.SendToAsync(new byte[longest + 1], new IPEndPoint(IPAddress.Parse(peer), 53)).AsTask());
+            Assert.Equal(SocketError.MessageSize, e.SocketErrorCode);
+        }
+
         await client.SendToAsync(new byte[10], server.LocalEndPoint!);
         Assert.Equal(4, (await server.ReceiveFromAsync(new byte[4])).ReceivedBytes);
         await client.ShutdownAsync(SocketShutdown.Send);

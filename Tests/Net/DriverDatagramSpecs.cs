@@ -23,6 +23,8 @@ public sealed class DriverDatagramSpecs : NetworkSetup
         Await(client.SendToAsync(new byte[9000], Own).AsTask());
         Assert.Equal(4, Await(server.ReceiveFromAsync(new byte[4]).AsTask()).ReceivedBytes);
         Assert.Equal(SocketError.MessageSize, Assert.Throws<SocketException>(() => Await(client.SendToAsync(new byte[65_508], Own).AsTask())).SocketErrorCode);
+        Assert.Equal(SocketError.MessageSize,
+            Assert.Throws<SocketException>(() => Await(client.SendToAsync(new byte[65_528], new IPEndPoint(IPAddress.IPv6Loopback, 53)).AsTask())).SocketErrorCode);
     }
 
     [Fact]

@@ -70,9 +70,9 @@ public abstract class MdnsSetup(string settings) : DriverSetup(settings)
         return Session.ExpectMsg<NamesReport>().Status;
     }
 
-    internal void Publish(string label)
+    internal void Publish(string label, params MdnsService[] services)
     {
-        Engine.Publish(new MdnsIdentity(label, []), Peer.Now);
+        Engine.Publish(new MdnsIdentity(label, services), Peer.Now);
         RunUntil(() => Engine.State == MdnsState.Established);
     }
 
@@ -253,7 +253,7 @@ public sealed class LinkNamesSpecs() : MdnsSetup("dns.hosts-file = \"\"")
         Publish("peer");
         var answer = Ask(new ResolveRequest(7, SocketFamily.V4, false, "peer.local"));
         Assert.Equal(0, answer.Error);
-        Assert.Equal("10.99.0.1", Assert.Single(ResolveRequest.ReadAnswer(answer.Body.Span).Addresses).ToString());
+        Assert.Equal("10.99.0.1", Assert.Single(ResolveRequest.ReadAnswer(answer.Body.Span).Addresses).Endpoint.Address.ToString());
         var found = Resolve("Peer.local", LookupKind.Addresses);
         Assert.Equal(("10.99.0.1", "Peer.local"), (Assert.Single(found.Addresses).ToString(), found.CanonicalName));
         var status = NamesStatus()!;
@@ -269,6 +269,30 @@ public sealed class LinkNamesSpecs() : MdnsSetup("dns.hosts-file = \"\"")
         Assert.InRange(Peer.Now - began, TimeSpan.FromSeconds(2.5), TimeSpan.FromSeconds(2.6));
         var answer = Ask(new ResolveRequest(7, SocketFamily.V4, false, "none.local"));
         Assert.Equal((LinkErrno.NoEntry, "There is no host 'none.local'."), (answer.Error, answer.Reason));
+    }
+
+    [Fact]
+    public void Services_on_the_link_come_as_json_with_where_they_were_heard()
+    {
+        Publish("peer", new MdnsService("http", true, 8080));
+        var answer = Ask(new BrowseRequest(7, "http", 1500));
+        Assert.Equal(0, answer.Error);
+        Assert.Contains("\"type\":\"_http._tcp\",\"host\":\"peer.local\",\"port\":8080,\"addresses\":[\"10.99.0.1\"]", answer.Text, StringComparison.Ordinal);
+        Assert.Contains("\"name\":\"_http._tcp\"", Ask(new BrowseRequest(8, "", 1500)).Text, StringComparison.Ordinal);
+        Assert.Equal("{\"services\":[],\"left\":0}", Ask(new BrowseRequest(9, "_ipp._tcp", 100)).Text);
+        answer = Ask(new BrowseRequest(10, "_http", 100));
+        Assert.Equal(0, answer.Error);
+        answer = Ask(new BrowseRequest(11, "a.b.c", 100));
+        Assert.Equal(((int)StackError.InvalidArgument, "'a.b.c' is no type of services, as _http._tcp is."), (answer.Error, answer.Reason));
+    }
+
+    [Fact]
+    public void A_driver_that_stops_answers_those_who_look_for_services()
+    {
+        Names.Tell(new BrowseServices(MdnsNames.AllServices, TimeSpan.FromSeconds(20)), Session);
+        Run();
+        StopDriver();
+        Assert.NotNull(Session.ExpectMsg<ServicesFound>());
     }
 
     [Fact]
@@ -316,6 +340,7 @@ public sealed class NoLinkNamesSpecs() : MdnsSetup("name = box, dns { mdns = off
         Publish("peer");
         Advance(TimeSpan.FromSeconds(10));
         Assert.Equal(LinkErrno.NoServer, Ask(new ResolveRequest(7, SocketFamily.V4, false, "peer.local")).Error);
+        Assert.Equal(LinkErrno.NoServer, Ask(new BrowseRequest(7, "", 100)).Error);
         Assert.Empty(Heard);
         Assert.Null(NamesStatus());
     }

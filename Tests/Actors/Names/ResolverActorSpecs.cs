@@ -86,7 +86,7 @@ public sealed class ResolverActorSpecs() : NameServerSetup("""
     {
         var answer = Ask(new ResolveRequest(7, SocketFamily.V4, false, "www.example.org"));
         Assert.Equal(0, answer.Error);
-        Assert.Equal("192.0.2.1", Assert.Single(ResolveRequest.ReadAnswer(answer.Body.Span).Addresses).ToString());
+        Assert.Equal("192.0.2.1", Assert.Single(ResolveRequest.ReadAnswer(answer.Body.Span).Addresses).Endpoint.Address.ToString());
         Assert.Equal("own.example", ResolveRequest.ReadAnswer(Ask(new ResolveRequest(8, SocketFamily.Unspecified, true, "192.0.2.50")).Body.Span).Name);
     }
 

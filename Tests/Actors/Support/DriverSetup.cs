@@ -145,9 +145,9 @@ public abstract class DriverSetup : ActorSpec
         return reply;
     }
 
-    internal App Open(LinkSocketType type = LinkSocketType.Stream)
+    internal App Open(LinkSocketType type = LinkSocketType.Stream, SocketFamily family = SocketFamily.V4)
     {
-        var reply = AskReply(new SocketRequest(1, SocketFamily.V4, type, 0));
+        var reply = AskReply(new SocketRequest(1, family, type, 0));
         Assert.Equal(0, reply.Answer.Error);
         return new App(this, reply.Descriptor!);
     }

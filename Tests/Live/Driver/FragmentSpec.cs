@@ -33,7 +33,7 @@ public sealed class FragmentSpec
         {
             kernel.ReceiveBufferSize = 4 << 20;
             var random = new Random(mtu);
-            foreach (var size in SizesAround(mtu, HeadersOf(family)))
+            foreach (var size in SizesAround(mtu, family))
             {
                 var question = new byte[size];
                 random.NextBytes(question);
@@ -50,6 +50,11 @@ public sealed class FragmentSpec
                 await ExpectAtKernelAsync(kernel, answer, application.LocalEndPoint!);
             }
 
+            var tooLong = new byte[LongestTo(family) + 1];
+            var refused = await Assert.ThrowsAsync<SocketException>(() => application.SendToAsync(tooLong, (IPEndPoint)kernel.LocalEndPoint!).AsTask());
+            Assert.Equal(SocketError.MessageSize, refused.SocketErrorCode);
+            refused = await Assert.ThrowsAsync<SocketException>(() => kernel.SendToAsync(tooLong, application.LocalEndPoint!));
+            Assert.Equal(SocketError.MessageSize, refused.SocketErrorCode);
             var counters = (await driver.StatusAsync()).GetRawText();
             Assert.DoesNotContain("\"IpReasmFails\":", counters.Replace("\"IpReasmFails\":0", "", StringComparison.Ordinal), StringComparison.Ordinal);
         }
@@ -67,7 +72,7 @@ public sealed class FragmentSpec
         using var driver = LiveDriver.Start("", $"tap:{LiveDriver.Device}", ["--mtu", $"{mtu}", .. LiveDriver.V6]);
         Skip.If(driver.Namespace.TryExec("sh", "-c", "command -v ping").ExitCode != 0, "there is no 'ping'");
         var headers = HeadersOf(family);
-        foreach (var size in new[] { 56, mtu - headers, mtu - headers + 1, 20_000, 65_507 })
+        foreach (var size in new[] { 56, mtu - headers, mtu - headers + 1, 20_000, LongestTo(family) })
         {
             var theirs = driver.Namespace.TryExec("ping", "-c", "1", "-W", "10", "-s", $"{size}", $"{LiveDriver.AddressOf(family)}");
             Assert.True(theirs.ExitCode == 0, theirs.Output);
@@ -81,15 +86,19 @@ public sealed class FragmentSpec
     /// <summary>Bytes of the headers of IP, and of UDP or ICMP.</summary>
     private static int HeadersOf(AddressFamily family) => family == AddressFamily.InterNetwork ? V4Headers : V6Headers;
 
+    /// <summary>The longest payload of UDP, and of a ping: the length field of IPv6 does not count its header.</summary>
+    private static int LongestTo(AddressFamily family) => family == AddressFamily.InterNetwork ? TapwireDatagramSocket.MaxPayloadV4 : TapwireDatagramSocket.MaxPayload;
+
     /// <summary>Lengths at which the number of fragments changes, or nearly so, and a spread of others; with TAPWIRE_LIVE_LENGTHS=all every one.</summary>
-    private static IEnumerable<int> SizesAround(int mtu, int headers)
+    private static IEnumerable<int> SizesAround(int mtu, AddressFamily family)
     {
+        var (headers, longest) = (HeadersOf(family), LongestTo(family));
         if (LiveSize.HasAllLengths)
-            return Enumerable.Range(0, 65508);
+            return Enumerable.Range(0, longest + 1);
         var fragment = (mtu - headers + 8 - (headers == V6Headers ? 8 : 0)) & ~7;
-        int[] edges = [0, mtu - headers, fragment - 8, 2 * fragment - 8, 3 * fragment - 8, 32768, 65507];
-        return edges.SelectMany(static edge => new[] { edge - 1, edge, edge + 1 }).Concat([548, 1000, 5000, 20_000, 50_000])
-            .Where(static size => size is >= 0 and <= 65507).Distinct().Order();
+        int[] edges = [0, mtu - headers, fragment - 8, 2 * fragment - 8, 3 * fragment - 8, 32768, longest];
+        return edges.SelectMany(edge => new[] { edge - 1, edge, edge + 1 }).Concat([548, 1000, 5000, 20_000, 50_000, 65_507])
+            .Where(size => size >= 0 && size <= longest).Distinct().Order();
     }
 
     private static async Task ExpectAtKernelAsync(Socket kernel, byte[] datagram, IPEndPoint sender)

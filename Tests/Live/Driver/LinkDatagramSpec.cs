@@ -46,8 +46,9 @@ public abstract class LinkDatagramSpecs(SharedDriver shared)
     {
         using var client = await shared.Driver.ConnectToLinkAsync();
         using var application = await OpenAsync(client);
+        var longest = shared.Driver.Family == AddressFamily.InterNetwork ? TapwireDatagramSocket.MaxPayloadV4 : TapwireDatagramSocket.MaxPayload;
         var refused = await Assert.ThrowsAsync<SocketException>(() =>
-            application.SendToAsync(new byte[65508], new IPEndPoint(shared.Driver.Peer, 9)).AsTask());
+            application.SendToAsync(new byte[longest + 1], new IPEndPoint(shared.Driver.Peer, 9)).AsTask());
         Assert.Equal(SocketError.MessageSize, refused.SocketErrorCode);
     }
 

@@ -86,6 +86,28 @@ public sealed class MdnsSpec : IDisposable
     }
 
     [SkippableFact]
+    public async Task What_Avahi_publishes_is_listed_and_so_is_what_the_driver_does()
+    {
+        await StartAsync("printer", "box");
+        await EstablishedAsync("box.local");
+        ProxiedDriver.Need(Driver.Namespace, "avahi-publish");
+        Driver.Namespace.Start("sh", "-c", $"DBUS_SYSTEM_BUS_ADDRESS=unix:path={In("bus")} exec avahi-publish -s 'Büro 2.OG' _ipp._tcp 631 rp=printers/x note= 2>{In("publish.log")}");
+        var said = "";
+        await LiveDriver.EventuallyAsync(() => Task.FromResult((said = TapwireProgram.Run(Driver.Namespace, "browse", "ipp", "--timeout", "1s", "--link", Driver.LinkPath).Output).Length > 0), () => File.ReadAllText(In("publish.log")));
+        Assert.StartsWith("Büro 2.OG on tw0\n    printer.local:631, ", said, StringComparison.Ordinal);
+        Assert.Contains(LiveDriver.KernelAddress, said, StringComparison.Ordinal);
+        Assert.Contains("\n    rp=printers/x\n", said, StringComparison.Ordinal);
+
+        var types = Tapwire("browse");
+        Assert.Contains("_ipp._tcp on tw0\n", types, StringComparison.Ordinal);
+        Assert.Contains("_http._tcp on tw0\n", types, StringComparison.Ordinal);
+        using var own = JsonDocument.Parse(Tapwire("browse", "_http._tcp", "--json"));
+        Assert.Equal(("box", "box.local", 80), (own.RootElement.GetProperty("name").GetString(), own.RootElement.GetProperty("host").GetString(), own.RootElement.GetProperty("port").GetInt32()));
+        var none = TapwireProgram.Run(Driver.Namespace, "browse", "_ftp._tcp", "--timeout", "200ms", "--link", Driver.LinkPath);
+        Assert.Equal((1, "tapwire: No host of the links offers _ftp._tcp.\n"), (none.ExitCode, none.Error));
+    }
+
+    [SkippableFact]
     public async Task A_name_that_Avahi_has_gets_a_number()
     {
         await StartAsync("box", "box");

@@ -16,7 +16,7 @@ public sealed class CompletionSpecs : IDisposable
     // The words are as bash takes a line apart: also at ':' and '='.
     [SkippableTheory]
     [InlineData("tapwire |u", "up")]
-    [InlineData("tapwire |", "address cable capture completion demo doctor interface kill neighbor ping reload resolve route run status stop up")]
+    [InlineData("tapwire |", "address browse cable capture completion demo doctor interface kill neighbor ping reload resolve route run status stop up")]
     [InlineData("tapwire |interface |", "add list remove")]
     [InlineData("tapwire |interface |ad", "add")]
     [InlineData("tapwire |interface |add |--wire |", "qemu: tap: tun: vxlan: wg:")]

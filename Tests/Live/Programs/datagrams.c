@@ -545,29 +545,47 @@ static void same_ends(void)
 {
     static const int how[] = { SO_REUSEADDR, SO_REUSEPORT };
     struct sockaddr_ip echo = at(far, ECHO_PORT), name;
-    for (int i = 0; i < 2; i++) {
-        int fds[3];
+    /* All with one option or the other, bound to one address or to all, and connected one by one, or together in this order or the other. */
+    for (int i = 0; i < 12; i++) {
+        const char *address = i / 2 % 2 == 0 ? own : ANY;
+        int fds[3], order = i / 4;
         for (int j = 0; j < 3; j++) {
             fds[j] = socket(FAMILY, SOCK_DGRAM, 0);
-            set(fds[j], SOL_SOCKET, how[i], 1);
-            name = at(own, j == 0 ? 0 : port_of(fds[0]));
-            printf("bind %s", said(bind(fds[j], (struct sockaddr *)&name, sizeof name)));
-            printf(" connect %s, ", said(connect(fds[j], (struct sockaddr *)&echo, sizeof echo)));
+            set(fds[j], SOL_SOCKET, how[i % 2], 1);
+            name = at(address, j == 0 ? 0 : port_of(fds[0]));
+            printf("bind %s, ", said(bind(fds[j], (struct sockaddr *)&name, sizeof name)));
+            if (order == 0)
+                printf("connect %s, ", said(connect(fds[j], (struct sockaddr *)&echo, sizeof echo)));
         }
 
-        send(fds[0], "to the newest", 13, 0);
-        poll(&(struct pollfd){ .fd = fds[2], .events = POLLIN }, 1, 1000);
-        for (int j = 0; j < 3; j++)
-            printf(" %s", said(recv(fds[j], &(char){ 0 }, 1, MSG_DONTWAIT)));
-        close(fds[2]);
-        send(fds[0], "and the one before", 18, 0);
-        poll(&(struct pollfd){ .fd = fds[1], .events = POLLIN }, 1, 1000);
-        printf(", without it:");
-        for (int j = 0; j < 2; j++)
-            printf(" %s", said(recv(fds[j], &(char){ 0 }, 1, MSG_DONTWAIT)));
+        for (int j = 0; order > 0 && j < 3; j++)
+            printf("connect %s, ", said(connect(fds[order == 1 ? j : 2 - j], (struct sockaddr *)&echo, sizeof echo)));
+        for (int left = 3; left > 0; left--) {
+            struct pollfd entries[3];
+            int has = -1;
+            for (int j = 0; j < 3; j++) {
+                entries[j] = (struct pollfd){ .fd = fds[j], .events = POLLIN };
+                if (fds[j] >= 0)
+                    has = j;
+            }
+
+            send(fds[has], "to one of them", 14, 0);
+            poll(entries, 3, 1000);
+            has = -1;
+            for (int j = 0; j < 3; j++)
+                has = fds[j] >= 0 && recv(fds[j], &(char){ 0 }, 1, MSG_DONTWAIT) == 1 ? has * 10 + j : has;
+            printf(" to %d", has); /* -10, -9, -8 */
+            has += 10;
+            if (has < 0 || has > 2)
+                break;
+            close(fds[has]);
+            fds[has] = -1;
+        }
+
         printf("\n");
-        close(fds[0]);
-        close(fds[1]);
+        for (int j = 0; j < 3; j++)
+            if (fds[j] >= 0)
+                close(fds[j]);
     }
 }
 
@@ -617,7 +635,7 @@ static void sizes(void)
     printf(" %s", said(option(fd, SOL_FAMILY, FAMILY_MTU_DISCOVER)));
     printf(" %s\n", said(set(fd, SOL_FAMILY, FAMILY_MTU_DISCOVER, 6)));
     printf("mtu: %s\n", said(option(fd, SOL_FAMILY, FAMILY_MTU)));
-    static const size_t lengths[] = { 0, 548, 549, 1232, 1233, 1451, 1452, 1453, 1471, 1472, 1473, 4000, 65507, 65508 };
+    static const size_t lengths[] = { 0, 548, 549, 1232, 1233, 1451, 1452, 1453, 1471, 1472, 1473, 4000, 65507, 65508, 65527, 65528, 65535, 65536 };
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         ssize_t result = sendto(fd, bytes, lengths[i], 0, (struct sockaddr *)&echo, sizeof echo);
         printf("%zu: %s", lengths[i], said(result));
@@ -648,7 +666,7 @@ static void sizes(void)
 static void discovered(void)
 {
     static char bytes[70000], back[70000];
-    static const size_t lengths[] = { 1451, 1452, 1453, 1471, 1472, 1473, 2952, 2953, 9000, 40000, 65507, 65508 };
+    static const size_t lengths[] = { 1451, 1452, 1453, 1471, 1472, 1473, 2952, 2953, 9000, 40000, 65507, 65508, 65527, 65528, 65535, 65536 };
     struct sockaddr_ip echo = at(far, ECHO_PORT);
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (char)(i * 7 + i / 251);

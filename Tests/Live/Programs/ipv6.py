@@ -87,10 +87,10 @@ def lengths():
     s = datagram_socket()
     s.connect((PEER, 7007))
     say(s.getsockopt(V6, MTU), s.getpeername()[0] == PEER, s.getsockname()[0] == OWN)
-    for size in (0, 1, 1452, 1453, 20000, 65507):
+    for size in (0, 1, 1452, 1453, 20000, 65507, 65527):
         s.send(bytes(size))
         say(size, len(s.recv(70000)))
-    say(tried(s.send, bytes(70000)))
+    say(tried(s.send, bytes(65528)), tried(s.send, bytes(70000)))
     s.setsockopt(V6, MTU_DISCOVER, 2)
     say(tried(s.send, bytes(1453)), tried(s.send, bytes(1452)), len(s.recv(70000)))
     s.setsockopt(V6, MTU_DISCOVER, 0)

@@ -44,6 +44,8 @@ internal sealed class MdnsHost
 
     public List<MdnsSent> Sent { get; } = [];
 
+    public List<MdnsBrowsed> Browsed { get; } = [];
+
     public List<MdnsRenamed> Renamed { get; } = [];
 
     public List<string> Established { get; } = [];
@@ -62,6 +64,17 @@ internal sealed class MdnsHost
         Engine.Ask(++_number, ResolverHarness.Name(name), type, _network.Now);
         _network.Deliver();
         return _number;
+    }
+
+    /// <summary>Looks for services, and lets the time pass.</summary>
+    public IReadOnlyList<ServiceInstance> Browse(DnsName type, double seconds = 2)
+    {
+        Engine.Browse(++_number, type, TimeSpan.FromSeconds(seconds), _network.Now);
+        _network.Deliver();
+        var before = Browsed.Count;
+        _network.RunUntil(() => Browsed.Count > before);
+        Assert.Equal((_number, LookupResult.Found), (Browsed[^1].Number, Browsed[^1].Result));
+        return Browsed[^1].Services;
     }
 
     public bool HasAnswer(long number) => _answers.ContainsKey(number);
@@ -88,6 +101,9 @@ internal sealed class MdnsHost
         {
             case MdnsRenamed renamed:
                 Renamed.Add(renamed);
+                break;
+            case MdnsBrowsed browsed:
+                Browsed.Add(browsed);
                 break;
             case MdnsEstablished established:
                 Established.Add(established.Label);

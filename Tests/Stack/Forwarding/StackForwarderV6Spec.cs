@@ -73,6 +73,7 @@ public sealed class StackForwarderV6Spec : IDisposable
     [InlineData(1453, false)]
     [InlineData(40000, false)]
     [InlineData(65507, false)]
+    [InlineData(65527, false)]
     public void A_datagram_of_any_length_and_its_answer_arrive_whole(int length, bool dontFragment)
     {
         var client = Udp();

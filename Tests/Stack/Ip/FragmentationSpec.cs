@@ -70,6 +70,7 @@ public sealed class FragmentationSpec : IDisposable
     public void No_datagram_is_longer_than_65507_bytes()
     {
         Assert.Equal(StackError.MessageTooLong, _socket.Send(_h.Payload(new byte[65508]), Peer, _h.Now));
+        Assert.Equal(StackError.MessageTooLong, _socket.Send(_h.Payload(new byte[65508]), Peer, new UdpSendOptions { SegmentSize = 1000 }, _h.Now));
         _h.Silent();
     }
 
@@ -140,8 +141,9 @@ public sealed class FragmentationSpec : IDisposable
     public void A_long_ping_leaves_in_fragments()
     {
         Assert.Equal(StackError.None, _h.Stack.Icmp.Open(out var ping));
-        Assert.Equal(StackError.None, ping!.Send(Peer.Address, 1, new byte[IcmpEchoSocket.MaxPayload], _h.Now));
+        Assert.Equal(StackError.None, ping!.Send(Peer.Address, 1, new byte[IcmpEchoSocket.MaxPayloadV4], _h.Now));
         var request = Fragmented.Join(_h.Frames(), 1500);
+        Assert.Equal(StackError.MessageTooLong, ping.Send(Peer.Address, 2, new byte[IcmpEchoSocket.MaxPayloadV4 + 1], _h.Now));
         Assert.Equal(65515, request.Length);
         Assert.Equal(0xFFFFu, Checksum.Sum(request));
         request[0] = Icmpv4Type.EchoReply;
@@ -151,7 +153,7 @@ public sealed class FragmentationSpec : IDisposable
         foreach (var piece in Fragmented.Pieces(Build.Ipv4(IpProtocol.Icmp, request), 1480))
             _h.Receive(piece);
         Assert.True(ping.TryReceive(out var result));
-        Assert.Equal((StackError.None, IcmpEchoSocket.MaxPayload), (result.Error, result.Bytes));
+        Assert.Equal((StackError.None, IcmpEchoSocket.MaxPayloadV4), (result.Error, result.Bytes));
         ping.Close();
     }
 

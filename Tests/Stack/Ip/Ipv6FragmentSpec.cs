@@ -124,6 +124,7 @@ public sealed class Ipv6FragmentSpec : IDisposable
     [InlineData(1453)]
     [InlineData(8000)]
     [InlineData(65507)]
+    [InlineData(65527)]
     public void What_we_send_in_fragments_is_whole_at_another_stack(int length)
     {
         var bytes = new byte[length];
@@ -146,6 +147,15 @@ public sealed class Ipv6FragmentSpec : IDisposable
         Assert.Single(identifications);
         Assert.Equal(bytes, whole[8..]);
         Assert.Equal(0xFFFFu, Tapwire.Stack.Buffers.Checksum.Sum(whole, Tapwire.Stack.Buffers.Checksum.PseudoHeader(BuildV6.Own, BuildV6.Peer, 17, whole.Length)));
+    }
+
+    /// <summary>The length field does not count the header, so that they are 20 bytes longer than over IPv4.</summary>
+    [Fact]
+    public void No_datagram_is_longer_than_65527_bytes()
+    {
+        Assert.Equal(StackError.MessageTooLong, _socket.Send(_h.Payload(new byte[65528]), new IpEndpoint(BuildV6.Peer, 4000), _h.Now));
+        Assert.Equal(StackError.MessageTooLong, _socket.Send(_h.Payload(new byte[65528]), new IpEndpoint(BuildV6.Peer, 4000), new UdpSendOptions { SegmentSize = 1000 }, _h.Now));
+        _h.Silent();
     }
 
     private byte[] Part(int index)

@@ -140,6 +140,20 @@ public sealed class EchoSocketSpec : IDisposable
         socket.Close();
     }
 
+    /// <summary>The message has the ICMP header in it, and IPv6's own header is not counted.</summary>
+    [Theory]
+    [InlineData("10.0.0.2", 65515)]
+    [InlineData("fd00::2", 65535)]
+    public void A_request_may_be_as_long_as_a_packet_holds(string to, int longest)
+    {
+        var socket = Open();
+        var peer = IpAddress.Parse(to);
+        Assert.Equal(StackError.MessageTooLong, Send(socket, peer, Request(peer, 1, new byte[longest - 7])));
+        Assert.Equal(StackError.None, Send(socket, peer, Request(peer, 1, new byte[longest - 8])));
+        Assert.Equal(longest, _h.Frames().Sum(frame => frame.Length - EthernetHeader.Length - (peer.IsV4 ? Ipv4Header.Length : Ipv6Header.Length + Ipv6FragmentHeader.Length)));
+        socket.Close();
+    }
+
     private static ushort Get(ReadOnlySpan<byte> message, int at) => BinaryPrimitives.ReadUInt16BigEndian(message[at..]);
 
     private UdpSocket Open(ushort identifier = 0)
