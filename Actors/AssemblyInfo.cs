@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
 
+[assembly: InternalsVisibleTo("Tapwire.Lab")]
 [assembly: InternalsVisibleTo("Tapwire.Net")]
 [assembly: InternalsVisibleTo("Tapwire.Tests")]

@@ -6,7 +6,7 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Links.Client;
 
 /// <summary>Connects to one of a host's addresses, whichever answers first (RFC 8305).</summary>
-internal sealed class ConnectionRace(Func<IPEndPoint, CancellationToken, Task<TapwireStream>> connect, IReadOnlyList<IPAddress> addresses, int port)
+internal sealed class ConnectionRace(Func<IPEndPoint, CancellationToken, Task<TapwireStream>> connect, IReadOnlyList<IPAddress> addresses, int port, TimeProvider clock)
 {
     private readonly AddressRace _race = new([.. addresses.Select(IpAddress.FromSystem)]);
     private readonly Dictionary<Task<TapwireStream>, IpAddress> _running = [];
@@ -22,7 +22,7 @@ internal sealed class ConnectionRace(Func<IPEndPoint, CancellationToken, Task<Ta
             {
                 if (_race.HasNext)
                     Start(_race.Next(), over.Token);
-                var pause = Task.Delay(_race.HasNext ? AddressRace.AttemptDelay : Timeout.InfiniteTimeSpan, over.Token);
+                var pause = Task.Delay(_race.HasNext ? AddressRace.AttemptDelay : Timeout.InfiniteTimeSpan, clock, over.Token);
                 await Task.WhenAny([.. _running.Keys, pause]).ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
                 if (await TakeWinnerAsync().ConfigureAwait(false) is { } stream)

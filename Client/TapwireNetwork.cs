@@ -15,6 +15,9 @@ public abstract class TapwireNetwork : IAsyncDisposable
     /// <summary>Completes, without an exception, when the network has ended: it is disposed, or its driver is gone. Sockets then fail with NetworkDown.</summary>
     public abstract Task Ended { get; }
 
+    /// <summary>What limits of calls are measured by.</summary>
+    internal virtual TimeProvider Clock => TimeProvider.System;
+
     /// <summary>Connects to a driver in another process.</summary>
     /// <param name="path">The driver's control socket. Null: the user's own driver's or, if there is none, the system's.</param>
     /// <inheritdoc cref="TapwireClient.ConnectAsync(string?, CancellationToken)"/>
@@ -41,7 +44,7 @@ public abstract class TapwireNetwork : IAsyncDisposable
         async Task<TapwireStream> RaceAsync(CancellationToken cancel)
         {
             var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : (await ResolveAsync(host, cancellationToken: cancel).ConfigureAwait(false)).Addresses;
-            return await new ConnectionRace((remote, over) => ConnectCoreAsync(remote, options, over), addresses, port).RunAsync(cancel).ConfigureAwait(false);
+            return await new ConnectionRace((remote, over) => ConnectCoreAsync(remote, options, over), addresses, port, Clock).RunAsync(cancel).ConfigureAwait(false);
         }
     }
 
@@ -108,12 +111,12 @@ public abstract class TapwireNetwork : IAsyncDisposable
     /// <summary>Opens a TCP connection, without a time limit of its own.</summary>
     protected abstract Task<TapwireStream> ConnectCoreAsync(IPEndPoint remote, TapwireConnectOptions options, CancellationToken cancellationToken);
 
-    private static async Task<T> WithinAsync<T>(TimeSpan limit, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    private async Task<T> WithinAsync<T>(TimeSpan limit, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
         if (limit == Timeout.InfiniteTimeSpan)
             return await work(cancellationToken).ConfigureAwait(false);
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        over.CancelAfter(limit);
+        using var limited = new CancellationTokenSource(limit, Clock);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limited.Token);
         try
         {
             return await work(over.Token).ConfigureAwait(false);

@@ -122,7 +122,7 @@ internal sealed class DriverStream : TapwireStream
             return;
         try
         {
-            await _socket.WaitForEndAsync().WaitAsync(linger).ConfigureAwait(false);
+            await _socket.WaitForEndAsync().WaitAsync(linger, _socket.Clock).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {

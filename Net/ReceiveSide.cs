@@ -347,12 +347,15 @@ internal sealed class ReceiveSide(StreamSocket socket) : IValueTaskSource<int>
         if (bytes == 0)
             return;
         socket.NoteReceived(bytes);
-        _untold += bytes;
-        if (_untold < _lot)
-            return;
-        var told = _untold;
-        _untold = 0;
-        socket.Stack.Tell(ReadDone.Of(socket.Id, told), socket);
+        if (Interlocked.Add(ref _untold, bytes) >= _lot)
+            TellConsumed();
+    }
+
+    /// <summary>Has the stack know of all that the program has taken. It does not wait for a full lot before a close: what the stack is not told of is unread, and that is a reset.</summary>
+    public void TellConsumed()
+    {
+        if (Interlocked.Exchange(ref _untold, 0) is > 0 and var told)
+            socket.Stack.Tell(ReadDone.Of(socket.Id, told), socket);
     }
 
     /// <summary>The read has ended. What a dispose has left to it is released.</summary>

@@ -81,7 +81,7 @@ internal abstract class SocketRef : MinimalActorRef
 }
 
 /// <summary>The open sockets of a network of this process, to be ended with it.</summary>
-internal sealed class DriverSocketSet(ActorSystem system)
+internal sealed class DriverSocketSet(ActorSystem system, TimeProvider clock)
 {
     private readonly Lock _gate = new();
     private readonly HashSet<SocketRef> _all = new(ReferenceEqualityComparer.Instance);
@@ -91,6 +91,8 @@ internal sealed class DriverSocketSet(ActorSystem system)
     private long _sent;
 
     public IActorRefProvider Provider { get; } = ((ExtendedActorSystem)system).Provider;
+
+    public TimeProvider Clock => clock;
 
     public ILoggingAdapter Log { get; } = Logging.GetLogger(system, typeof(SocketRef));
 

@@ -39,6 +39,8 @@ internal sealed class StreamSocket : SocketRef
 
     public IpEndpoint Remote { get; private set; }
 
+    public TimeProvider Clock => Set.Clock;
+
     public ReceiveSide Receiving { get; }
 
     public SendSide Sending { get; }
@@ -118,7 +120,10 @@ internal sealed class StreamSocket : SocketRef
                 return;
             IsDisposed = true;
             if (!_hasEnded)
+            {
+                Receiving.TellConsumed();
                 Stack.Tell(abort || Receiving.HasUnread ? new Abort(Id) : new Close(Id), this);
+            }
         }
 
         Receiving.Abandon(Aborted());
@@ -143,7 +148,11 @@ internal sealed class StreamSocket : SocketRef
         lock (Gate)
         {
             if (!_hasEnded && _hasId)
+            {
+                Receiving.TellConsumed();
                 Stack.Tell(new Close(Id), this);
+            }
+
             NoteEnd();
         }
 

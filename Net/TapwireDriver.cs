@@ -37,11 +37,12 @@ public sealed class TapwireDriver : TapwireNetwork
     private Task? _stopping;
     private int _next;
 
-    internal TapwireDriver(ActorSystem system, bool ownsSystem, IActorRef driver, DriverReady ready, TimeSpan shutdownTimeout)
+    /// <param name="clock">What limits of calls are measured by; null: the system's.</param>
+    internal TapwireDriver(ActorSystem system, bool ownsSystem, IActorRef driver, DriverReady ready, TimeSpan shutdownTimeout, TimeProvider? clock = null)
     {
         (_system, _ownsSystem, _driver, _ready) = (system, ownsSystem, driver, ready);
         _patience = shutdownTimeout + Patience;
-        _sockets = new DriverSocketSet(system);
+        _sockets = new DriverSocketSet(system, clock ?? TimeProvider.System);
         _metrics = new DriverMetrics(Figures, TimeProvider.System);
         NetworkMeter.Add(_sockets);
         Ended = WatchAsync();
@@ -49,6 +50,9 @@ public sealed class TapwireDriver : TapwireNetwork
 
     /// <inheritdoc/>
     public override Task Ended { get; }
+
+    /// <inheritdoc/>
+    internal override TimeProvider Clock => _sockets.Clock;
 
     /// <summary>Starts a driver in this process, in an actor system of its own.</summary>
     /// <exception cref="TapwireException">It does not come up. The message says why, in one line.</exception>

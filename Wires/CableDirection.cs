@@ -13,7 +13,7 @@ internal sealed class CableDirection
 
     private readonly Lock _lock = new();
     private readonly CableOptions _options;
-    private readonly CableImpairments _impairments;
+    private readonly CableLine _line;
     private readonly TimeProvider _time;
     private readonly long _start;
     private readonly bool _takesTime;
@@ -22,20 +22,11 @@ internal sealed class CableDirection
     // Ordered by due time, then by number: frames due at the same time keep their order.
     private readonly PriorityQueue<PacketBuffer, (long Due, long Number)> _underWay = new();
 
-    // Frames queued for the line or on it: when each is done, and its bytes.
-    private readonly Queue<(long End, int Bytes)> _line = new();
-
-    // A generator for each kind of impairment, so that adding one leaves the others' pattern unchanged.
-    private CableLoss _loss;
-    private CableRandom _duplication, _corruption, _reordering, _jitter;
     private BufferPool _pool = new();
     private CableCounters _counters;
     private TimeProvider? _timers;
     private ITimer? _timer;
     private long _armedFor = long.MaxValue;
-    private long _lineFree;
-    private long _lineBytes;
-    private long _lastDue;
     private long _number;
     private long _arrivedMemory;
     private long _underWayMemory;
@@ -46,19 +37,13 @@ internal sealed class CableDirection
     public CableDirection(CableOptions options, CableImpairments impairments, TimeProvider time, ulong seed)
     {
         _options = options;
-        _impairments = impairments;
+        _line = new CableLine(impairments, seed);
         _time = time;
 
         // In real time the reader's reactor has the better timers. Until there is one, due frames arrive when an end is called.
         _timers = time == TimeProvider.System ? null : time;
         _start = time.GetTimestamp();
         _takesTime = impairments.TakesTime;
-        var seeds = new CableRandom(seed);
-        _loss = new CableLoss(impairments, seeds.Next());
-        _duplication = new CableRandom(seeds.Next());
-        _corruption = new CableRandom(seeds.Next());
-        _reordering = new CableRandom(seeds.Next());
-        _jitter = new CableRandom(seeds.Next());
     }
 
     /// <summary>The ends, which are notified when there is something to read, or room again.</summary>
@@ -169,22 +154,22 @@ internal sealed class CableDirection
             return;
         }
 
-        if (_loss.Hits())
+        if (_line.Loses())
         {
             _counters = _counters with { Lost = _counters.Lost + 1 };
             return;
         }
 
-        var corrupt = _corruption.Hits(_impairments.Corrupt);
+        var corrupt = _line.Corrupts();
         var copy = Copy(frame, corrupt);
         if (corrupt)
         {
             _counters = _counters with { Corrupted = _counters.Corrupted + 1 };
-            copy.Span[_corruption.Next(copy.Length)] ^= (byte)(1 << _corruption.Next(8));
+            _line.Corrupt(copy.Span);
         }
 
         PacketBuffer? twin = null;
-        if (_duplication.Hits(_impairments.Duplicate))
+        if (_line.Duplicates())
         {
             _counters = _counters with { Duplicated = _counters.Duplicated + 1 };
             twin = Copy(copy, corrupt: false);
@@ -219,43 +204,19 @@ internal sealed class CableDirection
             return;
         }
 
-        if (!TryPassLine(frame.Length, now, out var sent))
+        if (!_line.TryPass(frame.Length, now, out var due, out var isReordered))
         {
             _counters = _counters with { QueueFull = _counters.QueueFull + 1 };
             frame.Release();
             return;
         }
 
-        var jitter = _impairments.Jitter.Ticks * NanosecondsPerTick;
-        var latency = _impairments.Latency.Ticks * NanosecondsPerTick
-            + (jitter > 0 ? (long)((_jitter.NextShare() * 2 - 1) * jitter) : 0);
-        var due = _lastDue = Math.Max(_lastDue, sent + latency);
-        if (_reordering.Hits(_impairments.Reorder))
-        {
+        if (isReordered)
             _counters = _counters with { Reordered = _counters.Reordered + 1 };
-            due += _impairments.ReorderDelay.Ticks * NanosecondsPerTick;
-        }
-
         _underWay.Enqueue(frame, (due, _number++));
         _underWayMemory += frame.Capacity;
         if (due <= now)
             Deliver(now);
-    }
-
-    private bool TryPassLine(int bytes, long now, out long sent)
-    {
-        sent = now;
-        if (_impairments.BitsPerSecond == 0)
-            return true;
-        while (_line.TryPeek(out var first) && first.End <= now)
-            _lineBytes -= _line.Dequeue().Bytes;
-        if (_line.Count > 0 && (_line.Count >= _impairments.QueueFrames || _lineBytes + bytes > _impairments.QueueBytes))
-            return false;
-
-        sent = _lineFree = Math.Max(now, _lineFree) + (bytes * 8L * 1_000_000_000 + _impairments.BitsPerSecond / 2) / _impairments.BitsPerSecond;
-        _line.Enqueue((sent, bytes));
-        _lineBytes += bytes;
-        return true;
     }
 
     private void Arrive(PacketBuffer frame)

@@ -13,14 +13,22 @@ internal struct CableLoss
     private bool _bad;
 
     public CableLoss(CableImpairments impairments, ulong seed)
+        : this(impairments, new CableRandom(seed))
     {
-        _random = new CableRandom(seed);
+    }
+
+    private CableLoss(CableImpairments impairments, CableRandom random)
+    {
+        _random = random;
         _share = impairments.Loss;
         if (impairments.LossBurst == 0)
             return;
         _toGood = 1 / impairments.LossBurst;
         _toBad = _toGood * impairments.Loss / (1 - impairments.Loss);
     }
+
+    /// <summary>The same sequence of numbers, by which other impairments decide from now on.</summary>
+    public readonly CableLoss With(CableImpairments impairments) => new(impairments, _random) { _bad = _bad };
 
     /// <summary>Decides about the next frame.</summary>
     public bool Hits()

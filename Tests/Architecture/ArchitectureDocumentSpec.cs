@@ -10,7 +10,7 @@ public sealed partial class ArchitectureDocumentSpec
     private static readonly string Root = Repository.Root;
 
     /// <summary>The product's sources: what stands in them, by the file.</summary>
-    private static readonly Dictionary<string, string> Sources = new[] { "Stack", "Posix", "Wires", "Links", "Names", "Proxy", "Messages", "Actors", "Client", "Configuration", "Net", "AspNetCore", "Host", "Tests" }
+    private static readonly Dictionary<string, string> Sources = new[] { "Stack", "Posix", "Wires", "Links", "Names", "Proxy", "Messages", "Actors", "Client", "Configuration", "Net", "AspNetCore", "Lab", "Host", "Tests" }
         .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories))
         .Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal))
         .ToDictionary(file => Path.GetRelativePath(Root, file), File.ReadAllText);

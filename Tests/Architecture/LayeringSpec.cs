@@ -24,6 +24,10 @@ public class LayeringSpec
         [
             "Tapwire.Stack", "Tapwire.Names", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Client", "Tapwire.Configuration", "Akka",
         ],
+        ["Tapwire.Lab"] =
+        [
+            "Tapwire.Stack", "Tapwire.Names", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Client", "Tapwire.Configuration", "Tapwire.Net", "Akka",
+        ],
         ["tapwire"] =
         [
             "Tapwire.Client", "Tapwire.Configuration", "Tapwire.Stack", "Tapwire.Names", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Proxy", "Akka", "Akka.Hosting", "Akka.Logger.Serilog",

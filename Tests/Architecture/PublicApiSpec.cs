@@ -16,6 +16,7 @@ public sealed class PublicApiSpec
 #else
     [InlineData("Client", "Tapwire.Client")]
     [InlineData("Net", "Tapwire.Net")]
+    [InlineData("Lab", "Tapwire.Lab")]
 #endif
     public void The_public_surface_is_the_approved_one(string folder, string assembly)
     {

@@ -12,7 +12,7 @@ public sealed partial class SizeSpec
 
     private static readonly string Root = Repository.Root;
 
-    private static readonly IReadOnlyList<(string Name, string[] Lines)> Files = [.. new[] { "Stack", "Names", "Actors", "Net" }
+    private static readonly IReadOnlyList<(string Name, string[] Lines)> Files = [.. new[] { "Stack", "Names", "Actors", "Net", "Lab" }
         .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories))
         .Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal))
         .Select(file => (Path.GetRelativePath(Root, file), File.ReadAllLines(file)))];

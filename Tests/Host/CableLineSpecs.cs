@@ -3,6 +3,7 @@ using Tapwire.Host.Commands;
 using Tapwire.Posix;
 using Tapwire.Wires;
 using Xunit;
+using CableLine = Tapwire.Host.Commands.CableLine;
 
 namespace Tapwire.Tests.Host;
 

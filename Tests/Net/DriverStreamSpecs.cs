@@ -123,6 +123,20 @@ public sealed class DriverStreamSpecs : NetworkSetup
         Assert.Throws<ObjectDisposedException>(() => { _ = stream.WriteAsync(new byte[1]); });
     }
 
+    /// <summary>The stack is told in lots of what the program has taken. What it was not told of when the stream was disposed counted as unread, and reset the connection, with the answer under way.</summary>
+    [Fact]
+    public void Disposing_after_all_has_been_read_ends_the_connection_in_order()
+    {
+        var (stream, peer) = OpenConnected();
+        Peer.Send(peer, Pattern(1000));
+        Assert.Equal(Pattern(1000), ReadAll(stream, 1000));
+        Await(stream.WriteAsync(Pattern(100)).AsTask());
+        stream.Dispose();
+        RunUntil(() => Peer.EndOfStream.Contains(peer));
+        Assert.Equal(Pattern(100), Peer.Received(peer));
+        Assert.Equal(Tapwire.Stack.StackError.None, peer.Error);
+    }
+
     [Fact]
     public void Disposing_with_bytes_unread_resets_the_connection()
     {

@@ -14,6 +14,7 @@ public sealed partial class LibraryPackageSpec(PublishedProgram published)
     [InlineData("Tapwire.Client", "", "Tapwire.Client Tapwire.Links Tapwire.Posix Tapwire.Stack")]
     [InlineData("Tapwire", "Akka BouncyCastle.Cryptography Tapwire.Client", "Tapwire.Actors Tapwire.Configuration Tapwire.Messages Tapwire.Names Tapwire.Net Tapwire.Proxy Tapwire.Wires")]
     [InlineData("Tapwire.AspNetCore", "Tapwire", "Tapwire.AspNetCore")]
+    [InlineData("Tapwire.Lab", "Akka Tapwire", "Tapwire.Lab")]
     public void A_package_has_its_assemblies_documents_and_symbols_and_no_dependency_that_it_does_not_need(string package, string dependencies, string assemblies)
     {
         using var archive = ZipFile.OpenRead(Path.Combine(published.LibraryFeed, $"{package}.{published.LibraryVersion}.nupkg"));
@@ -38,7 +39,7 @@ public sealed partial class LibraryPackageSpec(PublishedProgram published)
         var snippets = Snippets().Matches(File.ReadAllText(Path.Combine(PublishedProgram.Tree, "README.md"))).Select(static match => match.Groups[1].Value).ToList();
         Assert.InRange(snippets.Count, 5, 20);
         for (var i = 0; i < snippets.Count; i++)
-            Build($"snippet{i}", snippets[i], snippets[i].Contains("AspNetCore", StringComparison.Ordinal) ? "Tapwire.AspNetCore" : snippets[i].Contains("ToDriver", StringComparison.Ordinal) ? "Tapwire.Client" : "Tapwire");
+            Build($"snippet{i}", snippets[i], snippets[i].Contains("AspNetCore", StringComparison.Ordinal) ? "Tapwire.AspNetCore" : snippets[i].Contains("Lab.", StringComparison.Ordinal) ? "Tapwire.Lab" : snippets[i].Contains("ToDriver", StringComparison.Ordinal) ? "Tapwire.Client" : "Tapwire");
     }
 
     [SkippableFact]

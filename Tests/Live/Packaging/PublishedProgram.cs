@@ -61,7 +61,7 @@ public sealed class PublishedProgram : IDisposable
         }
     }
 
-    private static readonly (string Folder, string Package)[] Libraries = [("Client", "Tapwire.Client"), ("Net", "Tapwire"), ("AspNetCore", "Tapwire.AspNetCore")];
+    private static readonly (string Folder, string Package)[] Libraries = [("Client", "Tapwire.Client"), ("Net", "Tapwire"), ("AspNetCore", "Tapwire.AspNetCore"), ("Lab", "Tapwire.Lab")];
 
     private static string Runtime => RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.X64 ? "linux-x64" : "linux-arm64";
 
