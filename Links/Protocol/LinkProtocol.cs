@@ -91,6 +91,7 @@ public enum LinkMessageType : ushort
     Kill = 42,
     Operate = 43,
     AddMetricRoute = 44,
+    Figures = 48,
 }
 
 /// <summary>Errors of the link itself that no <see cref="Tapwire.Stack.StackError"/> has, as Linux errno numbers.</summary>
