@@ -30,7 +30,7 @@ public sealed partial class DriverActor
         var change = new SettingsChange(Sender, wanted with { Settings = settings }, _settings);
         _settings = _settings with { ShutdownTimeout = settings.ShutdownTimeout };
         var closing = new HashSet<IActorRef>();
-        foreach (var service in _listeners.Keys.Except(settings.Serve).ToList())
+        foreach (var service in _served.Listeners.Keys.Except(settings.Serve).ToList())
         {
             foreach (var listener in Retire(service))
             {
@@ -59,7 +59,7 @@ public sealed partial class DriverActor
     /// <summary>Removes the service and returns its listeners. From now on only an orderly stop waits for their end.</summary>
     private IReadOnlyList<IActorRef> Retire(ServiceSpec service)
     {
-        _listeners.Remove(service, out var listeners);
+        _served.Listeners.Remove(service, out var listeners);
         _retired.UnionWith(listeners!);
         return listeners!;
     }
@@ -67,10 +67,10 @@ public sealed partial class DriverActor
     private void OpenServices(SettingsChange change)
     {
         var opening = new Dictionary<IActorRef, ServiceSpec>();
-        foreach (var service in change.Wanted.Serve.Where(service => !_listeners.ContainsKey(service)))
+        foreach (var service in change.Wanted.Serve.Where(service => !_served.Listeners.ContainsKey(service)))
         {
             StartService(service);
-            foreach (var listener in _listeners[service])
+            foreach (var listener in _served.Listeners[service])
                 opening.Add(listener, service);
         }
 
@@ -87,7 +87,7 @@ public sealed partial class DriverActor
         {
             if (!opening.Remove(listener, out var service))
                 return;
-            if (problem is not null && _listeners.ContainsKey(service))
+            if (problem is not null && _served.Listeners.ContainsKey(service))
             {
                 // A service listens on every shard or on none.
                 foreach (var other in Retire(service))
@@ -95,7 +95,7 @@ public sealed partial class DriverActor
                 change.Problems.Add($"The service {service} cannot listen: {problem}.");
             }
 
-            if (_listeners.ContainsKey(service) && !opening.ContainsValue(service))
+            if (_served.Listeners.ContainsKey(service) && !opening.ContainsValue(service))
                 change.Done.Add($"{service} opened");
             if (opening.Count == 0)
                 Settle(change);
@@ -162,7 +162,7 @@ public sealed partial class DriverActor
     {
         change.Take(settled.Outcome);
         change.UseNames(_names);
-        _settings = change.Applied(_settings, settled, _listeners.ContainsKey);
+        _settings = change.Applied(_settings, settled, _served.Listeners.ContainsKey);
         _interfaces.Reread();
         change.Asker.Tell(new Reconfigured(_settings, change.Done, change.Problems) { Before = change.Before });
         Become(Starting);
@@ -177,7 +177,7 @@ public sealed partial class DriverActor
         step();
         Receive<WhenReady>(_ => Sender.Tell(new DriverReady(_stacks[0], [.. _services.Distinct()])));
         Receive<Reconfigure>(_ => Refuse("The driver is still busy with other settings."));
-        Receive<Terminated>(gone => _retired.Contains(gone.ActorRef) || _listeners.Values.Any(listeners => listeners.Contains(gone.ActorRef)), gone =>
+        Receive<Terminated>(gone => _retired.Contains(gone.ActorRef) || _served.Listeners.Values.Any(listeners => listeners.Contains(gone.ActorRef)), gone =>
         {
             Forget(gone.ActorRef);
             ended(gone.ActorRef);

@@ -6,6 +6,7 @@ using Tapwire.Actors.Link;
 using Tapwire.Actors.Names;
 using Tapwire.Actors.Proxy;
 using Tapwire.Actors.Services;
+using Tapwire.Actors.Services.Page;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Messages;
@@ -28,8 +29,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     private readonly List<IActorRef> _askers = [];
     private readonly List<ServiceOpened> _services = [];
 
-    // Listeners of each service that accepts connections, one for each shard.
-    private readonly Dictionary<ServiceSpec, IReadOnlyList<IActorRef>> _listeners = [];
+    private readonly DriverServices _served;
 
     // Actors that are expected to end: their service or interface has been removed, or was never opened.
     private readonly HashSet<IActorRef> _retired = [];
@@ -57,6 +57,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         _engines = engines;
         _interfaces = new DriverInterfaces(context, Watched, new DriverCaptures(Context, context, _stacks, _retired));
         _leases = new DriverLeases(context, Watched);
+        _served = new DriverServices(context, Context, Watched);
         _commands = new InterfaceCommands(context.Settings);
         Starting();
     }
@@ -104,6 +105,8 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         foreach (var service in _settings.Serve)
             StartService(service);
         _leases.Start(_settings.AllInterfaces, _sockets[0], _names);
+        if (_context.WatchEvery is { } every)
+            _front.Add(Watched(ProblemWatch.Props(every), "watch", _context.Home));
         AnswerWhenReady();
     }
 
@@ -123,15 +126,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
         _front.Add(_proxy);
     }
 
-    private void StartService(ServiceSpec service)
-    {
-        var listeners = new List<IActorRef>();
-        for (var i = 0; i < _engines.Count; i++)
-            listeners.Add(Watched(StackServices.Listener(service, new StackPlace(_stacks[i], _context.Shards[i].Dispatcher, IsShared: _engines.Count > 1), _context.Pool, _settings.ServeBacklog),
-                DriverNames.Free(Context, DriverNames.Of($"{service.Name}-{service.Port}", i)), _context.Shards[i]));
-        _front.UnionWith(listeners);
-        _listeners[service] = listeners;
-    }
+    private void StartService(ServiceSpec service) => _front.UnionWith(_served.Start(service, _stacks, new PageContext(_link, _sockets, _context.PageToken, _settings.Http.CaptureMemory, _context.Clock)));
 
     private IActorRef Watched(Props props, string name, DriverShard shard) => Context.Watch(Context.ActorOf(props.WithDispatcher(shard.Dispatcher), name));
 
@@ -173,7 +168,7 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     /// <summary>Registers the handlers that all states before the stop share.</summary>
     private void ReceiveAlways()
     {
-        Receive<GetStatus>(asked => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, new DriverParts(_link, _proxy, Context.Child("guests"), _names, _leases.Clients, _leases.Servers, _interfaces.Captures), asked).PipeTo(Sender, Self));
+        Receive<GetStatus>(asked => DriverStatuses.AskAsync(_stacks, _interfaces.Taps, new DriverParts(_link, _proxy, Context.Child("guests"), _names, _leases.Clients, _leases.Servers, _interfaces.Captures, _context.Refusals?.Invoke() ?? default), asked).PipeTo(Sender, Self));
         Receive<Terminated>(gone =>
         {
             Forget(gone.ActorRef);

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Akka.Actor;
 using Tapwire.Actors.Proxy;
+using Tapwire.Actors.Services.Page;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
@@ -45,11 +46,20 @@ public sealed record DriverContext(DriverSettings Settings, IReadOnlyList<Driver
     /// <summary>Descriptors available to sessions, sockets and the host's connections. The log reports them with the process's limit.</summary>
     public DescriptorRoom Descriptors { get; init; } = new(int.MaxValue, int.MaxValue);
 
+    /// <summary>Tells how often the process had no descriptor left; null: nobody looks.</summary>
+    public Func<DescriptorRefusals>? Refusals { get; init; }
+
+    /// <summary>How often the driver looks for what needs an operator's attention, for the log; null: it does not.</summary>
+    public TimeSpan? WatchEvery { get; init; }
+
     /// <summary>Has the whole driver stop, or read its settings again, when an operator asks over the link. Called on the driver's thread, and returns at once. Null: the driver ends with its program.</summary>
     public Action<DriverOperation>? Operate { get; init; }
 
     /// <summary>The capture of <see cref="CaptureSettings.File"/>, which begins with the driver; null: none. Owned by the driver from now on.</summary>
     public StartCapture? Capture { get; init; }
+
+    /// <summary>What clients of the http service's live page show for more than the public figures; null: nobody is shown more.</summary>
+    public PageToken? PageToken { get; init; }
 
     /// <summary>Where captures are written: not on the threads that have the packets.</summary>
     public string CaptureDispatcher { get; init; } = "akka.actor.default-dispatcher";

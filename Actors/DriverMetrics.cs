@@ -70,6 +70,9 @@ public sealed class DriverMetrics : IDisposable
             [With(Counter(status, "TcpActiveOpens"), Tag("tapwire.open", "active")), With(Counter(status, "TcpPassiveOpens"), Tag("tapwire.open", "passive"))]);
         Count("tapwire.tcp.failures", "{connection}", "TCP connections that were not established.", static status => [new(Counter(status, "TcpAttemptFails"))]);
         Count("tapwire.tcp.resets", "{segment}", "RST segments sent.", static status => [new(Counter(status, "TcpOutRsts"))]);
+        Measure("tapwire.tcp.limited", "{connection}", "TCP connections, of the first 4096 sockets of each shard, by what keeps them from sending; those that wait for their programs are left out.", static status =>
+            status.Limits.Select(static each => With(each.Value, Tag("tapwire.limit", SocketJson.NameOf(each.Key)))));
+        Measure("tapwire.tcp.listeners.full", "{listener}", "Listeners with as many waiting connections as may wait, up to 16.", static status => [new(status.FullListeners.Count)]);
         Count("tapwire.udp.datagrams", "{datagram}", "UDP datagrams.", static status => [With(Counter(status, "UdpInDatagrams"), Received), With(Counter(status, "UdpOutDatagrams"), Sent)]);
     }
 

@@ -11,8 +11,9 @@ namespace Tapwire.Actors;
 /// <param name="Link">Nobody if there is no link.</param>
 /// <param name="Proxy">Nobody if no port is served.</param>
 /// <param name="Captures">Those that run.</param>
+/// <param name="Descriptors">Those that could not be had.</param>
 internal sealed record DriverParts(IActorRef Link, IActorRef Proxy, IActorRef Guests, IActorRef Names, IReadOnlyCollection<IActorRef> Leases, IReadOnlyCollection<IActorRef> Servers,
-    IReadOnlyList<CaptureStatus> Captures);
+    IReadOnlyList<CaptureStatus> Captures, DescriptorRefusals Descriptors);
 
 /// <summary>Collects a driver's status from its actors.</summary>
 internal static class DriverStatuses
@@ -47,8 +48,19 @@ internal static class DriverStatuses
                 Served = served.GetValueOrDefault(part.Name),
             });
         return new DriverStatus(stack.Uptime, [.. interfaces], sessions, sockets, ports.Ports, (await askedGuests).Guests, stack.ConnectionCount,
-            stack.Connections, stack.BuffersRented, stack.Counters) { Names = (await askedNames).Status, Captures = parts.Captures };
+            stack.Connections, stack.BuffersRented, CountersOf(stack, parts.Descriptors))
+        {
+            Names = (await askedNames).Status,
+            Captures = parts.Captures,
+            Limits = stack.Limits,
+            FullListeners = stack.FullListeners,
+            Descriptors = parts.Descriptors,
+            Process = Environment.ProcessId,
+        };
     }
+
+    private static IReadOnlyDictionary<string, long> CountersOf(StackStatus stack, DescriptorRefusals descriptors) =>
+        descriptors.Count == 0 ? stack.Counters : new Dictionary<string, long>(stack.Counters) { ["DescriptorsRefused"] = descriptors.Count };
 
     private static async Task<(string Name, WireStatus Status)> WireOfAsync(InterfaceTaps taps) => (taps.Name, StatusTotals.Of(await AskAllAsync<TapStatus>(taps.Taps)));
 

@@ -1,5 +1,6 @@
 using Tapwire.Actors.Guests;
 using Tapwire.Actors.Link;
+using Tapwire.Actors.Services.Page;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
 using Tapwire.Names;
@@ -43,6 +44,7 @@ internal static class Refusal
         LinksQuestion question => new LinksAnswer(question.Round, question.Number, MulticastAnswer.Failed(LookupResult.ServerFailure)),
         BrowseServices => ServicesFound.Failed(LookupResult.ServerFailure),
         LinkLeaves => LinkLeft.Instance,
+        PageRequest => PageActor.Gone,
         Ping ping => new PingAnswer(StackError.ConnectionAborted, ping.Destination, TimeSpan.Zero, 0, ping.Size),
         Resolve resolve => new Resolved(resolve.Name, []),
         StartCapture capture => capture.Refuse((int)StackError.ConnectionAborted, "The driver has stopped."),

@@ -23,6 +23,9 @@ public sealed partial class StackActor
 
     private bool _stopping;
     private bool _resets;
+    private int _open;
+    private int _reset;
+    private long _unacknowledged;
 
     private bool HandleStop(object message)
     {
@@ -42,6 +45,7 @@ public sealed partial class StackActor
     private void Stop(TimeSpan patience)
     {
         _stopping = true;
+        _open = _stack.Tcp.Count;
         _stack.StopAdvertising();
         Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, patience);
         _desk.PostPoll();
@@ -51,7 +55,7 @@ public sealed partial class StackActor
     {
         if (_resets)
         {
-            Context.Stop(Self);
+            EndStop();
             return;
         }
 
@@ -64,7 +68,14 @@ public sealed partial class StackActor
     private void StopWhenDone()
     {
         if (_stopping && !_resets && _stack.Tcp.Count == 0 && !_wires.HaveFrames)
-            Context.Stop(Self);
+            EndStop();
+    }
+
+    /// <summary>Says what has become of the connections that were there when the stop began, and stops.</summary>
+    private void EndStop()
+    {
+        _log.Info("The stack has stopped: {Closed} connections ended in order, {Reset} were reset, with {Bytes} bytes that their peers had not acknowledged", Math.Max(0, _open - _reset), _reset, _unacknowledged);
+        Context.Stop(Self);
     }
 
     /// <summary>
@@ -75,8 +86,11 @@ public sealed partial class StackActor
         _wires.SendQueued();
         foreach (var entry in _desk.Sockets.All())
         {
-            if (entry.Socket is TcpSocket socket && _stack.HasRoomFor(socket))
-                socket.Abort(now);
+            if (entry.Socket is not TcpSocket socket || !_stack.HasRoomFor(socket))
+                continue;
+            _reset++;
+            _unacknowledged += socket.QueuedBytes;
+            socket.Abort(now);
         }
 
         TellEvents();

@@ -14,6 +14,12 @@ internal static class StackStatuses
     /// <summary>Most connections that a status answer lists; the total is always exact.</summary>
     public const int MaxConnections = ListSocketsRequest.MostSockets;
 
+    /// <summary>Sockets that a status looks at to tell what limits them: it must not take long, however many there are.</summary>
+    private const int MostLookedAt = 4096;
+
+    /// <summary>Most listeners that are full and listed.</summary>
+    public const int MaxFullListeners = 16;
+
     /// <summary>Most neighbours of an interface that a status answer lists.</summary>
     public const int MaxNeighbors = 512;
 
@@ -29,8 +35,29 @@ internal static class StackStatuses
         }
 
         var now = desk.Now;
+        var (limits, full) = Look(desk.Sockets);
         return new StackStatus([.. stack.Interfaces.Select(each => Of(each, stack, now))], listsSockets ? Connections(desk.Sockets, stack, now) : [], stack.Tcp.Count, all, desk.Context.Pool.Rented,
-            now - Instant.Zero);
+            now - Instant.Zero)
+        {
+            Limits = limits,
+            FullListeners = full,
+        };
+    }
+
+    /// <summary>What keeps connections from sending, and which listeners have no room.</summary>
+    private static (Dictionary<SenderLimit, int> Limits, List<FullListenerStatus> Full) Look(SocketTable sockets)
+    {
+        var limits = new Dictionary<SenderLimit, int>();
+        var full = new List<FullListenerStatus>();
+        foreach (var entry in sockets.All().Take(MostLookedAt))
+        {
+            if (entry.Socket is TcpSocket tcp && tcp.Limit is var limit && limit != SenderLimit.Application)
+                limits[limit] = limits.GetValueOrDefault(limit) + 1;
+            else if (entry.Socket is TcpListener listener && listener.Backlog > 0 && listener.Waiting >= listener.Backlog && full.Count < MaxFullListeners)
+                full.Add(new FullListenerStatus(listener.Local, listener.Waiting, listener.Backlog));
+        }
+
+        return (limits, full);
     }
 
     private static StackInterfaceStatus Of(NetworkInterface owner, NetworkStack stack, Instant now) => new(owner.Options.Name, [.. owner.Addresses],

@@ -208,6 +208,19 @@ public sealed class TapwireClient : TapwireNetwork, IDisposable
     public override async Task<string> GetStatusAsync(CancellationToken cancellationToken = default) =>
         (await _control.AskAsync(new StatusRequest(_control.NextId()), cancellationToken).ConfigureAwait(false)).Message.Text;
 
+    /// <summary>As <see cref="GetStatusAsync"/>, without the sockets: <see cref="GetSocketsAsync"/> has them. A driver of an earlier version tells of them all the same.</summary>
+    public async Task<string> GetFiguresAsync(CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return (await _control.AskAsync(new StatusRequest(_control.NextId(), FiguresOnly: true), cancellationToken).ConfigureAwait(false)).Message.Text;
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.OperationNotSupported)
+        {
+            return await GetStatusAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>Some of the driver's sockets as JSON: "sockets", and "next" unless that was the end.</summary>
     /// <param name="cursor">0, or "next" of the answer before.</param>
     /// <exception cref="SocketException">ENOSYS: the driver is of an earlier version.</exception>

@@ -80,6 +80,7 @@ internal static class DriverSettingsReader
             Guests = ReadGuests(read),
             Dns = DnsSettingsReader.Read(read),
             Capture = ReadCapture(read),
+            Http = new HttpSettings(read.Text("http.token-file"), read.Size("http.capture-memory", HttpSettings.MinCaptureMemory, HttpSettings.MaxCaptureMemory)),
             Metrics = ReadMetrics(read),
         };
         read.RefuseUnknownKeys();

@@ -10,6 +10,7 @@ using Tapwire.Actors;
 using Tapwire.Actors.Dispatch;
 using Tapwire.Actors.Guests;
 using Tapwire.Actors.Proxy;
+using Tapwire.Actors.Services.Page;
 using Tapwire.Actors.Settings;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
@@ -30,6 +31,9 @@ internal sealed class RunningDriver : IAsyncDisposable
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FiguresPatience = TimeSpan.FromSeconds(2);
+
+    // Somebody who looks into the log has to find there what it is, within a minute.
+    private static readonly TimeSpan WatchEvery = TimeSpan.FromSeconds(5);
 
     // The parts of a driver have time-outs of their own, which add up.
     private static readonly TimeSpan LongestChange = TimeSpan.FromMinutes(2);
@@ -67,10 +71,12 @@ internal sealed class RunningDriver : IAsyncDisposable
     /// <param name="interrupt">Asks the driver to stop; null if only the caller does. See <see cref="WaitForShutdownAsync"/>.</param>
     /// <param name="capture">A capture that begins with the driver; null: none.</param>
     /// <param name="operate">What it does when an operator asks over the link; null: it refuses.</param>
+    /// <param name="pageToken"><inheritdoc cref="DriverContext.PageToken" path="/summary"/></param>
     /// <exception cref="CommandFailedException">The driver does not come up; the message says why.</exception>
     public static async Task<RunningDriver> StartAsync(string name, Config config, DriverSettings settings, IReadOnlyList<IReadOnlyList<IWire>> wires, Func<InterfaceSettings, IWire> open,
         LinkListener? link,
-        BufferPool pool, byte[]? secret = null, IReadOnlyList<HostPort>? hostPorts = null, Interrupt? interrupt = null, StartCapture? capture = null, Action<DriverOperation>? operate = null)
+        BufferPool pool, byte[]? secret = null, IReadOnlyList<HostPort>? hostPorts = null, Interrupt? interrupt = null, StartCapture? capture = null, Action<DriverOperation>? operate = null,
+        PageToken? pageToken = null)
     {
         hostPorts ??= [];
         var queues = wires.Zip(settings.AllInterfaces, (wire, of) => wire.Select(queue => QueueOf(queue, of)).ToList()).ToList();
@@ -107,9 +113,12 @@ internal sealed class RunningDriver : IAsyncDisposable
                 HostPorts = hostPorts,
                 Capture = capture,
                 Operate = operate,
+                PageToken = pageToken,
                 HostKey = HostKey.Read() ?? RandomNumberGenerator.GetBytes(DriverContext.HostKeyLength),
                 OpenWires = added => [.. OpenAll(settings.Shards, () => open(added)).Select(queue => QueueOf(queue, added))],
                 Descriptors = DescriptorsLeft(),
+                Refusals = static () => new DescriptorRefusals(OpenFileLimit.OfProcess.Refused, OpenFileLimit.OfProcess.SinceRefusal, OpenFileLimit.OfProcess.Limit),
+                WatchEvery = WatchEvery,
                 Memory = new MemoryWatch(new HeapLimit(MemoryLimit.OfProcess, pool).Left, MemoryLimit.OfProcess.Bytes),
             };
             driver = system.ActorOf(DriverActor.Props(context), "driver");

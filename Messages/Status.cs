@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Tapwire.Links.Protocol;
 using Tapwire.Stack.Ip;
+using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Messages;
 
@@ -38,6 +39,12 @@ public sealed record GuestsStatus(IReadOnlyList<GuestStatus> Guests);
 public sealed record StackStatus(IReadOnlyList<StackInterfaceStatus> Interfaces, IReadOnlyList<ConnectionStatus> Connections,
     int ConnectionCount, IReadOnlyDictionary<string, long> Counters, long BuffersRented, TimeSpan Uptime)
 {
+    /// <inheritdoc cref="DriverStatus.Limits"/>
+    public IReadOnlyDictionary<SenderLimit, int> Limits { get; init; } = new Dictionary<SenderLimit, int>();
+
+    /// <inheritdoc cref="DriverStatus.FullListeners"/>
+    public IReadOnlyList<FullListenerStatus> FullListeners { get; init; } = [];
+
     /// <summary>The addresses of all interfaces.</summary>
     public IEnumerable<IpPrefix> Addresses() => Interfaces.SelectMany(static each => each.Addresses);
 }

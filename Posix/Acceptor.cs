@@ -63,6 +63,7 @@ internal sealed unsafe class Acceptor(int listening, Func<int, bool> admits, Act
         if (descriptor >= 0)
             Close(descriptor);
         _spare = OpenSpare();
+        OpenFileLimit.OfProcess.CountRefusal();
         if (errno == 0)
             return AcceptResult.Exhausted;
         // Another thread, or process, has taken the spare one's place.

@@ -21,6 +21,8 @@ internal sealed class OpenFileLimit
 
     private readonly Func<int> _read;
     private volatile int _limit;
+    private long _refused;
+    private long _refusedAt;
 
     /// <param name="read">Reads the current limit.</param>
     internal OpenFileLimit(Func<int> read)
@@ -41,6 +43,12 @@ internal sealed class OpenFileLimit
     /// <summary>Descriptors from this number on are not for sessions of the link either. A session above <see cref="Ceiling"/> can ask for the status.</summary>
     public int SessionCeiling => _limit - RuntimeReserve;
 
+    /// <summary>How many descriptors were not kept, or not had, because of the limit.</summary>
+    public long Refused => Interlocked.Read(ref _refused);
+
+    /// <summary>Since the last of them; null: there was none.</summary>
+    public TimeSpan? SinceRefusal => Refused == 0 ? null : TimeSpan.FromMilliseconds(Environment.TickCount64 - Interlocked.Read(ref _refusedAt));
+
     private int Reserve => Math.Clamp(_limit / 64, LeastReserve, MostReserve);
 
     /// <summary>Whether a new descriptor may be kept. If not, the caller closes it.</summary>
@@ -48,6 +56,13 @@ internal sealed class OpenFileLimit
 
     /// <summary>As <see cref="Admits"/>, for a session of the link.</summary>
     public bool AdmitsSession(int descriptor) => IsBelow(descriptor, static limit => limit.SessionCeiling);
+
+    /// <summary>Counts a descriptor that was not kept, or that the kernel has not given.</summary>
+    public void CountRefusal()
+    {
+        Interlocked.Exchange(ref _refusedAt, Environment.TickCount64);
+        Interlocked.Increment(ref _refused);
+    }
 
     /// <summary>The number of open files, from /proc/self/fd, without the one that looking there takes.</summary>
     public static int Used() => Directory.EnumerateFileSystemEntries("/proc/self/fd").Count() - 1;
@@ -58,7 +73,10 @@ internal sealed class OpenFileLimit
         if (descriptor < ceiling(this))
             return true;
         _limit = _read();
-        return descriptor < ceiling(this);
+        if (descriptor < ceiling(this))
+            return true;
+        CountRefusal();
+        return false;
     }
 
     private static unsafe int Read()

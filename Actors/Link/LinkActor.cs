@@ -316,7 +316,7 @@ internal sealed class LinkActor : OwningActor
     }
 
     /// <summary>Asked of the driver, which collects it from all its actors, this one included.</summary>
-    private void Status(StatusRequest request) => Context.Parent.Ask<DriverStatus>(GetStatus.Instance, Patience).PipeTo(Sender, Self,
+    private void Status(StatusRequest request) => Context.Parent.Ask<DriverStatus>(request.FiguresOnly ? GetStatus.Figures : GetStatus.Instance, Patience).PipeTo(Sender, Self,
         status => new LinkReply(request.Status(StatusJson.Write(status))), _ => new LinkReply(request.Failed(StackError.TimedOut)));
 
     /// <summary>Asked of the driver, whose settings have to know of it.</summary>

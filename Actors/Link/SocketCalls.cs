@@ -39,7 +39,7 @@ internal static class SocketCalls
             }
 
             var owners = applications.OwnersOf(Page.Sockets.Select(static socket => socket.Owner));
-            _ = Task.Run(() => Session.Tell(new LinkReply(Request.Listed(StatusJson.Write([.. Owned(Page, owners)], Next)))));
+            _ = Task.Run(() => Session.Tell(new LinkReply(Request.Listed(SocketJson.Write([.. Owned(Page, owners)], Next)))));
         }
 
         private ulong? Next => Page!.Next is { } index ? ((ulong)Shard << 32) | (uint)index : Shard + 1 < Shards ? (ulong)(Shard + 1) << 32 : null;

@@ -22,6 +22,8 @@ internal static class StatusTotals
             Connections = [.. shards.SelectMany(static shard => shard.Connections).Take(StackStatuses.MaxConnections)],
             ConnectionCount = shards.Sum(static shard => shard.ConnectionCount),
             Counters = counters,
+            Limits = shards.SelectMany(static shard => shard.Limits).GroupBy(static each => each.Key).ToDictionary(static same => same.Key, static same => same.Sum(static each => each.Value)),
+            FullListeners = [.. shards.SelectMany(static shard => shard.FullListeners).Take(StackStatuses.MaxFullListeners)],
         };
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Akka.Actor;
+using Tapwire.Actors.Services.Page;
 using Tapwire.Messages;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -8,16 +9,32 @@ using Tapwire.Stack.Ip;
 namespace Tapwire.Actors.Services;
 
 /// <summary>
-/// The http service: answers GET and HEAD with a plain page about the driver (HTTP/1.1, RFC 9112; HTTP/1.0 too). The size of a request is bounded. Connections
-/// persist as the version and the Connection field say.
+/// The http service (HTTP/1.1, RFC 9112; HTTP/1.0 too): a plain page about the driver for curl, and the live page for browsers, whose figures come from the <see cref="PageActor"/>. The size of a
+/// request is bounded, and the time that it takes. Connections persist as the version and the Connection field say.
 /// </summary>
-public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceActor(stack)
+internal sealed class HttpActor(IActorRef stack, BufferPool pool, HttpService service) : StreamServiceActor(stack)
 {
     /// <summary>Bytes of one request's head; a longer one is answered with 431.</summary>
     internal const int MaxHead = 8192;
 
-    private readonly Queue<PacketBuffer> _answers = new(0);
+    /// <summary>How often a connection is looked at whether it moves.</summary>
+    internal static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(15);
+
+    /// <summary>Looks after which a request that is not complete is answered with 408.</summary>
+    internal const int HeadLooks = 2;
+
+    /// <summary>Looks without a byte in either direction after which the connection ends.</summary>
+    internal const int IdleLooks = 4;
+
+    /// <summary>Bytes of an answer in one buffer at most.</summary>
+    private const int Piece = 32 << 10;
+
+    /// <summary>Less room than this is not worth a buffer, unless the answer ends with it.</summary>
+    private const int LeastPiece = 2048;
+
+    private IpEndpoint _local;
     private IpEndpoint _remote;
+    private ICancelable? _looks;
 
     // The head of the request that is being received; null while nothing of one is there.
     private PacketBuffer? _headBuffer;
@@ -27,30 +44,59 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
     private PacketBuffer? _inputTail;
     private bool _endOfStream;
     private int _length;
-    private int _waiting; // requests whose page the stack has been asked for
+    private int _waiting; // requests whose answer somebody has been asked for
+    private bool _headOnly;
     private bool _last;
+    private bool _hasEntered;
+    private int _idleLooks;
+    private int _headLooks;
+
+    // The answer that is being sent, the part of it that is next, and how much of that has gone; null: none.
+    private IReadOnlyList<ReadOnlyMemory<byte>>? _answer;
+    private int _part;
+    private int _sent;
 
     private Span<byte> Head => (_headBuffer ??= NewHead()).Span;
 
-    public static Props Props(IActorRef stack, BufferPool pool) => Akka.Actor.Props.Create(() => new HttpActor(stack, pool));
+    public static Props Props(IActorRef stack, BufferPool pool, HttpService service) => Akka.Actor.Props.Create(() => new HttpActor(stack, pool, service));
 
-    protected override void OnAccepted(Accepted accepted) => _remote = accepted.Remote;
+    protected override void OnAccepted(Accepted accepted)
+    {
+        (_local, _remote) = (accepted.Local, accepted.Remote);
+        _looks = Context.System.Scheduler.ScheduleTellRepeatedlyCancelable(LookEvery, LookEvery, Self, Look.Instance, Self);
+        _hasEntered = service.TryEnter();
+        if (_hasEntered)
+            return;
+        _last = true;
+        Answer("503 Service Unavailable", $"There are {HttpService.MaxConnections} connections already.\n");
+    }
 
     protected override void OnOther(object message)
     {
-        if (message is not PageReady page)
+        switch (message)
         {
-            base.OnOther(message);
-            return;
+            case PageReady page:
+                _waiting--;
+                Answer("200 OK", page.Text, "Vary: Accept\r\n");
+                Next();
+                break;
+            case PageAnswer answer:
+                _waiting--;
+                Answer(answer.Status, answer.ContentType, answer.Body, answer.Fields);
+                Next();
+                break;
+            case Look:
+                LookAtIt();
+                break;
+            default:
+                base.OnOther(message);
+                break;
         }
-
-        _waiting--;
-        Answer("200 OK", page.Text, page.HeadOnly);
-        Next();
     }
 
     protected override void OnRead(ReadReady ready)
     {
+        _idleLooks = 0;
         for (var buffer = ready.Chain; buffer is not null; buffer = buffer.Next)
         {
             if (_inputTail is null)
@@ -64,25 +110,57 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
         Next();
     }
 
-    protected override void OnRoom() => Next();
+    protected override void OnRoom()
+    {
+        _idleLooks = 0;
+        Next();
+    }
 
     protected override bool TryForget()
     {
+        _looks?.Cancel();
+        _looks = null;
+        if (_hasEntered)
+            service.Leave();
+        _hasEntered = false;
         PacketBuffer.ReleaseChain(_input);
         _input = _inputTail = null;
         LeaveHead();
-        while (_answers.TryDequeue(out var answer))
-            answer.Release();
-        _length = 0;
-        _endOfStream = _last = false;
+        _answer = null;
+        _length = _idleLooks = _headLooks = 0;
+        _endOfStream = _last = _headOnly = false;
         return _waiting == 0;
+    }
+
+    /// <summary>Ends a connection whose client keeps it and does nothing: each has a socket and memory.</summary>
+    private void LookAtIt()
+    {
+        if (_looks is null || _waiting > 0)
+            return;
+        _headLooks = _length > 0 && _answer is null ? _headLooks + 1 : 0;
+        if (++_idleLooks >= IdleLooks)
+        {
+            // A client that does not take its answer, or has not closed after the last one, is given up.
+            _idleLooks = 0;
+            if (_answer is not null || _last)
+                AbortConnection();
+            else
+                CloseConnection();
+            _last = true;
+        }
+        else if (_headLooks >= HeadLooks && !_last)
+        {
+            _last = true;
+            Answer("408 Request Timeout", "The request has taken too long.\n");
+            Next();
+        }
     }
 
     /// <summary>Handles the requests that are there in full. Each is answered before the next is looked at, so that answers keep the order of the requests.</summary>
     private void Next()
     {
-        SendAnswers();
-        while (_waiting == 0 && !_last && _answers.Count == 0)
+        SendAnswer();
+        while (_waiting == 0 && !_last && _answer is null)
         {
             Fill();
             var end = _length == 0 ? -1 : Head[.._length].IndexOf("\r\n\r\n"u8);
@@ -91,12 +169,13 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
                 var head = Encoding.Latin1.GetString(Head[..end]);
                 Head[(end + 4).._length].CopyTo(Head);
                 _length -= end + 4;
+                _headLooks = 0;
                 Handle(head);
             }
             else if (_length == MaxHead)
             {
                 _last = true;
-                Answer("431 Request Header Fields Too Large", "The request is too long.\n", headOnly: false);
+                Answer("431 Request Header Fields Too Large", "The request is too long.\n");
             }
             else if (_endOfStream)
             {
@@ -107,7 +186,7 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
                 break;
             }
 
-            SendAnswers();
+            SendAnswer();
         }
 
         if (_length == 0)
@@ -115,7 +194,7 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
         if (!_last)
             return;
         Fill();
-        if (_waiting == 0 && _answers.Count == 0)
+        if (_waiting == 0 && _answer is null)
             Finish();
     }
 
@@ -160,53 +239,96 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
         Consumed(taken);
     }
 
-    private void SendAnswers()
+    /// <summary>Sends as much of the answer as there is room for.</summary>
+    private void SendAnswer()
     {
-        while (_answers.TryPeek(out var answer) && answer.Length <= Room)
-            Send(_answers.Dequeue());
+        while (_answer is { } answer)
+        {
+            long left = -_sent;
+            for (var i = _part; i < answer.Count; i++)
+                left += answer[i].Length;
+            var count = (int)Math.Min(left, Math.Min(Room, Piece));
+            if (count < Math.Min(left, LeastPiece))
+                return;
+            if (count > 0)
+                Send(Copy(answer, count));
+            if (count == left)
+                _answer = null;
+        }
+    }
+
+    private PacketBuffer Copy(IReadOnlyList<ReadOnlyMemory<byte>> answer, int count)
+    {
+        var buffer = pool.Rent(count);
+        while (count > 0)
+        {
+            var part = answer[_part].Span[_sent..];
+            var some = Math.Min(part.Length, count);
+            part[..some].CopyTo(buffer.Append(some));
+            count -= some;
+            _sent += some;
+            if (_sent < answer[_part].Length)
+                continue;
+            _part++;
+            _sent = 0;
+        }
+
+        return buffer;
     }
 
     private void Handle(string head)
     {
-        // An empty line before the request is ignored (RFC 9112, 2.2).
-        var lines = head.TrimStart('\r', '\n').Split("\r\n");
-        var request = lines[0].Split(' ');
-        if (request is not [var method, var target, "HTTP/1.1" or "HTTP/1.0"])
+        _headOnly = false;
+        if (HttpRequest.Parse(head) is not { } request)
         {
             _last = true;
-            Answer("400 Bad Request", "That is not an HTTP/1.x request.\n", headOnly: false);
+            Answer("400 Bad Request", "That is not an HTTP/1.x request.\n");
             return;
         }
 
-        var connection = lines.Skip(1).FirstOrDefault(line => line.StartsWith("Connection:", StringComparison.OrdinalIgnoreCase)) ?? "";
-        _last = connection.Contains("close", StringComparison.OrdinalIgnoreCase)
-            || (request[2] == "HTTP/1.0" && !connection.Contains("keep-alive", StringComparison.OrdinalIgnoreCase));
-        switch (method)
-        {
-            case "GET" or "HEAD" when target == "/":
-                _waiting++;
-                AskForPage(method == "HEAD");
-                break;
-            case "GET" or "HEAD":
-                Answer("404 Not Found", $"There is no {target} here, only /.\n", method == "HEAD");
-                break;
-            default:
-                _last = true; // its body, if it has one, is not read
-                Answer("405 Method Not Allowed", "Only GET and HEAD.\n", headOnly: false, "Allow: GET, HEAD\r\n");
-                break;
-        }
+        var isRead = request.Method is "GET" or "HEAD";
+        _last = request.IsLast;
+        _headOnly = request.Method == "HEAD";
+        if (!isRead && !(request.Method == "POST" && PageActor.IsAction(request.Path)))
+            Refuse("405 Method Not Allowed", "Only GET and HEAD.\n", "Allow: GET, HEAD\r\n");
+        else if (request.HasBody)
+            Refuse("413 Content Too Large", "A request has no body here.\n");
+        else if (isRead && PageActor.IsAction(request.Path))
+            Answer("405 Method Not Allowed", "Only POST.\n", "Allow: POST\r\n");
+        else if (request.Path == "/" && !request.TakesHtml)
+            AskForText();
+        else if (PageFiles.Find(request.Path) is { } file)
+            Answer("200 OK", file.ContentType, [file.Bytes], PageFiles.Fields);
+        else if (PageActor.IsAction(request.Path) || PageActor.IsFigure(request.Path))
+            AskForPage(request);
+        else
+            Answer("404 Not Found", $"There is no {request.Target} here, only /.\n");
+    }
+
+    /// <summary>Refuses a request whose body, if it has one, is not read.</summary>
+    private void Refuse(string status, string body, string fields = "")
+    {
+        _last = true;
+        Answer(status, body, fields);
+    }
+
+    private void AskForPage(HttpRequest request)
+    {
+        _waiting++;
+        service.Page.Tell(new PageRequest(request.Path, request.Query, request.Token, _local, _remote));
     }
 
     /// <summary>Asks the stack for its status. The page is written on another thread and must not touch the actor's fields.</summary>
-    private void AskForPage(bool headOnly)
+    private void AskForText()
     {
+        _waiting++;
         var remote = _remote;
-        Stack.Ask<StackStatus>(GetStatus.Instance, TimeSpan.FromSeconds(5)).PipeTo(Self, ActorRefs.NoSender,
-            status => new PageReady(Page(status, remote), headOnly),
-            cause => new PageReady($"tapwire\nThe stack does not answer: {cause.Message}\n", headOnly));
+        Stack.Ask<StackStatus>(GetStatus.Figures, TimeSpan.FromSeconds(5)).PipeTo(Self, ActorRefs.NoSender,
+            status => new PageReady(TextOf(status, remote)),
+            cause => new PageReady($"tapwire\nThe stack does not answer: {cause.Message}\n"));
     }
 
-    private static string Page(StackStatus status, IpEndpoint remote)
+    private static string TextOf(StackStatus status, IpEndpoint remote)
     {
         var text = new StringBuilder()
             .Append("tapwire\n\n")
@@ -219,19 +341,22 @@ public sealed class HttpActor(IActorRef stack, BufferPool pool) : StreamServiceA
         return text.ToString();
     }
 
+    private void Answer(string status, string body, string fields = "") => Answer(status, "text/plain; charset=utf-8", [Encoding.UTF8.GetBytes(body)], fields);
+
     /// <param name="fields">Further header fields, each with its line end.</param>
-    private void Answer(string status, string body, bool headOnly, string fields = "")
+    private void Answer(string status, string contentType, IReadOnlyList<ReadOnlyMemory<byte>> body, string fields)
     {
-        var bytes = Encoding.UTF8.GetBytes(body);
         var head = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,
-            $"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {bytes.Length}\r\n{fields}Connection: {(_last ? "close" : "keep-alive")}\r\n\r\n"));
-        var length = head.Length + (headOnly ? 0 : bytes.Length);
-        var buffer = pool.Rent(length);
-        head.CopyTo(buffer.Append(head.Length));
-        if (!headOnly)
-            bytes.CopyTo(buffer.Append(bytes.Length));
-        _answers.Enqueue(buffer);
+            $"HTTP/1.1 {status}\r\nContent-Type: {contentType}\r\nContent-Length: {body.Sum(static part => (long)part.Length)}\r\n{fields}Connection: {(_last ? "close" : "keep-alive")}\r\n\r\n"));
+        (_answer, _part, _sent) = (_headOnly ? [head] : [head, .. body], 0, 0);
+        _headOnly = false;
     }
 
-    private sealed record PageReady(string Text, bool HeadOnly);
+    private sealed record PageReady(string Text);
+
+    /// <summary>A connection's own timer.</summary>
+    private sealed class Look
+    {
+        public static readonly Look Instance = new();
+    }
 }

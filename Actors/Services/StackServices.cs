@@ -14,7 +14,8 @@ internal readonly record struct StackPlace(IActorRef Stack, string Dispatcher, b
 internal static class StackServices
 {
     /// <summary>The listener of a service on one shard, for the connections that are dealt out to it.</summary>
-    public static Props Listener(ServiceSpec service, StackPlace place, BufferPool pool, int backlog)
+    /// <param name="http">What all http services of the driver share.</param>
+    public static Props Listener(ServiceSpec service, StackPlace place, BufferPool pool, int backlog, Func<HttpService> http)
     {
         var stack = place.Stack;
         var connection = service.Name switch
@@ -22,7 +23,7 @@ internal static class StackServices
             "echo" => EchoActor.Props(stack),
             "discard" => DiscardActor.Props(stack),
             "source" => SourceActor.Props(stack, pool),
-            _ => HttpActor.Props(stack, pool),
+            _ => HttpActor.Props(stack, pool, http()),
         };
         return ServiceListenerActor.Props(stack, service.Name, new IpEndpoint(IpAddress.Unspecified, service.Port), backlog, connection.WithDispatcher(place.Dispatcher),
             isShared: place.IsShared);

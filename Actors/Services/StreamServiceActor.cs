@@ -113,4 +113,7 @@ public abstract class StreamServiceActor(IActorRef stack) : UntypedActor
     protected void Finish() => stack.Tell(new Shutdown(_id, ShutdownDirection.Send));
 
     protected void CloseConnection() => stack.Tell(new Close(_id));
+
+    /// <summary>Resets the connection. The actor has its end as usual.</summary>
+    protected void AbortConnection() => stack.Tell(new Abort(_id));
 }

@@ -116,6 +116,8 @@ public sealed record DriverSettings
 
     public required CaptureSettings Capture { get; init; }
 
+    public HttpSettings Http { get; init; } = HttpSettings.Default;
+
     public MetricsSettings Metrics { get; init; } = MetricsSettings.Off;
 
     /// <summary>These settings, with no more sessions, sockets, connections and flows than there are descriptors: each uses one of the driver's.</summary>

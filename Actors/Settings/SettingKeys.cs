@@ -133,6 +133,8 @@ public static class SettingKeys
         new("tapwire.capture.snaplen", static settings => settings.Capture.SnapLength),
         new("tapwire.capture.memory", static settings => settings.Capture.Memory),
         new("tapwire.capture.max-captures", static settings => settings.Capture.MaxCaptures),
+        new("tapwire.http.token-file", static settings => settings.Http.TokenFile),
+        new("tapwire.http.capture-memory", static settings => settings.Http.CaptureMemory),
         new("tapwire.metrics.listen", static settings => settings.Metrics.Listen?.ToString() ?? ""),
         new("tapwire.metrics.otlp", static settings => settings.Metrics.Otlp),
         new("tapwire.metrics.interval", static settings => settings.Metrics.Interval),

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Text.Json;
+using Tapwire.Actors.Settings;
 using Tapwire.Host.Status;
 using Tapwire.Links.Client;
 using Tapwire.Links.Protocol;
@@ -14,11 +15,25 @@ internal static class DriverCommands
     private static readonly Argument<IPEndPoint> Local = End("LOCAL", "The connection's own address and port, as 'tapwire status' shows it.");
     private static readonly Argument<IPEndPoint> Remote = End("REMOTE", "Its peer's.");
 
-    public static Command Stop() => new ExampledCommand("stop", "Has a running driver stop in order, as on SIGTERM: its programs see the end of their streams, and peers too. Returns when that begins.", "tapwire stop")
-        .Doing(static (_, client, cancel) => client.OperateAsync(DriverOperation.Stop, cancel));
+    private static readonly Flag<TimeSpan> StopTimeout = Flags.Time("--timeout", "How long the stop may take; 0: it is not waited for; 90s when not given.", TimeSpan.Zero, TimeSpan.FromHours(1), TimeSpan.FromSeconds(90));
+
+    public static Command Stop() => new ExampledCommand("stop", "Has a running driver stop in order, as on SIGTERM: its programs see the end of their streams, and peers too. Returns when it has stopped.",
+        "tapwire stop",
+        "tapwire stop --timeout 10s") { StopTimeout }.Doing(static parsed => parsed.Read(StopTimeout), StopAsync, static timeout => timeout);
 
     public static Command Reload() => new ExampledCommand("reload", "Has a running driver read its settings again, as on SIGHUP. Its log says what has changed.", "tapwire reload")
         .Doing(static (_, client, cancel) => client.OperateAsync(DriverOperation.Reload, cancel));
+
+    private static async Task StopAsync(TimeSpan timeout, TapwireClient client, CancellationToken cancel)
+    {
+        var driver = timeout == TimeSpan.Zero ? null : DriverProcess.In(await client.GetFiguresAsync(cancel));
+        await client.OperateAsync(DriverOperation.Stop, cancel);
+        if (driver is not null && !await driver.HasEndedWithinAsync(timeout, cancel))
+        {
+            throw new CommandFailedException($"The driver, process id {driver.Id}, is stopping, and has not ended within {Duration.Format(timeout)}; its connections may take tapwire.shutdown-timeout. "
+                + "Wait longer with --timeout, or see its log.");
+        }
+    }
 
     public static Command Kill()
     {

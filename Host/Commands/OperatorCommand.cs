@@ -27,7 +27,8 @@ internal static class OperatorCommand
     public static Command Doing(this Command command, Func<ParseResult, TapwireClient, CancellationToken, Task> act) => command.Doing(static parsed => parsed, act);
 
     /// <summary>Gives the command its link option and its action. Values are read before connecting, so a bad command line fails even without a driver.</summary>
-    public static Command Doing<T>(this Command command, Func<ParseResult, T> read, Func<T, TapwireClient, CancellationToken, Task> act)
+    /// <param name="longer">How much longer than a driver's answer it may take; null: no longer.</param>
+    public static Command Doing<T>(this Command command, Func<ParseResult, T> read, Func<T, TapwireClient, CancellationToken, Task> act, Func<T, TimeSpan>? longer = null)
     {
         command.Add(LinkOption.Path);
         command.SetAction((parsed, _) => Interrupt.RunAsync(async interrupt =>
@@ -41,7 +42,7 @@ internal static class OperatorCommand
                 {
                     await act(what, client, cancel);
                     return true;
-                }, path, Patience, interrupt.Token);
+                }, path, Patience + (longer?.Invoke(what) ?? TimeSpan.Zero), interrupt.Token);
                 return ExitCode.Done;
             }
             catch (SocketException e) when (e.SocketErrorCode == SocketError.OperationNotSupported)

@@ -85,7 +85,7 @@ internal static class StatusCommand
 
         async Task<(JsonDocument Status, List<JsonElement> Sockets)> AskAsync()
         {
-            var status = JsonDocument.Parse(await LinkOption.AskAsync(client.GetStatusAsync, path, timeout, interrupt.Token));
+            var status = JsonDocument.Parse(await LinkOption.AskAsync(client.GetFiguresAsync, path, timeout, interrupt.Token));
             return (status, await LinkOption.AskAsync(cancel => query.AskAsync(client, status.RootElement, cancel), path, timeout, interrupt.Token));
         }
     }

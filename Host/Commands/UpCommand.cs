@@ -5,6 +5,7 @@ using Serilog.Core;
 using Serilog.Events;
 using Tapwire.Actors;
 using Tapwire.Actors.Proxy;
+using Tapwire.Actors.Services.Page;
 using Tapwire.Actors.Settings;
 using Tapwire.Configuration;
 using Tapwire.Host.Status;
@@ -52,6 +53,8 @@ internal static class UpCommand
 
     private static readonly Flag<string?> Capture = Flags.File("--capture", "A file that gets the packets of all interfaces as pcapng, for Wireshark; -: standard output. None when not given.");
 
+    private static readonly Flag<string?> HttpToken = Flags.File("--http-token", "The file with the token that the http service's live page asks operators for; made with a new one where it is not there. None when not given: nobody sees more than everybody.");
+
     private static readonly Flag<System.Net.IPEndPoint?> Metrics = Flags.Value<System.Net.IPEndPoint?>("--metrics", "Where Prometheus finds the driver's figures on the host, as in 127.0.0.1:9464; none when not given.",
         "ADDRESS:PORT", MetricsSettings.TryParseListen, MetricsSettings.AcceptedListen, null);
 
@@ -72,7 +75,7 @@ internal static class UpCommand
             "tapwire up --wire tap:tw0 --dhcp --name box --serve http:80",
             "tapwire up --wire tap:tw0 --address 10.99.0.2/24 --wire tun:tw1 --address 10.98.0.2/24",
             "tapwire up --config /etc/tapwire/tapwire.hocon --log-file /var/log/tapwire.log");
-        Option[] first = [.. WireFlags.Main, Link, Serve, Socks, Forward, Expose, Dns, HostName, StateDirectory];
+        Option[] first = [.. WireFlags.Main, Link, Serve, HttpToken, Socks, Forward, Expose, Dns, HostName, StateDirectory];
         foreach (var option in first.Concat(DriverOptions.Except(first)))
             command.Options.Add(option);
         command.SetAction((parsed, _) => RunAsync(parsed));
@@ -104,12 +107,14 @@ internal static class UpCommand
         LinkListener? listener = null;
         IReadOnlyList<HostPort> ports = [];
         StartCapture? capture;
+        PageToken? token;
         try
         {
             foreach (var each in settings.AllInterfaces)
                 wires.Add(RunningDriver.OpenAll(settings.Shards, () => settings.OpenWire(each)));
             listener = OpenLink(settings.Link, loaded.LinkUsers, mayBePassed: link is null);
             ports = HostPort.Open(settings);
+            token = PageTokenFile.Open(settings.Http);
             capture = CaptureFile.Open(settings.Capture);
         }
         catch
@@ -123,7 +128,7 @@ internal static class UpCommand
         }
 
         var driver = await RunningDriver.StartAsync("tapwire", configuration.Config, settings, wires, each => settings.OpenWire(each), listener, pool, hostPorts: ports,
-            interrupt: interrupt, capture: capture, operate: operate);
+            interrupt: interrupt, capture: capture, operate: operate, pageToken: token);
         try
         {
             return new OpenedDriver(driver, loaded, logged, listener?.Path, new DriverMetrics(driver.Figures, TimeProvider.System), settings.Metrics.IsOff ? null : MetricsExport.Start(settings.Metrics));
@@ -226,6 +231,8 @@ internal static class UpCommand
             settings = settings with { Expose = expose };
         if (parsed.Read(Capture) is { } capture)
             settings = settings with { Capture = settings.Capture with { File = capture } };
+        if (parsed.Read(HttpToken) is { } token)
+            settings = settings with { Http = settings.Http with { TokenFile = token } };
         if (parsed.Read(Metrics) is { } metrics)
             settings = settings with { Metrics = settings.Metrics with { Listen = metrics } };
         if (parsed.Read(Otlp) is { } otlp)

@@ -89,6 +89,8 @@ internal sealed class StatusScreen(IAnsiConsole console)
                 lines.Add(WireLine(each));
         }
 
+        foreach (var problem in StatusText.ProblemsOf(status).Take(Math.Max(1, height / 6)))
+            lines.Add((problem, new Style(Color.Red)));
         lines.Add(($"in   {Sparkline(rates.In, width)}", new Style(Color.Green)));
         lines.Add(($"out  {Sparkline(rates.Out, width)}", new Style(Color.Blue)));
         lines.Add(("", Style.Plain));

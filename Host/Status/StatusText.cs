@@ -32,9 +32,15 @@ internal static class StatusText
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"... and {rows.Count - most} more: --all shows them, --state, --port, --process, --program and --address choose among them."));
     }
 
+    /// <summary>What needs attention, in sentences; an older driver does not tell.</summary>
+    public static IEnumerable<string> ProblemsOf(JsonElement status) =>
+        status.TryGetProperty("problems", out var problems) ? problems.EnumerateArray().Select(static problem => problem.GetProperty("text").GetString()!) : [];
+
     /// <summary>Prints everything but the sockets.</summary>
     public static void PrintRest(JsonElement status)
     {
+        foreach (var problem in ProblemsOf(status))
+            Console.WriteLine($"attention    {problem}");
         Console.WriteLine($"up           {TimeSpan.FromSeconds(status.GetProperty("uptimeSeconds").GetDouble()):d\\.hh\\:mm\\:ss}");
         // A driver before 0.14 has one interface. Its properties are at the top level instead of in a list.
         if (status.TryGetProperty("interfaces", out var interfaces))

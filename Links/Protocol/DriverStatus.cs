@@ -21,9 +21,32 @@ public sealed record DriverStatus(TimeSpan Uptime, IReadOnlyList<InterfaceStatus
     /// <summary>The captures of packets that run.</summary>
     public IReadOnlyList<CaptureStatus> Captures { get; init; } = [];
 
+    /// <summary>The driver's process id; 0: not told.</summary>
+    public int Process { get; init; }
+
+    /// <summary>What keeps connections from sending at this moment, with their number; those that wait for nothing but their programs are left out. Of at most 4,096 sockets of each shard.</summary>
+    public IReadOnlyDictionary<SenderLimit, int> Limits { get; init; } = new Dictionary<SenderLimit, int>();
+
+    /// <summary>Listeners with as many waiting connections as may wait, of the same sockets; no more than 16 are listed.</summary>
+    public IReadOnlyList<FullListenerStatus> FullListeners { get; init; } = [];
+
+    /// <summary>How often the process had no descriptor left.</summary>
+    public DescriptorRefusals Descriptors { get; init; }
+
     /// <summary>Those of all interfaces.</summary>
     public IEnumerable<IpPrefix> Addresses() => Interfaces.SelectMany(static each => each.Addresses);
 }
+
+/// <summary>A listener that has no room for another connection.</summary>
+/// <param name="Waiting">Connections that wait to be accepted.</param>
+/// <param name="Backlog">How many may.</param>
+public sealed record FullListenerStatus(IpEndpoint Local, int Waiting, int Backlog);
+
+/// <summary>Descriptors that a process could not have, because of its limit on open files.</summary>
+/// <param name="Count">So far.</param>
+/// <param name="Since">Since the last one; null: there was none.</param>
+/// <param name="Limit">The limit; 0: nobody has looked.</param>
+public readonly record struct DescriptorRefusals(long Count, TimeSpan? Since, int Limit);
 
 /// <summary>An attachment to a network.</summary>
 /// <param name="Routes">Longest prefix first, those to the addresses' own prefixes included.</param>

@@ -92,6 +92,7 @@ public enum LinkMessageType : ushort
     Operate = 43,
     AddMetricRoute = 44,
     Browse = 45,
+    Figures = 46,
 }
 
 /// <summary>Errors of the link itself that no <see cref="Tapwire.Stack.StackError"/> has, as Linux errno numbers.</summary>

@@ -208,7 +208,8 @@ public sealed record PingRequest(uint Id, Sockaddr Destination, ushort Sequence,
 }
 
 /// <summary>Asks for the driver's state and counters as JSON.</summary>
-public sealed record StatusRequest(uint Id) : LinkRequest(LinkMessageType.Status, Id)
+/// <param name="FiguresOnly">Without its sockets: <see cref="ListSocketsRequest"/> has them, and their owners.</param>
+public sealed record StatusRequest(uint Id, bool FiguresOnly = false) : LinkRequest(FiguresOnly ? LinkMessageType.Figures : LinkMessageType.Status, Id)
 {
     /// <exception cref="ArgumentException">Longer than <see cref="LinkProtocol.MaxAnswer"/> allows.</exception>
     public LinkAnswer Status(string json)

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using Tapwire.Stack.Ip;
-using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Links.Protocol;
 
@@ -12,9 +11,6 @@ namespace Tapwire.Links.Protocol;
 /// </summary>
 public static class StatusJson
 {
-    /// <summary>By <see cref="SenderLimit"/>.</summary>
-    private static readonly string[] LimitNames = ["application", "handshake", "receiver window", "congestion window", "pacing", "recovery", "timeout", "wire", "small segment"];
-
     public static string Write(DriverStatus driver)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
@@ -22,6 +18,8 @@ public static class StatusJson
         {
             json.WriteStartObject();
             json.WriteNumber("uptimeSeconds", Math.Round(driver.Uptime.TotalSeconds, 3));
+            if (driver.Process != 0)
+                json.WriteNumber("process", driver.Process);
             // From when there was one interface.
             WriteWire(json, driver.Interfaces[0].Wire);
             WriteAddresses(json, driver.Addresses());
@@ -38,8 +36,13 @@ public static class StatusJson
             json.WriteNumber("connectionCount", driver.ConnectionCount);
             json.WriteStartArray("connections");
             foreach (var connection in driver.Connections)
-                Write(json, connection);
+                SocketJson.Write(json, connection);
             json.WriteEndArray();
+            json.WriteStartObject("limits");
+            foreach (var (limit, count) in driver.Limits)
+                json.WriteNumber(SocketJson.NameOf(limit), count);
+            json.WriteEndObject();
+            WriteProblems(json, StatusProblem.AllOf(driver));
             json.WriteNumber("buffersRented", driver.BuffersRented);
             json.WriteStartObject("counters");
             foreach (var (name, value) in driver.Counters)
@@ -51,56 +54,19 @@ public static class StatusJson
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
-    /// <summary>The answer to <see cref="ListSocketsRequest"/>.</summary>
-    /// <param name="next">The cursor for the rest; null: there is none.</param>
-    public static string Write(IReadOnlyList<ConnectionStatus> sockets, ulong? next)
+    private static void WriteProblems(Utf8JsonWriter json, IReadOnlyList<StatusProblem> problems)
     {
-        var buffer = new ArrayBufferWriter<byte>(4096);
-        using (var json = new Utf8JsonWriter(buffer))
+        json.WriteStartArray("problems");
+        foreach (var problem in problems)
         {
             json.WriteStartObject();
-            json.WriteStartArray("sockets");
-            foreach (var socket in sockets)
-                Write(json, socket);
-            json.WriteEndArray();
-            if (next is { } cursor)
-                json.WriteNumber("next", cursor);
+            json.WriteString("cause", problem.Cause);
+            json.WriteString("subject", problem.Subject);
+            json.WriteString("text", problem.Text);
             json.WriteEndObject();
         }
 
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
-    }
-
-    private static void Write(Utf8JsonWriter json, ConnectionStatus connection)
-    {
-        json.WriteStartObject();
-        json.WriteString("state", connection.State);
-        json.WriteString("local", connection.Local.ToString());
-        json.WriteString("remote", connection.Remote.Port == 0 ? "" : connection.Remote.ToString());
-        json.WriteNumber("sendQueue", connection.SendQueue);
-        json.WriteNumber("receiveQueue", connection.ReceiveQueue);
-        json.WriteNumber("ageSeconds", Math.Round(connection.Age.TotalSeconds, 3));
-        if (connection.Interface.Length > 0)
-            json.WriteString("interface", connection.Interface);
-        if (connection.Dropped > 0)
-            json.WriteNumber("dropped", connection.Dropped);
-        if (connection.Owner is { } owner)
-        {
-            json.WriteStartObject("owner");
-            json.WriteString("kind", owner.Kind);
-            json.WriteString("name", owner.Name);
-            if (owner.Process != 0)
-            {
-                json.WriteNumber("process", owner.Process);
-                json.WriteNumber("user", owner.User);
-            }
-
-            json.WriteEndObject();
-        }
-
-        if (connection.Tcp is { } tcp)
-            Write(json, tcp);
-        json.WriteEndObject();
+        json.WriteEndArray();
     }
 
     private static void WritePorts(Utf8JsonWriter json, IReadOnlyList<PortStatus> ports)
@@ -362,32 +328,5 @@ public static class StatusJson
         }
 
         json.WriteEndArray();
-    }
-
-    /// <summary>What ss -i shows of a connection.</summary>
-    private static void Write(Utf8JsonWriter json, in TcpInfo tcp)
-    {
-        json.WriteStartObject("tcp");
-        json.WriteString("congestionControl", CongestionAlgorithms.NameOf(tcp.CongestionControl));
-        json.WriteNumber("roundTripMicroseconds", (long)tcp.RoundTrip.TotalMicroseconds);
-        json.WriteNumber("roundTripVariationMicroseconds", (long)tcp.RoundTripVariation.TotalMicroseconds);
-        json.WriteNumber("minRoundTripMicroseconds", (long)tcp.MinRoundTrip.TotalMicroseconds);
-        json.WriteNumber("retransmissionTimeoutMicroseconds", (long)tcp.Rto.TotalMicroseconds);
-        json.WriteNumber("segmentSize", tcp.SegmentSize);
-        json.WriteNumber("congestionWindow", tcp.CongestionWindow);
-        if (tcp.SlowStartThreshold != long.MaxValue)
-            json.WriteNumber("slowStartThreshold", tcp.SlowStartThreshold);
-        json.WriteNumber("bytesInFlight", tcp.BytesInFlight);
-        json.WriteNumber("sendWindow", tcp.SendWindow);
-        json.WriteNumber("receiveWindow", tcp.ReceiveWindow);
-        json.WriteNumber("pacingBytesPerSecond", tcp.PacingRate);
-        json.WriteNumber("bytesDelivered", tcp.BytesDelivered);
-        json.WriteNumber("bytesReceived", tcp.BytesReceived);
-        json.WriteNumber("bytesLost", tcp.BytesLost);
-        json.WriteNumber("segmentsSentAgain", tcp.Retransmits);
-        json.WriteNumber("timeouts", tcp.Timeouts);
-        json.WriteBoolean("reorderingSeen", tcp.ReorderingSeen);
-        json.WriteString("limitedBy", LimitNames[(int)tcp.Limit]);
-        json.WriteEndObject();
     }
 }

@@ -70,6 +70,9 @@ public sealed class TcpSocket : StackSocket
     /// <summary>TCP_QUICKACK as in Linux: an odd value sends an acknowledgement that waits; an even one lets later ones wait for data, after that if it is not 0.</summary>
     public void AcknowledgeQuickly(int value) => Receiver.AcknowledgeQuickly(value);
 
+    /// <summary>What keeps it from sending more at this moment.</summary>
+    public SenderLimit Limit => _connection.IsInHandshake ? SenderLimit.Handshake : Sender.LimitOf(IsInOutput);
+
     public TcpInfo Info => new()
     {
         State = State,
@@ -96,7 +99,7 @@ public sealed class TcpSocket : StackSocket
         BytesLost = Sender.Rate.Lost,
         BytesDelivered = Sender.Rate.Delivered,
         BytesReceived = Receiver.TotalBytes,
-        Limit = _connection.IsInHandshake ? SenderLimit.Handshake : Sender.LimitOf(IsInOutput),
+        Limit = Limit,
         ReorderingSeen = Sender.IsReorderingSeen,
         UrgentMark = Receiver.UrgentMark,
         SoftError = _connection.SoftErrors.Last,

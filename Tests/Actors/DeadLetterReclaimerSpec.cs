@@ -4,6 +4,7 @@ using Akka.Actor;
 using Akka.TestKit;
 using Tapwire.Actors;
 using Tapwire.Actors.Link;
+using Tapwire.Actors.Services.Page;
 using Tapwire.Links;
 using Tapwire.Links.Protocol;
 using Tapwire.Messages;
@@ -72,6 +73,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         (new LinksQuestion(1, 2, DnsName.Root, DnsType.A), new LinksAnswer(1, 2, MulticastAnswer.Failed(LookupResult.ServerFailure))),
         (new LinkLeaves("lab"), LinkLeft.Instance),
         (new Ping(Local.Address, 8, TimeSpan.FromSeconds(1)), new PingAnswer(StackError.ConnectionAborted, Local.Address, TimeSpan.Zero, 0, 8)),
+        (new PageRequest("/status.json", "", "", Local, Local), PageActor.Gone),
         (WhenReady.Instance, new DriverFailed("The driver has stopped.")),
     ];
 
@@ -84,7 +86,7 @@ public sealed class DeadLetterReclaimerSpec : ActorSpec
         typeof(Accept), typeof(AcceptingStopped), typeof(CaptureAnswer), typeof(CaptureJoined), typeof(CaptureLeft), typeof(JoinCapture), typeof(LeaveCapture), typeof(AddressAnswer), typeof(AdvertisedNames), typeof(AddressHeard), typeof(CloseDhcp), typeof(DhcpOpened), typeof(DhcpOpenFailed), typeof(DhcpReceived), typeof(DhcpWire), typeof(ProbeAddress), typeof(SendDhcp), typeof(CloseDhcp6), typeof(Dhcp6Opened), typeof(Dhcp6Received), typeof(DuplicateHeard), typeof(RouterAdvised), typeof(SendDhcp6), typeof(CloseDhcpServer), typeof(DhcpServerOpened), typeof(DhcpServerReceived), typeof(Dhcp6ServerReceived), typeof(SendDhcpReply), typeof(SendDhcp6Reply), typeof(AssociationOpened), typeof(BindFailed), typeof(CableStatus), typeof(CablePortStatus), typeof(CloseDatagram),
         typeof(Tapwire.Messages.Closed), typeof(ConnectFailed), typeof(Connected), typeof(ConnectionFailed), typeof(ConnectionServed), typeof(DatagramConnected), typeof(DatagramError),
         typeof(DatagramOpenFailed), typeof(DatagramSent), typeof(DatagramsDropped), typeof(DriverFailed), typeof(DriverReady), typeof(ForwardHandshake), typeof(FramesWritten),
-        typeof(GetStatus), typeof(GetSockets), typeof(SocketsPage), typeof(ConnectionKilled), typeof(GroupInterfaceFound), typeof(GuestsStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceNames), typeof(InterfaceRefused), typeof(LinkLeft), typeof(LinkReady), typeof(LinksAnswer), typeof(LinkStatus), typeof(ServicesFound), typeof(LinkUp), typeof(OrderAddresses), typeof(PublishName), typeof(WatchInterfaces), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PathFound), typeof(PingAnswer), typeof(Poll), typeof(PortOpened), typeof(RereadWire),
+        typeof(GetStatus), typeof(GetSockets), typeof(SocketsPage), typeof(ConnectionKilled), typeof(GroupInterfaceFound), typeof(GuestsStatus), typeof(HandshakeDone), typeof(InterfaceAttached), typeof(InterfaceDetached), typeof(InterfaceNames), typeof(InterfaceRefused), typeof(LinkLeft), typeof(LinkReady), typeof(LinksAnswer), typeof(LinkStatus), typeof(ServicesFound), typeof(LinkUp), typeof(OrderAddresses), typeof(PageAnswer), typeof(PublishName), typeof(WatchInterfaces), typeof(ListenFailed), typeof(OpenWire), typeof(OptionAnswer), typeof(PathFound), typeof(PingAnswer), typeof(Poll), typeof(PortOpened), typeof(RereadWire),
         typeof(ProxyOpened), typeof(ProxyStatus), typeof(ReadDone), typeof(ReceiveDatagrams), typeof(RefuseDatagram), typeof(RefuseForwarded), typeof(Resolved), typeof(ServiceOpened), typeof(Shutdown),
         typeof(Siblings), typeof(SocketEnded), typeof(StackStatus), typeof(StopAccepting), typeof(StopDriver), typeof(StopStack), typeof(Stopping), typeof(TakeForwarded), typeof(TapStatus), typeof(TcpInfoAnswer),
         typeof(TookTooLong), typeof(Unbind), typeof(Unlisten), typeof(WireDown), typeof(WireUp), typeof(WriteDone),

@@ -81,7 +81,7 @@ public sealed class ServiceReuseSpec : ActorSpec
     [Fact]
     public void An_actor_to_which_something_of_its_connection_may_still_come_is_stopped()
     {
-        var listener = Serve(HttpActor.Props(_stack, _pool));
+        var listener = Serve(HttpActor.Props(_stack, _pool, new HttpService(Akka.Actor.ActorRefs.Nobody)));
         var actor = Watch(Accept(listener));
         actor.Tell(Arrived("GET / HTTP/1.1\r\n\r\n", endOfStream: false));
         _stack.ExpectMsg<ReadDone>();
@@ -95,7 +95,7 @@ public sealed class ServiceReuseSpec : ActorSpec
     [Fact]
     public void A_request_that_its_connection_has_cut_off_is_not_part_of_the_next_ones()
     {
-        var listener = Serve(HttpActor.Props(_stack, _pool));
+        var listener = Serve(HttpActor.Props(_stack, _pool, new HttpService(Akka.Actor.ActorRefs.Nobody)));
         var actor = Accept(listener);
         actor.Tell(Arrived("GET /half", endOfStream: false));
         _stack.ExpectMsg<ReadDone>();

@@ -105,6 +105,7 @@ public sealed partial class WrongInputs : IDisposable
         { "cable --address 10.0.0.1/24", 2, "'--address' is no option of 'tapwire cable'" },
         { "status -v", 2, "'-v' is no option of 'tapwire status'|it has --state, --port, --process, --program, --address, --sort, --info, --all and others" },
         { "up --metrics 127.0.0.1", 2, "--metrics is \"127.0.0.1\"; it must be ADDRESS:PORT of the host" },
+        { "up --http-token", 2, "--http-token" },
         { "up --otlp ftp://x", 2, "--otlp is \"ftp://x\"; it must be an http or https URL" },
         { "kill", 2, "No connection is named; give LOCAL and REMOTE, or choose by --port" },
         { "kill 10.99.0.2:80", 2, "REMOTE is missing" },

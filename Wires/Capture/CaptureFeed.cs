@@ -38,6 +38,7 @@ public sealed class CapturedInterface(int id, string name, Medium medium, int mt
 public sealed class CaptureFeed(CaptureOptions options)
 {
     private readonly CaptureFilter _filter = new(options.Host, options.Port);
+    private readonly CaptureFilter? _except = options.Except is { } reader ? new CaptureFilter(reader.Address, reader.Port, takesFragments: false) : null;
     private CapturedInterface[] _interfaces = [];
     private long _held;
     private long _taken;
@@ -77,7 +78,7 @@ public sealed class CaptureFeed(CaptureOptions options)
     }
 
     /// <summary>Whether a frame is wanted, if there is room for it.</summary>
-    public bool Wants(PacketBuffer frame, Medium medium) => !_ended && _filter.Matches(frame.Span, medium);
+    public bool Wants(PacketBuffer frame, Medium medium) => !_ended && _filter.Matches(frame.Span, medium) && !(_except is { } except && except.Matches(frame.Span, medium));
 
     /// <summary>Asks for memory for a packet.</summary>
     /// <param name="bytes">The whole size of its buffer; the writer says <see cref="GiveBack"/> of it.</param>

@@ -10,7 +10,8 @@ namespace Tapwire.Wires.Capture;
 /// </summary>
 /// <param name="host">Null: any.</param>
 /// <param name="port">0: any.</param>
-internal readonly struct CaptureFilter(IpAddress? host, ushort port)
+/// <param name="takesFragments">What a fragment without ports is judged as, where a port is wanted.</param>
+internal readonly struct CaptureFilter(IpAddress? host, ushort port, bool takesFragments = true)
 {
     /// <summary>Extension headers that are walked to find the ports; a packet with more has none.</summary>
     private const int MostExtensions = 8;
@@ -42,8 +43,10 @@ internal readonly struct CaptureFilter(IpAddress? host, ushort port)
     {
         if (packet.Length < 20 || !IsHost(packet.Slice(12, 4), packet.Slice(16, 4)))
             return false;
-        if (port == 0 || (BinaryPrimitives.ReadUInt16BigEndian(packet[6..]) & 0x1FFF) != 0)
+        if (port == 0)
             return true;
+        if ((BinaryPrimitives.ReadUInt16BigEndian(packet[6..]) & 0x1FFF) != 0)
+            return takesFragments;
         var length = (packet[0] & 15) * 4;
         return length <= packet.Length && IsPort(packet[9], packet[length..]);
     }
@@ -62,7 +65,7 @@ internal readonly struct CaptureFilter(IpAddress? host, ushort port)
             if (packet.Length < at + 8)
                 return false;
             if (next == 44 && (BinaryPrimitives.ReadUInt16BigEndian(packet[(at + 2)..]) & 0xFFF8) != 0)
-                return true;
+                return takesFragments;
             var length = next switch
             {
                 44 => 8,

@@ -27,6 +27,9 @@ public sealed record CaptureOptions
     /// <summary>Only packets from or to this port of TCP, UDP, SCTP or DCCP, and fragments that have no ports; 0: any.</summary>
     public ushort Port { get; init; }
 
+    /// <summary>Not the packets from and to this address that have this port at either end: those of the reader of a capture, which would come again and again, and have what it shows for itself. Null: none are left out.</summary>
+    public IpEndpoint? Except { get; init; }
+
     /// <summary>Bytes recorded of each packet, <see cref="MinSnapLength"/>..<see cref="MaxSnapLength"/>.</summary>
     public int SnapLength { get; init; } = MaxSnapLength;
 

@@ -76,6 +76,8 @@ public sealed partial class DriverSettingsSpecs
         { "icmp.errors-per-second", "99" },
         { "icmp.error-burst", "99" },
         { "icmp.echo-outstanding", "99" },
+        { "http.token-file", "\"/etc/tapwire/token\"" },
+        { "http.capture-memory", "2MiB" },
         { "udp.sockets", "99" },
         { "udp.queued-datagrams", "99" },
         { "tcp.receive-buffer", "2MiB" },

@@ -48,6 +48,36 @@ public sealed partial class LifecycleSpec(ITestOutputHelper output)
     }
 
     [SkippableFact]
+    public async Task The_command_returns_when_the_driver_has_stopped_and_the_log_says_what_has_become_of_connections()
+    {
+        using var driver = LiveDriver.Start();
+        using var client = await driver.ConnectToLinkAsync();
+        using var listener = driver.ListenInKernel();
+        await using var writing = await client.ConnectTcpAsync((IPEndPoint)listener.LocalEndPoint!);
+        // The kernel's program does not read: what it has not taken when time is up is lost, and told.
+        var most = new byte[1 << 20];
+        using (var enough = new CancellationTokenSource(TimeSpan.FromSeconds(2)))
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+            {
+                while (true)
+                    await writing.WriteAsync(most, enough.Token);
+            });
+
+        var refused = TapwireProgram.Run(driver.Namespace, "stop", "--link", driver.LinkPath, "--timeout", "1ms");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Equal($"tapwire: The driver, process id {driver.Program.Pid}, is stopping, and has not ended within 1ms; its connections may take tapwire.shutdown-timeout. Wait longer with --timeout, or see its log.\n", refused.Error);
+        var ended = driver.Program.WaitForExit();
+        Assert.Equal(0, ended.ExitCode);
+        Assert.Matches(@" INF The stack has stopped: 0 connections ended in order, 1 were reset, with [1-9][0-9]* bytes that their peers had not acknowledged", ended.Error);
+
+        driver.Restart();
+        var stopped = TapwireProgram.Run(driver.Namespace, "stop", "--link", driver.LinkPath);
+        Assert.Equal((0, "", ""), (stopped.ExitCode, stopped.Output, stopped.Error));
+        Assert.False(File.Exists(driver.LinkPath));
+        Assert.Contains(" INF The stack has stopped: 0 connections ended in order, 0 were reset", driver.Program.WaitForExit().Error, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
     public async Task Killed_it_leaves_no_application_hanging_and_a_second_start_takes_the_same_link_path()
     {
         using var driver = LiveDriver.Start();
