@@ -296,6 +296,18 @@ static bool is_request(int fd, const struct msghdr *message)
     return tw_copy_in(header, message->msg_iov, message->msg_iovlen, sizeof header) == sizeof header && header[0] == (family == AF_INET ? 8 : 128) && header[1] == 0;
 }
 
+/* What is sent over IPv4, or on an ICMP socket, cannot be urgent; of UDP over IPv6 that is ignored (udp_sendmsg, udpv6_sendmsg). */
+static bool may_be_urgent(int fd, const struct tw_address *to)
+{
+    struct tw_address local;
+    sa_family_t family;
+    memcpy(&family, to->bytes, sizeof family);
+    tw_told_local(fd, &local);
+    const struct tw_address *known = family == AF_UNSPEC ? &local : to;
+    memcpy(&family, known->bytes, sizeof family);
+    return family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(known->bytes + 8)) && !tw_is_told(fd, TW_ECHOES);
+}
+
 /* A payload that no datagram holds. Of IPv6, whoever has asked for reports is told how much the path takes (ip6_append_data); programs find it out so. */
 static void report_oversize(int fd, const struct msghdr *message)
 {
@@ -314,7 +326,7 @@ ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int
     struct framed framed;
     int error = tw_check_control(message);
     if (error == 0)
-        error = bytes > LARGEST ? EMSGSIZE : (flags & MSG_OOB) != 0 ? EOPNOTSUPP : 0;
+        error = bytes > LARGEST ? EMSGSIZE : 0;
     if (error == EMSGSIZE)
         report_oversize(fd, message);
     if (error == 0 && tw_is_told(fd, TW_ECHOES) && !is_request(fd, message))
@@ -342,6 +354,8 @@ ssize_t tw_datagram_send(int fd, const struct msghdr *message, size_t bytes, int
 
     struct tw_address to = framed.head.address;
     ssize_t sent = choose_way(fd, message, &to);
+    if (sent == 0 && (flags & MSG_OOB) != 0 && !may_be_urgent(fd, &to))
+        sent = tw_result(EOPNOTSUPP);
     if (sent == 0) {
         size_t segment = is_extended && (framed.head.extension.parts & TW_PART_SEGMENT) != 0 ? framed.head.extension.segment : 0;
         bool is_cut = segment != 0 && segment < bytes;

@@ -455,6 +455,22 @@ static void copy_item(struct item *item, const struct ifaddrs *from)
     }
 }
 
+static bool is_link_local(const struct entry *entry)
+{
+    return family_of(&entry->address) == AF_INET6 && IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)(entry->address.bytes + 8));
+}
+
+/* An interface's entries of a family. The kernel lists IPv6 addresses of a wider scope first (ipv6_link_dev_addr). */
+static size_t fill_items(struct item *items, const struct entry *from, const struct entry *end, sa_family_t family)
+{
+    size_t filled = 0;
+    for (int narrow = 0; narrow < 2; narrow++)
+        for (const struct entry *each = from; each < end; each++)
+            if (family_of(&each->address) == family && is_link_local(each) == (narrow == 1))
+                fill_item(&items[filled++], each);
+    return filled;
+}
+
 EXPORT int getifaddrs(struct ifaddrs **result)
 {
     static const sa_family_t order[] = { AF_UNSPEC, AF_INET, AF_INET6 }; /* links before addresses, as libc has them */
@@ -476,9 +492,12 @@ EXPORT int getifaddrs(struct ifaddrs **result)
         for (struct ifaddrs *each = host; each != NULL; each = each->ifa_next)
             copy_item(&items[filled++], each);
         for (size_t family = 0; family < sizeof order / sizeof *order; family++)
-            for (size_t i = 0; i < list.count; i++)
-                if (family_of(&list.entries[i].address) == order[family])
-                    fill_item(&items[filled++], &list.entries[i]);
+            for (size_t i = 0, end = 0; i < list.count; i = end) {
+                while (end < list.count && list.entries[end].index == list.entries[i].index)
+                    end++;
+                filled += fill_items(&items[filled], &list.entries[i], &list.entries[end], order[family]);
+            }
+
         for (size_t i = 0; i < filled; i++) {
             items[i].named.ifa_name = items[i].name;
             items[i].named.ifa_next = i + 1 < filled ? &items[i + 1].named : NULL;

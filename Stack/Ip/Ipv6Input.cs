@@ -187,6 +187,8 @@ internal sealed class Ipv6Input(
                 icmp.ReceiveV6(packet, info, chain.HasRouterAlert, now);
                 break;
             case Ipv6Extension.NoNextHeader:
+                // It has come to where it was sent, as Linux counts it (ip6_protocol_deliver_rcu).
+                counters.IpInDelivers++;
                 packet.Release();
                 break;
             default:

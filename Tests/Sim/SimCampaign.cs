@@ -5,7 +5,7 @@ using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Tests.Sim;
 
-/// <summary>Many runs, each from its seed, and what they amount to. Thread-safe.</summary>
+/// <summary>Many runs, each from its seed and over both families, and what they amount to. Thread-safe.</summary>
 internal sealed class SimCampaign
 {
     /// <summary>More failures than that are not told apart.</summary>
@@ -45,11 +45,11 @@ internal sealed class SimCampaign
         }
     }
 
-    /// <summary>Runs one seed.</summary>
+    /// <summary>Runs one seed, over IPv4.</summary>
     /// <returns>The hash of its trace.</returns>
     public static ulong HashOf(int seed) => SimRun.Of(SimCase.Draw(seed), new PoisoningBufferPool()).World.Path.Trace.Hash;
 
-    /// <summary>Runs one seed that does not fail.</summary>
+    /// <summary>Runs one seed that does not fail, over IPv4.</summary>
     /// <returns>Its parameters and its trace.</returns>
     public static string TraceOf(int seed)
     {
@@ -83,7 +83,9 @@ internal sealed class SimCampaign
         var pool = t_pool ??= new PoisoningBufferPool();
         try
         {
-            Add(SimRun.Of(SimCase.Draw(seed), pool));
+            var @case = SimCase.Draw(seed);
+            Add(SimRun.Of(@case, pool));
+            Add(SimRun.Of(@case.OverV6(), pool));
         }
         catch (Exception e)
         {

@@ -1,3 +1,4 @@
+using Tapwire.Stack.Packets;
 using Tapwire.Stack.Tcp;
 
 namespace Tapwire.Tests.Sim;
@@ -7,6 +8,9 @@ namespace Tapwire.Tests.Sim;
 internal sealed record SimCase
 {
     public required int Seed { get; init; }
+
+    /// <summary>The hosts have IPv6 addresses; otherwise IPv4 ones.</summary>
+    public bool IsV6 { get; private init; }
 
     public required Impairments There { get; init; }
 
@@ -43,6 +47,13 @@ internal sealed record SimCase
             Connections = [.. Enumerable.Range(0, connections).Select(_ => DrawConnection(pick, connections))],
         };
     }
+
+    /// <summary>The same run over IPv6, of which every link takes 1,280 bytes (RFC 8200, 5).</summary>
+    public SimCase OverV6() => this with { IsV6 = true, There = OverV6(There), Back = OverV6(Back), Left = OverV6(Left), Right = OverV6(Right) };
+
+    private static Impairments OverV6(Impairments path) => path with { Mtu = path.Mtu == 0 ? 0 : Math.Max(path.Mtu, Ipv6Header.MinimumMtu) };
+
+    private static SimHostCase OverV6(SimHostCase host) => host with { Mtu = Math.Max(host.Mtu, Ipv6Header.MinimumMtu), SuperFrame = Math.Max(host.SuperFrame, Ipv6Header.MinimumMtu) };
 
     public override string ToString() =>
         $"there: {SimText.Of(There, new Impairments())}\nback:  {SimText.Of(Back, new Impairments())}\nleft:  {Left}\nright: {Right}\n"

@@ -9,8 +9,6 @@ namespace Tapwire.Tests.Sim;
 /// <summary>Packets on their way between two hosts, in virtual time, with whatever happens to them taken from a seed; and somebody who watches them.</summary>
 internal sealed class SimPath
 {
-    private const int IpHeaderLength = 20;
-
     private readonly SimHost _left;
     private readonly SimHost _right;
     private readonly Random _random;
@@ -135,6 +133,8 @@ internal sealed class SimPath
         while (offset < payload);
     }
 
+    private static int IpHeaderOf(in IpSendInfo info) => info.Source.IsV4 ? Ipv4Header.Length : Ipv6Header.Length;
+
     /// <summary>What layers below TCP rely on.</summary>
     private static int Inspect(SimHost from, PacketBuffer packet, in IpSendInfo info, out TcpHeader header)
     {
@@ -142,10 +142,10 @@ internal sealed class SimPath
             throw new InvalidOperationException("A segment does not begin with its header.");
         if (packet.Headroom < BufferPool.HeaderRoom - TcpHeader.MaxLength)
             throw new InvalidOperationException($"A segment has {packet.Headroom} bytes before it: lower layers want more.");
-        if (packet.TotalLength > ushort.MaxValue - IpHeaderLength)
+        if (packet.TotalLength > ushort.MaxValue - IpHeaderOf(info))
             throw new InvalidOperationException($"A packet of {packet.TotalLength} bytes fits no IP packet.");
         var largest = info.SegmentSize == 0 ? packet.TotalLength : headerLength + info.SegmentSize;
-        if (largest > from.Mtu - IpHeaderLength)
+        if (largest > from.Mtu - IpHeaderOf(info))
             throw new InvalidOperationException($"A segment of {largest} bytes does not fit the MTU of {from.Mtu}.");
         return headerLength;
     }
@@ -176,7 +176,7 @@ internal sealed class SimPath
         var flow = fromLeft ? Flow(header.SourcePort, header.DestinationPort) : Flow(header.DestinationPort, header.SourcePort);
         var wrong = flow.Leaves(fromLeft, header, length, out var again, out var needless);
         var canBeMarked = (info.TrafficClass & 3) is 1 or 2;
-        var ipLength = segment.Length + packets * IpHeaderLength + (packets - 1) * (segment.Length - length);
+        var ipLength = segment.Length + packets * IpHeaderOf(info) + (packets - 1) * (segment.Length - length);
         var fate = link.Pass(ipLength, packets, canBeMarked, now, out var at);
         if (again)
             fate |= SimFate.Again;

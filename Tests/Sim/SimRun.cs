@@ -22,7 +22,7 @@ internal sealed class SimRun
     private SimRun(SimCase @case, PoisoningBufferPool pool)
     {
         _case = @case;
-        _world = new SimWorld(@case.Seed, @case.There, @case.Back, @case.Left.Options, @case.Right.Options, pool);
+        _world = new SimWorld(@case.Seed, @case.There, @case.Back, @case.Left.Options, @case.Right.Options, pool, @case.IsV6);
         Set(_world.Left, @case.Left);
         Set(_world.Right, @case.Right);
     }
@@ -37,7 +37,7 @@ internal sealed class SimRun
         catch (SimulationException e)
         {
             throw new SimulationException(
-                $"Seed {@case.Seed}: {e.Message}\n{@case}\n"
+                $"Seed {@case.Seed}{(@case.IsV6 ? " over IPv6" : "")}: {e.Message}\n{@case}\n"
                 + $"Again: TAPWIRE_SIM_SEED={@case.Seed} dotnet test Tests --filter FullyQualifiedName~CampaignSpec", e.InnerException);
         }
     }
@@ -80,8 +80,8 @@ internal sealed class SimRun
 
         if (connection.IsSimultaneous)
         {
-            var left = new IpEndpoint(SimWorld.LeftAddress, (ushort)(2000 + index));
-            var right = new IpEndpoint(SimWorld.RightAddress, (ushort)(3000 + index));
+            var left = new IpEndpoint(_world.Left.Address, (ushort)(2000 + index));
+            var right = new IpEndpoint(_world.Right.Address, (ushort)(3000 + index));
             var client = Stream(_world.Left, _world.Connect(_world.Left, left, right, connection.Options), connection.Client, 1, 2);
             var server = Stream(_world.Right, _world.Connect(_world.Right, right, left, connection.Options), connection.Server, 2, 1);
             (client.Peer, server.Peer) = (server, client);

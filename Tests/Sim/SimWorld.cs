@@ -13,6 +13,9 @@ internal sealed class SimWorld
     public static readonly IpAddress LeftAddress = IpAddress.Parse("10.0.0.1");
     public static readonly IpAddress RightAddress = IpAddress.Parse("10.0.0.2");
 
+    private static readonly IpAddress s_leftV6 = IpAddress.Parse("fd00::1");
+    private static readonly IpAddress s_rightV6 = IpAddress.Parse("fd00::2");
+
     public const ushort Port = 80;
 
     private const int MaxSteps = 20_000_000;
@@ -32,14 +35,14 @@ internal sealed class SimWorld
     {
     }
 
-    public SimWorld(int seed, Impairments there, Impairments back, TcpOptions? left, TcpOptions? right, PoisoningBufferPool pool)
+    public SimWorld(int seed, Impairments there, Impairments back, TcpOptions? left, TcpOptions? right, PoisoningBufferPool pool, bool isV6 = false)
     {
         _random = new Random(seed);
         _checks = new Random(~seed);
         _events = Events;
         Pool = pool;
-        Left = new SimHost(LeftAddress, Pool, (ulong)seed * 2 + 1, left);
-        Right = new SimHost(RightAddress, Pool, (ulong)seed * 2 + 2, right);
+        Left = new SimHost(isV6 ? s_leftV6 : LeftAddress, Pool, (ulong)seed * 2 + 1, left);
+        Right = new SimHost(isV6 ? s_rightV6 : RightAddress, Pool, (ulong)seed * 2 + 2, right);
         // Not at zero: sequence numbers and timestamps start anywhere.
         Now = Instant.FromMilliseconds(_random.Next(1_000_000));
         Started = Now;
@@ -70,13 +73,13 @@ internal sealed class SimWorld
 
     public void Listen(in TcpSocketOptions options = default, int backlog = 16)
     {
-        var error = Right.Tcp.Listen(new IpEndpoint(RightAddress, Port), backlog, options, out var listener);
+        var error = Right.Tcp.Listen(new IpEndpoint(Right.Address, Port), backlog, options, out var listener);
         if (error != StackError.None)
             throw new InvalidOperationException($"Listen says {error}.");
         Listener = listener;
     }
 
-    public TcpSocket Connect(in TcpSocketOptions options = default) => Connect(Left, default, new IpEndpoint(RightAddress, Port), options);
+    public TcpSocket Connect(in TcpSocketOptions options = default) => Connect(Left, default, new IpEndpoint(Right.Address, Port), options);
 
     public TcpSocket Connect(SimHost host, IpEndpoint local, IpEndpoint remote, in TcpSocketOptions options)
     {
@@ -99,7 +102,7 @@ internal sealed class SimWorld
     /// <summary>A line in the trace for what an application does.</summary>
     public void Note(SimStream stream, string what)
     {
-        var left = stream.Socket.Local.Address == LeftAddress;
+        var left = stream.Socket.Local.Address == Left.Address;
         var (here, there) = (stream.Socket.Local.Port, stream.Socket.Remote.Port);
         Path.Trace.Note(Now, left, (left ? Path.Flow(here, there) : Path.Flow(there, here)).Number, what);
     }

@@ -35,8 +35,13 @@ namespace Tapwire.Tests.Sim;
 /// </remarks>
 internal sealed partial class TcpScript
 {
-    private static readonly IpAddress Ours = IpAddress.Parse("192.0.2.1");
-    private static readonly IpAddress Theirs = IpAddress.Parse("192.0.2.2");
+    /// <summary>Bytes by which an IPv6 header is longer. The MTU is more by so many over IPv6, so that segments have the same lengths.</summary>
+    private const int LongerHeader = Ipv6Header.Length - Ipv4Header.Length;
+
+    private static readonly IpAddress s_oursV4 = IpAddress.Parse("192.0.2.1");
+    private static readonly IpAddress s_theirsV4 = IpAddress.Parse("192.0.2.2");
+    private static readonly IpAddress s_oursV6 = IpAddress.Parse("2001:db8::1");
+    private static readonly IpAddress s_theirsV6 = IpAddress.Parse("2001:db8::2");
     private const ushort OurPort = 8080;
     private const ushort TheirPort = 50000;
     private const uint PeerIss = 0xFFFF_F000;
@@ -61,6 +66,17 @@ internal sealed partial class TcpScript
 
     /// <summary>The end of the stream came with bytes that were read.</summary>
     private bool _ended;
+
+    // The script is run over IPv4 and then, line by line the same, over IPv6.
+    private TcpScript? _overV6;
+    private bool _isV6;
+
+    private IpAddress Ours => _isV6 ? s_oursV6 : s_oursV4;
+
+    private IpAddress Theirs => _isV6 ? s_theirsV6 : s_theirsV4;
+
+    /// <summary>What the script, or the spec with its <see cref="Host"/>, does is a matter of IPv4, or can be done once only.</summary>
+    public bool IsOfV4Only { get; init; }
 
     public TcpOptions Options { get; init; } = new() { Timestamps = false, CongestionControl = CongestionAlgorithm.NewReno };
 
@@ -109,8 +125,11 @@ internal sealed partial class TcpScript
     {
         if (_host is null)
         {
-            _host = new SimHost(Ours, _pool, 42, Options) { SuperFrame = SuperFrame };
+            var longer = _isV6 ? LongerHeader : 0;
+            _host = new SimHost(Ours, _pool, 42, Options) { Mtu = 1500 + longer, SuperFrame = SuperFrame + longer };
             _started = _now;
+            if (!_isV6 && !IsOfV4Only)
+                _overV6 = new TcpScript { Options = Options, SocketOptions = SocketOptions, SuperFrame = SuperFrame, _isV6 = true };
         }
 
         foreach (var line in script.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
@@ -132,6 +151,7 @@ internal sealed partial class TcpScript
 
         Poll();
         ExpectNothing("the end of the script");
+        _overV6?.Run(script);
         return this;
     }
 
@@ -142,6 +162,7 @@ internal sealed partial class TcpScript
         _listener?.Close(_now);
         _host.Discard();
         _pool.AssertAllReturned();
+        _overV6?.AssertNoLeak();
     }
 
     private void Step(Instant at, string what)
@@ -305,7 +326,7 @@ internal sealed partial class TcpScript
         Span<byte> whole = stackalloc byte[TcpHeader.MinLength];
         header.Emit(whole);
         whole[..8].CopyTo(quoted);
-        _host.Tcp.ErrorReceived(new IpReceiveInfo(Ours, Theirs, 64, 0, false), quoted, kind, argument == "" ? 0 : Number(argument), _now);
+        _host.Tcp.ErrorReceived(new IpReceiveInfo(Ours, Theirs, 64, 0, false), quoted, kind, argument == "" ? 0 : Number(argument) + (_isV6 ? LongerHeader : 0), _now);
     }
 
     private void Expect(Instant at, ScriptSegment expected)
@@ -397,7 +418,7 @@ internal sealed partial class TcpScript
     }
 
     private XunitException Failure(string what, Exception? inner = null) =>
-        new($"{what}\nThe script up to here:\n{_trace}", inner);
+        new($"{(_isV6 ? "Over IPv6: " : "")}{what}\nThe script up to here:\n{_trace}", inner);
 
     private string Offset(Instant instant) => $"at {(instant - _started).TotalMilliseconds} ms";
 

@@ -16,17 +16,19 @@ public sealed class HandshakeSpec
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     [SkippableTheory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task A_kernel_client_sends_its_request_with_the_syn_once_it_has_a_cookie(bool setWhileListening)
+    [InlineData(false, AddressFamily.InterNetwork)]
+    [InlineData(true, AddressFamily.InterNetwork)]
+    [InlineData(false, AddressFamily.InterNetworkV6)]
+    [InlineData(true, AddressFamily.InterNetworkV6)]
+    public async Task A_kernel_client_sends_its_request_with_the_syn_once_it_has_a_cookie(bool setWhileListening, AddressFamily family)
     {
-        using var driver = StartWithFastOpen();
+        using var driver = StartWithFastOpen(family);
         using var client = await driver.ConnectToLinkAsync();
-        using var listener = await client.ListenAsync(IPEndPoint.Parse(LiveDriver.Address), fastOpenQueue: setWhileListening ? 0 : 16);
+        using var listener = await client.ListenAsync(new IPEndPoint(driver.Own, 0), fastOpenQueue: setWhileListening ? 0 : 16);
         if (setWhileListening)
             await listener.Socket.SetOptionAsync(LinkOption.IpProtoTcp, LinkOption.TcpFastOpen, 16);
         Assert.Equal(16, await listener.Socket.GetOptionAsync(LinkOption.IpProtoTcp, LinkOption.TcpFastOpen));
-        var address = new IPEndPoint(IPAddress.Parse(LiveDriver.Address), listener.LocalEndPoint.Port);
+        var address = new IPEndPoint(driver.Own, listener.LocalEndPoint.Port);
         for (var i = 0; i < 3; i++)
         {
             using var kernel = driver.KernelSocket();
@@ -47,13 +49,15 @@ public sealed class HandshakeSpec
         driver.StopCleanly();
     }
 
-    [SkippableFact]
-    public async Task An_application_sends_its_request_with_the_syn_once_the_driver_has_a_cookie_of_the_kernel()
+    [SkippableTheory]
+    [InlineData(AddressFamily.InterNetwork)]
+    [InlineData(AddressFamily.InterNetworkV6)]
+    public async Task An_application_sends_its_request_with_the_syn_once_the_driver_has_a_cookie_of_the_kernel(AddressFamily family)
     {
-        using var driver = StartWithFastOpen();
+        using var driver = StartWithFastOpen(family);
         using var client = await driver.ConnectToLinkAsync();
         using var listener = driver.KernelSocket();
-        listener.Bind(new IPEndPoint(IPAddress.Parse(LiveDriver.KernelAddress), 0));
+        listener.Bind(new IPEndPoint(driver.Peer, 0));
         listener.SetRawSocketOption(LinkOption.IpProtoTcp, LinkOption.TcpFastOpen, BitConverter.GetBytes(16));
         listener.Listen(16);
         for (var i = 0; i < 3; i++)
@@ -73,10 +77,12 @@ public sealed class HandshakeSpec
         driver.StopCleanly();
     }
 
-    [SkippableFact]
-    public async Task A_kernel_that_knows_no_fast_open_is_talked_to_in_the_ordinary_way()
+    [SkippableTheory]
+    [InlineData(AddressFamily.InterNetwork)]
+    [InlineData(AddressFamily.InterNetworkV6)]
+    public async Task A_kernel_that_knows_no_fast_open_is_talked_to_in_the_ordinary_way(AddressFamily family)
     {
-        using var driver = LiveDriver.Start();
+        using var driver = LiveDriver.StartOver(family);
         using var client = await driver.ConnectToLinkAsync();
         using var listener = driver.ListenInKernel();
         await using var application = await client.ConnectTcpAsync((IPEndPoint)listener.LocalEndPoint!, fastOpen: true).WaitAsync(Patience);
@@ -87,17 +93,19 @@ public sealed class HandshakeSpec
     }
 
     /// <summary>One connection hangs in the handshake and fills what there is of SYN-RECEIVED; the next ones travel on cookies, with all options.</summary>
-    [SkippableFact]
-    public async Task With_the_syn_cache_full_a_kernel_client_connects_by_cookie()
+    [SkippableTheory]
+    [InlineData(AddressFamily.InterNetwork)]
+    [InlineData(AddressFamily.InterNetworkV6)]
+    public async Task With_the_syn_cache_full_a_kernel_client_connects_by_cookie(AddressFamily family)
     {
-        using var driver = LiveDriver.Start("tapwire.tcp.max-embryonic = 1");
+        using var driver = LiveDriver.StartOver(family, "tapwire.tcp.max-embryonic = 1");
         var available = driver.Namespace.TryExec("nft",
-            $"table ip half {{ chain in {{ type filter hook input priority 0; tcp dport {HalfOpenPort} drop; }}; }}");
+            $"table inet half {{ chain in {{ type filter hook input priority 0; tcp dport {HalfOpenPort} drop; }}; }}");
         Skip.If(available.ExitCode == 127, "there is no 'nft' command");
         Assert.True(available.ExitCode == 0, available.Error);
         using var half = driver.KernelSocket();
-        half.Bind(new IPEndPoint(IPAddress.Parse(LiveDriver.KernelAddress), HalfOpenPort));
-        var hanging = half.ConnectAsync(new IPEndPoint(IPAddress.Parse(LiveDriver.Address), LiveDriver.Discard));
+        half.Bind(new IPEndPoint(driver.Peer, HalfOpenPort));
+        var hanging = half.ConnectAsync(new IPEndPoint(driver.Own, LiveDriver.Discard));
         await LiveDriver.EventuallyAsync(
             async () =>
             {
@@ -112,10 +120,10 @@ public sealed class HandshakeSpec
         driver.StopCleanly();
     }
 
-    private static LiveDriver StartWithFastOpen()
+    private static LiveDriver StartWithFastOpen(AddressFamily family)
     {
         // Each shard learns a server's cookie by itself.
-        var driver = LiveDriver.Start("tapwire.shards = 1");
+        var driver = LiveDriver.StartOver(family, "tapwire.shards = 1");
         driver.Namespace.Exec("sh", "-c", "echo 3 > /proc/sys/net/ipv4/tcp_fastopen");
         return driver;
     }

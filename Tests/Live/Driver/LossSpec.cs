@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Tapwire.Tests.Live.Support;
 using Xunit;
 
@@ -8,19 +9,22 @@ namespace Tapwire.Tests.Live.Driver;
 public sealed class LossSpec
 {
     private const string Ruleset = """
-        table ip loss {
+        table inet loss {
             chain in { type filter hook input priority 0; iifname "tw0" meta l4proto tcp numgen random mod 1000 < 20 counter drop; }
             chain out { type filter hook output priority 0; oifname "tw0" meta l4proto tcp numgen random mod 1000 < 20 counter drop; }
         }
         """;
 
     [SkippableTheory]
-    [InlineData("")]
-    [InlineData("tapwire.tap.offload = off")]
-    [InlineData("tapwire.tap { offload = off, software-offload = off }")]
-    public async Task Transfers_end_intact_in_both_directions(string settings)
+    [InlineData("", AddressFamily.InterNetwork)]
+    [InlineData("tapwire.tap.offload = off", AddressFamily.InterNetwork)]
+    [InlineData("tapwire.tap { offload = off, software-offload = off }", AddressFamily.InterNetwork)]
+    [InlineData("", AddressFamily.InterNetworkV6)]
+    [InlineData("tapwire.tap.offload = off", AddressFamily.InterNetworkV6)]
+    [InlineData("tapwire.tap { offload = off, software-offload = off }", AddressFamily.InterNetworkV6)]
+    public async Task Transfers_end_intact_in_both_directions(string settings, AddressFamily family)
     {
-        using var driver = LiveDriver.Start(settings);
+        using var driver = LiveDriver.StartOver(family, settings);
         var available = driver.Namespace.TryExec("nft", Ruleset);
         Skip.If(available.ExitCode == 127, "there is no 'nft' command");
         Assert.True(available.ExitCode == 0, available.Error);

@@ -13,10 +13,12 @@ public sealed class ShardSpec
     private const int Connections = 64;
     private const int Bytes = 256 << 10;
 
-    [SkippableFact]
-    public async Task Many_connections_are_dealt_out_and_the_kernel_keeps_each_on_its_queue()
+    [SkippableTheory]
+    [InlineData(AddressFamily.InterNetwork)]
+    [InlineData(AddressFamily.InterNetworkV6)]
+    public async Task Many_connections_are_dealt_out_and_the_kernel_keeps_each_on_its_queue(AddressFamily family)
     {
-        using var driver = LiveDriver.Start("", $"tap:{LiveDriver.Device}", "--shards", "2");
+        using var driver = LiveDriver.StartOver(family, "", $"tap:{LiveDriver.Device}", "--shards", "2");
         var echoes = Enumerable.Range(0, Connections).Select(async _ =>
         {
             await using var connection = await driver.ConnectFromKernelAsync(LiveDriver.Echo);
@@ -27,19 +29,21 @@ public sealed class ShardSpec
         var counters = status.GetProperty("counters");
         Assert.Equal(Connections, counters.GetProperty("TcpPassiveOpens").GetInt64());
 
-        // ARP goes to both, and the first segments of connections that the driver's threads accept at once; with connections by the dozen a queue is learnt at once.
+        // ARP and neighbour discovery go to both, and the first segments of connections that the driver's threads accept at once; with connections by the dozen a queue is learnt at once.
         var crossings = counters.TryGetProperty("ShardCrossings", out var crossed) ? crossed.GetInt64() : 0;
         Assert.True(crossings < counters.GetProperty("TcpInSegs").GetInt64() / 20, $"{crossings} of {counters.GetProperty("TcpInSegs")} segments crossed.");
         Assert.Equal("2", driver.Namespace.Exec("sh", "-c", $"ls -d /sys/class/net/{LiveDriver.Device}/queues/rx-* | wc -l").Trim());
     }
 
-    [SkippableFact]
-    public async Task Applications_on_all_shards_connect_listen_and_are_refused_a_port_that_is_taken()
+    [SkippableTheory]
+    [InlineData(AddressFamily.InterNetwork)]
+    [InlineData(AddressFamily.InterNetworkV6)]
+    public async Task Applications_on_all_shards_connect_listen_and_are_refused_a_port_that_is_taken(AddressFamily family)
     {
-        using var driver = LiveDriver.Start("", $"tap:{LiveDriver.Device}", "--shards", "2");
+        using var driver = LiveDriver.StartOver(family, "", $"tap:{LiveDriver.Device}", "--shards", "2");
         using var client = await driver.ConnectToLinkAsync();
         using var kernel = driver.ListenInKernel();
-        var local = new IPEndPoint(IPAddress.Parse(LiveDriver.Address), 8080);
+        var local = new IPEndPoint(driver.Own, 8080);
         using var listener = await client.ListenAsync(local, 16);
         for (var i = 0; i < 4; i++)
         {

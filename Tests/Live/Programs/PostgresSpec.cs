@@ -22,18 +22,18 @@ public abstract class PostgresSpecs(ProgramPath path)
         var data = Path.Combine(path.Files, "data");
         path.RunOnKernel("install", "-d", "-o", "postgres", "-g", "postgres", data);
         path.RunOnKernel([.. user, $"{programs}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"]);
-        await File.AppendAllTextAsync(Path.Combine(data, "pg_hba.conf"), "host all all 10.99.0.0/24 trust\n");
+        await File.AppendAllTextAsync(Path.Combine(data, "pg_hba.conf"), "host all all 10.99.0.0/24 trust\nhost all all fd00:99::/64 trust\n");
         path.RunOnKernel("chmod", "0711", Path.GetDirectoryName(path.Driver.LinkPath)!);
         string[] server = [$"{programs}/postgres", "-D", data, "-c", "unix_socket_directories=", "-c", "fsync=off", "-c"];
 
-        using (var tapwire = await path.ServeOnTapwireAsync(5432, [.. user, .. server, "listen_addresses=0.0.0.0"]))
+        using (var tapwire = await path.ServeOnTapwireAsync(5432, [.. user, .. server, $"listen_addresses={path.AnyAddress}"]))
         {
-            Work(path.RunOnKernel, ProgramPath.Tapwire, programs);
+            Work(path.RunOnKernel, path.TapwireAddress, programs);
             path.RunOnKernel([.. user, $"{programs}/pg_ctl", "-D", data, "-m", "fast", "stop"]);
         }
 
-        using var kernel = await path.ServeOnKernelAsync(5432, [.. user, .. server, $"listen_addresses={ProgramPath.Kernel}"]);
-        Work(path.RunOnTapwire, ProgramPath.Kernel, programs);
+        using var kernel = await path.ServeOnKernelAsync(5432, [.. user, .. server, $"listen_addresses={path.KernelAddress}"]);
+        Work(path.RunOnTapwire, path.KernelAddress, programs);
     }
 
     private static void Work(Func<string[], string> run, string host, string programs)
@@ -50,10 +50,16 @@ public abstract class PostgresSpecs(ProgramPath path)
 
 public sealed class PostgresPath() : ProgramPath(PostgresSpecs.Settings, "");
 
+public sealed class PostgresPathV6() : ProgramPath(PostgresSpecs.Settings, "", isV6: true);
+
 public sealed class LossyPostgresPath() : ProgramPath(PostgresSpecs.Settings, LossyPath.Ruleset);
 
 [Collection(LiveProgramsCollection.Name)]
 public sealed class PostgresSpec(PostgresPath path) : PostgresSpecs(path), IClassFixture<PostgresPath>;
+
+/// <summary>The same over IPv6.</summary>
+[Collection(LiveProgramsCollection.Name)]
+public sealed class PostgresOverIpv6Spec(PostgresPathV6 path) : PostgresSpecs(path), IClassFixture<PostgresPathV6>;
 
 [Collection(LiveProgramsCollection.Name)]
 public sealed class PostgresUnderLossSpec(LossyPostgresPath path) : PostgresSpecs(path), IClassFixture<LossyPostgresPath>;

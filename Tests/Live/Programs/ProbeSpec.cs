@@ -4,11 +4,8 @@ using Xunit;
 namespace Tapwire.Tests.Live.Programs;
 
 /// <summary>A program that tries what programs do with sockets sees the same on Tapwire's as on the kernel's.</summary>
-[Collection(LiveProgramsCollection.Name)]
-public sealed class ProbeSpec(CleanPath path) : IClassFixture<CleanPath>
+public abstract class ProbeSpecs(ProgramPath path)
 {
-    internal const string Nowhere = "10.99.0.77";
-
     /// <summary>What probe.c calls its parts.</summary>
     public static TheoryData<string> Parts =>
     [
@@ -42,20 +39,18 @@ public sealed class ProbeSpec(CleanPath path) : IClassFixture<CleanPath>
     public async Task The_probe_sees_on_tapwire_what_it_sees_on_the_kernel(string part)
     {
         path.Need("cc", "python3");
-        var probe = BuildProbe(path);
-        using var echo = await path.ServeOnKernelAsync(LiveDriver.Echo, "python3", ProgramPath.SourceOf("echo_server.py"), ProgramPath.Kernel, $"{LiveDriver.Echo}");
-        var kernel = path.RunOnKernel(probe, ProgramPath.Kernel, ProgramPath.Tapwire, Nowhere, part);
-        var tapwire = path.RunOnTapwire(probe, ProgramPath.Tapwire, ProgramPath.Kernel, Nowhere, part);
+        var probe = path.Compile("probe");
+        using var echo = await path.ServeOnKernelAsync(LiveDriver.Echo, "python3", ProgramPath.SourceOf("echo_server.py"), path.KernelAddress, $"{LiveDriver.Echo}");
+        var kernel = path.RunOnKernel(probe, path.KernelAddress, path.TapwireAddress, path.Nobody, part);
+        var tapwire = path.RunOnTapwire(probe, path.TapwireAddress, path.KernelAddress, path.Nobody, part);
         Assert.Equal(kernel, tapwire);
         Assert.True(kernel.Split('\n').Length > 2, kernel);
     }
-
-    /// <summary>The program, compiled once for a path.</summary>
-    internal static string BuildProbe(ProgramPath path)
-    {
-        var probe = Path.Combine(path.Files, "probe");
-        if (!File.Exists(probe))
-            path.RunOnKernel("cc", "-std=gnu11", "-O1", "-Wall", "-Wno-unused-result", "-Wno-stringop-overflow", "-o", probe, ProgramPath.SourceOf("probe.c"), "-pthread");
-        return probe;
-    }
 }
+
+[Collection(LiveProgramsCollection.Name)]
+public sealed class ProbeSpec(CleanPath path) : ProbeSpecs(path), IClassFixture<CleanPath>;
+
+/// <summary>The same over IPv6.</summary>
+[Collection(LiveProgramsCollection.Name)]
+public sealed class ProbeOverIpv6Spec(CleanPathV6 path) : ProbeSpecs(path), IClassFixture<CleanPathV6>;

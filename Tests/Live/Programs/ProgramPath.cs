@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using Tapwire.Tests.Live.Support;
 using Xunit;
@@ -34,6 +35,11 @@ public abstract class ProgramPath(string settings, string ruleset, bool isV6 = f
 
     /// <summary>All addresses of the family.</summary>
     public string AnyAddress => isV6 ? "::" : "0.0.0.0";
+
+    public string LoopbackAddress => isV6 ? "::1" : "127.0.0.1";
+
+    /// <summary>A network that is none of the wire's.</summary>
+    public string OtherNetwork => isV6 ? "fd50::/16" : "10.50.0.0/16";
 
     public string AnyHost => isV6 ? "[::]" : "0.0.0.0";
 
@@ -110,6 +116,16 @@ public abstract class ProgramPath(string settings, string ruleset, bool isV6 = f
         return program;
     }
 
+    /// <summary>What a shell on Tapwire has on standard error from a script, which has to succeed.</summary>
+    public string ErrorOf(string program, string script)
+    {
+        var ended = Driver.Namespace.TryExec("env", OnTapwire("sh", "-c", script)[1..]);
+        // Go's own output is on standard error.
+        var error = string.Concat(ended.Error.Split('\n').Where(static line => line.Length > 0).Select(static line => $"{line}\n"));
+        Assert.True(ended.ExitCode == 0, $"{program}: exit {ended.ExitCode}: {ended.Output}{ended.Error}");
+        return error;
+    }
+
     public static string SourceOf(string program) => Path.Combine(AppContext.BaseDirectory, "Live", "Programs", program);
 
     /// <summary>Stops the driver, which must have nothing to complain of.</summary>
@@ -125,7 +141,7 @@ public abstract class ProgramPath(string settings, string ruleset, bool isV6 = f
 
     private LiveDriver Open()
     {
-        var driver = LiveDriver.Start(settings, arguments: isV6 ? LiveDriver.V6 : []);
+        var driver = LiveDriver.StartOver(isV6 ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork, settings);
         try
         {
             var library = Path.Combine(AppContext.BaseDirectory, "libtapwire.so");

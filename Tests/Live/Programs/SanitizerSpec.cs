@@ -7,8 +7,7 @@ namespace Tapwire.Tests.Live.Programs;
 /// All that the probe tries, with libtapwire.so built so that it watches itself (AddressSanitizer, UndefinedBehaviorSanitizer). The library comes before the sanitizers'
 /// own: these look at the arguments of libc's functions themselves, and do not survive those that the probe has for them.
 /// </summary>
-[Collection(LiveProgramsCollection.Name)]
-public sealed class SanitizerSpec(CleanPath path) : IClassFixture<CleanPath>
+public abstract class SanitizerSpecs(ProgramPath path)
 {
     private static readonly string[] s_flags =
     [
@@ -21,11 +20,11 @@ public sealed class SanitizerSpec(CleanPath path) : IClassFixture<CleanPath>
     {
         path.Need("gcc", "python3");
         var library = Build("libtapwire-sanitized.so", [.. Directory.GetFiles(ProgramPath.SourceOf("Intercept"), "*.c"), "-ldl"]);
-        var probe = ProbeSpec.BuildProbe(path);
-        using var echo = await path.ServeOnKernelAsync(LiveDriver.Echo, "python3", ProgramPath.SourceOf("echo_server.py"), ProgramPath.Kernel, $"{LiveDriver.Echo}");
-        var (said, reports) = Run(library, probe, ProgramPath.Tapwire, ProgramPath.Kernel, ProbeSpec.Nowhere);
+        var probe = path.Compile("probe");
+        using var echo = await path.ServeOnKernelAsync(LiveDriver.Echo, "python3", ProgramPath.SourceOf("echo_server.py"), path.KernelAddress, $"{LiveDriver.Echo}");
+        var (said, reports) = Run(library, probe, path.TapwireAddress, path.KernelAddress, path.Nobody);
         Assert.Empty(reports);
-        Assert.Equal(((IEnumerable<object[]>)ProbeSpec.Parts).Count(), said.Split('\n').Count(static line => line.StartsWith("== ", StringComparison.Ordinal)));
+        Assert.Equal(((IEnumerable<object[]>)ProbeSpecs.Parts).Count(), said.Split('\n').Count(static line => line.StartsWith("== ", StringComparison.Ordinal)));
     }
 
     /// <summary>That the spec above would see a fault.</summary>
@@ -77,3 +76,10 @@ public sealed class SanitizerSpec(CleanPath path) : IClassFixture<CleanPath>
         return (ended.Output, reports);
     }
 }
+
+[Collection(LiveProgramsCollection.Name)]
+public sealed class SanitizerSpec(CleanPath path) : SanitizerSpecs(path), IClassFixture<CleanPath>;
+
+/// <summary>The same over IPv6.</summary>
+[Collection(LiveProgramsCollection.Name)]
+public sealed class SanitizerOverIpv6Spec(CleanPathV6 path) : SanitizerSpecs(path), IClassFixture<CleanPathV6>;

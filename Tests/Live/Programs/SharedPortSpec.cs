@@ -4,8 +4,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Programs;
 
 /// <summary>Workers on one port of a driver with two shards, on both of which they have sockets.</summary>
-[Collection(LiveProgramsCollection.Name)]
-public sealed class SharedPortSpec(ShardedPath path) : IClassFixture<ShardedPath>
+public abstract class SharedPortSpecs(ProgramPath path)
 {
     [SkippableTheory]
     [InlineData("tcp", 5310)]
@@ -14,8 +13,8 @@ public sealed class SharedPortSpec(ShardedPath path) : IClassFixture<ShardedPath
     {
         path.Need("python3");
         var program = ProgramPath.SourceOf("reuse_port.py");
-        using var workers = await path.ServeOnTapwireAsync(port, "python3", program, kind, "serve", ProgramPath.Tapwire, $"{port}", "3");
-        string[] ask = ["python3", program, kind, "ask", ProgramPath.Tapwire, $"{port}", "300"];
+        using var workers = await path.ServeOnTapwireAsync(port, "python3", program, kind, "serve", path.TapwireAddress, $"{port}", "3");
+        string[] ask = ["python3", program, kind, "ask", path.TapwireAddress, $"{port}", "300"];
         await LiveDriver.EventuallyAsync(() => Task.FromResult(path.RunOnKernel([.. ask[..6], "40"]).Contains("workers 3", StringComparison.Ordinal)), () => "Not all workers come up.");
         Assert.Equal("workers 3, lost 0, unstable 0, even True\n", path.RunOnKernel(ask));
         Assert.Equal("workers 3, lost 0, unstable 0, even True\n", path.RunOnTapwire(ask));
@@ -23,5 +22,15 @@ public sealed class SharedPortSpec(ShardedPath path) : IClassFixture<ShardedPath
     }
 }
 
+[Collection(LiveProgramsCollection.Name)]
+public sealed class SharedPortSpec(ShardedPath path) : SharedPortSpecs(path), IClassFixture<ShardedPath>;
+
+/// <summary>The same over IPv6.</summary>
+[Collection(LiveProgramsCollection.Name)]
+public sealed class SharedPortOverIpv6Spec(ShardedPathV6 path) : SharedPortSpecs(path), IClassFixture<ShardedPathV6>;
+
 /// <summary>A driver of two shards.</summary>
 public sealed class ShardedPath() : ProgramPath("tapwire.shards = 2", "");
+
+/// <summary>The same with IPv6 addresses.</summary>
+public sealed class ShardedPathV6() : ProgramPath("tapwire.shards = 2", "", isV6: true);

@@ -4,16 +4,15 @@ using Xunit;
 namespace Tapwire.Tests.Live.Programs;
 
 /// <summary>A driver that is stopped (SIGSTOP, a debugger) keeps no program for ever that uses its sockets.</summary>
-[Collection(LiveProgramsCollection.Name)]
-public sealed class StoppedDriverSpec(CleanPath path) : IClassFixture<CleanPath>
+public abstract class StoppedDriverSpecs(ProgramPath path)
 {
     /// <summary>Signals that come all the while put nothing off, and end no call that knows no EINTR.</summary>
     [SkippableFact]
     public async Task Calls_end_in_seconds_fork_in_fewer_and_all_is_well_when_it_goes_on()
     {
         path.Need("python3");
-        using var echo = await path.ServeOnKernelAsync(LiveDriver.Echo, "python3", ProgramPath.SourceOf("echo_server.py"), ProgramPath.Kernel, $"{LiveDriver.Echo}");
-        var said = path.RunOnTapwire("python3", ProgramPath.SourceOf("stopped_driver.py"), ProgramPath.Kernel, $"{path.Driver.Program.Pid}");
+        using var echo = await path.ServeOnKernelAsync(LiveDriver.Echo, "python3", ProgramPath.SourceOf("echo_server.py"), path.KernelAddress, $"{LiveDriver.Echo}");
+        var said = path.RunOnTapwire("python3", ProgramPath.SourceOf("stopped_driver.py"), path.KernelAddress, $"{path.Driver.Program.Pid}");
         Assert.Equal("""
             fork: 0
             fork as another user: 0
@@ -27,3 +26,10 @@ public sealed class StoppedDriverSpec(CleanPath path) : IClassFixture<CleanPath>
             """, said);
     }
 }
+
+[Collection(LiveProgramsCollection.Name)]
+public sealed class StoppedDriverSpec(CleanPath path) : StoppedDriverSpecs(path), IClassFixture<CleanPath>;
+
+/// <summary>The same over IPv6.</summary>
+[Collection(LiveProgramsCollection.Name)]
+public sealed class StoppedDriverOverIpv6Spec(CleanPathV6 path) : StoppedDriverSpecs(path), IClassFixture<CleanPathV6>;

@@ -13,7 +13,8 @@ def echo(connection):
             pass
 
 
-listener = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=128)
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+listener = socket.create_server((sys.argv[1], int(sys.argv[2])), family=family, backlog=128)
 if len(sys.argv) > 3:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 128)
 while True:

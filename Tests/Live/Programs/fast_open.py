@@ -7,6 +7,7 @@ import sys
 MSG_FASTOPEN = 0x20000000
 TCP_FASTOPEN_CONNECT = 30
 SERVER = (sys.argv[1], int(sys.argv[2]))
+FAMILY = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 CLOSED = (sys.argv[1], int(sys.argv[2]) + 1)
 
 
@@ -18,7 +19,7 @@ def result(call):
 
 
 def open_fast(address, data, wait, flags=0):
-    connection = socket.socket()
+    connection = socket.socket(FAMILY)
     connection.setblocking(wait)
     sent = result(lambda: connection.sendto(data, MSG_FASTOPEN | flags, address))
     return connection, sent
@@ -43,12 +44,12 @@ report("cookie, blocking descriptor, MSG_DONTWAIT:", SERVER, b"fifth", wait=True
 report("nothing to send, non-blocking:", SERVER, b"", wait=False)
 report("nothing to send, blocking:", SERVER, b"", wait=True)
 
-with socket.socket() as late:
+with socket.socket(FAMILY) as late:
     late.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)
     late.setblocking(False)
     print("TCP_FASTOPEN_CONNECT:", late.connect_ex(SERVER), result(lambda: late.send(b"sixth")), answer_of(late))
 
-with socket.socket() as message:
+with socket.socket(FAMILY) as message:
     print("sendmsg, non-blocking:", end=" ")
     message.setblocking(False)
     print(result(lambda: message.sendmsg([b"sev", b"enth"], [], MSG_FASTOPEN, SERVER)), answer_of(message))

@@ -1,5 +1,7 @@
 /* A program with functions of libc's names that make the call by its number, as some runtimes have them. Usage: own_calls ADDRESS PORT of an echo service. */
 #define _GNU_SOURCE
+#include "tools.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,11 +34,10 @@ int main(int count, char **arguments)
 {
     if (count != 3)
         return 2;
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(arguments[2])) };
-    inet_pton(AF_INET, arguments[1], &to.sin_addr);
+    struct sockaddr_ip to = at(arguments[1], atoi(arguments[2]));
     for (int i = 0; i < 2; i++) {
         char answer[16] = "";
-        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        int fd = socket(FAMILY, SOCK_STREAM, 0);
         if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0 || write(fd, "hello", 5) != 5 || read(fd, answer, sizeof answer - 1) != 5 || close(fd) != 0)
             return 1;
         printf("%s\n", answer);

@@ -34,17 +34,17 @@ static const char *own, *far, *nowhere, *self;
 
 static int call_connect(int fd, const char *address, int port)
 {
-    struct sockaddr_in to = at(address, port);
+    struct sockaddr_ip to = at(address, port);
     return connect(fd, (struct sockaddr *)&to, sizeof to);
 }
 
 static int call_bind(int fd, const char *address, int port)
 {
-    struct sockaddr_in to = at(address, port);
+    struct sockaddr_ip to = at(address, port);
     return bind(fd, (struct sockaddr *)&to, sizeof to);
 }
 
-static int stream(int flags) { return socket(AF_INET, SOCK_STREAM | flags, 0); }
+static int stream(int flags) { return socket(FAMILY, SOCK_STREAM | flags, 0); }
 
 static int option(int fd, int level, int name)
 {
@@ -114,7 +114,7 @@ static const char *wait_for(int epoll, int milliseconds)
 static void blocking_connect(void)
 {
     char name[64];
-    struct sockaddr_in peer;
+    struct sockaddr_ip peer;
     socklen_t length = sizeof peer;
     int fd = stream(0);
     printf("getpeername before: %s\n", said(getpeername(fd, (struct sockaddr *)&peer, &length)));
@@ -122,10 +122,10 @@ static void blocking_connect(void)
     length = sizeof peer;
     int result = getpeername(fd, (struct sockaddr *)&peer, &length);
     printf("getpeername: %s %u %s port %d\n", said(result), length,
-        strcmp(far, inet_ntop(AF_INET, &peer.sin_addr, name, sizeof name)) == 0 ? "far" : name, ntohs(peer.sin_port));
+        strcmp(far, inet_ntop(FAMILY, &peer.ip_address, name, sizeof name)) == 0 ? "far" : name, ntohs(peer.ip_port));
     length = sizeof peer;
     result = getsockname(fd, (struct sockaddr *)&peer, &length);
-    printf("getsockname: %s %u %s\n", said(result), length, strcmp(own, inet_ntop(AF_INET, &peer.sin_addr, name, sizeof name)) == 0 ? "own" : name);
+    printf("getsockname: %s %u %s\n", said(result), length, strcmp(own, inet_ntop(FAMILY, &peer.ip_address, name, sizeof name)) == 0 ? "own" : name);
     printf("echo: %d\n", echo(fd, "hello"));
     printf("connect again: %s\n", said(call_connect(fd, far, 7)));
     close(fd);
@@ -185,7 +185,7 @@ static void connect_to_nobody(void)
     printf("connect: %s\n", said(call_connect(fd, nowhere, 7)));
     printf("writable: %d\n", poll(&entry, 1, 300));
     printf("connect again: %s\n", said(call_connect(fd, nowhere, 7)));
-    printf("getpeername: %s\n", said(getpeername(fd, (struct sockaddr *)&(struct sockaddr_in){ 0 }, &(socklen_t){ sizeof(struct sockaddr_in) })));
+    printf("getpeername: %s\n", said(getpeername(fd, (struct sockaddr *)&(struct sockaddr_ip){ 0 }, &(socklen_t){ sizeof(struct sockaddr_ip) })));
     printf("at last: %d", poll(&entry, 1, 20000));
     printf(", SO_ERROR %s\n", strerrorname_np(option(fd, SOL_SOCKET, SO_ERROR)));
     close(fd);
@@ -193,7 +193,7 @@ static void connect_to_nobody(void)
 
 static void listen_and_accept(void)
 {
-    struct sockaddr_in peer, name;
+    struct sockaddr_ip peer, name;
     socklen_t length = sizeof peer;
     int listener = stream(SOCK_NONBLOCK), client = stream(0), epoll = epoll_with(listener, EPOLLIN | EPOLLET);
     epoll_wait(epoll, &(struct epoll_event){ 0 }, 1, 0);
@@ -212,7 +212,7 @@ static void listen_and_accept(void)
     printf(", cloexec %d\n", fcntl(server, F_GETFD));
     length = sizeof name;
     getsockname(client, (struct sockaddr *)&name, &length);
-    printf("the peer's address is the client's: %d\n", peer.sin_port == name.sin_port && peer.sin_addr.s_addr == name.sin_addr.s_addr);
+    printf("the peer's address is the client's: %d\n", peer.ip_port == name.ip_port && memcmp(&peer.ip_address, &name.ip_address, sizeof peer.ip_address) == 0);
     printf("bad flags: %s\n", said(accept4(listener, NULL, NULL, 1)));
     printf("connect a listener: %s\n", said(call_connect(listener, own, 1)));
     int port = port_of(listener), again = stream(0);
@@ -273,9 +273,9 @@ static int wait_status(pid_t child)
 /* What a process says of a connection that it has been given: 0 if all is well. */
 static int judge(int fd)
 {
-    struct sockaddr_in peer;
+    struct sockaddr_ip peer;
     socklen_t length = sizeof peer;
-    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0 || ntohs(peer.sin_port) != 7)
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0 || ntohs(peer.ip_port) != 7)
         return 1;
     if (option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM || set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) != 0 || option(fd, IPPROTO_TCP, TCP_NODELAY) != 1)
         return 2;
@@ -363,18 +363,18 @@ static void datagrams(void)
 {
     char text[64] = "", other[64] = "";
     int waiting = -1;
-    struct sockaddr_in from;
+    struct sockaddr_ip from;
     socklen_t length = sizeof from;
-    int a = socket(AF_INET, SOCK_DGRAM, 0), b = socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP);
+    int a = socket(FAMILY, SOCK_DGRAM, 0), b = socket(FAMILY, SOCK_DGRAM, IPPROTO_UDP);
     printf("bind: %s", said(call_bind(a, own, 0)));
     printf(" %s\n", said(call_bind(b, own, 0)));
-    struct sockaddr_in to_a = at(own, port_of(a)), to_b = at(own, port_of(b));
+    struct sockaddr_ip to_a = at(own, port_of(a)), to_b = at(own, port_of(b));
     printf("nobody: %s\n", said(send(a, "x", 1, 0)));
     printf("sendto: %s", said(sendto(a, "one", 3, 0, (struct sockaddr *)&to_b, sizeof to_b)));
     printf(" %s", said(sendto(a, "", 0, 0, (struct sockaddr *)&to_b, sizeof to_b)));
     printf(" %s\n", said(sendto(a, "a longer one", 12, 0, (struct sockaddr *)&to_b, sizeof to_b)));
     printf("recvfrom: %s", said(recvfrom(b, text, sizeof text, 0, (struct sockaddr *)&from, &length)));
-    printf(" %s, from a: %d %u\n", text, from.sin_port == to_a.sin_port, length);
+    printf(" %s, from a: %d %u\n", text, from.ip_port == to_a.ip_port, length);
     printf("empty: %s\n", said(recv(b, text, sizeof text, 0)));
     poll(&(struct pollfd){ .fd = b, .events = POLLIN }, 1, 1000);
     ioctl(b, FIONREAD, &waiting);
@@ -435,8 +435,8 @@ static void options(void)
         { "SO_ACCEPTCONN", SOL_SOCKET, SO_ACCEPTCONN, -1 }, { "SO_REUSEADDR", SOL_SOCKET, SO_REUSEADDR, 1 }, { "SO_REUSEPORT", SOL_SOCKET, SO_REUSEPORT, 1 },
         { "SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, 1 }, { "TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY, 1 }, { "TCP_CORK", IPPROTO_TCP, TCP_CORK, 1 },
         { "TCP_KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, 77 }, { "TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 7 }, { "TCP_KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, 3 },
-        { "TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT, 5000 }, { "IP_TTL", IPPROTO_IP, IP_TTL, 9 }, { "IP_TOS", IPPROTO_IP, IP_TOS, 16 },
-        { "SO_OOBINLINE", SOL_SOCKET, SO_OOBINLINE, 1 }, { "SO_PRIORITY", SOL_SOCKET, SO_PRIORITY, 2 }, { "IP_MTU_DISCOVER", IPPROTO_IP, IP_MTU_DISCOVER, 2 },
+        { "TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT, 5000 }, { "TTL", SOL_FAMILY, FAMILY_TTL, 9 }, { "TOS", SOL_FAMILY, FAMILY_TOS, 16 },
+        { "SO_OOBINLINE", SOL_SOCKET, SO_OOBINLINE, 1 }, { "SO_PRIORITY", SOL_SOCKET, SO_PRIORITY, 2 }, { "MTU_DISCOVER", SOL_FAMILY, FAMILY_MTU_DISCOVER, 2 },
         { "unknown", SOL_SOCKET, 9999, 1 }, { "unknown of TCP", IPPROTO_TCP, 9999, 1 },
     };
     int fd = stream(0);
@@ -490,17 +490,17 @@ static void interrupted(void)
 
 static void bindings(void)
 {
-    int a = stream(0), b = stream(0), c = socket(AF_INET, SOCK_DGRAM, 0);
+    int a = stream(0), b = stream(0), c = socket(FAMILY, SOCK_DGRAM, 0);
     printf("foreign address: %s\n", said(call_bind(a, nowhere, 0)));
     printf("bind: %s", said(call_bind(a, own, 0)));
     printf(", again: %s\n", said(call_bind(a, own, 0)));
     listen(a, 1);
     printf("in use: %s\n", said(call_bind(b, own, port_of(a))));
     printf("the same of UDP: %s\n", said(call_bind(c, own, port_of(a))));
-    printf("any: %s", said(call_bind(b, "0.0.0.0", 0)));
+    printf("any: %s", said(call_bind(b, ANY, 0)));
     printf(", with a port: %d\n", port_of(b) > 0);
-    printf("short: %s", said(bind(b, (struct sockaddr *)&(struct sockaddr_in){ .sin_family = AF_INET }, 4)));
-    printf(", no address: %s\n", said(connect(b, (struct sockaddr *)&(struct sockaddr_in){ .sin_family = AF_INET }, 4)));
+    printf("short: %s", said(bind(b, (struct sockaddr *)&(struct sockaddr_ip){ .ip_family = FAMILY }, 4)));
+    printf(", no address: %s\n", said(connect(b, (struct sockaddr *)&(struct sockaddr_ip){ .ip_family = FAMILY }, 4)));
     printf("not connected: %s", said(shutdown(c, SHUT_RDWR)));
     printf(", accept: %s\n", said(accept(c, NULL, NULL)));
     close(a);
@@ -550,7 +550,7 @@ static void mapped(void)
     int server = accept(listener, (struct sockaddr *)&peer, &length);
     printf(", from %s %u\n", strstr(inet_ntop(AF_INET6, &peer.sin6_addr, name, sizeof name), own) != NULL ? "own" : name, length);
     struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-    snprintf(name, sizeof name, "::ffff:%s", own);
+    snprintf(name, sizeof name, FAMILY == AF_INET ? "::ffff:%s" : "%s", own);
     inet_pton(AF_INET6, name, &to.sin6_addr);
     printf("mapped: %s", said(connect(six, (struct sockaddr *)&to, sizeof to)));
     length = sizeof peer;
@@ -565,24 +565,25 @@ static void mapped(void)
 static void loopback(void)
 {
     int listener = stream(0), client = stream(SOCK_NONBLOCK), one = 1;
-    struct sockaddr_in name;
+    struct sockaddr_ip name;
     socklen_t length = sizeof name;
-    printf("bind: %s", said(call_bind(listener, "127.0.0.1", 0)));
+    char text[64];
+    printf("bind: %s", said(call_bind(listener, LOOPBACK, 0)));
     printf(", listen: %s\n", said(listen(listener, 4)));
     setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     int epoll = epoll_with(client, EPOLLOUT | EPOLLET);
     epoll_wait(epoll, &(struct epoll_event){ 0 }, 1, 0);
-    int result = call_connect(client, "127.0.0.1", port_of(listener));
+    int result = call_connect(client, LOOPBACK, port_of(listener));
     printf("connect: %s", result == 0 || errno == EINPROGRESS ? "begun" : said(result));
     printf(", then %s\n", wait_for(epoll, 10000));
     printf("SO_ERROR: %d", option(client, SOL_SOCKET, SO_ERROR));
     printf(", TCP_NODELAY: %d", option(client, IPPROTO_TCP, TCP_NODELAY));
     printf(", nonblocking: %d\n", (fcntl(client, F_GETFL) & O_NONBLOCK) != 0);
     getpeername(client, (struct sockaddr *)&name, &length);
-    printf("peer: %s\n", inet_ntoa(name.sin_addr));
-    int server = accept(listener, NULL, NULL), a = socket(AF_INET, SOCK_DGRAM, 0), b = socket(AF_INET, SOCK_DGRAM, 0);
-    printf("UDP: %s", said(call_bind(a, "127.0.0.1", 0)));
-    struct sockaddr_in to = at("127.0.0.1", port_of(a));
+    printf("peer: %s\n", inet_ntop(FAMILY, &name.ip_address, text, sizeof text));
+    int server = accept(listener, NULL, NULL), a = socket(FAMILY, SOCK_DGRAM, 0), b = socket(FAMILY, SOCK_DGRAM, 0);
+    printf("UDP: %s", said(call_bind(a, LOOPBACK, 0)));
+    struct sockaddr_ip to = at(LOOPBACK, port_of(a));
     printf(" %s", said(sendto(b, "local", 5, 0, (struct sockaddr *)&to, sizeof to)));
     printf(" %s\n", said(recv(a, &name, sizeof name, 0)));
     close(a);
@@ -658,7 +659,7 @@ static char *edge(size_t bytes)
 static void datagram_pair(int pair[2])
 {
     for (int i = 0; i < 2; i++) {
-        pair[i] = socket(AF_INET, SOCK_DGRAM, 0);
+        pair[i] = socket(FAMILY, SOCK_DGRAM, 0);
         call_bind(pair[i], own, 0);
     }
 
@@ -736,7 +737,7 @@ static void malformed_messages(void)
     char text[64] = "text";
     int pair[2];
     datagram_pair(pair);
-    struct sockaddr_in to = at(own, port_of(pair[1])), nowhere_at_all = at(own, 0);
+    struct sockaddr_ip to = at(own, port_of(pair[1])), nowhere_at_all = at(own, 0);
     struct iovec vector = { .iov_base = text, .iov_len = 4 }, negative = { .iov_base = text, .iov_len = -1 }, bad = { .iov_base = BAD, .iov_len = 4 };
     struct both b = connected();
     for (int i = 0; i < 2; i++) {
@@ -821,12 +822,12 @@ static void malformed_messages(void)
     drain(pair[1]);
     socklen_t lengths[] = { 0, 4, 16, 100, -1 };
     for (int i = 0; i < 6; i++) {
-        struct sockaddr_in from;
+        struct sockaddr_ip from;
         send(pair[0], text, 4, 0);
         socklen_t length = i < 5 ? lengths[i] : sizeof from;
         memset(&from, 0x55, sizeof from);
         printf("recvfrom, room %d: %s", (int)length, said(recvfrom(pair[1], text, 4, 0, i < 5 ? (struct sockaddr *)&from : BAD, &length)));
-        printf(" length %d family %x\n", (int)length, from.sin_family);
+        printf(" length %d family %x\n", (int)length, from.ip_family);
     }
 
     send(pair[0], text, 4, 0);
@@ -851,7 +852,7 @@ static void lengths_and_pointers(void)
     static char value[1000];
     struct sockaddr_storage name;
     socklen_t length;
-    int fd = stream(0), udp = socket(AF_INET, SOCK_DGRAM, 0);
+    int fd = stream(0), udp = socket(FAMILY, SOCK_DGRAM, 0);
     value[0] = 1;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         int level = table[i].level, option = table[i].option;
@@ -893,7 +894,7 @@ static void lengths_and_pointers(void)
     length = -1;
     printf(", -1 %s\n", said(getsockopt(fd, SOL_SOCKET, SO_ERROR, value, &length)));
 
-    struct sockaddr_in to = at(own, 0);
+    struct sockaddr_ip to = at(own, 0);
     for (int i = 0; i < 2; i++) {
         int s = i == 0 ? fd : udp;
         printf("bind: -1 %s", said(bind(s, (struct sockaddr *)&to, -1)));
@@ -942,7 +943,7 @@ static void lengths_and_pointers(void)
         close(client);
     }
 
-    printf("type with other bits: %s\n", said(socket(AF_INET, SOCK_STREAM | 0x10000000, 0)));
+    printf("type with other bits: %s\n", said(socket(FAMILY, SOCK_STREAM | 0x10000000, 0)));
     close(fd);
     close(udp);
 }
@@ -951,10 +952,10 @@ static void lengths_and_pointers(void)
 static void closed_behind(void)
 {
     char text[64] = "";
-    int udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = stream(0), waiting = 0;
+    int udp = socket(FAMILY, SOCK_DGRAM, 0), tcp = stream(0), waiting = 0;
     call_bind(udp, own, 0);
     fclose(fdopen(udp, "r+"));
-    printf("closed: %s", said(getsockname(udp, (struct sockaddr *)&(struct sockaddr_in){ 0 }, &(socklen_t){ 16 })));
+    printf("closed: %s", said(getsockname(udp, (struct sockaddr *)&(struct sockaddr_ip){ 0 }, &(socklen_t){ 16 })));
     printf(" %s", said(send(udp, "x", 1, 0)));
     printf(" %s", said(read(udp, text, 1)));
     printf(" %s\n", said(setsockopt(udp, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, 4)));
@@ -970,7 +971,7 @@ static void closed_behind(void)
     printf(", connect %s\n", said(call_connect(file, far, 7)));
     close(file);
 
-    udp = socket(AF_INET, SOCK_DGRAM, 0);
+    udp = socket(FAMILY, SOCK_DGRAM, 0);
     call_connect(udp, far, 7);
     fclose(fdopen(udp, "r+"));
     int pipes[2];
@@ -985,15 +986,15 @@ static void closed_behind(void)
     int again = open("/dev/null", O_RDWR);
     printf("a stream's: %d, connect %s", again == tcp, said(call_connect(again, far, 7)));
     printf(", listen %s", said(listen(again, 1)));
-    printf(", getpeername %s\n", said(getpeername(again, (struct sockaddr *)&(struct sockaddr_in){ 0 }, &(socklen_t){ 16 })));
+    printf(", getpeername %s\n", said(getpeername(again, (struct sockaddr *)&(struct sockaddr_ip){ 0 }, &(socklen_t){ 16 })));
     close(again);
 
-    int a = socket(AF_INET, SOCK_DGRAM, 0), other = open("/dev/zero", O_RDONLY);
+    int a = socket(FAMILY, SOCK_DGRAM, 0), other = open("/dev/zero", O_RDONLY);
     dup2(other, a);
     printf("dup2 over it: read %s\n", said(read(a, text, 8)));
     close(a);
     close(other);
-    a = socket(AF_INET, SOCK_DGRAM, 0);
+    a = socket(FAMILY, SOCK_DGRAM, 0);
     close_range(a, a, 0);
     other = open("/dev/zero", O_RDONLY);
     printf("close_range: %d, read %s\n", a == other, said(read(other, text, 8)));

@@ -74,9 +74,8 @@ static bool echo(int fd)
 /* Makes a connection and uses it. 0 if all is well, or an errno. */
 static int try(void)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(7) };
-    inet_pton(AF_INET, far, &to.sin_addr);
-    int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0), error = 0;
+    struct sockaddr_ip to = at(far, 7);
+    int on = 1, fd = socket(FAMILY, SOCK_STREAM, 0), error = 0;
     if (fd < 0)
         return errno;
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0)
@@ -337,7 +336,7 @@ static int use_numbers_again(void *unused)
         return 5;
     close(first);
     close(second);
-    int socket_again = socket(AF_INET, SOCK_STREAM, 0);
+    int socket_again = socket(FAMILY, SOCK_STREAM, 0);
     close(socket_again);
     return try() == 0 ? 0 : 6;
 }
@@ -354,8 +353,8 @@ static long forked_by_number(void)
 static void children_of_other_calls(void)
 {
     static char stack[256 << 10] __attribute__((aligned(16)));
-    old_stream = socket(AF_INET, SOCK_STREAM, 0);
-    old_datagram = socket(AF_INET, SOCK_DGRAM, 0);
+    old_stream = socket(FAMILY, SOCK_STREAM, 0);
+    old_datagram = socket(FAMILY, SOCK_DGRAM, 0);
     fflush(stdout);
     for (int i = 0; i < 6; i++) {
         static const char *const names[] = { "clone by number", "fork by number", "_Fork", "clone", "clone unseen", "clone3" };
@@ -428,9 +427,9 @@ static void use_as_other(int type, int (*close_it)(int), const char *name)
     char text[256] = "", whole[101] = "";
     int value = 0, pair[2];
     socklen_t length = sizeof value;
-    struct sockaddr_in peer;
+    struct sockaddr_ip peer;
     printf("%s, closed by %s:", type == SOCK_DGRAM ? "datagrams" : "stream", name);
-    int fd = socket(AF_INET, type, 0);
+    int fd = socket(FAMILY, type, 0);
     close_it(fd);
     int file = memfd_create("file", 0);
     memset(text, 'a', sizeof text);
@@ -445,7 +444,7 @@ static void use_as_other(int type, int (*close_it)(int), const char *name)
 
     static const int kinds[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
     for (int i = 0; i < 3; i++) {
-        fd = socket(AF_INET, type, 0);
+        fd = socket(FAMILY, type, 0);
         close_it(fd);
         if (UNSEEN(socketpair, AF_UNIX, kinds[i], 0, pair) != 0)
             return;
@@ -522,10 +521,9 @@ static void signal_handlers(void)
 static void given_sockets(void)
 {
     char program[64], text[32] = "";
-    struct sockaddr_in name = { .sin_family = AF_INET };
+    struct sockaddr_ip name = at(own, 0);
     socklen_t length = sizeof name;
-    inet_pton(AF_INET, own, &name.sin_addr);
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int listener = socket(FAMILY, SOCK_STREAM | SOCK_CLOEXEC, 0), client = socket(FAMILY, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bind(listener, (struct sockaddr *)&name, sizeof name);
     listen(listener, 5);
     getsockname(listener, (struct sockaddr *)&name, &length);
@@ -561,7 +559,7 @@ static void given_sockets(void)
         _exit(254);
     }
 
-    client = socket(AF_INET, SOCK_STREAM, 0);
+    client = socket(FAMILY, SOCK_STREAM, 0);
     printf("activation: %s", said(connect(client, (struct sockaddr *)&name, sizeof name)));
     printf(" %d", echo(client));
     close(client);
@@ -569,7 +567,7 @@ static void given_sockets(void)
 
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    client = socket(FAMILY, SOCK_STREAM | SOCK_CLOEXEC, 0);
     connect(client, (struct sockaddr *)&name, sizeof name);
     server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     posix_spawn_file_actions_adddup2(&actions, server, 0);

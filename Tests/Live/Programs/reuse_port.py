@@ -6,11 +6,12 @@ import socket
 import sys
 
 kind, role, address, port, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
 kind = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM
 
 
 def worker():
-    server = socket.socket(socket.AF_INET, kind)
+    server = socket.socket(family, kind)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     server.bind((address, port))
     if kind == socket.SOCK_STREAM:
@@ -54,7 +55,7 @@ if role == "serve":
 answers = {}
 unstable = 0
 for _ in range(count):
-    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client = socket.socket(family, socket.SOCK_DGRAM)
     who = ask(client)
     answers[who] = answers.get(who, 0) + 1
     # The same flow goes to the same worker.

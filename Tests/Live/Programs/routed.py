@@ -2,9 +2,11 @@
 import os, select, signal, socket, struct, sys, fcntl
 
 HOST = sys.argv[1]
-S, T, I = socket.SOL_SOCKET, socket.IPPROTO_TCP, socket.IPPROTO_IP
+FAMILY = socket.AF_INET6 if ":" in HOST else socket.AF_INET
+S, T = socket.SOL_SOCKET, socket.IPPROTO_TCP
+I, TTL, TOS = (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, socket.IPV6_TCLASS) if FAMILY == socket.AF_INET6 else (socket.IPPROTO_IP, socket.IP_TTL, socket.IP_TOS)
 
-listener = socket.create_server((HOST, 0))
+listener = socket.create_server((HOST, 0), family=FAMILY)
 PORT = listener.getsockname()[1]
 
 OPTIONS = [
@@ -12,7 +14,7 @@ OPTIONS = [
     (S, socket.SO_LINGER, struct.pack("ii", 1, 5)), (S, socket.SO_OOBINLINE, 1), (S, socket.SO_RCVTIMEO, struct.pack("ll", 3, 0)), (S, socket.SO_SNDTIMEO, struct.pack("ll", 4, 0)),
     (S, socket.SO_RCVLOWAT, 5),
     (T, socket.TCP_NODELAY, 1), (T, socket.TCP_KEEPIDLE, 77), (T, socket.TCP_KEEPINTVL, 11), (T, socket.TCP_KEEPCNT, 4), (T, socket.TCP_USER_TIMEOUT, 9000),
-    (T, socket.TCP_CONGESTION, b"reno"), (I, socket.IP_TTL, 33), (I, socket.IP_TOS, 16),
+    (T, socket.TCP_CONGESTION, b"reno"), (I, TTL, 33), (I, TOS, 16),
 ]
 
 
@@ -27,7 +29,7 @@ def set_all(fd, options=OPTIONS):
 
 
 # Every option, by a connect.
-a = socket.socket()
+a = socket.socket(FAMILY)
 set_all(a)
 a.setsockopt(S, socket.SO_RCVLOWAT, 1)
 a.connect((HOST, PORT))
@@ -35,7 +37,7 @@ show(a)
 b, _ = listener.accept()
 
 # Copies that were made before, and what belongs to each.
-c = socket.socket()
+c = socket.socket(FAMILY)
 copy, kept, high = c.dup(), os.dup(c.fileno()), fcntl.fcntl(c.fileno(), fcntl.F_DUPFD_CLOEXEC, 200)
 os.set_inheritable(kept, True)
 c.setsockopt(T, socket.TCP_KEEPIDLE, 55)
@@ -54,7 +56,7 @@ c.close()
 print("written", copy.send(b"x"), d.recv(1))
 
 # A child has its parent's copies, and what was set.
-e = socket.socket()
+e = socket.socket(FAMILY)
 e.setsockopt(T, socket.TCP_KEEPIDLE, 44)
 sys.stdout.flush()
 pid = os.fork()
@@ -68,10 +70,10 @@ os.waitpid(pid, 0)
 listener.accept()
 
 # Datagrams, by send; flags and the owner of signals.
-f = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-g = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+f = socket.socket(FAMILY, socket.SOCK_DGRAM)
+g = socket.socket(FAMILY, socket.SOCK_DGRAM)
 g.bind((HOST, 0))
-datagram = [(S, socket.SO_BROADCAST, 1), (S, socket.SO_RCVBUF, 90000), (I, socket.IP_TTL, 9)]
+datagram = [(S, socket.SO_BROADCAST, 1), (S, socket.SO_RCVBUF, 90000), (I, TTL, 9)]
 set_all(f, datagram)
 f.setblocking(False)
 fcntl.fcntl(f, fcntl.F_SETOWN, os.getpid())

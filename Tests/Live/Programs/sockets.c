@@ -43,13 +43,13 @@ static const char *name_of(int (*call)(int, struct sockaddr *, socklen_t *), int
 {
     static char texts[4][96];
     static unsigned next;
-    char *text = texts[next++ % 4], address[INET_ADDRSTRLEN];
-    struct sockaddr_in name = { 0 };
+    char *text = texts[next++ % 4], address[INET6_ADDRSTRLEN];
+    struct sockaddr_ip name = { 0 };
     socklen_t length = sizeof name;
     if (call(fd, (struct sockaddr *)&name, &length) != 0)
         return said(-1);
-    inet_ntop(AF_INET, &name.sin_addr, address, sizeof address);
-    snprintf(text, sizeof *texts, "%d %s %d", length, strcmp(address, own) == 0 ? "own" : address, ntohs(name.sin_port) != 0);
+    inet_ntop(FAMILY, &name.ip_address, address, sizeof address);
+    snprintf(text, sizeof *texts, "%d %s %d", length, strcmp(address, own) == 0 ? "own" : address, ntohs(name.ip_port) != 0);
     return text;
 }
 
@@ -70,7 +70,7 @@ static void tell_all(const char *what, int fd)
     printf(", SO_DOMAIN %s", said(option(fd, SOL_SOCKET, SO_DOMAIN)));
     printf(", SO_PROTOCOL %s", said(option(fd, SOL_SOCKET, SO_PROTOCOL)));
     printf(", SO_ACCEPTCONN %s", said(option(fd, SOL_SOCKET, SO_ACCEPTCONN)));
-    printf(", IP_TTL %s", said(option(fd, IPPROTO_IP, IP_TTL)));
+    printf(", TTL %s", said(option(fd, SOL_FAMILY, FAMILY_TTL)));
     printf(", unknown %s\n", said(option(fd, SOL_SOCKET, 9999)));
     printf("%s: SO_ERROR %s", what, said(option(fd, SOL_SOCKET, SO_ERROR)));
     printf(", %s", said(option(fd, SOL_SOCKET, SO_ERROR)));
@@ -91,10 +91,10 @@ static void ended(void)
     call_connect(b.client, own, port_of(b.listener));
     reset_by(b.client);
     usleep(200000);
-    struct sockaddr_in peer = { 0 };
+    struct sockaddr_ip peer = { 0 };
     socklen_t length = sizeof peer;
     b.server = accept(b.listener, (struct sockaddr *)&peer, &length);
-    printf("accept: %d, peer %d %d\n", b.server >= 0, length, peer.sin_port != 0);
+    printf("accept: %d, peer %d %d\n", b.server >= 0, length, peer.ip_port != 0);
     await_end(b.server);
     tell_all("reset before accept", b.server);
     close(b.server);
@@ -266,7 +266,7 @@ static void stream_calls(void)
     set_option(b.listener, SOL_SOCKET, SO_PRIORITY, 3);
     set_option(b.listener, IPPROTO_TCP, TCP_NODELAY, 1);
     set_option(b.listener, IPPROTO_TCP, TCP_USER_TIMEOUT, 4000);
-    set_option(b.listener, IPPROTO_IP, IP_TTL, 33);
+    set_option(b.listener, SOL_FAMILY, FAMILY_TTL, 33);
     listen(b.listener, 3);
     setsockopt(b.listener, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
     printf("after listen: %s\n", said(set_option(b.listener, IPPROTO_TCP, TCP_KEEPIDLE, 44)));
@@ -282,7 +282,7 @@ static void stream_calls(void)
     printf(", TCP_NODELAY %d", option(b.server, IPPROTO_TCP, TCP_NODELAY));
     printf(", TCP_USER_TIMEOUT %d", option(b.server, IPPROTO_TCP, TCP_USER_TIMEOUT));
     printf(", TCP_KEEPIDLE %d", option(b.server, IPPROTO_TCP, TCP_KEEPIDLE));
-    printf(", IP_TTL %d\n", option(b.server, IPPROTO_IP, IP_TTL));
+    printf(", TTL %d\n", option(b.server, SOL_FAMILY, FAMILY_TTL));
     end(b);
 
     int fd = stream(SOCK_NONBLOCK);
@@ -291,9 +291,9 @@ static void stream_calls(void)
     poll(&entry, 1, 5000);
     printf(", then %s", said(call_connect(fd, far, 7)));
     printf(", then %s", said(call_connect(fd, far, 7)));
-    printf(", IP_MTU %d", option(fd, IPPROTO_IP, IP_MTU));
+    printf(", MTU %d", option(fd, SOL_FAMILY, FAMILY_MTU));
     close(fd);
-    fd = socket(AF_INET, SOCK_STREAM, 262);
+    fd = socket(FAMILY, SOCK_STREAM, 262);
     if (fd < 0) /* a kernel without */
         fd = stream(0);
     printf(", MPTCP: %s", said(call_connect(fd, far, 7)));
@@ -301,11 +301,11 @@ static void stream_calls(void)
     close(fd);
 
     fd = stream(0);
-    printf("bytes of an option: %s", said(setsockopt(fd, IPPROTO_IP, IP_TOS, &(char){ 8 }, 1)));
+    printf("bytes of an option: %s", said(setsockopt(fd, SOL_FAMILY, FAMILY_TOS, &(char){ 8 }, 1)));
     length = 1;
-    printf(", %s", said(getsockopt(fd, IPPROTO_IP, IP_TOS, buffer, &length)));
+    printf(", %s", said(getsockopt(fd, SOL_FAMILY, FAMILY_TOS, buffer, &length)));
     printf(" %d %d", buffer[0], length);
-    printf(", none: %s", said(setsockopt(fd, IPPROTO_IP, IP_RECVTTL, buffer, 0)));
+    printf(", none: %s", said(setsockopt(fd, SOL_FAMILY, FAMILY_RECVTTL, buffer, 0)));
     printf(", IPv6: %s", said(set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)));
     printf(", MSS: %s", said(set_option(fd, IPPROTO_TCP, TCP_MAXSEG, 500)));
     printf(" %s", said(option(fd, IPPROTO_TCP, TCP_MAXSEG)));
@@ -343,7 +343,7 @@ static void every_option(void)
             for (int name = 1; name <= levels[i].last; name++) {
                 int value = -1;
                 socklen_t length = sizeof value;
-                int fd = socket(AF_INET, type, 0);
+                int fd = socket(FAMILY, type, 0);
                 if (!is_exempt(levels[i].level, name, type)) {
                     printf("%d %s %d: %s", type, levels[i].name, name, said(getsockopt(fd, levels[i].level, name, &value, &length)));
                     printf(" %d", value);
@@ -408,11 +408,12 @@ static void connecting(void)
     alarm(120);
 }
 
+#ifndef OVER_IPV6 /* these requests are about IPv4 addresses */
 static void tell_interface(const char *name)
 {
     struct ifreq one = { 0 };
-    char address[INET_ADDRSTRLEN];
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    char address[INET6_ADDRSTRLEN];
+    int fd = socket(FAMILY, SOCK_DGRAM, 0);
     strncpy(one.ifr_name, name, IFNAMSIZ - 1);
     printf("%s: flags %s", name, said(ioctl(fd, SIOCGIFFLAGS, &one)));
     printf(" %x", one.ifr_flags & (IFF_UP | IFF_BROADCAST | IFF_LOOPBACK | IFF_RUNNING | IFF_POINTOPOINT));
@@ -422,10 +423,10 @@ static void tell_interface(const char *name)
     printf(", hardware %s", said(ioctl(fd, SIOCGIFHWADDR, &one)));
     printf(" %d", one.ifr_hwaddr.sa_family);
     printf(", mask %s", said(ioctl(fd, SIOCGIFNETMASK, &one)));
-    printf(" %s", inet_ntop(AF_INET, &((struct sockaddr_in *)&one.ifr_netmask)->sin_addr, address, sizeof address));
+    printf(" %s", inet_ntop(FAMILY, &((struct sockaddr_ip *)&one.ifr_netmask)->ip_address, address, sizeof address));
     printf(", broadcast %s", said(ioctl(fd, SIOCGIFBRDADDR, &one)));
     printf(", address %s", said(ioctl(fd, SIOCGIFADDR, &one)));
-    inet_ntop(AF_INET, &((struct sockaddr_in *)&one.ifr_addr)->sin_addr, address, sizeof address);
+    inet_ntop(FAMILY, &((struct sockaddr_ip *)&one.ifr_addr)->ip_address, address, sizeof address);
     printf(" %s", strcmp(address, own) == 0 ? "own" : address);
     printf(", bind %s", said(call_bind(fd, address, 0)));
     int index = ioctl(fd, SIOCGIFINDEX, &one) == 0 ? one.ifr_ifindex : -1;
@@ -436,11 +437,11 @@ static void tell_interface(const char *name)
     close(fd);
 }
 
-static void interfaces(void)
+static void requests(void)
 {
     struct ifconf all = { 0 };
     struct ifreq list[16];
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    int fd = socket(FAMILY, SOCK_DGRAM, 0);
     printf("SIOCGIFCONF: %s", said(ioctl(fd, SIOCGIFCONF, &all)));
     printf(" %d", all.ifc_len);
     all = (struct ifconf){ .ifc_len = sizeof list, .ifc_req = list };
@@ -456,16 +457,27 @@ static void interfaces(void)
     printf(" %s", said(-1));
     printf(", bad pointer %s\n", said(ioctl(fd, SIOCGIFCONF, NULL)));
     close(fd);
+}
+#else
+static void requests(void)
+{
+}
+#endif
 
+static void interfaces(void)
+{
     struct ifaddrs *addresses;
+    requests();
     printf("getifaddrs: %s\n", said(getifaddrs(&addresses)));
     for (struct ifaddrs *each = addresses; each != NULL; each = each->ifa_next) {
-        char address[INET_ADDRSTRLEN] = "", mask[INET_ADDRSTRLEN] = "";
-        if (each->ifa_addr == NULL || each->ifa_addr->sa_family == AF_INET6)
+        char address[INET6_ADDRSTRLEN] = "", mask[INET6_ADDRSTRLEN] = "";
+        if (each->ifa_addr == NULL || each->ifa_addr->sa_family == (FAMILY == AF_INET ? AF_INET6 : AF_INET))
             continue;
-        if (each->ifa_addr->sa_family == AF_INET) {
-            inet_ntop(AF_INET, &((struct sockaddr_in *)each->ifa_addr)->sin_addr, address, sizeof address);
-            inet_ntop(AF_INET, &((struct sockaddr_in *)each->ifa_netmask)->sin_addr, mask, sizeof mask);
+        if (each->ifa_addr->sa_family == FAMILY) {
+            inet_ntop(FAMILY, &((struct sockaddr_ip *)each->ifa_addr)->ip_address, address, sizeof address);
+            if (strncmp(address, "fe80:", 5) == 0) /* each has its own */
+                address[5] = 0;
+            inet_ntop(FAMILY, &((struct sockaddr_ip *)each->ifa_netmask)->ip_address, mask, sizeof mask);
         }
 
         printf("%s %d %s %s, broadcast %d, data %d\n", each->ifa_name, each->ifa_addr->sa_family, strcmp(address, own) == 0 ? "own" : address, mask,

@@ -17,6 +17,9 @@
 #define SOL_FAMILY IPPROTO_IPV6
 #define FAMILY_MTU_DISCOVER IPV6_MTU_DISCOVER
 #define FAMILY_MTU IPV6_MTU
+#define FAMILY_TTL IPV6_UNICAST_HOPS
+#define FAMILY_TOS IPV6_TCLASS
+#define FAMILY_RECVTTL IPV6_RECVHOPLIMIT
 #define FAMILY_RECVERR IPV6_RECVERR
 #define sockaddr_ip sockaddr_in6
 #define ip_family sin6_family
@@ -29,6 +32,9 @@
 #define SOL_FAMILY IPPROTO_IP
 #define FAMILY_MTU_DISCOVER IP_MTU_DISCOVER
 #define FAMILY_MTU IP_MTU
+#define FAMILY_TTL IP_TTL
+#define FAMILY_TOS IP_TOS
+#define FAMILY_RECVTTL IP_RECVTTL
 #define FAMILY_RECVERR IP_RECVERR
 #define sockaddr_ip sockaddr_in
 #define ip_family sin_family

@@ -276,7 +276,7 @@ public class HandshakeSpec
     [InlineData(1, 48)]
     [InlineData(100, 100)]
     [InlineData(9000, 1460)]
-    public void The_segment_size_has_bounds(int announced, int used) => new TcpScript().Run($"""
+    public void The_segment_size_has_bounds(int announced, int used) => new TcpScript { IsOfV4Only = true }.Run($"""
         +0 listen
         +0 < S 0:0(0) win 65535 <mss {announced}>
         +0 > S. 0:0(0) ack 1

@@ -31,7 +31,7 @@ public class PathMtuSpec
         """).AssertNoLeak();
 
     [Fact]
-    public void A_quote_of_the_last_byte_in_flight_counts() => new TcpScript().Run(Flight + """
+    public void A_quote_of_the_last_byte_in_flight_counts() => new TcpScript { IsOfV4Only = true }.Run(Flight + """
         +10ms icmp PacketTooBig 1000@2920
         +0 > . 1:961(960) ack 1
         +0 > . 961:1921(960) ack 1
@@ -56,7 +56,7 @@ public class PathMtuSpec
     [InlineData(0)]
     [InlineData(68)]
     [InlineData(551)]
-    public void An_absurd_size_is_not_gone_below(int mtu) => new TcpScript().Run(TcpScript.Accepted + $"""
+    public void An_absurd_size_is_not_gone_below(int mtu) => new TcpScript { IsOfV4Only = true }.Run(TcpScript.Accepted + $"""
         +0 write 1024
         +0 > P. 1:1025(1024) ack 1
         +10ms icmp PacketTooBig {mtu}
@@ -128,7 +128,7 @@ public class PathMtuSpec
     }
 
     [Fact]
-    public void Other_connections_to_the_same_destination_know_for_ten_minutes() => new TcpScript().Run(TcpScript.Accepted + """
+    public void Other_connections_to_the_same_destination_know_for_ten_minutes() => new TcpScript { IsOfV4Only = true }.Run(TcpScript.Accepted + """
         +0 write 1460
         +0 > P. 1:1461(1460) ack 1
         +0 icmp PacketTooBig 1000
@@ -173,7 +173,7 @@ public class PathMtuSpec
     private static IpAddress Address(int number) => IpAddress.Parse($"10.{number >> 16}.{(number >> 8) & 255}.{number & 255}");
 
     [Fact]
-    public void Repeated_time_outs_of_large_segments_lead_to_small_ones() => new TcpScript().Run(TcpScript.Accepted + """
+    public void Repeated_time_outs_of_large_segments_lead_to_small_ones() => new TcpScript { IsOfV4Only = true }.Run(TcpScript.Accepted + """
         +0 write 1460
         +0 > P. 1:1461(1460) ack 1
         +200ms > P. 1:1461(1460) ack 1
@@ -186,7 +186,7 @@ public class PathMtuSpec
         """).AssertNoLeak();
 
     [Fact]
-    public void If_these_vanish_as_well_to_what_every_router_must_take_and_no_further() => new TcpScript().Run(TcpScript.Accepted + """
+    public void If_these_vanish_as_well_to_what_every_router_must_take_and_no_further() => new TcpScript { IsOfV4Only = true }.Run(TcpScript.Accepted + """
         +0 write 1460
         +0 > P. 1:1461(1460) ack 1
         +200ms > P. 1:1461(1460) ack 1

@@ -228,7 +228,7 @@ public class ReceiverSpec
     [Fact]
     public void The_window_never_moves_back_when_bytes_come() => new TcpScript
     {
-        Options = new TcpOptions { Timestamps = false, ReceiveBuffer = 8000 },
+        IsOfV4Only = true, Options = new TcpOptions { Timestamps = false, ReceiveBuffer = 8000 },
     }.Run(TcpScript.Accepted + """
         +0 < . 1:1001(1000) ack 1 win 65535
         +0 > . 1:1(0) ack 1001 win 7000
@@ -263,7 +263,7 @@ public class ReceiverSpec
         """).AssertNoLeak();
 
     [Fact]
-    public void After_shutdown_of_the_receiving_side_bytes_are_acknowledged_and_discarded() => new TcpScript().Run(TcpScript.Accepted + """
+    public void After_shutdown_of_the_receiving_side_bytes_are_acknowledged_and_discarded() => new TcpScript { IsOfV4Only = true }.Run(TcpScript.Accepted + """
         +0 < P. 1:101(100) ack 1 win 65535
         +0 > . 1:1(0) ack 101
         +0 shutdown-read

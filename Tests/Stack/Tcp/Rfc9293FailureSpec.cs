@@ -90,7 +90,7 @@ public class Rfc9293FailureSpec
     [Fact]
     public void What_icmp_has_said_of_a_living_connection_is_taken_once()
     {
-        var script = new TcpScript().Run(TcpScript.Accepted + """
+        var script = new TcpScript { IsOfV4Only = true }.Run(TcpScript.Accepted + """
             +0 write 10
             +0 > P. 1:11(10) ack 1
             +0 icmp HostUnreachable
@@ -164,7 +164,7 @@ public class Rfc9293FailureSpec
     [Fact]
     public void Keepalive_is_turned_on_and_off_on_a_living_connection()
     {
-        var script = new TcpScript().Run(TcpScript.Accepted + "+100000s idle");
+        var script = new TcpScript { IsOfV4Only = true }.Run(TcpScript.Accepted + "+100000s idle");
         script.Socket.SetOptions(KeepAlive(10), Instant.FromMilliseconds(10_000_000 + 100_000_000));
         script.Run("""
             +10s > . 0:0(0) ack 1

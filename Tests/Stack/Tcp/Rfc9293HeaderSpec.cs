@@ -87,7 +87,7 @@ public class Rfc9293HeaderSpec
     [Fact]
     public void A_list_of_options_that_cannot_be_walked_costs_the_segment_and_not_the_connection()
     {
-        var script = new TcpScript().Run(TcpScript.Accepted);
+        var script = new TcpScript { IsOfV4Only = true }.Run(TcpScript.Accepted);
         var segment = new byte[TcpHeader.MinLength + 4];
         new TcpHeader { SourcePort = 50000, DestinationPort = 8080, Flags = TcpFlags.Ack }.Emit(segment);
         segment[12] = 6 << 4;

@@ -42,7 +42,7 @@ public class Rfc9293WindowSpec
     [Fact]
     public void A_smaller_buffer_does_not_take_back_what_was_announced()
     {
-        var script = new TcpScript { Options = new TcpOptions { Timestamps = false, ReceiveBuffer = 8192 } }.Run(TcpScript.Accepted + """
+        var script = new TcpScript { IsOfV4Only = true, Options = new TcpOptions { Timestamps = false, ReceiveBuffer = 8192 } }.Run(TcpScript.Accepted + """
             +0 < . 1:1461(1460) ack 1 win 65535
             +0 > . 1:1(0) ack 1461 win 6732
             """);
