@@ -26,7 +26,7 @@ public class LayeringSpec
         ],
         ["Tapwire.Lab"] =
         [
-            "Tapwire.Stack", "Tapwire.Names", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Client", "Tapwire.Configuration", "Tapwire.Net", "Akka",
+            "Tapwire.Stack", "Tapwire.Names", "Tapwire.Messages", "Tapwire.Actors", "Tapwire.Posix", "Tapwire.Wires", "Tapwire.Links", "Tapwire.Client", "Tapwire.Configuration", "Tapwire.Net", "Akka",
         ],
         ["tapwire"] =
         [
