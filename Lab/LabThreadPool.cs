@@ -90,7 +90,7 @@ internal sealed class LabThreadPool : IDisposable
             {
                 (completed, since) = (count, now);
             }
-            else if (Stopwatch.GetElapsedTime(since, now) > BlockedAfter && Busy > _waiting && HaveFallenAsleep(completed))
+            else if (Stopwatch.GetElapsedTime(since, now) > BlockedAfter && Busy > _waiting && HaveSlept(completed, BlockedAfter))
             {
                 _waiting = Busy;
                 Limit();
@@ -120,7 +120,7 @@ internal sealed class LabThreadPool : IDisposable
         for (var began = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(began) < SettlePatience; Thread.Sleep(1))
         {
             var busy = Busy;
-            if (ThreadPool.PendingWorkItemCount == 0 && (busy == 0 || HaveFallenAsleep(ThreadPool.CompletedWorkItemCount)) && Busy == busy)
+            if (ThreadPool.PendingWorkItemCount == 0 && (busy == 0 || HaveSlept(ThreadPool.CompletedWorkItemCount, TimeSpan.FromMilliseconds(1))) && Busy == busy)
                 return busy;
             least = Math.Min(least, busy);
         }
@@ -128,14 +128,15 @@ internal sealed class LabThreadPool : IDisposable
         return least;
     }
 
-    /// <summary>All threads sleep, and do so again a moment later, without having ended anything. (A garbage collection has threads sleep, too.)</summary>
-    private bool HaveFallenAsleep(long completed)
+    /// <summary>Whether all threads sleep, and have neither run nor ended anything when that time has passed. (A garbage collection has threads sleep, too.)</summary>
+    private bool HaveSlept(long completed, TimeSpan time)
     {
         var collections = GC.CollectionCount(0);
         if (!_workers.AllSleep())
             return false;
-        Thread.Sleep(1);
-        return _workers.AllSleep() && ThreadPool.CompletedWorkItemCount == completed && GC.CollectionCount(0) == collections;
+        var ran = _workers.RunTime;
+        Thread.Sleep(time);
+        return _workers.AllSleep() && _workers.RunTime == ran && ThreadPool.CompletedWorkItemCount == completed && GC.CollectionCount(0) == collections;
     }
 
     private void Limit()

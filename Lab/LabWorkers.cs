@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 
 namespace Tapwire;
@@ -9,6 +10,9 @@ internal sealed class LabWorkers : IDisposable
 
     // proc_pid_stat(5), one file for each thread: its number, its name in parentheses, its state.
     private readonly List<SafeFileHandle> _states = [];
+
+    // Documentation/scheduler/sched-stats: nanoseconds that the thread has run, and more.
+    private readonly List<string> _times = [];
     private readonly byte[] _line = new byte[64];
 
     /// <summary>True: all of them sleep. False: one runs, or wants to, or there is one that has just begun, or ends.</summary>
@@ -31,6 +35,29 @@ internal sealed class LabWorkers : IDisposable
         return true;
     }
 
+    /// <summary>Nanoseconds that they have run, all together. A thread that has slept since has not run since.</summary>
+    public long RunTime
+    {
+        get
+        {
+            var sum = 0L;
+            foreach (var times in _times)
+            {
+                try
+                {
+                    var text = File.ReadAllText(times).AsSpan();
+                    sum += text.IndexOf(' ') is > 0 and var end && long.TryParse(text[..end], NumberStyles.None, CultureInfo.InvariantCulture, out var time) ? time : 0;
+                }
+                catch (IOException)
+                {
+                    // It has ended.
+                }
+            }
+
+            return sum;
+        }
+    }
+
     public void Dispose() => Forget();
 
     private void Find()
@@ -40,8 +67,10 @@ internal sealed class LabWorkers : IDisposable
         {
             try
             {
-                if (File.ReadAllText(Path.Combine(task, "comm")).TrimEnd() == ".NET TP Worker")
-                    _states.Add(File.OpenHandle(Path.Combine(task, "stat")));
+                if (File.ReadAllText(Path.Combine(task, "comm")).TrimEnd() != ".NET TP Worker")
+                    continue;
+                _states.Add(File.OpenHandle(Path.Combine(task, "stat")));
+                _times.Add(Path.Combine(task, "schedstat"));
             }
             catch (IOException)
             {
@@ -55,6 +84,7 @@ internal sealed class LabWorkers : IDisposable
         foreach (var state in _states)
             state.Dispose();
         _states.Clear();
+        _times.Clear();
     }
 
     /// <returns>0: the thread has ended.</returns>
