@@ -109,6 +109,9 @@ public sealed class LinkCodecSpecs
         Assert.Equal($"02000000 03000000 {NoPort} 0A00 0000 00000000 FD000000000000000000000000000001 00000000 612E62".Replace(" ", "", StringComparison.Ordinal), Convert.ToHexString(answer.Body.Span));
         var (addresses, name) = ResolveRequest.ReadAnswer(answer.Body.Span);
         Assert.Equal(("10.99.0.1", "fd00::1", "a.b"), (addresses[0].Endpoint.Address.ToString(), addresses[1].Endpoint.Address.ToString(), name));
+        // Only of a link-local address does the scope say anything.
+        var zoned = new ResolveRequest(29, SocketFamily.Unspecified, false, "www").Found([IpAddress.Parse("fe80::1"), IpAddress.Parse("fd00::1")], "a.b", scope: 3);
+        Assert.Equal([3u, 0u], ResolveRequest.ReadAnswer(zoned.Body.Span).Addresses.Select(static each => each.Scope));
         foreach (var length in new[] { 0, 7, 8, 63, 66 })
             Assert.Throws<LinkProtocolException>(() => ResolveRequest.ReadAnswer(answer.Body.Span[..length]));
     }

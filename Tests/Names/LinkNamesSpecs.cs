@@ -43,6 +43,19 @@ public sealed class LinkNamesSpecs
         Assert.Equal(2, _h.OfLinks.Count);
     }
 
+    /// <summary>The family that has such an address says on which link it is, whoever has told the other.</summary>
+    [Fact]
+    public void A_link_local_address_comes_with_the_link_that_has_told_it()
+    {
+        var number = _h.Ask("printer.local", LookupKind.Addresses);
+        var linkLocal = IpAddress.Parse("fe80::9");
+        Assert.Equal([DnsType.A, DnsType.Aaaa], _h.OfLinks.Select(static asked => asked.Type));
+        _h.Resolver.LinksAnswered(_h.OfLinks[0].Number, Answer("printer.local") with { Interface = 0 }, _h.Now);
+        _h.ReplyOfLinks(Answer("printer.local") with { Addresses = [linkLocal], Interface = 3 });
+        Assert.Equal(new[] { Found, linkLocal }, _h.AnswerOf(number).Addresses);
+        Assert.Equal((byte?)3, _h.AnswerOf(number).Interface);
+    }
+
     [Fact]
     public void A_short_name_is_looked_for_in_local_where_the_search_list_says_so()
     {
