@@ -210,6 +210,8 @@ public sealed partial class DriverActor : ReceiveActor, IWithTimers
     {
         _stopBegan = _context.Clock.GetTimestamp();
         _waiting.Refuse();
+        foreach (var stack in _stacks)
+            stack.Tell(Stopping.Instance);
         TellFront();
         Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, _settings.ShutdownTimeout);
         AwaitEnds(() => _front.Count == 0, StopLeases, () => Receive<PatienceIsOver>(_ => TellFront()));

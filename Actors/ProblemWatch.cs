@@ -6,22 +6,23 @@ using Tapwire.Messages;
 namespace Tapwire.Actors;
 
 /// <summary>
-/// Logs what needs an operator's attention (<see cref="StatusProblem"/>), and when it does not any more, each once; and the handshakes of WireGuard's peers. It looks at the driver's figures every few seconds; what is there
-/// in one look only is not worth a line.
+/// Logs what needs an operator's attention (<see cref="StatusProblem"/>), and when it does not any more, each once. It looks at the driver's figures every few seconds; what is there in one look only is not worth a line.
 /// </summary>
 internal sealed class ProblemWatch : ReceiveActor, IWithTimers
 {
     /// <summary>Lines of one look; what is beyond them is told by its number.</summary>
     internal const int MostLines = 16;
 
+    /// <summary>Looks in a row without it after which something is over: what limits a connection changes all the time.</summary>
+    internal const int OverAfter = 6;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly TimeSpan _every;
 
-    // What is there, with how many looks in a row have it, or how many have not: below 0.
-    private readonly Dictionary<(string Cause, string Subject), (int Looks, bool IsLogged, string Text)> _known = [];
-    private readonly Dictionary<(string Wire, string Key), bool> _peers = [];
+    // What has been there lately: in how many looks, and how many have not had it since.
+    private readonly Dictionary<(string Cause, string Subject), (int Looks, int Without, bool IsLogged, string Text)> _known = [];
 
     public ProblemWatch(TimeSpan every)
     {
@@ -44,55 +45,38 @@ internal sealed class ProblemWatch : ReceiveActor, IWithTimers
 
     private void Take(DriverStatus status)
     {
-        TakePeers(status);
         var lines = 0;
-        // Wires are logged by their own actors, at once.
-        var problems = StatusProblem.AllOf(status).Where(static problem => problem.Cause != StatusProblem.Wire).ToList();
+        // Wires, and what those with peers say of them, are logged by their own actors, at once.
+        var problems = StatusProblem.AllOf(status).Where(static problem => problem.Cause is not (StatusProblem.Wire or StatusProblem.Peer)).ToList();
         foreach (var problem in problems)
         {
             var key = (problem.Cause, problem.Subject);
-            var (looks, isLogged, _) = _known.GetValueOrDefault(key);
-            looks = Math.Max(looks, 0) + 1;
-            if (looks >= 2 && !isLogged && lines++ < MostLines)
+            var (looks, _, isLogged, _) = _known.GetValueOrDefault(key);
+            if (++looks >= 2 && !isLogged && lines++ < MostLines)
             {
                 isLogged = true;
                 _log.Info("Needs attention: {Problem}", problem.Text.TrimEnd('.'));
             }
 
-            _known[key] = (looks, isLogged, problem.Text);
+            _known[key] = (looks, 0, isLogged, problem.Text);
         }
 
         var there = problems.Select(static problem => (problem.Cause, problem.Subject)).ToHashSet();
-        foreach (var (key, (looks, isLogged, text)) in _known.Where(each => !there.Contains(each.Key)).ToList())
+        foreach (var (key, known) in _known.Where(each => !there.Contains(each.Key)).ToList())
         {
-            if (isLogged && looks > -1)
+            if (known.Without + 1 < OverAfter)
             {
-                _known[key] = (Math.Min(looks, 0) - 1, true, text);
+                _known[key] = known with { Without = known.Without + 1 };
                 continue;
             }
 
             _known.Remove(key);
-            if (isLogged && lines++ < MostLines)
-                _log.Info("No more: {Problem}", text.TrimEnd('.'));
+            if (known.IsLogged && lines++ < MostLines)
+                _log.Info("No more: {Problem}", known.Text.TrimEnd('.'));
         }
 
         if (lines > MostLines)
             _log.Info("{LeftOut} more lines of what needs attention, or does not any more: 'tapwire status' has what is now", lines - MostLines);
-    }
-
-    private void TakePeers(DriverStatus status)
-    {
-        foreach (var each in status.Interfaces)
-        {
-            foreach (var peer in each.Wire.Peers)
-            {
-                var key = (each.Name, peer.PublicKey);
-                if (peer.SinceHandshake is null || _peers.GetValueOrDefault(key))
-                    continue;
-                _peers[key] = true;
-                _log.Info("First handshake with WireGuard peer {Peer} on {Interface}", peer.PublicKey, each.Name);
-            }
-        }
     }
 
     private sealed class Look : IDeadLetterSuppression

@@ -23,7 +23,10 @@ public sealed partial class StackActor
 
     private bool _stopping;
     private bool _resets;
-    private int _open;
+
+    // Connections when the driver's stop began, and the resets until then; null: it has not begun.
+    private int? _open;
+    private long _resetBefore;
     private int _reset;
     private long _unacknowledged;
 
@@ -31,6 +34,9 @@ public sealed partial class StackActor
     {
         switch (message)
         {
+            case Stopping:
+                NoteStop();
+                return true;
             case StopStack stop:
                 Stop(stop.Patience);
                 return true;
@@ -45,11 +51,22 @@ public sealed partial class StackActor
     private void Stop(TimeSpan patience)
     {
         _stopping = true;
-        _open = _stack.Tcp.Count;
+        NoteStop();
         _stack.StopAdvertising();
         Timers.StartSingleTimer(PatienceIsOver.Instance, PatienceIsOver.Instance, patience);
         _desk.PostPoll();
     }
+
+    /// <summary>What ends from now on ends by the stop, also where services and programs end it before this actor's turn.</summary>
+    private void NoteStop()
+    {
+        if (_open is not null)
+            return;
+        (_open, _resetBefore) = (_stack.Tcp.Count, Resets);
+    }
+
+    /// <summary>Connections that have ended by a reset, of either side, so far.</summary>
+    private long Resets => _stack.Counters.Tcp.TcpEstabResets + _stack.Counters.Tcp.TcpExtTCPAbortOnData + _stack.Counters.Tcp.TcpExtTCPAbortOnClose + _stack.Counters.Tcp.TcpExtTCPAbortOnLinger;
 
     private void LosePatience()
     {
@@ -74,7 +91,8 @@ public sealed partial class StackActor
     /// <summary>Says what has become of the connections that were there when the stop began, and stops.</summary>
     private void EndStop()
     {
-        _log.Info("The stack has stopped: {Closed} connections ended in order, {Reset} were reset, with {Bytes} bytes that their peers had not acknowledged", Math.Max(0, _open - _reset), _reset, _unacknowledged);
+        var reset = _reset + Resets - _resetBefore;
+        _log.Info("The stack has stopped: {Closed} connections ended in order, {Reset} were reset, with {Bytes} bytes that their peers had not acknowledged", Math.Max(0, (_open ?? 0) - reset), reset, _unacknowledged);
         Context.Stop(Self);
     }
 

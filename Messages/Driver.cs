@@ -39,7 +39,8 @@ public sealed class StopDriver
 }
 
 /// <summary>
-/// DriverActor → listeners, links, services → connections: the driver stops; close in order and stop. Sent again when the driver's patience is over: stop now.
+/// DriverActor → listeners, links, services → connections: the driver stops; close in order and stop. Sent again when the driver's patience is over: stop now. StackActor, which goes on until <see cref="StopStack"/>,
+/// notes what there is.
 /// </summary>
 public sealed class Stopping : IDeadLetterSuppression
 {
