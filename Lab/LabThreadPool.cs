@@ -15,8 +15,10 @@ internal sealed class LabThreadPool : IDisposable
     /// <summary>How long the pool may take to come to rest before the run.</summary>
     private static readonly TimeSpan SettlePatience = TimeSpan.FromSeconds(1);
 
-    /// <summary>A thread may be blocked that has ended nothing for so long.</summary>
-    private static readonly TimeSpan BlockedAfter = TimeSpan.FromMilliseconds(50);
+    /// <summary>
+    /// A thread may be blocked that has ended nothing for so long. On a busy machine one that waits for the just-in-time compiler, which has no thread of the pool, looks the same for a good part of a second.
+    /// </summary>
+    private static readonly TimeSpan BlockedAfter = TimeSpan.FromMilliseconds(500);
 
     private readonly LabWorkers _workers = new();
     private readonly TimeSpan _patience;

@@ -20,6 +20,7 @@ public sealed class InputDrops(StackCounters counters)
         (nameof(StackCounters.ArpBadFormat), static each => each.ArpBadFormat),
         (nameof(StackCounters.ArpBadOperation), static each => each.ArpBadOperation),
         (nameof(StackCounters.ArpBadSender), static each => each.ArpBadSender),
+        (nameof(StackCounters.ArpOwnSender), static each => each.ArpOwnSender),
         (nameof(StackCounters.ArpNotForUs), static each => each.ArpNotForUs),
         (nameof(StackCounters.ArpUnsolicited), static each => each.ArpUnsolicited),
         (nameof(StackCounters.ArpMovesRefused), static each => each.ArpMovesRefused),

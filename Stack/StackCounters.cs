@@ -54,6 +54,9 @@ public sealed class StackCounters
     /// <summary>Sender address that no station can have: group, broadcast, loopback, or at odds with the frame's source.</summary>
     public long ArpBadSender;
 
+    /// <summary>Our own packets, which have come back: the network has a loop.</summary>
+    public long ArpOwnSender;
+
     /// <summary>Requests and announcements about addresses of other stations.</summary>
     public long ArpNotForUs;
 

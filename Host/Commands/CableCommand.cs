@@ -46,7 +46,7 @@ internal static class CableCommand
         {
             A, B,
         };
-        foreach (var option in CableLine.Options)
+        foreach (var option in CableFlags.Options)
             command.Add(option);
         foreach (var option in new Option[] { For, Interval, Mtu, Capture, Config, LogFlags.Level })
             command.Add(option);
@@ -62,7 +62,7 @@ internal static class CableCommand
             throw new SettingsException($"{a} and {b} do not go together: a tap device carries Ethernet frames, a tun device IP packets.");
         if (a.Name == b.Name)
             throw new SettingsException($"--a and --b are the same device, {a.Name}: a cable needs two.");
-        var options = CableLine.Read(parsed);
+        var options = CableFlags.Read(parsed);
 
         Log.Logger = HostLog.Create(level, null);
         using var interrupt = new Interrupt();

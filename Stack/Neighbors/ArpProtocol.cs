@@ -61,6 +61,8 @@ internal sealed class ArpProtocol(
         {
             if (hardware != _own)
                 Defend(sender, now);
+            else
+                counters.ArpOwnSender++;
             return;
         }
 

@@ -62,6 +62,8 @@ public sealed class ArpSpec : IDisposable
         _h.Receive(Request(IpAddress.Parse("224.0.0.5"), StackHarness.PeerMac, StackHarness.OwnIp));
         _h.Receive(Request(IpAddress.Parse("127.0.0.1"), StackHarness.PeerMac, StackHarness.OwnIp));
         Assert.Equal(5, _h.Counters.ArpBadSender);
+        _h.Receive(Build.Ethernet(EtherType.Arp, Request(StackHarness.OwnIp, StackHarness.OwnMac, StackHarness.PeerIp).AsSpan(14)));
+        Assert.Equal(1, _h.Counters.ArpOwnSender);
         _h.Silent();
         Assert.Empty(_h.Stack.Neighbors);
     }

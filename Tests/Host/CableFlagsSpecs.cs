@@ -3,12 +3,11 @@ using Tapwire.Host.Commands;
 using Tapwire.Posix;
 using Tapwire.Wires;
 using Xunit;
-using CableLine = Tapwire.Host.Commands.CableLine;
 
 namespace Tapwire.Tests.Host;
 
 /// <summary>What the options of <c>tapwire cable</c> make of the cable.</summary>
-public sealed class CableLineSpecs
+public sealed class CableFlagsSpecs
 {
     [Fact]
     public void A_value_holds_for_both_directions()
@@ -75,6 +74,6 @@ public sealed class CableLineSpecs
     {
         var parsed = CableCommand.Create().Parse($"--a tap:x --b tap:y {line}".Split(' ', StringSplitOptions.RemoveEmptyEntries));
         Assert.Empty(parsed.Errors);
-        return CableLine.Read(parsed);
+        return CableFlags.Read(parsed);
     }
 }

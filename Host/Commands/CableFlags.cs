@@ -6,7 +6,7 @@ using Tapwire.Wires;
 namespace Tapwire.Host.Commands;
 
 /// <summary>The impairments of a cable on the command line.</summary>
-internal static class CableLine
+internal static class CableFlags
 {
     private const string Share = "a share from 0 to 1, as in 0.01 or 1%";
 
