@@ -28,43 +28,8 @@ public sealed class KestrelSpec
     public async Task Kestrel_serves_http_1_and_2_tls_and_websockets_to_both_ends_of_the_wire()
     {
         using var space = NetworkNamespace.Create();
-        await using var network = await TapwireNetwork.StartAsync(new()
-        {
-            Wire = "tap:tw0",
-            Addresses = [Address + "/24"],
-            Settings = "tap.peer-address = \"10.99.0.1/24\"",
-            OpenWithin = space.Run,
-        }).WaitAsync(Patience);
-        using var certificate = SelfSigned();
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.UseTapwire(network).ConfigureKestrel(kestrel =>
-        {
-            kestrel.Listen(IPAddress.Parse(Address), 80);
-            kestrel.Listen(IPAddress.Parse(Address), 81, listen => listen.Protocols = HttpProtocols.Http2);
-            kestrel.Listen(IPAddress.Parse(Address), 443, listen => listen.UseHttps(certificate));
-        });
-        await using var app = builder.Build();
-        app.UseWebSockets();
-        app.MapGet("/", (HttpContext context) => $"{context.Request.Protocol} {context.Connection.RemoteIpAddress}");
-        app.MapGet("/large", () => Results.Bytes(new byte[20 << 20]));
-        app.MapPost("/length", async (HttpContext context) =>
-        {
-            var length = 0L;
-            var buffer = new byte[65536];
-            while (await context.Request.Body.ReadAsync(buffer) is > 0 and var read)
-                length += read;
-            return length;
-        });
-        app.Map("/echo", async (HttpContext context) =>
-        {
-            using var socket = await context.WebSockets.AcceptWebSocketAsync();
-            var buffer = new byte[1000];
-            while (await socket.ReceiveAsync(buffer, CancellationToken.None) is { MessageType: not WebSocketMessageType.Close } received)
-                await socket.SendAsync(buffer.AsMemory(0, received.Count), received.MessageType, received.EndOfMessage, CancellationToken.None);
-            await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
-        });
+        await using var network = await StartAsync(space);
+        await using var app = Build(network);
         await app.StartAsync().WaitAsync(Patience);
 
         using var http = new HttpClient(network.CreateHttpHandler()) { Timeout = Patience };
@@ -97,6 +62,21 @@ public sealed class KestrelSpec
     }
 
     [SkippableFact]
+    public async Task Chromium_loads_a_page_by_http_2_and_talks_by_a_websocket()
+    {
+        Skip.If(Environment.GetEnvironmentVariable("TAPWIRE_BROWSER") is not { } modules || !Directory.Exists(Path.Combine(modules, "node_modules", "playwright-core")),
+            "TAPWIRE_BROWSER names no directory with playwright-core: npm install --prefix DIRECTORY playwright-core");
+        Skip.IfNot(File.Exists(Environment.GetEnvironmentVariable("TAPWIRE_CHROMIUM") ?? "/usr/bin/chromium"), "there is no chromium");
+        using var space = NetworkNamespace.Create();
+        await using var network = await StartAsync(space);
+        await using var app = Build(network);
+        await app.StartAsync().WaitAsync(Patience);
+        var run = await Task.Run(() => space.TryExec("node", Path.Combine(AppContext.BaseDirectory, "kestrel.mjs"), $"https://{Address}/page", $"wss://{Address}/echo"));
+        Assert.Equal((0, "Kestrel on Tapwire, h2, there and back\n", ""), (run.ExitCode, run.Output, run.Error));
+        await app.StopAsync().WaitAsync(Patience);
+    }
+
+    [SkippableFact]
     public async Task A_host_starts_and_stops_the_driver_of_its_configuration()
     {
         using var space = NetworkNamespace.Create();
@@ -119,6 +99,51 @@ public sealed class KestrelSpec
         await app.StopAsync().WaitAsync(Patience);
         Assert.True(network.Ended.IsCompleted);
         Assert.Equal(HealthStatus.Unhealthy, (await health.CheckHealthAsync()).Status);
+    }
+
+    private static Task<TapwireDriver> StartAsync(NetworkNamespace space) => TapwireNetwork.StartAsync(new()
+    {
+        Wire = "tap:tw0",
+        Addresses = [Address + "/24"],
+        Settings = "tap.peer-address = \"10.99.0.1/24\"",
+        OpenWithin = space.Run,
+    }).WaitAsync(Patience);
+
+    private static WebApplication Build(TapwireNetwork network)
+    {
+        var certificate = SelfSigned();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.UseTapwire(network).ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(IPAddress.Parse(Address), 80);
+            kestrel.Listen(IPAddress.Parse(Address), 81, listen => listen.Protocols = HttpProtocols.Http2);
+            kestrel.Listen(IPAddress.Parse(Address), 443, listen => listen.UseHttps(certificate));
+        });
+        var app = builder.Build();
+        app.Lifetime.ApplicationStopped.Register(certificate.Dispose);
+        app.UseWebSockets();
+        app.MapGet("/", (HttpContext context) => $"{context.Request.Protocol} {context.Connection.RemoteIpAddress}");
+        app.MapGet("/page", static () => Results.Content("<!doctype html><title>Tapwire</title><h1>Kestrel on Tapwire</h1>", "text/html"));
+        app.MapGet("/large", () => Results.Bytes(new byte[20 << 20]));
+        app.MapPost("/length", async (HttpContext context) =>
+        {
+            var length = 0L;
+            var buffer = new byte[65536];
+            while (await context.Request.Body.ReadAsync(buffer) is > 0 and var read)
+                length += read;
+            return length;
+        });
+        app.Map("/echo", async (HttpContext context) =>
+        {
+            using var socket = await context.WebSockets.AcceptWebSocketAsync();
+            var buffer = new byte[1000];
+            while (await socket.ReceiveAsync(buffer, CancellationToken.None) is { MessageType: not WebSocketMessageType.Close } received)
+                await socket.SendAsync(buffer.AsMemory(0, received.Count), received.MessageType, received.EndOfMessage, CancellationToken.None);
+            await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
+        });
+        return app;
     }
 
     private static X509Certificate2 SelfSigned()

@@ -1,8 +1,10 @@
 using System.Net;
 using System.Text;
 using Akka.Actor;
+using Grpc.Core;
 using Tapwire.Samples.Actor;
 using Tapwire.Samples.Chat;
+using Tapwire.Samples.Grpc;
 using Tapwire.Samples.Redis;
 using Tapwire.Samples.ReverseProxy;
 using Tapwire.Samples.Web;
@@ -56,6 +58,34 @@ public sealed class SamplesSpec
         Assert.Equal("Hello you, you come from ::ffff:10.0.0.2.", await http.GetStringAsync(new Uri($"http://10.0.0.1:{HelloService.Port}/hello/you")));
         Assert.Equal("Hello you, you come from ::ffff:10.0.0.3.", await http.GetStringAsync(new Uri("http://proxy/hello/you")));
         await between.StopAsync();
+        await service.StopAsync();
+    });
+
+    [Fact]
+    public Task A_gRPC_service_is_called_once_and_by_a_stream_and_its_errors_arrive() => Lab.RunAsync(5, async lab =>
+    {
+        var (server, client) = await TwoAsync(lab);
+        lab.Cable.Loss = 0.02;
+        await using var service = GreeterService.Build(server.Network);
+        await service.StartAsync();
+        using var channel = GreeterService.Connect(client.Network, "first");
+        var greeter = new Greeter.GreeterClient(channel);
+        Assert.Equal("Hello you.", (await greeter.GreetAsync(new GreetRequest { Name = "you" })).Text);
+        using (var call = greeter.GreetEach())
+        {
+            foreach (var name in (string[])["one", "two", "three"])
+            {
+                await call.RequestStream.WriteAsync(new GreetRequest { Name = name });
+                Assert.True(await call.ResponseStream.MoveNext());
+                Assert.Equal($"Hello {name}.", call.ResponseStream.Current.Text);
+            }
+
+            await call.RequestStream.CompleteAsync();
+            Assert.False(await call.ResponseStream.MoveNext());
+        }
+
+        var refused = await Assert.ThrowsAsync<RpcException>(async () => await greeter.GreetAsync(new GreetRequest()));
+        Assert.Equal((StatusCode.InvalidArgument, "Whom?"), (refused.StatusCode, refused.Status.Detail));
         await service.StopAsync();
     });
 

@@ -12,7 +12,7 @@ namespace Tapwire.Actors.Services;
 /// The http service (HTTP/1.1, RFC 9112; HTTP/1.0 too): a plain page about the driver for curl, and the live page for browsers, whose figures come from the <see cref="PageActor"/>. The size of a
 /// request is bounded, and the time that it takes. Connections persist as the version and the Connection field say.
 /// </summary>
-internal sealed class HttpActor(IActorRef stack, BufferPool pool, HttpService service) : StreamServiceActor(stack)
+internal sealed class HttpActor(IActorRef stack, BufferPool pool, HttpService service) : StreamServiceActor(stack), IWithTimers
 {
     /// <summary>Bytes of one request's head; a longer one is answered with 431.</summary>
     internal const int MaxHead = 8192;
@@ -34,7 +34,6 @@ internal sealed class HttpActor(IActorRef stack, BufferPool pool, HttpService se
 
     private IpEndpoint _local;
     private IpEndpoint _remote;
-    private ICancelable? _looks;
 
     // The head of the request that is being received; null while nothing of one is there.
     private PacketBuffer? _headBuffer;
@@ -56,6 +55,9 @@ internal sealed class HttpActor(IActorRef stack, BufferPool pool, HttpService se
     private int _part;
     private int _sent;
 
+    /// <summary>Akka.NET's to set.</summary>
+    public ITimerScheduler Timers { get; set; } = null!;
+
     private Span<byte> Head => (_headBuffer ??= NewHead()).Span;
 
     public static Props Props(IActorRef stack, BufferPool pool, HttpService service) => Akka.Actor.Props.Create(() => new HttpActor(stack, pool, service));
@@ -63,7 +65,7 @@ internal sealed class HttpActor(IActorRef stack, BufferPool pool, HttpService se
     protected override void OnAccepted(Accepted accepted)
     {
         (_local, _remote) = (accepted.Local, accepted.Remote);
-        _looks = Context.System.Scheduler.ScheduleTellRepeatedlyCancelable(LookEvery, LookEvery, Self, Look.Instance, Self);
+        Timers.StartPeriodicTimer(nameof(Look), Look.Instance, LookEvery);
         _hasEntered = service.TryEnter();
         if (_hasEntered)
             return;
@@ -118,8 +120,7 @@ internal sealed class HttpActor(IActorRef stack, BufferPool pool, HttpService se
 
     protected override bool TryForget()
     {
-        _looks?.Cancel();
-        _looks = null;
+        Timers.CancelAll();
         if (_hasEntered)
             service.Leave();
         _hasEntered = false;
@@ -135,7 +136,7 @@ internal sealed class HttpActor(IActorRef stack, BufferPool pool, HttpService se
     /// <summary>Ends a connection whose client keeps it and does nothing: each has a socket and memory.</summary>
     private void LookAtIt()
     {
-        if (_looks is null || _waiting > 0)
+        if (_waiting > 0)
             return;
         _headLooks = _length > 0 && _answer is null ? _headLooks + 1 : 0;
         if (++_idleLooks >= IdleLooks)

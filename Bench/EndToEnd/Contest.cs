@@ -62,7 +62,7 @@ internal sealed class Contest : IDisposable
         return family == 6 ? ofBothFamilies
             : [.. ofBothFamilies, GvisorNetstack.OnTapWithGso(), GvisorNetstack.OnPacketSocket(), new Pasta(), new Slirp(), GvisorNetstack.OnTap(), new Lwip(),
                 new TapwireWireGuard(settings), new WireGuardGo(),
-                new KestrelOverVeth(), new KestrelInProcess(), new KestrelOnLink(unmodified: false), new KestrelOnLink(unmodified: true)];
+                TapwireDriver.Observed(settings, family), new KestrelOverVeth(), new KestrelInProcess(), new KestrelOnLink(unmodified: false), new KestrelOnLink(unmodified: true)];
     }
 
     /// <summary>Ends what has been started. May be called while <see cref="Run"/> runs, which then finds nobody to measure.</summary>

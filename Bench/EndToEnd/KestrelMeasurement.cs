@@ -38,3 +38,21 @@ internal sealed partial record KestrelMeasurement(string Name, string Resource, 
     [GeneratedRegex(@"99%\s*([0-9.]+)(us|ms|s)")]
     private static partial Regex Tail();
 }
+
+/// <summary>What 10,000 connections that have asked once and stay open cost a service of ASP.NET Core.</summary>
+internal sealed record KestrelConnections() : Measurement("kestrel-connections")
+{
+    private const int Connections = 10_000;
+
+    public override IReadOnlyList<(Metric Metric, double Value)> Run(Contestant contestant, double seconds)
+    {
+        if (contestant is not Kestrel)
+            return [];
+        Programs.Require("python3", "python3");
+        var said = contestant.RunNear("python3", Programs.KestrelConnections, contestant.Address, $"{Kestrel.Port}", $"{Connections}");
+        if (said.ExitCode != 0)
+            throw new InvalidOperationException(said.Error.Trim());
+        double[] figures = [.. said.Output.Trim().Split(' ').Select(static each => double.Parse(each, CultureInfo.InvariantCulture))];
+        return [(Metric.ManagedMemory, figures[0]), (Metric.ProcessMemory, figures[1]), (Metric.Threads, figures[2])];
+    }
+}

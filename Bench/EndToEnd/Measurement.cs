@@ -26,6 +26,9 @@ internal sealed record Metric(string Name, string Unit, string Format, bool Lowe
     public static readonly Metric Requests = new("requests", "1/s", "0");
     public static readonly Metric RequestTail = new("p99", "us", "0", LowerIsBetter: true);
     public static readonly Metric LargeResponses = new("1 MiB", "Gbit/s", "0.00");
+    public static readonly Metric ManagedMemory = new("managed", "B/conn", "0", LowerIsBetter: true);
+    public static readonly Metric ProcessMemory = new("resident", "B/conn", "0", LowerIsBetter: true);
+    public static readonly Metric Threads = new("threads", "more", "0", LowerIsBetter: true);
 
     /// <summary>Of the client that is the same for all.</summary>
     public static readonly IReadOnlyList<Metric> OfStacks = [Out, In, Both, Parallel, Median, Tail, Connections, OutCost, InCost];
@@ -34,7 +37,7 @@ internal sealed record Metric(string Name, string Unit, string Format, bool Lowe
     public static readonly IReadOnlyList<Metric> OfPrograms = [Redis, RedisPipelined, Pgbench, Nginx];
 
     /// <summary>Of a service of ASP.NET Core.</summary>
-    public static readonly IReadOnlyList<Metric> OfKestrel = [Requests, RequestTail, LargeResponses];
+    public static readonly IReadOnlyList<Metric> OfKestrel = [Requests, RequestTail, LargeResponses, ManagedMemory, ProcessMemory, Threads];
 
     public static readonly IReadOnlyList<Metric> All = [.. OfStacks, .. OfPrograms, .. OfKestrel];
 }
@@ -56,6 +59,7 @@ internal abstract record Measurement(string Name)
         new NginxMeasurement(),
         new KestrelMeasurement("kestrel", "small", Connections: 50),
         new KestrelMeasurement("kestrel-large", "large", Connections: 4),
+        new KestrelConnections(),
     ];
 
     /// <returns>None if the contestant cannot be measured so.</returns>

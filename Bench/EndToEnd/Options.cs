@@ -8,7 +8,7 @@ internal sealed record Options
     public const string Usage = """
         Bench/EndToEnd [--rounds 3] [--seconds 3] [--only NAME,...] [--measure NAME,...] [--family 4] [--pin] [--json FILE] [--settings FILE] [--patience 20]
           --only      contestants whose names begin so; all when not given
-          --measure   out, in, both, parallel, echo, connect, redis, redis-pipelined, pgbench, wrk, kestrel, kestrel-large; all when not given
+          --measure   out, in, both, parallel, echo, connect, redis, redis-pipelined, pgbench, wrk, kestrel, kestrel-large, kestrel-connections; all when not given
           --family    4, 6, or 4,6 for both in turn; over IPv6 the kernel and our driver take part
           --pin       the stack and its clients on one processor
           --json      all figures, those of each round too

@@ -17,6 +17,9 @@ internal static class Programs
 
     public static string KernelServer => Compile("kernel/server.c");
 
+    /// <summary>A program in Python.</summary>
+    public static string KestrelConnections => Source("kestrel/connections.py");
+
     /// <summary>An assembly, built beside this one.</summary>
     public static string KestrelService
     {

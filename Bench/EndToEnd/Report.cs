@@ -130,6 +130,8 @@ internal sealed class Report(Options options, Results results)
         yield return ("gVisor", metric => results.Contestants.Where(rival =>
             rival.Name.StartsWith(Gvisor, StringComparison.Ordinal) && rival.Family == ours.Family && rival.SuperFrames == ours.SuperFrames));
         yield return ("the best peer", metric => results.Contestants.Where(rival => rival.Role == Role.Peer && IsComparable(rival, metric)));
+        if (ours is TapwireDriver { IsObserved: true })
+            yield return ("itself unobserved", metric => results.Contestants.Where(static rival => rival.Name == "tapwire" && rival.Family == 4));
         if (ours.Family == 6)
             yield return ("itself over IPv4", metric => results.Contestants.Where(rival => rival.Name == ours.Name && rival.Family == 4));
     }

@@ -30,7 +30,7 @@ var large = new byte[1 << 20];
 app.MapGet("/small", context => Send(context, small));
 app.MapGet("/large", context => Send(context, large));
 
-// One line: this process's memory in bytes after a full collection, its threads, and what it has allocated so far.
+// One line: this process's managed memory after a full collection and its resident memory, in bytes, and its threads.
 app.MapGet("/memory", () =>
 {
     GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: true);

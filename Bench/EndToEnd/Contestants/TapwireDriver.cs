@@ -5,12 +5,21 @@ namespace Tapwire.Bench.EndToEnd.Contestants;
 /// <summary><c>tapwire up</c> on a TAP device, with the services in the driver, or in the program that serves for the kernel, under <c>tapwire run</c>.</summary>
 internal sealed class TapwireDriver(string name, string title, bool superFrames, bool byLink, string settings) : Contestant(name, title, Role.Ours, superFrames)
 {
+    private const string MetricsAddress = "127.0.0.1:9464";
+
     private string _link = "";
 
     public override bool RunsPrograms => byLink;
 
+    /// <summary>Its metrics are read each second.</summary>
+    public bool IsObserved { get; private init; }
+
     public static TapwireDriver WithOffloads(string settings, int family) =>
         new("tapwire", "Tapwire, TAP with offloads", superFrames: true, byLink: false, settings) { Family = family };
+
+    /// <summary>What it costs to be looked at: beside <see cref="WithOffloads"/>.</summary>
+    public static TapwireDriver Observed(string settings, int family) =>
+        new("tapwire-observed", "Tapwire, TAP with offloads, metrics", superFrames: true, byLink: false, $"tapwire.metrics.listen = \"{MetricsAddress}\"\n{settings}") { Family = family, IsObserved = true };
 
     public static TapwireDriver Plain(string settings, int family) =>
         new("tapwire-plain", "Tapwire, TAP without offloads", superFrames: false, byLink: false, $"tapwire.tap.offload = off\n{settings}") { Family = family };
@@ -30,6 +39,8 @@ internal sealed class TapwireDriver(string name, string title, bool superFrames,
         var driver = StartTapwire(Near, ["up", "--wire", $"tap:{Device}", "--address", $"{StackAddress}/{Prefix}", "--link", _link, "--config", config, .. serve]);
         driver.WaitForLine("tapwire is up");
         TakeDevice();
+        if (IsObserved)
+            Start(Near, "sh", "-c", $"while sleep 1; do curl -s -o /dev/null http://{MetricsAddress}/metrics; done");
         if (byLink)
             RunServer([Programs.KernelServer, $"{Family}"]);
         return driver.Pid;

@@ -8,7 +8,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Driver;
 
 /// <summary>A driver that dnsmasq, as router and DHCPv6 server, gives an address, or only what there is beside SLAAC; more time; and the same address at the next start.</summary>
-[Collection(LiveNetworksCollection.Name)]
+[Collection(LiveServicesCollection.Name)]
 [SupportedOSPlatform("linux")]
 public sealed class Dhcp6Spec : IDisposable
 {

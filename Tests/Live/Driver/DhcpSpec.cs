@@ -12,7 +12,7 @@ namespace Tapwire.Tests.Live.Driver;
 /// <summary>
 /// A driver whose only address comes from dnsmasq, on a device that outlives both: address, route and name servers; more time; the same address at the next start; and what is given back.
 /// </summary>
-[Collection(LiveNetworksCollection.Name)]
+[Collection(LiveServicesCollection.Name)]
 [SupportedOSPlatform("linux")]
 public sealed class DhcpSpec : IDisposable
 {

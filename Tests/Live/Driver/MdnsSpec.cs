@@ -12,7 +12,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Driver;
 
 /// <summary>Names in .local beside Avahi, which is a host on the kernel's end of the wire. It has a message bus of its own, by which its tools ask it.</summary>
-[Collection(LiveNetworksCollection.Name)]
+[Collection(LiveServicesCollection.Name)]
 [SupportedOSPlatform("linux")]
 public sealed class MdnsSpec : IDisposable
 {

@@ -159,9 +159,9 @@ public abstract class ForwardSpecs(ProxiedDriver shared)
     });
 }
 
-[Collection(LiveProgramsCollection.Name)]
+[Collection(LiveServicesCollection.Name)]
 public sealed class ForwardSpec(ProxiedDriver shared) : ForwardSpecs(shared), IClassFixture<ProxiedDriver>;
 
 /// <summary>The same with IPv6 addresses in the driver's network.</summary>
-[Collection(LiveProgramsCollection.Name)]
+[Collection(LiveServicesCollection.Name)]
 public sealed class ForwardOverIpv6Spec(ProxiedDriverV6 shared) : ForwardSpecs(shared), IClassFixture<ProxiedDriverV6>;

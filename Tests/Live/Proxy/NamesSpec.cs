@@ -10,7 +10,7 @@ namespace Tapwire.Tests.Live.Proxy;
 /// The driver's resolver beside a name server of other people's. The namespace has its loopback and the wire, and nothing else: a question that does not come from the stack's address
 /// by the wire can only be on loopback, whose counters say so.
 /// </summary>
-[Collection(LiveProgramsCollection.Name)]
+[Collection(LiveServicesCollection.Name)]
 public sealed class NamesSpec : IDisposable
 {
     private const string Domain = "tapwire.test";

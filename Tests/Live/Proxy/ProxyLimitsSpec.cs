@@ -6,7 +6,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Proxy;
 
 /// <summary>Passwords, ports that are not to be had, and the driver's end, with the real program.</summary>
-[Collection(LiveProgramsCollection.Name)]
+[Collection(LiveServicesCollection.Name)]
 public sealed class ProxyLimitsSpec
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);

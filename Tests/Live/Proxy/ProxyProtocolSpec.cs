@@ -5,7 +5,7 @@ using Xunit;
 namespace Tapwire.Tests.Live.Proxy;
 
 /// <summary>The PROXY protocol to an unmodified nginx, behind an exposed port and behind a forwarded one, which says whom it takes its client for.</summary>
-[Collection(LiveProgramsCollection.Name)]
+[Collection(LiveServicesCollection.Name)]
 public sealed class ProxyProtocolSpec : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);

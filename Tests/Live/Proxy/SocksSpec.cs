@@ -259,9 +259,9 @@ public abstract class SocksSpecs(ProxiedDriver shared)
     }
 }
 
-[Collection(LiveProgramsCollection.Name)]
+[Collection(LiveServicesCollection.Name)]
 public sealed class SocksSpec(ProxiedDriver shared) : SocksSpecs(shared), IClassFixture<ProxiedDriver>;
 
 /// <summary>The same with IPv6 addresses in the driver's network.</summary>
-[Collection(LiveProgramsCollection.Name)]
+[Collection(LiveServicesCollection.Name)]
 public sealed class SocksOverIpv6Spec(ProxiedDriverV6 shared) : SocksSpecs(shared), IClassFixture<ProxiedDriverV6>;

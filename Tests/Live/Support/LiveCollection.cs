@@ -25,3 +25,10 @@ public sealed class LiveProgramsCollection
 {
     public const string Name = "Live programs";
 }
+
+/// <summary>Specs of proxies and forwards, names and addresses that others give: one after the other.</summary>
+[CollectionDefinition(Name)]
+public sealed class LiveServicesCollection
+{
+    public const string Name = "Live services";
+}
