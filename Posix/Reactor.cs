@@ -297,6 +297,8 @@ public sealed unsafe class Reactor : IReactor, IDisposable
         var trials = 0;
         foreach (var registration in _registrations.Speculative)
         {
+            if (!registration.IsSpeculative)
+                continue;
             var before = _queue.Count;
             Report(registration, Readiness.Readable | Readiness.Speculative);
             if (_queue.Count > before)

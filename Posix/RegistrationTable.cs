@@ -19,7 +19,7 @@ internal sealed class RegistrationTable(int epoll)
     private uint _generation;
     private bool _closed;
 
-    /// <summary>Those that want speculative reports: <see cref="Readiness.Speculative"/>.</summary>
+    /// <summary>Those that have wanted speculative reports (<see cref="Readiness.Speculative"/>); <see cref="Registration.IsSpeculative"/> tells whether they do now.</summary>
     public ReadOnlySpan<Registration> Speculative => Volatile.Read(ref _speculative);
 
     public IRegistration Add(int descriptor, Readiness interest, Action<object?, Readiness> ready, object? state)
@@ -102,14 +102,24 @@ internal sealed class RegistrationTable(int epoll)
             throw new ArgumentException($"The interest can be Readable, Writable, both or None, and Level and Speculative, not {interest}.", nameof(interest));
     }
 
-    /// <summary>With the lock.</summary>
+    /// <summary>With the lock. It allocates the first time only: an owner whose interest changes must not lose its descriptor because no memory is left at that moment.</summary>
     private void SetSpeculative(Registration registration, Readiness interest)
     {
         var wanted = (interest & Readiness.Speculative) != 0;
-        if (registration.IsSpeculative == wanted)
-            return;
+        if (wanted && !registration.IsListed)
+        {
+            Volatile.Write(ref _speculative, [.. _speculative, registration]);
+            registration.IsListed = true;
+        }
+
         registration.IsSpeculative = wanted;
-        Volatile.Write(ref _speculative, wanted ? [.. _speculative, registration] : [.. _speculative.Where(other => other != registration)]);
+    }
+
+    /// <summary>With the lock. One that stays in the list for want of memory is looked at in vain.</summary>
+    private void Unlist(Registration registration)
+    {
+        if (registration.IsListed)
+            Volatile.Write(ref _speculative, [.. _speculative.Where(other => other != registration)]);
     }
 
     private void Grow()
@@ -131,8 +141,11 @@ internal sealed class RegistrationTable(int epoll)
 
         public ulong Data { get; } = data;
 
-        /// <summary>One of <see cref="Speculative"/>. Changed with the lock.</summary>
+        /// <summary>It wants speculative reports. Changed with the lock.</summary>
         public bool IsSpeculative { get; set; }
+
+        /// <summary>One of <see cref="Speculative"/>. Changed with the lock.</summary>
+        public bool IsListed { get; set; }
 
         public void SetInterest(Readiness interest)
         {
@@ -162,6 +175,7 @@ internal sealed class RegistrationTable(int epoll)
                 // Fails only for a descriptor that its owner has closed already, against the rule; the kernel has then dropped it, too.
                 _ = EpollControl(table._epoll, EPOLL_CTL_DEL, descriptor, 0, 0);
                 table.Free((int)(uint)Data);
+                table.Unlist(this);
             }
         }
 

@@ -50,7 +50,7 @@ public sealed class ForwardingSpec : IDisposable
         foreach (var host in (string[])["10.82.0.1", "fd00:82::1"])
         {
             foreach (var more in (string[][])[[], ["-R"], ["-u", "-b", "20M", "-l", "3000"]])
-                _left.Exec("iperf3", ["-c", host, "-n", "4M", .. more]);
+                _left.Exec("sh", Iperf.Arguments(["-c", host, "-n", "4M", .. more]));
         }
 
         server.Kill(entireProcessTree: true);
@@ -102,7 +102,7 @@ public sealed class ForwardingSpec : IDisposable
             Assert.Contains($" 1  {gateway} ", way, StringComparison.Ordinal);
             Assert.Contains($" 2  {host} ", way, StringComparison.Ordinal);
             foreach (var more in (string[][])[[], ["-R"], ["-u", "-b", "20M", "-l", "3000"], ["-P", "10"]])
-                _left.Exec("iperf3", ["-c", host, "-n", "4M", .. more]);
+                _left.Exec("sh", Iperf.Arguments(["-c", host, "-n", "4M", .. more]));
         }
 
         // The right network has seen nobody but the router.

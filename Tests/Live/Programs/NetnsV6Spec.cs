@@ -85,7 +85,7 @@ public sealed class NetnsV6Spec(CleanPathV6 path) : IClassFixture<CleanPathV6>
         path.Need("iperf3");
         using var server = await path.ServeOnKernelAsync(8123, "iperf3", "-s", "-p", "8123");
         var program = TapwireProgram.Start(path.Driver.Namespace, "run", "--netns", "--link", path.Driver.LinkPath, "--", "sh", "-c",
-            $"iperf3 -6 -c {path.KernelAddress} -p 8123 -n 30M >/dev/null && iperf3 -6 -c {path.KernelAddress} -p 8123 -n 30M -R >/dev/null && echo both && exec sleep 100");
+            $"{Iperf.Function}\niperf -6 -c {path.KernelAddress} -p 8123 -n 30M >/dev/null && iperf -6 -c {path.KernelAddress} -p 8123 -n 30M -R >/dev/null && echo both && exec sleep 100");
         program.WaitForLine("both");
         var wire = (await path.Driver.StatusAsync()).GetProperty("guests").EnumerateArray().Single(each => each.GetProperty("process").GetInt32() == program.Pid).GetProperty("wire");
         foreach (var way in new[] { "Received", "Sent" })

@@ -78,7 +78,7 @@ public abstract class WireGuardHosts : IDisposable
 
     private protected void AssertMoves(string office, string[] reverse, string bytes = "30M")
     {
-        var ended = TapwireProgram.Run(NearHost, ["run", "--wire", $"wg:{office}", "--", "iperf3", "-c", "10.8.0.1", "-n", bytes, "-J", .. reverse]);
+        var ended = TapwireProgram.Run(NearHost, ["run", "--wire", $"wg:{office}", "--", "sh", .. Iperf.Arguments(["-c", "10.8.0.1", "-n", bytes, "-J", .. reverse])]);
         Assert.True(ended.ExitCode == 0, ended.Output + ended.Error);
         // What stands in the server's queue when the client has read its share is not counted, so that a slow server's sum is smaller.
         var received = JsonDocument.Parse(ended.Output).RootElement.GetProperty("end").GetProperty("sum_received").GetProperty("bytes").GetInt64();
