@@ -72,9 +72,9 @@ internal sealed class PageActor : ReceiveActor
     /// <summary>A path that is asked for by POST, since it changes something.</summary>
     public static bool IsAction(string path) => path is PageCaptures.StartPath or PageCaptures.StopPath or PageCaptures.DiscardPath;
 
-    public static PageAnswer Plain(string status, string text) => new(status, "text/plain; charset=utf-8", [Encoding.UTF8.GetBytes(text)]) { Fields = PageFiles.Common + "Cache-Control: no-store\r\n" };
+    public static PageAnswer Plain(string status, string text) => new(status, "text/plain; charset=utf-8", [Encoding.UTF8.GetBytes(text)]) { Fields = PageFiles.Unstored };
 
-    public static PageAnswer Json(ReadOnlyMemory<byte> json) => new("200 OK", "application/json", [json]) { Fields = PageFiles.Common + "Cache-Control: no-store\r\n" };
+    public static PageAnswer Json(ReadOnlyMemory<byte> json) => new("200 OK", "application/json", [json]) { Fields = PageFiles.Unstored };
 
     protected override void PostStop() => _captures.Dispose();
 
@@ -112,7 +112,7 @@ internal sealed class PageActor : ReceiveActor
         return Plain("401 Unauthorized", "That is not the driver's token.\n") with { Fields = Challenge };
     }
 
-    private static string Challenge => $"WWW-Authenticate: Bearer realm=\"tapwire\"\r\n{PageFiles.Common}Cache-Control: no-store\r\n";
+    private static string Challenge => $"WWW-Authenticate: Bearer realm=\"tapwire\"\r\n{PageFiles.Unstored}";
 
     private void Handle(PageRequest request)
     {

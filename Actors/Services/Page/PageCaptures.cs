@@ -44,7 +44,7 @@ internal sealed class PageCaptures(IActorContext owner, PageContext context) : I
             case PageActor.CaptureFilePath when _capture is { } capture:
                 return new PageAnswer("200 OK", "application/vnd.tcpdump.pcap", capture.Content())
                 {
-                    Fields = $"{PageFiles.Common}Cache-Control: no-store\r\nContent-Disposition: attachment; filename=\"tapwire.pcapng\"\r\n",
+                    Fields = $"{PageFiles.Unstored}Content-Disposition: attachment; filename=\"tapwire.pcapng\"\r\n",
                 };
             case StopPath when _capture is { } capture:
                 capture.Stop();

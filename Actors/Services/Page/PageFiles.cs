@@ -14,7 +14,10 @@ internal static class PageFiles
     private const string Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
     /// <summary>Header fields of everything that the page consists of, figures too: nobody guesses a type, and no other site includes it.</summary>
-    public const string Common = "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n";
+    private const string Common = "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n";
+
+    /// <summary>Header fields of what is of this moment only.</summary>
+    public const string Unstored = $"{Common}Cache-Control: no-store\r\n";
 
     /// <summary>Header fields of the files.</summary>
     public const string Fields = $"Content-Security-Policy: {Policy}\r\n{Common}Cache-Control: no-cache\r\nVary: Accept\r\n";

@@ -66,8 +66,7 @@ public sealed class DualStackSpec : IDisposable
             Assert.Equal("small\n", _network.Exec("curl", "-sS", "--max-time", "30", "--socks5-hostname", $"127.0.0.1:{Socks}", $"http://{name}:{Web}/small"));
 
             // Whose address the server has been reached at is the family that was used.
-            var reached = OnTapwire("ssh", "-F", "/dev/null", "-i", key, "-p", $"{Ssh}", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-                "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=30", $"root@{name}", "echo $SSH_CONNECTION").Split(' ')[2];
+            var reached = OnTapwire(["ssh", .. SshServer.ClientOptions(key, Ssh), $"root@{name}", "echo $SSH_CONNECTION"]).Split(' ')[2];
             Assert.Equal(address ?? Router, reached);
         }
 
@@ -140,11 +139,7 @@ public sealed class DualStackSpec : IDisposable
     /// <summary>Starts sshd on all addresses, and returns the file of the key that opens it.</summary>
     private async Task<string> StartSshAsync()
     {
-        ProxiedDriver.MakeDirectory("/run/sshd");
-        var key = Path.Combine(_directory.FullName, "key");
-        _network.Exec("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key);
-        _network.Start("/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", "-h", key, "-p", $"{Ssh}", "-o", $"AuthorizedKeysFile={key}.pub", "-o", "StrictModes=no", "-o", "PermitRootLogin=yes",
-            "-o", "UsePAM=no", "-o", "PidFile=none");
+        var key = SshServer.Start(_network, _directory.FullName, Ssh);
         await ListensAsync(Ssh);
         return key;
     }

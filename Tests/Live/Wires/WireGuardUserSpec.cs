@@ -31,7 +31,7 @@ public sealed class WireGuardUserSpec : WireGuardHosts
                 curl -sS -m 20 http://{host}:8000/hello
                 iperf {family} -c {far} -n 3M >/dev/null
                 iperf {family} -c {far} -n 3M -R >/dev/null
-                ssh -F /dev/null -i {key} -p 2222 -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=20 root@{far} 'echo $SSH_CONNECTION' | cut -d ' ' -f 3
+                ssh {string.Join(' ', SshServer.ClientOptions(key, 2222))} root@{far} 'echo $SSH_CONNECTION' | cut -d ' ' -f 3
                 dig +short @{far} -p 5300 name.test {record}
                 dig +tcp +short @{far} -p 5300 name.test {record}
                 """).WaitForExit();
@@ -131,13 +131,8 @@ public sealed class WireGuardUserSpec : WireGuardHosts
     /// <summary>Starts sshd at the far end, and returns the file of the key that opens it, which is nobody's.</summary>
     private async Task<string> StartSshAsync()
     {
-        ProxiedDriver.MakeDirectory("/run/sshd");
-        var (host, key) = (Path.Combine(Folder, "host-key"), Path.Combine(Folder, "key"));
-        foreach (var file in (string[])[host, key])
-            FarHost.Exec("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file);
+        var key = SshServer.Start(FarHost, Folder, 2222);
         FarHost.Exec("chown", $"{Nobody}", key);
-        FarHost.Start("/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", "-h", host, "-p", "2222", "-o", $"AuthorizedKeysFile={key}.pub", "-o", "StrictModes=no", "-o", "PermitRootLogin=yes",
-            "-o", "UsePAM=no", "-o", "PidFile=none");
         await Task.Run(() => WaitForPort(FarHost, "2222"));
         return key;
     }
