@@ -231,9 +231,12 @@ public abstract partial class ProgramSpecs(ProgramPath path)
         using var tapwire = await path.ServeOnTapwireAsync(5301, ["dnsmasq", .. options, $"--listen-address={Tapwire}", "--port=5301"]);
         foreach (var transport in (string[])["+notcp", "+tcp"])
         {
-            Assert.Equal("192.0.2.1\n", path.RunOnTapwire("dig", transport, "+short", $"@{Kernel}", "-p", "5300", "name.test"));
-            Assert.Equal("192.0.2.1\n", path.RunOnKernel("dig", transport, "+short", $"@{Tapwire}", "-p", "5301", "name.test"));
+            Assert.Equal("192.0.2.1\n", Answer(path.RunOnTapwire("dig", transport, "+short", $"@{Kernel}", "-p", "5300", "name.test")));
+            Assert.Equal("192.0.2.1\n", Answer(path.RunOnKernel("dig", transport, "+short", $"@{Tapwire}", "-p", "5301", "name.test")));
         }
+
+        // dig tells in a comment before the answer that it had to ask again.
+        static string Answer(string output) => string.Concat(output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(static line => !line.StartsWith(";;", StringComparison.Ordinal)).Select(static line => line + '\n'));
     }
 
     [SkippableFact]
