@@ -61,7 +61,7 @@ internal sealed class Contest : IDisposable
         ];
         return family == 6 ? ofBothFamilies
             : [.. ofBothFamilies, GvisorNetstack.OnTapWithGso(), GvisorNetstack.OnPacketSocket(), new Pasta(), new Slirp(), GvisorNetstack.OnTap(), new Lwip(),
-                new TapwireWireGuard(settings), new WireGuardGo(),
+                KernelOverVeth.Datagrams(), new TapwireWireGuard(settings), new TapwireWireGuardInProcess(settings), new WireGuardGo(),
                 TapwireDriver.Observed(settings, family), new KestrelOverVeth(), new KestrelInProcess(), new KestrelOnLink(unmodified: false), new KestrelOnLink(unmodified: true)];
     }
 

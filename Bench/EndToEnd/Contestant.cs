@@ -44,8 +44,8 @@ internal abstract class Contestant(string name, string title, Role role, bool su
     /// <summary>It can run any server, not only its own services.</summary>
     public virtual bool RunsPrograms => false;
 
-    /// <summary>It serves echo, discard and source.</summary>
-    public virtual bool HasServices => true;
+    /// <summary>Whether a measurement by the client that is the same for all can be made: by default it serves echo, discard and source.</summary>
+    public virtual bool Serves(string measurement) => true;
 
     /// <summary>Where clients find the services.</summary>
     public virtual string Address => StackAddress;
@@ -88,7 +88,7 @@ internal abstract class Contestant(string name, string title, Role role, bool su
         }
     }
 
-    public CommandResult RunClient(params string[] arguments) => RunNear(Programs.Client, arguments);
+    public virtual CommandResult RunClient(params string[] arguments) => RunNear(Programs.Client, arguments);
 
     /// <summary>Runs a program where the clients are.</summary>
     public virtual CommandResult RunNear(string program, params string[] arguments) => Near.TryExec("env", [.. Launcher, program, .. arguments]);

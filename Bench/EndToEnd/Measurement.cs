@@ -78,7 +78,7 @@ internal sealed record ClientMeasurement(string Name, string Client, params int[
 
     public override IReadOnlyList<(Metric Metric, double Value)> Run(Contestant contestant, double seconds)
     {
-        if (!contestant.HasServices)
+        if (!contestant.Serves(Name))
             return [];
         var before = Machine.ProcessorSeconds(contestant.Pid);
         var said = contestant.RunClient([Client, contestant.Address, seconds.ToString(CultureInfo.InvariantCulture), .. Numbers.Select(n => $"{n}")]);

@@ -20,15 +20,10 @@ internal static class Programs
     /// <summary>A program in Python.</summary>
     public static string KestrelConnections => Source("kestrel/connections.py");
 
-    /// <summary>An assembly, built beside this one.</summary>
-    public static string KestrelService
-    {
-        get
-        {
-            var assembly = AppContext.BaseDirectory.Replace("/EndToEnd/", "/Kestrel/", StringComparison.Ordinal) + "Tapwire.Bench.Kestrel.dll";
-            return File.Exists(assembly) ? assembly : throw new MissingException($"there is no {assembly}: build Bench/Kestrel");
-        }
-    }
+    public static string KestrelService => Beside("Kestrel");
+
+    /// <summary>A client with the driver in its own process.</summary>
+    public static string InProcessClient => Beside("InProcess");
 
     public static string Lwip => File.Exists("/usr/include/lwip/lwip/tcp.h")
         ? Compile("lwip/main.c", "-I/usr/include/lwip", "-llwip")
@@ -54,6 +49,13 @@ internal static class Programs
     {
         if (!Environment.GetEnvironmentVariable("PATH")!.Split(':').Append("/usr/sbin").Any(path => File.Exists(Path.Combine(path, program))))
             throw new MissingException($"there is no '{program}': apt install {package}");
+    }
+
+    /// <summary>An assembly, built beside this one.</summary>
+    private static string Beside(string name)
+    {
+        var assembly = AppContext.BaseDirectory.Replace("/EndToEnd/", $"/{name}/", StringComparison.Ordinal) + $"Tapwire.Bench.{name}.dll";
+        return File.Exists(assembly) ? assembly : throw new MissingException($"there is no {assembly}: build Bench/{name}");
     }
 
     private static string Compile(string source, params string[] flags)

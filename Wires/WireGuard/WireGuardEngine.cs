@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Tapwire.Stack;
 using Tapwire.Stack.Buffers;
 using Tapwire.Stack.Ip;
@@ -36,8 +37,10 @@ internal sealed class WireGuardEngine : IDisposable
     private readonly WireGuardLimits _limits;
     private readonly BufferPool _pool;
     private readonly IRandomBytes _random;
+    private readonly ushort[] _jitters = new ushort[128];
     private readonly IDatagramSink _sink;
     private Instant _pollAt = Instant.Never;
+    private int _jittersLeft;
 
     /// <param name="privateKey">Copied.</param>
     /// <param name="epoch">The wall clock at <see cref="Instant.Zero"/>: initiations have timestamps.</param>
@@ -377,8 +380,13 @@ internal sealed class WireGuardEngine : IDisposable
 
     private TimeSpan Jitter()
     {
-        Span<byte> bytes = stackalloc byte[2];
-        _random.Fill(bytes);
-        return TimeSpan.FromTicks(TimeSpan.TicksPerSecond / 3 * BitConverter.ToUInt16(bytes) / ushort.MaxValue);
+        // A question and an answer take one each: the system's random bytes cost as much as sealing such a packet, so many are fetched at once.
+        if (_jittersLeft == 0)
+        {
+            _random.Fill(MemoryMarshal.AsBytes(_jitters.AsSpan()));
+            _jittersLeft = _jitters.Length;
+        }
+
+        return TimeSpan.FromTicks(TimeSpan.TicksPerSecond / 3 * _jitters[--_jittersLeft] / ushort.MaxValue);
     }
 }

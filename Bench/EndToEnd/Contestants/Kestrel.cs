@@ -7,7 +7,7 @@ internal abstract class Kestrel(string name, string title, Role role) : Contesta
 {
     public const int Port = 8090;
 
-    public override bool HasServices => false;
+    public override bool Serves(string measurement) => false;
 
     protected static string[] Service(params string[] arguments) => [TapwireProgram.Host, "exec", Programs.KestrelService, .. arguments];
 

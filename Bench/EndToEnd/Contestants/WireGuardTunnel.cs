@@ -62,29 +62,26 @@ internal sealed class WireGuardGo() : WireGuardTunnel("wireguard-go", "kernel ov
     }
 }
 
-/// <summary>Tapwire at both ends: services in the far driver, clients under <c>tapwire run</c> on the near one.</summary>
-internal sealed class TapwireWireGuard(string settings) : WireGuardTunnel("tapwire-wg", "Tapwire over WireGuard", Role.Ours)
+/// <summary>Tapwire at both ends, with services in the far driver.</summary>
+internal abstract class TapwireTunnel(string name, string title, string settings) : WireGuardTunnel(name, title, Role.Ours)
 {
-    private string _link = "";
+    /// <summary>The near end's WireGuard configuration.</summary>
+    protected string NearFile { get; private set; } = "";
+
+    protected string SettingsFile { get; private set; } = "";
 
     protected override int Launch()
     {
         var far = Underlay(out var keys);
         var directory = NewDirectory();
-        _link = Path.Combine(directory, "link.sock");
-        var config = Path.Combine(directory, "bench.hocon");
-        File.WriteAllText(config, settings);
+        SettingsFile = Path.Combine(directory, "bench.hocon");
+        File.WriteAllText(SettingsFile, settings);
+        NearFile = Write(directory, "near.conf", keys.NearFile, keys.FarPublic, KernelAddress, StackAddress, "", $"Endpoint = {FarUnderlay}:51820");
         var server = StartTapwire(far, ["up", "--wire", $"wg:{Write(directory, "far.conf", keys.FarFile, keys.NearPublic, StackAddress, KernelAddress, "ListenPort = 51820", "")}",
-            "--link", "off", "--config", config, "--serve", $"echo:{ClientMeasurement.Echo},discard:{ClientMeasurement.Discard},source:{ClientMeasurement.Source}"]);
+            "--link", "off", "--config", SettingsFile, "--serve", $"echo:{ClientMeasurement.Echo},discard:{ClientMeasurement.Discard},source:{ClientMeasurement.Source}"]);
         server.WaitForLine("tapwire is up");
-        var client = StartTapwire(Near, ["up", "--wire", $"wg:{Write(directory, "near.conf", keys.NearFile, keys.FarPublic, KernelAddress, StackAddress, "", $"Endpoint = {FarUnderlay}:51820")}",
-            "--link", _link, "--config", config]);
-        client.WaitForLine("tapwire is up");
         return server.Pid;
     }
-
-    public override CommandResult RunNear(string program, params string[] arguments) =>
-        base.RunNear(TapwireProgram.Host, ["exec", TapwireProgram.Assembly, "run", "--link", _link, "--", program, .. arguments]);
 
     private string Write(string directory, string name, string key, string peer, string address, string allowed, string own, string endpoint)
     {
@@ -93,4 +90,33 @@ internal sealed class TapwireWireGuard(string settings) : WireGuardTunnel("tapwi
         Near.Exec("chmod", "0600", path);
         return path;
     }
+}
+
+/// <summary>Clients under <c>tapwire run</c> on the near driver.</summary>
+internal sealed class TapwireWireGuard(string settings) : TapwireTunnel("tapwire-wg", "Tapwire over WireGuard", settings)
+{
+    private string _link = "";
+
+    public override CommandResult RunNear(string program, params string[] arguments) =>
+        base.RunNear(TapwireProgram.Host, ["exec", TapwireProgram.Assembly, "run", "--link", _link, "--", program, .. arguments]);
+
+    protected override int Launch()
+    {
+        var server = base.Launch();
+        _link = Path.Combine(NewDirectory(), "link.sock");
+        var client = StartTapwire(Near, ["up", "--wire", $"wg:{NearFile}", "--link", _link, "--config", SettingsFile]);
+        client.WaitForLine("tapwire is up");
+        return server;
+    }
+}
+
+/// <summary>A client that has the near driver in its own process.</summary>
+internal sealed class TapwireWireGuardInProcess(string settings) : TapwireTunnel("tapwire-wg-process", "Tapwire over WireGuard, in process", settings)
+{
+    protected override IReadOnlyList<string> Probe => ["true"];
+
+    public override bool Serves(string measurement) => measurement == "echo";
+
+    public override CommandResult RunClient(params string[] arguments) =>
+        RunNear(TapwireProgram.Host, ["exec", Programs.InProcessClient, arguments[0], $"wg:{NearFile}", .. arguments[1..]]);
 }

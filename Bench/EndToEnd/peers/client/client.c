@@ -36,27 +36,32 @@ static void fail(const char *what)
     exit(1);
 }
 
-static int open_socket(int flags)
+static int open_socket(int type)
 {
-    int one = 1, s = socket(target.sin6_family, SOCK_STREAM | flags, 0);
+    int one = 1, s = socket(target.sin6_family, type, 0);
     if (s < 0)
         fail("socket");
-    if (setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one))
+    if (!(type & SOCK_DGRAM) && setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one))
         fail("TCP_NODELAY");
     return s;
 }
 
-static int connect_to(int port)
+static int connect_by(int type, int port)
 {
     struct sockaddr_in6 address = target;
     struct timeval patience = { 20, 0 };
-    int s = open_socket(0);
+    int s = open_socket(type);
     address.sin6_port = htons(port);
     if (connect(s, (struct sockaddr *)&address, target_length))
         fail("connect");
     setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     return s;
+}
+
+static int connect_to(int port)
+{
+    return connect_by(SOCK_STREAM, port);
 }
 
 /* What is left unsent or unread is dropped with a reset, so that the next measurement has the path to itself. */
@@ -127,10 +132,10 @@ static int ascending(const void *x, const void *y)
     return a < b ? -1 : a > b;
 }
 
-static void round_trips(int port)
+static void round_trips(int type, int port)
 {
     float *samples = malloc(MOST_SAMPLES * sizeof *samples);
-    int count = 0, s = connect_to(port);
+    int count = 0, s = connect_by(type, port);
     char byte = 1;
     double end = now() + seconds, then = now();
     while (then < end && count < MOST_SAMPLES) {
@@ -175,7 +180,7 @@ static void parallel(int port, int count)
     setrlimit(RLIMIT_NOFILE, &files);
     address.sin6_port = htons(port);
     for (i = 0; i < count; i++) {
-        sockets[i] = open_socket(SOCK_NONBLOCK);
+        sockets[i] = open_socket(SOCK_STREAM | SOCK_NONBLOCK);
         if (connect(sockets[i], (struct sockaddr *)&address, target_length) && errno != EINPROGRESS)
             fail("connect");
         event.events = EPOLLOUT;
@@ -229,7 +234,7 @@ int main(int count, char **arguments)
 {
     struct flow flow = { 0, 0, 0 };
     if (count < 5) {
-        fputs("client receive|send|echo|connect ADDRESS SECONDS PORT; client both ADDRESS SECONDS SOURCE DISCARD; client parallel ADDRESS SECONDS PORT COUNT\n",
+        fputs("client receive|send|echo|echo-udp|connect ADDRESS SECONDS PORT; client both ADDRESS SECONDS SOURCE DISCARD; client parallel ADDRESS SECONDS PORT COUNT\n",
             stderr);
         return 2;
     }
@@ -243,7 +248,9 @@ int main(int count, char **arguments)
         arguments[1][0] == 'r' ? receive(&flow) : send_chunks(&flow);
         printf("bytes=%llu rate=%.0f\n", (unsigned long long)flow.bytes, flow.bytes / flow.time);
     } else if (!strcmp(arguments[1], "echo"))
-        round_trips(flow.port);
+        round_trips(SOCK_STREAM, flow.port);
+    else if (!strcmp(arguments[1], "echo-udp"))
+        round_trips(SOCK_DGRAM, flow.port);
     else if (!strcmp(arguments[1], "connect"))
         connections(flow.port);
     else if (!strcmp(arguments[1], "both") && count > 5)

@@ -1,4 +1,4 @@
-/* Echo on 7, discard on 9, source on 19, on kernel sockets: what the other stacks serve from within, served by a program of the kernel's. */
+/* Echo on 7 (by UDP, too), discard on 9, source on 19, on kernel sockets: what the other stacks serve from within, served by a program of the kernel's. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CHUNK = 128 << 10, ECHO = 7, DISCARD = 9, SOURCE = 19 };
+enum { CHUNK = 128 << 10, ECHO = 7, DISCARD = 9, SOURCE = 19, UDP_ECHO = 1 << 16 };
 
 static char buffer[CHUNK];
 static int poller;
@@ -22,17 +22,36 @@ static void watch(int operation, int s, int port, uint32_t events)
     epoll_ctl(poller, operation, s, &event);
 }
 
-static void listen_on(int family, int port)
+static int bound(int family, int type, int port)
 {
     /* The port is at the same place in both. */
     struct sockaddr_in6 any = { .sin6_family = family, .sin6_port = htons(port) };
-    int one = 1, s = socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    int one = 1, s = socket(family, type | SOCK_NONBLOCK, 0);
     setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(s, (struct sockaddr *)&any, family == AF_INET6 ? sizeof any : sizeof(struct sockaddr_in)) || listen(s, 4096)) {
+    if (bind(s, (struct sockaddr *)&any, family == AF_INET6 ? sizeof any : sizeof(struct sockaddr_in))) {
+        perror("bind");
+        exit(1);
+    }
+    return s;
+}
+
+static void listen_on(int family, int port)
+{
+    int s = bound(family, SOCK_STREAM, port);
+    if (listen(s, 4096)) {
         perror("listen");
         exit(1);
     }
     watch(EPOLL_CTL_ADD, s, -port, EPOLLIN);
+}
+
+static void answer(int s)
+{
+    struct sockaddr_in6 from;
+    socklen_t length = sizeof from;
+    ssize_t count = recvfrom(s, buffer, CHUNK, 0, (struct sockaddr *)&from, &length);
+    if (count >= 0)
+        sendto(s, buffer, count, 0, (struct sockaddr *)&from, length);
 }
 
 static void accept_all(int listener, int port)
@@ -81,12 +100,15 @@ int main(int count, char **arguments)
     listen_on(family, ECHO);
     listen_on(family, DISCARD);
     listen_on(family, SOURCE);
+    watch(EPOLL_CTL_ADD, bound(family, SOCK_DGRAM, ECHO), UDP_ECHO, EPOLLIN);
     for (;;) {
         int ready = epoll_wait(poller, events, 256, -1), i;
         for (i = 0; i < ready; i++) {
             int s = (int)(uint32_t)events[i].data.u64, port = (int)((int64_t)events[i].data.u64 >> 32);
             if (port < 0)
                 accept_all(s, -port);
+            else if (port == UDP_ECHO)
+                answer(s);
             else if (!serve(s, port, events[i].events))
                 close(s);
         }
