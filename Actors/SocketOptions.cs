@@ -59,7 +59,7 @@ internal static class SocketOptions
             (TcpSocket tcp, SocketOption.PathMtu) => (StackError.None, tcp.PathMtu),
             (TcpSocket tcp, SocketOption.CongestionControl) => (StackError.None, (int)tcp.Info.CongestionControl),
             (TcpSocket tcp, SocketOption.SendBuffer) => (StackError.None, tcp.SendBuffer),
-            (TcpSocket, SocketOption.ArrivalTimes or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit or SocketOption.MulticastLoop or SocketOption.MulticastAll or SocketOption.MtuDiscovery or SocketOption.MtuDiscoveryV6 or SocketOption.PacketSizeV6) => (StackError.NoSuchOption, 0),
+            (TcpSocket, SocketOption.ArrivalTimes or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit or SocketOption.MulticastLoop or SocketOption.MulticastAll or SocketOption.MtuDiscovery or SocketOption.MtuDiscoveryV6 or SocketOption.PacketSizeV6 or SocketOption.DontFragmentV6) => (StackError.NoSuchOption, 0),
             (TcpSocket tcp, _) => (StackError.None, Get(tcp.Options, option)),
             (UdpSocket udp, SocketOption.Error) => (StackError.None, (int)udp.TakeError()),
             (UdpSocket udp, _) => GetUdp(udp.Options, option),
@@ -140,7 +140,7 @@ internal static class SocketOptions
                 break;
             case SocketOption.Broadcast or SocketOption.Error or SocketOption.OutputQueue or SocketOption.UnsentQueue or SocketOption.PathMtu or SocketOption.ArrivalTimes
                 or SocketOption.ErrorReports or SocketOption.SegmentSize or SocketOption.MulticastHopLimit or SocketOption.MulticastLoop or SocketOption.MulticastAll or SocketOption.MtuDiscovery
-                or SocketOption.MtuDiscoveryV6 or SocketOption.PacketSizeV6:
+                or SocketOption.MtuDiscoveryV6 or SocketOption.PacketSizeV6 or SocketOption.DontFragmentV6:
                 return StackError.NoSuchOption;
             default:
                 return StackError.InvalidArgument;
@@ -221,6 +221,9 @@ internal static class SocketOptions
                 return StackError.None;
             case SocketOption.PacketSizeV6 when value is 0 or >= Ipv6Header.MinimumMtu:
                 options = options with { PacketSizeV6 = (ushort)Math.Min(value, ushort.MaxValue) };
+                return StackError.None;
+            case SocketOption.DontFragmentV6:
+                options = options with { DontFragmentV6 = value != 0 };
                 return StackError.None;
             case SocketOption.ReceiveBuffer when value > 0:
                 options = options with { ReceiveBuffer = value };

@@ -143,16 +143,28 @@ public sealed class TapwireClient : TapwireNetwork, IDisposable
     /// <summary>The number of one of the driver's interfaces, which is the scope (<see cref="IPAddress.ScopeId"/>) of link-local addresses on its link.</summary>
     /// <param name="name">As in <c>tapwire status</c>.</param>
     /// <returns>0: there is no such interface.</returns>
-    public async Task<int> FindInterfaceAsync(string name, CancellationToken cancellationToken = default)
+    public async Task<int> FindInterfaceAsync(string name, CancellationToken cancellationToken = default) =>
+        (await FindInterfaceAsync(each => each.Name == name, cancellationToken).ConfigureAwait(false)).Index;
+
+    /// <summary>The name of the interface that has a number: what <see cref="FindInterfaceAsync(string, CancellationToken)"/> finds, the other way round.</summary>
+    /// <param name="index">1 or more.</param>
+    /// <returns>Null: there is no such interface.</returns>
+    public async Task<string?> FindInterfaceNameAsync(int index, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(index);
+        return (await FindInterfaceAsync(each => each.Index == index, cancellationToken).ConfigureAwait(false)).Name;
+    }
+
+    private async Task<(string? Name, int Index)> FindInterfaceAsync(Predicate<(string Name, int Index)> isWanted, CancellationToken cancel)
     {
         for (var from = 0; ; from += LinkInterface.MostInAnswer)
         {
-            var answer = await _control.AskAsync(new ListInterfacesRequest(_control.NextId(), from), cancellationToken).ConfigureAwait(false);
+            var answer = await _control.AskAsync(new ListInterfacesRequest(_control.NextId(), from), cancel).ConfigureAwait(false);
             var (total, names) = LinkInterface.ReadNames(answer.Message.Body.Span);
-            if (names.Find(each => each.Name == name) is { Index: > 0 and var index })
-                return index;
+            if (names.Find(isWanted) is { Index: > 0 } found)
+                return found;
             if (from + LinkInterface.MostInAnswer >= total)
-                return 0;
+                return default;
         }
     }
 

@@ -69,6 +69,9 @@ public enum SocketOption
     /// <summary>0, 1280 or more: bytes of the largest packet over IPv6, whatever the path takes; 0: no such limit (IPV6_MTU).</summary>
     PacketSizeV6,
 
+    /// <summary>0 or 1: datagrams over IPv6 that are longer than the path takes are refused (IPV6_DONTFRAG).</summary>
+    DontFragmentV6,
+
     /// <summary>The pending error, cleared by the read (SO_ERROR).</summary>
     Error,
 

@@ -366,7 +366,7 @@ internal sealed partial class DatagramActor : OwningActor, IWithUnboundedStash
 
     private LinkAnswer Found(PathRequest asked, PathFound path, bool isV4) => asked.Found(
         _extras.PacketSize(path.Mtu, isV4), Math.Min(path.Least, _extras.PacketSize(ushort.MaxValue, isV4: false) - (Ipv6Header.Length - Ipv4Header.Length)), _extras.ReportsErrors,
-        _extras.Segment, _extras.DiscoveryOf(isV4).Fragments(), !isV4, _kind == DatagramKind.Echo);
+        _extras.Segment, _extras.Fragments(isV4), !isV4, _kind == DatagramKind.Echo);
 
     private IpAddress DestinationOf(PathRequest path) =>
         path.Destination.Family == SocketFamily.Unspecified ? _remote?.Address ?? IpAddress.AnyV4 : path.Destination.Endpoint.Address;

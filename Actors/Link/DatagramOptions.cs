@@ -42,6 +42,7 @@ internal sealed class DatagramOptions(SocketFamily family)
         [(SolIpV6, LinkOption.IpV6MulticastLoop)] = new() { Default = 1, IsExact = true, Stack = SocketOption.MulticastLoop },
         [(SolIpV6, LinkOption.IpV6MulticastAll)] = new() { Default = 1, Stack = SocketOption.MulticastAll },
         [(SolIpV6, LinkOption.IpV6Mtu)] = new() { Most = int.MaxValue, Least = LeastMtuV6, Stack = SocketOption.PacketSizeV6 },
+        [(SolIpV6, LinkOption.IpV6DontFrag)] = new() { Stack = SocketOption.DontFragmentV6 },
         [(SolIpV6, LinkOption.IpV6RecvPktInfo)] = new(DatagramParts.PacketInfoV6),
 
         // About IPv6 packets only, as in Linux: an IPv4 packet on this socket comes with the IPv4 ones.
@@ -76,6 +77,9 @@ internal sealed class DatagramOptions(SocketFamily family)
     /// <summary>How the socket learns what a path of a family takes (IP_MTU_DISCOVER, IPV6_MTU_DISCOVER).</summary>
     public MtuDiscovery DiscoveryOf(bool isV4) =>
         (MtuDiscovery)_values.GetValueOrDefault(isV4 ? (SolIp, LinkOption.IpMtuDiscover) : (SolIpV6, LinkOption.IpV6MtuDiscover), LinkOption.IpPmtuDiscWant);
+
+    /// <summary>Datagrams of a family that are longer than the path takes leave in fragments.</summary>
+    public bool Fragments(bool isV4) => DiscoveryOf(isV4).Fragments() && (isV4 || _values.GetValueOrDefault((SolIpV6, LinkOption.IpV6DontFrag)) == 0);
 
     /// <summary>Bytes of the largest packet over a path that takes so many (IPV6_MTU).</summary>
     public int PacketSize(int mtu, bool isV4) => !isV4 && _values.GetValueOrDefault((SolIpV6, LinkOption.IpV6Mtu)) is > 0 and var size ? Math.Min(mtu, size) : mtu;

@@ -11,7 +11,7 @@ namespace Tapwire.Host.Commands;
 internal static class OperatorCommand
 {
     /// <summary>The time-out for the driver's answer, which waits for its parts in turn.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     /// <summary>The interface option; <c>dev</c> as in iproute2 is an alias.</summary>
     public static Flag<string?> Interface(string description)

@@ -11,18 +11,7 @@ namespace Tapwire.Host.Commands;
 /// <summary><c>tapwire ping HOST</c>: ICMP echo from a running driver.</summary>
 internal static class PingCommand
 {
-    private static readonly Argument<ZonedAddress> Host = new("HOST")
-    {
-        Description = "The address to ping; a link-local one may have a zone, an interface's name: fe80::1%tw0.",
-        CustomParser = result =>
-        {
-            var text = result.Tokens[0].Value;
-            if (ZonedAddress.TryParse(text, out var address))
-                return address;
-            result.AddError($"HOST is {Complaint.Quote(text)}; it must be an IP address, as in 10.99.0.1, fd00::1 or fe80::1%tw0.");
-            return null;
-        },
-    };
+    private static readonly Argument<string> Host = HostName.Argument("HOST", "The name or address to ping; a link-local one may have a zone, an interface's name: fe80::1%tw0.");
 
     private static readonly Flag<int> Count = Flags.Number("--count", "Requests to send; 4 when not given.", 1, 65535, 4);
     private static readonly Flag<TimeSpan> Interval = Flags.Time("--interval", "Time between requests; 1s when not given.", TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), TimeSpan.FromSeconds(1));
@@ -36,10 +25,11 @@ internal static class PingCommand
         Size.Aliases.Add("-s");
         var command = new ExampledCommand("ping", "Sends ICMP echo requests through a running driver. Fails when nothing answers.",
             "tapwire ping 10.99.0.1",
+            "tapwire ping www.example.org --family 6",
             "tapwire ping fe80::1%tw0",
             "tapwire ping 10.99.0.1 -c 100 -i 100ms")
         {
-            Host, Count, Interval, Size, Timeout, LinkOption.Path,
+            Host, HostName.Family, Count, Interval, Size, Timeout, LinkOption.Path,
         };
         command.SetAction((parsed, _) => Interrupt.RunAsync(interrupt => RunAsync(parsed, interrupt)));
         return command;
@@ -49,13 +39,17 @@ internal static class PingCommand
     {
         var path = LinkOption.PathOf(parsed);
         using var client = await LinkOption.ConnectAsync(path, LinkOption.Patience, interrupt.Token);
-        var host = await AddressAsync(client, parsed.GetValue(Host)!, path, interrupt.Token);
+        var name = parsed.GetValue(Host)!;
+        var host = await AddressAsync(client, name, parsed.Read(HostName.Family), path, interrupt.Token);
+        var text = await TextAsync(client, host, path, interrupt.Token);
+        if (ZonedAddress.TryParse(name, out _))
+            name = text;
         var count = parsed.Read(Count);
         var size = parsed.Read(Size);
         var timeout = parsed.Read(Timeout);
         var trips = new List<double>();
         var sent = 0;
-        Console.WriteLine($"PING {host}: {size} data bytes");
+        Console.WriteLine($"PING {(name == text ? text : $"{name} ({text})")}: {size} data bytes");
         try
         {
             using var timer = new PeriodicTimer(parsed.Read(Interval));
@@ -72,16 +66,21 @@ internal static class PingCommand
         }
         catch (OperationCanceledException)
         {
-            Summarize(host, sent, trips);
+            Summarize(name, sent, trips);
             return interrupt.CancelledCode;
         }
 
-        Summarize(host, sent, trips);
-        return trips.Count > 0 ? ExitCode.Done : throw new CommandFailedException($"{host} does not answer.");
+        Summarize(name, sent, trips);
+        return trips.Count > 0 ? ExitCode.Done : throw new CommandFailedException($"{name} does not answer.");
     }
 
-    private static async Task<IPAddress> AddressAsync(TapwireClient client, ZonedAddress host, string path, CancellationToken cancel)
+    private static Task<string> TextAsync(TapwireClient client, IPAddress address, string path, CancellationToken cancel) =>
+        LinkOption.AskAsync(limited => HostName.TextOfAsync(client, address, limited), path, LinkOption.Patience, cancel);
+
+    private static async Task<IPAddress> AddressAsync(TapwireClient client, string name, AddressFamily family, string path, CancellationToken cancel)
     {
+        if (!ZonedAddress.TryParse(name, out var host))
+            return await ResolveAsync(client, name, family, path, cancel);
         var address = host.Address.ToSystem();
         if (host.Zone is not { } zone)
             return address;
@@ -91,6 +90,18 @@ internal static class PingCommand
             throw new CommandFailedException($"The driver has no interface {zone}; 'tapwire status' shows those there are.");
         address.ScopeId = number;
         return address;
+    }
+
+    private static async Task<IPAddress> ResolveAsync(TapwireClient client, string name, AddressFamily family, string path, CancellationToken cancel)
+    {
+        try
+        {
+            return (await LinkOption.AskAsync(limited => client.ResolveAsync(name, family, limited), path, OperatorCommand.Patience, cancel)).Addresses[0];
+        }
+        catch (SocketException e)
+        {
+            throw new CommandFailedException(e.Message, e);
+        }
     }
 
     private static async Task PingOnceAsync(Func<CancellationToken, Task<PingReply>> ping, ushort sequence, int size, List<double> trips, CancellationToken cancel)
@@ -115,7 +126,7 @@ internal static class PingCommand
         }
     }
 
-    private static void Summarize(IPAddress host, int sent, List<double> trips)
+    private static void Summarize(string host, int sent, List<double> trips)
     {
         Console.WriteLine();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,

@@ -144,7 +144,7 @@ static void note_of_datagrams(int fd, int level, int name, const void *value, so
     if (level == IPPROTO_UDP && name == UDP_SEGMENT) {
         tw_tell(fd, TW_CUTS_PAYLOADS, number != 0);
         tw_forget_paths();
-    } else if ((level == IPPROTO_IP && name == IP_MTU_DISCOVER) || (level == IPPROTO_IPV6 && name == IPV6_MTU_DISCOVER)) {
+    } else if ((level == IPPROTO_IP && name == IP_MTU_DISCOVER) || (level == IPPROTO_IPV6 && (name == IPV6_MTU_DISCOVER || name == IPV6_MTU || name == IPV6_DONTFRAG))) {
         tw_forget_paths();
     } else if (level == IPPROTO_UDP && name == UDP_CORK) {
         tw_tell(fd, TW_CORKS, number != 0);

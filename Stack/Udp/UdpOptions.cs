@@ -91,4 +91,7 @@ public readonly record struct UdpSocketOptions
 
     /// <summary>IPV6_MTU: packets of more bytes leave in fragments over IPv6, or not at all, even where the path takes them; 1280..65535, 0: what the path takes.</summary>
     public ushort PacketSizeV6 { get; init; }
+
+    /// <summary>IPV6_DONTFRAG: over IPv6 nothing leaves in fragments, whatever <see cref="MtuDiscoveryV6"/> says (RFC 3542, 11.2); longer datagrams are refused.</summary>
+    public bool DontFragmentV6 { get; init; }
 }

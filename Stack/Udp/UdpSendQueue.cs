@@ -92,7 +92,7 @@ internal sealed class UdpSendQueue(UdpLayer udp, UdpSocket socket)
         var discovery = options.MtuDiscovery ?? socket.MtuDiscoveryTo(to.Address);
         var mtu = MtuTo(to.Address, discovery, route, now);
         // Segments are no fragments: each has to fit (udp_send_skb).
-        if ((size == 0 ? payload.TotalLength : size) > mtu - udp.Kind.HeadersTo(to.Address) && (size != 0 || !discovery.Fragments()))
+        if ((size == 0 ? payload.TotalLength : size) > mtu - udp.Kind.HeadersTo(to.Address) && (size != 0 || !discovery.Fragments() || (socket.DontFragmentV6 && to.Address.IsV6)))
         {
             socket.ReportTooLong(payload, to, route.Source, mtu);
             return StackError.MessageTooLong;

@@ -130,6 +130,9 @@ public sealed partial class UdpSocket : StackSocket
     /// <inheritdoc cref="UdpSocketOptions.PacketSizeV6"/>
     public ushort PacketSizeV6 { get; set; }
 
+    /// <inheritdoc cref="UdpSocketOptions.DontFragmentV6"/>
+    public bool DontFragmentV6 { get; set; }
+
     /// <summary>What its datagrams are.</summary>
     public DatagramKind Kind => _udp.Kind;
 
@@ -157,6 +160,7 @@ public sealed partial class UdpSocket : StackSocket
         MtuDiscovery = MtuDiscovery,
         MtuDiscoveryV6 = MtuDiscoveryV6,
         PacketSizeV6 = PacketSizeV6,
+        DontFragmentV6 = DontFragmentV6,
     };
 
     /// <summary>Sets all options but Sharing and Memberships, which have no effect once the socket is bound.</summary>
@@ -177,6 +181,7 @@ public sealed partial class UdpSocket : StackSocket
         MtuDiscovery = options.MtuDiscovery;
         MtuDiscoveryV6 = options.MtuDiscoveryV6;
         PacketSizeV6 = options.PacketSizeV6;
+        DontFragmentV6 = options.DontFragmentV6;
     }
 
     /// <summary>Sets the default destination and receives only from it; its ICMP errors are reported. Port 0 dissolves the association.</summary>

@@ -46,7 +46,7 @@ public sealed partial class CommandLineSpecs : IDisposable
     [InlineData("cable --a tap:x --b tap:y --queue 0", "--queue is \"0\"; it must be frames from 1, as in 100, bytes, as in 64KiB, or a time, as in 20ms")]
     [InlineData("cable --a tap:x --b tap:y --queue 5GiB", "--queue is \"5GiB\"; it must be frames")]
     [InlineData("cable --a tap:x --b tap:y --duration 0", "--duration is \"0\"; it must be a time from 1ms to 480h, as in 20ms.")]
-    [InlineData("ping nobody", "HOST is \"nobody\"; it must be an IP address, as in 10.99.0.1, fd00::1 or fe80::1%tw0.")]
+    [InlineData("ping no..body", "HOST is \"no..body\"; it must be the name of a host or an address, as in www.example.org, 10.99.0.1 or fe80::1%tw0.")]
     [InlineData("ping 10.0.0.1 --count 0", "--count is \"0\"; it must be a number from 1 to 65535.")]
     [InlineData("fly", "'fly'")]
     [InlineData("demo --fly", "'--fly'")]

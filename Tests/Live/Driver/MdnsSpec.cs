@@ -65,6 +65,7 @@ public sealed class MdnsSpec : IDisposable
         Assert.Contains($"{LiveDriver.KernelAddress}\n", Tapwire("resolve", "printer.local"), StringComparison.Ordinal);
         Assert.Contains($"{LiveDriver.KernelAddressV6}\n", Tapwire("resolve", "Printer.local", "--family", "6"), StringComparison.Ordinal);
         Assert.Equal($"{LiveDriver.Address}\n", Tapwire("resolve", "box.local", "--family", "4"));
+        Assert.Contains($"PING printer.local ({LiveDriver.KernelAddress}): 56 data bytes\n56 bytes from {LiveDriver.KernelAddress}: seq=1 ", Tapwire("ping", "printer.local", "--family", "4", "-c", "1", "--timeout", "20s"), StringComparison.Ordinal);
         var none = TapwireProgram.Run(Driver.Namespace, "resolve", "none.local", "--link", Driver.LinkPath);
         Assert.Equal((1, "tapwire: There is no host 'none.local'.\n"), (none.ExitCode, none.Error));
         Assert.Contains("name         box.local on tw0, established", Tapwire("status"), StringComparison.Ordinal);

@@ -8,7 +8,7 @@ import sys
 OWN, PEER, NOWHERE, PART = sys.argv[1:5]
 V6 = socket.IPPROTO_IPV6
 RECVHOPLIMIT, HOPLIMIT, RECVTCLASS, TCLASS, RECVPKTINFO, PKTINFO = 51, 52, 66, 67, 49, 50
-RECVERR, MTU_DISCOVER, MTU, ORIGDSTADDR = 25, 23, 24, 74
+RECVERR, MTU_DISCOVER, MTU, DONTFRAG, ORIGDSTADDR = 25, 23, 24, 62, 74
 NAMES = {(V6, HOPLIMIT): "hop limit", (V6, TCLASS): "class", (V6, PKTINFO): "info", (V6, ORIGDSTADDR): "original", (0, 2): "ttl", (0, 1): "tos", (0, 8): "info4"}
 
 
@@ -95,6 +95,10 @@ def lengths():
     say(tried(s.send, bytes(1453)), tried(s.send, bytes(1452)), len(s.recv(70000)))
     s.setsockopt(V6, MTU_DISCOVER, 0)
     say(tried(s.send, bytes(1453)), len(s.recv(70000)))
+    s.setsockopt(V6, DONTFRAG, 7)
+    say(s.getsockopt(V6, DONTFRAG), tried(s.send, bytes(1453)), tried(s.send, bytes(1452)), len(s.recv(70000)))
+    s.setsockopt(V6, DONTFRAG, b"")
+    say(s.getsockopt(V6, DONTFRAG), tried(s.send, bytes(1453)), len(s.recv(70000)))
 
 
 def streams():

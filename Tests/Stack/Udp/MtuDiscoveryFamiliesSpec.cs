@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Tapwire.Tests.Stack.Udp;
 
-/// <summary>A socket of both families learns of the path of each in a way of its own: IP_MTU_DISCOVER, IPV6_MTU_DISCOVER and IPV6_MTU of ip(7) and ipv6(7).</summary>
+/// <summary>A socket of both families learns of the path of each in a way of its own: IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, IPV6_MTU and IPV6_DONTFRAG of ip(7) and ipv6(7).</summary>
 public sealed class MtuDiscoveryFamiliesSpec : IDisposable
 {
     private static readonly IpEndpoint V4 = new(StackHarness.PeerIp, 9);
@@ -47,6 +47,21 @@ public sealed class MtuDiscoveryFamiliesSpec : IDisposable
         Assert.Equal([1500, 1280, 296], lengths);
         _socket.MtuDiscoveryV6 = MtuDiscovery.Do;
         Assert.Equal((StackError.MessageTooLong, StackError.None), (Send(V6, 1280 - 48 + 1), Send(V6, 1280 - 48)));
+    }
+
+    /// <summary>IPV6_DONTFRAG (RFC 3542, 11.2).</summary>
+    [Theory]
+    [InlineData(MtuDiscovery.Dont)]
+    [InlineData(MtuDiscovery.Want)]
+    [InlineData(MtuDiscovery.Omit)]
+    public void Nothing_leaves_in_fragments_over_IPv6_if_the_socket_does_not_want_it(MtuDiscovery discovery)
+    {
+        (_socket.MtuDiscoveryV6, _socket.DontFragmentV6, _socket.ErrorReports) = (discovery, true, true);
+        Assert.Equal((StackError.None, StackError.MessageTooLong, StackError.None), (Send(V6, 1452), Send(V6, 1453), Send(V4, 3000)));
+        Assert.True(_socket.TryTakeReport(out var report));
+        Assert.Equal((StackError.MessageTooLong, 1500), (report.Error, report.Mtu));
+        _socket.DontFragmentV6 = false;
+        Assert.Equal(StackError.None, Send(V6, 1453));
     }
 
     [Theory]
