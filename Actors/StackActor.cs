@@ -61,6 +61,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
     private readonly EchoRequests _echoes;
     private readonly DhcpSockets _dhcp;
     private readonly InterfaceWatchers _watchers;
+    private readonly AutoconfigurationLog _autoconfiguration;
     private readonly OptionRequests _options;
     private readonly ForwardedTraffic _forwarded;
     private long _engineFaults;
@@ -85,6 +86,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
         _echoes = new EchoRequests(_desk, this);
         _dhcp = new DhcpSockets(_desk);
         _watchers = new InterfaceWatchers(_desk);
+        _autoconfiguration = new AutoconfigurationLog(_desk);
         _options = new OptionRequests(_desk);
         _forwarded = new ForwardedTraffic(_desk);
     }
@@ -212,6 +214,7 @@ public sealed partial class StackActor : UntypedActor, IWithTimers
             _dhcp.Tell(duplicate);
         }
 
+        _autoconfiguration.Tell(tells);
         _watchers.Tell();
         if (!tells)
             return;

@@ -57,12 +57,15 @@ internal sealed class Captures(BufferPool pool, TimeProvider clock, InputDrops? 
     {
         if (on is not { } place)
             return;
-        drops?.Note();
         foreach (var point in _points)
         {
             if (NumberOf(point.Feed, place) is { } number && point.Copy(frame, number, frame.ReceivedAt == 0 ? clock.GetTimestamp() : frame.ReceivedAt) is { } block)
                 _arriving.Add((point, block));
         }
+
+        // This reads some hundred counters, which a frame that nobody wants must not cost.
+        if (_arriving.Count > 0)
+            drops?.Note();
     }
 
     /// <summary>The frame has been received.</summary>

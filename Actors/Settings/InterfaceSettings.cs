@@ -22,6 +22,9 @@ public sealed record InterfaceSettings(string Name, WireSpec Wire, IReadOnlyList
     /// <summary>What the kernel's devices take: an Ethernet frame of 65535 bytes.</summary>
     public const int MaxMtu = 65521;
 
+    /// <summary>In a few words: how it gets addresses, and its wire.</summary>
+    public string Summary => $"{string.Join(", ", [.. Addresses.Select(static own => own.ToString()), .. (string[])(Dhcp == DhcpFamilies.None ? [] : ["DHCP"]), .. (string[])(Slaac == SlaacMode.Off ? [] : ["SLAAC"])])} on {Wire}{(ServesDhcp ? ", serving DHCP" : "")}";
+
     /// <summary>IPv6 addresses and routes from the link's routers.</summary>
     public SlaacMode Slaac { get; init; }
 

@@ -7,7 +7,7 @@ internal sealed record Options
 {
     public const string Usage = """
         Bench/EndToEnd [--rounds 3] [--seconds 3] [--only NAME,...] [--measure NAME,...] [--family 4] [--pin] [--json FILE] [--settings FILE] [--patience 20]
-          --only      contestants whose names begin so; all when not given
+          --only      contestants whose names begin so, or are so if = follows; all when not given
           --measure   out, in, both, parallel, echo, connect, redis, redis-pipelined, pgbench, wrk, kestrel, kestrel-large, kestrel-connections; all when not given
           --family    4, 6, or 4,6 for both in turn; over IPv6 the kernel and our driver take part
           --pin       the stack and its clients on one processor
@@ -80,7 +80,7 @@ internal sealed record Options
         return families.All(family => family is "4" or "6") ? [.. families.Distinct().Select(int.Parse)] : throw new FormatException($"There is no family '{value}': 4, 6 and 4,6 are accepted.");
     }
 
-    public bool Wants(Contestant contestant) => Only.Count == 0 || Only.Any(name => contestant.Name.StartsWith(name, StringComparison.Ordinal));
+    public bool Wants(Contestant contestant) => Only.Count == 0 || Only.Any(name => name.EndsWith('=') ? contestant.Name == name[..^1] : contestant.Name.StartsWith(name, StringComparison.Ordinal));
 
     public bool Wants(Measurement measurement) => Measures.Count == 0 || Measures.Contains(measurement.Name);
 }

@@ -9,7 +9,7 @@ namespace Tapwire.Links.Protocol;
 public static class SocketJson
 {
     /// <summary>By <see cref="SenderLimit"/>.</summary>
-    private static readonly string[] LimitNames = ["application", "handshake", "receiver window", "congestion window", "pacing", "recovery", "timeout", "wire", "small segment"];
+    private static readonly string[] LimitNames = ["application", "handshake", "receiver window", "congestion window", "pacing", "recovery", "timeout", "wire", "small segment", "loss"];
 
     /// <summary>What "limitedBy" calls it.</summary>
     public static string NameOf(SenderLimit limit) => LimitNames[(int)limit];

@@ -27,7 +27,7 @@ public sealed record StatusProblem(string Cause, string Subject, string Text)
     /// <summary>Peers do not read.</summary>
     public const string ReceiverWindow = "receiver window";
 
-    /// <summary>The path loses packets.</summary>
+    /// <summary>The path loses so many packets that it limits the sender; a loss now and then is how TCP finds out what a path can carry.</summary>
     public const string Loss = "loss";
 
     /// <summary>Peers are not heard.</summary>
@@ -60,7 +60,7 @@ public sealed record StatusProblem(string Cause, string Subject, string Text)
         AddSome(all, Neighbor, status.Interfaces.SelectMany(static each => each.Neighbors.Where(static neighbor => neighbor.State is "FAILED" or "INCOMPLETE").Select(neighbor => (each.Name, neighbor.Address))),
             static each => ($"{each.Address} {each.Name}", $"{each.Address} on {each.Name} does not answer: no such station, or it is off."));
         AddLimit(all, status, ReceiverWindow, SenderLimit.ReceiverWindow, "waits for a peer that does not read (receiver window)", "wait for peers that do not read (receiver window)");
-        AddLimit(all, status, Loss, SenderLimit.Recovery, "sends lost segments again (recovery): its path loses packets", "send lost segments again (recovery): their path loses packets");
+        AddLimit(all, status, Loss, SenderLimit.Loss, "is slow because its path loses packets (loss)", "are slow because their paths lose packets (loss)");
         AddLimit(all, status, Timeout, SenderLimit.Timeout, "hears nothing from its peer (timeout)", "hear nothing from their peers (timeout)");
         return all;
     }

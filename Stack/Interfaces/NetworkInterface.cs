@@ -76,6 +76,13 @@ public sealed class NetworkInterface
     /// <summary>Router discovery, where the interface is configured by routers.</summary>
     internal RouterDiscovery? Routers { get; set; }
 
+    /// <summary>Takes an address that has come or gone with a prefix which routers advertise.</summary>
+    public bool TryTakeAutoconfigured(out AutoconfiguredAddress change)
+    {
+        change = default;
+        return Routers?.TryTakeChange(out change) == true;
+    }
+
     /// <summary>Changes whenever <see cref="NameServers"/> or <see cref="SearchDomains"/> do.</summary>
     public int NamesVersion => Routers?.NamesVersion ?? 0;
 

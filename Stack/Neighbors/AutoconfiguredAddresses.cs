@@ -22,7 +22,11 @@ internal sealed class AutoconfiguredAddresses(AutoconfigurationOptions options, 
     /// <summary>REGEN_ADVANCE of RFC 8981, 3.8, for one probe a second apart.</summary>
     private static readonly TimeSpan RegenerateAdvance = TimeSpan.FromSeconds(5);
 
+    /// <summary>What has come and gone that the owner has not heard of; more is not told.</summary>
+    private const int MaxUntold = 64;
+
     private readonly List<Made> _all = [];
+    private readonly Queue<AutoconfiguredAddress> _untold = new();
     private readonly SipHash _hash = HashOf(options.Secret.Span);
 
     public Instant NextDeadline
@@ -39,6 +43,9 @@ internal sealed class AutoconfiguredAddresses(AutoconfigurationOptions options, 
     public static Instant Until(TimeSpan lifetime, Instant now) => lifetime == NdpLifetime.Infinite ? Instant.Never : now + lifetime;
 
     public bool Has(IpAddress address) => _all.Exists(made => made.Address == address);
+
+    /// <summary>Takes an address that has come or gone.</summary>
+    public bool TryTakeChange(out AutoconfiguredAddress change) => _untold.TryDequeue(out change);
 
     /// <summary>Takes an advertised prefix for addresses.</summary>
     public void Take(in PrefixInformation information, Instant now)
@@ -66,7 +73,7 @@ internal sealed class AutoconfiguredAddresses(AutoconfigurationOptions options, 
         }
 
         Make(prefix, isTemporary: false, 0, Until(information.PreferredLifetime, now), Until(information.ValidLifetime, now), now);
-        if (options.UsesTemporaryAddresses && information.PreferredLifetime > RegenerateAdvance && StableOf(prefix) is { } stable)
+        if (options.UsesTemporaryAddresses && StableOf(prefix) is { } stable)
             MakeTemporary(stable, now);
     }
 
@@ -142,8 +149,11 @@ internal sealed class AutoconfiguredAddresses(AutoconfigurationOptions options, 
     {
         // RFC 8981, 3.8: up to four tenths less, so that the change of addresses of many hosts, or of one in many networks, does not coincide.
         var part = (temporary.Hash(stable.Prefix.Address.Halves.High, (ulong)++stable.Generations, ulong.MaxValue) >> 54) / 1024.0;
-        var preferred = options.TemporaryPreferred * (1 - 0.4 * part);
-        Make(stable.Prefix, isTemporary: true, 0, Instant.Min(stable.PreferredUntil, now + preferred), Instant.Min(stable.ValidUntil, now + options.TemporaryValid), now, stable.Generations);
+        var preferredUntil = Instant.Min(stable.PreferredUntil, now + options.TemporaryPreferred * (1 - 0.4 * part));
+        // RFC 8981, 3.4, step 5. The prefix is about to be deprecated: another address would be due again at once, and so on without end.
+        if (preferredUntil - now <= RegenerateAdvance)
+            return;
+        Make(stable.Prefix, isTemporary: true, 0, preferredUntil, Instant.Min(stable.ValidUntil, now + options.TemporaryValid), now, stable.Generations);
     }
 
     private void Make(IpPrefix prefix, bool isTemporary, int retries, Instant preferredUntil, Instant validUntil, Instant now, int generation = 0)
@@ -165,6 +175,7 @@ internal sealed class AutoconfiguredAddresses(AutoconfigurationOptions options, 
                 LastValid = validUntil,
                 RegenerateAt = isTemporary && preferredUntil != Instant.Never ? preferredUntil - RegenerateAdvance : Instant.Never,
             });
+            Note(address, isGone: false);
             return;
         }
 
@@ -175,6 +186,13 @@ internal sealed class AutoconfiguredAddresses(AutoconfigurationOptions options, 
     {
         _all.Remove(made);
         stack.RemoveAddress(made.Address, now);
+        Note(made.Address, isGone: true);
+    }
+
+    private void Note(IpAddress address, bool isGone)
+    {
+        if (_untold.Count < MaxUntold)
+            _untold.Enqueue(new AutoconfiguredAddress(address, isGone));
     }
 
     /// <summary>Subnet-router anycast (RFC 4291, 2.6.1), and what RFC 5453, 3 names.</summary>

@@ -81,6 +81,9 @@ internal sealed class RouterDiscovery : Timer
     /// <summary>The address was made here, of a router's prefix.</summary>
     public bool HasMade(IpAddress address) => _addresses.Has(address);
 
+    /// <inheritdoc cref="AutoconfiguredAddresses.TryTakeChange"/>
+    public bool TryTakeChange(out AutoconfiguredAddress change) => _addresses.TryTakeChange(out change);
+
     /// <summary>Asks for routers: the link has come up.</summary>
     public void Start(Instant now)
     {

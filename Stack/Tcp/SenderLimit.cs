@@ -29,4 +29,7 @@ public enum SenderLimit
 
     /// <summary>Nagle's algorithm, or a cork: what is left is less than a segment.</summary>
     SmallSegment,
+
+    /// <summary>The path loses packets again and again, which keeps the congestion window small.</summary>
+    Loss,
 }

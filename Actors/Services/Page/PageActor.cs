@@ -23,7 +23,7 @@ internal sealed record PageContext(IActorRef Link, IReadOnlyList<SocketContext> 
 /// <remarks>
 /// The token comes in a header field (Authorization), which a browser sends to nobody by itself, and which no other site can have it send: the answer to a preflight is 405.
 /// </remarks>
-internal sealed class PageActor : ReceiveActor
+internal sealed class PageActor : ReceiveActor, IWithTimers
 {
     public const string StatusPath = "/status.json";
     public const string SocketsPath = "/sockets.json";
@@ -53,7 +53,7 @@ internal sealed class PageActor : ReceiveActor
     public PageActor(PageContext context)
     {
         _context = context;
-        _captures = new PageCaptures(Context, context);
+        _captures = new PageCaptures(Context, this, context);
         Receive<PageRequest>(Answer);
         Receive<Looked>(looked => Take(looked.Status));
         // A driver without a link has nobody who lists sockets: this actor does.
@@ -75,6 +75,8 @@ internal sealed class PageActor : ReceiveActor
     public static PageAnswer Plain(string status, string text) => new(status, "text/plain; charset=utf-8", [Encoding.UTF8.GetBytes(text)]) { Fields = PageFiles.Unstored };
 
     public static PageAnswer Json(ReadOnlyMemory<byte> json) => new("200 OK", "application/json", [json]) { Fields = PageFiles.Unstored };
+
+    public ITimerScheduler Timers { get; set; } = null!;
 
     protected override void PostStop() => _captures.Dispose();
 

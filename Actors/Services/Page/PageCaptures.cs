@@ -13,8 +13,9 @@ namespace Tapwire.Actors.Services.Page;
 /// <summary>
 /// The capture of packets that the live page begins, ends and gives out: one at a time, in memory, without the packets of the client that has begun it. Used by the page's actor only, which has seen the client's token.
 /// </summary>
-/// <param name="owner">The page's actor, a child of the driver's.</param>
-internal sealed class PageCaptures(IActorContext owner, PageContext context) : IDisposable
+/// <param name="owner">The context of the page's actor, a child of the driver's.</param>
+/// <param name="timed">The page's actor.</param>
+internal sealed class PageCaptures(IActorContext owner, IWithTimers timed, PageContext context) : IDisposable
 {
     public const string StartPath = "/capture/start";
     public const string StopPath = "/capture/stop";
@@ -30,7 +31,6 @@ internal sealed class PageCaptures(IActorContext owner, PageContext context) : I
     private CaptureOptions _options = new();
     private string _name = "";
     private long _began;
-    private ICancelable? _end;
 
     /// <returns>Null: the answer comes later, by <see cref="Begun"/>.</returns>
     public PageAnswer? Handle(PageRequest request, IActorRef asker)
@@ -73,11 +73,7 @@ internal sealed class PageCaptures(IActorContext owner, PageContext context) : I
     /// <summary>A capture has run for as long as it may.</summary>
     public void Stop(TooLong tooLong) => tooLong.Capture.Stop();
 
-    public void Dispose()
-    {
-        _end?.Cancel();
-        _capture?.Stop();
-    }
+    public void Dispose() => _capture?.Stop();
 
     private PageAnswer? Start(PageRequest request, IActorRef asker)
     {
@@ -87,8 +83,8 @@ internal sealed class PageCaptures(IActorContext owner, PageContext context) : I
             return PageActor.Plain("400 Bad Request", $"{problem}\n");
         var capture = new PageCapture(context.CaptureMemory);
         (_capture, _options, _name, _began) = (capture, options, $"the page of {request.Remote}", context.Clock.GetTimestamp());
-        _end?.Cancel();
-        _end = owner.System.Scheduler.ScheduleTellOnceCancelable(Longest, _self, new TooLong(capture), _self);
+        // It replaces that of the capture before.
+        timed.Timers.StartSingleTimer(nameof(TooLong), new TooLong(capture), Longest);
         owner.Parent.Ask<CaptureAnswer>(new StartCapture(options, capture, _name) { HasReader = true }, Patience).PipeTo(_self, _self,
             answer => new Begun(capture, answer, asker), _ => new Begun(capture, new CaptureAnswer((int)StackError.TimedOut, "The driver does not answer."), asker));
         return null;

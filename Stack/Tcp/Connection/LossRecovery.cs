@@ -26,6 +26,7 @@ internal sealed partial class LossRecovery(SenderState state)
     private static readonly TimeSpan LeastRenegingDelay = TimeSpan.FromMilliseconds(10);
 
     private ProportionalRateReduction _rateReduction;
+    private LossEvents _events;
 
     /// <summary>RFC 6582's recover: recovery ends when everything below it is acknowledged. It follows SND.UNA afterwards.</summary>
     private uint _recover;
@@ -43,6 +44,9 @@ internal sealed partial class LossRecovery(SenderState state)
 
     /// <summary>A fresh object from the pool would behave the same.</summary>
     public bool IsIdle => State == LossState.Open && _duplicateAcks == 0 && RenoBytes == 0 && _recover != Sender.SndUna && !_rack.HasLearnt;
+
+    /// <summary>Losses keep the window small, not one now and then.</summary>
+    public bool IsPathLossy => _events.AreMany(Sender.SegmentSize);
 
     private bool IsRecovering => State is LossState.Recovery or LossState.CongestionWindowReduced;
 
@@ -64,6 +68,7 @@ internal sealed partial class LossRecovery(SenderState state)
         if (sender.Connection.UsesSelectiveAck)
             DetectLoss(ref report);
         UpdateState(segment, ref report);
+        _events.Delivered(report.Delivered, sender.SegmentSize);
         report.InFlight = sender.Pipe;
         sender.Rate.Finish(ref report);
         state.Congestion.Acknowledged(report, IsRecovering);
@@ -83,7 +88,11 @@ internal sealed partial class LossRecovery(SenderState state)
         if (State == LossState.Recovery)
             Sender.Layer.Counters.TcpExtTCPSackRecoveryFail++;
         if (isFirst)
+        {
             state.Undo.Begin();
+            _events.Add();
+        }
+
         state.Undo.BeginVerification(mayVerify: isFirst && State == LossState.Open);
         ForgetReneged(isFirst);
         state.WindowReduced();
@@ -116,6 +125,7 @@ internal sealed partial class LossRecovery(SenderState state)
         if (!isReported)
             _rack.DuplicateReported(Sender.SndUna, Sender.SndNxt);
         state.Congestion.Undo();
+        _events.Undo();
         if (State == LossState.Open)
             return;
         Log?.ForgetLosses();
@@ -165,6 +175,7 @@ internal sealed partial class LossRecovery(SenderState state)
     {
         _rack = default;
         _rateReduction = default;
+        _events = default;
         _duplicateAcks = 0;
         _isReducing = false;
         _retransmitNow = false;
@@ -227,7 +238,10 @@ internal sealed partial class LossRecovery(SenderState state)
             state.Undo.Begin();
             _isReducing = false;
             if (!_onlyMtuProbeLost)
+            {
+                _events.Add();
                 ReduceWindow(report);
+            }
         }
 
         if (Sender.Connection.UsesSelectiveAck)

@@ -50,6 +50,9 @@ internal sealed class Pacer(SenderState state)
         }
     }
 
+    /// <summary>The pace is SO_MAX_PACING_RATE's.</summary>
+    public bool IsBounded => state.Sender.Connection.Options.MaxPacingRate is > 0 and var most && Rate == most;
+
     /// <summary>A turn of output begins.</summary>
     public void BeginTurn() => _isHolding = false;
 

@@ -130,10 +130,12 @@ internal sealed partial class TcpSender(TcpConnection connection)
     {
         if (_state is not { } state)
             return SenderLimit.Application;
-        if (Timeouts > 0 && !state.NewData.IsPeerLimited)
+        // On a path that loses many, one time-out is a loss like the others.
+        var isLossy = state.Recovery.IsPathLossy;
+        if (Timeouts > (isLossy ? 1 : 0) && !state.NewData.IsPeerLimited)
             return SenderLimit.Timeout;
         if (state.Recovery.State is LossState.Recovery or LossState.Loss)
-            return SenderLimit.Recovery;
+            return isLossy ? SenderLimit.Loss : SenderLimit.Recovery;
         if (!HasUnsent)
             return SenderLimit.Application;
         if (state.NewData.IsPeerLimited)
@@ -141,11 +143,13 @@ internal sealed partial class TcpSender(TcpConnection connection)
         if (waitsForTurn)
             return SenderLimit.Wire;
         if (state.Pacer.WakeAt != Instant.Never)
-            return SenderLimit.Pacing;
+            return isLossy && !state.Pacer.IsBounded ? SenderLimit.Loss : SenderLimit.Pacing;
         var allowed = state.Recovery.Window - Pipe;
         if (Math.Min(Unsent, CurrentSegmentSize) <= Math.Min(UsableWindow, allowed))
             return SenderLimit.SmallSegment;
-        return UsableWindow <= allowed ? SenderLimit.ReceiverWindow : SenderLimit.CongestionWindow;
+        if (UsableWindow <= allowed)
+            return SenderLimit.ReceiverWindow;
+        return isLossy ? SenderLimit.Loss : SenderLimit.CongestionWindow;
     }
 
     private SenderState State => _state ?? BeginSending();

@@ -35,6 +35,12 @@ internal sealed class Dhcp6Server(Peer peer)
     /// <summary>The flags of its advertisements: 0x80 M, 0x40 O; null: it is no router.</summary>
     public byte? RouterFlags { get; set; }
 
+    /// <summary>The flags of the advertised prefix: 0x80 it is on the link, 0x40 it is for addresses.</summary>
+    public byte PrefixFlags { get; set; } = 0x80;
+
+    /// <summary>How long the prefix is valid, in seconds; it is preferred for half of that.</summary>
+    public ushort PrefixLifetime { get; set; } = 8192;
+
     /// <summary>Looks at a frame on the wire.</summary>
     /// <returns>True: it is for the server.</returns>
     public bool Takes(byte[] frame)
@@ -52,13 +58,13 @@ internal sealed class Dhcp6Server(Peer peer)
         return true;
     }
 
-    /// <summary>A router advertisement with these flags, and the prefix of its network that is on the link, not for addresses.</summary>
+    /// <summary>A router advertisement with these flags, and the prefix of its network.</summary>
     public void Advertise()
     {
         byte[] rest =
         [
             0, 0, 0, 0, 0, 0, 0, 0,
-            3, 4, 64, 0x80, 0, 0, 0x20, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0xFD, 0, .. new byte[14],
+            3, 4, 64, PrefixFlags, 0, 0, (byte)(PrefixLifetime >> 8), (byte)PrefixLifetime, 0, 0, (byte)(PrefixLifetime >> 9), (byte)(PrefixLifetime >> 1), 0, 0, 0, 0, 0xFD, 0, .. new byte[14],
         ];
         var frame = BuildV6.Icmp(new Icmpv6Header(Icmpv6Type.RouterAdvertisement, 0, 64u << 24 | (uint)RouterFlags!.Value << 16 | 1800), rest, Link, IpAddress.AllNodes, 255);
         Hardware.CopyTo(frame.AsSpan(6));

@@ -16,6 +16,7 @@ internal sealed class Peer
     private readonly BufferPool _pool;
     private readonly Func<Instant> _now;
     private readonly Dictionary<TcpSocket, List<byte>> _received = [];
+    private readonly Queue<(Instant At, byte[] Bytes)> _underWay = [];
 
     public Peer(MemoryWire wire, BufferPool pool, Func<Instant> now)
     {
@@ -35,6 +36,9 @@ internal sealed class Peer
 
     /// <summary>Loses every frame for which it is true, in either direction.</summary>
     public Func<byte[], bool> Loses { get; set; } = _ => false;
+
+    /// <summary>How long a frame of the driver is under way; one of the peer is there at once.</summary>
+    public TimeSpan Latency { get; set; }
 
     /// <summary>Sockets that have reached their end.</summary>
     public HashSet<StackSocket> Ended { get; } = [];
@@ -90,8 +94,14 @@ internal sealed class Peer
             while (Wire.Sent.TryDequeue(out var bytes))
             {
                 moved = true;
-                if (Loses(bytes))
-                    continue;
+                if (!Loses(bytes))
+                    _underWay.Enqueue((Now + Latency, bytes));
+            }
+
+            while (_underWay.TryPeek(out var first) && first.At <= Now)
+            {
+                moved = true;
+                var bytes = _underWay.Dequeue().Bytes;
                 var frame = _pool.Rent(bytes.Length);
                 bytes.CopyTo(frame.Append(bytes.Length));
                 Stack.Receive(frame, Now);

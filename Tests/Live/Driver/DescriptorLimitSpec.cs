@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 using Tapwire.Links.Client;
+using Tapwire.Links.Protocol;
 using Tapwire.Tests.Live.Support;
 using Xunit;
 
@@ -15,6 +17,8 @@ public sealed class DescriptorLimitSpec
 
     // More than the limit, so that no count of the driver's own descriptors can hide behind it.
     private const int TooMany = 700;
+
+    private const string Told = "The driver had no descriptor left";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -103,11 +107,59 @@ public sealed class DescriptorLimitSpec
         Assert.Equal(0, driver.Program.Stop().ExitCode);
     }
 
+    /// <summary>While there is none left, too: what asks has descriptors of its own.</summary>
+    [SkippableFact]
+    public async Task A_driver_that_has_no_descriptor_left_says_so_wherever_it_is_asked()
+    {
+        var directory = Directory.CreateTempSubdirectory("tapwire-limit-");
+        try
+        {
+            var token = Path.Combine(directory.FullName, "token");
+            using var driver = LiveDriver.StartBy(["prlimit", "--nofile=300"], "--metrics", "127.0.0.1:9464", "--http-token", token);
+            Assert.DoesNotContain(Told, TextOf(driver), StringComparison.Ordinal);
+            Assert.DoesNotContain("DescriptorsRefused", Get(driver, "http://127.0.0.1:9464/metrics"), StringComparison.Ordinal);
+
+            var held = await TakeSocketsAsync(driver);
+            Assert.Matches($"(?m)^attention    {Told} [1-9]\\d* times, the last one \\d+ s ago: its limit on open files is 300\\.$", TextOf(driver));
+            Assert.StartsWith(Told, Assert.Single(Problems(await driver.StatusAsync())), StringComparison.Ordinal);
+            Assert.Matches("(?m)^tapwire_stack_events_total\\{tapwire_counter=\"DescriptorsRefused\"\\} [1-9]", Get(driver, "http://127.0.0.1:9464/metrics"));
+            using (var page = JsonDocument.Parse(Get(driver, $"http://{LiveDriver.Address}/status.json", "-H", $"Authorization: Bearer {File.ReadAllText(token).Trim()}")))
+                Assert.StartsWith(Told, Assert.Single(Problems(page.RootElement)), StringComparison.Ordinal);
+            await driver.Program.WaitForErrorAsync($"Needs attention: {Told}");
+
+            held.ForEach(static socket => socket.Dispose());
+            await WorksAsync(driver);
+            Assert.Equal(0, driver.Program.Stop().ExitCode);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
     [SkippableFact]
     public void The_soft_limit_is_raised_to_the_hard_one()
     {
         using var driver = Start("--nofile=256:5000");
         Assert.StartsWith("INF At most 5000 open files", driver.Program.Stop().Error.Split('\n')[0].Split(' ', 4)[3], StringComparison.Ordinal);
+    }
+
+    private static IEnumerable<string> Problems(JsonElement status) =>
+        status.GetProperty("problems").EnumerateArray().Where(static each => each.GetProperty("cause").GetString() == StatusProblem.Descriptors).Select(static each => each.GetProperty("text").GetString()!);
+
+    /// <summary>What <c>tapwire status</c> prints.</summary>
+    private static string TextOf(LiveDriver driver)
+    {
+        var status = TapwireProgram.Run(driver.Namespace, "status", "--link", driver.LinkPath);
+        Assert.True(status.ExitCode == 0, status.Error);
+        return status.Output;
+    }
+
+    private static string Get(LiveDriver driver, string url, params string[] options)
+    {
+        var got = driver.Namespace.TryExec("curl", ["-sS", "--fail", "--max-time", "30", .. options, url]);
+        Assert.True(got.ExitCode == 0, got.Error);
+        return got.Output;
     }
 
     private static LiveDriver Start(int limit) => Start($"--nofile={limit}");

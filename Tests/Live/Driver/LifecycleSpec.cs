@@ -156,6 +156,26 @@ public sealed partial class LifecycleSpec(ITestOutputHelper output)
         Assert.Contains(" WRN Wire tw0 failed: ", ended.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>Each line once, in this order.</summary>
+    [SkippableFact]
+    public async Task Every_event_of_a_drivers_life_is_one_line_of_the_log()
+    {
+        using var driver = LiveDriver.Start();
+        await driver.Program.WaitForErrorAsync(" The driver is up: ");
+        foreach (var change in (string[])["add", "remove"])
+            Assert.Equal(0, TapwireProgram.Run(driver.Namespace, "address", change, "10.99.0.9/24", "--link", driver.LinkPath).ExitCode);
+        await LoseDeviceAsync(driver);
+        string[] life =
+        [
+            $" INF Wire {LiveDriver.Device} is up: ", $" INF The driver is up: {LiveDriver.Address}/24 on tap:{LiveDriver.Device} ", $" INF By a command: address 10.99.0.9/24 added to {LiveDriver.Device} ",
+            $" INF By a command: address 10.99.0.9 removed from {LiveDriver.Device} ", $" WRN Wire {LiveDriver.Device} failed: ", $" INF Wire {LiveDriver.Device} is up: ",
+            " INF The stack has stopped: 0 connections ended in order, 0 were reset, ",
+        ];
+        var ended = driver.Program.Stop();
+        var told = ended.Error.Split('\n').Select(line => (Line: line, Event: life.FirstOrDefault(each => line.Contains(each, StringComparison.Ordinal)))).Where(static each => each.Event is not null).ToList();
+        Assert.True(life.SequenceEqual(told.Select(static each => each.Event!)), ended.Error);
+    }
+
     [SkippableTheory]
     [InlineData("tap")]
     [InlineData("tun")]

@@ -37,6 +37,7 @@ public sealed partial class RouterAdvertisementSpec : IDisposable
         }, () => $"There is no address: {status}");
 
         var own = Made().Match(status.GetRawText()).Value;
+        await driver.Program.WaitForErrorAsync($" INF {LiveDriver.Device}: has {own} of a router's prefix");
         Assert.Contains("::/0", status.GetRawText(), StringComparison.Ordinal);
         driver.Namespace.Exec("ping", "-c", "2", "-i", "0.2", "-W", "10", own);
         foreach (var (name, address) in new[] { ("six.test", Router), ("four.test", LiveDriver.KernelAddress) })

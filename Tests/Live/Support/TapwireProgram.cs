@@ -22,12 +22,13 @@ internal sealed partial class TapwireProgram
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();
+    private readonly StringBuilder _errorSoFar = new();
     private readonly Task<string> _error;
 
     private TapwireProgram(Process process)
     {
         _process = process;
-        _error = process.StandardError.ReadToEndAsync();
+        _error = ReadErrorAsync();
         Pid = process.Id;
     }
 
@@ -98,6 +99,9 @@ internal sealed partial class TapwireProgram
         }
     }
 
+    /// <summary>Waits until standard error, which has the log, contains this.</summary>
+    public Task WaitForErrorAsync(string part) => LiveDriver.EventuallyAsync(() => Task.FromResult(ErrorSoFar.Contains(part, StringComparison.Ordinal)), () => $"The log has not said \"{part}\":\n{ErrorSoFar}");
+
     public void Signal(int signal) => Assert.Equal(0, kill(Pid, signal));
 
     /// <summary>Waits until the program has ended. A shell's convention for the code: 128 and the signal that killed it.</summary>
@@ -115,6 +119,27 @@ internal sealed partial class TapwireProgram
     {
         Signal(signal);
         return WaitForExit();
+    }
+
+    private string ErrorSoFar
+    {
+        get
+        {
+            lock (_errorSoFar)
+                return _errorSoFar.ToString();
+        }
+    }
+
+    private async Task<string> ReadErrorAsync()
+    {
+        var read = new char[4096];
+        while (await _process.StandardError.ReadAsync(read) is > 0 and var count)
+        {
+            lock (_errorSoFar)
+                _errorSoFar.Append(read, 0, count);
+        }
+
+        return ErrorSoFar;
     }
 
     [LibraryImport("libc", SetLastError = true)]

@@ -1,7 +1,6 @@
 using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using Tapwire.Posix;
-using Tapwire.Tests.Live.Proxy;
 using Tapwire.Tests.Live.Support;
 using Xunit;
 

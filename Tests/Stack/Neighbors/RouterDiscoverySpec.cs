@@ -124,6 +124,23 @@ public sealed class RouterDiscoverySpec : IDisposable
     }
 
     [Fact]
+    public void A_temporary_address_has_no_successor_when_its_prefix_ends_and_no_more_is_heard_of_the_router()
+    {
+        _h.Dispose();
+        _h = Make(temporary: true);
+        _h.Receive(Advertisement(RouterA, Prefix("2001:db8::/64", valid: 60, preferred: 30)));
+        Assert.Equal(2, Addresses().Count);
+        for (var i = 0; i < 59; i++)
+        {
+            _h.Advance(TimeSpan.FromSeconds(1));
+            Assert.Equal(2, Addresses().Count);
+        }
+
+        _h.Advance(TimeSpan.FromSeconds(2));
+        Assert.Empty(Addresses());
+    }
+
+    [Fact]
     public void A_temporary_address_is_preferred_and_changes_every_day()
     {
         _h.Dispose();
