@@ -9,6 +9,7 @@ public sealed class TapwireService : IHostedLifecycleService, IAsyncDisposable
 {
     private readonly TapwireOptions _options;
     private readonly Lock _gate = new();
+    private readonly CancellationTokenSource _disposed = new();
     private Task<TapwireDriver>? _driver;
 
     /// <summary>Made by the host's services.</summary>
@@ -20,11 +21,16 @@ public sealed class TapwireService : IHostedLifecycleService, IAsyncDisposable
 
     /// <summary>The network, once its driver has started.</summary>
     /// <exception cref="TapwireException">The driver does not come up; the message says why.</exception>
+    /// <exception cref="ObjectDisposedException">The host has stopped before the driver was started.</exception>
     public async Task<TapwireNetwork> NetworkAsync(CancellationToken cancellationToken = default)
     {
         Task<TapwireDriver> driver;
         lock (_gate)
-            driver = _driver ??= TapwireDriver.StartAsync(_options, CancellationToken.None);
+        {
+            ObjectDisposedException.ThrowIf(_driver is null && _disposed.IsCancellationRequested, this);
+            driver = _driver ??= TapwireDriver.StartAsync(_options, _disposed.Token);
+        }
+
         return await driver.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -46,14 +52,25 @@ public sealed class TapwireService : IHostedLifecycleService, IAsyncDisposable
     /// <inheritdoc/>
     public Task StoppedAsync(CancellationToken cancellationToken) => DisposeAsync().AsTask();
 
-    /// <summary>Stops the driver in order.</summary>
+    /// <summary>Stops the driver in order; one that is still starting is given up.</summary>
     public async ValueTask DisposeAsync()
     {
         Task<TapwireDriver>? driver;
         lock (_gate)
+        {
             driver = _driver;
-        if (driver is { IsCompletedSuccessfully: true })
-            await driver.Result.DisposeAsync().ConfigureAwait(false);
+            _disposed.Cancel();
+        }
+
+        try
+        {
+            if (driver is not null)
+                await (await driver.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TapwireException or OperationCanceledException)
+        {
+            // It has not come up: who has started it has heard why.
+        }
     }
 
     internal bool HasEnded => _driver is { IsCompletedSuccessfully: true } driver && driver.Result.Ended.IsCompleted;
@@ -74,7 +91,7 @@ internal sealed class TapwireHealth(TapwireService service) : IHealthCheck
             await network.GetStatusAsync(cancellationToken).WaitAsync(Patience, cancellationToken).ConfigureAwait(false);
             return HealthCheckResult.Healthy("The driver is ready.");
         }
-        catch (Exception e) when (e is TimeoutException or TapwireException or System.Net.Sockets.SocketException)
+        catch (Exception e) when (e is TimeoutException or TapwireException or ObjectDisposedException or System.Net.Sockets.SocketException)
         {
             return HealthCheckResult.Unhealthy(e.Message);
         }

@@ -105,6 +105,25 @@ public abstract class TapwireNetwork : IAsyncDisposable
             await ConnectAsync(context.DnsEndPoint.Host, context.DnsEndPoint.Port, TapwireConnectOptions.ForRequests, cancellationToken).ConfigureAwait(false),
     };
 
+    /// <summary>Has a place on this machine lead to a host of this network, for libraries that take no stream, only an address. Each connection there becomes one to the host; names are looked up
+    /// with the driver's resolver, each time.</summary>
+    /// <param name="local">The path of an AF_UNIX socket (<see cref="UnixDomainSocketEndPoint"/>), which is made with mode 0600, replaces one that a process has left behind, and goes with the forward. Or an
+    /// address of loopback, to which every user of this machine can connect; port 0 has one chosen: <see cref="TapwireForward.LocalEndPoint"/>.</param>
+    /// <param name="host">A name, or an address.</param>
+    /// <param name="port">1 to 65535.</param>
+    /// <param name="failed">Called when the host could not be reached for a connection, which then ends, with the reason. It must neither block nor throw.</param>
+    /// <exception cref="ArgumentException"><paramref name="local"/> is neither a path nor an address of loopback, or too long a path.</exception>
+    /// <exception cref="SocketException">AddressAlreadyInUse: somebody listens there, or there is a file; AccessDenied: it is not this user's to make.</exception>
+    /// <remarks>Its sockets are the kernel's, which know no virtual time: not for a lab.</remarks>
+    public TapwireForward Forward(EndPoint local, string host, int port, Action<SocketException>? failed = null)
+    {
+        ArgumentNullException.ThrowIfNull(local);
+        ArgumentException.ThrowIfNullOrEmpty(host);
+        ArgumentOutOfRangeException.ThrowIfLessThan(port, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(port, IPEndPoint.MaxPort);
+        return new TapwireForward(this, local, host, port, failed);
+    }
+
     /// <summary>Ends the network: its sockets end in order, and what waits fails with OperationAborted.</summary>
     public abstract ValueTask DisposeAsync();
 

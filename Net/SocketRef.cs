@@ -85,6 +85,7 @@ internal sealed class DriverSocketSet(ActorSystem system, TimeProvider clock)
 {
     private readonly Lock _gate = new();
     private readonly HashSet<SocketRef> _all = new(ReferenceEqualityComparer.Instance);
+    private readonly CancellationTokenSource _over = new();
     private SocketException? _ended;
     private long _lastPath;
     private long _received;
@@ -95,6 +96,9 @@ internal sealed class DriverSocketSet(ActorSystem system, TimeProvider clock)
     public TimeProvider Clock => clock;
 
     public ILoggingAdapter Log { get; } = Logging.GetLogger(system, typeof(SocketRef));
+
+    /// <summary>Cancelled when the network has ended.</summary>
+    public CancellationToken Over => _over.Token;
 
     public int Count
     {
@@ -113,6 +117,16 @@ internal sealed class DriverSocketSet(ActorSystem system, TimeProvider clock)
     public void NoteSent(int bytes) => Interlocked.Add(ref _sent, bytes);
 
     public ActorPath NextPath() => (Provider.TempContainer.Path / "tapwire-socket").WithUid(Interlocked.Increment(ref _lastPath));
+
+    /// <summary>Why the network has ended, if it has.</summary>
+    public SocketException Reason
+    {
+        get
+        {
+            lock (_gate)
+                return SocketRef.Again(_ended ?? SocketRef.Aborted());
+        }
+    }
 
     /// <exception cref="SocketException">The network has ended.</exception>
     public void Add(SocketRef socket)
@@ -144,5 +158,6 @@ internal sealed class DriverSocketSet(ActorSystem system, TimeProvider clock)
 
         foreach (var socket in all)
             socket.End(reason);
+        _over.Cancel();
     }
 }

@@ -116,7 +116,7 @@ public sealed class TapwireDriver : TapwireNetwork
         var wanted = ResolveRequest.FamilyOf(family);
         if (Encoding.UTF8.GetByteCount(name) > ResolveRequest.MaxName)
             throw new SocketException((int)SocketError.InvalidArgument, $"A host's name has at most {ResolveRequest.MaxName} bytes.");
-        var answer = await NameCalls.AskAsync(new ResolveRequest(0, wanted, false, name), _ready.Names, cancellationToken).ConfigureAwait(false);
+        var answer = await AskAsync(over => NameCalls.AskAsync(new ResolveRequest(0, wanted, false, name), _ready.Names, over), cancellationToken).ConfigureAwait(false);
         if (answer.Error != 0)
             throw answer.Error == LinkErrno.NoEntry ? new SocketException((int)SocketError.HostNotFound, answer.Reason) : LinkErrors.ToException(answer);
         var (addresses, canonical) = ResolveRequest.ReadAnswer(answer.Body.Span);
@@ -128,7 +128,7 @@ public sealed class TapwireDriver : TapwireNetwork
     {
         try
         {
-            return StatusJson.Write(await _driver.Ask<DriverStatus>(GetStatus.Instance, Patience, cancellationToken).ConfigureAwait(false));
+            return StatusJson.Write(await AskAsync(over => _driver.Ask<DriverStatus>(GetStatus.Instance, Patience, over), cancellationToken).ConfigureAwait(false));
         }
         catch (Exception e) when (e is AskTimeoutException or InvalidOperationException)
         {
@@ -180,6 +180,22 @@ public sealed class TapwireDriver : TapwireNetwork
         {
             if (value is { } bytes && SocketOptions.Set(ref initial, option, bytes) is not StackError.None and var error)
                 throw SocketRef.ExceptionOf(error);
+        }
+    }
+
+    /// <summary>Asks the driver, as long as there is one.</summary>
+    /// <exception cref="SocketException">The network has ended.</exception>
+    private async Task<T> AskAsync<T>(Func<CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _sockets.Over);
+        try
+        {
+            over.Token.ThrowIfCancellationRequested();
+            return await ask(over.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_sockets.Over.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw _sockets.Reason;
         }
     }
 

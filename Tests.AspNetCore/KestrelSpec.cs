@@ -11,6 +11,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Tapwire.AspNetCore;
 using Tapwire.Tests.Live.Support;
 using Xunit;
@@ -99,6 +100,22 @@ public sealed class KestrelSpec
         await app.StopAsync().WaitAsync(Patience);
         Assert.True(network.Ended.IsCompleted);
         Assert.Equal(HealthStatus.Unhealthy, (await health.CheckHealthAsync()).Status);
+    }
+
+    [SkippableFact]
+    public async Task A_host_that_stops_while_its_driver_starts_leaves_no_driver()
+    {
+        using var space = NetworkNamespace.Create();
+        var service = new TapwireService(Options.Create(new TapwireOptions { Wire = "tap:tw0", Addresses = [Address + "/24"], OpenWithin = space.Run }));
+        var starting = service.NetworkAsync();
+        await service.DisposeAsync().AsTask().WaitAsync(Patience);
+        await Task.WhenAny(starting).WaitAsync(Patience);
+        var end = DateTime.UtcNow + Patience;
+        while (space.TryExec("ip", "link", "show", "tw0").ExitCode == 0)
+            Assert.True(DateTime.UtcNow < end, "The device is still there.");
+        var unused = new TapwireService(Options.Create(new TapwireOptions { Wire = "tap:tw0", OpenWithin = space.Run }));
+        await unused.DisposeAsync();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => unused.NetworkAsync());
     }
 
     private static Task<TapwireDriver> StartAsync(NetworkNamespace space) => TapwireNetwork.StartAsync(new()

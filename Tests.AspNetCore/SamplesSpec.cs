@@ -5,7 +5,6 @@ using Grpc.Core;
 using Tapwire.Samples.Actor;
 using Tapwire.Samples.Chat;
 using Tapwire.Samples.Grpc;
-using Tapwire.Samples.Redis;
 using Tapwire.Samples.ReverseProxy;
 using Tapwire.Samples.Web;
 using Xunit;
@@ -87,20 +86,6 @@ public sealed class SamplesSpec
         var refused = await Assert.ThrowsAsync<RpcException>(async () => await greeter.GreetAsync(new GreetRequest()));
         Assert.Equal((StatusCode.InvalidArgument, "Whom?"), (refused.StatusCode, refused.Status.Detail));
         await service.StopAsync();
-    });
-
-    [Fact]
-    public Task A_client_of_redis_understands_its_answers() => Lab.RunAsync(3, async lab =>
-    {
-        var (server, client) = await TwoAsync(lab);
-        await using var listener = await server.Network.ListenAsync(6379);
-        var serving = AnswerAsync(listener, "+OK\r\n", "$5\r\nhello\r\n", "$-1\r\n", "-ERR unknown command\r\n");
-        await using var redis = await RespClient.ConnectAsync(client.Network, "first");
-        Assert.Equal("OK", await redis.SendAsync("SET", "greeting", "hello"));
-        Assert.Equal("hello", await redis.SendAsync("GET", "greeting"));
-        Assert.Null(await redis.SendAsync("GET", "nothing"));
-        Assert.Contains("unknown", (await Assert.ThrowsAsync<InvalidOperationException>(() => redis.SendAsync("NONE"))).Message, StringComparison.Ordinal);
-        Assert.StartsWith("*3\r\n$3\r\nSET\r\n$8\r\ngreeting\r\n$5\r\nhello\r\n", await serving, StringComparison.Ordinal);
     });
 
     [Fact]

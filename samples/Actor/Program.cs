@@ -1,6 +1,6 @@
 // An actor that owns a connection: lines that are told to it go to a server, whose answers are told to whoever has asked (as root, for the device):
 //   dotnet run --project samples/Actor -- tap:tw0 10.99.0.2/24 10.99.0.1 7
-//   ip address add 10.99.0.1/24 dev tw0; ip link set tw0 up; nc -l -p 7 -c cat
+//   ip address add 10.99.0.1/24 dev tw0; ip link set tw0 up; nc -l -p 7, where the answers are typed
 using System.Globalization;
 using Akka.Actor;
 using Tapwire;

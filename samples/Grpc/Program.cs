@@ -1,6 +1,7 @@
-// A gRPC service on a Tapwire network, and a client that calls it there (as root, for the devices; their other ends need a route between them):
+// A gRPC service on a Tapwire network, and a client that calls it there (as root, for the devices, whose other ends are on a bridge):
 //   dotnet run --project samples/Grpc -- serve tap:tw0 10.99.0.2/24
 //   dotnet run --project samples/Grpc -- greet tap:tw1 10.99.0.3/24 10.99.0.2 you
+//   ip link add br0 type bridge; ip link set br0 up; ip link set tw0 master br0 up; ip link set tw1 master br0 up
 using Microsoft.AspNetCore.Builder;
 using Tapwire;
 using Tapwire.Samples.Grpc;
