@@ -8,8 +8,8 @@ namespace Tapwire;
 
 /// <summary>
 /// A place on this machine that leads to a host of a Tapwire network, for libraries that take no stream, only an address: <see cref="TapwireNetwork.Forward(EndPoint, string, int, Action{SocketException}?)"/>.
-/// The end of one direction passes through, and a side that does not read holds the other one back. It ends when it is disposed, or the network ends; its connections are then reset. Safe to use
-/// from several threads.
+/// The end of one direction passes through, and a side that does not read holds the other one back. It ends when it is disposed, or the network ends; its connections are then reset. A reset of
+/// the host's is one for a client on loopback; a client on a path reads an end of stream instead, because AF_UNIX has none. Safe to use from several threads.
 /// </summary>
 public sealed class TapwireForward : IAsyncDisposable
 {
