@@ -100,7 +100,15 @@ internal sealed partial class TapwireProgram
     }
 
     /// <summary>Waits until standard error, which has the log, contains this.</summary>
-    public Task WaitForErrorAsync(string part) => LiveDriver.EventuallyAsync(() => Task.FromResult(ErrorSoFar.Contains(part, StringComparison.Ordinal)), () => $"The log has not said \"{part}\":\n{ErrorSoFar}");
+    public async Task WaitForErrorAsync(string part)
+    {
+        var deadline = DateTime.UtcNow + Patience;
+        while (!ErrorSoFar.Contains(part, StringComparison.Ordinal))
+        {
+            Assert.True(DateTime.UtcNow < deadline, $"The log has not said \"{part}\":\n{ErrorSoFar}");
+            await Task.Delay(20);
+        }
+    }
 
     public void Signal(int signal) => Assert.Equal(0, kill(Pid, signal));
 
