@@ -73,12 +73,15 @@ public sealed partial class LibraryPackageSpec(PublishedProgram published)
 
     private static string[] Words(string text) => text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
-    /// <summary>A console project with one package.</summary>
+    /// <summary>A console project with one of the packages, and those of others whose names it uses as namespaces.</summary>
     /// <returns>The path of its assembly.</returns>
     private string Build(string name, string program, string package)
     {
         var folder = Path.Combine(published.Directory, name);
         Directory.CreateDirectory(folder);
+        var references = Versions().Matches(File.ReadAllText(Path.Combine(PublishedProgram.Tree, "Directory.Packages.props"))).Select(static match => (Name: match.Groups[1].Value, Version: match.Groups[2].Value))
+            .Where(each => program.Contains($"using {each.Name};", StringComparison.Ordinal)).Prepend((Name: package, Version: published.LibraryVersion))
+            .Select(static each => $"""<PackageReference Include="{each.Name}" Version="{each.Version}" />""");
         File.WriteAllText(Path.Combine(folder, "Program.cs"), program);
         File.WriteAllText(Path.Combine(folder, $"{name}.csproj"), $"""
             <Project Sdk="Microsoft.NET.Sdk{(package == "Tapwire.AspNetCore" ? ".Web" : "")}">
@@ -92,7 +95,7 @@ public sealed partial class LibraryPackageSpec(PublishedProgram published)
                 <RestoreAdditionalProjectSources>{published.LibraryFeed}</RestoreAdditionalProjectSources>
               </PropertyGroup>
               <ItemGroup>
-                <PackageReference Include="{package}" Version="{published.LibraryVersion}" />
+                {string.Join(' ', references)}
               </ItemGroup>
             </Project>
             """);
@@ -105,4 +108,7 @@ public sealed partial class LibraryPackageSpec(PublishedProgram published)
 
     [GeneratedRegex("""^```csharp\n(.*?)^```""", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Snippets();
+
+    [GeneratedRegex("""<PackageVersion Include="([^"]+)" Version="([^"]+)" />""")]
+    private static partial Regex Versions();
 }
