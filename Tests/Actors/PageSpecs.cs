@@ -297,7 +297,11 @@ public sealed class PageSpecs() : DriverSetup("serve = [\"http:80\", \"echo:7\"]
     private TcpSocket Connect(ushort port)
     {
         var socket = Peer.Connect(port);
-        RunUntil(() => socket.State == TcpState.Established);
+        RunUntil(() =>
+        {
+            Assert.True(socket.State is TcpState.SynSent or TcpState.Established, $"The connection is {socket.State}.");
+            return socket.State == TcpState.Established;
+        });
         return socket;
     }
 

@@ -25,7 +25,7 @@ public abstract class DriverSetup : ActorSpec
 {
     public static readonly IpAddress Address = IpAddress.Parse("10.99.0.2");
 
-    private static readonly TimeSpan RealPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan RealPatience = TimeSpan.FromSeconds(60);
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("tapwire-spec-");
     private readonly VirtualClock _clock;
