@@ -129,7 +129,7 @@ internal sealed class RunningDriver : IAsyncDisposable
         {
             var ended = driver.WatchAsync();
             ready = await ReadyAsync(driver, ended);
-            Logging.GetLogger(system, typeof(RunningDriver)).Info("The driver is up: {Interfaces}", string.Join("; ", settings.AllInterfaces.Select(static each => each.Summary)));
+            Logging.GetLogger(system, typeof(RunningDriver)).Info("The driver is up: {Interfaces}", settings.InterfaceSummary);
             CoordinatedShutdown.Get(system).AddTask(ActorHost.StopPhase, "stop-driver", () => StopInOrderAsync(system, driver, patience));
             _ = ended.ContinueWith(_ => application.StopApplication(), TaskScheduler.Default);
         }

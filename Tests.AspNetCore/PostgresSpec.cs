@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Npgsql;
 using Tapwire.Samples.Postgres;
 using Tapwire.Tests.Live.Support;
@@ -27,7 +26,7 @@ public sealed class PostgresSpec : IDisposable
             Settings = "tap.peer-address = \"10.99.0.1/24\", dns { hosts { \"db.office\" = \"10.99.0.1\" }\n hosts-file = \"\" }",
             OpenWithin = space.Run,
         }).WaitAsync(Patience);
-        await ServeAsync(space);
+        Serve(space);
 
         await using var postgres = new PostgresForward(network, "db.office", "Username=postgres;Database=postgres;Timeout=120;Command Timeout=120");
         await using var connection = await postgres.Source.OpenConnectionAsync();
@@ -69,10 +68,8 @@ public sealed class PostgresSpec : IDisposable
     public async Task The_sample_asks_and_prints_the_answer()
     {
         using var space = NetworkNamespace.Create();
-        space.Ip("tuntap add dev tw0 mode tap");
-        space.Ip("address add 10.99.0.1/24 dev tw0");
-        space.Ip("link set tw0 up");
-        await ServeAsync(space);
+        KernelEnd.MakeDevice(space);
+        Serve(space);
         var program = SampleProgramsSpec.Start(space, "Postgres", "tap:tw0", "10.99.0.2/24", "10.99.0.1", "Username=postgres;Database=postgres;Timeout=120", "select 6 * 7");
         Assert.Equal("42\n", await program.StandardOutput.ReadToEndAsync().WaitAsync(Patience));
         Assert.Equal(0, NetworkNamespace.ExitCodeOf(program));
@@ -84,22 +81,14 @@ public sealed class PostgresSpec : IDisposable
         return await command.ExecuteScalarAsync().WaitAsync(Patience);
     }
 
-    private async Task ServeAsync(NetworkNamespace space)
+    private void Serve(NetworkNamespace space)
     {
-        Skip.IfNot(File.ReadLines("/etc/passwd").Any(static line => line.StartsWith("postgres:", StringComparison.Ordinal)), "there is no user 'postgres'");
-        var programs = Directory.Exists("/usr/lib/postgresql")
-            ? Directory.GetDirectories("/usr/lib/postgresql").Select(static version => Path.Combine(version, "bin")).FirstOrDefault(static bin => File.Exists($"{bin}/initdb"))
-            : null;
+        Skip.IfNot(PostgresServer.HasUser, "there is no user 'postgres'");
+        var programs = PostgresServer.Binaries;
         Skip.If(programs is null, "there is no PostgreSQL server");
-        string[] user = ["--reuid=postgres", "--regid=postgres", "--clear-groups"];
-        var data = Path.Combine(_files.FullName, "data");
         space.Exec("chmod", "0711", _files.FullName);
-        space.Exec("install", "-d", "-o", "postgres", "-g", "postgres", data);
-        space.Exec("setpriv", [.. user, $"{programs}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"]);
-        await File.AppendAllTextAsync(Path.Combine(data, "pg_hba.conf"), "host all all 10.99.0.0/24 trust\n");
-        space.Start("setpriv", [.. user, $"{programs}/postgres", "-D", data, "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "listen_addresses=10.99.0.1"]);
-        var end = Stopwatch.GetTimestamp() + (long)(Patience.TotalSeconds * Stopwatch.Frequency);
-        while (space.TryExec($"{programs}/pg_isready", "-q", "-h", "10.99.0.1", "-t", "5").ExitCode != 0)
-            Assert.True(Stopwatch.GetTimestamp() < end, "PostgreSQL does not come up.");
+        var server = PostgresServer.Make(programs!, Path.Combine(_files.FullName, "data"), command => space.Exec(command[0], command[1..]), "10.99.0.0/24");
+        space.Start(server[0], [.. server[1..], "listen_addresses=10.99.0.1"]);
+        KernelEnd.Await(space, "PostgreSQL does not come up.", $"{programs}/pg_isready", "-q", "-h", "10.99.0.1", "-t", "5");
     }
 }

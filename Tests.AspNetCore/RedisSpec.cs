@@ -61,9 +61,7 @@ public sealed class RedisSpec
     {
         using var space = NetworkNamespace.Create();
         Skip.If(space.TryExec("redis-server", "--version").ExitCode != 0, "there is no redis-server");
-        space.Ip("tuntap add dev tw0 mode tap");
-        space.Ip("address add 10.99.0.1/24 dev tw0");
-        space.Ip("link set tw0 up");
+        KernelEnd.MakeDevice(space);
         await ServeAsync(space);
         var program = SampleProgramsSpec.Start(space, "Redis", "tap:tw0", "10.99.0.2/24", "10.99.0.1", "SET", "greeting", "hello");
         Assert.Equal("OK\n", await program.StandardOutput.ReadToEndAsync().WaitAsync(Patience));

@@ -81,12 +81,7 @@ public sealed class SampleProgramsSpec
         space.Ip($"link set {device} master br0");
     }
 
-    private static void Await(NetworkNamespace space, string device)
-    {
-        var end = Stopwatch.GetTimestamp() + (long)(Patience.TotalSeconds * Stopwatch.Frequency);
-        while (space.TryExec("ip", "link", "set", device, "up").ExitCode != 0)
-            Assert.True(Stopwatch.GetTimestamp() < end, $"The program does not make {device}.");
-    }
+    private static void Await(NetworkNamespace space, string device) => KernelEnd.Await(space, $"The program does not make {device}.", "ip", "link", "set", device, "up");
 
     /// <summary>A web server of the kernel's, with one file.</summary>
     private sealed class ServedFile : IDisposable
@@ -97,9 +92,7 @@ public sealed class SampleProgramsSpec
         {
             File.WriteAllText(Path.Combine(_directory.FullName, "file"), text);
             space.Start("python3", "-m", "http.server", "-d", _directory.FullName, "8000");
-            var end = Stopwatch.GetTimestamp() + (long)(Patience.TotalSeconds * Stopwatch.Frequency);
-            while (space.TryExec("curl", "-sS", "http://127.0.0.1:8000/file").ExitCode != 0)
-                Assert.True(Stopwatch.GetTimestamp() < end, "python3 does not serve.");
+            KernelEnd.Await(space, "python3 does not serve.", "curl", "-sS", "http://127.0.0.1:8000/file");
         }
 
         public void Dispose() => _directory.Delete(recursive: true);

@@ -44,6 +44,9 @@ public sealed record DriverSettings
     public IReadOnlyList<InterfaceSettings> AllInterfaces =>
         [new InterfaceSettings(Wire.Name, Wire, Addresses, Gateway, HardwareAddress, Mtu, Routes, Tap.PeerAddresses) { Slaac = Slaac, Dhcp = Dhcp, Masquerades = Masquerades, ServesDhcp = ServesDhcp }, .. Interfaces];
 
+    /// <summary>All interfaces on one line.</summary>
+    public string InterfaceSummary => string.Join("; ", AllInterfaces.Select(static each => each.Summary));
+
     /// <summary>The same, with other addresses and routes of an interface.</summary>
     /// <param name="changed">One of <see cref="AllInterfaces"/> by its name.</param>
     public DriverSettings With(InterfaceSettings changed) => changed.Name == Wire.Name

@@ -80,22 +80,14 @@ internal sealed record RedisMeasurement(string Name, Metric Metric, int Pipeline
 /// <summary>8 clients that read one row at a time, by one thread.</summary>
 internal sealed record PostgresMeasurement() : ProgramMeasurement("pgbench", Metric.Pgbench)
 {
-    private static readonly string[] User = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"];
-
     protected override IReadOnlyList<(string Program, string Package)> Needed => [("pgbench", "postgresql-contrib"), ("setpriv", "util-linux")];
 
     protected override string Before => "tps =";
 
-    private static string Binaries => Directory.EnumerateDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin"))
-        .LastOrDefault(binaries => File.Exists(Path.Combine(binaries, "initdb"))) ?? throw new MissingException("there is no PostgreSQL server: apt install postgresql");
-
     protected override IReadOnlyList<string> Server(Contestant contestant, string directory)
     {
-        var data = Path.Combine(directory, "data");
-        Made(Ask(contestant, ["install", "-d", "-o", "postgres", "-g", "postgres", data]));
-        Made(Ask(contestant, [.. User, $"{Binaries}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"]));
-        File.AppendAllText(Path.Combine(data, "pg_hba.conf"), "host all all 10.97.0.0/24 trust\nhost all all fd00:97::/64 trust\n");
-        return [.. User, $"{Binaries}/postgres", "-D", data, "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "listen_addresses=0.0.0.0"];
+        var binaries = PostgresServer.Binaries ?? throw new MissingException("there is no PostgreSQL server: apt install postgresql");
+        return [.. PostgresServer.Make(binaries, Path.Combine(directory, "data"), command => Made(Ask(contestant, command)), "10.97.0.0/24", "fd00:97::/64"), "listen_addresses=0.0.0.0"];
     }
 
     protected override IReadOnlyList<string> Probe(string address) => ["pgbench", "-h", address, "-U", "postgres", "-i", "-q", "postgres"];

@@ -262,7 +262,7 @@ internal sealed record OpenedDriver(RunningDriver Driver, LoadedSettings Start, 
     public DriverSettings Settings { get; set; } = Start.Settings;
 
     /// <summary>A description of the driver on one line.</summary>
-    public string Summary => string.Join("; ", Settings.AllInterfaces.Select(static each => each.Summary))
+    public string Summary => Settings.InterfaceSummary
         + (Link is null ? "" : $", link {Link}")
         + (Settings.Serve.Count == 0 ? "" : $", serving {string.Join(", ", Settings.Serve)}")
         + string.Concat(Settings.Socks.Listen.Select(spec => $", socks {spec}"))

@@ -8,31 +8,24 @@ public abstract class PostgresSpecs(ProgramPath path)
 {
     internal const string Settings = "tapwire.link.users = [postgres]";
 
-    /// <summary>Without that user there is nothing to try.</summary>
-    private static bool HasUser => File.ReadLines("/etc/passwd").Any(static line => line.StartsWith("postgres:", StringComparison.Ordinal));
-
     [SkippableFact]
     public async Task Psql_and_pgbench_work_with_a_server_on_tapwire_and_from_tapwire()
     {
-        Skip.IfNot(HasUser, "there is no user 'postgres'");
+        Skip.IfNot(PostgresServer.HasUser, "there is no user 'postgres'");
         path.Need("pg_config", "psql", "setpriv");
         var programs = path.RunOnKernel("sh", "-c", "ls -d $(pg_config --bindir) /usr/lib/postgresql/*/bin 2>/dev/null | while read d; do [ -x $d/initdb ] && echo $d && break; done").Trim();
         Skip.If(programs.Length == 0, "there is no PostgreSQL server");
-        string[] user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"];
         var data = Path.Combine(path.Files, "data");
-        path.RunOnKernel("install", "-d", "-o", "postgres", "-g", "postgres", data);
-        path.RunOnKernel([.. user, $"{programs}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"]);
-        await File.AppendAllTextAsync(Path.Combine(data, "pg_hba.conf"), "host all all 10.99.0.0/24 trust\nhost all all fd00:99::/64 trust\n");
+        var server = PostgresServer.Make(programs, data, command => path.RunOnKernel(command), "10.99.0.0/24", "fd00:99::/64");
         path.RunOnKernel("chmod", "0711", Path.GetDirectoryName(path.Driver.LinkPath)!);
-        string[] server = [$"{programs}/postgres", "-D", data, "-c", "unix_socket_directories=", "-c", "fsync=off", "-c"];
 
-        using (var tapwire = await path.ServeOnTapwireAsync(5432, [.. user, .. server, $"listen_addresses={path.AnyAddress}"]))
+        using (var tapwire = await path.ServeOnTapwireAsync(5432, [.. server, $"listen_addresses={path.AnyAddress}"]))
         {
             Work(path.RunOnKernel, path.TapwireAddress, programs);
-            path.RunOnKernel([.. user, $"{programs}/pg_ctl", "-D", data, "-m", "fast", "stop"]);
+            path.RunOnKernel([.. PostgresServer.User, $"{programs}/pg_ctl", "-D", data, "-m", "fast", "stop"]);
         }
 
-        using var kernel = await path.ServeOnKernelAsync(5432, [.. user, .. server, $"listen_addresses={path.KernelAddress}"]);
+        using var kernel = await path.ServeOnKernelAsync(5432, [.. server, $"listen_addresses={path.KernelAddress}"]);
         Work(path.RunOnTapwire, path.KernelAddress, programs);
     }
 
